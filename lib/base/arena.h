@@ -1,0 +1,43 @@
+/*
+ * A bump allocator: many small allocations, freed together. Not thread-safe: one owner at a time.
+ */
+#ifndef SCREENING_BASE_ARENA_H
+#define SCREENING_BASE_ARENA_H
+
+#include <stddef.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+struct arena_chunk;
+
+struct arena {
+    struct arena_chunk *chunks; /* newest first */
+    size_t used;                /* bytes used of the newest chunk */
+    ProtobufCAllocator allocator;
+};
+
+/* An empty arena; allocates nothing yet. */
+void arena_init(struct arena *arena);
+
+/* Frees everything. The arena may be initialised again. */
+void arena_fini(struct arena *arena);
+
+/* Forgets every allocation, keeping the first chunk for reuse. */
+void arena_reset(struct arena *arena);
+
+/* `size_bytes` of zeroed memory aligned for any type, valid until reset or fini. NULL when out of memory. */
+void *arena_alloc(struct arena *arena, size_t size_bytes);
+
+/* A copy of `text` in the arena; NULL when out of memory. */
+char *arena_strdup(struct arena *arena, const char *text);
+
+/* A formatted string in the arena; NULL when out of memory. */
+char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * For protobuf-c's unpack functions. What is unpacked with it lives until reset or fini: never call
+ * free_unpacked on it. Owned by the arena, which must not move in memory meanwhile.
+ */
+ProtobufCAllocator *arena_allocator(struct arena *arena);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * Civil dates of the clinic: a day number (days since 1970-01-01) inside, "2026-12-01" outside.
+ */
+#ifndef SCREENING_BASE_CIVIL_H
+#define SCREENING_BASE_CIVIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+enum { CIVIL_TEXT_SIZE = 11 }; /* with the closing NUL; years 0001 to 9999 */
+
+/* Reads exactly YYYY-MM-DD of a date that exists. False otherwise, and for NULL. Any thread. */
+bool civil_parse(const char *text, int32_t *day);
+
+/* Returns `out`. Any thread. */
+char *civil_format(int32_t day, char out[CIVIL_TEXT_SIZE]);
+
+/*
+ * Makes `zone` ("Asia/Seoul") the clinic's time zone for this process. INVALID_ARGUMENT if the system has no zone
+ * file of that name. Call once, before other threads start.
+ */
+MUST_CHECK enum status civil_zone_set(const char *zone, struct error *error);
+
+/* The civil date at an instant, in the clinic's zone. Any thread. */
+int32_t civil_day_at(int64_t instant_us);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * A hash map from keys of one fixed size (at most 32 bytes) to pointers. Not thread-safe; owns copies of the keys,
+ * never the values. Iteration order is unspecified.
+ */
+#ifndef SCREENING_BASE_MAP_H
+#define SCREENING_BASE_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+enum { MAP_KEY_MAX_BYTES = 32 };
+
+struct map_slot;
+
+struct map {
+    struct map_slot *slots;
+    size_t slot_count;
+    size_t count;
+    size_t key_size_bytes;
+};
+
+/* An empty map; allocates nothing yet. */
+void map_init(struct map *map, size_t key_size_bytes);
+void map_fini(struct map *map);
+
+/* Removes every entry, keeping the memory unless it has grown far beyond what small maps need. */
+void map_clear(struct map *map);
+
+/* The value stored under `key`, NULL if none. */
+void *map_get(const struct map *map, const void *key);
+
+/* Stores `value` (not NULL) under `key`, replacing any other. RESOURCE_EXHAUSTED when out of memory. */
+MUST_CHECK enum status map_put(struct map *map, const void *key, void *value);
+
+/* Takes the value out and returns it; NULL if there is none. */
+void *map_remove(struct map *map, const void *key);
+
+/*
+ * Walks all entries: start with *position = 0; returns the next value or NULL at the end. `*key` (if key is not
+ * NULL) points into the map. Removing the entry just returned is not allowed; nor is map_put during a walk.
+ */
+void *map_next(const struct map *map, size_t *position, const void **key);
+
+#endif

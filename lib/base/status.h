@@ -1,0 +1,62 @@
+/*
+ * One status for everything that can fail: the codes of google.rpc.Code, 0 = OK.
+ *
+ * Codes of nng, SQLite, libpq and the system are translated where they occur and go no further. A function that
+ * can fail returns an `enum status`, and tells more in a `struct error` that its caller owns and may leave NULL.
+ */
+#ifndef SCREENING_BASE_STATUS_H
+#define SCREENING_BASE_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum status {
+    STATUS_OK = 0,
+    STATUS_CANCELLED = 1,
+    STATUS_UNKNOWN = 2, /* inside only: a COMMIT whose answer was lost */
+    STATUS_INVALID_ARGUMENT = 3,
+    STATUS_DEADLINE_EXCEEDED = 4,
+    STATUS_NOT_FOUND = 5,
+    STATUS_ALREADY_EXISTS = 6,
+    STATUS_PERMISSION_DENIED = 7,
+    STATUS_RESOURCE_EXHAUSTED = 8,
+    STATUS_FAILED_PRECONDITION = 9,
+    STATUS_ABORTED = 10,
+    STATUS_OUT_OF_RANGE = 11,
+    STATUS_UNIMPLEMENTED = 12,
+    STATUS_INTERNAL = 13,
+    STATUS_UNAVAILABLE = 14,
+    STATUS_DATA_LOSS = 15,
+    STATUS_UNAUTHENTICATED = 16,
+};
+
+enum { STATUS_COUNT = 17, ERROR_REASON_SIZE = 32, ERROR_MESSAGE_SIZE = 224 };
+
+/* What went wrong, for programs (status, reason, retry_after_ms) and for people (message). */
+struct error {
+    enum status status;
+    uint32_t retry_after_ms;
+    char reason[ERROR_REASON_SIZE]; /* a stable word such as SOLD_OUT, or empty */
+    char message[ERROR_MESSAGE_SIZE];
+};
+
+#define MUST_CHECK __attribute__((warn_unused_result))
+
+/* The code's name, "INVALID_ARGUMENT"; "UNRECOGNISED" outside the enum. Never NULL. Any thread. */
+const char *status_name(enum status status);
+
+/* Whether asking again can help: UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, RESOURCE_EXHAUSTED, UNKNOWN. */
+bool status_is_transient(enum status status);
+
+/*
+ * Fills `error` (if not NULL) and returns `status`, so that a failing function can end with
+ * `return error_set(error, STATUS_NOT_FOUND, NULL, "no booking %s", id);`. Resets retry_after_ms; `reason` may be
+ * NULL; a longer text is cut at a character boundary. `error` may be the source of the arguments.
+ */
+enum status error_set(struct error *error, enum status status, const char *reason, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* All zero: STATUS_OK, no reason, no message. NULL is allowed. */
+void error_clear(struct error *error);
+
+#endif

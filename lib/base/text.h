@@ -1,0 +1,28 @@
+/* Checks on text from outside. Pure; any thread. */
+#ifndef SCREENING_BASE_TEXT_H
+#define SCREENING_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+/* Whether `size` bytes are valid UTF-8 (no surrogates, no overlong forms) without NUL. */
+bool text_is_utf8(const char *bytes, size_t size);
+
+/* Characters (code points) in valid UTF-8. */
+size_t text_length(const char *text);
+
+/*
+ * INVALID_ARGUMENT "FIELD: RULE" unless `text` is valid UTF-8 of `min` to `max` characters without control
+ * characters (U+0000 to U+001F, U+007F to U+009F).
+ */
+MUST_CHECK enum status text_check(const char *field, const char *text, size_t min, size_t max, struct error *error);
+
+/*
+ * As text_check, and every character must be printable ASCII or beyond, no space of any kind: an opaque identifier.
+ */
+MUST_CHECK enum status text_check_opaque(const char *field, const char *text, size_t min, size_t max,
+                                         struct error *error);
+
+#endif

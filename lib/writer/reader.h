@@ -1,0 +1,42 @@
+/*
+ * Reads never go through the writer: a few threads, each with a database connection of its own.
+ */
+#ifndef SCREENING_WRITER_READER_H
+#define SCREENING_WRITER_READER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "db/db.h"
+
+struct reader_pool;
+
+/* Embed it as the first member of your own task. It belongs to the pool from a successful submit until `run` or
+ * `refuse` is called. */
+struct reader_task {
+    struct reader_task *next; /* the pool's own */
+    int64_t deadline_ns;      /* monotonic; 0 = none */
+    /* Does the read; on a reader thread. Owns the task again. */
+    void (*run)(struct reader_task *task, struct db *db);
+    /* Called instead of run: the deadline has passed (DEADLINE_EXCEEDED). On a reader thread. Owns the task again. */
+    void (*refuse)(struct reader_task *task, const struct error *error);
+};
+
+struct reader_options {
+    size_t threads;     /* 0 = 2 */
+    size_t queue_max;   /* 0 = 4096 */
+    const char *schema; /* PostgreSQL: the schema that names resolve to; NULL = the default */
+};
+
+/* Opens the connections and starts the threads. Fails as db_open does. */
+MUST_CHECK enum status reader_pool_open(const char *database_url, const struct reader_options *options,
+                                        struct reader_pool **out, struct error *error);
+
+/* Finishes what waits, ends the threads. No submit may run or follow. */
+void reader_pool_close(struct reader_pool *pool);
+
+/* RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if the queue is full; the task is then the caller's. Any thread. */
+MUST_CHECK enum status reader_pool_submit(struct reader_pool *pool, struct reader_task *task, struct error *error);
+
+#endif
