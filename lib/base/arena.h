@@ -4,9 +4,8 @@
 #ifndef SCREENING_BASE_ARENA_H
 #define SCREENING_BASE_ARENA_H
 
-#include <stddef.h>
-
 #include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
 
 struct arena_chunk;
 
@@ -22,7 +21,7 @@ void arena_init(struct arena *arena);
 /* Frees everything. The arena may be initialised again. */
 void arena_fini(struct arena *arena);
 
-/* Forgets every allocation, keeping the first chunk for reuse. */
+/* Forgets every allocation, keeping the first chunk for reuse unless one big allocation made it big. */
 void arena_reset(struct arena *arena);
 
 /* `size_bytes` of zeroed memory aligned for any type, valid until reset or fini. NULL when out of memory. */

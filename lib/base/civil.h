@@ -14,12 +14,12 @@ enum { CIVIL_TEXT_SIZE = 11 }; /* with the closing NUL; years 0001 to 9999 */
 /* Reads exactly YYYY-MM-DD of a date that exists. False otherwise, and for NULL. Any thread. */
 bool civil_parse(const char *text, int32_t *day);
 
-/* Returns `out`. Any thread. */
+/* Returns `out`. A day outside those years is written as the nearest inside. Any thread. */
 char *civil_format(int32_t day, char out[CIVIL_TEXT_SIZE]);
 
 /*
- * Makes `zone` ("Asia/Seoul") the clinic's time zone for this process. INVALID_ARGUMENT if the system has no zone
- * file of that name. Call once, before other threads start.
+ * Makes `zone` ("Asia/Seoul") the clinic's time zone for this process. INVALID_ARGUMENT if the system has no
+ * zone file of that name. Call once, before other threads start.
  */
 MUST_CHECK enum status civil_zone_set(const char *zone, struct error *error);
 

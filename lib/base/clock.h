@@ -1,6 +1,6 @@
 /*
- * Time. Instants are microseconds since 1970-01-01 UTC (`_us`), they may step; deadlines are nanoseconds of the
- * monotonic clock (`_ns`). Rules never read a clock: they are handed `now`.
+ * Time. Instants are microseconds since 1970-01-01 UTC (`_us`), they may step; deadlines are nanoseconds of
+ * the monotonic clock (`_ns`). Rules never read a clock: they are handed `now`.
  */
 #ifndef SCREENING_BASE_CLOCK_H
 #define SCREENING_BASE_CLOCK_H
@@ -15,7 +15,7 @@ int64_t clock_now_us(void);
 /* The monotonic clock. Any thread. */
 int64_t clock_monotonic_ns(void);
 
-/* Puts `now_us` in the place of the wall clock, for tests; NULL restores it. Before any other thread starts. */
+/* Puts `now_us` in the place of the wall clock, for tests; NULL restores it. Before other threads start. */
 void clock_replace(int64_t (*now_us)(void));
 
 /* Milliseconds until `deadline_ns`, rounded down, 0 when passed, at most INT32_MAX. */

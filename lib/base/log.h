@@ -30,10 +30,10 @@ struct log_field {
 };
 
 #define LOG_TEXT(field_name, v) ((struct log_field){(field_name), LOG_FIELD_TEXT, {.text = (v)}})
-#define LOG_INT(field_name, v) ((struct log_field){(field_name), LOG_FIELD_INT, {.number = (int64_t)(v)}})
+#define LOG_INT(field_name, v)  ((struct log_field){(field_name), LOG_FIELD_INT, {.number = (int64_t)(v)}})
 #define LOG_UUID(field_name, v) ((struct log_field){(field_name), LOG_FIELD_UUID, {.uuid = (v)}})
 
-/* Sets the program's name, written in every line, and the lowest level written. Before other threads start. */
+/* Sets the program's name, which every line bears, and the lowest level written. Before other threads. */
 void log_open(const char *program, enum log_level threshold);
 
 /* "debug", "info", "warn", "error"; false for anything else. */

@@ -1,6 +1,6 @@
 /*
- * A hash map from keys of one fixed size (at most 32 bytes) to pointers. Not thread-safe; owns copies of the keys,
- * never the values. Iteration order is unspecified.
+ * A hash map from keys of one fixed size (at most 32 bytes) to pointers. Not thread-safe; owns copies of the
+ * keys, never the values. Iteration order is unspecified.
  */
 #ifndef SCREENING_BASE_MAP_H
 #define SCREENING_BASE_MAP_H
@@ -38,8 +38,9 @@ MUST_CHECK enum status map_put(struct map *map, const void *key, void *value);
 void *map_remove(struct map *map, const void *key);
 
 /*
- * Walks all entries: start with *position = 0; returns the next value or NULL at the end. `*key` (if key is not
- * NULL) points into the map. Removing the entry just returned is not allowed; nor is map_put during a walk.
+ * Walks all entries: start with *position = 0; returns the next value or NULL at the end. `*key` (if key is
+ * not NULL) points into the map. Removing the entry just returned is not allowed; nor is map_put during a
+ * walk.
  */
 void *map_next(const struct map *map, size_t *position, const void **key);
 

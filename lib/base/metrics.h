@@ -1,6 +1,6 @@
 /*
- * Counters and gauges of the process, read by Introspection.Stats. A metric is a static object of the module that
- * counts; registering it makes it visible. All functions may be called from any thread.
+ * Counters and gauges of the process, read by Introspection.Stats. A metric is a static object of the module
+ * that counts; registering it makes it visible. All functions may be called from any thread.
  */
 #ifndef SCREENING_BASE_METRICS_H
 #define SCREENING_BASE_METRICS_H
@@ -16,7 +16,10 @@ struct metric {
     struct metric *next; /* the registry's own */
 };
 
-#define METRIC(metric_name, metric_help) {.name = (metric_name), .help = (metric_help)}
+#define METRIC(metric_name, metric_help)                                                                     \
+    {                                                                                                        \
+        .name = (metric_name), .help = (metric_help)                                                         \
+    }
 
 /* Makes the metric visible; again: nothing. The metric must live as long as the process. */
 void metric_register(struct metric *metric);

@@ -1,6 +1,6 @@
 /*
- * Page tokens of the list methods: where the page before ended (two sort keys), tied to the query they came from.
- * Pure; any thread.
+ * Page tokens of the list methods: where the page before ended (two sort keys), tied to the query they came
+ * from. Pure; any thread.
  */
 #ifndef SCREENING_BASE_PAGE_TOKEN_H
 #define SCREENING_BASE_PAGE_TOKEN_H
@@ -13,7 +13,7 @@
 enum { PAGE_TOKEN_SIZE = 65, PAGE_SIZE_DEFAULT = 50, PAGE_SIZE_MAX = 500 };
 
 struct page_position {
-    int64_t major;   /* 0 where the id alone orders the list */
+    int64_t major; /* 0 where the id alone orders the list */
     struct uuid id;
 };
 

@@ -1,8 +1,9 @@
 /*
  * One status for everything that can fail: the codes of google.rpc.Code, 0 = OK.
  *
- * Codes of nng, SQLite, libpq and the system are translated where they occur and go no further. A function that
- * can fail returns an `enum status`, and tells more in a `struct error` that its caller owns and may leave NULL.
+ * Codes of nng, SQLite, libpq and the system are translated where they occur and go no further. A function
+ * that can fail returns an `enum status`, and tells more in a `struct error` that its caller owns and may
+ * leave NULL.
  */
 #ifndef SCREENING_BASE_STATUS_H
 #define SCREENING_BASE_STATUS_H
@@ -50,8 +51,8 @@ bool status_is_transient(enum status status);
 
 /*
  * Fills `error` (if not NULL) and returns `status`, so that a failing function can end with
- * `return error_set(error, STATUS_NOT_FOUND, NULL, "no booking %s", id);`. Resets retry_after_ms; `reason` may be
- * NULL; a longer text is cut at a character boundary. `error` may be the source of the arguments.
+ * `return error_set(error, STATUS_NOT_FOUND, NULL, "no booking %s", id);`. Resets retry_after_ms; `reason`
+ * may be NULL; a longer text is cut at a character boundary. `error` may be the source of the arguments.
  */
 enum status error_set(struct error *error, enum status status, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

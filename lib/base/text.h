@@ -4,8 +4,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
+#include "base/uuid.h"
 
 /* Whether `size` bytes are valid UTF-8 (no surrogates, no overlong forms) without NUL. */
 bool text_is_utf8(const char *bytes, size_t size);
@@ -17,12 +19,23 @@ size_t text_length(const char *text);
  * INVALID_ARGUMENT "FIELD: RULE" unless `text` is valid UTF-8 of `min` to `max` characters without control
  * characters (U+0000 to U+001F, U+007F to U+009F).
  */
-MUST_CHECK enum status text_check(const char *field, const char *text, size_t min, size_t max, struct error *error);
+MUST_CHECK enum status text_check(const char *field, const char *text, size_t min, size_t max,
+                                  struct error *error);
 
 /*
- * As text_check, and every character must be printable ASCII or beyond, no space of any kind: an opaque identifier.
+ * As text_check, and every character must be printable ASCII or beyond, no space of any kind: an opaque
+ * identifier.
  */
 MUST_CHECK enum status text_check_opaque(const char *field, const char *text, size_t min, size_t max,
                                          struct error *error);
+
+/* INVALID_ARGUMENT "FIELD: must be a UUID" unless uuid_parse reads `text`; NULL is none. */
+MUST_CHECK enum status text_check_uuid(const char *field, const char *text, struct uuid *out,
+                                       struct error *error);
+
+/* INVALID_ARGUMENT "FIELD: must be an existing date, YYYY-MM-DD" unless civil_parse reads `text`; NULL is
+ * none. */
+MUST_CHECK enum status text_check_date(const char *field, const char *text, int32_t *day,
+                                       struct error *error);
 
 #endif

@@ -24,7 +24,8 @@ struct uuid uuid_v5(const struct uuid *name_space, const void *name, size_t size
 /* The DNS namespace of RFC 9562. */
 extern const struct uuid UUID_NAMESPACE_DNS;
 
-/* Reads 8-4-4-4-12 hexadecimal digits of either case, any version. False if `text` is anything else; NULL too. */
+/* Reads 8-4-4-4-12 hexadecimal digits of either case, any version. False if `text` is anything else; NULL
+ * too. */
 bool uuid_parse(const char *text, struct uuid *out);
 
 /* Writes lower-case text and its NUL; returns `out`. */

@@ -1,0 +1,16 @@
+/* Hexadecimal digits, for lib/base itself. Pure; any thread. */
+#ifndef SCREENING_BASE_HEX_H
+#define SCREENING_BASE_HEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Writes 2 * `size` lower-case digits, no NUL; returns the place behind them. */
+char *hex_write(char *out, const uint8_t *bytes, size_t size);
+
+/* Reads 2 * `size` digits of either case. False at the first other character, a NUL too: nothing beyond is
+ * read. */
+bool hex_read(const char *text, uint8_t *bytes, size_t size);
+
+#endif

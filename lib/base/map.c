@@ -1,0 +1,212 @@
+/*
+ * Open addressing with linear probing: an entry stands at its hash's slot or behind it with no gap between;
+ * removing closes the gap (no tombstones). Keys come from outside, ordered ids above all, so the hash is
+ * SipHash-1-3 with a secret of the process: nobody can choose ids that collide. The secret is made before the
+ * first entry of any map.
+ */
+#include "base/map.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+
+enum { FIRST_SLOTS = 16, KEPT_SLOTS = 4096, WORD_SIZE = sizeof(uint64_t) };
+
+struct map_slot {
+    void *value;    /* NULL: empty */
+    uint64_t key[]; /* key_words(map) of them, the last padded with zeros */
+};
+
+static uint64_t secret[2];
+static pthread_once_t secret_made = PTHREAD_ONCE_INIT;
+
+static void make_secret(void)
+{
+    random_fill(secret, sizeof secret);
+}
+
+static size_t key_words(const struct map *map)
+{
+    return (map->key_size_bytes + WORD_SIZE - 1) / WORD_SIZE;
+}
+
+static size_t slot_size(const struct map *map)
+{
+    return sizeof(struct map_slot) + key_words(map) * WORD_SIZE;
+}
+
+static struct map_slot *slot_at(const struct map *map, size_t index)
+{
+    return (struct map_slot *)(void *)((char *)map->slots + index * slot_size(map));
+}
+
+static uint64_t rotate(uint64_t word, unsigned bits)
+{
+    return word << bits | word >> (64 - bits);
+}
+
+static void sip_round(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[1] = rotate(v[1], 13) ^ v[0];
+    v[0] = rotate(v[0], 32);
+    v[2] += v[3];
+    v[3] = rotate(v[3], 16) ^ v[2];
+    v[0] += v[3];
+    v[3] = rotate(v[3], 21) ^ v[0];
+    v[2] += v[1];
+    v[1] = rotate(v[1], 17) ^ v[2];
+    v[2] = rotate(v[2], 32);
+}
+
+/* The length is not mixed in, as SipHash does: all keys of a map have the same. */
+static size_t home_of(const struct map *map, const uint64_t *key)
+{
+    uint64_t v[4] = {secret[0] ^ 0x736f6d6570736575u, secret[1] ^ 0x646f72616e646f6du,
+                     secret[0] ^ 0x6c7967656e657261u, secret[1] ^ 0x7465646279746573u};
+    for (size_t i = 0; i < key_words(map); i++) {
+        v[3] ^= key[i];
+        sip_round(v);
+        v[0] ^= key[i];
+    }
+    v[2] ^= 0xffu;
+    for (int i = 0; i < 3; i++) {
+        sip_round(v);
+    }
+    return (size_t)(v[0] ^ v[1] ^ v[2] ^ v[3]) & (map->slot_count - 1);
+}
+
+static void load_key(const struct map *map, const void *key, uint64_t words[MAP_KEY_MAX_BYTES / WORD_SIZE])
+{
+    words[key_words(map) - 1] = 0;
+    memcpy(words, key, map->key_size_bytes);
+}
+
+/* The slot that holds the key, or the empty one where it belongs. There always is an empty one. */
+static size_t find(const struct map *map, const uint64_t *key)
+{
+    size_t index = home_of(map, key);
+    while (slot_at(map, index)->value != NULL &&
+           memcmp(slot_at(map, index)->key, key, key_words(map) * WORD_SIZE) != 0) {
+        index = (index + 1) & (map->slot_count - 1);
+    }
+    return index;
+}
+
+void map_init(struct map *map, size_t key_size_bytes)
+{
+    assert(key_size_bytes > 0 && key_size_bytes <= MAP_KEY_MAX_BYTES);
+    *map = (struct map){.key_size_bytes = key_size_bytes};
+}
+
+void map_fini(struct map *map)
+{
+    free(map->slots);
+    map_init(map, map->key_size_bytes);
+}
+
+void map_clear(struct map *map)
+{
+    if (map->slot_count > KEPT_SLOTS) {
+        map_fini(map);
+    } else if (map->count > 0) {
+        memset(map->slots, 0, map->slot_count * slot_size(map));
+        map->count = 0;
+    }
+}
+
+void *map_get(const struct map *map, const void *key)
+{
+    if (map->count == 0) {
+        return NULL;
+    }
+    uint64_t words[MAP_KEY_MAX_BYTES / WORD_SIZE];
+    load_key(map, key, words);
+    return slot_at(map, find(map, words))->value;
+}
+
+static enum status grow(struct map *map)
+{
+    struct map larger = *map;
+    larger.slot_count = map->slot_count > 0 ? 2 * map->slot_count : FIRST_SLOTS;
+    larger.slots = calloc(larger.slot_count, slot_size(map));
+    if (larger.slots == NULL) {
+        return STATUS_RESOURCE_EXHAUSTED;
+    }
+    (void)pthread_once(&secret_made, make_secret); /* fails only for a control that is no pthread_once_t */
+    for (size_t i = 0; i < map->slot_count; i++) {
+        const struct map_slot *slot = slot_at(map, i);
+        if (slot->value != NULL) {
+            memcpy(slot_at(&larger, find(&larger, slot->key)), slot, slot_size(map));
+        }
+    }
+    free(map->slots);
+    *map = larger;
+    return STATUS_OK;
+}
+
+enum status map_put(struct map *map, const void *key, void *value)
+{
+    assert(value != NULL);
+    /* At most three quarters full. */
+    if (map->count + 1 > map->slot_count / 4 * 3 && grow(map) != STATUS_OK) {
+        return STATUS_RESOURCE_EXHAUSTED;
+    }
+    uint64_t words[MAP_KEY_MAX_BYTES / WORD_SIZE];
+    load_key(map, key, words);
+    struct map_slot *slot = slot_at(map, find(map, words));
+    if (slot->value == NULL) {
+        memcpy(slot->key, words, key_words(map) * WORD_SIZE);
+        map->count++;
+    }
+    slot->value = value;
+    return STATUS_OK;
+}
+
+/* Moves entries back into the gap as long as one may stand there, then empties the last place left. */
+static void close_gap(struct map *map, size_t gap)
+{
+    const size_t mask = map->slot_count - 1;
+    for (size_t index = (gap + 1) & mask; slot_at(map, index)->value != NULL; index = (index + 1) & mask) {
+        size_t home = home_of(map, slot_at(map, index)->key);
+        if (((index - home) & mask) >= ((index - gap) & mask)) {
+            memcpy(slot_at(map, gap), slot_at(map, index), slot_size(map));
+            gap = index;
+        }
+    }
+    slot_at(map, gap)->value = NULL;
+}
+
+void *map_remove(struct map *map, const void *key)
+{
+    if (map->count == 0) {
+        return NULL;
+    }
+    uint64_t words[MAP_KEY_MAX_BYTES / WORD_SIZE];
+    load_key(map, key, words);
+    size_t index = find(map, words);
+    void *value = slot_at(map, index)->value;
+    if (value != NULL) {
+        close_gap(map, index);
+        map->count--;
+    }
+    return value;
+}
+
+void *map_next(const struct map *map, size_t *position, const void **key)
+{
+    while (*position < map->slot_count) {
+        const struct map_slot *slot = slot_at(map, (*position)++);
+        if (slot->value != NULL) {
+            if (key != NULL) {
+                *key = slot->key;
+            }
+            return slot->value;
+        }
+    }
+    return NULL;
+}

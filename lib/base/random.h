@@ -1,0 +1,13 @@
+/* Random bytes of the kernel, for lib/base itself. Any thread. */
+#ifndef SCREENING_BASE_RANDOM_H
+#define SCREENING_BASE_RANDOM_H
+
+#include <stddef.h>
+
+enum { RANDOM_MAX_BYTES = 256 };
+
+/* Fills `size` bytes, at most RANDOM_MAX_BYTES. Cheap for small sizes: one system call serves many calls of a
+ * thread. */
+void random_fill(void *out, size_t size);
+
+#endif

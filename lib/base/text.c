@@ -1,0 +1,114 @@
+#include "base/text.h"
+
+#include <string.h>
+
+#include "base/civil.h"
+#include "base/utf8.h"
+
+bool text_is_utf8(const char *bytes, size_t size)
+{
+    size_t position = 0;
+    while (position < size) {
+        uint32_t code_point = 0;
+        size_t length = utf8_decode(bytes + position, size - position, &code_point);
+        if (length == 0 || code_point == 0) {
+            return false;
+        }
+        position += length;
+    }
+    return true;
+}
+
+size_t text_length(const char *text)
+{
+    size_t characters = 0;
+    for (; *text != '\0'; text++) {
+        if (((unsigned char)*text & 0xc0u) != 0x80u) {
+            characters++;
+        }
+    }
+    return characters;
+}
+
+static bool is_control(uint32_t code_point)
+{
+    return code_point < 0x20u || (code_point >= 0x7fu && code_point <= 0x9fu);
+}
+
+/* Unicode's White_Space without the controls, and the two spaces of no width. */
+static bool is_space(uint32_t code_point)
+{
+    switch (code_point) {
+    case 0x20u:
+    case 0xa0u:
+    case 0x1680u:
+    case 0x2028u:
+    case 0x2029u:
+    case 0x202fu:
+    case 0x205fu:
+    case 0x3000u:
+    case 0xfeffu:
+        return true;
+    default:
+        return code_point >= 0x2000u && code_point <= 0x200bu;
+    }
+}
+
+/* Whether a character of `text`, which is valid UTF-8, is of a kind. */
+static bool any_character(const char *text, size_t size, bool (*is_of_kind)(uint32_t code_point))
+{
+    size_t position = 0;
+    while (position < size) {
+        uint32_t code_point = 0;
+        position += utf8_decode(text + position, size - position, &code_point);
+        if (is_of_kind(code_point)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status text_check(const char *field, const char *text, size_t min, size_t max, struct error *error)
+{
+    size_t size = strlen(text);
+    if (!text_is_utf8(text, size)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be valid UTF-8", field);
+    }
+    size_t length = text_length(text);
+    if (length < min || length > max) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must have %zu to %zu characters", field,
+                         min, max);
+    }
+    if (any_character(text, size, is_control)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must not contain control characters",
+                         field);
+    }
+    return STATUS_OK;
+}
+
+enum status text_check_opaque(const char *field, const char *text, size_t min, size_t max,
+                              struct error *error)
+{
+    enum status status = text_check(field, text, min, max, error);
+    if (status == STATUS_OK && any_character(text, strlen(text), is_space)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must not contain spaces", field);
+    }
+    return status;
+}
+
+enum status text_check_uuid(const char *field, const char *text, struct uuid *out, struct error *error)
+{
+    if (!uuid_parse(text, out)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be a UUID", field);
+    }
+    return STATUS_OK;
+}
+
+enum status text_check_date(const char *field, const char *text, int32_t *day, struct error *error)
+{
+    if (!civil_parse(text, day)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be an existing date, YYYY-MM-DD",
+                         field);
+    }
+    return STATUS_OK;
+}
