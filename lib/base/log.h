@@ -33,7 +33,7 @@ struct log_field {
 #define LOG_INT(field_name, v)  ((struct log_field){(field_name), LOG_FIELD_INT, {.number = (int64_t)(v)}})
 #define LOG_UUID(field_name, v) ((struct log_field){(field_name), LOG_FIELD_UUID, {.uuid = (v)}})
 
-/* Sets the program's name, which every line bears, and the lowest level written. Before other threads. */
+/* Sets the program's name in every line and the lowest level written. Before other threads start. */
 void log_open(const char *program, enum log_level threshold);
 
 /* "debug", "info", "warn", "error"; false for anything else. */

@@ -29,12 +29,11 @@ MUST_CHECK enum status text_check(const char *field, const char *text, size_t mi
 MUST_CHECK enum status text_check_opaque(const char *field, const char *text, size_t min, size_t max,
                                          struct error *error);
 
-/* INVALID_ARGUMENT "FIELD: must be a UUID" unless uuid_parse reads `text`; NULL is none. */
+/* INVALID_ARGUMENT "FIELD: must be a UUID" unless uuid_parse reads `text`. */
 MUST_CHECK enum status text_check_uuid(const char *field, const char *text, struct uuid *out,
                                        struct error *error);
 
-/* INVALID_ARGUMENT "FIELD: must be an existing date, YYYY-MM-DD" unless civil_parse reads `text`; NULL is
- * none. */
+/* INVALID_ARGUMENT "FIELD: must be an existing date, YYYY-MM-DD" unless civil_parse reads `text`. */
 MUST_CHECK enum status text_check_date(const char *field, const char *text, int32_t *day,
                                        struct error *error);
 

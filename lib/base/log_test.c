@@ -1,0 +1,244 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/unit_test.h"
+
+enum { OUTPUT_MAX = 65536, THREADS = 4, LINES_PER_THREAD = 40 };
+
+static char output[OUTPUT_MAX];
+
+static int64_t fixed_now_us(void)
+{
+    return 1796085000000000;
+}
+
+/* What `act` writes to stderr, which is a pipe meanwhile; it must fit into one. */
+static const char *capture(void (*act)(void))
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    int saved = dup(STDERR_FILENO);
+    assert_true(saved >= 0);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    act();
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    (void)close(saved);
+    (void)close(ends[1]);
+    size_t used = 0;
+    ssize_t got;
+    while ((got = read(ends[0], output + used, sizeof output - 1 - used)) > 0) {
+        used += (size_t)got;
+    }
+    (void)close(ends[0]);
+    output[used] = '\0';
+    return output;
+}
+
+static json_t *parse_line(const char *line)
+{
+    json_error_t error;
+    json_t *root = json_loads(line, 0, &error);
+    if (root == NULL) {
+        fail_msg("no JSON: %s in %s", error.text, line);
+    }
+    return root;
+}
+
+static void write_every_type(void)
+{
+    log_event(LOG_WARN, "booking.refused", LOG_UUID("booking_id", &UUID_NAMESPACE_DNS),
+              LOG_TEXT("reason", "SOLD_OUT"), LOG_TEXT("none", NULL), LOG_UUID("no_id", NULL),
+              LOG_INT("count", INT64_MIN));
+}
+
+static void test_log_line_is_the_expected_json(void **state)
+{
+    (void)state;
+    clock_replace(fixed_now_us);
+    const char *line = capture(write_every_type);
+    clock_replace(NULL);
+    assert_string_equal(
+        line, "{\"ts\":\"2026-12-01T00:30:00.000000Z\",\"level\":\"warn\",\"program\":\"log_test\","
+              "\"event\":\"booking.refused\",\"booking_id\":\"6ba7b810-9dad-11d1-80b4-00c04fd430c8\","
+              "\"reason\":\"SOLD_OUT\",\"none\":null,\"no_id\":null,"
+              "\"count\":-9223372036854775808}\n");
+}
+
+static void write_awkward_text(void)
+{
+    log_event(LOG_INFO, "x", LOG_TEXT("t", "\"\\\n\x01\x7f\xc2\x9b검\xff\xed\xa0\x80 end"));
+}
+
+static void test_log_text_is_escaped(void **state)
+{
+    (void)state;
+    const char *line = capture(write_awkward_text);
+    assert_non_null(
+        strstr(line, "\"t\":\"\\\"\\\\\\u000a\\u0001\\u007f\\u009b검\\ufffd\\ufffd\\ufffd\\ufffd end\"}\n"));
+    json_decref(parse_line(line));
+}
+
+static char long_text[5000];
+
+static void write_long_text(void)
+{
+    log_event(LOG_ERROR, "long", LOG_TEXT("t", long_text), LOG_INT("after", 1));
+}
+
+static void test_log_long_line_is_cut_and_stays_json(void **state)
+{
+    (void)state;
+    static const char *const UNITS[] = {"a", "\"", "\x01", "검", "😀"};
+    for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++) {
+        long_text[0] = '\0';
+        while (strlen(long_text) + strlen(UNITS[i]) < sizeof long_text) {
+            strncat(long_text, UNITS[i], 5);
+        }
+        const char *line = capture(write_long_text);
+        assert_in_range(strlen(line), 2000, 2048);
+        json_t *root = parse_line(line);
+        assert_true(json_is_true(json_object_get(root, "truncated")));
+        assert_null(json_object_get(root, "after"));
+        const char *kept = json_string_value(json_object_get(root, "t"));
+        assert_memory_equal(kept, long_text, strlen(kept));
+        json_decref(root);
+    }
+}
+
+static void write_many_fields(void)
+{
+    struct log_field fields[200];
+    for (size_t i = 0; i < 200; i++) {
+        fields[i] = LOG_UUID("some_id", &UUID_NAMESPACE_DNS);
+    }
+    log_write(LOG_INFO, "many", fields, 200);
+}
+
+static void test_log_too_many_fields_leaves_out_the_last(void **state)
+{
+    (void)state;
+    const char *line = capture(write_many_fields);
+    assert_true(strlen(line) <= 2048);
+    json_t *root = parse_line(line);
+    assert_true(json_is_true(json_object_get(root, "truncated")));
+    json_decref(root);
+}
+
+static int evaluated;
+
+static int evaluate(void)
+{
+    return ++evaluated;
+}
+
+static void write_below_the_threshold(void)
+{
+    log_event(LOG_DEBUG, "quiet", LOG_INT("n", evaluate()));
+    log_plain(LOG_DEBUG, "quiet");
+}
+
+static void test_log_below_the_threshold_writes_and_evaluates_nothing(void **state)
+{
+    (void)state;
+    assert_string_equal(capture(write_below_the_threshold), "");
+    assert_int_equal(evaluated, 0);
+    assert_false(log_enabled(LOG_DEBUG));
+    assert_true(log_enabled(LOG_INFO));
+}
+
+static void *write_lines(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < LINES_PER_THREAD; i++) {
+        log_event(LOG_INFO, "line", LOG_INT("n", i), LOG_UUID("id", &UUID_NAMESPACE_DNS));
+    }
+    return NULL;
+}
+
+static void write_from_threads(void)
+{
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, write_lines, NULL), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+}
+
+static void test_log_lines_of_threads_do_not_mix(void **state)
+{
+    (void)state;
+    (void)capture(write_from_threads);
+    int lines = 0;
+    char *rest = output;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0'; lines++) {
+        json_decref(parse_line(line));
+    }
+    assert_int_equal(lines, THREADS * LINES_PER_THREAD);
+}
+
+static void find_lost(void *context, const struct metric *metric, int64_t value)
+{
+    if (strcmp(metric->name, "log_lines_lost_total") == 0) {
+        *(int64_t *)context = value;
+    }
+}
+
+static void test_log_line_that_stderr_refuses_is_counted_and_errno_kept(void **state)
+{
+    (void)state;
+    int64_t lost = -1;
+    int saved = dup(STDERR_FILENO);
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_true(saved >= 0 && full >= 0);
+    assert_true(dup2(full, STDERR_FILENO) >= 0);
+    errno = EDOM;
+    log_plain(LOG_ERROR, "lost");
+    int kept = errno;
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    (void)close(saved);
+    (void)close(full);
+    metrics_visit(find_lost, &lost);
+    assert_int_equal(lost, 1);
+    assert_int_equal(kept, EDOM);
+}
+
+static void test_log_level_parse_takes_the_four_names(void **state)
+{
+    (void)state;
+    enum log_level level = LOG_DEBUG;
+    assert_true(log_level_parse("error", &level));
+    assert_int_equal(level, LOG_ERROR);
+    assert_true(log_level_parse("debug", &level));
+    assert_int_equal(level, LOG_DEBUG);
+    assert_true(log_level_parse("warn", &level));
+    assert_true(log_level_parse("info", &level));
+    assert_false(log_level_parse("INFO", &level));
+    assert_false(log_level_parse("", &level));
+    assert_false(log_level_parse(NULL, &level));
+    assert_int_equal(level, LOG_INFO);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_log_line_is_the_expected_json),
+        cmocka_unit_test(test_log_text_is_escaped),
+        cmocka_unit_test(test_log_long_line_is_cut_and_stays_json),
+        cmocka_unit_test(test_log_too_many_fields_leaves_out_the_last),
+        cmocka_unit_test(test_log_below_the_threshold_writes_and_evaluates_nothing),
+        cmocka_unit_test(test_log_lines_of_threads_do_not_mix),
+        cmocka_unit_test(test_log_line_that_stderr_refuses_is_counted_and_errno_kept),
+        cmocka_unit_test(test_log_level_parse_takes_the_four_names),
+    };
+    log_open("log_test", LOG_INFO);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
