@@ -1,0 +1,176 @@
+#include "api.h"
+
+#include "reads.h"
+#include "wire.h"
+
+#include <string.h>
+
+#include "base/civil.h"
+#include "base/digest.h"
+#include "base/text.h"
+
+enum { CUSTOMER_ID_MAX = 64, CUSTOMER_NAME_MAX = 200, REASON_MAX = 200, HEADCOUNT_MAX = 100 };
+
+static struct booking_api *api_of(Screening__V1__BookingService_Service *service)
+{
+    return (struct booking_api *)service;
+}
+
+static enum status no_memory(struct error *error)
+{
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+}
+
+/* ---- CreateBooking ---- */
+
+/* The content of a creation is the request as first accepted, defaults filled in, every field of it. */
+static enum status hash_content(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
+                                struct booking *request, struct error *error)
+{
+    Screening__V1__CreateBookingRequest content = *input;
+    char booking_id[UUID_TEXT_SIZE], hospital_id[UUID_TEXT_SIZE];
+    content.booking_id = uuid_format(&request->booking_id, booking_id);
+    content.hospital_id = uuid_format(&request->hospital_id, hospital_id);
+    content.headcount = request->headcount;
+    size_t size = protobuf_c_message_get_packed_size(&content.base);
+    uint8_t *packed = arena_alloc(arena, size);
+    if (packed == NULL)
+        return no_memory(error);
+    protobuf_c_message_pack(&content.base, packed);
+    digest_sha256_128(packed, size, request->content_hash);
+    return STATUS_OK;
+}
+
+static enum status read_create(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
+                               struct booking *request, struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (input->booking_id[0] == '\0')
+        request->booking_id = uuid_v7();
+    else
+        status = text_check_uuid("booking_id", input->booking_id, &request->booking_id, error);
+    if (status == STATUS_OK)
+        status = text_check_opaque("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, error);
+    if (status == STATUS_OK)
+        status = text_check("customer_name", input->customer_name, 1, CUSTOMER_NAME_MAX, error);
+    if (status == STATUS_OK)
+        status = text_check_uuid("hospital_id", input->hospital_id, &request->hospital_id, error);
+    if (status == STATUS_OK)
+        status = text_check_date("date", input->date, &request->day, error);
+    if (status == STATUS_OK && input->headcount > HEADCOUNT_MAX)
+        status = error_set(error, STATUS_INVALID_ARGUMENT, NULL, "headcount: must be 0 (for 1) to 100");
+    if (status != STATUS_OK)
+        return status;
+    request->customer_id = input->customer_id;
+    request->customer_name = input->customer_name;
+    request->headcount = input->headcount == 0 ? 1 : input->headcount;
+    request->queue_if_unavailable = input->queue_if_unavailable;
+    return hash_content(input, arena, request, error);
+}
+
+static enum status submit_create(struct booking_api *api, const Screening__V1__CreateBookingRequest *input,
+                                 struct rpc_call *call, struct error *error)
+{
+    struct arena *arena = rpc_call_arena(call);
+    struct work *work = arena_alloc(arena, sizeof *work);
+    struct booking *request = arena_alloc(arena, sizeof *request);
+    if (work == NULL || request == NULL)
+        return no_memory(error);
+    enum status status = read_create(input, arena, request, error);
+    if (status != STATUS_OK)
+        return status;
+    work->call = call;
+    work->hospital_id = request->hospital_id;
+    work->day = request->day;
+    work->headcount = request->headcount;
+    work->command.booking_id = request->booking_id;
+    work->command.request = request;
+    work->command.traceparent = rpc_call_traceparent(call);
+    return work_create(api->works, work, error);
+}
+
+static void create_booking(Screening__V1__BookingService_Service *service,
+                           const Screening__V1__CreateBookingRequest *input,
+                           Screening__V1__Booking_Closure closure, void *closure_data)
+{
+    (void)closure;
+    struct error error;
+    if (submit_create(api_of(service), input, closure_data, &error) != STATUS_OK)
+        rpc_call_fail(closure_data, &error);
+}
+
+/* ---- CancelBooking ---- */
+
+struct cancel {
+    struct booking_command command; /* first: what the writer hands back */
+    struct rpc_call *call;
+};
+
+static void cancelled(struct writer_command *command)
+{
+    struct cancel *cancel = (struct cancel *)command;
+    if (command->outcome.status != STATUS_OK) {
+        rpc_call_fail(cancel->call, &command->outcome);
+        return;
+    }
+    struct booking_wire wire;
+    rpc_call_reply(cancel->call, &booking_wire_fill(&wire, cancel->command.booking)->base);
+}
+
+static enum status submit_cancel(struct booking_api *api, const Screening__V1__CancelBookingRequest *input,
+                                 struct rpc_call *call, struct error *error)
+{
+    struct cancel *cancel = arena_alloc(rpc_call_arena(call), sizeof *cancel);
+    if (cancel == NULL)
+        return no_memory(error);
+    enum status status = text_check_uuid("booking_id", input->booking_id, &cancel->command.booking_id, error);
+    if (status == STATUS_OK)
+        status = text_check("reason", input->reason, 0, REASON_MAX, error);
+    if (status != STATUS_OK)
+        return status;
+    cancel->call = call;
+    cancel->command.kind = COMMAND_CANCEL;
+    cancel->command.reason = input->reason;
+    cancel->command.traceparent = rpc_call_traceparent(call);
+    cancel->command.writer.class = WRITER_REQUEST;
+    cancel->command.writer.deadline_ns = rpc_call_deadline_ns(call);
+    cancel->command.writer.complete = cancelled;
+    return writer_submit_request(api->writer, &cancel->command.writer, error);
+}
+
+static void cancel_booking(Screening__V1__BookingService_Service *service,
+                           const Screening__V1__CancelBookingRequest *input,
+                           Screening__V1__Booking_Closure closure, void *closure_data)
+{
+    (void)closure;
+    struct error error;
+    if (submit_cancel(api_of(service), input, closure_data, &error) != STATUS_OK)
+        rpc_call_fail(closure_data, &error);
+}
+
+/* ---- reads ---- */
+
+static void get_booking(Screening__V1__BookingService_Service *service,
+                        const Screening__V1__GetBookingRequest *input, Screening__V1__Booking_Closure closure,
+                        void *closure_data)
+{
+    (void)closure;
+    struct error error;
+    if (reads_get_booking(api_of(service)->readers, input, closure_data, &error) != STATUS_OK)
+        rpc_call_fail(closure_data, &error);
+}
+
+static void list_bookings(Screening__V1__BookingService_Service *service,
+                          const Screening__V1__ListBookingsRequest *input,
+                          Screening__V1__ListBookingsResponse_Closure closure, void *closure_data)
+{
+    (void)closure;
+    struct error error;
+    if (reads_list_bookings(api_of(service)->readers, input, closure_data, &error) != STATUS_OK)
+        rpc_call_fail(closure_data, &error);
+}
+
+void booking_api_init(struct booking_api *api)
+{
+    api->service = (Screening__V1__BookingService_Service)SCREENING__V1__BOOKING_SERVICE__INIT();
+}

@@ -1,0 +1,61 @@
+/*
+ * One batch of the writer: load what its commands speak of, let the rules decide one after the other, save
+ * the outcome and the events. Lives on the writer thread only.
+ */
+#ifndef BOOKING_SVC_BATCH_H
+#define BOOKING_SVC_BATCH_H
+
+#include "booking.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "events/event_log.h"
+#include "writer/writer.h"
+
+enum command_kind {
+    COMMAND_CREATE,       /* intent: the booking becomes REQUESTED, or is the one that exists */
+    COMMAND_CANCEL,       /* the customer cancels */
+    COMMAND_SETTLE,       /* hospital-svc's answer */
+    COMMAND_MEET,         /* the settler meets it */
+    COMMAND_FORCE_CANCEL, /* the next chunk of a deleted hospital's bookings */
+};
+
+/* Bookings that one COMMAND_FORCE_CANCEL works off: few enough not to hold up the commands behind it. */
+enum { FORCE_CANCEL_CHUNK = 256 };
+
+/*
+ * Every command of class WRITER_SETTLE or WRITER_REQUEST in this service; those of class WRITER_EVENT are
+ * chunks of the hospital log.
+ */
+struct booking_command {
+    struct writer_command writer;
+    enum command_kind kind;
+    struct uuid booking_id;        /* not for FORCE_CANCEL */
+    struct uuid hospital_id;       /* SETTLE, FORCE_CANCEL */
+    const struct booking *request; /* CREATE */
+    const char *reason;            /* CANCEL; SETTLE when refused */
+    enum reserve_outcome outcome;  /* SETTLE */
+    bool by_settler;               /* SETTLE */
+    const char *traceparent;       /* for the events; "" = none */
+    /* Out, when writer.outcome is OK; valid inside `complete`. */
+    const struct booking
+        *booking;  /* as committed, also after later commands of the batch; NULL for FORCE_CANCEL */
+    bool finished; /* FORCE_CANCEL: nothing is left to do */
+};
+
+struct batch;
+
+/* `log` stays the caller's. NULL when out of memory. */
+struct batch *batch_create(struct event_log *log);
+void batch_destroy(struct batch *batch);
+
+/* writer_ops.apply; `context` is the struct batch. */
+enum status batch_apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
+                        struct error *error);
+
+/* Whether the batch just committed recorded the deletion of a hospital. */
+bool batch_began_deletion(const struct batch *batch);
+
+#endif

@@ -1,0 +1,154 @@
+#include "booking.h"
+
+#include <string.h>
+
+const char BOOKING_EVENT_REQUESTED[] = "booking.requested";
+const char BOOKING_EVENT_CONFIRMED[] = "booking.confirmed";
+const char BOOKING_EVENT_REJECTED[] = "booking.rejected";
+const char BOOKING_EVENT_CANCELLED[] = "booking.cancelled";
+const char BOOKING_EVENT_FORCE_CANCELLED[] = "booking.force_cancelled";
+
+/* What a caller may try next after a rejection for want of an answer. */
+enum { UNAVAILABLE_RETRY_AFTER_MS = 1000 };
+
+static const struct booking_change NO_CHANGE = {NULL};
+
+bool booking_is_live(enum booking_status status)
+{
+    return status == BOOKING_REQUESTED || status == BOOKING_CONFIRMED;
+}
+
+/* Every transition goes through here: one more version, one event. */
+static struct booking_change transition(struct booking *booking, enum booking_status status,
+                                        const char *reason, const struct moment *at)
+{
+    static const char *const EVENTS[] = {
+        [BOOKING_REQUESTED] = BOOKING_EVENT_REQUESTED,
+        [BOOKING_CONFIRMED] = BOOKING_EVENT_CONFIRMED,
+        [BOOKING_REJECTED] = BOOKING_EVENT_REJECTED,
+        [BOOKING_CANCELLED] = BOOKING_EVENT_CANCELLED,
+        [BOOKING_FORCE_CANCELLED] = BOOKING_EVENT_FORCE_CANCELLED,
+    };
+    booking->status = status;
+    booking->status_reason = reason;
+    booking->updated_at_us = at->now_us;
+    booking->version++;
+    return (struct booking_change){EVENTS[status]};
+}
+
+static struct booking_change announce(struct booking *booking)
+{
+    if (booking->announced)
+        return NO_CHANGE;
+    booking->announced = true;
+    return (struct booking_change){BOOKING_EVENT_REQUESTED};
+}
+
+enum status booking_create(const struct booking *existing, const struct booking *request,
+                           const struct moment *at, struct booking *booking, struct error *refusal)
+{
+    if (existing != NULL) {
+        if (memcmp(existing->content_hash, request->content_hash, BOOKING_HASH_BYTES) != 0)
+            return error_set(refusal, STATUS_ALREADY_EXISTS, NULL,
+                             "booking_id: a booking with this id and other content exists");
+        return STATUS_OK;
+    }
+    if (request->day < at->today)
+        return error_set(refusal, STATUS_INVALID_ARGUMENT, NULL, "date: must be today or later");
+    *booking = *request;
+    booking->status = BOOKING_REQUESTED;
+    booking->status_reason = "";
+    booking->created_at_us = at->now_us;
+    booking->updated_at_us = at->now_us;
+    booking->version = 1;
+    booking->announced = false;
+    return STATUS_OK;
+}
+
+static bool is_force_cancelled_by(const struct booking *booking, const struct deletion_mark *mark)
+{
+    return mark->deleted && booking->day >= mark->day;
+}
+
+static struct booking_change settle_unknown(struct booking *booking, bool by_settler, const struct moment *at)
+{
+    if (by_settler)
+        return NO_CHANGE;
+    if (booking->queue_if_unavailable)
+        return announce(booking);
+    return transition(booking, BOOKING_REJECTED, "HOSPITAL_UNAVAILABLE", at);
+}
+
+struct booking_change booking_settle(struct booking *booking, enum reserve_outcome outcome,
+                                     const char *reason, bool by_settler, const struct deletion_mark *mark,
+                                     const struct moment *at)
+{
+    if (booking->status != BOOKING_REQUESTED)
+        return NO_CHANGE;
+    if (outcome == RESERVE_REFUSED)
+        return transition(booking, BOOKING_REJECTED, reason, at);
+    if (outcome == RESERVE_BUDGET_SPENT && !booking->queue_if_unavailable)
+        return transition(booking, BOOKING_REJECTED, "BUDGET_SPENT", at);
+    if (is_force_cancelled_by(booking, mark))
+        return transition(booking, BOOKING_FORCE_CANCELLED, "HOSPITAL_DELETED", at);
+    if (outcome == RESERVE_GRANTED)
+        return transition(booking, BOOKING_CONFIRMED, "", at);
+    return settle_unknown(booking, by_settler, at);
+}
+
+struct booking_change booking_meet(struct booking *booking, const struct moment *at)
+{
+    if (booking->status != BOOKING_REQUESTED)
+        return NO_CHANGE;
+    if (booking->day < at->today)
+        return transition(booking, BOOKING_REJECTED, "DATE_NOT_OPEN", at);
+    return announce(booking);
+}
+
+enum status booking_cancel(struct booking *booking, const char *reason, const struct moment *at,
+                           struct booking_change *change, struct error *refusal)
+{
+    *change = NO_CHANGE;
+    if (booking->status == BOOKING_CANCELLED)
+        return STATUS_OK;
+    if (!booking_is_live(booking->status))
+        return error_set(refusal, STATUS_FAILED_PRECONDITION, "BOOKING_FINAL",
+                         "the booking was refused or force-cancelled and can't be cancelled any more");
+    if (booking->day < at->today)
+        return error_set(refusal, STATUS_FAILED_PRECONDITION, "DATE_PASSED",
+                         "the screening day has passed: the booking can't be cancelled any more");
+    *change = transition(booking, BOOKING_CANCELLED, reason, at);
+    return STATUS_OK;
+}
+
+struct booking_change booking_force_cancel(struct booking *booking, const struct deletion_mark *mark,
+                                           const struct moment *at)
+{
+    if (!booking_is_live(booking->status) || !is_force_cancelled_by(booking, mark))
+        return NO_CHANGE;
+    return transition(booking, BOOKING_FORCE_CANCELLED, "HOSPITAL_DELETED", at);
+}
+
+enum status booking_rejection(const struct booking *booking, struct error *refusal)
+{
+    static const struct {
+        const char *reason, *message;
+    } MESSAGES[] = {
+        {"SOLD_OUT", "not enough places are left on this day"},
+        {"HOSPITAL_NOT_FOUND", "there is no such hospital"},
+        {"HOSPITAL_DELETED", "the hospital has been deleted"},
+        {"DATE_NOT_OPEN", "the hospital does not screen on this day"},
+        {"RELEASED", "the place of this booking was already given back"},
+        {"HOSPITAL_UNAVAILABLE", "hospital-svc did not answer; another attempt needs a new booking_id"},
+        {"BUDGET_SPENT",
+         "the call's budget ended before a place was asked for; another attempt needs a new booking_id"},
+    };
+    const char *message = "hospital-svc refused the booking";
+    for (size_t i = 0; i < sizeof MESSAGES / sizeof MESSAGES[0]; i++)
+        if (strcmp(booking->status_reason, MESSAGES[i].reason) == 0)
+            message = MESSAGES[i].message;
+    error_set(refusal, STATUS_FAILED_PRECONDITION, booking->status_reason, "%s", message);
+    if (strcmp(booking->status_reason, "HOSPITAL_UNAVAILABLE") == 0)
+        refusal->retry_after_ms = UNAVAILABLE_RETRY_AFTER_MS;
+    return STATUS_FAILED_PRECONDITION;
+}

@@ -1,0 +1,327 @@
+/* Every state of a booking against everything that can happen to it. */
+#include "booking.h"
+
+#include <string.h>
+
+#include "base/unit_test.h"
+
+enum { TODAY = 20000, NOW = 1000 };
+
+static const struct moment AT = {.now_us = NOW, .today = TODAY};
+static const struct deletion_mark NO_MARK = {false, 0};
+static const struct deletion_mark DELETED_TODAY = {true, TODAY};
+static const enum booking_status ALL[] = {BOOKING_REQUESTED, BOOKING_CONFIRMED, BOOKING_REJECTED,
+                                          BOOKING_CANCELLED, BOOKING_FORCE_CANCELLED};
+enum { STATES = sizeof ALL / sizeof ALL[0] };
+
+static struct booking sample(enum booking_status status)
+{
+    return (struct booking){
+        .booking_id = {{1}},
+        .hospital_id = {{2}},
+        .customer_id = "c-1",
+        .customer_name = "name",
+        .status_reason = "first",
+        .day = TODAY + 1,
+        .headcount = 2,
+        .status = status,
+        .created_at_us = 5,
+        .updated_at_us = 5,
+        .version = 3,
+        .content_hash = {7},
+    };
+}
+
+static void assert_unchanged(const struct booking *booking, enum booking_status status)
+{
+    struct booking before = sample(status);
+    assert_int_equal(booking->status, status);
+    assert_int_equal(booking->version, before.version);
+    assert_int_equal(booking->updated_at_us, before.updated_at_us);
+    assert_string_equal(booking->status_reason, before.status_reason);
+}
+
+static void assert_moved(const struct booking *booking, enum booking_status to, const char *reason,
+                         struct booking_change change, const char *event)
+{
+    assert_int_equal(booking->status, to);
+    assert_string_equal(booking->status_reason, reason);
+    assert_int_equal(booking->version, 4);
+    assert_int_equal(booking->updated_at_us, NOW);
+    assert_int_equal(booking->created_at_us, 5);
+    assert_ptr_equal(change.event_type, event);
+}
+
+/* ---- create ---- */
+
+static void test_create_unknown_becomes_requested(void **state)
+{
+    (void)state;
+    struct booking request = sample(0), booking;
+    struct error error;
+    request.day = TODAY;
+    assert_int_equal(booking_create(NULL, &request, &AT, &booking, &error), STATUS_OK);
+    assert_int_equal(booking.status, BOOKING_REQUESTED);
+    assert_int_equal(booking.version, 1);
+    assert_int_equal(booking.created_at_us, NOW);
+    assert_int_equal(booking.updated_at_us, NOW);
+    assert_string_equal(booking.status_reason, "");
+    assert_false(booking.announced);
+}
+
+static void test_create_past_day_is_invalid(void **state)
+{
+    (void)state;
+    struct booking request = sample(0), booking;
+    struct error error;
+    request.day = TODAY - 1;
+    assert_int_equal(booking_create(NULL, &request, &AT, &booking, &error), STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.message, "date: must be today or later");
+}
+
+static void test_create_same_content_is_accepted_in_every_state_even_after_its_day(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STATES; i++) {
+        struct booking existing = sample(ALL[i]), request = sample(0), booking;
+        existing.day = request.day = TODAY - 10;
+        assert_int_equal(booking_create(&existing, &request, &AT, &booking, NULL), STATUS_OK);
+    }
+}
+
+static void test_create_other_content_already_exists_in_every_state(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STATES; i++) {
+        struct booking existing = sample(ALL[i]), request = sample(0), booking;
+        struct error error;
+        request.content_hash[15] = 1;
+        assert_int_equal(booking_create(&existing, &request, &AT, &booking, &error), STATUS_ALREADY_EXISTS);
+    }
+}
+
+/* ---- settle ---- */
+
+struct settle_case {
+    enum reserve_outcome outcome;
+    bool queue, by_settler, deleted;
+    enum booking_status to; /* REQUESTED: stays */
+    const char *reason;
+    const char *event; /* NULL: none */
+};
+
+static void check_settle(const struct settle_case *c)
+{
+    struct booking booking = sample(BOOKING_REQUESTED);
+    booking.queue_if_unavailable = c->queue;
+    struct booking_change change = booking_settle(&booking, c->outcome, "SOLD_OUT", c->by_settler,
+                                                  c->deleted ? &DELETED_TODAY : &NO_MARK, &AT);
+    if (c->to != BOOKING_REQUESTED) {
+        assert_moved(&booking, c->to, c->reason, change, c->event);
+        return;
+    }
+    assert_unchanged(&booking, BOOKING_REQUESTED);
+    assert_ptr_equal(change.event_type, c->event);
+    assert_int_equal(booking.announced, c->event != NULL);
+}
+
+static void test_settle_requested_follows_the_table(void **state)
+{
+    (void)state;
+    const struct settle_case cases[] = {
+        {RESERVE_GRANTED, false, false, false, BOOKING_CONFIRMED, "", BOOKING_EVENT_CONFIRMED},
+        {RESERVE_GRANTED, true, true, false, BOOKING_CONFIRMED, "", BOOKING_EVENT_CONFIRMED},
+        {RESERVE_GRANTED, false, false, true, BOOKING_FORCE_CANCELLED, "HOSPITAL_DELETED",
+         BOOKING_EVENT_FORCE_CANCELLED},
+        {RESERVE_REFUSED, false, false, false, BOOKING_REJECTED, "SOLD_OUT", BOOKING_EVENT_REJECTED},
+        {RESERVE_REFUSED, true, true, true, BOOKING_REJECTED, "SOLD_OUT", BOOKING_EVENT_REJECTED},
+        {RESERVE_UNKNOWN, false, false, false, BOOKING_REJECTED, "HOSPITAL_UNAVAILABLE",
+         BOOKING_EVENT_REJECTED},
+        {RESERVE_UNKNOWN, true, false, false, BOOKING_REQUESTED, "", BOOKING_EVENT_REQUESTED},
+        {RESERVE_UNKNOWN, false, true, false, BOOKING_REQUESTED, "", NULL},
+        {RESERVE_UNKNOWN, true, true, false, BOOKING_REQUESTED, "", NULL},
+        {RESERVE_UNKNOWN, false, false, true, BOOKING_FORCE_CANCELLED, "HOSPITAL_DELETED",
+         BOOKING_EVENT_FORCE_CANCELLED},
+        {RESERVE_UNKNOWN, true, true, true, BOOKING_FORCE_CANCELLED, "HOSPITAL_DELETED",
+         BOOKING_EVENT_FORCE_CANCELLED},
+        {RESERVE_BUDGET_SPENT, false, false, false, BOOKING_REJECTED, "BUDGET_SPENT", BOOKING_EVENT_REJECTED},
+        {RESERVE_BUDGET_SPENT, true, false, false, BOOKING_REQUESTED, "", BOOKING_EVENT_REQUESTED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        check_settle(&cases[i]);
+}
+
+static void test_settle_any_other_state_changes_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < STATES; i++)
+        for (int outcome = RESERVE_GRANTED; outcome <= RESERVE_BUDGET_SPENT; outcome++) {
+            struct booking booking = sample(ALL[i]);
+            struct booking_change change =
+                booking_settle(&booking, (enum reserve_outcome)outcome, "X", false, &DELETED_TODAY, &AT);
+            assert_null(change.event_type);
+            assert_unchanged(&booking, ALL[i]);
+        }
+}
+
+static void test_settle_day_before_the_deletion_is_confirmed(void **state)
+{
+    (void)state;
+    struct booking booking = sample(BOOKING_REQUESTED);
+    booking.day = TODAY - 1;
+    struct booking_change change = booking_settle(&booking, RESERVE_GRANTED, "", true, &DELETED_TODAY, &AT);
+    assert_moved(&booking, BOOKING_CONFIRMED, "", change, BOOKING_EVENT_CONFIRMED);
+}
+
+/* ---- meet ---- */
+
+static void test_meet_announces_once(void **state)
+{
+    (void)state;
+    struct booking booking = sample(BOOKING_REQUESTED);
+    assert_ptr_equal(booking_meet(&booking, &AT).event_type, BOOKING_EVENT_REQUESTED);
+    assert_true(booking.announced);
+    assert_null(booking_meet(&booking, &AT).event_type);
+    assert_unchanged(&booking, BOOKING_REQUESTED);
+}
+
+static void test_meet_after_its_day_rejects(void **state)
+{
+    (void)state;
+    struct booking booking = sample(BOOKING_REQUESTED);
+    booking.day = TODAY - 1;
+    assert_moved(&booking, BOOKING_REJECTED, "DATE_NOT_OPEN", booking_meet(&booking, &AT),
+                 BOOKING_EVENT_REJECTED);
+}
+
+static void test_meet_any_other_state_changes_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < STATES; i++) {
+        struct booking booking = sample(ALL[i]);
+        booking.day = TODAY - 1;
+        assert_null(booking_meet(&booking, &AT).event_type);
+        assert_unchanged(&booking, ALL[i]);
+    }
+}
+
+/* ---- cancel ---- */
+
+static void test_cancel_live_is_cancelled_with_its_reason(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct booking booking = sample(ALL[i]);
+        struct booking_change change;
+        booking.day = TODAY;
+        assert_int_equal(booking_cancel(&booking, "changed plans", &AT, &change, NULL), STATUS_OK);
+        assert_moved(&booking, BOOKING_CANCELLED, "changed plans", change, BOOKING_EVENT_CANCELLED);
+    }
+}
+
+static void test_cancel_again_keeps_the_first_reason_even_after_its_day(void **state)
+{
+    (void)state;
+    struct booking booking = sample(BOOKING_CANCELLED);
+    struct booking_change change;
+    booking.day = TODAY - 5;
+    assert_int_equal(booking_cancel(&booking, "second", &AT, &change, NULL), STATUS_OK);
+    assert_null(change.event_type);
+    assert_unchanged(&booking, BOOKING_CANCELLED);
+}
+
+static void test_cancel_rejected_or_forced_is_final(void **state)
+{
+    (void)state;
+    const enum booking_status finals[] = {BOOKING_REJECTED, BOOKING_FORCE_CANCELLED};
+    for (size_t i = 0; i < 2; i++) {
+        struct booking booking = sample(finals[i]);
+        struct booking_change change;
+        struct error error;
+        assert_int_equal(booking_cancel(&booking, "x", &AT, &change, &error), STATUS_FAILED_PRECONDITION);
+        assert_string_equal(error.reason, "BOOKING_FINAL");
+        assert_unchanged(&booking, finals[i]);
+    }
+}
+
+static void test_cancel_live_after_its_day_has_passed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct booking booking = sample(ALL[i]);
+        struct booking_change change;
+        struct error error;
+        booking.day = TODAY - 1;
+        assert_int_equal(booking_cancel(&booking, "x", &AT, &change, &error), STATUS_FAILED_PRECONDITION);
+        assert_string_equal(error.reason, "DATE_PASSED");
+        assert_unchanged(&booking, ALL[i]);
+    }
+}
+
+/* ---- force-cancel ---- */
+
+static void test_force_cancel_live_of_the_day_or_later(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct booking booking = sample(ALL[i]);
+        booking.day = TODAY;
+        struct booking_change change = booking_force_cancel(&booking, &DELETED_TODAY, &AT);
+        assert_moved(&booking, BOOKING_FORCE_CANCELLED, "HOSPITAL_DELETED", change,
+                     BOOKING_EVENT_FORCE_CANCELLED);
+    }
+}
+
+static void test_force_cancel_earlier_or_final_changes_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STATES; i++) {
+        struct booking booking = sample(ALL[i]);
+        booking.day = i < 2 ? TODAY - 1 : TODAY;
+        assert_null(booking_force_cancel(&booking, &DELETED_TODAY, &AT).event_type);
+        assert_unchanged(&booking, ALL[i]);
+    }
+}
+
+/* ---- what the caller is told ---- */
+
+static void test_rejection_carries_the_reason(void **state)
+{
+    (void)state;
+    const char *reasons[] = {"SOLD_OUT", "HOSPITAL_NOT_FOUND",   "HOSPITAL_DELETED", "DATE_NOT_OPEN",
+                             "RELEASED", "HOSPITAL_UNAVAILABLE", "BUDGET_SPENT",     "REFUSED"};
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        struct booking booking = sample(BOOKING_REJECTED);
+        struct error error;
+        booking.status_reason = reasons[i];
+        assert_int_equal(booking_rejection(&booking, &error), STATUS_FAILED_PRECONDITION);
+        assert_int_equal(error.status, STATUS_FAILED_PRECONDITION);
+        assert_string_equal(error.reason, reasons[i]);
+        assert_true(error.message[0] != '\0');
+        assert_int_equal(error.retry_after_ms != 0, strcmp(reasons[i], "HOSPITAL_UNAVAILABLE") == 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_create_unknown_becomes_requested),
+        cmocka_unit_test(test_create_past_day_is_invalid),
+        cmocka_unit_test(test_create_same_content_is_accepted_in_every_state_even_after_its_day),
+        cmocka_unit_test(test_create_other_content_already_exists_in_every_state),
+        cmocka_unit_test(test_settle_requested_follows_the_table),
+        cmocka_unit_test(test_settle_any_other_state_changes_nothing),
+        cmocka_unit_test(test_settle_day_before_the_deletion_is_confirmed),
+        cmocka_unit_test(test_meet_announces_once),
+        cmocka_unit_test(test_meet_after_its_day_rejects),
+        cmocka_unit_test(test_meet_any_other_state_changes_nothing),
+        cmocka_unit_test(test_cancel_live_is_cancelled_with_its_reason),
+        cmocka_unit_test(test_cancel_again_keeps_the_first_reason_even_after_its_day),
+        cmocka_unit_test(test_cancel_rejected_or_forced_is_final),
+        cmocka_unit_test(test_cancel_live_after_its_day_has_passed),
+        cmocka_unit_test(test_force_cancel_live_of_the_day_or_later),
+        cmocka_unit_test(test_force_cancel_earlier_or_final_changes_nothing),
+        cmocka_unit_test(test_rejection_carries_the_reason),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

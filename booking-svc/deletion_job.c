@@ -1,0 +1,142 @@
+#include "deletion_job.h"
+
+#include "batch.h"
+#include "store.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/ticker.h"
+
+enum { TICK_MS = 1000, HOSPITALS_AT_ONCE = 64 };
+
+struct deletion_job {
+    struct writer *writer;
+    char *database_url;
+    struct db *db; /* NULL until it can be opened */
+    struct ticker *ticker;
+    struct uuid hospitals[HOSPITALS_AT_ONCE];
+    size_t hospital_count;
+};
+
+/* One chunk, waited for. */
+struct chunk_command {
+    struct booking_command command; /* first: what the writer hands back */
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool is_done;
+};
+
+static void chunk_done(struct writer_command *command)
+{
+    struct chunk_command *chunk = (struct chunk_command *)command;
+    pthread_mutex_lock(&chunk->lock);
+    chunk->is_done = true;
+    pthread_cond_signal(&chunk->done);
+    pthread_mutex_unlock(&chunk->lock);
+}
+
+/* Works off one chunk. *finished: nothing is left of this hospital. */
+static enum status run_chunk(struct deletion_job *job, const struct uuid *hospital_id, bool *finished)
+{
+    struct chunk_command chunk = {
+        .command = {.writer = {.class = WRITER_SETTLE, .complete = chunk_done},
+                    .kind = COMMAND_FORCE_CANCEL,
+                    .hospital_id = *hospital_id,
+                    .traceparent = ""},
+    };
+    pthread_mutex_init(&chunk.lock, NULL);
+    pthread_cond_init(&chunk.done, NULL);
+    writer_submit(job->writer, &chunk.command.writer);
+    pthread_mutex_lock(&chunk.lock);
+    while (!chunk.is_done)
+        pthread_cond_wait(&chunk.done, &chunk.lock);
+    pthread_mutex_unlock(&chunk.lock);
+    pthread_cond_destroy(&chunk.done);
+    pthread_mutex_destroy(&chunk.lock);
+    *finished = chunk.command.finished;
+    return chunk.command.writer.outcome.status;
+}
+
+static enum status take_hospital(void *context, const struct hospital_deletion *deletion)
+{
+    struct deletion_job *job = context;
+    job->hospitals[job->hospital_count++] = deletion->hospital_id;
+    return STATUS_OK;
+}
+
+static void work_off(struct deletion_job *job, const struct uuid *hospital_id, struct ticker *ticker)
+{
+    bool finished = false;
+    while (!finished && !ticker_stopping(ticker)) {
+        enum status status = run_chunk(job, hospital_id, &finished);
+        if (status != STATUS_OK) {
+            log_event(LOG_WARN, "deletion.chunk_failed", LOG_UUID("hospital_id", hospital_id),
+                      LOG_TEXT("status", status_name(status)));
+            return; /* the next tick tries again */
+        }
+    }
+    if (finished)
+        log_event(LOG_INFO, "deletion.finished", LOG_UUID("hospital_id", hospital_id));
+}
+
+static void tick(void *context, struct ticker *ticker)
+{
+    struct deletion_job *job = context;
+    struct error error = {0};
+    enum status status = STATUS_OK;
+    if (job->db == NULL)
+        status = db_open(job->database_url, DB_READ_ONLY, &job->db, &error);
+    job->hospital_count = 0;
+    if (status == STATUS_OK)
+        status = store_list_unfinished_deletions(job->db, HOSPITALS_AT_ONCE, take_hospital, job, &error);
+    if (status != STATUS_OK) {
+        log_event(LOG_DEBUG, "deletion.failed", LOG_TEXT("status", status_name(status)),
+                  LOG_TEXT("message", error.message));
+        return;
+    }
+    for (size_t i = 0; i < job->hospital_count; i++)
+        work_off(job, &job->hospitals[i], ticker);
+    if (job->hospital_count == HOSPITALS_AT_ONCE)
+        ticker_wake(ticker);
+}
+
+static void destroy(struct deletion_job *job)
+{
+    db_close(job->db);
+    free(job->database_url);
+    free(job);
+}
+
+enum status deletion_job_open(const char *database_url, struct writer *writer, struct deletion_job **out,
+                              struct error *error)
+{
+    struct deletion_job *job = calloc(1, sizeof *job);
+    if (job == NULL || (job->database_url = strdup(database_url)) == NULL) {
+        free(job);
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    job->writer = writer;
+    enum status status = ticker_open(TICK_MS, tick, job, &job->ticker, error);
+    if (status != STATUS_OK) {
+        destroy(job);
+        return status;
+    }
+    *out = job;
+    return STATUS_OK;
+}
+
+void deletion_job_close(struct deletion_job *job)
+{
+    if (job == NULL)
+        return;
+    ticker_close(job->ticker);
+    destroy(job);
+}
+
+void deletion_job_wake(struct deletion_job *job)
+{
+    ticker_wake(job->ticker);
+}

@@ -1,0 +1,356 @@
+/* booking-svc: takes bookings, reserves their places at hospital-svc, tells what became of them. */
+#include "api.h"
+#include "batch.h"
+#include "deletion_job.h"
+#include "reserver.h"
+#include "settler.h"
+#include "store.h"
+#include "work.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "events/event_log.h"
+#include "events/publisher.h"
+#include "events/subscriber.h"
+#include "rpc/channel.h"
+#include "rpc/server.h"
+#include "service/config.h"
+#include "service/service.h"
+#include "writer/reader.h"
+#include "writer/writer.h"
+
+static const char PROGRAM[] = "booking-svc";
+static const char HOSPITAL_LOG[] = "hospital";
+enum { RETRY_MS = 200 };
+
+struct settings {
+    struct service_settings service;
+    const char *events_listen;
+    const char *hospital_rpc;
+    const char *hospital_events;
+    int64_t reserve_timeout_ms;
+    int64_t reserve_calls_max;
+    const char *follow_log_from_start;
+    bool replay_dead_letters;
+};
+
+/* Everything that runs, in the order in which it starts. */
+struct booking_service {
+    struct settings settings;
+    struct rpc_server *server;
+    struct event_publisher *publisher;
+    struct event_log *log;
+    struct batch *batch;
+    struct writer *writer;
+    struct reader_pool *readers;
+    struct rpc_channel *hospital;
+    struct work_table *works;
+    struct reserver *reserver;
+    struct event_subscriber *subscriber;
+    struct deletion_job *deletions;
+    struct settler *settler;
+    struct booking_api api;
+    _Atomic bool running; /* everything above is there: health may ask it */
+};
+
+/* Whatever goes wrong before the service is ready: one line and exit 2. */
+static void must(enum status status, const struct error *error)
+{
+    if (status != STATUS_OK)
+        service_config_error(PROGRAM, error);
+}
+
+static void load_settings(struct settings *settings, int argc, char **argv)
+{
+    const struct setting table[] = {
+        SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7201", "sqlite:booking.db"),
+        {.name = "events-listen",
+         .type = SETTING_ADDRESS,
+         .value = &settings->events_listen,
+         .default_value = "tcp://127.0.0.1:7202",
+         .help = "address on which the booking log is published"},
+        {.name = "hospital-rpc",
+         .type = SETTING_ADDRESS,
+         .value = &settings->hospital_rpc,
+         .default_value = "tcp://127.0.0.1:7101",
+         .help = "address of hospital-svc's calls"},
+        {.name = "hospital-events",
+         .type = SETTING_ADDRESS,
+         .value = &settings->hospital_events,
+         .default_value = "tcp://127.0.0.1:7102",
+         .help = "address of hospital-svc's log"},
+        {.name = "reserve-timeout-ms",
+         .type = SETTING_NUMBER,
+         .value = &settings->reserve_timeout_ms,
+         .default_value = "600",
+         .min = 10,
+         .max = 60000,
+         .help = "longest wait for hospital-svc's answer to one call, in ms"},
+        {.name = "reserve-calls-max",
+         .type = SETTING_NUMBER,
+         .value = &settings->reserve_calls_max,
+         .default_value = "32",
+         .min = 1,
+         .max = 1024,
+         .help = "calls to hospital-svc in flight at once"},
+        {.name = "follow-log-from-start",
+         .type = SETTING_TEXT,
+         .value = &settings->follow_log_from_start,
+         .default_value = "",
+         .help = "start once with NAME (hospital): follow that log anew, after LOG_DIVERGED",
+         .flag_only = true},
+        {.name = "replay-dead-letters",
+         .type = SETTING_SWITCH,
+         .value = &settings->replay_dead_letters,
+         .default_value = "false",
+         .help = "apply the dead letters again, say how many, and end",
+         .flag_only = true},
+    };
+    const size_t count = sizeof table / sizeof table[0];
+    config_load(PROGRAM, "Takes bookings and keeps their state.", table, count, argc, argv);
+    struct error error;
+    if (settings->follow_log_from_start[0] != '\0' &&
+        strcmp(settings->follow_log_from_start, HOSPITAL_LOG) != 0)
+        must(error_set(&error, STATUS_INVALID_ARGUMENT, NULL, "--follow-log-from-start: must be hospital"),
+             &error);
+    service_begin(PROGRAM, settings->service.log_level, settings->service.time_zone);
+    config_log(table, count);
+}
+
+/*
+ * For what opens a database connection of its own: true if it is to be tried again, because the database went
+ * away meanwhile.
+ */
+static bool must_try_again(enum status status, const struct error *error)
+{
+    if (!status_is_transient(status)) {
+        must(status, error);
+        return false;
+    }
+    if (service_stop_requested(RETRY_MS))
+        exit(0);
+    return true;
+}
+
+static bool is_ready(void *context)
+{
+    struct booking_service *service = context;
+    return service->running && writer_database_up(service->writer);
+}
+
+static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
+{
+    struct booking_service *service = context;
+    return service->running &&
+           event_subscriber_degraded(service->subscriber, reasons[0], RPC_DEGRADED_TEXT_SIZE);
+}
+
+static void listen_on_addresses(struct booking_service *service)
+{
+    struct error error;
+    const struct service_settings *settings = &service->settings.service;
+    const struct rpc_server_options rpc = {
+        .address = settings->rpc_listen,
+        .program = PROGRAM,
+        .contexts = (size_t)settings->queue_max + 512,
+        .message_max_bytes = (size_t)settings->message_max_bytes,
+        .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
+    };
+    const struct event_publisher_options events = {.topic = "booking",
+                                                   .address = service->settings.events_listen};
+    must(rpc_server_open(&rpc, &service->server, &error), &error);
+    must(event_publisher_open(&events, &service->publisher, &error), &error);
+    booking_api_init(&service->api);
+    rpc_server_add(service->server, &service->api.service.base);
+    rpc_server_add(service->server, event_publisher_service(service->publisher));
+    rpc_server_observe(service->server, is_ready, list_degraded, service);
+    must(rpc_server_start(service->server, &error), &error);
+}
+
+static enum status prepare_database(const struct settings *settings, struct db *db, struct error *error)
+{
+    enum status status = events_migrate(db, error);
+    if (status == STATUS_OK)
+        status = store_migrate(db, error);
+    if (status == STATUS_OK && settings->follow_log_from_start[0] != '\0')
+        status = event_cursor_forget(db, HOSPITAL_LOG, error);
+    return status;
+}
+
+/* The migrated database; NULL if asked to stop before it is there. */
+static struct db *open_database(const struct settings *settings)
+{
+    for (;;) {
+        struct error error;
+        struct db *db = service_open_database(PROGRAM, settings->service.database);
+        if (db == NULL)
+            return NULL;
+        enum status status = prepare_database(settings, db, &error);
+        if (status == STATUS_OK)
+            return db;
+        db_close(db);
+        if (!status_is_transient(status))
+            service_config_error(PROGRAM, &error);
+    }
+}
+
+static enum status apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
+                         struct error *error)
+{
+    struct booking_service *service = context;
+    return batch_apply(service->batch, db, commands, count, error);
+}
+
+static void committed(void *context)
+{
+    struct booking_service *service = context;
+    if (service->reserver != NULL)
+        reserver_flush(service->reserver);
+    event_log_publish(service->log);
+    if (batch_began_deletion(service->batch))
+        deletion_job_wake(service->deletions);
+}
+
+static void open_writer(struct booking_service *service, struct db *db)
+{
+    struct error error;
+    const struct service_settings *settings = &service->settings.service;
+    const struct writer_options options = {
+        .batch_max = (size_t)settings->batch_max,
+        .queue_max = (size_t)settings->queue_max,
+    };
+    service->log = event_log_create(service->publisher);
+    service->batch = service->log != NULL ? batch_create(service->log) : NULL;
+    if (service->batch == NULL)
+        must(error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory"), &error);
+    const struct writer_ops ops = {.apply = apply, .committed = committed, .context = service};
+    must(writer_open(db, &options, &ops, &service->writer, &error), &error);
+}
+
+static void open_reserver(struct booking_service *service)
+{
+    struct error error;
+    const struct settings *settings = &service->settings;
+    const struct rpc_channel_options channel = {
+        .address = settings->hospital_rpc,
+        .message_max_bytes = (size_t)settings->service.message_max_bytes,
+    };
+    const struct reserver_options reserver = {
+        .timeout_ms = (uint32_t)settings->reserve_timeout_ms,
+        .calls_max = (size_t)settings->reserve_calls_max,
+    };
+    must(rpc_channel_open(&channel, &service->hospital, &error), &error);
+    service->works = work_table_create();
+    if (service->works == NULL)
+        must(error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory"), &error);
+    must(reserver_open(&reserver, service->hospital, service->works, &service->reserver, &error), &error);
+}
+
+static void open_followers(struct booking_service *service)
+{
+    struct error error;
+    const char *database = service->settings.service.database;
+    const struct event_subscriber_options hospital_log = {
+        .log = HOSPITAL_LOG,
+        .subscriber = PROGRAM,
+        .events_address = service->settings.hospital_events,
+        .channel = service->hospital,
+        .writer = service->writer,
+        .database_url = database,
+    };
+    must(deletion_job_open(database, service->writer, &service->deletions, &error), &error);
+    must(settler_open(database, service->works, &service->settler, &error), &error);
+    while (must_try_again(event_subscriber_open(&hospital_log, &service->subscriber, &error), &error))
+        ;
+}
+
+static void open_readers(struct booking_service *service)
+{
+    struct error error;
+    const char *database = service->settings.service.database;
+    const struct reader_options options = {.threads = (size_t)service->settings.service.reader_threads};
+    while (must_try_again(reader_pool_open(database, &options, &service->readers, &error), &error))
+        ;
+    while (must_try_again(event_publisher_start(service->publisher, database, &error), &error))
+        ;
+}
+
+static void serve(struct booking_service *service)
+{
+    work_table_connect(service->works, service->writer, service->reserver);
+    open_followers(service);
+    service->api.works = service->works;
+    service->api.writer = service->writer;
+    service->api.readers = service->readers;
+    service->running = true;
+    rpc_server_serve(service->server);
+    log_plain(LOG_INFO, "service.ready");
+}
+
+/* In the reverse order of the start: whoever hands work on ends before the one that does it. */
+static void drain_and_close(struct booking_service *service)
+{
+    event_publisher_drain(service->publisher);
+    if (!rpc_server_drain(service->server, (uint32_t)service->settings.service.drain_grace_ms))
+        log_plain(LOG_WARN, "service.drain_incomplete");
+    event_subscriber_close(service->subscriber);
+    settler_close(service->settler);
+    deletion_job_close(service->deletions);
+    reserver_close(service->reserver);
+    service->reserver = NULL;
+    rpc_channel_close(service->hospital);
+    writer_close(service->writer);
+    reader_pool_close(service->readers);
+    rpc_server_close(service->server);
+    event_publisher_close(service->publisher);
+    work_table_destroy(service->works);
+    batch_destroy(service->batch);
+    event_log_destroy(service->log);
+}
+
+/* --replay-dead-letters: no listeners, no followers, only the writer. */
+static int replay_dead_letters(struct booking_service *service)
+{
+    struct error error;
+    size_t applied = 0, left = 0;
+    struct db *db = open_database(&service->settings);
+    if (db == NULL)
+        return 0;
+    open_writer(service, db);
+    enum status status = dead_letters_replay(service->writer, service->settings.service.database, NULL,
+                                             &applied, &left, &error);
+    writer_close(service->writer);
+    batch_destroy(service->batch);
+    event_log_destroy(service->log);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "%s: %s\n", PROGRAM, error.message);
+        return SERVICE_EXIT_FAILED;
+    }
+    printf("%zu dead letters applied, %zu left\n", applied, left);
+    return left == 0 ? 0 : SERVICE_EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    struct booking_service service = {0};
+    load_settings(&service.settings, argc, argv);
+    if (service.settings.replay_dead_letters)
+        return replay_dead_letters(&service);
+    listen_on_addresses(&service);
+    struct db *db = open_database(&service.settings);
+    if (db == NULL) {
+        rpc_server_close(service.server);
+        event_publisher_close(service.publisher);
+        return 0;
+    }
+    open_reserver(&service);
+    open_writer(&service, db);
+    open_readers(&service);
+    serve(&service);
+    service_wait();
+    drain_and_close(&service);
+    return 0;
+}

@@ -1,0 +1,44 @@
+/*
+ * Asks hospital-svc for places: all bookings that wait go into one BatchReserve, several calls may be in
+ * flight.
+ *
+ * What comes back, or fails to, is turned into a reserve_outcome per booking and handed to work_settle. A
+ * Reserve that was not executed (it never left, hospital-svc is draining or overloaded) is sent again while
+ * its caller's budget lasts.
+ */
+#ifndef BOOKING_SVC_RESERVER_H
+#define BOOKING_SVC_RESERVER_H
+
+#include "work.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "rpc/channel.h"
+
+struct reserver;
+
+struct reserver_options {
+    uint32_t timeout_ms; /* of one call; 0 = 600 */
+    size_t calls_max;    /* in flight at once; 0 = 32 */
+    size_t batch_max;    /* bookings per call; 0 = 1024 */
+};
+
+/* `channel` (to hospital-svc) and `table` stay the caller's. Starts a thread. */
+MUST_CHECK enum status reserver_open(const struct reserver_options *options, struct rpc_channel *channel,
+                                     struct work_table *table, struct reserver **out, struct error *error);
+
+/*
+ * Settles everything that still waits as unknown, waits for the calls in flight, ends the thread. While the
+ * writer and the channel still work. NULL is allowed.
+ */
+void reserver_close(struct reserver *reserver);
+
+/* Adds a booking to those that wait; it leaves with the next reserver_flush. Any thread. */
+void reserver_submit(struct reserver *reserver, struct work *work);
+
+/* Sends what waits, as far as calls may be in flight. Any thread but with no locks held; does not block. */
+void reserver_flush(struct reserver *reserver);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * Takes up the REQUESTED bookings that nobody works on: those that were queued because hospital-svc did not
+ * answer, and those that a crash or a failed commit left behind. One mechanism for recovery and fallback.
+ */
+#ifndef BOOKING_SVC_SETTLER_H
+#define BOOKING_SVC_SETTLER_H
+
+#include "work.h"
+
+#include "base/status.h"
+
+struct settler;
+
+/* Starts a thread that looks at once, and then every second. `table` stays the caller's. */
+MUST_CHECK enum status settler_open(const char *database_url, struct work_table *table, struct settler **out,
+                                    struct error *error);
+
+/* Ends the thread; what it took up goes on. NULL is allowed. */
+void settler_close(struct settler *settler);
+
+#endif

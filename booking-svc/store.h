@@ -1,0 +1,78 @@
+/* booking-svc's tables: SQL only, no rules. Every function runs on the caller's connection and thread. */
+#ifndef BOOKING_SVC_STORE_H
+#define BOOKING_SVC_STORE_H
+
+#include "booking.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "db/db.h"
+
+MUST_CHECK enum status store_migrate(struct db *db, struct error *error);
+
+/* Called for each booking found. Its texts are valid during the call only. */
+typedef enum status (*store_booking_fn)(void *context, const struct booking *booking);
+
+/* Copies a booking with its texts into the arena; NULL when out of memory. */
+struct booking *store_copy_booking(struct arena *arena, const struct booking *booking);
+
+/* The bookings of `count` ids, those that exist, in any order. */
+MUST_CHECK enum status store_load_bookings(struct db *db, const struct uuid *ids, size_t count,
+                                           store_booking_fn found, void *context, struct error *error);
+
+MUST_CHECK enum status store_insert_bookings(struct db *db, struct booking *const *bookings, size_t count,
+                                             struct error *error);
+
+/* Saves what can change: status, reason, updated_at, version, announced. */
+MUST_CHECK enum status store_update_bookings(struct db *db, struct booking *const *bookings, size_t count,
+                                             struct error *error);
+
+/* ---- lists, in order of id, `after` excluded; status 0 = any ---- */
+
+struct booking_filter {
+    const char *customer_id; /* NULL: by hospital */
+    struct uuid hospital_id;
+    bool has_day;
+    int32_t day;
+    int status;
+};
+
+MUST_CHECK enum status store_list_bookings(struct db *db, const struct booking_filter *filter,
+                                           const struct uuid *after, uint32_t limit, store_booking_fn found,
+                                           void *context, struct error *error);
+
+/* REQUESTED bookings. */
+MUST_CHECK enum status store_list_requested(struct db *db, const struct uuid *after, uint32_t limit,
+                                            store_booking_fn found, void *context, struct error *error);
+
+/* Live bookings of a hospital. */
+MUST_CHECK enum status store_list_live(struct db *db, const struct uuid *hospital_id,
+                                       const struct uuid *after, uint32_t limit, store_booking_fn found,
+                                       void *context, struct error *error);
+
+/* ---- deleted hospitals ---- */
+
+struct hospital_deletion {
+    struct uuid hospital_id;
+    int32_t day;
+    struct uuid next_booking_id; /* bookings up to this id have been worked off */
+    bool done;
+};
+
+typedef enum status (*store_deletion_fn)(void *context, const struct hospital_deletion *deletion);
+
+MUST_CHECK enum status store_load_deletions(struct db *db, const struct uuid *hospital_ids, size_t count,
+                                            store_deletion_fn found, void *context, struct error *error);
+
+/* Those not done yet, at most `limit`. */
+MUST_CHECK enum status store_list_unfinished_deletions(struct db *db, uint32_t limit, store_deletion_fn found,
+                                                       void *context, struct error *error);
+
+/* Inserts or updates. */
+MUST_CHECK enum status store_save_deletions(struct db *db, struct hospital_deletion *const *deletions,
+                                            size_t count, struct error *error);
+
+#endif

@@ -1,0 +1,23 @@
+/* A booking as the protobuf message that callers and events carry. */
+#ifndef BOOKING_SVC_WIRE_H
+#define BOOKING_SVC_WIRE_H
+
+#include "booking.h"
+
+#include "base/civil.h"
+#include "base/uuid.h"
+
+#include "screening/v1/types.pb-c.h"
+
+/* The message and the texts it points to; `message` borrows the booking's own texts. Must not be copied. */
+struct booking_wire {
+    Screening__V1__Booking message;
+    Google__Protobuf__Timestamp created_at, updated_at;
+    char booking_id[UUID_TEXT_SIZE], hospital_id[UUID_TEXT_SIZE];
+    char date[CIVIL_TEXT_SIZE];
+};
+
+/* Fills `wire`; returns its message, valid as long as `wire` and the booking's texts are. Any thread. */
+const Screening__V1__Booking *booking_wire_fill(struct booking_wire *wire, const struct booking *booking);
+
+#endif

@@ -1,0 +1,235 @@
+#include "work.h"
+
+#include "reserver.h"
+#include "wire.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/metrics.h"
+
+static struct metric settled_total = METRIC("bookings_settled_total", "Bookings whose settle was committed");
+static struct metric unsettled_total =
+    METRIC("bookings_left_to_settler_total", "Bookings whose settle could not be committed");
+
+struct work_table {
+    struct writer *writer;
+    struct reserver *reserver;
+    pthread_mutex_t lock; /* guards works and every work's waiters; nothing else is called with it held */
+    struct map works;     /* booking_id -> struct work */
+};
+
+struct work_table *work_table_create(void)
+{
+    struct work_table *table = calloc(1, sizeof *table);
+    if (table == NULL)
+        return NULL;
+    pthread_mutex_init(&table->lock, NULL);
+    map_init(&table->works, sizeof(struct uuid));
+    metric_register(&settled_total);
+    metric_register(&unsettled_total);
+    return table;
+}
+
+void work_table_destroy(struct work_table *table)
+{
+    if (table == NULL)
+        return;
+    map_fini(&table->works);
+    pthread_mutex_destroy(&table->lock);
+    free(table);
+}
+
+void work_table_connect(struct work_table *table, struct writer *writer, struct reserver *reserver)
+{
+    table->writer = writer;
+    table->reserver = reserver;
+}
+
+bool work_is_under_way(struct work_table *table, const struct uuid *booking_id)
+{
+    pthread_mutex_lock(&table->lock);
+    bool found = map_get(&table->works, booking_id) != NULL;
+    pthread_mutex_unlock(&table->lock);
+    return found;
+}
+
+size_t work_count(struct work_table *table)
+{
+    pthread_mutex_lock(&table->lock);
+    size_t count = table->works.count;
+    pthread_mutex_unlock(&table->lock);
+    return count;
+}
+
+/* ---- answers ---- */
+
+static void answer_booking(struct rpc_call *call, const struct booking *booking)
+{
+    struct error refusal;
+    if (booking->status == BOOKING_REJECTED) {
+        booking_rejection(booking, &refusal);
+        rpc_call_fail(call, &refusal);
+        return;
+    }
+    struct booking_wire wire;
+    rpc_call_reply(call, &booking_wire_fill(&wire, booking)->base);
+}
+
+/* Ends one work: answers its caller, if it has one. The work is gone afterwards. */
+static void answer(struct work *work, const struct error *outcome, const struct booking *booking)
+{
+    if (work->call == NULL) {
+        free(work);
+        return;
+    }
+    struct writer *writer = work->table->writer;
+    if (outcome->status != STATUS_OK)
+        rpc_call_fail(work->call, outcome);
+    else
+        answer_booking(work->call, booking);
+    writer_release_place(writer);
+}
+
+/* Takes a work out of the table and answers it and all that wait for it. Writer thread. */
+static void finish(struct work *work)
+{
+    struct work_table *table = work->table;
+    pthread_mutex_lock(&table->lock);
+    map_remove(&table->works, &work->command.booking_id);
+    pthread_mutex_unlock(&table->lock);
+    const struct error outcome = work->command.writer.outcome;
+    const struct booking *booking = work->command.booking;
+    for (struct work *waiter = work->waiters, *next; waiter != NULL; waiter = next) {
+        next = waiter->next;
+        answer(waiter, &outcome, booking);
+    }
+    answer(work, &outcome, booking);
+}
+
+static void settled(struct writer_command *command)
+{
+    struct work *work = (struct work *)command;
+    metric_add(command->outcome.status == STATUS_OK ? &settled_total : &unsettled_total, 1);
+    log_event(LOG_DEBUG, "booking.settled", LOG_UUID("booking_id", &work->command.booking_id),
+              LOG_TEXT("request_id", work->call != NULL ? rpc_call_request_id(work->call) : "settler"),
+              LOG_TEXT("status", status_name(command->outcome.status)));
+    finish(work);
+}
+
+/* ---- beginnings ---- */
+
+/* Puts the work into the table; or, if its booking is in work already, adds it to those that wait. */
+enum start { STARTED, JOINED, START_FAILED };
+
+static enum start start_or_join(struct work_table *table, struct work *work)
+{
+    enum start result = STARTED;
+    pthread_mutex_lock(&table->lock);
+    struct work *leader = map_get(&table->works, &work->command.booking_id);
+    if (leader != NULL) {
+        work->next = leader->waiters;
+        leader->waiters = work;
+        if (work->deadline_ns > leader->deadline_ns)
+            leader->deadline_ns = work->deadline_ns;
+        result = JOINED;
+    } else if (map_put(&table->works, &work->command.booking_id, work) != STATUS_OK) {
+        result = START_FAILED;
+    }
+    pthread_mutex_unlock(&table->lock);
+    return result;
+}
+
+/*
+ * The intent is committed, or an existing booking was found. A REQUESTED one that nobody was told of is
+ * worked on; one that was announced is the settler's: its state now is the answer, unless it is in work at
+ * this moment.
+ */
+static void created(struct writer_command *command)
+{
+    struct work *work = (struct work *)command;
+    const struct booking *booking = work->command.booking;
+    bool settle = command->outcome.status == STATUS_OK && booking->status == BOOKING_REQUESTED &&
+                  (!booking->announced || work_is_under_way(work->table, &booking->booking_id));
+    if (!settle) {
+        answer(work, &command->outcome, booking);
+        return;
+    }
+    switch (start_or_join(work->table, work)) {
+    case STARTED:
+        reserver_submit(work->table->reserver, work);
+        break;
+    case JOINED:
+        break;
+    case START_FAILED:
+        error_set(&command->outcome, STATUS_UNAVAILABLE, NULL, "out of memory; ask again with the same id");
+        answer(work, &command->outcome, booking);
+        break;
+    }
+}
+
+enum status work_create(struct work_table *table, struct work *work, struct error *error)
+{
+    work->table = table;
+    work->deadline_ns = rpc_call_deadline_ns(work->call);
+    work->command.kind = COMMAND_CREATE;
+    work->command.writer.class = WRITER_REQUEST;
+    work->command.writer.deadline_ns = work->deadline_ns;
+    work->command.writer.keeps_place = true;
+    work->command.writer.complete = created;
+    return writer_submit_request(table->writer, &work->command.writer, error);
+}
+
+static void met(struct writer_command *command)
+{
+    struct work *work = (struct work *)command;
+    if (command->outcome.status == STATUS_OK && work->command.booking->status == BOOKING_REQUESTED)
+        reserver_submit(work->table->reserver, work);
+    else
+        finish(work);
+}
+
+enum status work_take_up(struct work_table *table, const struct booking *booking, struct error *error)
+{
+    struct work *work = calloc(1, sizeof *work);
+    if (work == NULL)
+        return error_set(error, STATUS_UNAVAILABLE, NULL, "out of memory");
+    work->table = table;
+    work->hospital_id = booking->hospital_id;
+    work->day = booking->day;
+    work->headcount = booking->headcount;
+    work->command.kind = COMMAND_MEET;
+    work->command.booking_id = booking->booking_id;
+    work->command.by_settler = true;
+    work->command.traceparent = "";
+    work->command.writer.class = WRITER_SETTLE;
+    work->command.writer.complete = met;
+    pthread_mutex_lock(&table->lock);
+    bool ours = map_get(&table->works, &booking->booking_id) == NULL &&
+                map_put(&table->works, &booking->booking_id, work) == STATUS_OK;
+    pthread_mutex_unlock(&table->lock);
+    if (ours)
+        writer_submit(table->writer, &work->command.writer);
+    else
+        free(work);
+    return STATUS_OK;
+}
+
+void work_settle(struct work_table *table, struct work *chain)
+{
+    size_t count = 0;
+    struct writer_command *first = chain != NULL ? &chain->command.writer : NULL;
+    for (struct work *work = chain; work != NULL; work = work->next) {
+        work->command.kind = COMMAND_SETTLE;
+        work->command.hospital_id = work->hospital_id;
+        work->command.writer.class = WRITER_SETTLE;
+        work->command.writer.deadline_ns = 0;
+        work->command.writer.complete = settled;
+        work->command.writer.next = work->next != NULL ? &work->next->command.writer : NULL;
+        count++;
+    }
+    if (count > 0)
+        writer_submit_chain(table->writer, first, count);
+}

@@ -1,0 +1,75 @@
+/*
+ * Bookings in work in this process: from the commit of the intent (or from the settler's taking it up) to the
+ * commit of the settle. A repeated CreateBooking that finds its booking here waits for the same outcome.
+ *
+ *     CREATE committed -> work_start -> reserver asks hospital-svc -> SETTLE committed -> answered
+ */
+#ifndef BOOKING_SVC_WORK_H
+#define BOOKING_SVC_WORK_H
+
+#include "batch.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/uuid.h"
+#include "rpc/server.h"
+
+struct work_table;
+struct reserver;
+
+/*
+ * One CreateBooking call, or one booking that the settler took up (call NULL). Lives in the call's arena, or
+ * on the heap. The same command is its intent or meeting first, then its settle.
+ */
+struct work {
+    struct booking_command command; /* first: what the writer hands back */
+    struct work_table *table;
+    struct rpc_call *call;
+    struct work *next;           /* in the reserver's lists, or as a waiter */
+    struct work *waiters;        /* repeats that wait for this one; guarded by the table */
+    _Atomic int64_t deadline_ns; /* the longest budget that waits; 0 = nobody waits */
+    bool tried;                  /* a Reserve for it could not be delivered before; the reserver's */
+    int64_t not_before_ns;       /* of the next try; the reserver's */
+    struct uuid hospital_id;
+    int32_t day;
+    uint32_t headcount;
+};
+
+/* `writer` and `reserver` stay the caller's. NULL when out of memory. */
+struct work_table *work_table_create(void);
+void work_table_destroy(struct work_table *table);
+
+/* Before the first command is submitted. */
+void work_table_connect(struct work_table *table, struct writer *writer, struct reserver *reserver);
+
+/* Whether a booking is in work. Any thread. */
+bool work_is_under_way(struct work_table *table, const struct uuid *booking_id);
+
+/* How many bookings are in work. Any thread. */
+size_t work_count(struct work_table *table);
+
+/*
+ * Submits the intent of a CreateBooking whose work is filled in (command.request, hospital_id, day,
+ * headcount, call, traceparent). It will be answered. RESOURCE_EXHAUSTED: it was not taken, the call is still
+ * the caller's. nng callback threads.
+ */
+MUST_CHECK enum status work_create(struct work_table *table, struct work *work, struct error *error);
+
+/*
+ * Takes up a REQUESTED booking that nobody works on. Does nothing if it is in work meanwhile. Settler's
+ * thread.
+ */
+MUST_CHECK enum status work_take_up(struct work_table *table, const struct booking *booking,
+                                    struct error *error);
+
+/*
+ * Submits the settle of a chain of works (linked by `next`) whose command.outcome and reason the reserver has
+ * set.
+ */
+void work_settle(struct work_table *table, struct work *chain);
+
+#endif
