@@ -1,7 +1,8 @@
 /*
  * One table of all settings per program. Flag `--rpc-listen VALUE` or `--rpc-listen=VALUE`, environment
- * SCREENING_RPC_LISTEN, else the default; a flag beats the environment. `--help`, `--version` and `--print-config` are
- * on every program.
+ * SCREENING_RPC_LISTEN, else the default; a flag beats the environment, the last of several equal flags
+ * counts, an empty environment variable counts as none. `--help`, `--version` and `--print-config` are on
+ * every program.
  */
 #ifndef SCREENING_SERVICE_CONFIG_H
 #define SCREENING_SERVICE_CONFIG_H
@@ -31,12 +32,12 @@ struct setting {
 };
 
 /*
- * Reads flags and environment into the table's values. `--help`, `--version`, `--print-config` print on stdout and
- * exit with 0. Anything wrong is one line on stderr ("hospital-svc: --queue-max: must be 1 to 1000000") and exit 2.
- * A word that is no flag is wrong too.
+ * Reads flags and environment into the table's values. `--help`, `--version`, `--print-config` print on
+ * stdout and exit with 0. Anything wrong is one line on stderr ("hospital-svc: --queue-max: must be 1 to
+ * 1000000") and exit 2. A word that is no flag is wrong too.
  */
-void config_load(const char *program, const char *summary, const struct setting *settings, size_t count, int argc,
-                 char **argv);
+void config_load(const char *program, const char *summary, const struct setting *settings, size_t count,
+                 int argc, char **argv);
 
 /* Logs the effective configuration in one line, without secrets. After log_open. */
 void config_log(const struct setting *settings, size_t count);
@@ -54,5 +55,67 @@ struct service_settings {
     int64_t drain_grace_ms;
     int64_t reader_threads;
 };
+
+/* Their rows; `settings` is a struct service_settings, a NULL `default_database` must be given. */
+#define SERVICE_SETTINGS(settings, default_rpc_address, default_database)                                    \
+    {.name = "rpc-listen",                                                                                   \
+     .type = SETTING_ADDRESS,                                                                                \
+     .value = &(settings).rpc_listen,                                                                        \
+     .default_value = (default_rpc_address),                                                                 \
+     .help = "address on which calls are served"},                                                           \
+        {.name = "database",                                                                                 \
+         .type = SETTING_DATABASE,                                                                           \
+         .value = &(settings).database,                                                                      \
+         .default_value = (default_database),                                                                \
+         .help = "sqlite:PATH or postgresql://..."},                                                         \
+        {.name = "time-zone",                                                                                \
+         .type = SETTING_TEXT,                                                                               \
+         .value = &(settings).time_zone,                                                                     \
+         .default_value = "Asia/Seoul",                                                                      \
+         .help = "the clinic's time zone: decides which day is today"},                                      \
+        {.name = "log-level",                                                                                \
+         .type = SETTING_TEXT,                                                                               \
+         .value = &(settings).log_level,                                                                     \
+         .default_value = "info",                                                                            \
+         .help = "lowest level logged: debug, info, warn or error"},                                         \
+        {.name = "queue-max",                                                                                \
+         .type = SETTING_NUMBER,                                                                             \
+         .value = &(settings).queue_max,                                                                     \
+         .default_value = "4096",                                                                            \
+         .min = 1,                                                                                           \
+         .max = 1000000,                                                                                     \
+         .help = "calls in hand at once; more are refused"},                                                 \
+        {.name = "batch-max",                                                                                \
+         .type = SETTING_NUMBER,                                                                             \
+         .value = &(settings).batch_max,                                                                     \
+         .default_value = "512",                                                                             \
+         .min = 1,                                                                                           \
+         .max = 10000,                                                                                       \
+         .help = "commands in one transaction"},                                                             \
+        {.name = "message-max-bytes",                                                                        \
+         .type = SETTING_NUMBER,                                                                             \
+         .value = &(settings).message_max_bytes,                                                             \
+         .default_value = "1048576",                                                                         \
+         .min = 4096,                                                                                        \
+         .max = 67108864,                                                                                    \
+         .help = "size of the largest message, in bytes"},                                                   \
+        {.name = "default-timeout-ms",                                                                       \
+         .type = SETTING_NUMBER,                                                                             \
+         .value = &(settings).default_timeout_ms,                                                            \
+         .default_value = "1000",                                                                            \
+         .min = 1,                                                                                           \
+         .max = 60000,                                                                                       \
+         .help = "budget of calls that name none, in ms"},                                                   \
+        {.name = "drain-grace-ms",                                                                           \
+         .type = SETTING_NUMBER,                                                                             \
+         .value = &(settings).drain_grace_ms,                                                                \
+         .default_value = "10000",                                                                           \
+         .min = 0,                                                                                           \
+         .max = 600000,                                                                                      \
+         .help = "how long a stop waits for the calls in hand, in ms"},                                      \
+    {                                                                                                        \
+        .name = "reader-threads", .type = SETTING_NUMBER, .value = &(settings).reader_threads,               \
+        .default_value = "2", .min = 1, .max = 64, .help = "threads and connections that serve reads"        \
+    }
 
 #endif

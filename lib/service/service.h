@@ -1,8 +1,11 @@
 /*
  * What every service does alike, so that each main() reads as a list:
  *
- *     config_load, service_begin, [listen: rpc_server_open, event_publisher_open], service_open_database, migrations,
- *     writer, readers, channels, subscribers, service_ready, service_wait, drain, close in reverse order
+ *     config_load, service_begin, [listen: rpc_server_open, event_publisher_open], service_open_database,
+ * migrations, writer, readers, channels, subscribers, rpc_server_serve, service_wait, drain, close in reverse
+ * order
+ *
+ * All of it from the main thread.
  */
 #ifndef SCREENING_SERVICE_SERVICE_H
 #define SCREENING_SERVICE_SERVICE_H
@@ -17,9 +20,9 @@
 enum { SERVICE_EXIT_FAILED = 1, SERVICE_EXIT_CONFIG = 2 };
 
 /*
- * First thing in main, before any thread or nng call: blocks SIGINT, SIGTERM, SIGHUP for all threads, ignores SIGPIPE,
- * opens the log, sets the clinic's time zone, raises RLIMIT_NOFILE to the hard limit and logs it. A wrong time zone or log level:
- * one line on stderr, exit 2.
+ * First thing in main, before any thread or nng call: blocks SIGINT, SIGTERM, SIGHUP for all threads, ignores
+ * SIGPIPE, opens the log, sets the clinic's time zone, raises RLIMIT_NOFILE to the hard limit and logs it. A
+ * wrong time zone or log level: one line on stderr, exit 2.
  */
 void service_begin(const char *program, const char *log_level, const char *time_zone);
 
@@ -27,14 +30,14 @@ void service_begin(const char *program, const char *log_level, const char *time_
 _Noreturn void service_config_error(const char *program, const struct error *error);
 
 /*
- * Opens the database, trying again with backoff (100 ms to 2 s) while it is merely not there yet, which is logged once;
- * wrong configuration: service_config_error. Returns NULL if a signal asks to stop meanwhile.
+ * Opens the database, trying again with backoff (100 ms to 2 s) while it is merely not there yet, which is
+ * logged once; wrong configuration: service_config_error. Returns NULL if a signal asks to stop meanwhile.
  */
 struct db *service_open_database(const char *program, const char *url);
 
 /*
- * Waits for SIGTERM or SIGINT (SIGHUP is ignored with a log line), returns 0. From then on a second one ends the process
- * at once with exit code 1.
+ * Waits for SIGTERM or SIGINT (SIGHUP is ignored with a log line), returns 0. From then on a second one ends
+ * the process at once with exit code 1.
  */
 int service_wait(void);
 

@@ -1,0 +1,143 @@
+#include "service/config_text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/db.h"
+
+enum { PORT_MAX = 65535, IPC_PATH_MAX_BYTES = 107 /* what fits into a struct sockaddr_un */ };
+
+static char upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+char *config_environment_name(const char *name, char out[CONFIG_ENVIRONMENT_NAME_SIZE])
+{
+    snprintf(out, CONFIG_ENVIRONMENT_NAME_SIZE, "SCREENING_%s", name);
+    for (char *c = out; *c != '\0'; c++) {
+        *c = *c == '-' ? '_' : upper(*c);
+    }
+    return out;
+}
+
+static bool parse_number(const char *text, int64_t *out)
+{
+    const char *digits = text[0] == '-' ? text + 1 : text;
+    if (digits[0] == '\0' || strspn(digits, "0123456789") != strlen(digits)) {
+        return false;
+    }
+    errno = 0;
+    long long number = strtoll(text, NULL, 10);
+    if (errno != 0) {
+        return false;
+    }
+    *out = number;
+    return true;
+}
+
+static enum status check_address(const char *text, struct error *error)
+{
+    static const char tcp[] = "tcp://", ipc[] = "ipc://";
+    if (strncmp(text, ipc, sizeof ipc - 1) == 0) {
+        size_t length = strlen(text) - (sizeof ipc - 1);
+        if (length >= 1 && length <= IPC_PATH_MAX_BYTES) {
+            return STATUS_OK;
+        }
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "an ipc path must have 1 to %d bytes",
+                         IPC_PATH_MAX_BYTES);
+    }
+    if (strncmp(text, tcp, sizeof tcp - 1) == 0) {
+        const char *host = text + sizeof tcp - 1;
+        const char *colon = strrchr(host, ':');
+        int64_t port = 0;
+        if (colon != NULL && colon > host && parse_number(colon + 1, &port) && port >= 1 &&
+            port <= PORT_MAX) {
+            return STATUS_OK;
+        }
+    }
+    return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                     "must be tcp://HOST:PORT (port 1 to %d) or ipc://PATH", PORT_MAX);
+}
+
+static enum status check_database(const char *text, struct error *error)
+{
+    static const char prefix[] = "database: ";
+    struct error found;
+    if (db_url_check(text, &found) == STATUS_OK) {
+        return STATUS_OK;
+    }
+    /* db names its field; here the flag's name stands in front already. */
+    const char *rule = found.message;
+    if (strncmp(rule, prefix, sizeof prefix - 1) == 0) {
+        rule += sizeof prefix - 1;
+    }
+    return error_set(error, found.status, NULL, "%s", rule);
+}
+
+static enum status store_number(const struct setting *setting, const char *text, struct error *error)
+{
+    int64_t number;
+    if (!parse_number(text, &number) || number < setting->min || number > setting->max) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "must be %" PRId64 " to %" PRId64,
+                         setting->min, setting->max);
+    }
+    *(int64_t *)setting->value = number;
+    return STATUS_OK;
+}
+
+static enum status store_switch(const struct setting *setting, const char *text, struct error *error)
+{
+    bool on = strcmp(text, "true") == 0;
+    if (!on && strcmp(text, "false") != 0) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "must be true or false");
+    }
+    *(bool *)setting->value = on;
+    return STATUS_OK;
+}
+
+enum status config_parse(const struct setting *setting, const char *text, struct error *error)
+{
+    enum status status = STATUS_OK;
+    switch (setting->type) {
+    case SETTING_NUMBER:
+        return store_number(setting, text, error);
+    case SETTING_SWITCH:
+        return store_switch(setting, text, error);
+    case SETTING_ADDRESS:
+        status = check_address(text, error);
+        break;
+    case SETTING_DATABASE:
+        status = check_database(text, error);
+        break;
+    case SETTING_TEXT:
+        break;
+    }
+    if (status == STATUS_OK) {
+        *(const char **)setting->value = text;
+    }
+    return status;
+}
+
+const char *config_show(const struct setting *setting, struct arena *arena)
+{
+    switch (setting->type) {
+    case SETTING_NUMBER:
+        return arena_printf(arena, "%" PRId64, *(const int64_t *)setting->value);
+    case SETTING_SWITCH:
+        return *(const bool *)setting->value ? "true" : "false";
+    case SETTING_DATABASE: {
+        const char *url = *(const char *const *)setting->value;
+        size_t size = strlen(url) + sizeof "***";
+        char *out = arena_alloc(arena, size);
+        return out == NULL ? NULL : db_url_redact(url, out, size);
+    }
+    case SETTING_TEXT:
+    case SETTING_ADDRESS:
+        break;
+    }
+    return *(const char *const *)setting->value;
+}

@@ -1,0 +1,175 @@
+/*
+ * Signals: service_begin blocks them in every thread, the main thread takes them with sigtimedwait. Once a
+ * stop was asked for, SIGTERM and SIGINT are unblocked in the main thread with a handler that ends the
+ * process.
+ */
+#include "service/service.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/civil.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000 };
+
+/* A stop was asked for: stays so. Main thread only. */
+static bool stop_requested;
+
+_Noreturn void service_config_error(const char *program, const struct error *error)
+{
+    char line[ERROR_MESSAGE_SIZE];
+    snprintf(line, sizeof line, "%s", error->message);
+    for (char *c = line; *c != '\0'; c++) {
+        if (*c == '\n' || *c == '\r') {
+            *c = ' '; /* libpq's messages have several lines */
+        }
+    }
+    fprintf(stderr, "%s: %s\n", program, line);
+    exit(SERVICE_EXIT_CONFIG);
+}
+
+/* ---- begin ---- */
+
+static void fill_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+}
+
+static void block_signals(void)
+{
+    sigset_t set;
+    fill_signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        log_event(LOG_WARN, "service.file_limit_unknown", LOG_INT("errno", errno));
+        return;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        log_event(LOG_WARN, "service.file_limit_kept", LOG_INT("errno", errno));
+        return;
+    }
+    log_event(LOG_INFO, "service.file_limit", LOG_INT("open_files", limit.rlim_cur));
+}
+
+void service_begin(const char *program, const char *log_level, const char *time_zone)
+{
+    struct error error;
+    enum log_level level;
+    block_signals();
+    if (!log_level_parse(log_level, &level)) {
+        error_set(&error, STATUS_INVALID_ARGUMENT, NULL, "--log-level: must be debug, info, warn or error");
+        service_config_error(program, &error);
+    }
+    log_open(program, level);
+    if (civil_zone_set(time_zone, &error) != STATUS_OK) {
+        if (error.status == STATUS_INVALID_ARGUMENT) {
+            error_set(&error, error.status, NULL, "--time-zone: no zone file for %s", time_zone);
+        }
+        service_config_error(program, &error);
+    }
+    raise_file_limit();
+}
+
+/* ---- signals ---- */
+
+static void end_now(int signal_number)
+{
+    (void)signal_number;
+    _exit(SERVICE_EXIT_FAILED);
+}
+
+static void note_stop(int signal_number)
+{
+    stop_requested = true;
+    log_event(LOG_INFO, "service.stopping",
+              LOG_TEXT("signal", signal_number == SIGINT ? "SIGINT" : "SIGTERM"));
+    struct sigaction action = {.sa_handler = end_now};
+    sigset_t set;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* Takes one signal within `timeout_ms`; false when the time is over. */
+static bool take_signal(int timeout_ms)
+{
+    sigset_t set;
+    fill_signals(&set);
+    struct timespec timeout = {.tv_sec = timeout_ms / MS_PER_S,
+                               .tv_nsec = (long)(timeout_ms % MS_PER_S) * NS_PER_MS};
+    int taken = sigtimedwait(&set, NULL, &timeout);
+    if (taken == SIGHUP) {
+        log_plain(LOG_INFO, "service.sighup_ignored");
+    } else if (taken > 0) {
+        note_stop(taken);
+    }
+    return taken > 0 || errno == EINTR;
+}
+
+bool service_stop_requested(int timeout_ms)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + (int64_t)timeout_ms * NS_PER_MS;
+    while (!stop_requested && take_signal(clock_remaining_ms(deadline_ns))) {
+    }
+    return stop_requested;
+}
+
+int service_wait(void)
+{
+    enum { ROUND_MS = 3600 * MS_PER_S };
+    while (!service_stop_requested(ROUND_MS)) {
+    }
+    return 0;
+}
+
+/* ---- database ---- */
+
+struct db *service_open_database(const char *program, const char *url)
+{
+    struct db *db = NULL;
+    struct error error;
+    bool told = false;
+    for (int backoff_ms = BACKOFF_FIRST_MS;;) {
+        enum status status = db_open(url, DB_READ_WRITE, &db, &error);
+        if (status == STATUS_OK) {
+            if (told) {
+                log_plain(LOG_INFO, "database.there");
+            }
+            return db;
+        }
+        if (!status_is_transient(status)) {
+            service_config_error(program, &error);
+        }
+        if (!told) {
+            log_event(LOG_WARN, "database.waiting", LOG_TEXT("error", error.message));
+            told = true;
+        }
+        if (service_stop_requested(backoff_ms)) {
+            return NULL;
+        }
+        backoff_ms = backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : backoff_ms * 2;
+    }
+}

@@ -1,0 +1,252 @@
+#include "run_child.h"
+#include "service.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/civil.h"
+
+enum { SHORT_MS = 1, LONG_MS = 60000 };
+
+static void begin(void)
+{
+    service_begin("test-svc", "info", "Asia/Seoul");
+}
+
+/* Tells the parent that the child has come this far. */
+static void tell(const char *line)
+{
+    puts(line);
+    fflush(stdout);
+}
+
+static void expect_line(struct child *child, const char *expected)
+{
+    char line[64];
+    child_read_line(child, line, sizeof line);
+    assert_string_equal(line, expected);
+}
+
+static void begin_and_show(void *context)
+{
+    (void)context;
+    struct rlimit limit;
+    begin();
+    getrlimit(RLIMIT_NOFILE, &limit);
+    tell(limit.rlim_cur == limit.rlim_max ? "raised" : "not raised");
+    /* 15:00 UTC is midnight in Seoul. */
+    tell(civil_day_at(INT64_C(15) * 3600 * 1000000) == 1 ? "seoul" : "elsewhere");
+    raise(SIGPIPE);
+    tell("alive");
+}
+
+static void test_service_begin_sets_limit_zone_and_signals(void **state)
+{
+    (void)state;
+    struct child child;
+    child_start(&child, begin_and_show, NULL);
+    child_finish(&child);
+    assert_string_equal(child.out, "raised\nseoul\nalive\n");
+    assert_non_null(strstr(child.error, "service.file_limit"));
+    assert_int_equal(child.exit_code, 0);
+}
+
+static void begin_in_no_zone(void *context)
+{
+    (void)context;
+    service_begin("test-svc", "info", "Mars/Olympus");
+}
+
+static void test_service_begin_unknown_zone_ends_with_one_line(void **state)
+{
+    (void)state;
+    struct child child;
+    child_start(&child, begin_in_no_zone, NULL);
+    child_finish(&child);
+    assert_string_equal(child.error, "test-svc: --time-zone: no zone file for Mars/Olympus\n");
+    assert_int_equal(child.exit_code, SERVICE_EXIT_CONFIG);
+}
+
+static void begin_with_no_level(void *context)
+{
+    (void)context;
+    service_begin("test-svc", "loud", "Asia/Seoul");
+}
+
+static void test_service_begin_unknown_log_level_ends_with_one_line(void **state)
+{
+    (void)state;
+    struct child child;
+    child_start(&child, begin_with_no_level, NULL);
+    child_finish(&child);
+    assert_string_equal(child.error, "test-svc: --log-level: must be debug, info, warn or error\n");
+    assert_int_equal(child.exit_code, SERVICE_EXIT_CONFIG);
+}
+
+static void fail_in_two_lines(void *context)
+{
+    (void)context;
+    struct error error;
+    error_set(&error, STATUS_INVALID_ARGUMENT, NULL, "database: refused\nask again");
+    service_config_error("test-svc", &error);
+}
+
+static void test_service_config_error_is_one_line(void **state)
+{
+    (void)state;
+    struct child child;
+    child_start(&child, fail_in_two_lines, NULL);
+    child_finish(&child);
+    assert_string_equal(child.error, "test-svc: database: refused ask again\n");
+    assert_int_equal(child.exit_code, SERVICE_EXIT_CONFIG);
+}
+
+static void ask_without_signal(void *context)
+{
+    (void)context;
+    begin();
+    tell(service_stop_requested(SHORT_MS) ? "stop" : "go on");
+}
+
+static void test_service_stop_requested_without_signal_times_out(void **state)
+{
+    (void)state;
+    struct child child;
+    child_start(&child, ask_without_signal, NULL);
+    child_finish(&child);
+    assert_string_equal(child.out, "go on\n");
+}
+
+static void ask_after_signals(void *context)
+{
+    (void)context;
+    begin();
+    raise(SIGHUP);
+    tell(service_stop_requested(SHORT_MS) ? "stop" : "go on");
+    raise(SIGTERM);
+    tell(service_stop_requested(LONG_MS) ? "stop" : "go on");
+    tell(service_stop_requested(0) ? "stop" : "go on");
+    tell(service_wait() == 0 ? "waited" : "failed");
+}
+
+static void test_service_stop_requested_by_sigterm_stays_so(void **state)
+{
+    (void)state;
+    struct child child;
+    child_start(&child, ask_after_signals, NULL);
+    child_finish(&child);
+    assert_string_equal(child.out, "go on\nstop\nstop\nwaited\n");
+    assert_non_null(strstr(child.error, "service.sighup_ignored"));
+    assert_non_null(strstr(child.error, "SIGTERM"));
+}
+
+static void wait_then_drain(void *context)
+{
+    (void)context;
+    begin();
+    tell("ready");
+    service_wait();
+    tell("draining");
+    for (;;) {
+        pause();
+    }
+}
+
+static void test_service_wait_second_signal_ends_at_once(void **state)
+{
+    (void)state;
+    struct child child;
+    child_start(&child, wait_then_drain, NULL);
+    expect_line(&child, "ready");
+    kill(child.pid, SIGINT);
+    expect_line(&child, "draining");
+    kill(child.pid, SIGTERM);
+    child_finish(&child);
+    assert_int_equal(child.exit_code, SERVICE_EXIT_FAILED);
+}
+
+static void open_database(void *context)
+{
+    begin();
+    struct db *db = service_open_database("test-svc", context);
+    tell(db != NULL ? "open" : "stopped");
+    db_close(db);
+}
+
+static void test_service_open_database_there_opens(void **state)
+{
+    (void)state;
+    struct child child;
+    char folder[] = "/tmp/service_test.XXXXXX", url[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(url, sizeof url, "sqlite:%s/a.db", folder);
+    child_start(&child, open_database, url);
+    child_finish(&child);
+    assert_string_equal(child.out, "open\n");
+    assert_int_equal(unlink(url + strlen("sqlite:")), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void open_in_no_folder(void *context)
+{
+    (void)context;
+    begin();
+    service_open_database("test-svc", "sqlite:/nonexistent/folder/a.db");
+}
+
+static void test_service_open_database_wrong_path_ends_with_exit_2(void **state)
+{
+    (void)state;
+    struct child child;
+    child_start(&child, open_in_no_folder, NULL);
+    child_finish(&child);
+    assert_non_null(strstr(child.error, "test-svc: "));
+    assert_non_null(strstr(child.error, "/nonexistent/folder/a.db"));
+    assert_int_equal(child.exit_code, SERVICE_EXIT_CONFIG);
+}
+
+static void open_absent_server(void *context)
+{
+    (void)context;
+    begin();
+    tell("waiting");
+    /* Port 1 is nobody's here: the connection is refused. */
+    struct db *db = service_open_database("test-svc", "postgresql://nobody@127.0.0.1:1/none");
+    tell(db != NULL ? "open" : "stopped");
+}
+
+static void test_service_open_database_absent_server_waits_until_stopped(void **state)
+{
+    (void)state;
+    struct child child;
+    child_start(&child, open_absent_server, NULL);
+    expect_line(&child, "waiting");
+    kill(child.pid, SIGTERM);
+    child_finish(&child);
+    assert_string_equal(child.out, "stopped\n");
+    const char *told = strstr(child.error, "database.waiting");
+    assert_non_null(told);
+    assert_null(strstr(told + 1, "database.waiting"));
+    assert_int_equal(child.exit_code, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_service_begin_sets_limit_zone_and_signals),
+        cmocka_unit_test(test_service_begin_unknown_zone_ends_with_one_line),
+        cmocka_unit_test(test_service_begin_unknown_log_level_ends_with_one_line),
+        cmocka_unit_test(test_service_config_error_is_one_line),
+        cmocka_unit_test(test_service_stop_requested_without_signal_times_out),
+        cmocka_unit_test(test_service_stop_requested_by_sigterm_stays_so),
+        cmocka_unit_test(test_service_wait_second_signal_ends_at_once),
+        cmocka_unit_test(test_service_open_database_there_opens),
+        cmocka_unit_test(test_service_open_database_wrong_path_ends_with_exit_2),
+        cmocka_unit_test(test_service_open_database_absent_server_waits_until_stopped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
