@@ -1,5 +1,6 @@
 /*
- * The client side: a channel to one server, with deadlines; typed stubs through protobuf-c's service descriptors.
+ * The client side: a channel to one server, with deadlines; typed stubs through protobuf-c's service
+ * descriptors.
  *
  * Asynchronous, with a generated stub:
  *
@@ -7,21 +8,20 @@
  *     mine->call.timeout_ms = 600;
  *     screening__v1__hospital_service__batch_reserve(rpc_client_service(client), &request, on_answer, mine);
  *
- * closure_data must point to a struct rpc_client_call. `on_answer` gets the response, or NULL and the reason in
- * call.error. It runs on an nng callback thread (or, when nothing could be sent, on the caller's before the stub returns), must
- * not block, and the response is valid during it only.
+ * closure_data must point to a struct rpc_client_call. `on_answer` gets the response, or NULL and the reason
+ * in call.error. It runs on an nng callback thread (or, when nothing could be sent, on the caller's before
+ * the stub returns), must not block, and the response is valid during it only.
  *
- * The channel never sends a request twice on its own: nng's own resending is off, retries belong to whoever knows
- * that the call is idempotent.
+ * The channel never sends a request twice on its own: nng's own resending is off, retries belong to whoever
+ * knows that the call is idempotent.
  */
 #ifndef SCREENING_RPC_CHANNEL_H
 #define SCREENING_RPC_CHANNEL_H
 
+#include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <protobuf-c/protobuf-c.h>
 
 #include "base/arena.h"
 #include "base/status.h"
@@ -31,26 +31,30 @@ struct rpc_client;
 
 struct rpc_channel_options {
     const char *address;
-    size_t message_max_bytes; /* 0 = 1 MiB: larger requests fail with RESOURCE_EXHAUSTED before they are sent */
-    bool connect_now;         /* fail with UNAVAILABLE if nobody listens now; else connect in the background, for ever */
+    size_t
+        message_max_bytes; /* 0 = 1 MiB: larger requests fail with RESOURCE_EXHAUSTED before they are sent */
+    bool connect_now; /* fail with UNAVAILABLE if nobody listens now; else connect in the background, for ever
+                       */
 };
 
 /* What a call needs and what became of it; the first member of the caller's own closure_data. */
 struct rpc_client_call {
     /* in */
-    uint32_t timeout_ms;      /* the whole budget, sent along; 0 = 1000. */
-    const char *traceparent;  /* NULL or "" = none; must live until the answer */
+    uint32_t timeout_ms;       /* the whole budget, sent along; 0 = 1000. */
+    const char *traceparent;   /* NULL or "" = none; must live until the answer */
     const char *authorization; /* the same */
     /* out */
     struct error error; /* OK: the response was delivered */
     bool left;          /* false: the message never left (nothing was executed); true: it did or may have */
 };
 
-/* INVALID_ARGUMENT for a malformed address; UNAVAILABLE see connect_now. Any number of calls may then be in flight. */
+/* INVALID_ARGUMENT for a malformed address; UNAVAILABLE see connect_now. Any number of calls may then be in
+ * flight. */
 MUST_CHECK enum status rpc_channel_open(const struct rpc_channel_options *options, struct rpc_channel **out,
                                         struct error *error);
 
-/* Fails the calls in flight with UNAVAILABLE (their closures are called), waits for them, closes. No new calls may come. */
+/* Fails the calls in flight with UNAVAILABLE (their closures are called), waits for them, closes. No new
+ * calls may come. */
 void rpc_channel_close(struct rpc_channel *channel);
 
 /* True while a connection stands. Any thread. */
@@ -60,15 +64,16 @@ bool rpc_channel_connected(struct rpc_channel *channel);
 const char *rpc_channel_address(const struct rpc_channel *channel);
 
 /* A client of one service over the channel. NULL when out of memory. */
-struct rpc_client *rpc_client_create(struct rpc_channel *channel, const ProtobufCServiceDescriptor *descriptor);
+struct rpc_client *rpc_client_create(struct rpc_channel *channel,
+                                     const ProtobufCServiceDescriptor *descriptor);
 void rpc_client_destroy(struct rpc_client *client);
 
 /* What the generated stubs take as `service`. Any thread may call any stub at any time. */
 ProtobufCService *rpc_client_service(struct rpc_client *client);
 
 /*
- * A blocking call, for threads that may wait. `call` as above (may be reused). On OK *response is unpacked into
- * `arena`. Not from nng callbacks.
+ * A blocking call, for threads that may wait. `call` as above (may be reused). On OK *response is unpacked
+ * into `arena`. Not from nng callbacks.
  */
 MUST_CHECK enum status rpc_client_call_wait(struct rpc_client *client, const char *method,
                                             const ProtobufCMessage *request, struct rpc_client_call *call,

@@ -1,24 +1,25 @@
 /*
- * The RPC server: nng REP, one message each way, methods dispatched from protobuf-c's own service descriptors.
+ * The RPC server: nng REP, one message each way, methods dispatched from protobuf-c's own service
+ * descriptors.
  *
- * A service is a filled-in vtable of generated type (SCREENING__V1__..._SERVICE__INIT). Its methods are called on nng's
- * callback threads: they decode into a command, hand it on and return; they never block. The answer comes later, from
- * any thread: either by calling the generated closure with the response (closure_data is the struct rpc_call), or
- * with rpc_call_fail.
+ * A service is a filled-in vtable of generated type (SCREENING__V1__..._SERVICE__INIT). Its methods are
+ * called on nng's callback threads: they decode into a command, hand it on and return; they never block. The
+ * answer comes later, from any thread: either by calling the generated closure with the response
+ * (closure_data is the struct rpc_call), or with rpc_call_fail.
  *
- * Before a method is called the server has checked the size, the envelope, that the payload is a valid message and
- * that every string in it is valid UTF-8 without NUL (INVALID_ARGUMENT "field: rule" otherwise). When a call's budget
- * ends before its answer, the server answers DEADLINE_EXCEEDED at that moment and drops the answer that comes later.
- * grpc.health.v1.Health and rpc.v1.Introspection are served by the server itself.
+ * Before a method is called the server has checked the size, the envelope, that the payload is a valid
+ * message and that every string in it is valid UTF-8 without NUL (INVALID_ARGUMENT "field: rule" otherwise).
+ * When a call's budget ends before its answer, the server answers DEADLINE_EXCEEDED at that moment and drops
+ * the answer that comes later. grpc.health.v1.Health and rpc.v1.Introspection are served by the server
+ * itself.
  */
 #ifndef SCREENING_RPC_SERVER_H
 #define SCREENING_RPC_SERVER_H
 
+#include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <protobuf-c/protobuf-c.h>
 
 #include "base/arena.h"
 #include "base/status.h"
@@ -27,25 +28,28 @@ struct rpc_server;
 struct rpc_call;
 
 struct rpc_server_options {
-    const char *address;         /* "tcp://127.0.0.1:7101", "ipc:///path" */
-    const char *program;         /* for Introspection */
-    size_t contexts;             /* requests that the transport holds at once; 0 = 4608. More than the admission limit. */
+    const char *address; /* "tcp://127.0.0.1:7101", "ipc:///path" */
+    const char *program; /* for Introspection */
+    size_t contexts; /* requests that the transport holds at once; 0 = 4608. More than the admission limit. */
     size_t message_max_bytes;    /* 0 = 1 MiB; a larger message closes its connection */
     uint32_t default_timeout_ms; /* for calls without timeout_ms; 0 = 1000 */
     uint32_t max_timeout_ms;     /* 0 = 60000 */
-    uint32_t reply_timeout_ms;   /* a client that does not take its answer for so long loses its connection; 0 = 2000 */
+    uint32_t reply_timeout_ms; /* a client that does not take its answer for so long loses its connection; 0 =
+                                  2000 */
 };
 
 enum { RPC_DEGRADED_MAX = 8, RPC_DEGRADED_TEXT_SIZE = 96 };
 
-/* Writes up to RPC_DEGRADED_MAX reasons for which the service is degraded; returns how many. Any thread, quick. */
+/* Writes up to RPC_DEGRADED_MAX reasons for which the service is degraded; returns how many. Any thread,
+ * quick. */
 typedef size_t (*rpc_degraded_fn)(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE]);
 
 /* Whether the service is ready (Health.Check SERVING). Any thread, quick. */
 typedef bool (*rpc_ready_fn)(void *context);
 
 /*
- * Binds the address; answers nothing yet. INVALID_ARGUMENT "rpc-listen: ..." if the address is malformed or taken.
+ * Binds the address; answers nothing yet. INVALID_ARGUMENT "rpc-listen: ..." if the address is malformed or
+ * taken.
  */
 MUST_CHECK enum status rpc_server_open(const struct rpc_server_options *options, struct rpc_server **out,
                                        struct error *error);
@@ -54,13 +58,15 @@ MUST_CHECK enum status rpc_server_open(const struct rpc_server_options *options,
 void rpc_server_add(struct rpc_server *server, ProtobufCService *service);
 
 /*
- * Whom Health and Introspection ask. Before rpc_server_start. Without it the server is always ready, never degraded.
+ * Whom Health and Introspection ask. Before rpc_server_start. Without it the server is always ready, never
+ * degraded.
  */
-void rpc_server_observe(struct rpc_server *server, rpc_ready_fn ready, rpc_degraded_fn degraded, void *context);
+void rpc_server_observe(struct rpc_server *server, rpc_ready_fn ready, rpc_degraded_fn degraded,
+                        void *context);
 
 /*
- * Begins to answer. Until rpc_server_serve is called, only Health and Introspection do; every other method is answered
- * UNAVAILABLE `NOT_READY`.
+ * Begins to answer. Until rpc_server_serve is called, only Health and Introspection do; every other method is
+ * answered UNAVAILABLE `NOT_READY`.
  */
 MUST_CHECK enum status rpc_server_start(struct rpc_server *server, struct error *error);
 
@@ -68,9 +74,9 @@ MUST_CHECK enum status rpc_server_start(struct rpc_server *server, struct error 
 void rpc_server_serve(struct rpc_server *server);
 
 /*
- * Answers new requests UNAVAILABLE `DRAINING` with retry_after_ms 300 (Health: NOT_SERVING) until no new request has
- * arrived for 200 ms, or for 2 s in all, while those in hand are finished; then waits for these, at most `grace_ms` in
- * all. Returns whether every call was answered.
+ * Answers new requests UNAVAILABLE `DRAINING` with retry_after_ms 300 (Health: NOT_SERVING) until no new
+ * request has arrived for 200 ms, or for 2 s in all, while those in hand are finished; then waits for these,
+ * at most `grace_ms` in all. Returns whether every call was answered.
  */
 bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms);
 
@@ -83,8 +89,8 @@ size_t rpc_server_in_flight(struct rpc_server *server);
 /* ---- a call in hand: from the method's invocation until it is answered, by one thread at a time ---- */
 
 /*
- * Answers with an error; `error->status` must not be OK. The call and all that came with it (the request message,
- * the arena) are gone afterwards; so they are when the generated closure has been called.
+ * Answers with an error; `error->status` must not be OK. The call and all that came with it (the request
+ * message, the arena) are gone afterwards; so they are when the generated closure has been called.
  */
 void rpc_call_fail(struct rpc_call *call, const struct error *error);
 
@@ -101,7 +107,8 @@ struct arena *rpc_call_arena(struct rpc_call *call);
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 
 /*
- * For logs: the trace id of `traceparent`, else `x-request-id`, else an id made for this call. Never NULL; valid while the call is in hand.
+ * For logs: the trace id of `traceparent`, else `x-request-id`, else an id made for this call. Never NULL;
+ * valid while the call is in hand.
  */
 const char *rpc_call_request_id(struct rpc_call *call);
 

@@ -1,0 +1,198 @@
+#include "rpc/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "rpc/envelope.h"
+#include "rpc/server_metrics.h"
+#include "rpc/server_state.h"
+#include "rpc/traceparent.h"
+
+enum {
+    SPARE_MAX = 1024,
+    KEEP_BYTES_MAX = 4096, /* the arena of a larger request is not kept */
+    REQUEST_ID_MAX = 128,
+};
+
+void rpc_call_pool_init(struct rpc_call_pool *pool)
+{
+    *pool = (struct rpc_call_pool){.spare = NULL};
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->all_released, NULL);
+}
+
+void rpc_call_pool_fini(struct rpc_call_pool *pool)
+{
+    while (pool->spare != NULL) {
+        struct rpc_call *call = pool->spare;
+        pool->spare = call->next;
+        arena_fini(&call->arena);
+        free(call);
+    }
+    pthread_cond_destroy(&pool->all_released);
+    pthread_mutex_destroy(&pool->mutex);
+}
+
+void rpc_call_pool_wait(struct rpc_call_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    while (pool->held > 0) {
+        pthread_cond_wait(&pool->all_released, &pool->mutex);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+struct rpc_call *rpc_call_acquire(struct rpc_server *server, struct rpc_slot *slot, int64_t arrival_ns)
+{
+    struct rpc_call_pool *pool = &server->calls;
+    pthread_mutex_lock(&pool->mutex);
+    struct rpc_call *call = pool->spare;
+    if (call != NULL) {
+        pool->spare = call->next;
+        pool->spare_count--;
+    }
+    pool->held++;
+    pthread_mutex_unlock(&pool->mutex);
+    if (call == NULL) {
+        call = malloc(sizeof *call);
+        if (call == NULL) {
+            pthread_mutex_lock(&pool->mutex);
+            pool->held--;
+            pthread_mutex_unlock(&pool->mutex);
+            return NULL;
+        }
+        arena_init(&call->arena);
+    }
+    call->server = server;
+    call->slot = slot;
+    call->arrival_ns = arrival_ns;
+    call->request = NULL;
+    call->request_id = NULL;
+    return call;
+}
+
+static void release(struct rpc_call *call)
+{
+    struct rpc_call_pool *pool = &call->server->calls;
+    if (call->size_bytes > KEEP_BYTES_MAX) {
+        arena_fini(&call->arena);
+        arena_init(&call->arena);
+    } else {
+        arena_reset(&call->arena);
+    }
+    pthread_mutex_lock(&pool->mutex);
+    bool keep = pool->spare_count < SPARE_MAX;
+    if (keep) {
+        call->next = pool->spare;
+        pool->spare = call;
+        pool->spare_count++;
+    }
+    pool->held--;
+    if (pool->held == 0) {
+        pthread_cond_broadcast(&pool->all_released);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    if (!keep) {
+        arena_fini(&call->arena);
+        free(call);
+    }
+}
+
+/* False if the server has answered already: then the call is gone. */
+static bool claim(struct rpc_call *call)
+{
+    if (rpc_slot_claim(call->slot, call)) {
+        return true;
+    }
+    rpc_server_metrics_dropped();
+    release(call);
+    return false;
+}
+
+static void answer_error(struct rpc_call *call, const struct error *error)
+{
+    if (error->status == STATUS_INTERNAL) {
+        log_event(LOG_ERROR, "rpc.internal_error",
+                  LOG_TEXT("method", call->request ? call->request->method : ""),
+                  LOG_TEXT("request_id", rpc_call_request_id(call)), LOG_TEXT("error", error->message));
+    }
+    rpc_server_metrics_answered(error->status);
+    rpc_slot_send(call->slot, rpc_envelope_error(error));
+    release(call);
+}
+
+void rpc_call_fail(struct rpc_call *call, const struct error *error)
+{
+    if (claim(call)) {
+        answer_error(call, error);
+    }
+}
+
+void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *response)
+{
+    if (!claim(call)) {
+        return;
+    }
+    nng_msg *msg;
+    struct error error;
+    if (rpc_envelope_response(response, call->server->message_max_bytes, &msg, &error) != STATUS_OK) {
+        answer_error(call, &error);
+        return;
+    }
+    rpc_server_metrics_answered(STATUS_OK);
+    rpc_slot_send(call->slot, msg);
+    release(call);
+}
+
+int64_t rpc_call_deadline_ns(const struct rpc_call *call)
+{
+    return call->deadline_ns;
+}
+
+struct arena *rpc_call_arena(struct rpc_call *call)
+{
+    return &call->arena;
+}
+
+const char *rpc_call_metadata(const struct rpc_call *call, const char *key)
+{
+    for (size_t i = 0; call->request != NULL && i < call->request->n_metadata; i++) {
+        if (strcmp(call->request->metadata[i]->key, key) == 0) {
+            return call->request->metadata[i]->value;
+        }
+    }
+    return NULL;
+}
+
+const char *rpc_call_traceparent(const struct rpc_call *call)
+{
+    const char *traceparent = rpc_call_metadata(call, "traceparent");
+    return traceparent_is_valid(traceparent) ? traceparent : "";
+}
+
+static const char *find_request_id(struct rpc_call *call)
+{
+    const char *traceparent = rpc_call_traceparent(call);
+    if (traceparent[0] != '\0') {
+        (void)snprintf(call->request_id_made, sizeof call->request_id_made, "%.*s", TRACE_ID_LENGTH,
+                       traceparent + TRACE_ID_OFFSET); /* 32 of 36 characters */
+        return call->request_id_made;
+    }
+    const char *given = rpc_call_metadata(call, "x-request-id");
+    if (given != NULL && text_check_opaque("x-request-id", given, 1, REQUEST_ID_MAX, NULL) == STATUS_OK) {
+        return given;
+    }
+    struct uuid id = uuid_v7();
+    return uuid_format(&id, call->request_id_made);
+}
+
+const char *rpc_call_request_id(struct rpc_call *call)
+{
+    if (call->request_id == NULL) {
+        call->request_id = find_request_id(call);
+    }
+    return call->request_id;
+}

@@ -1,0 +1,176 @@
+#include "rpc/channel.h"
+
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/req.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/channel_state.h"
+#include "rpc/envelope.h"
+
+enum { RECONNECT_MIN_MS = 20, RECONNECT_MAX_MS = 500 };
+
+static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
+{
+    struct rpc_channel *channel = context;
+    int id = nng_pipe_id(pipe);
+    if (event == NNG_PIPE_EV_ADD_POST) {
+        atomic_store(&channel->pipe_id, id);
+    } else {
+        /* Only if it is the one that stood: a refused connection is removed without having been added. */
+        (void)atomic_compare_exchange_strong(&channel->pipe_id, &id, 0);
+    }
+}
+
+/* nng's own code, or 0. */
+static int set_options(struct rpc_channel *channel)
+{
+    int rv = nng_socket_set_size(channel->socket, NNG_OPT_RECVMAXSZ,
+                                 channel->message_max_bytes + RPC_NNG_HEADER_BYTES);
+    if (rv == 0) {
+        /* Else nng sends a request again, on its own, when the connection is lost: it would be executed
+         * twice. */
+        rv = nng_socket_set_ms(channel->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
+    }
+    if (rv == 0) {
+        rv = nng_socket_set_ms(channel->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
+    }
+    if (rv == 0) {
+        rv = nng_socket_set_ms(channel->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+    }
+    if (rv == 0) {
+        rv = nng_pipe_notify(channel->socket, NNG_PIPE_EV_ADD_POST, on_pipe, channel);
+    }
+    if (rv == 0) {
+        rv = nng_pipe_notify(channel->socket, NNG_PIPE_EV_REM_POST, on_pipe, channel);
+    }
+    return rv;
+}
+
+static enum status dial(struct rpc_channel *channel, bool connect_now, struct error *error)
+{
+    int rv = nng_dial(channel->socket, channel->address, NULL, connect_now ? 0 : NNG_FLAG_NONBLOCK);
+    switch (rv) {
+    case 0:
+        return STATUS_OK;
+    case NNG_EADDRINVAL:
+    case NNG_ENOTSUP:
+    case NNG_EINVAL:
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "address: %s: %s", channel->address,
+                         nng_strerror(rv));
+    default:
+        return error_set(error, STATUS_UNAVAILABLE, NULL, "not connected to %s: %s", channel->address,
+                         nng_strerror(rv));
+    }
+}
+
+enum status rpc_channel_open(const struct rpc_channel_options *options, struct rpc_channel **out,
+                             struct error *error)
+{
+    struct rpc_channel *channel = calloc(1, sizeof *channel);
+    char *address = strdup(options->address);
+    if (channel == NULL || address == NULL) {
+        free(address);
+        free(channel);
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc channel: out of memory");
+    }
+    channel->address = address;
+    channel->message_max_bytes =
+        options->message_max_bytes != 0 ? options->message_max_bytes : RPC_MESSAGE_MAX_DEFAULT;
+    pthread_mutex_init(&channel->mutex, NULL);
+    enum status status;
+    int rv = nng_req0_open(&channel->socket);
+    if (rv != 0) {
+        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc channel: %s", nng_strerror(rv));
+        goto free_channel;
+    }
+    rv = set_options(channel);
+    if (rv != 0) {
+        status = error_set(error, STATUS_INTERNAL, NULL, "rpc channel: %s", nng_strerror(rv));
+        goto close_socket;
+    }
+    status = dial(channel, options->connect_now, error);
+    if (status != STATUS_OK) {
+        goto close_socket;
+    }
+    *out = channel;
+    return STATUS_OK;
+
+close_socket:
+    (void)nng_close(channel->socket);
+free_channel:
+    pthread_mutex_destroy(&channel->mutex);
+    free(channel->address);
+    free(channel);
+    return status;
+}
+
+void rpc_channel_close(struct rpc_channel *channel)
+{
+    if (channel == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&channel->mutex);
+    channel->closing = true; /* the list of all stays as it is from here on */
+    pthread_mutex_unlock(&channel->mutex);
+    for (struct rpc_exchange *exchange = channel->all; exchange != NULL; exchange = exchange->next_of_all) {
+        rpc_exchange_stop(exchange);
+    }
+    while (channel->all != NULL) {
+        struct rpc_exchange *exchange = channel->all;
+        channel->all = exchange->next_of_all;
+        rpc_exchange_destroy(exchange);
+    }
+    (void)nng_close(channel->socket);
+    pthread_mutex_destroy(&channel->mutex);
+    free(channel->address);
+    free(channel);
+}
+
+bool rpc_channel_connected(struct rpc_channel *channel)
+{
+    return atomic_load(&channel->pipe_id) != 0;
+}
+
+const char *rpc_channel_address(const struct rpc_channel *channel)
+{
+    return channel->address;
+}
+
+struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, bool *closing)
+{
+    pthread_mutex_lock(&channel->mutex);
+    *closing = channel->closing;
+    struct rpc_exchange *exchange = channel->closing ? NULL : channel->idle;
+    if (exchange != NULL) {
+        channel->idle = exchange->next_idle;
+    }
+    pthread_mutex_unlock(&channel->mutex);
+    if (exchange != NULL || *closing) {
+        return exchange;
+    }
+    exchange = rpc_exchange_create(channel);
+    if (exchange == NULL) {
+        return NULL;
+    }
+    pthread_mutex_lock(&channel->mutex);
+    *closing = channel->closing;
+    if (!channel->closing) {
+        exchange->next_of_all = channel->all;
+        channel->all = exchange;
+    }
+    pthread_mutex_unlock(&channel->mutex);
+    if (*closing) {
+        rpc_exchange_destroy(exchange);
+        return NULL;
+    }
+    return exchange;
+}
+
+void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *exchange)
+{
+    pthread_mutex_lock(&channel->mutex);
+    exchange->next_idle = channel->idle;
+    channel->idle = exchange;
+    pthread_mutex_unlock(&channel->mutex);
+}

@@ -1,0 +1,32 @@
+/* What the files of the channel share. */
+#ifndef SCREENING_RPC_CHANNEL_STATE_H
+#define SCREENING_RPC_CHANNEL_STATE_H
+
+#include <nng/nng.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "rpc/channel.h"
+#include "rpc/exchange.h"
+
+struct rpc_channel {
+    nng_socket socket;
+    char *address;
+    size_t message_max_bytes;
+    _Atomic int pipe_id; /* of the connection that stands, 0 = none */
+
+    pthread_mutex_t mutex; /* guards what follows; nothing else is taken while it is held */
+    bool closing;
+    struct rpc_exchange *idle; /* the one used last comes first: its memory is warm */
+    struct rpc_exchange *all;
+};
+
+/* An idle exchange, a new one if there is none. NULL while closing or when out of memory: *closing tells
+ * which. */
+struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, bool *closing);
+
+void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *exchange);
+
+#endif

@@ -1,0 +1,156 @@
+/* What generated stubs call, and the blocking call on top of it. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "rpc/channel_state.h"
+#include "rpc/envelope.h"
+
+enum { TIMEOUT_DEFAULT_MS = 1000 };
+
+struct rpc_client {
+    ProtobufCService service; /* first: what the stubs call us with */
+    struct rpc_channel *channel;
+    struct arena names;
+    const char **methods; /* full names, in the order of the descriptor */
+};
+
+static enum status refuse(const struct rpc_channel *channel, bool closing, struct error *error)
+{
+    if (closing) {
+        return error_set(error, STATUS_UNAVAILABLE, NULL, "closed the channel to %s", channel->address);
+    }
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory for a call to %s", channel->address);
+}
+
+/* `into` = NULL: the response lives in the exchange's arena, during the closure only. */
+static void start(struct rpc_client *client, unsigned method_index, const ProtobufCMessage *input,
+                  ProtobufCClosure closure, struct rpc_client_call *call, struct arena *into)
+{
+    struct rpc_channel *channel = client->channel;
+    error_clear(&call->error);
+    call->left = false;
+    struct rpc_request request = {
+        .method = client->methods[method_index],
+        .message = input,
+        .timeout_ms = call->timeout_ms != 0 ? call->timeout_ms : TIMEOUT_DEFAULT_MS,
+        .traceparent = call->traceparent,
+        .authorization = call->authorization,
+    };
+    int64_t deadline_ns = clock_monotonic_ns() + (int64_t)request.timeout_ms * NS_PER_MS;
+    nng_msg *msg;
+    if (rpc_envelope_request(&request, channel->message_max_bytes, &msg, &call->error) != STATUS_OK) {
+        closure(NULL, call);
+        return;
+    }
+    bool closing;
+    struct rpc_exchange *exchange = rpc_channel_acquire(channel, &closing);
+    if (exchange == NULL) {
+        nng_msg_free(msg);
+        (void)refuse(channel, closing, &call->error);
+        closure(NULL, call);
+        return;
+    }
+    exchange->deadline_ns = deadline_ns;
+    exchange->call = call;
+    exchange->output = client->service.descriptor->methods[method_index].output;
+    exchange->closure = closure;
+    exchange->into = into != NULL ? into : &exchange->arena;
+    rpc_exchange_start(exchange, msg);
+}
+
+static void invoke(ProtobufCService *service, unsigned method_index, const ProtobufCMessage *input,
+                   ProtobufCClosure closure, void *closure_data)
+{
+    start((struct rpc_client *)service, method_index, input, closure, closure_data, NULL);
+}
+
+struct rpc_client *rpc_client_create(struct rpc_channel *channel,
+                                     const ProtobufCServiceDescriptor *descriptor)
+{
+    struct rpc_client *client = calloc(1, sizeof *client);
+    if (client == NULL) {
+        return NULL;
+    }
+    client->service = (ProtobufCService){.descriptor = descriptor, .invoke = invoke};
+    client->channel = channel;
+    arena_init(&client->names);
+    client->methods = arena_alloc(&client->names, descriptor->n_methods * sizeof client->methods[0]);
+    for (unsigned i = 0; client->methods != NULL && i < descriptor->n_methods; i++) {
+        client->methods[i] =
+            arena_printf(&client->names, "%s/%s", descriptor->name, descriptor->methods[i].name);
+        if (client->methods[i] == NULL) {
+            client->methods = NULL;
+        }
+    }
+    if (client->methods == NULL) {
+        rpc_client_destroy(client);
+        return NULL;
+    }
+    return client;
+}
+
+void rpc_client_destroy(struct rpc_client *client)
+{
+    if (client != NULL) {
+        arena_fini(&client->names);
+        free(client);
+    }
+}
+
+ProtobufCService *rpc_client_service(struct rpc_client *client)
+{
+    return &client->service;
+}
+
+/* A thread waiting for its answer. */
+struct waiter {
+    struct rpc_client_call call; /* first: the closure's data */
+    pthread_mutex_t mutex;
+    pthread_cond_t answered;
+    bool done;
+    const ProtobufCMessage *response;
+};
+
+static void on_answer(const ProtobufCMessage *response, void *closure_data)
+{
+    struct waiter *waiter = closure_data;
+    pthread_mutex_lock(&waiter->mutex);
+    waiter->response = response;
+    waiter->done = true;
+    pthread_cond_signal(&waiter->answered); /* with the mutex held: the waiter is gone right afterwards */
+    pthread_mutex_unlock(&waiter->mutex);
+}
+
+static void wait_for_answer(struct waiter *waiter)
+{
+    pthread_mutex_lock(&waiter->mutex);
+    while (!waiter->done) {
+        pthread_cond_wait(&waiter->answered, &waiter->mutex);
+    }
+    pthread_mutex_unlock(&waiter->mutex);
+}
+
+enum status rpc_client_call_wait(struct rpc_client *client, const char *method,
+                                 const ProtobufCMessage *request, struct rpc_client_call *call,
+                                 struct arena *arena, ProtobufCMessage **response)
+{
+    const ProtobufCServiceDescriptor *descriptor = client->service.descriptor;
+    const ProtobufCMethodDescriptor *found =
+        protobuf_c_service_descriptor_get_method_by_name(descriptor, method);
+    if (found == NULL) {
+        call->left = false;
+        return error_set(&call->error, STATUS_UNIMPLEMENTED, NULL, "no method %s/%s", descriptor->name,
+                         method);
+    }
+    struct waiter waiter = {
+        .call = *call, .mutex = PTHREAD_MUTEX_INITIALIZER, .answered = PTHREAD_COND_INITIALIZER};
+    start(client, (unsigned)(found - descriptor->methods), request, on_answer, &waiter.call, arena);
+    wait_for_answer(&waiter);
+    pthread_cond_destroy(&waiter.answered);
+    pthread_mutex_destroy(&waiter.mutex);
+    *call = waiter.call;
+    if (waiter.response != NULL) {
+        *response = (ProtobufCMessage *)waiter.response; /* lies in the caller's own arena */
+    }
+    return call->error.status;
+}

@@ -1,0 +1,131 @@
+#include "rpc/dispatch.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "rpc/server_state.h"
+#include "rpc/wire_check.h"
+
+static void set_budget(struct rpc_call *call, uint32_t timeout_ms)
+{
+    call->deadline_ns = call->arrival_ns + (int64_t)timeout_ms * NS_PER_MS;
+}
+
+enum status rpc_dispatch_decode(struct rpc_call *call, nng_msg *msg, struct error *error)
+{
+    const struct rpc_server *server = call->server;
+    const uint8_t *body = nng_msg_body(msg);
+    call->size_bytes = nng_msg_len(msg);
+    set_budget(call, server->default_timeout_ms);
+    enum status status = wire_check(&rpc__v1__request__descriptor, body, call->size_bytes, error);
+    if (status == STATUS_OK) {
+        call->request = rpc__v1__request__unpack(arena_allocator(&call->arena), call->size_bytes, body);
+    }
+    nng_msg_free(msg);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (call->request == NULL) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "request: not a valid rpc.v1.Request");
+    }
+    if (call->request->timeout_ms > server->max_timeout_ms) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "timeout_ms: must be at most %u",
+                         server->max_timeout_ms);
+    }
+    if (call->request->timeout_ms > 0) {
+        set_budget(call, call->request->timeout_ms);
+    }
+    return STATUS_OK;
+}
+
+/* The service of `name`, up to its `length`; NULL if there is none. */
+static const struct rpc_service_entry *find_service(const struct rpc_server *server, const char *name,
+                                                    size_t length)
+{
+    for (size_t i = 0; i < server->service_count; i++) {
+        const char *known = server->services[i].service->descriptor->name;
+        if (strncmp(known, name, length) == 0 && known[length] == '\0') {
+            return &server->services[i];
+        }
+    }
+    return NULL;
+}
+
+static enum status find_method(const struct rpc_server *server, const char *full_name,
+                               const struct rpc_service_entry **entry,
+                               const ProtobufCMethodDescriptor **method, struct error *error)
+{
+    const char *slash = strchr(full_name, '/');
+    if (slash == NULL) {
+        return error_set(error, STATUS_UNIMPLEMENTED, NULL, "method: \"%s\" is not SERVICE/METHOD",
+                         full_name);
+    }
+    *entry = find_service(server, full_name, (size_t)(slash - full_name));
+    if (*entry == NULL) {
+        return error_set(error, STATUS_UNIMPLEMENTED, NULL, "no service %.*s here", (int)(slash - full_name),
+                         full_name);
+    }
+    *method = protobuf_c_service_descriptor_get_method_by_name((*entry)->service->descriptor, slash + 1);
+    if (*method == NULL) {
+        return error_set(error, STATUS_UNIMPLEMENTED, NULL, "no method %s here", full_name);
+    }
+    return STATUS_OK;
+}
+
+/* Whether the server calls its services now. */
+static enum status check_open(struct rpc_call *call, struct error *error)
+{
+    struct rpc_server *server = call->server;
+    enum status status = STATUS_OK;
+    if (atomic_load(&server->draining)) {
+        atomic_store(&server->last_refused_ns, call->arrival_ns);
+        status = error_set(error, STATUS_UNAVAILABLE, "DRAINING", "%s is shutting down", server->program);
+    } else if (!atomic_load(&server->serving)) {
+        status = error_set(error, STATUS_UNAVAILABLE, "NOT_READY", "%s is not ready yet", server->program);
+    }
+    if (status != STATUS_OK) {
+        error->retry_after_ms = RPC_RETRY_AFTER_MS;
+    }
+    return status;
+}
+
+/* NULL: the error says why. */
+static ProtobufCMessage *unpack(struct rpc_call *call, const ProtobufCMessageDescriptor *descriptor,
+                                struct error *error)
+{
+    const ProtobufCBinaryData *payload = &call->request->payload;
+    if (wire_check(descriptor, payload->data, payload->len, error) != STATUS_OK) {
+        return NULL;
+    }
+    ProtobufCMessage *message =
+        protobuf_c_message_unpack(descriptor, arena_allocator(&call->arena), payload->len, payload->data);
+    if (message == NULL) {
+        (void)error_set(error, STATUS_INVALID_ARGUMENT, NULL, "payload: not a valid %s", descriptor->name);
+    }
+    return message;
+}
+
+/* What generated handlers call with their response. */
+static void on_response(const ProtobufCMessage *response, void *closure_data)
+{
+    rpc_call_reply(closure_data, response);
+}
+
+void rpc_dispatch(struct rpc_call *call)
+{
+    struct error error;
+    const struct rpc_service_entry *entry = NULL;
+    const ProtobufCMethodDescriptor *method = NULL;
+    if (find_method(call->server, call->request->method, &entry, &method, &error) != STATUS_OK ||
+        (!entry->always && check_open(call, &error) != STATUS_OK)) {
+        rpc_call_fail(call, &error);
+        return;
+    }
+    ProtobufCMessage *request = unpack(call, method->input, &error);
+    if (request == NULL) {
+        rpc_call_fail(call, &error);
+        return;
+    }
+    ProtobufCService *service = entry->service;
+    service->invoke(service, (unsigned)(method - service->descriptor->methods), request, on_response, call);
+}

@@ -1,0 +1,119 @@
+#include "rpc/envelope.h"
+
+#include <string.h>
+
+#include "rpc/wire_write.h"
+
+#include "rpc/v1/envelope.pb-c.h"
+
+/* The field numbers of proto/rpc/v1/envelope.proto. */
+enum { METADATA_KEY = 1, METADATA_VALUE = 2 };
+enum { REQUEST_METHOD = 1, REQUEST_PAYLOAD = 2, REQUEST_TIMEOUT_MS = 3, REQUEST_METADATA = 4 };
+enum { RESPONSE_PAYLOAD = 3 };
+
+/* A metadata entry of a request; no field at all when it has no value. */
+struct entry {
+    const char *key;
+    const char *value;
+    size_t key_size, value_size;
+    size_t size; /* of the packed Metadata message; 0 = left out */
+};
+
+static struct entry make_entry(const char *key, const char *value)
+{
+    struct entry entry = {.key = key, .value = value};
+    if (value != NULL && value[0] != '\0') {
+        entry.key_size = strlen(key);
+        entry.value_size = strlen(value);
+        entry.size =
+            wire_bytes_size(METADATA_KEY, entry.key_size) + wire_bytes_size(METADATA_VALUE, entry.value_size);
+    }
+    return entry;
+}
+
+static size_t entry_field_size(const struct entry *entry)
+{
+    return entry->size > 0 ? wire_bytes_size(REQUEST_METADATA, entry->size) : 0;
+}
+
+static uint8_t *put_entry(uint8_t *at, const struct entry *entry)
+{
+    if (entry->size == 0) {
+        return at;
+    }
+    at = wire_put_bytes_header(at, REQUEST_METADATA, entry->size);
+    at = wire_put_bytes(at, METADATA_KEY, entry->key, entry->key_size);
+    return wire_put_bytes(at, METADATA_VALUE, entry->value, entry->value_size);
+}
+
+static enum status allocate(const char *what, size_t size, size_t max_bytes, nng_msg **out,
+                            struct error *error)
+{
+    if (size > max_bytes) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "the %s of %zu bytes is larger than %zu",
+                         what, size, max_bytes);
+    }
+    if (nng_msg_alloc(out, size) != 0) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory for a %s of %zu bytes", what,
+                         size);
+    }
+    return STATUS_OK;
+}
+
+enum status rpc_envelope_request(const struct rpc_request *request, size_t max_bytes, nng_msg **out,
+                                 struct error *error)
+{
+    size_t method_size = strlen(request->method);
+    size_t payload_size = protobuf_c_message_get_packed_size(request->message);
+    struct entry trace = make_entry("traceparent", request->traceparent);
+    struct entry authorization = make_entry("authorization", request->authorization);
+    size_t size = wire_bytes_size(REQUEST_METHOD, method_size) +
+                  wire_bytes_size(REQUEST_PAYLOAD, payload_size) +
+                  wire_varint_field_size(REQUEST_TIMEOUT_MS, request->timeout_ms) + entry_field_size(&trace) +
+                  entry_field_size(&authorization);
+    nng_msg *msg;
+    enum status status = allocate("request", size, max_bytes, &msg, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    uint8_t *at = wire_put_bytes(nng_msg_body(msg), REQUEST_METHOD, request->method, method_size);
+    at = wire_put_bytes_header(at, REQUEST_PAYLOAD, payload_size);
+    at += protobuf_c_message_pack(request->message, at);
+    at = wire_put_varint_field(at, REQUEST_TIMEOUT_MS, request->timeout_ms);
+    at = put_entry(at, &trace);
+    (void)put_entry(at, &authorization);
+    *out = msg;
+    return STATUS_OK;
+}
+
+enum status rpc_envelope_response(const ProtobufCMessage *message, size_t max_bytes, nng_msg **out,
+                                  struct error *error)
+{
+    size_t payload_size = protobuf_c_message_get_packed_size(message);
+    nng_msg *msg;
+    enum status status =
+        allocate("response", wire_bytes_size(RESPONSE_PAYLOAD, payload_size), max_bytes, &msg, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    uint8_t *at = wire_put_bytes_header(nng_msg_body(msg), RESPONSE_PAYLOAD, payload_size);
+    (void)protobuf_c_message_pack(message, at); /* writes what was measured above */
+    *out = msg;
+    return STATUS_OK;
+}
+
+nng_msg *rpc_envelope_error(const struct error *error)
+{
+    /* protobuf-c takes char *, and only reads it. */
+    Rpc__V1__Response response = RPC__V1__RESPONSE__INIT;
+    response.code = (uint32_t)error->status;
+    response.message = (char *)error->message;
+    response.reason = (char *)error->reason;
+    response.retry_after_ms = error->retry_after_ms;
+    nng_msg *msg;
+    if (nng_msg_alloc(&msg, rpc__v1__response__get_packed_size(&response)) != 0) {
+        return NULL;
+    }
+    (void)rpc__v1__response__pack(&response, nng_msg_body(msg));
+    return msg;
+}

@@ -1,0 +1,37 @@
+/* rpc.v1.Request and rpc.v1.Response, packed straight into nng messages. Pure; any thread. */
+#ifndef SCREENING_RPC_ENVELOPE_H
+#define SCREENING_RPC_ENVELOPE_H
+
+#include <nng/nng.h>
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* What NNG_OPT_RECVMAXSZ counts beyond the envelope: the request id of REQ/REP. */
+enum { RPC_NNG_HEADER_BYTES = 4, RPC_MESSAGE_MAX_DEFAULT = 1024 * 1024 };
+
+struct rpc_request {
+    const char *method; /* "screening.v1.BookingService/CreateBooking" */
+    const ProtobufCMessage *message;
+    uint32_t timeout_ms;
+    const char *traceparent;   /* NULL or "" = none */
+    const char *authorization; /* the same */
+};
+
+/*
+ * RESOURCE_EXHAUSTED if the envelope would be larger than `max_bytes`, or when out of memory. *out is the
+ * caller's.
+ */
+MUST_CHECK enum status rpc_envelope_request(const struct rpc_request *request, size_t max_bytes,
+                                            nng_msg **out, struct error *error);
+
+/* A successful answer; fails like rpc_envelope_request. */
+MUST_CHECK enum status rpc_envelope_response(const ProtobufCMessage *message, size_t max_bytes, nng_msg **out,
+                                             struct error *error);
+
+/* An answer that tells `error`. NULL when out of memory. */
+nng_msg *rpc_envelope_error(const struct error *error);
+
+#endif

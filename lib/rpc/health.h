@@ -1,0 +1,17 @@
+/* grpc.health.v1.Health over a server: SERVING while the service is ready and not draining. */
+#ifndef SCREENING_RPC_HEALTH_H
+#define SCREENING_RPC_HEALTH_H
+
+#include "grpc/health/v1/health.pb-c.h"
+
+struct rpc_server;
+
+struct rpc_health {
+    Grpc__Health__V1__Health_Service base; /* first: what the generated code calls us with */
+    struct rpc_server *server;
+};
+
+/* Returns the service to be added. */
+ProtobufCService *rpc_health_init(struct rpc_health *health, struct rpc_server *server);
+
+#endif

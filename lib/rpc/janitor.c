@@ -1,0 +1,189 @@
+#include "rpc/janitor.h"
+
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "rpc/envelope.h"
+#include "rpc/server_metrics.h"
+#include "rpc/server_state.h"
+
+enum {
+    SCAN_GAP_MS = 2,     /* between two looks at the slots: what an answer to an ended budget may be late */
+    STUCK_GAP_MS = 20,   /* between two looks for clients that do not read */
+    STUCK_AFTER_MS = 100 /* how long an answer may wait for its client while slots are short */
+};
+
+static void answer_expired(struct rpc_slot *slot)
+{
+    struct error error;
+    (void)error_set(&error, STATUS_DEADLINE_EXCEEDED, NULL, "the call's time is up");
+    rpc_server_metrics_expired();
+    rpc_server_metrics_answered(error.status);
+    rpc_slot_send(slot, rpc_envelope_error(&error));
+}
+
+/* Returns the earliest deadline that is still to come. */
+static int64_t answer_all_expired(struct rpc_server *server, int64_t now_ns)
+{
+    int64_t earliest_ns = RPC_SLOT_NO_DEADLINE;
+    size_t count = atomic_load(&server->slot_count);
+    for (size_t i = 0; i < count; i++) {
+        struct rpc_slot *slot = &server->slots[i];
+        int64_t deadline_ns = atomic_load(&slot->deadline_ns);
+        if (deadline_ns > now_ns) {
+            earliest_ns = deadline_ns < earliest_ns ? deadline_ns : earliest_ns;
+        } else if (rpc_slot_claim_expired(slot, now_ns)) {
+            answer_expired(slot);
+        }
+    }
+    return earliest_ns;
+}
+
+static void close_stuck(struct rpc_server *server, int64_t now_ns)
+{
+    size_t count = atomic_load(&server->slot_count);
+    for (size_t i = 0; i < count; i++) {
+        nng_pipe pipe;
+        if (rpc_slot_is_stuck(&server->slots[i], now_ns - (int64_t)STUCK_AFTER_MS * NS_PER_MS, &pipe)) {
+            /* One client may hold many slots: only the first close finds the pipe. */
+            rpc_server_metrics_slow_pipe(nng_pipe_close(pipe) == 0);
+        }
+    }
+}
+
+static void open_slots_if_low(struct rpc_server *server)
+{
+    while (atomic_load(&server->receiving) < RPC_SLOTS_LOW &&
+           atomic_load(&server->slot_count) < server->slot_max) {
+        struct error error;
+        if (rpc_server_grow(server, &error) != STATUS_OK) {
+            log_event(LOG_ERROR, "rpc.slots_not_opened", LOG_TEXT("error", error.message));
+            return;
+        }
+    }
+}
+
+/* Does what there is to do; returns when to look again. */
+static int64_t look(struct rpc_server *server)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    int64_t next_ns = answer_all_expired(server, now_ns);
+    if (next_ns < now_ns + (int64_t)SCAN_GAP_MS * NS_PER_MS) {
+        next_ns = now_ns + (int64_t)SCAN_GAP_MS * NS_PER_MS;
+    }
+    open_slots_if_low(server);
+    if (atomic_load(&server->sending) > rpc_server_sending_high(server)) {
+        close_stuck(server, now_ns);
+        if (next_ns > now_ns + (int64_t)STUCK_GAP_MS * NS_PER_MS) {
+            next_ns = now_ns + (int64_t)STUCK_GAP_MS * NS_PER_MS;
+        }
+    }
+    return next_ns;
+}
+
+/* With the mutex held. */
+static void sleep_until_planned(struct rpc_janitor *janitor)
+{
+    for (;;) {
+        int64_t planned_ns = atomic_load(&janitor->planned_ns);
+        if (janitor->stop || janitor->asked || planned_ns <= clock_monotonic_ns()) {
+            return;
+        }
+        if (planned_ns == RPC_SLOT_NO_DEADLINE) {
+            pthread_cond_wait(&janitor->wake, &janitor->mutex);
+        } else {
+            struct timespec until = {.tv_sec = planned_ns / ((int64_t)NS_PER_MS * MS_PER_S),
+                                     .tv_nsec = planned_ns % ((int64_t)NS_PER_MS * MS_PER_S)};
+            (void)pthread_cond_timedwait(&janitor->wake, &janitor->mutex, &until); /* the loop looks why */
+        }
+    }
+}
+
+static void *run(void *context)
+{
+    struct rpc_server *server = context;
+    struct rpc_janitor *janitor = &server->janitor;
+    pthread_mutex_lock(&janitor->mutex);
+    for (;;) {
+        sleep_until_planned(janitor);
+        if (janitor->stop) {
+            break;
+        }
+        janitor->asked = false;
+        /*
+         * From here on every new call announces its deadline, also if its slot was already looked at:
+         * rpc_janitor_expect reads planned_ns after the slot's deadline was stored, look() the other way
+         * round.
+         */
+        atomic_store(&janitor->planned_ns, RPC_SLOT_NO_DEADLINE);
+        pthread_mutex_unlock(&janitor->mutex);
+        int64_t next_ns = look(server);
+        pthread_mutex_lock(&janitor->mutex);
+        if (next_ns < atomic_load(&janitor->planned_ns)) {
+            atomic_store(&janitor->planned_ns, next_ns);
+        }
+    }
+    pthread_mutex_unlock(&janitor->mutex);
+    return NULL;
+}
+
+void rpc_janitor_init(struct rpc_janitor *janitor)
+{
+    pthread_mutex_init(&janitor->mutex, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&janitor->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    atomic_init(&janitor->planned_ns, RPC_SLOT_NO_DEADLINE);
+}
+
+void rpc_janitor_fini(struct rpc_janitor *janitor)
+{
+    pthread_cond_destroy(&janitor->wake);
+    pthread_mutex_destroy(&janitor->mutex);
+}
+
+enum status rpc_janitor_start(struct rpc_janitor *janitor, struct rpc_server *server, struct error *error)
+{
+    if (pthread_create(&janitor->thread, NULL, run, server) != 0) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: no thread to be had");
+    }
+    janitor->started = true;
+    return STATUS_OK;
+}
+
+void rpc_janitor_stop(struct rpc_janitor *janitor)
+{
+    if (!janitor->started) {
+        return;
+    }
+    pthread_mutex_lock(&janitor->mutex);
+    janitor->stop = true;
+    pthread_cond_signal(&janitor->wake);
+    pthread_mutex_unlock(&janitor->mutex);
+    pthread_join(janitor->thread, NULL);
+    janitor->started = false;
+}
+
+void rpc_janitor_expect(struct rpc_janitor *janitor, int64_t deadline_ns)
+{
+    if (deadline_ns >= atomic_load(&janitor->planned_ns)) {
+        return;
+    }
+    pthread_mutex_lock(&janitor->mutex);
+    if (deadline_ns < atomic_load(&janitor->planned_ns)) {
+        atomic_store(&janitor->planned_ns, deadline_ns);
+        pthread_cond_signal(&janitor->wake);
+    }
+    pthread_mutex_unlock(&janitor->mutex);
+}
+
+void rpc_janitor_wake(struct rpc_janitor *janitor)
+{
+    pthread_mutex_lock(&janitor->mutex);
+    janitor->asked = true;
+    pthread_cond_signal(&janitor->wake);
+    pthread_mutex_unlock(&janitor->mutex);
+}

@@ -1,0 +1,234 @@
+/*
+ * Life of a server: open (bound, silent), start (answers Health and Introspection), serve (everything),
+ * drain, close. What happens to one request is told in slot.h, dispatch.h and call.h.
+ */
+#include "rpc/server.h"
+
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <nng/supplemental/util/platform.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "rpc/envelope.h"
+#include "rpc/server_metrics.h"
+#include "rpc/server_state.h"
+
+enum {
+    SLOTS_DEFAULT = 4608,
+    TIMEOUT_DEFAULT_MS = 1000,
+    TIMEOUT_MAX_DEFAULT_MS = 60000,
+    REPLY_TIMEOUT_DEFAULT_MS = 2000,
+    DRAIN_QUIET_MS = 200,
+    DRAIN_REFUSING_MAX_MS = 2000,
+    DRAIN_STEP_MS = 5,
+};
+
+static size_t size_or(size_t value, size_t fallback)
+{
+    return value != 0 ? value : fallback;
+}
+
+static uint32_t ms_or(uint32_t value, uint32_t fallback)
+{
+    return value != 0 ? value : fallback;
+}
+
+static void add_service(struct rpc_server *server, ProtobufCService *service, bool always)
+{
+    if (server->service_count == RPC_SERVICES_MAX) {
+        abort(); /* a program that adds so many must be changed together with the maximum */
+    }
+    server->services[server->service_count++] =
+        (struct rpc_service_entry){.service = service, .always = always};
+}
+
+static struct rpc_server *create(const struct rpc_server_options *options)
+{
+    struct rpc_server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        return NULL;
+    }
+    server->slot_max = size_or(options->contexts, SLOTS_DEFAULT);
+    server->message_max_bytes = size_or(options->message_max_bytes, RPC_MESSAGE_MAX_DEFAULT);
+    server->default_timeout_ms = ms_or(options->default_timeout_ms, TIMEOUT_DEFAULT_MS);
+    server->max_timeout_ms = ms_or(options->max_timeout_ms, TIMEOUT_MAX_DEFAULT_MS);
+    server->reply_timeout_ms = ms_or(options->reply_timeout_ms, REPLY_TIMEOUT_DEFAULT_MS);
+    server->program = strdup(options->program);
+    server->slots = calloc(server->slot_max, sizeof server->slots[0]); /* untouched until opened */
+    if (server->program == NULL || server->slots == NULL) {
+        free(server->slots);
+        free(server->program);
+        free(server);
+        return NULL;
+    }
+    rpc_call_pool_init(&server->calls);
+    rpc_janitor_init(&server->janitor);
+    add_service(server, rpc_health_init(&server->health, server), true);
+    add_service(server, rpc_introspection_init(&server->introspection, server), true);
+    return server;
+}
+
+static void destroy(struct rpc_server *server)
+{
+    rpc_janitor_fini(&server->janitor);
+    rpc_call_pool_fini(&server->calls);
+    free(server->slots);
+    free(server->program);
+    free(server);
+}
+
+static enum status listen_at(struct rpc_server *server, const char *address, struct error *error)
+{
+    int rv = nng_listener_create(&server->listener, server->socket, address);
+    if (rv == 0) {
+        rv = nng_listener_set_size(server->listener, NNG_OPT_RECVMAXSZ,
+                                   server->message_max_bytes + RPC_NNG_HEADER_BYTES);
+    }
+    if (rv == 0 && strncmp(address, "tcp://", 6) == 0) {
+        /* A client whose machine vanished leaves a connection behind that only probing finds. */
+        rv = nng_listener_set_bool(server->listener, NNG_OPT_TCP_KEEPALIVE, true);
+    }
+    if (rv == 0) {
+        rv = nng_listener_start(server->listener, 0);
+    }
+    if (rv != 0) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "rpc-listen: %s: %s", address,
+                         nng_strerror(rv));
+    }
+    return STATUS_OK;
+}
+
+enum status rpc_server_open(const struct rpc_server_options *options, struct rpc_server **out,
+                            struct error *error)
+{
+    struct rpc_server *server = create(options);
+    if (server == NULL) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: out of memory");
+    }
+    int rv = nng_rep0_open(&server->socket);
+    if (rv != 0) {
+        destroy(server);
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: %s", nng_strerror(rv));
+    }
+    enum status status = listen_at(server, options->address, error);
+    if (status != STATUS_OK) {
+        (void)nng_close(server->socket);
+        destroy(server);
+        return status;
+    }
+    rpc_server_metrics_register();
+    *out = server;
+    return STATUS_OK;
+}
+
+void rpc_server_add(struct rpc_server *server, ProtobufCService *service)
+{
+    add_service(server, service, false);
+}
+
+void rpc_server_observe(struct rpc_server *server, rpc_ready_fn ready, rpc_degraded_fn degraded,
+                        void *context)
+{
+    server->ready = ready;
+    server->degraded = degraded;
+    server->observer = context;
+}
+
+enum status rpc_server_grow(struct rpc_server *server, struct error *error)
+{
+    size_t count = atomic_load(&server->slot_count);
+    size_t wanted = count + RPC_SLOTS_BLOCK < server->slot_max ? count + RPC_SLOTS_BLOCK : server->slot_max;
+    for (; count < wanted; count++) {
+        struct rpc_slot *slot = &server->slots[count];
+        enum status status = rpc_slot_open(slot, server, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        atomic_store(&server->slot_count, count + 1);
+        rpc_server_metrics_slots(1);
+        rpc_slot_receive(slot);
+    }
+    return STATUS_OK;
+}
+
+enum status rpc_server_start(struct rpc_server *server, struct error *error)
+{
+    enum status status = rpc_janitor_start(&server->janitor, server, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return rpc_server_grow(server, error);
+}
+
+void rpc_server_serve(struct rpc_server *server)
+{
+    atomic_store(&server->serving, true);
+}
+
+size_t rpc_server_sending_high(const struct rpc_server *server)
+{
+    return server->slot_max / 2;
+}
+
+bool rpc_server_is_serving(struct rpc_server *server)
+{
+    return atomic_load(&server->serving) && !atomic_load(&server->draining) &&
+           (server->ready == NULL || server->ready(server->observer));
+}
+
+size_t rpc_server_in_flight(struct rpc_server *server)
+{
+    return atomic_load(&server->in_flight);
+}
+
+static bool is_quiet(struct rpc_server *server)
+{
+    int64_t since_ns = atomic_load(&server->last_refused_ns);
+    return clock_monotonic_ns() - since_ns >= (int64_t)DRAIN_QUIET_MS * NS_PER_MS;
+}
+
+/* In hand, or answered and not yet taken over by a connection. */
+static bool is_busy(struct rpc_server *server)
+{
+    return atomic_load(&server->in_flight) > 0 || atomic_load(&server->sending) > 0;
+}
+
+bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms)
+{
+    int64_t begin_ns = clock_monotonic_ns();
+    int64_t refuse_until_ns = begin_ns + (int64_t)DRAIN_REFUSING_MAX_MS * NS_PER_MS;
+    int64_t end_ns = begin_ns + (int64_t)grace_ms * NS_PER_MS;
+    atomic_store(&server->last_refused_ns, begin_ns);
+    atomic_store(&server->draining, true);
+    while (!is_quiet(server) && clock_remaining_ms(refuse_until_ns) > 0 && clock_remaining_ms(end_ns) > 0) {
+        nng_msleep(DRAIN_STEP_MS);
+    }
+    while (is_busy(server) && clock_remaining_ms(end_ns) > 0) {
+        nng_msleep(DRAIN_STEP_MS);
+    }
+    return !is_busy(server);
+}
+
+void rpc_server_close(struct rpc_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    atomic_store(&server->draining, true);
+    atomic_store(&server->closing, true);
+    (void)nng_listener_close(server->listener);
+    rpc_call_pool_wait(&server->calls);
+    rpc_janitor_stop(&server->janitor); /* from here on no slot is opened */
+    size_t count = atomic_load(&server->slot_count);
+    for (size_t i = 0; i < count; i++) {
+        rpc_slot_stop(&server->slots[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        rpc_slot_close(&server->slots[i]);
+        rpc_server_metrics_slots(-1);
+    }
+    (void)nng_close(server->socket);
+    destroy(server);
+}

@@ -1,0 +1,29 @@
+/* The server's counters, of all servers of the process together. Any thread. */
+#ifndef SCREENING_RPC_SERVER_METRICS_H
+#define SCREENING_RPC_SERVER_METRICS_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+
+/* Makes them visible; again: nothing. */
+void rpc_server_metrics_register(void);
+
+void rpc_server_metrics_received(void);
+
+/* A call was answered with `status`. */
+void rpc_server_metrics_answered(enum status status);
+
+/* The server answered for a handler whose time was up. */
+void rpc_server_metrics_expired(void);
+
+/* A handler's answer came after that. */
+void rpc_server_metrics_dropped(void);
+
+/* A client did not take its answers; `closed`: its connection still stood and was closed. */
+void rpc_server_metrics_slow_pipe(bool closed);
+
+/* Another slot was opened or, -1, closed. */
+void rpc_server_metrics_slots(int delta);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * What the files of the server share. Lock order: none is ever held while another is taken.
+ */
+#ifndef SCREENING_RPC_SERVER_STATE_H
+#define SCREENING_RPC_SERVER_STATE_H
+
+#include <nng/nng.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rpc/call.h"
+#include "rpc/health.h"
+#include "rpc/introspection.h"
+#include "rpc/janitor.h"
+#include "rpc/server.h"
+#include "rpc/slot.h"
+
+enum {
+    RPC_SERVICES_MAX = 16,
+    RPC_SLOTS_BLOCK = 128, /* opened at once, */
+    RPC_SLOTS_LOW = 32,    /* when so few are receiving */
+    RPC_RETRY_AFTER_MS = 300,
+};
+
+struct rpc_service_entry {
+    ProtobufCService *service;
+    bool always; /* also before rpc_server_serve and while draining */
+};
+
+struct rpc_server {
+    nng_socket socket;
+    nng_listener listener;
+    char *program;
+    size_t message_max_bytes;
+    uint32_t default_timeout_ms;
+    uint32_t max_timeout_ms;
+    uint32_t reply_timeout_ms;
+
+    struct rpc_service_entry services[RPC_SERVICES_MAX]; /* fixed once started */
+    size_t service_count;
+    struct rpc_health health;
+    struct rpc_introspection introspection;
+    rpc_ready_fn ready;
+    rpc_degraded_fn degraded;
+    void *observer;
+
+    struct rpc_slot *slots; /* slot_max of them; the first slot_count are open */
+    size_t slot_max;
+    _Atomic size_t slot_count; /* grows only: by rpc_server_start, then by the janitor */
+    _Atomic size_t receiving;  /* slots in each state */
+    _Atomic size_t in_flight;
+    _Atomic size_t sending;
+
+    struct rpc_call_pool calls;
+    struct rpc_janitor janitor;
+
+    _Atomic bool serving;
+    _Atomic bool draining;
+    _Atomic bool closing;
+    _Atomic int64_t last_refused_ns; /* when a request was last answered DRAINING */
+};
+
+/* Opens up to RPC_SLOTS_BLOCK more slots, as far as slot_max, and lets them receive. One thread at a time. */
+MUST_CHECK enum status rpc_server_grow(struct rpc_server *server, struct error *error);
+
+/* With more slots than this sending, clients that do not read begin to cost the others. */
+size_t rpc_server_sending_high(const struct rpc_server *server);
+
+/* Ready and answering, as Health tells it. */
+bool rpc_server_is_serving(struct rpc_server *server);
+
+#endif

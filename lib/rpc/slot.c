@@ -1,0 +1,185 @@
+#include "rpc/slot.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "rpc/dispatch.h"
+#include "rpc/janitor.h"
+#include "rpc/server_metrics.h"
+#include "rpc/server_state.h"
+
+static void on_sent(struct rpc_slot *slot)
+{
+    int rv = nng_aio_result(slot->aio);
+    atomic_fetch_sub(&slot->server->sending, 1);
+    if (rv != 0) {
+        nng_msg_free(nng_aio_get_msg(slot->aio));
+        nng_aio_set_msg(slot->aio, NULL);
+        if (atomic_load(&slot->server->closing)) {
+            return;
+        }
+        rpc_server_metrics_slow_pipe(nng_pipe_close(slot->pipe) == 0);
+    }
+    rpc_slot_receive(slot);
+}
+
+/* From here on the janitor may answer the call. */
+static void hold(struct rpc_slot *slot, struct rpc_call *call)
+{
+    rpc_server_metrics_received();
+    atomic_fetch_add(&slot->server->in_flight, 1);
+    int64_t deadline_ns = rpc_call_deadline_ns(call);
+    pthread_mutex_lock(&slot->mutex);
+    slot->state = RPC_SLOT_IN_HAND;
+    slot->call = call;
+    atomic_store(&slot->deadline_ns, deadline_ns);
+    pthread_mutex_unlock(&slot->mutex);
+    rpc_janitor_expect(&slot->server->janitor, deadline_ns);
+}
+
+static void on_received(struct rpc_slot *slot)
+{
+    int64_t arrival_ns = clock_monotonic_ns();
+    if (nng_aio_result(slot->aio) != 0) {
+        return; /* the socket is being closed: a receive of REP fails for nothing else */
+    }
+    struct rpc_server *server = slot->server;
+    nng_msg *msg = nng_aio_get_msg(slot->aio);
+    nng_aio_set_msg(slot->aio, NULL);
+    if (atomic_fetch_sub(&server->receiving, 1) == RPC_SLOTS_LOW) {
+        rpc_janitor_wake(&server->janitor); /* to open more of them */
+    }
+    slot->pipe = nng_msg_get_pipe(msg);
+    struct rpc_call *call = rpc_call_acquire(server, slot, arrival_ns);
+    if (call == NULL) {
+        log_plain(LOG_ERROR, "rpc.out_of_memory");
+        nng_msg_free(msg);
+        (void)nng_pipe_close(slot->pipe); /* tells the caller; it may be gone already */
+        rpc_slot_receive(slot);
+        return;
+    }
+    struct error error;
+    enum status status = rpc_dispatch_decode(call, msg, &error);
+    hold(slot, call);
+    if (status != STATUS_OK) {
+        rpc_call_fail(call, &error);
+        return;
+    }
+    rpc_dispatch(call);
+}
+
+static void on_event(void *context)
+{
+    struct rpc_slot *slot = context;
+    /* Read without the mutex: it was written before the operation began that has just ended. */
+    if (slot->state == RPC_SLOT_SENDING) {
+        on_sent(slot);
+    } else {
+        on_received(slot);
+    }
+}
+
+enum status rpc_slot_open(struct rpc_slot *slot, struct rpc_server *server, struct error *error)
+{
+    slot->server = server;
+    atomic_init(&slot->deadline_ns, RPC_SLOT_NO_DEADLINE);
+    int rv = nng_aio_alloc(&slot->aio, on_event, slot);
+    if (rv != 0) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc slot: %s", nng_strerror(rv));
+    }
+    rv = nng_ctx_open(&slot->ctx, server->socket);
+    if (rv != 0) {
+        nng_aio_free(slot->aio);
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc slot: %s", nng_strerror(rv));
+    }
+    pthread_mutex_init(&slot->mutex, NULL);
+    return STATUS_OK;
+}
+
+void rpc_slot_receive(struct rpc_slot *slot)
+{
+    pthread_mutex_lock(&slot->mutex);
+    slot->state = RPC_SLOT_RECEIVING;
+    pthread_mutex_unlock(&slot->mutex);
+    atomic_fetch_add(&slot->server->receiving, 1);
+    nng_aio_set_timeout(slot->aio, NNG_DURATION_INFINITE);
+    nng_ctx_recv(slot->ctx, slot->aio);
+}
+
+/* With the mutex held. */
+static void take(struct rpc_slot *slot)
+{
+    slot->call = NULL;
+    slot->state = RPC_SLOT_SENDING;
+    slot->sending_since_ns = clock_monotonic_ns();
+    atomic_store(&slot->deadline_ns, RPC_SLOT_NO_DEADLINE);
+}
+
+bool rpc_slot_claim(struct rpc_slot *slot, const struct rpc_call *call)
+{
+    pthread_mutex_lock(&slot->mutex);
+    bool mine = slot->call == call;
+    if (mine) {
+        take(slot);
+    }
+    pthread_mutex_unlock(&slot->mutex);
+    return mine;
+}
+
+bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns)
+{
+    pthread_mutex_lock(&slot->mutex);
+    bool expired = slot->state == RPC_SLOT_IN_HAND && atomic_load(&slot->deadline_ns) <= now_ns;
+    if (expired) {
+        take(slot);
+    }
+    pthread_mutex_unlock(&slot->mutex);
+    return expired;
+}
+
+void rpc_slot_send(struct rpc_slot *slot, nng_msg *msg)
+{
+    struct rpc_server *server = slot->server;
+    if (msg == NULL) {
+        log_plain(LOG_ERROR, "rpc.out_of_memory");
+        (void)nng_pipe_close(slot->pipe); /* tells the caller; it may be gone already */
+        atomic_fetch_sub(&server->in_flight, 1);
+        rpc_slot_receive(slot);
+        return;
+    }
+    size_t sending_before = atomic_fetch_add(&server->sending, 1);
+    atomic_fetch_sub(&server->in_flight, 1); /* in this order, so that draining sees one of them */
+    if (sending_before == rpc_server_sending_high(server)) {
+        rpc_janitor_wake(&server->janitor); /* to look for clients that do not read */
+    }
+    nng_aio_set_msg(slot->aio, msg);
+    nng_aio_set_timeout(slot->aio, (nng_duration)server->reply_timeout_ms);
+    nng_ctx_send(slot->ctx, slot->aio);
+}
+
+bool rpc_slot_is_stuck(struct rpc_slot *slot, int64_t before_ns, nng_pipe *pipe)
+{
+    pthread_mutex_lock(&slot->mutex);
+    bool stuck = slot->state == RPC_SLOT_SENDING && slot->sending_since_ns < before_ns;
+    if (stuck) {
+        *pipe = slot->pipe;
+    }
+    pthread_mutex_unlock(&slot->mutex);
+    return stuck;
+}
+
+void rpc_slot_stop(struct rpc_slot *slot)
+{
+    nng_aio_stop(slot->aio);
+}
+
+void rpc_slot_close(struct rpc_slot *slot)
+{
+    /* An answer given to an aio already stopped is still there. */
+    nng_msg *unsent = nng_aio_get_msg(slot->aio);
+    if (unsent != NULL) {
+        nng_msg_free(unsent);
+    }
+    nng_aio_free(slot->aio);
+    (void)nng_ctx_close(slot->ctx);
+    pthread_mutex_destroy(&slot->mutex);
+}

@@ -1,0 +1,66 @@
+/*
+ * One nng context of the server's REP socket: it receives a request, holds it while it is in hand, sends one
+ * answer, and receives again.
+ *
+ *   RECEIVING --request--> IN_HAND --claimed--> SENDING --sent, or timed out--> RECEIVING
+ *
+ * Whoever claims the call, the handler's thread with its answer or the janitor when the budget ends, sends;
+ * what comes later finds the slot gone on and is dropped. A slot's mutex is never held while nng or a handler
+ * runs. A slot is not touched after nng_ctx_send or nng_ctx_recv was called on it: the callback may already
+ * run elsewhere.
+ */
+#ifndef SCREENING_RPC_SLOT_H
+#define SCREENING_RPC_SLOT_H
+
+#include <nng/nng.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+struct rpc_call;
+struct rpc_server;
+
+enum rpc_slot_state { RPC_SLOT_RECEIVING, RPC_SLOT_IN_HAND, RPC_SLOT_SENDING };
+
+#define RPC_SLOT_NO_DEADLINE INT64_MAX
+
+struct rpc_slot {
+    struct rpc_server *server;
+    nng_ctx ctx;
+    nng_aio *aio;
+    _Atomic int64_t deadline_ns; /* of the call in hand; written with the mutex held, read without */
+    pthread_mutex_t mutex;       /* guards what follows */
+    enum rpc_slot_state state;
+    struct rpc_call *call; /* in hand: the handler's, the slot only points to it */
+    nng_pipe pipe;         /* where the request came from */
+    int64_t sending_since_ns;
+};
+
+/* RESOURCE_EXHAUSTED when out of memory. Receives nothing yet. */
+MUST_CHECK enum status rpc_slot_open(struct rpc_slot *slot, struct rpc_server *server, struct error *error);
+
+/* Waits for the next request; its callback runs the dispatcher. */
+void rpc_slot_receive(struct rpc_slot *slot);
+
+/* True for the one who is to answer the call: it must call rpc_slot_send. */
+bool rpc_slot_claim(struct rpc_slot *slot, const struct rpc_call *call);
+
+/* The same, for whatever call's budget has ended at `now_ns`. */
+bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns);
+
+/* Sends the answer, takes ownership of it. NULL (out of memory): closes the connection instead. */
+void rpc_slot_send(struct rpc_slot *slot, nng_msg *msg);
+
+/* If an answer has been waiting since before `before_ns` for its client to take it: the client's pipe. */
+bool rpc_slot_is_stuck(struct rpc_slot *slot, int64_t before_ns, nng_pipe *pipe);
+
+/* Ends what the slot is doing and waits for its callback. */
+void rpc_slot_stop(struct rpc_slot *slot);
+
+/* After rpc_slot_stop. */
+void rpc_slot_close(struct rpc_slot *slot);
+
+#endif
