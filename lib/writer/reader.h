@@ -12,14 +12,14 @@
 
 struct reader_pool;
 
-/* Embed it as the first member of your own task. It belongs to the pool from a successful submit until `run` or
- * `refuse` is called. */
+/* Embed it as the first member of your own task. It belongs to the pool from a successful submit until `run`
+ * or `refuse` is called. */
 struct reader_task {
     struct reader_task *next; /* the pool's own */
     int64_t deadline_ns;      /* monotonic; 0 = none */
     /* Does the read; on a reader thread. Owns the task again. */
     void (*run)(struct reader_task *task, struct db *db);
-    /* Called instead of run: the deadline has passed (DEADLINE_EXCEEDED). On a reader thread. Owns the task again. */
+    /* Called instead of run when the deadline has passed (DEADLINE_EXCEEDED); the same in all else. */
     void (*refuse)(struct reader_task *task, const struct error *error);
 };
 
@@ -36,7 +36,9 @@ MUST_CHECK enum status reader_pool_open(const char *database_url, const struct r
 /* Finishes what waits, ends the threads. No submit may run or follow. */
 void reader_pool_close(struct reader_pool *pool);
 
-/* RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if the queue is full; the task is then the caller's. Any thread. */
-MUST_CHECK enum status reader_pool_submit(struct reader_pool *pool, struct reader_task *task, struct error *error);
+/* RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if the queue is full; the task is then the caller's.
+ * Any thread. */
+MUST_CHECK enum status reader_pool_submit(struct reader_pool *pool, struct reader_task *task,
+                                          struct error *error);
 
 #endif

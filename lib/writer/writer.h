@@ -1,6 +1,6 @@
 /*
- * The one way that state changes: one writer thread per process drains everything that waits into one transaction
- * (group commit), without any artificial delay.
+ * The one way that state changes: one writer thread per process drains everything that waits into one
+ * transaction (group commit), without any artificial delay.
  *
  *     writer_submit -> queue -> begin, apply(batch), commit -> complete each command -> committed(batch)
  *
@@ -8,12 +8,12 @@
  * `batch_max` commands. The bound on the queue refuses requests only.
  *
  * Failures of a batch, when apply or commit returns
- *   - UNKNOWN (a COMMIT whose answer was lost): the batch is applied again, since every command is guarded by its id,
- *     status, version or cursor; after `commit_retry_ms` it is answered UNAVAILABLE;
+ *   - UNKNOWN (a COMMIT whose answer was lost): the batch is applied again, since every command is guarded by
+ *     its id, status, version or cursor; after `commit_retry_ms` it is answered UNAVAILABLE;
  *   - ABORTED: the batch is applied again at once, a few times; then UNAVAILABLE;
  *   - another transient status: every command is completed with UNAVAILABLE;
- *   - anything else: the batch is poisoned. It is run again, one command per transaction; the command that fails
- *     alone is completed with INTERNAL and logged.
+ *   - anything else: the batch is poisoned. It is run again, one command per transaction; the command that
+ *     fails alone is completed with INTERNAL and logged.
  */
 #ifndef SCREENING_WRITER_WRITER_H
 #define SCREENING_WRITER_WRITER_H
@@ -31,29 +31,30 @@ enum writer_class { WRITER_SETTLE, WRITER_EVENT, WRITER_REQUEST };
 enum { WRITER_CLASS_COUNT = 3 };
 
 /*
- * The head of every command: embed it as the first member of your own. It belongs to the writer from a successful
- * submit until `complete` is called.
+ * The head of every command: embed it as the first member of your own. It belongs to the writer from a
+ * successful submit until `complete` is called.
  */
 struct writer_command {
     struct writer_command *next; /* the writer's own */
     enum writer_class class;
-    /* Monotonic; 0 = none. A command whose deadline has passed when its batch begins is not applied, but completed
-     * with DEADLINE_EXCEEDED: nothing was written. */
+    /* Monotonic; 0 = none. A command whose deadline has passed when its batch begins is not applied, but
+     * completed with DEADLINE_EXCEEDED: nothing was written. */
     int64_t deadline_ns;
-    /* The outcome. apply sets it (an outcome other than OK is a refusal, it does not fail the batch); when the batch
-     * fails, the writer does. Cleared before each apply. */
+    /* The outcome. apply sets it (an outcome other than OK is a refusal, it does not fail the batch); when
+     * the batch fails, the writer does. Cleared before each apply. */
     struct error outcome;
     /* A request that keeps its place of the bound after completion, until writer_release_place. */
     bool keeps_place;
-    /* Called once, on the writer thread, after the commit or the failure. Must not block. May free the command and
-     * submit others. */
+    /* Called once, on the writer thread, after the commit or the failure. Must not block. May free the
+     * command and submit others. */
     void (*complete)(struct writer_command *command);
 };
 
 struct writer_ops {
     /*
-     * Loads, decides and saves the whole batch inside an open transaction. Also called again for the same commands
-     * after a failure: it must start from the database each time. A status other than OK fails the batch.
+     * Loads, decides and saves the whole batch inside an open transaction. Also called again for the same
+     * commands after a failure: it must start from the database each time. A status other than OK fails the
+     * batch.
      */
     enum status (*apply)(void *context, struct db *db, struct writer_command *const *commands, size_t count,
                          struct error *error);
@@ -69,11 +70,11 @@ struct writer_options {
 };
 
 /*
- * Takes over `db` (closes it at the end) and starts the thread. RESOURCE_EXHAUSTED when that fails, and db stays the
- * caller's.
+ * Takes over `db` (closes it at the end) and starts the thread. RESOURCE_EXHAUSTED when that fails, and db
+ * stays the caller's.
  */
-MUST_CHECK enum status writer_open(struct db *db, const struct writer_options *options, const struct writer_ops *ops,
-                                   struct writer **out, struct error *error);
+MUST_CHECK enum status writer_open(struct db *db, const struct writer_options *options,
+                                   const struct writer_ops *ops, struct writer **out, struct error *error);
 
 /* Applies everything that still waits, ends the thread, closes the database. No submit may run or follow. */
 void writer_close(struct writer *writer);
@@ -87,8 +88,8 @@ void writer_submit(struct writer *writer, struct writer_command *command);
 void writer_submit_chain(struct writer *writer, struct writer_command *first, size_t count);
 
 /*
- * Hands a request in. RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if all places are taken: the command is
- * still the caller's, and `complete` will not be called. Any thread.
+ * Hands a request in. RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if all places are taken: the
+ * command is still the caller's, and `complete` will not be called. Any thread.
  */
 MUST_CHECK enum status writer_submit_request(struct writer *writer, struct writer_command *command,
                                              struct error *error);

@@ -1,0 +1,221 @@
+/*
+ * A batch ends in one of three ways: committed; failed for a transient reason, after the retries that the
+ * reason deserves; or poisoned, and then its commands are run one by one.
+ *
+ * A transaction that committed is always followed by the completion of its own commands and by `committed`,
+ * before the next transaction begins: what apply left for `committed` (events to publish) is never
+ * overwritten.
+ */
+#include "writer/group_commit.h"
+
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "writer/writer_metrics.h"
+
+/* A serialisation failure ends when the other transaction does; more in a row mean something else. */
+enum { ABORT_RETRIES = 5 };
+
+/* Between two attempts to reach the database after a lost COMMIT: db itself backs off, in steps from 100 ms.
+ */
+enum { LOST_PAUSE_MS = 20 };
+
+enum { RETRY_AFTER_MS = 200 };
+
+static void pause_ms(int64_t ms)
+{
+    struct timespec pause = {.tv_sec = 0, .tv_nsec = (long)(ms * NS_PER_MS)};
+
+    nanosleep(&pause, NULL); /* an early end does no harm: the caller looks at the clock */
+}
+
+/* ---- one transaction ---- */
+
+static enum status apply_once(struct group_commit *commit, struct writer_command **commands, size_t count,
+                              struct error *error)
+{
+    enum status status;
+
+    error_clear(error);
+    for (size_t i = 0; i < count; i++)
+        error_clear(&commands[i]->outcome);
+    status = db_begin(commit->db, error);
+    if (status == STATUS_OK)
+        status = commit->ops.apply(commit->ops.context, commit->db, commands, count, error);
+    if (status == STATUS_OK)
+        status = db_commit(commit->db, error);
+    if (status == STATUS_OK) {
+        metric_add(&writer_metrics.commits, 1);
+        return STATUS_OK;
+    }
+    db_rollback(commit->db);
+    metric_add(&writer_metrics.rollbacks, 1);
+    return status;
+}
+
+/*
+ * Tries again what may be tried again. Once a COMMIT was lost its batch may be in the database, so from then
+ * on every transient failure, above all that the connection is not back yet, is tried again until the time is
+ * spent.
+ */
+static enum status apply_with_retries(struct group_commit *commit, struct writer_command **commands,
+                                      size_t count, struct error *error)
+{
+    int64_t give_up_ns = 0;
+    int aborts = 0;
+
+    for (;;) {
+        enum status status = apply_once(commit, commands, count, error);
+
+        if (status == STATUS_OK || !status_is_transient(status))
+            return status;
+        if (status == STATUS_UNKNOWN) {
+            metric_add(&writer_metrics.commits_unknown, 1);
+            log_event(LOG_WARN, "writer.commit_unknown", LOG_INT("commands", count));
+        }
+        if (give_up_ns != 0) {
+            if (clock_monotonic_ns() >= give_up_ns)
+                return status;
+            pause_ms(LOST_PAUSE_MS);
+        } else if (status == STATUS_UNKNOWN) {
+            give_up_ns = clock_monotonic_ns() + (int64_t)commit->commit_retry_ms * NS_PER_MS;
+        } else if (status != STATUS_ABORTED || aborts++ == ABORT_RETRIES) {
+            return status;
+        }
+    }
+}
+
+/* ---- telling ---- */
+
+static void finish_all(struct group_commit *commit, struct writer_command **commands, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        commit->finish(commit->owner, commands[i]);
+}
+
+/* Logs the change only: while the database is away, batches fail as fast as they come. */
+static void note_database(struct group_commit *commit, bool up, const struct error *error)
+{
+    if (atomic_exchange(&commit->database_up, up) == up)
+        return;
+    if (up)
+        log_plain(LOG_INFO, "writer.database_back");
+    else
+        log_event(LOG_WARN, "writer.database_lost", LOG_TEXT("message", error->message));
+}
+
+static void fail_unavailable(struct group_commit *commit, struct writer_command **commands, size_t count,
+                             enum status status, const struct error *error)
+{
+    bool lost = status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN;
+
+    note_database(commit, !lost, error);
+    if (!lost)
+        log_event(LOG_WARN, "writer.batch_failed", LOG_TEXT("status", status_name(status)),
+                  LOG_TEXT("message", error->message), LOG_INT("commands", count));
+    for (size_t i = 0; i < count; i++) {
+        error_set(&commands[i]->outcome, STATUS_UNAVAILABLE, NULL,
+                  "the database did not confirm it; ask again with the same id");
+        commands[i]->outcome.retry_after_ms = RETRY_AFTER_MS;
+    }
+    finish_all(commit, commands, count);
+}
+
+static void fail_poisoned(struct group_commit *commit, struct writer_command *command, enum status status,
+                          const struct error *error)
+{
+    note_database(commit, true, NULL);
+    metric_add(&writer_metrics.poisoned, 1);
+    log_event(LOG_ERROR, "writer.poisoned", LOG_TEXT("status", status_name(status)),
+              LOG_TEXT("message", error->message), LOG_INT("class", command->class));
+    error_set(&command->outcome, STATUS_INTERNAL, NULL, "a fault of the service, which has logged it");
+    commit->finish(commit->owner, command);
+}
+
+static void succeed(struct group_commit *commit, struct writer_command **commands, size_t count)
+{
+    note_database(commit, true, NULL);
+    finish_all(commit, commands, count);
+    if (commit->ops.committed != NULL)
+        commit->ops.committed(commit->ops.context);
+}
+
+/* ---- a batch ---- */
+
+/*
+ * A poisoned batch. If the database goes away meanwhile, it has for all that remain: trying each of 512 would
+ * hold up everyone for 512 timeouts.
+ */
+static void run_alone(struct group_commit *commit, struct writer_command **commands, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct error error;
+        enum status status = apply_with_retries(commit, &commands[i], 1, &error);
+
+        if (status == STATUS_OK) {
+            succeed(commit, &commands[i], 1);
+        } else if (status_is_transient(status)) {
+            fail_unavailable(commit, &commands[i], count - i, status, &error);
+            return;
+        } else {
+            fail_poisoned(commit, commands[i], status, &error);
+        }
+    }
+}
+
+static void run(struct group_commit *commit, struct writer_command **commands, size_t count)
+{
+    struct error error;
+    enum status status = apply_with_retries(commit, commands, count, &error);
+
+    if (status == STATUS_OK) {
+        succeed(commit, commands, count);
+    } else if (status_is_transient(status)) {
+        fail_unavailable(commit, commands, count, status, &error);
+    } else if (count == 1) {
+        fail_poisoned(commit, commands[0], status, &error);
+    } else {
+        log_event(LOG_WARN, "writer.batch_poisoned", LOG_TEXT("status", status_name(status)),
+                  LOG_TEXT("message", error.message), LOG_INT("commands", count));
+        run_alone(commit, commands, count);
+    }
+}
+
+/* Finishes what is too late, keeps the order of the others, returns how many they are. */
+static size_t finish_expired(struct group_commit *commit, struct writer_command **commands, size_t count)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct writer_command *command = commands[i];
+
+        if (command->deadline_ns == 0 || command->deadline_ns > now_ns) {
+            commands[kept++] = command;
+            continue;
+        }
+        metric_add(&writer_metrics.expired, 1);
+        error_set(&command->outcome, STATUS_DEADLINE_EXCEEDED, NULL, "deadline spent before the first write");
+        commit->finish(commit->owner, command);
+    }
+    return kept;
+}
+
+void group_commit_run(struct group_commit *commit, struct writer_command **commands, size_t count)
+{
+    size_t live = finish_expired(commit, commands, count);
+
+    if (live == 0)
+        return;
+    metric_add(&writer_metrics.batches, 1);
+    metric_add(&writer_metrics.batch_commands, (int64_t)live);
+    if (metric_get(&writer_metrics.batch_commands_max) < (int64_t)live)
+        metric_set(&writer_metrics.batch_commands_max, (int64_t)live);
+    run(commit, commands, live);
+}
+
+bool group_commit_database_up(struct group_commit *commit)
+{
+    return atomic_load(&commit->database_up);
+}

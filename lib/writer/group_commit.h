@@ -1,0 +1,36 @@
+/*
+ * One batch against the database: its transaction, what is tried again, and how a failure is told to its
+ * commands. Knows nothing of queues or places. Everything runs on the writer thread, except
+ * group_commit_database_up.
+ */
+#ifndef SCREENING_WRITER_GROUP_COMMIT_H
+#define SCREENING_WRITER_GROUP_COMMIT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "db/db.h"
+#include "writer/writer.h"
+
+struct group_commit {
+    struct db *db;
+    struct writer_ops ops;
+    uint32_t commit_retry_ms; /* how long a batch whose COMMIT was lost is applied again */
+    /* Ends a command, its outcome set; the command is gone afterwards. */
+    void (*finish)(void *owner, struct writer_command *command);
+    void *owner;
+    atomic_bool database_up; /* starts true */
+};
+
+/*
+ * Finishes the commands whose deadline has passed, then applies and commits the others, with the rules of
+ * writer.h, and finishes them. Each command is finished exactly once. `commands` is reordered.
+ */
+void group_commit_run(struct group_commit *commit, struct writer_command **commands, size_t count);
+
+/* False while the last batch failed for want of the database. Any thread. */
+bool group_commit_database_up(struct group_commit *commit);
+
+#endif

@@ -1,0 +1,192 @@
+/*
+ * One queue, first come, first served, for threads that each own a database connection.
+ *
+ * `lock` guards the queue, `idle` and `closing`; it is never held while a task runs. `readers` does not
+ * change between open and close.
+ */
+#include "writer/reader.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "writer/writer_metrics.h"
+
+enum { THREADS_DEFAULT = 2, QUEUE_MAX_DEFAULT = 4096, OVERLOADED_RETRY_AFTER_MS = 200 };
+
+struct reader {
+    pthread_t thread;
+    struct reader_pool *pool;
+    struct db *db;
+    bool started;
+};
+
+struct reader_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct reader_task *head;
+    struct reader_task **tail;
+    size_t waiting;
+    size_t queue_max;
+    size_t idle; /* threads that wait for `wake` */
+    bool closing;
+    size_t count;
+    struct reader readers[]; /* count */
+};
+
+/* ---- the threads ---- */
+
+/* Waits for a task; NULL = closing, and nothing waits. */
+static struct reader_task *next_task(struct reader_pool *pool)
+{
+    struct reader_task *task;
+
+    pthread_mutex_lock(&pool->lock);
+    while (pool->head == NULL && !pool->closing) {
+        pool->idle++;
+        pthread_cond_wait(&pool->wake, &pool->lock);
+        pool->idle--;
+    }
+    task = pool->head;
+    if (task != NULL) {
+        pool->head = task->next;
+        if (pool->head == NULL)
+            pool->tail = &pool->head;
+        pool->waiting--;
+        metric_add(&writer_metrics.reads_waiting, -1);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return task;
+}
+
+static void run(struct reader_task *task, struct db *db)
+{
+    struct error error;
+
+    if (task->deadline_ns == 0 || clock_monotonic_ns() < task->deadline_ns) {
+        metric_add(&writer_metrics.reads, 1);
+        task->run(task, db);
+        return;
+    }
+    metric_add(&writer_metrics.reads_expired, 1);
+    error_set(&error, STATUS_DEADLINE_EXCEEDED, NULL, "deadline spent before the read began");
+    task->refuse(task, &error);
+}
+
+static void *work(void *argument)
+{
+    struct reader *reader = argument;
+    struct reader_task *task;
+
+    while ((task = next_task(reader->pool)) != NULL)
+        run(task, reader->db);
+    return NULL;
+}
+
+/* ---- opening and closing ---- */
+
+static struct reader_pool *allocate(const struct reader_options *options)
+{
+    size_t count = options->threads != 0 ? options->threads : THREADS_DEFAULT;
+    struct reader_pool *pool = calloc(1, sizeof *pool + count * sizeof pool->readers[0]);
+
+    if (pool == NULL)
+        return NULL;
+    if (pthread_mutex_init(&pool->lock, NULL) != 0)
+        goto no_lock;
+    if (pthread_cond_init(&pool->wake, NULL) != 0)
+        goto no_wake;
+    pool->tail = &pool->head;
+    pool->queue_max = options->queue_max != 0 ? options->queue_max : QUEUE_MAX_DEFAULT;
+    pool->count = count;
+    return pool;
+
+no_wake:
+    pthread_mutex_destroy(&pool->lock);
+no_lock:
+    free(pool);
+    return NULL;
+}
+
+static enum status start(struct reader *reader, struct reader_pool *pool, const char *database_url,
+                         const char *schema, struct error *error)
+{
+    enum status status = db_open(database_url, DB_READ_ONLY, &reader->db, error);
+
+    if (status == STATUS_OK && schema != NULL)
+        status = db_use_schema(reader->db, schema, error);
+    if (status != STATUS_OK)
+        return status;
+    reader->pool = pool;
+    if (pthread_create(&reader->thread, NULL, work, reader) != 0)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "reader: no thread left");
+    reader->started = true;
+    return STATUS_OK;
+}
+
+enum status reader_pool_open(const char *database_url, const struct reader_options *options,
+                             struct reader_pool **out, struct error *error)
+{
+    struct reader_pool *pool = allocate(options);
+
+    if (pool == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "reader: out of memory");
+    writer_metrics_register();
+    for (size_t i = 0; i < pool->count; i++) {
+        enum status status = start(&pool->readers[i], pool, database_url, options->schema, error);
+
+        if (status != STATUS_OK) {
+            reader_pool_close(pool);
+            return status;
+        }
+    }
+    *out = pool;
+    return STATUS_OK;
+}
+
+void reader_pool_close(struct reader_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->closing = true;
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+    for (size_t i = 0; i < pool->count; i++) {
+        if (pool->readers[i].started)
+            pthread_join(pool->readers[i].thread, NULL);
+        db_close(pool->readers[i].db);
+    }
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+/* ---- submitting ---- */
+
+enum status reader_pool_submit(struct reader_pool *pool, struct reader_task *task, struct error *error)
+{
+    bool full, wake;
+
+    pthread_mutex_lock(&pool->lock);
+    full = pool->waiting >= pool->queue_max;
+    wake = !full && pool->idle > 0;
+    if (!full) {
+        task->next = NULL;
+        *pool->tail = task;
+        pool->tail = &task->next;
+        pool->waiting++;
+        metric_add(&writer_metrics.reads_waiting, 1);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (wake)
+        pthread_cond_signal(&pool->wake);
+    if (!full)
+        return STATUS_OK;
+    metric_add(&writer_metrics.reads_overloaded, 1);
+    error_set(error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many reads wait");
+    if (error != NULL)
+        error->retry_after_ms = OVERLOADED_RETRY_AFTER_MS;
+    return STATUS_RESOURCE_EXHAUSTED;
+}

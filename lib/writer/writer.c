@@ -1,0 +1,250 @@
+/*
+ * The queue and its thread; what happens to a batch is group_commit.c.
+ *
+ * `lock` guards the queues, `sleeping` and `closing`; it is never held while a callback runs, so that
+ * callbacks may submit. `batch` and `commit` belong to the writer thread. `places_taken` only grows under the
+ * lock and may shrink at any time, so a submit that sees a free place under the lock has it. Every command of
+ * class WRITER_REQUEST holds a place, however it came in.
+ */
+#include "writer/writer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "writer/group_commit.h"
+#include "writer/writer_metrics.h"
+
+enum { BATCH_MAX_DEFAULT = 512, QUEUE_MAX_DEFAULT = 4096, COMMIT_RETRY_DEFAULT_MS = 2000 };
+
+/* About the time in which a full queue is worked off. */
+enum { OVERLOADED_RETRY_AFTER_MS = 200 };
+
+struct queue {
+    struct writer_command *head;
+    struct writer_command **tail;
+};
+
+struct writer {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct queue queues[WRITER_CLASS_COUNT];
+    size_t waiting; /* commands in all queues */
+    bool sleeping;  /* the thread waits for `wake`, and nobody has signalled yet */
+    bool closing;
+    atomic_size_t places_taken;
+    size_t places_max;
+    size_t batch_max;
+    struct group_commit commit;
+    struct writer_command *batch[]; /* batch_max */
+};
+
+/* ---- the queue, under the lock ---- */
+
+static void push(struct writer *writer, struct writer_command *command)
+{
+    struct queue *queue = &writer->queues[command->class];
+
+    command->next = NULL;
+    *queue->tail = command;
+    queue->tail = &command->next;
+    writer->waiting++;
+    metric_add(&writer_metrics.queue_depth, 1);
+    if (command->class == WRITER_REQUEST)
+        atomic_fetch_add(&writer->places_taken, 1);
+}
+
+static struct writer_command *pop(struct queue *queue)
+{
+    struct writer_command *command = queue->head;
+
+    if (command == NULL)
+        return NULL;
+    queue->head = command->next;
+    if (queue->head == NULL)
+        queue->tail = &queue->head;
+    return command;
+}
+
+static size_t take_batch(struct writer *writer)
+{
+    size_t count = 0;
+
+    for (int i = 0; i < WRITER_CLASS_COUNT; i++) {
+        while (count < writer->batch_max) {
+            struct writer_command *command = pop(&writer->queues[i]);
+
+            if (command == NULL)
+                break;
+            writer->batch[count++] = command;
+        }
+    }
+    writer->waiting -= count;
+    metric_add(&writer_metrics.queue_depth, -(int64_t)count);
+    return count;
+}
+
+/* Unlocks, and wakes the thread if this is the submit that it sleeps for: a wake-up is a system call. */
+static void unlock_and_wake(struct writer *writer)
+{
+    bool wake = writer->sleeping;
+
+    writer->sleeping = false;
+    pthread_mutex_unlock(&writer->lock);
+    if (wake)
+        pthread_cond_signal(&writer->wake);
+}
+
+/* ---- the thread ---- */
+
+/* Waits for commands; 0 = closing, and nothing waits. */
+static size_t next_batch(struct writer *writer)
+{
+    size_t count;
+
+    pthread_mutex_lock(&writer->lock);
+    while (writer->waiting == 0 && !writer->closing) {
+        writer->sleeping = true;
+        pthread_cond_wait(&writer->wake, &writer->lock);
+    }
+    writer->sleeping = false;
+    count = take_batch(writer);
+    pthread_mutex_unlock(&writer->lock);
+    return count;
+}
+
+static void *work(void *argument)
+{
+    struct writer *writer = argument;
+    size_t count;
+
+    while ((count = next_batch(writer)) > 0)
+        group_commit_run(&writer->commit, writer->batch, count);
+    return NULL;
+}
+
+static void finish(void *owner, struct writer_command *command)
+{
+    struct writer *writer = owner;
+
+    /* Before complete: whoever reads the answer finds the place free, and the command may be gone afterwards.
+     */
+    if (command->class == WRITER_REQUEST && !command->keeps_place)
+        writer_release_place(writer);
+    metric_add(&writer_metrics.commands, 1);
+    command->complete(command);
+}
+
+/* ---- opening and closing ---- */
+
+static struct writer *allocate(const struct writer_options *options)
+{
+    size_t batch_max = options->batch_max != 0 ? options->batch_max : BATCH_MAX_DEFAULT;
+    struct writer *writer = calloc(1, sizeof *writer + batch_max * sizeof writer->batch[0]);
+
+    if (writer == NULL)
+        return NULL;
+    writer->batch_max = batch_max;
+    writer->places_max = options->queue_max != 0 ? options->queue_max : QUEUE_MAX_DEFAULT;
+    writer->commit.commit_retry_ms =
+        options->commit_retry_ms != 0 ? options->commit_retry_ms : COMMIT_RETRY_DEFAULT_MS;
+    for (int i = 0; i < WRITER_CLASS_COUNT; i++)
+        writer->queues[i].tail = &writer->queues[i].head;
+    return writer;
+}
+
+enum status writer_open(struct db *db, const struct writer_options *options, const struct writer_ops *ops,
+                        struct writer **out, struct error *error)
+{
+    struct writer *writer = allocate(options);
+
+    if (writer == NULL)
+        goto no_memory;
+    writer->commit.db = db;
+    writer->commit.ops = *ops;
+    writer->commit.finish = finish;
+    writer->commit.owner = writer;
+    atomic_init(&writer->commit.database_up, true);
+    writer_metrics_register();
+    if (pthread_mutex_init(&writer->lock, NULL) != 0)
+        goto no_lock;
+    if (pthread_cond_init(&writer->wake, NULL) != 0)
+        goto no_wake;
+    if (pthread_create(&writer->thread, NULL, work, writer) != 0)
+        goto no_thread;
+    *out = writer;
+    return STATUS_OK;
+
+no_thread:
+    pthread_cond_destroy(&writer->wake);
+no_wake:
+    pthread_mutex_destroy(&writer->lock);
+no_lock:
+    free(writer);
+no_memory:
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "writer: no memory or no thread left");
+}
+
+void writer_close(struct writer *writer)
+{
+    if (writer == NULL)
+        return;
+    pthread_mutex_lock(&writer->lock);
+    writer->closing = true;
+    unlock_and_wake(writer);
+    pthread_join(writer->thread, NULL);
+    db_close(writer->commit.db);
+    pthread_cond_destroy(&writer->wake);
+    pthread_mutex_destroy(&writer->lock);
+    free(writer);
+}
+
+/* ---- submitting ---- */
+
+void writer_submit(struct writer *writer, struct writer_command *command)
+{
+    command->next = NULL;
+    writer_submit_chain(writer, command, 1);
+}
+
+void writer_submit_chain(struct writer *writer, struct writer_command *first, size_t count)
+{
+    struct writer_command *command = first;
+
+    pthread_mutex_lock(&writer->lock);
+    for (size_t i = 0; i < count; i++) {
+        struct writer_command *next = command->next; /* push ends the chain here */
+
+        push(writer, command);
+        command = next;
+    }
+    unlock_and_wake(writer);
+}
+
+enum status writer_submit_request(struct writer *writer, struct writer_command *command, struct error *error)
+{
+    pthread_mutex_lock(&writer->lock);
+    if (atomic_load(&writer->places_taken) < writer->places_max) {
+        push(writer, command);
+        unlock_and_wake(writer);
+        return STATUS_OK;
+    }
+    pthread_mutex_unlock(&writer->lock);
+    metric_add(&writer_metrics.overloaded, 1);
+    error_set(error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many requests wait");
+    if (error != NULL)
+        error->retry_after_ms = OVERLOADED_RETRY_AFTER_MS;
+    return STATUS_RESOURCE_EXHAUSTED;
+}
+
+void writer_release_place(struct writer *writer)
+{
+    atomic_fetch_sub(&writer->places_taken, 1);
+}
+
+bool writer_database_up(struct writer *writer)
+{
+    return group_commit_database_up(&writer->commit);
+}
