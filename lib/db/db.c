@@ -1,0 +1,253 @@
+/*
+ * The front of both drivers: order of calls, the first failure of a transaction, rows.
+ *
+ * Invariant: failure.status is other than OK only inside a transaction; then every run returns it and
+ * db_commit rolls back and returns it.
+ */
+#include "db/db.h"
+
+#include <string.h>
+
+#include "db/driver.h"
+
+static const char *const type_names[DB_TYPE_COUNT] = {
+    [DB_NULL] = "null",   [DB_INT] = "int",   [DB_TEXT] = "text",
+    [DB_BYTES] = "bytes", [DB_UUID] = "uuid", [DB_DATE] = "date",
+};
+
+/* ---- connections ---- */
+
+enum status db_open(const char *url, enum db_access access, struct db **out, struct error *error)
+{
+    struct error own;
+    const struct db_driver *driver = &postgresql_driver;
+    enum status status = db_url_check(url, error);
+
+    if (status != STATUS_OK)
+        return status;
+    if (db_url_sqlite_path(url) != NULL)
+        driver = &sqlite_driver;
+    status = driver->open(url, access, out, error == NULL ? &own : error);
+    if (status == STATUS_OK)
+        (*out)->access = access;
+    return status;
+}
+
+void db_close(struct db *db)
+{
+    if (db != NULL)
+        db->driver->close(db);
+}
+
+enum db_dialect db_dialect(const struct db *db)
+{
+    return db->dialect;
+}
+
+static bool is_plain_identifier(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length >= 1 && length <= 63 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_") == length &&
+           strchr("0123456789", text[0]) == NULL;
+}
+
+enum status db_use_schema(struct db *db, const char *schema, struct error *error)
+{
+    struct error own;
+
+    if (db->dialect != DB_POSTGRESQL || db->in_transaction || !is_plain_identifier(schema))
+        return error_set(error, STATUS_INTERNAL, NULL,
+                         "database: a schema cannot be chosen here, or not by this name");
+    return db->driver->use_schema(db, schema, error == NULL ? &own : error);
+}
+
+/* ---- transactions ---- */
+
+enum status db_begin(struct db *db, struct error *error)
+{
+    struct error own;
+    enum status status;
+
+    if (db->in_transaction)
+        return error_set(error, STATUS_INTERNAL, NULL, "database: a transaction is already open");
+    status = db->driver->begin(db, error == NULL ? &own : error);
+    db->in_transaction = status == STATUS_OK;
+    return status;
+}
+
+enum status db_commit(struct db *db, struct error *error)
+{
+    struct error own;
+
+    if (!db->in_transaction)
+        return error_set(error, STATUS_INTERNAL, NULL, "database: no transaction is open");
+    if (db->failure.status != STATUS_OK) {
+        enum status status = db->failure.status;
+
+        if (error != NULL)
+            *error = db->failure;
+        db_rollback(db);
+        return status;
+    }
+    db->in_transaction = false;
+    return db->driver->commit(db, error == NULL ? &own : error);
+}
+
+void db_rollback(struct db *db)
+{
+    if (!db->in_transaction)
+        return;
+    db->in_transaction = false;
+    error_clear(&db->failure);
+    db->driver->rollback(db);
+}
+
+/* ---- running ---- */
+
+/* Whether a call may go on: nothing has failed in this transaction. */
+static enum status check_transaction(const struct db *db, struct error *error)
+{
+    if (error != NULL && db->failure.status != STATUS_OK)
+        *error = db->failure;
+    return db->failure.status;
+}
+
+/* Every call that may have reached the database ends here. */
+static enum status remember(struct db *db, enum status status, const struct error *error)
+{
+    if (status != STATUS_OK && db->in_transaction && db->failure.status == STATUS_OK)
+        db->failure = *error;
+    return status;
+}
+
+static enum status check_params(const struct db_statement *statement, const struct db_params *params,
+                                struct error *error)
+{
+    const char *fault = params->fault;
+    enum status status = params->status;
+
+    if (status == STATUS_OK && params->row_start != params->count) {
+        fault = "a row of parameters was not ended";
+        status = STATUS_INTERNAL;
+    }
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    return error_set(error, status, NULL, "database: %s: %s", statement->name, fault);
+}
+
+static enum status run(struct db *db, const struct db_statement *statement, const struct db_params *params,
+                       const struct db_sink *sink, struct error *error)
+{
+    struct error own;
+    struct error *told = error == NULL ? &own : error;
+    enum status status = check_transaction(db, error);
+
+    if (status != STATUS_OK)
+        return status;
+    if (params != NULL) {
+        status = check_params(statement, params, told);
+        if (status != STATUS_OK)
+            return remember(db, status, told);
+        if (params->rows == 0)
+            return STATUS_OK;
+    }
+    return remember(db, db->driver->run(db, statement, params, sink, told), told);
+}
+
+enum status db_run(struct db *db, const struct db_statement *statement, const struct db_params *params,
+                   db_row_fn on_row, void *context, struct error *error)
+{
+    return run(db, statement, params, &(struct db_sink){.on_row = on_row, .context = context}, error);
+}
+
+enum status db_run_counting(struct db *db, const struct db_statement *statement,
+                            const struct db_params *params, int64_t *changed, struct error *error)
+{
+    int64_t count = 0;
+    enum status status = run(db, statement, params, &(struct db_sink){.changed = &count}, error);
+
+    if (status == STATUS_OK)
+        *changed = count;
+    return status;
+}
+
+enum status db_run_script(struct db *db, const char *script, struct error *error)
+{
+    struct error own;
+    struct error *told = error == NULL ? &own : error;
+    enum status status = check_transaction(db, error);
+
+    if (status != STATUS_OK)
+        return status;
+    return remember(db, db->driver->run_script(db, script, told), told);
+}
+
+/* ---- rows ---- */
+
+enum status db_sink_row(const struct db_sink *sink, const struct db_driver *driver, void *source, int number,
+                        const char *statement_name, struct error *error)
+{
+    struct db_mismatch mismatch = {0};
+    struct db_row row = {.driver = driver, .source = source, .number = number, .mismatch = &mismatch};
+    enum status status = sink->on_row(sink->context, &row);
+
+    if (mismatch.found)
+        return error_set(error, STATUS_INTERNAL, NULL, "database: %s: column %d is not of type %s",
+                         statement_name, mismatch.column, type_names[mismatch.wanted]);
+    if (status != STATUS_OK)
+        return error_set(error, status, NULL, "database: %s: its row was not accepted", statement_name);
+    return STATUS_OK;
+}
+
+static struct db_value cell(const struct db_row *row, int column, enum db_type wanted)
+{
+    struct db_value value = {.type = DB_NULL};
+
+    if (row->driver->cell(row, column, wanted, &value))
+        return value;
+    if (!row->mismatch->found)
+        *row->mismatch = (struct db_mismatch){.found = true, .column = column, .wanted = wanted};
+    return (struct db_value){.type = DB_NULL};
+}
+
+int64_t db_row_int(const struct db_row *row, int column)
+{
+    struct db_value value = cell(row, column, DB_INT);
+
+    return value.type == DB_NULL ? 0 : value.as.number;
+}
+
+const char *db_row_text(const struct db_row *row, int column)
+{
+    struct db_value value = cell(row, column, DB_TEXT);
+
+    return value.type == DB_NULL ? "" : value.as.text;
+}
+
+const void *db_row_bytes(const struct db_row *row, int column, size_t *size)
+{
+    struct db_value value = cell(row, column, DB_BYTES);
+
+    *size = value.type == DB_NULL ? 0 : value.size_bytes;
+    return *size == 0 ? "" : value.as.bytes;
+}
+
+struct uuid db_row_uuid(const struct db_row *row, int column)
+{
+    struct db_value value = cell(row, column, DB_UUID);
+
+    return value.type == DB_NULL ? (struct uuid){{0}} : value.as.uuid;
+}
+
+int32_t db_row_date(const struct db_row *row, int column)
+{
+    struct db_value value = cell(row, column, DB_DATE);
+
+    return value.type == DB_NULL ? 0 : value.as.day;
+}
+
+bool db_row_is_null(const struct db_row *row, int column)
+{
+    return row->driver->is_null(row, column);
+}

@@ -1,0 +1,102 @@
+/*
+ * Private to lib/db: what a driver implements. db.c stands in front of the drivers: it checks the order of
+ * calls and remembers the first failure of a transaction, so that a driver is only called where the call
+ * makes sense.
+ */
+#ifndef SCREENING_DB_DRIVER_H
+#define SCREENING_DB_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/uuid.h"
+#include "db/db.h"
+
+enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BYTES, DB_UUID, DB_DATE };
+enum { DB_TYPE_COUNT = 6, DB_COLUMNS_MAX = 64 };
+
+/* A parameter, or a cell of a row. */
+struct db_value {
+    enum db_type type;
+    size_t size_bytes; /* of text, without its NUL, and of bytes */
+    union {
+        int64_t number;
+        const char *text;
+        const void *bytes;
+        struct uuid uuid;
+        int32_t day;
+    } as;
+};
+
+struct db_params {
+    struct db_value *values; /* row after row */
+    size_t count;            /* values, those of the row at hand included */
+    size_t capacity;
+    size_t row_start; /* where the row at hand begins */
+    size_t columns;   /* known once the first row has ended */
+    size_t rows;
+    enum db_type types[DB_COLUMNS_MAX]; /* DB_NULL: nothing but nulls so far */
+    enum status status;                 /* the first fault made while filling */
+    const char *fault;
+};
+
+/* What becomes of a statement's answer. All members may be NULL. */
+struct db_sink {
+    db_row_fn on_row;
+    void *context;
+    int64_t *changed; /* counts up */
+};
+
+/* A getter that was asked for the wrong type; reported when on_row returns. */
+struct db_mismatch {
+    bool found;
+    int column;
+    enum db_type wanted;
+};
+
+struct db_row {
+    const struct db_driver *driver;
+    void *source; /* PGresult or sqlite3_stmt */
+    int number;   /* of the row in a PGresult */
+    struct db_mismatch *mismatch;
+};
+
+struct db_driver {
+    enum status (*open)(const char *url, enum db_access access, struct db **out, struct error *error);
+    void (*close)(struct db *db);
+    enum status (*use_schema)(struct db *db, const char *schema, struct error *error);
+    enum status (*begin)(struct db *db, struct error *error);
+    /* Whatever it returns, the transaction is over. */
+    enum status (*commit)(struct db *db, struct error *error);
+    void (*rollback)(struct db *db);
+    /* `params` is NULL or has rows. */
+    enum status (*run)(struct db *db, const struct db_statement *statement, const struct db_params *params,
+                       const struct db_sink *sink, struct error *error);
+    enum status (*run_script)(struct db *db, const char *script, struct error *error);
+    /* Reads a cell as `wanted` or as DB_NULL. False if it holds something else. */
+    bool (*cell)(const struct db_row *row, int column, enum db_type wanted, struct db_value *out);
+    bool (*is_null)(const struct db_row *row, int column);
+};
+
+/* The head of every connection. */
+struct db {
+    const struct db_driver *driver;
+    enum db_dialect dialect;
+    enum db_access access;
+    bool in_transaction;
+    struct error failure; /* the first one of the open transaction */
+};
+
+extern const struct db_driver sqlite_driver;
+extern const struct db_driver postgresql_driver;
+
+/* The part after the scheme of "sqlite:PATH", NULL if the URL is another. */
+const char *db_url_sqlite_path(const char *url);
+
+/* Hands one row to the sink's on_row. INTERNAL if it read a column as the wrong type. */
+MUST_CHECK enum status db_sink_row(const struct db_sink *sink, const struct db_driver *driver, void *source,
+                                   int number, const char *statement_name, struct error *error);
+
+#endif

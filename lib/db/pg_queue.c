@@ -1,0 +1,238 @@
+/*
+ * PostgreSQL's pipeline: what was sent and not yet answered, and reading the answers.
+ *
+ * Invariant: pending[] names, in order, everything libpq has been given since the last drain. A drain always
+ * reads all of it. After a failure the server skips up to the next sync, and libpq answers
+ * PGRES_PIPELINE_ABORTED for it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "db/pg.h"
+#include "db/pg_status.h"
+
+/*
+ * So long may the server be silent. It cuts off a statement after statement_timeout itself, so a longer
+ * silence comes from a machine that has stopped.
+ */
+enum { SILENCE_MAX_MS = 30000 };
+
+static const char silent_server[] = "no answer";
+
+enum status pg_queue_reserve(struct pg *pg, size_t count, struct error *error)
+{
+    size_t needed = pg->pending_count + count;
+    struct pg_pending *pending;
+
+    if (needed <= pg->pending_capacity)
+        return STATUS_OK;
+    if (needed < pg->pending_capacity * 2)
+        needed = pg->pending_capacity * 2;
+    pending = reallocarray(pg->pending, needed, sizeof *pending);
+    if (pending == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
+    pg->pending = pending;
+    pg->pending_capacity = needed;
+    return STATUS_OK;
+}
+
+void pg_queue_add(struct pg *pg, const struct pg_pending *pending)
+{
+    pg->pending[pg->pending_count++] = *pending;
+}
+
+bool pg_queue_plain(struct pg *pg, enum pg_kind kind, const char *sql)
+{
+    struct error ignored;
+
+    if (pg_queue_reserve(pg, 1, &ignored) != STATUS_OK ||
+        !PQsendQueryParams(pg->connection, sql, 0, NULL, NULL, NULL, NULL, 1))
+        return false;
+    pg_queue_add(pg, &(struct pg_pending){.kind = kind, .name = sql});
+    return true;
+}
+
+bool pg_queue_sync(struct pg *pg)
+{
+    struct error ignored;
+
+    if (pg_queue_reserve(pg, 1, &ignored) != STATUS_OK || !PQpipelineSync(pg->connection))
+        return false;
+    pg_queue_add(pg, &(struct pg_pending){.kind = PG_SYNC, .name = "sync"});
+    return true;
+}
+
+enum status pg_connection_lost(struct pg *pg, const char *doing, struct error *error)
+{
+    char reason[ERROR_MESSAGE_SIZE] = "connection lost";
+
+    if (pg->connection != NULL && PQerrorMessage(pg->connection)[0] != '\0')
+        snprintf(reason, sizeof reason, "%s", PQerrorMessage(pg->connection));
+    reason[strcspn(reason, "\n")] = '\0';
+    pg_session_drop(pg);
+    return error_set(error, STATUS_UNAVAILABLE, NULL, "database: %s: %s", doing, reason);
+}
+
+enum status pg_result_failure(const struct pg *pg, const PGresult *result, const char *name,
+                              struct error *error)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    enum status status;
+
+    if (sqlstate == NULL)
+        return error_set(error, STATUS_INTERNAL, NULL, "database: %s: unexpected answer %s", name,
+                         PQresStatus(PQresultStatus(result)));
+    status = pg_status(sqlstate);
+    /* On a connection that may not write, a write is the statement's fault and not a change of the primary.
+     */
+    if (strcmp(sqlstate, "25006") == 0 && pg->db.access == DB_READ_ONLY)
+        status = STATUS_INTERNAL;
+    if (message == NULL || pg_status_quotes_values(sqlstate))
+        message = "refused";
+    return error_set(error, status, NULL, "database: %s: %s (%s)", name, message, sqlstate);
+}
+
+/* ---- waiting ---- */
+
+/* Writes what is waiting, then sleeps until something can be read or written. False: silence for too long. */
+static bool wait_for_server(PGconn *connection)
+{
+    int unwritten = PQflush(connection);
+    struct pollfd descriptor = {.fd = PQsocket(connection), .events = POLLIN};
+    int ready;
+
+    /* A lost connection shows when the answer is read: what the server said last comes first. */
+    if (unwritten < 0)
+        return PQconsumeInput(connection) >= 0;
+    if (unwritten == 1)
+        descriptor.events |= POLLOUT;
+    do {
+        ready = poll(&descriptor, 1, SILENCE_MAX_MS);
+    } while (ready < 0 && errno == EINTR);
+    if (ready <= 0)
+        return false;
+    if ((descriptor.revents & ~POLLOUT) != 0)
+        (void)PQconsumeInput(connection); /* a failure stays in the connection, for PQgetResult */
+    return true;
+}
+
+/* The next result, NULL at the end of an answer. *silent: the server did not answer. */
+static PGresult *next_result(struct pg *pg, bool *silent)
+{
+    while (PQisBusy(pg->connection)) {
+        if (!wait_for_server(pg->connection)) {
+            *silent = true;
+            return NULL;
+        }
+    }
+    return PQgetResult(pg->connection);
+}
+
+/* ---- reading answers ---- */
+
+struct drain {
+    struct pg *pg;
+    const struct db_sink *sink;
+    struct pg_failure *failure;
+    struct error *error;
+};
+
+static void fail(struct drain *drain, const struct pg_pending *pending, enum status status)
+{
+    drain->failure->status = status;
+    drain->failure->kind = pending->kind;
+}
+
+static void take_failure(struct drain *drain, const struct pg_pending *pending, const PGresult *result)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    bool lost = sqlstate == NULL && PQstatus(drain->pg->connection) != CONNECTION_OK;
+
+    if (lost || (severity != NULL && strcmp(severity, "ERROR") != 0) ||
+        (sqlstate != NULL && pg_status_spoils_session(sqlstate) && drain->pg->db.access == DB_READ_WRITE))
+        drain->failure->session_over = true;
+    if (drain->failure->status != STATUS_OK)
+        return;
+    drain->failure->told = sqlstate != NULL;
+    if (lost)
+        fail(drain, pending,
+             error_set(drain->error, STATUS_UNAVAILABLE, NULL, "database: %s: connection lost",
+                       pending->name));
+    else
+        fail(drain, pending, pg_result_failure(drain->pg, result, pending->name, drain->error));
+}
+
+static void take_rows(struct drain *drain, const struct pg_pending *pending, PGresult *result)
+{
+    if (drain->sink->changed != NULL)
+        *drain->sink->changed += strtoll(PQcmdTuples(result), NULL, 10);
+    if (drain->sink->on_row == NULL)
+        return;
+    for (int row = 0; row < PQntuples(result) && drain->failure->status == STATUS_OK; row++) {
+        enum status status =
+            db_sink_row(drain->sink, &postgresql_driver, result, row, pending->name, drain->error);
+
+        if (status != STATUS_OK)
+            fail(drain, pending, status);
+    }
+}
+
+static void take_result(struct drain *drain, const struct pg_pending *pending, PGresult *result)
+{
+    switch (PQresultStatus(result)) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+        if (pending->kind == PG_PREPARE)
+            pending->prepared->state = PG_READY;
+        if (pending->wanted)
+            take_rows(drain, pending, result);
+        return;
+    case PGRES_PIPELINE_SYNC:
+        return;
+    case PGRES_PIPELINE_ABORTED:
+        break;
+    default:
+        take_failure(drain, pending, result);
+        break;
+    }
+    if (pending->kind == PG_PREPARE)
+        pending->prepared->state = PG_UNKNOWN;
+}
+
+/* Reads the whole answer to one entry. */
+static void take_answer(struct drain *drain, const struct pg_pending *pending)
+{
+    bool silent = false;
+    PGresult *result;
+
+    while ((result = next_result(drain->pg, &silent)) != NULL) {
+        take_result(drain, pending, result);
+        PQclear(result);
+        if (pending->kind == PG_SYNC) /* the only answer without an end */
+            return;
+    }
+    if (!silent)
+        return;
+    drain->failure->session_over = true;
+    if (drain->failure->status == STATUS_OK)
+        fail(drain, pending,
+             error_set(drain->error, STATUS_UNAVAILABLE, NULL, "database: %s: %s", pending->name,
+                       silent_server));
+}
+
+void pg_queue_drain(struct pg *pg, const struct db_sink *sink, struct pg_failure *failure,
+                    struct error *error)
+{
+    struct drain drain = {.pg = pg, .sink = sink, .failure = failure, .error = error};
+
+    for (size_t i = 0; i < pg->pending_count && !failure->session_over; i++)
+        take_answer(&drain, &pg->pending[i]);
+    pg->pending_count = 0;
+    if (failure->session_over)
+        pg_session_drop(pg);
+}

@@ -1,0 +1,188 @@
+/*
+ * Prepared statements and their parameters. A statement is prepared when a session first needs it, in the
+ * pipeline right before its use. The parameters' types are told, except where a column has shown only nulls:
+ * those the server infers, and when a value comes later the statement is prepared once more under another
+ * name.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/pg.h"
+
+/* The statement as it will be run this time. */
+struct text {
+    const char *sql;
+    const char *name;
+    bool is_set; /* parameters are arrays */
+};
+
+static struct text choose_text(const struct db_statement *statement, const struct db_params *params)
+{
+    struct text text = {.sql = statement->sql, .name = statement->name};
+
+    if (statement->postgresql != NULL)
+        text.sql = statement->postgresql;
+    if (params != NULL && statement->postgresql_set != NULL) {
+        text.sql = statement->postgresql_set;
+        text.is_set = true;
+    }
+    return text;
+}
+
+/* ---- prepared statements ---- */
+
+void pg_forget_prepared(struct pg *pg)
+{
+    struct pg_prepared *prepared;
+    size_t position = 0;
+
+    while ((prepared = map_next(&pg->prepared, &position, NULL)) != NULL)
+        free(prepared);
+    map_clear(&pg->prepared);
+}
+
+static struct pg_prepared *find_or_add(struct pg *pg, const struct text *text)
+{
+    struct pg_prepared *prepared = map_get(&pg->prepared, &text->sql);
+
+    if (prepared != NULL)
+        return prepared;
+    prepared = calloc(1, sizeof *prepared);
+    if (prepared == NULL)
+        return NULL;
+    if (map_put(&pg->prepared, &text->sql, prepared) != STATUS_OK) {
+        free(prepared);
+        return NULL;
+    }
+    return prepared;
+}
+
+/* Brings the types up to date with what these parameters show. False: a parameter has another type than
+ * before. */
+static bool merge_types(struct pg_prepared *prepared, const struct text *text, const struct db_params *params)
+{
+    bool better_known = prepared->generation == 0;
+
+    prepared->columns = params == NULL ? 0 : params->columns;
+    for (size_t i = 0; i < prepared->columns; i++) {
+        Oid type = text->is_set ? pg_array_oid(params->types[i]) : pg_scalar_oid(params->types[i]);
+
+        if (type == 0 || type == prepared->types[i])
+            continue;
+        if (prepared->types[i] != 0)
+            return false;
+        prepared->types[i] = type;
+        better_known = true;
+    }
+    if (better_known) {
+        prepared->generation++;
+        prepared->state = PG_UNKNOWN;
+    }
+    return true;
+}
+
+static void set_name(struct pg_prepared *prepared, const struct text *text)
+{
+    const char *kind = text->is_set ? "/set" : "";
+
+    if (prepared->generation == 1)
+        snprintf(prepared->name, sizeof prepared->name, "%s%s", text->name, kind);
+    else
+        snprintf(prepared->name, sizeof prepared->name, "%s%s/%u", text->name, kind, prepared->generation);
+}
+
+static enum status ensure_prepared(struct pg *pg, const struct text *text, const struct db_params *params,
+                                   struct pg_prepared **out, struct error *error)
+{
+    struct pg_prepared *prepared = find_or_add(pg, text);
+
+    if (prepared == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
+    if (!merge_types(prepared, text, params))
+        return error_set(error, STATUS_INTERNAL, NULL, "database: %s: a parameter has changed its type",
+                         text->name);
+    *out = prepared;
+    if (prepared->state != PG_UNKNOWN)
+        return STATUS_OK;
+    set_name(prepared, text);
+    if (!PQsendPrepare(pg->connection, prepared->name, text->sql, (int)prepared->columns, prepared->types))
+        return pg_connection_lost(pg, text->name, error);
+    prepared->state = PG_SENT;
+    pg_queue_add(pg, &(struct pg_pending){.kind = PG_PREPARE, .name = text->name, .prepared = prepared});
+    return STATUS_OK;
+}
+
+/* ---- parameters ---- */
+
+struct encoded {
+    size_t offsets[DB_COLUMNS_MAX + 1];
+    const char *values[DB_COLUMNS_MAX];
+    int lengths[DB_COLUMNS_MAX];
+    int formats[DB_COLUMNS_MAX];
+};
+
+/* Encodes row `row`, or all rows as arrays. `encoded` points into the buffer until it is used again. */
+static bool encode(struct pg_buffer *buffer, const struct text *text, const struct pg_prepared *prepared,
+                   const struct db_params *params, size_t row, struct encoded *encoded)
+{
+    size_t columns = prepared->columns;
+    const struct db_value *values = columns == 0 ? NULL : &params->values[row * columns];
+
+    buffer->size = 0;
+    buffer->failed = false;
+    for (size_t i = 0; i < columns; i++) {
+        encoded->offsets[i] = buffer->size;
+        encoded->formats[i] = 1;
+        if (!text->is_set) {
+            pg_append_value(buffer, &values[i]);
+            continue;
+        }
+        encoded->formats[i] = prepared->types[i] != 0;
+        pg_append_array(buffer, params, i, pg_type_of_array(prepared->types[i]));
+    }
+    encoded->offsets[columns] = buffer->size;
+    /* The buffer has stopped moving. */
+    for (size_t i = 0; i < columns; i++) {
+        bool null = !text->is_set && values[i].type == DB_NULL;
+        const char *start = buffer->bytes == NULL ? "" : buffer->bytes + encoded->offsets[i];
+
+        encoded->values[i] = null ? NULL : start;
+        encoded->lengths[i] = (int)(encoded->offsets[i + 1] - encoded->offsets[i]);
+    }
+    return !buffer->failed;
+}
+
+/* ---- sending ---- */
+
+static enum status send_once(struct pg *pg, const struct text *text, const struct pg_prepared *prepared,
+                             const struct db_params *params, size_t row, bool wanted, struct error *error)
+{
+    struct encoded encoded;
+
+    if (!encode(&pg->buffer, text, prepared, params, row, &encoded))
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
+    if (!PQsendQueryPrepared(pg->connection, prepared->name, (int)prepared->columns, encoded.values,
+                             encoded.lengths, encoded.formats, 1))
+        return pg_connection_lost(pg, text->name, error);
+    pg_queue_add(pg, &(struct pg_pending){.kind = PG_STATEMENT, .name = text->name, .wanted = wanted});
+    return STATUS_OK;
+}
+
+enum status pg_send(struct pg *pg, const struct db_statement *statement, const struct db_params *params,
+                    bool wanted, struct error *error)
+{
+    struct text text = choose_text(statement, params);
+    size_t times = params == NULL || text.is_set ? 1 : params->rows;
+    struct pg_prepared *prepared = NULL;
+    enum status status;
+
+    if (text.sql == NULL)
+        return error_set(error, STATUS_INTERNAL, NULL, "database: %s: has no text for PostgreSQL", text.name);
+    status = pg_queue_reserve(pg, times + 1, error);
+    if (status == STATUS_OK)
+        status = ensure_prepared(pg, &text, params, &prepared, error);
+    for (size_t row = 0; row < times && status == STATUS_OK; row++)
+        status = send_once(pg, &text, prepared, params, row, wanted, error);
+    return status;
+}

@@ -1,0 +1,239 @@
+/* PostgreSQL: making, losing and re-making the connection. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "db/pg.h"
+#include "db/pg_status.h"
+
+enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, OPTIONS_SIZE = 1024, CONNECT_KEYS_MAX = 16 };
+
+/*
+ * What every session gets; `options` of the URL come behind and so may change it.
+ *
+ * enable_seqscan=off, for both kinds of connection: a plan made while a table is empty is a sequential scan,
+ * and a prepared statement would keep it while the table grows (266 bookings/s). Every statement of ours that
+ * meets a big table has an index to go by, and one that has none still runs. The alternative,
+ * plan_cache_mode=force_custom_plan, plans each execution anew. jit=off, because a sequential scan that can't
+ * be avoided then looks expensive enough to be compiled.
+ */
+static const char session_options[] = "-c statement_timeout=5000 -c lock_timeout=2000"
+                                      " -c default_transaction_isolation=read\\ committed"
+                                      " -c client_min_messages=warning"
+                                      " -c enable_seqscan=off -c jit=off";
+
+/* A writer that stops between two statements holds locks on which every replica waits. */
+static const char writer_options[] = " -c idle_in_transaction_session_timeout=500";
+
+/* Sets a keyword unless the URL says something about it. */
+struct connect_keys {
+    const char *keywords[CONNECT_KEYS_MAX + 1];
+    const char *values[CONNECT_KEYS_MAX + 1];
+    size_t count;
+};
+
+static void set_key(struct connect_keys *keys, const char *keyword, const char *value)
+{
+    keys->keywords[keys->count] = keyword;
+    keys->values[keys->count++] = value;
+}
+
+static const char *url_value(const PQconninfoOption *given, const char *keyword)
+{
+    for (; given->keyword != NULL; given++)
+        if (strcmp(given->keyword, keyword) == 0)
+            return given->val;
+    return NULL;
+}
+
+static void default_key(struct connect_keys *keys, const PQconninfoOption *given, const char *keyword,
+                        const char *value)
+{
+    if (url_value(given, keyword) == NULL)
+        set_key(keys, keyword, value);
+}
+
+static void fill_keys(const struct pg *pg, const PQconninfoOption *given, char options[OPTIONS_SIZE],
+                      struct connect_keys *keys)
+{
+    const char *theirs = url_value(given, "options");
+
+    snprintf(options, OPTIONS_SIZE, "%s%s %s%s%s", session_options,
+             pg->db.access == DB_READ_WRITE ? writer_options : "", theirs == NULL ? "" : theirs,
+             pg->schema[0] == '\0' ? "" : " -c search_path=", pg->schema);
+    set_key(keys, "dbname", pg->url);
+    set_key(keys, "options", options);
+    set_key(keys, "client_encoding", "UTF8");
+    set_key(keys, "fallback_application_name", program_invocation_short_name);
+    default_key(keys, given, "connect_timeout", "2");
+    /* A peer that vanished without a word is noticed after about ten seconds, whether we write or wait. */
+    default_key(keys, given, "tcp_user_timeout", "10000");
+    default_key(keys, given, "keepalives_idle", "4");
+    default_key(keys, given, "keepalives_interval", "2");
+    default_key(keys, given, "keepalives_count", "3");
+}
+
+static PGconn *connect_server(const struct pg *pg)
+{
+    char options[OPTIONS_SIZE];
+    struct connect_keys keys = {.count = 0};
+    PQconninfoOption *given = PQconninfoParse(pg->url, NULL);
+    PGconn *connection;
+
+    if (given == NULL)
+        return NULL;
+    fill_keys(pg, given, options, &keys);
+    connection = PQconnectdbParams(keys.keywords, keys.values, 1);
+    PQconninfoFree(given);
+    return connection;
+}
+
+/* Only codes: a warning's text may quote values. */
+static void log_notice(void *context, const PGresult *notice)
+{
+    (void)context;
+    log_event(LOG_WARN, "database.notice",
+              LOG_TEXT("severity", PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED)),
+              LOG_TEXT("sqlstate", PQresultErrorField(notice, PG_DIAG_SQLSTATE)));
+}
+
+/* One line for people: an attempt per address would be several. */
+static enum status tell_connect_failure(enum status status, const PGconn *connection, struct error *error)
+{
+    char message[ERROR_MESSAGE_SIZE];
+
+    snprintf(message, sizeof message, "%s",
+             connection == NULL ? "out of memory" : PQerrorMessage(connection));
+    for (size_t length = strlen(message); length > 0 && message[length - 1] == '\n'; length--)
+        message[length - 1] = '\0';
+    for (char *newline = message; (newline = strchr(newline, '\n')) != NULL;)
+        *newline = ' ';
+    return error_set(error, status, NULL, "database: %s", message);
+}
+
+/*
+ * Makes a fresh connection ready for use. Read-only is set here and not by an option: libpq would not take a
+ * session that starts read-only for the read-write server that target_session_attrs asks for.
+ */
+static bool set_up(struct pg *pg, PGconn *connection)
+{
+    bool good = true;
+
+    PQsetNoticeReceiver(connection, log_notice, NULL);
+    if (pg->db.access == DB_READ_ONLY) {
+        PGresult *result = PQexec(connection, "SET default_transaction_read_only = on");
+
+        good = PQresultStatus(result) == PGRES_COMMAND_OK;
+        PQclear(result);
+    }
+    return good && PQsetnonblocking(connection, 1) == 0 && PQenterPipelineMode(connection) == 1;
+}
+
+static enum status adopt(struct pg *pg, PGconn *connection, struct error *error)
+{
+    enum status status;
+
+    if (set_up(pg, connection)) {
+        pg->connection = connection;
+        return STATUS_OK;
+    }
+    status = tell_connect_failure(STATUS_UNAVAILABLE, connection, error);
+    PQfinish(connection);
+    return status;
+}
+
+enum status pg_session_open(struct pg *pg, struct error *error)
+{
+    PGconn *connection = connect_server(pg);
+    enum status status;
+
+    if (PQstatus(connection) == CONNECTION_OK)
+        return adopt(pg, connection, error);
+    status = tell_connect_failure(STATUS_UNAVAILABLE, connection, error);
+    if (PQconnectionNeedsPassword(connection)) {
+        status = STATUS_INVALID_ARGUMENT;
+    } else if (connection != NULL) {
+        /* libpq gives the SQLSTATE of a failed connection in the message only, and only if asked before: ask
+         * again. */
+        PQsetErrorVerbosity(connection, PQERRORS_SQLSTATE);
+        PQreset(connection);
+        if (PQstatus(connection) == CONNECTION_OK) {
+            PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
+            return adopt(pg, connection, error);
+        }
+        status = pg_status_of_connection(PQerrorMessage(connection));
+    }
+    if (error != NULL)
+        error->status = status;
+    PQfinish(connection);
+    return status;
+}
+
+/* Delays grow to BACKOFF_MAX_MS; jitter keeps replicas from coming back all at once. */
+static void back_off(struct pg *pg)
+{
+    uint32_t half;
+
+    pg->backoff_ms = pg->backoff_ms == 0 ? BACKOFF_FIRST_MS : pg->backoff_ms * 2;
+    if (pg->backoff_ms > BACKOFF_MAX_MS)
+        pg->backoff_ms = BACKOFF_MAX_MS;
+    half = pg->backoff_ms / 2;
+    pg->next_attempt_ns = clock_monotonic_ns() + (int64_t)(half + arc4random_uniform(half + 1)) * NS_PER_MS;
+}
+
+static enum status reconnect(struct pg *pg, struct error *error)
+{
+    PGconn *connection;
+    enum status status;
+
+    if (clock_monotonic_ns() < pg->next_attempt_ns) {
+        status = error_set(error, STATUS_UNAVAILABLE, NULL, "database: not connected");
+        error->retry_after_ms = (uint32_t)clock_remaining_ms(pg->next_attempt_ns) + 1;
+        return status;
+    }
+    connection = connect_server(pg);
+    if (PQstatus(connection) == CONNECTION_OK) {
+        status = adopt(pg, connection, error);
+    } else {
+        status = tell_connect_failure(STATUS_UNAVAILABLE, connection, error);
+        PQfinish(connection);
+    }
+    if (status == STATUS_OK)
+        pg->backoff_ms = 0;
+    else
+        back_off(pg);
+    return status;
+}
+
+/* Whether the server has closed the session since it was last used. Costs one system call. */
+static bool has_ended(PGconn *connection)
+{
+    struct pollfd descriptor = {.fd = PQsocket(connection), .events = POLLIN};
+
+    if (PQstatus(connection) != CONNECTION_OK || poll(&descriptor, 1, 0) < 0)
+        return true;
+    if (descriptor.revents == 0)
+        return false;
+    return PQconsumeInput(connection) == 0 || PQisBusy(connection) < 0 ||
+           PQstatus(connection) != CONNECTION_OK;
+}
+
+enum status pg_session_ensure(struct pg *pg, struct error *error)
+{
+    if (pg->connection != NULL && !has_ended(pg->connection))
+        return STATUS_OK;
+    pg_session_drop(pg);
+    return reconnect(pg, error);
+}
+
+void pg_session_drop(struct pg *pg)
+{
+    PQfinish(pg->connection);
+    pg->connection = NULL;
+    pg->pending_count = 0;
+    pg_forget_prepared(pg);
+}

@@ -1,0 +1,91 @@
+#include "db/pg_status.h"
+
+#include <stddef.h>
+#include <string.h>
+
+struct mapping {
+    const char *prefix; /* of the SQLSTATE: two characters are its class */
+    enum status status;
+};
+
+/* The first match counts. */
+static const struct mapping mappings[] = {
+    {"08P01", STATUS_INTERNAL},       /* protocol_violation: wrong number of parameters */
+    {"08", STATUS_UNAVAILABLE},       /* connection */
+    {"23505", STATUS_ALREADY_EXISTS}, /* unique_violation */
+    {"25006", STATUS_UNAVAILABLE},    /* read_only_sql_transaction: this server is not the primary any more */
+    {"25P03", STATUS_UNAVAILABLE},    /* idle_in_transaction_session_timeout: the session is gone */
+    {"25P04", STATUS_DEADLINE_EXCEEDED}, /* transaction_timeout */
+    {"26000", STATUS_UNAVAILABLE},       /* the prepared statement is gone: a pooler changed the session */
+    {"40", STATUS_ABORTED},              /* serialization_failure, deadlock_detected */
+    {"42710", STATUS_ALREADY_EXISTS}, /* duplicate_object, _schema, _table: two processes create the same */
+    {"42P06", STATUS_ALREADY_EXISTS},
+    {"42P07", STATUS_ALREADY_EXISTS},
+    {"53", STATUS_UNAVAILABLE},          /* disk full, out of memory, too many connections */
+    {"55P03", STATUS_DEADLINE_EXCEEDED}, /* lock_not_available: lock_timeout */
+    {"57014", STATUS_DEADLINE_EXCEEDED}, /* query_canceled: statement_timeout */
+    {"57P", STATUS_UNAVAILABLE},         /* shutting down, crashed, starting up */
+    {"58", STATUS_UNAVAILABLE},          /* I/O error */
+    {"XX001", STATUS_UNAVAILABLE},       /* data_corrupted, index_corrupted: not the statement's fault */
+    {"XX002", STATUS_UNAVAILABLE},
+};
+
+/* What no waiting heals: a refused login, no such database. */
+static const char *const wrong_connection[] = {"28", "3D000"};
+
+static bool starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+enum status pg_status(const char *sqlstate)
+{
+    for (size_t i = 0; i < sizeof mappings / sizeof mappings[0]; i++)
+        if (starts_with(sqlstate, mappings[i].prefix))
+            return mappings[i].status;
+    return STATUS_INTERNAL;
+}
+
+bool pg_status_quotes_values(const char *sqlstate)
+{
+    return starts_with(sqlstate, "22"); /* data exceptions: invalid input syntax for type integer: "..." */
+}
+
+bool pg_status_spoils_session(const char *sqlstate)
+{
+    return (starts_with(sqlstate, "08") && !starts_with(sqlstate, "08P01")) || starts_with(sqlstate, "57P") ||
+           starts_with(sqlstate, "25006") || starts_with(sqlstate, "25P03") || starts_with(sqlstate, "26000");
+}
+
+/* Whether a line "... failed: FATAL:  28P01" ends in a code of `wrong_connection`. */
+static bool is_wrong(const char *line, size_t length)
+{
+    enum { SQLSTATE_LENGTH = 5 };
+    const char *code;
+
+    if (length < SQLSTATE_LENGTH + 1 || line[length - SQLSTATE_LENGTH - 1] != ' ')
+        return false;
+    code = line + length - SQLSTATE_LENGTH;
+    for (size_t i = 0; i < sizeof wrong_connection / sizeof wrong_connection[0]; i++)
+        if (starts_with(code, wrong_connection[i]))
+            return true;
+    return false;
+}
+
+enum status pg_status_of_connection(const char *message)
+{
+    /* libpq could not use an option at all: invalid sslmode value, invalid integer value, ... */
+    if (starts_with(message, "invalid "))
+        return STATUS_INVALID_ARGUMENT;
+    if (*message == '\0')
+        return STATUS_UNAVAILABLE;
+    while (*message != '\0') {
+        size_t length = strcspn(message, "\n");
+
+        if (length > 0 && !is_wrong(message, length))
+            return STATUS_UNAVAILABLE;
+        message += length;
+        message += strspn(message, "\n");
+    }
+    return STATUS_INVALID_ARGUMENT;
+}

@@ -1,0 +1,24 @@
+/* What PostgreSQL's failures mean. Pure; any thread. */
+#ifndef SCREENING_DB_PG_STATUS_H
+#define SCREENING_DB_PG_STATUS_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+
+/* The status of an SQLSTATE, "40001"; INTERNAL if the table doesn't know it. */
+enum status pg_status(const char *sqlstate);
+
+/* Whether the server's message for it may quote a value: never shown. */
+bool pg_status_quotes_values(const char *sqlstate);
+
+/* Whether the session is of no use afterwards, although it may still be open. */
+bool pg_status_spoils_session(const char *sqlstate);
+
+/*
+ * The status of a failed connection from libpq's message in the verbosity PQERRORS_SQLSTATE, one line for
+ * each attempt: INVALID_ARGUMENT if every attempt was refused for what the URL says, else UNAVAILABLE.
+ */
+enum status pg_status_of_connection(const char *message);
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * The PostgreSQL driver: transactions, runs and scripts on a pipeline.
+ *
+ * A transaction is BEGIN, statements and COMMIT in one pipeline with one sync behind COMMIT: nothing waits
+ * for an answer but statements that return rows.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/pg.h"
+
+static const struct db_sink no_sink;
+
+/* ---- connection ---- */
+
+static void close_connection(struct db *db)
+{
+    struct pg *pg = (struct pg *)db;
+
+    pg_session_drop(pg);
+    map_fini(&pg->prepared);
+    pg_buffer_fini(&pg->buffer);
+    free(pg->pending);
+    free(pg->url);
+    free(pg);
+}
+
+static enum status open_connection(const char *url, enum db_access access, struct db **out,
+                                   struct error *error)
+{
+    struct pg *pg = calloc(1, sizeof *pg);
+    char *own_url = strdup(url);
+    enum status status;
+
+    if (pg == NULL || own_url == NULL) {
+        free(pg);
+        free(own_url);
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
+    }
+    pg->db = (struct db){.driver = &postgresql_driver, .dialect = DB_POSTGRESQL, .access = access};
+    pg->url = own_url;
+    map_init(&pg->prepared, sizeof(const char *));
+    status = pg_session_open(pg, error);
+    if (status == STATUS_OK)
+        *out = &pg->db;
+    else
+        close_connection(&pg->db);
+    return status;
+}
+
+/* ---- transactions ---- */
+
+static enum status begin(struct db *db, struct error *error)
+{
+    struct pg *pg = (struct pg *)db;
+    enum status status = pg_session_ensure(pg, error);
+
+    if (status == STATUS_OK && !pg_queue_plain(pg, PG_STATEMENT, "BEGIN"))
+        status = pg_connection_lost(pg, "BEGIN", error);
+    return status;
+}
+
+static void rollback(struct db *db)
+{
+    struct pg *pg = (struct pg *)db;
+    struct pg_failure failure = {0};
+    struct error ignored;
+
+    if (pg->connection == NULL)
+        return;
+    /* The first sync ends the skipping after a failure; only then is ROLLBACK heard. */
+    if (!pg_queue_sync(pg) || !pg_queue_plain(pg, PG_STATEMENT, "ROLLBACK") || !pg_queue_sync(pg)) {
+        pg_session_drop(pg);
+        return;
+    }
+    pg_queue_drain(pg, &no_sink, &failure, &ignored);
+    if (pg->connection != NULL && PQtransactionStatus(pg->connection) != PQTRANS_IDLE)
+        pg_session_drop(pg);
+}
+
+/*
+ * Whether COMMIT may have been done although an answer is missing. Not if the server itself reported a
+ * failure of an earlier statement, nor if it refused COMMIT in a session that goes on (a deferred
+ * constraint).
+ */
+static bool is_unknown(const struct pg_failure *failure)
+{
+    return failure->session_over &&
+           (!failure->told || failure->kind == PG_COMMIT || failure->kind == PG_SYNC);
+}
+
+static enum status commit(struct db *db, struct error *error)
+{
+    struct pg *pg = (struct pg *)db;
+    struct pg_failure failure = {0};
+
+    if (!pg_queue_plain(pg, PG_COMMIT, "COMMIT"))
+        return pg_connection_lost(pg, "COMMIT", error);
+    if (!pg_queue_sync(pg)) {
+        pg_session_drop(pg);
+        return error_set(error, STATUS_UNKNOWN, NULL, "database: COMMIT: connection lost");
+    }
+    pg_queue_drain(pg, &no_sink, &failure, error);
+    if (failure.status == STATUS_OK)
+        return STATUS_OK;
+    if (is_unknown(&failure))
+        return error_set(error, STATUS_UNKNOWN, NULL,
+                         "database: COMMIT: the connection ended before its answer");
+    rollback(db);
+    return failure.status;
+}
+
+/* ---- running ---- */
+
+static enum status run(struct db *db, const struct db_statement *statement, const struct db_params *params,
+                       const struct db_sink *sink, struct error *error)
+{
+    struct pg *pg = (struct pg *)db;
+    struct pg_failure failure = {0};
+    bool wanted = sink->on_row != NULL || sink->changed != NULL;
+    enum status status = STATUS_OK;
+
+    if (!db->in_transaction)
+        status = pg_session_ensure(pg, error);
+    if (status == STATUS_OK)
+        status = pg_send(pg, statement, params, wanted, error);
+    if (db->in_transaction && !wanted)
+        return status;
+    if (pg->connection == NULL)
+        return status;
+    /* Outside a transaction a sync ends what was sent, also if it was not sent to its end. */
+    if (db->in_transaction ? PQsendFlushRequest(pg->connection) == 0 : !pg_queue_sync(pg))
+        return pg_connection_lost(pg, statement->name, error);
+    pg_queue_drain(pg, sink, &failure, status == STATUS_OK ? error : &(struct error){0});
+    return status == STATUS_OK ? failure.status : status;
+}
+
+/* ---- scripts ---- */
+
+/* Runs in libpq's simple mode, which waits and takes several statements. */
+static enum status execute(struct pg *pg, const char *sql, const char *name, struct error *error)
+{
+    PGresult *result = PQexec(pg->connection, sql);
+    ExecStatusType code = PQresultStatus(result);
+    enum status status = STATUS_OK;
+
+    if (PQstatus(pg->connection) != CONNECTION_OK)
+        status = pg_connection_lost(pg, name, error);
+    else if (code != PGRES_COMMAND_OK && code != PGRES_TUPLES_OK && code != PGRES_EMPTY_QUERY)
+        status = pg_result_failure(pg, result, name, error);
+    PQclear(result);
+    return status;
+}
+
+/* Ends the pipeline, reporting what failed in it. */
+static enum status leave_pipeline(struct pg *pg, struct error *error)
+{
+    struct pg_failure failure = {0};
+
+    if (pg->pending_count > 0) {
+        if (!pg_queue_sync(pg))
+            return pg_connection_lost(pg, "script", error);
+        pg_queue_drain(pg, &no_sink, &failure, error);
+    }
+    if (failure.status == STATUS_OK && !PQexitPipelineMode(pg->connection))
+        return pg_connection_lost(pg, "script", error);
+    return failure.status;
+}
+
+static enum status run_script(struct db *db, const char *script, struct error *error)
+{
+    struct pg *pg = (struct pg *)db;
+    struct error ignored;
+    enum status status = db->in_transaction ? STATUS_OK : pg_session_ensure(pg, error);
+
+    if (status == STATUS_OK)
+        status = leave_pipeline(pg, error);
+    if (status != STATUS_OK)
+        return status;
+    /* A migration or an index of a rebuild takes as long as it takes. */
+    status = execute(pg, "SET statement_timeout = 0", "script", error);
+    if (status == STATUS_OK)
+        status = execute(pg, script, "script", error);
+    if (pg->connection == NULL)
+        return status;
+    /* In a failed transaction the server refuses this; its rollback then restores the timeout. */
+    if (execute(pg, "RESET statement_timeout", "script", status == STATUS_OK ? error : &ignored) !=
+            STATUS_OK &&
+        status == STATUS_OK)
+        status = STATUS_INTERNAL;
+    if (pg->connection != NULL && !PQenterPipelineMode(pg->connection))
+        status = pg_connection_lost(pg, "script", error);
+    return status;
+}
+
+static enum status use_schema(struct db *db, const char *schema, struct error *error)
+{
+    struct pg *pg = (struct pg *)db;
+    char script[sizeof "SET search_path = " + PG_SCHEMA_SIZE];
+
+    snprintf(pg->schema, sizeof pg->schema, "%s", schema);
+    if (pg->connection == NULL)
+        return STATUS_OK; /* the next connection gets it */
+    snprintf(script, sizeof script, "SET search_path = %s", schema);
+    return run_script(db, script, error);
+}
+
+const struct db_driver postgresql_driver = {
+    .open = open_connection,
+    .close = close_connection,
+    .use_schema = use_schema,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .run = run,
+    .run_script = run_script,
+    .cell = pg_cell,
+    .is_null = pg_is_null,
+};

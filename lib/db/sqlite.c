@@ -1,0 +1,224 @@
+/*
+ * SQLite: opening, transactions, scripts.
+ *
+ * One connection belongs to one thread, so the library's own locks are off (NOMUTEX). WAL lets readers go on
+ * beside the writer; synchronous=FULL makes every commit durable.
+ */
+#include "db/sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { BUSY_TIMEOUT_MS = 5000, RETRY_SLEEP_MS = 10 };
+
+static const struct db_statement begin_writing = {.name = "begin", .sql = "BEGIN IMMEDIATE"};
+static const struct db_statement begin_reading = {.name = "begin", .sql = "BEGIN"};
+static const struct db_statement commit_statement = {.name = "commit", .sql = "COMMIT"};
+static const struct db_statement rollback_statement = {.name = "rollback", .sql = "ROLLBACK"};
+
+static const struct db_sink no_sink;
+
+enum status sqlite_status(int code)
+{
+    if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY ||
+        code == SQLITE_CONSTRAINT_ROWID)
+        return STATUS_ALREADY_EXISTS;
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return STATUS_OK;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_NOMEM:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PROTOCOL:
+    /* Not the statement's fault: were these INTERNAL, good commands would be refused and good events put
+     * away. */
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return STATUS_UNAVAILABLE;
+    default:
+        return STATUS_INTERNAL;
+    }
+}
+
+enum status sqlite_fail(const struct sqlite *sqlite, int code, const char *doing, struct error *error)
+{
+    return error_set(error, sqlite_status(code), NULL, "database: %s: %s (%d)", doing,
+                     sqlite3_errmsg(sqlite->handle), code);
+}
+
+/* ---- opening ---- */
+
+/* Runs a pragma that answers with one word; tries again while others hold the file, as SQLite itself does not
+ * here. */
+static int pragma(sqlite3 *handle, const char *text, const char *expected)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + (int64_t)BUSY_TIMEOUT_MS * NS_PER_MS;
+    int code;
+
+    do {
+        sqlite3_stmt *statement = NULL;
+
+        code = sqlite3_prepare_v2(handle, text, -1, &statement, NULL);
+        if (code == SQLITE_OK)
+            code = sqlite3_step(statement);
+        if (code == SQLITE_ROW && expected != NULL &&
+            strcmp((const char *)sqlite3_column_text(statement, 0), expected) != 0)
+            code = SQLITE_CANTOPEN;
+        sqlite3_finalize(statement);
+        if ((code & 0xff) != SQLITE_BUSY)
+            break;
+        sqlite3_sleep(RETRY_SLEEP_MS);
+    } while (clock_monotonic_ns() < deadline_ns);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int configure(sqlite3 *handle, enum db_access access)
+{
+    int code = sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
+
+    /* The first statement that reads the file: tells a file that is no database. */
+    if (code == SQLITE_OK && access == DB_READ_WRITE)
+        code = pragma(handle, "PRAGMA journal_mode=WAL", "wal");
+    if (code == SQLITE_OK)
+        code = pragma(handle, "PRAGMA schema_version", NULL);
+    if (code == SQLITE_OK)
+        code = pragma(handle, "PRAGMA synchronous=FULL", NULL);
+    if (code == SQLITE_OK)
+        code = pragma(handle, "PRAGMA foreign_keys=ON", NULL);
+    if (code == SQLITE_OK && access == DB_READ_ONLY)
+        code = pragma(handle, "PRAGMA query_only=ON", NULL);
+    return code;
+}
+
+static enum status tell_open_failure(sqlite3 *handle, int code, const char *path, struct error *error)
+{
+    char buffer[96];
+    int system = handle == NULL ? 0 : sqlite3_system_errno(handle);
+    const char *why = sqlite3_errstr(code);
+    enum status status = STATUS_INVALID_ARGUMENT;
+
+    if ((code & 0xff) == SQLITE_CANTOPEN && system != 0)
+        why = strerror_r(system, buffer, sizeof buffer);
+    /* Only what asking again can heal; a path that can't be opened stays so. */
+    if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_NOMEM)
+        status = STATUS_UNAVAILABLE;
+    return error_set(error, status, NULL, "database: cannot open %s: %s", path, why);
+}
+
+static enum status open_handle(const char *path, enum db_access access, sqlite3 **out, struct error *error)
+{
+    /* Read-only too opens for writing: a reader of a WAL database writes its shared memory file. */
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    sqlite3 *handle = NULL;
+    enum status status;
+    int code;
+
+    if (access == DB_READ_WRITE)
+        flags |= SQLITE_OPEN_CREATE;
+    code = sqlite3_open_v2(path, &handle, flags, NULL);
+    /* SQLite opens a write-protected file for reading without a word. */
+    if (code == SQLITE_OK && sqlite3_db_readonly(handle, "main") == 1)
+        code = SQLITE_READONLY;
+    if (code == SQLITE_OK)
+        code = configure(handle, access);
+    if (code == SQLITE_OK) {
+        *out = handle;
+        return STATUS_OK;
+    }
+    status = tell_open_failure(handle, code, path, error);
+    sqlite3_close(handle);
+    return status;
+}
+
+static enum status open_database(const char *url, enum db_access access, struct db **out, struct error *error)
+{
+    struct sqlite *sqlite = calloc(1, sizeof *sqlite);
+    enum status status;
+
+    if (sqlite == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
+    status = open_handle(db_url_sqlite_path(url), access, &sqlite->handle, error);
+    if (status != STATUS_OK) {
+        free(sqlite);
+        return status;
+    }
+    sqlite->db = (struct db){.driver = &sqlite_driver, .dialect = DB_SQLITE};
+    map_init(&sqlite->statements, sizeof(const struct db_statement *));
+    *out = &sqlite->db;
+    return STATUS_OK;
+}
+
+static void close_database(struct db *db)
+{
+    struct sqlite *sqlite = (struct sqlite *)db;
+
+    sqlite_forget_statements(sqlite);
+    map_fini(&sqlite->statements);
+    sqlite3_close(sqlite->handle);
+    free(sqlite);
+}
+
+static enum status use_schema(struct db *db, const char *schema, struct error *error)
+{
+    (void)db;
+    return error_set(error, STATUS_INTERNAL, NULL, "database: SQLite has no schema %s", schema);
+}
+
+/* ---- transactions ---- */
+
+static enum status begin(struct db *db, struct error *error)
+{
+    const struct db_statement *statement = db->access == DB_READ_ONLY ? &begin_reading : &begin_writing;
+
+    return sqlite_run(db, statement, NULL, &no_sink, error);
+}
+
+static void rollback(struct db *db)
+{
+    struct sqlite *sqlite = (struct sqlite *)db;
+    struct error ignored;
+    enum status status;
+
+    /* A full disk or an I/O error may have ended the transaction already. */
+    if (sqlite3_get_autocommit(sqlite->handle))
+        return;
+    status = sqlite_run(db, &rollback_statement, NULL, &no_sink, &ignored);
+    (void)status; /* SQLite's ROLLBACK ends the transaction even when it reports an I/O error */
+}
+
+static enum status commit(struct db *db, struct error *error)
+{
+    enum status status = sqlite_run(db, &commit_statement, NULL, &no_sink, error);
+
+    if (status != STATUS_OK)
+        rollback(db);
+    return status;
+}
+
+static enum status run_script(struct db *db, const char *script, struct error *error)
+{
+    struct sqlite *sqlite = (struct sqlite *)db;
+    int code = sqlite3_exec(sqlite->handle, script, NULL, NULL, NULL);
+
+    return code == SQLITE_OK ? STATUS_OK : sqlite_fail(sqlite, code, "script", error);
+}
+
+const struct db_driver sqlite_driver = {
+    .open = open_database,
+    .close = close_database,
+    .use_schema = use_schema,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .run = sqlite_run,
+    .run_script = run_script,
+    .cell = sqlite_cell,
+    .is_null = sqlite_is_null,
+};

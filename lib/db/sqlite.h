@@ -1,0 +1,32 @@
+/* Private to the SQLite driver. */
+#ifndef SCREENING_DB_SQLITE_H
+#define SCREENING_DB_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "base/map.h"
+#include "db/driver.h"
+
+struct sqlite {
+    struct db db;
+    sqlite3 *handle;
+    struct map statements; /* struct db_statement * -> struct prepared * */
+};
+
+/* The status of a result code, of which the extended part may be set. */
+enum status sqlite_status(int code);
+
+/* Fills `error` from the last call on the handle, which returned `code`. */
+enum status sqlite_fail(const struct sqlite *sqlite, int code, const char *doing, struct error *error);
+
+/* The members of the driver that run statements. */
+MUST_CHECK enum status sqlite_run(struct db *db, const struct db_statement *statement,
+                                  const struct db_params *params, const struct db_sink *sink,
+                                  struct error *error);
+bool sqlite_cell(const struct db_row *row, int column, enum db_type wanted, struct db_value *out);
+bool sqlite_is_null(const struct db_row *row, int column);
+
+/* Frees every prepared statement. */
+void sqlite_forget_statements(struct sqlite *sqlite);
+
+#endif
