@@ -1,0 +1,54 @@
+/* The text forms of protojson.h: jansson's parser and printer around the walkers. */
+#include "path.h"
+#include "protojson.h"
+
+#include <string.h>
+
+enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned flags, char **text,
+                                      struct error *error)
+{
+    json_t *json = NULL;
+    enum status status = protojson_from_message(message, flags, &json, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    size_t layout = (flags & PROTOJSON_INDENT) != 0 ? JSON_INDENT(2) : JSON_COMPACT;
+    char *made = json_dumps(json, layout | JSON_ENCODE_ANY);
+    json_decref(json);
+    if (made == NULL) {
+        return protojson_out_of_memory(error);
+    }
+    *text = made;
+    return STATUS_OK;
+}
+
+/* jansson's own words end in "near '...'": that would carry what a caller sent, names too, into logs. */
+static enum status refuse_text(const json_error_t *parsed, struct error *error)
+{
+    if (parsed->text[0] == '\0') { /* the parser has words for everything but lack of memory */
+        return protojson_out_of_memory(error);
+    }
+    const char *near = strstr(parsed->text, " near '");
+    int length = near != NULL ? (int)(near - parsed->text) : (int)strlen(parsed->text);
+    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: %.*s, line %d, column %d", length,
+                     parsed->text, parsed->line, parsed->column);
+}
+
+enum status protojson_text_to_message(const char *text, size_t size_bytes,
+                                      const ProtobufCMessageDescriptor *descriptor, unsigned flags,
+                                      struct arena *arena, ProtobufCMessage **out, struct error *error)
+{
+    if (size_bytes > 0 && memchr(text, '\0', size_bytes) != NULL) { /* jansson overlooks it behind a number */
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: NUL byte in the text");
+    }
+    /* "\u0000" is let through here, so that the walker can say in which field it is. */
+    json_error_t parsed;
+    json_t *json =
+        json_loadb(text, size_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &parsed);
+    if (json == NULL) {
+        return refuse_text(&parsed, error);
+    }
+    enum status status = protojson_to_message(json, descriptor, flags, arena, out, error);
+    json_decref(json);
+    return status;
+}

@@ -1,0 +1,106 @@
+/* What the parser refuses before the walker sees it. */
+#include "protojson_test.h"
+
+#include "base/text.h"
+
+#include "screening/v1/booking.pb-c.h"
+
+#define CANCEL &screening__v1__cancel_booking_request__descriptor
+
+/* Reads `size` bytes that must be INVALID_ARGUMENT with a message that begins with "JSON: " and is UTF-8. */
+static void assert_no_json(const char *text, size_t size, const char *in_message)
+{
+    struct arena arena;
+    arena_init(&arena);
+    ProtobufCMessage *message = NULL;
+    struct error error = {.status = STATUS_OK};
+    assert_int_equal(protojson_text_to_message(text, size, CANCEL, 0, &arena, &message, &error),
+                     STATUS_INVALID_ARGUMENT);
+    assert_null(message);
+    assert_int_equal(strncmp(error.message, "JSON: ", 6), 0);
+    assert_true(text_is_utf8(error.message, strlen(error.message)));
+    if (strstr(error.message, in_message) == NULL) {
+        fail_msg("\"%s\" lacks \"%s\"", error.message, in_message);
+    }
+    arena_fini(&arena);
+}
+
+static void test_json_text_malformed_json_is_refused_with_its_place(void **state)
+{
+    (void)state;
+    assert_no_json("", 0, "line 1, column 0");
+    assert_no_json("{", 1, "line 1, column 1");
+    assert_no_json("{\"reason\":\n}", 12, "line 2");
+    assert_no_json("{} {}", 5, "line 1, column 4");
+    assert_no_json("{'reason':1}", 12, "line 1");
+    assert_no_json("{\"a\":1,\"a\":2}", 13, "duplicate object key");
+    assert_no_json("{\"a\\u0000\":1}", 13, "NUL byte in object key");
+    assert_no_json("{\"a\":99999999999999999999}", 26, "too big integer");
+    assert_no_json("{}\0", 3, "NUL byte in the text");
+    assert_no_json("{\"a\":1\0}", 8, "NUL byte in the text");
+}
+
+static void test_json_text_invalid_utf8_is_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {"{\"reason\":\"\xff\"}",
+                                        "{\"reason\":\"\xc3(\"}",
+                                        "{\"reason\":\"\xed\xa0\x80\"}",
+                                        "{\"reason\":\"\xc0\x80\"}",
+                                        "{\"reason\":\"\xf4\x90\x80\x80\"}",
+                                        "{\"rea\xffson\":1}",
+                                        "{\"reason\":\"\xea\xb9\"}"};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_no_json(cases[i], strlen(cases[i]), "unable to decode byte");
+    }
+    assert_no_json("{\"reason\":\"\\ud800\"}", 19, "");
+}
+
+static void test_json_text_error_does_not_quote_what_was_sent(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"reason\":\"김하늘\" \"secret\"}";
+    struct arena arena;
+    arena_init(&arena);
+    ProtobufCMessage *message = NULL;
+    struct error error = {.status = STATUS_OK};
+    assert_int_equal(protojson_text_to_message(text, strlen(text), CANCEL, 0, &arena, &message, &error),
+                     STATUS_INVALID_ARGUMENT);
+    assert_null(strstr(error.message, "secret"));
+    assert_null(strstr(error.message, "김"));
+    arena_fini(&arena);
+}
+
+static void test_json_text_deep_nesting_is_refused(void **state)
+{
+    (void)state;
+    enum { DEPTH = 100000 };
+    char *text = malloc(DEPTH);
+    assert_non_null(text);
+    memset(text, '[', DEPTH);
+    assert_no_json(text, DEPTH, "maximum parsing depth reached");
+    free(text);
+}
+
+static void test_json_text_size_bounds_the_text(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    ProtobufCMessage *message = NULL;
+    assert_int_equal(protojson_text_to_message("{}garbage", 2, CANCEL, 0, &arena, &message, NULL), STATUS_OK);
+    assert_non_null(message);
+    arena_fini(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json_text_malformed_json_is_refused_with_its_place),
+        cmocka_unit_test(test_json_text_invalid_utf8_is_refused),
+        cmocka_unit_test(test_json_text_error_does_not_quote_what_was_sent),
+        cmocka_unit_test(test_json_text_deep_nesting_is_refused),
+        cmocka_unit_test(test_json_text_size_bounds_the_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
