@@ -1,6 +1,8 @@
 #include "base64.h"
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+
+enum { PADDING = 64 }; /* its place in the alphabet */
 
 size_t protojson_base64_length(size_t size_bytes)
 {
@@ -16,8 +18,8 @@ void protojson_base64_encode(const uint8_t *bytes, size_t size_bytes, char *out)
         group |= left > 2 ? bytes[i + 2] : 0;
         *out++ = alphabet[group >> 18];
         *out++ = alphabet[group >> 12 & 63];
-        *out++ = left > 1 ? alphabet[group >> 6 & 63] : '=';
-        *out++ = left > 2 ? alphabet[group & 63] : '=';
+        *out++ = alphabet[left > 1 ? group >> 6 & 63 : PADDING];
+        *out++ = alphabet[left > 2 ? group & 63 : PADDING];
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "protojson.h"
 
+#include <ctype.h>
 #include <string.h>
 
 enum status protojson_message_check(const ProtobufCMessageDescriptor *descriptor,
@@ -16,11 +17,6 @@ enum status protojson_message_check(const ProtobufCMessageDescriptor *descriptor
                                 descriptor->name);
     }
     return STATUS_OK;
-}
-
-static char capital(char c)
-{
-    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 }
 
 /*
@@ -39,7 +35,7 @@ static bool is_map(const ProtobufCFieldDescriptor *field)
     }
     char name[PROTOJSON_NAME_SIZE];
     size_t length = strlen(protojson_name(field, name));
-    name[0] = capital(name[0]);
+    name[0] = (char)toupper((unsigned char)name[0]);
     return strncmp(element->short_name, name, length) == 0 &&
            strcmp(element->short_name + length, "Entry") == 0;
 }
@@ -85,7 +81,8 @@ char *protojson_name(const ProtobufCFieldDescriptor *field, char out[PROTOJSON_N
     bool after_underscore = false;
     for (const char *c = field->name; *c != '\0' && length < PROTOJSON_NAME_SIZE - 1; c++) {
         if (*c != '_') {
-            out[length++] = after_underscore ? capital(*c) : *c;
+            int shown = after_underscore ? toupper((unsigned char)*c) : *c;
+            out[length++] = (char)shown;
         }
         after_underscore = *c == '_';
     }

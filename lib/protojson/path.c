@@ -1,5 +1,6 @@
 #include "path.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +19,8 @@ static void append(struct text *text, const char *bytes, size_t size)
         size = room;
     }
     for (size_t i = 0; i < size; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-        text->bytes[text->used++] = byte < 0x20 || byte == 0x7f ? '?' : (char)byte;
+        int shown = iscntrl((unsigned char)bytes[i]) ? '?' : bytes[i];
+        text->bytes[text->used++] = (char)shown;
     }
     text->bytes[text->used] = '\0';
 }

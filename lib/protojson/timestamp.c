@@ -111,7 +111,8 @@ bool protojson_timestamp_parse(const char *text, int64_t *seconds, int32_t *nano
         !take_fraction(&at, &fraction) || !take_offset(&at, &offset_s) || *at != '\0') {
         return false;
     }
-    int64_t instant = (int64_t)day * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second - offset_s;
+    int second_of_day = hour * 3600 + minute * 60 + second;
+    int64_t instant = (int64_t)day * SECONDS_PER_DAY + second_of_day - offset_s;
     if (instant < first_second || instant > last_second) {
         return false;
     }
