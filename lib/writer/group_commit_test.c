@@ -3,7 +3,6 @@
  * and the steps are written down in order. The fake applies like real commands do: what is in the database
  * already is left.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"

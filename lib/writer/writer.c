@@ -11,7 +11,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "writer/group_commit.h"
 #include "writer/writer_metrics.h"
@@ -142,7 +141,7 @@ static void finish(void *owner, struct writer_command *command)
 static struct writer *allocate(const struct writer_options *options)
 {
     size_t batch_max = options->batch_max != 0 ? options->batch_max : BATCH_MAX_DEFAULT;
-    struct writer *writer = calloc(1, sizeof *writer + batch_max * sizeof writer->batch[0]);
+    struct writer *writer = calloc(1, sizeof *writer + batch_max * sizeof(struct writer_command *));
 
     if (writer == NULL)
         return NULL;

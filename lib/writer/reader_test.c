@@ -1,0 +1,331 @@
+/* The pool on a SQLite file of one row. */
+#include <sched.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/unit_test.h"
+#include "writer/reader.h"
+#include "writer/test_database.h"
+#include "writer/test_signal.h"
+#include "writer/writer_metrics.h"
+
+static const struct db_statement select_answer = {.name = "select_answer", .sql = "SELECT answer FROM truth"};
+static const struct db_statement insert_answer = {.name = "insert_answer",
+                                                  .sql = "INSERT INTO truth (answer) VALUES (43)"};
+
+struct rig {
+    struct test_database database;
+    struct reader_pool *pool;
+    struct test_signal entered, gate_open, ended;
+};
+
+struct test_task {
+    struct reader_task head;
+    struct rig *rig;
+    const struct db_statement *statement; /* NULL = select_answer */
+    size_t gate;                          /* before it reads: waits until the gate was opened so often */
+    enum status status;
+    int64_t answer;
+    size_t position; /* in the order of ending, from 1 */
+    int runs, refusals;
+    bool waited_in_vain;
+};
+
+/* ---- tasks ---- */
+
+static enum status keep_answer(void *context, const struct db_row *row)
+{
+    ((struct test_task *)context)->answer = db_row_int(row, 0);
+    return STATUS_OK;
+}
+
+static void end(struct test_task *task)
+{
+    task->position = test_signal_raise(&task->rig->ended);
+}
+
+static void run(struct reader_task *head, struct db *db)
+{
+    struct test_task *task = (struct test_task *)head;
+    const struct db_statement *statement = task->statement != NULL ? task->statement : &select_answer;
+
+    task->runs++;
+    if (task->gate > 0) {
+        test_signal_raise(&task->rig->entered);
+        task->waited_in_vain = !test_signal_await(&task->rig->gate_open, task->gate);
+    }
+    task->status = db_run(db, statement, NULL, keep_answer, task, NULL);
+    end(task);
+}
+
+static void refuse(struct reader_task *head, const struct error *error)
+{
+    struct test_task *task = (struct test_task *)head;
+
+    task->refusals++;
+    task->status = error->status;
+    end(task);
+}
+
+static struct test_task task_of(struct rig *rig)
+{
+    return (struct test_task){.head = {.run = run, .refuse = refuse}, .rig = rig, .status = STATUS_UNKNOWN};
+}
+
+/* ---- the rig ---- */
+
+static struct rig *make_rig(void)
+{
+    static const struct test_signal fresh = TEST_SIGNAL_INIT;
+    struct rig *rig = calloc(1, sizeof *rig);
+
+    assert_non_null(rig);
+    rig->entered = rig->gate_open = rig->ended = fresh;
+    db_close(test_database_create(&rig->database,
+                                  "CREATE TABLE truth (answer INTEGER); INSERT INTO truth VALUES (42);"));
+    return rig;
+}
+
+static struct rig *open_rig(const struct reader_options *options)
+{
+    struct rig *rig = make_rig();
+
+    assert_int_equal(reader_pool_open(rig->database.url, options, &rig->pool, NULL), STATUS_OK);
+    return rig;
+}
+
+static void free_rig(struct rig *rig)
+{
+    test_database_destroy(&rig->database);
+    free(rig);
+}
+
+static void submit(struct rig *rig, struct test_task *task)
+{
+    assert_int_equal(reader_pool_submit(rig->pool, &task->head, NULL), STATUS_OK);
+}
+
+/* Holds one reader thread inside `gate`, until open_gate. */
+static void close_gate(struct rig *rig, struct test_task *gate)
+{
+    *gate = task_of(rig);
+    gate->gate = 1;
+    submit(rig, gate);
+    assert_true(test_signal_await(&rig->entered, 1));
+}
+
+static void open_gate(struct rig *rig)
+{
+    test_signal_raise(&rig->gate_open);
+}
+
+static void assert_answered(const struct test_task *task)
+{
+    assert_int_equal(task->runs, 1);
+    assert_int_equal(task->refusals, 0);
+    assert_int_equal(task->status, STATUS_OK);
+    assert_int_equal(task->answer, 42);
+    assert_false(task->waited_in_vain);
+}
+
+/* ---- tests ---- */
+
+static void test_reader_task_reads_the_database(void **state)
+{
+    struct rig *rig = open_rig(&(struct reader_options){0});
+    struct test_task task = task_of(rig);
+    int64_t reads = metric_get(&writer_metrics.reads);
+
+    (void)state;
+    task.head.deadline_ns = clock_monotonic_ns() + (int64_t)60 * MS_PER_S * NS_PER_MS;
+    submit(rig, &task);
+    assert_true(test_signal_await(&rig->ended, 1));
+    reader_pool_close(rig->pool);
+    assert_answered(&task);
+    assert_int_equal(metric_get(&writer_metrics.reads), reads + 1);
+    free_rig(rig);
+}
+
+static void test_reader_task_that_writes_is_refused_by_the_database(void **state)
+{
+    struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
+    struct test_task writes = task_of(rig), reads = task_of(rig);
+
+    (void)state;
+    writes.statement = &insert_answer;
+    submit(rig, &writes);
+    submit(rig, &reads);
+    reader_pool_close(rig->pool);
+    assert_int_not_equal(writes.status, STATUS_OK);
+    assert_answered(&reads);
+    free_rig(rig);
+}
+
+static void test_reader_two_threads_run_two_tasks_at_once(void **state)
+{
+    struct rig *rig = open_rig(&(struct reader_options){.threads = 2});
+    struct test_task tasks[2] = {task_of(rig), task_of(rig)};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        tasks[i].gate = 1;
+        submit(rig, &tasks[i]);
+    }
+    assert_true(test_signal_await(&rig->entered, 2)); /* both are inside, none has ended */
+    open_gate(rig);
+    reader_pool_close(rig->pool);
+    assert_answered(&tasks[0]);
+    assert_answered(&tasks[1]);
+    free_rig(rig);
+}
+
+static void test_reader_tasks_run_first_come_first_served(void **state)
+{
+    struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
+    struct test_task tasks[3], gate;
+
+    (void)state;
+    close_gate(rig, &gate);
+    for (int i = 0; i < 3; i++) {
+        tasks[i] = task_of(rig);
+        submit(rig, &tasks[i]);
+    }
+    open_gate(rig);
+    reader_pool_close(rig->pool); /* also finishes what waits */
+    assert_answered(&gate);
+    for (size_t i = 0; i < 3; i++) {
+        assert_answered(&tasks[i]);
+        assert_int_equal(tasks[i].position, i + 2);
+    }
+    free_rig(rig);
+}
+
+static void test_reader_deadline_spent_in_the_queue_refuses(void **state)
+{
+    struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
+    struct test_task late = task_of(rig), good = task_of(rig), gate;
+    int64_t expired = metric_get(&writer_metrics.reads_expired);
+
+    (void)state;
+    close_gate(rig, &gate);
+    late.head.deadline_ns = clock_monotonic_ns() + NS_PER_MS;
+    submit(rig, &late);
+    submit(rig, &good);
+    while (clock_monotonic_ns() <= late.head.deadline_ns)
+        sched_yield();
+    open_gate(rig);
+    reader_pool_close(rig->pool);
+    assert_int_equal(late.runs, 0);
+    assert_int_equal(late.refusals, 1);
+    assert_int_equal(late.status, STATUS_DEADLINE_EXCEEDED);
+    assert_answered(&good);
+    assert_int_equal(metric_get(&writer_metrics.reads_expired), expired + 1);
+    free_rig(rig);
+}
+
+static void test_reader_full_queue_refuses_at_once(void **state)
+{
+    struct rig *rig = open_rig(&(struct reader_options){.threads = 1, .queue_max = 2});
+    struct test_task tasks[3] = {task_of(rig), task_of(rig), task_of(rig)}, gate;
+    int64_t waiting = metric_get(&writer_metrics.reads_waiting);
+    int64_t overloaded = metric_get(&writer_metrics.reads_overloaded);
+    struct error error = {0};
+
+    (void)state;
+    close_gate(rig, &gate);
+    submit(rig, &tasks[0]);
+    submit(rig, &tasks[1]);
+    assert_int_equal(metric_get(&writer_metrics.reads_waiting), waiting + 2);
+    assert_int_equal(reader_pool_submit(rig->pool, &tasks[2].head, &error), STATUS_RESOURCE_EXHAUSTED);
+    assert_string_equal(error.reason, "OVERLOADED");
+    assert_true(error.retry_after_ms > 0);
+    open_gate(rig);
+    reader_pool_close(rig->pool);
+    assert_answered(&tasks[0]);
+    assert_answered(&tasks[1]);
+    assert_int_equal(tasks[2].runs + tasks[2].refusals, 0);
+    assert_int_equal(metric_get(&writer_metrics.reads_waiting), waiting);
+    assert_int_equal(metric_get(&writer_metrics.reads_overloaded), overloaded + 1);
+    free_rig(rig);
+}
+
+static void test_reader_database_not_there_fails_to_open(void **state)
+{
+    struct reader_pool *pool = NULL;
+    struct error error = {0};
+
+    (void)state;
+    assert_int_equal(
+        reader_pool_open("sqlite:/nonexistent/test.db", &(struct reader_options){0}, &pool, &error),
+        STATUS_INVALID_ARGUMENT);
+    assert_int_equal(error.status, STATUS_INVALID_ARGUMENT);
+    assert_null(pool);
+}
+
+static void test_reader_schema_on_sqlite_fails_to_open(void **state)
+{
+    struct rig *rig = make_rig();
+
+    (void)state;
+    assert_int_equal(
+        reader_pool_open(rig->database.url, &(struct reader_options){.schema = "history"}, &rig->pool, NULL),
+        STATUS_INTERNAL);
+    assert_null(rig->pool);
+    free_rig(rig);
+    reader_pool_close(NULL);
+}
+
+enum { SUBMITTERS = 4, PER_SUBMITTER = 500 };
+
+struct submitter {
+    pthread_t thread;
+    struct rig *rig;
+    struct test_task tasks[PER_SUBMITTER];
+};
+
+static void *submit_many(void *argument)
+{
+    struct submitter *self = argument;
+
+    for (int i = 0; i < PER_SUBMITTER; i++) {
+        self->tasks[i] = task_of(self->rig);
+        while (reader_pool_submit(self->rig->pool, &self->tasks[i].head, NULL) != STATUS_OK)
+            sched_yield();
+    }
+    return NULL;
+}
+
+static void test_reader_many_threads_answer_everything_once(void **state)
+{
+    static struct submitter submitters[SUBMITTERS];
+    struct rig *rig = open_rig(&(struct reader_options){.threads = 3, .queue_max = 16});
+
+    (void)state;
+    for (int i = 0; i < SUBMITTERS; i++) {
+        submitters[i].rig = rig;
+        assert_int_equal(pthread_create(&submitters[i].thread, NULL, submit_many, &submitters[i]), 0);
+    }
+    for (int i = 0; i < SUBMITTERS; i++)
+        assert_int_equal(pthread_join(submitters[i].thread, NULL), 0);
+    reader_pool_close(rig->pool);
+    for (int i = 0; i < SUBMITTERS * PER_SUBMITTER; i++)
+        assert_answered(&submitters[i / PER_SUBMITTER].tasks[i % PER_SUBMITTER]);
+    free_rig(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reader_task_reads_the_database),
+        cmocka_unit_test(test_reader_task_that_writes_is_refused_by_the_database),
+        cmocka_unit_test(test_reader_two_threads_run_two_tasks_at_once),
+        cmocka_unit_test(test_reader_tasks_run_first_come_first_served),
+        cmocka_unit_test(test_reader_deadline_spent_in_the_queue_refuses),
+        cmocka_unit_test(test_reader_full_queue_refuses_at_once),
+        cmocka_unit_test(test_reader_database_not_there_fails_to_open),
+        cmocka_unit_test(test_reader_schema_on_sqlite_fails_to_open),
+        cmocka_unit_test(test_reader_many_threads_answer_everything_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,44 @@
+/* For tests: a SQLite file in a folder of its own. */
+#ifndef SCREENING_WRITER_TEST_DATABASE_H
+#define SCREENING_WRITER_TEST_DATABASE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/unit_test.h"
+#include "db/db.h"
+
+struct test_database {
+    char folder[64];
+    char url[128];
+};
+
+/* Makes the file, runs `script` in it and returns the connection, which is the caller's. */
+static inline struct db *test_database_create(struct test_database *database, const char *script)
+{
+    struct db *db = NULL;
+
+    snprintf(database->folder, sizeof database->folder, "/tmp/screening_writer.XXXXXX");
+    assert_non_null(mkdtemp(database->folder));
+    snprintf(database->url, sizeof database->url, "sqlite:%s/test.db", database->folder);
+    assert_int_equal(db_open(database->url, DB_READ_WRITE, &db, NULL), STATUS_OK);
+    assert_int_equal(db_run_script(db, script, NULL), STATUS_OK);
+    return db;
+}
+
+/* Removes file and folder, after all connections are closed. */
+static inline void test_database_destroy(const struct test_database *database)
+{
+    static const char *const names[] = {"test.db", "test.db-wal", "test.db-shm"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[128];
+
+        snprintf(path, sizeof path, "%s/%s", database->folder, names[i]);
+        unlink(path); /* the last two are there only if a reader closed last; rmdir tells if one stays */
+    }
+    assert_int_equal(rmdir(database->folder), 0);
+}
+
+#endif
