@@ -1,15 +1,15 @@
 /*
- * The publisher's durable event log: events are appended in the transaction of the state change that they tell.
+ * The publisher's durable event log: events are appended in the transaction of the state change that they
+ * tell.
  *
  * In every batch, on the writer thread, inside the transaction:
- *     event_log_take_head   first of all, in a statement of its own: it locks the head row, so that seq is gapless and in
- *                           commit order also with several replicas
- *     event_log_append ...  in the order of the decisions
+ *     event_log_take_head   first of all, in a statement of its own: it locks the head row, so that seq is
+ * gapless and in commit order also with several replicas event_log_append ...  in the order of the decisions
  *     event_log_save        last
  * and after the commit event_log_publish; a batch that failed is forgotten by the next event_log_take_head.
  *
- * Tables (lib/events/migrations): event_log_head{log_id, head_seq, head_event_id}, event_log{seq, event_id, type,
- * occurred_at_us, event}, event_cursor{log, log_id, seq, event_id}, dead_letter{...}.
+ * Tables (lib/events/migrations): event_log_head{log_id, head_seq, head_event_id}, event_log{seq, event_id,
+ * type, occurred_at_us, event}, event_cursor{log, log_id, seq, event_id}, dead_letter{...}.
  */
 #ifndef SCREENING_EVENTS_EVENT_LOG_H
 #define SCREENING_EVENTS_EVENT_LOG_H
@@ -20,25 +20,29 @@
 #include "base/status.h"
 #include "base/uuid.h"
 #include "db/db.h"
+
 #include "screening/v1/event.pb-c.h"
 
 struct event_log;
 struct event_publisher;
 
 /*
- * Applies the migrations of the events tables ("events" in schema_version), and makes the log_id if there is none.
+ * Applies the migrations of the events tables ("events" in schema_version), and makes the log_id if there is
+ * none.
  */
 MUST_CHECK enum status events_migrate(struct db *db, struct error *error);
 
-/* `publisher` may be NULL (nothing is published, for one-shot commands); it stays the caller's. NULL when out of memory. */
+/* `publisher` may be NULL (nothing is published, for one-shot commands); it stays the caller's. NULL when out
+ * of memory. */
 struct event_log *event_log_create(struct event_publisher *publisher);
 void event_log_destroy(struct event_log *log);
 
 MUST_CHECK enum status event_log_take_head(struct event_log *log, struct db *db, struct error *error);
 
 /*
- * Adds an event; seq, event_id and, from the arguments, type, occurred_at and traceparent are filled in, `body` gives the oneof
- * (body_case and its member; the rest of *body is ignored). Everything is packed before it returns.
+ * Adds an event; seq, event_id and, from the arguments, type, occurred_at and traceparent are filled in,
+ * `body` gives the oneof (body_case and its member; the rest of *body is ignored). Everything is packed
+ * before it returns.
  */
 MUST_CHECK enum status event_log_append(struct event_log *log, const char *type, int64_t occurred_at_us,
                                         const char *traceparent, const Screening__V1__Event *body,

@@ -1,26 +1,25 @@
 /*
- * Makes a log public: pub/sub messages and heartbeats on one address, EventLogService.Fetch (with long poll) on the
- * service's RPC server. One thread of its own with its own database connection serves all fetches.
+ * Makes a log public: pub/sub messages and heartbeats on one address, EventLogService.Fetch (with long poll)
+ * on the service's RPC server. One thread of its own with its own database connection serves all fetches.
  */
 #ifndef SCREENING_EVENTS_PUBLISHER_H
 #define SCREENING_EVENTS_PUBLISHER_H
 
+#include <protobuf-c/protobuf-c.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <protobuf-c/protobuf-c.h>
 
 #include "base/status.h"
 
 struct event_publisher;
 
 struct event_publisher_options {
-    const char *topic;        /* "booking" or "hospital" */
-    const char *address;      /* pub/sub */
-    uint32_t heartbeat_ms;    /* 0 = 500 */
-    size_t batch_max_bytes;   /* a larger batch is not published; 0 = 256 KiB */
-    size_t fetch_max_bytes;   /* 0 = 1 MiB less the envelope */
-    size_t long_polls_max;    /* 0 = 64 */
+    const char *topic;      /* "booking" or "hospital" */
+    const char *address;    /* pub/sub */
+    uint32_t heartbeat_ms;  /* 0 = 500 */
+    size_t batch_max_bytes; /* a larger batch is not published; 0 = 256 KiB */
+    size_t fetch_max_bytes; /* 0 = 1 MiB less the envelope */
+    size_t long_polls_max;  /* 0 = 64 */
 };
 
 /* Binds the address. INVALID_ARGUMENT "events-listen: ..." if it is malformed or taken. */
@@ -34,7 +33,8 @@ ProtobufCService *event_publisher_service(struct event_publisher *publisher);
 MUST_CHECK enum status event_publisher_start(struct event_publisher *publisher, const char *database_url,
                                              struct error *error);
 
-/* Ends all long polls at once, with what they have; later ones are answered at once too. Before rpc_server_drain. */
+/* Ends all long polls at once, with what they have; later ones are answered at once too. Before
+ * rpc_server_drain. */
 void event_publisher_drain(struct event_publisher *publisher);
 
 /* Stops the thread and closes the socket. After rpc_server_close. NULL is allowed, also one never started. */
@@ -42,7 +42,8 @@ void event_publisher_close(struct event_publisher *publisher);
 
 /* ---- for event_log ---- */
 
-/* Sends one packed EventBatch under the topic, unless it is too large, and wakes the long polls. Writer thread. */
+/* Sends one packed EventBatch under the topic, unless it is too large, and wakes the long polls. Writer
+ * thread. */
 void event_publisher_publish(struct event_publisher *publisher, const uint8_t *batch, size_t size);
 
 #endif

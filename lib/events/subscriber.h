@@ -1,16 +1,17 @@
 /*
- * Follows another service's log: pub/sub for speed, Fetch for truth, the cursor in the same transaction as the effects.
+ * Follows another service's log: pub/sub for speed, Fetch for truth, the cursor in the same transaction as
+ * the effects.
  *
- * The subscriber has a thread of its own. It hands events to the service's writer in chunks, one at a time, and waits
- * for each to be committed. The service's apply function treats a chunk like this:
+ * The subscriber has a thread of its own. It hands events to the service's writer in chunks, one at a time,
+ * and waits for each to be committed. The service's apply function treats a chunk like this:
  *
  *     event_chunk_begin(chunk, db, &count)     loads the cursor, skips what is already applied
  *     for the `count` events at event_chunk_events(chunk): react (its policy)
  *     event_chunk_finish(chunk, db)            moves the cursor by compare-and-set
  *
- * A chunk that fails for a reason in itself is handed in again event by event; the event that fails alone goes to
- * table dead_letter with the cursor, in one transaction (event_chunk_begin then gives count 0). At DEAD_LETTER_MAX
- * the log stops.
+ * A chunk that fails for a reason in itself is handed in again event by event; the event that fails alone
+ * goes to table dead_letter with the cursor, in one transaction (event_chunk_begin then gives count 0). At
+ * DEAD_LETTER_MAX the log stops.
  */
 #ifndef SCREENING_EVENTS_SUBSCRIBER_H
 #define SCREENING_EVENTS_SUBSCRIBER_H
@@ -23,8 +24,9 @@
 #include "base/uuid.h"
 #include "db/db.h"
 #include "rpc/channel.h"
-#include "screening/v1/event.pb-c.h"
 #include "writer/writer.h"
+
+#include "screening/v1/event.pb-c.h"
 
 struct event_subscriber;
 
@@ -33,12 +35,12 @@ enum { EVENT_CHUNK_MAX = 512, DEAD_LETTER_MAX = 10000 };
 /* ---- a chunk, as the service's apply meets it ---- */
 
 struct event_chunk {
-    struct writer_command command; /* class WRITER_EVENT */
-    const char *log;               /* "booking" or "hospital" */
-    const char *log_id;            /* as the publisher tells it */
+    struct writer_command command;       /* class WRITER_EVENT */
+    const char *log;                     /* "booking" or "hospital" */
+    const char *log_id;                  /* as the publisher tells it */
     Screening__V1__Event *const *events; /* in order of seq, gapless */
     size_t count;
-    size_t skip; /* set by event_chunk_begin: events already applied */
+    size_t skip;         /* set by event_chunk_begin: events already applied */
     bool as_dead_letter; /* store events[0] in dead_letter instead of applying it */
     bool replay;         /* events[0] comes from dead_letter: no cursor; its row goes with success */
     const char *dead_letter_reason;
@@ -46,14 +48,16 @@ struct event_chunk {
 };
 
 /*
- * Loads the cursor inside the transaction. *count = how many events are to be applied, from event_chunk_events on; 0 is
- * usual (all applied already, or a dead letter). ABORTED when the cursor does not fit the chunk (another process moved it).
+ * Loads the cursor inside the transaction. *count = how many events are to be applied, from
+ * event_chunk_events on; 0 is usual (all applied already, or a dead letter). ABORTED when the cursor does not
+ * fit the chunk (another process moved it).
  */
 MUST_CHECK enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *count,
                                          struct error *error);
 Screening__V1__Event *const *event_chunk_events(const struct event_chunk *chunk);
 
-/* Moves the cursor, or stores the dead letter, or deletes the replayed row. ABORTED if another process moved it. */
+/* Moves the cursor, or stores the dead letter, or deletes the replayed row. ABORTED if another process moved
+ * it. */
 MUST_CHECK enum status event_chunk_finish(struct event_chunk *chunk, struct db *db, struct error *error);
 
 /* ---- following ---- */
@@ -70,20 +74,22 @@ struct event_subscriber_options {
     const char *log;            /* "booking" or "hospital": topic and name of the cursor */
     const char *subscriber;     /* who we are, "history-svc" */
     const char *events_address; /* the publisher's pub/sub */
-    struct rpc_channel *channel; /* to the publisher's EventLogService; the caller's, must outlive the subscriber */
-    struct writer *writer;       /* must outlive it */
-    const char *database_url;    /* to read the cursor at start */
-    const char *schema;          /* PostgreSQL: as for the writer's connection; NULL = default */
-    uint32_t silence_ms;         /* fetch when nothing was heard for so long; 0 = 3000 */
-    uint32_t gap_wait_ms;        /* wait before fetching a gap; 0 = 10 */
+    struct rpc_channel
+        *channel;          /* to the publisher's EventLogService; the caller's, must outlive the subscriber */
+    struct writer *writer; /* must outlive it */
+    const char *database_url; /* to read the cursor at start */
+    const char *schema;       /* PostgreSQL: as for the writer's connection; NULL = default */
+    uint32_t silence_ms;      /* fetch when nothing was heard for so long; 0 = 3000 */
+    uint32_t gap_wait_ms;     /* wait before fetching a gap; 0 = 10 */
 };
 
 struct event_subscriber_status {
     enum subscriber_state state;
     uint64_t applied_seq;
-    uint64_t head_seq;      /* the highest that was heard of */
+    uint64_t head_seq; /* the highest that was heard of */
     uint64_t dead_letters;
-    int64_t oldest_unapplied_us; /* occurred_at of the oldest event known and not applied, else when the head was first heard of; 0 = none */
+    int64_t oldest_unapplied_us; /* occurred_at of the oldest event known and not applied, else when the head
+                                    was first heard of; 0 = none */
     char log_id[UUID_TEXT_SIZE]; /* empty before the first contact */
 };
 
@@ -97,22 +103,25 @@ void event_subscriber_close(struct event_subscriber *subscriber);
 void event_subscriber_status(struct event_subscriber *subscriber, struct event_subscriber_status *out);
 const char *subscriber_state_name(enum subscriber_state state);
 
-/* Writes why the log is degraded ("hospital log diverged", "3 dead letters of the hospital log"); false if it is not. */
+/* Writes why the log is degraded ("hospital log diverged", "3 dead letters of the hospital log"); false if it
+ * is not. */
 bool event_subscriber_degraded(struct event_subscriber *subscriber, char *out, size_t size);
 
 /* ---- the operator's tools ---- */
 
 /*
- * Forgets the cursor of `log`, so that the next start follows it from its beginning with the log_id then met. For
+ * Forgets the cursor of `log`, so that the next start follows it from its beginning with the log_id then met.
+ * For
  * --follow-log-from-start.
  */
 MUST_CHECK enum status event_cursor_forget(struct db *db, const char *log, struct error *error);
 
 /*
- * Applies every dead letter again, through `writer`, one per transaction, in order of log and seq; *applied and *left count. A letter that
- * fails again stays. For --replay-dead-letters.
+ * Applies every dead letter again, through `writer`, one per transaction, in order of log and seq; *applied
+ * and *left count. A letter that fails again stays. For --replay-dead-letters.
  */
-MUST_CHECK enum status dead_letters_replay(struct writer *writer, const char *database_url, const char *schema, size_t *applied,
-                                           size_t *left, struct error *error);
+MUST_CHECK enum status dead_letters_replay(struct writer *writer, const char *database_url,
+                                           const char *schema, size_t *applied, size_t *left,
+                                           struct error *error);
 
 #endif

@@ -1,0 +1,152 @@
+/*
+ * Chunks to the writer: a transient failure is tried again for ever, a chunk that fails in itself is taken
+ * apart, an event that fails alone becomes a dead letter.
+ */
+#include "chunk_run.h"
+#include "event_text.h"
+#include "follower.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 2000 };
+
+static struct metric applied_total = METRIC("events_applied_total", "Events of other logs applied");
+static struct metric dead_letters_total =
+    METRIC("events_dead_letters_total", "Events stored as dead letters");
+
+static bool same_place(const struct event_cursor *a, const struct event_cursor *b)
+{
+    /* Before the first event the log_id is only remembered, not stored. */
+    return a->seq == b->seq &&
+           (a->seq == 0 || (uuid_equal(&a->log_id, &b->log_id) && uuid_equal(&a->event_id, &b->event_id)));
+}
+
+/* Reads where the cursor stands, for as long as it takes; then tells whether the chunk in hand still follows
+ * it. */
+static enum apply_result look_at_cursor(struct event_subscriber *follower, struct backoff *backoff)
+{
+    struct event_cursor cursor;
+    while (event_cursor_read(follower->db, follower->log, &cursor, NULL) != STATUS_OK)
+        if (!follower_sleep(follower, backoff_next_ns(backoff)))
+            return APPLY_ENDED;
+    if (same_place(&cursor, &follower->cursor))
+        return APPLY_DONE;
+    follower_note_cursor(follower, &cursor);
+    return APPLY_LOST;
+}
+
+/* A failure is logged when it begins, not at every attempt. */
+static void note_outcome(struct event_subscriber *follower, const struct event_chunk *chunk,
+                         enum status status)
+{
+    bool failing = status != STATUS_OK;
+    if (failing && !follower->apply_failing)
+        log_event(LOG_WARN, "events.apply_failed", LOG_TEXT("log", follower->log),
+                  LOG_INT("seq", chunk->events[0]->seq), LOG_INT("count", chunk->count),
+                  LOG_TEXT("status", status_name(status)));
+    follower->apply_failing = failing;
+}
+
+/*
+ * Runs the chunk until its outcome is definite: OK, or, unless a dead letter is being stored, a failure in
+ * itself, told by *status. Anything but APPLY_DONE: there is none.
+ */
+static enum apply_result settle(struct event_subscriber *follower, const struct event_chunk *chunk,
+                                struct error *error, enum status *status)
+{
+    struct backoff backoff = {.first_ms = RETRY_FIRST_MS, .max_ms = RETRY_MAX_MS};
+    for (;;) {
+        *status = chunk_run(follower->writer, &follower->monitor, chunk, error);
+        note_outcome(follower, chunk, *status);
+        if (*status == STATUS_OK || (!status_is_transient(*status) && !chunk->as_dead_letter))
+            return APPLY_DONE;
+        if (!follower_sleep(follower, backoff_next_ns(&backoff)))
+            return APPLY_ENDED;
+        enum apply_result result = look_at_cursor(follower, &backoff);
+        if (result != APPLY_DONE)
+            return result;
+    }
+}
+
+static void advance(struct event_subscriber *follower, const struct event_chunk *chunk)
+{
+    const Screening__V1__Event *last = chunk->events[chunk->count - 1];
+    struct event_cursor cursor = {.log_id = follower->cursor.log_id, .seq = last->seq};
+    if (!uuid_parse(last->event_id, &cursor.event_id))
+        cursor.event_id = (struct uuid){{0}}; /* not reached: checked when it was taken in */
+    metric_add(&applied_total, (int64_t)chunk->count);
+    follower_note_cursor(follower, &cursor);
+}
+
+static enum apply_result bury(struct event_subscriber *follower, struct event_chunk *chunk,
+                              const struct error *why)
+{
+    char reason[ERROR_MESSAGE_SIZE + ERROR_REASON_SIZE];
+    (void)snprintf(reason, sizeof reason, "%s: %s", status_name(why->status), why->message);
+    chunk->as_dead_letter = true;
+    chunk->dead_letter_reason = reason;
+    struct error error;
+    enum status status;
+    enum apply_result result = settle(follower, chunk, &error, &status);
+    if (result != APPLY_DONE)
+        return result;
+    const Screening__V1__Event *event = chunk->events[0];
+    log_event(LOG_ERROR, "events.dead_letter", LOG_TEXT("log", follower->log), LOG_INT("seq", event->seq),
+              LOG_TEXT("event_id", event->event_id), LOG_TEXT("type", event->type),
+              LOG_TEXT("status", status_name(why->status)));
+    metric_add(&dead_letters_total, 1);
+    advance(follower, chunk);
+    follower_note_dead_letter(follower);
+    return follower_halted(follower) ? APPLY_ENDED : APPLY_DONE;
+}
+
+static enum apply_result apply_chunk(struct event_subscriber *follower, Screening__V1__Event *const *events,
+                                     size_t count)
+{
+    char log_id[UUID_TEXT_SIZE];
+    struct event_chunk chunk = {
+        .log = follower->log,
+        .log_id = uuid_format(&follower->cursor.log_id, log_id),
+        .events = events,
+        .count = count,
+    };
+    monitor_lock(&follower->monitor);
+    follower->progress.oldest_in_hand_us = event_time_us(events[0]->occurred_at);
+    monitor_unlock(&follower->monitor);
+    struct error error;
+    enum status status;
+    enum apply_result result = settle(follower, &chunk, &error, &status);
+    if (result != APPLY_DONE)
+        return result;
+    if (status == STATUS_OK) {
+        advance(follower, &chunk);
+        return APPLY_DONE;
+    }
+    if (count == 1)
+        return bury(follower, &chunk, &error);
+    for (size_t i = 0; i < count && result == APPLY_DONE; i++)
+        result = follower_closing(follower) ? APPLY_ENDED : apply_chunk(follower, events + i, 1);
+    return result;
+}
+
+enum apply_result follower_apply(struct event_subscriber *follower, Screening__V1__Event *const *events,
+                                 size_t count)
+{
+    metric_register(&applied_total);
+    metric_register(&dead_letters_total);
+    size_t done = 0;
+    while (done < count) {
+        if (follower_closing(follower))
+            return APPLY_ENDED;
+        size_t size = count - done < EVENT_CHUNK_MAX ? count - done : EVENT_CHUNK_MAX;
+        enum apply_result result = apply_chunk(follower, events + done, size);
+        if (result != APPLY_DONE)
+            return result;
+        done += size;
+    }
+    return APPLY_DONE;
+}

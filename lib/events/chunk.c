@@ -1,0 +1,122 @@
+/*
+ * A chunk inside the writer's transaction. Each of these may be called again for the same chunk after a
+ * failure, so nothing is remembered but what begin sets.
+ */
+#include "cursor.h"
+#include "dead_letter_store.h"
+#include "event_text.h"
+#include "subscriber.h"
+
+#include <string.h>
+
+static enum status moved_elsewhere(const struct event_chunk *chunk, struct error *error)
+{
+    return error_set(error, STATUS_ABORTED, "CURSOR_MOVED", "the cursor of the %s log does not fit the chunk",
+                     chunk->log);
+}
+
+static enum status letter_key(const struct event_chunk *chunk, struct dead_letter_key *out,
+                              struct error *error)
+{
+    size_t log_size = strlen(chunk->log) + 1;
+    if (log_size > sizeof out->log || !uuid_parse(chunk->log_id, &out->log_id))
+        return error_set(error, STATUS_INTERNAL, NULL, "the chunk names no log");
+    memcpy(out->log, chunk->log, log_size);
+    out->seq = chunk->events[0]->seq;
+    return STATUS_OK;
+}
+
+static enum status begin_replay(struct event_chunk *chunk, struct db *db, size_t *count, struct error *error)
+{
+    struct dead_letter_key key;
+    bool exists;
+    enum status status = letter_key(chunk, &key, error);
+    if (status == STATUS_OK)
+        status = dead_letter_exists(db, &key, &exists, error);
+    if (status != STATUS_OK)
+        return status;
+    chunk->skip = exists ? 0 : chunk->count;
+    *count = chunk->count - chunk->skip;
+    return STATUS_OK;
+}
+
+/* Whether the chunk follows the cursor, or overlaps it in the same events. */
+static bool cursor_fits(const struct event_chunk *chunk, const struct uuid *log_id,
+                        const struct event_cursor *cursor)
+{
+    uint64_t first = chunk->events[0]->seq;
+    if (cursor->seq == 0)
+        return first == 1;
+    if (!uuid_equal(&cursor->log_id, log_id) || cursor->seq + 1 < first)
+        return false;
+    if (cursor->seq < first || cursor->seq >= first + chunk->count)
+        return true;
+    struct uuid applied;
+    return uuid_parse(chunk->events[cursor->seq - first]->event_id, &applied) &&
+           uuid_equal(&applied, &cursor->event_id);
+}
+
+enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *count, struct error *error)
+{
+    if (chunk->replay)
+        return begin_replay(chunk, db, count, error);
+    struct uuid log_id;
+    if (!uuid_parse(chunk->log_id, &log_id))
+        return error_set(error, STATUS_INTERNAL, NULL, "log_id: must be a UUID");
+    struct event_cursor cursor;
+    enum status status = event_cursor_read(db, chunk->log, &cursor, error);
+    if (status != STATUS_OK)
+        return status;
+    if (!cursor_fits(chunk, &log_id, &cursor))
+        return moved_elsewhere(chunk, error);
+    uint64_t applied = cursor.seq + 1 - chunk->events[0]->seq;
+    chunk->skip = applied < chunk->count ? (size_t)applied : chunk->count;
+    chunk->cursor_seq = cursor.seq;
+    *count = chunk->as_dead_letter ? 0 : chunk->count - chunk->skip;
+    return STATUS_OK;
+}
+
+Screening__V1__Event *const *event_chunk_events(const struct event_chunk *chunk)
+{
+    return chunk->events + chunk->skip;
+}
+
+static enum status finish_replay(struct event_chunk *chunk, struct db *db, struct error *error)
+{
+    struct dead_letter_key key;
+    bool deleted;
+    enum status status = letter_key(chunk, &key, error);
+    if (status == STATUS_OK)
+        status = dead_letter_delete(db, &key, &deleted, error);
+    if (status == STATUS_OK && !deleted)
+        status = moved_elsewhere(chunk, error);
+    return status;
+}
+
+static enum status move_cursor(struct event_chunk *chunk, struct db *db, struct error *error)
+{
+    const Screening__V1__Event *last = chunk->events[chunk->count - 1];
+    struct event_cursor cursor = {.seq = last->seq};
+    if (!uuid_parse(chunk->log_id, &cursor.log_id) || !uuid_parse(last->event_id, &cursor.event_id))
+        return error_set(error, STATUS_INTERNAL, NULL, "log_id and event_id: must be UUIDs");
+    bool moved;
+    enum status status = event_cursor_move(db, chunk->log, chunk->cursor_seq, &cursor, &moved, error);
+    if (status == STATUS_OK && !moved)
+        status = moved_elsewhere(chunk, error);
+    return status;
+}
+
+enum status event_chunk_finish(struct event_chunk *chunk, struct db *db, struct error *error)
+{
+    if (chunk->skip == chunk->count)
+        return STATUS_OK;
+    if (chunk->replay)
+        return finish_replay(chunk, db, error);
+    enum status status = move_cursor(chunk, db, error);
+    if (status != STATUS_OK || !chunk->as_dead_letter)
+        return status;
+    struct uuid log_id;
+    if (!uuid_parse(chunk->log_id, &log_id))
+        return error_set(error, STATUS_INTERNAL, NULL, "log_id: must be a UUID");
+    return dead_letter_insert(db, chunk->log, &log_id, chunk->events[0], chunk->dead_letter_reason, error);
+}

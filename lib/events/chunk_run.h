@@ -1,0 +1,14 @@
+/* Hands a chunk to the writer and waits for what becomes of it. */
+#ifndef SCREENING_EVENTS_CHUNK_RUN_H
+#define SCREENING_EVENTS_CHUNK_RUN_H
+
+#include "monitor.h"
+#include "subscriber.h"
+
+#include "writer/writer.h"
+
+/* Returns the outcome, and tells more in `error`. Not with the monitor's lock held. */
+MUST_CHECK enum status chunk_run(struct writer *writer, struct monitor *monitor,
+                                 const struct event_chunk *chunk, struct error *error);
+
+#endif

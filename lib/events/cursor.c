@@ -1,0 +1,89 @@
+#include "cursor.h"
+
+#include "subscriber.h"
+
+static const struct db_statement READ_CURSOR = {
+    .name = "event_cursor_read",
+    .sql = "SELECT log_id, seq, event_id FROM event_cursor WHERE log = $1",
+};
+
+static const struct db_statement FIRST_CURSOR = {
+    .name = "event_cursor_first",
+    .sql = "INSERT INTO event_cursor (log, log_id, seq, event_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO "
+           "NOTHING",
+};
+
+static const struct db_statement MOVE_CURSOR = {
+    .name = "event_cursor_move",
+    .sql = "UPDATE event_cursor SET seq = $3, event_id = $4 WHERE log = $1 AND log_id = $2 AND seq = $5",
+};
+
+static const struct db_statement FORGET_CURSOR = {
+    .name = "event_cursor_forget",
+    .sql = "DELETE FROM event_cursor WHERE log = $1",
+};
+
+static enum status take_cursor(void *context, const struct db_row *row)
+{
+    struct event_cursor *cursor = context;
+    cursor->log_id = db_row_uuid(row, 0);
+    cursor->seq = (uint64_t)db_row_int(row, 1);
+    cursor->event_id = db_row_uuid(row, 2);
+    return STATUS_OK;
+}
+
+/* The first parameter of all these statements. NULL when out of memory. */
+static struct db_params *begin_params(const char *log)
+{
+    struct db_params *params = db_params_create();
+    if (params != NULL)
+        db_params_text(params, log);
+    return params;
+}
+
+enum status event_cursor_read(struct db *db, const char *log, struct event_cursor *out, struct error *error)
+{
+    struct event_cursor cursor = {0};
+    struct db_params *params = begin_params(log);
+    if (params == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    db_params_end_row(params);
+    enum status status = db_run(db, &READ_CURSOR, params, take_cursor, &cursor, error);
+    db_params_destroy(params);
+    if (status == STATUS_OK)
+        *out = cursor;
+    return status;
+}
+
+enum status event_cursor_move(struct db *db, const char *log, uint64_t old_seq,
+                              const struct event_cursor *new_cursor, bool *moved, struct error *error)
+{
+    struct db_params *params = begin_params(log);
+    if (params == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    db_params_uuid(params, &new_cursor->log_id);
+    db_params_int(params, (int64_t)new_cursor->seq);
+    db_params_uuid(params, &new_cursor->event_id);
+    if (old_seq > 0)
+        db_params_int(params, (int64_t)old_seq);
+    db_params_end_row(params);
+    int64_t changed = 0;
+    enum status status =
+        db_run_counting(db, old_seq > 0 ? &MOVE_CURSOR : &FIRST_CURSOR, params, &changed, error);
+    db_params_destroy(params);
+    if (status == STATUS_OK)
+        *moved = changed == 1;
+    return status;
+}
+
+enum status event_cursor_forget(struct db *db, const char *log, struct error *error)
+{
+    struct db_params *params = begin_params(log);
+    if (params == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    db_params_end_row(params);
+    int64_t changed; /* none: it was forgotten already */
+    enum status status = db_run_counting(db, &FORGET_CURSOR, params, &changed, error);
+    db_params_destroy(params);
+    return status;
+}

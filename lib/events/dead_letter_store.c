@@ -1,0 +1,194 @@
+#include "dead_letter_store.h"
+
+#include "event_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+static const struct db_statement COUNT_LOG = {
+    .name = "dead_letter_count_log",
+    .sql = "SELECT count(*) FROM dead_letter WHERE log = $1",
+};
+
+static const struct db_statement COUNT_ALL = {
+    .name = "dead_letter_count_all",
+    .sql = "SELECT count(*) FROM dead_letter",
+};
+
+static const struct db_statement INSERT_LETTER = {
+    .name = "dead_letter_insert",
+    .sql = "INSERT INTO dead_letter (log, log_id, seq, event_id, type, reason, stored_at_us, event) "
+           "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+};
+
+static const struct db_statement LETTER_EXISTS = {
+    .name = "dead_letter_exists",
+    .sql = "SELECT count(*) FROM dead_letter WHERE log = $1 AND log_id = $2 AND seq = $3",
+};
+
+static const struct db_statement DELETE_LETTER = {
+    .name = "dead_letter_delete",
+    .sql = "DELETE FROM dead_letter WHERE log = $1 AND log_id = $2 AND seq = $3",
+};
+
+static const struct db_statement NEXT_LETTER = {
+    .name = "dead_letter_next",
+    .sql = "SELECT log, log_id, seq, event FROM dead_letter WHERE (log, log_id, seq) > ($1, $2, $3) "
+           "ORDER BY log, log_id, seq LIMIT 1",
+};
+
+static enum status out_of_memory(struct error *error)
+{
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+}
+
+static enum status take_count(void *context, const struct db_row *row)
+{
+    *(int64_t *)context = db_row_int(row, 0);
+    return STATUS_OK;
+}
+
+enum status dead_letter_count(struct db *db, const char *log, uint64_t *out, struct error *error)
+{
+    int64_t count = 0;
+    enum status status;
+    if (log == NULL) {
+        status = db_run(db, &COUNT_ALL, NULL, take_count, &count, error);
+    } else {
+        struct db_params *params = db_params_create();
+        if (params == NULL)
+            return out_of_memory(error);
+        db_params_text(params, log);
+        db_params_end_row(params);
+        status = db_run(db, &COUNT_LOG, params, take_count, &count, error);
+        db_params_destroy(params);
+    }
+    if (status == STATUS_OK)
+        *out = (uint64_t)count;
+    return status;
+}
+
+static enum status insert_packed(struct db *db, const char *log, const struct uuid *log_id,
+                                 const Screening__V1__Event *event, const char *reason, const uint8_t *packed,
+                                 size_t size, struct error *error)
+{
+    struct uuid event_id;
+    if (!event_id_parse(event->event_id, &event_id))
+        return error_set(error, STATUS_INTERNAL, NULL, "event_id: must be a UUID");
+    struct db_params *params = db_params_create();
+    if (params == NULL)
+        return out_of_memory(error);
+    db_params_text(params, log);
+    db_params_uuid(params, log_id);
+    db_params_int(params, (int64_t)event->seq);
+    db_params_uuid(params, &event_id);
+    db_params_text(params, event->type);
+    db_params_text(params, reason);
+    db_params_int(params, clock_now_us());
+    db_params_bytes(params, packed, size);
+    db_params_end_row(params);
+    int64_t changed; /* 0: it is there already */
+    enum status status = db_run_counting(db, &INSERT_LETTER, params, &changed, error);
+    db_params_destroy(params);
+    return status;
+}
+
+enum status dead_letter_insert(struct db *db, const char *log, const struct uuid *log_id,
+                               const Screening__V1__Event *event, const char *reason, struct error *error)
+{
+    size_t size = screening__v1__event__get_packed_size(event);
+    uint8_t *packed = malloc(size + 1); /* an event may pack to nothing */
+    if (packed == NULL)
+        return out_of_memory(error);
+    screening__v1__event__pack(event, packed);
+    enum status status = insert_packed(db, log, log_id, event, reason, packed, size, error);
+    free(packed);
+    return status;
+}
+
+static struct db_params *key_params(const struct dead_letter_key *key)
+{
+    struct db_params *params = db_params_create();
+    if (params == NULL)
+        return NULL;
+    db_params_text(params, key->log);
+    db_params_uuid(params, &key->log_id);
+    db_params_int(params, (int64_t)key->seq);
+    db_params_end_row(params);
+    return params;
+}
+
+enum status dead_letter_exists(struct db *db, const struct dead_letter_key *key, bool *out,
+                               struct error *error)
+{
+    struct db_params *params = key_params(key);
+    if (params == NULL)
+        return out_of_memory(error);
+    int64_t count = 0;
+    enum status status = db_run(db, &LETTER_EXISTS, params, take_count, &count, error);
+    db_params_destroy(params);
+    if (status == STATUS_OK)
+        *out = count > 0;
+    return status;
+}
+
+enum status dead_letter_delete(struct db *db, const struct dead_letter_key *key, bool *deleted,
+                               struct error *error)
+{
+    struct db_params *params = key_params(key);
+    if (params == NULL)
+        return out_of_memory(error);
+    int64_t changed = 0;
+    enum status status = db_run_counting(db, &DELETE_LETTER, params, &changed, error);
+    db_params_destroy(params);
+    if (status == STATUS_OK)
+        *deleted = changed > 0;
+    return status;
+}
+
+struct next_letter {
+    struct dead_letter_key key;
+    struct buffer *event;
+    bool found;
+};
+
+static enum status take_letter(void *context, const struct db_row *row)
+{
+    struct next_letter *next = context;
+    const char *log = db_row_text(row, 0);
+    size_t log_size = strlen(log) + 1;
+    size_t size;
+    const void *event = db_row_bytes(row, 3, &size);
+    buffer_reset(next->event);
+    uint8_t *at = buffer_extend(next->event, size);
+    if (at == NULL)
+        return STATUS_RESOURCE_EXHAUSTED;
+    if (log_size > sizeof next->key.log)
+        return STATUS_INTERNAL;
+    if (size > 0)
+        memcpy(at, event, size);
+    memcpy(next->key.log, log, log_size);
+    next->key.log_id = db_row_uuid(row, 1);
+    next->key.seq = (uint64_t)db_row_int(row, 2);
+    next->found = true;
+    return STATUS_OK;
+}
+
+enum status dead_letter_next(struct db *db, struct dead_letter_key *key, struct buffer *event,
+                             struct error *error)
+{
+    struct db_params *params = key_params(key);
+    if (params == NULL)
+        return out_of_memory(error);
+    struct next_letter next = {.event = event};
+    enum status status = db_run(db, &NEXT_LETTER, params, take_letter, &next, error);
+    db_params_destroy(params);
+    if (status != STATUS_OK)
+        return status;
+    if (!next.found)
+        return error_set(error, STATUS_NOT_FOUND, NULL, "no more dead letters");
+    *key = next.key;
+    return STATUS_OK;
+}

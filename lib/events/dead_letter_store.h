@@ -1,0 +1,47 @@
+/* The SQL of table dead_letter: events that this service can't apply, for a reason in the event. */
+#ifndef SCREENING_EVENTS_DEAD_LETTER_STORE_H
+#define SCREENING_EVENTS_DEAD_LETTER_STORE_H
+
+#include "buffer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/uuid.h"
+#include "db/db.h"
+
+#include "screening/v1/event.pb-c.h"
+
+enum { LOG_NAME_SIZE = 32 };
+
+/* Where a letter stands in the order of replay. */
+struct dead_letter_key {
+    char log[LOG_NAME_SIZE];
+    struct uuid log_id;
+    uint64_t seq;
+};
+
+/* How many there are, of `log`, or of all logs if it is NULL. */
+MUST_CHECK enum status dead_letter_count(struct db *db, const char *log, uint64_t *out, struct error *error);
+
+/* Stores the event; one that is there already stays. */
+MUST_CHECK enum status dead_letter_insert(struct db *db, const char *log, const struct uuid *log_id,
+                                          const Screening__V1__Event *event, const char *reason,
+                                          struct error *error);
+
+MUST_CHECK enum status dead_letter_exists(struct db *db, const struct dead_letter_key *key, bool *out,
+                                          struct error *error);
+
+/* *deleted is false if another process deleted it. */
+MUST_CHECK enum status dead_letter_delete(struct db *db, const struct dead_letter_key *key, bool *deleted,
+                                          struct error *error);
+
+/*
+ * Reads the letter that follows *key in the order of log and seq, its packed event into `event`, and sets
+ * *key to it. NOT_FOUND after the last. An all-zero key stands before the first.
+ */
+MUST_CHECK enum status dead_letter_next(struct db *db, struct dead_letter_key *key, struct buffer *event,
+                                        struct error *error);
+
+#endif

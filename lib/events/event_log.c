@@ -1,0 +1,187 @@
+/*
+ * The events of the batch in hand are packed one behind the other as they stand in the EventBatch: saved from
+ * there, published from there.
+ */
+#include "event_log.h"
+
+#include "buffer.h"
+#include "event_store.h"
+#include "event_text.h"
+#include "publisher.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/metrics.h"
+#include "rpc/wire_write.h"
+
+enum { TYPE_SIZE = 48 };
+
+/* Field numbers of screening.v1.EventBatch. */
+enum { BATCH_LOG_ID = 1, BATCH_HEAD_SEQ = 2, BATCH_PREV_EVENT_ID = 3, BATCH_EVENTS = 4 };
+
+struct appended {
+    struct uuid event_id;
+    int64_t occurred_at_us;
+    size_t offset; /* of the packed event in `batch` */
+    size_t size;
+    char type[TYPE_SIZE];
+};
+
+struct event_log {
+    struct event_publisher *publisher;
+    struct event_head before; /* as it was taken */
+    struct event_head head;   /* with what was appended */
+    bool head_taken;
+    bool saved;
+    struct buffer batch;
+    struct appended *events;
+    size_t count;
+    size_t capacity;
+    struct db_params *rows;
+};
+
+static struct metric appended_total = METRIC("events_appended_total", "Events published after their commit");
+static struct metric head_seq =
+    METRIC("events_head_seq", "Last seq of the own log that this process committed");
+
+struct event_log *event_log_create(struct event_publisher *publisher)
+{
+    struct event_log *log = calloc(1, sizeof *log);
+    if (log == NULL)
+        return NULL;
+    log->rows = db_params_create();
+    if (log->rows == NULL) {
+        free(log);
+        return NULL;
+    }
+    log->publisher = publisher;
+    buffer_init(&log->batch);
+    metric_register(&appended_total);
+    metric_register(&head_seq);
+    return log;
+}
+
+void event_log_destroy(struct event_log *log)
+{
+    if (log == NULL)
+        return;
+    db_params_destroy(log->rows);
+    buffer_fini(&log->batch);
+    free(log->events);
+    free(log);
+}
+
+static void forget(struct event_log *log)
+{
+    log->head_taken = false;
+    log->saved = false;
+    log->count = 0;
+    buffer_reset(&log->batch);
+}
+
+enum status event_log_take_head(struct event_log *log, struct db *db, struct error *error)
+{
+    forget(log);
+    enum status status = event_store_lock_head(db, &log->before, error);
+    if (status != STATUS_OK)
+        return status;
+    log->head = log->before;
+    log->head_taken = true;
+    return STATUS_OK;
+}
+
+/* Packs `event` at the end of the batch. */
+static enum status pack(struct event_log *log, const Screening__V1__Event *event, struct appended *out,
+                        struct error *error)
+{
+    size_t size = screening__v1__event__get_packed_size(event);
+    uint8_t *at = buffer_extend(&log->batch, wire_bytes_size(BATCH_EVENTS, size));
+    if (at == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    at = wire_put_bytes_header(at, BATCH_EVENTS, size);
+    screening__v1__event__pack(event, at);
+    out->offset = (size_t)(at - log->batch.bytes);
+    out->size = size;
+    return STATUS_OK;
+}
+
+enum status event_log_append(struct event_log *log, const char *type, int64_t occurred_at_us,
+                             const char *traceparent, const Screening__V1__Event *body, struct error *error)
+{
+    struct appended added = {.event_id = uuid_v7(), .occurred_at_us = occurred_at_us};
+    size_t type_size = strlen(type) + 1;
+    if (!log->head_taken || log->saved || type_size > sizeof added.type)
+        return error_set(error, STATUS_INTERNAL, NULL, "event %s appended out of order, or its type too long",
+                         type);
+    if (array_reserve(&log->events, &log->capacity, log->count, sizeof *log->events) != STATUS_OK)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    memcpy(added.type, type, type_size);
+
+    char event_id[UUID_TEXT_SIZE];
+    Google__Protobuf__Timestamp occurred_at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    event_time_set(&occurred_at, occurred_at_us);
+    Screening__V1__Event event = *body;
+    event.seq = log->head.seq + 1;
+    event.event_id = uuid_format(&added.event_id, event_id);
+    event.type = added.type;
+    event.occurred_at = &occurred_at;
+    event.traceparent = traceparent != NULL ? (char *)(uintptr_t)traceparent : (char *)(uintptr_t) "";
+    enum status status = pack(log, &event, &added, error);
+    if (status != STATUS_OK)
+        return status;
+    log->events[log->count++] = added;
+    log->head.seq = event.seq;
+    log->head.event_id = added.event_id;
+    return STATUS_OK;
+}
+
+enum status event_log_save(struct event_log *log, struct db *db, struct error *error)
+{
+    if (!log->head_taken)
+        return error_set(error, STATUS_INTERNAL, NULL, "event_log_save without event_log_take_head");
+    if (log->count == 0)
+        return STATUS_OK;
+    db_params_reset(log->rows);
+    for (size_t i = 0; i < log->count; i++) {
+        const struct appended *event = &log->events[i];
+        event_store_add_row(log->rows, log->before.seq + 1 + i, &event->event_id, event->type,
+                            event->occurred_at_us, log->batch.bytes + event->offset, event->size);
+    }
+    enum status status = event_store_insert(db, log->rows, error);
+    if (status == STATUS_OK)
+        status = event_store_move_head(db, &log->head, error);
+    log->saved = status == STATUS_OK;
+    return status;
+}
+
+/* Adds the other fields of the EventBatch behind the events: on the wire, fields may come in any order. */
+static enum status finish_batch(struct event_log *log)
+{
+    char log_id[UUID_TEXT_SIZE];
+    char prev_event_id[UUID_TEXT_SIZE];
+    size_t log_id_size = strlen(uuid_format(&log->head.log_id, log_id));
+    size_t prev_size = strlen(event_id_format(&log->before.event_id, prev_event_id));
+    uint8_t *at = buffer_extend(&log->batch, wire_bytes_size(BATCH_LOG_ID, log_id_size) +
+                                                 wire_varint_field_size(BATCH_HEAD_SEQ, log->head.seq) +
+                                                 wire_bytes_size(BATCH_PREV_EVENT_ID, prev_size));
+    if (at == NULL)
+        return STATUS_RESOURCE_EXHAUSTED;
+    at = wire_put_bytes(at, BATCH_LOG_ID, log_id, log_id_size);
+    at = wire_put_varint_field(at, BATCH_HEAD_SEQ, log->head.seq);
+    wire_put_bytes(at, BATCH_PREV_EVENT_ID, prev_event_id, prev_size);
+    return STATUS_OK;
+}
+
+void event_log_publish(struct event_log *log)
+{
+    if (log->saved) {
+        metric_add(&appended_total, (int64_t)log->count);
+        metric_set(&head_seq, (int64_t)log->head.seq);
+        /* Out of memory: not published, the heartbeat tells. */
+        if (log->publisher != NULL && finish_batch(log) == STATUS_OK)
+            event_publisher_publish(log->publisher, log->batch.bytes, log->batch.size);
+    }
+    forget(log);
+}

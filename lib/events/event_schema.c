@@ -1,0 +1,20 @@
+/* The tables of this folder. */
+#include "event_log.h"
+#include "event_store.h"
+
+#include "db/migrate.h"
+
+extern const char events_0001_initial_sqlite[];
+extern const char events_0001_initial_postgresql[];
+
+enum status events_migrate(struct db *db, struct error *error)
+{
+    const struct db_migration migrations[] = {
+        {"initial", events_0001_initial_sqlite, events_0001_initial_postgresql},
+    };
+    enum status status =
+        db_migrate(db, "events", migrations, sizeof migrations / sizeof migrations[0], error);
+    if (status != STATUS_OK)
+        return status;
+    return event_store_make_head(db, error);
+}

@@ -1,0 +1,177 @@
+#include "event_store.h"
+
+#include <stdbool.h>
+
+static const struct db_statement MAKE_HEAD = {
+    .name = "event_make_head",
+    .sql = "INSERT INTO event_log_head (only_row, log_id, head_seq, head_event_id) VALUES (1, $1, 0, $2) "
+           "ON CONFLICT DO NOTHING",
+};
+
+/* A statement of its own: locking and loading in one reads stale rows under READ COMMITTED. SQLite's BEGIN
+ * IMMEDIATE has locked already. */
+static const struct db_statement LOCK_HEAD = {
+    .name = "event_lock_head",
+    .sql = "SELECT log_id, head_seq, head_event_id FROM event_log_head",
+    .postgresql = "SELECT log_id, head_seq, head_event_id FROM event_log_head FOR UPDATE",
+};
+
+static const struct db_statement READ_HEAD = {
+    .name = "event_read_head",
+    .sql = "SELECT log_id, head_seq, head_event_id FROM event_log_head",
+};
+
+static const struct db_statement MOVE_HEAD = {
+    .name = "event_move_head",
+    .sql = "UPDATE event_log_head SET head_seq = $1, head_event_id = $2",
+};
+
+static const struct db_statement INSERT_EVENT = {
+    .name = "event_insert",
+    .sql = "INSERT INTO event_log (seq, event_id, type, occurred_at_us, event) VALUES ($1, $2, $3, $4, $5)",
+    .postgresql_set = "INSERT INTO event_log (seq, event_id, type, occurred_at_us, event) "
+                      "SELECT * FROM unnest($1::int8[], $2::uuid[], $3::text[], $4::int8[], $5::bytea[])",
+};
+
+/* One statement, hence one snapshot also under READ COMMITTED. */
+static const struct db_statement READ_POSITION = {
+    .name = "event_read_position",
+    .sql = "SELECT log_id, head_seq, head_event_id, (SELECT min(seq) FROM event_log), "
+           "(SELECT event_id FROM event_log WHERE seq = $1) FROM event_log_head",
+};
+
+static const struct db_statement READ_EVENTS = {
+    .name = "event_read",
+    .sql = "SELECT seq, event FROM event_log WHERE seq > $1 ORDER BY seq LIMIT $2",
+};
+
+struct position_row {
+    struct event_position position;
+    bool found;
+};
+
+static enum status run_once(struct db *db, const struct db_statement *statement, struct db_params *params,
+                            db_row_fn on_row, void *context, struct error *error)
+{
+    if (params == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    db_params_end_row(params);
+    enum status status = db_run(db, statement, params, on_row, context, error);
+    db_params_destroy(params);
+    return status;
+}
+
+enum status event_store_make_head(struct db *db, struct error *error)
+{
+    const struct uuid log_id = uuid_v7();
+    const struct uuid none = {{0}};
+    struct db_params *params = db_params_create();
+    if (params != NULL) {
+        db_params_uuid(params, &log_id);
+        db_params_uuid(params, &none);
+    }
+    return run_once(db, &MAKE_HEAD, params, NULL, NULL, error);
+}
+
+static enum status take_head_row(void *context, const struct db_row *row)
+{
+    struct position_row *out = context;
+    out->position.head.log_id = db_row_uuid(row, 0);
+    out->position.head.seq = (uint64_t)db_row_int(row, 1);
+    out->position.head.event_id = db_row_uuid(row, 2);
+    out->found = true;
+    return STATUS_OK;
+}
+
+static enum status need_head(const struct position_row *row, struct error *error)
+{
+    if (!row->found)
+        return error_set(error, STATUS_INTERNAL, NULL, "event_log_head has no row");
+    return STATUS_OK;
+}
+
+static enum status read_head_with(struct db *db, const struct db_statement *statement, struct event_head *out,
+                                  struct error *error)
+{
+    struct position_row row = {0};
+    enum status status = db_run(db, statement, NULL, take_head_row, &row, error);
+    if (status == STATUS_OK)
+        status = need_head(&row, error);
+    if (status == STATUS_OK)
+        *out = row.position.head;
+    return status;
+}
+
+enum status event_store_lock_head(struct db *db, struct event_head *out, struct error *error)
+{
+    return read_head_with(db, &LOCK_HEAD, out, error);
+}
+
+enum status event_store_read_head(struct db *db, struct event_head *out, struct error *error)
+{
+    return read_head_with(db, &READ_HEAD, out, error);
+}
+
+enum status event_store_move_head(struct db *db, const struct event_head *head, struct error *error)
+{
+    struct db_params *params = db_params_create();
+    if (params != NULL) {
+        db_params_int(params, (int64_t)head->seq);
+        db_params_uuid(params, &head->event_id);
+    }
+    return run_once(db, &MOVE_HEAD, params, NULL, NULL, error);
+}
+
+void event_store_add_row(struct db_params *params, uint64_t seq, const struct uuid *event_id,
+                         const char *type, int64_t occurred_at_us, const uint8_t *bytes, size_t size)
+{
+    db_params_int(params, (int64_t)seq);
+    db_params_uuid(params, event_id);
+    db_params_text(params, type);
+    db_params_int(params, occurred_at_us);
+    db_params_bytes(params, bytes, size);
+    db_params_end_row(params);
+}
+
+enum status event_store_insert(struct db *db, const struct db_params *params, struct error *error)
+{
+    return db_run(db, &INSERT_EVENT, params, NULL, NULL, error);
+}
+
+static enum status take_position_row(void *context, const struct db_row *row)
+{
+    struct position_row *out = context;
+    out->position.first_seq = (uint64_t)db_row_int(row, 3);
+    if (!db_row_is_null(row, 4))
+        out->position.event_id = db_row_uuid(row, 4);
+    return take_head_row(context, row);
+}
+
+enum status event_store_read_position(struct db *db, uint64_t after_seq, struct event_position *out,
+                                      struct error *error)
+{
+    struct position_row row = {0};
+    struct db_params *params = db_params_create();
+    if (params != NULL)
+        db_params_int(params, after_seq > INT64_MAX ? INT64_MAX : (int64_t)after_seq);
+    enum status status = run_once(db, &READ_POSITION, params, take_position_row, &row, error);
+    if (status == STATUS_OK)
+        status = need_head(&row, error);
+    if (status != STATUS_OK)
+        return status;
+    if (row.position.first_seq == 0)
+        row.position.first_seq = row.position.head.seq + 1;
+    *out = row.position;
+    return STATUS_OK;
+}
+
+enum status event_store_read(struct db *db, uint64_t after_seq, uint32_t limit, db_row_fn on_row,
+                             void *context, struct error *error)
+{
+    struct db_params *params = db_params_create();
+    if (params != NULL) {
+        db_params_int(params, (int64_t)after_seq);
+        db_params_int(params, limit);
+    }
+    return run_once(db, &READ_EVENTS, params, on_row, context, error);
+}

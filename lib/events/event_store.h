@@ -1,0 +1,50 @@
+/* The SQL of the event log: its head row and its events. Called inside or outside a transaction, as each
+ * says. */
+#ifndef SCREENING_EVENTS_EVENT_STORE_H
+#define SCREENING_EVENTS_EVENT_STORE_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/uuid.h"
+#include "db/db.h"
+
+/* The last event of the log; seq 0 and a zero event_id before the first. */
+struct event_head {
+    struct uuid log_id;
+    uint64_t seq;
+    struct uuid event_id;
+};
+
+/* What one snapshot of the log says about a reader that stands at `after_seq`. */
+struct event_position {
+    struct event_head head;
+    uint64_t first_seq;   /* the oldest event that is still there; head.seq + 1 if none is */
+    struct uuid event_id; /* of the event at after_seq; zero if there is none */
+};
+
+/* Makes the head row with a new log_id unless there is one. */
+MUST_CHECK enum status event_store_make_head(struct db *db, struct error *error);
+
+/* Reads the head and locks it until the end of the transaction. INTERNAL if there is none. */
+MUST_CHECK enum status event_store_lock_head(struct db *db, struct event_head *out, struct error *error);
+
+/* Reads the head. INTERNAL if there is none. */
+MUST_CHECK enum status event_store_read_head(struct db *db, struct event_head *out, struct error *error);
+
+MUST_CHECK enum status event_store_move_head(struct db *db, const struct event_head *head,
+                                             struct error *error);
+
+/* Adds one row of event_store_insert's parameters; `bytes` must stay until that has returned. */
+void event_store_add_row(struct db_params *params, uint64_t seq, const struct uuid *event_id,
+                         const char *type, int64_t occurred_at_us, const uint8_t *bytes, size_t size);
+MUST_CHECK enum status event_store_insert(struct db *db, const struct db_params *params, struct error *error);
+
+MUST_CHECK enum status event_store_read_position(struct db *db, uint64_t after_seq,
+                                                 struct event_position *out, struct error *error);
+
+/* Calls `on_row` with (seq, packed event) for at most `limit` events after `after_seq`, in order. */
+MUST_CHECK enum status event_store_read(struct db *db, uint64_t after_seq, uint32_t limit, db_row_fn on_row,
+                                        void *context, struct error *error);
+
+#endif

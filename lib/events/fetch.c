@@ -1,0 +1,154 @@
+#include "fetch.h"
+
+#include "event_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "rpc/wire_write.h"
+
+enum { MAX_EVENTS_DEFAULT = 256, MAX_EVENTS_LIMIT = 1000, WAIT_MS_LIMIT = 10000 };
+
+/* A poll ends so long before its caller's budget, that the answer still arrives. */
+static const int64_t POLL_MARGIN_NS = INT64_C(50) * NS_PER_MS;
+
+enum { RESPONSE_EVENTS = 4 }; /* field number of screening.v1.FetchResponse */
+
+void fetch_page_init(struct fetch_page *page, size_t max_bytes)
+{
+    *page = (struct fetch_page){.max_bytes = max_bytes};
+    buffer_init(&page->bytes);
+}
+
+void fetch_page_fini(struct fetch_page *page)
+{
+    buffer_fini(&page->bytes);
+    free(page->events);
+}
+
+static enum status check_limits(const Screening__V1__FetchRequest *request, struct error *error)
+{
+    if (request->max_events > MAX_EVENTS_LIMIT)
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "max_events: must be at most %d",
+                         MAX_EVENTS_LIMIT);
+    if (request->wait_ms > WAIT_MS_LIMIT)
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "wait_ms: must be at most %d", WAIT_MS_LIMIT);
+    return STATUS_OK;
+}
+
+enum status fetch_accept(struct rpc_call *call, const Screening__V1__FetchRequest *request,
+                         struct fetch **out, struct error *error)
+{
+    enum status status = check_limits(request, error);
+    if (status != STATUS_OK)
+        return status;
+    struct uuid after_event_id;
+    if (!event_id_parse(request->after_event_id, &after_event_id))
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "after_event_id: must be a UUID or empty");
+    struct fetch *fetch = arena_alloc(rpc_call_arena(call), sizeof *fetch);
+    if (fetch == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    int64_t latest_ns = rpc_call_deadline_ns(call) - POLL_MARGIN_NS;
+    int64_t wished_ns = clock_monotonic_ns() + (int64_t)request->wait_ms * NS_PER_MS;
+    *fetch = (struct fetch){
+        .call = call,
+        .after_seq = request->after_seq,
+        .after_event_id = after_event_id,
+        .check_event_id = request->after_event_id[0] != '\0',
+        .max_events = request->max_events > 0 ? request->max_events : MAX_EVENTS_DEFAULT,
+        .wait_until_ns = wished_ns < latest_ns ? wished_ns : latest_ns,
+    };
+    *out = fetch;
+    return STATUS_OK;
+}
+
+static enum status check_position(const struct fetch *fetch, struct error *error)
+{
+    const struct event_position *seen = &fetch->seen;
+    if (seen->head.seq < fetch->after_seq)
+        return error_set(error, STATUS_DATA_LOSS, "LOG_DIVERGED",
+                         "the log ends at seq %llu, before after_seq %llu",
+                         (unsigned long long)seen->head.seq, (unsigned long long)fetch->after_seq);
+    if (fetch->check_event_id && !uuid_equal(&seen->event_id, &fetch->after_event_id))
+        return error_set(error, STATUS_DATA_LOSS, "LOG_DIVERGED", "the event at seq %llu has another id",
+                         (unsigned long long)fetch->after_seq);
+    return STATUS_OK;
+}
+
+static bool page_fits(const struct fetch_page *page, size_t framed_size)
+{
+    /* One byte more for each event's tag. At least one event goes out, whatever its size. */
+    return page->count == 0 || page->bytes.size + page->count + framed_size + 1 <= page->max_bytes;
+}
+
+static enum status take_event(void *context, const struct db_row *row)
+{
+    struct fetch_page *page = context;
+    size_t size;
+    const void *event = db_row_bytes(row, 1, &size);
+    size_t framed_size = wire_varint_size(size) + size;
+    if (page->full || (uint64_t)db_row_int(row, 0) > page->head_seq || !page_fits(page, framed_size)) {
+        page->full = true;
+        return STATUS_OK;
+    }
+    uint8_t *at = NULL;
+    if (array_reserve(&page->events, &page->capacity, page->count, sizeof *page->events) == STATUS_OK)
+        at = buffer_extend(&page->bytes, framed_size);
+    if (at == NULL) {
+        page->full = page->out_of_memory = true;
+        return STATUS_OK;
+    }
+    memcpy(wire_put_varint(at, size), event, size);
+    page->events[page->count++] = (ProtobufCMessageUnknownField){
+        .tag = RESPONSE_EVENTS, .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, .len = framed_size};
+    return STATUS_OK;
+}
+
+static enum status read_page(struct fetch *fetch, struct db *db, struct fetch_page *page, struct error *error)
+{
+    enum status status = event_store_read_position(db, fetch->after_seq, &fetch->seen, error);
+    if (status == STATUS_OK)
+        status = check_position(fetch, error);
+    if (status != STATUS_OK || fetch->seen.head.seq == fetch->after_seq)
+        return status;
+    page->head_seq = fetch->seen.head.seq;
+    status = event_store_read(db, fetch->after_seq, fetch->max_events, take_event, page, error);
+    if (status == STATUS_OK && page->out_of_memory)
+        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    return status;
+}
+
+enum status fetch_read(struct fetch *fetch, struct db *db, struct fetch_page *page, struct error *error)
+{
+    buffer_reset(&page->bytes);
+    page->count = 0;
+    page->full = page->out_of_memory = false;
+    enum status status = db_begin(db, error);
+    if (status != STATUS_OK)
+        return status;
+    status = read_page(fetch, db, page, error);
+    db_rollback(db); /* nothing was written */
+    return status;
+}
+
+void fetch_reply(struct fetch *fetch, struct fetch_page *page)
+{
+    char log_id[UUID_TEXT_SIZE];
+    Screening__V1__FetchResponse response = SCREENING__V1__FETCH_RESPONSE__INIT;
+    response.log_id = uuid_format(&fetch->seen.head.log_id, log_id);
+    response.first_seq = fetch->seen.first_seq;
+    response.head_seq = fetch->seen.head.seq;
+    if (page != NULL) {
+        uint8_t *at = page->bytes.bytes;
+        for (size_t i = 0; i < page->count; i++) {
+            page->events[i].data = at;
+            at += page->events[i].len;
+        }
+        /* protobuf-c writes unknown fields byte for byte behind the known ones: packed events as a repeated
+         * field. */
+        response.base.unknown_fields = page->events;
+        response.base.n_unknown_fields = (unsigned)page->count;
+    }
+    rpc_call_reply(fetch->call, &response.base);
+}

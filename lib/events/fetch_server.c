@@ -1,0 +1,333 @@
+/*
+ * Invariants: a fetch is either in `arrived` (guarded by the monitor) or in `waiting` (the thread's own),
+ * until it is answered. No call is answered and no database touched with the monitor's lock held.
+ */
+#include "fetch_server.h"
+
+#include "fetch.h"
+#include "monitor.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+/* One thread answers: what waits longer than this many others is better asked again. */
+enum { QUEUE_MAX = 1024, RETRY_AFTER_MS = 100 };
+
+struct fetch_queue {
+    struct fetch *first;
+    struct fetch **end;
+    size_t count;
+};
+
+struct fetch_server {
+    struct fetch_server_options options;
+    pthread_t thread;
+    bool started;
+    struct monitor monitor;
+    /* guarded by the monitor */
+    struct fetch_queue arrived;
+    bool head_moved;
+    bool heartbeat_wanted;
+    bool draining;
+    bool stopping;
+    /* the thread's own */
+    struct db *db;
+    struct fetch_queue waiting;
+    struct fetch_page page;
+    uint64_t head_seq; /* at the last heartbeat */
+    int64_t heartbeat_ns;
+    bool database_failed;
+};
+
+/* What the thread found to do. */
+struct work {
+    struct fetch_queue arrived;
+    bool head_moved;
+    bool heartbeat;
+    bool draining;
+};
+
+static struct metric fetches_total = METRIC("events_fetches_served_total", "Fetches answered");
+static struct metric polls_waiting = METRIC("events_long_polls", "Fetches that wait for events");
+static struct metric heartbeats_total = METRIC("events_heartbeats_sent_total", "Heartbeats sent");
+
+static void queue_init(struct fetch_queue *queue)
+{
+    *queue = (struct fetch_queue){.end = &queue->first};
+}
+
+static void queue_put(struct fetch_queue *queue, struct fetch *fetch)
+{
+    fetch->next = NULL;
+    *queue->end = fetch;
+    queue->end = &fetch->next;
+    queue->count++;
+}
+
+static struct fetch *queue_take(struct fetch_queue *queue)
+{
+    struct fetch *fetch = queue->first;
+    if (fetch == NULL)
+        return NULL;
+    queue->first = fetch->next;
+    if (queue->first == NULL)
+        queue->end = &queue->first;
+    queue->count--;
+    return fetch;
+}
+
+static void queue_move(struct fetch_queue *from, struct fetch_queue *to)
+{
+    queue_init(to);
+    for (struct fetch *fetch = queue_take(from); fetch != NULL; fetch = queue_take(from))
+        queue_put(to, fetch);
+}
+
+struct fetch_server *fetch_server_create(const struct fetch_server_options *options)
+{
+    struct fetch_server *server = calloc(1, sizeof *server);
+    if (server == NULL)
+        return NULL;
+    if (monitor_init(&server->monitor) != STATUS_OK) {
+        free(server);
+        return NULL;
+    }
+    server->options = *options;
+    queue_init(&server->arrived);
+    queue_init(&server->waiting);
+    fetch_page_init(&server->page, options->response_max_bytes);
+    metric_register(&fetches_total);
+    metric_register(&polls_waiting);
+    metric_register(&heartbeats_total);
+    return server;
+}
+
+/* ---- from other threads ---- */
+
+static enum status enqueue(struct fetch_server *server, struct fetch *fetch, struct error *error)
+{
+    enum status status = STATUS_OK;
+    monitor_lock(&server->monitor);
+    if (!server->started || server->stopping)
+        status = error_set(error, STATUS_UNAVAILABLE, "NOT_READY", "the event log is not served yet");
+    else if (server->arrived.count >= QUEUE_MAX)
+        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many fetches wait");
+    if (status == STATUS_OK) {
+        queue_put(&server->arrived, fetch);
+        monitor_notify(&server->monitor);
+    } else {
+        error->retry_after_ms = RETRY_AFTER_MS;
+    }
+    monitor_unlock(&server->monitor);
+    return status;
+}
+
+void fetch_server_submit(struct fetch_server *server, struct rpc_call *call,
+                         const Screening__V1__FetchRequest *request)
+{
+    struct fetch *fetch;
+    struct error error = {0};
+    enum status status = fetch_accept(call, request, &fetch, &error);
+    if (status == STATUS_OK)
+        status = enqueue(server, fetch, &error);
+    if (status != STATUS_OK)
+        rpc_call_fail(call, &error);
+}
+
+void fetch_server_wake(struct fetch_server *server, bool heartbeat)
+{
+    monitor_lock(&server->monitor);
+    server->head_moved = true;
+    server->heartbeat_wanted |= heartbeat;
+    monitor_notify(&server->monitor);
+    monitor_unlock(&server->monitor);
+}
+
+void fetch_server_drain(struct fetch_server *server)
+{
+    monitor_lock(&server->monitor);
+    server->draining = true;
+    monitor_notify(&server->monitor);
+    monitor_unlock(&server->monitor);
+}
+
+/* ---- the thread ---- */
+
+static void fail(struct fetch *fetch, const struct error *error)
+{
+    metric_add(&fetches_total, 1);
+    rpc_call_fail(fetch->call, error);
+}
+
+static void reply(struct fetch *fetch, struct fetch_page *page)
+{
+    metric_add(&fetches_total, 1);
+    fetch_reply(fetch, page);
+}
+
+/* Database failures are logged when they begin, not at every attempt. */
+static void note_database(struct fetch_server *server, enum status status)
+{
+    bool failed = status != STATUS_OK && status != STATUS_DATA_LOSS;
+    if (failed && !server->database_failed)
+        log_event(LOG_WARN, "events.log_unreadable", LOG_TEXT("status", status_name(status)));
+    server->database_failed = failed;
+}
+
+/* Whether a fetch that found nothing may wait; if so it is kept. */
+static bool park(struct fetch_server *server, struct fetch *fetch, bool draining)
+{
+    if (draining || fetch->wait_until_ns <= clock_monotonic_ns() ||
+        server->waiting.count >= server->options.long_polls_max)
+        return false;
+    queue_put(&server->waiting, fetch);
+    return true;
+}
+
+static void serve_one(struct fetch_server *server, struct fetch *fetch, bool draining)
+{
+    struct error error = {0};
+    if (rpc_call_deadline_ns(fetch->call) <= clock_monotonic_ns()) {
+        (void)error_set(&error, STATUS_DEADLINE_EXCEEDED, NULL,
+                        "the budget was spent before the log was read");
+        fail(fetch, &error);
+        return;
+    }
+    enum status status = fetch_read(fetch, server->db, &server->page, &error);
+    note_database(server, status);
+    if (status != STATUS_OK)
+        fail(fetch, &error);
+    else if (server->page.count > 0 || !park(server, fetch, draining))
+        reply(fetch, &server->page);
+}
+
+static void serve_all(struct fetch_server *server, struct fetch_queue *queue, bool draining)
+{
+    for (struct fetch *fetch = queue_take(queue); fetch != NULL; fetch = queue_take(queue))
+        serve_one(server, fetch, draining);
+}
+
+/* Looks again for every poll that waits. */
+static void serve_waiting(struct fetch_server *server)
+{
+    struct fetch_queue again;
+    queue_move(&server->waiting, &again);
+    serve_all(server, &again, false);
+}
+
+/* Answers those whose wait is over, or all of them, with what they have seen: nothing new. */
+static void end_polls(struct fetch_server *server, bool all)
+{
+    if (server->waiting.count == 0)
+        return;
+    struct fetch_queue polls;
+    int64_t now_ns = clock_monotonic_ns();
+    queue_move(&server->waiting, &polls);
+    for (struct fetch *fetch = queue_take(&polls); fetch != NULL; fetch = queue_take(&polls)) {
+        if (all || fetch->wait_until_ns <= now_ns)
+            reply(fetch, NULL);
+        else
+            queue_put(&server->waiting, fetch);
+    }
+}
+
+static void beat(struct fetch_server *server)
+{
+    struct event_head head;
+    server->heartbeat_ns = clock_monotonic_ns() + (int64_t)server->options.heartbeat_ms * NS_PER_MS;
+    enum status status = event_store_read_head(server->db, &head, NULL);
+    note_database(server, status);
+    if (status != STATUS_OK)
+        return;
+    server->options.heartbeat(server->options.context, &head);
+    metric_add(&heartbeats_total, 1);
+    /* Another replica may have moved it. */
+    if (head.seq != server->head_seq)
+        serve_waiting(server);
+    server->head_seq = head.seq;
+}
+
+static int64_t next_deadline(const struct fetch_server *server)
+{
+    int64_t deadline_ns = server->heartbeat_ns;
+    for (const struct fetch *fetch = server->waiting.first; fetch != NULL; fetch = fetch->next)
+        if (fetch->wait_until_ns < deadline_ns)
+            deadline_ns = fetch->wait_until_ns;
+    return deadline_ns;
+}
+
+/* Waits until there is something to do, or for the next deadline. False when the thread shall end. */
+static bool wait_for_work(struct fetch_server *server, struct work *work)
+{
+    int64_t deadline_ns = next_deadline(server);
+    monitor_lock(&server->monitor);
+    while (!server->stopping && server->arrived.count == 0 && !server->head_moved &&
+           !server->heartbeat_wanted && !(server->draining && server->waiting.count > 0) &&
+           clock_monotonic_ns() < deadline_ns)
+        monitor_wait(&server->monitor, deadline_ns);
+    queue_move(&server->arrived, &work->arrived);
+    work->head_moved = server->head_moved;
+    work->heartbeat = server->heartbeat_wanted;
+    work->draining = server->draining;
+    server->head_moved = server->heartbeat_wanted = false;
+    bool stopping = server->stopping;
+    monitor_unlock(&server->monitor);
+    return !stopping || work->arrived.count > 0;
+}
+
+static void *serve(void *context)
+{
+    struct fetch_server *server = context;
+    struct work work;
+    while (wait_for_work(server, &work)) {
+        if (work.draining)
+            end_polls(server, true);
+        if (work.head_moved)
+            serve_waiting(server);
+        serve_all(server, &work.arrived, work.draining);
+        end_polls(server, false);
+        if (work.heartbeat || clock_monotonic_ns() >= server->heartbeat_ns)
+            beat(server);
+        metric_set(&polls_waiting, (int64_t)server->waiting.count);
+    }
+    end_polls(server, true);
+    return NULL;
+}
+
+enum status fetch_server_start(struct fetch_server *server, const char *database_url, struct error *error)
+{
+    /* Read only: on SQLite a reader must not take the writer's lock. */
+    enum status status = db_open(database_url, DB_READ_ONLY, &server->db, error);
+    if (status != STATUS_OK)
+        return status;
+    monitor_lock(&server->monitor);
+    bool started = pthread_create(&server->thread, NULL, serve, server) == 0;
+    server->started = started;
+    monitor_unlock(&server->monitor);
+    if (started)
+        return STATUS_OK;
+    db_close(server->db);
+    server->db = NULL;
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no thread for the event log");
+}
+
+void fetch_server_destroy(struct fetch_server *server)
+{
+    if (server == NULL)
+        return;
+    if (server->started) {
+        monitor_lock(&server->monitor);
+        server->stopping = true;
+        monitor_notify(&server->monitor);
+        monitor_unlock(&server->monitor);
+        pthread_join(server->thread, NULL);
+        db_close(server->db);
+    }
+    fetch_page_fini(&server->page);
+    monitor_fini(&server->monitor);
+    free(server);
+}

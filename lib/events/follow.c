@@ -1,0 +1,227 @@
+/*
+ * The subscriber's thread: takes in what was published, in whatever order it arrives, and fetches what is
+ * missing.
+ */
+#include "buffer.h"
+#include "follower.h"
+#include "sequence.h"
+
+#include "base/clock.h"
+#include "base/metrics.h"
+
+/* How often a publisher from which nothing is heard is asked. */
+static const int64_t SILENT_FETCH_NS = INT64_C(1000) * NS_PER_MS;
+
+static struct metric gaps_total =
+    METRIC("events_gaps_total", "Times that something was missing between messages");
+
+/* ---- taking in ---- */
+
+static void note_gap(struct event_subscriber *follower)
+{
+    if (follower->gap_ns != 0)
+        return;
+    follower->gap_ns = clock_monotonic_ns() + follower->gap_wait_ns;
+    metric_add(&gaps_total, 1);
+}
+
+/* Keeps a batch until what is missing before it has come. True if it is kept. */
+static bool hold(struct event_subscriber *follower, nng_msg *message, const Screening__V1__EventBatch *batch)
+{
+    note_gap(follower);
+    if (batch->n_events == 0)
+        return false;
+    if (follower->held_count == HELD_MAX) {
+        follower_fetch_at(follower, clock_monotonic_ns());
+        return false;
+    }
+    follower->held[follower->held_count++] =
+        (struct held_batch){.message = message, .first_seq = batch->events[0]->seq};
+    return true;
+}
+
+/* Puts the batch's events behind the run. What can't be put there for want of memory is fetched later. */
+static void extend_run(struct event_subscriber *follower, const Screening__V1__EventBatch *batch, size_t skip)
+{
+    for (size_t i = skip; i < batch->n_events; i++) {
+        Screening__V1__Event *event = batch->events[i];
+        struct uuid event_id;
+        if (!uuid_parse(event->event_id, &event_id) ||
+            array_reserve(&follower->run, &follower->run_capacity, follower->run_count,
+                          sizeof *follower->run) != STATUS_OK) {
+            follower_fetch_at(follower, clock_monotonic_ns());
+            return;
+        }
+        follower->run[follower->run_count++] = event;
+        follower->end.seq = event->seq;
+        follower->end.event_id = event_id;
+    }
+}
+
+/* Decides about one message, which is the caller's no more. */
+static void take_in(struct event_subscriber *follower, nng_msg *message)
+{
+    Screening__V1__EventBatch *batch = screening__v1__event_batch__unpack(
+        arena_allocator(&follower->arena), nng_msg_len(message), nng_msg_body(message));
+    size_t skip = 0;
+    enum batch_place place = batch != NULL ? sequence_place(&follower->end, batch, &skip) : BATCH_DOUBT;
+    bool kept = false;
+    switch (place) {
+    case BATCH_OLD:
+        break;
+    case BATCH_NEXT:
+        follower_note_head(follower, batch->head_seq);
+        extend_run(follower, batch, skip);
+        break;
+    case BATCH_LATER:
+        follower_note_head(follower, batch->head_seq);
+        kept = hold(follower, message, batch);
+        break;
+    case BATCH_DOUBT:
+        follower_fetch_at(follower, clock_monotonic_ns());
+        break;
+    }
+    if (!kept)
+        nng_msg_free(message);
+}
+
+/* Takes in those held batches whose time has come; each may let another follow. */
+static void take_in_held(struct event_subscriber *follower)
+{
+    size_t i = 0;
+    while (i < follower->held_count) {
+        if (follower->held[i].first_seq > follower->end.seq + 1) {
+            i++;
+            continue;
+        }
+        nng_msg *message = follower->held[i].message;
+        follower->held[i] = follower->held[--follower->held_count];
+        take_in(follower, message);
+        i = 0;
+    }
+}
+
+static nng_msg *next_message(struct event_subscriber *follower)
+{
+    monitor_lock(&follower->monitor);
+    nng_msg *message = inbox_take(&follower->inbox);
+    monitor_unlock(&follower->monitor);
+    return message;
+}
+
+/* After progress: a gap that remains is another one, and waits anew. */
+static void look_for_gap(struct event_subscriber *follower)
+{
+    follower->gap_ns = 0;
+    monitor_lock(&follower->monitor);
+    bool behind = follower->progress.head_seq > follower->cursor.seq;
+    monitor_unlock(&follower->monitor);
+    if (behind || follower->held_count > 0)
+        note_gap(follower);
+}
+
+/* Applies what has arrived, about a chunk of it. */
+static void take_in_and_apply(struct event_subscriber *follower)
+{
+    arena_reset(&follower->arena);
+    follower->run_count = 0;
+    follower->end = follower->cursor;
+    take_in_held(follower);
+    while (follower->run_count < EVENT_CHUNK_MAX) {
+        nng_msg *message = next_message(follower);
+        if (message == NULL)
+            break;
+        take_in(follower, message);
+        take_in_held(follower);
+    }
+    if (follower->run_count == 0)
+        return;
+    switch (follower_apply(follower, follower->run, follower->run_count)) {
+    case APPLY_DONE:
+        look_for_gap(follower);
+        break;
+    case APPLY_LOST:
+        follower_fetch_at(follower, clock_monotonic_ns());
+        break;
+    case APPLY_ENDED:
+        break;
+    }
+}
+
+/* ---- the thread ---- */
+
+/* When the next fetch is due if nothing arrives. With the monitor's lock held. */
+static int64_t next_fetch_ns(const struct event_subscriber *follower)
+{
+    int64_t due_ns = follower->inbox.heard_ns + follower->silence_ns;
+    if (due_ns < follower->fetched_ns + SILENT_FETCH_NS)
+        due_ns = follower->fetched_ns + SILENT_FETCH_NS;
+    if (follower->fetch_ns != 0 && follower->fetch_ns < due_ns)
+        due_ns = follower->fetch_ns;
+    if (follower->gap_ns != 0 && follower->gap_ns < due_ns)
+        due_ns = follower->gap_ns;
+    return due_ns;
+}
+
+enum next_step { STEP_END, STEP_FETCH, STEP_TAKE_IN };
+
+/* Waits for something to do. */
+static enum next_step wait_for_step(struct event_subscriber *follower)
+{
+    enum next_step step;
+    monitor_lock(&follower->monitor);
+    for (;;) {
+        int64_t due_ns = next_fetch_ns(follower);
+        if (follower->closing)
+            step = STEP_END;
+        else if (follower->inbox.fetch_wanted || clock_monotonic_ns() >= due_ns)
+            step = STEP_FETCH;
+        else if (follower->inbox.count > 0)
+            step = STEP_TAKE_IN;
+        else {
+            monitor_wait(&follower->monitor, due_ns);
+            continue;
+        }
+        break;
+    }
+    monitor_unlock(&follower->monitor);
+    return step;
+}
+
+static void wait_for_close(struct event_subscriber *follower)
+{
+    monitor_lock(&follower->monitor);
+    while (!follower->closing)
+        monitor_wait(&follower->monitor, INT64_MAX);
+    monitor_unlock(&follower->monitor);
+}
+
+static void forget_held(struct event_subscriber *follower)
+{
+    while (follower->held_count > 0)
+        nng_msg_free(follower->held[--follower->held_count].message);
+}
+
+void *follower_run(void *context)
+{
+    struct event_subscriber *follower = context;
+    metric_register(&gaps_total);
+    bool running = !follower_halted(follower);
+    while (running) {
+        switch (wait_for_step(follower)) {
+        case STEP_END:
+            running = false;
+            break;
+        case STEP_FETCH:
+            follower_catch_up(follower);
+            break;
+        case STEP_TAKE_IN:
+            take_in_and_apply(follower);
+            break;
+        }
+        running = running && !follower_halted(follower);
+    }
+    forget_held(follower);
+    wait_for_close(follower);
+    return NULL;
+}

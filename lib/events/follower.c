@@ -1,0 +1,88 @@
+#include "follower.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+bool follower_closing(struct event_subscriber *follower)
+{
+    monitor_lock(&follower->monitor);
+    bool closing = follower->closing;
+    monitor_unlock(&follower->monitor);
+    return closing;
+}
+
+bool follower_sleep(struct event_subscriber *follower, int64_t pause_ns)
+{
+    int64_t until_ns = clock_monotonic_ns() + pause_ns;
+    monitor_lock(&follower->monitor);
+    while (!follower->closing && clock_monotonic_ns() < until_ns)
+        monitor_wait(&follower->monitor, until_ns);
+    bool closing = follower->closing;
+    monitor_unlock(&follower->monitor);
+    return !closing;
+}
+
+static bool is_halted(enum subscriber_state state)
+{
+    return state == SUBSCRIBER_DIVERGED || state == SUBSCRIBER_STOPPED;
+}
+
+void follower_halt(struct event_subscriber *follower, enum subscriber_state state, const char *why)
+{
+    monitor_lock(&follower->monitor);
+    follower->progress.halted = state;
+    monitor_unlock(&follower->monitor);
+    inbox_mute(&follower->inbox);
+    log_event(LOG_ERROR, "events.halted", LOG_TEXT("log", follower->log),
+              LOG_TEXT("state", subscriber_state_name(state)), LOG_INT("seq", follower->cursor.seq),
+              LOG_TEXT("why", why));
+}
+
+bool follower_halted(struct event_subscriber *follower)
+{
+    monitor_lock(&follower->monitor);
+    bool halted = is_halted(follower->progress.halted);
+    monitor_unlock(&follower->monitor);
+    return halted;
+}
+
+void follower_note_head(struct event_subscriber *follower, uint64_t head_seq)
+{
+    monitor_lock(&follower->monitor);
+    struct progress *progress = &follower->progress;
+    if (head_seq > progress->head_seq)
+        progress->head_seq = head_seq;
+    if (progress->head_seq > progress->applied_seq && progress->head_heard_us == 0)
+        progress->head_heard_us = clock_now_us();
+    monitor_unlock(&follower->monitor);
+}
+
+void follower_note_cursor(struct event_subscriber *follower, const struct event_cursor *cursor)
+{
+    follower->cursor = *cursor;
+    monitor_lock(&follower->monitor);
+    struct progress *progress = &follower->progress;
+    progress->applied_seq = cursor->seq;
+    progress->log_id = cursor->log_id;
+    if (progress->head_seq < cursor->seq)
+        progress->head_seq = cursor->seq;
+    if (progress->applied_seq == progress->head_seq)
+        progress->head_heard_us = 0;
+    progress->oldest_in_hand_us = 0;
+    monitor_unlock(&follower->monitor);
+}
+
+void follower_note_dead_letter(struct event_subscriber *follower)
+{
+    monitor_lock(&follower->monitor);
+    uint64_t count = ++follower->progress.dead_letters;
+    monitor_unlock(&follower->monitor);
+    if (count >= DEAD_LETTER_MAX)
+        follower_halt(follower, SUBSCRIBER_STOPPED, "too many dead letters");
+}
+
+void follower_fetch_at(struct event_subscriber *follower, int64_t at_ns)
+{
+    if (follower->fetch_ns == 0 || at_ns < follower->fetch_ns)
+        follower->fetch_ns = at_ns;
+}

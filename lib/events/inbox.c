@@ -1,0 +1,172 @@
+/*
+ * nng's callbacks take the monitor's lock, and it is never held while nng is called: nng waits for its
+ * callbacks.
+ */
+#include "inbox.h"
+
+#include <nng/protocol/pubsub0/sub.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+
+enum {
+    RECEIVE_QUEUE_MESSAGES = 8192, /* nng's maximum */
+    MESSAGE_MAX_BYTES = 1024 * 1024,
+    RECONNECT_MIN_MS = 20,
+    RECONNECT_MAX_MS = 500,
+    TOPIC_MAX = 64,
+};
+
+static struct metric reconnects_total =
+    METRIC("events_reconnects_total", "Publishers connected to once more");
+static struct metric dropped_total =
+    METRIC("events_messages_dropped_total", "Pub/sub messages left to Fetch because too many waited");
+
+/* False if there is no room: the message is still the caller's. */
+static bool keep(struct inbox *inbox, nng_msg *message)
+{
+    size_t size = nng_msg_len(message);
+    monitor_lock(inbox->monitor);
+    inbox->heard_ns = clock_monotonic_ns();
+    bool kept = !inbox->muted && inbox->count < INBOX_MESSAGES_MAX && inbox->bytes + size <= INBOX_BYTES_MAX;
+    if (kept) {
+        inbox->messages[(inbox->first + inbox->count) % INBOX_MESSAGES_MAX] = message;
+        inbox->count++;
+        inbox->bytes += size;
+    } else if (!inbox->muted) {
+        inbox->fetch_wanted = true;
+        metric_add(&dropped_total, 1);
+    }
+    monitor_notify(inbox->monitor);
+    monitor_unlock(inbox->monitor);
+    return kept;
+}
+
+static void received(void *context)
+{
+    struct inbox *inbox = context;
+    int failure = nng_aio_result(inbox->receive);
+    if (failure == NNG_ECLOSED || failure == NNG_ECANCELED)
+        return;
+    if (failure == 0) {
+        nng_msg *message = nng_aio_get_msg(inbox->receive);
+        nng_aio_set_msg(inbox->receive, NULL);
+        if (nng_msg_trim(message, inbox->topic_size) != 0 || !keep(inbox, message))
+            nng_msg_free(message);
+    }
+    nng_recv_aio(inbox->socket, inbox->receive);
+}
+
+static void connected(nng_pipe pipe, nng_pipe_ev event, void *context)
+{
+    (void)pipe;
+    struct inbox *inbox = context;
+    monitor_lock(inbox->monitor);
+    if (event == NNG_PIPE_EV_ADD_POST) {
+        if (inbox->was_connected)
+            metric_add(&reconnects_total, 1);
+        inbox->connections++;
+        inbox->was_connected = inbox->fetch_wanted = true;
+    } else {
+        inbox->connections--;
+    }
+    monitor_notify(inbox->monitor);
+    monitor_unlock(inbox->monitor);
+}
+
+static int configure(struct inbox *inbox, const char *topic)
+{
+    char prefix[TOPIC_MAX];
+    int size = snprintf(prefix, sizeof prefix, "%s\n", topic);
+    if (size < 0 || (size_t)size >= sizeof prefix)
+        return NNG_EINVAL;
+    inbox->topic_size = (size_t)size;
+    int failure = nng_socket_set(inbox->socket, NNG_OPT_SUB_SUBSCRIBE, prefix, inbox->topic_size);
+    if (failure == 0)
+        failure = nng_socket_set_int(inbox->socket, NNG_OPT_RECVBUF, RECEIVE_QUEUE_MESSAGES);
+    if (failure == 0)
+        failure = nng_socket_set_size(inbox->socket, NNG_OPT_RECVMAXSZ, MESSAGE_MAX_BYTES);
+    if (failure == 0)
+        failure = nng_socket_set_ms(inbox->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
+    if (failure == 0)
+        failure = nng_socket_set_ms(inbox->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+    if (failure == 0)
+        failure = nng_pipe_notify(inbox->socket, NNG_PIPE_EV_ADD_POST, connected, inbox);
+    if (failure == 0)
+        failure = nng_pipe_notify(inbox->socket, NNG_PIPE_EV_REM_POST, connected, inbox);
+    return failure;
+}
+
+static int dial(struct inbox *inbox, const char *address)
+{
+    nng_dialer dialer;
+    int failure = nng_dialer_create(&dialer, inbox->socket, address);
+    if (failure == 0)
+        failure = nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
+    return failure;
+}
+
+static enum status open_failed(const char *address, int failure, struct error *error)
+{
+    if (failure == NNG_ENOMEM)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "events address %s: %s", address,
+                     nng_strerror(failure));
+}
+
+enum status inbox_open(struct inbox *inbox, const char *topic, const char *address, struct monitor *monitor,
+                       struct error *error)
+{
+    *inbox = (struct inbox){.monitor = monitor, .heard_ns = clock_monotonic_ns()};
+    metric_register(&reconnects_total);
+    metric_register(&dropped_total);
+    int failure = nng_sub0_open(&inbox->socket);
+    if (failure != 0)
+        return open_failed(address, failure, error);
+    failure = nng_aio_alloc(&inbox->receive, received, inbox);
+    if (failure != 0)
+        goto close_socket;
+    failure = configure(inbox, topic);
+    if (failure == 0)
+        failure = dial(inbox, address);
+    if (failure != 0)
+        goto free_aio;
+    nng_recv_aio(inbox->socket, inbox->receive);
+    return STATUS_OK;
+
+free_aio:
+    nng_aio_free(inbox->receive);
+close_socket:
+    nng_close(inbox->socket);
+    return open_failed(address, failure, error);
+}
+
+nng_msg *inbox_take(struct inbox *inbox)
+{
+    if (inbox->count == 0)
+        return NULL;
+    nng_msg *message = inbox->messages[inbox->first];
+    inbox->first = (inbox->first + 1) % INBOX_MESSAGES_MAX;
+    inbox->count--;
+    inbox->bytes -= nng_msg_len(message);
+    return message;
+}
+
+void inbox_mute(struct inbox *inbox)
+{
+    monitor_lock(inbox->monitor);
+    inbox->muted = true;
+    for (nng_msg *message = inbox_take(inbox); message != NULL; message = inbox_take(inbox))
+        nng_msg_free(message);
+    monitor_unlock(inbox->monitor);
+}
+
+void inbox_close(struct inbox *inbox)
+{
+    nng_aio_stop(inbox->receive);
+    nng_close(inbox->socket);
+    nng_aio_free(inbox->receive);
+    inbox_mute(inbox);
+}

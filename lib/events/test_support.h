@@ -1,0 +1,120 @@
+/* For the tests of lib/events: a publisher with its database, a service that follows it, calls and messages
+ * by hand. */
+#ifndef SCREENING_EVENTS_TEST_SUPPORT_H
+#define SCREENING_EVENTS_TEST_SUPPORT_H
+
+#include "event_log.h"
+#include "publisher.h"
+#include "subscriber.h"
+
+#include <nng/nng.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/unit_test.h"
+#include "db/db.h"
+#include "rpc/channel.h"
+#include "rpc/server.h"
+#include "writer/writer.h"
+
+#include "screening/v1/event.pb-c.h"
+
+enum { TEXT_SIZE = 512, SCHEMA_SIZE = 64, PATIENCE_MS = 10000 };
+
+/* ---- a place for one test ---- */
+
+struct stage {
+    enum db_dialect dialect;
+    char folder[64];
+    char origin_schema[SCHEMA_SIZE]; /* PostgreSQL only */
+    char service_schema[SCHEMA_SIZE];
+    char origin_url[TEXT_SIZE];  /* the publisher's database */
+    char service_url[TEXT_SIZE]; /* the follower's */
+    char rpc[TEXT_SIZE];
+    char events[TEXT_SIZE];
+    char by_hand[TEXT_SIZE]; /* pub/sub messages that the test sends itself */
+};
+
+/* cmocka's setup and teardown. Without SCREENING_TEST_POSTGRESQL=URL the state of the PostgreSQL tests is
+ * NULL. */
+int stage_setup_sqlite(void **state);
+int stage_setup_postgresql(void **state);
+int stage_teardown(void **state);
+
+/* The stage of a test; skips the test if there is none. */
+struct stage *stage_of(void **state);
+
+#define TEST_SQLITE(test)     cmocka_unit_test_setup_teardown(test, stage_setup_sqlite, stage_teardown)
+#define TEST_POSTGRESQL(test) cmocka_unit_test_setup_teardown(test, stage_setup_postgresql, stage_teardown)
+#define TEST_BOTH(test)       TEST_SQLITE(test), TEST_POSTGRESQL(test)
+
+/* Fails the test with the error's message unless `status` is `expected`. */
+void expect(enum status status, enum status expected, const struct error *error);
+
+/* Waits until `condition` holds; fails the test after PATIENCE_MS. */
+void wait_until(bool (*condition)(void *context), void *context, const char *what);
+
+int64_t metric_by_name(const char *name);
+
+/* Runs a statement once, without parameters, that answers with one number. */
+int64_t number_of(struct db *db, const struct db_statement *statement);
+
+/* ---- a publisher ---- */
+
+struct origin {
+    const struct stage *stage;
+    struct db *db;
+    struct event_log *log;
+    struct event_publisher *publisher;
+    struct rpc_server *server;
+    struct rpc_channel *channel;
+    struct rpc_client *client;
+};
+
+/* `options`: topic and addresses are filled in; NULL = heartbeats so rare that none comes. */
+void origin_open(struct origin *origin, const struct stage *stage,
+                 const struct event_publisher_options *options);
+void origin_close(struct origin *origin);
+
+/* Appends and commits `count` events of the type in one batch; `publish` also tells. */
+void origin_commit(struct origin *origin, const char *type, size_t count, bool publish);
+
+/* The id of the event at `seq`, by way of the database. */
+char *origin_event_id(struct origin *origin, uint64_t seq, char out[UUID_TEXT_SIZE]);
+
+/* Fetches and waits; the response lies in `arena`. */
+enum status origin_fetch(struct origin *origin, const Screening__V1__FetchRequest *request,
+                         uint32_t timeout_ms, struct arena *arena, Screening__V1__FetchResponse **response,
+                         struct error *error);
+
+/* The pub/sub message of the events from `first` on, as if they were one commit; count 0: a heartbeat at
+ * `first`. */
+nng_msg *origin_message(struct origin *origin, uint64_t first, size_t count);
+
+/* ---- a service that follows ---- */
+
+struct service {
+    const struct stage *stage;
+    struct writer *writer;
+    struct db *db; /* to look at the results */
+    /* The next so many batches fail after everything was written, with this status. */
+    atomic_int failures;
+    _Atomic(enum status) failure;
+    /* Events of this type fail, for ever; NULL = none. */
+    _Atomic(const char *) poison;
+    atomic_int chunks; /* handed in, failed ones too */
+};
+
+void service_open(struct service *service, const struct stage *stage);
+void service_close(struct service *service);
+
+/* How many events were applied, and how often the most often applied one was. */
+int64_t service_applied(struct service *service);
+int64_t service_applied_most(struct service *service);
+
+/* Waits until so many different events are applied, and fails if any was more than once. */
+void service_wait_applied(struct service *service, int64_t count);
+
+#endif
