@@ -1,4 +1,4 @@
-#include "rpc/rpc_test.h"
+#include "rpc/test_support.h"
 #include "rpc/wire_write.h"
 
 #include "rpc/v1/envelope.pb-c.h"
