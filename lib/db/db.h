@@ -1,19 +1,21 @@
 /*
  * One interface to SQLite and PostgreSQL.
  *
- * A connection belongs to one thread at a time. A statement is run for each row of a parameter set: SQLite loops over
- * one prepared statement; PostgreSQL gets one set-based statement with array parameters where there is one, else a
- * pipeline. Statements without rows to return are queued in PostgreSQL's pipeline: their failure may show only at a
- * later call of the same transaction, at the latest at db_commit. A transaction in which a call failed must be rolled
- * back.
+ * A connection belongs to one thread at a time. A statement is run for each row of a parameter set: SQLite
+ * loops over one prepared statement; PostgreSQL gets one set-based statement with array parameters where
+ * there is one, else a pipeline. Statements without rows to return are queued in PostgreSQL's pipeline: their
+ * failure may show only at a later call of the same transaction, at the latest at db_commit. A transaction in
+ * which a call failed must be rolled back.
  *
- * Statuses: UNAVAILABLE = connection lost or not there, server shutting down, disk full or I/O error, busy, too many
- * connections; DEADLINE_EXCEEDED = statement or lock timeout; ABORTED = serialisation failure or deadlock, run the
- * transaction again; UNKNOWN = only from db_commit: the connection broke before the answer came; ALREADY_EXISTS =
- * a unique key; INTERNAL = anything else, a fault of the statement or of its parameters.
+ * Statuses: UNAVAILABLE = connection lost or not there, server shutting down, disk full or I/O error, busy,
+ * too many connections; DEADLINE_EXCEEDED = statement or lock timeout; ABORTED = serialisation failure or
+ * deadlock, run the transaction again; UNKNOWN = only from db_commit: the connection broke before the answer
+ * came; ALREADY_EXISTS = a unique key; INTERNAL = anything else, a fault of the statement or of its
+ * parameters.
  *
- * A lost PostgreSQL connection is made anew by the next db_begin, or db_run outside a transaction; between attempts
- * there is a backoff (100 ms growing to 2 s, jittered) during which these calls fail at once with UNAVAILABLE.
+ * A lost PostgreSQL connection is made anew by the next db_begin, or db_run outside a transaction; between
+ * attempts there is a backoff (100 ms growing to 2 s, jittered) during which these calls fail at once with
+ * UNAVAILABLE.
  */
 #ifndef SCREENING_DB_DB_H
 #define SCREENING_DB_DB_H
@@ -38,8 +40,8 @@ enum db_access {
 
 /*
  * One SQL statement: a static constant in a store.c. Parameters are $1, $2, ... in both dialects, $1 first.
- * `postgresql` replaces `sql` there if not NULL. `postgresql_set`, if not NULL, is used there whenever rows are run
- * and takes each column as an array: "... FROM unnest($1::uuid[], $2::int8[])".
+ * `postgresql` replaces `sql` there if not NULL. `postgresql_set`, if not NULL, is used there whenever rows
+ * are run and takes each column as an array: "... FROM unnest($1::uuid[], $2::int8[])".
  */
 struct db_statement {
     const char *name; /* unique within the program; also the name of the prepared statement */
@@ -52,9 +54,10 @@ struct db_statement {
 
 /*
  * Opens "sqlite:PATH" or "postgresql://..." ("postgres://..." too; multi-host and target_session_attrs work).
- * PostgreSQL sessions get `options`. Returns OK and a connection in *out; UNAVAILABLE if the server is merely not
- * there yet (*out untouched); INVALID_ARGUMENT for a malformed URL, a path that can't be opened, a refused login or a
- * database that does not exist: asking again does not help. Messages never contain the password.
+ * PostgreSQL sessions get `options`. Returns OK and a connection in *out; UNAVAILABLE if the server is merely
+ * not there yet (*out untouched); INVALID_ARGUMENT for a malformed URL, a path that can't be opened, a
+ * refused login or a database that does not exist: asking again does not help. Messages never contain the
+ * password.
  */
 MUST_CHECK enum status db_open(const char *url, enum db_access access, struct db **out, struct error *error);
 void db_close(struct db *db);
@@ -78,7 +81,8 @@ MUST_CHECK enum status db_use_schema(struct db *db, const char *schema, struct e
 /* SQLite: BEGIN IMMEDIATE (a read-only connection: BEGIN). PostgreSQL: BEGIN, READ COMMITTED. */
 MUST_CHECK enum status db_begin(struct db *db, struct error *error);
 
-/* OK: durable. UNKNOWN: the answer was lost. Anything else: nothing was committed, and the transaction is over. */
+/* OK: durable. UNKNOWN: the answer was lost. Anything else: nothing was committed, and the transaction is
+ * over. */
 MUST_CHECK enum status db_commit(struct db *db, struct error *error);
 
 /* Ends the transaction, if there is one, without effect. Never fails: a connection that can't is dropped. */
@@ -92,15 +96,16 @@ void db_params_destroy(struct db_params *params);
 void db_params_reset(struct db_params *params);
 
 /*
- * Add the next value of the row at hand. Text and bytes are not copied: they must stay until db_run has returned.
- * Every row has the same types (null takes the type of its column, which some row before or after it must show;
- * a column of nulls only is text). An allocation failure is remembered and reported by db_run.
+ * Add the next value of the row at hand. Text and bytes are not copied: they must stay until db_run has
+ * returned. Every row has the same types (null takes the type of its column, which some row before or after
+ * it must show; a column of nulls only is text). An allocation failure is remembered and reported by db_run.
  */
 void db_params_int(struct db_params *params, int64_t value);
 void db_params_text(struct db_params *params, const char *value);
 void db_params_bytes(struct db_params *params, const void *bytes, size_t size);
 void db_params_uuid(struct db_params *params, const struct uuid *value);
-void db_params_date(struct db_params *params, int32_t day); /* civil day number; SQLite TEXT, PostgreSQL date */
+void db_params_date(struct db_params *params,
+                    int32_t day); /* civil day number; SQLite TEXT, PostgreSQL date */
 void db_params_null(struct db_params *params);
 /* Ends the row. A set without rows runs nothing. */
 void db_params_end_row(struct db_params *params);
@@ -109,21 +114,22 @@ size_t db_params_rows(const struct db_params *params);
 /* ---- running ---- */
 
 /*
- * Called for every row that a statement returns. A status other than OK ends the run, which returns it. The row and
- * what its getters return are valid during the call only. It must not use the connection.
+ * Called for every row that a statement returns. A status other than OK ends the run, which returns it. The
+ * row and what its getters return are valid during the call only. It must not use the connection.
  */
 typedef enum status (*db_row_fn)(void *context, const struct db_row *row);
 
 /*
- * Runs `statement` for every row of `params`; NULL params = once, without parameters. `on_row` NULL: returns no rows
- * (and is pipelined on PostgreSQL). Rows may come in any order when there is a set-based variant.
+ * Runs `statement` for every row of `params`; NULL params = once, without parameters. `on_row` NULL: returns
+ * no rows (and is pipelined on PostgreSQL). Rows may come in any order when there is a set-based variant.
  */
-MUST_CHECK enum status db_run(struct db *db, const struct db_statement *statement, const struct db_params *params,
-                              db_row_fn on_row, void *context, struct error *error);
+MUST_CHECK enum status db_run(struct db *db, const struct db_statement *statement,
+                              const struct db_params *params, db_row_fn on_row, void *context,
+                              struct error *error);
 
 /*
- * As db_run without rows, but waits for the answer and tells how many rows of the database were changed in all, for
- * compare-and-set.
+ * As db_run without rows, but waits for the answer and tells how many rows of the database were changed in
+ * all, for compare-and-set.
  */
 MUST_CHECK enum status db_run_counting(struct db *db, const struct db_statement *statement,
                                        const struct db_params *params, int64_t *changed, struct error *error);

@@ -9,17 +9,18 @@
 #include "base/status.h"
 #include "db/db.h"
 
-/* One step of a component's schema. Its version is its place in the list, from 1. Scripts have no BEGIN or COMMIT. */
+/* One step of a component's schema. Its version is its place in the list, from 1. Scripts have no BEGIN or
+ * COMMIT. */
 struct db_migration {
-    const char *name; /* "initial" */
-    const char *sqlite;     /* NULL: this component does not run on SQLite */
+    const char *name;   /* "initial" */
+    const char *sqlite; /* NULL: this component does not run on SQLite */
     const char *postgresql;
 };
 
 /*
- * Brings the component's tables up to the last migration of the list; the table schema_version{component, version}
- * remembers. Several processes may call it at once. FAILED_PRECONDITION if the database is newer than the list (an
- * older binary on a newer database); else what the database says.
+ * Brings the component's tables up to the last migration of the list; the table schema_version{component,
+ * version} remembers. Several processes may call it at once. FAILED_PRECONDITION if the database is newer
+ * than the list (an older binary on a newer database); else what the database says.
  */
 MUST_CHECK enum status db_migrate(struct db *db, const char *component, const struct db_migration *migrations,
                                   size_t count, struct error *error);

@@ -56,6 +56,7 @@ struct pg {
     char *url;
     char schema[PG_SCHEMA_SIZE]; /* empty = the server's default */
     PGconn *connection;          /* NULL while lost */
+    bool said_goodbye;           /* the server has told that it ends the session */
     int64_t next_attempt_ns;
     uint32_t backoff_ms; /* 0 = the last attempt succeeded */
 
@@ -84,7 +85,7 @@ void pg_session_drop(struct pg *pg);
 MUST_CHECK enum status pg_queue_reserve(struct pg *pg, size_t count, struct error *error);
 void pg_queue_add(struct pg *pg, const struct pg_pending *pending);
 
-/* Sends a statement without parameters, such as COMMIT. False: the connection is lost. */
+/* Sends a statement without parameters, such as COMMIT, or a sync. False: the connection is lost. */
 bool pg_queue_plain(struct pg *pg, enum pg_kind kind, const char *sql);
 bool pg_queue_sync(struct pg *pg);
 

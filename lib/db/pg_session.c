@@ -95,14 +95,18 @@ static PGconn *connect_server(const struct pg *pg)
 /* Only codes: a warning's text may quote values. */
 static void log_notice(void *context, const PGresult *notice)
 {
-    (void)context;
-    log_event(LOG_WARN, "database.notice",
-              LOG_TEXT("severity", PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED)),
+    struct pg *pg = context;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    /* libpq's place for the last words of a session that ends while nothing is asked of it. */
+    if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+        pg->said_goodbye = true;
+    log_event(LOG_WARN, "database.notice", LOG_TEXT("severity", severity),
               LOG_TEXT("sqlstate", PQresultErrorField(notice, PG_DIAG_SQLSTATE)));
 }
 
 /* One line for people: an attempt per address would be several. */
-static enum status tell_connect_failure(enum status status, const PGconn *connection, struct error *error)
+static enum status tell_connect_failure(const PGconn *connection, struct error *error)
 {
     char message[ERROR_MESSAGE_SIZE];
 
@@ -112,7 +116,7 @@ static enum status tell_connect_failure(enum status status, const PGconn *connec
         message[length - 1] = '\0';
     for (char *newline = message; (newline = strchr(newline, '\n')) != NULL;)
         *newline = ' ';
-    return error_set(error, status, NULL, "database: %s", message);
+    return error_set(error, STATUS_UNAVAILABLE, NULL, "database: %s", message);
 }
 
 /*
@@ -123,7 +127,7 @@ static bool set_up(struct pg *pg, PGconn *connection)
 {
     bool good = true;
 
-    PQsetNoticeReceiver(connection, log_notice, NULL);
+    PQsetNoticeReceiver(connection, log_notice, pg);
     if (pg->db.access == DB_READ_ONLY) {
         PGresult *result = PQexec(connection, "SET default_transaction_read_only = on");
 
@@ -141,9 +145,28 @@ static enum status adopt(struct pg *pg, PGconn *connection, struct error *error)
         pg->connection = connection;
         return STATUS_OK;
     }
-    status = tell_connect_failure(STATUS_UNAVAILABLE, connection, error);
+    status = tell_connect_failure(connection, error);
     PQfinish(connection);
     return status;
+}
+
+/* Why the connection failed, or OK if it has come about meanwhile. */
+static enum status find_cause(PGconn *connection)
+{
+    enum status status = pg_status_of_connection(PQerrorMessage(connection));
+
+    if (PQconnectionNeedsPassword(connection))
+        return STATUS_INVALID_ARGUMENT;
+    if (connection == NULL || status == STATUS_INVALID_ARGUMENT)
+        return status;
+    /* libpq gives the SQLSTATE of a failed connection in its message only, and only if asked before: once
+     * more. */
+    PQsetErrorVerbosity(connection, PQERRORS_SQLSTATE);
+    PQreset(connection);
+    if (PQstatus(connection) != CONNECTION_OK)
+        return pg_status_of_connection(PQerrorMessage(connection));
+    PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
+    return STATUS_OK;
 }
 
 enum status pg_session_open(struct pg *pg, struct error *error)
@@ -153,22 +176,11 @@ enum status pg_session_open(struct pg *pg, struct error *error)
 
     if (PQstatus(connection) == CONNECTION_OK)
         return adopt(pg, connection, error);
-    status = tell_connect_failure(STATUS_UNAVAILABLE, connection, error);
-    if (PQconnectionNeedsPassword(connection)) {
-        status = STATUS_INVALID_ARGUMENT;
-    } else if (connection != NULL) {
-        /* libpq gives the SQLSTATE of a failed connection in the message only, and only if asked before: ask
-         * again. */
-        PQsetErrorVerbosity(connection, PQERRORS_SQLSTATE);
-        PQreset(connection);
-        if (PQstatus(connection) == CONNECTION_OK) {
-            PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
-            return adopt(pg, connection, error);
-        }
-        status = pg_status_of_connection(PQerrorMessage(connection));
-    }
-    if (error != NULL)
-        error->status = status;
+    tell_connect_failure(connection, error);
+    status = find_cause(connection);
+    if (status == STATUS_OK)
+        return adopt(pg, connection, error);
+    error->status = status;
     PQfinish(connection);
     return status;
 }
@@ -199,7 +211,7 @@ static enum status reconnect(struct pg *pg, struct error *error)
     if (PQstatus(connection) == CONNECTION_OK) {
         status = adopt(pg, connection, error);
     } else {
-        status = tell_connect_failure(STATUS_UNAVAILABLE, connection, error);
+        status = tell_connect_failure(connection, error);
         PQfinish(connection);
     }
     if (status == STATUS_OK)
@@ -209,22 +221,22 @@ static enum status reconnect(struct pg *pg, struct error *error)
     return status;
 }
 
-/* Whether the server has closed the session since it was last used. Costs one system call. */
-static bool has_ended(PGconn *connection)
+/* Whether the server has ended the session since it was last used. Mostly costs one system call. */
+static bool has_ended(const struct pg *pg)
 {
-    struct pollfd descriptor = {.fd = PQsocket(connection), .events = POLLIN};
+    struct pollfd descriptor = {.fd = PQsocket(pg->connection), .events = POLLIN};
 
-    if (PQstatus(connection) != CONNECTION_OK || poll(&descriptor, 1, 0) < 0)
-        return true;
-    if (descriptor.revents == 0)
-        return false;
-    return PQconsumeInput(connection) == 0 || PQisBusy(connection) < 0 ||
-           PQstatus(connection) != CONNECTION_OK;
+    while (poll(&descriptor, 1, 0) > 0) {
+        /* PQisBusy takes apart what has been read. */
+        if (PQconsumeInput(pg->connection) == 0 || PQisBusy(pg->connection) || pg->said_goodbye)
+            return true;
+    }
+    return PQstatus(pg->connection) != CONNECTION_OK;
 }
 
 enum status pg_session_ensure(struct pg *pg, struct error *error)
 {
-    if (pg->connection != NULL && !has_ended(pg->connection))
+    if (pg->connection != NULL && !has_ended(pg))
         return STATUS_OK;
     pg_session_drop(pg);
     return reconnect(pg, error);
@@ -234,6 +246,7 @@ void pg_session_drop(struct pg *pg)
 {
     PQfinish(pg->connection);
     pg->connection = NULL;
+    pg->said_goodbye = false;
     pg->pending_count = 0;
     pg_forget_prepared(pg);
 }

@@ -57,12 +57,19 @@ bool pg_status_spoils_session(const char *sqlstate)
            starts_with(sqlstate, "25006") || starts_with(sqlstate, "25P03") || starts_with(sqlstate, "26000");
 }
 
-/* Whether a line "... failed: FATAL:  28P01" ends in a code of `wrong_connection`. */
+/*
+ * Whether a line "connection to server at ... failed: FATAL:  28P01" ends in a code of `wrong_connection`, or
+ * libpq could not use an option at all: "invalid sslmode value: ...".
+ */
 static bool is_wrong(const char *line, size_t length)
 {
     enum { SQLSTATE_LENGTH = 5 };
+    static const char mark[] = "failed: ";
+    const char *cause = memmem(line, length, mark, strlen(mark));
     const char *code;
 
+    if (starts_with(cause == NULL ? line : cause + strlen(mark), "invalid "))
+        return true;
     if (length < SQLSTATE_LENGTH + 1 || line[length - SQLSTATE_LENGTH - 1] != ' ')
         return false;
     code = line + length - SQLSTATE_LENGTH;
@@ -74,18 +81,16 @@ static bool is_wrong(const char *line, size_t length)
 
 enum status pg_status_of_connection(const char *message)
 {
-    /* libpq could not use an option at all: invalid sslmode value, invalid integer value, ... */
-    if (starts_with(message, "invalid "))
-        return STATUS_INVALID_ARGUMENT;
-    if (*message == '\0')
-        return STATUS_UNAVAILABLE;
+    bool found = false;
+
     while (*message != '\0') {
         size_t length = strcspn(message, "\n");
 
         if (length > 0 && !is_wrong(message, length))
             return STATUS_UNAVAILABLE;
+        found = found || length > 0;
         message += length;
         message += strspn(message, "\n");
     }
-    return STATUS_INVALID_ARGUMENT;
+    return found ? STATUS_INVALID_ARGUMENT : STATUS_UNAVAILABLE;
 }

@@ -128,8 +128,11 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
         return status;
     if (pg->connection == NULL)
         return status;
-    /* Outside a transaction a sync ends what was sent, also if it was not sent to its end. */
-    if (db->in_transaction ? PQsendFlushRequest(pg->connection) == 0 : !pg_queue_sync(pg))
+    /*
+     * A sync also inside a transaction, where a flush would do: only behind a sync the server counts the time
+     * until the next statement as idle, and ends the transaction of a client that has stopped.
+     */
+    if (!pg_queue_sync(pg))
         return pg_connection_lost(pg, statement->name, error);
     pg_queue_drain(pg, sink, &failure, status == STATUS_OK ? error : &(struct error){0});
     return status == STATUS_OK ? failure.status : status;
