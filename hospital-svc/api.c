@@ -1,0 +1,272 @@
+#include "api.h"
+
+#include "command.h"
+#include "reads.h"
+#include "request.h"
+
+#include "base/log.h"
+#include "rpc/server.h"
+
+/* In the call's arena: gone when the call is answered. */
+struct api_command {
+    struct command command;
+    struct rpc_call *call;
+    const Screening__V1__BatchReserveRequest *batch; /* of BatchReserve */
+};
+
+static struct hospital_api *api_of(Screening__V1__HospitalService_Service *service)
+{
+    return (struct hospital_api *)service;
+}
+
+static void fail(struct rpc_call *call, enum status status, const char *reason, const char *message)
+{
+    struct error error;
+    (void)error_set(&error, status, reason, "%s", message);
+    rpc_call_fail(call, &error);
+}
+
+static struct api_command *create_command(struct rpc_call *call, enum command_kind kind,
+                                          void (*complete)(struct writer_command *command))
+{
+    struct arena *arena = rpc_call_arena(call);
+    struct api_command *mine = arena_alloc(arena, sizeof *mine);
+    if (mine == NULL) {
+        fail(call, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return NULL;
+    }
+    mine->call = call;
+    mine->command.kind = kind;
+    mine->command.arena = arena;
+    mine->command.traceparent = rpc_call_traceparent(call);
+    mine->command.base.class = WRITER_REQUEST;
+    mine->command.base.deadline_ns = rpc_call_deadline_ns(call);
+    mine->command.base.complete = complete;
+    return mine;
+}
+
+/* `status` tells whether the request is in order. */
+static void submit(struct hospital_api *api, struct api_command *mine, enum status status,
+                   struct error *error)
+{
+    if (status == STATUS_OK) {
+        status = writer_submit_request(api->writer, &mine->command.base, error);
+    }
+    if (status != STATUS_OK) {
+        rpc_call_fail(mine->call, error);
+    }
+}
+
+static void fail_command(struct api_command *mine, const struct error *why)
+{
+    const struct error error = *why; /* the command goes with the call */
+    log_event(LOG_DEBUG, "call.refused", LOG_TEXT("request_id", rpc_call_request_id(mine->call)),
+              LOG_TEXT("status", status_name(error.status)), LOG_TEXT("reason", error.reason));
+    rpc_call_fail(mine->call, &error);
+}
+
+/* ---- methods that change hospitals and days: batch.c makes the answer ---- */
+
+static void complete_answered(struct writer_command *base)
+{
+    struct api_command *mine = (struct api_command *)base;
+    if (base->outcome.status != STATUS_OK) {
+        fail_command(mine, &base->outcome);
+    } else {
+        rpc_call_reply(mine->call, mine->command.answer);
+    }
+}
+
+static void register_hospital(Screening__V1__HospitalService_Service *service,
+                              const Screening__V1__RegisterHospitalRequest *request,
+                              Screening__V1__Hospital_Closure closure, void *call)
+{
+    (void)closure;
+    struct api_command *mine = create_command(call, COMMAND_REGISTER, complete_answered);
+    if (mine != NULL) {
+        struct error error = {0};
+        enum status status =
+            request_registration(request, mine->command.arena, &mine->command.wanted.registration, &error);
+        submit(api_of(service), mine, status, &error);
+    }
+}
+
+static void set_capacity(Screening__V1__HospitalService_Service *service,
+                         const Screening__V1__SetCapacityRequest *request,
+                         Screening__V1__ScreeningDay_Closure closure, void *call)
+{
+    (void)closure;
+    struct api_command *mine = create_command(call, COMMAND_SET_CAPACITY, complete_answered);
+    if (mine != NULL) {
+        struct error error = {0};
+        enum status status = request_capacity(request, &mine->command.wanted.capacity, &error);
+        submit(api_of(service), mine, status, &error);
+    }
+}
+
+static void delete_hospital(Screening__V1__HospitalService_Service *service,
+                            const Screening__V1__DeleteHospitalRequest *request,
+                            Screening__V1__Hospital_Closure closure, void *call)
+{
+    (void)closure;
+    struct api_command *mine = create_command(call, COMMAND_DELETE, complete_answered);
+    if (mine != NULL) {
+        struct error error = {0};
+        enum status status =
+            request_hospital_id(request->hospital_id, &mine->command.wanted.hospital_id, &error);
+        submit(api_of(service), mine, status, &error);
+    }
+}
+
+/* ---- Reserve and BatchReserve ---- */
+
+static void log_refusal(const struct api_command *mine, const struct reserve_item *item)
+{
+    const struct reserve_answer *answer = reserve_answer(item->outcome);
+    if (answer->status != STATUS_OK && !item->malformed) {
+        log_event(LOG_DEBUG, "reservation.refused", LOG_UUID("booking_id", &item->wanted.booking_id),
+                  LOG_TEXT("request_id", rpc_call_request_id(mine->call)),
+                  LOG_TEXT("status", status_name(answer->status)), LOG_TEXT("reason", answer->reason));
+    }
+}
+
+static void complete_reserve(struct writer_command *base)
+{
+    struct api_command *mine = (struct api_command *)base;
+    const struct reserve_item *item = mine->command.wanted.reserve.items;
+    if (base->outcome.status != STATUS_OK) {
+        fail_command(mine, &base->outcome);
+        return;
+    }
+    const struct reserve_answer *answer = reserve_answer(item->outcome);
+    if (answer->status != STATUS_OK) {
+        log_refusal(mine, item);
+        fail(mine->call, answer->status, answer->reason, answer->message);
+        return;
+    }
+    Screening__V1__ReserveResponse response = SCREENING__V1__RESERVE_RESPONSE__INIT;
+    response.remaining = item->remaining;
+    rpc_call_reply(mine->call, &response.base);
+}
+
+static void reserve(Screening__V1__HospitalService_Service *service,
+                    const Screening__V1__ReserveRequest *request,
+                    Screening__V1__ReserveResponse_Closure closure, void *call)
+{
+    (void)closure;
+    struct api_command *mine = create_command(call, COMMAND_RESERVE, complete_reserve);
+    if (mine == NULL) {
+        return;
+    }
+    struct reserve_item *item = arena_alloc(mine->command.arena, sizeof *item);
+    if (item == NULL) {
+        fail(call, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return;
+    }
+    mine->command.wanted.reserve.items = item;
+    mine->command.wanted.reserve.count = 1;
+    struct error error = {0};
+    submit(api_of(service), mine, request_reserve(request, &item->wanted, &error), &error);
+}
+
+static void fill_result(const struct reserve_item *item, char *booking_id, Screening__V1__ReserveResult *out)
+{
+    const struct reserve_answer *answer = reserve_answer(item->outcome);
+    screening__v1__reserve_result__init(out);
+    out->booking_id = booking_id;
+    out->code = (uint32_t)answer->status;
+    out->reason = (char *)answer->reason; /* protobuf-c's strings are not const, though it only reads them */
+    out->remaining = item->remaining;
+}
+
+static void complete_batch(struct writer_command *base)
+{
+    struct api_command *mine = (struct api_command *)base;
+    const size_t count = mine->command.wanted.reserve.count;
+    if (base->outcome.status != STATUS_OK) {
+        fail_command(mine, &base->outcome);
+        return;
+    }
+    Screening__V1__ReserveResult *results = arena_alloc(mine->command.arena, count * sizeof *results);
+    Screening__V1__ReserveResult **pointers = arena_alloc(mine->command.arena, count * sizeof(void *));
+    if (results == NULL || pointers == NULL) {
+        /* Committed, but the caller can't be told: UNAVAILABLE, ask again with the same ids. */
+        fail(mine->call, STATUS_UNAVAILABLE, NULL, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct reserve_item *item = &mine->command.wanted.reserve.items[i];
+        log_refusal(mine, item);
+        fill_result(item, mine->batch->requests[i]->booking_id, &results[i]);
+        pointers[i] = &results[i];
+    }
+    Screening__V1__BatchReserveResponse response = SCREENING__V1__BATCH_RESERVE_RESPONSE__INIT;
+    response.results = pointers;
+    response.n_results = count;
+    rpc_call_reply(mine->call, &response.base);
+}
+
+/* A bad item is refused on its own: the others are as good as without it. */
+static enum status read_batch(const Screening__V1__BatchReserveRequest *request, struct api_command *mine,
+                              struct error *error)
+{
+    const size_t count = request->n_requests;
+    if (count < 1 || count > RESERVE_ITEMS_MAX) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "requests: must be 1 to %d",
+                         RESERVE_ITEMS_MAX);
+    }
+    struct reserve_item *items = arena_alloc(mine->command.arena, count * sizeof *items);
+    if (items == NULL) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        items[i].malformed = request_reserve(request->requests[i], &items[i].wanted, NULL) != STATUS_OK;
+    }
+    mine->batch = request;
+    mine->command.wanted.reserve.items = items;
+    mine->command.wanted.reserve.count = count;
+    return STATUS_OK;
+}
+
+static void batch_reserve(Screening__V1__HospitalService_Service *service,
+                          const Screening__V1__BatchReserveRequest *request,
+                          Screening__V1__BatchReserveResponse_Closure closure, void *call)
+{
+    (void)closure;
+    struct api_command *mine = create_command(call, COMMAND_RESERVE, complete_batch);
+    if (mine != NULL) {
+        struct error error = {0};
+        submit(api_of(service), mine, read_batch(request, mine, &error), &error);
+    }
+}
+
+/* ---- methods that only read ---- */
+
+static void get_hospital(Screening__V1__HospitalService_Service *service,
+                         const Screening__V1__GetHospitalRequest *request,
+                         Screening__V1__Hospital_Closure closure, void *call)
+{
+    (void)closure;
+    reads_get_hospital(api_of(service)->readers, request, call);
+}
+
+static void list_hospitals(Screening__V1__HospitalService_Service *service,
+                           const Screening__V1__ListHospitalsRequest *request,
+                           Screening__V1__ListHospitalsResponse_Closure closure, void *call)
+{
+    (void)closure;
+    reads_list_hospitals(api_of(service)->readers, request, call);
+}
+
+static void get_availability(Screening__V1__HospitalService_Service *service,
+                             const Screening__V1__GetAvailabilityRequest *request,
+                             Screening__V1__GetAvailabilityResponse_Closure closure, void *call)
+{
+    (void)closure;
+    reads_get_availability(api_of(service)->readers, request, call);
+}
+
+void hospital_api_init(struct hospital_api *api)
+{
+    *api = (struct hospital_api){.service = SCREENING__V1__HOSPITAL_SERVICE__INIT()};
+}

@@ -1,0 +1,136 @@
+/*
+ * The order inside the transaction: log head (it locks out other replicas), cursors, loads, decisions, saves,
+ * events, cursors.
+ */
+#include "batch.h"
+
+#include "batch_internal.h"
+#include "command.h"
+#include "store.h"
+
+#include <stdlib.h>
+
+#include "base/civil.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+
+static struct metric granted_total =
+    METRIC("hospital_reservations_granted_total", "Reservations that took places");
+static struct metric refused_total =
+    METRIC("hospital_reservations_refused_total", "Reserves that were refused");
+static struct metric released_total = METRIC("hospital_reservations_released_total", "Reservations freed");
+static struct metric tombstones_total =
+    METRIC("hospital_tombstones_total", "Releases of bookings that had no reservation");
+
+enum status batch_out_of_memory(struct error *error)
+{
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+}
+
+struct batch *batch_create(struct event_log *log)
+{
+    struct batch *batch = calloc(1, sizeof *batch);
+    if (batch == NULL) {
+        return NULL;
+    }
+    batch->params = db_params_create();
+    if (batch->params == NULL) {
+        free(batch);
+        return NULL;
+    }
+    batch->log = log;
+    arena_init(&batch->arena);
+    working_set_init(&batch->set, &batch->arena);
+    metric_register(&granted_total);
+    metric_register(&refused_total);
+    metric_register(&released_total);
+    metric_register(&tombstones_total);
+    return batch;
+}
+
+void batch_destroy(struct batch *batch)
+{
+    if (batch == NULL) {
+        return;
+    }
+    working_set_fini(&batch->set);
+    arena_fini(&batch->arena);
+    db_params_destroy(batch->params);
+    free(batch);
+}
+
+static void begin(struct batch *batch)
+{
+    working_set_clear(&batch->set);
+    arena_reset(&batch->arena);
+    batch->chunks = NULL;
+    batch->chunk_count = 0;
+    batch->tally = (struct batch_tally){0};
+    batch->now_us = clock_now_us();
+    batch->today = civil_day_at(batch->now_us);
+}
+
+static enum status purge(struct batch *batch, struct db *db, struct writer_command *const *commands,
+                         size_t count, struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct command *command = (struct command *)commands[i];
+        if (commands[i]->class != WRITER_EVENT && command->kind == COMMAND_PURGE) {
+            status = store_purge(db, batch->params, command->wanted.purge.before, command->wanted.purge.max,
+                                 &command->wanted.purge.purged, error);
+        }
+    }
+    return status;
+}
+
+static enum status save(struct batch *batch, struct db *db, struct error *error)
+{
+    enum status status = store_save(db, batch->params, &batch->set, error);
+    if (status == STATUS_OK) {
+        status = event_log_save(batch->log, db, error);
+    }
+    for (size_t i = 0; i < batch->chunk_count && status == STATUS_OK; i++) {
+        status = event_chunk_finish(batch->chunks[i].chunk, db, error);
+    }
+    return status;
+}
+
+static enum status apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
+                         struct error *error)
+{
+    struct batch *batch = context;
+    begin(batch);
+    enum status status = event_log_take_head(batch->log, db, error);
+    if (status == STATUS_OK) {
+        status = batch_collect(batch, db, commands, count, error);
+    }
+    if (status == STATUS_OK) {
+        status = batch_load(batch, db, error);
+    }
+    if (status == STATUS_OK) {
+        status = batch_decide(batch, commands, count, error);
+    }
+    if (status == STATUS_OK) {
+        status = save(batch, db, error);
+    }
+    if (status == STATUS_OK) {
+        status = purge(batch, db, commands, count, error);
+    }
+    return status;
+}
+
+static void committed(void *context)
+{
+    struct batch *batch = context;
+    metric_add(&granted_total, batch->tally.granted);
+    metric_add(&refused_total, batch->tally.refused);
+    metric_add(&released_total, batch->tally.released);
+    metric_add(&tombstones_total, batch->tally.tombstones);
+    event_log_publish(batch->log);
+}
+
+struct writer_ops batch_ops(struct batch *batch)
+{
+    return (struct writer_ops){.apply = apply, .committed = committed, .context = batch};
+}

@@ -1,0 +1,248 @@
+#include "batch_internal.h"
+#include "command.h"
+#include "respond.h"
+
+#include <stdlib.h>
+
+static enum status append_event(struct batch *batch, const struct command *command, const char *type,
+                                const Screening__V1__Event *body, struct error *error)
+{
+    return event_log_append(batch->log, type, batch->now_us, command->traceparent, body, error);
+}
+
+static enum status append_hospital(struct batch *batch, const struct command *command, const char *type,
+                                   Screening__V1__Hospital *hospital, struct error *error)
+{
+    Screening__V1__Event body = SCREENING__V1__EVENT__INIT;
+    body.body_case = SCREENING__V1__EVENT__BODY_HOSPITAL;
+    body.hospital = hospital;
+    return append_event(batch, command, type, &body, error);
+}
+
+static enum status append_day(struct batch *batch, const struct command *command,
+                              Screening__V1__ScreeningDay *day, struct error *error)
+{
+    char id[UUID_TEXT_SIZE];
+    Screening__V1__ScreeningDayChanged changed = SCREENING__V1__SCREENING_DAY_CHANGED__INIT;
+    changed.hospital_id = uuid_format(&command->wanted.capacity.hospital_id, id);
+    changed.day = day;
+    Screening__V1__Event body = SCREENING__V1__EVENT__INIT;
+    body.body_case = SCREENING__V1__EVENT__BODY_DAY;
+    body.day = &changed;
+    return append_event(batch, command, "hospital.capacity_set", &body, error);
+}
+
+static int compare_dates(const void *a, const void *b)
+{
+    const struct screening_day *const *left = a;
+    const struct screening_day *const *right = b;
+    return ((*left)->date > (*right)->date) - ((*left)->date < (*right)->date);
+}
+
+/* The hospital's days from today on, in order: all of them are in the set, since it is with_days. */
+static bool add_days(struct batch *batch, const struct hospital_row *row, struct arena *arena,
+                     Screening__V1__Hospital *message)
+{
+    struct respond_list days = {0};
+    for (struct day_row *day = row->days; day != NULL; day = day->next_of_hospital) {
+        if (day->day.version > 0 && day->day.date >= batch->today &&
+            !respond_append(arena, &days, &day->day)) {
+            return false;
+        }
+    }
+    if (days.count > 0) {
+        qsort(days.items, days.count, sizeof *days.items, compare_dates);
+    }
+    for (size_t i = 0; i < days.count; i++) {
+        days.items[i] = respond_day(arena, days.items[i]);
+        if (days.items[i] == NULL) {
+            return false;
+        }
+    }
+    respond_set_days(message, &days);
+    return true;
+}
+
+/* The rule leaves the hospital with the texts of its command, which may be gone before a later command's
+ * answer is. */
+static bool keep_texts(struct batch *batch, struct hospital *hospital)
+{
+    hospital->name = arena_strdup(&batch->arena, hospital->name);
+    hospital->address = arena_strdup(&batch->arena, hospital->address);
+    return hospital->name != NULL && hospital->address != NULL;
+}
+
+static void mark_registered(struct command *command)
+{
+    command->hospital->dirty = true;
+    for (size_t i = 0; i < command->wanted.registration.day_count; i++) {
+        command->days[i]->dirty = true;
+    }
+}
+
+static enum status decide_registration(struct batch *batch, struct command *command, struct error *error)
+{
+    const struct registration *wanted = &command->wanted.registration;
+    struct hospital *hospital = &command->hospital->hospital;
+    struct screening_day **days = arena_alloc(&batch->arena, wanted->day_count * sizeof *days);
+    if (days == NULL) {
+        return batch_out_of_memory(error);
+    }
+    for (size_t i = 0; i < wanted->day_count; i++) {
+        days[i] = &command->days[i]->day;
+    }
+    bool changed;
+    if (hospital_register(hospital, days, wanted, batch->today, batch->now_us, &changed,
+                          &command->base.outcome) != STATUS_OK) {
+        return STATUS_OK;
+    }
+    if (changed && !keep_texts(batch, hospital)) {
+        return batch_out_of_memory(error);
+    }
+    Screening__V1__Hospital *answer = respond_hospital(command->arena, hospital);
+    if (answer == NULL || !add_days(batch, command->hospital, command->arena, answer)) {
+        return batch_out_of_memory(error);
+    }
+    command->answer = &answer->base;
+    if (!changed) {
+        return STATUS_OK;
+    }
+    mark_registered(command);
+    return append_hospital(batch, command, "hospital.registered", answer, error);
+}
+
+static enum status decide_capacity(struct batch *batch, struct command *command, struct error *error)
+{
+    struct day_row *row = command->day;
+    bool changed;
+    if (hospital_set_capacity(&command->hospital->hospital, &row->day, &command->wanted.capacity,
+                              batch->today, &changed, &command->base.outcome) != STATUS_OK) {
+        return STATUS_OK;
+    }
+    Screening__V1__ScreeningDay *answer = respond_day(command->arena, &row->day);
+    if (answer == NULL) {
+        return batch_out_of_memory(error);
+    }
+    command->answer = &answer->base;
+    if (!changed) {
+        return STATUS_OK;
+    }
+    row->dirty = true;
+    return append_day(batch, command, answer, error);
+}
+
+/* The answer is without days, so that a repeat on a later day is answered the same. */
+static enum status decide_deletion(struct batch *batch, struct command *command, struct error *error)
+{
+    struct hospital_row *row = command->hospital;
+    bool changed;
+    if (hospital_delete(&row->hospital, &changed, &command->base.outcome) != STATUS_OK) {
+        return STATUS_OK;
+    }
+    Screening__V1__Hospital *answer = respond_hospital(command->arena, &row->hospital);
+    if (answer == NULL) {
+        return batch_out_of_memory(error);
+    }
+    command->answer = &answer->base;
+    if (!changed) {
+        return STATUS_OK;
+    }
+    row->dirty = true;
+    return append_hospital(batch, command, "hospital.deleted", answer, error);
+}
+
+static void decide_reserve(struct batch *batch, struct reserve_item *item)
+{
+    item->remaining = 0;
+    if (item->malformed) {
+        item->outcome = RESERVE_MALFORMED;
+        batch->tally.refused++;
+        return;
+    }
+    item->outcome = hospital_reserve(&item->hospital->hospital, &item->day->day,
+                                     &item->reservation->reservation, &item->wanted, batch->today);
+    switch (item->outcome) {
+    case RESERVE_GRANTED:
+        item->day->dirty = true;
+        item->reservation->dirty = true;
+        batch->tally.granted++;
+        item->remaining = item->day->day.remaining;
+        break;
+    case RESERVE_REPEATED:
+        item->remaining = item->day->day.remaining;
+        break;
+    default:
+        batch->tally.refused++;
+        break;
+    }
+}
+
+static enum status decide_release(struct batch *batch, const struct release *release,
+                                  struct reservation_row *row, struct error *error)
+{
+    struct day_row *day = NULL;
+    if (row->reservation.state == RESERVATION_LIVE) {
+        day = working_set_day(&batch->set, &row->reservation.hospital_id, row->reservation.date);
+        if (day == NULL) {
+            return batch_out_of_memory(error);
+        }
+    }
+    switch (hospital_release(&row->reservation, day != NULL ? &day->day : NULL, release)) {
+    case RELEASE_FREED:
+        day->dirty = true;
+        row->dirty = true;
+        batch->tally.released++;
+        break;
+    case RELEASE_TOMBSTONE:
+        row->dirty = true;
+        batch->tally.tombstones++;
+        break;
+    case RELEASE_NOTHING:
+        break;
+    }
+    return STATUS_OK;
+}
+
+static enum status decide_chunk(struct batch *batch, const struct batch_chunk *chunk, struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < chunk->count && status == STATUS_OK; i++) {
+        status = decide_release(batch, &chunk->releases[i], chunk->reservations[i], error);
+    }
+    return status;
+}
+
+static enum status decide_command(struct batch *batch, struct command *command, struct error *error)
+{
+    switch (command->kind) {
+    case COMMAND_REGISTER:
+        return decide_registration(batch, command, error);
+    case COMMAND_SET_CAPACITY:
+        return decide_capacity(batch, command, error);
+    case COMMAND_DELETE:
+        return decide_deletion(batch, command, error);
+    case COMMAND_RESERVE:
+        for (size_t i = 0; i < command->wanted.reserve.count; i++) {
+            decide_reserve(batch, &command->wanted.reserve.items[i]);
+        }
+        break;
+    case COMMAND_PURGE: /* decides nothing: see batch.c */
+        break;
+    }
+    return STATUS_OK;
+}
+
+enum status batch_decide(struct batch *batch, struct writer_command *const *commands, size_t count,
+                         struct error *error)
+{
+    const struct batch_chunk *chunk = batch->chunks;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (commands[i]->class == WRITER_EVENT) {
+            status = decide_chunk(batch, chunk++, error);
+        } else {
+            status = decide_command(batch, (struct command *)commands[i], error);
+        }
+    }
+    return status;
+}

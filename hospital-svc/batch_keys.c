@@ -1,0 +1,138 @@
+#include "batch_internal.h"
+#include "command.h"
+#include "policy.h"
+#include "store.h"
+
+static bool collect_registration(struct batch *batch, struct command *command)
+{
+    const struct registration *wanted = &command->wanted.registration;
+    command->hospital = working_set_hospital(&batch->set, &wanted->hospital_id);
+    command->days = arena_alloc(&batch->arena, wanted->day_count * sizeof(struct day_row *));
+    if (command->hospital == NULL || command->days == NULL) {
+        return false;
+    }
+    command->hospital->with_days = true;
+    for (size_t i = 0; i < wanted->day_count; i++) {
+        command->days[i] = working_set_day(&batch->set, &wanted->hospital_id, wanted->days[i].date);
+        if (command->days[i] == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool collect_reserves(struct batch *batch, struct command *command)
+{
+    for (size_t i = 0; i < command->wanted.reserve.count; i++) {
+        struct reserve_item *item = &command->wanted.reserve.items[i];
+        if (item->malformed) {
+            continue;
+        }
+        item->hospital = working_set_hospital(&batch->set, &item->wanted.hospital_id);
+        item->day = working_set_day(&batch->set, &item->wanted.hospital_id, item->wanted.date);
+        item->reservation = working_set_reservation(&batch->set, &item->wanted.booking_id);
+        if (item->hospital == NULL || item->day == NULL || item->reservation == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool collect_command(struct batch *batch, struct command *command)
+{
+    switch (command->kind) {
+    case COMMAND_REGISTER:
+        return collect_registration(batch, command);
+    case COMMAND_SET_CAPACITY: {
+        const struct capacity_wanted *wanted = &command->wanted.capacity;
+        command->hospital = working_set_hospital(&batch->set, &wanted->hospital_id);
+        command->day = working_set_day(&batch->set, &wanted->hospital_id, wanted->date);
+        return command->hospital != NULL && command->day != NULL;
+    }
+    case COMMAND_DELETE:
+        command->hospital = working_set_hospital(&batch->set, &command->wanted.hospital_id);
+        return command->hospital != NULL;
+    case COMMAND_RESERVE:
+        return collect_reserves(batch, command);
+    case COMMAND_PURGE:
+        break;
+    }
+    return true;
+}
+
+/* A malformed event fails the batch: run alone it fails again, and goes to the dead letters. */
+static enum status collect_chunk(struct batch *batch, struct db *db, struct event_chunk *chunk,
+                                 struct error *error)
+{
+    struct batch_chunk *work = &batch->chunks[batch->chunk_count++];
+    size_t count = 0;
+    work->chunk = chunk;
+    enum status status = event_chunk_begin(chunk, db, &count, error);
+    if (status != STATUS_OK || count == 0) {
+        return status;
+    }
+    work->releases = arena_alloc(&batch->arena, count * sizeof *work->releases);
+    work->reservations = arena_alloc(&batch->arena, count * sizeof(struct reservation_row *));
+    if (work->releases == NULL || work->reservations == NULL) {
+        return batch_out_of_memory(error);
+    }
+    status = policy_releases(event_chunk_events(chunk), count, work->releases, &work->count, error);
+    for (size_t i = 0; i < work->count; i++) {
+        work->reservations[i] = working_set_reservation(&batch->set, &work->releases[i].booking_id);
+        if (work->reservations[i] == NULL) {
+            return batch_out_of_memory(error);
+        }
+    }
+    return status;
+}
+
+enum status batch_collect(struct batch *batch, struct db *db, struct writer_command *const *commands,
+                          size_t count, struct error *error)
+{
+    batch->chunks = arena_alloc(&batch->arena, count * sizeof *batch->chunks);
+    if (batch->chunks == NULL) {
+        return batch_out_of_memory(error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        enum status status = STATUS_OK;
+        if (commands[i]->class == WRITER_EVENT) {
+            status = collect_chunk(batch, db, (struct event_chunk *)commands[i], error);
+        } else if (!collect_command(batch, (struct command *)commands[i])) {
+            status = batch_out_of_memory(error);
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+/* A reservation knows its day better than the event that releases it. */
+static bool collect_released_days(struct batch *batch)
+{
+    for (size_t c = 0; c < batch->chunk_count; c++) {
+        for (size_t i = 0; i < batch->chunks[c].count; i++) {
+            const struct reservation *reservation = &batch->chunks[c].reservations[i]->reservation;
+            if (reservation->state == RESERVATION_LIVE &&
+                working_set_day(&batch->set, &reservation->hospital_id, reservation->date) == NULL) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+enum status batch_load(struct batch *batch, struct db *db, struct error *error)
+{
+    enum status status = store_load_reservations(db, batch->params, &batch->set, error);
+    if (status == STATUS_OK && !collect_released_days(batch)) {
+        status = batch_out_of_memory(error);
+    }
+    if (status == STATUS_OK) {
+        status = store_load_hospitals(db, batch->params, &batch->set, error);
+    }
+    if (status == STATUS_OK) {
+        status = store_load_days(db, batch->params, &batch->set, batch->today, error);
+    }
+    return status;
+}

@@ -1,0 +1,65 @@
+/*
+ * What the service's writer is handed, beside the chunks of the booking log (which are the only commands of
+ * class WRITER_EVENT): the kind of command, what is wanted, and the answer, which batch.c fills in.
+ */
+#ifndef SCREENING_HOSPITAL_SVC_COMMAND_H
+#define SCREENING_HOSPITAL_SVC_COMMAND_H
+
+#include "hospital.h"
+#include "working_set.h"
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "writer/writer.h"
+
+enum command_kind {
+    COMMAND_REGISTER,
+    COMMAND_SET_CAPACITY,
+    COMMAND_DELETE,
+    COMMAND_RESERVE,
+    COMMAND_PURGE,
+};
+
+/* One Reserve of a batch of them; each has an outcome of its own, none fails the command. */
+struct reserve_item {
+    struct reserve wanted;
+    bool malformed; /* answered RESERVE_MALFORMED; `wanted` is not read */
+    /* out */
+    enum reserve_outcome outcome;
+    uint32_t remaining; /* of the day, when granted or repeated */
+    /* the batch's own, valid while it is applied */
+    struct hospital_row *hospital;
+    struct day_row *day;
+    struct reservation_row *reservation;
+};
+
+struct command {
+    struct writer_command base;
+    enum command_kind kind;
+    const char *traceparent;        /* of the call, "" if none; goes into its events */
+    struct arena *arena;            /* lives until the command is complete; the answer lies in it */
+    const ProtobufCMessage *answer; /* out, when OK: of REGISTER, SET_CAPACITY and DELETE */
+    /* the batch's own, valid while it is applied */
+    struct hospital_row *hospital;
+    struct day_row **days; /* of REGISTER, in the order of the request */
+    struct day_row *day;   /* of SET_CAPACITY */
+    union {
+        struct registration registration;
+        struct capacity_wanted capacity;
+        struct uuid hospital_id; /* of DELETE */
+        struct {
+            struct reserve_item *items;
+            size_t count;
+        } reserve;
+        struct {
+            int32_t before; /* reservations that ended and whose screening date is earlier */
+            int64_t max;
+            int64_t purged; /* out */
+        } purge;
+    } wanted;
+};
+
+#endif

@@ -1,0 +1,8 @@
+/* The texts of migrations/, embedded by the build. */
+#ifndef SCREENING_HOSPITAL_SVC_HOSPITAL_MIGRATIONS_H
+#define SCREENING_HOSPITAL_SVC_HOSPITAL_MIGRATIONS_H
+
+extern const char hospital_0001_initial_sqlite[];
+extern const char hospital_0001_initial_postgresql[];
+
+#endif

@@ -1,0 +1,419 @@
+/* Every state against every command. */
+#include "hospital.h"
+
+#include <string.h>
+
+#include "base/unit_test.h"
+
+enum { TODAY = 20000, NOW_US = 1234567, COUNT_MAX = 100 };
+
+static const struct uuid HOSPITAL_ID = {{1}};
+static const struct uuid BOOKING_ID = {{2}};
+
+static struct hospital hospital_in(enum hospital_state state)
+{
+    struct hospital hospital = {.id = HOSPITAL_ID, .state = state, .name = "", .address = ""};
+    if (state != HOSPITAL_NONE) {
+        hospital.name = "Han River Clinic";
+        hospital.created_at_us = 5;
+        hospital.content[0] = 7;
+    }
+    return hospital;
+}
+
+static struct screening_day day_with(uint32_t capacity, uint32_t remaining, uint64_t version)
+{
+    return (struct screening_day){.hospital_id = HOSPITAL_ID,
+                                  .date = TODAY + 1,
+                                  .capacity = capacity,
+                                  .remaining = remaining,
+                                  .version = version};
+}
+
+static void assert_day(const struct screening_day *day, uint32_t capacity, uint32_t remaining,
+                       uint64_t version)
+{
+    assert_int_equal(day->capacity, capacity);
+    assert_int_equal(day->remaining, remaining);
+    assert_int_equal(day->version, version);
+}
+
+/* ---- RegisterHospital ---- */
+
+static const struct day_wanted WANTED[] = {{TODAY + 1, 10}, {TODAY, 0}};
+
+static struct registration registration_of(uint8_t content)
+{
+    return (struct registration){.hospital_id = HOSPITAL_ID,
+                                 .name = "Namsan Clinic",
+                                 .address = "Seoul",
+                                 .content = {content},
+                                 .days = WANTED,
+                                 .day_count = 2};
+}
+
+static void test_register_new_hospital_opens_its_days(void **state)
+{
+    (void)state;
+    const struct registration command = registration_of(9);
+    struct hospital hospital = hospital_in(HOSPITAL_NONE);
+    struct screening_day first = day_with(0, 0, 0), second = day_with(0, 0, 0);
+    struct screening_day *days[] = {&first, &second};
+    bool changed = false;
+    assert_int_equal(hospital_register(&hospital, days, &command, TODAY, NOW_US, &changed, NULL), STATUS_OK);
+    assert_true(changed);
+    assert_int_equal(hospital.state, HOSPITAL_ACTIVE);
+    assert_string_equal(hospital.name, "Namsan Clinic");
+    assert_string_equal(hospital.address, "Seoul");
+    assert_int_equal(hospital.created_at_us, NOW_US);
+    assert_int_equal(hospital.content[0], 9);
+    assert_day(&first, 10, 10, 1);
+    assert_day(&second, 0, 0, 1);
+}
+
+static void test_register_past_day_is_refused_and_named(void **state)
+{
+    (void)state;
+    const struct registration command = registration_of(9);
+    struct hospital hospital = hospital_in(HOSPITAL_NONE);
+    struct screening_day first = day_with(0, 0, 0), second = day_with(0, 0, 0);
+    struct screening_day *days[] = {&first, &second};
+    struct error error;
+    bool changed = false;
+    assert_int_equal(hospital_register(&hospital, days, &command, TODAY + 1, NOW_US, &changed, &error),
+                     STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.message, "days[1].date: must be today or later");
+    assert_int_equal(hospital.state, HOSPITAL_NONE);
+    assert_day(&first, 0, 0, 0);
+}
+
+/* The content stored is 7. The repeat comes when its days have passed: the clock has no say in it. */
+static void test_register_known_hospital_depends_on_content_only(void **state)
+{
+    (void)state;
+    static const struct {
+        enum hospital_state state;
+        uint8_t content;
+        enum status expected;
+    } CASES[] = {
+        {HOSPITAL_ACTIVE, 7, STATUS_OK},
+        {HOSPITAL_DELETED, 7, STATUS_OK},
+        {HOSPITAL_ACTIVE, 9, STATUS_ALREADY_EXISTS},
+        {HOSPITAL_DELETED, 9, STATUS_ALREADY_EXISTS},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const struct registration command = registration_of(CASES[i].content);
+        struct hospital hospital = hospital_in(CASES[i].state);
+        struct screening_day day = day_with(4, 3, 2);
+        struct screening_day *days[] = {&day, &day};
+        bool changed = false;
+        assert_int_equal(
+            hospital_register(&hospital, days, &command, TODAY + COUNT_MAX, NOW_US, &changed, NULL),
+            CASES[i].expected);
+        assert_false(changed);
+        assert_int_equal(hospital.state, CASES[i].state);
+        assert_string_equal(hospital.name, "Han River Clinic");
+        assert_int_equal(hospital.created_at_us, 5);
+        assert_day(&day, 4, 3, 2);
+    }
+}
+
+/* ---- SetCapacity ---- */
+
+static void test_set_capacity_every_case(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum hospital_state hospital;
+        uint32_t capacity, remaining;
+        uint64_t version;
+        int32_t date_from_today;
+        uint32_t wanted;
+        uint64_t expected_version;
+        enum status status;
+        const char *reason;
+        bool changed;
+        uint32_t remaining_after;
+    } CASES[] = {
+        {"raised", HOSPITAL_ACTIVE, 10, 4, 3, 1, 12, 0, STATUS_OK, "", true, 6},
+        {"lowered to what is reserved", HOSPITAL_ACTIVE, 10, 4, 3, 1, 6, 0, STATUS_OK, "", true, 0},
+        {"below what is reserved", HOSPITAL_ACTIVE, 10, 4, 3, 1, 5, 0, STATUS_FAILED_PRECONDITION,
+         "CAPACITY_BELOW_RESERVED", false, 4},
+        {"closed", HOSPITAL_ACTIVE, 10, 10, 3, 1, 0, 0, STATUS_OK, "", true, 0},
+        {"closed while reserved", HOSPITAL_ACTIVE, 10, 9, 3, 1, 0, 0, STATUS_FAILED_PRECONDITION,
+         "CAPACITY_BELOW_RESERVED", false, 9},
+        {"reopened", HOSPITAL_ACTIVE, 0, 0, 4, 1, 8, 4, STATUS_OK, "", true, 8},
+        {"a new date opened", HOSPITAL_ACTIVE, 0, 0, 0, 1, 8, 0, STATUS_OK, "", true, 8},
+        {"a new date not opened", HOSPITAL_ACTIVE, 0, 0, 0, 1, 0, 0, STATUS_OK, "", false, 0},
+        {"a new date of a version", HOSPITAL_ACTIVE, 0, 0, 0, 1, 8, 1, STATUS_FAILED_PRECONDITION,
+         "VERSION_MISMATCH", false, 0},
+        {"the version expected", HOSPITAL_ACTIVE, 10, 4, 3, 1, 12, 3, STATUS_OK, "", true, 6},
+        {"another version", HOSPITAL_ACTIVE, 10, 4, 3, 1, 12, 2, STATUS_FAILED_PRECONDITION,
+         "VERSION_MISMATCH", false, 4},
+        {"another version and below", HOSPITAL_ACTIVE, 10, 4, 3, 1, 5, 2, STATUS_FAILED_PRECONDITION,
+         "VERSION_MISMATCH", false, 4},
+        {"another version, as wanted already", HOSPITAL_ACTIVE, 10, 4, 3, 1, 10, 2, STATUS_OK, "", false, 4},
+        {"as it is", HOSPITAL_ACTIVE, 10, 4, 3, 1, 10, 0, STATUS_OK, "", false, 4},
+        {"today", HOSPITAL_ACTIVE, 10, 4, 3, 0, 12, 0, STATUS_OK, "", true, 6},
+        {"yesterday", HOSPITAL_ACTIVE, 10, 4, 3, -1, 12, 0, STATUS_INVALID_ARGUMENT, "", false, 4},
+        {"yesterday, as it is", HOSPITAL_ACTIVE, 10, 4, 3, -1, 10, 0, STATUS_INVALID_ARGUMENT, "", false, 4},
+        {"unknown", HOSPITAL_NONE, 0, 0, 0, 1, 8, 0, STATUS_NOT_FOUND, "", false, 0},
+        {"unknown, yesterday", HOSPITAL_NONE, 0, 0, 0, -1, 8, 0, STATUS_INVALID_ARGUMENT, "", false, 0},
+        {"deleted", HOSPITAL_DELETED, 10, 4, 3, 1, 12, 0, STATUS_FAILED_PRECONDITION, "HOSPITAL_DELETED",
+         false, 4},
+        {"deleted, as it is", HOSPITAL_DELETED, 10, 4, 3, 1, 10, 0, STATUS_FAILED_PRECONDITION,
+         "HOSPITAL_DELETED", false, 4},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const struct hospital hospital = hospital_in(CASES[i].hospital);
+        const struct capacity_wanted command = {.hospital_id = HOSPITAL_ID,
+                                                .date = TODAY + CASES[i].date_from_today,
+                                                .capacity = CASES[i].wanted,
+                                                .expected_version = CASES[i].expected_version};
+        struct screening_day day = day_with(CASES[i].capacity, CASES[i].remaining, CASES[i].version);
+        struct error error = {0};
+        bool changed = false;
+        print_message("case: %s\n", CASES[i].name);
+        assert_int_equal(hospital_set_capacity(&hospital, &day, &command, TODAY, &changed, &error),
+                         CASES[i].status);
+        assert_string_equal(error.reason, CASES[i].reason);
+        assert_int_equal(changed, CASES[i].changed);
+        assert_day(&day, changed ? CASES[i].wanted : CASES[i].capacity, CASES[i].remaining_after,
+                   CASES[i].version + (changed ? 1 : 0));
+    }
+}
+
+/* ---- DeleteHospital ---- */
+
+static void test_delete_every_state(void **state)
+{
+    (void)state;
+    static const struct {
+        enum hospital_state before;
+        enum status status;
+        bool changed;
+        enum hospital_state after;
+    } CASES[] = {
+        {HOSPITAL_NONE, STATUS_NOT_FOUND, false, HOSPITAL_NONE},
+        {HOSPITAL_ACTIVE, STATUS_OK, true, HOSPITAL_DELETED},
+        {HOSPITAL_DELETED, STATUS_OK, false, HOSPITAL_DELETED},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct hospital hospital = hospital_in(CASES[i].before);
+        bool changed = false;
+        assert_int_equal(hospital_delete(&hospital, &changed, NULL), CASES[i].status);
+        assert_int_equal(changed, CASES[i].changed);
+        assert_int_equal(hospital.state, CASES[i].after);
+    }
+}
+
+/* ---- Reserve ---- */
+
+static const struct reserve RESERVE = {
+    .booking_id = {{2}}, .hospital_id = {{1}}, .date = TODAY + 1, .headcount = 3};
+
+static struct reservation reservation_in(enum reservation_state state)
+{
+    struct reservation reservation = {.booking_id = BOOKING_ID};
+    if (state != RESERVATION_NONE) {
+        reservation = (struct reservation){.booking_id = BOOKING_ID,
+                                           .hospital_id = HOSPITAL_ID,
+                                           .date = TODAY + 1,
+                                           .headcount = state == RESERVATION_TOMBSTONE ? 0 : 3,
+                                           .state = state};
+    }
+    return reservation;
+}
+
+static void test_reserve_every_case_without_a_grant(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum hospital_state hospital;
+        uint32_t capacity, remaining;
+        uint64_t version;
+        int32_t today;
+        enum reserve_outcome expected;
+    } CASES[] = {
+        {"room", HOSPITAL_ACTIVE, 10, 10, 1, TODAY, RESERVE_GRANTED},
+        {"just enough", HOSPITAL_ACTIVE, 10, 3, 1, TODAY, RESERVE_GRANTED},
+        {"not enough", HOSPITAL_ACTIVE, 10, 2, 1, TODAY, RESERVE_SOLD_OUT},
+        {"nothing left", HOSPITAL_ACTIVE, 10, 0, 1, TODAY, RESERVE_SOLD_OUT},
+        {"closed", HOSPITAL_ACTIVE, 0, 0, 2, TODAY, RESERVE_DATE_NOT_OPEN},
+        {"never opened", HOSPITAL_ACTIVE, 0, 0, 0, TODAY, RESERVE_DATE_NOT_OPEN},
+        {"today", HOSPITAL_ACTIVE, 10, 10, 1, TODAY + 1, RESERVE_GRANTED},
+        {"yesterday", HOSPITAL_ACTIVE, 10, 10, 1, TODAY + 2, RESERVE_DATE_NOT_OPEN},
+        {"yesterday, sold out", HOSPITAL_ACTIVE, 10, 0, 1, TODAY + 2, RESERVE_DATE_NOT_OPEN},
+        {"deleted", HOSPITAL_DELETED, 10, 10, 1, TODAY, RESERVE_HOSPITAL_DELETED},
+        {"deleted, yesterday", HOSPITAL_DELETED, 10, 10, 1, TODAY + 2, RESERVE_HOSPITAL_DELETED},
+        {"unknown", HOSPITAL_NONE, 0, 0, 0, TODAY, RESERVE_HOSPITAL_NOT_FOUND},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const struct hospital hospital = hospital_in(CASES[i].hospital);
+        struct screening_day day = day_with(CASES[i].capacity, CASES[i].remaining, CASES[i].version);
+        struct reservation reservation = reservation_in(RESERVATION_NONE);
+        const bool granted = CASES[i].expected == RESERVE_GRANTED;
+        print_message("case: %s\n", CASES[i].name);
+        assert_int_equal(hospital_reserve(&hospital, &day, &reservation, &RESERVE, CASES[i].today),
+                         CASES[i].expected);
+        assert_day(&day, CASES[i].capacity, CASES[i].remaining - (granted ? RESERVE.headcount : 0),
+                   CASES[i].version);
+        assert_int_equal(reservation.state, granted ? RESERVATION_LIVE : RESERVATION_NONE);
+        assert_int_equal(reservation.headcount, granted ? RESERVE.headcount : 0);
+    }
+}
+
+/* Whatever the hospital, the day and the date have become. */
+static void test_reserve_known_booking_depends_on_its_reservation_only(void **state)
+{
+    (void)state;
+    struct reserve other_hospital = RESERVE, other_date = RESERVE, other_headcount = RESERVE;
+    other_hospital.hospital_id.bytes[15] = 1;
+    other_date.date++;
+    other_headcount.headcount++;
+    const struct {
+        enum reservation_state state;
+        const struct reserve *command;
+        enum reserve_outcome expected;
+    } CASES[] = {
+        {RESERVATION_LIVE, &RESERVE, RESERVE_REPEATED},
+        {RESERVATION_LIVE, &other_hospital, RESERVE_OTHER_CONTENT},
+        {RESERVATION_LIVE, &other_date, RESERVE_OTHER_CONTENT},
+        {RESERVATION_LIVE, &other_headcount, RESERVE_OTHER_CONTENT},
+        {RESERVATION_RELEASED, &RESERVE, RESERVE_RELEASED},
+        {RESERVATION_RELEASED, &other_date, RESERVE_RELEASED},
+        {RESERVATION_TOMBSTONE, &RESERVE, RESERVE_RELEASED},
+    };
+    static const enum hospital_state HOSPITALS[] = {HOSPITAL_NONE, HOSPITAL_ACTIVE, HOSPITAL_DELETED};
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        for (size_t h = 0; h < sizeof HOSPITALS / sizeof HOSPITALS[0]; h++) {
+            for (int32_t today = TODAY; today <= TODAY + 2; today += 2) {
+                const struct hospital hospital = hospital_in(HOSPITALS[h]);
+                struct screening_day day = day_with(10, 7, 1);
+                struct reservation reservation = reservation_in(CASES[i].state);
+                assert_int_equal(hospital_reserve(&hospital, &day, &reservation, CASES[i].command, today),
+                                 CASES[i].expected);
+                assert_day(&day, 10, 7, 1);
+                assert_int_equal(reservation.state, CASES[i].state);
+            }
+        }
+    }
+}
+
+static void test_reserve_answer_every_outcome_has_its_code(void **state)
+{
+    (void)state;
+    static const struct {
+        enum reserve_outcome outcome;
+        enum status status;
+        const char *reason;
+    } CASES[] = {
+        {RESERVE_GRANTED, STATUS_OK, ""},
+        {RESERVE_REPEATED, STATUS_OK, ""},
+        {RESERVE_MALFORMED, STATUS_INVALID_ARGUMENT, ""},
+        {RESERVE_OTHER_CONTENT, STATUS_ALREADY_EXISTS, ""},
+        {RESERVE_RELEASED, STATUS_FAILED_PRECONDITION, "RELEASED"},
+        {RESERVE_HOSPITAL_NOT_FOUND, STATUS_FAILED_PRECONDITION, "HOSPITAL_NOT_FOUND"},
+        {RESERVE_HOSPITAL_DELETED, STATUS_FAILED_PRECONDITION, "HOSPITAL_DELETED"},
+        {RESERVE_DATE_NOT_OPEN, STATUS_FAILED_PRECONDITION, "DATE_NOT_OPEN"},
+        {RESERVE_SOLD_OUT, STATUS_FAILED_PRECONDITION, "SOLD_OUT"},
+    };
+    assert_int_equal(sizeof CASES / sizeof CASES[0], RESERVE_OUTCOME_COUNT);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const struct reserve_answer *answer = reserve_answer(CASES[i].outcome);
+        assert_int_equal(answer->status, CASES[i].status);
+        assert_string_equal(answer->reason, CASES[i].reason);
+    }
+}
+
+/* ---- release ---- */
+
+static void test_release_every_state(void **state)
+{
+    (void)state;
+    static const struct {
+        enum reservation_state before;
+        enum release_outcome expected;
+        enum reservation_state after;
+        uint32_t remaining_after;
+    } CASES[] = {
+        {RESERVATION_LIVE, RELEASE_FREED, RESERVATION_RELEASED, 10},
+        {RESERVATION_NONE, RELEASE_TOMBSTONE, RESERVATION_TOMBSTONE, 7},
+        {RESERVATION_RELEASED, RELEASE_NOTHING, RESERVATION_RELEASED, 7},
+        {RESERVATION_TOMBSTONE, RELEASE_NOTHING, RESERVATION_TOMBSTONE, 7},
+    };
+    const struct release command = {.booking_id = BOOKING_ID, .hospital_id = HOSPITAL_ID, .date = TODAY + 1};
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct screening_day day = day_with(10, 7, 1);
+        struct reservation reservation = reservation_in(CASES[i].before);
+        assert_int_equal(hospital_release(&reservation, &day, &command), CASES[i].expected);
+        assert_int_equal(reservation.state, CASES[i].after);
+        assert_true(uuid_equal(&reservation.hospital_id, &HOSPITAL_ID));
+        assert_int_equal(reservation.date, TODAY + 1);
+        assert_day(&day, 10, CASES[i].remaining_after, 1);
+    }
+}
+
+/* G1 over a walk of pseudo-random commands: capacity - remaining is always what the live reservations hold.
+ */
+static void test_rules_any_sequence_keeps_the_places_balanced(void **state)
+{
+    (void)state;
+    enum { BOOKINGS = 40, STEPS = 20000 };
+    const struct hospital hospital = hospital_in(HOSPITAL_ACTIVE);
+    struct screening_day day = day_with(30, 30, 1);
+    struct reservation reservations[BOOKINGS];
+    uint32_t random = 1;
+    for (size_t i = 0; i < BOOKINGS; i++) {
+        reservations[i] = reservation_in(RESERVATION_NONE);
+    }
+    for (size_t step = 0; step < STEPS; step++) {
+        random = random * 1664525u + 1013904223u;
+        struct reservation *reservation = &reservations[(random >> 8) % BOOKINGS];
+        struct reserve reserve = RESERVE;
+        const struct release release = {.date = TODAY + 1};
+        const struct capacity_wanted capacity = {.date = TODAY + 1, .capacity = (random >> 16) % 60};
+        bool changed;
+        reserve.headcount = 1 + (random >> 20) % 5;
+        switch ((random >> 28) % 4) {
+        case 0:
+            (void)!hospital_release(reservation, &day, &release);
+            break;
+        case 1:
+            (void)!hospital_set_capacity(&hospital, &day, &capacity, TODAY, &changed, NULL);
+            break;
+        case 2:
+            *reservation =
+                reservation->state == RESERVATION_LIVE ? *reservation : reservation_in(RESERVATION_NONE);
+            break;
+        default:
+            (void)!hospital_reserve(&hospital, &day, reservation, &reserve, TODAY);
+            break;
+        }
+        uint32_t taken = 0;
+        for (size_t i = 0; i < BOOKINGS; i++) {
+            taken += reservations[i].state == RESERVATION_LIVE ? reservations[i].headcount : 0;
+        }
+        assert_true(day.remaining <= day.capacity);
+        assert_int_equal(day.capacity - day.remaining, taken);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_register_new_hospital_opens_its_days),
+        cmocka_unit_test(test_register_past_day_is_refused_and_named),
+        cmocka_unit_test(test_register_known_hospital_depends_on_content_only),
+        cmocka_unit_test(test_set_capacity_every_case),
+        cmocka_unit_test(test_delete_every_state),
+        cmocka_unit_test(test_reserve_every_case_without_a_grant),
+        cmocka_unit_test(test_reserve_known_booking_depends_on_its_reservation_only),
+        cmocka_unit_test(test_reserve_answer_every_outcome_has_its_code),
+        cmocka_unit_test(test_release_every_state),
+        cmocka_unit_test(test_rules_any_sequence_keeps_the_places_balanced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,310 @@
+/* hospital-svc: keeps hospitals and their screening days, reserves places, frees them when bookings end. */
+#include "api.h"
+#include "batch.h"
+#include "purge.h"
+#include "settings.h"
+#include "store.h"
+#include "store_read.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "events/event_log.h"
+#include "events/publisher.h"
+#include "events/subscriber.h"
+#include "rpc/channel.h"
+#include "rpc/server.h"
+#include "service/service.h"
+
+enum { RETRY_MS = 200, LIVE_LISTED_MAX = 100, CONTEXTS_SPARE = 512 };
+
+/* Everything that runs, in the order in which it starts. */
+struct hospital_service {
+    struct settings settings;
+    struct rpc_server *server;
+    struct event_publisher *publisher;
+    struct db *db; /* until the writer takes it over */
+    struct event_log *log;
+    struct batch *batch;
+    struct writer *writer;
+    struct reader_pool *readers;
+    struct rpc_channel *booking;
+    struct event_subscriber *subscriber;
+    struct hospital_api api;
+    struct purge purge;
+    atomic_bool running; /* everything above is there: Health and Stats may ask it */
+};
+
+typedef enum status (*start_fn)(struct hospital_service *service, struct error *error);
+
+static void must(enum status status, const struct error *error)
+{
+    if (status != STATUS_OK) {
+        service_config_error(HOSPITAL_PROGRAM, error);
+    }
+}
+
+static bool is_ready(void *context)
+{
+    struct hospital_service *service = context;
+    return service->running && writer_database_up(service->writer);
+}
+
+static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
+{
+    struct hospital_service *service = context;
+    return service->running &&
+           event_subscriber_degraded(service->subscriber, reasons[0], RPC_DEGRADED_TEXT_SIZE);
+}
+
+/* Before the database is touched: a port that is taken must leave no database behind. */
+static void listen_on_addresses(struct hospital_service *service)
+{
+    const struct service_settings *settings = &service->settings.service;
+    const struct rpc_server_options rpc = {
+        .address = settings->rpc_listen,
+        .program = HOSPITAL_PROGRAM,
+        .contexts = (size_t)settings->queue_max + CONTEXTS_SPARE,
+        .message_max_bytes = (size_t)settings->message_max_bytes,
+        .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
+    };
+    const struct event_publisher_options events = {.topic = "hospital",
+                                                   .address = service->settings.events_listen};
+    struct error error;
+    must(rpc_server_open(&rpc, &service->server, &error), &error);
+    must(event_publisher_open(&events, &service->publisher, &error), &error);
+    hospital_api_init(&service->api);
+    rpc_server_add(service->server, &service->api.service.base);
+    rpc_server_add(service->server, event_publisher_service(service->publisher));
+    rpc_server_observe(service->server, is_ready, list_degraded, service);
+    must(rpc_server_start(service->server, &error), &error);
+}
+
+/* ---- the steps of the start ---- */
+
+static void list_live(void *context, const struct uuid *booking_id)
+{
+    (void)context;
+    log_event(LOG_WARN, "reservation.live", LOG_UUID("booking_id", booking_id));
+}
+
+/*
+ * The cursor goes; every effect of the log is idempotent. A booking whose events were lost with the log's
+ * tail will never release its places, and only the booking log can tell which these are: what is live is
+ * counted, and the newest, where the lost ones are to be looked for, are listed.
+ */
+static enum status follow_log_from_start(struct hospital_service *service, struct error *error)
+{
+    int64_t count = 0;
+    if (service->settings.follow_log_from_start[0] == '\0') {
+        return STATUS_OK;
+    }
+    enum status status = event_cursor_forget(service->db, BOOKING_LOG, error);
+    if (status == STATUS_OK) {
+        status = store_list_live(service->db, LIVE_LISTED_MAX, &count, list_live, NULL, error);
+    }
+    if (status == STATUS_OK) {
+        log_event(LOG_WARN, "booking_log.followed_from_start", LOG_INT("live_reservations", count),
+                  LOG_INT("listed_at_most", LIVE_LISTED_MAX));
+    }
+    return status;
+}
+
+static enum status open_database(struct hospital_service *service, struct error *error)
+{
+    service->db = service_open_database(HOSPITAL_PROGRAM, service->settings.service.database);
+    if (service->db == NULL) {
+        return error_set(error, STATUS_UNAVAILABLE, NULL, "asked to stop");
+    }
+    enum status status = events_migrate(service->db, error);
+    if (status == STATUS_OK) {
+        status = db_migrate(service->db, "hospital", HOSPITAL_MIGRATIONS, HOSPITAL_MIGRATION_COUNT, error);
+    }
+    if (status == STATUS_OK) {
+        status = follow_log_from_start(service, error);
+    }
+    if (status != STATUS_OK) {
+        db_close(service->db);
+        service->db = NULL;
+    }
+    return status;
+}
+
+static enum status open_writer(struct hospital_service *service, struct error *error)
+{
+    const struct writer_options options = {.batch_max = (size_t)service->settings.service.batch_max,
+                                           .queue_max = (size_t)service->settings.service.queue_max};
+    service->log = event_log_create(service->publisher);
+    service->batch = service->log != NULL ? batch_create(service->log) : NULL;
+    if (service->batch == NULL) {
+        event_log_destroy(service->log);
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    const struct writer_ops ops = batch_ops(service->batch);
+    enum status status = writer_open(service->db, &options, &ops, &service->writer, error);
+    if (status != STATUS_OK) {
+        batch_destroy(service->batch);
+        event_log_destroy(service->log);
+        return status;
+    }
+    service->db = NULL;
+    return STATUS_OK;
+}
+
+static enum status open_readers(struct hospital_service *service, struct error *error)
+{
+    const struct reader_options options = {.threads = (size_t)service->settings.service.reader_threads};
+    return reader_pool_open(service->settings.service.database, &options, &service->readers, error);
+}
+
+static enum status start_publisher(struct hospital_service *service, struct error *error)
+{
+    return event_publisher_start(service->publisher, service->settings.service.database, error);
+}
+
+static enum status open_channel(struct hospital_service *service, struct error *error)
+{
+    const struct rpc_channel_options options = {
+        .address = service->settings.booking_rpc,
+        .message_max_bytes = (size_t)service->settings.service.message_max_bytes,
+    };
+    return rpc_channel_open(&options, &service->booking, error);
+}
+
+static enum status follow_bookings(struct hospital_service *service, struct error *error)
+{
+    const struct event_subscriber_options options = {
+        .log = BOOKING_LOG,
+        .subscriber = HOSPITAL_PROGRAM,
+        .events_address = service->settings.booking_events,
+        .channel = service->booking,
+        .writer = service->writer,
+        .database_url = service->settings.service.database,
+    };
+    return event_subscriber_open(&options, &service->subscriber, error);
+}
+
+/* Until it works: a database that goes away in the middle of the start is waited for. False if asked to stop.
+ */
+static bool start_step(struct hospital_service *service, start_fn step)
+{
+    struct error error;
+    for (bool told = false;; told = true) {
+        enum status status = step(service, &error);
+        if (status == STATUS_OK) {
+            return true;
+        }
+        if (!status_is_transient(status)) {
+            service_config_error(HOSPITAL_PROGRAM, &error);
+        }
+        if (service_stop_requested(told ? RETRY_MS : 0)) {
+            return false;
+        }
+        if (!told) {
+            log_event(LOG_WARN, "start.waiting", LOG_TEXT("error", error.message));
+        }
+    }
+}
+
+static bool start(struct hospital_service *service)
+{
+    static const start_fn STEPS[] = {open_database,   open_writer,  open_readers,
+                                     start_publisher, open_channel, follow_bookings};
+    for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
+        if (!start_step(service, STEPS[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- run and stop ---- */
+
+static void serve(struct hospital_service *service)
+{
+    service->api.writer = service->writer;
+    service->api.readers = service->readers;
+    service->running = true;
+    rpc_server_serve(service->server);
+    log_plain(LOG_INFO, "service.ready");
+}
+
+static void wait_and_purge(struct hospital_service *service)
+{
+    purge_init(&service->purge, service->writer, service->settings.reservation_retention_days);
+    while (!service_stop_requested(purge_continue(&service->purge))) {
+    }
+}
+
+static void drain(struct hospital_service *service)
+{
+    event_publisher_drain(service->publisher);
+    if (!rpc_server_drain(service->server, (uint32_t)service->settings.service.drain_grace_ms)) {
+        log_plain(LOG_WARN, "service.drain_incomplete");
+    }
+}
+
+static void close_writer(struct hospital_service *service)
+{
+    if (service->writer != NULL) {
+        writer_close(service->writer);
+        batch_destroy(service->batch);
+        event_log_destroy(service->log);
+    }
+    db_close(service->db);
+}
+
+/* In reverse order; also what a start that was given up has left. */
+static void close_all(struct hospital_service *service)
+{
+    event_subscriber_close(service->subscriber);
+    if (service->booking != NULL) {
+        rpc_channel_close(service->booking);
+    }
+    if (service->readers != NULL) {
+        reader_pool_close(service->readers);
+    }
+    close_writer(service);
+    rpc_server_close(service->server);
+    event_publisher_close(service->publisher);
+}
+
+/* ---- --replay-dead-letters: a writer, nothing else ---- */
+
+static int replay_dead_letters(struct hospital_service *service)
+{
+    struct error error;
+    size_t applied = 0;
+    size_t left = 0;
+    if (!start_step(service, open_database) || !start_step(service, open_writer)) {
+        close_writer(service);
+        return SERVICE_EXIT_FAILED;
+    }
+    enum status status = dead_letters_replay(service->writer, service->settings.service.database, NULL,
+                                             &applied, &left, &error);
+    close_writer(service);
+    if (status != STATUS_OK) {
+        (void)fprintf(stderr, "%s: %s\n", HOSPITAL_PROGRAM, error.message);
+        return SERVICE_EXIT_FAILED;
+    }
+    (void)printf("%zu dead letters applied, %zu left\n", applied, left);
+    return left == 0 ? 0 : SERVICE_EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    static struct hospital_service service;
+    settings_load(&service.settings, argc, argv);
+    if (service.settings.replay_dead_letters) {
+        return replay_dead_letters(&service);
+    }
+    listen_on_addresses(&service);
+    if (start(&service)) {
+        serve(&service);
+        wait_and_purge(&service);
+        drain(&service);
+    }
+    close_all(&service);
+    return 0;
+}

@@ -1,0 +1,47 @@
+#include "policy.h"
+
+#include <string.h>
+
+#include "base/civil.h"
+
+static bool ends_booking(const char *type)
+{
+    static const char *const ENDINGS[] = {"booking.cancelled", "booking.rejected", "booking.force_cancelled"};
+    for (size_t i = 0; i < sizeof ENDINGS / sizeof ENDINGS[0]; i++) {
+        if (strcmp(type, ENDINGS[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status read_release(const Screening__V1__Event *event, struct release *out, struct error *error)
+{
+    if (event->body_case != SCREENING__V1__EVENT__BODY_BOOKING ||
+        !uuid_parse(event->booking->booking_id, &out->booking_id) ||
+        !uuid_parse(event->booking->hospital_id, &out->hospital_id) ||
+        !civil_parse(event->booking->date, &out->date)) {
+        return error_set(error, STATUS_INTERNAL, NULL,
+                         "event %llu (%s) has no booking with booking_id, hospital_id and date",
+                         (unsigned long long)event->seq, event->type);
+    }
+    return STATUS_OK;
+}
+
+enum status policy_releases(Screening__V1__Event *const *events, size_t count, struct release *releases,
+                            size_t *released, struct error *error)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!ends_booking(events[i]->type)) {
+            continue;
+        }
+        enum status status = read_release(events[i], &releases[found], error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        found++;
+    }
+    *released = found;
+    return STATUS_OK;
+}

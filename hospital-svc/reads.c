@@ -1,0 +1,234 @@
+#include "reads.h"
+
+#include "request.h"
+#include "respond.h"
+#include "store_read.h"
+
+#include "base/civil.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/page_token.h"
+
+/* In the call's arena: gone when the call is answered. */
+struct read_task {
+    struct reader_task base;
+    struct rpc_call *call;
+    struct arena *arena;
+    int32_t today;
+    union {
+        struct uuid hospital_id;
+        struct availability_wanted availability;
+        struct list_wanted list;
+    } wanted;
+    struct respond_list found;   /* days, or hospitals */
+    struct page_position behind; /* of a list: the first hospital of the next page */
+    bool more;
+};
+
+static void fail(struct read_task *task, enum status status, const struct error *why)
+{
+    struct error error = *why;
+    if (status == STATUS_INTERNAL) {
+        log_event(LOG_ERROR, "read.failed", LOG_TEXT("request_id", rpc_call_request_id(task->call)),
+                  LOG_TEXT("error", why->message));
+    }
+    /* Asking again is all that a caller can do about a connection, a lock or memory. */
+    if (status_is_transient(status) && status != STATUS_DEADLINE_EXCEEDED) {
+        (void)error_set(&error, STATUS_UNAVAILABLE, NULL, "%s", why->message);
+    }
+    rpc_call_fail(task->call, &error);
+}
+
+static void refuse(struct reader_task *base, const struct error *error)
+{
+    rpc_call_fail(((struct read_task *)base)->call, error);
+}
+
+static struct read_task *create_task(struct rpc_call *call, void (*run)(struct reader_task *, struct db *))
+{
+    struct arena *arena = rpc_call_arena(call);
+    struct read_task *task = arena_alloc(arena, sizeof *task);
+    if (task == NULL) {
+        struct error error;
+        (void)error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        rpc_call_fail(call, &error);
+        return NULL;
+    }
+    task->base.deadline_ns = rpc_call_deadline_ns(call);
+    task->base.run = run;
+    task->base.refuse = refuse;
+    task->call = call;
+    task->arena = arena;
+    task->today = civil_day_at(clock_now_us());
+    return task;
+}
+
+/* `status` tells whether the request is in order. */
+static void submit(struct reader_pool *readers, struct read_task *task, enum status status,
+                   struct error *error)
+{
+    if (status == STATUS_OK) {
+        status = reader_pool_submit(readers, &task->base, error);
+    }
+    if (status != STATUS_OK) {
+        rpc_call_fail(task->call, error);
+    }
+}
+
+static enum status take_day(void *context, const struct screening_day *day)
+{
+    struct read_task *task = context;
+    return respond_append(task->arena, &task->found, respond_day(task->arena, day))
+               ? STATUS_OK
+               : STATUS_RESOURCE_EXHAUSTED;
+}
+
+static enum status find_hospital(struct read_task *task, struct db *db, const struct uuid *id,
+                                 struct hospital *out, struct error *error)
+{
+    enum status status = store_read_hospital(db, id, task->arena, out, error);
+    if (status == STATUS_OK && out->state == HOSPITAL_NONE) {
+        char text[UUID_TEXT_SIZE];
+        return error_set(error, STATUS_NOT_FOUND, NULL, "no hospital %s", uuid_format(id, text));
+    }
+    return status;
+}
+
+/* ---- GetHospital: a deleted one too, with its days ---- */
+
+static void run_get(struct reader_task *base, struct db *db)
+{
+    struct read_task *task = (struct read_task *)base;
+    struct hospital hospital;
+    struct error error = {0};
+    enum status status = find_hospital(task, db, &task->wanted.hospital_id, &hospital, &error);
+    if (status == STATUS_OK) {
+        status = store_read_days(db, &hospital.id, task->today, STORE_DATE_LAST, take_day, task, &error);
+    }
+    Screening__V1__Hospital *answer = status == STATUS_OK ? respond_hospital(task->arena, &hospital) : NULL;
+    if (status == STATUS_OK && answer == NULL) {
+        status = error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    if (status != STATUS_OK) {
+        fail(task, status, &error);
+        return;
+    }
+    respond_set_days(answer, &task->found);
+    rpc_call_reply(task->call, &answer->base);
+}
+
+void reads_get_hospital(struct reader_pool *readers, const Screening__V1__GetHospitalRequest *request,
+                        struct rpc_call *call)
+{
+    struct read_task *task = create_task(call, run_get);
+    if (task != NULL) {
+        struct error error = {0};
+        submit(readers, task, request_hospital_id(request->hospital_id, &task->wanted.hospital_id, &error),
+               &error);
+    }
+}
+
+/* ---- GetAvailability: a deleted hospital has none, and says so instead of showing an empty list ---- */
+
+static void run_availability(struct reader_task *base, struct db *db)
+{
+    struct read_task *task = (struct read_task *)base;
+    const struct availability_wanted *wanted = &task->wanted.availability;
+    struct hospital hospital;
+    struct error error = {0};
+    enum status status = find_hospital(task, db, &wanted->hospital_id, &hospital, &error);
+    if (status == STATUS_OK && hospital.state == HOSPITAL_DELETED) {
+        status = error_set(&error, STATUS_FAILED_PRECONDITION, "HOSPITAL_DELETED", "the hospital is deleted");
+    }
+    if (status == STATUS_OK) {
+        status = store_read_days(db, &hospital.id, wanted->from, wanted->to, take_day, task, &error);
+    }
+    if (status != STATUS_OK) {
+        fail(task, status, &error);
+        return;
+    }
+    Screening__V1__GetAvailabilityResponse answer = SCREENING__V1__GET_AVAILABILITY_RESPONSE__INIT;
+    answer.days = (Screening__V1__ScreeningDay **)task->found.items;
+    answer.n_days = task->found.count;
+    rpc_call_reply(task->call, &answer.base);
+}
+
+void reads_get_availability(struct reader_pool *readers, const Screening__V1__GetAvailabilityRequest *request,
+                            struct rpc_call *call)
+{
+    struct read_task *task = create_task(call, run_availability);
+    if (task != NULL) {
+        struct error error = {0};
+        submit(readers, task, request_availability(request, task->today, &task->wanted.availability, &error),
+               &error);
+    }
+}
+
+/* ---- ListHospitals ---- */
+
+static Screening__V1__Hospital *respond_listed(struct arena *arena, const struct hospital *hospital,
+                                               const struct screening_day *day)
+{
+    struct hospital kept = *hospital; /* its texts are the row's */
+    kept.name = arena_strdup(arena, hospital->name);
+    kept.address = arena_strdup(arena, hospital->address);
+    if (kept.name == NULL || kept.address == NULL) {
+        return NULL;
+    }
+    Screening__V1__Hospital *message = respond_hospital(arena, &kept);
+    struct respond_list days = {0};
+    if (message == NULL || (day != NULL && !respond_append(arena, &days, respond_day(arena, day)))) {
+        return NULL;
+    }
+    respond_set_days(message, &days);
+    return message;
+}
+
+/* One more than the page holds is read: where the next page begins. */
+static enum status take_hospital(void *context, const struct hospital *hospital,
+                                 const struct screening_day *day)
+{
+    struct read_task *task = context;
+    if (task->found.count == task->wanted.list.page_size) {
+        task->behind.id = hospital->id;
+        task->more = true;
+        return STATUS_OK;
+    }
+    return respond_append(task->arena, &task->found, respond_listed(task->arena, hospital, day))
+               ? STATUS_OK
+               : STATUS_RESOURCE_EXHAUSTED;
+}
+
+static void run_list(struct reader_task *base, struct db *db)
+{
+    struct read_task *task = (struct read_task *)base;
+    const struct list_wanted *wanted = &task->wanted.list;
+    const struct store_list list = {.first_id = wanted->first_id,
+                                    .name_contains = wanted->name_contains,
+                                    .include_deleted = wanted->include_deleted,
+                                    .on_date = wanted->on_date,
+                                    .date = wanted->date,
+                                    .max = wanted->page_size + 1};
+    struct error error = {0};
+    enum status status = store_list_hospitals(db, &list, take_hospital, task, &error);
+    if (status != STATUS_OK) {
+        fail(task, status, &error);
+        return;
+    }
+    char token[PAGE_TOKEN_SIZE] = "";
+    Screening__V1__ListHospitalsResponse answer = SCREENING__V1__LIST_HOSPITALS_RESPONSE__INIT;
+    answer.hospitals = (Screening__V1__Hospital **)task->found.items;
+    answer.n_hospitals = task->found.count;
+    answer.next_page_token = task->more ? page_token_format(&task->behind, wanted->query, token) : token;
+    rpc_call_reply(task->call, &answer.base);
+}
+
+void reads_list_hospitals(struct reader_pool *readers, const Screening__V1__ListHospitalsRequest *request,
+                          struct rpc_call *call)
+{
+    struct read_task *task = create_task(call, run_list);
+    if (task != NULL) {
+        struct error error = {0};
+        submit(readers, task, request_list(request, task->arena, &task->wanted.list, &error), &error);
+    }
+}

@@ -1,0 +1,274 @@
+#include "request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/civil.h"
+#include "base/digest.h"
+#include "base/page_token.h"
+#include "base/text.h"
+
+enum { FIELD_SIZE = 40 };
+
+static enum status out_of_memory(struct error *error)
+{
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+}
+
+static enum status parse_id(const char *field, const char *text, struct uuid *out, struct error *error)
+{
+    if (!uuid_parse(text, out)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be a UUID", field);
+    }
+    return STATUS_OK;
+}
+
+static enum status parse_date(const char *field, const char *text, int32_t *out, struct error *error)
+{
+    if (!civil_parse(text, out)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be a date that exists, YYYY-MM-DD",
+                         field);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_capacity(const char *field, uint32_t capacity, struct error *error)
+{
+    if (capacity > CAPACITY_MAX) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be 0 to %d", field, CAPACITY_MAX);
+    }
+    return STATUS_OK;
+}
+
+enum status request_hospital_id(const char *text, struct uuid *out, struct error *error)
+{
+    return parse_id("hospital_id", text, out, error);
+}
+
+static enum status parse_day(const Screening__V1__ScreeningDay *day, size_t index, struct day_wanted *out,
+                             struct error *error)
+{
+    char field[FIELD_SIZE];
+    (void)snprintf(field, sizeof field, "days[%zu].date", index);
+    enum status status = parse_date(field, day->date, &out->date, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)snprintf(field, sizeof field, "days[%zu].capacity", index);
+    status = check_capacity(field, day->capacity, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    out->capacity = day->capacity;
+    if (day->remaining != 0 || day->version != 0) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days[%zu].%s: must be 0 in a request", index,
+                         day->remaining != 0 ? "remaining" : "version");
+    }
+    return STATUS_OK;
+}
+
+static enum status parse_days(const Screening__V1__RegisterHospitalRequest *request, struct arena *arena,
+                              struct registration *out, struct error *error)
+{
+    if (request->n_days > HOSPITAL_DAYS_MAX) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days: must be at most %d", HOSPITAL_DAYS_MAX);
+    }
+    struct day_wanted *days = arena_alloc(arena, request->n_days * sizeof *days);
+    if (days == NULL) {
+        return out_of_memory(error);
+    }
+    for (size_t i = 0; i < request->n_days; i++) {
+        enum status status = parse_day(request->days[i], i, &days[i], error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        for (size_t before = 0; before < i; before++) {
+            if (days[before].date == days[i].date) {
+                return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days[%zu].date: must not repeat", i);
+            }
+        }
+    }
+    out->days = days;
+    out->day_count = request->n_days;
+    return STATUS_OK;
+}
+
+static int compare_days(const void *a, const void *b)
+{
+    const Screening__V1__ScreeningDay *const *left = a;
+    const Screening__V1__ScreeningDay *const *right = b;
+    return strcmp((*left)->date, (*right)->date);
+}
+
+/*
+ * The digest of the request with its id in lower case and its days in order of date, so that two spellings of
+ * the same content are the same.
+ */
+static enum status digest_registration(const Screening__V1__RegisterHospitalRequest *request,
+                                       struct arena *arena, struct registration *out, struct error *error)
+{
+    char id[UUID_TEXT_SIZE];
+    Screening__V1__RegisterHospitalRequest normal = SCREENING__V1__REGISTER_HOSPITAL_REQUEST__INIT;
+    normal.hospital_id = uuid_format(&out->hospital_id, id);
+    normal.name = request->name;
+    normal.address = request->address;
+    normal.n_days = request->n_days;
+    normal.days = arena_alloc(arena, request->n_days * sizeof *normal.days);
+    if (normal.days == NULL) {
+        return out_of_memory(error);
+    }
+    if (request->n_days > 0) {
+        memcpy(normal.days, request->days, request->n_days * sizeof *normal.days);
+        qsort(normal.days, normal.n_days, sizeof *normal.days, compare_days);
+    }
+    uint8_t *packed = arena_alloc(arena, screening__v1__register_hospital_request__get_packed_size(&normal));
+    if (packed == NULL) {
+        return out_of_memory(error);
+    }
+    digest_sha256_128(packed, screening__v1__register_hospital_request__pack(&normal, packed), out->content);
+    return STATUS_OK;
+}
+
+enum status request_registration(const Screening__V1__RegisterHospitalRequest *request, struct arena *arena,
+                                 struct registration *out, struct error *error)
+{
+    struct registration made = {.name = request->name, .address = request->address};
+    enum status status = STATUS_OK;
+    if (request->hospital_id[0] == '\0') {
+        made.hospital_id = uuid_v7();
+    } else {
+        status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
+    }
+    if (status == STATUS_OK) {
+        status = text_check("name", request->name, 1, HOSPITAL_NAME_MAX, error);
+    }
+    if (status == STATUS_OK) {
+        status = text_check("address", request->address, 0, HOSPITAL_ADDRESS_MAX, error);
+    }
+    if (status == STATUS_OK) {
+        status = parse_days(request, arena, &made, error);
+    }
+    if (status == STATUS_OK) {
+        status = digest_registration(request, arena, &made, error);
+    }
+    if (status == STATUS_OK) {
+        *out = made;
+    }
+    return status;
+}
+
+enum status request_capacity(const Screening__V1__SetCapacityRequest *request, struct capacity_wanted *out,
+                             struct error *error)
+{
+    struct capacity_wanted made = {.capacity = request->capacity,
+                                   .expected_version = request->expected_version};
+    enum status status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
+    if (status == STATUS_OK) {
+        status = parse_date("date", request->date, &made.date, error);
+    }
+    if (status == STATUS_OK) {
+        status = check_capacity("capacity", request->capacity, error);
+    }
+    if (status == STATUS_OK) {
+        *out = made;
+    }
+    return status;
+}
+
+enum status request_reserve(const Screening__V1__ReserveRequest *request, struct reserve *out,
+                            struct error *error)
+{
+    struct reserve made = {.headcount = request->headcount};
+    enum status status = parse_id("booking_id", request->booking_id, &made.booking_id, error);
+    if (status == STATUS_OK) {
+        status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
+    }
+    if (status == STATUS_OK) {
+        status = parse_date("date", request->date, &made.date, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (request->headcount < 1 || request->headcount > HEADCOUNT_MAX) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "headcount: must be 1 to %d", HEADCOUNT_MAX);
+    }
+    *out = made;
+    return STATUS_OK;
+}
+
+static enum status parse_date_or(const char *field, const char *text, int32_t otherwise, int32_t *out,
+                                 struct error *error)
+{
+    if (text[0] != '\0') {
+        return parse_date(field, text, out, error);
+    }
+    *out = otherwise;
+    return STATUS_OK;
+}
+
+enum status request_availability(const Screening__V1__GetAvailabilityRequest *request, int32_t today,
+                                 struct availability_wanted *out, struct error *error)
+{
+    struct availability_wanted made = {0};
+    enum status status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
+    if (status == STATUS_OK) {
+        status = parse_date_or("from_date", request->from_date, today, &made.from, error);
+    }
+    if (status == STATUS_OK) {
+        status = parse_date_or("to_date", request->to_date, made.from + AVAILABILITY_DAYS_DEFAULT, &made.to,
+                               error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (made.to < made.from) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "to_date: must not be before from_date");
+    }
+    if (made.to - made.from >= AVAILABILITY_DAYS_MAX) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         "to_date: must be at most %d days after from_date", AVAILABILITY_DAYS_MAX - 1);
+    }
+    *out = made;
+    return STATUS_OK;
+}
+
+/* The page starts where the token says; the token must come from this very query, whatever its page_size. */
+static enum status parse_page(const Screening__V1__ListHospitalsRequest *request, struct arena *arena,
+                              struct list_wanted *made, struct error *error)
+{
+    made->query = arena_printf(arena, "hospitals;%s;%d;%s", request->date, request->include_deleted != 0,
+                               request->name_contains);
+    if (made->query == NULL) {
+        return out_of_memory(error);
+    }
+    enum status status = page_size_check(request->page_size, &made->page_size, error);
+    if (status != STATUS_OK || request->page_token[0] == '\0') {
+        return status;
+    }
+    struct page_position position;
+    status = page_token_parse(request->page_token, made->query, &position, error);
+    if (status == STATUS_OK) {
+        made->first_id = position.id;
+    }
+    return status;
+}
+
+enum status request_list(const Screening__V1__ListHospitalsRequest *request, struct arena *arena,
+                         struct list_wanted *out, struct error *error)
+{
+    struct list_wanted made = {.name_contains = request->name_contains,
+                               .on_date = request->date[0] != '\0',
+                               .include_deleted = request->include_deleted != 0};
+    enum status status = text_check("name_contains", request->name_contains, 0, HOSPITAL_NAME_MAX, error);
+    if (status == STATUS_OK) {
+        status = parse_date_or("date", request->date, 0, &made.date, error);
+    }
+    if (status == STATUS_OK) {
+        status = parse_page(request, arena, &made, error);
+    }
+    if (status == STATUS_OK) {
+        *out = made;
+    }
+    return status;
+}

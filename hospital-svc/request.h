@@ -1,0 +1,59 @@
+/*
+ * Requests as they come in, checked and turned into what the rules take. INVALID_ARGUMENT "field: rule" names
+ * the first thing wrong; nothing here depends on the clock or on what is stored. Pure but for the id that a
+ * registration without one is given. Any thread.
+ */
+#ifndef SCREENING_HOSPITAL_SVC_REQUEST_H
+#define SCREENING_HOSPITAL_SVC_REQUEST_H
+
+#include "hospital.h"
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "base/uuid.h"
+
+#include "screening/v1/hospital.pb-c.h"
+
+enum { RESERVE_ITEMS_MAX = 1024, AVAILABILITY_DAYS_MAX = 366, AVAILABILITY_DAYS_DEFAULT = 30 };
+
+MUST_CHECK enum status request_hospital_id(const char *text, struct uuid *out, struct error *error);
+
+/* *out points into `request` and `arena`, which must outlive it. RESOURCE_EXHAUSTED when out of memory. */
+MUST_CHECK enum status request_registration(const Screening__V1__RegisterHospitalRequest *request,
+                                            struct arena *arena, struct registration *out,
+                                            struct error *error);
+
+MUST_CHECK enum status request_capacity(const Screening__V1__SetCapacityRequest *request,
+                                        struct capacity_wanted *out, struct error *error);
+
+MUST_CHECK enum status request_reserve(const Screening__V1__ReserveRequest *request, struct reserve *out,
+                                       struct error *error);
+
+struct availability_wanted {
+    struct uuid hospital_id;
+    int32_t from; /* civil days, both included */
+    int32_t to;
+};
+
+/* `today` stands in for an empty from_date. */
+MUST_CHECK enum status request_availability(const Screening__V1__GetAvailabilityRequest *request,
+                                            int32_t today, struct availability_wanted *out,
+                                            struct error *error);
+
+struct list_wanted {
+    const char *name_contains; /* empty = any */
+    bool on_date;              /* only hospitals open on `date` */
+    int32_t date;
+    bool include_deleted;
+    uint32_t page_size;
+    struct uuid first_id; /* the smallest id that the page may show */
+    const char *query;    /* the canonical text that page tokens are tied to */
+};
+
+/* As request_registration. */
+MUST_CHECK enum status request_list(const Screening__V1__ListHospitalsRequest *request, struct arena *arena,
+                                    struct list_wanted *out, struct error *error);
+
+#endif

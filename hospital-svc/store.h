@@ -1,0 +1,42 @@
+/*
+ * The writer's SQL: what a batch loads and saves, one statement per table however many rows. Statuses are
+ * those of db.h. One thread.
+ */
+#ifndef SCREENING_HOSPITAL_SVC_STORE_H
+#define SCREENING_HOSPITAL_SVC_STORE_H
+
+#include "working_set.h"
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "db/db.h"
+#include "db/migrate.h"
+
+/* The schema's steps, for db_migrate. */
+extern const struct db_migration HOSPITAL_MIGRATIONS[];
+enum { HOSPITAL_MIGRATION_COUNT = 1 };
+
+/* `params` is scratch space in all of these. */
+
+/* Fills in the rows of the set that are not loaded yet; those that are not stored stay as they are. */
+MUST_CHECK enum status store_load_reservations(struct db *db, struct db_params *params,
+                                               struct working_set *set, struct error *error);
+MUST_CHECK enum status store_load_hospitals(struct db *db, struct db_params *params, struct working_set *set,
+                                            struct error *error);
+/* Also adds, for hospitals with_days, all days from `today` on. */
+MUST_CHECK enum status store_load_days(struct db *db, struct db_params *params, struct working_set *set,
+                                       int32_t today, struct error *error);
+
+/* Writes every dirty row. */
+MUST_CHECK enum status store_save(struct db *db, struct db_params *params, const struct working_set *set,
+                                  struct error *error);
+
+/*
+ * Deletes at most `max` reservations that were released, or tombstones, and whose screening date is before
+ * `before`; *purged tells how many.
+ */
+MUST_CHECK enum status store_purge(struct db *db, struct db_params *params, int32_t before, int64_t max,
+                                   int64_t *purged, struct error *error);
+
+#endif

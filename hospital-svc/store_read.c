@@ -1,0 +1,238 @@
+#include "store_read.h"
+
+#include <string.h>
+
+#define HOSPITAL_COLUMNS "h.hospital_id, h.name, h.address, h.state, h.created_at_us"
+#define DAY_COLUMNS      "d.date, d.capacity, d.remaining, d.version"
+
+/* The last column of HOSPITAL_COLUMNS, and the first of DAY_COLUMNS behind them. */
+enum { HOSPITAL_COLUMN_COUNT = 5 };
+
+#define LIST_FILTER                                                                                          \
+    " WHERE h.hospital_id >= $1 AND ($2 = 1 OR h.state = 1)"                                                 \
+    " AND ($3 = '' OR h.name LIKE $3 ESCAPE '\\')"
+#define LIST_FILTER_POSTGRESQL                                                                               \
+    " WHERE h.hospital_id >= $1 AND ($2 = 1 OR h.state = 1)"                                                 \
+    " AND ($3 = '' OR h.name ILIKE $3 ESCAPE '\\')"
+
+static const struct db_statement READ_HOSPITAL = {
+    .name = "read_hospital",
+    .sql = "SELECT " HOSPITAL_COLUMNS " FROM hospital h WHERE h.hospital_id = $1",
+};
+
+static const struct db_statement READ_DAYS = {
+    .name = "read_days",
+    .sql = "SELECT " DAY_COLUMNS " FROM screening_day d"
+           " WHERE d.hospital_id = $1 AND d.date BETWEEN $2 AND $3 ORDER BY d.date",
+};
+
+static const struct db_statement LIST_HOSPITALS = {
+    .name = "list_hospitals",
+    .sql = "SELECT " HOSPITAL_COLUMNS " FROM hospital h" LIST_FILTER " ORDER BY h.hospital_id LIMIT $4",
+    .postgresql = "SELECT " HOSPITAL_COLUMNS " FROM hospital h" LIST_FILTER_POSTGRESQL
+                  " ORDER BY h.hospital_id LIMIT $4",
+};
+
+static const struct db_statement LIST_HOSPITALS_ON_DATE = {
+    .name = "list_hospitals_on_date",
+    .sql = "SELECT " HOSPITAL_COLUMNS ", " DAY_COLUMNS " FROM hospital h JOIN screening_day d"
+           " ON d.hospital_id = h.hospital_id AND d.date = $5 AND d.capacity > 0" LIST_FILTER
+           " ORDER BY h.hospital_id LIMIT $4",
+    .postgresql =
+        "SELECT " HOSPITAL_COLUMNS ", " DAY_COLUMNS " FROM hospital h JOIN screening_day d"
+        " ON d.hospital_id = h.hospital_id AND d.date = $5 AND d.capacity > 0" LIST_FILTER_POSTGRESQL
+        " ORDER BY h.hospital_id LIMIT $4",
+};
+
+static const struct db_statement COUNT_LIVE = {
+    .name = "count_live",
+    .sql = "SELECT count(*) FROM reservation WHERE state = 1",
+};
+
+static const struct db_statement LIST_LIVE = {
+    .name = "list_live",
+    .sql = "SELECT booking_id FROM reservation WHERE state = 1 ORDER BY booking_id DESC LIMIT $1",
+};
+
+/* Runs `statement` with one row of parameters, which it destroys. */
+static enum status run_once(struct db *db, const struct db_statement *statement, struct db_params *params,
+                            db_row_fn on_row, void *context, struct error *error)
+{
+    db_params_end_row(params);
+    enum status status = db_run(db, statement, params, on_row, context, error);
+    db_params_destroy(params);
+    return status;
+}
+
+static enum status out_of_memory(struct error *error)
+{
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+}
+
+/* The texts are the row's own. */
+static struct hospital hospital_of(const struct db_row *row)
+{
+    return (struct hospital){.id = db_row_uuid(row, 0),
+                             .name = db_row_text(row, 1),
+                             .address = db_row_text(row, 2),
+                             .state = (enum hospital_state)db_row_int(row, 3),
+                             .created_at_us = db_row_int(row, 4)};
+}
+
+static struct screening_day day_of(const struct db_row *row, int column)
+{
+    return (struct screening_day){.date = db_row_date(row, column),
+                                  .capacity = (uint32_t)db_row_int(row, column + 1),
+                                  .remaining = (uint32_t)db_row_int(row, column + 2),
+                                  .version = (uint64_t)db_row_int(row, column + 3)};
+}
+
+struct hospital_read {
+    struct arena *arena;
+    struct hospital *out;
+};
+
+static enum status take_hospital(void *context, const struct db_row *row)
+{
+    struct hospital_read *read = context;
+    *read->out = hospital_of(row);
+    read->out->name = arena_strdup(read->arena, read->out->name);
+    read->out->address = arena_strdup(read->arena, read->out->address);
+    return read->out->name != NULL && read->out->address != NULL ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
+}
+
+enum status store_read_hospital(struct db *db, const struct uuid *id, struct arena *arena,
+                                struct hospital *out, struct error *error)
+{
+    struct hospital_read read = {arena, out};
+    *out = (struct hospital){.id = *id, .name = "", .address = ""};
+    struct db_params *params = db_params_create();
+    if (params == NULL) {
+        return out_of_memory(error);
+    }
+    db_params_uuid(params, id);
+    return run_once(db, &READ_HOSPITAL, params, take_hospital, &read, error);
+}
+
+struct days_read {
+    store_day_fn on_day;
+    void *context;
+};
+
+static enum status take_day(void *context, const struct db_row *row)
+{
+    const struct days_read *read = context;
+    const struct screening_day day = day_of(row, 0);
+    return read->on_day(read->context, &day);
+}
+
+enum status store_read_days(struct db *db, const struct uuid *hospital_id, int32_t from, int32_t to,
+                            store_day_fn on_day, void *context, struct error *error)
+{
+    struct days_read read = {on_day, context};
+    struct db_params *params = db_params_create();
+    if (params == NULL) {
+        return out_of_memory(error);
+    }
+    db_params_uuid(params, hospital_id);
+    db_params_date(params, from);
+    db_params_date(params, to);
+    return run_once(db, &READ_DAYS, params, take_day, &read, error);
+}
+
+struct list_read {
+    store_hospital_fn on_hospital;
+    void *context;
+    bool on_date;
+};
+
+static enum status take_listed(void *context, const struct db_row *row)
+{
+    const struct list_read *read = context;
+    const struct hospital hospital = hospital_of(row);
+    struct screening_day day = {0};
+    if (read->on_date) {
+        day = day_of(row, HOSPITAL_COLUMN_COUNT);
+    }
+    return read->on_hospital(read->context, &hospital, read->on_date ? &day : NULL);
+}
+
+/* The LIKE pattern of texts that contain `part`; "" for an empty one. NULL when out of memory. */
+static char *contains_pattern(struct arena *arena, const char *part)
+{
+    char *pattern = arena_alloc(arena, 2 * strlen(part) + sizeof "%%");
+    if (pattern == NULL || part[0] == '\0') {
+        return pattern;
+    }
+    char *end = pattern;
+    *end++ = '%';
+    for (const char *from = part; *from != '\0'; from++) {
+        if (strchr("%_\\", *from) != NULL) {
+            *end++ = '\\';
+        }
+        *end++ = *from;
+    }
+    *end = '%';
+    return pattern;
+}
+
+enum status store_list_hospitals(struct db *db, const struct store_list *list, store_hospital_fn on_hospital,
+                                 void *context, struct error *error)
+{
+    struct list_read read = {on_hospital, context, list->on_date};
+    struct arena arena;
+    arena_init(&arena);
+    char *pattern = contains_pattern(&arena, list->name_contains);
+    struct db_params *params = pattern != NULL ? db_params_create() : NULL;
+    if (params == NULL) {
+        arena_fini(&arena);
+        return out_of_memory(error);
+    }
+    db_params_uuid(params, &list->first_id);
+    db_params_int(params, list->include_deleted);
+    db_params_text(params, pattern);
+    db_params_int(params, list->max);
+    if (list->on_date) {
+        db_params_date(params, list->date);
+    }
+    enum status status = run_once(db, list->on_date ? &LIST_HOSPITALS_ON_DATE : &LIST_HOSPITALS, params,
+                                  take_listed, &read, error);
+    arena_fini(&arena);
+    return status;
+}
+
+struct live_read {
+    store_reservation_fn on_reservation;
+    void *context;
+};
+
+static enum status take_count(void *context, const struct db_row *row)
+{
+    int64_t *count = context;
+    *count = db_row_int(row, 0);
+    return STATUS_OK;
+}
+
+static enum status take_live(void *context, const struct db_row *row)
+{
+    const struct live_read *read = context;
+    struct uuid booking_id = db_row_uuid(row, 0);
+    read->on_reservation(read->context, &booking_id);
+    return STATUS_OK;
+}
+
+enum status store_list_live(struct db *db, int64_t max, int64_t *count, store_reservation_fn on_reservation,
+                            void *context, struct error *error)
+{
+    struct live_read read = {on_reservation, context};
+    enum status status = db_run(db, &COUNT_LIVE, NULL, take_count, count, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct db_params *params = db_params_create();
+    if (params == NULL) {
+        return out_of_memory(error);
+    }
+    db_params_int(params, max);
+    return run_once(db, &LIST_LIVE, params, take_live, &read, error);
+}
