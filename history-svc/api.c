@@ -1,0 +1,90 @@
+#include "api.h"
+
+#include "projection.h"
+#include "reads.h"
+
+#include "base/clock.h"
+
+static struct history_api *api_of(Screening__V1__HistoryService_Service *service)
+{
+    return (struct history_api *)service;
+}
+
+static void get_booking_history(Screening__V1__HistoryService_Service *service,
+                                const Screening__V1__GetBookingHistoryRequest *input,
+                                Screening__V1__GetBookingHistoryResponse_Closure closure, void *closure_data)
+{
+    (void)closure;
+    struct error error;
+    if (reads_get_history(api_of(service)->readers, input, closure_data, &error) != STATUS_OK)
+        rpc_call_fail(closure_data, &error);
+}
+
+static void list_customer_history(Screening__V1__HistoryService_Service *service,
+                                  const Screening__V1__ListCustomerHistoryRequest *input,
+                                  Screening__V1__ListCustomerHistoryResponse_Closure closure,
+                                  void *closure_data)
+{
+    (void)closure;
+    struct error error;
+    if (reads_list_customer(api_of(service)->readers, input, closure_data, &error) != STATUS_OK)
+        rpc_call_fail(closure_data, &error);
+}
+
+/* The words of history.proto. */
+static const char *state_word(enum subscriber_state state)
+{
+    switch (state) {
+    case SUBSCRIBER_FOLLOWING:
+        return "FOLLOWING";
+    case SUBSCRIBER_CATCHING_UP:
+        return "CATCHING_UP";
+    case SUBSCRIBER_DIVERGED:
+        return "DIVERGED";
+    case SUBSCRIBER_STOPPED:
+        return "STOPPED";
+    case SUBSCRIBER_DISCONNECTED:
+    default:
+        return "DISCONNECTED";
+    }
+}
+
+static void fill_log_status(Screening__V1__LogStatus *message, const struct feed *feed, enum feed_log log)
+{
+    struct event_subscriber_status status;
+    event_subscriber_status(feed_subscriber(feed, log), &status);
+    screening__v1__log_status__init(message);
+    /* protobuf-c's strings are not const; packing only reads them. */
+    message->log = (char *)feed_log_name(log);
+    message->applied_seq = status.applied_seq;
+    message->head_seq = status.head_seq;
+    message->lag_ms =
+        projection_lag_ms(status.applied_seq, status.head_seq, status.oldest_unapplied_us, clock_now_us());
+    message->dead_letters = status.dead_letters;
+    message->state = (char *)state_word(status.state);
+}
+
+/* The subscribers keep this in memory: no read is needed. */
+static void get_projection_status(Screening__V1__HistoryService_Service *service,
+                                  const Screening__V1__GetProjectionStatusRequest *input,
+                                  Screening__V1__GetProjectionStatusResponse_Closure closure,
+                                  void *closure_data)
+{
+    (void)input;
+    (void)closure;
+    Screening__V1__LogStatus messages[FEED_LOG_COUNT];
+    Screening__V1__LogStatus *logs[FEED_LOG_COUNT];
+    for (int i = 0; i < FEED_LOG_COUNT; i++) {
+        fill_log_status(&messages[i], api_of(service)->feed, (enum feed_log)i);
+        logs[i] = &messages[i];
+    }
+    Screening__V1__GetProjectionStatusResponse response = SCREENING__V1__GET_PROJECTION_STATUS_RESPONSE__INIT;
+    response.logs = logs;
+    response.n_logs = FEED_LOG_COUNT;
+    rpc_call_reply(closure_data, &response.base);
+}
+
+void history_api_init(struct history_api *api)
+{
+    api->service = (Screening__V1__HistoryService_Service)SCREENING__V1__HISTORY_SERVICE__INIT();
+}

@@ -1,0 +1,198 @@
+/*
+ * A statement of INSERT ... ON CONFLICT can't touch a row twice, so the batch keeps one row per booking, that
+ * of the highest version, and one per hospital.
+ */
+#include "batch.h"
+
+#include "policy.h"
+#include "projection.h"
+#include "store.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "events/subscriber.h"
+
+struct batch {
+    struct arena arena;   /* everything of the batch at hand */
+    struct map bookings;  /* booking_id -> struct booking_row */
+    struct map hospitals; /* hospital_id -> struct hospital_row */
+    /* Rows to save: room for one of each per event. The first two point to the maps' values. */
+    struct booking_row **booking_rows;
+    struct hospital_row **hospital_rows;
+    struct entry_row *entries;
+    struct unknown_row *unknown;
+    size_t booking_count, hospital_count, entry_count, unknown_count;
+};
+
+struct batch *batch_create(void)
+{
+    struct batch *batch = calloc(1, sizeof *batch);
+    if (batch == NULL)
+        return NULL;
+    arena_init(&batch->arena);
+    map_init(&batch->bookings, sizeof(struct uuid));
+    map_init(&batch->hospitals, sizeof(struct uuid));
+    return batch;
+}
+
+void batch_destroy(struct batch *batch)
+{
+    if (batch == NULL)
+        return;
+    map_fini(&batch->hospitals);
+    map_fini(&batch->bookings);
+    arena_fini(&batch->arena);
+    free(batch);
+}
+
+static enum status no_memory(struct error *error)
+{
+    return error_set(error, STATUS_UNAVAILABLE, NULL, "out of memory");
+}
+
+static enum status begin(struct batch *batch, struct writer_command *const *commands, size_t count,
+                         struct error *error)
+{
+    size_t events = 0;
+    for (size_t i = 0; i < count; i++)
+        events += ((const struct event_chunk *)commands[i])->count;
+    arena_reset(&batch->arena);
+    map_clear(&batch->bookings);
+    map_clear(&batch->hospitals);
+    batch->booking_count = batch->hospital_count = batch->entry_count = batch->unknown_count = 0;
+    batch->booking_rows = arena_alloc(&batch->arena, events * sizeof(struct booking_row *));
+    batch->hospital_rows = arena_alloc(&batch->arena, events * sizeof(struct hospital_row *));
+    batch->entries = arena_alloc(&batch->arena, events * sizeof(struct entry_row));
+    batch->unknown = arena_alloc(&batch->arena, events * sizeof(struct unknown_row));
+    if (batch->booking_rows == NULL || batch->hospital_rows == NULL || batch->entries == NULL ||
+        batch->unknown == NULL)
+        return no_memory(error);
+    return STATUS_OK;
+}
+
+/* ---- one event ---- */
+
+static enum status keep_booking(struct batch *batch, const struct booking_row *told, struct error *error)
+{
+    struct booking_row *known = map_get(&batch->bookings, &told->booking_id);
+    if (known != NULL) {
+        if (projection_moves(known->version, told->version))
+            *known = *told;
+        return STATUS_OK;
+    }
+    known = arena_alloc(&batch->arena, sizeof *known);
+    if (known == NULL || map_put(&batch->bookings, &told->booking_id, known) != STATUS_OK)
+        return no_memory(error);
+    *known = *told;
+    batch->booking_rows[batch->booking_count++] = known;
+    return STATUS_OK;
+}
+
+/* What is told later adds to what is known; a deletion stays. */
+static void merge_hospital(struct hospital_row *known, const struct hospital_row *told)
+{
+    if (told->name[0] != '\0')
+        known->name = told->name;
+    if (told->address[0] != '\0')
+        known->address = told->address;
+    if (known->deletion.deleted || !told->deletion.deleted)
+        return;
+    known->deletion = told->deletion;
+    known->deleted_at_us = told->deleted_at_us;
+}
+
+static enum status keep_hospital(struct batch *batch, const struct hospital_row *told, struct error *error)
+{
+    struct hospital_row *known = map_get(&batch->hospitals, &told->hospital_id);
+    if (known != NULL) {
+        merge_hospital(known, told);
+        return STATUS_OK;
+    }
+    known = arena_alloc(&batch->arena, sizeof *known);
+    if (known == NULL || map_put(&batch->hospitals, &told->hospital_id, known) != STATUS_OK)
+        return no_memory(error);
+    *known = *told;
+    batch->hospital_rows[batch->hospital_count++] = known;
+    return STATUS_OK;
+}
+
+static enum status keep_unknown(struct batch *batch, const char *log, const Screening__V1__Event *event,
+                                struct error *error)
+{
+    size_t size = protobuf_c_message_get_packed_size(&event->base);
+    uint8_t *packed = arena_alloc(&batch->arena, size);
+    if (packed == NULL)
+        return no_memory(error);
+    protobuf_c_message_pack(&event->base, packed);
+    struct unknown_row row = {
+        .log = log, .seq = event->seq, .type = event->type, .event = packed, .event_size = size};
+    if (!uuid_parse(event->event_id, &row.event_id))
+        return error_set(error, STATUS_INTERNAL, NULL, "event_id is no UUID");
+    batch->unknown[batch->unknown_count++] = row;
+    return STATUS_OK;
+}
+
+static enum status project(struct batch *batch, const char *log, const Screening__V1__Event *event,
+                           struct error *error)
+{
+    struct reaction reaction;
+    enum status status = policy_react(log, event, &reaction, error);
+    if (status != STATUS_OK)
+        return status;
+    switch (reaction.meaning) {
+    case EVENT_BOOKING:
+        batch->entries[batch->entry_count++] = reaction.entry;
+        return keep_booking(batch, &reaction.booking, error);
+    case EVENT_HOSPITAL_REGISTERED:
+    case EVENT_HOSPITAL_DELETED:
+        return keep_hospital(batch, &reaction.hospital, error);
+    case EVENT_UNKNOWN:
+        return keep_unknown(batch, log, event, error);
+    case EVENT_WITHOUT_EFFECT:
+    default:
+        return STATUS_OK;
+    }
+}
+
+/* ---- the batch ---- */
+
+static enum status project_chunk(struct batch *batch, struct db *db, struct event_chunk *chunk,
+                                 struct error *error)
+{
+    size_t count = 0;
+    enum status status = event_chunk_begin(chunk, db, &count, error);
+    if (status != STATUS_OK)
+        return status;
+    Screening__V1__Event *const *events = event_chunk_events(chunk);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = project(batch, chunk->log, events[i], error);
+    return status;
+}
+
+static enum status save(const struct batch *batch, struct db *db, struct error *error)
+{
+    enum status status = store_save_bookings(db, batch->booking_rows, batch->booking_count, error);
+    if (status == STATUS_OK)
+        status = store_insert_entries(db, batch->entries, batch->entry_count, error);
+    if (status == STATUS_OK)
+        status = store_save_hospitals(db, batch->hospital_rows, batch->hospital_count, error);
+    if (status == STATUS_OK)
+        status = store_insert_unknown(db, batch->unknown, batch->unknown_count, error);
+    return status;
+}
+
+enum status batch_apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
+                        struct error *error)
+{
+    struct batch *batch = context;
+    enum status status = begin(batch, commands, count, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = project_chunk(batch, db, (struct event_chunk *)commands[i], error);
+    if (status == STATUS_OK)
+        status = save(batch, db, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = event_chunk_finish((struct event_chunk *)commands[i], db, error);
+    return status;
+}

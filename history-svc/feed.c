@@ -1,0 +1,102 @@
+#include "feed.h"
+
+#include "batch.h"
+
+#include <stdlib.h>
+
+#include "rpc/channel.h"
+
+static const char SUBSCRIBER[] = "history-svc";
+static const char *const LOG_NAMES[FEED_LOG_COUNT] = {"booking", "hospital"};
+
+struct feed {
+    struct feed_options options;
+    struct batch *batch;
+    struct writer *writer;
+    struct rpc_channel *channels[FEED_LOG_COUNT];
+    struct event_subscriber *subscribers[FEED_LOG_COUNT];
+};
+
+enum status feed_open(const struct feed_options *options, struct db *db, struct feed **out,
+                      struct error *error)
+{
+    const struct writer_options writer = {.batch_max = options->batch_max};
+    struct feed *feed = calloc(1, sizeof *feed);
+    struct batch *batch = batch_create();
+    const struct writer_ops ops = {.apply = batch_apply, .context = batch};
+    enum status status = STATUS_OK;
+    if (feed == NULL || batch == NULL)
+        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    if (status == STATUS_OK)
+        status = writer_open(db, &writer, &ops, &feed->writer, error);
+    if (status != STATUS_OK) {
+        batch_destroy(batch);
+        free(feed);
+        return status;
+    }
+    feed->options = *options;
+    feed->batch = batch;
+    *out = feed;
+    return STATUS_OK;
+}
+
+static enum status follow(struct feed *feed, enum feed_log log, struct error *error)
+{
+    const struct feed_source *source = &feed->options.sources[log];
+    const struct rpc_channel_options channel = {
+        .address = source->rpc_address,
+        .message_max_bytes = feed->options.message_max_bytes,
+    };
+    enum status status = STATUS_OK;
+    if (feed->channels[log] == NULL)
+        status = rpc_channel_open(&channel, &feed->channels[log], error);
+    if (status != STATUS_OK || feed->subscribers[log] != NULL)
+        return status;
+    const struct event_subscriber_options subscriber = {
+        .log = LOG_NAMES[log],
+        .subscriber = SUBSCRIBER,
+        .events_address = source->events_address,
+        .channel = feed->channels[log],
+        .writer = feed->writer,
+        .database_url = feed->options.database_url,
+        .schema = feed->options.schema,
+    };
+    return event_subscriber_open(&subscriber, &feed->subscribers[log], error);
+}
+
+enum status feed_follow(struct feed *feed, struct error *error)
+{
+    enum status status = follow(feed, FEED_BOOKING, error);
+    if (status == STATUS_OK)
+        status = follow(feed, FEED_HOSPITAL, error);
+    return status;
+}
+
+const char *feed_log_name(enum feed_log log)
+{
+    return LOG_NAMES[log];
+}
+
+struct event_subscriber *feed_subscriber(const struct feed *feed, enum feed_log log)
+{
+    return feed->subscribers[log];
+}
+
+struct writer *feed_writer(const struct feed *feed)
+{
+    return feed->writer;
+}
+
+void feed_close(struct feed *feed)
+{
+    if (feed == NULL)
+        return;
+    for (size_t i = 0; i < FEED_LOG_COUNT; i++)
+        event_subscriber_close(feed->subscribers[i]);
+    for (size_t i = 0; i < FEED_LOG_COUNT; i++)
+        if (feed->channels[i] != NULL)
+            rpc_channel_close(feed->channels[i]);
+    writer_close(feed->writer);
+    batch_destroy(feed->batch);
+    free(feed);
+}

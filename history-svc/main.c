@@ -1,0 +1,298 @@
+/* history-svc: every booking's story, read from both logs. */
+#include "api.h"
+#include "feed.h"
+#include "rebuild.h"
+#include "schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "events/subscriber.h"
+#include "rpc/server.h"
+#include "service/config.h"
+#include "service/service.h"
+#include "writer/reader.h"
+#include "writer/writer.h"
+
+static const char PROGRAM[] = "history-svc";
+enum { RETRY_MS = 200 };
+
+struct settings {
+    struct service_settings service;
+    const char *hospital_rpc;
+    const char *hospital_events;
+    const char *booking_rpc;
+    const char *booking_events;
+    int64_t rebuild_timeout_s;
+    bool replay_dead_letters;
+    bool rebuild;
+};
+
+/* Everything that runs, in the order in which it starts. */
+struct history_service {
+    struct settings settings;
+    struct rpc_server *server;
+    struct reader_pool *readers;
+    struct feed *feed;
+    struct history_api api;
+    _Atomic bool running; /* everything above is there: health may ask it */
+};
+
+/* Whatever goes wrong before the service is ready: one line and exit 2. */
+static void must(enum status status, const struct error *error)
+{
+    if (status != STATUS_OK)
+        service_config_error(PROGRAM, error);
+}
+
+static void check_database(const char *url)
+{
+    struct error error;
+    if (strncmp(url, "sqlite:", strlen("sqlite:")) == 0)
+        must(error_set(&error, STATUS_INVALID_ARGUMENT, NULL,
+                       "database: history-svc needs postgresql://..., not a SQLite file"),
+             &error);
+}
+
+static void load_settings(struct settings *settings, int argc, char **argv)
+{
+    const struct setting table[] = {
+        SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7301", NULL),
+        {.name = "hospital-rpc",
+         .type = SETTING_ADDRESS,
+         .value = &settings->hospital_rpc,
+         .default_value = "tcp://127.0.0.1:7101",
+         .help = "address of hospital-svc's calls"},
+        {.name = "hospital-events",
+         .type = SETTING_ADDRESS,
+         .value = &settings->hospital_events,
+         .default_value = "tcp://127.0.0.1:7102",
+         .help = "address of hospital-svc's log"},
+        {.name = "booking-rpc",
+         .type = SETTING_ADDRESS,
+         .value = &settings->booking_rpc,
+         .default_value = "tcp://127.0.0.1:7201",
+         .help = "address of booking-svc's calls"},
+        {.name = "booking-events",
+         .type = SETTING_ADDRESS,
+         .value = &settings->booking_events,
+         .default_value = "tcp://127.0.0.1:7202",
+         .help = "address of booking-svc's log"},
+        {.name = "rebuild-timeout-s",
+         .type = SETTING_NUMBER,
+         .value = &settings->rebuild_timeout_s,
+         .default_value = "600",
+         .min = 1,
+         .max = 86400,
+         .help = "how long --rebuild waits while nothing moves, in s"},
+        {.name = "rebuild",
+         .type = SETTING_SWITCH,
+         .value = &settings->rebuild,
+         .default_value = "false",
+         .help = "make all tables anew from both logs, beside a running history-svc, and end",
+         .flag_only = true},
+        {.name = "replay-dead-letters",
+         .type = SETTING_SWITCH,
+         .value = &settings->replay_dead_letters,
+         .default_value = "false",
+         .help = "apply the dead letters again, say how many, and end",
+         .flag_only = true},
+    };
+    const size_t count = sizeof table / sizeof table[0];
+    config_load(PROGRAM, "Keeps the history of all bookings, to be read.", table, count, argc, argv);
+    check_database(settings->service.database);
+    service_begin(PROGRAM, settings->service.log_level, settings->service.time_zone);
+    config_log(table, count);
+}
+
+static struct feed_options feed_settings(const struct settings *settings)
+{
+    return (struct feed_options){
+        .database_url = settings->service.database,
+        .schema = SCHEMA_LIVE,
+        .batch_max = (size_t)settings->service.batch_max,
+        .message_max_bytes = (size_t)settings->service.message_max_bytes,
+        .sources =
+            {
+                [FEED_BOOKING] = {settings->booking_rpc, settings->booking_events},
+                [FEED_HOSPITAL] = {settings->hospital_rpc, settings->hospital_events},
+            },
+    };
+}
+
+/*
+ * For what opens a database connection of its own: true if it is to be tried again, because the database went
+ * away meanwhile.
+ */
+static bool must_try_again(enum status status, const struct error *error)
+{
+    if (!status_is_transient(status)) {
+        must(status, error);
+        return false;
+    }
+    if (service_stop_requested(RETRY_MS))
+        exit(0);
+    return true;
+}
+
+static bool is_ready(void *context)
+{
+    struct history_service *service = context;
+    return service->running && writer_database_up(feed_writer(service->feed));
+}
+
+static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
+{
+    struct history_service *service = context;
+    size_t count = 0;
+    if (!service->running)
+        return 0;
+    for (int i = 0; i < FEED_LOG_COUNT; i++)
+        if (event_subscriber_degraded(feed_subscriber(service->feed, (enum feed_log)i), reasons[count],
+                                      RPC_DEGRADED_TEXT_SIZE))
+            count++;
+    return count;
+}
+
+static void listen_on_address(struct history_service *service)
+{
+    struct error error;
+    const struct service_settings *settings = &service->settings.service;
+    const struct rpc_server_options rpc = {
+        .address = settings->rpc_listen,
+        .program = PROGRAM,
+        .contexts = (size_t)settings->queue_max + 512,
+        .message_max_bytes = (size_t)settings->message_max_bytes,
+        .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
+    };
+    must(rpc_server_open(&rpc, &service->server, &error), &error);
+    history_api_init(&service->api);
+    rpc_server_add(service->server, &service->api.service.base);
+    rpc_server_observe(service->server, is_ready, list_degraded, service);
+    must(rpc_server_start(service->server, &error), &error);
+}
+
+/* The database with the live schema; NULL if asked to stop before it is there. */
+static struct db *open_database(const struct settings *settings)
+{
+    for (;;) {
+        struct error error;
+        struct db *db = service_open_database(PROGRAM, settings->service.database);
+        if (db == NULL)
+            return NULL;
+        enum status status = schema_prepare(db, SCHEMA_LIVE, &error);
+        if (status == STATUS_OK)
+            return db;
+        db_close(db);
+        if (!status_is_transient(status))
+            service_config_error(PROGRAM, &error);
+    }
+}
+
+static void open_feed(struct history_service *service, struct db *db)
+{
+    struct error error;
+    const struct feed_options options = feed_settings(&service->settings);
+    must(feed_open(&options, db, &service->feed, &error), &error);
+}
+
+static void open_readers(struct history_service *service)
+{
+    struct error error;
+    const struct reader_options options = {
+        .threads = (size_t)service->settings.service.reader_threads,
+        .queue_max = (size_t)service->settings.service.queue_max,
+        .schema = SCHEMA_LIVE,
+    };
+    const char *database = service->settings.service.database;
+    while (must_try_again(reader_pool_open(database, &options, &service->readers, &error), &error))
+        ;
+}
+
+static void serve(struct history_service *service)
+{
+    struct error error;
+    while (must_try_again(feed_follow(service->feed, &error), &error))
+        ;
+    service->api.readers = service->readers;
+    service->api.feed = service->feed;
+    service->running = true;
+    rpc_server_serve(service->server);
+    log_plain(LOG_INFO, "service.ready");
+}
+
+/* The server asks the feed how far it is until it is closed. */
+static void drain_and_close(struct history_service *service)
+{
+    if (!rpc_server_drain(service->server, (uint32_t)service->settings.service.drain_grace_ms))
+        log_plain(LOG_WARN, "service.drain_incomplete");
+    reader_pool_close(service->readers);
+    rpc_server_close(service->server);
+    feed_close(service->feed);
+}
+
+static int report_failure(const struct error *error)
+{
+    fprintf(stderr, "%s: %s\n", PROGRAM, error->message);
+    return SERVICE_EXIT_FAILED;
+}
+
+/* --replay-dead-letters: no listener, no subscribers, only the writer. */
+static int replay_dead_letters(struct history_service *service)
+{
+    struct error error;
+    size_t applied = 0, left = 0;
+    struct db *db = open_database(&service->settings);
+    if (db == NULL)
+        return SERVICE_EXIT_FAILED;
+    open_feed(service, db);
+    enum status status = dead_letters_replay(feed_writer(service->feed), service->settings.service.database,
+                                             SCHEMA_LIVE, &applied, &left, &error);
+    feed_close(service->feed);
+    if (status != STATUS_OK)
+        return report_failure(&error);
+    printf("%zu dead letters applied, %zu left\n", applied, left);
+    return left == 0 ? 0 : SERVICE_EXIT_FAILED;
+}
+
+static int rebuild(const struct settings *settings)
+{
+    struct error error;
+    struct rebuild_counts counts;
+    const struct feed_options options = feed_settings(settings);
+    struct db *db = open_database(settings);
+    if (db == NULL)
+        return SERVICE_EXIT_FAILED;
+    enum status status = rebuild_run(&options, db, (uint32_t)settings->rebuild_timeout_s, &counts, &error);
+    db_close(db);
+    if (status != STATUS_OK)
+        return report_failure(&error);
+    printf("rebuilt: %llu booking events, %llu hospital events, %llu dead letters\n",
+           (unsigned long long)counts.applied_seq[FEED_BOOKING],
+           (unsigned long long)counts.applied_seq[FEED_HOSPITAL], (unsigned long long)counts.dead_letters);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct history_service service = {0};
+    load_settings(&service.settings, argc, argv);
+    if (service.settings.rebuild)
+        return rebuild(&service.settings);
+    if (service.settings.replay_dead_letters)
+        return replay_dead_letters(&service);
+    listen_on_address(&service);
+    struct db *db = open_database(&service.settings);
+    if (db == NULL) {
+        rpc_server_close(service.server);
+        return 0;
+    }
+    open_feed(&service, db);
+    open_readers(&service);
+    serve(&service);
+    service_wait();
+    drain_and_close(&service);
+    return 0;
+}

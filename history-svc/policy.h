@@ -1,0 +1,27 @@
+/* What an event means for the tables. Pure. */
+#ifndef HISTORY_SVC_POLICY_H
+#define HISTORY_SVC_POLICY_H
+
+#include "projection.h"
+#include "store.h"
+
+#include "base/status.h"
+
+#include "screening/v1/event.pb-c.h"
+
+/* The rows that one event asks for; their texts are the event's. */
+struct reaction {
+    enum event_meaning meaning;
+    struct booking_row booking;   /* EVENT_BOOKING */
+    struct entry_row entry;       /* EVENT_BOOKING */
+    struct hospital_row hospital; /* EVENT_HOSPITAL_REGISTERED, EVENT_HOSPITAL_DELETED */
+};
+
+/*
+ * INTERNAL if the event contradicts itself or lacks what its type promises: it will never be understood.
+ * `log` must live as long as the reaction.
+ */
+MUST_CHECK enum status policy_react(const char *log, const Screening__V1__Event *event, struct reaction *out,
+                                    struct error *error);
+
+#endif

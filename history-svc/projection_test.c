@@ -1,0 +1,125 @@
+/* The rules of the read model as tables. */
+#include "projection.h"
+
+#include <string.h>
+
+#include "base/unit_test.h"
+
+enum { DAY = 20000 };
+
+#define COUNT(table) (sizeof(table) / sizeof(table)[0])
+
+/* ---- which events matter ---- */
+
+static void test_projection_event_kind_follows_the_table(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *log;
+        const char *type;
+        enum event_meaning meaning;
+        int status;
+    } cases[] = {
+        {"booking", "booking.requested", EVENT_BOOKING, BOOKING_REQUESTED},
+        {"booking", "booking.confirmed", EVENT_BOOKING, BOOKING_CONFIRMED},
+        {"booking", "booking.rejected", EVENT_BOOKING, BOOKING_REJECTED},
+        {"booking", "booking.cancelled", EVENT_BOOKING, BOOKING_CANCELLED},
+        {"booking", "booking.force_cancelled", EVENT_BOOKING, BOOKING_FORCE_CANCELLED},
+        {"hospital", "hospital.registered", EVENT_HOSPITAL_REGISTERED, 0},
+        {"hospital", "hospital.deleted", EVENT_HOSPITAL_DELETED, 0},
+        {"hospital", "hospital.capacity_set", EVENT_WITHOUT_EFFECT, 0},
+        {"booking", "booking.rescheduled", EVENT_UNKNOWN, 0},
+        {"booking", "booking.confirmed2", EVENT_UNKNOWN, 0},
+        {"booking", "", EVENT_UNKNOWN, 0},
+        {"booking", "hospital.deleted", EVENT_UNKNOWN, 0},
+        {"hospital", "booking.confirmed", EVENT_UNKNOWN, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct event_kind kind = projection_event_kind(cases[i].log, cases[i].type);
+        assert_int_equal(kind.meaning, cases[i].meaning);
+        assert_int_equal(kind.status, cases[i].status);
+    }
+}
+
+/* ---- the version rule ---- */
+
+static void test_projection_moves_only_to_a_higher_version(void **state)
+{
+    (void)state;
+    assert_true(projection_moves(0, 1));
+    assert_true(projection_moves(1, 2));
+    assert_true(projection_moves(1, 9));
+    assert_false(projection_moves(2, 2));
+    assert_false(projection_moves(3, 2));
+    assert_true(projection_moves((uint64_t)INT64_MAX - 1, INT64_MAX));
+}
+
+/* ---- the provisional rule ---- */
+
+static void test_projection_view_follows_the_table(void **state)
+{
+    (void)state;
+    static const struct {
+        enum booking_status told;
+        int32_t day;
+        bool deleted;
+        enum booking_status shown;
+        bool provisional;
+    } cases[] = {
+        /* A live booking of the day of the deletion or later. */
+        {BOOKING_REQUESTED, DAY, true, BOOKING_FORCE_CANCELLED, true},
+        {BOOKING_REQUESTED, DAY + 1, true, BOOKING_FORCE_CANCELLED, true},
+        {BOOKING_CONFIRMED, DAY, true, BOOKING_FORCE_CANCELLED, true},
+        {BOOKING_CONFIRMED, DAY + 300, true, BOOKING_FORCE_CANCELLED, true},
+        /* Its screening was before: it took place. */
+        {BOOKING_REQUESTED, DAY - 1, true, BOOKING_REQUESTED, false},
+        {BOOKING_CONFIRMED, DAY - 1, true, BOOKING_CONFIRMED, false},
+        /* booking.* has the last word. */
+        {BOOKING_REJECTED, DAY + 1, true, BOOKING_REJECTED, false},
+        {BOOKING_CANCELLED, DAY + 1, true, BOOKING_CANCELLED, false},
+        {BOOKING_FORCE_CANCELLED, DAY + 1, true, BOOKING_FORCE_CANCELLED, false},
+        /* The hospital is there, or not known yet. */
+        {BOOKING_REQUESTED, DAY, false, BOOKING_REQUESTED, false},
+        {BOOKING_CONFIRMED, DAY, false, BOOKING_CONFIRMED, false},
+        {BOOKING_REJECTED, DAY, false, BOOKING_REJECTED, false},
+        {BOOKING_CANCELLED, DAY, false, BOOKING_CANCELLED, false},
+        {BOOKING_FORCE_CANCELLED, DAY, false, BOOKING_FORCE_CANCELLED, false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct hospital_deletion deletion = {cases[i].deleted, cases[i].deleted ? DAY : 0};
+        struct booking_view view = projection_view(cases[i].told, cases[i].day, &deletion);
+        assert_int_equal(view.status, cases[i].shown);
+        assert_int_equal(view.provisional, cases[i].provisional);
+    }
+}
+
+/* ---- how far behind ---- */
+
+static void test_projection_lag_counts_only_what_is_not_applied(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t applied, head;
+        int64_t oldest_us, now_us;
+        uint64_t lag_ms;
+    } cases[] = {
+        {0, 0, 0, 9000000, 0},          {5, 5, 1000000, 9000000, 0}, {6, 5, 1000000, 9000000, 0},
+        {4, 5, 1000000, 9000000, 8000}, {4, 5, 1000000, 1000999, 0}, {4, 5, 0, 9000000, 0},
+        {4, 5, 9000001, 9000000, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_int_equal(
+            projection_lag_ms(cases[i].applied, cases[i].head, cases[i].oldest_us, cases[i].now_us),
+            cases[i].lag_ms);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_projection_event_kind_follows_the_table),
+        cmocka_unit_test(test_projection_moves_only_to_a_higher_version),
+        cmocka_unit_test(test_projection_view_follows_the_table),
+        cmocka_unit_test(test_projection_lag_counts_only_what_is_not_applied),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,209 @@
+#include "reads.h"
+
+#include "store.h"
+#include "wire.h"
+
+#include <string.h>
+
+#include "base/civil.h"
+#include "base/page_token.h"
+#include "base/text.h"
+
+enum { CUSTOMER_ID_MAX = 64, ENTRIES_FIRST = 8 };
+
+static enum status no_memory(struct error *error)
+{
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+}
+
+/* ---- GetBookingHistory ---- */
+
+struct get_task {
+    struct reader_task task; /* first: what the pool hands back */
+    struct rpc_call *call;
+    struct uuid booking_id;
+    Screening__V1__GetBookingHistoryResponse response;
+    size_t room; /* of response.entries */
+};
+
+static void refuse_get(struct reader_task *task, const struct error *error)
+{
+    rpc_call_fail(((struct get_task *)task)->call, error);
+}
+
+static bool make_room(struct get_task *get, struct arena *arena)
+{
+    if (get->response.n_entries < get->room)
+        return true;
+    size_t room = get->room == 0 ? ENTRIES_FIRST : get->room * 2;
+    Screening__V1__HistoryEntry **entries = arena_alloc(arena, room * sizeof *entries);
+    if (entries == NULL)
+        return false;
+    if (get->room > 0)
+        memcpy(entries, get->response.entries, get->room * sizeof *entries);
+    get->response.entries = entries;
+    get->room = room;
+    return true;
+}
+
+static enum status take_entry(void *context, const struct summary_row *summary, const struct entry_row *entry)
+{
+    struct get_task *get = context;
+    struct arena *arena = rpc_call_arena(get->call);
+    if (get->response.summary == NULL)
+        get->response.summary = wire_summary(arena, summary);
+    Screening__V1__HistoryEntry *message = wire_entry(arena, entry);
+    if (get->response.summary == NULL || message == NULL || !make_room(get, arena))
+        return STATUS_RESOURCE_EXHAUSTED;
+    get->response.entries[get->response.n_entries++] = message;
+    return STATUS_OK;
+}
+
+static void run_get(struct reader_task *task, struct db *db)
+{
+    struct get_task *get = (struct get_task *)task;
+    struct error error;
+    enum status status = store_load_history(db, &get->booking_id, take_entry, get, &error);
+    if (status == STATUS_OK && get->response.summary == NULL)
+        status = error_set(&error, STATUS_NOT_FOUND, NULL, "booking_id: there is no such booking");
+    if (status == STATUS_OK)
+        rpc_call_reply(get->call, &get->response.base);
+    else
+        rpc_call_fail(get->call, &error);
+}
+
+enum status reads_get_history(struct reader_pool *readers,
+                              const Screening__V1__GetBookingHistoryRequest *input, struct rpc_call *call,
+                              struct error *error)
+{
+    struct get_task *get = arena_alloc(rpc_call_arena(call), sizeof *get);
+    if (get == NULL)
+        return no_memory(error);
+    enum status status = text_check_uuid("booking_id", input->booking_id, &get->booking_id, error);
+    if (status != STATUS_OK)
+        return status;
+    screening__v1__get_booking_history_response__init(&get->response);
+    get->call = call;
+    get->task.deadline_ns = rpc_call_deadline_ns(call);
+    get->task.run = run_get;
+    get->task.refuse = refuse_get;
+    return reader_pool_submit(readers, &get->task, error);
+}
+
+/* ---- ListCustomerHistory ---- */
+
+struct list_task {
+    struct reader_task task; /* first: what the pool hands back */
+    struct rpc_call *call;
+    struct customer_filter filter;
+    const char *query; /* the filter as text, which page tokens are tied to */
+    struct customer_position after;
+    uint32_t page_size;
+    Screening__V1__ListCustomerHistoryResponse response;
+    struct page_position last; /* of the page */
+    bool more;                 /* something follows the page */
+};
+
+static void refuse_list(struct reader_task *task, const struct error *error)
+{
+    rpc_call_fail(((struct list_task *)task)->call, error);
+}
+
+static enum status take_summary(void *context, const struct summary_row *summary)
+{
+    struct list_task *list = context;
+    if (list->response.n_bookings == list->page_size) {
+        list->more = true;
+        return STATUS_OK;
+    }
+    Screening__V1__BookingSummary *message = wire_summary(rpc_call_arena(list->call), summary);
+    if (message == NULL)
+        return STATUS_RESOURCE_EXHAUSTED;
+    list->response.bookings[list->response.n_bookings++] = message;
+    list->last = (struct page_position){summary->booking.created_at_us, summary->booking.booking_id};
+    return STATUS_OK;
+}
+
+static void run_list(struct reader_task *task, struct db *db)
+{
+    struct list_task *list = (struct list_task *)task;
+    struct error error;
+    char token[PAGE_TOKEN_SIZE];
+    list->response.bookings =
+        arena_alloc(rpc_call_arena(list->call), list->page_size * sizeof *list->response.bookings);
+    enum status status = list->response.bookings != NULL ? STATUS_OK : no_memory(&error);
+    if (status == STATUS_OK)
+        status = store_list_customer(db, &list->filter, &list->after, list->page_size + 1, take_summary, list,
+                                     &error);
+    if (status != STATUS_OK) {
+        rpc_call_fail(list->call, &error);
+        return;
+    }
+    if (list->more)
+        list->response.next_page_token = page_token_format(&list->last, list->query, token);
+    rpc_call_reply(list->call, &list->response.base);
+}
+
+/* An empty date is no bound: `otherwise` stands for it. */
+static enum status read_date(const char *field, const char *text, const char *otherwise, int32_t *day,
+                             struct error *error)
+{
+    return text_check_date(field, text[0] != '\0' ? text : otherwise, day, error);
+}
+
+static enum status read_filter(const Screening__V1__ListCustomerHistoryRequest *input,
+                               struct customer_filter *filter, struct error *error)
+{
+    enum status status = text_check_opaque("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, error);
+    if (status == STATUS_OK && ((int)input->status < 0 || (int)input->status > BOOKING_FORCE_CANCELLED))
+        status =
+            error_set(error, STATUS_INVALID_ARGUMENT, NULL, "status: must be a status of a booking, 0 to 5");
+    if (status == STATUS_OK)
+        status = read_date("from_date", input->from_date, "0001-01-01", &filter->from_day, error);
+    if (status == STATUS_OK)
+        status = read_date("to_date", input->to_date, "9999-12-31", &filter->to_day, error);
+    if (status == STATUS_OK && filter->to_day < filter->from_day)
+        status = error_set(error, STATUS_INVALID_ARGUMENT, NULL, "to_date: must not be before from_date");
+    filter->customer_id = input->customer_id;
+    filter->status = (int)input->status;
+    return status;
+}
+
+static enum status read_position(const Screening__V1__ListCustomerHistoryRequest *input, struct arena *arena,
+                                 struct list_task *list, struct error *error)
+{
+    enum status status = page_size_check(input->page_size, &list->page_size, error);
+    if (status != STATUS_OK)
+        return status;
+    list->query = arena_printf(arena, "customer/%s/%d/%s/%s", input->customer_id, (int)input->status,
+                               input->from_date, input->to_date);
+    if (list->query == NULL)
+        return no_memory(error);
+    struct page_position position = {.major = INT64_MAX}; /* before the newest */
+    memset(position.id.bytes, 0xff, sizeof position.id.bytes);
+    if (input->page_token[0] != '\0')
+        status = page_token_parse(input->page_token, list->query, &position, error);
+    list->after = (struct customer_position){position.major, position.id};
+    return status;
+}
+
+enum status reads_list_customer(struct reader_pool *readers,
+                                const Screening__V1__ListCustomerHistoryRequest *input, struct rpc_call *call,
+                                struct error *error)
+{
+    struct arena *arena = rpc_call_arena(call);
+    struct list_task *list = arena_alloc(arena, sizeof *list);
+    if (list == NULL)
+        return no_memory(error);
+    enum status status = read_filter(input, &list->filter, error);
+    if (status == STATUS_OK)
+        status = read_position(input, arena, list, error);
+    if (status != STATUS_OK)
+        return status;
+    screening__v1__list_customer_history_response__init(&list->response);
+    list->call = call;
+    list->task.deadline_ns = rpc_call_deadline_ns(call);
+    list->task.run = run_list;
+    list->task.refuse = refuse_list;
+    return reader_pool_submit(readers, &list->task, error);
+}

@@ -1,0 +1,20 @@
+/* The methods that read the tables: checked here, run on the reader threads, answered from there. */
+#ifndef HISTORY_SVC_READS_H
+#define HISTORY_SVC_READS_H
+
+#include "base/status.h"
+#include "rpc/server.h"
+#include "writer/reader.h"
+
+#include "screening/v1/history.pb-c.h"
+
+/* OK: the call will be answered. Otherwise it is still the caller's. nng callback threads. */
+MUST_CHECK enum status reads_get_history(struct reader_pool *readers,
+                                         const Screening__V1__GetBookingHistoryRequest *input,
+                                         struct rpc_call *call, struct error *error);
+
+MUST_CHECK enum status reads_list_customer(struct reader_pool *readers,
+                                           const Screening__V1__ListCustomerHistoryRequest *input,
+                                           struct rpc_call *call, struct error *error);
+
+#endif

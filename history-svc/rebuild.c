@@ -1,0 +1,174 @@
+#include "rebuild.h"
+
+#include "schema.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "service/service.h"
+
+enum { LOOK_MS = 50, REPORT_MS = 5000, SWAP_PAUSE_MS = 200 };
+
+/* What is looked at while the schema fills. */
+struct progress {
+    struct event_subscriber_status logs[FEED_LOG_COUNT];
+    int64_t moved_ns; /* when something was last applied */
+    int64_t reported_ns;
+};
+
+static int64_t after_ms(int64_t since_ns, int64_t ms)
+{
+    return since_ns + ms * NS_PER_MS;
+}
+
+static void look(struct progress *progress, const struct feed *feed)
+{
+    for (int i = 0; i < FEED_LOG_COUNT; i++) {
+        uint64_t before = progress->logs[i].applied_seq;
+        event_subscriber_status(feed_subscriber(feed, (enum feed_log)i), &progress->logs[i]);
+        if (progress->logs[i].applied_seq != before)
+            progress->moved_ns = clock_monotonic_ns();
+    }
+    if (clock_monotonic_ns() < after_ms(progress->reported_ns, REPORT_MS))
+        return;
+    progress->reported_ns = clock_monotonic_ns();
+    log_event(LOG_INFO, "rebuild.progress",
+              LOG_INT("booking_applied", progress->logs[FEED_BOOKING].applied_seq),
+              LOG_INT("booking_head", progress->logs[FEED_BOOKING].head_seq),
+              LOG_INT("hospital_applied", progress->logs[FEED_HOSPITAL].applied_seq),
+              LOG_INT("hospital_head", progress->logs[FEED_HOSPITAL].head_seq));
+}
+
+/* Following means that the publisher's head was reached once; a busy log is always a little behind it. */
+static bool is_complete(const struct progress *progress)
+{
+    for (int i = 0; i < FEED_LOG_COUNT; i++)
+        if (progress->logs[i].state != SUBSCRIBER_FOLLOWING)
+            return false;
+    return true;
+}
+
+static enum status check_halted(const struct progress *progress, struct error *error)
+{
+    for (int i = 0; i < FEED_LOG_COUNT; i++) {
+        enum subscriber_state state = progress->logs[i].state;
+        if (state == SUBSCRIBER_DIVERGED || state == SUBSCRIBER_STOPPED)
+            return error_set(error, STATUS_FAILED_PRECONDITION, NULL, "the %s log %s at seq %llu",
+                             feed_log_name((enum feed_log)i), subscriber_state_name(state),
+                             (unsigned long long)progress->logs[i].applied_seq);
+    }
+    return STATUS_OK;
+}
+
+static enum status gave_up(const struct progress *progress, uint32_t patience_s, struct error *error)
+{
+    return error_set(error, STATUS_UNAVAILABLE, NULL,
+                     "nothing has moved for %u s; booking log: %s at seq %llu, hospital log: %s at seq %llu",
+                     (unsigned)patience_s, subscriber_state_name(progress->logs[FEED_BOOKING].state),
+                     (unsigned long long)progress->logs[FEED_BOOKING].applied_seq,
+                     subscriber_state_name(progress->logs[FEED_HOSPITAL].state),
+                     (unsigned long long)progress->logs[FEED_HOSPITAL].applied_seq);
+}
+
+static enum status stopped(struct error *error)
+{
+    return error_set(error, STATUS_CANCELLED, NULL, "stopped before the rebuild was complete");
+}
+
+/* Until both logs have been applied to their heads. */
+static enum status wait_complete(const struct feed *feed, uint32_t patience_s, struct progress *progress,
+                                 struct error *error)
+{
+    *progress = (struct progress){.moved_ns = clock_monotonic_ns(), .reported_ns = clock_monotonic_ns()};
+    for (;;) {
+        look(progress, feed);
+        if (is_complete(progress))
+            return STATUS_OK;
+        enum status status = check_halted(progress, error);
+        if (status != STATUS_OK)
+            return status;
+        if (clock_monotonic_ns() >= after_ms(progress->moved_ns, (int64_t)patience_s * MS_PER_S))
+            return gave_up(progress, patience_s, error);
+        if (service_stop_requested(LOOK_MS))
+            return stopped(error);
+    }
+}
+
+static enum status fill(const struct feed_options *options, struct db *db, uint32_t patience_s,
+                        struct progress *progress, struct error *error)
+{
+    struct feed *feed;
+    enum status status = feed_open(options, db, &feed, error);
+    if (status != STATUS_OK) {
+        db_close(db);
+        return status;
+    }
+    status = feed_follow(feed, error);
+    if (status == STATUS_OK)
+        status = wait_complete(feed, patience_s, progress, error);
+    feed_close(feed);
+    return status;
+}
+
+/* A long read of the live tables, or their writer, may be in the way for a while. */
+static enum status swap(struct db *db, uint32_t patience_s, struct error *error)
+{
+    int64_t give_up_ns = after_ms(clock_monotonic_ns(), (int64_t)patience_s * MS_PER_S);
+    for (;;) {
+        enum status status = schema_swap(db, error);
+        if (status == STATUS_OK || !status_is_transient(status) || clock_monotonic_ns() >= give_up_ns)
+            return status;
+        if (service_stop_requested(SWAP_PAUSE_MS))
+            return stopped(error);
+    }
+}
+
+static enum status open_schema(const char *database_url, struct db **out, struct error *error)
+{
+    struct db *db;
+    enum status status = db_open(database_url, DB_READ_WRITE, &db, error);
+    if (status != STATUS_OK)
+        return status;
+    status = schema_prepare(db, SCHEMA_REBUILD, error);
+    if (status == STATUS_OK)
+        *out = db;
+    else
+        db_close(db);
+    return status;
+}
+
+static enum status fill_and_swap(const struct feed_options *options, struct db *db, uint32_t patience_s,
+                                 struct progress *progress, struct error *error)
+{
+    struct db *own;
+    enum status status = open_schema(options->database_url, &own, error);
+    if (status == STATUS_OK)
+        status = fill(options, own, patience_s, progress, error);
+    if (status == STATUS_OK)
+        status = swap(db, patience_s, error);
+    return status;
+}
+
+enum status rebuild_run(const struct feed_options *options, struct db *db, uint32_t patience_s,
+                        struct rebuild_counts *out, struct error *error)
+{
+    struct feed_options own = *options;
+    own.schema = SCHEMA_REBUILD;
+    struct progress progress;
+    /* A rebuild that was cut short left its schema behind. */
+    enum status status = schema_drop_rebuild(db, error);
+    if (status != STATUS_OK)
+        return status;
+    status = fill_and_swap(&own, db, patience_s, &progress, error);
+    if (status != STATUS_OK) {
+        struct error ignored;
+        if (schema_drop_rebuild(db, &ignored) != STATUS_OK)
+            log_event(LOG_WARN, "rebuild.schema_left", LOG_TEXT("message", ignored.message));
+        return status;
+    }
+    *out = (struct rebuild_counts){0};
+    for (int i = 0; i < FEED_LOG_COUNT; i++) {
+        out->applied_seq[i] = progress.logs[i].applied_seq;
+        out->dead_letters += progress.logs[i].dead_letters;
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,66 @@
+#include "schema.h"
+
+#include "store.h"
+
+#include <stdio.h>
+
+#include "events/event_log.h"
+
+const char SCHEMA_LIVE[] = "history";
+const char SCHEMA_REBUILD[] = "history_rebuild";
+
+enum { SCRIPT_SIZE = 128 };
+
+static const char DROP_REBUILD[] = "DROP SCHEMA IF EXISTS history_rebuild CASCADE";
+
+/* A new table has no statistics until autovacuum comes by. */
+static const char ANALYSE[] = "ANALYZE history_rebuild.booking_summary, history_rebuild.timeline_entry, "
+                              "history_rebuild.hospital";
+
+/*
+ * The locks are taken in the order in which writers and readers meet the tables, so that nobody waits for
+ * each other; event_cursor first: whoever has read it, has its transaction to its end. event_log_head is no
+ * log of ours, it only comes with lib/events; its id stays what it was.
+ */
+static const char SWAP[] =
+    "LOCK TABLE history.event_cursor, history.booking_summary, history.timeline_entry, history.hospital, "
+    "history.unknown_event, history.dead_letter, history.event_log, history.event_log_head, "
+    "history.schema_version IN ACCESS EXCLUSIVE MODE;"
+    "UPDATE history_rebuild.event_log_head n SET log_id = o.log_id FROM history.event_log_head o;"
+    "ALTER SCHEMA history RENAME TO history_old;"
+    "ALTER SCHEMA history_rebuild RENAME TO history;"
+    "DROP SCHEMA history_old CASCADE";
+
+enum status schema_prepare(struct db *db, const char *schema, struct error *error)
+{
+    char script[SCRIPT_SIZE];
+    snprintf(script, sizeof script, "CREATE SCHEMA IF NOT EXISTS %s", schema);
+    enum status status = db_run_script(db, script, error);
+    /* Another process made it at the same moment. */
+    if (status == STATUS_OK || status == STATUS_ALREADY_EXISTS)
+        status = db_use_schema(db, schema, error);
+    if (status == STATUS_OK)
+        status = events_migrate(db, error);
+    if (status == STATUS_OK)
+        status = store_migrate(db, error);
+    return status;
+}
+
+enum status schema_drop_rebuild(struct db *db, struct error *error)
+{
+    return db_run_script(db, DROP_REBUILD, error);
+}
+
+enum status schema_swap(struct db *db, struct error *error)
+{
+    enum status status = db_run_script(db, ANALYSE, error);
+    if (status == STATUS_OK)
+        status = db_begin(db, error);
+    if (status != STATUS_OK)
+        return status;
+    status = db_run_script(db, SWAP, error);
+    if (status == STATUS_OK)
+        return db_commit(db, error);
+    db_rollback(db);
+    return status;
+}

@@ -1,0 +1,91 @@
+#include "wire.h"
+
+#include "projection.h"
+
+#include "base/civil.h"
+#include "base/uuid.h"
+
+enum { US_PER_S = 1000000, NS_PER_US = 1000 };
+
+static void fill_instant(Google__Protobuf__Timestamp *timestamp, int64_t instant_us)
+{
+    google__protobuf__timestamp__init(timestamp);
+    int64_t part_us = instant_us % US_PER_S;
+    timestamp->seconds = instant_us / US_PER_S;
+    if (part_us < 0) { /* nanos count forward, before 1970 too */
+        part_us += US_PER_S;
+        timestamp->seconds--;
+    }
+    timestamp->nanos = (int32_t)part_us * NS_PER_US;
+}
+
+/* A summary and what it points to. */
+struct summary_wire {
+    Screening__V1__BookingSummary message;
+    Screening__V1__Booking booking;
+    Google__Protobuf__Timestamp created_at, updated_at;
+    char booking_id[UUID_TEXT_SIZE], hospital_id[UUID_TEXT_SIZE];
+    char date[CIVIL_TEXT_SIZE];
+};
+
+static void fill_booking(struct summary_wire *wire, const struct booking_row *row)
+{
+    Screening__V1__Booking *message = &wire->booking;
+    screening__v1__booking__init(message);
+    fill_instant(&wire->created_at, row->created_at_us);
+    fill_instant(&wire->updated_at, row->updated_at_us);
+    message->booking_id = uuid_format(&row->booking_id, wire->booking_id);
+    message->hospital_id = uuid_format(&row->hospital_id, wire->hospital_id);
+    message->date = civil_format(row->day, wire->date);
+    message->headcount = row->headcount;
+    message->created_at = &wire->created_at;
+    message->updated_at = &wire->updated_at;
+    message->version = row->version;
+}
+
+Screening__V1__BookingSummary *wire_summary(struct arena *arena, const struct summary_row *row)
+{
+    const struct booking_row *booking = &row->booking;
+    struct booking_view view = projection_view(booking->status, booking->day, &row->deletion);
+    const char *reason = view.provisional ? PROJECTION_REASON_HOSPITAL_DELETED : booking->status_reason;
+    struct summary_wire *wire = arena_alloc(arena, sizeof *wire);
+    if (wire == NULL)
+        return NULL;
+    fill_booking(wire, booking);
+    wire->booking.status = (Screening__V1__BookingStatus)view.status;
+    wire->booking.customer_id = arena_strdup(arena, booking->customer_id);
+    wire->booking.customer_name = arena_strdup(arena, booking->customer_name);
+    wire->booking.status_reason = arena_strdup(arena, reason);
+    screening__v1__booking_summary__init(&wire->message);
+    wire->message.booking = &wire->booking;
+    wire->message.hospital_name = arena_strdup(arena, row->hospital_name);
+    wire->message.provisional = view.provisional;
+    if (wire->booking.customer_id == NULL || wire->booking.customer_name == NULL ||
+        wire->booking.status_reason == NULL || wire->message.hospital_name == NULL)
+        return NULL;
+    return &wire->message;
+}
+
+struct entry_wire {
+    Screening__V1__HistoryEntry message;
+    Google__Protobuf__Timestamp occurred_at;
+    char event_id[UUID_TEXT_SIZE];
+};
+
+Screening__V1__HistoryEntry *wire_entry(struct arena *arena, const struct entry_row *row)
+{
+    struct entry_wire *wire = arena_alloc(arena, sizeof *wire);
+    if (wire == NULL)
+        return NULL;
+    Screening__V1__HistoryEntry *message = &wire->message;
+    screening__v1__history_entry__init(message);
+    fill_instant(&wire->occurred_at, row->occurred_at_us);
+    message->version = row->version;
+    message->status = (Screening__V1__BookingStatus)row->status;
+    message->reason = arena_strdup(arena, row->reason);
+    message->occurred_at = &wire->occurred_at;
+    message->event_id = uuid_format(&row->event_id, wire->event_id);
+    message->source = arena_strdup(arena, row->source);
+    message->seq = row->seq;
+    return message->reason != NULL && message->source != NULL ? message : NULL;
+}
