@@ -8,9 +8,10 @@
  * which a call failed must be rolled back.
  *
  * Statuses: UNAVAILABLE = connection lost or not there, server shutting down, disk full or I/O error, busy,
- * too many connections; DEADLINE_EXCEEDED = statement or lock timeout; ABORTED = serialisation failure or
- * deadlock, run the transaction again; UNKNOWN = only from db_commit: the connection broke before the answer
- * came; ALREADY_EXISTS = a unique key; INTERNAL = anything else, a fault of the statement or of its
+ * too many connections, a damaged database; DEADLINE_EXCEEDED = statement or lock timeout; ABORTED =
+ * serialisation failure or deadlock, run the transaction again; UNKNOWN = only from db_commit: the connection
+ * broke before the answer came; ALREADY_EXISTS = a unique key, or an object that is to be created;
+ * RESOURCE_EXHAUSTED = out of memory; INTERNAL = anything else, a fault of the statement or of its
  * parameters.
  *
  * A lost PostgreSQL connection is made anew by the next db_begin, or db_run outside a transaction; between
@@ -39,9 +40,10 @@ enum db_access {
 };
 
 /*
- * One SQL statement: a static constant in a store.c. Parameters are $1, $2, ... in both dialects, $1 first.
- * `postgresql` replaces `sql` there if not NULL. `postgresql_set`, if not NULL, is used there whenever rows
- * are run and takes each column as an array: "... FROM unnest($1::uuid[], $2::int8[])".
+ * One SQL statement: a static constant in a store.c (what is prepared is found again by its address).
+ * Parameters are $1, $2, ... in both dialects, $1 first. `postgresql` replaces `sql` there if not NULL.
+ * `postgresql_set`, if not NULL, is used there whenever rows are run and takes each column as an array: "...
+ * FROM unnest($1::uuid[], $2::int8[])".
  */
 struct db_statement {
     const char *name; /* unique within the program; also the name of the prepared statement */
@@ -54,10 +56,10 @@ struct db_statement {
 
 /*
  * Opens "sqlite:PATH" or "postgresql://..." ("postgres://..." too; multi-host and target_session_attrs work).
- * PostgreSQL sessions get `options`. Returns OK and a connection in *out; UNAVAILABLE if the server is merely
- * not there yet (*out untouched); INVALID_ARGUMENT for a malformed URL, a path that can't be opened, a
- * refused login or a database that does not exist: asking again does not help. Messages never contain the
- * password.
+ * `options` in the query of the URL, such as statement_timeout, overrule our own. Returns OK and a connection
+ * in *out; UNAVAILABLE if the server is merely not there yet (*out untouched); INVALID_ARGUMENT for a
+ * malformed URL, a path that can't be opened, a refused login or a database that does not exist: asking again
+ * does not help. Messages never contain the password.
  */
 MUST_CHECK enum status db_open(const char *url, enum db_access access, struct db **out, struct error *error);
 void db_close(struct db *db);
@@ -98,7 +100,8 @@ void db_params_reset(struct db_params *params);
 /*
  * Add the next value of the row at hand. Text and bytes are not copied: they must stay until db_run has
  * returned. Every row has the same types (null takes the type of its column, which some row before or after
- * it must show; a column of nulls only is text). An allocation failure is remembered and reported by db_run.
+ * it must show; a column of nulls only takes the type that the statement gives it). An allocation failure is
+ * remembered and reported by db_run.
  */
 void db_params_int(struct db_params *params, int64_t value);
 void db_params_text(struct db_params *params, const char *value);
@@ -134,7 +137,7 @@ MUST_CHECK enum status db_run(struct db *db, const struct db_statement *statemen
 MUST_CHECK enum status db_run_counting(struct db *db, const struct db_statement *statement,
                                        const struct db_params *params, int64_t *changed, struct error *error);
 
-/* Runs a script of several statements without parameters, for migrations and set-up. */
+/* Runs a script of several statements without parameters, for migrations and set-up. It may take any time. */
 MUST_CHECK enum status db_run_script(struct db *db, const char *script, struct error *error);
 
 /* Columns count from 0. A null is 0, "" or zero bytes. The column must have the matching type. */

@@ -152,19 +152,22 @@ static void take_failure(struct drain *drain, const struct pg_pending *pending, 
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     bool lost = sqlstate == NULL && PQstatus(drain->pg->connection) != CONNECTION_OK;
+    bool first = drain->failure->status == STATUS_OK;
+    struct error ignored;
+    struct error *error = first ? drain->error : &ignored;
+    enum status status;
 
+    if (lost)
+        status = error_set(error, STATUS_UNAVAILABLE, NULL, "database: %s: connection lost", pending->name);
+    else
+        status = pg_result_failure(drain->pg, result, pending->name, error);
     if (lost || (severity != NULL && strcmp(severity, "ERROR") != 0) ||
-        (sqlstate != NULL && pg_status_spoils_session(sqlstate) && drain->pg->db.access == DB_READ_WRITE))
+        (status == STATUS_UNAVAILABLE && sqlstate != NULL && pg_status_spoils_session(sqlstate)))
         drain->failure->session_over = true;
-    if (drain->failure->status != STATUS_OK)
+    if (!first)
         return;
     drain->failure->told = sqlstate != NULL;
-    if (lost)
-        fail(drain, pending,
-             error_set(drain->error, STATUS_UNAVAILABLE, NULL, "database: %s: connection lost",
-                       pending->name));
-    else
-        fail(drain, pending, pg_result_failure(drain->pg, result, pending->name, drain->error));
+    fail(drain, pending, status);
 }
 
 static void take_rows(struct drain *drain, const struct pg_pending *pending, PGresult *result)

@@ -1,9 +1,10 @@
 /*
  * The PostgreSQL driver: transactions, runs and scripts on a pipeline.
  *
- * A transaction is BEGIN, statements and COMMIT in one pipeline with one sync behind COMMIT: nothing waits
- * for an answer but statements that return rows.
+ * A transaction is BEGIN, statements and COMMIT in one pipeline: nothing waits for an answer but statements
+ * that return rows, and COMMIT.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,7 +107,9 @@ static enum status commit(struct db *db, struct error *error)
     if (is_unknown(&failure))
         return error_set(error, STATUS_UNKNOWN, NULL,
                          "database: COMMIT: the connection ended before its answer");
-    rollback(db);
+    /* A refused COMMIT has ended the transaction; behind another failure it was skipped. */
+    if (pg->connection != NULL && PQtransactionStatus(pg->connection) != PQTRANS_IDLE)
+        rollback(db);
     return failure.status;
 }
 

@@ -182,6 +182,29 @@ static void test_postgresql_statement_behind_a_failure_is_prepared_later(void **
     assert_int_equal(fixture_number(f->db, &count_all), 1);
 }
 
+static void test_postgresql_rollback_and_failure_keep_the_session(void **state)
+{
+    struct fixture *f = with_table(state);
+    int64_t pid = fixture_number(f->db, &own_pid);
+    struct error error = {0};
+
+    for (int round = 0; round < 4; round++) {
+        fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
+        fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
+        if (round >= 2)
+            fixture_expect(db_run(f->db, &broken, NULL, NULL, NULL, &error), STATUS_OK, &error);
+        if (round == 1)
+            assert_int_equal(fixture_number(f->db, &count_all), 1);
+        if (round == 3)
+            fixture_expect(db_commit(f->db, &error), STATUS_INTERNAL, &error);
+        db_rollback(f->db);
+    }
+    fixture_expect(db_run(f->db, &broken, NULL, NULL, NULL, &error), STATUS_INTERNAL, &error);
+    fixture_expect(db_run_script(f->db, "INSERT INTO nothing VALUES (1)", &error), STATUS_INTERNAL, &error);
+    assert_int_equal(fixture_number(f->db, &count_all), 0);
+    assert_int_equal(fixture_number(f->db, &own_pid), pid);
+}
+
 /* ---- timeouts ---- */
 
 static struct db *connect_with(const struct fixture *f, const char *option)
@@ -389,6 +412,7 @@ int main(void)
         TEST_POSTGRESQL(test_postgresql_session_ended_during_commit_is_unknown),
         TEST_POSTGRESQL(test_postgresql_commit_refused_by_a_constraint_is_known),
         TEST_POSTGRESQL(test_postgresql_statement_behind_a_failure_is_prepared_later),
+        TEST_POSTGRESQL(test_postgresql_rollback_and_failure_keep_the_session),
         TEST_POSTGRESQL(test_postgresql_slow_statement_is_deadline_exceeded_but_a_script_is_not),
         TEST_POSTGRESQL(test_postgresql_lock_held_by_another_is_deadline_exceeded),
         TEST_POSTGRESQL(test_postgresql_idle_transaction_is_ended_by_the_server),
