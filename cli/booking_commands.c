@@ -1,0 +1,130 @@
+/* screenctl book, screenctl booking show|list|cancel */
+#include "client.h"
+#include "command.h"
+#include "output.h"
+#include "pages.h"
+
+#include "screening/v1/booking.pb-c.h"
+
+#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
+
+static const void *ask(struct session *session, const char *method, ProtobufCMessage *request)
+{
+    return client_ask(session, PEER_BOOKING, &screening__v1__booking_service__descriptor, method, request);
+}
+
+static int show_booking(struct session *session, const Screening__V1__Booking *booking)
+{
+    if (booking == NULL) {
+        return EXIT_FAILED;
+    }
+    if (session->json) {
+        return output_message(&booking->base);
+    }
+    struct table table;
+    output_begin_pairs(&table, session);
+    output_pair(&table, "booking", booking->booking_id);
+    output_pair(&table, "status", output_booking_status(booking->status));
+    output_pair(&table, "reason", booking->status_reason[0] != '\0' ? booking->status_reason : "-");
+    output_pair(&table, "customer", booking->customer_id);
+    output_pair(&table, "name", booking->customer_name);
+    output_pair(&table, "hospital", booking->hospital_id);
+    output_pair(&table, "date", booking->date);
+    output_pair_number(&table, "headcount", booking->headcount);
+    output_pair(&table, "created", output_instant(session, booking->created_at));
+    output_pair(&table, "updated", output_instant(session, booking->updated_at));
+    output_pair_number(&table, "version", booking->version);
+    return output_table(&table);
+}
+
+static int show_bookings(struct session *session, const Screening__V1__ListBookingsResponse *list)
+{
+    static const struct table_column columns[] = {
+        {"BOOKING", false}, {"CUSTOMER", false}, {"NAME", false},   {"HOSPITAL", false},
+        {"DATE", false},    {"HEADCOUNT", true}, {"STATUS", false}, {"REASON", false}};
+    struct table table;
+    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    for (size_t i = 0; i < list->n_bookings; i++) {
+        const Screening__V1__Booking *booking = list->bookings[i];
+        table_text(&table, booking->booking_id);
+        table_text(&table, booking->customer_id);
+        table_text(&table, booking->customer_name);
+        table_text(&table, booking->hospital_id);
+        table_text(&table, booking->date);
+        table_number(&table, booking->headcount);
+        table_text(&table, output_booking_status(booking->status));
+        table_text(&table, booking->status_reason);
+    }
+    return output_table(&table);
+}
+
+int booking_book(struct session *session, const struct command *command, int argc, char **argv)
+{
+    Screening__V1__CreateBookingRequest request = SCREENING__V1__CREATE_BOOKING_REQUEST__INIT;
+    const struct argument arguments[] = {
+        {"--customer", ARGUMENT_TEXT, &request.customer_id, true},
+        {"--name", ARGUMENT_TEXT, &request.customer_name, true},
+        {"--hospital", ARGUMENT_TEXT, &request.hospital_id, true},
+        {"--date", ARGUMENT_DATE, &request.date, true},
+        {"--headcount", ARGUMENT_NUMBER, &request.headcount, false},
+        {"--queue", ARGUMENT_SWITCH, &request.queue_if_unavailable, false},
+        {"--id", ARGUMENT_TEXT, &request.booking_id, false},
+    };
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    return show_booking(session, ask(session, "CreateBooking", &request.base));
+}
+
+int booking_show(struct session *session, const struct command *command, int argc, char **argv)
+{
+    Screening__V1__GetBookingRequest request = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
+    const struct argument arguments[] = {{"BOOKING_ID", ARGUMENT_TEXT, &request.booking_id, true}};
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    return show_booking(session, ask(session, "GetBooking", &request.base));
+}
+
+int booking_list(struct session *session, const struct command *command, int argc, char **argv)
+{
+    static const struct paged_list list = {.peer = PEER_BOOKING,
+                                           .service = &screening__v1__booking_service__descriptor,
+                                           .method = "ListBookings",
+                                           .items = "bookings"};
+    Screening__V1__ListBookingsRequest request = SCREENING__V1__LIST_BOOKINGS_REQUEST__INIT;
+    const struct argument arguments[] = {
+        {"--customer", ARGUMENT_TEXT, &request.customer_id, false},
+        {"--hospital", ARGUMENT_TEXT, &request.hospital_id, false},
+        {"--date", ARGUMENT_DATE, &request.date, false},
+        {"--status", ARGUMENT_STATUS, &request.status, false},
+    };
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    if ((request.customer_id[0] != '\0') == (request.hospital_id[0] != '\0')) {
+        return usage_error(command, "exactly one of --customer and --hospital must be given");
+    }
+    const Screening__V1__ListBookingsResponse *bookings = pages_ask(session, &list, &request.base);
+    if (bookings == NULL) {
+        return EXIT_FAILED;
+    }
+    return session->json ? output_message(&bookings->base) : show_bookings(session, bookings);
+}
+
+int booking_cancel(struct session *session, const struct command *command, int argc, char **argv)
+{
+    Screening__V1__CancelBookingRequest request = SCREENING__V1__CANCEL_BOOKING_REQUEST__INIT;
+    const struct argument arguments[] = {
+        {"BOOKING_ID", ARGUMENT_TEXT, &request.booking_id, true},
+        {"--reason", ARGUMENT_TEXT, &request.reason, false},
+    };
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    return show_booking(session, ask(session, "CancelBooking", &request.base));
+}

@@ -1,0 +1,99 @@
+/* screenctl call METHOD '{json}': any method of any service, by its descriptor */
+#include "client.h"
+#include "command.h"
+#include "methods.h"
+#include "output.h"
+
+#include <string.h>
+
+#include "protojson/protojson.h"
+
+#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
+
+static const char *served_by(struct session *session, const struct method_service *service)
+{
+    const char *names = "";
+    for (int i = 0; i < PEER_COUNT && names != NULL; i++) {
+        if (service->served_by[i]) {
+            names =
+                arena_printf(&session->arena, "%s%s%s", names, names[0] != '\0' ? " " : "", PEERS[i].name);
+        }
+    }
+    return names == NULL ? "" : names;
+}
+
+static int list_methods(struct session *session)
+{
+    static const struct table_column columns[] = {
+        {"METHOD", false}, {"REQUEST", false}, {"RESPONSE", false}, {"SERVED BY", false}};
+    struct table table;
+    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    for (size_t i = 0; i < METHOD_SERVICE_COUNT; i++) {
+        const ProtobufCServiceDescriptor *descriptor = METHOD_SERVICES[i].descriptor;
+        for (unsigned m = 0; m < descriptor->n_methods; m++) {
+            const char *name =
+                arena_printf(&session->arena, "%s/%s", descriptor->name, descriptor->methods[m].name);
+            table_text(&table, name != NULL ? name : descriptor->methods[m].name);
+            table_text(&table, descriptor->methods[m].input->short_name);
+            table_text(&table, descriptor->methods[m].output->short_name);
+            table_text(&table, served_by(session, &METHOD_SERVICES[i]));
+        }
+    }
+    return output_table(&table);
+}
+
+/* Whom to call: the only one that serves it, else the one that `to` names; PEER_COUNT if it names none of
+ * them. */
+static enum peer_name choose_peer(const struct method_service *service, const char *to)
+{
+    if (to == NULL) {
+        return method_only_peer(service);
+    }
+    for (int i = 0; i < PEER_COUNT; i++) {
+        if (service->served_by[i] && strcmp(PEERS[i].name, to) == 0) {
+            return (enum peer_name)i;
+        }
+    }
+    return PEER_COUNT;
+}
+
+int call_method(struct session *session, const struct command *command, int argc, char **argv)
+{
+    char *name = NULL, *text = NULL, *to = NULL;
+    protobuf_c_boolean list = false;
+    const struct argument arguments[] = {
+        {"METHOD", ARGUMENT_TEXT, &name, false},
+        {"JSON", ARGUMENT_TEXT, &text, false},
+        {"--to", ARGUMENT_TEXT, &to, false},
+        {"--list", ARGUMENT_SWITCH, &list, false},
+    };
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    if (list) {
+        return list_methods(session);
+    }
+    if (name == NULL) {
+        return usage_error(command, "METHOD: must be given");
+    }
+    const ProtobufCMethodDescriptor *method;
+    const struct method_service *service = method_find(name, &method);
+    if (service == NULL) {
+        return usage_error(command, "%s: no such method (see screenctl call --list)", name);
+    }
+    enum peer_name peer = choose_peer(service, to);
+    if (peer == PEER_COUNT) {
+        return usage_error(command, "--to: must be one of those that serve %s: %s",
+                           service->descriptor->short_name, served_by(session, service));
+    }
+    ProtobufCMessage *request;
+    struct error error;
+    const char *json = text == NULL ? "{}" : text;
+    if (protojson_text_to_message(json, strlen(json), method->input, 0, &session->arena, &request, &error) !=
+        STATUS_OK) {
+        return usage_error(command, "%s", error.message);
+    }
+    const ProtobufCMessage *response = client_ask(session, peer, service->descriptor, method->name, request);
+    return response == NULL ? EXIT_FAILED : output_message(response);
+}

@@ -1,0 +1,137 @@
+#include "client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/uuid.h"
+
+#include "screening/v1/booking.pb-c.h"
+#include "screening/v1/hospital.pb-c.h"
+
+enum { PAUSE_MS = 100 };
+
+static enum status connect_to(struct session *session, enum peer_name peer, struct error *error)
+{
+    if (session->channels[peer] != NULL) {
+        return STATUS_OK;
+    }
+    const struct rpc_channel_options options = {.address = session->addresses[peer], .connect_now = true};
+    enum status status = rpc_channel_open(&options, &session->channels[peer], error);
+    if (status == STATUS_UNAVAILABLE) {
+        error_set(error, status, NULL, "no %s at %s: start it with \"%s --rpc-listen %s\"",
+                  PEERS[peer].program, options.address, PEERS[peer].program, options.address);
+    }
+    return status;
+}
+
+/* Where a creation carries its id; NULL for every other request. */
+static char **creation_id(ProtobufCMessage *request)
+{
+    if (request->descriptor == &screening__v1__create_booking_request__descriptor) {
+        return &((Screening__V1__CreateBookingRequest *)request)->booking_id;
+    }
+    if (request->descriptor == &screening__v1__register_hospital_request__descriptor) {
+        return &((Screening__V1__RegisterHospitalRequest *)request)->hospital_id;
+    }
+    return NULL;
+}
+
+static enum status fill_in_id(struct session *session, ProtobufCMessage *request, struct error *error)
+{
+    char **id = creation_id(request);
+    if (id == NULL || (*id)[0] != '\0') {
+        return STATUS_OK;
+    }
+    struct uuid made = uuid_v7();
+    char *text = arena_alloc(&session->arena, UUID_TEXT_SIZE);
+    if (text == NULL) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    *id = uuid_format(&made, text);
+    return STATUS_OK;
+}
+
+static void pause_for(uint32_t pause_ms)
+{
+    struct timespec left = {.tv_sec = pause_ms / MS_PER_S,
+                            .tv_nsec = (long)(pause_ms % MS_PER_S) * NS_PER_MS};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+    }
+}
+
+/* Waits if asking again can help and the budget allows; false if it is over. */
+static bool wait_to_repeat(const struct error *error, int64_t deadline_ns)
+{
+    bool not_executed = error->status == STATUS_RESOURCE_EXHAUSTED && error->retry_after_ms > 0;
+    if (error->status != STATUS_UNAVAILABLE && !not_executed) {
+        return false;
+    }
+    uint32_t pause_ms = error->retry_after_ms > 0 ? error->retry_after_ms : PAUSE_MS;
+    if ((int64_t)pause_ms >= clock_remaining_ms(deadline_ns)) {
+        return false;
+    }
+    pause_for(pause_ms);
+    return true;
+}
+
+static enum status call_until_answered(struct session *session, struct rpc_client *client, const char *method,
+                                       const ProtobufCMessage *request, ProtobufCMessage **response,
+                                       struct error *error)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + (int64_t)session->timeout_ms * NS_PER_MS;
+    struct rpc_client_call call;
+    enum status status;
+    do {
+        int32_t left_ms = clock_remaining_ms(deadline_ns);
+        call = (struct rpc_client_call){.timeout_ms = left_ms > 0 ? (uint32_t)left_ms : 1};
+        status = rpc_client_call_wait(client, method, request, &call, &session->arena, response);
+    } while (status != STATUS_OK && wait_to_repeat(&call.error, deadline_ns));
+    *error = call.error;
+    return status;
+}
+
+enum status client_call(struct session *session, enum peer_name peer,
+                        const ProtobufCServiceDescriptor *service, const char *method,
+                        ProtobufCMessage *request, ProtobufCMessage **response, struct error *error)
+{
+    enum status status = fill_in_id(session, request, error);
+    if (status == STATUS_OK) {
+        status = connect_to(session, peer, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct rpc_client *client = rpc_client_create(session->channels[peer], service);
+    if (client == NULL) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    status = call_until_answered(session, client, method, request, response, error);
+    rpc_client_destroy(client);
+    char **id = creation_id(request);
+    if (status_is_transient(status) && id != NULL) {
+        error_set(error, status, error->reason, "%s; ask again with the id %s", error->message, *id);
+    }
+    return status;
+}
+
+const void *client_ask(struct session *session, enum peer_name peer,
+                       const ProtobufCServiceDescriptor *service, const char *method,
+                       ProtobufCMessage *request)
+{
+    ProtobufCMessage *response;
+    struct error error;
+    if (client_call(session, peer, service, method, request, &response, &error) != STATUS_OK) {
+        client_fail(&error);
+        return NULL;
+    }
+    return response;
+}
+
+int client_fail(const struct error *error)
+{
+    fprintf(stderr, "screenctl: %s%s%s: %s\n", status_name(error->status),
+            error->reason[0] != '\0' ? " " : "", error->reason, error->message);
+    return EXIT_FAILED;
+}

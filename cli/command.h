@@ -1,0 +1,83 @@
+/* The subcommands, and how their words are read. */
+#ifndef SCREENING_CLI_COMMAND_H
+#define SCREENING_CLI_COMMAND_H
+
+#include "session.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct command {
+    const char *group;     /* "hospital" */
+    const char *name;      /* "register"; NULL: the group is the command */
+    const char *arguments; /* as shown in the usage line */
+    const char *summary;
+    /* Runs with the words after the command's own; returns an exit code. */
+    int (*run)(struct session *session, const struct command *command, int argc, char **argv);
+};
+
+enum argument_type {
+    ARGUMENT_TEXT,   /* char * */
+    ARGUMENT_NUMBER, /* uint32_t */
+    ARGUMENT_SWITCH, /* protobuf_c_boolean */
+    ARGUMENT_DATE,   /* char *, YYYY-MM-DD in the session's arena */
+    ARGUMENT_STATUS, /* Screening__V1__BookingStatus */
+    ARGUMENT_LIST    /* struct text_list: may be given several times */
+};
+
+enum { TEXT_LIST_MAX = 400 };
+
+struct text_list {
+    char *texts[TEXT_LIST_MAX];
+    size_t count;
+};
+
+/* One word that a command takes; the value may lie in the very request that will be sent. */
+struct argument {
+    const char *name; /* "--date" is an option, "HOSPITAL_ID" a word by its place */
+    enum argument_type type;
+    void *value; /* kept as it is when not given */
+    bool required;
+};
+
+/*
+ * Reads the command's words into the arguments' values; --json, --timeout and --help may stand among them.
+ * When false, *exit_code is what the command has to return: the usage was printed, because of --help or of a
+ * mistake.
+ */
+bool command_read(struct session *session, const struct command *command, const struct argument *arguments,
+                  size_t count, int argc, char **argv, int *exit_code);
+
+/* Takes one of the options that every command knows; returns how many words it used, 0 = it is none, -1 =
+ * wrong. */
+int command_take_common(struct session *session, int argc, char **argv);
+
+/* One line "screenctl: ..." and the command's usage on stderr; `command` NULL: a hint at --help. Returns
+ * EXIT_USAGE. */
+int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The command's usage line, on stdout. */
+void usage_print(const struct command *command);
+
+/* A whole number from 0 to `max`. */
+bool number_read(const char *text, uint32_t max, uint32_t *out);
+
+/* ---- the commands, each in the file of its group ---- */
+
+int hospital_register(struct session *session, const struct command *command, int argc, char **argv);
+int hospital_list(struct session *session, const struct command *command, int argc, char **argv);
+int hospital_show(struct session *session, const struct command *command, int argc, char **argv);
+int hospital_set_capacity(struct session *session, const struct command *command, int argc, char **argv);
+int hospital_delete(struct session *session, const struct command *command, int argc, char **argv);
+int hospital_import(struct session *session, const struct command *command, int argc, char **argv);
+int booking_book(struct session *session, const struct command *command, int argc, char **argv);
+int booking_show(struct session *session, const struct command *command, int argc, char **argv);
+int booking_list(struct session *session, const struct command *command, int argc, char **argv);
+int booking_cancel(struct session *session, const struct command *command, int argc, char **argv);
+int history_customer(struct session *session, const struct command *command, int argc, char **argv);
+int history_booking(struct session *session, const struct command *command, int argc, char **argv);
+int history_projection(struct session *session, const struct command *command, int argc, char **argv);
+int health_show(struct session *session, const struct command *command, int argc, char **argv);
+int call_method(struct session *session, const struct command *command, int argc, char **argv);
+
+#endif

@@ -1,0 +1,146 @@
+#include "csv.h"
+
+#include <string.h>
+
+static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
+
+void csv_init(struct csv_reader *reader, const char *bytes, size_t size)
+{
+    *reader = (struct csv_reader){.at = bytes, .end = bytes + size, .line = 1};
+    size_t mark_size = sizeof BYTE_ORDER_MARK - 1;
+    if (size >= mark_size && memcmp(bytes, BYTE_ORDER_MARK, mark_size) == 0) {
+        reader->at += mark_size;
+    }
+}
+
+static bool at_end(const struct csv_reader *reader)
+{
+    return reader->at == reader->end;
+}
+
+/* Whether a line ends here: LF, CRLF, or the end of the text. */
+static bool at_line_end(const struct csv_reader *reader)
+{
+    return at_end(reader) || *reader->at == '\n' ||
+           (*reader->at == '\r' && reader->at + 1 < reader->end && reader->at[1] == '\n');
+}
+
+static void skip_line_end(struct csv_reader *reader)
+{
+    if (at_end(reader)) {
+        return;
+    }
+    reader->at += *reader->at == '\r' ? 2 : 1;
+    reader->line++;
+}
+
+static void skip_line(struct csv_reader *reader)
+{
+    while (!at_line_end(reader)) {
+        reader->at++;
+    }
+    skip_line_end(reader);
+}
+
+static enum status refuse_nul(struct error *error)
+{
+    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "record: must not contain NUL");
+}
+
+/* `out` has the room that field_room measured; so in take_plain. */
+static enum status take_quoted(struct csv_reader *reader, char *out, struct error *error)
+{
+    for (reader->at++; !at_end(reader); reader->at++) {
+        if (*reader->at == '"') {
+            reader->at++;
+            if (at_end(reader) || *reader->at != '"') {
+                if (at_line_end(reader) || *reader->at == ',') {
+                    return STATUS_OK;
+                }
+                return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                                 "quotes: a closing quote must be followed by a comma or the line's end");
+            }
+        }
+        if (*reader->at == '\0') {
+            return refuse_nul(error);
+        }
+        reader->line += *reader->at == '\n' ? 1 : 0;
+        *out++ = *reader->at;
+    }
+    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "quotes: must be closed");
+}
+
+static enum status take_plain(struct csv_reader *reader, char *out, struct error *error)
+{
+    for (; !at_line_end(reader) && *reader->at != ','; reader->at++) {
+        if (*reader->at == '"') {
+            return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                             "quotes: a field with a quote must begin with one, and double it");
+        }
+        if (*reader->at == '\0') {
+            return refuse_nul(error);
+        }
+        *out++ = *reader->at;
+    }
+    return STATUS_OK;
+}
+
+/* Bytes from here that the field can need at most: to the line's end, or, quoted, to the closing quote. */
+static size_t field_room(const struct csv_reader *reader)
+{
+    const char *at = reader->at;
+    bool quoted = at < reader->end && *at == '"';
+    if (quoted) {
+        at++;
+    }
+    while (at < reader->end &&
+           (quoted ? *at != '"' || (at + 1 < reader->end && at[1] == '"') : *at != ',' && *at != '\n')) {
+        at += quoted && *at == '"' ? 2 : 1;
+    }
+    return (size_t)(at - reader->at) + 1;
+}
+
+static enum status take_field(struct csv_reader *reader, struct arena *arena, struct csv_record *record,
+                              struct error *error)
+{
+    if (record->count == CSV_FIELDS_MAX) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "record: must have at most %d fields",
+                         CSV_FIELDS_MAX);
+    }
+    char *field = arena_alloc(arena, field_room(reader));
+    if (field == NULL) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "record: out of memory");
+    }
+    record->fields[record->count++] = field;
+    bool quoted = !at_end(reader) && *reader->at == '"';
+    return quoted ? take_quoted(reader, field, error) : take_plain(reader, field, error);
+}
+
+enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct csv_record *record,
+                         struct error *error)
+{
+    while (!at_end(reader) && at_line_end(reader)) {
+        skip_line_end(reader);
+    }
+    record->line = reader->line;
+    record->count = 0;
+    if (at_end(reader)) {
+        return CSV_END;
+    }
+    const struct csv_reader start = *reader;
+    for (;;) {
+        if (take_field(reader, arena, record, error) != STATUS_OK) {
+            break;
+        }
+        if (at_line_end(reader)) {
+            skip_line_end(reader);
+            return CSV_RECORD;
+        }
+        reader->at++; /* the comma */
+    }
+    /* A quote that nobody closes would swallow the rest of the file: go on with the line after the record's
+     * first. */
+    *reader = start;
+    skip_line(reader);
+    return CSV_BAD;
+}

@@ -1,0 +1,39 @@
+/*
+ * RFC 4180 records from text in memory: quoted fields with commas, line breaks and doubled quotes; lines end
+ * with CRLF or LF; a UTF-8 byte order mark at the start and empty lines are skipped. Pure.
+ */
+#ifndef SCREENING_CLI_CSV_H
+#define SCREENING_CLI_CSV_H
+
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+
+enum { CSV_FIELDS_MAX = 16 };
+
+struct csv_reader {
+    const char *at;
+    const char *end;
+    size_t line; /* the line of `at`, from 1 */
+};
+
+struct csv_record {
+    size_t line;                        /* where the record begins */
+    const char *fields[CSV_FIELDS_MAX]; /* in the arena */
+    size_t count;
+};
+
+enum csv_result {
+    CSV_RECORD,
+    CSV_END,
+    CSV_BAD /* error tells; record->line is its line; reading goes on with a line after it */
+};
+
+/* `bytes` must outlive the reader. */
+void csv_init(struct csv_reader *reader, const char *bytes, size_t size);
+
+enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct csv_record *record,
+                         struct error *error);
+
+#endif

@@ -1,0 +1,13 @@
+/* Dates as people type them. Pure. */
+#ifndef SCREENING_CLI_DATE_H
+#define SCREENING_CLI_DATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DATE_RULE "must be a date that exists, YYYY-MM-DD, or +N for N days from today"
+
+/* Reads "2026-12-01", or "+N": N days (0 to 36500) after `today`. */
+bool date_read(const char *text, int32_t today, int32_t *day);
+
+#endif

@@ -1,0 +1,122 @@
+/* screenctl health: every service, whether it is ready, and what ails it */
+#include "client.h"
+#include "command.h"
+#include "output.h"
+
+#include <string.h>
+
+#include "grpc/health/v1/health.pb-c.h"
+#include "rpc/v1/introspection.pb-c.h"
+
+#define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
+
+struct condition {
+    const char *state; /* "SERVING", "NOT_SERVING" or the error's code */
+    const char *detail;
+    char **degraded;
+    size_t degraded_count;
+};
+
+static const char *serving_text(Grpc__Health__V1__HealthCheckResponse__ServingStatus status)
+{
+    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
+        &grpc__health__v1__health_check_response__serving_status__descriptor, (int)status);
+    return value == NULL ? "UNRECOGNISED" : value->name;
+}
+
+static void fail(struct session *session, const struct error *error, struct condition *condition)
+{
+    condition->state = status_name(error->status);
+    condition->detail = arena_strdup(&session->arena, error->message);
+    if (condition->detail == NULL) {
+        condition->detail = "";
+    }
+}
+
+static void ask_peer(struct session *session, enum peer_name peer, struct condition *condition)
+{
+    Grpc__Health__V1__HealthCheckRequest check = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+    Rpc__V1__StatsRequest stats = RPC__V1__STATS_REQUEST__INIT;
+    ProtobufCMessage *response;
+    struct error error;
+    *condition = (struct condition){.detail = ""};
+    if (client_call(session, peer, &grpc__health__v1__health__descriptor, "Check", &check.base, &response,
+                    &error) != STATUS_OK) {
+        fail(session, &error, condition);
+        return;
+    }
+    condition->state = serving_text(((Grpc__Health__V1__HealthCheckResponse *)response)->status);
+    if (client_call(session, peer, &rpc__v1__introspection__descriptor, "Stats", &stats.base, &response,
+                    &error) != STATUS_OK) {
+        fail(session, &error, condition);
+        return;
+    }
+    const Rpc__V1__StatsResponse *answer = (Rpc__V1__StatsResponse *)response;
+    condition->degraded = answer->degraded;
+    condition->degraded_count = answer->n_degraded;
+}
+
+static json_t *degraded_list(const struct condition *condition)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < condition->degraded_count; i++) {
+        json_array_append_new(list, json_string(condition->degraded[i]));
+    }
+    return list;
+}
+
+static int show_json(const struct session *session, const struct condition conditions[PEER_COUNT])
+{
+    json_t *services = json_array();
+    for (int i = 0; i < PEER_COUNT; i++) {
+        json_array_append_new(services,
+                              json_pack("{s:s, s:s, s:s, s:s, s:o}", "service", PEERS[i].program, "address",
+                                        session->addresses[i], "status", conditions[i].state, "detail",
+                                        conditions[i].detail, "degraded", degraded_list(&conditions[i])));
+    }
+    return output_document(json_pack("{s:o}", "services", services));
+}
+
+static void add_rows(struct table *table, const char *program, const char *address,
+                     const struct condition *condition)
+{
+    const char *first = condition->degraded_count > 0 ? condition->degraded[0] : condition->detail;
+    table_text(table, program);
+    table_text(table, address);
+    table_text(table, condition->state);
+    table_text(table, first);
+    for (size_t i = 1; i < condition->degraded_count; i++) {
+        table_text(table, "");
+        table_text(table, "");
+        table_text(table, "");
+        table_text(table, condition->degraded[i]);
+    }
+}
+
+static int show_table(struct session *session, const struct condition conditions[PEER_COUNT])
+{
+    static const struct table_column columns[] = {
+        {"SERVICE", false}, {"ADDRESS", false}, {"STATUS", false}, {"DETAIL", false}};
+    struct table table;
+    table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
+    for (int i = 0; i < PEER_COUNT; i++) {
+        add_rows(&table, PEERS[i].program, session->addresses[i], &conditions[i]);
+    }
+    return output_table(&table);
+}
+
+int health_show(struct session *session, const struct command *command, int argc, char **argv)
+{
+    int exit_code;
+    if (!command_read(session, command, NULL, 0, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    struct condition conditions[PEER_COUNT];
+    bool serving = true;
+    for (int i = 0; i < PEER_COUNT; i++) {
+        ask_peer(session, (enum peer_name)i, &conditions[i]);
+        serving = serving && strcmp(conditions[i].state, "SERVING") == 0;
+    }
+    exit_code = session->json ? show_json(session, conditions) : show_table(session, conditions);
+    return exit_code == EXIT_DONE && !serving ? EXIT_FAILED : exit_code;
+}

@@ -1,0 +1,156 @@
+/* screenctl history customer|booking, screenctl projection */
+#include "client.h"
+#include "command.h"
+#include "output.h"
+#include "pages.h"
+
+#include "screening/v1/history.pb-c.h"
+
+#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
+
+static const void *ask(struct session *session, const char *method, ProtobufCMessage *request)
+{
+    return client_ask(session, PEER_HISTORY, &screening__v1__history_service__descriptor, method, request);
+}
+
+/* A provisional status will be confirmed by the booking's own event. */
+static const char *shown_status(struct session *session, const Screening__V1__BookingSummary *summary)
+{
+    const char *status = output_booking_status(summary->booking->status);
+    const char *shown =
+        summary->provisional ? arena_printf(&session->arena, "%s (provisional)", status) : status;
+    return shown == NULL ? status : shown;
+}
+
+static int show_summaries(struct session *session, const Screening__V1__ListCustomerHistoryResponse *list)
+{
+    static const struct table_column columns[] = {{"BOOKING", false},  {"DATE", false},   {"HOSPITAL", false},
+                                                  {"HEADCOUNT", true}, {"STATUS", false}, {"REASON", false},
+                                                  {"UPDATED", false}};
+    struct table table;
+    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    for (size_t i = 0; i < list->n_bookings; i++) {
+        const Screening__V1__BookingSummary *summary = list->bookings[i];
+        if (summary->booking == NULL) {
+            continue;
+        }
+        table_text(&table, summary->booking->booking_id);
+        table_text(&table, summary->booking->date);
+        table_text(&table, summary->hospital_name);
+        table_number(&table, summary->booking->headcount);
+        table_text(&table, shown_status(session, summary));
+        table_text(&table, summary->booking->status_reason);
+        table_text(&table, output_instant(session, summary->booking->updated_at));
+    }
+    return output_table(&table);
+}
+
+static int show_entries(struct session *session, const Screening__V1__GetBookingHistoryResponse *history)
+{
+    static const struct table_column columns[] = {{"VERSION", true}, {"STATUS", false}, {"REASON", false},
+                                                  {"WHEN", false},   {"LOG", false},    {"SEQ", true}};
+    struct table table;
+    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    for (size_t i = 0; i < history->n_entries; i++) {
+        const Screening__V1__HistoryEntry *entry = history->entries[i];
+        table_number(&table, entry->version);
+        table_text(&table, output_booking_status(entry->status));
+        table_text(&table, entry->reason);
+        table_text(&table, output_instant(session, entry->occurred_at));
+        table_text(&table, entry->source);
+        table_number(&table, entry->seq);
+    }
+    return output_table(&table);
+}
+
+static int show_history(struct session *session, const Screening__V1__GetBookingHistoryResponse *history)
+{
+    const Screening__V1__BookingSummary *summary = history->summary;
+    if (summary != NULL && summary->booking != NULL) {
+        struct table table;
+        output_begin_pairs(&table, session);
+        output_pair(&table, "booking", summary->booking->booking_id);
+        output_pair(&table, "status", shown_status(session, summary));
+        output_pair(&table, "customer", summary->booking->customer_id);
+        output_pair(&table, "name", summary->booking->customer_name);
+        output_pair(&table, "hospital", summary->hospital_name);
+        output_pair(&table, "date", summary->booking->date);
+        output_pair_number(&table, "headcount", summary->booking->headcount);
+        int exit_code = output_table(&table);
+        if (exit_code != EXIT_DONE) {
+            return exit_code;
+        }
+        putchar('\n');
+    }
+    return show_entries(session, history);
+}
+
+int history_customer(struct session *session, const struct command *command, int argc, char **argv)
+{
+    static const struct paged_list list = {.peer = PEER_HISTORY,
+                                           .service = &screening__v1__history_service__descriptor,
+                                           .method = "ListCustomerHistory",
+                                           .items = "bookings"};
+    Screening__V1__ListCustomerHistoryRequest request = SCREENING__V1__LIST_CUSTOMER_HISTORY_REQUEST__INIT;
+    const struct argument arguments[] = {
+        {"CUSTOMER_ID", ARGUMENT_TEXT, &request.customer_id, true},
+        {"--status", ARGUMENT_STATUS, &request.status, false},
+        {"--from", ARGUMENT_DATE, &request.from_date, false},
+        {"--to", ARGUMENT_DATE, &request.to_date, false},
+    };
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    const Screening__V1__ListCustomerHistoryResponse *bookings = pages_ask(session, &list, &request.base);
+    if (bookings == NULL) {
+        return EXIT_FAILED;
+    }
+    return session->json ? output_message(&bookings->base) : show_summaries(session, bookings);
+}
+
+int history_booking(struct session *session, const struct command *command, int argc, char **argv)
+{
+    Screening__V1__GetBookingHistoryRequest request = SCREENING__V1__GET_BOOKING_HISTORY_REQUEST__INIT;
+    const struct argument arguments[] = {{"BOOKING_ID", ARGUMENT_TEXT, &request.booking_id, true}};
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    const Screening__V1__GetBookingHistoryResponse *history =
+        ask(session, "GetBookingHistory", &request.base);
+    if (history == NULL) {
+        return EXIT_FAILED;
+    }
+    return session->json ? output_message(&history->base) : show_history(session, history);
+}
+
+int history_projection(struct session *session, const struct command *command, int argc, char **argv)
+{
+    static const struct table_column columns[] = {{"LOG", false}, {"STATE", false}, {"APPLIED", true},
+                                                  {"HEAD", true}, {"LAG MS", true}, {"DEAD LETTERS", true}};
+    Screening__V1__GetProjectionStatusRequest request = SCREENING__V1__GET_PROJECTION_STATUS_REQUEST__INIT;
+    int exit_code;
+    if (!command_read(session, command, NULL, 0, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    const Screening__V1__GetProjectionStatusResponse *status =
+        ask(session, "GetProjectionStatus", &request.base);
+    if (status == NULL) {
+        return EXIT_FAILED;
+    }
+    if (session->json) {
+        return output_message(&status->base);
+    }
+    struct table table;
+    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    for (size_t i = 0; i < status->n_logs; i++) {
+        table_text(&table, status->logs[i]->log);
+        table_text(&table, status->logs[i]->state);
+        table_number(&table, status->logs[i]->applied_seq);
+        table_number(&table, status->logs[i]->head_seq);
+        table_number(&table, status->logs[i]->lag_ms);
+        table_number(&table, status->logs[i]->dead_letters);
+    }
+    return output_table(&table);
+}

@@ -1,0 +1,224 @@
+/* screenctl hospital register|list|show|set-capacity|delete */
+#include "client.h"
+#include "command.h"
+#include "date.h"
+#include "output.h"
+#include "pages.h"
+
+#include <string.h>
+
+#include "base/civil.h"
+
+#include "screening/v1/hospital.pb-c.h"
+
+#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
+
+static const void *ask(struct session *session, const char *method, ProtobufCMessage *request)
+{
+    return client_ask(session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor, method, request);
+}
+
+static const char *status_text(Screening__V1__HospitalStatus status)
+{
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value(&screening__v1__hospital_status__descriptor, (int)status);
+    return value == NULL ? "UNRECOGNISED" : value->name;
+}
+
+/* ---- output ---- */
+
+static int show_days(struct session *session, Screening__V1__ScreeningDay *const *days, size_t count)
+{
+    static const struct table_column columns[] = {
+        {"DATE", false}, {"CAPACITY", true}, {"REMAINING", true}, {"VERSION", true}};
+    struct table table;
+    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    for (size_t i = 0; i < count; i++) {
+        table_text(&table, days[i]->date);
+        table_number(&table, days[i]->capacity);
+        table_number(&table, days[i]->remaining);
+        table_number(&table, days[i]->version);
+    }
+    return output_table(&table);
+}
+
+static int show_hospital(struct session *session, const Screening__V1__Hospital *hospital)
+{
+    if (hospital == NULL) {
+        return EXIT_FAILED;
+    }
+    if (session->json) {
+        return output_message(&hospital->base);
+    }
+    struct table table;
+    output_begin_pairs(&table, session);
+    output_pair(&table, "hospital", hospital->hospital_id);
+    output_pair(&table, "name", hospital->name);
+    output_pair(&table, "address", hospital->address);
+    output_pair(&table, "status", status_text(hospital->status));
+    output_pair(&table, "created", output_instant(session, hospital->created_at));
+    int exit_code = output_table(&table);
+    if (exit_code == EXIT_DONE && hospital->n_days > 0) {
+        putchar('\n');
+        exit_code = show_days(session, hospital->days, hospital->n_days);
+    }
+    return exit_code;
+}
+
+static int show_hospitals(struct session *session, const Screening__V1__ListHospitalsResponse *list,
+                          bool with_day)
+{
+    static const struct table_column columns[] = {{"HOSPITAL", false}, {"NAME", false},
+                                                  {"ADDRESS", false},  {"STATUS", false},
+                                                  {"CAPACITY", true},  {"REMAINING", true}};
+    enum { DAY_COLUMNS = 2 };
+    struct table table;
+    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns) - (with_day ? 0 : DAY_COLUMNS));
+    for (size_t i = 0; i < list->n_hospitals; i++) {
+        const Screening__V1__Hospital *hospital = list->hospitals[i];
+        table_text(&table, hospital->hospital_id);
+        table_text(&table, hospital->name);
+        table_text(&table, hospital->address);
+        table_text(&table, status_text(hospital->status));
+        if (with_day) {
+            table_number(&table, hospital->n_days > 0 ? hospital->days[0]->capacity : 0);
+            table_number(&table, hospital->n_days > 0 ? hospital->days[0]->remaining : 0);
+        }
+    }
+    return output_table(&table);
+}
+
+/* ---- register ---- */
+
+/* Reads DATE=CAPACITY. */
+static enum status read_day(struct session *session, char *text, int32_t today,
+                            Screening__V1__ScreeningDay *day, struct error *error)
+{
+    char *equals = strchr(text, '=');
+    int32_t number;
+    day->date = arena_alloc(&session->arena, CIVIL_TEXT_SIZE);
+    if (day->date == NULL) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    if (equals == NULL || !number_read(equals + 1, UINT32_MAX, &day->capacity)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "--day: must be DATE=CAPACITY");
+    }
+    *equals = '\0';
+    if (!date_read(text, today, &number)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "--day: the date " DATE_RULE);
+    }
+    civil_format(number, day->date);
+    return STATUS_OK;
+}
+
+static enum status read_days(struct session *session, const struct text_list *texts,
+                             Screening__V1__RegisterHospitalRequest *request, struct error *error)
+{
+    Screening__V1__ScreeningDay *days = arena_alloc(&session->arena, (texts->count + 1) * sizeof *days);
+    request->days =
+        arena_alloc(&session->arena, (texts->count + 1) * sizeof(struct Screening__V1__ScreeningDay *));
+    int32_t today;
+    enum status status = session_today(session, &today, error);
+    if (days == NULL || request->days == NULL) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    for (size_t i = 0; status == STATUS_OK && i < texts->count; i++) {
+        screening__v1__screening_day__init(&days[i]);
+        status = read_day(session, texts->texts[i], today, &days[i], error);
+        request->days[i] = &days[i];
+    }
+    request->n_days = texts->count;
+    return status;
+}
+
+int hospital_register(struct session *session, const struct command *command, int argc, char **argv)
+{
+    Screening__V1__RegisterHospitalRequest request = SCREENING__V1__REGISTER_HOSPITAL_REQUEST__INIT;
+    struct text_list days = {.count = 0};
+    const struct argument arguments[] = {
+        {"--name", ARGUMENT_TEXT, &request.name, true},
+        {"--address", ARGUMENT_TEXT, &request.address, false},
+        {"--id", ARGUMENT_TEXT, &request.hospital_id, false},
+        {"--day", ARGUMENT_LIST, &days, false},
+    };
+    int exit_code;
+    struct error error;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    if (read_days(session, &days, &request, &error) != STATUS_OK) {
+        return usage_error(command, "%s", error.message);
+    }
+    return show_hospital(session, ask(session, "RegisterHospital", &request.base));
+}
+
+/* ---- the others ---- */
+
+int hospital_list(struct session *session, const struct command *command, int argc, char **argv)
+{
+    static const struct paged_list list = {.peer = PEER_HOSPITAL,
+                                           .service = &screening__v1__hospital_service__descriptor,
+                                           .method = "ListHospitals",
+                                           .items = "hospitals"};
+    Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
+    const struct argument arguments[] = {
+        {"--name", ARGUMENT_TEXT, &request.name_contains, false},
+        {"--date", ARGUMENT_DATE, &request.date, false},
+        {"--deleted", ARGUMENT_SWITCH, &request.include_deleted, false},
+    };
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    const Screening__V1__ListHospitalsResponse *hospitals = pages_ask(session, &list, &request.base);
+    if (hospitals == NULL) {
+        return EXIT_FAILED;
+    }
+    return session->json ? output_message(&hospitals->base)
+                         : show_hospitals(session, hospitals, request.date[0] != '\0');
+}
+
+int hospital_show(struct session *session, const struct command *command, int argc, char **argv)
+{
+    Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
+    const struct argument arguments[] = {{"HOSPITAL_ID", ARGUMENT_TEXT, &request.hospital_id, true}};
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    return show_hospital(session, ask(session, "GetHospital", &request.base));
+}
+
+int hospital_set_capacity(struct session *session, const struct command *command, int argc, char **argv)
+{
+    Screening__V1__SetCapacityRequest request = SCREENING__V1__SET_CAPACITY_REQUEST__INIT;
+    uint32_t version = 0;
+    const struct argument arguments[] = {
+        {"HOSPITAL_ID", ARGUMENT_TEXT, &request.hospital_id, true},
+        {"DATE", ARGUMENT_DATE, &request.date, true},
+        {"CAPACITY", ARGUMENT_NUMBER, &request.capacity, true},
+        {"--version", ARGUMENT_NUMBER, &version, false},
+    };
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    request.expected_version = version;
+    const Screening__V1__ScreeningDay *day = ask(session, "SetCapacity", &request.base);
+    if (day == NULL) {
+        return EXIT_FAILED;
+    }
+    return session->json ? output_message(&day->base)
+                         : show_days(session, &(Screening__V1__ScreeningDay *){(void *)(uintptr_t)day}, 1);
+}
+
+int hospital_delete(struct session *session, const struct command *command, int argc, char **argv)
+{
+    Screening__V1__DeleteHospitalRequest request = SCREENING__V1__DELETE_HOSPITAL_REQUEST__INIT;
+    const struct argument arguments[] = {{"HOSPITAL_ID", ARGUMENT_TEXT, &request.hospital_id, true}};
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    return show_hospital(session, ask(session, "DeleteHospital", &request.base));
+}

@@ -1,0 +1,228 @@
+/* screenctl hospital import FILE.csv: what import_plan.h thinks out, done */
+#include "client.h"
+#include "command.h"
+#include "import_plan.h"
+#include "output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/civil.h"
+
+enum { FILE_FIRST_BYTES = 65536 };
+
+/* One import under way, and what it did. */
+struct import {
+    struct session *session;
+    const char *file;
+    size_t registered;
+    size_t found; /* was there with this name and address */
+    size_t days_opened;
+    size_t failed; /* refused by the service, or another hospital has the id */
+};
+
+/* ---- the file ---- */
+
+/* The whole file; the caller frees it. NULL after telling why not. */
+static char *read_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) {
+        fprintf(stderr, "screenctl: %s: %s\n", path, strerror(errno));
+        return NULL;
+    }
+    char *bytes = NULL;
+    size_t room = 0, used = 0, count = 1;
+    while (count > 0) {
+        if (used == room) {
+            room = room == 0 ? FILE_FIRST_BYTES : room * 2;
+            char *more = realloc(bytes, room);
+            if (more == NULL) {
+                break;
+            }
+            bytes = more;
+        }
+        count = fread(bytes + used, 1, room - used, file);
+        used += count;
+    }
+    bool whole = feof(file) != 0;
+    if (!whole) {
+        fprintf(stderr, "screenctl: %s: %s\n", path, strerror(errno));
+        free(bytes);
+    }
+    fclose(file);
+    *size = used;
+    return whole ? bytes : NULL;
+}
+
+static void complain(void *context, size_t line, const char *complaint)
+{
+    const struct import *import = context;
+    fprintf(stderr, "%s:%zu: %s\n", import->file, line, complaint);
+}
+
+/* ---- one hospital ---- */
+
+static enum status call(struct import *import, const char *method, ProtobufCMessage *request,
+                        ProtobufCMessage **response, struct error *error)
+{
+    return client_call(import->session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor, method,
+                       request, response, error);
+}
+
+static enum status out_of_memory(struct error *error)
+{
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+}
+
+static enum status register_hospital(struct import *import, const struct import_hospital *hospital, char *id,
+                                     struct error *error)
+{
+    struct arena *arena = &import->session->arena;
+    Screening__V1__RegisterHospitalRequest request = SCREENING__V1__REGISTER_HOSPITAL_REQUEST__INIT;
+    Screening__V1__ScreeningDay *days = arena_alloc(arena, hospital->day_count * sizeof *days);
+    char(*dates)[CIVIL_TEXT_SIZE] = arena_alloc(arena, hospital->day_count * sizeof *dates);
+    request.days = arena_alloc(arena, hospital->day_count * sizeof(struct Screening__V1__ScreeningDay *));
+    request.name = arena_strdup(arena, hospital->name);
+    request.address = arena_strdup(arena, hospital->address);
+    if (days == NULL || dates == NULL || request.days == NULL || request.name == NULL ||
+        request.address == NULL) {
+        return out_of_memory(error);
+    }
+    request.hospital_id = id;
+    request.n_days = hospital->day_count;
+    for (size_t i = 0; i < hospital->day_count; i++) {
+        screening__v1__screening_day__init(&days[i]);
+        days[i].date = civil_format(hospital->days[i].day, dates[i]);
+        days[i].capacity = hospital->days[i].capacity;
+        request.days[i] = &days[i];
+    }
+    ProtobufCMessage *response;
+    enum status status = call(import, "RegisterHospital", &request.base, &response, error);
+    import->registered += status == STATUS_OK ? 1 : 0;
+    return status;
+}
+
+static enum status open_missing_days(struct import *import, const struct import_hospital *hospital, char *id,
+                                     const Screening__V1__Hospital *there, struct error *error)
+{
+    const struct import_day **missing =
+        arena_alloc(&import->session->arena, hospital->day_count * sizeof(const struct import_day *));
+    if (missing == NULL) {
+        return out_of_memory(error);
+    }
+    size_t count = import_missing_days(hospital, there, missing);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        Screening__V1__SetCapacityRequest request = SCREENING__V1__SET_CAPACITY_REQUEST__INIT;
+        char date[CIVIL_TEXT_SIZE];
+        ProtobufCMessage *response;
+        request.hospital_id = id;
+        request.date = civil_format(missing[i]->day, date);
+        request.capacity = missing[i]->capacity;
+        status = call(import, "SetCapacity", &request.base, &response, error);
+        import->days_opened += status == STATUS_OK ? 1 : 0;
+    }
+    return status;
+}
+
+static enum status import_hospital(struct import *import, const struct import_hospital *hospital,
+                                   struct error *error)
+{
+    char id[UUID_TEXT_SIZE];
+    Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
+    request.hospital_id = uuid_format(&hospital->id, id);
+    ProtobufCMessage *response;
+    enum status status = call(import, "GetHospital", &request.base, &response, error);
+    if (status == STATUS_NOT_FOUND) {
+        return register_hospital(import, hospital, id, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const Screening__V1__Hospital *there = (Screening__V1__Hospital *)response;
+    status = import_same_hospital(hospital, there, error);
+    if (status == STATUS_OK) {
+        import->found++;
+        status = open_missing_days(import, hospital, id, there, error);
+    }
+    return status;
+}
+
+/* ---- all of them ---- */
+
+/* Stops at the first error that the next hospital would meet as well. */
+static enum status import_all(struct import *import, const struct import_plan *plan, struct error *error)
+{
+    for (size_t i = 0; i < plan->hospital_count; i++) {
+        enum status status = import_hospital(import, &plan->hospitals[i], error);
+        if (status_is_transient(status)) {
+            return status;
+        }
+        if (status != STATUS_OK) {
+            import->failed++;
+            complain(import, plan->hospitals[i].line, error->message);
+        }
+    }
+    return STATUS_OK;
+}
+
+static int show_summary(const struct import *import, const struct import_plan *plan)
+{
+    if (import->session->json) {
+        return output_document(
+            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "file", import->file, "hospitals",
+                      (json_int_t)plan->hospital_count, "registered", (json_int_t)import->registered, "found",
+                      (json_int_t)import->found, "daysOpened", (json_int_t)import->days_opened, "failed",
+                      (json_int_t)import->failed, "badLines", (json_int_t)plan->bad_lines));
+    }
+    printf("%zu hospitals in %s: %zu registered, %zu already there with %zu days opened, %zu failed; %zu bad "
+           "lines\n",
+           plan->hospital_count, import->file, import->registered, import->found, import->days_opened,
+           import->failed, plan->bad_lines);
+    return EXIT_DONE;
+}
+
+static int import_bytes(struct import *import, const char *bytes, size_t size, int32_t today)
+{
+    struct import_plan plan;
+    struct error error;
+    if (import_plan_read(bytes, size, today, &import->session->arena, complain, import, &plan, &error) !=
+        STATUS_OK) {
+        complain(import, 1, error.message);
+        return EXIT_FAILED;
+    }
+    enum status status = import_all(import, &plan, &error);
+    if (status != STATUS_OK) {
+        client_fail(&error);
+    }
+    int exit_code = show_summary(import, &plan);
+    bool all_well = status == STATUS_OK && plan.bad_lines == 0 && import->failed == 0;
+    return all_well ? exit_code : EXIT_FAILED;
+}
+
+int hospital_import(struct session *session, const struct command *command, int argc, char **argv)
+{
+    char *file = NULL;
+    const struct argument arguments[] = {{"FILE.csv", ARGUMENT_TEXT, &file, true}};
+    int exit_code;
+    if (!command_read(session, command, arguments, 1, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    int32_t today;
+    struct error error;
+    if (session_today(session, &today, &error) != STATUS_OK) {
+        return usage_error(command, "%s", error.message);
+    }
+    size_t size;
+    char *bytes = read_file(file, &size);
+    if (bytes == NULL) {
+        return EXIT_FAILED;
+    }
+    struct import import = {.session = session, .file = file};
+    exit_code = import_bytes(&import, bytes, size, today);
+    free(bytes);
+    return exit_code;
+}

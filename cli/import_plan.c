@@ -1,0 +1,279 @@
+#include "import_plan.h"
+
+#include "command.h"
+#include "csv.h"
+#include "date.h"
+
+#include <string.h>
+
+#include "base/civil.h"
+#include "base/map.h"
+#include "base/text.h"
+
+enum {
+    FIELD_ID,
+    FIELD_NAME,
+    FIELD_ADDRESS,
+    FIELD_DATE,
+    FIELD_CAPACITY,
+    FIELD_COUNT,
+    NAME_MAX_CHARACTERS = 200,
+    ADDRESS_MAX_CHARACTERS = 300,
+    CAPACITY_MAX = 100000,
+    DAYS_MAX = 400
+};
+
+static const char *const HEADER[FIELD_COUNT] = {"hospital_id", "name", "address", "date", "capacity"};
+
+static const struct uuid NAMESPACE = {
+    {0x5b, 0x6a, 0x2d, 0x0e, 0x91, 0xc4, 0x4f, 0x0b, 0x8d, 0x57, 0x3a, 0x1e, 0x6c, 0x9f, 0x42, 0xb8}};
+
+/* A line that is right in itself. */
+struct row {
+    struct uuid id;
+    const char *name;
+    const char *address;
+    struct import_day day;
+};
+
+/* The plan while it is made. */
+struct planner {
+    struct arena *arena;
+    struct import_plan *plan;
+    size_t hospital_room;
+    struct map seen; /* id -> any pointer: the hospitals of the plan */
+    int32_t today;
+    import_complain_fn complain;
+    void *context;
+};
+
+/* ---- one line ---- */
+
+static enum status out_of_memory(struct error *error)
+{
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+}
+
+static enum status read_id(const char *text, struct row *row, struct arena *arena, struct error *error)
+{
+    if (text[0] != '\0') {
+        return uuid_parse(text, &row->id)
+                   ? STATUS_OK
+                   : error_set(error, STATUS_INVALID_ARGUMENT, NULL, "hospital_id: must be a UUID or empty");
+    }
+    const char *key = arena_printf(arena, "%s\n%s", row->name, row->address);
+    if (key == NULL) {
+        return out_of_memory(error);
+    }
+    row->id = uuid_v5(&NAMESPACE, key, strlen(key));
+    return STATUS_OK;
+}
+
+static enum status read_day(const struct csv_record *record, int32_t today, struct import_day *day,
+                            struct error *error)
+{
+    day->line = record->line;
+    if (!date_read(record->fields[FIELD_DATE], today, &day->day)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "date: " DATE_RULE);
+    }
+    if (day->day < today) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "date: must not lie in the past");
+    }
+    if (!number_read(record->fields[FIELD_CAPACITY], CAPACITY_MAX, &day->capacity)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "capacity: must be 0 to %d", CAPACITY_MAX);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_row(const struct planner *planner, const struct csv_record *record, struct row *row,
+                            struct error *error)
+{
+    if (record->count != FIELD_COUNT) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "record: must have %d fields, not %zu",
+                         FIELD_COUNT, record->count);
+    }
+    row->name = record->fields[FIELD_NAME];
+    row->address = record->fields[FIELD_ADDRESS];
+    enum status status = text_check("name", row->name, 1, NAME_MAX_CHARACTERS, error);
+    if (status == STATUS_OK) {
+        status = text_check("address", row->address, 0, ADDRESS_MAX_CHARACTERS, error);
+    }
+    if (status == STATUS_OK) {
+        status = read_id(record->fields[FIELD_ID], row, planner->arena, error);
+    }
+    if (status == STATUS_OK) {
+        status = read_day(record, planner->today, &row->day, error);
+    }
+    return status;
+}
+
+/* ---- lines into hospitals ---- */
+
+static enum status add_hospital(struct planner *planner, const struct row *row, struct error *error)
+{
+    struct import_plan *plan = planner->plan;
+    if (map_get(&planner->seen, &row->id) != NULL) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         "hospital_id: the lines of one hospital must stand together");
+    }
+    if (plan->hospital_count == planner->hospital_room) {
+        size_t room = planner->hospital_room == 0 ? 64 : planner->hospital_room * 2;
+        struct import_hospital *hospitals = arena_alloc(planner->arena, room * sizeof *hospitals);
+        if (hospitals == NULL) {
+            return out_of_memory(error);
+        }
+        if (plan->hospital_count > 0) {
+            memcpy(hospitals, plan->hospitals, plan->hospital_count * sizeof *hospitals);
+        }
+        plan->hospitals = hospitals;
+        planner->hospital_room = room;
+    }
+    struct import_day *days = arena_alloc(planner->arena, DAYS_MAX * sizeof *days);
+    if (days == NULL || map_put(&planner->seen, &row->id, planner) != STATUS_OK) {
+        return out_of_memory(error);
+    }
+    plan->hospitals[plan->hospital_count++] = (struct import_hospital){
+        .line = row->day.line, .id = row->id, .name = row->name, .address = row->address, .days = days};
+    return STATUS_OK;
+}
+
+static enum status add_day(struct import_hospital *hospital, const struct row *row, struct error *error)
+{
+    if (strcmp(row->name, hospital->name) != 0) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         "name: must be that of the hospital's first line, %zu", hospital->line);
+    }
+    if (strcmp(row->address, hospital->address) != 0) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         "address: must be that of the hospital's first line, %zu", hospital->line);
+    }
+    for (size_t i = 0; i < hospital->day_count; i++) {
+        if (hospital->days[i].day == row->day.day) {
+            return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "date: must not be that of line %zu again",
+                             hospital->days[i].line);
+        }
+    }
+    if (hospital->day_count == DAYS_MAX) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "date: a hospital must have at most %d days",
+                         DAYS_MAX);
+    }
+    hospital->days[hospital->day_count++] = row->day;
+    return STATUS_OK;
+}
+
+static enum status add_row(struct planner *planner, const struct row *row, struct error *error)
+{
+    struct import_plan *plan = planner->plan;
+    struct import_hospital *last =
+        plan->hospital_count > 0 ? &plan->hospitals[plan->hospital_count - 1] : NULL;
+    if (last == NULL || !uuid_equal(&last->id, &row->id)) {
+        enum status status = add_hospital(planner, row, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        last = &plan->hospitals[plan->hospital_count - 1];
+    }
+    return add_day(last, row, error);
+}
+
+/* ---- the file ---- */
+
+static enum status check_header(struct csv_reader *reader, struct arena *arena, struct error *error)
+{
+    struct csv_record record;
+    struct error unused;
+    bool right = csv_next(reader, arena, &record, &unused) == CSV_RECORD && record.count == FIELD_COUNT;
+    for (size_t i = 0; right && i < FIELD_COUNT; i++) {
+        right = strcmp(record.fields[i], HEADER[i]) == 0;
+    }
+    return right ? STATUS_OK
+                 : error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                             "header: must be hospital_id,name,address,date,capacity");
+}
+
+static enum status read_records(struct planner *planner, struct csv_reader *reader, struct error *error)
+{
+    for (;;) {
+        struct csv_record record;
+        struct row row;
+        struct error complaint;
+        enum csv_result result = csv_next(reader, planner->arena, &record, &complaint);
+        if (result == CSV_END) {
+            return STATUS_OK;
+        }
+        enum status status =
+            result == CSV_BAD ? complaint.status : read_row(planner, &record, &row, &complaint);
+        if (status == STATUS_OK) {
+            status = add_row(planner, &row, &complaint);
+        }
+        if (status == STATUS_RESOURCE_EXHAUSTED) {
+            return out_of_memory(error);
+        }
+        if (status != STATUS_OK) {
+            planner->plan->bad_lines++;
+            planner->complain(planner->context, record.line, complaint.message);
+        }
+    }
+}
+
+enum status import_plan_read(const char *bytes, size_t size, int32_t today, struct arena *arena,
+                             import_complain_fn complain, void *context, struct import_plan *plan,
+                             struct error *error)
+{
+    struct csv_reader reader;
+    struct planner planner = {
+        .arena = arena, .plan = plan, .today = today, .complain = complain, .context = context};
+    *plan = (struct import_plan){.hospitals = NULL};
+    csv_init(&reader, bytes, size);
+    enum status status = check_header(&reader, arena, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    map_init(&planner.seen, sizeof(struct uuid));
+    status = read_records(&planner, &reader, error);
+    map_fini(&planner.seen);
+    return status;
+}
+
+/* ---- against what is there ---- */
+
+enum status import_same_hospital(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
+                                 struct error *error)
+{
+    if (there->status == SCREENING__V1__HOSPITAL_STATUS__DELETED) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "hospital_id: this hospital is deleted");
+    }
+    if (strcmp(there->name, wanted->name) != 0) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         "name: a hospital of this id exists with another name");
+    }
+    if (strcmp(there->address, wanted->address) != 0) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         "address: a hospital of this id exists with another address");
+    }
+    return STATUS_OK;
+}
+
+static bool has_day(const Screening__V1__Hospital *hospital, int32_t day)
+{
+    char text[CIVIL_TEXT_SIZE];
+    civil_format(day, text);
+    for (size_t i = 0; i < hospital->n_days; i++) {
+        if (strcmp(hospital->days[i]->date, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t import_missing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
+                           const struct import_day **missing)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < wanted->day_count; i++) {
+        if (wanted->days[i].capacity > 0 && !has_day(there, wanted->days[i].day)) {
+            missing[count++] = &wanted->days[i];
+        }
+    }
+    return count;
+}

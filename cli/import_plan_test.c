@@ -1,0 +1,222 @@
+#include "import_plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/civil.h"
+#include "base/unit_test.h"
+
+#define HEADER "hospital_id,name,address,date,capacity\n"
+#define ID_A   "018f0000-0000-7000-8000-00000000000a"
+#define ID_B   "018f0000-0000-7000-8000-00000000000b"
+
+enum { TODAY = 20000, COMPLAINTS_SIZE = 4096 };
+
+struct result {
+    struct arena arena;
+    struct import_plan plan;
+    struct error error;
+    enum status status;
+    char complaints[COMPLAINTS_SIZE]; /* "LINE: text\n" each */
+};
+
+static void complain(void *context, size_t line, const char *complaint)
+{
+    struct result *result = context;
+    size_t used = strlen(result->complaints);
+    snprintf(result->complaints + used, COMPLAINTS_SIZE - used, "%zu: %s\n", line, complaint);
+}
+
+static struct result result;
+
+static void read_plan(const char *text)
+{
+    arena_init(&result.arena);
+    result.complaints[0] = '\0';
+    result.status = import_plan_read(text, strlen(text), TODAY, &result.arena, complain, &result,
+                                     &result.plan, &result.error);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    arena_fini(&result.arena);
+    return 0;
+}
+
+static void test_import_plan_lines_of_one_hospital_become_its_days(void **state)
+{
+    (void)state;
+    read_plan(HEADER ID_A ",\"서울, 검진\",주소,+1,10\n" ID_A ",\"서울, 검진\",주소,+0,0\n" ID_B
+                          ",B,,+2,100000\n");
+    assert_int_equal(result.status, STATUS_OK);
+    assert_string_equal(result.complaints, "");
+    assert_int_equal(result.plan.hospital_count, 2);
+    const struct import_hospital *first = &result.plan.hospitals[0];
+    assert_string_equal(first->name, "서울, 검진");
+    assert_string_equal(first->address, "주소");
+    assert_int_equal(first->line, 2);
+    assert_int_equal(first->day_count, 2);
+    assert_int_equal(first->days[0].day, TODAY + 1);
+    assert_int_equal(first->days[0].capacity, 10);
+    assert_int_equal(first->days[1].day, TODAY);
+    assert_int_equal(first->days[1].line, 3);
+    assert_int_equal(result.plan.hospitals[1].days[0].capacity, 100000);
+}
+
+static void test_import_plan_empty_id_depends_on_name_and_address_only(void **state)
+{
+    (void)state;
+    char id[UUID_TEXT_SIZE];
+    read_plan(HEADER ",A,x,+1,1\n,A,x,+2,1\n,A,y,+1,1\n,B,x,+1,1\n");
+    assert_string_equal(result.complaints, "");
+    assert_int_equal(result.plan.hospital_count, 3);
+    assert_int_equal(result.plan.hospitals[0].day_count, 2);
+    /* What the namespace and this name gave once, they must give for ever. */
+    assert_string_equal(uuid_format(&result.plan.hospitals[0].id, id),
+                        "311288c9-2d59-5528-9fa6-9b25d1efe85f");
+    assert_false(uuid_equal(&result.plan.hospitals[0].id, &result.plan.hospitals[1].id));
+    assert_false(uuid_equal(&result.plan.hospitals[0].id, &result.plan.hospitals[2].id));
+}
+
+static void test_import_plan_bad_lines_are_told_and_the_others_go_on(void **state)
+{
+    (void)state;
+    read_plan(HEADER "not-a-uuid,A,x,+1,1\n"
+                     ",,x,+1,1\n"
+                     ",A,x,2026-02-30,1\n"
+                     ",A,x,2024-10-03,1\n"
+                     ",A,x,+1,100001\n"
+                     ",A,x,+1,-1\n"
+                     ",A,x,+1\n"
+                     ",A\x01,x,+1,1\n"
+                     ",A,x,+1,1\n"
+                     ",A,x,+1,2\n"
+                     ",A\"B,x,+1,1\n"
+                     ",A,x,+2,1\n");
+    assert_int_equal(result.status, STATUS_OK);
+    static const char *const expected[] = {"2: hospital_id: must be a UUID or empty\n",
+                                           "3: name: ",
+                                           "\n4: date: must be a date that exists",
+                                           "\n5: date: must not lie in the past\n",
+                                           "\n6: capacity: must be 0 to 100000\n",
+                                           "\n7: capacity: must be 0 to 100000\n",
+                                           "\n8: record: must have 5 fields, not 4\n",
+                                           "\n9: name: ",
+                                           "\n11: date: must not be that of line 10 again\n",
+                                           "\n12: quotes: "};
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        assert_non_null(strstr(result.complaints, expected[i]));
+    }
+    assert_int_equal(result.plan.bad_lines, sizeof expected / sizeof expected[0]);
+    assert_int_equal(result.plan.hospital_count, 1);
+    assert_int_equal(result.plan.hospitals[0].day_count, 2);
+}
+
+static void test_import_plan_id_with_two_contents_is_told(void **state)
+{
+    (void)state;
+    read_plan(HEADER ID_A ",A,x,+1,1\n" ID_A ",B,x,+2,1\n" ID_A ",A,y,+2,1\n" ID_B ",A,x,+1,1\n" ID_A
+                          ",A,x,+3,1\n");
+    assert_string_equal(result.complaints, "3: name: must be that of the hospital's first line, 2\n"
+                                           "4: address: must be that of the hospital's first line, 2\n"
+                                           "6: hospital_id: the lines of one hospital must stand together\n");
+    assert_int_equal(result.plan.hospital_count, 2);
+}
+
+static void test_import_plan_more_days_than_a_hospital_may_have_are_told(void **state)
+{
+    (void)state;
+    char text[16384] = HEADER;
+    for (int i = 0; i < 401; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, ",A,x,+%d,1\n", i);
+    }
+    read_plan(text);
+    assert_string_equal(result.complaints, "402: date: a hospital must have at most 400 days\n");
+    assert_int_equal(result.plan.hospitals[0].day_count, 400);
+}
+
+static void test_import_plan_other_header_is_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "name,address\n", "hospital_id,name,address,capacity,date\n",
+                                        "hospital_id,name,address,date,capacity,x\n"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        read_plan(wrong[i]);
+        assert_int_equal(result.status, STATUS_INVALID_ARGUMENT);
+        assert_string_equal(result.error.message, "header: must be hospital_id,name,address,date,capacity");
+        arena_fini(&result.arena);
+    }
+    read_plan("\xef\xbb\xbf" HEADER);
+    assert_int_equal(result.status, STATUS_OK);
+    assert_int_equal(result.plan.hospital_count, 0);
+}
+
+static void make_there(Screening__V1__Hospital *there, char *name, char *address)
+{
+    screening__v1__hospital__init(there);
+    there->name = name;
+    there->address = address;
+    there->status = SCREENING__V1__HOSPITAL_STATUS__ACTIVE;
+}
+
+static void test_import_missing_days_are_those_not_there_with_places(void **state)
+{
+    (void)state;
+    read_plan(HEADER ",A,x,+1,1\n,A,x,+2,5\n,A,x,+3,0\n,A,x,+4,9\n");
+    char date[CIVIL_TEXT_SIZE];
+    Screening__V1__Hospital there;
+    make_there(&there, "A", "x");
+    Screening__V1__ScreeningDay day = SCREENING__V1__SCREENING_DAY__INIT;
+    Screening__V1__ScreeningDay *days[] = {&day};
+    day.date = civil_format(TODAY + 2, date);
+    there.days = days;
+    there.n_days = 1;
+    const struct import_day *missing[4];
+    assert_int_equal(import_missing_days(&result.plan.hospitals[0], &there, missing), 2);
+    assert_int_equal(missing[0]->day, TODAY + 1);
+    assert_int_equal(missing[1]->day, TODAY + 4);
+}
+
+static void test_import_same_hospital_other_content_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        char *name, *address;
+        Screening__V1__HospitalStatus status;
+        const char *complaint; /* NULL = the same */
+    } cases[] = {
+        {"A", "x", SCREENING__V1__HOSPITAL_STATUS__ACTIVE, NULL},
+        {"A", "x", SCREENING__V1__HOSPITAL_STATUS__DELETED, "hospital_id: this hospital is deleted"},
+        {"B", "x", SCREENING__V1__HOSPITAL_STATUS__ACTIVE,
+         "name: a hospital of this id exists with another name"},
+        {"A", "y", SCREENING__V1__HOSPITAL_STATUS__ACTIVE,
+         "address: a hospital of this id exists with another address"},
+    };
+    read_plan(HEADER ",A,x,+1,1\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        Screening__V1__Hospital there;
+        struct error error = {.status = STATUS_OK};
+        make_there(&there, cases[i].name, cases[i].address);
+        there.status = cases[i].status;
+        enum status status = import_same_hospital(&result.plan.hospitals[0], &there, &error);
+        assert_int_equal(status, cases[i].complaint == NULL ? STATUS_OK : STATUS_INVALID_ARGUMENT);
+        assert_string_equal(error.message, cases[i].complaint == NULL ? "" : cases[i].complaint);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_import_plan_lines_of_one_hospital_become_its_days, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_empty_id_depends_on_name_and_address_only, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_bad_lines_are_told_and_the_others_go_on, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_id_with_two_contents_is_told, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_more_days_than_a_hospital_may_have_are_told, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_other_header_is_refused, tear_down),
+        cmocka_unit_test_teardown(test_import_missing_days_are_those_not_there_with_places, tear_down),
+        cmocka_unit_test_teardown(test_import_same_hospital_other_content_is_refused, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

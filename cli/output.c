@@ -1,0 +1,85 @@
+#include "output.h"
+
+#include "client.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "protojson/protojson.h"
+
+static int out_of_memory(void)
+{
+    struct error error;
+    error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    return client_fail(&error);
+}
+
+int output_message(const ProtobufCMessage *message)
+{
+    struct error error;
+    char *text;
+    unsigned layout = isatty(STDOUT_FILENO) ? PROTOJSON_INDENT : 0;
+    if (protojson_message_to_text(message, PROTOJSON_EMIT_DEFAULTS | layout, &text, &error) != STATUS_OK) {
+        return client_fail(&error);
+    }
+    puts(text);
+    free(text);
+    return EXIT_DONE;
+}
+
+int output_document(json_t *document)
+{
+    size_t layout = isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT;
+    char *text = document == NULL ? NULL : json_dumps(document, layout);
+    json_decref(document);
+    if (text == NULL) {
+        return out_of_memory();
+    }
+    puts(text);
+    free(text);
+    return EXIT_DONE;
+}
+
+int output_table(const struct table *table)
+{
+    return table_print(table, stdout) ? EXIT_DONE : out_of_memory();
+}
+
+void output_begin_pairs(struct table *table, struct session *session)
+{
+    static const struct table_column columns[] = {{NULL, false}, {NULL, false}};
+    table_init(table, &session->arena, columns, 2);
+}
+
+void output_pair(struct table *table, const char *name, const char *value)
+{
+    table_text(table, name);
+    table_text(table, value);
+}
+
+void output_pair_number(struct table *table, const char *name, uint64_t value)
+{
+    table_text(table, name);
+    table_number(table, value);
+}
+
+const char *output_instant(struct session *session, const Google__Protobuf__Timestamp *instant)
+{
+    enum { SECONDS_LENGTH = 19 }; /* of "2026-12-01T00:30:00" */
+    char text[CLOCK_TEXT_SIZE];
+    if (instant == NULL) {
+        return "-";
+    }
+    clock_format(instant->seconds * MS_PER_S * US_PER_MS, text);
+    const char *out = arena_printf(&session->arena, "%.*sZ", SECONDS_LENGTH, text);
+    return out == NULL ? "-" : out;
+}
+
+const char *output_booking_status(Screening__V1__BookingStatus status)
+{
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value(&screening__v1__booking_status__descriptor, (int)status);
+    return value == NULL ? "UNRECOGNISED" : value->name;
+}

@@ -1,0 +1,32 @@
+/* What a command answers on stdout: for people a table, with --json one document. All return an exit code. */
+#ifndef SCREENING_CLI_OUTPUT_H
+#define SCREENING_CLI_OUTPUT_H
+
+#include "session.h"
+#include "table.h"
+
+#include <jansson.h>
+#include <protobuf-c/protobuf-c.h>
+
+#include "screening/v1/types.pb-c.h"
+
+/* The message as canonical proto3 JSON, with its default values; indented on a terminal, else one line. */
+int output_message(const ProtobufCMessage *message);
+
+/* The same for a document that is no message. Takes `document` over; NULL = out of memory. */
+int output_document(json_t *document);
+
+/* The table for people. */
+int output_table(const struct table *table);
+
+/* Names and values of one thing, one pair a line. */
+void output_begin_pairs(struct table *table, struct session *session);
+void output_pair(struct table *table, const char *name, const char *value);
+void output_pair_number(struct table *table, const char *name, uint64_t value);
+
+/* An instant as "2026-12-01T00:30:00Z", "-" if absent; lives in the session's arena. */
+const char *output_instant(struct session *session, const Google__Protobuf__Timestamp *instant);
+
+const char *output_booking_status(Screening__V1__BookingStatus status);
+
+#endif

@@ -1,0 +1,51 @@
+#include "session.h"
+
+#include <stdlib.h>
+
+#include "base/civil.h"
+#include "base/clock.h"
+
+const struct peer PEERS[PEER_COUNT] = {
+    [PEER_HOSPITAL] = {"hospital", "hospital-svc", "--hospital", "SCREENING_HOSPITAL_ADDR",
+                       "tcp://127.0.0.1:7101"},
+    [PEER_BOOKING] = {"booking", "booking-svc", "--booking", "SCREENING_BOOKING_ADDR",
+                      "tcp://127.0.0.1:7201"},
+    [PEER_HISTORY] = {"history", "history-svc", "--history", "SCREENING_HISTORY_ADDR",
+                      "tcp://127.0.0.1:7301"},
+};
+
+static const char *environment_or(const char *name, const char *fallback)
+{
+    const char *value = getenv(name);
+    return value == NULL || value[0] == '\0' ? fallback : value;
+}
+
+void session_init(struct session *session)
+{
+    *session = (struct session){.timeout_ms = TIMEOUT_DEFAULT_MS};
+    for (int i = 0; i < PEER_COUNT; i++) {
+        session->addresses[i] = environment_or(PEERS[i].environment, PEERS[i].address);
+    }
+    session->time_zone = environment_or("SCREENING_TIME_ZONE", "Asia/Seoul");
+    arena_init(&session->arena);
+}
+
+void session_fini(struct session *session)
+{
+    for (int i = 0; i < PEER_COUNT; i++) {
+        if (session->channels[i] != NULL) {
+            rpc_channel_close(session->channels[i]);
+        }
+    }
+    arena_fini(&session->arena);
+}
+
+enum status session_today(const struct session *session, int32_t *day, struct error *error)
+{
+    if (civil_zone_set(session->time_zone, error) != STATUS_OK) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "--time-zone: no zone file for %s",
+                         session->time_zone);
+    }
+    *day = civil_day_at(clock_now_us());
+    return STATUS_OK;
+}
