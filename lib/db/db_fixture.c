@@ -11,8 +11,7 @@ static struct fixture *create_fixture(enum db_dialect dialect)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
 
-    if (fixture == NULL)
-        return NULL;
+    assert_non_null(fixture);
     fixture->dialect = dialect;
     fixture->params = db_params_create();
     return fixture;

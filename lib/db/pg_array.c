@@ -117,9 +117,8 @@ void pg_append_value(struct pg_buffer *buffer, const struct db_value *value)
 
 static void append_array_of_nulls(struct pg_buffer *buffer, size_t rows)
 {
-    append(buffer, "{", 1);
     for (size_t row = 0; row < rows; row++)
-        append(buffer, ",NULL" + (row == 0), row == 0 ? 4 : 5);
+        append(buffer, row == 0 ? "{NULL" : ",NULL", 5);
     append(buffer, "}", 2); /* with its NUL: text parameters have no length */
 }
 

@@ -92,25 +92,30 @@ static void set_name(struct pg_prepared *prepared, const struct text *text)
         snprintf(prepared->name, sizeof prepared->name, "%s%s/%u", text->name, kind, prepared->generation);
 }
 
-static enum status ensure_prepared(struct pg *pg, const struct text *text, const struct db_params *params,
-                                   struct pg_prepared **out, struct error *error)
+/* NULL and `error` when that fails. */
+static struct pg_prepared *ensure_prepared(struct pg *pg, const struct text *text,
+                                           const struct db_params *params, struct error *error)
 {
     struct pg_prepared *prepared = find_or_add(pg, text);
 
-    if (prepared == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
-    if (!merge_types(prepared, text, params))
-        return error_set(error, STATUS_INTERNAL, NULL, "database: %s: a parameter has changed its type",
-                         text->name);
-    *out = prepared;
+    if (prepared == NULL) {
+        error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
+        return NULL;
+    }
+    if (!merge_types(prepared, text, params)) {
+        error_set(error, STATUS_INTERNAL, NULL, "database: %s: a parameter has changed its type", text->name);
+        return NULL;
+    }
     if (prepared->state != PG_UNKNOWN)
-        return STATUS_OK;
+        return prepared;
     set_name(prepared, text);
-    if (!PQsendPrepare(pg->connection, prepared->name, text->sql, (int)prepared->columns, prepared->types))
-        return pg_connection_lost(pg, text->name, error);
+    if (!PQsendPrepare(pg->connection, prepared->name, text->sql, (int)prepared->columns, prepared->types)) {
+        pg_connection_lost(pg, text->name, error);
+        return NULL;
+    }
     prepared->state = PG_SENT;
     pg_queue_add(pg, &(struct pg_pending){.kind = PG_PREPARE, .name = text->name, .prepared = prepared});
-    return STATUS_OK;
+    return prepared;
 }
 
 /* ---- parameters ---- */
@@ -174,14 +179,17 @@ enum status pg_send(struct pg *pg, const struct db_statement *statement, const s
 {
     struct text text = choose_text(statement, params);
     size_t times = params == NULL || text.is_set ? 1 : params->rows;
-    struct pg_prepared *prepared = NULL;
+    struct pg_prepared *prepared;
     enum status status;
 
     if (text.sql == NULL)
         return error_set(error, STATUS_INTERNAL, NULL, "database: %s: has no text for PostgreSQL", text.name);
     status = pg_queue_reserve(pg, times + 1, error);
-    if (status == STATUS_OK)
-        status = ensure_prepared(pg, &text, params, &prepared, error);
+    if (status != STATUS_OK)
+        return status;
+    prepared = ensure_prepared(pg, &text, params, error);
+    if (prepared == NULL)
+        return error->status;
     for (size_t row = 0; row < times && status == STATUS_OK; row++)
         status = send_once(pg, &text, prepared, params, row, wanted, error);
     return status;

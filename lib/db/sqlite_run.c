@@ -56,32 +56,30 @@ static enum status compile(struct sqlite *sqlite, const struct db_statement *sta
     return STATUS_OK;
 }
 
-static enum status find_prepared(struct sqlite *sqlite, const struct db_statement *statement,
-                                 struct prepared **out, struct error *error)
+/* NULL and `error` when that fails. */
+static struct prepared *find_prepared(struct sqlite *sqlite, const struct db_statement *statement,
+                                      struct error *error)
 {
     struct prepared *prepared = map_get(&sqlite->statements, &statement);
     enum status status;
 
-    if (prepared != NULL) {
-        *out = prepared;
-        return STATUS_OK;
-    }
+    if (prepared != NULL)
+        return prepared;
     prepared = calloc(1, sizeof *prepared);
-    if (prepared == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
+    if (prepared == NULL) {
+        error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
+        return NULL;
+    }
     status = compile(sqlite, statement, prepared, error);
     if (status == STATUS_OK) {
         status = map_put(&sqlite->statements, &statement, prepared);
-        if (status != STATUS_OK)
-            error_set(error, status, NULL, "database: out of memory");
+        if (status == STATUS_OK)
+            return prepared;
+        error_set(error, status, NULL, "database: out of memory");
     }
-    if (status != STATUS_OK) {
-        sqlite3_finalize(prepared->handle);
-        free(prepared);
-        return status;
-    }
-    *out = prepared;
-    return STATUS_OK;
+    sqlite3_finalize(prepared->handle);
+    free(prepared);
+    return NULL;
 }
 
 void sqlite_forget_statements(struct sqlite *sqlite)
@@ -171,15 +169,16 @@ enum status sqlite_run(struct db *db, const struct db_statement *statement, cons
 {
     struct sqlite *sqlite = (struct sqlite *)db;
     size_t rows = params == NULL ? 1 : params->rows;
-    struct prepared *prepared = NULL;
-    enum status status = find_prepared(sqlite, statement, &prepared, error);
+    struct prepared *prepared = find_prepared(sqlite, statement, error);
+    enum status status = STATUS_OK;
 
+    if (prepared == NULL)
+        return error->status;
     for (size_t row = 0; row < rows && status == STATUS_OK; row++) {
         status = bind_row(sqlite, prepared, statement, params, row, error);
         if (status == STATUS_OK)
             status = step_all(sqlite, prepared->handle, statement, sink, error);
-        /* Returns the failure of the step again, which is already told. */
-        (void)sqlite3_reset(prepared->handle);
+        (void)sqlite3_reset(prepared->handle); /* returns the failure of the step again, which is told */
     }
     return status;
 }
