@@ -295,6 +295,7 @@ static void *serve(void *context)
         metric_set(&polls_waiting, (int64_t)server->waiting.count);
     }
     end_polls(server, true);
+    metric_set(&polls_waiting, 0);
     return NULL;
 }
 

@@ -168,8 +168,8 @@ static void serve(struct origin *origin)
     assert_non_null(origin->client);
 }
 
-void origin_open(struct origin *origin, const struct stage *stage,
-                 const struct event_publisher_options *options)
+void origin_open_unstarted(struct origin *origin, const struct stage *stage,
+                           const struct event_publisher_options *options)
 {
     struct error error = {0};
     struct event_publisher_options filled = {.heartbeat_ms = 600000};
@@ -184,6 +184,13 @@ void origin_open(struct origin *origin, const struct stage *stage,
     origin->log = event_log_create(origin->publisher);
     assert_non_null(origin->log);
     serve(origin);
+}
+
+void origin_open(struct origin *origin, const struct stage *stage,
+                 const struct event_publisher_options *options)
+{
+    struct error error = {0};
+    origin_open_unstarted(origin, stage, options);
     expect(event_publisher_start(origin->publisher, stage->origin_url, &error), STATUS_OK, &error);
 }
 

@@ -76,6 +76,9 @@ struct origin {
 /* `options`: topic and addresses are filled in; NULL = heartbeats so rare that none comes. */
 void origin_open(struct origin *origin, const struct stage *stage,
                  const struct event_publisher_options *options);
+/* The same, but the publisher's thread is not started. */
+void origin_open_unstarted(struct origin *origin, const struct stage *stage,
+                           const struct event_publisher_options *options);
 void origin_close(struct origin *origin);
 
 /* Appends and commits `count` events of the type in one batch; `publish` also tells. */
