@@ -2,13 +2,14 @@
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
+#include <nng/supplemental/util/platform.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rpc/channel_state.h"
 #include "rpc/envelope.h"
 
-enum { RECONNECT_MIN_MS = 20, RECONNECT_MAX_MS = 500 };
+enum { RECONNECT_MIN_MS = 20, RECONNECT_MAX_MS = 500, CLOSE_SETTLE_MS = 20 };
 
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
@@ -112,6 +113,7 @@ void rpc_channel_close(struct rpc_channel *channel)
     }
     pthread_mutex_lock(&channel->mutex);
     channel->closing = true; /* the list of all stays as it is from here on */
+    bool answers_may_come = channel->busy > 0;
     pthread_mutex_unlock(&channel->mutex);
     for (struct rpc_exchange *exchange = channel->all; exchange != NULL; exchange = exchange->next_of_all) {
         rpc_exchange_stop(exchange);
@@ -120,6 +122,9 @@ void rpc_channel_close(struct rpc_channel *channel)
         struct rpc_exchange *exchange = channel->all;
         channel->all = exchange->next_of_all;
         rpc_exchange_destroy(exchange);
+    }
+    if (answers_may_come) {
+        nng_msleep(CLOSE_SETTLE_MS); /* muted.h tells why a connection is not closed while it reads */
     }
     (void)nng_close(channel->socket);
     pthread_mutex_destroy(&channel->mutex);
@@ -144,6 +149,7 @@ struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, bool *clos
     struct rpc_exchange *exchange = channel->closing ? NULL : channel->idle;
     if (exchange != NULL) {
         channel->idle = exchange->next_idle;
+        channel->busy++;
     }
     pthread_mutex_unlock(&channel->mutex);
     if (exchange != NULL || *closing) {
@@ -158,6 +164,7 @@ struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, bool *clos
     if (!channel->closing) {
         exchange->next_of_all = channel->all;
         channel->all = exchange;
+        channel->busy++;
     }
     pthread_mutex_unlock(&channel->mutex);
     if (*closing) {
@@ -172,5 +179,6 @@ void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *excha
     pthread_mutex_lock(&channel->mutex);
     exchange->next_idle = channel->idle;
     channel->idle = exchange;
+    channel->busy--;
     pthread_mutex_unlock(&channel->mutex);
 }

@@ -19,6 +19,7 @@ struct rpc_channel {
 
     pthread_mutex_t mutex; /* guards what follows; nothing else is taken while it is held */
     bool closing;
+    size_t busy;               /* exchanges that are not idle */
     struct rpc_exchange *idle; /* the one used last comes first: its memory is warm */
     struct rpc_exchange *all;
 };

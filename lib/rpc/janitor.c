@@ -8,11 +8,8 @@
 #include "rpc/server_metrics.h"
 #include "rpc/server_state.h"
 
-enum {
-    SCAN_GAP_MS = 2,     /* between two looks at the slots: what an answer to an ended budget may be late */
-    STUCK_GAP_MS = 20,   /* between two looks for clients that do not read */
-    STUCK_AFTER_MS = 100 /* how long an answer may wait for its client while slots are short */
-};
+/* Between two looks at the slots: what the answer to an ended budget may be late. */
+enum { SCAN_GAP_MS = 2 };
 
 static void answer_expired(struct rpc_slot *slot)
 {
@@ -40,18 +37,6 @@ static int64_t answer_all_expired(struct rpc_server *server, int64_t now_ns)
     return earliest_ns;
 }
 
-static void close_stuck(struct rpc_server *server, int64_t now_ns)
-{
-    size_t count = atomic_load(&server->slot_count);
-    for (size_t i = 0; i < count; i++) {
-        nng_pipe pipe;
-        if (rpc_slot_is_stuck(&server->slots[i], now_ns - (int64_t)STUCK_AFTER_MS * NS_PER_MS, &pipe)) {
-            /* One client may hold many slots: only the first close finds the pipe. */
-            rpc_server_metrics_slow_pipe(nng_pipe_close(pipe) == 0);
-        }
-    }
-}
-
 static void open_slots_if_low(struct rpc_server *server)
 {
     while (atomic_load(&server->receiving) < RPC_SLOTS_LOW &&
@@ -73,12 +58,6 @@ static int64_t look(struct rpc_server *server)
         next_ns = now_ns + (int64_t)SCAN_GAP_MS * NS_PER_MS;
     }
     open_slots_if_low(server);
-    if (atomic_load(&server->sending) > rpc_server_sending_high(server)) {
-        close_stuck(server, now_ns);
-        if (next_ns > now_ns + (int64_t)STUCK_GAP_MS * NS_PER_MS) {
-            next_ns = now_ns + (int64_t)STUCK_GAP_MS * NS_PER_MS;
-        }
-    }
     return next_ns;
 }
 

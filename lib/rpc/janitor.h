@@ -1,7 +1,6 @@
 /*
  * The server's own thread, asleep until there is something to do: it answers calls whose budget has ended,
- * opens more slots when few are left, and, when many are taken by answers that nobody reads, closes the
- * connections of those who do not read.
+ * and opens more slots when few are left.
  */
 #ifndef SCREENING_RPC_JANITOR_H
 #define SCREENING_RPC_JANITOR_H

@@ -23,6 +23,7 @@ enum {
     DRAIN_QUIET_MS = 200,
     DRAIN_REFUSING_MAX_MS = 2000,
     DRAIN_STEP_MS = 5,
+    CLOSE_SETTLE_MS = 20,
 };
 
 static size_t size_or(size_t value, size_t fallback)
@@ -65,6 +66,7 @@ static struct rpc_server *create(const struct rpc_server_options *options)
     }
     rpc_call_pool_init(&server->calls);
     rpc_janitor_init(&server->janitor);
+    rpc_muted_init(&server->muted);
     add_service(server, rpc_health_init(&server->health, server), true);
     add_service(server, rpc_introspection_init(&server->introspection, server), true);
     return server;
@@ -72,6 +74,7 @@ static struct rpc_server *create(const struct rpc_server_options *options)
 
 static void destroy(struct rpc_server *server)
 {
+    rpc_muted_fini(&server->muted);
     rpc_janitor_fini(&server->janitor);
     rpc_call_pool_fini(&server->calls);
     free(server->slots);
@@ -81,23 +84,30 @@ static void destroy(struct rpc_server *server)
 
 static enum status listen_at(struct rpc_server *server, const char *address, struct error *error)
 {
-    int rv = nng_listener_create(&server->listener, server->socket, address);
+    nng_listener listener;
+    int rv = nng_listener_create(&listener, server->socket, address);
     if (rv == 0) {
-        rv = nng_listener_set_size(server->listener, NNG_OPT_RECVMAXSZ,
+        rv = nng_listener_set_size(listener, NNG_OPT_RECVMAXSZ,
                                    server->message_max_bytes + RPC_NNG_HEADER_BYTES);
     }
     if (rv == 0 && strncmp(address, "tcp://", 6) == 0) {
         /* A client whose machine vanished leaves a connection behind that only probing finds. */
-        rv = nng_listener_set_bool(server->listener, NNG_OPT_TCP_KEEPALIVE, true);
+        rv = nng_listener_set_bool(listener, NNG_OPT_TCP_KEEPALIVE, true);
     }
     if (rv == 0) {
-        rv = nng_listener_start(server->listener, 0);
+        rv = nng_listener_start(listener, 0);
     }
     if (rv != 0) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "rpc-listen: %s: %s", address,
                          nng_strerror(rv));
     }
     return STATUS_OK;
+}
+
+static void on_pipe_gone(nng_pipe pipe, nng_pipe_ev event, void *context)
+{
+    (void)event; /* the only one asked for */
+    rpc_muted_remove(&((struct rpc_server *)context)->muted, pipe);
 }
 
 enum status rpc_server_open(const struct rpc_server_options *options, struct rpc_server **out,
@@ -112,7 +122,13 @@ enum status rpc_server_open(const struct rpc_server_options *options, struct rpc
         destroy(server);
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: %s", nng_strerror(rv));
     }
-    enum status status = listen_at(server, options->address, error);
+    enum status status = STATUS_OK;
+    rv = nng_pipe_notify(server->socket, NNG_PIPE_EV_REM_POST, on_pipe_gone, server);
+    if (rv != 0) {
+        status = error_set(error, STATUS_INTERNAL, NULL, "rpc server: %s", nng_strerror(rv));
+    } else {
+        status = listen_at(server, options->address, error);
+    }
     if (status != STATUS_OK) {
         (void)nng_close(server->socket);
         destroy(server);
@@ -167,11 +183,6 @@ void rpc_server_serve(struct rpc_server *server)
     atomic_store(&server->serving, true);
 }
 
-size_t rpc_server_sending_high(const struct rpc_server *server)
-{
-    return server->slot_max / 2;
-}
-
 bool rpc_server_is_serving(struct rpc_server *server)
 {
     return atomic_load(&server->serving) && !atomic_load(&server->draining) &&
@@ -217,8 +228,6 @@ void rpc_server_close(struct rpc_server *server)
         return;
     }
     atomic_store(&server->draining, true);
-    atomic_store(&server->closing, true);
-    (void)nng_listener_close(server->listener);
     rpc_call_pool_wait(&server->calls);
     rpc_janitor_stop(&server->janitor); /* from here on no slot is opened */
     size_t count = atomic_load(&server->slot_count);
@@ -229,6 +238,9 @@ void rpc_server_close(struct rpc_server *server)
         rpc_slot_close(&server->slots[i]);
         rpc_server_metrics_slots(-1);
     }
+    /* Without slots a connection reads no further than its next request; muted.h tells why that is waited
+     * for. */
+    nng_msleep(CLOSE_SETTLE_MS);
     (void)nng_close(server->socket);
     destroy(server);
 }

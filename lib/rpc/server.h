@@ -34,8 +34,8 @@ struct rpc_server_options {
     size_t message_max_bytes;    /* 0 = 1 MiB; a larger message closes its connection */
     uint32_t default_timeout_ms; /* for calls without timeout_ms; 0 = 1000 */
     uint32_t max_timeout_ms;     /* 0 = 60000 */
-    uint32_t reply_timeout_ms; /* a client that does not take its answer for so long loses its connection; 0 =
-                                  2000 */
+    uint32_t reply_timeout_ms; /* how long an answer waits for a client to take it, then it is dropped, and so
+                                  are that client's further answers until it takes one; 0 = 2000 */
 };
 
 enum { RPC_DEGRADED_MAX = 8, RPC_DEGRADED_TEXT_SIZE = 96 };

@@ -8,8 +8,8 @@ static struct metric expired =
     METRIC("rpc_server_deadline_answers_total", "calls answered by the server when their budget ended");
 static struct metric dropped =
     METRIC("rpc_server_late_answers_dropped_total", "answers of handlers that came after the budget's end");
-static struct metric slow_pipes =
-    METRIC("rpc_server_slow_connections_closed_total", "connections closed because answers were not taken");
+static struct metric not_taken =
+    METRIC("rpc_server_answers_not_taken_total", "answers that their clients did not take in time");
 static struct metric slots = METRIC("rpc_server_slots", "requests that the server could hold at once now");
 
 #define CODE_METRIC(name) METRIC("rpc_server_code_" name "_total", "calls answered with this status")
@@ -40,7 +40,7 @@ void rpc_server_metrics_register(void)
     metric_register(&in_flight);
     metric_register(&expired);
     metric_register(&dropped);
-    metric_register(&slow_pipes);
+    metric_register(&not_taken);
     metric_register(&slots);
     for (int i = 0; i < STATUS_COUNT; i++) {
         metric_register(&codes[i]);
@@ -69,9 +69,9 @@ void rpc_server_metrics_dropped(void)
     metric_add(&dropped, 1);
 }
 
-void rpc_server_metrics_slow_pipe(bool closed)
+void rpc_server_metrics_not_taken(void)
 {
-    metric_add(&slow_pipes, closed ? 1 : 0);
+    metric_add(&not_taken, 1);
 }
 
 void rpc_server_metrics_slots(int delta)

@@ -20,8 +20,8 @@ void rpc_server_metrics_expired(void);
 /* A handler's answer came after that. */
 void rpc_server_metrics_dropped(void);
 
-/* A client did not take its answers; `closed`: its connection still stood and was closed. */
-void rpc_server_metrics_slow_pipe(bool closed);
+/* An answer was dropped because its client did not take it in time. */
+void rpc_server_metrics_not_taken(void);
 
 /* Another slot was opened or, -1, closed. */
 void rpc_server_metrics_slots(int delta);

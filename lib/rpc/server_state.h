@@ -14,6 +14,7 @@
 #include "rpc/health.h"
 #include "rpc/introspection.h"
 #include "rpc/janitor.h"
+#include "rpc/muted.h"
 #include "rpc/server.h"
 #include "rpc/slot.h"
 
@@ -31,7 +32,6 @@ struct rpc_service_entry {
 
 struct rpc_server {
     nng_socket socket;
-    nng_listener listener;
     char *program;
     size_t message_max_bytes;
     uint32_t default_timeout_ms;
@@ -55,18 +55,15 @@ struct rpc_server {
 
     struct rpc_call_pool calls;
     struct rpc_janitor janitor;
+    struct rpc_muted muted;
 
     _Atomic bool serving;
     _Atomic bool draining;
-    _Atomic bool closing;
     _Atomic int64_t last_refused_ns; /* when a request was last answered DRAINING */
 };
 
 /* Opens up to RPC_SLOTS_BLOCK more slots, as far as slot_max, and lets them receive. One thread at a time. */
 MUST_CHECK enum status rpc_server_grow(struct rpc_server *server, struct error *error);
-
-/* With more slots than this sending, clients that do not read begin to cost the others. */
-size_t rpc_server_sending_high(const struct rpc_server *server);
 
 /* Ready and answering, as Health tells it. */
 bool rpc_server_is_serving(struct rpc_server *server);

@@ -7,17 +7,33 @@
 #include "rpc/server_metrics.h"
 #include "rpc/server_state.h"
 
+/* With half of the slots sending, clients that are slow to read begin to cost the others: patience ends
+ * sooner. */
+enum { HURRIED_TIMEOUT_MS = 100 };
+
+static void drop_answer(struct rpc_slot *slot)
+{
+    nng_msg_free(nng_aio_get_msg(slot->aio));
+    nng_aio_set_msg(slot->aio, NULL);
+}
+
 static void on_sent(struct rpc_slot *slot)
 {
-    int rv = nng_aio_result(slot->aio);
-    atomic_fetch_sub(&slot->server->sending, 1);
-    if (rv != 0) {
-        nng_msg_free(nng_aio_get_msg(slot->aio));
-        nng_aio_set_msg(slot->aio, NULL);
-        if (atomic_load(&slot->server->closing)) {
-            return;
-        }
-        rpc_server_metrics_slow_pipe(nng_pipe_close(slot->pipe) == 0);
+    struct rpc_server *server = slot->server;
+    atomic_fetch_sub(&server->sending, 1);
+    switch (nng_aio_result(slot->aio)) {
+    case 0:
+        rpc_muted_remove(&server->muted, slot->pipe);
+        break;
+    case NNG_ETIMEDOUT:
+        rpc_server_metrics_not_taken();
+        rpc_muted_add(&server->muted, slot->pipe);
+        drop_answer(slot);
+        break;
+    default:
+        drop_answer(
+            slot); /* the slot is being stopped, then it receives nothing any more; or out of memory */
+        break;
     }
     rpc_slot_receive(slot);
 }
@@ -40,7 +56,7 @@ static void on_received(struct rpc_slot *slot)
 {
     int64_t arrival_ns = clock_monotonic_ns();
     if (nng_aio_result(slot->aio) != 0) {
-        return; /* the socket is being closed: a receive of REP fails for nothing else */
+        return; /* the slot is being stopped: a receive of REP fails for nothing else */
     }
     struct rpc_server *server = slot->server;
     nng_msg *msg = nng_aio_get_msg(slot->aio);
@@ -52,8 +68,7 @@ static void on_received(struct rpc_slot *slot)
     struct rpc_call *call = rpc_call_acquire(server, slot, arrival_ns);
     if (call == NULL) {
         log_plain(LOG_ERROR, "rpc.out_of_memory");
-        nng_msg_free(msg);
-        (void)nng_pipe_close(slot->pipe); /* tells the caller; it may be gone already */
+        nng_msg_free(msg); /* the caller's time will end */
         rpc_slot_receive(slot);
         return;
     }
@@ -110,7 +125,6 @@ static void take(struct rpc_slot *slot)
 {
     slot->call = NULL;
     slot->state = RPC_SLOT_SENDING;
-    slot->sending_since_ns = clock_monotonic_ns();
     atomic_store(&slot->deadline_ns, RPC_SLOT_NO_DEADLINE);
 }
 
@@ -136,35 +150,31 @@ bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns)
     return expired;
 }
 
+/* How long the answer may wait for its client, with so many others waiting. */
+static nng_duration patience(const struct rpc_slot *slot, size_t sending)
+{
+    struct rpc_server *server = slot->server;
+    nng_duration full = (nng_duration)server->reply_timeout_ms;
+    if (rpc_muted_has(&server->muted, slot->pipe)) {
+        return NNG_DURATION_ZERO;
+    }
+    return sending > server->slot_max / 2 && full > HURRIED_TIMEOUT_MS ? HURRIED_TIMEOUT_MS : full;
+}
+
 void rpc_slot_send(struct rpc_slot *slot, nng_msg *msg)
 {
     struct rpc_server *server = slot->server;
     if (msg == NULL) {
         log_plain(LOG_ERROR, "rpc.out_of_memory");
-        (void)nng_pipe_close(slot->pipe); /* tells the caller; it may be gone already */
         atomic_fetch_sub(&server->in_flight, 1);
         rpc_slot_receive(slot);
         return;
     }
-    size_t sending_before = atomic_fetch_add(&server->sending, 1);
+    size_t sending = atomic_fetch_add(&server->sending, 1);
     atomic_fetch_sub(&server->in_flight, 1); /* in this order, so that draining sees one of them */
-    if (sending_before == rpc_server_sending_high(server)) {
-        rpc_janitor_wake(&server->janitor); /* to look for clients that do not read */
-    }
     nng_aio_set_msg(slot->aio, msg);
-    nng_aio_set_timeout(slot->aio, (nng_duration)server->reply_timeout_ms);
+    nng_aio_set_timeout(slot->aio, patience(slot, sending));
     nng_ctx_send(slot->ctx, slot->aio);
-}
-
-bool rpc_slot_is_stuck(struct rpc_slot *slot, int64_t before_ns, nng_pipe *pipe)
-{
-    pthread_mutex_lock(&slot->mutex);
-    bool stuck = slot->state == RPC_SLOT_SENDING && slot->sending_since_ns < before_ns;
-    if (stuck) {
-        *pipe = slot->pipe;
-    }
-    pthread_mutex_unlock(&slot->mutex);
-    return stuck;
 }
 
 void rpc_slot_stop(struct rpc_slot *slot)

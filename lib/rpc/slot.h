@@ -36,7 +36,6 @@ struct rpc_slot {
     enum rpc_slot_state state;
     struct rpc_call *call; /* in hand: the handler's, the slot only points to it */
     nng_pipe pipe;         /* where the request came from */
-    int64_t sending_since_ns;
 };
 
 /* RESOURCE_EXHAUSTED when out of memory. Receives nothing yet. */
@@ -51,11 +50,8 @@ bool rpc_slot_claim(struct rpc_slot *slot, const struct rpc_call *call);
 /* The same, for whatever call's budget has ended at `now_ns`. */
 bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns);
 
-/* Sends the answer, takes ownership of it. NULL (out of memory): closes the connection instead. */
+/* Sends the answer, takes ownership of it. NULL (out of memory): the caller gets none. */
 void rpc_slot_send(struct rpc_slot *slot, nng_msg *msg);
-
-/* If an answer has been waiting since before `before_ns` for its client to take it: the client's pipe. */
-bool rpc_slot_is_stuck(struct rpc_slot *slot, int64_t before_ns, nng_pipe *pipe);
 
 /* Ends what the slot is doing and waits for its callback. */
 void rpc_slot_stop(struct rpc_slot *slot);

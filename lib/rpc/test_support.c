@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "rpc/wire_write.h"
 
 #include "grpc/health/v1/health.pb-c.h"
@@ -276,4 +277,24 @@ void test_assert_health(nng_socket client, const char *service, int expected)
     assert_int_equal(health->status, expected);
     grpc__health__v1__health_check_response__free_unpacked(health, NULL);
     rpc__v1__response__free_unpacked(response, NULL);
+}
+
+struct wanted_metric {
+    const char *name;
+    int64_t value;
+};
+
+static void look_at_metric(void *context, const struct metric *metric, int64_t value)
+{
+    struct wanted_metric *wanted = context;
+    if (strcmp(metric->name, wanted->name) == 0) {
+        wanted->value = value;
+    }
+}
+
+int64_t test_metric(const char *name)
+{
+    struct wanted_metric wanted = {.name = name};
+    metrics_visit(look_at_metric, &wanted);
+    return wanted.value;
 }
