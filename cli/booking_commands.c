@@ -4,6 +4,9 @@
 #include "output.h"
 #include "pages.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "screening/v1/booking.pb-c.h"
 
 #define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
@@ -35,6 +38,20 @@ static int show_booking(struct session *session, const Screening__V1__Booking *b
     output_pair(&table, "updated", output_instant(session, booking->updated_at));
     output_pair_number(&table, "version", booking->version);
     return output_table(&table);
+}
+
+/* The clinic's own question. */
+static void print_who_comes(const Screening__V1__ListBookingsResponse *list)
+{
+    uint64_t bookings = 0, people = 0;
+    for (size_t i = 0; i < list->n_bookings; i++) {
+        if (list->bookings[i]->status == SCREENING__V1__BOOKING_STATUS__CONFIRMED) {
+            bookings++;
+            people += list->bookings[i]->headcount;
+        }
+    }
+    printf("\n%zu bookings; confirmed: %" PRIu64 ", for %" PRIu64 " people\n", list->n_bookings, bookings,
+           people);
 }
 
 static int show_bookings(struct session *session, const Screening__V1__ListBookingsResponse *list)
@@ -112,7 +129,14 @@ int booking_list(struct session *session, const struct command *command, int arg
     if (bookings == NULL) {
         return EXIT_FAILED;
     }
-    return session->json ? output_message(&bookings->base) : show_bookings(session, bookings);
+    if (session->json) {
+        return output_message(&bookings->base);
+    }
+    exit_code = show_bookings(session, bookings);
+    if (exit_code == EXIT_DONE && request.hospital_id[0] != '\0') {
+        print_who_comes(bookings);
+    }
+    return exit_code;
 }
 
 int booking_cancel(struct session *session, const struct command *command, int argc, char **argv)
