@@ -1,0 +1,71 @@
+/* For the tests that need PostgreSQL: a database of their own, made-up events, chunks applied by hand. */
+#ifndef HISTORY_SVC_HISTORY_TEST_SUPPORT_H
+#define HISTORY_SVC_HISTORY_TEST_SUPPORT_H
+
+#include "batch.h"
+#include "projection.h"
+#include "store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "db/db.h"
+#include "events/test_support.h" /* expect, wait_until, number_of */
+
+#include "screening/v1/event.pb-c.h"
+
+enum { TEST_DAY = 20500 };
+
+/* A database of one test, with the live schema, and a batch to apply chunks with. */
+struct place {
+    char database[64];
+    char url[TEXT_SIZE];
+    struct db *db;
+    struct batch *batch;
+    struct arena arena;   /* of the events */
+    uint64_t booking_seq; /* of the last event applied */
+    uint64_t hospital_seq;
+};
+
+/* cmocka's setup and teardown. Without SCREENING_TEST_POSTGRESQL=URL the state is NULL. */
+int place_setup(void **state);
+int place_teardown(void **state);
+
+/* The place of a test; skips the test if there is none. */
+struct place *place_of(void **state);
+
+#define TEST_PLACE(test) cmocka_unit_test_setup_teardown(test, place_setup, place_teardown)
+
+/* Ids made from small numbers, so that a test can name them. */
+struct uuid test_id(uint32_t number);
+
+struct told_booking {
+    uint32_t booking;  /* number of its id */
+    uint32_t hospital; /* the same */
+    const char *customer;
+    enum booking_status status;
+    uint64_t version;
+    int32_t day;
+    int64_t created_at_us;
+    const char *reason;
+};
+
+/* Events without seq, with a new event_id, in the arena. */
+Screening__V1__Event *make_booking_event(struct arena *arena, const struct told_booking *told);
+Screening__V1__Event *make_hospital_registered(struct arena *arena, uint32_t hospital, const char *name);
+/* Deleted at noon of `day`, in the clinic's zone. */
+Screening__V1__Event *make_hospital_deleted(struct arena *arena, uint32_t hospital, int32_t day);
+
+/* Numbers the events and applies them as the next chunk of the log, in a transaction. */
+enum status place_apply(struct place *place, const char *log, Screening__V1__Event **events, size_t count,
+                        struct error *error);
+
+/* The same for one booking event, which must be OK. */
+void place_tell(struct place *place, const struct told_booking *told);
+
+/* How the booking is shown; its status 0 if it is not known. */
+struct booking_view place_view(struct place *place, uint32_t booking);
+
+#endif
