@@ -3,6 +3,7 @@
 #include "event_text.h"
 #include "test_support.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -148,6 +149,67 @@ static void test_event_log_of_two_replicas_in_turn_is_gapless(void **state)
     }
 }
 
+enum { COMMITS_EACH = 50 };
+
+/* What one replica does beside the other: cmocka's assertions are for the test's own thread. */
+struct replica {
+    pthread_t thread;
+    struct db *db;
+    int failures;
+};
+
+static enum status commit_two(struct event_log *log, struct db *db)
+{
+    const Screening__V1__Event event = SCREENING__V1__EVENT__INIT;
+    enum status status = db_begin(db, NULL);
+    if (status == STATUS_OK)
+        status = event_log_take_head(log, db, NULL);
+    for (int i = 0; i < 2 && status == STATUS_OK; i++)
+        status = event_log_append(log, "booking.confirmed", 1, "", &event, NULL);
+    if (status == STATUS_OK)
+        status = event_log_save(log, db, NULL);
+    if (status == STATUS_OK)
+        return db_commit(db, NULL);
+    db_rollback(db);
+    return status;
+}
+
+static void *commit_many(void *context)
+{
+    struct replica *replica = context;
+    struct event_log *log = event_log_create(NULL);
+    for (int i = 0; i < COMMITS_EACH; i++)
+        replica->failures += commit_two(log, replica->db) != STATUS_OK;
+    event_log_destroy(log);
+    return NULL;
+}
+
+static enum status check_next(void *context, const struct db_row *row)
+{
+    int64_t *seq = context;
+    assert_int_equal(db_row_int(row, 0), ++*seq);
+    return STATUS_OK;
+}
+
+static void test_event_log_of_two_replicas_at_once_is_gapless(void **state)
+{
+    const struct stage *stage = stage_of(state);
+    struct replica replicas[2] = {{.db = open_migrated(stage)}, {.db = open_migrated(stage)}};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&replicas[i].thread, NULL, commit_many, &replicas[i]), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(replicas[i].thread, NULL), 0);
+        assert_int_equal(replicas[i].failures, 0);
+    }
+    struct error error = {0};
+    int64_t seq = 0;
+    expect(event_store_read(replicas[0].db, 0, 1000, check_next, &seq, &error), STATUS_OK, &error);
+    assert_int_equal(seq, 2 * 2 * COMMITS_EACH);
+    assert_int_equal(head_of(replicas[1].db).seq, seq);
+    for (int i = 0; i < 2; i++)
+        db_close(replicas[i].db);
+}
+
 static void test_event_log_save_without_events_writes_nothing(void **state)
 {
     const struct stage *stage = stage_of(state);
@@ -190,6 +252,7 @@ int main(void)
         TEST_BOTH(test_event_log_save_of_several_batches_stores_gapless_packed_events),
         TEST_BOTH(test_event_log_after_a_rolled_back_batch_has_no_gap),
         TEST_BOTH(test_event_log_of_two_replicas_in_turn_is_gapless),
+        TEST_BOTH(test_event_log_of_two_replicas_at_once_is_gapless),
         TEST_BOTH(test_event_log_save_without_events_writes_nothing),
         TEST_BOTH(test_events_migrate_again_keeps_the_log_id),
         cmocka_unit_test(test_event_log_append_without_head_is_internal),

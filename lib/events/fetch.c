@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "rpc/wire_write.h"
 
-enum { MAX_EVENTS_DEFAULT = 256, MAX_EVENTS_LIMIT = 1000, WAIT_MS_LIMIT = 10000 };
+enum { MAX_EVENTS_DEFAULT = 256, MAX_EVENTS_LIMIT = 1000, WAIT_MS_LIMIT = 10000, SUBSCRIBER_MAX = 64 };
 
 /* A poll ends so long before its caller's budget, that the answer still arrives. */
 static const int64_t POLL_MARGIN_NS = INT64_C(50) * NS_PER_MS;
@@ -34,7 +35,7 @@ static enum status check_limits(const Screening__V1__FetchRequest *request, stru
                          MAX_EVENTS_LIMIT);
     if (request->wait_ms > WAIT_MS_LIMIT)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "wait_ms: must be at most %d", WAIT_MS_LIMIT);
-    return STATUS_OK;
+    return text_check("subscriber", request->subscriber, 0, SUBSCRIBER_MAX, error);
 }
 
 enum status fetch_accept(struct rpc_call *call, const Screening__V1__FetchRequest *request,
@@ -53,6 +54,7 @@ enum status fetch_accept(struct rpc_call *call, const Screening__V1__FetchReques
     int64_t wished_ns = clock_monotonic_ns() + (int64_t)request->wait_ms * NS_PER_MS;
     *fetch = (struct fetch){
         .call = call,
+        .subscriber = request->subscriber,
         .after_seq = request->after_seq,
         .after_event_id = after_event_id,
         .check_event_id = request->after_event_id[0] != '\0',

@@ -23,6 +23,7 @@
 struct fetch {
     struct fetch *next; /* the queue's own */
     struct rpc_call *call;
+    const char *subscriber; /* who asks */
     uint64_t after_seq;
     struct uuid after_event_id; /* zero = not checked */
     bool check_event_id;

@@ -31,6 +31,7 @@ struct fetch_server {
     /* guarded by the monitor */
     struct fetch_queue arrived;
     bool head_moved;
+    bool polls_wait; /* someone wants to know that the head moved */
     bool heartbeat_wanted;
     bool draining;
     bool stopping;
@@ -143,7 +144,8 @@ void fetch_server_wake(struct fetch_server *server, bool heartbeat)
     monitor_lock(&server->monitor);
     server->head_moved = true;
     server->heartbeat_wanted |= heartbeat;
-    monitor_notify(&server->monitor);
+    if (server->polls_wait || heartbeat)
+        monitor_notify(&server->monitor);
     monitor_unlock(&server->monitor);
 }
 
@@ -199,6 +201,9 @@ static void serve_one(struct fetch_server *server, struct fetch *fetch, bool dra
     }
     enum status status = fetch_read(fetch, server->db, &server->page, &error);
     note_database(server, status);
+    if (status == STATUS_DATA_LOSS)
+        log_event(LOG_ERROR, "events.subscriber_diverged", LOG_TEXT("subscriber", fetch->subscriber),
+                  LOG_INT("after_seq", fetch->after_seq), LOG_TEXT("why", error.message));
     if (status != STATUS_OK)
         fail(fetch, &error);
     else if (server->page.count > 0 || !park(server, fetch, draining))
@@ -260,14 +265,21 @@ static int64_t next_deadline(const struct fetch_server *server)
     return deadline_ns;
 }
 
+/* With the monitor's lock held. */
+static bool has_work(const struct fetch_server *server, int64_t deadline_ns)
+{
+    return server->stopping || server->arrived.count > 0 || server->heartbeat_wanted ||
+           (server->polls_wait && (server->head_moved || server->draining)) ||
+           clock_monotonic_ns() >= deadline_ns;
+}
+
 /* Waits until there is something to do, or for the next deadline. False when the thread shall end. */
 static bool wait_for_work(struct fetch_server *server, struct work *work)
 {
     int64_t deadline_ns = next_deadline(server);
     monitor_lock(&server->monitor);
-    while (!server->stopping && server->arrived.count == 0 && !server->head_moved &&
-           !server->heartbeat_wanted && !(server->draining && server->waiting.count > 0) &&
-           clock_monotonic_ns() < deadline_ns)
+    server->polls_wait = server->waiting.count > 0;
+    while (!has_work(server, deadline_ns))
         monitor_wait(&server->monitor, deadline_ns);
     queue_move(&server->arrived, &work->arrived);
     work->head_moved = server->head_moved;

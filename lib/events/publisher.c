@@ -49,11 +49,14 @@ static void serve_fetch(Screening__V1__EventLogService_Service *service,
 static void send_message(struct event_publisher *publisher, const uint8_t *bytes, size_t size)
 {
     nng_msg *message;
-    if (nng_msg_alloc(&message, 0) != 0)
+    size_t topic_size = strlen(publisher->topic);
+    if (nng_msg_alloc(&message, topic_size + 1 + size) != 0)
         return;
-    if (nng_msg_append(message, publisher->topic, strlen(publisher->topic)) != 0 ||
-        nng_msg_append(message, "\n", 1) != 0 || nng_msg_append(message, bytes, size) != 0 ||
-        nng_sendmsg(publisher->socket, message, NNG_FLAG_NONBLOCK) != 0)
+    uint8_t *body = nng_msg_body(message);
+    memcpy(body, publisher->topic, topic_size);
+    body[topic_size] = '\n';
+    memcpy(body + topic_size + 1, bytes, size);
+    if (nng_sendmsg(publisher->socket, message, NNG_FLAG_NONBLOCK) != 0)
         nng_msg_free(message);
 }
 

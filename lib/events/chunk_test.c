@@ -1,0 +1,180 @@
+/* event_chunk_begin and _finish inside transactions that the test runs itself. */
+#include "cursor.h"
+#include "subscriber.h"
+#include "test_support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { EVENTS = 10 };
+
+static const char LOG_ID[] = "00000000-0000-7000-8000-0000000000aa";
+static const char OTHER_LOG_ID[] = "00000000-0000-7000-8000-0000000000bb";
+
+static const struct db_statement COUNT_LETTERS = {
+    .name = "test_chunk_letters",
+    .sql = "SELECT count(*) FROM dead_letter",
+};
+
+/* Events 1 to EVENTS of a log. */
+struct past {
+    char ids[EVENTS][UUID_TEXT_SIZE];
+    Screening__V1__Event events[EVENTS];
+    Screening__V1__Event *pointers[EVENTS];
+};
+
+static void make_past(struct past *past, int number)
+{
+    for (int i = 0; i < EVENTS; i++) {
+        screening__v1__event__init(&past->events[i]);
+        snprintf(past->ids[i], UUID_TEXT_SIZE, "00000000-0000-7000-8000-%04d%08d", number, i + 1);
+        past->events[i].seq = (uint64_t)i + 1;
+        past->events[i].event_id = past->ids[i];
+        past->events[i].type = (char *)(uintptr_t) "booking.confirmed";
+        past->pointers[i] = &past->events[i];
+    }
+}
+
+static struct event_chunk chunk_of(struct past *past, size_t first, size_t count)
+{
+    return (struct event_chunk){
+        .log = "booking", .log_id = LOG_ID, .events = past->pointers + (first - 1), .count = count};
+}
+
+static struct db *open_migrated(const struct stage *stage)
+{
+    struct error error = {0};
+    struct db *db;
+    expect(db_open(stage->service_url, DB_READ_WRITE, &db, &error), STATUS_OK, &error);
+    expect(events_migrate(db, &error), STATUS_OK, &error);
+    return db;
+}
+
+static void expect_begin(struct event_chunk *chunk, struct db *db, enum status expected,
+                         size_t expected_count)
+{
+    struct error error = {0};
+    size_t count = 0;
+    expect(event_chunk_begin(chunk, db, &count, &error), expected, &error);
+    assert_int_equal(count, expected_count);
+}
+
+/* A whole transaction: begin must give `expected_count`. */
+static void apply(struct event_chunk chunk, struct db *db, size_t expected_count)
+{
+    struct error error = {0};
+    expect(db_begin(db, &error), STATUS_OK, &error);
+    expect_begin(&chunk, db, STATUS_OK, expected_count);
+    if (expected_count > 0)
+        assert_ptr_equal(*event_chunk_events(&chunk), chunk.events[chunk.count - expected_count]);
+    expect(event_chunk_finish(&chunk, db, &error), STATUS_OK, &error);
+    expect(db_commit(db, &error), STATUS_OK, &error);
+}
+
+static void expect_no_fit(struct event_chunk chunk, struct db *db)
+{
+    struct error error = {0};
+    expect(db_begin(db, &error), STATUS_OK, &error);
+    expect_begin(&chunk, db, STATUS_ABORTED, 0);
+    db_rollback(db);
+}
+
+static void expect_cursor(struct db *db, uint64_t seq)
+{
+    struct error error = {0};
+    struct event_cursor cursor;
+    expect(event_cursor_read(db, "booking", &cursor, &error), STATUS_OK, &error);
+    assert_int_equal(cursor.seq, seq);
+}
+
+static void test_event_chunk_overlapping_the_cursor_gives_only_what_is_new(void **state)
+{
+    struct db *db = open_migrated(stage_of(state));
+    struct past past;
+    make_past(&past, 0);
+    apply(chunk_of(&past, 1, 3), db, 3);
+    apply(chunk_of(&past, 2, 4), db, 2);
+    expect_cursor(db, 5);
+    apply(chunk_of(&past, 1, 5), db, 0);
+    apply(chunk_of(&past, 2, 2), db, 0);
+    expect_cursor(db, 5);
+    apply(chunk_of(&past, 6, 1), db, 1);
+    expect_cursor(db, 6);
+    db_close(db);
+}
+
+static void test_event_chunk_that_does_not_fit_the_cursor_is_aborted(void **state)
+{
+    struct db *db = open_migrated(stage_of(state));
+    struct past past;
+    struct past other;
+    make_past(&past, 0);
+    make_past(&other, 1);
+    expect_no_fit(chunk_of(&past, 2, 1), db);
+    apply(chunk_of(&past, 1, 3), db, 3);
+    expect_no_fit(chunk_of(&past, 5, 1), db);
+    expect_no_fit(chunk_of(&other, 2, 4), db);
+    struct event_chunk chunk = chunk_of(&past, 4, 1);
+    chunk.log_id = OTHER_LOG_ID;
+    expect_no_fit(chunk, db);
+    expect_cursor(db, 3);
+    db_close(db);
+}
+
+static void test_event_chunk_as_dead_letter_is_stored_with_the_cursor_once(void **state)
+{
+    struct db *db = open_migrated(stage_of(state));
+    struct past past;
+    make_past(&past, 0);
+    struct event_chunk chunk = chunk_of(&past, 1, 1);
+    chunk.as_dead_letter = true;
+    chunk.dead_letter_reason = "INTERNAL: poison";
+    apply(chunk, db, 0);
+    expect_cursor(db, 1);
+    assert_int_equal(number_of(db, &COUNT_LETTERS), 1);
+    apply(chunk, db, 0);
+    assert_int_equal(number_of(db, &COUNT_LETTERS), 1);
+
+    chunk = chunk_of(&past, 1, 1);
+    chunk.replay = true;
+    apply(chunk, db, 1);
+    assert_int_equal(number_of(db, &COUNT_LETTERS), 0);
+    apply(chunk, db, 0);
+    expect_cursor(db, 1);
+    db_close(db);
+}
+
+/* Both have begun; the second finds at its end that the first was faster. */
+static void test_event_chunk_of_two_processes_at_once_is_applied_by_one(void **state)
+{
+    const struct stage *stage = stage_of(state);
+    struct db *dbs[2] = {open_migrated(stage), open_migrated(stage)};
+    struct past past;
+    struct error error = {0};
+    make_past(&past, 0);
+    for (size_t first = 1; first <= 3; first += 2) {
+        struct event_chunk chunks[2] = {chunk_of(&past, first, 2), chunk_of(&past, first, 2)};
+        for (int i = 0; i < 2; i++) {
+            expect(db_begin(dbs[i], &error), STATUS_OK, &error);
+            expect_begin(&chunks[i], dbs[i], STATUS_OK, 2);
+        }
+        expect(event_chunk_finish(&chunks[0], dbs[0], &error), STATUS_OK, &error);
+        expect(db_commit(dbs[0], &error), STATUS_OK, &error);
+        expect(event_chunk_finish(&chunks[1], dbs[1], &error), STATUS_ABORTED, &error);
+        db_rollback(dbs[1]);
+    }
+    expect_cursor(dbs[1], 4);
+    for (int i = 0; i < 2; i++)
+        db_close(dbs[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_BOTH(test_event_chunk_overlapping_the_cursor_gives_only_what_is_new),
+        TEST_BOTH(test_event_chunk_that_does_not_fit_the_cursor_is_aborted),
+        TEST_BOTH(test_event_chunk_as_dead_letter_is_stored_with_the_cursor_once),
+        TEST_POSTGRESQL(test_event_chunk_of_two_processes_at_once_is_applied_by_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
