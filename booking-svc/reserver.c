@@ -23,6 +23,7 @@ enum {
     CALLS_ALWAYS = 2,
     PACE_MS = 20,
     SETTLE_MARGIN_MS = 20, /* what the settle needs of a caller's budget */
+    LAST_RETRY_MS = 60,    /* before the end of a caller's budget: room for one more try and the settle */
     RETRY_MS = 20,         /* before what was not executed is sent again, unless the answer names a time */
 };
 
@@ -80,32 +81,55 @@ static bool was_not_executed(enum status code, const char *reason, bool left)
            strcmp(reason, "NOT_READY") == 0;
 }
 
-/* Sets the work's outcome. False: it is to be sent again. */
-static bool judge(struct work *work, enum status code, const char *reason, bool left)
+/*
+ * When what was not executed is sent again: as late as the answer asks for, but while the caller's budget
+ * lasts. 0: there is no time left for it.
+ */
+static int64_t next_try_ns(const struct work *work, uint32_t retry_after_ms)
 {
+    int64_t now_ns = clock_monotonic_ns();
+    int64_t wanted_ns = now_ns + (int64_t)(retry_after_ms > 0 ? retry_after_ms : RETRY_MS) * NS_PER_MS;
+    int64_t last_ns = work->deadline_ns - LAST_RETRY_MS * (int64_t)NS_PER_MS;
+    if (last_ns < now_ns + RETRY_MS * (int64_t)NS_PER_MS)
+        return 0;
+    return wanted_ns < last_ns ? wanted_ns : last_ns;
+}
+
+/* What became of one booking of a call. */
+struct verdict {
+    enum status code;
+    const char *reason;
+    bool left;
+    uint32_t retry_after_ms;
+};
+
+/* Sets the work's outcome. False: it is to be sent again, at its not_before_ns. */
+static bool judge(struct work *work, const struct verdict *verdict)
+{
+    enum status code = verdict->code;
     work->command.reason = "";
     if (code == STATUS_OK) {
         work->command.outcome = RESERVE_GRANTED;
-    } else if (was_not_executed(code, reason, left)) {
+    } else if (was_not_executed(code, verdict->reason, verdict->left)) {
         work->tried = true;
         work->command.outcome = RESERVE_UNKNOWN;
-        return work->command.by_settler; /* the settler has a backoff of its own */
+        /* Nobody waits for what the settler sent, and it has a backoff of its own. */
+        work->not_before_ns = work->command.by_settler ? 0 : next_try_ns(work, verdict->retry_after_ms);
+        return work->not_before_ns == 0;
     } else if (code == STATUS_UNAVAILABLE || code == STATUS_DEADLINE_EXCEEDED || code == STATUS_INTERNAL) {
         work->command.outcome = RESERVE_UNKNOWN;
     } else {
         work->command.outcome = RESERVE_REFUSED;
-        work->command.reason = refusal_reason(code, reason);
+        work->command.reason = refusal_reason(code, verdict->reason);
     }
     return true;
 }
 
-static void put_delayed(struct reserver *reserver, struct work *chain, uint32_t retry_after_ms)
+static void put_delayed(struct reserver *reserver, struct work *chain)
 {
-    int64_t at = clock_monotonic_ns() + (int64_t)(retry_after_ms > 0 ? retry_after_ms : RETRY_MS) * NS_PER_MS;
     pthread_mutex_lock(&reserver->lock);
     for (struct work *work = chain, *next; work != NULL; work = next) {
         next = work->next;
-        work->not_before_ns = at;
         work->next = reserver->delayed;
         reserver->delayed = work;
         metric_add(&not_executed_total, 1);
@@ -121,10 +145,11 @@ static void distribute(struct reserve_call *reserve, const Screening__V1__BatchR
     size_t i = 0;
     for (struct work *work = reserve->works, *next; work != NULL; work = next, i++) {
         next = work->next;
-        bool definite = response != NULL ? judge(work, (enum status)response->results[i]->code,
-                                                 response->results[i]->reason, true)
-                                         : judge(work, error->status, error->reason, reserve->call.left);
-        if (definite) {
+        struct verdict verdict = {error->status, error->reason, reserve->call.left, error->retry_after_ms};
+        if (response != NULL)
+            verdict = (struct verdict){(enum status)response->results[i]->code, response->results[i]->reason,
+                                       true, 0};
+        if (judge(work, &verdict)) {
             work->next = NULL;
             *settled_end = work;
             settled_end = &work->next;
@@ -134,7 +159,7 @@ static void distribute(struct reserve_call *reserve, const Screening__V1__BatchR
         }
     }
     work_settle(reserve->reserver->table, settled);
-    put_delayed(reserve->reserver, again, error->retry_after_ms);
+    put_delayed(reserve->reserver, again);
 }
 
 /* A call that was counted as in flight is over, without anything to send after it. */
@@ -224,6 +249,16 @@ static void fill_item(struct reserve_item *item, const struct work *work)
     item->message.headcount = work->headcount;
 }
 
+/* Nothing more is tried for these: their outcome is unknown. */
+static void give_up(struct reserver *reserver, struct work *chain)
+{
+    for (struct work *work = chain; work != NULL; work = work->next) {
+        work->command.outcome = RESERVE_UNKNOWN;
+        work->command.reason = "";
+    }
+    work_settle(reserver->table, chain);
+}
+
 /* Sends one BatchReserve for `count` works. The answer comes to `answered`, also if nothing could be sent. */
 static void send_call(struct reserver *reserver, struct work *works, size_t count, uint32_t timeout_ms)
 {
@@ -232,7 +267,7 @@ static void send_call(struct reserver *reserver, struct work *works, size_t coun
     if (reserve == NULL || requests == NULL) {
         free(reserve);
         free(requests);
-        put_delayed(reserver, works, 0);
+        give_up(reserver, works);
         call_ended(reserver);
         return;
     }
@@ -367,15 +402,6 @@ enum status reserver_open(const struct reserver_options *options, struct rpc_cha
     metric_register(&not_executed_total);
     *out = reserver;
     return STATUS_OK;
-}
-
-static void give_up(struct reserver *reserver, struct work *chain)
-{
-    for (struct work *work = chain; work != NULL; work = work->next) {
-        work->command.outcome = RESERVE_UNKNOWN;
-        work->command.reason = "";
-    }
-    work_settle(reserver->table, chain);
 }
 
 void reserver_close(struct reserver *reserver)

@@ -1,0 +1,195 @@
+"""Calls: the envelope of rpc.v1 around the messages of screening.v1."""
+
+import threading
+import time
+import uuid
+
+from google.protobuf import symbol_database
+from grpc.health.v1 import health_pb2
+from rpc.v1 import envelope_pb2, introspection_pb2
+from screening.v1 import booking_pb2, event_pb2, history_pb2, hospital_pb2, types_pb2
+
+from . import sp
+
+OK, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS = 0, 3, 4, 5, 6
+RESOURCE_EXHAUSTED, FAILED_PRECONDITION, UNIMPLEMENTED, INTERNAL = 8, 9, 12, 13
+UNAVAILABLE, DATA_LOSS = 14, 15
+
+SERVICES = {
+    service.full_name: service
+    for file in (booking_pb2, event_pb2, history_pb2, hospital_pb2, introspection_pb2, health_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+}
+# "CreateBooking" -> "screening.v1.BookingService/CreateBooking"
+METHODS = {
+    method.name: (service.full_name + "/" + method.name, method)
+    for service in SERVICES.values()
+    for method in service.methods
+}
+
+
+def message_class(descriptor):
+    return symbol_database.Default().GetPrototype(descriptor)
+
+
+class Reply:
+    """What came back: the envelope's fields, and the response message when the code is 0."""
+
+    def __init__(self, envelope, response):
+        self.code, self.reason, self.text = envelope.code, envelope.reason, envelope.message
+        self.retry_after_ms = envelope.retry_after_ms
+        self.message = response
+
+    def __repr__(self):
+        return "code %d %s %s" % (self.code, self.reason, self.text or self.message)
+
+
+def pack(method, payload, timeout_ms=0, metadata=None):
+    request = envelope_pb2.Request(method=method, payload=payload, timeout_ms=timeout_ms)
+    for key, value in (metadata or {}).items():
+        request.metadata.add(key=key, value=value)
+    return request.SerializeToString()
+
+
+def unpack(body, method):
+    envelope = envelope_pb2.Response.FromString(body)
+    response = None
+    if envelope.code == OK and method is not None:
+        response = message_class(method.output_type).FromString(envelope.payload)
+    return Reply(envelope, response)
+
+
+class Client:
+    """One connection to one service. Calls: client.CreateBooking(customer_id=..., ...) -> Reply."""
+
+    def __init__(self, address, timeout=60.0):
+        self.address = address
+        self.requester = sp.Requester(address, timeout)
+
+    def send(self, name, /, timeout_ms=50000, metadata=None, **fields):
+        """Sends without waiting; returns what `receive` wants."""
+        full, method = METHODS[name]
+        payload = message_class(method.input_type)(**fields).SerializeToString()
+        return self.requester.send(pack(full, payload, timeout_ms, metadata)), method
+
+    def receive(self, sent):
+        request_id, method = sent
+        return unpack(self.requester.receive(request_id), method)
+
+    def call(self, name, /, **arguments):
+        return self.receive(self.send(name, **arguments))
+
+    def call_all(self, name, requests, /, **arguments):
+        """All at once on this connection; the replies in order."""
+        sent = [self.send(name, **arguments, **request) for request in requests]
+        return [self.receive(one) for one in sent]
+
+    def raw(self, body):
+        """Any bytes as a request; the envelope that answers."""
+        return unpack(self.requester.request(body), None)
+
+    def __getattr__(self, name):
+        if name not in METHODS:
+            raise AttributeError(name)
+        return lambda **arguments: self.call(name, **arguments)
+
+    def close(self):
+        self.requester.close()
+
+
+_last_id = 0
+_id_lock = threading.Lock()
+
+
+def new_id():
+    """A UUID of version 7."""
+    global _last_id
+    with _id_lock:
+        now = max(int(time.time() * 1000), _last_id)
+        _last_id = now
+    value = (now << 80) | (uuid.uuid4().int & ((1 << 80) - 1))
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    return str(uuid.UUID(int=value))
+
+
+class FakeService:
+    """Answers calls in the place of a service: handler(method name, request message, metadata) -> response message,
+    an envelope Response, or None for no answer at all."""
+
+    def __init__(self, address, handler):
+        self.address, self.handler = address, handler
+        self.seen = []
+        self.listener = sp.Listener(address, sp.REP, sp.REQ, self._serve)
+
+    def _serve(self, pipe):
+        lock = threading.Lock()
+        while True:
+            message = pipe.receive()
+            threading.Thread(target=self._answer, args=(pipe, lock, message), daemon=True).start()
+
+    def _answer(self, pipe, lock, message):
+        header, request = message[:4], envelope_pb2.Request.FromString(message[4:])
+        name = request.method.split("/")[1]
+        content = message_class(METHODS[name][1].input_type).FromString(request.payload)
+        self.seen.append((name, content))
+        answer = self.handler(name, content)
+        if answer is None:
+            return
+        if not isinstance(answer, envelope_pb2.Response):
+            answer = envelope_pb2.Response(payload=answer.SerializeToString())
+        try:
+            with lock:
+                pipe.send(header + answer.SerializeToString())
+        except OSError:
+            pass  # the caller has gone: what happens to it is not this server's matter
+
+    def count(self, name):
+        return sum(1 for seen, _ in self.seen if seen == name)
+
+    def close(self):
+        self.listener.close()
+
+
+class FakePublisher:
+    """The pub/sub side of a log: sends whatever it is told to everyone connected."""
+
+    def __init__(self, address, topic):
+        self.topic = topic.encode() + b"\n"
+        self.listener = sp.Listener(address, sp.PUB, sp.SUB, self._hold)
+
+    def _hold(self, pipe):
+        pipe.sock.settimeout(None)
+        while pipe.receive():
+            pass
+
+    def publish(self, batch):
+        for pipe in self.listener.connections():
+            try:
+                pipe.send(self.topic + batch.SerializeToString())
+            except OSError:
+                pass  # a subscriber that has gone
+
+    def subscribers(self):
+        return len(self.listener.connections())
+
+    def close(self):
+        self.listener.close()
+
+
+class Subscriber:
+    """Reads a real service's pub/sub messages."""
+
+    def __init__(self, address, timeout=10.0):
+        self.pipe = sp.Pipe.dial(address, sp.SUB, sp.PUB)
+        self.pipe.sock.settimeout(timeout)
+
+    def receive(self):
+        topic, _, body = self.pipe.receive().partition(b"\n")
+        return topic.decode(), event_pb2.EventBatch.FromString(body)
+
+    def close(self):
+        self.pipe.close()
+
+
+__all__ = ["booking_pb2", "event_pb2", "history_pb2", "hospital_pb2", "types_pb2", "envelope_pb2"]

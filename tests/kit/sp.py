@@ -1,0 +1,149 @@
+"""The SP protocols of nng over TCP and Unix sockets, from docs/wire-protocol.md alone: no nng inside."""
+
+import itertools
+import os
+import socket
+import struct
+import threading
+
+REQ, REP, PUB, SUB = 0x30, 0x31, 0x20, 0x21
+
+
+def split(address):
+    """("tcp", (host, port)) or ("ipc", path)."""
+    if address.startswith("ipc://"):
+        return "ipc", address[len("ipc://"):]
+    if address.startswith("tcp://"):
+        host, port = address[len("tcp://"):].rsplit(":", 1)
+        return "tcp", (host, int(port))
+    raise ValueError(address)
+
+
+def connect_plain(address, timeout=5.0):
+    """A socket connected to the address, nothing said yet."""
+    kind, where = split(address)
+    sock = socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
+    sock.settimeout(timeout)
+    sock.connect(where)
+    return sock
+
+
+def read_exactly(sock, size):
+    data = bytearray()
+    while len(data) < size:
+        piece = sock.recv(min(65536, size - len(data)))
+        if not piece:
+            raise ConnectionError("the peer closed the connection")
+        data += piece
+    return bytes(data)
+
+
+class Pipe:
+    """One connection after the handshake: whole messages both ways."""
+
+    def __init__(self, sock, kind, ours, theirs):
+        self.sock, self.kind = sock, kind
+        sock.sendall(b"\0SP\0" + struct.pack(">HH", ours, 0))
+        header = read_exactly(sock, 8)
+        if header != b"\0SP\0" + struct.pack(">HH", theirs, 0):
+            raise ConnectionError("not the expected SP header: %r" % header)
+
+    @classmethod
+    def dial(cls, address, ours, theirs, timeout=5.0):
+        return cls(connect_plain(address, timeout), split(address)[0], ours, theirs)
+
+    def send(self, body):
+        prefix = b"\x01" if self.kind == "ipc" else b""
+        self.sock.sendall(prefix + struct.pack(">Q", len(body)) + body)
+
+    def receive(self):
+        if self.kind == "ipc" and read_exactly(self.sock, 1) != b"\x01":
+            raise ConnectionError("not an ipc message")
+        (size,) = struct.unpack(">Q", read_exactly(self.sock, 8))
+        return read_exactly(self.sock, size)
+
+    def close(self):
+        self.sock.close()
+
+
+class Requester:
+    """One connection to a REP server; any number of requests may be under way, answered in any order."""
+
+    _ids = itertools.count(1)
+
+    def __init__(self, address, timeout=30.0):
+        self.pipe = Pipe.dial(address, REQ, REP)
+        self.pipe.sock.settimeout(timeout)
+        self.lock = threading.Lock()
+        self.early = {}
+
+    def send(self, body):
+        """Returns the id to receive the answer by."""
+        request_id = next(self._ids) & 0x7FFFFFFF
+        with self.lock:
+            self.pipe.send(struct.pack(">I", request_id | 0x80000000) + body)
+        return request_id
+
+    def receive(self, request_id):
+        while request_id not in self.early:
+            message = self.pipe.receive()
+            (got,) = struct.unpack(">I", message[:4])
+            self.early[got & 0x7FFFFFFF] = message[4:]
+        return self.early.pop(request_id)
+
+    def request(self, body):
+        return self.receive(self.send(body))
+
+    def close(self):
+        self.pipe.close()
+
+
+class Listener:
+    """Accepts connections of one SP protocol and hands each to `serve(pipe)` on a thread of its own."""
+
+    def __init__(self, address, ours, theirs, serve):
+        self.kind, where = split(address)
+        self.ours, self.theirs, self.serve = ours, theirs, serve
+        self.sock = socket.socket(socket.AF_UNIX if self.kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
+        if self.kind == "tcp":
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        elif os.path.exists(where):
+            os.unlink(where)
+        self.sock.bind(where)
+        self.sock.listen(64)
+        self.pipes = []
+        self.lock = threading.Lock()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.sock.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._run, args=(sock,), daemon=True).start()
+
+    def _run(self, sock):
+        try:
+            pipe = Pipe(sock, self.kind, self.ours, self.theirs)
+            with self.lock:
+                self.pipes.append(pipe)
+            self.serve(pipe)
+        except OSError:
+            pass
+        finally:
+            sock.close()
+
+    def connections(self):
+        with self.lock:
+            return list(self.pipes)
+
+    def close(self):
+        """Stops listening and cuts every connection."""
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+        for pipe in self.connections():
+            try:
+                pipe.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass

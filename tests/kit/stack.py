@@ -1,0 +1,283 @@
+"""The real services on addresses and databases of their own, in a folder of their own."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+
+from . import rpc
+
+BUILD = os.environ.get("SCREENING_BUILD", os.path.join(os.path.dirname(__file__), "../../build/release"))
+CLUSTER_URL = os.environ.get("SCREENING_TEST_POSTGRESQL", "")
+DEADLINE_S = 60  # for a condition that must come true; far beyond what it takes, also under sanitizers
+
+# What a slow machine may take: only tests about slowness itself set a shorter time.
+PATIENT_MS = 30000
+
+PROGRAMS = ("hospital", "booking", "history")
+
+
+def wait_for(what, condition, deadline_s=DEADLINE_S, interval_s=0.02):
+    """Waits until condition() is true and returns it; fails naming what was waited for."""
+    end = time.monotonic() + deadline_s
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError("waited %g s in vain for: %s" % (deadline_s, what))
+        time.sleep(interval_s)
+
+
+def free_port():
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def program(name):
+    """The path of a program that we built: hospital-svc, booking-svc, history-svc, screenctl."""
+    return os.path.join(BUILD, "cli" if name == "screenctl" else name, name)
+
+
+def psql(url, sql):
+    """Rows of text from PostgreSQL."""
+    done = subprocess.run(["psql", url, "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", sql],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError("psql: " + done.stderr)
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+class Service:
+    """One process of ours and how to start it again."""
+
+    def __init__(self, stack, name, flags, environment=None):
+        self.stack, self.name, self.flags = stack, name, dict(flags)
+        self.environment = environment or {}
+        self.process = None
+        self.log_path = os.path.join(stack.folder, name + ".log")
+        self.rpc = flags.get("rpc-listen")
+
+    def arguments(self, **more):
+        flags = dict(self.flags)
+        flags.update({key.replace("_", "-"): value for key, value in more.items()})
+        return [program(self.name + "-svc")] + ["--%s=%s" % item for item in flags.items()]
+
+    def spawn(self, **more):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.arguments(**more), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                            cwd=self.stack.folder, env={**os.environ, **self.environment})
+        return self
+
+    def start(self, **more):
+        self.spawn(**more)
+        self.wait_ready()
+        return self
+
+    def serving(self):
+        if self.process.poll() is not None:
+            raise AssertionError("%s ended with %d\n%s" % (self.name, self.process.returncode, self.log_tail()))
+        try:
+            client = rpc.Client(self.rpc)
+        except OSError:
+            return False
+        try:
+            reply = client.Check()
+            return reply.code == rpc.OK and reply.message.status == 1
+        except OSError:
+            return False
+        finally:
+            client.close()
+
+    def wait_ready(self):
+        wait_for(self.name + "-svc is ready", self.serving)
+
+    def run_once(self, **more):
+        """Runs it to its end with these flags more; the finished process with its output."""
+        return subprocess.run(self.arguments(**more), capture_output=True, text=True, timeout=DEADLINE_S, check=False,
+                              cwd=self.stack.folder, stdin=subprocess.DEVNULL)
+
+    def kill(self, number=signal.SIGKILL):
+        """Ends it and waits for that."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(number)
+        self.process.wait(timeout=DEADLINE_S)
+
+    def stop(self):
+        """SIGTERM; it must end by itself with 0."""
+        self.kill(signal.SIGTERM)
+        if self.process is not None and self.process.returncode != 0:
+            raise AssertionError("%s ended with %d\n%s" % (self.name, self.process.returncode, self.log_tail()))
+
+    def restart(self, **more):
+        self.kill()
+        return self.start(**more)
+
+    def log_lines(self):
+        """Its log as dicts; lines that are no JSON as {"line": text}."""
+        result = []
+        if os.path.exists(self.log_path):
+            with open(self.log_path, encoding="utf-8", errors="replace") as log:
+                for line in log:
+                    try:
+                        result.append(json.loads(line))
+                    except ValueError:
+                        result.append({"line": line.rstrip("\n")})
+        return result
+
+    def log_tail(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            return "".join(log.readlines()[-30:])
+
+
+class Stack:
+    """hospital-svc, booking-svc, history-svc; `with Stack(driver) as stack:`. `without` names services that the test
+    plays itself at their addresses, or starts later."""
+
+    def __init__(self, driver="sqlite", without=(), flags=None):
+        self.driver = driver
+        self.folder = tempfile.mkdtemp(prefix="screening-", dir="/tmp")
+        self.databases = []
+        self.clients = []
+        self.services = {}
+        self.without = without
+        more = flags or {}
+        for name in PROGRAMS:
+            self.services[name] = Service(self, name, {**self._flags(name), **more.get(name, {})})
+        self.hospital_svc, self.booking_svc, self.history_svc = (self.services[name] for name in PROGRAMS)
+
+    def address(self, name):
+        return "ipc://%s/%s" % (self.folder, name)
+
+    def _database(self, name):
+        if self.driver == "sqlite" and name != "history":
+            return "sqlite:%s/%s.db" % (self.folder, name)
+        database = "%s_%s" % (os.path.basename(self.folder).replace("-", "_").lower(), name)
+        psql(CLUSTER_URL, 'CREATE DATABASE "%s"' % database)
+        self.databases.append(database)
+        return CLUSTER_URL.replace("/postgres?", "/%s?" % database)
+
+    def _flags(self, name):
+        flags = {"rpc-listen": self.address(name + ".rpc"), "database": self._database(name)}
+        if name != "history":
+            flags["events-listen"] = self.address(name + ".events")
+        if name == "booking":
+            flags["reserve-timeout-ms"] = PATIENT_MS
+        for other in ("hospital", "booking"):
+            if other != name:
+                flags[other + "-events"] = self.address(other + ".events")
+                flags[other + "-rpc"] = self.address(other + ".rpc")
+        return flags
+
+    def __enter__(self):
+        try:
+            wanted = [self.services[name] for name in PROGRAMS if name not in self.without]
+            for service in wanted:
+                service.spawn()
+            for service in wanted:
+                service.wait_ready()
+        except BaseException:
+            self.close(failed=True)
+            raise
+        return self
+
+    def __exit__(self, kind, *_):
+        self.close(failed=kind is not None)
+
+    def close(self, failed=False):
+        for client in self.clients:
+            client.close()
+        problems = []
+        for service in (self.booking_svc, self.hospital_svc, self.history_svc):
+            if service.process is None or service.process.poll() is not None:
+                continue
+            try:
+                service.stop()
+            except (AssertionError, subprocess.TimeoutExpired) as problem:
+                service.kill()
+                problems.append("stopping %s: %s" % (service.name, problem))
+        problems += self._sanitizer_reports()
+        if failed:
+            for service in self.services.values():
+                if os.path.exists(service.log_path):
+                    print("---- the end of %s-svc's log\n%s" % (service.name, service.log_tail()))
+        for database in self.databases:
+            psql(CLUSTER_URL, 'DROP DATABASE "%s" WITH (FORCE)' % database)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if problems and not failed:
+            raise AssertionError("\n".join(problems))
+
+    def _sanitizer_reports(self):
+        reports = []
+        for service in self.services.values():
+            for line in service.log_lines():
+                text = line.get("line", "")
+                if "ERROR: AddressSanitizer" in text or "WARNING: ThreadSanitizer" in text or "runtime error:" in text \
+                        or "ERROR: LeakSanitizer" in text:
+                    with open(service.log_path, encoding="utf-8", errors="replace") as log:
+                        reports.append("%s-svc: %s\n%s" % (service.name, text, log.read()[-6000:]))
+                    break
+        return reports
+
+    # ---- speaking to the services
+
+    def client(self, name):
+        client = rpc.Client(self.services[name].rpc)
+        self.clients.append(client)
+        return client
+
+    @property
+    def hospital(self):
+        return self._cached("hospital")
+
+    @property
+    def booking(self):
+        return self._cached("booking")
+
+    @property
+    def history(self):
+        return self._cached("history")
+
+    def _cached(self, name):
+        """A client of the service as it runs now: a new connection after each start."""
+        cache = self.__dict__.setdefault("_cache", {})
+        process = self.services[name].process
+        if name not in cache or cache[name][0] is not process:
+            cache[name] = (process, self.client(name))
+        return cache[name][1]
+
+    # ---- reading the databases
+
+    def url(self, name):
+        return self.services[name].flags["database"]
+
+    def rows(self, name, sql):
+        """Rows of the service's own database, as tuples of what the driver gives (PostgreSQL: text)."""
+        url = self.url(name)
+        if url.startswith("sqlite:"):
+            with sqlite3.connect("file:%s?mode=ro" % url[len("sqlite:"):], uri=True, timeout=30) as connection:
+                return connection.execute(sql).fetchall()
+        if name == "history":
+            sql = "SET search_path = history; " + sql
+        return [tuple(row) for row in psql(url, sql)]
+
+    def value(self, name, sql):
+        return int(self.rows(name, sql)[0][0])
+
+    def execute(self, name, sql):
+        """Changes the database behind the service's back."""
+        url = self.url(name)
+        if url.startswith("sqlite:"):
+            connection = sqlite3.connect(url[len("sqlite:"):], timeout=30)
+            connection.executescript(sql)
+            connection.close()
+        else:
+            psql(url, sql)

@@ -1,0 +1,142 @@
+"""Short words for what most tests do, and the agreement that must hold between the services in the end."""
+
+import datetime
+import zoneinfo
+
+from . import rpc
+from .stack import wait_for
+
+REQUESTED, CONFIRMED, REJECTED, CANCELLED, FORCE_CANCELLED = 1, 2, 3, 4, 5
+DELETED = 2
+
+
+def day(offset=0, zone="Asia/Seoul"):
+    """The clinic's date so many days from now."""
+    return (datetime.datetime.now(zoneinfo.ZoneInfo(zone)) + datetime.timedelta(days=offset)).date().isoformat()
+
+
+def register(stack, capacity=10, days=(1,), name="한빛검진센터", **more):
+    """A new hospital with these days; its id."""
+    hospital_id = more.pop("hospital_id", None) or rpc.new_id()
+    reply = stack.hospital.RegisterHospital(
+        hospital_id=hospital_id, name=name, address="서울",
+        days=[{"date": day(offset), "capacity": capacity} for offset in days], **more)
+    assert reply.code == rpc.OK, reply
+    return hospital_id
+
+
+def booking_request(hospital_id, offset=1, **more):
+    request = {"booking_id": rpc.new_id(), "customer_id": "c-1", "customer_name": "김하늘", "hospital_id": hospital_id,
+               "date": day(offset), "headcount": 1}
+    request.update(more)
+    return request
+
+
+def book(stack, hospital_id, offset=1, **more):
+    """A confirmed booking."""
+    reply = stack.booking.CreateBooking(**booking_request(hospital_id, offset, **more))
+    assert reply.code == rpc.OK and reply.message.status == CONFIRMED, reply
+    return reply.message
+
+
+def remaining(stack, hospital_id, offset=1):
+    reply = stack.hospital.GetAvailability(hospital_id=hospital_id, from_date=day(offset), to_date=day(offset))
+    assert reply.code == rpc.OK, reply
+    return reply.message.days[0].remaining
+
+
+def status_of(stack, booking_id):
+    reply = stack.booking.GetBooking(booking_id=booking_id)
+    assert reply.code == rpc.OK, reply
+    return reply.message.status
+
+
+def history_of(stack, booking_id):
+    """The history's answer, or None while it knows nothing of the booking."""
+    reply = stack.history.GetBookingHistory(booking_id=booking_id)
+    if reply.code == rpc.NOT_FOUND:
+        return None
+    assert reply.code == rpc.OK, reply
+    return reply.message
+
+
+def history_shows(stack, booking_id, status):
+    found = history_of(stack, booking_id)
+    return found is not None and not found.summary.provisional and found.summary.booking.status == status
+
+
+def wait_history(stack, booking_id, status):
+    wait_for("history shows booking %s with status %d" % (booking_id, status),
+             lambda: history_shows(stack, booking_id, status))
+
+
+def all_bookings(stack, hospital_id, **filters):
+    found, token = [], ""
+    while True:
+        reply = stack.booking.ListBookings(hospital_id=hospital_id, page_size=500, page_token=token, **filters)
+        assert reply.code == rpc.OK, reply
+        found.extend(reply.message.bookings)
+        token = reply.message.next_page_token
+        if not token:
+            return found
+
+
+def check_refused(reply, code, reason="", field=""):
+    assert reply.code == code, reply
+    assert reply.reason == reason, reply
+    if field:
+        assert reply.text.startswith(field), reply
+
+
+# ---- agreement
+
+BOOKINGS = "SELECT booking_id, status, version, headcount FROM booking ORDER BY booking_id"
+SUMMARIES = "SELECT booking_id, status, version, headcount FROM booking_summary ORDER BY booking_id"
+
+
+def _plain(rows):
+    return [tuple(value.hex() if isinstance(value, bytes) else str(value).replace("-", "") for value in row)
+            for row in rows]
+
+
+def disagreements(stack, with_history=True):
+    """What does not fit together in the databases now, as text; empty when all services agree (G1, G4)."""
+    problems = []
+    for row in stack.rows("hospital", """
+            SELECT d.capacity, d.remaining, COALESCE((SELECT SUM(r.headcount) FROM reservation r
+            WHERE r.hospital_id = d.hospital_id AND r.date = d.date AND r.state = 1), 0) FROM screening_day d"""):
+        capacity, left, reserved = (int(value) for value in row)
+        if not 0 <= left <= capacity or capacity - left != reserved:
+            problems.append("a day with capacity %d, remaining %d, reserved %d" % (capacity, left, reserved))
+    live = {row[0] for row in _plain(stack.rows("hospital", "SELECT booking_id FROM reservation WHERE state = 1"))}
+    bookings = _plain(stack.rows("booking", BOOKINGS))
+    confirmed = {row[0] for row in bookings if row[1] == str(CONFIRMED)}
+    requested = {row[0] for row in bookings if row[1] == str(REQUESTED)}
+    if confirmed - live:
+        problems.append("%d bookings are CONFIRMED without a place" % len(confirmed - live))
+    if live - confirmed:
+        problems.append("%d places are taken by no CONFIRMED booking" % len(live - confirmed))
+    if requested:
+        problems.append("%d bookings are still REQUESTED" % len(requested))
+    if with_history and _plain(stack.rows("history", SUMMARIES)) != bookings:
+        problems.append("history-svc and booking-svc list different bookings")
+    for name in ("hospital", "booking") + (("history",) if with_history else ()):
+        if stack.value(name, "SELECT COUNT(*) FROM dead_letter"):
+            problems.append("%s-svc has dead letters" % name)
+    for name in ("hospital", "booking"):
+        if stack.value(name, "SELECT COUNT(*) FROM event_log") != \
+                stack.value(name, "SELECT COALESCE(MAX(seq), 0) FROM event_log"):
+            problems.append("the %s log has a gap" % name)
+    return problems
+
+
+def wait_agreement(stack, with_history=True):
+    last = []
+
+    def agree():
+        last[:] = disagreements(stack, with_history)
+        return not last
+    try:
+        wait_for("the services agree", agree, interval_s=0.1)
+    except AssertionError as error:
+        raise AssertionError("%s: %s" % (error, "; ".join(last))) from None

@@ -1,0 +1,390 @@
+"""The event logs: lost, repeated, reordered, late messages; divergence; dead letters; rebuild."""
+import uuid
+
+from kit import rpc
+from kit.marks import once
+from kit.rpc import FakePublisher, FakeService, Subscriber, envelope_pb2, event_pb2
+from kit.stack import Stack, psql, wait_for
+from kit.world import (CANCELLED, CONFIRMED, FORCE_CANCELLED, book, booking_request, check_refused, history_of, register,
+                       remaining, status_of, wait_agreement, wait_history)
+
+
+# ---- what a publisher promises
+
+def test_fetch_pages_through_the_log(driver):
+    with Stack(driver, without=("booking", "history")) as stack:
+        for _ in range(7):
+            register(stack)
+        first = stack.hospital.Fetch(after_seq=0, max_events=5, subscriber="t").message
+        assert [e.seq for e in first.events] == [1, 2, 3, 4, 5]
+        assert first.head_seq == 7 and first.first_seq == 1 and uuid.UUID(first.log_id)
+        assert {e.type for e in first.events} == {"hospital.registered"}
+        last = first.events[-1]
+        rest = stack.hospital.Fetch(after_seq=5, after_event_id=last.event_id, subscriber="t").message
+        assert [e.seq for e in rest.events] == [6, 7] and rest.log_id == first.log_id
+        assert not stack.hospital.Fetch(after_seq=7, after_event_id=rest.events[-1].event_id).message.events
+        for where in ({"after_seq": 5, "after_event_id": rest.events[0].event_id}, {"after_seq": 8}):
+            check_refused(stack.hospital.Fetch(**where), rpc.DATA_LOSS, "LOG_DIVERGED")
+
+
+def test_fetch_waits_for_the_next_event(driver):
+    with Stack(driver, without=("booking", "history")) as stack:
+        waiting = stack.client("hospital")
+        sent = waiting.send("Fetch", after_seq=0, wait_ms=10000, subscriber="t", timeout_ms=20000)
+        hospital_id = register(stack)
+        events = waiting.receive(sent).message.events
+        assert [e.hospital.hospital_id for e in events] == [hospital_id]
+        assert not stack.hospital.Fetch(after_seq=1, wait_ms=50, subscriber="t").message.events
+
+
+def test_every_change_is_told_once_in_order(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack, capacity=2)
+        stack.hospital.SetCapacity(hospital_id=hospital_id, date=booking_request(hospital_id)["date"], capacity=3)
+        traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        request = booking_request(hospital_id)
+        stack.booking.CreateBooking(metadata={"traceparent": traceparent}, **request)
+        stack.booking.CreateBooking(**booking_request(hospital_id, headcount=9))
+        stack.booking.CancelBooking(booking_id=request["booking_id"])
+        forced = book(stack, hospital_id)
+        stack.hospital.DeleteHospital(hospital_id=hospital_id)
+        wait_for("force-cancelled", lambda: status_of(stack, forced.booking_id) == FORCE_CANCELLED)
+        told = stack.hospital.Fetch(subscriber="t").message.events
+        assert [e.type for e in told] == ["hospital.registered", "hospital.capacity_set", "hospital.deleted"]
+        assert len(told[0].hospital.days) == 1 and told[1].day.day.capacity == 3
+        told = stack.booking.Fetch(subscriber="t").message.events
+        assert [e.type for e in told] == ["booking.confirmed", "booking.rejected", "booking.cancelled",
+                                          "booking.confirmed", "booking.force_cancelled"]
+        assert told[0].traceparent == traceparent and told[0].booking.version == 2
+        assert told[2].booking.version == 3 and told[2].booking.status == CANCELLED
+        assert len({e.event_id for e in told}) == 5
+
+
+def test_pub_sub_carries_events_and_heartbeats(driver):
+    with Stack(driver, without=("booking", "history")) as stack:
+        subscriber = Subscriber(stack.address("hospital.events"))
+        topic, beat = subscriber.receive()
+        assert topic == "hospital" and not beat.events and beat.head_seq == 0
+        hospital_id = register(stack)
+        wait_for("the event is published", lambda: [
+            e for e in subscriber.receive()[1].events if e.hospital.hospital_id == hospital_id])
+        _, beat = subscriber.receive()
+        fetched = stack.hospital.Fetch(subscriber="t").message
+        assert (beat.log_id, beat.head_seq, beat.prev_event_id) == \
+            (fetched.log_id, 1, fetched.events[0].event_id)
+        subscriber.close()
+
+
+# ---- what a subscriber makes of a bad network: history-svc and hospital-svc behind a publisher that the test plays
+
+class Log:
+    """A log played by the test: events to publish at will, Fetch always true."""
+
+    def __init__(self, stack, topic):
+        self.log_id, self.events, self.answering = str(uuid.uuid4()), [], True
+        self.service = FakeService(stack.address(topic + ".rpc"), self._answer)
+        self.publisher = FakePublisher(stack.address(topic + ".events"), topic)
+
+    def add(self, booking_id, version, status, **more):
+        event = event_pb2.Event(seq=len(self.events) + 1, event_id=rpc.new_id(), type="booking.changed")
+        names = {2: "booking.confirmed", 3: "booking.rejected", 4: "booking.cancelled", 5: "booking.force_cancelled"}
+        event.type = names.get(status, "booking.requested")
+        event.occurred_at.GetCurrentTime()
+        fields = {**booking_request(rpc.new_id(), booking_id=booking_id), **more}
+        event.booking.MergeFrom(event_pb2.Event(booking=dict(fields, version=version, status=status)).booking)
+        event.booking.created_at.GetCurrentTime()
+        event.booking.updated_at.GetCurrentTime()
+        self.events.append(event)
+        return event
+
+    def batch(self, first, last):
+        previous = self.events[first - 2].event_id if first > 1 else ""
+        return event_pb2.EventBatch(log_id=self.log_id, head_seq=last, prev_event_id=previous,
+                                    events=self.events[first - 1:last])
+
+    def _answer(self, name, request):
+        if name != "Fetch" or not self.answering:
+            return None
+        after = request.after_seq
+        known = self.events[after - 1].event_id if 0 < after <= len(self.events) else ""
+        if after > len(self.events) or (request.after_event_id and request.after_event_id != known):
+            return envelope_pb2.Response(code=rpc.DATA_LOSS, reason="LOG_DIVERGED")
+        return event_pb2.FetchResponse(log_id=self.log_id, first_seq=1, head_seq=len(self.events),
+                                       events=self.events[after:after + (request.max_events or 256)])
+
+    def close(self):
+        self.publisher.close()
+        self.service.close()
+
+
+def applied(stack, log="booking"):
+    status = {entry.log: entry for entry in stack.history.GetProjectionStatus().message.logs}
+    return status[log].applied_seq, status[log].state
+
+
+def history_behind(log_id=None):
+    """history-svc alone behind a booking log that the test plays."""
+    stack = Stack("sqlite", without=("hospital", "booking"))
+    stack.__enter__()
+    log = Log(stack, "booking")
+    wait_for("history-svc follows", lambda: log.publisher.subscribers() == 1 and log.service.count("Fetch") > 0)
+    return stack, log
+
+
+@once
+def test_lost_repeated_reordered_late_messages_apply_once(driver):
+    del driver
+    stack, log = history_behind()
+    with_failure = True
+    try:
+        ids = [rpc.new_id() for _ in range(6)]
+        for booking_id in ids:
+            log.add(booking_id, 2, CONFIRMED)
+        for booking_id in ids:
+            log.add(booking_id, 3, CANCELLED)
+        orders = [(1, 1), (3, 4), (3, 4), (2, 2), (1, 1), (6, 6), (5, 12), (2, 3)]  # 7..12 come with others, or by Fetch
+        for first, last in orders:
+            log.publisher.publish(log.batch(first, last))
+        log.publisher.publish(event_pb2.EventBatch(log_id=log.log_id, head_seq=12,
+                                                   prev_event_id=log.events[-1].event_id))
+        wait_for("all twelve are applied", lambda: applied(stack)[0] == 12)
+        assert stack.value("history", "SELECT COUNT(*) FROM timeline_entry") == 12
+        assert stack.value("history", "SELECT COUNT(*) FROM booking_summary WHERE status = 4 AND version = 3") == 6
+        with_failure = False
+    finally:
+        log.close()
+        stack.close(failed=with_failure)
+
+
+@once
+def test_a_lower_version_never_moves_the_status_back(driver):
+    del driver
+    stack, log = history_behind()
+    with_failure = True
+    try:
+        booking_id = rpc.new_id()
+        for version, status in ((3, CANCELLED), (2, CONFIRMED), (1, 1)):
+            log.add(booking_id, version, status)
+        log.publisher.publish(log.batch(1, 3))
+        wait_for("all are applied", lambda: applied(stack)[0] == 3)
+        found = history_of(stack, booking_id)
+        assert found.summary.booking.status == CANCELLED
+        assert [e.version for e in found.entries] == [1, 2, 3]
+        with_failure = False
+    finally:
+        log.close()
+        stack.close(failed=with_failure)
+
+
+@once
+def test_unknown_event_types_are_kept_and_not_fatal(driver):
+    del driver
+    stack, log = history_behind()
+    with_failure = True
+    try:
+        log.add(rpc.new_id(), 2, CONFIRMED).type = "booking.teleported"
+        after = rpc.new_id()
+        log.add(after, 2, CONFIRMED)
+        log.publisher.publish(log.batch(1, 2))
+        wait_history(stack, after, CONFIRMED)
+        assert stack.value("history", "SELECT COUNT(*) FROM dead_letter") == 0
+        assert applied(stack)[0] == 2
+        with_failure = False
+    finally:
+        log.close()
+        stack.close(failed=with_failure)
+
+
+@once
+def test_another_log_stops_the_subscriber_until_rebuild(driver):
+    del driver
+    stack, log = history_behind()
+    with_failure = True
+    try:
+        log.add(rpc.new_id(), 2, CONFIRMED)
+        log.publisher.publish(log.batch(1, 1))
+        wait_for("it is applied", lambda: applied(stack)[0] == 1)
+        log.log_id = str(uuid.uuid4())
+        log.add(rpc.new_id(), 2, CONFIRMED)
+        log.publisher.publish(log.batch(2, 2))
+        wait_for("the log is seen to have diverged", lambda: applied(stack) == (1, "DIVERGED"))
+        assert stack.history.Stats().message.degraded
+        assert stack.history.Check().message.status == 1  # degraded, never not ready
+        assert stack.value("history", "SELECT COUNT(*) FROM timeline_entry") == 1
+        with_failure = False
+    finally:
+        log.close()
+        stack.close(failed=with_failure)
+
+
+@once
+def test_a_changed_tail_is_divergence(driver):
+    del driver
+    stack, log = history_behind()
+    with_failure = True
+    try:
+        log.add(rpc.new_id(), 2, CONFIRMED)
+        log.publisher.publish(log.batch(1, 1))
+        wait_for("it is applied", lambda: applied(stack)[0] == 1)
+        log.events[0].event_id = rpc.new_id()
+        log.add(rpc.new_id(), 2, CONFIRMED)
+        log.publisher.publish(log.batch(2, 2))
+        wait_for("the log is seen to have diverged", lambda: applied(stack) == (1, "DIVERGED"))
+        with_failure = False
+    finally:
+        log.close()
+        stack.close(failed=with_failure)
+
+
+def test_a_diverged_log_and_the_way_on(driver):
+    """hospital-svc's subscriber meets another booking log; --follow-log-from-start takes it up anew."""
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack)
+        booking = book(stack, hospital_id)
+        cancelled = book(stack, hospital_id)
+        stack.booking.CancelBooking(booking_id=cancelled.booking_id)
+        wait_for("the place is free", lambda: remaining(stack, hospital_id) == 9)
+        stack.booking_svc.kill()
+        stack.execute("booking", "UPDATE event_log_head SET log_id = %s" % (
+            "X'%s'" % uuid.uuid4().hex if driver == "sqlite" else "'%s'" % uuid.uuid4()))
+        stack.booking_svc.start()
+        stack.booking.CancelBooking(booking_id=booking.booking_id)
+        wait_for("hospital-svc is degraded", lambda: stack.hospital.Stats().message.degraded)
+        assert stack.hospital.Check().message.status == 1
+        assert remaining(stack, hospital_id) == 9  # nothing of a diverged log is applied
+        stack.hospital_svc.stop()
+        stack.hospital_svc.start(follow_log_from_start="booking")
+        wait_for("the cancellation is applied", lambda: remaining(stack, hospital_id) == 10)
+        assert not stack.hospital.Stats().message.degraded
+        wait_agreement(stack, with_history=False)
+
+
+# ---- poison
+
+def poison(stack, name, table, condition):
+    """Makes the database refuse rows of `table` on which `condition` holds; returns how to heal it."""
+    if stack.url(name).startswith("sqlite:"):
+        for event in ("INSERT", "UPDATE"):
+            stack.execute(name, "CREATE TRIGGER poison_%s BEFORE %s ON %s WHEN %s BEGIN SELECT RAISE(ABORT, 'poison'); END"
+                          % (event.lower(), event, table, condition))
+        return "DROP TRIGGER poison_insert; DROP TRIGGER poison_update"
+    stack.execute(name, """
+        CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'poison'; END $$;
+        CREATE TRIGGER poison BEFORE INSERT OR UPDATE ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION poison()"""
+                  % (table, condition))
+    return "DROP TRIGGER poison ON %s; DROP FUNCTION poison()" % table
+
+
+def test_a_poison_command_in_a_full_batch_fails_alone(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack, capacity=1000)
+        poison(stack, "booking", "booking", "NEW.customer_id = 'poison'")
+        requests = [booking_request(hospital_id, customer_id="poison" if i % 100 == 50 else "c") for i in range(400)]
+        replies = stack.booking.call_all("CreateBooking", requests)
+        for request, reply in zip(requests, replies):
+            if request["customer_id"] == "poison":
+                assert reply.code == rpc.INTERNAL, reply
+                assert "poison" not in reply.text
+            else:
+                assert reply.code == rpc.OK and reply.message.status == CONFIRMED, reply
+        assert remaining(stack, hospital_id) == 1000 - 396
+        wait_agreement(stack)
+
+
+def id_literal(driver, text):
+    return "X'%s'" % text.replace("-", "") if driver == "sqlite" else "'%s'::uuid" % text
+
+
+def test_a_poison_event_goes_to_the_dead_letters_and_comes_back(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack, capacity=10)
+        bookings = [book(stack, hospital_id) for _ in range(5)]
+        heal = poison(stack, "hospital", "reservation",
+                      "NEW.state <> 1 AND NEW.booking_id = " + id_literal(driver, bookings[2].booking_id))
+        stack.booking.call_all("CancelBooking", [{"booking_id": b.booking_id} for b in bookings])
+        wait_for("the others are freed", lambda: remaining(stack, hospital_id) == 9)
+        wait_for("one is a dead letter", lambda: stack.value("hospital", "SELECT COUNT(*) FROM dead_letter") == 1)
+        wait_for("hospital-svc says so", lambda: stack.hospital.Stats().message.degraded)
+        assert stack.hospital.Check().message.status == 1
+        stack.hospital_svc.stop()
+        failed = stack.hospital_svc.run_once(replay_dead_letters="true")
+        assert failed.returncode == 1 and "1 left" in failed.stdout, failed
+        stack.execute("hospital", heal)
+        replayed = stack.hospital_svc.run_once(replay_dead_letters="true")
+        assert replayed.returncode == 0 and "1 dead letter" in replayed.stdout, replayed
+        stack.hospital_svc.start()
+        assert remaining(stack, hospital_id) == 10
+        wait_agreement(stack)
+
+
+@once
+def test_a_poison_event_in_history(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack)
+        good, bad = book(stack, hospital_id), booking_request(hospital_id, customer_id="poison")
+        wait_history(stack, good.booking_id, CONFIRMED)
+        url = stack.url("history")
+        psql(url, """SET search_path = history;
+            CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'poison'; END $$;
+            CREATE TRIGGER poison BEFORE INSERT ON booking_summary FOR EACH ROW WHEN (NEW.customer_id = 'poison')
+            EXECUTE FUNCTION poison()""")
+        stack.booking.CreateBooking(**bad)
+        after = book(stack, hospital_id)
+        wait_history(stack, after.booking_id, CONFIRMED)
+        status = {log.log: log for log in stack.history.GetProjectionStatus().message.logs}
+        assert status["booking"].dead_letters == 1 and stack.history.Stats().message.degraded
+        psql(url, "SET search_path = history; DROP TRIGGER poison ON booking_summary; DROP FUNCTION poison()")
+        done = stack.history_svc.run_once(replay_dead_letters="true")
+        assert done.returncode == 0, done
+        wait_history(stack, bad["booking_id"], CONFIRMED)
+        wait_agreement(stack)
+
+
+# ---- rebuild
+
+DUMP = {
+    "booking_summary": "booking_id", "timeline_entry": "event_id", "unknown_event": "log, seq", "hospital": "hospital_id", "event_cursor": "log",
+    "dead_letter": "log, seq",
+}
+
+
+def dump(stack):
+    return {table: stack.rows("history", "SELECT * FROM %s ORDER BY %s" % (table, key)) for table, key in DUMP.items()}
+
+
+@once
+def test_rebuild_gives_the_same_tables_beside_a_running_service(driver):
+    with Stack(driver) as stack:
+        keep, gone = register(stack, capacity=500, days=(1, 2)), register(stack, capacity=500)
+        bookings = [book(stack, keep if i % 2 else gone) for i in range(60)]
+        stack.booking.call_all("CancelBooking", [{"booking_id": b.booking_id} for b in bookings[:20]])
+        stack.hospital.DeleteHospital(hospital_id=gone)
+        wait_agreement(stack)
+        wait_for("the hospital log is followed", lambda: applied(stack, "hospital")[0] == 3)
+        before = dump(stack)
+        done = stack.history_svc.run_once(rebuild="true")
+        assert done.returncode == 0, done
+        assert dump(stack) == before
+        more = book(stack, keep)  # the running service goes on, in the new tables
+        wait_history(stack, more.booking_id, CONFIRMED)
+        wait_agreement(stack)
+
+
+@once
+def test_rebuild_follows_a_log_that_diverged(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack)
+        booking = book(stack, hospital_id)
+        wait_history(stack, booking.booking_id, CONFIRMED)
+        stack.booking_svc.kill()
+        stack.execute("booking", "UPDATE event_log_head SET log_id = X'%s'" % uuid.uuid4().hex)
+        stack.hospital_svc.kill()
+        stack.hospital_svc.start(follow_log_from_start="booking")
+        stack.booking_svc.start()
+        wait_for("history-svc has stopped", lambda: applied(stack)[1] == "DIVERGED")
+        stack.history_svc.stop()
+        assert stack.history_svc.run_once(rebuild="true").returncode == 0
+        stack.history_svc.start()
+        after = book(stack, hospital_id)
+        wait_history(stack, after.booking_id, CONFIRMED)
+        wait_agreement(stack)

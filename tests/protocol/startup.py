@@ -1,0 +1,190 @@
+"""Start and readiness: wrong configuration is one clear line and exit 2; what is merely not there yet is waited for."""
+import os
+import socket
+import subprocess
+
+from kit import rpc
+from kit.marks import once
+from kit.stack import CLUSTER_URL, DEADLINE_S, PROGRAMS, Stack, program, psql, wait_for
+from kit.world import CONFIRMED, book, register, wait_history
+
+ALL = PROGRAMS
+
+
+def run(stack, name, *flags, environment=None):
+    """The program with nothing but these flags, in the stack's folder."""
+    return subprocess.run([program(name + "-svc"), *flags], capture_output=True, text=True, timeout=DEADLINE_S,
+                          check=False, cwd=stack.folder, stdin=subprocess.DEVNULL,
+                          env={**os.environ, **(environment or {})})
+
+
+def own_flags(stack, name, **more):
+    flags = {**stack.services[name].flags, **{key.replace("_", "-"): value for key, value in more.items()}}
+    return ["--%s=%s" % item for item in flags.items()]
+
+
+def check_config_error(done, *words):
+    assert done.returncode == 2, done
+    lines = done.stderr.strip().splitlines()
+    plain = [line for line in lines if not line.startswith("{")]  # the log may say what it did before
+    assert len(plain) == 1, done.stderr
+    for word in words:
+        assert word in plain[0], done.stderr
+
+
+def no_services(driver="sqlite"):
+    return Stack(driver, without=ALL)
+
+
+@once
+def test_wrong_flags_are_one_line_and_exit_2(driver):
+    with no_services(driver) as stack:
+        for name in ALL:
+            base = own_flags(stack, name)
+            check_config_error(run(stack, name, *base, "--no-such-flag=1"), "no-such-flag")
+            check_config_error(run(stack, name, *base, "--queue-max=0"), "queue-max")
+            check_config_error(run(stack, name, *base, "--queue-max=many"), "queue-max")
+            check_config_error(run(stack, name, *base, "--rpc-listen=nonsense"), "rpc-listen")
+            check_config_error(run(stack, name, *base, "--log-level=loud"), "log-level")
+            check_config_error(run(stack, name, *base, "--time-zone=Mars/Olympus"), "time-zone", "Mars/Olympus")
+            check_config_error(run(stack, name, *base, "--database=mysql://x"), "database")
+            check_config_error(run(stack, name, *base, "stray"), "stray")
+            check_config_error(run(stack, name, *base, environment={"SCREENING_BATCH_MAX": "-1"}), "BATCH_MAX")
+            left = [file for file in os.listdir(stack.folder) if not file.endswith(".log")]
+            assert left == [], left
+
+
+@once
+def test_help_version_and_print_config(driver):
+    with no_services(driver) as stack:
+        for name in ALL:
+            shown = run(stack, name, "--help")
+            assert shown.returncode == 0 and "--rpc-listen" in shown.stdout and "SCREENING_RPC_LISTEN" in shown.stdout
+            assert run(stack, name, "--version").stdout.startswith(name + "-svc ")
+            secret = run(stack, name, "--database=postgresql://u:geheim@h/d", "--print-config")
+            assert secret.returncode == 0 and "geheim" not in secret.stdout and "***" in secret.stdout
+            by_environment = run(stack, name, "--database=postgresql://h/d", "--print-config",
+                                 environment={"SCREENING_QUEUE_MAX": "77"})
+            assert "77" in by_environment.stdout
+
+
+@once
+def test_a_port_taken_is_exit_2_and_creates_nothing(driver):
+    with no_services(driver) as stack, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        address = "tcp://127.0.0.1:%d" % taken.getsockname()[1]
+        for name in ALL:
+            check_config_error(run(stack, name, *own_flags(stack, name, rpc_listen=address)), "rpc-listen")
+        for name in ("hospital", "booking"):
+            check_config_error(run(stack, name, *own_flags(stack, name, events_listen=address)), "events-listen")
+            assert not os.path.exists(os.path.join(stack.folder, name + ".db"))
+
+
+@once
+def test_a_database_that_can_never_be_opened_is_exit_2(driver):
+    with no_services(driver) as stack:
+        for name in ("hospital", "booking"):
+            done = run(stack, name, *own_flags(stack, name, database="sqlite:/no/such/folder/x.db"))
+            check_config_error(done, "database", "/no/such/folder/x.db")
+        nobody = CLUSTER_URL.replace("screening@", "nobody:geheim@")
+        for name in ALL:
+            done = run(stack, name, *own_flags(stack, name, database=nobody))
+            check_config_error(done, "database")
+            assert "geheim" not in done.stderr
+            missing = CLUSTER_URL.replace("/postgres?", "/no_such_database?")
+            check_config_error(run(stack, name, *own_flags(stack, name, database=missing)), "database")
+        check_config_error(run(stack, "history", *own_flags(stack, "history", database="sqlite:h.db")), "database",
+                           "postgresql")
+
+
+def test_a_newer_schema_is_exit_2(driver):
+    with Stack(driver) as stack:
+        for name in ALL:
+            stack.services[name].stop()
+        for name in ("hospital", "booking"):
+            stack.execute(name, "UPDATE schema_version SET version = 99")
+        psql(stack.url("history"), "UPDATE history.schema_version SET version = 99")
+        for name in ALL:
+            check_config_error(run(stack, name, *own_flags(stack, name)), "newer")
+
+
+@once
+def test_postgresql_not_there_yet_is_waited_for(driver):
+    del driver
+    with no_services("postgresql") as stack:
+        socket_folder, real_folder = os.path.join(stack.folder, "pg"), CLUSTER_URL.split("host=")[1]
+        for name in ALL:
+            service = stack.services[name]
+            service.flags["database"] = stack.url(name).replace(real_folder, socket_folder)
+            service.spawn()
+            client = wait_for("it is live", lambda: connected(service))
+            assert client.Check().message.status == 2  # not ready
+            method = {"hospital": "ListHospitals", "booking": "ListBookings", "history": "ListCustomerHistory"}[name]
+            reply = client.call(method)
+            assert (reply.code, reply.reason) == (rpc.UNAVAILABLE, "NOT_READY")
+            client.close()
+        os.symlink(real_folder, socket_folder)  # and there it is
+        for name in ALL:
+            stack.services[name].wait_ready()
+            said = [line for line in stack.services[name].log_lines() if line.get("event") == "database.not_there_yet"]
+            assert len(said) == 1, said
+
+
+def connected(service):
+    try:
+        return rpc.Client(service.rpc)
+    except OSError:
+        return None
+
+
+@once
+def test_sigterm_while_waiting_for_the_database_ends_with_0(driver):
+    with no_services(driver) as stack:
+        for name in ALL:
+            service = stack.services[name]
+            service.flags["database"] = "postgresql://screening@/postgres?host=" + stack.folder
+            service.spawn()
+            wait_for("it is live", lambda: connected(service)).close()
+            service.stop()
+
+
+def test_any_start_order_works(driver):
+    with Stack(driver, without=ALL) as stack:
+        for name in ("history", "booking", "hospital"):
+            stack.services[name].start()
+        booking = book(stack, register(stack))
+        wait_history(stack, booking.booking_id, CONFIRMED)
+
+
+def test_restart_keeps_everything(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack)
+        booking = book(stack, hospital_id)
+        for name in ALL:
+            stack.services[name].stop()
+        for name in ALL:
+            stack.services[name].start()
+        assert stack.booking.GetBooking(booking_id=booking.booking_id).message == booking
+        again = book(stack, hospital_id)
+        wait_history(stack, again.booking_id, CONFIRMED)
+
+
+@once
+def test_logs_hold_no_data_of_people(driver):
+    with Stack(driver, flags={name: {"log-level": "debug"} for name in ALL}) as stack:
+        hospital_id = register(stack, name="비밀병원")
+        booking = book(stack, hospital_id, customer_name="홍길동비밀", customer_id="secret-customer")
+        stack.booking.CancelBooking(booking_id=booking.booking_id, reason="비밀사유")
+        stack.booking.CreateBooking(customer_name="홍길동비밀", customer_id="secret-customer", booking_id="x")
+        wait_history(stack, booking.booking_id, 4)
+        for name in ALL:
+            stack.services[name].stop()
+            with open(stack.services[name].log_path, encoding="utf-8") as log:
+                text = log.read()
+            for secret in ("홍길동", "secret-customer", "비밀"):
+                assert secret not in text, (name, secret)
+            lines = stack.services[name].log_lines()
+            assert lines and all("event" in line and "ts" in line for line in lines), lines[:2]
+        mine = [line for line in stack.booking_svc.log_lines() if line.get("booking_id") == booking.booking_id]
+        assert mine and all("request_id" in line for line in mine)

@@ -1,0 +1,221 @@
+"""Deadlines, overload of one client, resends, draining: what the transport promises (G6, G8, G9, G10)."""
+import signal
+import socket
+import threading
+import time
+
+from kit import rpc, sp
+from kit.marks import once
+from kit.rpc import FakeService, envelope_pb2, hospital_pb2
+from kit.stack import Stack, free_port, wait_for
+from kit.world import (CONFIRMED, REJECTED, REQUESTED, book, booking_request, check_refused, register, remaining,
+                       status_of, wait_agreement)
+
+
+SEED_TIMEOUT = {"booking": {"reserve-timeout-ms": 600}}  # the default, which other tests raise
+
+
+@once
+def test_req_never_resends(driver):
+    """The connection dies with the request in hand: the server must not see it a second time."""
+    with Stack(driver, without=("hospital", "history")) as stack:
+        seen = []
+
+        def serve(pipe):
+            while True:
+                request = envelope_pb2.Request.FromString(pipe.receive()[4:])
+                if request.method.endswith("/BatchReserve"):
+                    seen.append(request)
+                    return  # closes the connection
+        listener = sp.Listener(stack.address("hospital.rpc"), sp.REP, sp.REQ, serve)
+        reply = stack.booking.CreateBooking(timeout_ms=3000, **booking_request(rpc.new_id()))
+        check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
+        # nng reconnects within half a second; a second attempt would come with it.
+        wait_for("booking-svc has connected again", lambda: len(listener.connections()) >= 2)
+        second = stack.booking.CreateBooking(timeout_ms=3000, **booking_request(rpc.new_id()))
+        check_refused(second, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
+        asked = [item.booking_id for request in seen
+                 for item in hospital_pb2.BatchReserveRequest.FromString(request.payload).requests]
+        assert len(asked) == len(set(asked)) == 2, asked
+        listener.close()
+
+
+@once
+def test_a_silent_hospital_svc_is_answered_within_the_budget(driver):
+    with Stack(driver, without=("hospital", "history"), flags=SEED_TIMEOUT) as stack:
+        fake = FakeService(stack.address("hospital.rpc"), lambda name, request: None)
+        for budget in (300, 1000, 5000):
+            begun = time.monotonic()
+            request = booking_request(rpc.new_id())
+            check_refused(stack.booking.CreateBooking(timeout_ms=budget, **request), rpc.FAILED_PRECONDITION,
+                          "HOSPITAL_UNAVAILABLE")
+            assert time.monotonic() - begun < budget / 1000 + 2
+            assert status_of(stack, request["booking_id"]) == REJECTED
+        queued = booking_request(rpc.new_id(), queue_if_unavailable=True)
+        reply = stack.booking.CreateBooking(timeout_ms=1000, **queued)
+        assert reply.code == rpc.OK and reply.message.status == REQUESTED
+        fake.close()
+
+
+@once
+def test_hospital_svc_not_there_is_answered_within_the_budget(driver):
+    with Stack(driver, without=("hospital", "history")) as stack:
+        begun = time.monotonic()
+        reply = stack.booking.CreateBooking(timeout_ms=800, **booking_request(rpc.new_id()))
+        check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
+        assert 0.3 < time.monotonic() - begun < 3  # it was tried again while the budget lasted
+
+
+@once
+def test_queued_booking_is_confirmed_when_hospital_svc_is_back(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack)
+        stack.hospital_svc.kill()
+        requests = [booking_request(hospital_id, queue_if_unavailable=True) for _ in range(5)]
+        replies = stack.booking.call_all("CreateBooking", requests, timeout_ms=700)
+        assert all(r.code == rpc.OK and r.message.status == REQUESTED for r in replies), replies
+        assert stack.booking.CreateBooking(**requests[0]).message.status == REQUESTED
+        stack.hospital_svc.start()
+        for request in requests:
+            wait_for("the settler confirms it", lambda: status_of(stack, request["booking_id"]) == CONFIRMED)
+        wait_agreement(stack)
+        entries = stack.history.GetBookingHistory(booking_id=requests[0]["booking_id"]).message.entries
+        assert [(e.version, e.status) for e in entries] == [(1, REQUESTED), (2, CONFIRMED)]
+        assert remaining(stack, hospital_id) == 5
+
+
+@once
+def test_a_place_granted_to_a_rejected_booking_is_given_back(driver):
+    """hospital-svc takes the place but its answer comes too late: the booking is rejected, the place freed."""
+    with Stack(driver, flags={"booking": {"reserve-timeout-ms": 200}}) as stack:
+        hospital_id = register(stack)
+        book(stack, hospital_id)
+        stack.hospital_svc.process.send_signal(signal.SIGSTOP)
+        try:
+            request = booking_request(hospital_id)
+            check_refused(stack.booking.CreateBooking(**request), rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
+        finally:
+            stack.hospital_svc.process.send_signal(signal.SIGCONT)
+        wait_agreement(stack)
+        assert status_of(stack, request["booking_id"]) == REJECTED
+        assert remaining(stack, hospital_id) == 9
+
+
+def spent_calls(stack, hospital_id):
+    """Calls whose budget is spent before their turn comes: one after the other behind a busy writer."""
+    requests = [booking_request(hospital_id) for _ in range(300)]
+    sent = [stack.booking.send("CreateBooking", timeout_ms=1, **request) for request in requests]
+    return requests, [stack.booking.receive(one) for one in sent]
+
+
+def test_an_expired_deadline_changes_nothing_or_is_settled(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack, capacity=1000)
+        codes = set()
+        for _ in range(10):
+            requests, replies = spent_calls(stack, hospital_id)
+            codes.update(r.code for r in replies)
+            assert {r.code for r in replies} <= {rpc.OK, rpc.DEADLINE_EXCEEDED, rpc.FAILED_PRECONDITION}, replies
+            for reply in replies:
+                if reply.code == rpc.FAILED_PRECONDITION:
+                    assert reply.reason in ("BUDGET_SPENT", "HOSPITAL_UNAVAILABLE"), reply
+        assert rpc.DEADLINE_EXCEEDED in codes
+        wait_agreement(stack)  # nothing is left between the states, no place is lost
+
+
+@once
+def test_a_client_that_never_reads_hurts_only_itself(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=100000)
+        deaf = sp.Requester(stack.booking_svc.rpc)
+        body = rpc.pack("screening.v1.BookingService/ListBookings", b"\x0a\x01c", timeout_ms=60000)
+        deaf.pipe.sock.settimeout(0.5)
+        sent = 0
+        try:
+            while sent < 200000:
+                deaf.send(body)
+                sent += 1
+        except OSError:
+            pass  # its buffers are full, or it was cut off
+        for _ in range(50):
+            book(stack, hospital_id)
+        deaf.close()
+
+
+@once
+def test_bad_peers_do_not_disturb(driver):
+    port = free_port()
+    with Stack(driver, without=("history",), flags={"booking": {"rpc-listen": "tcp://127.0.0.1:%d" % port}}) as stack:
+        hospital_id = register(stack)
+        for attack in range(200):
+            sock = socket.create_connection(("127.0.0.1", port), timeout=5)
+            if attack % 4 == 0:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # RST on close
+            elif attack % 4 == 1:
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            elif attack % 4 == 2:
+                sock.sendall(b"\0SP\0\0\x30\0\0" + b"\0\0\0\x02\0\0\0\0")  # claims 8 GiB
+            sock.close()
+        book(stack, hospital_id)
+
+
+def test_overload_is_refused_at_once(driver):
+    with Stack(driver, flags={"booking": {"queue-max": 8}}) as stack:
+        hospital_id = register(stack, capacity=1000)
+        requests = [booking_request(hospital_id) for _ in range(400)]
+        replies = stack.booking.call_all("CreateBooking", requests)
+        refused = [r for r in replies if r.code == rpc.RESOURCE_EXHAUSTED]
+        accepted = [r for r in replies if r.code == rpc.OK]
+        assert refused and accepted and len(refused) + len(accepted) == 400, replies[:3]
+        assert all(r.retry_after_ms > 0 for r in refused)
+        again = stack.booking.call_all("CreateBooking", requests[:4])  # the same ids once there is room
+        assert all(r.code == rpc.OK for r in again)
+        wait_agreement(stack)
+
+
+def test_drain_answers_what_is_in_flight(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack, capacity=100000)
+        outcome = {"lost": 0, "ok": 0, "draining": 0}
+        stop = threading.Event()
+
+        def run():
+            client = rpc.Client(stack.booking_svc.rpc)
+            try:
+                while not stop.is_set():
+                    for reply in client.call_all("CreateBooking", [booking_request(hospital_id) for _ in range(20)]):
+                        if reply.code == rpc.OK:
+                            outcome["ok"] += 1
+                        elif reply.reason == "DRAINING" and reply.retry_after_ms == 300:
+                            outcome["draining"] += 1
+                            stop.set()
+                        else:
+                            outcome["lost"] += 1
+            except OSError:
+                outcome["lost"] += 1
+            client.close()
+        thread = threading.Thread(target=run)
+        thread.start()
+        wait_for("bookings are under way", lambda: outcome["ok"] > 100)
+        stack.booking_svc.stop()
+        thread.join()
+        assert outcome["lost"] == 0 and outcome["draining"] > 0, outcome
+        stack.booking_svc.start()
+        assert stack.value("booking", "SELECT COUNT(*) FROM booking WHERE status = 2") == outcome["ok"]
+        wait_agreement(stack)
+
+
+@once
+def test_second_signal_ends_at_once(driver):
+    with Stack(driver, without=("hospital", "history")) as stack:
+        fake = FakeService(stack.address("hospital.rpc"), lambda name, request: None)
+        stack.booking_svc.restart()
+        client = stack.client("booking")
+        client.send("CreateBooking", timeout_ms=60000, **booking_request(rpc.new_id()))
+        wait_for("a call is in hand", lambda: fake.count("BatchReserve") > 0)
+        stack.booking_svc.process.send_signal(signal.SIGTERM)
+        wait_for("it drains", lambda: [line for line in stack.booking_svc.log_lines()
+                                       if line.get("event") == "service.stopping"])
+        stack.booking_svc.process.send_signal(signal.SIGTERM)
+        assert stack.booking_svc.process.wait(timeout=30) == 1
+        fake.close()
