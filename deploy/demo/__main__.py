@@ -1,0 +1,155 @@
+"""The second half of ./demo: starts the stack, plays every step, stops it again."""
+
+import sys
+
+import interrupts
+
+interrupts.install()
+
+import cleaning  # noqa: E402  from here on a signal is only noted
+from places import DEMO, HOSPITALS, ROOT, VAR, program  # noqa: E402
+from problems import PROBLEMS  # noqa: E402
+from report import Report, say, show, text_of  # noqa: E402
+
+CLINIC = "서울한빛검진센터"
+
+
+def import_hospitals(stack):
+    """Imports data/hospitals.csv and returns the id of the clinic that everybody wants."""
+    answer = stack.screenctl.ask("hospital", "import", HOSPITALS)
+    say("imported %s: %d hospitals registered" % (HOSPITALS.relative_to(ROOT), answer["registered"]))
+    (clinic,) = stack.screenctl.ask("hospital", "list", "--name", CLINIC)["hospitals"]
+    return clinic["hospitalId"]
+
+
+def play(stack, report):
+    """Every step, in order. Returns the bookings by status."""
+    # Late, because these need what the build makes, and --clean must work without.
+    import agreement
+    import rush
+    from looking import Look
+    from outage import Outage
+    from seed_lines import SeedLines
+    clinic = import_hospitals(stack)
+    SeedLines(stack, report, clinic).play()
+    days = Look(stack.screenctl).days(clinic)
+    rush_date = max(days, key=lambda date: days[date][1])  # the largest day: 100 places, 30 days from now
+    rush.play(stack, report, clinic, rush_date)
+    Outage(stack, report, clinic, rush_date).play()
+    return agreement.play(stack, report)
+
+
+def stop(stack, report):
+    """The last line of the table: a service that does not drain is a failure."""
+    names = [service.name for service in stack.services.values()]
+    say("stopping the services and PostgreSQL")
+    ends = stack.close()
+    report.add("every service drains", "SIGTERM to each", {name: "exit 0" for name in names},
+               {name: ends.get(name, "had ended by itself") for name in names})
+
+
+def show_how_to_count(counts):
+    """Figures and the commands that count the same in the databases, past every service."""
+    by_status = "SELECT status, COUNT(*) FROM booking%s GROUP BY status ORDER BY status"
+    show("\nThe services counted %s bookings: %s." % (text_of(sum(counts.values())), text_of(counts)))
+    show("Count by hand (2 = CONFIRMED, 3 = REJECTED, 4 = CANCELLED, 5 = FORCE_CANCELLED), in %s:" % ROOT)
+    show('  sqlite3 var/demo/booking.db "%s"' % by_status % "")
+    show('  sqlite3 var/demo/booking.db "%s"' % by_status % " WHERE customer_id LIKE 'rush-%'")
+    show('  sqlite3 var/demo/hospital.db "SELECT date, capacity, remaining FROM screening_day NATURAL JOIN hospital '
+         "WHERE name = '%s'\"" % CLINIC)
+    show("  deploy/private-postgres start var/pg")
+    show('  psql "$(deploy/private-postgres url var/pg history)" -c "%s"' % by_status.replace("booking%s", "history.booking_summary"))
+    show("  deploy/private-postgres stop var/pg")
+
+
+def play_and_stop(stack, report):
+    """Returns the bookings by status, or None if a step could not even be made."""
+    try:
+        stack.start()
+        counts = play(stack, report)
+        stop(stack, report)
+        return counts
+    except PROBLEMS as problem:
+        say("failed: %s" % problem)
+        return None
+    finally:
+        stack.close()
+
+
+def run_play():
+    from stack import Stack
+    stack = Stack(default_ports=False)
+    stack.prepare()
+    report = Report(DEMO / "demo.json")
+    counts = play_and_stop(stack, report)
+    report.show_table()
+    if counts is not None:
+        show_how_to_count(counts)
+    held = counts is not None and report.all_held()
+    show("\n%s (%d lines, also in %s)" % ("Everything held." if held else "NOT everything held.", len(report.lines),
+                                        (DEMO / "demo.json").relative_to(ROOT)))
+    return 0 if held else 1
+
+
+def show_how_to_call(stack, clinic):
+    """What to type in another terminal."""
+    day = stack.screenctl.ask("hospital", "show", clinic)["days"][0]["date"]
+    tool = program("screenctl")
+    show("\nThe services are at the default addresses, so screenctl needs no options:")
+    for name, address in stack.rpc.items():
+        show("  %-13s %s%s" % (name + "-svc", address, ", events " + stack.events[name] if name in stack.events else ""))
+    show("\nIn another terminal:")
+    for words in ("hospital list", "hospital show " + clinic,
+                  "book --customer kim-haneul --name 김하늘 --hospital %s --date %s" % (clinic, day),
+                  "booking list --customer kim-haneul", "booking cancel BOOKING_ID", "history customer kim-haneul", "health",
+                  "call GetProjectionStatus '{}'", "--help"):
+        show("  %s %s" % (tool, words))
+    show("\nDatabases and logs: %s. Ctrl-C stops everything." % DEMO)
+
+
+def watch(stack):
+    """Until somebody stops it; a service that ends by itself is a failure."""
+    while True:
+        for service in stack.services.values():
+            if not service.running():
+                service.fail("ended with %d" % service.process.returncode)
+        interrupts.sleep(0.2)
+
+
+def run_serve():
+    from stack import Stack
+    stack, ready = Stack(default_ports=True), False
+    try:
+        stack.prepare()
+        stack.start()
+        clinic = import_hospitals(stack)
+        show_how_to_call(stack, clinic)
+        ready = True
+        watch(stack)
+    except interrupts.Interrupted:
+        if not ready:
+            raise
+    finally:
+        say("stopping the services and PostgreSQL")
+        ends = stack.close()
+    for name, end in ends.items():
+        say("%s: %s" % (name, end))
+    return 0 if all(end == "exit 0" for end in ends.values()) else 1
+
+
+def main():
+    mode = sys.argv[1]
+    if mode == "--clean":
+        return cleaning.clean()
+    VAR.mkdir(exist_ok=True)
+    try:
+        return run_serve() if mode == "--serve" else run_play()
+    except interrupts.Interrupted as interrupted:
+        say("interrupted; everything that was started has been stopped")
+        return interrupted.exit_code
+    except PROBLEMS as problem:
+        say("failed: %s" % problem)
+        return 1
+
+
+sys.exit(main())

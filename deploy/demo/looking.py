@@ -1,0 +1,68 @@
+"""What the demo reads through the public API, in the shapes that its lines compare."""
+
+import collections
+import time
+
+import interrupts
+
+AGREE_S = 10  # guarantee G4: by then everybody tells the same
+
+
+class Look:
+    """Reads by screenctl, one at a time."""
+
+    def __init__(self, screenctl):
+        self.ask, self.run = screenctl.ask, screenctl.run
+
+    def hospitals_named(self, name):
+        return self.ask("hospital", "list", "--name", name)["hospitals"]
+
+    def days(self, hospital_id):
+        """Date to (remaining, capacity), from today on."""
+        return {day["date"]: (day["remaining"], day["capacity"])
+                for day in self.ask("hospital", "show", hospital_id)["days"]}
+
+    def remaining(self, hospital_id, date):
+        return self.days(hospital_id)[date][0]
+
+    def booking(self, booking_id):
+        return self.ask("booking", "show", booking_id)
+
+    def bookings(self, *by):
+        """Those of "--customer ID" or "--hospital ID", with more words to narrow them."""
+        return self.ask("booking", "list", *by)["bookings"]
+
+    def story(self, booking_id):
+        """What history-svc tells of a booking; None while it has not heard of it."""
+        answer = self.run("history", "booking", booking_id)
+        return answer.body if answer.exit_code == 0 else None
+
+    def story_status(self, booking_id):
+        """"CONFIRMED", or "nothing yet", or "FORCE_CANCELLED (provisional)"."""
+        story = self.story(booking_id)
+        if story is None:
+            return "nothing yet"
+        return story["summary"]["booking"]["status"] + (" (provisional)" if story["summary"]["provisional"] else "")
+
+    def timeline(self, booking_id):
+        story = self.story(booking_id)
+        return [entry["status"] for entry in story["entries"]] if story else []
+
+    def projection(self):
+        """Per log how far history-svc has followed it: "12 of 12"."""
+        return {log["log"] + " log": "%s of %s" % (log["appliedSeq"], log["headSeq"])
+                for log in self.ask("projection")["logs"]}
+
+
+def count_by_status(bookings):
+    return dict(sorted(collections.Counter(booking["status"] for booking in bookings).items()))
+
+
+def look_until(expected, look):
+    """Looks until it sees what is expected or AGREE_S are over: (what was seen last, after how many seconds)."""
+    begun = time.monotonic()
+    while True:
+        saw, took_s = look(), time.monotonic() - begun
+        if saw == expected or took_s > AGREE_S:
+            return saw, took_s
+        interrupts.sleep(0.02)

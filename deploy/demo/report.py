@@ -1,0 +1,107 @@
+"""What the demo says: progress while it runs, demo.json and the table of what held."""
+
+import itertools
+import json
+import os
+import sys
+import time
+import unicodedata
+
+CELL_MAX = 72
+_begun = time.monotonic()
+
+
+def _print(text):
+    """A reader that went away (./demo | head) ends neither the demo nor its cleaning up."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(text):
+    """One line of progress, with the time since the start."""
+    _print("[%5.1f s] %s" % (time.monotonic() - _begun, text))
+
+
+def show(text=""):
+    """Lines that are no progress."""
+    _print(text)
+
+
+def width(text):
+    """Columns that a terminal needs: Korean letters take two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 0 if unicodedata.combining(letter) else 1
+               for letter in text)
+
+
+def pad(text, columns):
+    return text + " " * (columns - width(text))
+
+
+def wrap(text, columns):
+    """Lines of at most so many columns, broken after commas only."""
+    lines = [""]
+    for piece in text.split(", "):
+        if lines[-1] and width(lines[-1]) + width(piece) + 2 > columns:
+            lines[-1] += ","
+            lines.append("")
+        lines[-1] += (", " if lines[-1] else "") + piece
+    return lines
+
+
+def table(header, rows):
+    """Lines of a table, every column as wide as its widest line; long cells take several lines."""
+    lines = [[wrap(cell, CELL_MAX) for cell in row] for row in (header, *rows)]
+    columns = [max(width(line) for row in lines for line in row[i]) for i in range(len(header))]
+    shown = ["  ".join(pad(cell or "", columns[i]) for i, cell in enumerate(cells)).rstrip()
+             for row in lines for cells in itertools.zip_longest(*row)]
+    return shown[:1] + ["  ".join("-" * column for column in columns)] + shown[1:]
+
+
+def text_of(value):
+    """Expected and seen values as people read them."""
+    if isinstance(value, dict):
+        return ", ".join("%s %s" % (key, text_of(item)) for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(text_of(item) for item in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return format(value, ",") if isinstance(value, int) else str(value)
+
+
+class Report:
+    """Every line of the demo: did, expected, saw, held. The last is computed here and nowhere else."""
+
+    def __init__(self, path):
+        self.path, self.lines = path, []
+
+    def add(self, name, did, expected, saw, seed=None, took_s=None):
+        """`expected` comes from what was read before the act, `saw` from what was read after it. The two are of one shape."""
+        line = {"line": len(self.lines) + 1, "name": name, "seed": seed, "did": did, "expected": expected, "saw": saw,
+                "held": expected == saw}
+        if took_s is not None:
+            line["seenAfterSeconds"] = round(took_s, 3)
+        self.lines.append({key: value for key, value in line.items() if value is not None})
+        self.write()
+        say("%2d. %s%s" % (line["line"], name, "  (%s)" % seed if seed else ""))
+        show("            did       %s" % did)
+        show("            expected  %s" % text_of(expected))
+        show("            saw       %s%s" % (text_of(saw), "" if took_s is None else "  (%.0f ms later)" % (took_s * 1000)))
+        show("            %s" % ("held" if line["held"] else "DID NOT HOLD"))
+
+    def write(self):
+        """After each line, so that an interrupted demo leaves what it had."""
+        with open(self.path, "w", encoding="utf-8") as file:
+            json.dump(self.lines, file, ensure_ascii=False, indent=1)
+            file.write("\n")
+
+    def all_held(self):
+        return all(line["held"] for line in self.lines)
+
+    def show_table(self):
+        rows = [(str(line["line"]), "held" if line["held"] else "NOT", line["name"],
+                 text_of(line["saw"]), "the same" if line["held"] else text_of(line["expected"])) for line in self.lines]
+        show()
+        for line in table(("", "", "what", "saw", "expected"), rows):
+            show(line)

@@ -1,0 +1,45 @@
+"""Single acts and looks, through the public tool."""
+
+import json
+import shlex
+import subprocess
+
+import interrupts
+from places import environment, program
+from problems import Refused
+
+
+class Answer:
+    """What one run of screenctl came to."""
+
+    def __init__(self, command, done):
+        self.command, self.exit_code, self.error = command, done.returncode, done.stderr.strip()
+        self.body = json.loads(done.stdout) if done.stdout.strip() else None
+
+
+class Screenctl:
+    """Runs screenctl against the demo's services."""
+
+    def __init__(self, addresses):
+        self.environment = environment()
+        for name, address in addresses.items():
+            self.environment["SCREENING_%s_ADDR" % name.upper()] = address
+
+    def run(self, *words):
+        """Whatever comes of it."""
+        interrupts.check()
+        done = subprocess.run([program("screenctl"), "--json", *map(str, words)], check=False, text=True, capture_output=True,
+                              stdin=subprocess.DEVNULL, start_new_session=True, env=self.environment)
+        return Answer(shown(*words), done)
+
+    def ask(self, *words):
+        """The answer's body."""
+        answer = self.run(*words)
+        if answer.exit_code != 0:
+            raise Refused("%s: exit %d: %s" % (answer.command, answer.exit_code, answer.error))
+        return answer.body
+
+
+def shown(*words):
+    """The command as one would type it."""
+    return shlex.join(["screenctl", *map(str, words)])

@@ -1,0 +1,182 @@
+"""The three services and their PostgreSQL, as the demo runs them."""
+
+import json
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import cleaning
+import interrupts
+from places import BUILD, CLUSTER, DEMO, PIDS, ROOT, environment, private_postgres, program
+from problems import StackError
+from report import say
+from screenctl import Screenctl
+
+sys.path[:0] = [str(BUILD / "tests/python"), str(ROOT / "tests")]
+from kit import rpc  # noqa: E402  the protocol tests' client; its messages are made by the build
+
+READY_S = 30
+NAMES = ("hospital", "booking", "history")
+# Those of docs: rpc and events of each service.
+DEFAULT_PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None)}
+
+
+def _free_ports():
+    """Ports below those that the system hands to clients: they stay free while a service is down for a moment."""
+    wanted, sockets = [], []
+    for port in random.sample(range(20000, 30000), 500):
+        sock = socket.socket()
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            sock.close()
+            continue
+        sockets.append(sock)
+        wanted.append(port)
+        if len(wanted) == 5:
+            break
+    for sock in sockets:
+        sock.close()
+    if len(wanted) < 5:
+        raise StackError("no five free ports between 20000 and 30000")
+    return {"hospital": (wanted[0], wanted[1]), "booking": (wanted[2], wanted[3]), "history": (wanted[4], None)}
+
+
+class Service:
+    """One of our processes; it writes NAME.log beside its database."""
+
+    def __init__(self, name, flags):
+        self.name, self.flags = name + "-svc", flags
+        self.address = flags["rpc-listen"]
+        self.log = DEMO / (self.name + ".log")
+        self.process = None
+
+    def start(self):
+        """In a session of its own, so that the terminal's Ctrl-C reaches only the demo, which then stops it in order."""
+        path = program(self.name)
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([path] + ["--%s=%s" % item for item in self.flags.items()], cwd=DEMO,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                            env=environment())
+        with open(PIDS, "a", encoding="utf-8") as pids:
+            pids.write(json.dumps({"name": self.name, "pid": self.process.pid, "exe": str(path)}) + "\n")
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def fail(self, what):
+        tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+        raise StackError("%s %s; the end of %s:\n%s" % (self.name, what, self.log, "\n".join(tail)))
+
+    def serving(self):
+        """What grpc.health.v1.Health/Check answers."""
+        try:
+            client = rpc.Client(self.address, timeout=5)
+        except OSError:
+            return False  # it does not listen yet
+        try:
+            reply = client.Check()
+            return reply.code == rpc.OK and reply.message.status == 1
+        except OSError:
+            return False  # it ended or was too slow: whoever waits decides when that is too long
+        finally:
+            client.close()
+
+    def wait_serving(self):
+        deadline = time.monotonic() + READY_S
+        while not self.serving():
+            if not self.running():
+                self.fail("ended with %d" % self.process.returncode)
+            if time.monotonic() > deadline:
+                self.fail("was not SERVING within %d s" % READY_S)
+            interrupts.sleep(0.02)
+        say("%s is SERVING at %s" % (self.name, self.address))
+
+    def stop(self):
+        """SIGTERM, then what came of it: "exit 0" is a drained service."""
+        if not self.running():
+            return "had ended with %d" % self.process.returncode if self.process else "was not started"
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return "exit %d" % self.process.wait(timeout=cleaning.DRAIN_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return "did not drain within %d s" % cleaning.DRAIN_S
+
+
+class Stack:
+    """hospital-svc and booking-svc on SQLite, history-svc on the private PostgreSQL, all in var/demo."""
+
+    def __init__(self, default_ports):
+        ports = DEFAULT_PORTS if default_ports else _free_ports()
+        self.rpc = {name: "tcp://127.0.0.1:%d" % ports[name][0] for name in NAMES}
+        self.events = {name: "tcp://127.0.0.1:%d" % ports[name][1] for name in NAMES if ports[name][1]}
+        self.services = {}
+        self.cluster_started = False
+        self.screenctl = Screenctl(self.rpc)
+
+    def _flags(self, name):
+        flags = {"rpc-listen": self.rpc[name]}
+        # Relative to var/demo, whatever the project's folder is called.
+        flags["database"] = private_postgres("url", CLUSTER, "history") if name == "history" else "sqlite:%s.db" % name
+        if name in self.events:
+            flags["events-listen"] = self.events[name]
+        for other in self.events:
+            if other != name:
+                flags[other + "-rpc"] = self.rpc[other]
+                flags[other + "-events"] = self.events[other]
+        return flags
+
+    def prepare(self):
+        """Ends what an earlier demo left, makes var/demo anew."""
+        cleaning.end_leftovers()
+        if DEMO.exists():
+            shutil.rmtree(DEMO)
+        DEMO.mkdir(parents=True)
+
+    def start(self):
+        self.start_cluster()
+        self._make_history_database()
+        for name in NAMES:
+            interrupts.check()
+            self.services[name] = Service(name, self._flags(name))
+            self.services[name].start()
+        for name in NAMES:
+            self.services[name].wait_serving()
+
+    def start_cluster(self):
+        interrupts.check()
+        self.cluster_started = True  # before it is true: a start that fails half-way is stopped as well
+        private_postgres("start", CLUSTER)
+        say("PostgreSQL is up in %s" % CLUSTER.resolve())
+
+    def stop_cluster(self):
+        private_postgres("stop", CLUSTER)
+        self.cluster_started = False
+
+    def _make_history_database(self):
+        done = subprocess.run(["psql", private_postgres("url", CLUSTER), "-X", "-q", "-v", "ON_ERROR_STOP=1",
+                               "-c", "DROP DATABASE IF EXISTS history WITH (FORCE)", "-c", "CREATE DATABASE history"],
+                              check=False, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, start_new_session=True, env=environment())
+        if done.returncode != 0:
+            raise StackError("psql: %s" % done.stdout.strip())
+
+    def client(self, name):
+        """A pipelining client of one service; the caller closes it."""
+        return rpc.Client(self.rpc[name])
+
+    def close(self):
+        """Ends everything that runs, whatever state it is in; what each service said to SIGTERM, in that order."""
+        ends = {}
+        for name in ("history", "booking", "hospital"):
+            if name in self.services and self.services[name].running():
+                ends[self.services[name].name] = self.services[name].stop()
+        if self.cluster_started:
+            self.stop_cluster()
+        return ends
