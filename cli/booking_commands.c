@@ -11,7 +11,7 @@
 
 #define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
 
-static const void *ask(struct session *session, const char *method, ProtobufCMessage *request)
+static void *ask(struct session *session, const char *method, ProtobufCMessage *request)
 {
     return client_ask(session, PEER_BOOKING, &screening__v1__booking_service__descriptor, method, request);
 }
@@ -79,13 +79,13 @@ int booking_book(struct session *session, const struct command *command, int arg
 {
     Screening__V1__CreateBookingRequest request = SCREENING__V1__CREATE_BOOKING_REQUEST__INIT;
     const struct argument arguments[] = {
-        {"--customer", ARGUMENT_TEXT, &request.customer_id, true},
-        {"--name", ARGUMENT_TEXT, &request.customer_name, true},
-        {"--hospital", ARGUMENT_TEXT, &request.hospital_id, true},
-        {"--date", ARGUMENT_DATE, &request.date, true},
-        {"--headcount", ARGUMENT_NUMBER, &request.headcount, false},
-        {"--queue", ARGUMENT_SWITCH, &request.queue_if_unavailable, false},
-        {"--id", ARGUMENT_TEXT, &request.booking_id, false},
+        {"--customer", &request.customer_id, ARGUMENT_TEXT, true},
+        {"--name", &request.customer_name, ARGUMENT_TEXT, true},
+        {"--hospital", &request.hospital_id, ARGUMENT_TEXT, true},
+        {"--date", &request.date, ARGUMENT_DATE, true},
+        {"--headcount", &request.headcount, ARGUMENT_NUMBER, false},
+        {"--queue", &request.queue_if_unavailable, ARGUMENT_SWITCH, false},
+        {"--id", &request.booking_id, ARGUMENT_TEXT, false},
     };
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
@@ -97,7 +97,7 @@ int booking_book(struct session *session, const struct command *command, int arg
 int booking_show(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__GetBookingRequest request = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
-    const struct argument arguments[] = {{"BOOKING_ID", ARGUMENT_TEXT, &request.booking_id, true}};
+    const struct argument arguments[] = {{"BOOKING_ID", &request.booking_id, ARGUMENT_TEXT, true}};
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
         return exit_code;
@@ -113,10 +113,10 @@ int booking_list(struct session *session, const struct command *command, int arg
                                            .items = "bookings"};
     Screening__V1__ListBookingsRequest request = SCREENING__V1__LIST_BOOKINGS_REQUEST__INIT;
     const struct argument arguments[] = {
-        {"--customer", ARGUMENT_TEXT, &request.customer_id, false},
-        {"--hospital", ARGUMENT_TEXT, &request.hospital_id, false},
-        {"--date", ARGUMENT_DATE, &request.date, false},
-        {"--status", ARGUMENT_STATUS, &request.status, false},
+        {"--customer", &request.customer_id, ARGUMENT_TEXT, false},
+        {"--hospital", &request.hospital_id, ARGUMENT_TEXT, false},
+        {"--date", &request.date, ARGUMENT_DATE, false},
+        {"--status", &request.status, ARGUMENT_STATUS, false},
     };
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
@@ -143,8 +143,8 @@ int booking_cancel(struct session *session, const struct command *command, int a
 {
     Screening__V1__CancelBookingRequest request = SCREENING__V1__CANCEL_BOOKING_REQUEST__INIT;
     const struct argument arguments[] = {
-        {"BOOKING_ID", ARGUMENT_TEXT, &request.booking_id, true},
-        {"--reason", ARGUMENT_TEXT, &request.reason, false},
+        {"BOOKING_ID", &request.booking_id, ARGUMENT_TEXT, true},
+        {"--reason", &request.reason, ARGUMENT_TEXT, false},
     };
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {

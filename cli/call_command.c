@@ -62,10 +62,10 @@ int call_method(struct session *session, const struct command *command, int argc
     char *name = NULL, *text = NULL, *to = NULL;
     protobuf_c_boolean list = false;
     const struct argument arguments[] = {
-        {"METHOD", ARGUMENT_TEXT, &name, false},
-        {"JSON", ARGUMENT_TEXT, &text, false},
-        {"--to", ARGUMENT_TEXT, &to, false},
-        {"--list", ARGUMENT_SWITCH, &list, false},
+        {"METHOD", &name, ARGUMENT_TEXT, false},
+        {"JSON", &text, ARGUMENT_TEXT, false},
+        {"--to", &to, ARGUMENT_TEXT, false},
+        {"--list", &list, ARGUMENT_SWITCH, false},
     };
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {

@@ -116,11 +116,10 @@ enum status client_call(struct session *session, enum peer_name peer,
     return status;
 }
 
-const void *client_ask(struct session *session, enum peer_name peer,
-                       const ProtobufCServiceDescriptor *service, const char *method,
-                       ProtobufCMessage *request)
+void *client_ask(struct session *session, enum peer_name peer, const ProtobufCServiceDescriptor *service,
+                 const char *method, ProtobufCMessage *request)
 {
-    ProtobufCMessage *response;
+    ProtobufCMessage *response = NULL;
     struct error error;
     if (client_call(session, peer, service, method, request, &response, &error) != STATUS_OK) {
         client_fail(&error);

@@ -20,9 +20,8 @@ MUST_CHECK enum status client_call(struct session *session, enum peer_name peer,
                                    struct error *error);
 
 /* As client_call; returns the response, or NULL after telling on stderr what went wrong. */
-const void *client_ask(struct session *session, enum peer_name peer,
-                       const ProtobufCServiceDescriptor *service, const char *method,
-                       ProtobufCMessage *request);
+void *client_ask(struct session *session, enum peer_name peer, const ProtobufCServiceDescriptor *service,
+                 const char *method, ProtobufCMessage *request);
 
 /* "screenctl: FAILED_PRECONDITION SOLD_OUT: message" on stderr. Returns EXIT_FAILED. */
 int client_fail(const struct error *error);

@@ -62,7 +62,7 @@ static void list_bookings(Screening__V1__BookingService_Service *service,
         bookings[i].customer_id = input->page_token;
         pointers[i] = &bookings[i];
     }
-    next[0] = page < PAGES ? (char)('0' + page + 1) : '\0';
+    next[0] = (char)(page < PAGES ? '0' + page + 1 : 0);
     response.bookings = pointers;
     response.n_bookings = page;
     response.next_page_token = next;

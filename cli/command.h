@@ -35,8 +35,8 @@ struct text_list {
 /* One word that a command takes; the value may lie in the very request that will be sent. */
 struct argument {
     const char *name; /* "--date" is an option, "HOSPITAL_ID" a word by its place */
+    void *value;      /* kept as it is when not given */
     enum argument_type type;
-    void *value; /* kept as it is when not given */
     bool required;
 };
 

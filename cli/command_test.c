@@ -26,10 +26,10 @@ static struct {
 } read;
 
 static const struct argument ARGUMENTS[] = {
-    {"--text", ARGUMENT_TEXT, &read.text, false},       {"FIRST", ARGUMENT_TEXT, &read.first, true},
-    {"--number", ARGUMENT_NUMBER, &read.number, false}, {"--switch", ARGUMENT_SWITCH, &read.on, false},
-    {"--date", ARGUMENT_DATE, &read.date, false},       {"SECOND", ARGUMENT_TEXT, &read.second, false},
-    {"--status", ARGUMENT_STATUS, &read.status, false}, {"--item", ARGUMENT_LIST, &read.list, false},
+    {"--text", &read.text, ARGUMENT_TEXT, false},       {"FIRST", &read.first, ARGUMENT_TEXT, true},
+    {"--number", &read.number, ARGUMENT_NUMBER, false}, {"--switch", &read.on, ARGUMENT_SWITCH, false},
+    {"--date", &read.date, ARGUMENT_DATE, false},       {"SECOND", &read.second, ARGUMENT_TEXT, false},
+    {"--status", &read.status, ARGUMENT_STATUS, false}, {"--item", &read.list, ARGUMENT_LIST, false},
 };
 
 static int set_up(void **state)

@@ -8,7 +8,7 @@
 
 #define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
 
-static const void *ask(struct session *session, const char *method, ProtobufCMessage *request)
+static void *ask(struct session *session, const char *method, ProtobufCMessage *request)
 {
     return client_ask(session, PEER_HISTORY, &screening__v1__history_service__descriptor, method, request);
 }
@@ -93,10 +93,10 @@ int history_customer(struct session *session, const struct command *command, int
                                            .items = "bookings"};
     Screening__V1__ListCustomerHistoryRequest request = SCREENING__V1__LIST_CUSTOMER_HISTORY_REQUEST__INIT;
     const struct argument arguments[] = {
-        {"CUSTOMER_ID", ARGUMENT_TEXT, &request.customer_id, true},
-        {"--status", ARGUMENT_STATUS, &request.status, false},
-        {"--from", ARGUMENT_DATE, &request.from_date, false},
-        {"--to", ARGUMENT_DATE, &request.to_date, false},
+        {"CUSTOMER_ID", &request.customer_id, ARGUMENT_TEXT, true},
+        {"--status", &request.status, ARGUMENT_STATUS, false},
+        {"--from", &request.from_date, ARGUMENT_DATE, false},
+        {"--to", &request.to_date, ARGUMENT_DATE, false},
     };
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
@@ -112,7 +112,7 @@ int history_customer(struct session *session, const struct command *command, int
 int history_booking(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__GetBookingHistoryRequest request = SCREENING__V1__GET_BOOKING_HISTORY_REQUEST__INIT;
-    const struct argument arguments[] = {{"BOOKING_ID", ARGUMENT_TEXT, &request.booking_id, true}};
+    const struct argument arguments[] = {{"BOOKING_ID", &request.booking_id, ARGUMENT_TEXT, true}};
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
         return exit_code;

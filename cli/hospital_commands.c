@@ -13,7 +13,7 @@
 
 #define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
 
-static const void *ask(struct session *session, const char *method, ProtobufCMessage *request)
+static void *ask(struct session *session, const char *method, ProtobufCMessage *request)
 {
     return client_ask(session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor, method, request);
 }
@@ -136,10 +136,10 @@ int hospital_register(struct session *session, const struct command *command, in
     Screening__V1__RegisterHospitalRequest request = SCREENING__V1__REGISTER_HOSPITAL_REQUEST__INIT;
     struct text_list days = {.count = 0};
     const struct argument arguments[] = {
-        {"--name", ARGUMENT_TEXT, &request.name, true},
-        {"--address", ARGUMENT_TEXT, &request.address, false},
-        {"--id", ARGUMENT_TEXT, &request.hospital_id, false},
-        {"--day", ARGUMENT_LIST, &days, false},
+        {"--name", &request.name, ARGUMENT_TEXT, true},
+        {"--address", &request.address, ARGUMENT_TEXT, false},
+        {"--id", &request.hospital_id, ARGUMENT_TEXT, false},
+        {"--day", &days, ARGUMENT_LIST, false},
     };
     int exit_code;
     struct error error;
@@ -162,9 +162,9 @@ int hospital_list(struct session *session, const struct command *command, int ar
                                            .items = "hospitals"};
     Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
     const struct argument arguments[] = {
-        {"--name", ARGUMENT_TEXT, &request.name_contains, false},
-        {"--date", ARGUMENT_DATE, &request.date, false},
-        {"--deleted", ARGUMENT_SWITCH, &request.include_deleted, false},
+        {"--name", &request.name_contains, ARGUMENT_TEXT, false},
+        {"--date", &request.date, ARGUMENT_DATE, false},
+        {"--deleted", &request.include_deleted, ARGUMENT_SWITCH, false},
     };
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
@@ -181,7 +181,7 @@ int hospital_list(struct session *session, const struct command *command, int ar
 int hospital_show(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
-    const struct argument arguments[] = {{"HOSPITAL_ID", ARGUMENT_TEXT, &request.hospital_id, true}};
+    const struct argument arguments[] = {{"HOSPITAL_ID", &request.hospital_id, ARGUMENT_TEXT, true}};
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
         return exit_code;
@@ -194,28 +194,27 @@ int hospital_set_capacity(struct session *session, const struct command *command
     Screening__V1__SetCapacityRequest request = SCREENING__V1__SET_CAPACITY_REQUEST__INIT;
     uint32_t version = 0;
     const struct argument arguments[] = {
-        {"HOSPITAL_ID", ARGUMENT_TEXT, &request.hospital_id, true},
-        {"DATE", ARGUMENT_DATE, &request.date, true},
-        {"CAPACITY", ARGUMENT_NUMBER, &request.capacity, true},
-        {"--version", ARGUMENT_NUMBER, &version, false},
+        {"HOSPITAL_ID", &request.hospital_id, ARGUMENT_TEXT, true},
+        {"DATE", &request.date, ARGUMENT_DATE, true},
+        {"CAPACITY", &request.capacity, ARGUMENT_NUMBER, true},
+        {"--version", &version, ARGUMENT_NUMBER, false},
     };
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
         return exit_code;
     }
     request.expected_version = version;
-    const Screening__V1__ScreeningDay *day = ask(session, "SetCapacity", &request.base);
+    Screening__V1__ScreeningDay *day = ask(session, "SetCapacity", &request.base);
     if (day == NULL) {
         return EXIT_FAILED;
     }
-    return session->json ? output_message(&day->base)
-                         : show_days(session, &(Screening__V1__ScreeningDay *){(void *)(uintptr_t)day}, 1);
+    return session->json ? output_message(&day->base) : show_days(session, &day, 1);
 }
 
 int hospital_delete(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__DeleteHospitalRequest request = SCREENING__V1__DELETE_HOSPITAL_REQUEST__INIT;
-    const struct argument arguments[] = {{"HOSPITAL_ID", ARGUMENT_TEXT, &request.hospital_id, true}};
+    const struct argument arguments[] = {{"HOSPITAL_ID", &request.hospital_id, ARGUMENT_TEXT, true}};
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
         return exit_code;

@@ -206,7 +206,7 @@ static int import_bytes(struct import *import, const char *bytes, size_t size, i
 int hospital_import(struct session *session, const struct command *command, int argc, char **argv)
 {
     char *file = NULL;
-    const struct argument arguments[] = {{"FILE.csv", ARGUMENT_TEXT, &file, true}};
+    const struct argument arguments[] = {{"FILE.csv", &file, ARGUMENT_TEXT, true}};
     int exit_code;
     if (!command_read(session, command, arguments, 1, argc, argv, &exit_code)) {
         return exit_code;

@@ -20,7 +20,8 @@ enum {
     NAME_MAX_CHARACTERS = 200,
     ADDRESS_MAX_CHARACTERS = 300,
     CAPACITY_MAX = 100000,
-    DAYS_MAX = 400
+    DAYS_MAX = 400,
+    HOSPITALS_FIRST = 64
 };
 
 static const char *const HEADER[FIELD_COUNT] = {"hospital_id", "name", "address", "date", "capacity"};
@@ -109,32 +110,45 @@ static enum status read_row(const struct planner *planner, const struct csv_reco
 
 /* ---- lines into hospitals ---- */
 
-static enum status add_hospital(struct planner *planner, const struct row *row, struct error *error)
+/* Room for one more hospital; false when out of memory. */
+static bool make_room(struct planner *planner)
+{
+    struct import_plan *plan = planner->plan;
+    if (plan->hospitals != NULL && plan->hospital_count < planner->hospital_room) {
+        return true;
+    }
+    size_t room = planner->hospital_room == 0 ? HOSPITALS_FIRST : planner->hospital_room * 2;
+    struct import_hospital *hospitals = arena_alloc(planner->arena, room * sizeof *hospitals);
+    if (hospitals == NULL) {
+        return false;
+    }
+    if (plan->hospitals != NULL) {
+        memcpy(hospitals, plan->hospitals, plan->hospital_count * sizeof *hospitals);
+    }
+    plan->hospitals = hospitals;
+    planner->hospital_room = room;
+    return true;
+}
+
+/* NULL and why not in `error`. */
+static struct import_hospital *add_hospital(struct planner *planner, const struct row *row,
+                                            struct error *error)
 {
     struct import_plan *plan = planner->plan;
     if (map_get(&planner->seen, &row->id) != NULL) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "hospital_id: the lines of one hospital must stand together");
-    }
-    if (plan->hospital_count == planner->hospital_room) {
-        size_t room = planner->hospital_room == 0 ? 64 : planner->hospital_room * 2;
-        struct import_hospital *hospitals = arena_alloc(planner->arena, room * sizeof *hospitals);
-        if (hospitals == NULL) {
-            return out_of_memory(error);
-        }
-        if (plan->hospital_count > 0) {
-            memcpy(hospitals, plan->hospitals, plan->hospital_count * sizeof *hospitals);
-        }
-        plan->hospitals = hospitals;
-        planner->hospital_room = room;
+        error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                  "hospital_id: the lines of one hospital must stand together");
+        return NULL;
     }
     struct import_day *days = arena_alloc(planner->arena, DAYS_MAX * sizeof *days);
-    if (days == NULL || map_put(&planner->seen, &row->id, planner) != STATUS_OK) {
-        return out_of_memory(error);
+    if (days == NULL || !make_room(planner) || map_put(&planner->seen, &row->id, planner) != STATUS_OK) {
+        out_of_memory(error);
+        return NULL;
     }
-    plan->hospitals[plan->hospital_count++] = (struct import_hospital){
+    struct import_hospital *hospital = &plan->hospitals[plan->hospital_count++];
+    *hospital = (struct import_hospital){
         .line = row->day.line, .id = row->id, .name = row->name, .address = row->address, .days = days};
-    return STATUS_OK;
+    return hospital;
 }
 
 static enum status add_day(struct import_hospital *hospital, const struct row *row, struct error *error)
@@ -167,13 +181,9 @@ static enum status add_row(struct planner *planner, const struct row *row, struc
     struct import_hospital *last =
         plan->hospital_count > 0 ? &plan->hospitals[plan->hospital_count - 1] : NULL;
     if (last == NULL || !uuid_equal(&last->id, &row->id)) {
-        enum status status = add_hospital(planner, row, error);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        last = &plan->hospitals[plan->hospital_count - 1];
+        last = add_hospital(planner, row, error);
     }
-    return add_day(last, row, error);
+    return last == NULL ? error->status : add_day(last, row, error);
 }
 
 /* ---- the file ---- */
@@ -195,16 +205,18 @@ static enum status read_records(struct planner *planner, struct csv_reader *read
 {
     for (;;) {
         struct csv_record record;
-        struct row row;
-        struct error complaint;
+        struct row row = {.name = "", .address = ""};
+        struct error complaint = {.status = STATUS_OK};
         enum csv_result result = csv_next(reader, planner->arena, &record, &complaint);
         if (result == CSV_END) {
             return STATUS_OK;
         }
-        enum status status =
-            result == CSV_BAD ? complaint.status : read_row(planner, &record, &row, &complaint);
-        if (status == STATUS_OK) {
-            status = add_row(planner, &row, &complaint);
+        enum status status = complaint.status;
+        if (result == CSV_RECORD) {
+            status = read_row(planner, &record, &row, &complaint);
+            if (status == STATUS_OK) {
+                status = add_row(planner, &row, &complaint);
+            }
         }
         if (status == STATUS_RESOURCE_EXHAUSTED) {
             return out_of_memory(error);

@@ -69,7 +69,17 @@ static int print_help(void)
 
 static bool is_address(const char *text)
 {
-    return strncmp(text, "tcp://", 6) == 0 || strncmp(text, "ipc://", 6) == 0;
+    enum { SCHEME_LENGTH = 6, PORT_MAX = 65535 };
+    const char *rest = text + SCHEME_LENGTH;
+    if (strncmp(text, "ipc://", SCHEME_LENGTH) == 0) {
+        return rest[0] != '\0';
+    }
+    if (strncmp(text, "tcp://", SCHEME_LENGTH) != 0) {
+        return false;
+    }
+    const char *colon = strrchr(rest, ':');
+    uint32_t port;
+    return colon != NULL && colon > rest && number_read(colon + 1, PORT_MAX, &port) && port > 0;
 }
 
 /* Where the value of a global option goes; NULL if it is none. */

@@ -127,15 +127,15 @@ bool table_print(const struct table *table, FILE *file)
     size_t widths[TABLE_COLUMNS_MAX] = {0};
     const char *headings[TABLE_COLUMNS_MAX];
     for (size_t i = 0; i < table->column_count; i++) {
-        headings[i] = table->columns[i].heading;
-        widths[i] = headings[i] == NULL ? 0 : text_columns(headings[i]);
+        headings[i] = table->columns[i].heading == NULL ? "" : table->columns[i].heading;
+        widths[i] = text_columns(headings[i]);
     }
-    for (size_t i = 0; i < table->cell_count; i++) {
+    for (size_t i = 0, column = 0; i < table->cell_count; i++) {
         size_t columns = text_columns(table->cells[i]);
-        size_t *width = &widths[i % table->column_count];
-        *width = columns > *width ? columns : *width;
+        widths[column] = columns > widths[column] ? columns : widths[column];
+        column = column + 1 < table->column_count ? column + 1 : 0;
     }
-    if (headings[0] != NULL) {
+    if (table->columns[0].heading != NULL) {
         print_line(table, headings, widths, file);
     }
     for (size_t row = 0; row + table->column_count <= table->cell_count; row += table->column_count) {

@@ -22,13 +22,13 @@ enum setting_type {
 };
 
 struct setting {
-    const char *name; /* "rpc-listen" */
-    enum setting_type type;
-    void *value; /* where the result goes, of the type above; texts live as long as the process */
+    const char *name;          /* "rpc-listen" */
+    void *value;               /* where the result goes; texts live as long as the process */
     const char *default_value; /* as text; NULL = must be given */
     int64_t min, max;
     const char *help; /* one line; units included */
-    bool flag_only;   /* an action, not a setting: no environment variable, not in --print-config */
+    enum setting_type type;
+    bool flag_only; /* an action, not a setting: no environment variable, not in --print-config */
 };
 
 /*

@@ -33,7 +33,7 @@ static const struct setting required_table[] = {
 struct run {
     const struct setting *settings;
     size_t count;
-    const char *words[6]; /* after the program's name, up to NULL */
+    char *words[6]; /* after the program's name, up to NULL */
     const char *environment_name;
     const char *environment_value;
 };
@@ -44,7 +44,7 @@ static void load(void *context)
     char *argv[COUNT(run->words) + 1] = {"hospital-svc"};
     int argc = 1;
     while (argc <= (int)COUNT(run->words) - 1 && run->words[argc - 1] != NULL) {
-        argv[argc] = (char *)(uintptr_t)run->words[argc - 1];
+        argv[argc] = run->words[argc - 1];
         argc++;
     }
     if (run->environment_name != NULL) {
@@ -155,7 +155,7 @@ static void test_config_load_wrong_words_end_with_one_line(void **state)
 {
     (void)state;
     static const struct {
-        const char *words[3];
+        char *words[3];
         const char *line;
     } cases[] = {
         {{"--x"}, "hospital-svc: unknown flag --x (see --help)\n"},
@@ -179,7 +179,7 @@ static void test_config_load_wrong_values_end_with_one_line(void **state)
     static const char address_rule[] =
         "hospital-svc: --rpc-listen: must be tcp://HOST:PORT (port 1 to 65535) or ipc://PATH\n";
     static const struct {
-        const char *word;
+        char *word;
         const char *line;
     } cases[] = {
         {"--queue-max=0", "hospital-svc: --queue-max: must be 1 to 1000000\n"},

@@ -10,16 +10,15 @@
 
 enum { PORT_MAX = 65535, IPC_PATH_MAX_BYTES = 107 /* what fits into a struct sockaddr_un */ };
 
-static char upper(char c)
-{
-    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-}
-
 char *config_environment_name(const char *name, char out[CONFIG_ENVIRONMENT_NAME_SIZE])
 {
     snprintf(out, CONFIG_ENVIRONMENT_NAME_SIZE, "SCREENING_%s", name);
     for (char *c = out; *c != '\0'; c++) {
-        *c = *c == '-' ? '_' : upper(*c);
+        if (*c == '-') {
+            *c = '_';
+        } else if (*c >= 'a' && *c <= 'z') {
+            *c = (char)(*c - 'a' + 'A');
+        }
     }
     return out;
 }
