@@ -91,7 +91,8 @@ static void load_settings(struct settings *settings, int argc, char **argv)
          .type = SETTING_SWITCH,
          .value = &settings->rebuild,
          .default_value = "false",
-         .help = "make all tables anew from both logs, beside a running history-svc, and end",
+         .help = "make all tables anew from both logs, beside a running history-svc, and end; one that a log "
+                 "had diverged for follows again when it is restarted",
          .flag_only = true},
         {.name = "replay-dead-letters",
          .type = SETTING_SWITCH,
