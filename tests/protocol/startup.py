@@ -113,7 +113,7 @@ def test_a_newer_schema_is_exit_2(driver):
 def test_postgresql_not_there_yet_is_waited_for(driver):
     del driver
     with no_services("postgresql") as stack:
-        socket_folder, real_folder = os.path.join(stack.folder, "pg"), CLUSTER_URL.split("host=")[1]
+        socket_folder, real_folder = os.path.join(stack.folder, "pg"), CLUSTER_URL.split("host=")[1].split("&")[0]
         for name in ALL:
             service = stack.services[name]
             service.flags["database"] = stack.url(name).replace(real_folder, socket_folder)
@@ -127,7 +127,7 @@ def test_postgresql_not_there_yet_is_waited_for(driver):
         os.symlink(real_folder, socket_folder)  # and there it is
         for name in ALL:
             stack.services[name].wait_ready()
-            said = [line for line in stack.services[name].log_lines() if line.get("event") == "database.not_there_yet"]
+            said = [line for line in stack.services[name].log_lines() if line.get("event") == "database.waiting"]
             assert len(said) == 1, said
 
 
