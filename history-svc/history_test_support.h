@@ -44,10 +44,10 @@ struct uuid test_id(uint32_t number);
 struct told_booking {
     uint32_t booking;  /* number of its id */
     uint32_t hospital; /* the same */
-    const char *customer;
     enum booking_status status;
-    uint64_t version;
     int32_t day;
+    const char *customer;
+    uint64_t version;
     int64_t created_at_us;
     const char *reason;
 };

@@ -62,28 +62,27 @@ static void test_projection_view_follows_the_table(void **state)
     static const struct {
         enum booking_status told;
         int32_t day;
-        bool deleted;
         enum booking_status shown;
-        bool provisional;
+        bool deleted, provisional;
     } cases[] = {
         /* A live booking of the day of the deletion or later. */
-        {BOOKING_REQUESTED, DAY, true, BOOKING_FORCE_CANCELLED, true},
-        {BOOKING_REQUESTED, DAY + 1, true, BOOKING_FORCE_CANCELLED, true},
-        {BOOKING_CONFIRMED, DAY, true, BOOKING_FORCE_CANCELLED, true},
-        {BOOKING_CONFIRMED, DAY + 300, true, BOOKING_FORCE_CANCELLED, true},
+        {BOOKING_REQUESTED, DAY, BOOKING_FORCE_CANCELLED, true, true},
+        {BOOKING_REQUESTED, DAY + 1, BOOKING_FORCE_CANCELLED, true, true},
+        {BOOKING_CONFIRMED, DAY, BOOKING_FORCE_CANCELLED, true, true},
+        {BOOKING_CONFIRMED, DAY + 300, BOOKING_FORCE_CANCELLED, true, true},
         /* Its screening was before: it took place. */
-        {BOOKING_REQUESTED, DAY - 1, true, BOOKING_REQUESTED, false},
-        {BOOKING_CONFIRMED, DAY - 1, true, BOOKING_CONFIRMED, false},
+        {BOOKING_REQUESTED, DAY - 1, BOOKING_REQUESTED, true, false},
+        {BOOKING_CONFIRMED, DAY - 1, BOOKING_CONFIRMED, true, false},
         /* booking.* has the last word. */
-        {BOOKING_REJECTED, DAY + 1, true, BOOKING_REJECTED, false},
-        {BOOKING_CANCELLED, DAY + 1, true, BOOKING_CANCELLED, false},
-        {BOOKING_FORCE_CANCELLED, DAY + 1, true, BOOKING_FORCE_CANCELLED, false},
+        {BOOKING_REJECTED, DAY + 1, BOOKING_REJECTED, true, false},
+        {BOOKING_CANCELLED, DAY + 1, BOOKING_CANCELLED, true, false},
+        {BOOKING_FORCE_CANCELLED, DAY + 1, BOOKING_FORCE_CANCELLED, true, false},
         /* The hospital is there, or not known yet. */
-        {BOOKING_REQUESTED, DAY, false, BOOKING_REQUESTED, false},
-        {BOOKING_CONFIRMED, DAY, false, BOOKING_CONFIRMED, false},
-        {BOOKING_REJECTED, DAY, false, BOOKING_REJECTED, false},
-        {BOOKING_CANCELLED, DAY, false, BOOKING_CANCELLED, false},
-        {BOOKING_FORCE_CANCELLED, DAY, false, BOOKING_FORCE_CANCELLED, false},
+        {BOOKING_REQUESTED, DAY, BOOKING_REQUESTED, false, false},
+        {BOOKING_CONFIRMED, DAY, BOOKING_CONFIRMED, false, false},
+        {BOOKING_REJECTED, DAY, BOOKING_REJECTED, false, false},
+        {BOOKING_CANCELLED, DAY, BOOKING_CANCELLED, false, false},
+        {BOOKING_FORCE_CANCELLED, DAY, BOOKING_FORCE_CANCELLED, false, false},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const struct hospital_deletion deletion = {cases[i].deleted, cases[i].deleted ? DAY : 0};

@@ -36,11 +36,11 @@ static bool make_room(struct get_task *get, struct arena *arena)
     if (get->response.n_entries < get->room)
         return true;
     size_t room = get->room == 0 ? ENTRIES_FIRST : get->room * 2;
-    Screening__V1__HistoryEntry **entries = arena_alloc(arena, room * sizeof *entries);
+    Screening__V1__HistoryEntry **entries = arena_alloc(arena, room * sizeof(Screening__V1__HistoryEntry *));
     if (entries == NULL)
         return false;
     if (get->room > 0)
-        memcpy(entries, get->response.entries, get->room * sizeof *entries);
+        memcpy(entries, get->response.entries, get->room * sizeof(Screening__V1__HistoryEntry *));
     get->response.entries = entries;
     get->room = room;
     return true;
@@ -130,7 +130,7 @@ static void run_list(struct reader_task *task, struct db *db)
     struct error error;
     char token[PAGE_TOKEN_SIZE];
     list->response.bookings =
-        arena_alloc(rpc_call_arena(list->call), list->page_size * sizeof *list->response.bookings);
+        arena_alloc(rpc_call_arena(list->call), list->page_size * sizeof(Screening__V1__BookingSummary *));
     enum status status = list->response.bookings != NULL ? STATUS_OK : no_memory(&error);
     if (status == STATUS_OK)
         status = store_list_customer(db, &list->filter, &list->after, list->page_size + 1, take_summary, list,
