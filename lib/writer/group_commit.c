@@ -215,6 +215,18 @@ void group_commit_run(struct group_commit *commit, struct writer_command **comma
     run(commit, commands, live);
 }
 
+void group_commit_probe(struct group_commit *commit)
+{
+    struct error error;
+    enum status status = db_begin(commit->db, &error);
+
+    if (status == STATUS_OK)
+        status = db_commit(commit->db, &error);
+    else
+        db_rollback(commit->db);
+    note_database(commit, status == STATUS_OK, &error);
+}
+
 bool group_commit_database_up(struct group_commit *commit)
 {
     return atomic_load(&commit->database_up);

@@ -30,6 +30,9 @@ struct group_commit {
  */
 void group_commit_run(struct group_commit *commit, struct writer_command **commands, size_t count);
 
+/* Looks whether the database is there, without changing anything. Writer thread. */
+void group_commit_probe(struct group_commit *commit);
+
 /* False while the last batch failed for want of the database. Any thread. */
 bool group_commit_database_up(struct group_commit *commit);
 

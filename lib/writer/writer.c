@@ -8,10 +8,13 @@
  */
 #include "writer/writer.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "writer/group_commit.h"
 #include "writer/writer_metrics.h"
 
@@ -19,6 +22,8 @@ enum { BATCH_MAX_DEFAULT = 512, QUEUE_MAX_DEFAULT = 4096, COMMIT_RETRY_DEFAULT_M
 
 /* About the time in which a full queue is worked off. */
 enum { OVERLOADED_RETRY_AFTER_MS = 200 };
+
+enum { PROBE_MS = 500, NS_PER_S = 1000000000 };
 
 struct queue {
     struct writer_command *head;
@@ -98,6 +103,27 @@ static void unlock_and_wake(struct writer *writer)
 
 /* ---- the thread ---- */
 
+/*
+ * While the database is away and nobody asks for anything, the writer looks for it itself: a service without
+ * traffic must become ready again too. Lock held, not meanwhile.
+ */
+static void wait_or_probe(struct writer *writer)
+{
+    struct timespec until;
+    int64_t until_ns = clock_monotonic_ns() + PROBE_MS * (int64_t)NS_PER_MS;
+
+    if (group_commit_database_up(&writer->commit)) {
+        pthread_cond_wait(&writer->wake, &writer->lock);
+        return;
+    }
+    until = (struct timespec){.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
+    if (pthread_cond_timedwait(&writer->wake, &writer->lock, &until) != ETIMEDOUT)
+        return;
+    pthread_mutex_unlock(&writer->lock);
+    group_commit_probe(&writer->commit);
+    pthread_mutex_lock(&writer->lock);
+}
+
 /* Waits for commands; 0 = closing, and nothing waits. */
 static size_t next_batch(struct writer *writer)
 {
@@ -106,7 +132,7 @@ static size_t next_batch(struct writer *writer)
     pthread_mutex_lock(&writer->lock);
     while (writer->waiting == 0 && !writer->closing) {
         writer->sleeping = true;
-        pthread_cond_wait(&writer->wake, &writer->lock);
+        wait_or_probe(writer);
     }
     writer->sleeping = false;
     count = take_batch(writer);
@@ -154,6 +180,19 @@ static struct writer *allocate(const struct writer_options *options)
     return writer;
 }
 
+static int init_wake(pthread_cond_t *wake)
+{
+    pthread_condattr_t attributes;
+    int result = pthread_condattr_init(&attributes);
+
+    if (result != 0)
+        return result;
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    result = pthread_cond_init(wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return result;
+}
+
 enum status writer_open(struct db *db, const struct writer_options *options, const struct writer_ops *ops,
                         struct writer **out, struct error *error)
 {
@@ -169,7 +208,7 @@ enum status writer_open(struct db *db, const struct writer_options *options, con
     writer_metrics_register();
     if (pthread_mutex_init(&writer->lock, NULL) != 0)
         goto no_lock;
-    if (pthread_cond_init(&writer->wake, NULL) != 0)
+    if (init_wake(&writer->wake) != 0)
         goto no_wake;
     if (pthread_create(&writer->thread, NULL, work, writer) != 0)
         goto no_thread;

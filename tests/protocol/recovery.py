@@ -8,7 +8,7 @@ import time
 
 from kit import rpc
 from kit.marks import once
-from kit.stack import Stack, psql, wait_for
+from kit.stack import CLUSTER_URL, PROGRAMS, Stack, psql, wait_for
 from kit.world import (CANCELLED, CONFIRMED, FORCE_CANCELLED, REJECTED, REQUESTED, all_bookings, book, booking_request,
                        day, history_of, register, remaining, status_of, wait_agreement, wait_history)
 
@@ -219,3 +219,31 @@ def test_old_tombstones_and_released_reservations_are_purged(driver):
         wait_for("the two ended ones are purged",
                  lambda: stack.value("hospital", "SELECT COUNT(*) FROM reservation") == 3)
         assert stack.value("hospital", "SELECT COUNT(*) FROM reservation WHERE state = 1") == 1
+
+
+@once
+def test_a_database_that_was_away_is_found_again_without_traffic(driver):
+    """Reached through a link to its socket folder, which is taken away."""
+    del driver
+    real_folder = CLUSTER_URL.split("host=")[1].split("&")[0]
+    stack = Stack("postgresql", without=PROGRAMS)
+    link = os.path.join(stack.folder, "pg")
+    os.symlink(real_folder, link)
+    urls = {}
+    for name, service in stack.services.items():
+        urls[name] = service.flags["database"]
+        service.flags["database"] = urls[name].replace(real_folder, link)
+    stack.without = ()
+    with stack:
+        hospital_id = register(stack)
+        os.unlink(link)
+        for name in ("hospital", "booking"):
+            psql(urls[name], "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND "
+                 + settings_of_connections(stack, name))
+        request = booking_request(hospital_id)
+        reply = stack.booking.CreateBooking(timeout_ms=2000, **request)
+        assert reply.code in (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED), reply
+        assert not stack.booking_svc.serving()
+        os.symlink(real_folder, link)
+        wait_for("booking-svc is ready again", stack.booking_svc.serving)
+        wait_for("the booking is taken", lambda: stack.booking.CreateBooking(**request).code == rpc.OK)
