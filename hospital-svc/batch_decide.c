@@ -84,7 +84,8 @@ static enum status decide_registration(struct batch *batch, struct command *comm
 {
     const struct registration *wanted = &command->wanted.registration;
     struct hospital *hospital = &command->hospital->hospital;
-    struct screening_day **days = arena_alloc(&batch->arena, wanted->day_count * sizeof *days);
+    struct screening_day **days =
+        arena_alloc(&batch->arena, wanted->day_count * sizeof(struct screening_day *));
     if (days == NULL) {
         return batch_out_of_memory(error);
     }
@@ -186,10 +187,10 @@ static enum status decide_release(struct batch *batch, const struct release *rel
         if (day == NULL) {
             return batch_out_of_memory(error);
         }
+        day->dirty = true; /* what is live is freed */
     }
     switch (hospital_release(&row->reservation, day != NULL ? &day->day : NULL, release)) {
     case RELEASE_FREED:
-        day->dirty = true;
         row->dirty = true;
         batch->tally.released++;
         break;

@@ -6,7 +6,8 @@
 static enum status refuse_unknown(const struct hospital *hospital, struct error *error)
 {
     char id[UUID_TEXT_SIZE];
-    return error_set(error, STATUS_NOT_FOUND, NULL, "no hospital %s", uuid_format(&hospital->id, id));
+    return error_set(error, STATUS_NOT_FOUND, NULL, "hospital_id: no hospital %s",
+                     uuid_format(&hospital->id, id));
 }
 
 /* The clock comes last: a repeat of yesterday's registration must not be refused for its days. */

@@ -127,10 +127,10 @@ static void test_set_capacity_every_case(void **state)
         const char *name;
         enum hospital_state hospital;
         uint32_t capacity, remaining;
-        uint64_t version;
+        uint32_t version;
         int32_t date_from_today;
         uint32_t wanted;
-        uint64_t expected_version;
+        uint32_t expected_version;
         enum status status;
         const char *reason;
         bool changed;
@@ -233,7 +233,7 @@ static void test_reserve_every_case_without_a_grant(void **state)
         const char *name;
         enum hospital_state hospital;
         uint32_t capacity, remaining;
-        uint64_t version;
+        uint32_t version;
         int32_t today;
         enum reserve_outcome expected;
     } CASES[] = {
@@ -274,17 +274,17 @@ static void test_reserve_known_booking_depends_on_its_reservation_only(void **st
     other_date.date++;
     other_headcount.headcount++;
     const struct {
-        enum reservation_state state;
         const struct reserve *command;
+        enum reservation_state state;
         enum reserve_outcome expected;
     } CASES[] = {
-        {RESERVATION_LIVE, &RESERVE, RESERVE_REPEATED},
-        {RESERVATION_LIVE, &other_hospital, RESERVE_OTHER_CONTENT},
-        {RESERVATION_LIVE, &other_date, RESERVE_OTHER_CONTENT},
-        {RESERVATION_LIVE, &other_headcount, RESERVE_OTHER_CONTENT},
-        {RESERVATION_RELEASED, &RESERVE, RESERVE_RELEASED},
-        {RESERVATION_RELEASED, &other_date, RESERVE_RELEASED},
-        {RESERVATION_TOMBSTONE, &RESERVE, RESERVE_RELEASED},
+        {&RESERVE, RESERVATION_LIVE, RESERVE_REPEATED},
+        {&other_hospital, RESERVATION_LIVE, RESERVE_OTHER_CONTENT},
+        {&other_date, RESERVATION_LIVE, RESERVE_OTHER_CONTENT},
+        {&other_headcount, RESERVATION_LIVE, RESERVE_OTHER_CONTENT},
+        {&RESERVE, RESERVATION_RELEASED, RESERVE_RELEASED},
+        {&other_date, RESERVATION_RELEASED, RESERVE_RELEASED},
+        {&RESERVE, RESERVATION_TOMBSTONE, RESERVE_RELEASED},
     };
     static const enum hospital_state HOSPITALS[] = {HOSPITAL_NONE, HOSPITAL_ACTIVE, HOSPITAL_DELETED};
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {

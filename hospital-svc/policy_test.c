@@ -16,12 +16,12 @@ struct sample {
 static void fill(struct sample *sample, const char *type)
 {
     sample->booking = (Screening__V1__Booking)SCREENING__V1__BOOKING__INIT;
-    sample->booking.booking_id = (char *)(uintptr_t)BOOKING;
-    sample->booking.hospital_id = (char *)(uintptr_t)HOSPITAL;
-    sample->booking.date = (char *)(uintptr_t) "2026-12-01";
+    sample->booking.booking_id = (char *)BOOKING;
+    sample->booking.hospital_id = (char *)HOSPITAL;
+    sample->booking.date = (char *)"2026-12-01";
     sample->event = (Screening__V1__Event)SCREENING__V1__EVENT__INIT;
     sample->event.seq = 12;
-    sample->event.type = (char *)(uintptr_t)type;
+    sample->event.type = (char *)type;
     sample->event.body_case = SCREENING__V1__EVENT__BODY_BOOKING;
     sample->event.booking = &sample->booking;
 }
@@ -62,11 +62,11 @@ static void test_policy_ending_without_what_it_must_tell_is_internal(void **stat
         struct error error;
         fill(&sample, "booking.cancelled");
         if (fault == 0) {
-            sample.booking.booking_id = (char *)(uintptr_t) "x";
+            sample.booking.booking_id = (char *)"x";
         } else if (fault == 1) {
-            sample.booking.hospital_id = (char *)(uintptr_t) "";
+            sample.booking.hospital_id = (char *)"";
         } else if (fault == 2) {
-            sample.booking.date = (char *)(uintptr_t) "2026-02-30";
+            sample.booking.date = (char *)"2026-02-30";
         } else {
             sample.event.body_case = SCREENING__V1__EVENT__BODY__NOT_SET;
         }

@@ -4,7 +4,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { CHUNK_ROWS = 500, CHUNK_PAUSE_MS = 50, INTERVAL_MS = 3600 * MS_PER_S, RETRY_MS = 10 * MS_PER_S };
+enum {
+    CHUNK_ROWS = 500,
+    CHUNK_PAUSE_MS = 50,
+    INTERVAL_MS = 3600 * MS_PER_S,
+    RETRY_MS = 10 * MS_PER_S,
+    PROBE_MS = MS_PER_S
+};
 
 static void complete(struct writer_command *base)
 {
@@ -34,7 +40,7 @@ static void take_outcome(struct purge *purge)
     const struct error *outcome = &purge->command.base.outcome;
     const int64_t purged = purge->command.wanted.purge.purged;
     if (outcome->status != STATUS_OK) {
-        log_event(LOG_WARN, "purge.failed", LOG_TEXT("error", outcome->message));
+        log_event(LOG_DEBUG, "purge.failed", LOG_TEXT("error", outcome->message));
         wait_ms(purge, RETRY_MS);
         return;
     }
@@ -59,8 +65,11 @@ int purge_continue(struct purge *purge)
     if (purge->state == PURGE_COMPLETE) {
         take_outcome(purge);
     }
-    if (purge->state == PURGE_IDLE && clock_monotonic_ns() >= purge->next_ns) {
+    /* A lost database is noticed to be back by the next batch only: without one, nobody would be sent here
+     * again. */
+    bool due = clock_monotonic_ns() >= purge->next_ns || !writer_database_up(purge->writer);
+    if (purge->state == PURGE_IDLE && due) {
         submit(purge);
     }
-    return purge->state == PURGE_IDLE ? clock_remaining_ms(purge->next_ns) + 1 : CHUNK_PAUSE_MS;
+    return purge->state == PURGE_IDLE ? PROBE_MS : CHUNK_PAUSE_MS;
 }

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/page_token.h"
 
+enum { RETRY_AFTER_MS = 200 };
+
 /* In the call's arena: gone when the call is answered. */
 struct read_task {
     struct reader_task base;
@@ -25,16 +27,19 @@ struct read_task {
     bool more;
 };
 
+/* What the database said is for the log, not for callers. */
 static void fail(struct read_task *task, enum status status, const struct error *why)
 {
     struct error error = *why;
     if (status == STATUS_INTERNAL) {
         log_event(LOG_ERROR, "read.failed", LOG_TEXT("request_id", rpc_call_request_id(task->call)),
                   LOG_TEXT("error", why->message));
-    }
-    /* Asking again is all that a caller can do about a connection, a lock or memory. */
-    if (status_is_transient(status) && status != STATUS_DEADLINE_EXCEEDED) {
-        (void)error_set(&error, STATUS_UNAVAILABLE, NULL, "%s", why->message);
+        (void)error_set(&error, STATUS_INTERNAL, NULL, "a fault of the server");
+    } else if (status_is_transient(status)) {
+        log_event(LOG_DEBUG, "read.unavailable", LOG_TEXT("request_id", rpc_call_request_id(task->call)),
+                  LOG_TEXT("error", why->message));
+        (void)error_set(&error, STATUS_UNAVAILABLE, NULL, "the database did not answer; ask again");
+        error.retry_after_ms = RETRY_AFTER_MS;
     }
     rpc_call_fail(task->call, &error);
 }
@@ -89,7 +94,7 @@ static enum status find_hospital(struct read_task *task, struct db *db, const st
     enum status status = store_read_hospital(db, id, task->arena, out, error);
     if (status == STATUS_OK && out->state == HOSPITAL_NONE) {
         char text[UUID_TEXT_SIZE];
-        return error_set(error, STATUS_NOT_FOUND, NULL, "no hospital %s", uuid_format(id, text));
+        return error_set(error, STATUS_NOT_FOUND, NULL, "hospital_id: no hospital %s", uuid_format(id, text));
     }
     return status;
 }

@@ -114,13 +114,13 @@ static enum status digest_registration(const Screening__V1__RegisterHospitalRequ
     normal.name = request->name;
     normal.address = request->address;
     normal.n_days = request->n_days;
-    normal.days = arena_alloc(arena, request->n_days * sizeof *normal.days);
+    normal.days = arena_alloc(arena, request->n_days * sizeof(Screening__V1__ScreeningDay *));
     if (normal.days == NULL) {
         return out_of_memory(error);
     }
     if (request->n_days > 0) {
-        memcpy(normal.days, request->days, request->n_days * sizeof *normal.days);
-        qsort(normal.days, normal.n_days, sizeof *normal.days, compare_days);
+        memcpy(normal.days, request->days, request->n_days * sizeof(Screening__V1__ScreeningDay *));
+        qsort(normal.days, normal.n_days, sizeof(Screening__V1__ScreeningDay *), compare_days);
     }
     uint8_t *packed = arena_alloc(arena, screening__v1__register_hospital_request__get_packed_size(&normal));
     if (packed == NULL) {

@@ -1,0 +1,74 @@
+/*
+ * For tests: a hospital-svc without its surroundings: a database with its tables, batches applied by hand, a
+ * clock that stands still.
+ */
+#ifndef SCREENING_HOSPITAL_SVC_TEST_STAGE_H
+#define SCREENING_HOSPITAL_SVC_TEST_STAGE_H
+
+#include "batch.h"
+#include "command.h"
+
+#include "base/arena.h"
+#include "base/civil.h"
+#include "base/unit_test.h"
+#include "db/db_fixture.h"
+#include "events/subscriber.h"
+
+#include "screening/v1/event.pb-c.h"
+
+enum { STAGE_COMMANDS_MAX = 16 };
+
+/* The hospital of all commands, unless the test changes them. */
+extern const struct uuid STAGE_HOSPITAL_ID;
+
+/* The clock of all tests, and the civil date then. */
+extern const int64_t STAGE_NOW_US;
+extern int32_t stage_today;
+
+/* First thing in main: stops the clock. */
+void stage_stop_clock(void);
+
+struct stage {
+    struct fixture *fixture;
+    struct db *db;
+    struct event_log *log;
+    struct batch *batch;
+    struct arena arena; /* of the calls */
+    struct command commands[STAGE_COMMANDS_MAX];
+    struct writer_command *queue[STAGE_COMMANDS_MAX];
+    size_t count;
+};
+
+/* Skips the test if `state` has no database. */
+void stage_open(struct stage *stage, void **state);
+void stage_close(struct stage *stage);
+
+/* Adds a command to the next batch. It and its answer are valid until the batch after that. */
+struct command *stage_add(struct stage *stage, enum command_kind kind);
+/* With one day, today, and content 7. */
+struct command *stage_add_registration(struct stage *stage, uint32_t capacity);
+struct command *stage_add_capacity(struct stage *stage, int32_t date, uint32_t capacity);
+struct command *stage_add_deletion(struct stage *stage);
+/* Bookings first, first + 1, ...: one place each, of today. */
+struct reserve_item *stage_add_reserves(struct stage *stage, uint8_t first, size_t count);
+
+/* A chunk of the booking log with one event, about the booking of that number. */
+struct told {
+    struct event_chunk chunk;
+    Screening__V1__Event event, *events;
+    Screening__V1__Booking booking;
+    char booking_id[UUID_TEXT_SIZE], hospital_id[UUID_TEXT_SIZE], event_id[UUID_TEXT_SIZE];
+    char date[CIVIL_TEXT_SIZE];
+};
+void stage_tell(struct told *told, uint64_t seq, const char *type, uint8_t booking);
+void stage_add_told(struct stage *stage, struct told *told);
+
+/* Applies the batch in a transaction that is left open. */
+enum status stage_apply(struct stage *stage, struct error *error);
+/* Applies and commits the batch, which must work; the next one is empty. */
+void stage_run(struct stage *stage);
+
+/* What a statement without parameters answers with: one number. */
+int64_t stage_number(struct stage *stage, const struct db_statement *statement);
+
+#endif
