@@ -14,13 +14,15 @@
 
 #include "base/status.h"
 
-enum { INBOX_MESSAGES_MAX = 1024, INBOX_BYTES_MAX = 8 * 1024 * 1024 };
+enum { INBOX_MESSAGES_MAX = 1024, INBOX_BYTES_MAX = 8 * 1024 * 1024, INBOX_TOPIC_MAX = 64 };
 
 struct inbox {
     struct monitor *monitor;
     nng_socket socket;
     nng_aio *receive;
-    size_t topic_size; /* with its line feed */
+    struct inbox_link *link;
+    char topic[INBOX_TOPIC_MAX]; /* with its line feed */
+    size_t topic_size;
     /* guarded */
     nng_msg *messages[INBOX_MESSAGES_MAX]; /* a ring */
     size_t first;
@@ -38,7 +40,8 @@ struct inbox {
 MUST_CHECK enum status inbox_open(struct inbox *inbox, const char *topic, const char *address,
                                   struct monitor *monitor, struct error *error);
 
-/* Stops receiving, closes the socket, frees what was kept. Not with the monitor's lock held. */
+/* Stops receiving and frees what was kept. The socket itself stays until the process ends, see inbox.c. Not
+ * with the monitor's lock held. */
 void inbox_close(struct inbox *inbox);
 
 /* The oldest message, now the caller's; NULL if there is none. With the monitor's lock held. */
