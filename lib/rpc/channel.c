@@ -8,6 +8,7 @@
 
 #include "rpc/channel_state.h"
 #include "rpc/envelope.h"
+#include "rpc/socket_close.h"
 
 enum { RECONNECT_MIN_MS = 20, RECONNECT_MAX_MS = 500, CLOSE_SETTLE_MS = 20 };
 
@@ -126,7 +127,9 @@ void rpc_channel_close(struct rpc_channel *channel)
     if (answers_may_come) {
         nng_msleep(CLOSE_SETTLE_MS); /* muted.h tells why a connection is not closed while it reads */
     }
-    (void)nng_close(channel->socket);
+    if (!rpc_socket_close(channel->socket)) {
+        return; /* its callbacks may still come */
+    }
     pthread_mutex_destroy(&channel->mutex);
     free(channel->address);
     free(channel);

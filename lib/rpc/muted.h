@@ -1,9 +1,12 @@
 /*
- * The connections whose clients did not take an answer in time. They are not closed: nng 1.5.2 can stop
- * closing connections altogether, for good, if one is closed while a request is coming in on it (its read
- * callback starts the next read without looking whether the connection was closed, and the reaper waits for
- * that read). Instead the answers for a muted connection are dropped at once unless it takes them at once, so
- * that its client costs the others no slots. It is heard again with the first answer that it takes.
+ * The connections whose clients did not take an answer in time. Their answers are dropped at once unless they
+ * are taken at once, so that they cost the others no slots. A connection is heard again with the first answer
+ * that its client takes.
+ *
+ * They are not closed, because of nng 1.5.2 (mended later): its tcp and ipc read callbacks go on to the next
+ * read without looking whether the connection was closed meanwhile; that read never ends, and nng's only
+ * reaper thread waits for it. From then on no connection of the process is freed and no socket closes. So we
+ * never close a connection on which messages may be coming in.
  */
 #ifndef SCREENING_RPC_MUTED_H
 #define SCREENING_RPC_MUTED_H

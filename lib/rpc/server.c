@@ -14,6 +14,7 @@
 #include "rpc/envelope.h"
 #include "rpc/server_metrics.h"
 #include "rpc/server_state.h"
+#include "rpc/socket_close.h"
 
 enum {
     SLOTS_DEFAULT = 4608,
@@ -104,10 +105,20 @@ static enum status listen_at(struct rpc_server *server, const char *address, str
     return STATUS_OK;
 }
 
-static void on_pipe_gone(nng_pipe pipe, nng_pipe_ev event, void *context)
+static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
-    (void)event; /* the only one asked for */
-    rpc_muted_remove(&((struct rpc_server *)context)->muted, pipe);
+    bool added = event == NNG_PIPE_EV_ADD_PRE;
+    rpc_server_metrics_connections(added ? 1 : -1);
+    if (!added) {
+        rpc_muted_remove(&((struct rpc_server *)context)->muted, pipe);
+    }
+}
+
+/* nng's own code, or 0. A connection refused by the protocol is removed too, but was never ADD_POST. */
+static int watch_pipes(struct rpc_server *server)
+{
+    int rv = nng_pipe_notify(server->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, server);
+    return rv != 0 ? rv : nng_pipe_notify(server->socket, NNG_PIPE_EV_REM_POST, on_pipe, server);
 }
 
 enum status rpc_server_open(const struct rpc_server_options *options, struct rpc_server **out,
@@ -123,7 +134,7 @@ enum status rpc_server_open(const struct rpc_server_options *options, struct rpc
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: %s", nng_strerror(rv));
     }
     enum status status = STATUS_OK;
-    rv = nng_pipe_notify(server->socket, NNG_PIPE_EV_REM_POST, on_pipe_gone, server);
+    rv = watch_pipes(server);
     if (rv != 0) {
         status = error_set(error, STATUS_INTERNAL, NULL, "rpc server: %s", nng_strerror(rv));
     } else {
@@ -241,6 +252,7 @@ void rpc_server_close(struct rpc_server *server)
     /* Without slots a connection reads no further than its next request; muted.h tells why that is waited
      * for. */
     nng_msleep(CLOSE_SETTLE_MS);
-    (void)nng_close(server->socket);
-    destroy(server);
+    if (rpc_socket_close(server->socket)) {
+        destroy(server);
+    }
 }

@@ -12,6 +12,8 @@ static struct metric not_taken =
     METRIC("rpc_server_answers_not_taken_total", "answers that their clients did not take in time");
 static struct metric slots = METRIC("rpc_server_slots", "requests that the server could hold at once now");
 
+static struct metric connections = METRIC("rpc_server_connections", "connections, also those being closed");
+
 #define CODE_METRIC(name) METRIC("rpc_server_code_" name "_total", "calls answered with this status")
 
 static struct metric codes[STATUS_COUNT] = {
@@ -42,6 +44,7 @@ void rpc_server_metrics_register(void)
     metric_register(&dropped);
     metric_register(&not_taken);
     metric_register(&slots);
+    metric_register(&connections);
     for (int i = 0; i < STATUS_COUNT; i++) {
         metric_register(&codes[i]);
     }
@@ -77,4 +80,9 @@ void rpc_server_metrics_not_taken(void)
 void rpc_server_metrics_slots(int delta)
 {
     metric_add(&slots, delta);
+}
+
+void rpc_server_metrics_connections(int delta)
+{
+    metric_add(&connections, delta);
 }

@@ -26,4 +26,7 @@ void rpc_server_metrics_not_taken(void);
 /* Another slot was opened or, -1, closed. */
 void rpc_server_metrics_slots(int delta);
 
+/* A connection came or, -1, is gone for good. */
+void rpc_server_metrics_connections(int delta);
+
 #endif

@@ -1,0 +1,94 @@
+#include "rpc/socket_close.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+
+enum { PATIENCE_S = 2 };
+
+/* Shared by the waiter and the thread that closes; the last of them frees it. */
+struct closing {
+    nng_socket socket;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t wake;
+    bool closed;
+    bool abandoned;
+};
+
+static void destroy(struct closing *closing)
+{
+    pthread_cond_destroy(&closing->wake);
+    pthread_mutex_destroy(&closing->mutex);
+    free(closing);
+}
+
+static void *run(void *context)
+{
+    struct closing *closing = context;
+    (void)nng_close(closing->socket); /* fails only for a socket that is closed already */
+    pthread_mutex_lock(&closing->mutex);
+    closing->closed = true;
+    bool abandoned = closing->abandoned;
+    pthread_cond_signal(&closing->wake);
+    pthread_mutex_unlock(&closing->mutex);
+    if (abandoned) {
+        destroy(closing);
+    }
+    return NULL;
+}
+
+static struct closing *create(nng_socket socket)
+{
+    struct closing *closing = calloc(1, sizeof *closing);
+    if (closing == NULL) {
+        return NULL;
+    }
+    closing->socket = socket;
+    pthread_mutex_init(&closing->mutex, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&closing->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return closing;
+}
+
+/* Whether it was closed in time; if not, its thread frees it. */
+static bool wait_until_closed(struct closing *closing)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until); /* this clock always exists */
+    until.tv_sec += PATIENCE_S;
+    int rv = 0;
+    pthread_mutex_lock(&closing->mutex);
+    while (!closing->closed && rv == 0) {
+        rv = pthread_cond_timedwait(&closing->wake, &closing->mutex, &until);
+    }
+    bool closed = closing->closed;
+    closing->abandoned = !closed;
+    pthread_mutex_unlock(&closing->mutex);
+    return closed;
+}
+
+bool rpc_socket_close(nng_socket socket)
+{
+    struct closing *closing = create(socket);
+    pthread_t thread;
+    if (closing == NULL || pthread_create(&thread, NULL, run, closing) != 0) {
+        if (closing != NULL) {
+            destroy(closing);
+        }
+        (void)nng_close(socket); /* without memory: take the risk */
+        return true;
+    }
+    if (!wait_until_closed(closing)) {
+        pthread_detach(thread);
+        log_plain(LOG_WARN, "rpc.socket_close_hangs");
+        return false;
+    }
+    pthread_join(thread, NULL);
+    destroy(closing);
+    return true;
+}
