@@ -27,7 +27,8 @@ static void make_past(struct past *past, int number)
 {
     for (int i = 0; i < EVENTS; i++) {
         screening__v1__event__init(&past->events[i]);
-        snprintf(past->ids[i], UUID_TEXT_SIZE, "00000000-0000-7000-8000-%04d%08d", number, i + 1);
+        snprintf(past->ids[i], UUID_TEXT_SIZE, "00000000-0000-7000-8000-%04u%08u", (unsigned)number % 10000U,
+                 ((unsigned)i + 1) % 100000000U);
         past->events[i].seq = (uint64_t)i + 1;
         past->events[i].event_id = past->ids[i];
         past->events[i].type = (char *)(uintptr_t) "booking.confirmed";
