@@ -1,12 +1,17 @@
 #include "rpc/socket_close.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
-enum { PATIENCE_S = 2 };
+enum { PATIENCE_MS = 2000, PATIENCE_ONCE_HUNG_MS = 100 };
+
+/* Once nng's reaper is stuck it stays so: what is closed next need not be waited for as long. */
+static _Atomic bool hung;
 
 /* Shared by the waiter and the thread that closes; the last of them frees it. */
 struct closing {
@@ -58,9 +63,10 @@ static struct closing *create(nng_socket socket)
 /* Whether it was closed in time; if not, its thread frees it. */
 static bool wait_until_closed(struct closing *closing)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until); /* this clock always exists */
-    until.tv_sec += PATIENCE_S;
+    int64_t patience_ns = (int64_t)(atomic_load(&hung) ? PATIENCE_ONCE_HUNG_MS : PATIENCE_MS) * NS_PER_MS;
+    int64_t until_ns = clock_monotonic_ns() + patience_ns;
+    struct timespec until = {.tv_sec = until_ns / ((int64_t)NS_PER_MS * MS_PER_S),
+                             .tv_nsec = until_ns % ((int64_t)NS_PER_MS * MS_PER_S)};
     int rv = 0;
     pthread_mutex_lock(&closing->mutex);
     while (!closing->closed && rv == 0) {
@@ -84,6 +90,7 @@ bool rpc_socket_close(nng_socket socket)
         return true;
     }
     if (!wait_until_closed(closing)) {
+        atomic_store(&hung, true);
         pthread_detach(thread);
         log_plain(LOG_WARN, "rpc.socket_close_hangs");
         return false;
