@@ -1,5 +1,6 @@
-# Sourced by ./demo and ./test, with $root naming the project's folder: what both need before they can begin.
-#   install_packages   the Debian packages are there afterwards, or the script ends with 1 and says what to type
+# Sourced by ./demo and ./test: what both need before they can begin.
+#   require_packages   [tests]: the Debian packages are there afterwards (for tests a few more), or the script ends with 1
+#                      and says what to type
 #   build_release      [TARGET...] of the release build (none = all) are up to date afterwards, in $SCREENING_BUILD or build/release
 # Made for Debian 12 and 13, where the packages have the same names.
 
@@ -9,11 +10,14 @@ PACKAGES=(
   libsqlite3-dev libpq-dev libjansson-dev libmd-dev libcmocka-dev
   python3 python3-protobuf sqlite3 tzdata util-linux
 )
+TEST_PACKAGES=(git clang-tidy)
+# Version 14 decides layout; Debian 13 has only later ones.
+! grep -qs '^VERSION_ID="12"' /etc/os-release || TEST_PACKAGES=(git clang-tidy-14 clang-format-14)
 CREATECLUSTER_CONF=/etc/postgresql-common/createcluster.conf
 
-# An interrupted step leaves no compiler behind: each runs in a process group of its own, which is ended as a whole.
+# An interrupted step leaves no compiler behind: it runs in a process group of its own, which is ended as a whole.
 group=
-end_group() { # end_group SIGNAL-NUMBER
+end_by_signal() { # end_by_signal NUMBER
   trap '' INT TERM HUP
   if [ -n "$group" ]; then
     kill -TERM -- "-$group" 2>/dev/null || true
@@ -22,11 +26,14 @@ end_group() { # end_group SIGNAL-NUMBER
   exit $((128 + $1))
 }
 
-# Runs a command that Ctrl-C stops at once, however it arrives; returns what the command does.
-in_group() {
-  trap 'end_group 2' INT
-  trap 'end_group 15' TERM
-  trap 'end_group 1' HUP
+# From here on Ctrl-C and its like stop what in_group runs, and then this script.
+watch_signals() {
+  trap 'end_by_signal 2' INT
+  trap 'end_by_signal 15' TERM
+  trap 'end_by_signal 1' HUP
+}
+
+in_group() { # in_group COMMAND...: returns what it does
   set -m
   "$@" </dev/null &
   group=$!
@@ -34,14 +41,13 @@ in_group() {
   local result=0
   wait "$group" || result=$?
   group=
-  trap - INT TERM HUP
   return "$result"
 }
 
-missing_packages() {
+missing_packages() { # missing_packages WANTED...
   local installed package
-  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${PACKAGES[@]}" 2>/dev/null || true)
-  for package in "${PACKAGES[@]}"; do
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
+  for package in "$@"; do
     grep -qx "installed $package" <<<"$installed" || echo "$package"
   done
   # Any version's server will do, also one from another archive.
@@ -70,15 +76,16 @@ print_root_commands() { # for people who have to type them
   echo "  apt-get update && apt-get install -y --no-install-recommends $*"
 }
 
-install_packages() {
-  local missing
+require_packages() {
+  local wanted=("${PACKAGES[@]}") missing
+  [ "${1:-}" != tests ] || wanted+=("${TEST_PACKAGES[@]}")
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "This needs Debian 12 or 13 (dpkg-query and apt-get were not found)." >&2
     exit 1
   fi
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "${wanted[@]}")
   [ ${#missing[@]} -gt 0 ] || return 0
-  echo "Installing ${#missing[@]} Debian packages: ${missing[*]}"
+  echo "Missing Debian packages: ${missing[*]}"
   local script
   script=$(root_script)
   if [ "$(id -u)" = 0 ]; then
@@ -88,14 +95,16 @@ install_packages() {
   elif command -v sudo >/dev/null && [ -t 0 ]; then
     sudo sh -c "$script" sh "${missing[@]}"
   else
-    echo "These packages are missing and can't be installed from here. As root, run:" >&2
+    echo "They can't be installed from here. As root, run:" >&2
     print_root_commands "${missing[@]}" >&2
     exit 1
   fi || { echo "Installing the packages failed; as root, try:" >&2; print_root_commands "${missing[@]}" >&2; exit 1; }
 }
 
 build_release() {
-  local build=${SCREENING_BUILD:-$root/build/release} log
+  local root build log
+  root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+  build=${SCREENING_BUILD:-$root/build/release}
   mkdir -p "$build"
   log=$build/configure.log
   echo "Building in $build"

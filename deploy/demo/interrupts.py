@@ -20,9 +20,10 @@ def _note(number, _frame):
 
 
 def install():
-    """From now on signals are only noted, also where the caller's shell had them ignored (a job in the background)."""
+    """From now on signals are only noted; nohup's wish is respected."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _note)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _note)
 
 
 def check():
