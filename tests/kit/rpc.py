@@ -112,4 +112,83 @@ def new_id():
     return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | count << 64 | 0b10 << 62 | tail))
 
 
+class FakeService:
+    """Answers calls in the place of a service: handler(method name, request message, metadata) -> response message,
+    an envelope Response, or None for no answer at all."""
+
+    def __init__(self, address, handler):
+        self.address, self.handler = address, handler
+        self.seen = []
+        self.listener = sp.Listener(address, sp.REP, sp.REQ, self._serve)
+
+    def _serve(self, pipe):
+        lock = threading.Lock()
+        while True:
+            message = pipe.receive()
+            threading.Thread(target=self._answer, args=(pipe, lock, message), daemon=True).start()
+
+    def _answer(self, pipe, lock, message):
+        header, request = message[:4], envelope_pb2.Request.FromString(message[4:])
+        name = request.method.split("/")[1]
+        content = message_class(METHODS[name][1].input_type).FromString(request.payload)
+        self.seen.append((name, content))
+        answer = self.handler(name, content)
+        if answer is None:
+            return
+        if not isinstance(answer, envelope_pb2.Response):
+            answer = envelope_pb2.Response(payload=answer.SerializeToString())
+        try:
+            with lock:
+                pipe.send(header + answer.SerializeToString())
+        except OSError:
+            pass  # the caller has gone: what happens to it is not this server's matter
+
+    def count(self, name):
+        return sum(1 for seen, _ in self.seen if seen == name)
+
+    def close(self):
+        self.listener.close()
+
+
+class FakePublisher:
+    """The pub/sub side of a log: sends whatever it is told to everyone connected."""
+
+    def __init__(self, address, topic):
+        self.topic = topic.encode() + b"\n"
+        self.listener = sp.Listener(address, sp.PUB, sp.SUB, self._hold)
+
+    def _hold(self, pipe):
+        pipe.sock.settimeout(None)
+        while pipe.receive():
+            pass
+
+    def publish(self, batch):
+        for pipe in self.listener.connections():
+            try:
+                pipe.send(self.topic + batch.SerializeToString())
+            except OSError:
+                pass  # a subscriber that has gone
+
+    def subscribers(self):
+        return len(self.listener.connections())
+
+    def close(self):
+        self.listener.close()
+
+
+class Subscriber:
+    """Reads a real service's pub/sub messages."""
+
+    def __init__(self, address, timeout=10.0):
+        self.pipe = sp.Pipe.dial(address, sp.SUB, sp.PUB)
+        self.pipe.sock.settimeout(timeout)
+
+    def receive(self):
+        topic, _, body = self.pipe.receive().partition(b"\n")
+        return topic.decode(), event_pb2.EventBatch.FromString(body)
+
+    def close(self):
+        self.pipe.close()
+
+
 __all__ = ["booking_pb2", "event_pb2", "history_pb2", "hospital_pb2", "types_pb2", "envelope_pb2"]
