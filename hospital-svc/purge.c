@@ -9,7 +9,6 @@ enum {
     CHUNK_PAUSE_MS = 50,
     INTERVAL_MS = 3600 * MS_PER_S,
     RETRY_MS = 10 * MS_PER_S,
-    PROBE_MS = MS_PER_S
 };
 
 static void complete(struct writer_command *base)
@@ -65,11 +64,8 @@ int purge_continue(struct purge *purge)
     if (purge->state == PURGE_COMPLETE) {
         take_outcome(purge);
     }
-    /* A lost database is noticed to be back by the next batch only: without one, nobody would be sent here
-     * again. */
-    bool due = clock_monotonic_ns() >= purge->next_ns || !writer_database_up(purge->writer);
-    if (purge->state == PURGE_IDLE && due) {
+    if (purge->state == PURGE_IDLE && clock_monotonic_ns() >= purge->next_ns) {
         submit(purge);
     }
-    return purge->state == PURGE_IDLE ? PROBE_MS : CHUNK_PAUSE_MS;
+    return purge->state == PURGE_IDLE ? clock_remaining_ms(purge->next_ns) + 1 : CHUNK_PAUSE_MS;
 }

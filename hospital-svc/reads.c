@@ -6,10 +6,7 @@
 
 #include "base/civil.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/page_token.h"
-
-enum { RETRY_AFTER_MS = 200 };
 
 /* In the call's arena: gone when the call is answered. */
 struct read_task {
@@ -23,25 +20,16 @@ struct read_task {
         struct list_wanted list;
     } wanted;
     struct respond_list found;   /* days, or hospitals */
-    struct page_position behind; /* of a list: the first hospital of the next page */
+    struct page_room room;       /* of a list, as is what follows */
+    struct page_position behind; /* the first hospital of the next page */
     bool more;
 };
 
-/* What the database said is for the log, not for callers. */
-static void fail(struct read_task *task, enum status status, const struct error *why)
+static void fail(struct read_task *task, const struct error *cause)
 {
-    struct error error = *why;
-    if (status == STATUS_INTERNAL) {
-        log_event(LOG_ERROR, "read.failed", LOG_TEXT("request_id", rpc_call_request_id(task->call)),
-                  LOG_TEXT("error", why->message));
-        (void)error_set(&error, STATUS_INTERNAL, NULL, "a fault of the server");
-    } else if (status_is_transient(status)) {
-        log_event(LOG_DEBUG, "read.unavailable", LOG_TEXT("request_id", rpc_call_request_id(task->call)),
-                  LOG_TEXT("error", why->message));
-        (void)error_set(&error, STATUS_UNAVAILABLE, NULL, "the database did not answer; ask again");
-        error.retry_after_ms = RETRY_AFTER_MS;
-    }
-    rpc_call_fail(task->call, &error);
+    struct error told;
+    reader_task_explain(&task->base, cause, rpc_call_request_id(task->call), &told);
+    rpc_call_fail(task->call, &told);
 }
 
 static void refuse(struct reader_task *base, const struct error *error)
@@ -115,7 +103,7 @@ static void run_get(struct reader_task *base, struct db *db)
         status = error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
     }
     if (status != STATUS_OK) {
-        fail(task, status, &error);
+        fail(task, &error);
         return;
     }
     respond_set_days(answer, &task->found);
@@ -149,7 +137,7 @@ static void run_availability(struct reader_task *base, struct db *db)
         status = store_read_days(db, &hospital.id, wanted->from, wanted->to, take_day, task, &error);
     }
     if (status != STATUS_OK) {
-        fail(task, status, &error);
+        fail(task, &error);
         return;
     }
     Screening__V1__GetAvailabilityResponse answer = SCREENING__V1__GET_AVAILABILITY_RESPONSE__INIT;
@@ -194,14 +182,20 @@ static enum status take_hospital(void *context, const struct hospital *hospital,
                                  const struct screening_day *day)
 {
     struct read_task *task = context;
-    if (task->found.count == task->wanted.list.page_size) {
+    if (task->more) {
+        return STATUS_OK;
+    }
+    Screening__V1__Hospital *message = respond_listed(task->arena, hospital, day);
+    if (message == NULL) {
+        return STATUS_RESOURCE_EXHAUSTED;
+    }
+    if (task->found.count == task->wanted.list.page_size ||
+        !page_room_take(&task->room, screening__v1__hospital__get_packed_size(message))) {
         task->behind.id = hospital->id;
         task->more = true;
         return STATUS_OK;
     }
-    return respond_append(task->arena, &task->found, respond_listed(task->arena, hospital, day))
-               ? STATUS_OK
-               : STATUS_RESOURCE_EXHAUSTED;
+    return respond_append(task->arena, &task->found, message) ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
 }
 
 static void run_list(struct reader_task *base, struct db *db)
@@ -215,9 +209,10 @@ static void run_list(struct reader_task *base, struct db *db)
                                     .date = wanted->date,
                                     .max = wanted->page_size + 1};
     struct error error = {0};
+    page_room_init(&task->room, rpc_call_response_max_bytes(task->call));
     enum status status = store_list_hospitals(db, &list, take_hospital, task, &error);
     if (status != STATUS_OK) {
-        fail(task, status, &error);
+        fail(task, &error);
         return;
     }
     char token[PAGE_TOKEN_SIZE] = "";
