@@ -17,6 +17,7 @@
 #include "events/subscriber.h"
 #include "rpc/channel.h"
 #include "rpc/server.h"
+#include "rpc/transport_watch.h"
 #include "service/config.h"
 #include "service/service.h"
 #include "writer/reader.h"
@@ -25,6 +26,7 @@
 static const char PROGRAM[] = "booking-svc";
 static const char HOSPITAL_LOG[] = "hospital";
 enum { RETRY_MS = 200 };
+enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* all of it but the events */ };
 
 struct settings {
     struct service_settings service;
@@ -148,6 +150,13 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
            event_subscriber_degraded(service->subscriber, reasons[0], RPC_DEGRADED_TEXT_SIZE);
 }
 
+/* An answer to Fetch: at most 1 MiB, and no larger than a message may be. */
+static size_t fetch_max_bytes(const struct service_settings *settings)
+{
+    int64_t max_bytes = settings->message_max_bytes < FETCH_MAX ? settings->message_max_bytes : FETCH_MAX;
+    return (size_t)max_bytes - FETCH_HEADER_MAX;
+}
+
 static void listen_on_addresses(struct booking_service *service)
 {
     struct error error;
@@ -160,6 +169,7 @@ static void listen_on_addresses(struct booking_service *service)
         .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
     };
     const struct event_publisher_options events = {.topic = "booking",
+                                                   .fetch_max_bytes = fetch_max_bytes(settings),
                                                    .address = service->settings.events_listen};
     must(rpc_server_open(&rpc, &service->server, &error), &error);
     must(event_publisher_open(&events, &service->publisher, &error), &error);
@@ -350,7 +360,7 @@ int main(int argc, char **argv)
     open_writer(&service, db);
     open_readers(&service);
     serve(&service);
-    service_wait();
+    service_wait(argv, transport_watch_is_stuck, service.watch);
     drain_and_close(&service);
     return 0;
 }

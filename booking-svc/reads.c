@@ -15,6 +15,13 @@ static enum status no_memory(struct error *error)
     return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
 }
 
+static void fail(struct reader_task *task, struct rpc_call *call, const struct error *cause)
+{
+    struct error told;
+    reader_task_explain(task, cause, rpc_call_request_id(call), &told);
+    rpc_call_fail(call, &told);
+}
+
 /* The bookings that a read has found. */
 struct found {
     struct arena *arena;
@@ -55,7 +62,7 @@ static void run_get(struct reader_task *task, struct db *db)
     if (status == STATUS_OK && booking == NULL)
         status = error_set(&error, STATUS_NOT_FOUND, NULL, "booking_id: there is no such booking");
     if (status != STATUS_OK) {
-        rpc_call_fail(get->call, &error);
+        fail(task, get->call, &error);
         return;
     }
     struct booking_wire wire;
@@ -94,15 +101,28 @@ static void refuse_list(struct reader_task *task, const struct error *error)
     rpc_call_fail(((struct list_task *)task)->call, error);
 }
 
+/* As many as the page may hold, and as fit into one answer. */
+static size_t fill_page(const struct list_task *list, const struct found *found, struct booking_wire *wires,
+                        Screening__V1__Booking **messages)
+{
+    struct page_room room;
+    page_room_init(&room, rpc_call_response_max_bytes(list->call));
+    size_t count = 0;
+    for (; count < found->count && count < list->page_size; count++) {
+        messages[count] = (Screening__V1__Booking *)booking_wire_fill(&wires[count], found->bookings[count]);
+        if (!page_room_take(&room, screening__v1__booking__get_packed_size(messages[count])))
+            break;
+    }
+    return count;
+}
+
 static enum status reply_list(struct list_task *list, const struct found *found, struct error *error)
 {
-    size_t count = found->count > list->page_size ? list->page_size : found->count;
-    struct booking_wire *wires = arena_alloc(found->arena, (count + 1) * sizeof *wires);
-    Screening__V1__Booking **messages = arena_alloc(found->arena, (count + 1) * sizeof *messages);
+    struct booking_wire *wires = arena_alloc(found->arena, (found->count + 1) * sizeof *wires);
+    Screening__V1__Booking **messages = arena_alloc(found->arena, (found->count + 1) * sizeof *messages);
     if (wires == NULL || messages == NULL)
         return no_memory(error);
-    for (size_t i = 0; i < count; i++)
-        messages[i] = (Screening__V1__Booking *)booking_wire_fill(&wires[i], found->bookings[i]);
+    size_t count = fill_page(list, found, wires, messages);
     Screening__V1__ListBookingsResponse response = SCREENING__V1__LIST_BOOKINGS_RESPONSE__INIT;
     response.bookings = messages;
     response.n_bookings = count;
@@ -129,7 +149,7 @@ static void run_list(struct reader_task *task, struct db *db)
     if (status == STATUS_OK)
         status = reply_list(list, &found, &error);
     if (status != STATUS_OK)
-        rpc_call_fail(list->call, &error);
+        fail(task, list->call, &error);
 }
 
 static enum status read_filter(const Screening__V1__ListBookingsRequest *input, struct booking_filter *filter,

@@ -16,6 +16,13 @@ static enum status no_memory(struct error *error)
     return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
 }
 
+static void fail(struct reader_task *task, struct rpc_call *call, const struct error *cause)
+{
+    struct error told;
+    reader_task_explain(task, cause, rpc_call_request_id(call), &told);
+    rpc_call_fail(call, &told);
+}
+
 /* ---- GetBookingHistory ---- */
 
 struct get_task {
@@ -69,7 +76,7 @@ static void run_get(struct reader_task *task, struct db *db)
     if (status == STATUS_OK)
         rpc_call_reply(get->call, &get->response.base);
     else
-        rpc_call_fail(get->call, &error);
+        fail(task, get->call, &error);
 }
 
 enum status reads_get_history(struct reader_pool *readers,
@@ -100,6 +107,7 @@ struct list_task {
     struct customer_position after;
     uint32_t page_size;
     Screening__V1__ListCustomerHistoryResponse response;
+    struct page_room room;
     struct page_position last; /* of the page */
     bool more;                 /* something follows the page */
 };
@@ -112,13 +120,16 @@ static void refuse_list(struct reader_task *task, const struct error *error)
 static enum status take_summary(void *context, const struct summary_row *summary)
 {
     struct list_task *list = context;
-    if (list->response.n_bookings == list->page_size) {
-        list->more = true;
+    if (list->more)
         return STATUS_OK;
-    }
     Screening__V1__BookingSummary *message = wire_summary(rpc_call_arena(list->call), summary);
     if (message == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
+    if (list->response.n_bookings == list->page_size ||
+        !page_room_take(&list->room, screening__v1__booking_summary__get_packed_size(message))) {
+        list->more = true;
+        return STATUS_OK;
+    }
     list->response.bookings[list->response.n_bookings++] = message;
     list->last = (struct page_position){summary->booking.created_at_us, summary->booking.booking_id};
     return STATUS_OK;
@@ -136,7 +147,7 @@ static void run_list(struct reader_task *task, struct db *db)
         status = store_list_customer(db, &list->filter, &list->after, list->page_size + 1, take_summary, list,
                                      &error);
     if (status != STATUS_OK) {
-        rpc_call_fail(list->call, &error);
+        fail(task, list->call, &error);
         return;
     }
     if (list->more)
@@ -201,6 +212,7 @@ enum status reads_list_customer(struct reader_pool *readers,
     if (status != STATUS_OK)
         return status;
     screening__v1__list_customer_history_response__init(&list->response);
+    page_room_init(&list->room, rpc_call_response_max_bytes(call));
     list->call = call;
     list->task.deadline_ns = rpc_call_deadline_ns(call);
     list->task.run = run_list;

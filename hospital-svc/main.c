@@ -18,6 +18,7 @@
 #include "service/service.h"
 
 enum { RETRY_MS = 200, LIVE_LISTED_MAX = 100, CONTEXTS_SPARE = 512 };
+enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* all of it but the events */ };
 
 /* Everything that runs, in the order in which it starts. */
 struct hospital_service {
@@ -58,6 +59,13 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
            event_subscriber_degraded(service->subscriber, reasons[0], RPC_DEGRADED_TEXT_SIZE);
 }
 
+/* An answer to Fetch: at most 1 MiB, and no larger than a message may be. */
+static size_t fetch_max_bytes(const struct service_settings *settings)
+{
+    int64_t max_bytes = settings->message_max_bytes < FETCH_MAX ? settings->message_max_bytes : FETCH_MAX;
+    return (size_t)max_bytes - FETCH_HEADER_MAX;
+}
+
 /* Before the database is touched: a port that is taken must leave no database behind. */
 static void listen_on_addresses(struct hospital_service *service)
 {
@@ -70,6 +78,7 @@ static void listen_on_addresses(struct hospital_service *service)
         .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
     };
     const struct event_publisher_options events = {.topic = "hospital",
+                                                   .fetch_max_bytes = fetch_max_bytes(settings),
                                                    .address = service->settings.events_listen};
     struct error error;
     must(rpc_server_open(&rpc, &service->server, &error), &error);
@@ -207,10 +216,20 @@ static bool start_step(struct hospital_service *service, start_fn step)
     }
 }
 
+static enum status start_purge(struct hospital_service *service, struct error *error)
+{
+    return purge_open(&service->purge, service->writer, service->settings.reservation_retention_days, error);
+}
+
+static enum status start_watch(struct hospital_service *service, struct error *error)
+{
+    return transport_watch_open(&service->watch, error);
+}
+
 static bool start(struct hospital_service *service)
 {
     static const start_fn STEPS[] = {open_database,   open_writer,  open_readers,
-                                     start_publisher, open_channel, follow_bookings};
+                                     start_publisher, open_channel, follow_bookings, start_purge, start_watch};
     for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
         if (!start_step(service, STEPS[i])) {
             return false;
@@ -228,13 +247,6 @@ static void serve(struct hospital_service *service)
     service->running = true;
     rpc_server_serve(service->server);
     log_plain(LOG_INFO, "service.ready");
-}
-
-static void wait_and_purge(struct hospital_service *service)
-{
-    purge_init(&service->purge, service->writer, service->settings.reservation_retention_days);
-    while (!service_stop_requested(purge_continue(&service->purge))) {
-    }
 }
 
 static void drain(struct hospital_service *service)
@@ -258,6 +270,8 @@ static void close_writer(struct hospital_service *service)
 /* In reverse order; also what a start that was given up has left. */
 static void close_all(struct hospital_service *service)
 {
+    transport_watch_close(service->watch);
+    purge_close(&service->purge);
     event_subscriber_close(service->subscriber);
     if (service->booking != NULL) {
         rpc_channel_close(service->booking);
@@ -302,7 +316,7 @@ int main(int argc, char **argv)
     listen_on_addresses(&service);
     if (start(&service)) {
         serve(&service);
-        wait_and_purge(&service);
+        service_wait(argv, transport_watch_is_stuck, service.watch);
         drain(&service);
     }
     close_all(&service);

@@ -68,3 +68,24 @@ enum status page_size_check(uint32_t requested, uint32_t *out, struct error *err
     *out = requested != 0 ? requested : PAGE_SIZE_DEFAULT;
     return STATUS_OK;
 }
+
+/* A field of protobuf: its tag, one byte up to number 15, and its length, at most five. */
+enum { FIELD_HEADER_BYTES = 6 };
+
+void page_room_init(struct page_room *room, size_t response_max_bytes)
+{
+    const size_t token_bytes = FIELD_HEADER_BYTES + PAGE_TOKEN_SIZE - 1;
+    *room = (struct page_room){.left_bytes =
+                                   response_max_bytes > token_bytes ? response_max_bytes - token_bytes : 0};
+}
+
+bool page_room_take(struct page_room *room, size_t item_bytes)
+{
+    const size_t wanted = FIELD_HEADER_BYTES + item_bytes;
+    if (wanted > room->left_bytes && room->has_items) {
+        return false;
+    }
+    room->left_bytes -= wanted < room->left_bytes ? wanted : room->left_bytes;
+    room->has_items = true;
+    return true;
+}

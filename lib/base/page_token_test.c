@@ -84,6 +84,27 @@ static void test_page_size_is_defaulted_and_bounded(void **state)
     assert_int_equal(page_size_check(UINT32_MAX, &size, NULL), STATUS_INVALID_ARGUMENT);
 }
 
+static void test_page_room_ends_before_the_answer_is_too_large(void **state)
+{
+    (void)state;
+    struct page_room room;
+    page_room_init(&room, 70 + 3 * (6 + 100));
+    for (int i = 0; i < 3; i++) {
+        assert_true(page_room_take(&room, 100));
+    }
+    assert_false(page_room_take(&room, 1));
+    assert_false(page_room_take(&room, 0));
+}
+
+static void test_page_room_first_item_is_always_taken(void **state)
+{
+    (void)state;
+    struct page_room room;
+    page_room_init(&room, 10);
+    assert_true(page_room_take(&room, 1000));
+    assert_false(page_room_take(&room, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +113,8 @@ int main(void)
         cmocka_unit_test(test_page_token_changed_anywhere_is_refused),
         cmocka_unit_test(test_page_token_other_text_is_refused),
         cmocka_unit_test(test_page_size_is_defaulted_and_bounded),
+        cmocka_unit_test(test_page_room_ends_before_the_answer_is_too_large),
+        cmocka_unit_test(test_page_room_first_item_is_always_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

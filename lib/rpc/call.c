@@ -15,6 +15,7 @@ enum {
     SPARE_MAX = 1024,
     KEEP_BYTES_MAX = 4096, /* the arena of a larger request is not kept */
     REQUEST_ID_MAX = 128,
+    RESPONSE_HEADER_MAX = 6, /* of the payload's field in the envelope: tag and length */
 };
 
 void rpc_call_pool_init(struct rpc_call_pool *pool)
@@ -155,6 +156,12 @@ int64_t rpc_call_deadline_ns(const struct rpc_call *call)
 struct arena *rpc_call_arena(struct rpc_call *call)
 {
     return &call->arena;
+}
+
+size_t rpc_call_response_max_bytes(const struct rpc_call *call)
+{
+    const size_t max_bytes = call->server->message_max_bytes;
+    return max_bytes > RESPONSE_HEADER_MAX ? max_bytes - RESPONSE_HEADER_MAX : 0;
 }
 
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key)

@@ -103,6 +103,9 @@ int64_t rpc_call_deadline_ns(const struct rpc_call *call);
 /* Memory that lives as long as the call: the request message lies in it, commands may too. */
 struct arena *rpc_call_arena(struct rpc_call *call);
 
+/* How large a packed response may be: a larger one is answered RESOURCE_EXHAUSTED instead. */
+size_t rpc_call_response_max_bytes(const struct rpc_call *call);
+
 /* The value sent under `key`, NULL if none. Valid while the call is in hand. */
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 

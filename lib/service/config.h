@@ -96,7 +96,7 @@ struct service_settings {
          .type = SETTING_NUMBER,                                                                             \
          .value = &(settings).message_max_bytes,                                                             \
          .default_value = "1048576",                                                                         \
-         .min = 4096,                                                                                        \
+         .min = 262144,                                                                                      \
          .max = 67108864,                                                                                    \
          .help = "size of the largest message, in bytes"},                                                   \
         {.name = "default-timeout-ms",                                                                       \

@@ -129,7 +129,10 @@ static void fail_poisoned(struct group_commit *commit, struct writer_command *co
     metric_add(&writer_metrics.poisoned, 1);
     log_event(LOG_ERROR, "writer.poisoned", LOG_TEXT("status", status_name(status)),
               LOG_TEXT("message", error->message), LOG_INT("class", command->class));
-    error_set(&command->outcome, STATUS_INTERNAL, NULL, "a fault of the service, which has logged it");
+    /* An event is our own: its cause goes with it to the dead letters. Callers are told nothing of it. */
+    error_set(&command->outcome, STATUS_INTERNAL, NULL, "%s",
+              command->class == WRITER_EVENT ? error->message
+                                             : "a fault of the service, which has logged it");
     commit->finish(commit->owner, command);
 }
 

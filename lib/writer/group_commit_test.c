@@ -384,6 +384,16 @@ static void test_group_commit_poison_alone_is_not_run_twice(void **state)
     assert_string_equal(fake.commands[0].head.outcome.message, "a fault of the service, which has logged it");
 }
 
+static void test_group_commit_poison_event_keeps_the_cause(void **state)
+{
+    (void)state;
+    fake.commands[0].poison = true;
+    fake.commands[0].head.class = WRITER_EVENT;
+    run(1);
+    assert_ended(0, STATUS_INTERNAL, 0);
+    assert_string_equal(fake.commands[0].head.outcome.message, "poison");
+}
+
 static void test_group_commit_batch_that_fails_only_together_all_succeed(void **state)
 {
     (void)state;
@@ -439,6 +449,7 @@ int main(void)
         cmocka_unit_test_setup(test_group_commit_poison_in_full_batch_fails_alone, set_up),
         cmocka_unit_test_setup(test_group_commit_poisoned_batch_publishes_after_each_transaction, set_up),
         cmocka_unit_test_setup(test_group_commit_poison_alone_is_not_run_twice, set_up),
+        cmocka_unit_test_setup(test_group_commit_poison_event_keeps_the_cause, set_up),
         cmocka_unit_test_setup(test_group_commit_batch_that_fails_only_together_all_succeed, set_up),
         cmocka_unit_test_setup(test_group_commit_alone_has_the_same_retries, set_up),
         cmocka_unit_test_setup(test_group_commit_database_lost_while_alone_answers_the_rest_unavailable,

@@ -11,15 +11,19 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "writer/writer_metrics.h"
 
-enum { THREADS_DEFAULT = 2, QUEUE_MAX_DEFAULT = 4096, OVERLOADED_RETRY_AFTER_MS = 200 };
+enum { THREADS_DEFAULT = 2, QUEUE_MAX_DEFAULT = 4096 };
+enum { OVERLOADED_RETRY_AFTER_MS = 200, UNREACHABLE_RETRY_AFTER_MS = 200 };
 
 struct reader {
     pthread_t thread;
     struct reader_pool *pool;
     struct db *db;
     bool started;
+    bool database_lost; /* its own: by the last read that met the database */
+    bool failed;        /* its own: the read at hand met no database */
 };
 
 struct reader_pool {
@@ -60,13 +64,48 @@ static struct reader_task *next_task(struct reader_pool *pool)
     return task;
 }
 
-static void run(struct reader_task *task, struct db *db)
+void reader_task_explain(struct reader_task *task, const struct error *cause, const char *request_id,
+                         struct error *told)
+{
+    struct reader *reader = task->reader;
+
+    if (cause->status == STATUS_INTERNAL) {
+        log_event(LOG_ERROR, "reader.failed", LOG_TEXT("request_id", request_id),
+                  LOG_TEXT("message", cause->message));
+        error_set(told, STATUS_INTERNAL, NULL, "a fault of the service, which has logged it");
+        return;
+    }
+    if (!status_is_transient(cause->status) || cause->status == STATUS_RESOURCE_EXHAUSTED) {
+        *told = *cause;
+        return;
+    }
+    reader->failed = true;
+    if (!reader->database_lost)
+        log_event(LOG_WARN, "reader.database_lost", LOG_TEXT("status", status_name(cause->status)),
+                  LOG_TEXT("message", cause->message));
+    reader->database_lost = true;
+    error_set(told, STATUS_UNAVAILABLE, NULL, "the database is not reachable; ask again");
+    told->retry_after_ms = UNREACHABLE_RETRY_AFTER_MS;
+}
+
+static void read_now(struct reader *reader, struct reader_task *task)
+{
+    metric_add(&writer_metrics.reads, 1);
+    task->reader = reader;
+    reader->failed = false;
+    task->run(task, reader->db);
+    if (!reader->database_lost || reader->failed)
+        return;
+    reader->database_lost = false;
+    log_plain(LOG_INFO, "reader.database_back");
+}
+
+static void run(struct reader *reader, struct reader_task *task)
 {
     struct error error;
 
     if (task->deadline_ns == 0 || clock_monotonic_ns() < task->deadline_ns) {
-        metric_add(&writer_metrics.reads, 1);
-        task->run(task, db);
+        read_now(reader, task);
         return;
     }
     metric_add(&writer_metrics.reads_expired, 1);
@@ -80,7 +119,7 @@ static void *work(void *argument)
     struct reader_task *task;
 
     while ((task = next_task(reader->pool)) != NULL)
-        run(task, reader->db);
+        run(reader, task);
     return NULL;
 }
 

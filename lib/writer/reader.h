@@ -11,17 +11,28 @@
 #include "db/db.h"
 
 struct reader_pool;
+struct reader;
 
 /* Embed it as the first member of your own task. It belongs to the pool from a successful submit until `run`
  * or `refuse` is called. */
 struct reader_task {
     struct reader_task *next; /* the pool's own */
+    struct reader *reader;    /* the pool's own: the thread that runs it */
     int64_t deadline_ns;      /* monotonic; 0 = none */
     /* Does the read; on a reader thread. Owns the task again. */
     void (*run)(struct reader_task *task, struct db *db);
     /* Called instead of run when the deadline has passed (DEADLINE_EXCEEDED); the same in all else. */
     void (*refuse)(struct reader_task *task, const struct error *error);
 };
+
+/*
+ * What the caller of a read that failed is told, inside `run`: a refusal (NOT_FOUND, RESOURCE_EXHAUSTED) as
+ * it is; of what a database says, which may name hosts and paths, only that it is not reachable (UNAVAILABLE
+ * with retry_after_ms) or that the fault is ours (INTERNAL). The cause goes to the log: INTERNAL each time
+ * under `request_id`, a lost database once, until a read of the same thread succeeds.
+ */
+void reader_task_explain(struct reader_task *task, const struct error *cause, const char *request_id,
+                         struct error *told);
 
 struct reader_options {
     size_t threads;     /* 0 = 2 */

@@ -26,7 +26,9 @@ struct test_task {
     size_t gate;                          /* before it reads: waits until the gate was opened so often */
     enum status status;
     int64_t answer;
-    size_t position; /* in the order of ending, from 1 */
+    size_t position;           /* in the order of ending, from 1 */
+    const struct error *cause; /* what its read is made to fail with */
+    struct error told;
     int runs, refusals;
     bool waited_in_vain;
 };
@@ -54,7 +56,10 @@ static void run(struct reader_task *head, struct db *db)
         test_signal_raise(&task->rig->entered);
         task->waited_in_vain = !test_signal_await(&task->rig->gate_open, task->gate);
     }
-    task->status = db_run(db, statement, NULL, keep_answer, task, NULL);
+    if (task->cause != NULL)
+        reader_task_explain(head, task->cause, "r-1", &task->told);
+    else
+        task->status = db_run(db, statement, NULL, keep_answer, task, NULL);
     end(task);
 }
 
@@ -249,6 +254,38 @@ static void test_reader_full_queue_refuses_at_once(void **state)
     free_rig(rig);
 }
 
+static void assert_told(enum status cause, enum status told, const char *message, bool retry)
+{
+    struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
+    struct test_task task = task_of(rig);
+    struct error error;
+
+    error_set(&error, cause, NULL, "database: /secret/socket");
+    task.cause = &error;
+    submit(rig, &task);
+    reader_pool_close(rig->pool);
+    assert_int_equal(task.told.status, told);
+    assert_string_equal(task.told.message, message);
+    assert_int_equal(task.told.retry_after_ms > 0, retry);
+    free_rig(rig);
+}
+
+static void test_reader_failure_hides_what_the_database_said(void **state)
+{
+    (void)state;
+    assert_told(STATUS_UNAVAILABLE, STATUS_UNAVAILABLE, "the database is not reachable; ask again", true);
+    assert_told(STATUS_DEADLINE_EXCEEDED, STATUS_UNAVAILABLE, "the database is not reachable; ask again",
+                true);
+    assert_told(STATUS_INTERNAL, STATUS_INTERNAL, "a fault of the service, which has logged it", false);
+}
+
+static void test_reader_refusal_is_told_as_it_is(void **state)
+{
+    (void)state;
+    assert_told(STATUS_NOT_FOUND, STATUS_NOT_FOUND, "database: /secret/socket", false);
+    assert_told(STATUS_RESOURCE_EXHAUSTED, STATUS_RESOURCE_EXHAUSTED, "database: /secret/socket", false);
+}
+
 static void test_reader_database_not_there_fails_to_open(void **state)
 {
     struct reader_pool *pool = NULL;
@@ -322,6 +359,8 @@ int main(void)
         cmocka_unit_test(test_reader_tasks_run_first_come_first_served),
         cmocka_unit_test(test_reader_deadline_spent_in_the_queue_refuses),
         cmocka_unit_test(test_reader_full_queue_refuses_at_once),
+        cmocka_unit_test(test_reader_failure_hides_what_the_database_said),
+        cmocka_unit_test(test_reader_refusal_is_told_as_it_is),
         cmocka_unit_test(test_reader_database_not_there_fails_to_open),
         cmocka_unit_test(test_reader_schema_on_sqlite_fails_to_open),
         cmocka_unit_test(test_reader_many_threads_answer_everything_once),

@@ -13,7 +13,7 @@
  *   - ABORTED: the batch is applied again at once, a few times; then UNAVAILABLE;
  *   - another transient status: every command is completed with UNAVAILABLE;
  *   - anything else: the batch is poisoned. It is run again, one command per transaction; the command that
- *     fails alone is completed with INTERNAL and logged.
+ *     fails alone is completed with INTERNAL and logged; only an event's outcome tells the cause.
  */
 #ifndef SCREENING_WRITER_WRITER_H
 #define SCREENING_WRITER_WRITER_H

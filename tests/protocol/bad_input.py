@@ -3,7 +3,7 @@ from kit import rpc, sp
 from kit.marks import once
 from kit.rpc import envelope_pb2
 from kit.stack import Stack
-from kit.world import book, booking_request, check_refused, day, register, remaining
+from kit.world import book, booking_request, check_refused, day, register, remaining, wait_agreement
 
 TOO_LONG_AGO = "2020-02-29"
 
@@ -194,10 +194,52 @@ def test_a_message_over_the_limit_closes_only_its_connection(driver):
         assert remaining(stack, hospital_id) == 9
 
 
+def all_pages(call, field, **filters):
+    """The pages of a list; each ends early enough to fit into a message."""
+    pages, token = [], ""
+    while True:
+        reply = call(page_size=500, page_token=token, **filters)
+        assert reply.code == rpc.OK, reply
+        pages.append(list(getattr(reply.message, field)))
+        token = reply.message.next_page_token
+        if not token:
+            return pages
+
+
+SMALLEST = 256 << 10  # of --message-max-bytes
+
+
+@once
+def test_pages_end_before_the_answer_is_too_large(driver):
+    small = {"message-max-bytes": SMALLEST}
+    with Stack(driver, flags={name: small for name in ("hospital", "booking", "history")}) as stack:
+        requests = [{"hospital_id": rpc.new_id(), "name": "한" * 200, "address": "한" * 300} for _ in range(400)]
+        assert all(reply.code == rpc.OK for reply in stack.hospital.call_all("RegisterHospital", requests))
+        pages = all_pages(stack.hospital.ListHospitals, "hospitals")
+        assert [h.hospital_id for page in pages for h in page] == [request["hospital_id"] for request in requests]
+        assert len(pages) == 3, [len(page) for page in pages]
+
+        hospital_id, customer = register(stack, capacity=1000), {"customer_id": "c" * 64, "customer_name": "한" * 200}
+        requests = [booking_request(hospital_id, **customer) for _ in range(500)]
+        assert all(reply.code == rpc.OK for reply in stack.booking.call_all("CreateBooking", requests))
+        ids = [request["booking_id"] for request in requests]
+        pages = all_pages(stack.booking.ListBookings, "bookings", hospital_id=hospital_id)
+        assert [b.booking_id for page in pages for b in page] == ids
+        assert len(pages) == 2, [len(page) for page in pages]
+        wait_agreement(stack)  # all events came through the same limit
+        pages = all_pages(stack.history.ListCustomerHistory, "bookings", customer_id="c" * 64)
+        assert sorted(s.booking.booking_id for page in pages for s in page) == ids
+        assert len(pages) == 2, [len(page) for page in pages]
+
+
 @once
 def test_an_answer_too_large_is_refused(driver):
-    with Stack(driver, without=("booking", "history"), flags={"hospital": {"message-max-bytes": 4096}}) as stack:
-        for _ in range(40):
-            register(stack, name="한" * 60, days=())
-        check_refused(stack.hospital.ListHospitals(page_size=500), rpc.RESOURCE_EXHAUSTED)
-        assert stack.hospital.ListHospitals(page_size=5).code == rpc.OK
+    """What is one answer can't be cut: a hospital with more days than a message holds."""
+    with Stack(driver, without=("booking", "history"), flags={"hospital": {"message-max-bytes": SMALLEST}}) as stack:
+        hospital_id = register(stack)
+        stack.execute("hospital", """
+            WITH RECURSIVE days (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM days WHERE n < 15000)
+            INSERT INTO screening_day SELECT hospital_id, date('now', (n + 1) || ' days'), 100000, 100000, 1
+            FROM hospital, days""")
+        check_refused(stack.hospital.GetHospital(hospital_id=hospital_id), rpc.RESOURCE_EXHAUSTED)
+        assert stack.hospital.GetAvailability(hospital_id=hospital_id).code == rpc.OK
