@@ -55,6 +55,7 @@ struct booking_service {
     struct deletion_job *deletions;
     struct settler *settler;
     struct booking_api api;
+    struct transport_watch *watch;
     _Atomic bool running; /* everything above is there: health may ask it */
 };
 
@@ -271,6 +272,7 @@ static void open_followers(struct booking_service *service)
         .writer = service->writer,
         .database_url = database,
     };
+    must(transport_watch_open(&service->watch, &error), &error);
     must(deletion_job_open(database, service->writer, &service->deletions, &error), &error);
     must(settler_open(database, service->works, &service->settler, &error), &error);
     while (must_try_again(event_subscriber_open(&hospital_log, &service->subscriber, &error), &error))
@@ -306,13 +308,14 @@ static void drain_and_close(struct booking_service *service)
     event_publisher_drain(service->publisher);
     if (!rpc_server_drain(service->server, (uint32_t)service->settings.service.drain_grace_ms))
         log_plain(LOG_WARN, "service.drain_incomplete");
+    transport_watch_close(service->watch);
     event_subscriber_close(service->subscriber);
     settler_close(service->settler);
     deletion_job_close(service->deletions);
-    reserver_close(service->reserver);
-    service->reserver = NULL;
+    reserver_stop(service->reserver);
     rpc_channel_close(service->hospital);
     writer_close(service->writer);
+    reserver_destroy(service->reserver);
     reader_pool_close(service->readers);
     rpc_server_close(service->server);
     event_publisher_close(service->publisher);

@@ -329,13 +329,17 @@ void reserver_flush(struct reserver *reserver)
     }
 }
 
-void reserver_submit(struct reserver *reserver, struct work *work)
+bool reserver_submit(struct reserver *reserver, struct work *work)
 {
     work->next = NULL;
     pthread_mutex_lock(&reserver->lock);
-    *reserver->ready_end = work;
-    reserver->ready_end = &work->next;
+    bool accepted = !reserver->stopping;
+    if (accepted) {
+        *reserver->ready_end = work;
+        reserver->ready_end = &work->next;
+    }
     pthread_mutex_unlock(&reserver->lock);
+    return accepted;
 }
 
 /* ---- the timer: what is to be sent again, and calls held back by the pace ---- */
@@ -368,8 +372,10 @@ static void tick(void *context, struct ticker *ticker)
 
 /* ---- opening and closing ---- */
 
-static void destroy(struct reserver *reserver)
+void reserver_destroy(struct reserver *reserver)
 {
+    if (reserver == NULL)
+        return;
     rpc_client_destroy(reserver->client);
     pthread_cond_destroy(&reserver->idle);
     pthread_mutex_destroy(&reserver->lock);
@@ -394,7 +400,7 @@ enum status reserver_open(const struct reserver_options *options, struct rpc_cha
                              ? ticker_open(PACE_MS, tick, reserver, &reserver->timer, error)
                              : error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
     if (status != STATUS_OK) {
-        destroy(reserver);
+        reserver_destroy(reserver);
         return status;
     }
     metric_register(&calls_total);
@@ -404,10 +410,8 @@ enum status reserver_open(const struct reserver_options *options, struct rpc_cha
     return STATUS_OK;
 }
 
-void reserver_close(struct reserver *reserver)
+void reserver_stop(struct reserver *reserver)
 {
-    if (reserver == NULL)
-        return;
     pthread_mutex_lock(&reserver->lock);
     reserver->stopping = true;
     pthread_mutex_unlock(&reserver->lock);
@@ -420,5 +424,4 @@ void reserver_close(struct reserver *reserver)
     pthread_mutex_unlock(&reserver->lock);
     give_up(reserver, ready);
     give_up(reserver, delayed);
-    destroy(reserver);
 }

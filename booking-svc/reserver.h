@@ -30,13 +30,19 @@ MUST_CHECK enum status reserver_open(const struct reserver_options *options, str
                                      struct work_table *table, struct reserver **out, struct error *error);
 
 /*
- * Settles everything that still waits as unknown, waits for the calls in flight, ends the thread. While the
- * writer and the channel still work. NULL is allowed.
+ * Settles everything that still waits as unknown, waits for the calls in flight, ends the thread; submits are
+ * refused and flushes do nothing from then on. While the writer and the channel still work.
  */
-void reserver_close(struct reserver *reserver);
+void reserver_stop(struct reserver *reserver);
 
-/* Adds a booking to those that wait; it leaves with the next reserver_flush. Any thread. */
-void reserver_submit(struct reserver *reserver, struct work *work);
+/* After reserver_stop and writer_close: settles still call reserver_flush until then. NULL is allowed. */
+void reserver_destroy(struct reserver *reserver);
+
+/*
+ * Adds a booking to those that wait; it leaves with the next reserver_flush. False once stopped: it is still
+ * the caller's. Any thread.
+ */
+MUST_CHECK bool reserver_submit(struct reserver *reserver, struct work *work);
 
 /* Sends what waits, as far as calls may be in flight. Any thread but with no locks held; does not block. */
 void reserver_flush(struct reserver *reserver);

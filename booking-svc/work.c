@@ -121,6 +121,17 @@ static void settled(struct writer_command *command)
 
 /* ---- beginnings ---- */
 
+/* Hands a booking of the table to the reserver. When that has stopped, the settler of the next start takes it
+ * up. */
+static void reserve(struct work *work)
+{
+    if (reserver_submit(work->table->reserver, work))
+        return;
+    error_set(&work->command.writer.outcome, STATUS_UNAVAILABLE, NULL,
+              "the service is stopping; ask again with the same id");
+    finish(work);
+}
+
 /* Puts the work into the table; or, if its booking is in work already, adds it to those that wait. */
 enum start { STARTED, JOINED, START_FAILED };
 
@@ -159,7 +170,7 @@ static void created(struct writer_command *command)
     }
     switch (start_or_join(work->table, work)) {
     case STARTED:
-        reserver_submit(work->table->reserver, work);
+        reserve(work);
         break;
     case JOINED:
         break;
@@ -186,7 +197,7 @@ static void met(struct writer_command *command)
 {
     struct work *work = (struct work *)command;
     if (command->outcome.status == STATUS_OK && work->command.booking->status == BOOKING_REQUESTED)
-        reserver_submit(work->table->reserver, work);
+        reserve(work);
     else
         finish(work);
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "events/subscriber.h"
 #include "rpc/server.h"
+#include "rpc/transport_watch.h"
 #include "service/config.h"
 #include "service/service.h"
 #include "writer/reader.h"
@@ -37,6 +38,7 @@ struct history_service {
     struct reader_pool *readers;
     struct feed *feed;
     struct history_api api;
+    struct transport_watch *watch;
     _Atomic bool running; /* everything above is there: health may ask it */
 };
 
@@ -217,6 +219,7 @@ static void serve(struct history_service *service)
     struct error error;
     while (must_try_again(feed_follow(service->feed, &error), &error))
         ;
+    must(transport_watch_open(&service->watch, &error), &error);
     service->api.readers = service->readers;
     service->api.feed = service->feed;
     service->running = true;
@@ -229,6 +232,7 @@ static void drain_and_close(struct history_service *service)
 {
     if (!rpc_server_drain(service->server, (uint32_t)service->settings.service.drain_grace_ms))
         log_plain(LOG_WARN, "service.drain_incomplete");
+    transport_watch_close(service->watch);
     reader_pool_close(service->readers);
     rpc_server_close(service->server);
     feed_close(service->feed);
@@ -293,7 +297,7 @@ int main(int argc, char **argv)
     open_feed(&service, db);
     open_readers(&service);
     serve(&service);
-    service_wait();
+    service_wait(argv, transport_watch_is_stuck, service.watch);
     drain_and_close(&service);
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "events/subscriber.h"
 #include "rpc/channel.h"
 #include "rpc/server.h"
+#include "rpc/transport_watch.h"
 #include "service/service.h"
 
 enum { RETRY_MS = 200, LIVE_LISTED_MAX = 100, CONTEXTS_SPARE = 512 };
@@ -34,6 +35,7 @@ struct hospital_service {
     struct event_subscriber *subscriber;
     struct hospital_api api;
     struct purge purge;
+    struct transport_watch *watch;
     atomic_bool running; /* everything above is there: Health and Stats may ask it */
 };
 
@@ -228,8 +230,8 @@ static enum status start_watch(struct hospital_service *service, struct error *e
 
 static bool start(struct hospital_service *service)
 {
-    static const start_fn STEPS[] = {open_database,   open_writer,  open_readers,
-                                     start_publisher, open_channel, follow_bookings, start_purge, start_watch};
+    static const start_fn STEPS[] = {open_database, open_writer,     open_readers, start_publisher,
+                                     open_channel,  follow_bookings, start_purge,  start_watch};
     for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
         if (!start_step(service, STEPS[i])) {
             return false;

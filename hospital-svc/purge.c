@@ -16,18 +16,6 @@ static void complete(struct writer_command *base)
     ((struct purge *)base)->state = PURGE_COMPLETE;
 }
 
-void purge_init(struct purge *purge, struct writer *writer, int64_t retention_days)
-{
-    *purge = (struct purge){.writer = writer,
-                            .retention_days = (int32_t)retention_days,
-                            .next_ns = clock_monotonic_ns(),
-                            .state = PURGE_IDLE};
-    purge->command.kind = COMMAND_PURGE;
-    purge->command.wanted.purge.max = CHUNK_ROWS;
-    purge->command.base.class = WRITER_REQUEST;
-    purge->command.base.complete = complete;
-}
-
 static void wait_ms(struct purge *purge, int64_t pause_ms)
 {
     purge->next_ns = clock_monotonic_ns() + pause_ms * NS_PER_MS;
@@ -59,7 +47,8 @@ static void submit(struct purge *purge)
     }
 }
 
-int purge_continue(struct purge *purge)
+/* Hands in the next chunk if it is time. Returns after how many milliseconds to look again. */
+static uint32_t go_on(struct purge *purge)
 {
     if (purge->state == PURGE_COMPLETE) {
         take_outcome(purge);
@@ -67,5 +56,32 @@ int purge_continue(struct purge *purge)
     if (purge->state == PURGE_IDLE && clock_monotonic_ns() >= purge->next_ns) {
         submit(purge);
     }
-    return purge->state == PURGE_IDLE ? clock_remaining_ms(purge->next_ns) + 1 : CHUNK_PAUSE_MS;
+    return purge->state == PURGE_IDLE ? (uint32_t)clock_remaining_ms(purge->next_ns) + 1 : CHUNK_PAUSE_MS;
+}
+
+static void tick(void *context, struct ticker *ticker)
+{
+    struct purge *purge = context;
+    while (ticker_sleep(ticker, go_on(purge))) {
+    }
+}
+
+enum status purge_open(struct purge *purge, struct writer *writer, int64_t retention_days,
+                       struct error *error)
+{
+    *purge = (struct purge){.writer = writer,
+                            .retention_days = (int32_t)retention_days,
+                            .next_ns = clock_monotonic_ns(),
+                            .state = PURGE_IDLE};
+    purge->command.kind = COMMAND_PURGE;
+    purge->command.wanted.purge.max = CHUNK_ROWS;
+    purge->command.base.class = WRITER_REQUEST;
+    purge->command.base.complete = complete;
+    return ticker_open(INTERVAL_MS, tick, purge, &purge->ticker, error);
+}
+
+void purge_close(struct purge *purge)
+{
+    ticker_close(purge->ticker);
+    purge->ticker = NULL;
 }

@@ -1,7 +1,7 @@
 /*
  * Released reservations and tombstones go some days after their screening date: at start and about every
- * hour, through the writer, a chunk per command, so that nobody waits behind a large one. Called from the
- * main thread only.
+ * hour, through the writer, a chunk per command, so that nobody waits behind a large one. Runs on a
+ * thread of its own.
  */
 #ifndef SCREENING_HOSPITAL_SVC_PURGE_H
 #define SCREENING_HOSPITAL_SVC_PURGE_H
@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "base/ticker.h"
 #include "writer/writer.h"
 
 enum purge_state {
@@ -24,15 +25,15 @@ struct purge {
     int32_t retention_days;
     int64_t next_ns; /* monotonic */
     _Atomic enum purge_state state;
+    struct ticker *ticker;
 };
 
-/* Nothing is purged before the first purge_continue. */
-void purge_init(struct purge *purge, struct writer *writer, int64_t retention_days);
+/* Starts to purge. */
+MUST_CHECK enum status purge_open(struct purge *purge, struct writer *writer, int64_t retention_days,
+                                  struct error *error);
 
-/*
- * Hands in the next chunk if it is time. Returns after how many milliseconds to call it again. Never again
- * once writer_close may run.
- */
-int purge_continue(struct purge *purge);
+/* Ends the thread; a chunk handed in may still be under way in the writer. Before writer_close. Also one
+ * never opened. */
+void purge_close(struct purge *purge);
 
 #endif

@@ -6,6 +6,7 @@
 #include "service/service.h"
 
 #include <errno.h>
+#include <linux/close_range.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000 };
+enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, LOOK_MS = 1000 };
 
 /* A stop was asked for: stays so. Main thread only. */
 static bool stop_requested;
@@ -137,12 +138,40 @@ bool service_stop_requested(int timeout_ms)
     return stop_requested;
 }
 
-int service_wait(void)
+/* What was asked for once is not repeated: the operator meant the start before. */
+static void drop_once_only(char **argv)
 {
-    enum { ROUND_MS = 3600 * MS_PER_S };
-    while (!service_stop_requested(ROUND_MS)) {
+    static const char ONCE[] = "--follow-log-from-start";
+    char **to = argv;
+    for (char **from = argv; *from != NULL; from++) {
+        bool drop = strncmp(*from, ONCE, sizeof ONCE - 1) == 0;
+        if (!drop) {
+            *to++ = *from;
+        } else if ((*from)[sizeof ONCE - 1] == '\0' && from[1] != NULL) {
+            from++; /* its value */
+        }
     }
-    return 0;
+    *to = NULL;
+}
+
+static _Noreturn void restart(char **argv)
+{
+    log_plain(LOG_ERROR, "service.restarting_itself");
+    drop_once_only(argv);
+    /* Nothing of this process may stay: above all no listening socket. */
+    (void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    execv("/proc/self/exe", argv);
+    log_event(LOG_ERROR, "service.restart_failed", LOG_INT("errno", errno));
+    _exit(SERVICE_EXIT_FAILED);
+}
+
+void service_wait(char **argv, service_stuck_fn is_stuck, void *context)
+{
+    while (!service_stop_requested(LOOK_MS)) {
+        if (is_stuck != NULL && is_stuck(context)) {
+            restart(argv);
+        }
+    }
 }
 
 /* ---- database ---- */

@@ -35,11 +35,16 @@ _Noreturn void service_config_error(const char *program, const struct error *err
  */
 struct db *service_open_database(const char *program, const char *url);
 
+/* True: this process can't go on and must be started anew. Main thread, about once a second. */
+typedef bool (*service_stuck_fn)(void *context);
+
 /*
- * Waits for SIGTERM or SIGINT (SIGHUP is ignored with a log line), returns 0. From then on a second one ends
- * the process at once with exit code 1.
+ * Waits for SIGTERM or SIGINT (SIGHUP is ignored with a log line), then returns; from then on a second one
+ * ends the process at once with exit code 1. If meanwhile `is_stuck` (may be NULL) becomes true, the process
+ * is started anew in its place: same program, same arguments, same pid; what is in hand is lost as in a
+ * crash, and recovered like it.
  */
-int service_wait(void);
+void service_wait(char **argv, service_stuck_fn is_stuck, void *context);
 
 /* Waits like service_wait, at most `timeout_ms`; true if asked to stop. For start-up loops. */
 bool service_stop_requested(int timeout_ms);

@@ -130,7 +130,8 @@ static void ask_after_signals(void *context)
     raise(SIGTERM);
     tell(service_stop_requested(LONG_MS) ? "stop" : "go on");
     tell(service_stop_requested(0) ? "stop" : "go on");
-    tell(service_wait() == 0 ? "waited" : "failed");
+    service_wait(NULL, NULL, NULL);
+    tell("waited");
 }
 
 static void test_service_stop_requested_by_sigterm_stays_so(void **state)
@@ -144,12 +145,39 @@ static void test_service_stop_requested_by_sigterm_stays_so(void **state)
     assert_non_null(strstr(child.error, "SIGTERM"));
 }
 
+static bool always(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static void restart_itself(void *context)
+{
+    (void)context;
+    static char *arguments[] = {
+        "service_test", "--echo", "--follow-log-from-start=a", "kept", "--follow-log-from-start", "b",
+        "last",         NULL};
+    begin();
+    service_wait(arguments, always, NULL);
+}
+
+static void test_service_wait_stuck_starts_anew_without_what_was_asked_once(void **state)
+{
+    (void)state;
+    struct child child;
+    child_start(&child, restart_itself, NULL);
+    child_finish(&child);
+    assert_string_equal(child.out, "kept\nlast\n");
+    assert_non_null(strstr(child.error, "service.restarting_itself"));
+    assert_int_equal(child.exit_code, 0);
+}
+
 static void wait_then_drain(void *context)
 {
     (void)context;
     begin();
     tell("ready");
-    service_wait();
+    service_wait(NULL, NULL, NULL);
     tell("draining");
     for (;;) {
         pause();
@@ -234,8 +262,18 @@ static void test_service_open_database_absent_server_waits_until_stopped(void **
     assert_int_equal(child.exit_code, 0);
 }
 
-int main(void)
+/* What restart_itself is started anew as. */
+static int echo(char **arguments)
 {
+    for (; *arguments != NULL; arguments++)
+        tell(*arguments);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--echo") == 0)
+        return echo(argv + 2);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_service_begin_sets_limit_zone_and_signals),
         cmocka_unit_test(test_service_begin_unknown_zone_ends_with_one_line),
@@ -243,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_service_config_error_is_one_line),
         cmocka_unit_test(test_service_stop_requested_without_signal_times_out),
         cmocka_unit_test(test_service_stop_requested_by_sigterm_stays_so),
+        cmocka_unit_test(test_service_wait_stuck_starts_anew_without_what_was_asked_once),
         cmocka_unit_test(test_service_wait_second_signal_ends_at_once),
         cmocka_unit_test(test_service_open_database_there_opens),
         cmocka_unit_test(test_service_open_database_wrong_path_ends_with_exit_2),
