@@ -113,12 +113,12 @@ def new_id():
 
 
 class FakeService:
-    """Answers calls in the place of a service: handler(method name, request message, metadata) -> response message,
+    """Answers calls in the place of a service: handler(method name, request message) -> response message,
     an envelope Response, or None for no answer at all."""
 
     def __init__(self, address, handler):
         self.address, self.handler = address, handler
-        self.seen = []
+        self.seen, self.envelopes = [], []
         self.listener = sp.Listener(address, sp.REP, sp.REQ, self._serve)
 
     def _serve(self, pipe):
@@ -131,6 +131,7 @@ class FakeService:
         header, request = message[:4], envelope_pb2.Request.FromString(message[4:])
         name = request.method.split("/")[1]
         content = message_class(METHODS[name][1].input_type).FromString(request.payload)
+        self.envelopes.append(request)
         self.seen.append((name, content))
         answer = self.handler(name, content)
         if answer is None:
