@@ -296,8 +296,8 @@ static struct work *take_batch(struct reserver *reserver)
     struct work *batch = NULL;
     pthread_mutex_lock(&reserver->lock);
     int64_t now_ns = clock_monotonic_ns();
-    bool room = reserver->in_flight < CALLS_ALWAYS ||
-                (reserver->in_flight < reserver->options.calls_max &&
+    bool room = reserver->in_flight < reserver->options.calls_max &&
+                (reserver->in_flight < CALLS_ALWAYS ||
                  now_ns - reserver->last_sent_ns >= PACE_MS * (int64_t)NS_PER_MS);
     if (reserver->ready != NULL && room && !reserver->stopping) {
         batch = reserver->ready;

@@ -204,16 +204,21 @@ static void back_off(struct pg *pg)
     pg->next_attempt_ns = clock_monotonic_ns() + (int64_t)(half + arc4random_uniform(half + 1)) * NS_PER_MS;
 }
 
+/* All that whoever is served meanwhile needs to know: libpq's own words name hosts and paths. */
+static enum status not_reachable(const struct pg *pg, struct error *error)
+{
+    error_set(error, STATUS_UNAVAILABLE, NULL, "the database is not reachable");
+    error->retry_after_ms = (uint32_t)clock_remaining_ms(pg->next_attempt_ns) + 1;
+    return STATUS_UNAVAILABLE;
+}
+
 static enum status reconnect(struct pg *pg, struct error *error)
 {
     PGconn *connection;
     enum status status;
 
-    if (clock_monotonic_ns() < pg->next_attempt_ns) {
-        status = error_set(error, STATUS_UNAVAILABLE, NULL, "database: not connected");
-        error->retry_after_ms = (uint32_t)clock_remaining_ms(pg->next_attempt_ns) + 1;
-        return status;
-    }
+    if (clock_monotonic_ns() < pg->next_attempt_ns)
+        return not_reachable(pg, error);
     connection = connect_server(pg);
     if (PQstatus(connection) == CONNECTION_OK) {
         status = adopt(pg, connection, error);
@@ -221,11 +226,14 @@ static enum status reconnect(struct pg *pg, struct error *error)
         status = tell_connect_failure(connection, error);
         PQfinish(connection);
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         pg->backoff_ms = 0;
-    else
-        back_off(pg);
-    return status;
+        return STATUS_OK;
+    }
+    if (pg->backoff_ms == 0) /* the first attempt of an outage */
+        log_event(LOG_WARN, "database.not_reachable", LOG_TEXT("message", error->message));
+    back_off(pg);
+    return not_reachable(pg, error);
 }
 
 /* Whether the server has ended the session since it was last used. Mostly costs one system call. */

@@ -389,7 +389,7 @@ static void test_postgresql_server_away_backs_off_and_comes_back(void **state)
     end_session(f, away.db);
     fixture_expect(db_begin(away.db, &error), STATUS_UNAVAILABLE, &error);
     fixture_expect(db_begin(away.db, &error), STATUS_UNAVAILABLE, &error);
-    assert_string_equal(error.message, "database: not connected");
+    assert_string_equal(error.message, "the database is not reachable");
     assert_in_range(error.retry_after_ms, 1, 200);
     assert_int_equal(symlink(target, link), 0);
     deadline_ns = clock_monotonic_ns() + (int64_t)DEADLINE_MS * NS_PER_MS;
