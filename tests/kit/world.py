@@ -52,9 +52,9 @@ def status_of(stack, booking_id):
 
 
 def history_of(stack, booking_id):
-    """The history's answer, or None while it knows nothing of the booking."""
+    """The history's answer, or None while it knows nothing of the booking or can't look."""
     reply = stack.history.GetBookingHistory(booking_id=booking_id)
-    if reply.code == rpc.NOT_FOUND:
+    if reply.code in (rpc.NOT_FOUND, rpc.UNAVAILABLE):
         return None
     assert reply.code == rpc.OK, reply
     return reply.message
