@@ -173,7 +173,9 @@ static void listen_on_addresses(struct booking_service *service)
                                                    .fetch_max_bytes = fetch_max_bytes(settings),
                                                    .address = service->settings.events_listen};
     must(rpc_server_open(&rpc, &service->server, &error), &error);
+    service_listens_at(rpc.address);
     must(event_publisher_open(&events, &service->publisher, &error), &error);
+    service_listens_at(events.address);
     booking_api_init(&service->api);
     rpc_server_add(service->server, &service->api.service.base);
     rpc_server_add(service->server, event_publisher_service(service->publisher));

@@ -36,6 +36,7 @@ struct settler {
     char *database_url;
     struct db *db; /* NULL until it can be opened */
     struct ticker *ticker;
+    int64_t started_at_us;
     struct map sightings; /* booking_id -> struct sighting; those met by the last scan */
     uint64_t scan;
     size_t left;      /* in this scan: in nobody's hands */
@@ -59,14 +60,16 @@ static struct sighting *see(struct settler *settler, const struct uuid *booking_
     return sighting;
 }
 
-/* At the first scan after start all are ours: whoever worked on them is gone, or it does no harm to ask
- * again. */
+/*
+ * What was there before the start is ours at once: whoever worked on it is gone, or it does no harm to ask
+ * again. Not so what this process itself took in a moment ago and has not put to work yet.
+ */
 static bool is_due(const struct settler *settler, const struct booking *booking,
                    const struct sighting *sighting, int64_t now_ns)
 {
     if (sighting->next_try_ns != 0)
         return now_ns >= sighting->next_try_ns;
-    return settler->scan == 1 || booking->announced ||
+    return booking->created_at_us < settler->started_at_us || booking->announced ||
            now_ns - sighting->first_seen_ns >= LEFT_BEHIND_MS * (int64_t)NS_PER_MS;
 }
 
@@ -162,6 +165,7 @@ enum status settler_open(const char *database_url, struct work_table *table, str
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
     map_init(&settler->sightings, sizeof(struct uuid));
     settler->table = table;
+    settler->started_at_us = clock_now_us();
     settler->database_url = strdup(database_url);
     metric_register(&backlog);
     metric_register(&taken_total);

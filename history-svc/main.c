@@ -171,6 +171,7 @@ static void listen_on_address(struct history_service *service)
         .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
     };
     must(rpc_server_open(&rpc, &service->server, &error), &error);
+    service_listens_at(rpc.address);
     history_api_init(&service->api);
     rpc_server_add(service->server, &service->api.service.base);
     rpc_server_observe(service->server, is_ready, list_degraded, service);

@@ -84,7 +84,9 @@ static void listen_on_addresses(struct hospital_service *service)
                                                    .address = service->settings.events_listen};
     struct error error;
     must(rpc_server_open(&rpc, &service->server, &error), &error);
+    service_listens_at(rpc.address);
     must(event_publisher_open(&events, &service->publisher, &error), &error);
+    service_listens_at(events.address);
     hospital_api_init(&service->api);
     rpc_server_add(service->server, &service->api.service.base);
     rpc_server_add(service->server, event_publisher_service(service->publisher));
@@ -97,7 +99,8 @@ static void listen_on_addresses(struct hospital_service *service)
 static void list_live(void *context, const struct uuid *booking_id)
 {
     (void)context;
-    log_event(LOG_WARN, "reservation.live", LOG_UUID("booking_id", booking_id));
+    log_event(LOG_WARN, "reservation.live", LOG_UUID("booking_id", booking_id),
+              LOG_TEXT("request_id", "follow-log-from-start"));
 }
 
 /*

@@ -25,6 +25,28 @@ enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, LOOK_MS = 1000 };
 /* A stop was asked for: stays so. Main thread only. */
 static bool stop_requested;
 
+/* Where this process listens. Main thread only. */
+static const char *listeners[SERVICE_LISTENERS_MAX];
+static size_t listener_count;
+
+void service_listens_at(const char *address)
+{
+    if (listener_count < SERVICE_LISTENERS_MAX) {
+        listeners[listener_count++] = address;
+    }
+}
+
+/* A start that fails leaves nothing half-created. */
+static void remove_socket_files(void)
+{
+    static const char scheme[] = "ipc://";
+    for (size_t i = 0; i < listener_count; i++) {
+        if (strncmp(listeners[i], scheme, strlen(scheme)) == 0) {
+            (void)unlink(listeners[i] + strlen(scheme)); /* it may be gone already */
+        }
+    }
+}
+
 _Noreturn void service_config_error(const char *program, const struct error *error)
 {
     char line[ERROR_MESSAGE_SIZE];
@@ -35,6 +57,7 @@ _Noreturn void service_config_error(const char *program, const struct error *err
         }
     }
     fprintf(stderr, "%s: %s\n", program, line);
+    remove_socket_files();
     exit(SERVICE_EXIT_CONFIG);
 }
 

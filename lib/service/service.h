@@ -26,6 +26,13 @@ enum { SERVICE_EXIT_FAILED = 1, SERVICE_EXIT_CONFIG = 2 };
  */
 void service_begin(const char *program, const char *log_level, const char *time_zone);
 
+/*
+ * Tells that this process listens at `address`, which must stay: if the start then ends with
+ * service_config_error, the socket file of an ipc:// address goes too. At most SERVICE_LISTENERS_MAX.
+ */
+enum { SERVICE_LISTENERS_MAX = 4 };
+void service_listens_at(const char *address);
+
 /* One line "PROGRAM: message" on stderr and exit 2. */
 _Noreturn void service_config_error(const char *program, const struct error *error);
 

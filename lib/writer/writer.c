@@ -23,7 +23,9 @@ enum { BATCH_MAX_DEFAULT = 512, QUEUE_MAX_DEFAULT = 4096, COMMIT_RETRY_DEFAULT_M
 /* About the time in which a full queue is worked off. */
 enum { OVERLOADED_RETRY_AFTER_MS = 200 };
 
-enum { PROBE_MS = 500, NS_PER_S = 1000000000 };
+/* How often a writer without work looks for its database: while it is away, and while it seems to be there.
+ */
+enum { PROBE_AWAY_MS = 500, PROBE_IDLE_MS = 2000, NS_PER_S = 1000000000 };
 
 struct queue {
     struct writer_command *head;
@@ -104,18 +106,15 @@ static void unlock_and_wake(struct writer *writer)
 /* ---- the thread ---- */
 
 /*
- * While the database is away and nobody asks for anything, the writer looks for it itself: a service without
- * traffic must become ready again too. Lock held, not meanwhile.
+ * While nobody asks for anything, the writer looks for the database itself: a service without traffic must
+ * tell that it is not ready, and become ready again. Lock held, not meanwhile.
  */
 static void wait_or_probe(struct writer *writer)
 {
     struct timespec until;
-    int64_t until_ns = clock_monotonic_ns() + PROBE_MS * (int64_t)NS_PER_MS;
+    int64_t pause_ms = group_commit_database_up(&writer->commit) ? PROBE_IDLE_MS : PROBE_AWAY_MS;
+    int64_t until_ns = clock_monotonic_ns() + pause_ms * NS_PER_MS;
 
-    if (group_commit_database_up(&writer->commit)) {
-        pthread_cond_wait(&writer->wake, &writer->lock);
-        return;
-    }
     until = (struct timespec){.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
     if (pthread_cond_timedwait(&writer->wake, &writer->lock, &until) != ETIMEDOUT)
         return;

@@ -97,7 +97,10 @@ MUST_CHECK enum status writer_submit_request(struct writer *writer, struct write
 /* Gives back the place of a request that had keeps_place set. Any thread. */
 void writer_release_place(struct writer *writer);
 
-/* False while the last batch failed for want of the database. Any thread. */
+/*
+ * False while the last batch failed for want of the database, or, without batches, the last look for it,
+ * every two seconds. Any thread.
+ */
 bool writer_database_up(struct writer *writer);
 
 #endif

@@ -240,6 +240,7 @@ def test_a_database_that_was_away_is_found_again_without_traffic(driver):
         for name in ("hospital", "booking"):
             psql(urls[name], "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND "
                  + settings_of_connections(stack, name))
+        wait_for("hospital-svc is not ready, though nobody asks it for anything", lambda: not stack.hospital_svc.serving())
         request = booking_request(hospital_id)
         reply = stack.booking.CreateBooking(timeout_ms=2000, **request)
         assert reply.code in (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED), reply

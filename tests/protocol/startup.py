@@ -96,6 +96,7 @@ def test_a_database_that_can_never_be_opened_is_exit_2(driver):
             check_config_error(run(stack, name, *own_flags(stack, name, database=missing)), "database")
         check_config_error(run(stack, "history", *own_flags(stack, "history", database="sqlite:h.db")), "database",
                            "postgresql")
+        assert os.listdir(stack.folder) == []  # no socket files either
 
 
 def test_a_newer_schema_is_exit_2(driver):
