@@ -44,10 +44,10 @@ static void mend_cut(char *text, size_t capacity, int wanted)
     }
 }
 
-enum status error_set(struct error *error, enum status status, const char *reason, const char *format, ...)
+void error_write(struct error *error, enum status status, const char *reason, const char *format, ...)
 {
     if (error == NULL) {
-        return status;
+        return;
     }
     /* Built aside, because the arguments may point into *error. */
     struct error next = {.status = status};
@@ -60,7 +60,6 @@ enum status error_set(struct error *error, enum status status, const char *reaso
     va_end(arguments);
     mend_cut(next.message, sizeof next.message, wanted);
     *error = next;
-    return status;
 }
 
 void error_clear(struct error *error)

@@ -54,7 +54,18 @@ bool status_is_transient(enum status status);
  * `return error_set(error, STATUS_NOT_FOUND, NULL, "no booking %s", id);`. Resets retry_after_ms; `reason`
  * may be NULL; a longer text is cut at a character boundary. `error` may be the source of the arguments.
  */
-enum status error_set(struct error *error, enum status status, const char *reason, const char *format, ...)
+#define error_set(error, status, reason, ...)                                                                \
+    (error_write((error), (status), (reason), __VA_ARGS__), error_status(status))
+
+/* Its result: a function, so that callers may leave it. */
+static inline enum status error_status(enum status status)
+{
+    return status;
+}
+
+/* What error_set does, as a function: a macro, because then the compiler and the analysers see which status
+ * it is. */
+void error_write(struct error *error, enum status status, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* All zero: STATUS_OK, no reason, no message. NULL is allowed. */

@@ -92,6 +92,7 @@ static enum apply_result bury(struct event_subscriber *follower, struct event_ch
     struct error error;
     enum status status;
     enum apply_result result = settle(follower, chunk, &error, &status);
+    chunk->dead_letter_reason = NULL;
     if (result != APPLY_DONE)
         return result;
     const Screening__V1__Event *event = chunk->events[0];
