@@ -285,7 +285,10 @@ static void open_readers(struct booking_service *service)
 {
     struct error error;
     const char *database = service->settings.service.database;
-    const struct reader_options options = {.threads = (size_t)service->settings.service.reader_threads};
+    const struct reader_options options = {
+        .threads = (size_t)service->settings.service.reader_threads,
+        .queue_max = (size_t)service->settings.service.queue_max,
+    };
     while (must_try_again(reader_pool_open(database, &options, &service->readers, &error), &error))
         ;
     while (must_try_again(event_publisher_start(service->publisher, database, &error), &error))

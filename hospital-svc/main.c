@@ -168,7 +168,10 @@ static enum status open_writer(struct hospital_service *service, struct error *e
 
 static enum status open_readers(struct hospital_service *service, struct error *error)
 {
-    const struct reader_options options = {.threads = (size_t)service->settings.service.reader_threads};
+    const struct reader_options options = {
+        .threads = (size_t)service->settings.service.reader_threads,
+        .queue_max = (size_t)service->settings.service.queue_max,
+    };
     return reader_pool_open(service->settings.service.database, &options, &service->readers, error);
 }
 
