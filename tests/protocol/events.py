@@ -317,6 +317,23 @@ def test_a_poison_event_goes_to_the_dead_letters_and_comes_back(driver):
         wait_agreement(stack)
 
 
+def test_a_deletion_that_was_a_dead_letter_is_worked_off_after_its_replay(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack)
+        booking = book(stack, hospital_id)
+        heal = poison(stack, "booking", "hospital_deletion",
+                      "NEW.hospital_id = " + id_literal(driver, hospital_id))
+        assert stack.hospital.DeleteHospital(hospital_id=hospital_id).code == rpc.OK
+        wait_for("it is a dead letter", lambda: stack.value("booking", "SELECT COUNT(*) FROM dead_letter") == 1)
+        stack.booking_svc.stop()
+        stack.execute("booking", heal)
+        replayed = stack.booking_svc.run_once(replay_dead_letters="true")
+        assert replayed.returncode == 0 and "1 dead letter" in replayed.stdout, replayed
+        stack.booking_svc.start()
+        wait_for("the job has ended", lambda: status_of(stack, booking.booking_id) == FORCE_CANCELLED)
+        wait_agreement(stack)
+
+
 @once
 def test_a_poison_event_in_history(driver):
     with Stack(driver) as stack:

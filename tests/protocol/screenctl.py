@@ -1,0 +1,165 @@
+"""screenctl against the real services: every command, every method, right exit codes, one-line errors."""
+import json
+import os
+import subprocess
+
+from kit import rpc
+from kit.marks import once
+from kit.stack import DEADLINE_S, PROGRAMS, Stack, program, wait_for
+from kit.world import CONFIRMED, book, booking_request, day, history_shows, register, remaining
+
+
+def screenctl(stack, *words, services=PROGRAMS):
+    addresses = [word for name in services for word in ("--" + name, stack.services[name].rpc)]
+    return subprocess.run([program("screenctl"), "--timeout", "50000", *addresses, *words], capture_output=True,
+                          text=True, timeout=2 * DEADLINE_S, check=False, cwd=stack.folder, stdin=subprocess.DEVNULL)
+
+
+def done(stack, *words):
+    """Its JSON; it must exit with 0 and say nothing on stderr."""
+    result = screenctl(stack, "--json", *words)
+    assert result.returncode == 0 and result.stderr == "", result
+    return json.loads(result.stdout)
+
+
+def check_error(result, exit_code, *words):
+    assert result.returncode == exit_code, result
+    lines = result.stderr.strip().splitlines()
+    assert lines and lines[0].startswith("screenctl: "), result
+    assert exit_code == 2 or len(lines) == 1, result
+    for word in words:
+        assert word in result.stderr, result
+
+
+@once
+def test_screenctl_calls_every_method(driver):
+    with Stack(driver) as stack:
+        hospital_id, booking_id = rpc.new_id(), rpc.new_id()
+        place = {"hospitalId": hospital_id, "date": day(1)}
+        booking = {"bookingId": booking_id, "customerId": "c", "customerName": "김", **place}
+        one = {"bookingId": rpc.new_id(), "headcount": 1, **place}
+        requests = [
+            ("RegisterHospital", {"hospitalId": hospital_id, "name": "n", "days": [{"date": day(1), "capacity": 9}]}),
+            ("GetHospital", {"hospitalId": hospital_id}),
+            ("ListHospitals", {}),
+            ("SetCapacity", {"capacity": 8, **place}),
+            ("GetAvailability", {"hospitalId": hospital_id}),
+            ("Reserve", one),
+            ("BatchReserve", {"requests": [one]}),
+            ("CreateBooking", booking),
+            ("GetBooking", {"bookingId": booking_id}),
+            ("ListBookings", {"customerId": "c"}),
+            ("CancelBooking", {"bookingId": booking_id}),
+            ("ListCustomerHistory", {"customerId": "c"}),
+            ("GetProjectionStatus", {}),
+            ("DeleteHospital", {"hospitalId": hospital_id}),
+        ]
+        for name, request in requests:
+            done(stack, "call", name, json.dumps(request))
+        wait_for("history knows the booking", lambda: screenctl(
+            stack, "call", "GetBookingHistory", json.dumps({"bookingId": booking_id})).returncode == 0)
+        for name in PROGRAMS:
+            for method in ("Check", "Describe", "Stats"):
+                done(stack, "call", method, "{}", "--to", name)
+        for name in ("hospital", "booking"):
+            assert done(stack, "call", "Fetch", "{}", "--to", name)["events"]
+        called = {name for name, _ in requests} | {"GetBookingHistory", "Check", "Describe", "Stats", "Fetch"}
+        assert called == set(rpc.METHODS)
+
+
+@once
+def test_screenctl_plays_the_clinics_day(driver):
+    with Stack(driver) as stack:
+        made = done(stack, "hospital", "register", "--name", "한빛", "--day", "+1=5", "--day", "+2=7")
+        hospital_id = made["hospitalId"]
+        assert [d["capacity"] for d in done(stack, "hospital", "show", hospital_id)["days"]] == [5, 7]
+        assert done(stack, "hospital", "set-capacity", hospital_id, "+1", "6")["capacity"] == 6
+        booked = done(stack, "book", "--customer", "c-1", "--name", "김하늘", "--hospital", hospital_id, "--date", "+1",
+                      "--headcount", "2")
+        assert booked["status"] == "CONFIRMED"
+        comes = screenctl(stack, "booking", "list", "--hospital", hospital_id, "--date", "+1")
+        assert comes.returncode == 0 and "김하늘" in comes.stdout and "2 people" in comes.stdout, comes
+        assert done(stack, "booking", "show", booked["bookingId"])["headcount"] == 2
+        assert done(stack, "booking", "cancel", booked["bookingId"], "--reason", "여행")["status"] == "CANCELLED"
+        wait_for("history shows it", lambda: history_shows(stack, booked["bookingId"], 4))
+        assert "CANCELLED" in screenctl(stack, "history", "booking", booked["bookingId"]).stdout
+        assert booked["bookingId"] in screenctl(stack, "history", "customer", "c-1").stdout
+        assert screenctl(stack, "projection").returncode == 0 and screenctl(stack, "health").returncode == 0
+        assert hospital_id in screenctl(stack, "hospital", "list", "--name", "한빛").stdout
+        assert done(stack, "hospital", "delete", hospital_id)["status"] == "DELETED"
+
+
+@once
+def test_screenctl_errors_are_one_line_with_the_right_exit_code(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=1)
+        check_error(screenctl(stack, "booking", "show", rpc.new_id()), 1, "NOT_FOUND")
+        check_error(screenctl(stack, "booking", "show", "nonsense"), 1, "INVALID_ARGUMENT", "booking_id")
+        check_error(screenctl(stack, "book", "--customer", "c", "--name", "n", "--hospital", hospital_id, "--date", "+1",
+                              "--headcount", "2"), 1, "FAILED_PRECONDITION", "SOLD_OUT")
+        check_error(screenctl(stack, "history", "customer", "c"), 1, stack.history_svc.rpc)
+        check_error(screenctl(stack, "nonsense"), 2, "nonsense")
+        check_error(screenctl(stack, "book", "--customer", "c"), 2, "--name")
+        check_error(screenctl(stack, "booking", "list"), 2)
+        check_error(screenctl(stack, "--no-such-flag"), 2, "--no-such-flag")
+        check_error(screenctl(stack, "call", "NoSuchMethod", "{}"), 2, "NoSuchMethod")
+        check_error(screenctl(stack, "call", "GetBooking", '{"nope": 1}'), 2, "nope")
+        check_error(screenctl(stack, "call", "GetBooking", "{"), 2)
+        check_error(screenctl(stack, "--hospital", "http://x", "hospital", "list", services=()), 2, "--hospital")
+
+
+def write(stack, name, content):
+    path = os.path.join(stack.folder, name)
+    with open(path, "wb") as file:
+        file.write(content)
+    return name
+
+
+@once
+def test_screenctl_import_repeats_open_missing_days_and_report_bad_lines(driver):
+    with Stack(driver, without=("booking", "history")) as stack:
+        explicit = rpc.new_id()
+        content = ("\ufeffhospital_id,name,address,date,capacity\r\n"
+                   ',"한빛, ""본원""","서울, 중구",+1,10\r\n'
+                   ',"한빛, ""본원""","서울, 중구",+2,20\r\n'
+                   "%s,두번째,부산,%s,5\r\n" % (explicit, day(3)))
+        file = write(stack, "good.csv", content.encode())
+        first = screenctl(stack, "hospital", "import", file)
+        assert first.returncode == 0, first
+        hospitals = stack.hospital.ListHospitals().message.hospitals
+        assert {h.name for h in hospitals} == {'한빛, "본원"', "두번째"}
+        events = stack.hospital.Fetch(subscriber="t").message.head_seq
+        assert screenctl(stack, "hospital", "import", file).returncode == 0
+        assert stack.hospital.Fetch(subscriber="t").message.head_seq == events  # a repeat changes nothing
+        stack.hospital.SetCapacity(hospital_id=explicit, date=day(3), capacity=9)
+        more = write(stack, "more.csv", ("hospital_id,name,address,date,capacity\n%s,두번째,부산,+3,5\n%s,두번째,부산,+4,6\n"
+                                         % (explicit, explicit)).encode())
+        assert screenctl(stack, "hospital", "import", more).returncode == 0
+        days = stack.hospital.GetHospital(hospital_id=explicit).message.days
+        assert [(d.date, d.capacity) for d in days] == [(day(3), 9), (day(4), 6)]
+        bad = write(stack, "bad.csv", (
+            "hospital_id,name,address,date,capacity\n"
+            ",세번째,a,+1,10\n"
+            ",세번째,a,2026-02-30,10\n"
+            ",세번째,a,+2,many\n"
+            "no-uuid,네번째,a,+1,1\n"
+            ",,a,+1,1\n").encode() + b",\xff\xfe,a,+1,1\n")
+        result = screenctl(stack, "hospital", "import", bad)
+        assert result.returncode == 1, result
+        for line, field in ((3, "date"), (4, "capacity"), (5, "hospital_id"), (6, "name"), (7, "name")):
+            assert "bad.csv:%d: %s: " % (line, field) in result.stderr, result
+        third = stack.hospital.ListHospitals(name_contains="세번째").message.hospitals
+        assert len(third) == 1  # the others went on
+        assert len(stack.hospital.GetHospital(hospital_id=third[0].hospital_id).message.days) == 1
+
+
+@once
+def test_screenctl_repeats_a_booking_with_its_own_id(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id, booking_id = register(stack, capacity=5), rpc.new_id()
+        words = ("book", "--customer", "c", "--name", "n", "--hospital", hospital_id, "--date", "+1", "--id", booking_id)
+        assert done(stack, *words) == done(stack, *words)
+        assert remaining(stack, hospital_id) == 4
+        assert stack.booking.GetBooking(booking_id=booking_id).message.status == CONFIRMED
+        other = booking_request(hospital_id)
+        assert book(stack, hospital_id, booking_id=other["booking_id"]).booking_id == other["booking_id"]
