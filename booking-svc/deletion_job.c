@@ -103,8 +103,9 @@ static void tick(void *context, struct ticker *ticker)
         ticker_wake(ticker);
 }
 
-static void destroy(struct deletion_job *job)
+void deletion_job_destroy(struct deletion_job *job)
 {
+    ticker_close(job->ticker);
     db_close(job->db);
     free(job->database_url);
     free(job);
@@ -121,19 +122,16 @@ enum status deletion_job_open(const char *database_url, struct writer *writer, s
     job->writer = writer;
     enum status status = ticker_open(TICK_MS, tick, job, &job->ticker, error);
     if (status != STATUS_OK) {
-        destroy(job);
+        deletion_job_destroy(job);
         return status;
     }
     *out = job;
     return STATUS_OK;
 }
 
-void deletion_job_close(struct deletion_job *job)
+void deletion_job_stop(struct deletion_job *job)
 {
-    if (job == NULL)
-        return;
-    ticker_close(job->ticker);
-    destroy(job);
+    ticker_stop(job->ticker);
 }
 
 void deletion_job_wake(struct deletion_job *job)

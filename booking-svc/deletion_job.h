@@ -14,9 +14,11 @@ struct deletion_job;
 MUST_CHECK enum status deletion_job_open(const char *database_url, struct writer *writer,
                                          struct deletion_job **out, struct error *error);
 
-/* Ends the thread after the chunk at hand; the rest is done after the next start. Before writer_close. NULL
- * is allowed. */
-void deletion_job_close(struct deletion_job *job);
+/* Ends the thread after the chunk at hand; the rest is done after the next start. Before writer_close. */
+void deletion_job_stop(struct deletion_job *job);
+
+/* After deletion_job_stop and writer_close: a batch that recorded a deletion still wakes the job. */
+void deletion_job_destroy(struct deletion_job *job);
 
 /* A deletion was just recorded. Any thread. */
 void deletion_job_wake(struct deletion_job *job);

@@ -223,7 +223,7 @@ static void committed(void *context)
     if (service->reserver != NULL)
         reserver_flush(service->reserver);
     event_log_publish(service->log);
-    if (batch_began_deletion(service->batch))
+    if (service->deletions != NULL && batch_began_deletion(service->batch))
         deletion_job_wake(service->deletions);
 }
 
@@ -316,10 +316,11 @@ static void drain_and_close(struct booking_service *service)
     transport_watch_close(service->watch);
     event_subscriber_close(service->subscriber);
     settler_close(service->settler);
-    deletion_job_close(service->deletions);
+    deletion_job_stop(service->deletions);
     reserver_stop(service->reserver);
     rpc_channel_close(service->hospital);
     writer_close(service->writer);
+    deletion_job_destroy(service->deletions);
     reserver_destroy(service->reserver);
     reader_pool_close(service->readers);
     rpc_server_close(service->server);

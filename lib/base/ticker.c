@@ -74,15 +74,21 @@ enum status ticker_open(uint32_t period_ms, ticker_fn tick, void *context, struc
     return STATUS_OK;
 }
 
-void ticker_close(struct ticker *ticker)
+void ticker_stop(struct ticker *ticker)
 {
-    if (ticker == NULL)
-        return;
     pthread_mutex_lock(&ticker->lock);
     ticker->stopping = true;
     pthread_cond_broadcast(&ticker->changed);
     pthread_mutex_unlock(&ticker->lock);
     pthread_join(ticker->thread, NULL);
+}
+
+void ticker_close(struct ticker *ticker)
+{
+    if (ticker == NULL)
+        return;
+    if (!ticker_stopping(ticker))
+        ticker_stop(ticker);
     destroy(ticker);
 }
 
