@@ -16,14 +16,6 @@ static enum status out_of_memory(struct error *error)
     return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
 }
 
-static enum status parse_id(const char *field, const char *text, struct uuid *out, struct error *error)
-{
-    if (!uuid_parse(text, out)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be a UUID", field);
-    }
-    return STATUS_OK;
-}
-
 static enum status parse_date(const char *field, const char *text, int32_t *out, struct error *error)
 {
     if (!civil_parse(text, out)) {
@@ -43,7 +35,7 @@ static enum status check_capacity(const char *field, uint32_t capacity, struct e
 
 enum status request_hospital_id(const char *text, struct uuid *out, struct error *error)
 {
-    return parse_id("hospital_id", text, out, error);
+    return text_check_uuid("hospital_id", text, out, error);
 }
 
 static enum status parse_day(const Screening__V1__ScreeningDay *day, size_t index, struct day_wanted *out,
@@ -180,7 +172,7 @@ enum status request_reserve(const Screening__V1__ReserveRequest *request, struct
                             struct error *error)
 {
     struct reserve made = {.headcount = request->headcount};
-    enum status status = parse_id("booking_id", request->booking_id, &made.booking_id, error);
+    enum status status = text_check_uuid("booking_id", request->booking_id, &made.booking_id, error);
     if (status == STATUS_OK) {
         status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
     }

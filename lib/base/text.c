@@ -98,9 +98,14 @@ enum status text_check_opaque(const char *field, const char *text, size_t min, s
 
 enum status text_check_uuid(const char *field, const char *text, struct uuid *out, struct error *error)
 {
-    if (!uuid_parse(text, out)) {
+    struct uuid read;
+    if (!uuid_parse(text, &read)) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be a UUID", field);
     }
+    if (uuid_is_zero(&read)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be a UUID other than nil", field);
+    }
+    *out = read;
     return STATUS_OK;
 }
 

@@ -29,7 +29,10 @@ MUST_CHECK enum status text_check(const char *field, const char *text, size_t mi
 MUST_CHECK enum status text_check_opaque(const char *field, const char *text, size_t min, size_t max,
                                          struct error *error);
 
-/* INVALID_ARGUMENT "FIELD: must be a UUID" unless uuid_parse reads `text`. */
+/*
+ * INVALID_ARGUMENT "FIELD: must be a UUID" unless uuid_parse reads `text`; also for the nil UUID, after which
+ * every list begins.
+ */
 MUST_CHECK enum status text_check_uuid(const char *field, const char *text, struct uuid *out,
                                        struct error *error);
 

@@ -120,6 +120,8 @@ static void test_text_check_uuid_and_date_read_or_name_the_rule(void **state)
                      STATUS_OK);
     assert_true(uuid_equal(&uuid, &UUID_NAMESPACE_DNS));
     assert_refused(text_check_uuid("booking_id", "42", &uuid, &error), &error, "booking_id: must be a UUID");
+    assert_refused(text_check_uuid("booking_id", "00000000-0000-0000-0000-000000000000", &uuid, &error),
+                   &error, "booking_id: must be a UUID other than nil");
     assert_int_equal(text_check_date("date", "1970-01-02", &day, &error), STATUS_OK);
     assert_int_equal(day, 1);
     assert_refused(text_check_date("date", "2026-02-29", &day, &error), &error,
