@@ -1,0 +1,308 @@
+/* Whole batches against real databases of both kinds: what is loaded, decided, saved and told. */
+#include "batch.h"
+#include "store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/unit_test.h"
+#include "db/db_fixture.h"
+#include "events/event_log.h"
+#include "events/subscriber.h"
+
+enum { TODAY = 20788, MANY = 600, COMMANDS_MAX = MANY }; /* 2026-12-01 */
+
+static const int64_t NOW_US = INT64_C(20788) * 24 * 3600 * 1000000;
+static const struct uuid HOSPITAL = {{2}};
+
+static const struct db_statement COUNT_EVENTS = {.name = "test_count_events",
+                                                 .sql = "SELECT count(*) FROM event_log"};
+static const struct db_statement COUNT_LIVE = {.name = "test_count_live",
+                                               .sql = "SELECT count(*) FROM booking WHERE status IN (1, 2)"};
+static const struct db_statement COUNT_FORCED = {.name = "test_count_forced",
+                                                 .sql = "SELECT count(*) FROM booking WHERE status = 5"};
+static const struct db_statement COUNT_DONE = {
+    .name = "test_count_done", .sql = "SELECT count(*) FROM hospital_deletion WHERE done = 1"};
+
+/* A database, a batch to run on it, and commands that wait for it. */
+struct stage {
+    struct db *db;
+    struct event_log *log;
+    struct batch *batch;
+    struct arena arena;
+    struct writer_command *queue[COMMANDS_MAX];
+    size_t count;
+};
+
+static int64_t stopped_clock(void)
+{
+    return NOW_US;
+}
+
+static void stage_open(struct stage *stage, void **state)
+{
+    struct error error = {0};
+    *stage = (struct stage){.db = fixture_of(state)->db};
+    arena_init(&stage->arena);
+    fixture_expect(events_migrate(stage->db, &error), STATUS_OK, &error);
+    fixture_expect(store_migrate(stage->db, &error), STATUS_OK, &error);
+    stage->log = event_log_create(NULL);
+    stage->batch = batch_create(stage->log);
+    assert_non_null(stage->batch);
+}
+
+static void stage_close(struct stage *stage)
+{
+    batch_destroy(stage->batch);
+    event_log_destroy(stage->log);
+    arena_fini(&stage->arena);
+}
+
+static struct booking_command *add(struct stage *stage, enum command_kind kind, uint16_t number)
+{
+    struct booking_command *command = arena_alloc(&stage->arena, sizeof *command);
+    command->kind = kind;
+    command->writer.class = kind == COMMAND_CREATE || kind == COMMAND_CANCEL ? WRITER_REQUEST : WRITER_SETTLE;
+    command->booking_id = (struct uuid){{1, (uint8_t)(number >> 8), (uint8_t)number}};
+    command->hospital_id = HOSPITAL;
+    command->traceparent = "";
+    command->reason = "";
+    stage->queue[stage->count++] = &command->writer;
+    return command;
+}
+
+static struct booking_command *add_create(struct stage *stage, uint16_t number)
+{
+    struct booking_command *command = add(stage, COMMAND_CREATE, number);
+    struct booking *request = arena_alloc(&stage->arena, sizeof *request);
+    *request = (struct booking){
+        .booking_id = command->booking_id,
+        .hospital_id = HOSPITAL,
+        .customer_id = "c",
+        .customer_name = "김하늘",
+        .day = TODAY + 1,
+        .headcount = 1,
+        .content_hash = {7},
+    };
+    command->request = request;
+    return command;
+}
+
+static struct booking_command *add_settle(struct stage *stage, uint16_t number, enum reserve_outcome outcome)
+{
+    struct booking_command *command = add(stage, COMMAND_SETTLE, number);
+    command->outcome = outcome;
+    return command;
+}
+
+static enum status apply(struct stage *stage, struct error *error)
+{
+    fixture_expect(db_begin(stage->db, error), STATUS_OK, error);
+    for (size_t i = 0; i < stage->count; i++)
+        error_clear(&stage->queue[i]->outcome);
+    return batch_apply(stage->batch, stage->db, stage->queue, stage->count, error);
+}
+
+static void run(struct stage *stage)
+{
+    struct error error = {0};
+    fixture_expect(apply(stage, &error), STATUS_OK, &error);
+    fixture_expect(db_commit(stage->db, &error), STATUS_OK, &error);
+    stage->count = 0;
+}
+
+/* The chunk of the hospital log that tells of the deletion. */
+static void delete_hospital(struct stage *stage)
+{
+    static char event_id[] = "01890000-0000-7000-8000-000000000001", hospital_id[UUID_TEXT_SIZE];
+    static char type[] = "hospital.deleted";
+    static Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    static Screening__V1__Hospital hospital = SCREENING__V1__HOSPITAL__INIT;
+    static Screening__V1__Event event = SCREENING__V1__EVENT__INIT, *events[] = {&event};
+    at.seconds = NOW_US / 1000000;
+    hospital.hospital_id = uuid_format(&HOSPITAL, hospital_id);
+    event.seq = 1;
+    event.event_id = event_id;
+    event.type = type;
+    event.occurred_at = &at;
+    event.body_case = SCREENING__V1__EVENT__BODY_HOSPITAL;
+    event.hospital = &hospital;
+    struct event_chunk *chunk = arena_alloc(&stage->arena, sizeof *chunk);
+    chunk->command.class = WRITER_EVENT;
+    chunk->log = "hospital";
+    chunk->log_id = "01890000-0000-7000-8000-0000000000ff";
+    chunk->events = events;
+    chunk->count = 1;
+    stage->queue[stage->count++] = &chunk->command;
+}
+
+/* ---- one booking ---- */
+
+static void test_batch_create_settle_and_cancel_of_one_booking(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    struct booking_command *create = add_create(&stage, 1), *again = add_create(&stage, 1);
+    run(&stage);
+    assert_int_equal(create->booking->status, BOOKING_REQUESTED);
+    assert_ptr_equal(create->booking, again->booking);
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 0);
+
+    struct booking_command *settle = add_settle(&stage, 1, RESERVE_GRANTED);
+    struct booking_command *cancel = add(&stage, COMMAND_CANCEL, 1);
+    cancel->reason = "plans";
+    run(&stage);
+    /* The answer to the settle is made from the booking as committed, after the cancellation in the same
+     * batch. */
+    assert_int_equal(settle->booking->status, BOOKING_CANCELLED);
+    assert_int_equal(cancel->booking->version, 3);
+    assert_string_equal(cancel->booking->status_reason, "plans");
+    assert_string_equal(cancel->booking->customer_name, "김하늘");
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 2);
+    stage_close(&stage);
+}
+
+static void test_batch_applied_again_changes_nothing(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    add_create(&stage, 1);
+    run(&stage);
+    struct error error = {0};
+    add_settle(&stage, 1, RESERVE_GRANTED);
+    fixture_expect(apply(&stage, &error), STATUS_OK, &error);
+    db_rollback(stage.db); /* as after a COMMIT that failed: the same commands once more, from the database */
+    run(&stage);
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
+
+    struct booking_command *repeated = add_settle(&stage, 1, RESERVE_GRANTED);
+    run(&stage);
+    assert_int_equal(repeated->booking->version, 2);
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
+    stage_close(&stage);
+}
+
+static void test_batch_other_content_and_unknown_ids_are_refused_alone(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    struct booking_command *create = add_create(&stage, 1), *other = add_create(&stage, 1);
+    struct booking *content = arena_alloc(&stage.arena, sizeof *content);
+    *content = *other->request;
+    content->content_hash[0] = 8;
+    other->request = content;
+    struct booking_command *cancel = add(&stage, COMMAND_CANCEL, 9);
+    run(&stage);
+    assert_int_equal(create->writer.outcome.status, STATUS_OK);
+    assert_int_equal(other->writer.outcome.status, STATUS_ALREADY_EXISTS);
+    assert_int_equal(cancel->writer.outcome.status, STATUS_NOT_FOUND);
+    assert_int_equal(fixture_number(stage.db, &COUNT_LIVE), 1);
+    stage_close(&stage);
+}
+
+static void test_batch_queued_booking_is_announced_once(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    struct booking_command *create = add_create(&stage, 1);
+    struct booking *queued = arena_alloc(&stage.arena, sizeof *queued);
+    *queued = *create->request;
+    queued->queue_if_unavailable = true;
+    create->request = queued;
+    run(&stage);
+    add_settle(&stage, 1, RESERVE_UNKNOWN);
+    run(&stage);
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
+    struct booking_command *met = add(&stage, COMMAND_MEET, 1);
+    run(&stage);
+    assert_int_equal(met->booking->status, BOOKING_REQUESTED);
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
+    stage_close(&stage);
+}
+
+/* ---- a deleted hospital ---- */
+
+static void test_batch_settle_after_the_deletion_is_force_cancelled(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    add_create(&stage, 1);
+    add_create(&stage, 2);
+    delete_hospital(&stage);
+    run(&stage);
+    assert_true(batch_began_deletion(stage.batch));
+    struct booking_command *granted = add_settle(&stage, 1, RESERVE_GRANTED);
+    struct booking_command *refused = add_settle(&stage, 2, RESERVE_REFUSED);
+    refused->reason = "HOSPITAL_DELETED";
+    run(&stage);
+    assert_int_equal(granted->booking->status, BOOKING_FORCE_CANCELLED);
+    assert_int_equal(refused->booking->status, BOOKING_REJECTED);
+    assert_false(batch_began_deletion(stage.batch));
+    stage_close(&stage);
+}
+
+static void test_batch_force_cancels_chunk_by_chunk(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    for (uint16_t i = 0; i < MANY; i++)
+        add_create(&stage, i);
+    run(&stage);
+    delete_hospital(&stage);
+    run(&stage);
+
+    int chunks = 0;
+    for (bool finished = false; !finished; chunks++) {
+        struct booking_command *chunk = add(&stage, COMMAND_FORCE_CANCEL, 0);
+        struct booking_command *cancel = chunks == 0 ? add(&stage, COMMAND_CANCEL, 0) : NULL;
+        run(&stage);
+        if (cancel != NULL) /* settles go first: the customer came too late */
+            assert_string_equal(cancel->writer.outcome.reason, "BOOKING_FINAL");
+        finished = chunk->finished;
+        assert_true(chunks < MANY);
+    }
+    assert_int_equal(chunks, MANY / FORCE_CANCEL_CHUNK + 1);
+    assert_int_equal(fixture_number(stage.db, &COUNT_FORCED), MANY);
+    assert_int_equal(fixture_number(stage.db, &COUNT_LIVE), 0);
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), MANY);
+    assert_int_equal(fixture_number(stage.db, &COUNT_DONE), 1);
+
+    struct booking_command *more = add(&stage, COMMAND_FORCE_CANCEL, 0);
+    run(&stage);
+    assert_true(more->finished);
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), MANY);
+    stage_close(&stage);
+}
+
+static void test_batch_deletion_told_twice_begins_once(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    delete_hospital(&stage);
+    run(&stage);
+    add(&stage, COMMAND_FORCE_CANCEL, 0);
+    run(&stage);
+    assert_int_equal(fixture_number(stage.db, &COUNT_DONE), 1);
+    delete_hospital(&stage);
+    run(&stage);
+    assert_false(batch_began_deletion(stage.batch));
+    assert_int_equal(fixture_number(stage.db, &COUNT_DONE), 1);
+    stage_close(&stage);
+}
+
+int main(void)
+{
+    clock_replace(stopped_clock);
+    const struct CMUnitTest tests[] = {
+        TEST_BOTH(test_batch_create_settle_and_cancel_of_one_booking),
+        TEST_BOTH(test_batch_applied_again_changes_nothing),
+        TEST_BOTH(test_batch_other_content_and_unknown_ids_are_refused_alone),
+        TEST_BOTH(test_batch_queued_booking_is_announced_once),
+        TEST_BOTH(test_batch_settle_after_the_deletion_is_force_cancelled),
+        TEST_BOTH(test_batch_force_cancels_chunk_by_chunk),
+        TEST_BOTH(test_batch_deletion_told_twice_begins_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
