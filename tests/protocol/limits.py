@@ -6,7 +6,7 @@ import time
 
 from kit import rpc
 from kit.marks import once
-from kit.rpc import FakeService, envelope_pb2, event_pb2, hospital_pb2
+from kit.rpc import FakeService, hospital_pb2
 from kit.stack import CLUSTER_URL, PROGRAMS, Stack, psql, wait_for
 from kit.world import (CONFIRMED, FORCE_CANCELLED, REJECTED, REQUESTED, book, booking_request, check_refused, day,
                        register, remaining, status_of, wait_agreement, wait_history)
@@ -85,7 +85,7 @@ def test_any_other_definite_refusal_rejects_as_refused(driver):
 
 def test_a_released_id_is_rejected_as_released(driver):
     with Stack(driver, without=("history",)) as stack:
-        hospital_id, request = register(stack), None
+        hospital_id = register(stack)
         stack.booking_svc.kill()
         request = booking_request(hospital_id)
         literal = ("X'%s'" if driver == "sqlite" else "'%s'")
