@@ -49,12 +49,8 @@ static enum peer_name choose_peer(const struct method_service *service, const ch
     if (to == NULL) {
         return method_only_peer(service);
     }
-    for (int i = 0; i < PEER_COUNT; i++) {
-        if (service->served_by[i] && strcmp(PEERS[i].name, to) == 0) {
-            return (enum peer_name)i;
-        }
-    }
-    return PEER_COUNT;
+    enum peer_name peer = peer_find(to);
+    return peer < PEER_COUNT && service->served_by[peer] ? peer : PEER_COUNT;
 }
 
 int call_method(struct session *session, const struct command *command, int argc, char **argv)

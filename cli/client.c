@@ -20,8 +20,9 @@ static enum status connect_to(struct session *session, enum peer_name peer, stru
     const struct rpc_channel_options options = {.address = session->addresses[peer], .connect_now = true};
     enum status status = rpc_channel_open(&options, &session->channels[peer], error);
     if (status == STATUS_UNAVAILABLE) {
-        error_set(error, status, NULL, "no %s at %s: start it with \"%s --rpc-listen %s\"",
-                  PEERS[peer].program, options.address, PEERS[peer].program, options.address);
+        error_set(error, status, NULL, "no %s at %s: start it with \"%s --rpc-listen %s%s\"",
+                  PEERS[peer].program, options.address, PEERS[peer].program, options.address,
+                  PEERS[peer].must_have);
     }
     return status;
 }

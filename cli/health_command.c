@@ -1,4 +1,4 @@
-/* screenctl health: every service, whether it is ready, and what ails it */
+/* screenctl health: every service, or the one that is named: whether it is ready, and what ails it */
 #include "client.h"
 #include "command.h"
 #include "output.h"
@@ -11,7 +11,7 @@
 #define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
 struct condition {
-    const char *state; /* "SERVING", "NOT_SERVING" or the error's code */
+    const char *state; /* "SERVING", "NOT_SERVING" or the error's code; NULL: was not asked */
     const char *detail;
     char **degraded;
     size_t degraded_count;
@@ -69,6 +69,9 @@ static int show_json(const struct session *session, const struct condition condi
 {
     json_t *services = json_array();
     for (int i = 0; i < PEER_COUNT; i++) {
+        if (conditions[i].state == NULL) {
+            continue;
+        }
         json_array_append_new(services,
                               json_pack("{s:s, s:s, s:s, s:s, s:o}", "service", PEERS[i].program, "address",
                                         session->addresses[i], "status", conditions[i].state, "detail",
@@ -100,22 +103,46 @@ static int show_table(struct session *session, const struct condition conditions
     struct table table;
     table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
     for (int i = 0; i < PEER_COUNT; i++) {
-        add_rows(&table, PEERS[i].program, session->addresses[i], &conditions[i]);
+        if (conditions[i].state != NULL) {
+            add_rows(&table, PEERS[i].program, session->addresses[i], &conditions[i]);
+        }
     }
     return output_table(&table);
 }
 
+/* Whether all that had to be asked serve; `only` NULL = every service. False in *known: there is no such one.
+ */
+static bool ask_peers(struct session *session, const char *only, struct condition conditions[PEER_COUNT],
+                      bool *known)
+{
+    bool serving = true;
+    *known = false;
+    for (int i = 0; i < PEER_COUNT; i++) {
+        conditions[i] = (struct condition){.detail = ""};
+        if (only != NULL && strcmp(only, PEERS[i].name) != 0) {
+            continue;
+        }
+        *known = true;
+        ask_peer(session, (enum peer_name)i, &conditions[i]);
+        serving = serving && strcmp(conditions[i].state, "SERVING") == 0;
+    }
+    return serving;
+}
+
 int health_show(struct session *session, const struct command *command, int argc, char **argv)
 {
+    char *only = NULL;
+    const struct argument arguments[] = {{"SERVICE", &only, ARGUMENT_TEXT, false}};
     int exit_code;
-    if (!command_read(session, command, NULL, 0, argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, sizeof arguments / sizeof arguments[0], argc, argv,
+                      &exit_code)) {
         return exit_code;
     }
     struct condition conditions[PEER_COUNT];
-    bool serving = true;
-    for (int i = 0; i < PEER_COUNT; i++) {
-        ask_peer(session, (enum peer_name)i, &conditions[i]);
-        serving = serving && strcmp(conditions[i].state, "SERVING") == 0;
+    bool known;
+    bool serving = ask_peers(session, only, conditions, &known);
+    if (!known) {
+        return usage_error(command, "%s: unknown service", only);
     }
     exit_code = session->json ? show_json(session, conditions) : show_table(session, conditions);
     return exit_code == EXIT_DONE && !serving ? EXIT_FAILED : exit_code;

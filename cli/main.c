@@ -31,7 +31,12 @@ static const struct command COMMANDS[] = {
      "what a customer booked, newest first", history_customer},
     {"history", "booking", "BOOKING_ID", "what happened to a booking", history_booking},
     {"projection", NULL, "", "how far history has followed the logs", history_projection},
-    {"health", NULL, "", "whether the services are ready; exit code 1 if not", health_show},
+    {"health", NULL, "[hospital|booking|history]", "whether the services are ready; exit code 1 if not",
+     health_show},
+    {"describe", NULL, "[hospital|booking|history]", "what the services serve: methods and message types",
+     introspection_describe},
+    {"stats", NULL, "[hospital|booking|history]", "the services' counters and gauges, and what ails them",
+     introspection_stats},
     {"call", NULL, "METHOD ['{JSON}'] [--to hospital|booking|history] | --list",
      "calls any method with a JSON request", call_method},
 };

@@ -42,6 +42,24 @@ int output_document(json_t *document)
     return EXIT_DONE;
 }
 
+int output_messages(const char *name, const ProtobufCMessage *const *messages, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        struct error error;
+        json_t *item;
+        if (messages[i] == NULL) {
+            continue;
+        }
+        if (protojson_from_message(messages[i], PROTOJSON_EMIT_DEFAULTS, &item, &error) != STATUS_OK) {
+            json_decref(list);
+            return client_fail(&error);
+        }
+        json_array_append_new(list, item);
+    }
+    return output_document(json_pack("{s:o}", name, list));
+}
+
 int output_table(const struct table *table)
 {
     return table_print(table, stdout) ? EXIT_DONE : out_of_memory();

@@ -16,6 +16,11 @@ int output_message(const ProtobufCMessage *message);
 /* The same for a document that is no message. Takes `document` over; NULL = out of memory. */
 int output_document(json_t *document);
 
+/*
+ * The same for several messages, under `name`: {"NAME": [...]}. A NULL among them is left out.
+ */
+int output_messages(const char *name, const ProtobufCMessage *const *messages, size_t count);
+
 /* The table for people. */
 int output_table(const struct table *table);
 

@@ -1,18 +1,28 @@
 #include "session.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/civil.h"
 #include "base/clock.h"
 
 const struct peer PEERS[PEER_COUNT] = {
     [PEER_HOSPITAL] = {"hospital", "hospital-svc", "--hospital", "SCREENING_HOSPITAL_ADDR",
-                       "tcp://127.0.0.1:7101"},
-    [PEER_BOOKING] = {"booking", "booking-svc", "--booking", "SCREENING_BOOKING_ADDR",
-                      "tcp://127.0.0.1:7201"},
-    [PEER_HISTORY] = {"history", "history-svc", "--history", "SCREENING_HISTORY_ADDR",
-                      "tcp://127.0.0.1:7301"},
+                       "tcp://127.0.0.1:7101", ""},
+    [PEER_BOOKING] = {"booking", "booking-svc", "--booking", "SCREENING_BOOKING_ADDR", "tcp://127.0.0.1:7201",
+                      ""},
+    [PEER_HISTORY] = {"history", "history-svc", "--history", "SCREENING_HISTORY_ADDR", "tcp://127.0.0.1:7301",
+                      " --database postgresql://HOST/DATABASE"},
 };
+
+enum peer_name peer_find(const char *name)
+{
+    int i = 0;
+    while (i < PEER_COUNT && strcmp(PEERS[i].name, name) != 0) {
+        i++;
+    }
+    return (enum peer_name)i;
+}
 
 static const char *environment_or(const char *name, const char *fallback)
 {

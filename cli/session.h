@@ -21,6 +21,7 @@ struct peer {
     const char *option;      /* the global option that names its address */
     const char *environment; /* the variable that does */
     const char *address;     /* the default */
+    const char *must_have;   /* what it can't start without, besides an address; "" = nothing */
 };
 
 extern const struct peer PEERS[PEER_COUNT];
@@ -40,6 +41,9 @@ struct session {
 /* Defaults and environment. */
 void session_init(struct session *session);
 void session_fini(struct session *session);
+
+/* The peer that --to and the like name; PEER_COUNT if there is none. */
+enum peer_name peer_find(const char *name);
 
 /* Today at the clinic. INVALID_ARGUMENT if the time zone has no zone file. */
 MUST_CHECK enum status session_today(const struct session *session, int32_t *day, struct error *error);

@@ -97,7 +97,10 @@ def test_screenctl_errors_are_one_line_with_the_right_exit_code(driver):
         check_error(screenctl(stack, "booking", "show", "nonsense"), 1, "INVALID_ARGUMENT", "booking_id")
         check_error(screenctl(stack, "book", "--customer", "c", "--name", "n", "--hospital", hospital_id, "--date", "+1",
                               "--headcount", "2"), 1, "FAILED_PRECONDITION", "SOLD_OUT")
-        check_error(screenctl(stack, "history", "customer", "c"), 1, stack.history_svc.rpc)
+        check_error(screenctl(stack, "health", "nonsense"), 2, "nonsense")
+        assert screenctl(stack, "health", "booking").returncode == 0  # what a container's health check asks
+        assert screenctl(stack, "health", "history").returncode == screenctl(stack, "health").returncode == 1
+        check_error(screenctl(stack, "history", "customer", "c"), 1, stack.history_svc.rpc, "--database postgresql://")
         check_error(screenctl(stack, "nonsense"), 2, "nonsense")
         check_error(screenctl(stack, "book", "--customer", "c"), 2, "--name")
         check_error(screenctl(stack, "booking", "list"), 2)
@@ -163,3 +166,20 @@ def test_screenctl_repeats_a_booking_with_its_own_id(driver):
         assert stack.booking.GetBooking(booking_id=booking_id).message.status == CONFIRMED
         other = booking_request(hospital_id)
         assert book(stack, hospital_id, booking_id=other["booking_id"]).booking_id == other["booking_id"]
+
+
+@once
+def test_screenctl_describe_and_stats_ask_one_service_or_all(driver):
+    with Stack(driver, without=("history",)) as stack:
+        check_error(screenctl(stack, "stats", "nonsense"), 2, "nonsense")
+        (described,) = done(stack, "describe", "booking")["services"]
+        assert described["program"] == "booking-svc"
+        methods = {method["name"] for service in described["services"] for method in service["methods"]}
+        assert "screening.v1.BookingService/CreateBooking" in methods
+        piped = screenctl(stack, "describe", "hospital")
+        assert piped.returncode == 0 and "screening.v1.HospitalService/Reserve" in piped.stdout, piped
+        (stats,) = done(stack, "stats", "hospital")["services"]
+        assert {stat["name"] for stat in stats["stats"]} >= {"writer_commits_total", "rpc_server_calls_total"}, stats
+        every = screenctl(stack, "--json", "stats")
+        check_error(every, 1, stack.history_svc.rpc)
+        assert [one["program"] for one in json.loads(every.stdout)["services"]] == ["hospital-svc", "booking-svc"]

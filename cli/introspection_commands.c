@@ -1,0 +1,121 @@
+/* screenctl describe, screenctl stats: what each service says of itself */
+#include "client.h"
+#include "command.h"
+#include "output.h"
+
+#include <stdio.h>
+
+#include "rpc/v1/introspection.pb-c.h"
+
+#define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
+
+/* One question to one service or to all of them; NULL where the answer is missing. */
+struct question {
+    const char *method;
+    ProtobufCMessage *request;
+    const ProtobufCMessage *answers[PEER_COUNT];
+    bool all_answered;
+};
+
+static void ask(struct session *session, struct question *question, const char *only)
+{
+    question->all_answered = true;
+    for (int i = 0; i < PEER_COUNT; i++) {
+        enum peer_name peer = (enum peer_name)i;
+        if (only != NULL && peer != peer_find(only)) {
+            continue;
+        }
+        question->answers[i] = client_ask(session, peer, &rpc__v1__introspection__descriptor,
+                                          question->method, question->request);
+        question->all_answered = question->all_answered && question->answers[i] != NULL;
+    }
+}
+
+static void add_methods(struct table *table, const Rpc__V1__DescribeResponse *answer)
+{
+    for (size_t i = 0; i < answer->n_services; i++) {
+        for (size_t m = 0; m < answer->services[i]->n_methods; m++) {
+            const Rpc__V1__MethodDescription *method = answer->services[i]->methods[m];
+            table_text(table, answer->program);
+            table_text(table, answer->version);
+            table_text(table, method->name);
+            table_text(table, method->request_type);
+            table_text(table, method->response_type);
+        }
+    }
+}
+
+static int show_methods(struct session *session, const struct question *question)
+{
+    static const struct table_column columns[] = {
+        {"SERVICE", false}, {"VERSION", false}, {"METHOD", false}, {"REQUEST", false}, {"RESPONSE", false}};
+    struct table table;
+    table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
+    for (int i = 0; i < PEER_COUNT; i++) {
+        if (question->answers[i] != NULL) {
+            add_methods(&table, (const Rpc__V1__DescribeResponse *)question->answers[i]);
+        }
+    }
+    return output_table(&table);
+}
+
+static void add_stats(struct session *session, struct table *table, const Rpc__V1__StatsResponse *answer)
+{
+    for (size_t i = 0; i < answer->n_degraded; i++) {
+        table_text(table, answer->program);
+        table_text(table, "degraded");
+        table_text(table, answer->degraded[i]);
+    }
+    for (size_t i = 0; i < answer->n_stats; i++) {
+        const char *value =
+            arena_printf(&session->arena, "%lld", (long long)answer->stats[i]->value); /* may be negative */
+        table_text(table, answer->program);
+        table_text(table, answer->stats[i]->name);
+        table_text(table, value == NULL ? "" : value);
+    }
+}
+
+static int show_stats(struct session *session, const struct question *question)
+{
+    static const struct table_column columns[] = {{"SERVICE", false}, {"NAME", false}, {"VALUE", true}};
+    struct table table;
+    table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
+    for (int i = 0; i < PEER_COUNT; i++) {
+        if (question->answers[i] != NULL) {
+            add_stats(session, &table, (const Rpc__V1__StatsResponse *)question->answers[i]);
+        }
+    }
+    return output_table(&table);
+}
+
+static int answer(struct session *session, const struct command *command, int argc, char **argv,
+                  struct question *question, int (*show)(struct session *, const struct question *))
+{
+    char *only = NULL;
+    const struct argument arguments[] = {{"SERVICE", &only, ARGUMENT_TEXT, false}};
+    int exit_code;
+    if (!command_read(session, command, arguments, 1, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    if (only != NULL && peer_find(only) == PEER_COUNT) {
+        return usage_error(command, "%s: must be hospital, booking or history", only);
+    }
+    ask(session, question, only);
+    exit_code =
+        session->json ? output_messages("services", question->answers, PEER_COUNT) : show(session, question);
+    return question->all_answered ? exit_code : EXIT_FAILED;
+}
+
+int introspection_describe(struct session *session, const struct command *command, int argc, char **argv)
+{
+    Rpc__V1__DescribeRequest request = RPC__V1__DESCRIBE_REQUEST__INIT;
+    struct question question = {.method = "Describe", .request = &request.base};
+    return answer(session, command, argc, argv, &question, show_methods);
+}
+
+int introspection_stats(struct session *session, const struct command *command, int argc, char **argv)
+{
+    Rpc__V1__StatsRequest request = RPC__V1__STATS_REQUEST__INIT;
+    struct question question = {.method = "Stats", .request = &request.base};
+    return answer(session, command, argc, argv, &question, show_stats);
+}
