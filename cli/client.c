@@ -12,7 +12,7 @@
 
 enum { PAUSE_MS = 100 };
 
-static enum status connect_to(struct session *session, enum peer_name peer, struct error *error)
+enum status client_connect(struct session *session, enum peer_name peer, struct error *error)
 {
     if (session->channels[peer] != NULL) {
         return STATUS_OK;
@@ -99,7 +99,7 @@ enum status client_call(struct session *session, enum peer_name peer,
 {
     enum status status = fill_in_id(session, request, error);
     if (status == STATUS_OK) {
-        status = connect_to(session, peer, error);
+        status = client_connect(session, peer, error);
     }
     if (status != STATUS_OK) {
         return status;

@@ -8,11 +8,15 @@
 
 #include "base/status.h"
 
+/* Opens the session's channel to the peer, if it is not open yet. UNAVAILABLE tells how to start the service
+ * if nobody listens at its address. */
+MUST_CHECK enum status client_connect(struct session *session, enum peer_name peer, struct error *error);
+
 /*
  * Calls a method and waits for its answer, within the session's timeout. Every method is idempotent once its
  * id is known, so UNAVAILABLE, and RESOURCE_EXHAUSTED with a time to wait, are asked again while the budget
  * lasts; a creation without an id gets a new one first. On OK *response lives as long as the session.
- * UNAVAILABLE tells how to start the service if nobody listens at its address.
+ * Fails as client_connect does.
  */
 MUST_CHECK enum status client_call(struct session *session, enum peer_name peer,
                                    const ProtobufCServiceDescriptor *service, const char *method,

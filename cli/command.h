@@ -78,6 +78,7 @@ int history_customer(struct session *session, const struct command *command, int
 int history_booking(struct session *session, const struct command *command, int argc, char **argv);
 int history_projection(struct session *session, const struct command *command, int argc, char **argv);
 int health_show(struct session *session, const struct command *command, int argc, char **argv);
+int events_tail(struct session *session, const struct command *command, int argc, char **argv);
 int introspection_describe(struct session *session, const struct command *command, int argc, char **argv);
 int introspection_stats(struct session *session, const struct command *command, int argc, char **argv);
 int call_method(struct session *session, const struct command *command, int argc, char **argv);

@@ -33,6 +33,12 @@ static const struct command COMMANDS[] = {
     {"projection", NULL, "", "how far history has followed the logs", history_projection},
     {"health", NULL, "[hospital|booking|history]", "whether the services are ready; exit code 1 if not",
      health_show},
+    {"events", "tail",
+     "[--log hospital|booking] [--after LOG:SEQ]... [--type TYPE]... [--booking ID] [--hospital-id ID] "
+     "[--once] "
+     "[--max N]",
+     "the events of both logs as they happen; --once: those that are there, from the first or --after on",
+     events_tail},
     {"describe", NULL, "[hospital|booking|history]", "what the services serve: methods and message types",
      introspection_describe},
     {"stats", NULL, "[hospital|booking|history]", "the services' counters and gauges, and what ails them",
@@ -193,7 +199,7 @@ int main(int argc, char **argv)
     session_init(&session);
     int exit_code = run(&session, argc - 1, argv + 1);
     session_fini(&session);
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "screenctl: standard output: %s\n", strerror(errno));
         return EXIT_FAILED;
     }

@@ -29,9 +29,8 @@ int output_message(const ProtobufCMessage *message)
     return EXIT_DONE;
 }
 
-int output_document(json_t *document)
+static int print_document(json_t *document, size_t layout)
 {
-    size_t layout = isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT;
     char *text = document == NULL ? NULL : json_dumps(document, layout);
     json_decref(document);
     if (text == NULL) {
@@ -40,6 +39,16 @@ int output_document(json_t *document)
     puts(text);
     free(text);
     return EXIT_DONE;
+}
+
+int output_document(json_t *document)
+{
+    return print_document(document, isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT);
+}
+
+int output_line(json_t *document)
+{
+    return print_document(document, JSON_COMPACT);
 }
 
 int output_messages(const char *name, const ProtobufCMessage *const *messages, size_t count)

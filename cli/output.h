@@ -16,6 +16,9 @@ int output_message(const ProtobufCMessage *message);
 /* The same for a document that is no message. Takes `document` over; NULL = out of memory. */
 int output_document(json_t *document);
 
+/* The same on one line, also on a terminal: for lists without an end. */
+int output_line(json_t *document);
+
 /*
  * The same for several messages, under `name`: {"NAME": [...]}. A NULL among them is left out.
  */

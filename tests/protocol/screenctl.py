@@ -9,10 +9,14 @@ from kit.stack import DEADLINE_S, PROGRAMS, Stack, program, wait_for
 from kit.world import CONFIRMED, book, booking_request, day, history_shows, register, remaining
 
 
-def screenctl(stack, *words, services=PROGRAMS):
+def command(stack, *words, services=PROGRAMS):
     addresses = [word for name in services for word in ("--" + name, stack.services[name].rpc)]
-    return subprocess.run([program("screenctl"), "--timeout", "50000", *addresses, *words], capture_output=True,
-                          text=True, timeout=2 * DEADLINE_S, check=False, cwd=stack.folder, stdin=subprocess.DEVNULL)
+    return [program("screenctl"), "--timeout", "50000", *addresses, *words]
+
+
+def screenctl(stack, *words, services=PROGRAMS):
+    return subprocess.run(command(stack, *words, services=services), capture_output=True, text=True,
+                          timeout=2 * DEADLINE_S, check=False, cwd=stack.folder, stdin=subprocess.DEVNULL)
 
 
 def done(stack, *words):
@@ -183,3 +187,51 @@ def test_screenctl_describe_and_stats_ask_one_service_or_all(driver):
         every = screenctl(stack, "--json", "stats")
         check_error(every, 1, stack.history_svc.rpc)
         assert [one["program"] for one in json.loads(every.stdout)["services"]] == ["hospital-svc", "booking-svc"]
+
+
+def events(result):
+    """What `events tail --json` printed: (log, seq, type) of each line."""
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    return [(line["log"], int(line["event"]["seq"]), line["event"]["type"]) for line in lines]
+
+
+@once
+def test_screenctl_events_tail_shows_both_logs_and_resumes(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=3)
+        first, second = book(stack, hospital_id).booking_id, book(stack, hospital_id).booking_id
+        stack.booking.CancelBooking(booking_id=first)
+        whole = [("hospital", 1, "hospital.registered"), ("booking", 1, "booking.confirmed"),
+                 ("booking", 2, "booking.confirmed"), ("booking", 3, "booking.cancelled")]
+        once_json = ("--json", "events", "tail", "--once")
+        assert sorted(events(screenctl(stack, *once_json))) == sorted(whole)
+        assert events(screenctl(stack, *once_json, "--after", "booking:1", "--log", "booking")) == whole[2:]
+        assert events(screenctl(stack, *once_json, "--booking", first)) == [whole[1], whole[3]]
+        assert events(screenctl(stack, *once_json, "--hospital-id", rpc.new_id())) == []
+        assert events(screenctl(stack, *once_json, "--type", "booking.cancelled")) == whole[3:]
+        assert len(events(screenctl(stack, *once_json, "--max", "2"))) == 2
+        piped = screenctl(stack, "events", "tail", "--once", "--log", "booking")
+        assert piped.returncode == 0 and piped.stdout.startswith("booking:1 ") and second in piped.stdout, piped
+        check_error(screenctl(stack, "events", "tail", "--after", "history:1"), 2, "--after")
+        check_error(screenctl(stack, "events", "tail", "--log", "history"), 2, "--log")
+        check_error(screenctl(stack, "events", "tail", "--once", "--after", "booking:99"), 1, "LOG_DIVERGED")
+
+
+@once
+def test_screenctl_events_tail_goes_on_through_a_restart(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=3)
+        tail = subprocess.Popen(command(stack, "--json", "events", "tail", "--after", "booking:0", "--log", "booking",
+                                        "--max", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            book(stack, hospital_id)
+            assert json.loads(tail.stdout.readline())["event"]["seq"] == "1"
+            stack.booking_svc.restart()
+            book(stack, hospital_id)
+            assert json.loads(tail.stdout.readline())["event"]["seq"] == "2"
+            assert tail.wait(timeout=DEADLINE_S) == 0
+            said = tail.stderr.read()
+            assert said.count("\n") <= 1 and (not said or stack.booking_svc.rpc in said), said
+        finally:
+            tail.kill()
+            tail.communicate()

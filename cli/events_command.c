@@ -1,0 +1,195 @@
+/* screenctl events tail: what the services tell each other, as it happens */
+#include "client.h"
+#include "command.h"
+#include "event_follow.h"
+#include "output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protojson/protojson.h"
+
+#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
+
+struct tail {
+    struct session *session;
+    struct text_list types; /* none = all */
+    char *booking_id;       /* NULL = all */
+    char *hospital_id;      /* NULL = all */
+    uint32_t max;           /* 0 = no end */
+    uint32_t shown;
+    int exit_code;
+};
+
+/* ---- which ---- */
+
+static const char *hospital_of(const Screening__V1__Event *event)
+{
+    switch (event->body_case) {
+    case SCREENING__V1__EVENT__BODY_BOOKING:
+        return event->booking->hospital_id;
+    case SCREENING__V1__EVENT__BODY_HOSPITAL:
+        return event->hospital->hospital_id;
+    case SCREENING__V1__EVENT__BODY_DAY:
+        return event->day->hospital_id;
+    default:
+        return "";
+    }
+}
+
+static bool is_wanted(const struct tail *tail, const Screening__V1__Event *event)
+{
+    bool booking = event->body_case == SCREENING__V1__EVENT__BODY_BOOKING;
+    if (tail->booking_id != NULL && (!booking || strcmp(event->booking->booking_id, tail->booking_id) != 0)) {
+        return false;
+    }
+    if (tail->hospital_id != NULL && strcmp(hospital_of(event), tail->hospital_id) != 0) {
+        return false;
+    }
+    bool wanted = tail->types.count == 0;
+    for (size_t i = 0; i < tail->types.count; i++) {
+        wanted = wanted || strcmp(event->type, tail->types.texts[i]) == 0;
+    }
+    return wanted;
+}
+
+/* ---- how they look ---- */
+
+static int print_json(enum peer_name log, const Screening__V1__Event *event)
+{
+    struct error error;
+    json_t *body;
+    if (protojson_from_message(&event->base, PROTOJSON_EMIT_DEFAULTS, &body, &error) != STATUS_OK) {
+        return client_fail(&error);
+    }
+    return output_line(json_pack("{s:s, s:o}", "log", PEERS[log].name, "event", body));
+}
+
+/* What the event says, without anybody's name. */
+static const char *detail_of(struct arena *arena, const Screening__V1__Event *event)
+{
+    const char *detail = "";
+    if (event->body_case == SCREENING__V1__EVENT__BODY_BOOKING) {
+        detail = arena_printf(arena, "booking %s, %s, headcount %u", event->booking->booking_id,
+                              event->booking->date, event->booking->headcount);
+    } else if (event->body_case == SCREENING__V1__EVENT__BODY_DAY && event->day->day != NULL) {
+        detail = arena_printf(arena, "%s, capacity %u, remaining %u", event->day->day->date,
+                              event->day->day->capacity, event->day->day->remaining);
+    } else if (event->body_case == SCREENING__V1__EVENT__BODY_HOSPITAL) {
+        detail = arena_printf(arena, "%zu days", event->hospital->n_days);
+    }
+    return detail == NULL ? "" : detail;
+}
+
+/* One line each, for a terminal to scroll: the place to resume from, when, what, where. */
+static int print_line(enum peer_name log, const Screening__V1__Event *event)
+{
+    static const struct table_column columns[] = {
+        {NULL, false}, {NULL, false}, {NULL, false}, {NULL, false}, {NULL, false}};
+    struct session line = {.json = false}; /* for its arena: the run may be endless */
+    struct table table;
+    arena_init(&line.arena);
+    const char *place = arena_printf(&line.arena, "%s:%llu", PEERS[log].name, (unsigned long long)event->seq);
+    const char *hospital = arena_printf(&line.arena, "hospital %s", hospital_of(event));
+    table_init(&table, &line.arena, columns, ARGUMENT_COUNT(columns));
+    table_text(&table, place == NULL ? "" : place);
+    table_text(&table, output_instant(&line, event->occurred_at));
+    table_text(&table, event->type);
+    table_text(&table, hospital == NULL ? "" : hospital);
+    table_text(&table, detail_of(&line.arena, event));
+    int exit_code = output_table(&table);
+    arena_fini(&line.arena);
+    return exit_code;
+}
+
+static bool take(void *context, enum peer_name log, const Screening__V1__FetchResponse *response)
+{
+    struct tail *tail = context;
+    for (size_t i = 0; i < response->n_events; i++) {
+        const Screening__V1__Event *event = response->events[i];
+        if (!is_wanted(tail, event)) {
+            continue;
+        }
+        tail->exit_code = tail->session->json ? print_json(log, event) : print_line(log, event);
+        tail->shown++;
+        if (tail->exit_code != EXIT_DONE || tail->shown == tail->max) {
+            return false;
+        }
+    }
+    return fflush(stdout) == 0; /* main tells that nobody reads any more */
+}
+
+/* ---- words ---- */
+
+/* Reads "hospital:12". */
+static bool read_start(const char *text, struct event_start starts[PEER_COUNT])
+{
+    enum { DIGITS_MAX = 19 };
+    for (int i = 0; i < PEER_COUNT; i++) {
+        size_t length = strlen(PEERS[i].name);
+        const char *digits = text + length + 1;
+        if (!starts[i].wanted || strncmp(text, PEERS[i].name, length) != 0 || text[length] != ':') {
+            continue;
+        }
+        size_t count = strlen(digits);
+        if (count == 0 || count > DIGITS_MAX || strspn(digits, "0123456789") != count) {
+            return false;
+        }
+        starts[i].at_head = false;
+        starts[i].after_seq = strtoull(digits, NULL, 10);
+        return true;
+    }
+    return false;
+}
+
+/* Which logs, and from where. Returns an exit code: EXIT_USAGE after telling what is wrong. */
+static int choose_starts(const struct command *command, const char *only, const struct text_list *after,
+                         bool once, struct event_start starts[PEER_COUNT])
+{
+    enum peer_name chosen = only == NULL ? PEER_COUNT : peer_find(only);
+    if (only != NULL && chosen != PEER_HOSPITAL && chosen != PEER_BOOKING) {
+        return usage_error(command, "--log: must be hospital or booking");
+    }
+    starts[PEER_HOSPITAL].wanted = only == NULL || chosen == PEER_HOSPITAL;
+    starts[PEER_BOOKING].wanted = only == NULL || chosen == PEER_BOOKING;
+    starts[PEER_HOSPITAL].at_head = starts[PEER_BOOKING].at_head = !once;
+    for (size_t i = 0; i < after->count; i++) {
+        if (!read_start(after->texts[i], starts)) {
+            return usage_error(command,
+                               "--after: must be hospital:SEQ or booking:SEQ of a log that is shown");
+        }
+    }
+    return EXIT_DONE;
+}
+
+int events_tail(struct session *session, const struct command *command, int argc, char **argv)
+{
+    struct tail tail = {.session = session};
+    struct text_list after = {.count = 0};
+    struct event_start starts[PEER_COUNT] = {{.wanted = false}};
+    char *only = NULL;
+    protobuf_c_boolean once = false;
+    const struct argument arguments[] = {
+        {"--log", &only, ARGUMENT_TEXT, false},
+        {"--after", &after, ARGUMENT_LIST, false},
+        {"--type", &tail.types, ARGUMENT_LIST, false},
+        {"--booking", &tail.booking_id, ARGUMENT_TEXT, false},
+        {"--hospital-id", &tail.hospital_id, ARGUMENT_TEXT, false},
+        {"--once", &once, ARGUMENT_SWITCH, false},
+        {"--max", &tail.max, ARGUMENT_NUMBER, false},
+    };
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    exit_code = choose_starts(command, only, &after, once, starts);
+    if (exit_code != EXIT_DONE) {
+        return exit_code;
+    }
+    struct error error;
+    if (event_follow(session, starts, once, take, &tail, &error) != STATUS_OK) {
+        return client_fail(&error);
+    }
+    return tail.exit_code;
+}
