@@ -74,6 +74,7 @@ int booking_book(struct session *session, const struct command *command, int arg
 int booking_show(struct session *session, const struct command *command, int argc, char **argv);
 int booking_list(struct session *session, const struct command *command, int argc, char **argv);
 int booking_cancel(struct session *session, const struct command *command, int argc, char **argv);
+int booking_trace(struct session *session, const struct command *command, int argc, char **argv);
 int history_customer(struct session *session, const struct command *command, int argc, char **argv);
 int history_booking(struct session *session, const struct command *command, int argc, char **argv);
 int history_projection(struct session *session, const struct command *command, int argc, char **argv);

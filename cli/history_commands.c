@@ -127,8 +127,6 @@ int history_booking(struct session *session, const struct command *command, int 
 
 int history_projection(struct session *session, const struct command *command, int argc, char **argv)
 {
-    static const struct table_column columns[] = {{"LOG", false}, {"STATE", false}, {"APPLIED", true},
-                                                  {"HEAD", true}, {"LAG MS", true}, {"DEAD LETTERS", true}};
     Screening__V1__GetProjectionStatusRequest request = SCREENING__V1__GET_PROJECTION_STATUS_REQUEST__INIT;
     int exit_code;
     if (!command_read(session, command, NULL, 0, argc, argv, &exit_code)) {
@@ -139,18 +137,5 @@ int history_projection(struct session *session, const struct command *command, i
     if (status == NULL) {
         return EXIT_FAILED;
     }
-    if (session->json) {
-        return output_message(&status->base);
-    }
-    struct table table;
-    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
-    for (size_t i = 0; i < status->n_logs; i++) {
-        table_text(&table, status->logs[i]->log);
-        table_text(&table, status->logs[i]->state);
-        table_number(&table, status->logs[i]->applied_seq);
-        table_number(&table, status->logs[i]->head_seq);
-        table_number(&table, status->logs[i]->lag_ms);
-        table_number(&table, status->logs[i]->dead_letters);
-    }
-    return output_table(&table);
+    return session->json ? output_message(&status->base) : output_projection(session, status);
 }

@@ -27,6 +27,8 @@ static const struct command COMMANDS[] = {
     {"booking", "list", "(--customer ID | --hospital ID) [--date DATE] [--status STATUS]",
      "lists bookings: a customer's, or who comes to a hospital", booking_list},
     {"booking", "cancel", "BOOKING_ID [--reason TEXT]", "cancels a booking", booking_cancel},
+    {"booking", "trace", "BOOKING_ID",
+     "a booking's states, their events, and how far each log has been applied", booking_trace},
     {"history", "customer", "CUSTOMER_ID [--status STATUS] [--from DATE] [--to DATE]",
      "what a customer booked, newest first", history_customer},
     {"history", "booking", "BOOKING_ID", "what happened to a booking", history_booking},

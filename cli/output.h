@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <protobuf-c/protobuf-c.h>
 
-#include "screening/v1/types.pb-c.h"
+#include "screening/v1/history.pb-c.h"
 
 /* The message as canonical proto3 JSON, with its default values; indented on a terminal, else one line. */
 int output_message(const ProtobufCMessage *message);
@@ -31,6 +31,9 @@ int output_table(const struct table *table);
 void output_begin_pairs(struct table *table, struct session *session);
 void output_pair(struct table *table, const char *name, const char *value);
 void output_pair_number(struct table *table, const char *name, uint64_t value);
+
+/* How far history-svc has followed the logs. */
+int output_projection(struct session *session, const Screening__V1__GetProjectionStatusResponse *status);
 
 /* An instant as "2026-12-01T00:30:00Z", "-" if absent; lives in the session's arena. */
 const char *output_instant(struct session *session, const Google__Protobuf__Timestamp *instant);

@@ -6,7 +6,7 @@ import subprocess
 from kit import rpc
 from kit.marks import once
 from kit.stack import DEADLINE_S, PROGRAMS, Stack, program, wait_for
-from kit.world import CONFIRMED, book, booking_request, day, history_shows, register, remaining
+from kit.world import CANCELLED, CONFIRMED, book, booking_request, day, history_shows, register, remaining
 
 
 def command(stack, *words, services=PROGRAMS):
@@ -235,3 +235,24 @@ def test_screenctl_events_tail_goes_on_through_a_restart(driver):
         finally:
             tail.kill()
             tail.communicate()
+
+
+@once
+def test_screenctl_booking_trace_shows_states_events_and_progress(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack, capacity=3)
+        booking_id = book(stack, hospital_id).booking_id
+        stack.booking.CancelBooking(booking_id=booking_id, reason="trip")
+        wait_for("history has it", lambda: history_shows(stack, booking_id, CANCELLED))
+        trace = done(stack, "booking", "trace", booking_id)
+        assert trace["booking"]["status"] == "CANCELLED" and trace["caughtUp"] is True
+        assert [(one["status"], one["seq"], one["source"]) for one in trace["entries"]] == [
+            ("CONFIRMED", "1", "booking"), ("CANCELLED", "2", "booking")], trace
+        assert {log["log"] for log in trace["logs"]} == {"booking", "hospital"}
+        assert all(log["appliedSeq"] == log["headSeq"] for log in trace["logs"]), trace
+        piped = screenctl(stack, "booking", "trace", booking_id)
+        assert piped.returncode == 0 and "booking.cancelled" in piped.stdout and "FOLLOWING" in piped.stdout, piped
+        check_error(screenctl(stack, "booking", "trace", rpc.new_id()), 1, "NOT_FOUND")
+        check_error(screenctl(stack, "booking", "trace"), 2, "BOOKING_ID")
+        stack.history_svc.stop()
+        check_error(screenctl(stack, "booking", "trace", booking_id), 1, stack.history_svc.rpc)

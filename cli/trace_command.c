@@ -1,0 +1,178 @@
+/* screenctl booking trace: a booking as its authority knows it, what history-svc was told of it, how far
+ * history-svc is */
+#include "client.h"
+#include "command.h"
+#include "output.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "protojson/protojson.h"
+
+#include "screening/v1/booking.pb-c.h"
+#include "screening/v1/history.pb-c.h"
+
+#define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
+
+struct trace {
+    const Screening__V1__Booking *booking;
+    Screening__V1__HistoryEntry **entries;
+    size_t entry_count;
+    const Screening__V1__GetProjectionStatusResponse *projection;
+    bool caught_up; /* history knows the booking's version */
+};
+
+/* ---- asking ---- */
+
+/* A booking that history-svc has not heard of yet has no entries. False after telling what went wrong. */
+static bool ask_entries(struct session *session, struct trace *trace)
+{
+    Screening__V1__GetBookingHistoryRequest request = SCREENING__V1__GET_BOOKING_HISTORY_REQUEST__INIT;
+    ProtobufCMessage *response;
+    struct error error;
+    request.booking_id = trace->booking->booking_id;
+    enum status status = client_call(session, PEER_HISTORY, &screening__v1__history_service__descriptor,
+                                     "GetBookingHistory", &request.base, &response, &error);
+    if (status == STATUS_NOT_FOUND) {
+        return true;
+    }
+    if (status != STATUS_OK) {
+        client_fail(&error);
+        return false;
+    }
+    const Screening__V1__GetBookingHistoryResponse *history = (void *)response;
+    trace->entries = history->entries;
+    trace->entry_count = history->n_entries;
+    return true;
+}
+
+/* The booking first: what history-svc then lacks, it lacks. */
+static bool ask_all(struct session *session, char *booking_id, struct trace *trace)
+{
+    Screening__V1__GetBookingRequest get = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
+    Screening__V1__GetProjectionStatusRequest status = SCREENING__V1__GET_PROJECTION_STATUS_REQUEST__INIT;
+    get.booking_id = booking_id;
+    trace->booking = client_ask(session, PEER_BOOKING, &screening__v1__booking_service__descriptor,
+                                "GetBooking", &get.base);
+    if (trace->booking == NULL || !ask_entries(session, trace)) {
+        return false;
+    }
+    trace->projection = client_ask(session, PEER_HISTORY, &screening__v1__history_service__descriptor,
+                                   "GetProjectionStatus", &status.base);
+    for (size_t i = 0; i < trace->entry_count; i++) {
+        trace->caught_up = trace->caught_up || trace->entries[i]->version >= trace->booking->version;
+    }
+    return trace->projection != NULL;
+}
+
+/* ---- answering ---- */
+
+static bool append(json_t *list, const ProtobufCMessage *message)
+{
+    struct error error;
+    json_t *item;
+    if (protojson_from_message(message, PROTOJSON_EMIT_DEFAULTS, &item, &error) != STATUS_OK) {
+        client_fail(&error);
+        return false;
+    }
+    return json_array_append_new(list, item) == 0;
+}
+
+static int show_json(const struct trace *trace)
+{
+    json_t *booking = json_array(), *entries = json_array(), *logs = json_array();
+    bool whole = append(booking, &trace->booking->base);
+    for (size_t i = 0; whole && i < trace->entry_count; i++) {
+        whole = append(entries, &trace->entries[i]->base);
+    }
+    for (size_t i = 0; whole && i < trace->projection->n_logs; i++) {
+        whole = append(logs, &trace->projection->logs[i]->base);
+    }
+    json_t *document = json_pack("{s:O?, s:o, s:o, s:b}", "booking", json_array_get(booking, 0), "entries",
+                                 entries, "logs", logs, "caughtUp", trace->caught_up);
+    json_decref(booking);
+    if (!whole) {
+        json_decref(document);
+        return EXIT_FAILED;
+    }
+    return output_document(document);
+}
+
+/* The type of the event that told the status: each has its own. */
+static const char *event_type(const Screening__V1__HistoryEntry *entry)
+{
+    switch (entry->status) {
+    case SCREENING__V1__BOOKING_STATUS__REQUESTED:
+        return "booking.requested";
+    case SCREENING__V1__BOOKING_STATUS__CONFIRMED:
+        return "booking.confirmed";
+    case SCREENING__V1__BOOKING_STATUS__REJECTED:
+        return "booking.rejected";
+    case SCREENING__V1__BOOKING_STATUS__CANCELLED:
+        return "booking.cancelled";
+    case SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED:
+        return "booking.force_cancelled";
+    default:
+        return "-";
+    }
+}
+
+static int show_entries(struct session *session, const struct trace *trace)
+{
+    static const struct table_column columns[] = {{"VERSION", true}, {"STATUS", false},  {"REASON", false},
+                                                  {"WHEN", false},   {"EVENT", false},   {"LOG", false},
+                                                  {"SEQ", true},     {"EVENT ID", false}};
+    struct table table;
+    table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
+    for (size_t i = 0; i < trace->entry_count; i++) {
+        const Screening__V1__HistoryEntry *entry = trace->entries[i];
+        table_number(&table, entry->version);
+        table_text(&table, output_booking_status(entry->status));
+        table_text(&table, entry->reason[0] != '\0' ? entry->reason : "-");
+        table_text(&table, output_instant(session, entry->occurred_at));
+        table_text(&table, event_type(entry));
+        table_text(&table, entry->source);
+        table_number(&table, entry->seq);
+        table_text(&table, entry->event_id);
+    }
+    return output_table(&table);
+}
+
+static int show_booking(struct session *session, const struct trace *trace)
+{
+    const Screening__V1__Booking *booking = trace->booking;
+    struct table table;
+    output_begin_pairs(&table, session);
+    output_pair(&table, "booking", booking->booking_id);
+    output_pair(&table, "status", output_booking_status(booking->status));
+    output_pair(&table, "reason", booking->status_reason[0] != '\0' ? booking->status_reason : "-");
+    output_pair_number(&table, "version", booking->version);
+    output_pair(&table, "in history", trace->caught_up ? "up to this version" : "not yet up to this version");
+    return output_table(&table);
+}
+
+static int show(struct session *session, const struct trace *trace)
+{
+    int exit_code = show_booking(session, trace);
+    putchar('\n');
+    if (exit_code == EXIT_DONE) {
+        exit_code = show_entries(session, trace);
+        putchar('\n');
+    }
+    return exit_code == EXIT_DONE ? output_projection(session, trace->projection) : exit_code;
+}
+
+int booking_trace(struct session *session, const struct command *command, int argc, char **argv)
+{
+    char *booking_id = NULL;
+    struct trace trace = {.booking = NULL};
+    const struct argument arguments[] = {{"BOOKING_ID", &booking_id, ARGUMENT_TEXT, true}};
+    int exit_code;
+    if (!command_read(session, command, arguments, 1, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    if (!ask_all(session, booking_id, &trace)) {
+        return EXIT_FAILED;
+    }
+    return session->json ? show_json(&trace) : show(session, &trace);
+}
