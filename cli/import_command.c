@@ -3,6 +3,7 @@
 #include "command.h"
 #include "import_plan.h"
 #include "output.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ enum { FILE_FIRST_BYTES = 65536 };
 struct import {
     struct session *session;
     const char *file;
+    struct progress progress;
     size_t registered;
     size_t found; /* was there with this name and address */
     size_t days_opened;
@@ -59,7 +61,8 @@ static char *read_file(const char *path, size_t *size)
 
 static void complain(void *context, size_t line, const char *complaint)
 {
-    const struct import *import = context;
+    struct import *import = context;
+    progress_clear(&import->progress);
     fprintf(stderr, "%s:%zu: %s\n", import->file, line, complaint);
 }
 
@@ -156,6 +159,7 @@ static enum status import_hospital(struct import *import, const struct import_ho
 /* Stops at the first error that the next hospital would meet as well. */
 static enum status import_all(struct import *import, const struct import_plan *plan, struct error *error)
 {
+    progress_begin(&import->progress, plan->hospital_count);
     for (size_t i = 0; i < plan->hospital_count; i++) {
         enum status status = import_hospital(import, &plan->hospitals[i], error);
         if (status_is_transient(status)) {
@@ -165,6 +169,7 @@ static enum status import_all(struct import *import, const struct import_plan *p
             import->failed++;
             complain(import, plan->hospitals[i].line, error->message);
         }
+        progress_step(&import->progress);
     }
     return STATUS_OK;
 }
@@ -195,6 +200,7 @@ static int import_bytes(struct import *import, const char *bytes, size_t size, i
         return EXIT_FAILED;
     }
     enum status status = import_all(import, &plan, &error);
+    progress_clear(&import->progress);
     if (status != STATUS_OK) {
         client_fail(&error);
     }

@@ -1,7 +1,11 @@
 """screenctl against the real services: every command, every method, right exit codes, one-line errors."""
+import fcntl
 import json
 import os
+import pty
+import select
 import subprocess
+import termios
 
 from kit import rpc
 from kit.marks import once
@@ -170,6 +174,42 @@ def test_screenctl_repeats_a_booking_with_its_own_id(driver):
         assert stack.booking.GetBooking(booking_id=booking_id).message.status == CONFIRMED
         other = booking_request(hospital_id)
         assert book(stack, hospital_id, booking_id=other["booking_id"]).booking_id == other["booking_id"]
+
+
+def on_terminal(words, cwd, keys=b"", until=b""):
+    """Runs it with a terminal for stdout and stderr; types `keys` once `until` was shown. (exit code, what it showed,
+    whether the terminal is as before)."""
+    leader, follower = pty.openpty()
+    before = termios.tcgetattr(follower)
+    process = subprocess.Popen(words, stdin=follower, stdout=follower, stderr=follower, cwd=cwd, start_new_session=True,
+                               preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    shown = b""
+    try:
+        while process.poll() is None or select.select([leader], [], [], 0)[0]:
+            if select.select([leader], [], [], 0.1)[0]:
+                shown += os.read(leader, 65536)
+            if keys and until in shown:
+                os.write(leader, keys)
+                keys = b""
+        same = termios.tcgetattr(follower) == before
+    finally:
+        process.kill()
+        process.wait()
+        os.close(follower)
+        os.close(leader)
+    return process.returncode, shown.decode(), same
+
+
+@once
+def test_screenctl_import_draws_its_progress_on_a_terminal_only(driver):
+    with Stack(driver, without=("booking", "history")) as stack:
+        lines = ["hospital_id,name,address,date,capacity"] + [",n%d,a,+1,1" % number for number in range(3)]
+        file = write(stack, "three.csv", "\n".join(lines + [",bad,a,+1,x", ""]).encode())
+        code, shown, _ = on_terminal(command(stack, "hospital", "import", file), stack.folder)
+        assert code == 1 and "[%s] 3/3" % (40 * "#") in shown and "three.csv:5: capacity" in shown, shown
+        assert "#]" not in shown.splitlines()[-1].rpartition("\033[K")[2], shown  # cleared in the end
+        piped = screenctl(stack, "hospital", "import", file)
+        assert "#" not in piped.stderr and "\033" not in piped.stderr, piped
 
 
 @once
