@@ -1,0 +1,85 @@
+"""Cuts the shell commands out of the READMEs, with what the text says of each, and compares a document with its translation.
+
+The rules that a README keeps for this:
+- Every ```sh block is typed line by line into the same terminal, in order. A line that ends in a backslash goes on in the next.
+- `./demo --serve` has a terminal to itself, until a paragraph says to press Ctrl-C there.
+- Every command ends with 0, unless the paragraph before its block names another exit code; the words in capitals that this
+  paragraph quotes are then printed by its commands, one each, in order.
+"""
+import collections
+import dataclasses
+import re
+
+SERVE = "./demo --serve"
+# Too long for here, and tests themselves: only their options are compared with their --help.
+OWN_TESTS = re.compile(r"(\./(?:demo|test))\b(.*)")
+# Want an engine, which tests/compose/run has: they are its business.
+CONTAINERS = re.compile(r"docker[ -]compose\b")
+
+
+@dataclasses.dataclass
+class Block:
+    commands: list
+    exit_code: int
+    words: list  # what each command prints, or empty
+    presses_ctrl_c: bool
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def cut(text):
+    """The ```sh blocks of a document, in order."""
+    blocks = []
+    for found in re.finditer(r"^```sh\n(.*?)^```$", text, re.M | re.S):
+        paragraph = text[:found.start()].rstrip().rsplit("\n\n", 1)[-1]
+        code = re.search(r"exit code (\d+)|종료 코드(?:는)? (\d+)", paragraph)
+        blocks.append(Block(
+            commands=[line for line in found[1].replace("\\\n", "").splitlines() if line.strip()],
+            exit_code=int(code[1] or code[2]) if code else 0,
+            words=re.findall(r"`([A-Z][A-Z_]+)`", paragraph) if code else [],
+            presses_ctrl_c=bool(re.search(r"[Pp]ress Ctrl-C|Ctrl-C를 누", paragraph))))
+    return blocks
+
+
+def fences(text):
+    """All fenced blocks without the comments, which are translated."""
+    return [re.sub(r"/\*.*?\*/", "", block, flags=re.S) for block in re.findall(r"^```.*?^```$", text, re.M | re.S)]
+
+
+def spans(text):
+    """How often each `quoted` thing occurs: flags, files, names of tests. The order differs between languages."""
+    return collections.Counter(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)))
+
+
+def differences(original, translation):
+    """What a reader of one document is told and a reader of the other is not; a line each."""
+    first, second = read(original), read(translation)
+    names = "%s and %s" % (original, translation)
+    found = []
+    for one, other in zip(fences(first), fences(second)):
+        if one != other:
+            found.append("%s: these blocks differ:\n%s\n%s" % (names, one, other))
+    for kind, one, other in (("blocks", len(fences(first)), len(fences(second))),
+                             ("headings", len(re.findall(r"^#", first, re.M)), len(re.findall(r"^#", second, re.M)))):
+        if one != other:
+            found.append("%s: %d and %d %s" % (names, one, other, kind))
+    one, other = spans(first), spans(second)
+    for word in sorted(one.keys() | other.keys()):
+        if one[word] != other[word]:
+            found.append("%s: `%s` is there %d and %d times" % (names, word, one[word], other[word]))
+    return found
+
+
+def own_tests(text):
+    """Each way in which a document calls ./demo and ./test: (program, options)."""
+    quoted = list(spans(text)) + [command for block in cut(text) for command in block.commands]
+    calls = [OWN_TESTS.fullmatch(words) for words in quoted]
+    return sorted({(call[1], option) for call in calls if call for option in re.findall(r"(?<!\S)--?\w+", call[2])})
+
+
+def ports(text):
+    """The ports on which a document's commands listen."""
+    return sorted({int(port) for port in re.findall(r"tcp://127\.0\.0\.1:(\d+)", text)})
