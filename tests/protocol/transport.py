@@ -1,4 +1,5 @@
 """Deadlines, overload of one client, resends, draining: what the transport promises (G6, G8, G9, G10)."""
+import os
 import signal
 import socket
 import threading
@@ -7,7 +8,7 @@ import time
 from kit import rpc, sp
 from kit.marks import once
 from kit.rpc import FakeService, envelope_pb2, hospital_pb2
-from kit.stack import Stack, free_port, wait_for
+from kit.stack import DEADLINE_S, Stack, free_port, wait_for
 from kit.world import (CONFIRMED, REJECTED, REQUESTED, book, booking_request, check_refused, register, remaining,
                        status_of, wait_agreement)
 
@@ -55,6 +56,33 @@ def test_a_silent_hospital_svc_is_answered_within_the_budget(driver):
         reply = stack.booking.CreateBooking(timeout_ms=1000, **queued)
         assert reply.code == rpc.OK and reply.message.status == REQUESTED
         fake.close()
+
+
+def break_handshakes(path):
+    """Closes each connection at once, until one has been broken before the handshake was written: nng's dialer then ends
+    for good, and nobody comes any more."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        listener.settimeout(DEADLINE_S)
+        for _ in range(100):
+            try:
+                listener.accept()[0].close()
+            except TimeoutError:
+                break
+            listener.settimeout(1.2)  # the dialer's pauses are half a second at most
+    os.unlink(path)
+
+
+@once
+def test_a_peer_that_died_during_the_handshake_is_found_again(driver):
+    with Stack(driver, without=("hospital", "history")) as stack:
+        for what in ("rpc", "events"):
+            break_handshakes(sp.split(stack.address("hospital." + what))[1])
+        stack.hospital_svc.start()
+        hospital_id = register(stack)
+        wait_for("a booking is confirmed", lambda: stack.booking.CreateBooking(
+            timeout_ms=1000, **booking_request(hospital_id)).code == rpc.OK)
 
 
 @once
