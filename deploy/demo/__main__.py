@@ -7,19 +7,10 @@ import interrupts
 interrupts.install()
 
 import cleaning  # noqa: E402  from here on a signal is only noted
-from places import DEMO, HOSPITALS, ROOT, VAR, program  # noqa: E402
+from clinic import CLINIC, import_hospitals  # noqa: E402
+from places import DEMO, ROOT, VAR, program  # noqa: E402
 from problems import PROBLEMS  # noqa: E402
 from report import Report, say, show, text_of  # noqa: E402
-
-CLINIC = "서울한빛검진센터"
-
-
-def import_hospitals(stack):
-    """Imports data/hospitals.csv and returns the id of the clinic that everybody wants."""
-    answer = stack.screenctl.ask("hospital", "import", HOSPITALS)
-    say("imported %s: %d hospitals registered" % (HOSPITALS.relative_to(ROOT), answer["registered"]))
-    (clinic,) = stack.screenctl.ask("hospital", "list", "--name", CLINIC)["hospitals"]
-    return clinic["hospitalId"]
 
 
 def play(stack, report):
@@ -30,7 +21,7 @@ def play(stack, report):
     from looking import Look
     from outage import Outage
     from seed_lines import SeedLines
-    clinic = import_hospitals(stack)
+    clinic = import_hospitals(stack.screenctl)
     SeedLines(stack, report, clinic).play()
     days = Look(stack.screenctl).days(clinic)
     rush_date = max(days, key=lambda date: days[date][1])  # the largest day: 100 places, 30 days from now
@@ -122,7 +113,7 @@ def run_serve():
     try:
         stack.prepare()
         stack.start()
-        clinic = import_hospitals(stack)
+        clinic = import_hospitals(stack.screenctl)
         show_how_to_call(stack, clinic)
         ready = True
         watch(stack)

@@ -1,6 +1,6 @@
 """The seed's twelve lines, one after another. Each reads first, computes from that what has to come, acts, and looks again."""
 
-from kit import rpc
+from kit.ids import new_id
 from looking import Look, count_by_status, look_until
 from problems import Refused
 from screenctl import shown
@@ -37,7 +37,7 @@ class SeedLines:
 
     def register(self):
         before = len(self.look.hospitals_named(NAME))
-        self.hospital_id = rpc.new_id()
+        self.hospital_id = new_id()
         first, second = list(self.look.days(self.clinic))[:2]
         self.date, capacities = first, {first: 30, second: 20}
         words = ["hospital", "register", "--name", NAME, "--address", ADDRESS, "--id", self.hospital_id]
@@ -55,7 +55,7 @@ class SeedLines:
     def book(self):
         bookings = len(self.look.bookings("--customer", CUSTOMER))
         remaining = self.look.remaining(self.hospital_id, self.date)
-        self.booking_id = rpc.new_id()
+        self.booking_id = new_id()
         timeline = self.look.timeline(self.booking_id)
         command = self._book(self.booking_id, self.hospital_id, self.date, CUSTOMER, CUSTOMER_NAME, 2)
         places = self.look.remaining(self.hospital_id, self.date)
@@ -106,10 +106,10 @@ class SeedLines:
     def _fill(self):
         """Bookings for the deletion to meet, and one elsewhere that it must leave alone."""
         elsewhere = list(self.look.days(self.clinic))[0]
-        self._book(rpc.new_id(), self.hospital_id, self.date, CUSTOMER, CUSTOMER_NAME, 1)
-        self._book(rpc.new_id(), self.hospital_id, self.date, "lee-dain", "이다인", 2)
-        self._book(rpc.new_id(), self.hospital_id, self.date, "park-seojun", "박서준", 1)
-        self._book(rpc.new_id(), self.clinic, elsewhere, CUSTOMER, CUSTOMER_NAME, 1)
+        self._book(new_id(), self.hospital_id, self.date, CUSTOMER, CUSTOMER_NAME, 1)
+        self._book(new_id(), self.hospital_id, self.date, "lee-dain", "이다인", 2)
+        self._book(new_id(), self.hospital_id, self.date, "park-seojun", "박서준", 1)
+        self._book(new_id(), self.clinic, elsewhere, CUSTOMER, CUSTOMER_NAME, 1)
 
     def _refusal(self):
         """What a booking at the deleted hospital is answered."""

@@ -1,0 +1,14 @@
+"""The hospitals of the demo, and the one that everybody wants."""
+
+from places import HOSPITALS, ROOT
+from report import say
+
+CLINIC = "서울한빛검진센터"
+
+
+def import_hospitals(screenctl):
+    """Imports data/hospitals.csv and returns the id of that clinic. May be repeated."""
+    answer = screenctl.ask("hospital", "import", HOSPITALS)
+    say("imported %s: %d hospitals registered" % (HOSPITALS.relative_to(ROOT), answer["registered"]))
+    (clinic,) = screenctl.ask("hospital", "list", "--name", CLINIC)["hospitals"]
+    return clinic["hospitalId"]

@@ -1,0 +1,19 @@
+"""Ids as clients make them."""
+
+import threading
+import time
+import uuid
+
+_last_id = 0
+_id_lock = threading.Lock()
+
+
+def new_id():
+    """A UUID of version 7; each is greater than those before it."""
+    global _last_id
+    with _id_lock:
+        # Milliseconds, and 12 bits that count within one.
+        _last_id = max(_last_id + 1, int(time.time() * 1000) << 12)
+        milliseconds, count = _last_id >> 12, _last_id & 0xFFF
+    tail = uuid.uuid4().int & ((1 << 62) - 1)
+    return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | count << 64 | 0b10 << 62 | tail))
