@@ -45,6 +45,8 @@ static const struct command COMMANDS[] = {
      introspection_describe},
     {"stats", NULL, "[hospital|booking|history]", "the services' counters and gauges, and what ails them",
      introspection_stats},
+    {"watch", NULL, "[--date DATE] [--hospital-id ID] [--interval MS]",
+     "a live view: days filling, rates, lag; q ends it", watch_all},
     {"call", NULL, "METHOD ['{JSON}'] [--to hospital|booking|history] | --list",
      "calls any method with a JSON request", call_method},
 };

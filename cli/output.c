@@ -92,20 +92,26 @@ void output_pair_number(struct table *table, const char *name, uint64_t value)
     table_number(table, value);
 }
 
-int output_projection(struct session *session, const Screening__V1__GetProjectionStatusResponse *status)
+void output_fill_projection(struct table *table, struct session *session,
+                            const Screening__V1__GetProjectionStatusResponse *status)
 {
     static const struct table_column columns[] = {{"LOG", false}, {"STATE", false}, {"APPLIED", true},
                                                   {"HEAD", true}, {"LAG MS", true}, {"DEAD LETTERS", true}};
-    struct table table;
-    table_init(&table, &session->arena, columns, sizeof columns / sizeof columns[0]);
+    table_init(table, &session->arena, columns, sizeof columns / sizeof columns[0]);
     for (size_t i = 0; i < status->n_logs; i++) {
-        table_text(&table, status->logs[i]->log);
-        table_text(&table, status->logs[i]->state);
-        table_number(&table, status->logs[i]->applied_seq);
-        table_number(&table, status->logs[i]->head_seq);
-        table_number(&table, status->logs[i]->lag_ms);
-        table_number(&table, status->logs[i]->dead_letters);
+        table_text(table, status->logs[i]->log);
+        table_text(table, status->logs[i]->state);
+        table_number(table, status->logs[i]->applied_seq);
+        table_number(table, status->logs[i]->head_seq);
+        table_number(table, status->logs[i]->lag_ms);
+        table_number(table, status->logs[i]->dead_letters);
     }
+}
+
+int output_projection(struct session *session, const Screening__V1__GetProjectionStatusResponse *status)
+{
+    struct table table;
+    output_fill_projection(&table, session, status);
     return output_table(&table);
 }
 

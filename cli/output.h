@@ -32,7 +32,9 @@ void output_begin_pairs(struct table *table, struct session *session);
 void output_pair(struct table *table, const char *name, const char *value);
 void output_pair_number(struct table *table, const char *name, uint64_t value);
 
-/* How far history-svc has followed the logs. */
+/* How far history-svc has followed the logs: as a table that is yet to be printed, and printed. */
+void output_fill_projection(struct table *table, struct session *session,
+                            const Screening__V1__GetProjectionStatusResponse *status);
 int output_projection(struct session *session, const Screening__V1__GetProjectionStatusResponse *status);
 
 /* An instant as "2026-12-01T00:30:00Z", "-" if absent; lives in the session's arena. */

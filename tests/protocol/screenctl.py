@@ -296,3 +296,22 @@ def test_screenctl_booking_trace_shows_states_events_and_progress(driver):
         check_error(screenctl(stack, "booking", "trace"), 2, "BOOKING_ID")
         stack.history_svc.stop()
         check_error(screenctl(stack, "booking", "trace", booking_id), 1, stack.history_svc.rpc)
+
+
+@once
+def test_screenctl_watch_shows_days_filling_and_gives_the_terminal_back(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack, capacity=4)
+        book(stack, hospital_id, headcount=3)
+        words = command(stack, "watch", "--date", "+1", "--interval", "100")
+        filled = ("%s%s" % (22 * "#", 8 * ".")).encode()
+        for keys in (b"q", b"\x03"):
+            code, shown, same = on_terminal(words, stack.folder, keys, until=filled)
+            assert code == 0 and same and "한빛검진센터" in shown and "FOLLOWING" in shown, shown
+            assert shown.endswith("\033[?25h\033[?1049l"), shown[-60:]
+        stack.booking_svc.stop()  # shown, not fatal
+        code, shown, same = on_terminal(words + ["--hospital-id", hospital_id], stack.folder, b"q",
+                                        until=b"no booking-svc at")
+        assert code == 0 and same, shown
+        check_error(screenctl(stack, "watch"), 2, "terminal")
+        check_error(screenctl(stack, "watch", "--interval", "1"), 2, "--interval")

@@ -1,0 +1,282 @@
+/* screenctl watch: how the days fill, how fast the services work, how far history is behind; until q */
+#include "client.h"
+#include "command.h"
+#include "output.h"
+#include "terminal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/civil.h"
+#include "base/clock.h"
+#include "base/uuid.h"
+
+#include "rpc/v1/introspection.pb-c.h"
+#include "screening/v1/hospital.pb-c.h"
+
+enum { CALL_TIMEOUT_MS = 1000, INTERVAL_DEFAULT_MS = 1000, INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 60000 };
+enum { BAR_COLUMNS = 30 };
+
+/* What the rates are made from: counters at an instant. */
+struct sample {
+    bool known;
+    int64_t calls;
+    int64_t events; /* appended to the own log, or applied from others' */
+};
+
+struct watch {
+    struct session *session;
+    char date[CIVIL_TEXT_SIZE];
+    char *hospital_id; /* NULL = all that screen on the date */
+    int64_t sampled_ns;
+    struct sample samples[PEER_COUNT];
+    FILE *frame;
+};
+
+/* ---- the services ---- */
+
+static struct sample sample_of(const Rpc__V1__StatsResponse *stats)
+{
+    struct sample sample = {.known = true};
+    for (size_t i = 0; i < stats->n_stats; i++) {
+        const Rpc__V1__Stat *stat = stats->stats[i];
+        if (strcmp(stat->name, "rpc_server_calls_total") == 0) {
+            sample.calls = stat->value;
+        } else if (strcmp(stat->name, "events_appended_total") == 0 ||
+                   (stats->program != NULL && strcmp(stats->program, "history-svc") == 0 &&
+                    strcmp(stat->name, "events_applied_total") == 0)) {
+            sample.events = stat->value;
+        }
+    }
+    return sample;
+}
+
+/* "-" until there are two counts of one process to compare. */
+static void add_rate(struct watch *watch, struct table *table, bool comparable, int64_t now, int64_t before,
+                     int64_t elapsed_ns)
+{
+    const double ns_per_s = (double)NS_PER_MS * MS_PER_S;
+    const char *rate = NULL;
+    if (comparable && now >= before && elapsed_ns > 0) {
+        rate = arena_printf(&watch->session->arena, "%.0f",
+                            (double)(now - before) * ns_per_s / (double)elapsed_ns);
+    }
+    table_text(table, rate == NULL ? "-" : rate);
+}
+
+static void add_service(struct watch *watch, struct table *table, enum peer_name peer, int64_t elapsed_ns)
+{
+    Rpc__V1__StatsRequest request = RPC__V1__STATS_REQUEST__INIT;
+    ProtobufCMessage *response;
+    struct error error;
+    struct sample *before = &watch->samples[peer], now = {.known = false};
+    enum status status = client_call(watch->session, peer, &rpc__v1__introspection__descriptor, "Stats",
+                                     &request.base, &response, &error);
+    const char *detail = error.message;
+    if (status == STATUS_OK) {
+        const Rpc__V1__StatsResponse *stats = (Rpc__V1__StatsResponse *)response;
+        now = sample_of(stats);
+        detail = stats->n_degraded > 0 ? stats->degraded[0] : "";
+    }
+    bool comparable = now.known && before->known;
+    table_text(table, PEERS[peer].program);
+    table_text(table, status_name(status));
+    add_rate(watch, table, comparable, now.calls, before->calls, elapsed_ns);
+    add_rate(watch, table, comparable, now.events, before->events, elapsed_ns);
+    table_text(table, detail);
+    *before = now;
+}
+
+static void draw_services(struct watch *watch)
+{
+    static const struct table_column columns[] = {
+        {"SERVICE", false}, {"STATUS", false}, {"CALLS/S", true}, {"EVENTS/S", true}, {"DETAIL", false}};
+    struct table table;
+    int64_t now_ns = clock_monotonic_ns();
+    table_init(&table, &watch->session->arena, columns, sizeof columns / sizeof columns[0]);
+    for (int i = 0; i < PEER_COUNT; i++) {
+        add_service(watch, &table, (enum peer_name)i, now_ns - watch->sampled_ns);
+    }
+    watch->sampled_ns = now_ns;
+    table_print(&table, watch->frame);
+}
+
+static void draw_lag(struct watch *watch)
+{
+    Screening__V1__GetProjectionStatusRequest request = SCREENING__V1__GET_PROJECTION_STATUS_REQUEST__INIT;
+    ProtobufCMessage *response;
+    struct error error;
+    struct table table;
+    if (client_call(watch->session, PEER_HISTORY, &screening__v1__history_service__descriptor,
+                    "GetProjectionStatus", &request.base, &response, &error) == STATUS_OK) {
+        output_fill_projection(&table, watch->session, (void *)response);
+        fputc('\n', watch->frame);
+        table_print(&table, watch->frame);
+    }
+}
+
+/* ---- the days ---- */
+
+static void add_day(struct table *table, const char *name, const Screening__V1__ScreeningDay *day)
+{
+    char bar[BAR_COLUMNS + 1];
+    uint32_t taken = day->capacity - day->remaining;
+    size_t filled = day->capacity == 0 ? 0 : (size_t)taken * BAR_COLUMNS / day->capacity;
+    for (size_t i = 0; i < BAR_COLUMNS; i++) {
+        bar[i] = i < filled ? '#' : '.';
+    }
+    bar[BAR_COLUMNS] = '\0';
+    table_text(table, name);
+    table_text(table, day->date);
+    table_number(table, taken);
+    table_number(table, day->capacity);
+    table_text(table, bar);
+}
+
+static enum status add_hospital(struct watch *watch, struct table *table, struct error *error)
+{
+    Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
+    ProtobufCMessage *response;
+    request.hospital_id = watch->hospital_id;
+    enum status status =
+        client_call(watch->session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor,
+                    "GetHospital", &request.base, &response, error);
+    if (status == STATUS_OK) {
+        const Screening__V1__Hospital *hospital = (Screening__V1__Hospital *)response;
+        for (size_t i = 0; i < hospital->n_days; i++) {
+            add_day(table, hospital->name, hospital->days[i]);
+        }
+    }
+    return status;
+}
+
+/* As many as may fit on the screen. */
+static enum status add_hospitals(struct watch *watch, struct table *table, struct error *error)
+{
+    Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
+    ProtobufCMessage *response;
+    size_t lines = terminal_lines();
+    request.date = watch->date;
+    request.page_size = lines < 200 ? (uint32_t)lines : 200;
+    enum status status =
+        client_call(watch->session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor,
+                    "ListHospitals", &request.base, &response, error);
+    if (status == STATUS_OK) {
+        const Screening__V1__ListHospitalsResponse *list = (Screening__V1__ListHospitalsResponse *)response;
+        for (size_t i = 0; i < list->n_hospitals; i++) {
+            for (size_t d = 0; d < list->hospitals[i]->n_days; d++) {
+                add_day(table, list->hospitals[i]->name, list->hospitals[i]->days[d]);
+            }
+        }
+    }
+    return status;
+}
+
+static void draw_days(struct watch *watch)
+{
+    static const struct table_column columns[] = {
+        {"HOSPITAL", false}, {"DATE", false}, {"TAKEN", true}, {"CAPACITY", true}, {"", false}};
+    struct table table;
+    struct error error;
+    table_init(&table, &watch->session->arena, columns, sizeof columns / sizeof columns[0]);
+    enum status status = watch->hospital_id != NULL ? add_hospital(watch, &table, &error)
+                                                    : add_hospitals(watch, &table, &error);
+    fputc('\n', watch->frame);
+    if (status == STATUS_OK) {
+        table_print(&table, watch->frame);
+    } else {
+        fprintf(watch->frame, "%s: %s\n", status_name(status), error.message);
+    }
+}
+
+/* ---- frame by frame ---- */
+
+/* False when out of memory. */
+static bool draw(struct watch *watch)
+{
+    char *text = NULL, now[CLOCK_TEXT_SIZE];
+    size_t size = 0;
+    arena_reset(&watch->session->arena); /* of the frame before: nothing else lives there */
+    watch->frame = open_memstream(&text, &size);
+    if (watch->frame == NULL) {
+        return false;
+    }
+    fprintf(watch->frame, "screenctl watch   %.19sZ   q quits\n\n", clock_format(clock_now_us(), now));
+    draw_services(watch);
+    draw_lag(watch);
+    draw_days(watch);
+    bool drawn = fclose(watch->frame) == 0;
+    if (drawn) {
+        terminal_show(text);
+    }
+    free(text);
+    return drawn;
+}
+
+static int run(struct watch *watch, uint32_t interval_ms)
+{
+    struct terminal terminal;
+    terminal_open(&terminal);
+    bool drawn;
+    do {
+        drawn = draw(watch);
+    } while (drawn && terminal_wait(&terminal, interval_ms));
+    terminal_close(&terminal);
+    if (!drawn) {
+        struct error error;
+        error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return client_fail(&error);
+    }
+    return EXIT_DONE;
+}
+
+/* The date to watch, today if none was given; kept outside of the arena. */
+static enum status choose_date(struct watch *watch, const char *given, struct error *error)
+{
+    int32_t today;
+    if (given != NULL) {
+        snprintf(watch->date, sizeof watch->date, "%s", given);
+        return STATUS_OK;
+    }
+    enum status status = session_today(watch->session, &today, error);
+    if (status == STATUS_OK) {
+        civil_format(today, watch->date);
+    }
+    return status;
+}
+
+int watch_all(struct session *session, const struct command *command, int argc, char **argv)
+{
+    struct watch watch = {.session = session};
+    char *date = NULL;
+    uint32_t interval_ms = INTERVAL_DEFAULT_MS;
+    const struct argument arguments[] = {
+        {"--date", &date, ARGUMENT_DATE, false},
+        {"--hospital-id", &watch.hospital_id, ARGUMENT_TEXT, false},
+        {"--interval", &interval_ms, ARGUMENT_NUMBER, false},
+    };
+    int exit_code;
+    if (!command_read(session, command, arguments, sizeof arguments / sizeof arguments[0], argc, argv,
+                      &exit_code)) {
+        return exit_code;
+    }
+    struct error error;
+    struct uuid id;
+    if (interval_ms < INTERVAL_MIN_MS || interval_ms > INTERVAL_MAX_MS) {
+        return usage_error(command, "--interval: must be %d to %d ms", INTERVAL_MIN_MS, INTERVAL_MAX_MS);
+    }
+    if (watch.hospital_id != NULL && !uuid_parse(watch.hospital_id, &id)) {
+        return usage_error(command, "--hospital-id: must be a UUID");
+    }
+    if (session->json || !isatty(STDOUT_FILENO)) {
+        return usage_error(command,
+                           "watch needs a terminal; for scripts there are stats, projection and health");
+    }
+    if (choose_date(&watch, date, &error) != STATUS_OK) {
+        return usage_error(command, "%s", error.message);
+    }
+    session->timeout_ms = session->timeout_ms < CALL_TIMEOUT_MS ? session->timeout_ms : CALL_TIMEOUT_MS;
+    return run(&watch, interval_ms);
+}
