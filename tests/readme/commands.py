@@ -35,7 +35,7 @@ def cut(text):
     blocks = []
     for found in re.finditer(r"^```sh\n(.*?)^```$", text, re.M | re.S):
         paragraph = text[:found.start()].rstrip().rsplit("\n\n", 1)[-1]
-        code = re.search(r"exit code (\d+)|종료 코드(?:는)? (\d+)", paragraph)
+        code = re.search(r"exit code (\d+)|종료 코드 (\d+)", paragraph)
         blocks.append(Block(
             commands=[line for line in found[1].replace("\\\n", "").splitlines() if line.strip()],
             exit_code=int(code[1] or code[2]) if code else 0,
