@@ -19,6 +19,8 @@
 #include "rpc/server.h"
 #include "rpc/transport_watch.h"
 #include "service/config.h"
+#include "service/log_metrics.h"
+#include "service/ops.h"
 #include "service/service.h"
 #include "writer/reader.h"
 #include "writer/writer.h"
@@ -42,6 +44,7 @@ struct settings {
 /* Everything that runs, in the order in which it starts. */
 struct booking_service {
     struct settings settings;
+    struct ops_server *ops;
     struct rpc_server *server;
     struct event_publisher *publisher;
     struct event_log *log;
@@ -69,7 +72,7 @@ static void must(enum status status, const struct error *error)
 static void load_settings(struct settings *settings, int argc, char **argv)
 {
     const struct setting table[] = {
-        SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7201", "sqlite:booking.db"),
+        SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7201", "127.0.0.1:7209", "sqlite:booking.db"),
         {.name = "events-listen",
          .type = SETTING_ADDRESS,
          .value = &settings->events_listen,
@@ -158,6 +161,35 @@ static size_t fetch_max_bytes(const struct service_settings *settings)
     return (size_t)max_bytes - FETCH_HEADER_MAX;
 }
 
+/* For /readyz. */
+static const char *tell_why_not_ready(void *context)
+{
+    struct booking_service *service = context;
+    if (!service->running)
+        return "starting: the database is not there yet, or is being prepared\n";
+    if (!writer_database_up(service->writer))
+        return "the database does not answer\n";
+    return rpc_server_is_serving(service->server) ? NULL : "stopping\n";
+}
+
+static void refresh_metrics(void *context)
+{
+    struct booking_service *service = context;
+    if (service->running)
+        log_metrics_refresh(FOLLOWED_HOSPITAL, service->subscriber);
+}
+
+static enum status open_ops(struct booking_service *service, struct error *error)
+{
+    const struct ops_options options = {
+        .listen = service->settings.service.ops_listen,
+        .not_ready = tell_why_not_ready,
+        .refresh = refresh_metrics,
+        .context = service,
+    };
+    return ops_open(&options, &service->ops, error);
+}
+
 static void listen_on_addresses(struct booking_service *service)
 {
     struct error error;
@@ -172,6 +204,7 @@ static void listen_on_addresses(struct booking_service *service)
     const struct event_publisher_options events = {.topic = "booking",
                                                    .fetch_max_bytes = fetch_max_bytes(settings),
                                                    .address = service->settings.events_listen};
+    must(open_ops(service, &error), &error);
     must(rpc_server_open(&rpc, &service->server, &error), &error);
     service_listens_at(rpc.address);
     must(event_publisher_open(&events, &service->publisher, &error), &error);
@@ -313,6 +346,7 @@ static void drain_and_close(struct booking_service *service)
     event_publisher_drain(service->publisher);
     if (!rpc_server_drain(service->server, (uint32_t)service->settings.service.drain_grace_ms))
         log_plain(LOG_WARN, "service.drain_incomplete");
+    ops_close(service->ops);
     transport_watch_close(service->watch);
     event_subscriber_close(service->subscriber);
     settler_close(service->settler);
@@ -361,6 +395,7 @@ int main(int argc, char **argv)
     listen_on_addresses(&service);
     struct db *db = open_database(&service.settings);
     if (db == NULL) {
+        ops_close(service.ops);
         rpc_server_close(service.server);
         event_publisher_close(service.publisher);
         return 0;

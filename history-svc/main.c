@@ -13,6 +13,8 @@
 #include "rpc/server.h"
 #include "rpc/transport_watch.h"
 #include "service/config.h"
+#include "service/log_metrics.h"
+#include "service/ops.h"
 #include "service/service.h"
 #include "writer/reader.h"
 #include "writer/writer.h"
@@ -34,6 +36,7 @@ struct settings {
 /* Everything that runs, in the order in which it starts. */
 struct history_service {
     struct settings settings;
+    struct ops_server *ops;
     struct rpc_server *server;
     struct reader_pool *readers;
     struct feed *feed;
@@ -61,7 +64,7 @@ static void check_database(const char *url)
 static void load_settings(struct settings *settings, int argc, char **argv)
 {
     const struct setting table[] = {
-        SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7301", NULL),
+        SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7301", "127.0.0.1:7309", NULL),
         {.name = "hospital-rpc",
          .type = SETTING_ADDRESS,
          .value = &settings->hospital_rpc,
@@ -159,6 +162,36 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
     return count;
 }
 
+/* For /readyz. */
+static const char *tell_why_not_ready(void *context)
+{
+    struct history_service *service = context;
+    if (!service->running)
+        return "starting: the database is not there yet, or is being prepared\n";
+    if (!writer_database_up(feed_writer(service->feed)))
+        return "the database does not answer\n";
+    return rpc_server_is_serving(service->server) ? NULL : "stopping\n";
+}
+
+static void refresh_metrics(void *context)
+{
+    struct history_service *service = context;
+    for (int i = 0; service->running && i < FEED_LOG_COUNT; i++)
+        log_metrics_refresh(i == FEED_BOOKING ? FOLLOWED_BOOKING : FOLLOWED_HOSPITAL,
+                            feed_subscriber(service->feed, (enum feed_log)i));
+}
+
+static enum status open_ops(struct history_service *service, struct error *error)
+{
+    const struct ops_options options = {
+        .listen = service->settings.service.ops_listen,
+        .not_ready = tell_why_not_ready,
+        .refresh = refresh_metrics,
+        .context = service,
+    };
+    return ops_open(&options, &service->ops, error);
+}
+
 static void listen_on_address(struct history_service *service)
 {
     struct error error;
@@ -170,6 +203,7 @@ static void listen_on_address(struct history_service *service)
         .message_max_bytes = (size_t)settings->message_max_bytes,
         .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
     };
+    must(open_ops(service, &error), &error);
     must(rpc_server_open(&rpc, &service->server, &error), &error);
     service_listens_at(rpc.address);
     history_api_init(&service->api);
@@ -233,6 +267,7 @@ static void drain_and_close(struct history_service *service)
 {
     if (!rpc_server_drain(service->server, (uint32_t)service->settings.service.drain_grace_ms))
         log_plain(LOG_WARN, "service.drain_incomplete");
+    ops_close(service->ops);
     transport_watch_close(service->watch);
     reader_pool_close(service->readers);
     rpc_server_close(service->server);
@@ -292,6 +327,7 @@ int main(int argc, char **argv)
     listen_on_address(&service);
     struct db *db = open_database(&service.settings);
     if (db == NULL) {
+        ops_close(service.ops);
         rpc_server_close(service.server);
         return 0;
     }

@@ -16,6 +16,8 @@
 #include "rpc/channel.h"
 #include "rpc/server.h"
 #include "rpc/transport_watch.h"
+#include "service/log_metrics.h"
+#include "service/ops.h"
 #include "service/service.h"
 
 enum { RETRY_MS = 200, LIVE_LISTED_MAX = 100, CONTEXTS_SPARE = 512 };
@@ -24,6 +26,7 @@ enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* all of it but the eve
 /* Everything that runs, in the order in which it starts. */
 struct hospital_service {
     struct settings settings;
+    struct ops_server *ops;
     struct rpc_server *server;
     struct event_publisher *publisher;
     struct db *db; /* until the writer takes it over */
@@ -68,6 +71,38 @@ static size_t fetch_max_bytes(const struct service_settings *settings)
     return (size_t)max_bytes - FETCH_HEADER_MAX;
 }
 
+/* For /readyz. */
+static const char *tell_why_not_ready(void *context)
+{
+    struct hospital_service *service = context;
+    if (!service->running) {
+        return "starting: the database is not there yet, or is being prepared\n";
+    }
+    if (!writer_database_up(service->writer)) {
+        return "the database does not answer\n";
+    }
+    return rpc_server_is_serving(service->server) ? NULL : "stopping\n";
+}
+
+static void refresh_metrics(void *context)
+{
+    struct hospital_service *service = context;
+    if (service->running) {
+        log_metrics_refresh(FOLLOWED_BOOKING, service->subscriber);
+    }
+}
+
+static enum status open_ops(struct hospital_service *service, struct error *error)
+{
+    const struct ops_options options = {
+        .listen = service->settings.service.ops_listen,
+        .not_ready = tell_why_not_ready,
+        .refresh = refresh_metrics,
+        .context = service,
+    };
+    return ops_open(&options, &service->ops, error);
+}
+
 /* Before the database is touched: a port that is taken must leave no database behind. */
 static void listen_on_addresses(struct hospital_service *service)
 {
@@ -83,6 +118,7 @@ static void listen_on_addresses(struct hospital_service *service)
                                                    .fetch_max_bytes = fetch_max_bytes(settings),
                                                    .address = service->settings.events_listen};
     struct error error;
+    must(open_ops(service, &error), &error);
     must(rpc_server_open(&rpc, &service->server, &error), &error);
     service_listens_at(rpc.address);
     must(event_publisher_open(&events, &service->publisher, &error), &error);
@@ -278,6 +314,7 @@ static void close_writer(struct hospital_service *service)
 /* In reverse order; also what a start that was given up has left. */
 static void close_all(struct hospital_service *service)
 {
+    ops_close(service->ops);
     transport_watch_close(service->watch);
     purge_close(&service->purge);
     event_subscriber_close(service->subscriber);

@@ -7,7 +7,7 @@
 void settings_load(struct settings *settings, int argc, char **argv)
 {
     const struct setting table[] = {
-        SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7101", "sqlite:hospital.db"),
+        SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7101", "127.0.0.1:7109", "sqlite:hospital.db"),
         {.name = "events-listen",
          .type = SETTING_ADDRESS,
          .value = &settings->events_listen,

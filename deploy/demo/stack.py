@@ -23,6 +23,7 @@ READY_S = 30
 NAMES = ("hospital", "booking", "history")
 # Those of docs: rpc and events of each service.
 DEFAULT_PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None)}
+OPS_PORTS = {"hospital": 7109, "booking": 7209, "history": 7309}
 
 
 def _free_ports():
@@ -116,12 +117,14 @@ class Stack:
         ports = DEFAULT_PORTS if default_ports else _free_ports()
         self.rpc = {name: "tcp://127.0.0.1:%d" % ports[name][0] for name in NAMES}
         self.events = {name: "tcp://127.0.0.1:%d" % ports[name][1] for name in NAMES if ports[name][1]}
+        # Only with the ports of docs: nobody has to know others.
+        self.ops = {name: "127.0.0.1:%d" % OPS_PORTS[name] if default_ports else "" for name in NAMES}
         self.services = {}
         self.cluster_started = False
         self.screenctl = Screenctl(self.rpc)
 
     def _flags(self, name):
-        flags = {"rpc-listen": self.rpc[name]}
+        flags = {"rpc-listen": self.rpc[name], "ops-listen": self.ops[name]}
         # Relative to var/demo, whatever the project's folder is called.
         flags["database"] = private_postgres("url", CLUSTER, "history") if name == "history" else "sqlite:%s.db" % name
         if name in self.events:

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-enum { NS_PER_MS = 1000000, US_PER_MS = 1000, MS_PER_S = 1000 };
+enum { NS_PER_MS = 1000000, NS_PER_US = 1000, US_PER_MS = 1000, MS_PER_S = 1000 };
 
 /* The wall clock, or what stands in for it. Any thread. */
 int64_t clock_now_us(void);

@@ -2,12 +2,14 @@
 
 #include <stddef.h>
 
-/* A list that only grows, at its head: readers need no lock. */
+/* Lists that only grow, at their heads: readers need no lock. */
 static _Atomic(struct metric *) newest;
+static _Atomic(struct histogram *) newest_histogram;
 
 void metric_register(struct metric *metric)
 {
-    if (atomic_exchange(&metric->registered, 1) != 0) {
+    if (atomic_load_explicit(&metric->registered, memory_order_relaxed) != 0 ||
+        atomic_exchange(&metric->registered, 1) != 0) {
         return;
     }
     struct metric *next = atomic_load(&newest);
@@ -35,5 +37,40 @@ void metrics_visit(void (*visit)(void *context, const struct metric *metric, int
 {
     for (struct metric *metric = atomic_load(&newest); metric != NULL; metric = metric->next) {
         visit(context, metric, metric_get(metric));
+    }
+}
+
+void histogram_register(struct histogram *histogram)
+{
+    if (atomic_load_explicit(&histogram->registered, memory_order_relaxed) != 0 ||
+        atomic_exchange(&histogram->registered, 1) != 0) {
+        return;
+    }
+    struct histogram *next = atomic_load(&newest_histogram);
+    do {
+        histogram->next = next;
+    } while (!atomic_compare_exchange_weak(&newest_histogram, &next, histogram));
+}
+
+int64_t histogram_bound(const struct histogram *histogram, int i)
+{
+    return histogram->first_bound << i;
+}
+
+void histogram_add(struct histogram *histogram, int64_t value)
+{
+    int i = 0;
+    while (i < HISTOGRAM_BUCKETS && value > histogram_bound(histogram, i)) {
+        i++;
+    }
+    atomic_fetch_add_explicit(&histogram->counts[i], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&histogram->sum, value, memory_order_relaxed);
+}
+
+void histograms_visit(void (*visit)(void *context, struct histogram *histogram), void *context)
+{
+    for (struct histogram *histogram = atomic_load(&newest_histogram); histogram != NULL;
+         histogram = histogram->next) {
+        visit(context, histogram);
     }
 }

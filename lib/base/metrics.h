@@ -1,6 +1,7 @@
 /*
- * Counters and gauges of the process, read by Introspection.Stats. A metric is a static object of the module
- * that counts; registering it makes it visible. All functions may be called from any thread.
+ * Counters, gauges and histograms of the process, read by Introspection.Stats and by /metrics. A metric is an
+ * object that lives as long as the process and belongs to the module that counts; registering it makes it
+ * visible. Counting takes no lock and no memory. All functions may be called from any thread.
  */
 #ifndef SCREENING_BASE_METRICS_H
 #define SCREENING_BASE_METRICS_H
@@ -11,6 +12,7 @@
 struct metric {
     const char *name; /* "writer_commits_total"; counters end in _total, units stand in the name */
     const char *help;
+    const char *labels; /* "log=\"booking\"", as Prometheus writes them; NULL = none */
     _Atomic int64_t value;
     _Atomic int registered;
     struct metric *next; /* the registry's own */
@@ -19,6 +21,12 @@ struct metric {
 #define METRIC(metric_name, metric_help)                                                                     \
     {                                                                                                        \
         .name = (metric_name), .help = (metric_help)                                                         \
+    }
+
+/* One of a family: metrics of the same name and help that differ in their labels. */
+#define METRIC_LABELLED(metric_name, metric_help, metric_labels)                                             \
+    {                                                                                                        \
+        .name = (metric_name), .help = (metric_help), .labels = (metric_labels)                              \
     }
 
 /* Makes the metric visible; again: nothing. The metric must live as long as the process. */
@@ -30,5 +38,37 @@ int64_t metric_get(struct metric *metric);
 
 /* Calls `visit` for every registered metric. */
 void metrics_visit(void (*visit)(void *context, const struct metric *metric, int64_t value), void *context);
+
+/*
+ * How often a value fell into each of HISTOGRAM_BUCKETS ranges: the first ends at `first_bound`, each further
+ * one at twice the bound before it; what is greater than the last bound is counted behind it.
+ */
+enum { HISTOGRAM_BUCKETS = 18 };
+
+struct histogram {
+    const char *name; /* the unit it is shown in stands in the name */
+    const char *help;
+    const char *labels; /* as a metric's */
+    int64_t first_bound;
+    double unit; /* a value of 1, as it is shown: 1e-6 for microseconds shown as seconds */
+    _Atomic int64_t counts[HISTOGRAM_BUCKETS + 1];
+    _Atomic int64_t sum;
+    _Atomic int registered;
+    struct histogram *next; /* the registry's own */
+};
+
+#define HISTOGRAM(histogram_name, histogram_help, bound, shown_unit)                                         \
+    {                                                                                                        \
+        .name = (histogram_name), .help = (histogram_help), .first_bound = (bound), .unit = (shown_unit)     \
+    }
+
+void histogram_register(struct histogram *histogram);
+void histogram_add(struct histogram *histogram, int64_t value);
+
+/* The upper bound of bucket `i` < HISTOGRAM_BUCKETS, which belongs to it. */
+int64_t histogram_bound(const struct histogram *histogram, int i);
+
+/* Calls `visit` for every registered histogram. */
+void histograms_visit(void (*visit)(void *context, struct histogram *histogram), void *context);
 
 #endif

@@ -75,12 +75,54 @@ static void test_metrics_unregistered_stays_invisible(void **state)
     assert_int_equal(look_for("test_hidden").times, 0);
 }
 
+static struct histogram sizes = HISTOGRAM("test_sizes", "Sizes", 10, 1);
+
+static int64_t counted_in(int bucket)
+{
+    return atomic_load(&sizes.counts[bucket]);
+}
+
+static void test_histogram_value_on_a_bound_belongs_to_the_lower_bucket(void **state)
+{
+    (void)state;
+    assert_int_equal(histogram_bound(&sizes, 0), 10);
+    assert_int_equal(histogram_bound(&sizes, 3), 80);
+    histogram_add(&sizes, 0);
+    histogram_add(&sizes, 10);
+    histogram_add(&sizes, 11);
+    histogram_add(&sizes, 20);
+    histogram_add(&sizes, 21);
+    histogram_add(&sizes, INT64_C(1) << 40);
+    assert_int_equal(counted_in(0), 2);
+    assert_int_equal(counted_in(1), 2);
+    assert_int_equal(counted_in(2), 1);
+    assert_int_equal(counted_in(HISTOGRAM_BUCKETS), 1);
+    assert_int_equal(atomic_load(&sizes.sum), 62 + (INT64_C(1) << 40));
+}
+
+static void count_sizes(void *context, struct histogram *histogram)
+{
+    *(int *)context += histogram == &sizes;
+}
+
+static void test_histogram_registered_twice_is_visited_once(void **state)
+{
+    (void)state;
+    int seen = 0;
+    histogram_register(&sizes);
+    histogram_register(&sizes);
+    histograms_visit(count_sizes, &seen);
+    assert_int_equal(seen, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_metrics_many_threads_register_once_and_lose_no_count),
         cmocka_unit_test(test_metrics_gauge_shows_its_last_value),
         cmocka_unit_test(test_metrics_unregistered_stays_invisible),
+        cmocka_unit_test(test_histogram_value_on_a_bound_belongs_to_the_lower_bucket),
+        cmocka_unit_test(test_histogram_registered_twice_is_visited_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "rpc/envelope.h"
+#include "rpc/method_metrics.h"
 #include "rpc/server_metrics.h"
 #include "rpc/server_state.h"
 #include "rpc/traceparent.h"
@@ -69,6 +71,7 @@ struct rpc_call *rpc_call_acquire(struct rpc_server *server, struct rpc_slot *sl
     }
     call->server = server;
     call->slot = slot;
+    call->metrics = server->unknown_method;
     call->arrival_ns = arrival_ns;
     call->request = NULL;
     call->request_id = NULL;
@@ -102,6 +105,11 @@ static void release(struct rpc_call *call)
     }
 }
 
+static const char *method_name(const struct rpc_call *call)
+{
+    return call->request != NULL ? call->request->method : "";
+}
+
 /* False if the server has answered already: then the call is gone. */
 static bool claim(struct rpc_call *call)
 {
@@ -109,18 +117,29 @@ static bool claim(struct rpc_call *call)
         return true;
     }
     rpc_server_metrics_dropped();
+    log_event(LOG_DEBUG, "rpc.late_answer", LOG_TEXT("method", method_name(call)),
+              LOG_TEXT("request_id", rpc_call_request_id(call)));
     release(call);
     return false;
+}
+
+static void note_answer(struct rpc_call *call, enum status status)
+{
+    int64_t took_us = (clock_monotonic_ns() - call->arrival_ns) / NS_PER_US;
+    rpc_server_metrics_answered();
+    rpc_method_metrics_answered(call->metrics, status, took_us);
+    log_event(LOG_DEBUG, "rpc.call", LOG_TEXT("method", method_name(call)),
+              LOG_TEXT("request_id", rpc_call_request_id(call)), LOG_TEXT("status", status_name(status)),
+              LOG_INT("took_us", took_us));
 }
 
 static void answer_error(struct rpc_call *call, const struct error *error)
 {
     if (error->status == STATUS_INTERNAL) {
-        log_event(LOG_ERROR, "rpc.internal_error",
-                  LOG_TEXT("method", call->request ? call->request->method : ""),
+        log_event(LOG_ERROR, "rpc.internal_error", LOG_TEXT("method", method_name(call)),
                   LOG_TEXT("request_id", rpc_call_request_id(call)), LOG_TEXT("error", error->message));
     }
-    rpc_server_metrics_answered(error->status);
+    note_answer(call, error->status);
     rpc_slot_send(call->slot, rpc_envelope_error(error));
     release(call);
 }
@@ -143,7 +162,7 @@ void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *response)
         answer_error(call, &error);
         return;
     }
-    rpc_server_metrics_answered(STATUS_OK);
+    note_answer(call, STATUS_OK);
     rpc_slot_send(call->slot, msg);
     release(call);
 }

@@ -16,10 +16,17 @@
 
 #include "rpc/v1/envelope.pb-c.h"
 
+struct rpc_method_metrics;
+struct rpc_service_entry;
+
 struct rpc_call {
     struct rpc_server *server;
     struct rpc_slot *slot; /* may have gone on to another call */
     struct rpc_call *next; /* in the pool */
+    struct rpc_method_metrics
+        *metrics; /* of the method, or of what is unknown; set before the slot holds the call */
+    const struct rpc_service_entry *entry; /* of the method; set with it by rpc_dispatch_decode */
+    const ProtobufCMethodDescriptor *method;
     int64_t arrival_ns;
     int64_t deadline_ns;
     size_t size_bytes;         /* of the request */

@@ -11,6 +11,41 @@ static void set_budget(struct rpc_call *call, uint32_t timeout_ms)
     call->deadline_ns = call->arrival_ns + (int64_t)timeout_ms * NS_PER_MS;
 }
 
+/* The service of `name`, up to its `length`; NULL if there is none. */
+static const struct rpc_service_entry *find_service(const struct rpc_server *server, const char *name,
+                                                    size_t length)
+{
+    for (size_t i = 0; i < server->service_count; i++) {
+        const char *known = server->services[i].service->descriptor->name;
+        if (strncmp(known, name, length) == 0 && known[length] == '\0') {
+            return &server->services[i];
+        }
+    }
+    return NULL;
+}
+
+static enum status find_method(struct rpc_call *call, struct error *error)
+{
+    const char *full_name = call->request->method;
+    const char *slash = strchr(full_name, '/');
+    if (slash == NULL) {
+        return error_set(error, STATUS_UNIMPLEMENTED, NULL, "method: \"%s\" is not SERVICE/METHOD",
+                         full_name);
+    }
+    call->entry = find_service(call->server, full_name, (size_t)(slash - full_name));
+    if (call->entry == NULL) {
+        return error_set(error, STATUS_UNIMPLEMENTED, NULL, "no service %.*s here", (int)(slash - full_name),
+                         full_name);
+    }
+    const ProtobufCServiceDescriptor *service = call->entry->service->descriptor;
+    call->method = protobuf_c_service_descriptor_get_method_by_name(service, slash + 1);
+    if (call->method == NULL) {
+        return error_set(error, STATUS_UNIMPLEMENTED, NULL, "no method %s here", full_name);
+    }
+    call->metrics = &call->entry->metrics[call->method - service->methods];
+    return STATUS_OK;
+}
+
 enum status rpc_dispatch_decode(struct rpc_call *call, nng_msg *msg, struct error *error)
 {
     const struct rpc_server *server = call->server;
@@ -35,41 +70,7 @@ enum status rpc_dispatch_decode(struct rpc_call *call, nng_msg *msg, struct erro
     if (call->request->timeout_ms > 0) {
         set_budget(call, call->request->timeout_ms);
     }
-    return STATUS_OK;
-}
-
-/* The service of `name`, up to its `length`; NULL if there is none. */
-static const struct rpc_service_entry *find_service(const struct rpc_server *server, const char *name,
-                                                    size_t length)
-{
-    for (size_t i = 0; i < server->service_count; i++) {
-        const char *known = server->services[i].service->descriptor->name;
-        if (strncmp(known, name, length) == 0 && known[length] == '\0') {
-            return &server->services[i];
-        }
-    }
-    return NULL;
-}
-
-static enum status find_method(const struct rpc_server *server, const char *full_name,
-                               const struct rpc_service_entry **entry,
-                               const ProtobufCMethodDescriptor **method, struct error *error)
-{
-    const char *slash = strchr(full_name, '/');
-    if (slash == NULL) {
-        return error_set(error, STATUS_UNIMPLEMENTED, NULL, "method: \"%s\" is not SERVICE/METHOD",
-                         full_name);
-    }
-    *entry = find_service(server, full_name, (size_t)(slash - full_name));
-    if (*entry == NULL) {
-        return error_set(error, STATUS_UNIMPLEMENTED, NULL, "no service %.*s here", (int)(slash - full_name),
-                         full_name);
-    }
-    *method = protobuf_c_service_descriptor_get_method_by_name((*entry)->service->descriptor, slash + 1);
-    if (*method == NULL) {
-        return error_set(error, STATUS_UNIMPLEMENTED, NULL, "no method %s here", full_name);
-    }
-    return STATUS_OK;
+    return find_method(call, error);
 }
 
 /* Whether the server calls its services now. */
@@ -114,18 +115,16 @@ static void on_response(const ProtobufCMessage *response, void *closure_data)
 void rpc_dispatch(struct rpc_call *call)
 {
     struct error error;
-    const struct rpc_service_entry *entry = NULL;
-    const ProtobufCMethodDescriptor *method = NULL;
-    if (find_method(call->server, call->request->method, &entry, &method, &error) != STATUS_OK ||
-        (!entry->always && check_open(call, &error) != STATUS_OK)) {
+    if (!call->entry->always && check_open(call, &error) != STATUS_OK) {
         rpc_call_fail(call, &error);
         return;
     }
-    ProtobufCMessage *request = unpack(call, method->input, &error);
+    ProtobufCMessage *request = unpack(call, call->method->input, &error);
     if (request == NULL) {
         rpc_call_fail(call, &error);
         return;
     }
-    ProtobufCService *service = entry->service;
-    service->invoke(service, (unsigned)(method - service->descriptor->methods), request, on_response, call);
+    ProtobufCService *service = call->entry->service;
+    service->invoke(service, (unsigned)(call->method - service->descriptor->methods), request, on_response,
+                    call);
 }

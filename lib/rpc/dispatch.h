@@ -10,11 +10,12 @@ struct rpc_call;
 
 /*
  * Reads the envelope into the call, whose deadline is set in any case; takes ownership of `msg`.
- * INVALID_ARGUMENT if it is no rpc.v1.Request or asks for too much time.
+ * Finds the method. INVALID_ARGUMENT if it
+ * is no rpc.v1.Request or asks for too much time, UNIMPLEMENTED if there is no such method.
  */
 MUST_CHECK enum status rpc_dispatch_decode(struct rpc_call *call, nng_msg *msg, struct error *error);
 
-/* Finds the method, checks and unpacks its request, calls it; or answers why not. */
+/* For a call decoded with OK: checks and unpacks its request, calls it; or answers why not. */
 void rpc_dispatch(struct rpc_call *call);
 
 #endif

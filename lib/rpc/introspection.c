@@ -73,6 +73,8 @@ static void describe(Rpc__V1__Introspection_Service *service, const Rpc__V1__Des
 
 /* The metrics are counted in a first visit; one registered between the two is left out. */
 struct stats {
+    struct arena *arena;
+    bool complete; /* false: out of memory */
     Rpc__V1__Stat *stats;
     Rpc__V1__Stat **pointers;
     size_t count;
@@ -94,7 +96,12 @@ static void add_metric(void *context, const struct metric *metric, int64_t value
     }
     Rpc__V1__Stat *stat = &stats->stats[stats->count];
     rpc__v1__stat__init(stat);
-    stat->name = (char *)metric->name;
+    stat->name = metric->labels == NULL ? (char *)metric->name
+                                        : arena_printf(stats->arena, "%s{%s}", metric->name, metric->labels);
+    if (stat->name == NULL) {
+        stats->complete = false;
+        return;
+    }
     stat->value = value;
     stats->pointers[stats->count++] = stat;
 }
@@ -105,7 +112,7 @@ static void report(Rpc__V1__Introspection_Service *service, const Rpc__V1__Stats
     (void)request; /* has no fields */
     struct rpc_server *server = ((struct rpc_introspection *)service)->server;
     struct arena *arena = rpc_call_arena(closure_data);
-    struct stats stats = {.count = 0};
+    struct stats stats = {.arena = arena, .complete = true};
     metrics_visit(count_metric, &stats);
     stats.stats = arena_alloc(arena, stats.capacity * sizeof stats.stats[0]);
     stats.pointers = arena_alloc(arena, stats.capacity * sizeof stats.pointers[0]);
@@ -114,6 +121,10 @@ static void report(Rpc__V1__Introspection_Service *service, const Rpc__V1__Stats
         return;
     }
     metrics_visit(add_metric, &stats);
+    if (!stats.complete) {
+        fail_without_memory(closure_data);
+        return;
+    }
 
     char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE];
     char *degraded[RPC_DEGRADED_MAX];

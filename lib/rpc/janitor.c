@@ -5,18 +5,21 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "rpc/envelope.h"
+#include "rpc/method_metrics.h"
 #include "rpc/server_metrics.h"
 #include "rpc/server_state.h"
 
 /* Between two looks at the slots: what the answer to an ended budget may be late. */
 enum { SCAN_GAP_MS = 2 };
 
-static void answer_expired(struct rpc_slot *slot)
+static void answer_expired(struct rpc_slot *slot, const struct rpc_expired *expired)
 {
     struct error error;
     (void)error_set(&error, STATUS_DEADLINE_EXCEEDED, NULL, "the call's time is up");
     rpc_server_metrics_expired();
-    rpc_server_metrics_answered(error.status);
+    rpc_server_metrics_answered();
+    rpc_method_metrics_answered(expired->metrics, error.status,
+                                (clock_monotonic_ns() - expired->arrival_ns) / NS_PER_US);
     rpc_slot_send(slot, rpc_envelope_error(&error));
 }
 
@@ -27,11 +30,12 @@ static int64_t answer_all_expired(struct rpc_server *server, int64_t now_ns)
     size_t count = atomic_load(&server->slot_count);
     for (size_t i = 0; i < count; i++) {
         struct rpc_slot *slot = &server->slots[i];
+        struct rpc_expired expired;
         int64_t deadline_ns = atomic_load(&slot->deadline_ns);
         if (deadline_ns > now_ns) {
             earliest_ns = deadline_ns < earliest_ns ? deadline_ns : earliest_ns;
-        } else if (rpc_slot_claim_expired(slot, now_ns)) {
-            answer_expired(slot);
+        } else if (rpc_slot_claim_expired(slot, now_ns, &expired)) {
+            answer_expired(slot, &expired);
         }
     }
     return earliest_ns;

@@ -180,8 +180,24 @@ enum status rpc_server_grow(struct rpc_server *server, struct error *error)
     return STATUS_OK;
 }
 
+/* False when out of memory. */
+static bool find_metrics(struct rpc_server *server)
+{
+    server->unknown_method = rpc_method_metrics_unknown();
+    bool complete = server->unknown_method != NULL;
+    for (size_t i = 0; i < server->service_count && complete; i++) {
+        struct rpc_service_entry *entry = &server->services[i];
+        entry->metrics = rpc_method_metrics_of(entry->service->descriptor);
+        complete = entry->metrics != NULL;
+    }
+    return complete;
+}
+
 enum status rpc_server_start(struct rpc_server *server, struct error *error)
 {
+    if (!find_metrics(server)) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: out of memory");
+    }
     enum status status = rpc_janitor_start(&server->janitor, server, error);
     if (status != STATUS_OK) {
         return status;

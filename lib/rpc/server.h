@@ -83,6 +83,9 @@ bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms);
 /* Closes the listener and all connections, waits for sends under way and for calls in hand to be released. */
 void rpc_server_close(struct rpc_server *server);
 
+/* Ready, answering and not draining, as Health tells it. Any thread. */
+bool rpc_server_is_serving(struct rpc_server *server);
+
 /* Calls received and not yet answered. Any thread. */
 size_t rpc_server_in_flight(struct rpc_server *server);
 

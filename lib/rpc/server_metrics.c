@@ -14,28 +14,6 @@ static struct metric slots = METRIC("rpc_server_slots", "requests that the serve
 
 static struct metric connections = METRIC("rpc_server_connections", "connections, also those being closed");
 
-#define CODE_METRIC(name) METRIC("rpc_server_code_" name "_total", "calls answered with this status")
-
-static struct metric codes[STATUS_COUNT] = {
-    [STATUS_OK] = CODE_METRIC("ok"),
-    [STATUS_CANCELLED] = CODE_METRIC("cancelled"),
-    [STATUS_UNKNOWN] = CODE_METRIC("unknown"),
-    [STATUS_INVALID_ARGUMENT] = CODE_METRIC("invalid_argument"),
-    [STATUS_DEADLINE_EXCEEDED] = CODE_METRIC("deadline_exceeded"),
-    [STATUS_NOT_FOUND] = CODE_METRIC("not_found"),
-    [STATUS_ALREADY_EXISTS] = CODE_METRIC("already_exists"),
-    [STATUS_PERMISSION_DENIED] = CODE_METRIC("permission_denied"),
-    [STATUS_RESOURCE_EXHAUSTED] = CODE_METRIC("resource_exhausted"),
-    [STATUS_FAILED_PRECONDITION] = CODE_METRIC("failed_precondition"),
-    [STATUS_ABORTED] = CODE_METRIC("aborted"),
-    [STATUS_OUT_OF_RANGE] = CODE_METRIC("out_of_range"),
-    [STATUS_UNIMPLEMENTED] = CODE_METRIC("unimplemented"),
-    [STATUS_INTERNAL] = CODE_METRIC("internal"),
-    [STATUS_UNAVAILABLE] = CODE_METRIC("unavailable"),
-    [STATUS_DATA_LOSS] = CODE_METRIC("data_loss"),
-    [STATUS_UNAUTHENTICATED] = CODE_METRIC("unauthenticated"),
-};
-
 void rpc_server_metrics_register(void)
 {
     metric_register(&calls);
@@ -45,9 +23,6 @@ void rpc_server_metrics_register(void)
     metric_register(&not_taken);
     metric_register(&slots);
     metric_register(&connections);
-    for (int i = 0; i < STATUS_COUNT; i++) {
-        metric_register(&codes[i]);
-    }
 }
 
 void rpc_server_metrics_received(void)
@@ -56,9 +31,8 @@ void rpc_server_metrics_received(void)
     metric_add(&in_flight, 1);
 }
 
-void rpc_server_metrics_answered(enum status status)
+void rpc_server_metrics_answered(void)
 {
-    metric_add(&codes[status], 1);
     metric_add(&in_flight, -1);
 }
 

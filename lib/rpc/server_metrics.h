@@ -2,17 +2,13 @@
 #ifndef SCREENING_RPC_SERVER_METRICS_H
 #define SCREENING_RPC_SERVER_METRICS_H
 
-#include <stdbool.h>
-
-#include "base/status.h"
-
 /* Makes them visible; again: nothing. */
 void rpc_server_metrics_register(void);
 
 void rpc_server_metrics_received(void);
 
-/* A call was answered with `status`. */
-void rpc_server_metrics_answered(enum status status);
+/* A call was answered; with what, method_metrics.h counts. */
+void rpc_server_metrics_answered(void);
 
 /* The server answered for a handler whose time was up. */
 void rpc_server_metrics_expired(void);

@@ -14,6 +14,7 @@
 #include "rpc/health.h"
 #include "rpc/introspection.h"
 #include "rpc/janitor.h"
+#include "rpc/method_metrics.h"
 #include "rpc/muted.h"
 #include "rpc/server.h"
 #include "rpc/slot.h"
@@ -27,7 +28,8 @@ enum {
 
 struct rpc_service_entry {
     ProtobufCService *service;
-    bool always; /* also before rpc_server_serve and while draining */
+    struct rpc_method_metrics *metrics; /* of its methods; set by rpc_server_start */
+    bool always;                        /* also before rpc_server_serve and while draining */
 };
 
 struct rpc_server {
@@ -40,6 +42,7 @@ struct rpc_server {
 
     struct rpc_service_entry services[RPC_SERVICES_MAX]; /* fixed once started */
     size_t service_count;
+    struct rpc_method_metrics *unknown_method;
     struct rpc_health health;
     struct rpc_introspection introspection;
     rpc_ready_fn ready;
@@ -64,8 +67,5 @@ struct rpc_server {
 
 /* Opens up to RPC_SLOTS_BLOCK more slots, as far as slot_max, and lets them receive. One thread at a time. */
 MUST_CHECK enum status rpc_server_grow(struct rpc_server *server, struct error *error);
-
-/* Ready and answering, as Health tells it. */
-bool rpc_server_is_serving(struct rpc_server *server);
 
 #endif

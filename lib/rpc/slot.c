@@ -139,15 +139,16 @@ bool rpc_slot_claim(struct rpc_slot *slot, const struct rpc_call *call)
     return mine;
 }
 
-bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns)
+bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns, struct rpc_expired *expired)
 {
     pthread_mutex_lock(&slot->mutex);
-    bool expired = slot->state == RPC_SLOT_IN_HAND && atomic_load(&slot->deadline_ns) <= now_ns;
-    if (expired) {
+    bool mine = slot->state == RPC_SLOT_IN_HAND && atomic_load(&slot->deadline_ns) <= now_ns;
+    if (mine) {
+        *expired = (struct rpc_expired){slot->call->metrics, slot->call->arrival_ns};
         take(slot);
     }
     pthread_mutex_unlock(&slot->mutex);
-    return expired;
+    return mine;
 }
 
 /* How long the answer may wait for its client, with so many others waiting. */

@@ -21,6 +21,7 @@
 #include "base/status.h"
 
 struct rpc_call;
+struct rpc_method_metrics;
 struct rpc_server;
 
 enum rpc_slot_state { RPC_SLOT_RECEIVING, RPC_SLOT_IN_HAND, RPC_SLOT_SENDING };
@@ -47,8 +48,12 @@ void rpc_slot_receive(struct rpc_slot *slot);
 /* True for the one who is to answer the call: it must call rpc_slot_send. */
 bool rpc_slot_claim(struct rpc_slot *slot, const struct rpc_call *call);
 
-/* The same, for whatever call's budget has ended at `now_ns`. */
-bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns);
+/* The same, for whatever call's budget has ended at `now_ns`; the call itself stays its handler's. */
+struct rpc_expired {
+    struct rpc_method_metrics *metrics;
+    int64_t arrival_ns;
+};
+bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns, struct rpc_expired *expired);
 
 /* Sends the answer, takes ownership of it. NULL (out of memory): the caller gets none. */
 void rpc_slot_send(struct rpc_slot *slot, nng_msg *msg);

@@ -45,6 +45,7 @@ void config_log(const struct setting *settings, size_t count);
 /* The settings that every service has: append them to the table of your own. */
 struct service_settings {
     const char *rpc_listen;
+    const char *ops_listen; /* empty = none */
     const char *database;
     const char *time_zone;
     const char *log_level;
@@ -57,12 +58,17 @@ struct service_settings {
 };
 
 /* Their rows; `settings` is a struct service_settings, a NULL `default_database` must be given. */
-#define SERVICE_SETTINGS(settings, default_rpc_address, default_database)                                    \
+#define SERVICE_SETTINGS(settings, default_rpc_address, default_ops_address, default_database)               \
     {.name = "rpc-listen",                                                                                   \
      .type = SETTING_ADDRESS,                                                                                \
      .value = &(settings).rpc_listen,                                                                        \
      .default_value = (default_rpc_address),                                                                 \
      .help = "address on which calls are served"},                                                           \
+        {.name = "ops-listen",                                                                               \
+         .type = SETTING_TEXT,                                                                               \
+         .value = &(settings).ops_listen,                                                                    \
+         .default_value = (default_ops_address),                                                             \
+         .help = "HOST:PORT for /metrics, /livez and /readyz over HTTP; empty = none"},                      \
         {.name = "database",                                                                                 \
          .type = SETTING_DATABASE,                                                                           \
          .value = &(settings).database,                                                                      \

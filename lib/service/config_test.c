@@ -15,7 +15,7 @@ static bool rebuild, follow;
 static const char *peer;
 
 static const struct setting table[] = {
-    SERVICE_SETTINGS(settings, RPC_DEFAULT, "sqlite:hospital.db"),
+    SERVICE_SETTINGS(settings, RPC_DEFAULT, "127.0.0.1:7109", "sqlite:hospital.db"),
     {.name = "follow", .type = SETTING_SWITCH, .value = &follow, .default_value = "true", .help = "a switch"},
     {.name = "peer", .type = SETTING_TEXT, .value = &peer, .default_value = "", .help = "a text"},
     {.name = "rebuild",

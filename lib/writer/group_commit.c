@@ -213,6 +213,7 @@ void group_commit_run(struct group_commit *commit, struct writer_command **comma
         return;
     metric_add(&writer_metrics.batches, 1);
     metric_add(&writer_metrics.batch_commands, (int64_t)live);
+    histogram_add(&writer_metrics.batch_sizes, (int64_t)live);
     if (metric_get(&writer_metrics.batch_commands_max) < (int64_t)live)
         metric_set(&writer_metrics.batch_commands_max, (int64_t)live);
     run(commit, commands, live);

@@ -8,6 +8,7 @@ struct writer_metrics writer_metrics = {
     .batches = METRIC("writer_batches_total", "batches handed to the database"),
     .batch_commands = METRIC("writer_batch_commands_total", "commands in the batches handed to the database"),
     .batch_commands_max = METRIC("writer_batch_commands_max", "commands in the largest batch so far"),
+    .batch_sizes = HISTOGRAM("writer_batch_size", "commands in each batch handed to the database", 1, 1),
     .queue_depth = METRIC("writer_queue_depth", "commands waiting for the writer"),
     .poisoned = METRIC("writer_poisoned_total", "commands that failed in a transaction of their own"),
     .expired = METRIC("writer_expired_total", "commands whose deadline was spent while they waited"),
@@ -27,6 +28,7 @@ void writer_metrics_register(void)
     metric_register(&writer_metrics.batches);
     metric_register(&writer_metrics.batch_commands);
     metric_register(&writer_metrics.batch_commands_max);
+    histogram_register(&writer_metrics.batch_sizes);
     metric_register(&writer_metrics.queue_depth);
     metric_register(&writer_metrics.poisoned);
     metric_register(&writer_metrics.expired);

@@ -12,6 +12,7 @@ struct writer_metrics {
     struct metric batches;            /* batches handed to the database */
     struct metric batch_commands;     /* commands in these batches: divided by batches, the mean size */
     struct metric batch_commands_max; /* the largest batch */
+    struct histogram batch_sizes;     /* commands in each batch */
     struct metric queue_depth;        /* commands that wait now */
     struct metric poisoned;           /* commands that failed alone */
     struct metric expired;            /* commands whose deadline was spent in the queue */

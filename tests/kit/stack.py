@@ -166,7 +166,7 @@ class Stack:
         return CLUSTER_URL.replace("/postgres?", "/%s?" % database)
 
     def _flags(self, name):
-        flags = {"rpc-listen": self.address(name + ".rpc"), "database": self._database(name)}
+        flags = {"rpc-listen": self.address(name + ".rpc"), "ops-listen": "", "database": self._database(name)}
         if name != "history":
             flags["events-listen"] = self.address(name + ".events")
         if name == "booking":

@@ -1,0 +1,225 @@
+#include "service/ops.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "service/metrics_text.h"
+
+enum { CONNECTION_MEMORY = 16384, ADDRESS_MAX = 256, BACKLOG = 64, PORT_MAX = 65535 };
+
+struct ops_server {
+    struct ops_options options;
+    struct MHD_Daemon *daemon;
+};
+
+/* ---- answers ---- */
+
+static const char PLAIN[] = "text/plain; charset=utf-8";
+
+/* Takes the response over, NULL too: then the connection ends. */
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned code, const char *type,
+                              struct MHD_Response *response)
+{
+    if (response == NULL) {
+        log_plain(LOG_ERROR, "ops.out_of_memory");
+        return MHD_NO;
+    }
+    enum MHD_Result result = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (result == MHD_YES && code == MHD_HTTP_METHOD_NOT_ALLOWED) {
+        result = MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    }
+    if (result == MHD_YES) {
+        result = MHD_queue_response(connection, code, response);
+    }
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* `text` must stay. */
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned code, const char *text)
+{
+    return answer(
+        connection, code, PLAIN,
+        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT));
+}
+
+/* NULL when out of memory. */
+static struct MHD_Response *metrics_response(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) {
+        return NULL;
+    }
+    bool complete = metrics_text_write(out) == STATUS_OK && ferror(out) == 0;
+    complete = fclose(out) == 0 && complete;
+    struct MHD_Response *response =
+        complete ? MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE) : NULL;
+    if (response == NULL) {
+        free(text);
+    }
+    return response;
+}
+
+static enum MHD_Result answer_ready(const struct ops_server *ops, struct MHD_Connection *connection)
+{
+    const char *why_not = ops->options.not_ready(ops->options.context);
+    return why_not == NULL ? answer_text(connection, MHD_HTTP_OK, "ready\n")
+                           : answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, why_not);
+}
+
+static enum MHD_Result answer_path(const struct ops_server *ops, struct MHD_Connection *connection,
+                                   const char *path)
+{
+    if (strcmp(path, "/metrics") == 0) {
+        ops->options.refresh(ops->options.context);
+        return answer(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8",
+                      metrics_response());
+    }
+    if (strcmp(path, "/livez") == 0) {
+        return answer_text(connection, MHD_HTTP_OK, "alive\n");
+    }
+    if (strcmp(path, "/readyz") == 0) {
+        return answer_ready(ops, connection);
+    }
+    return answer_text(connection, MHD_HTTP_NOT_FOUND, "there are /metrics, /livez and /readyz\n");
+}
+
+/*
+ * Called when the head of a request is there, then for each piece of a body, then at its end. An answer to
+ * the head would end the connection: good for what may not be sent at all.
+ */
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *body,
+                                  size_t *body_size, void **head_seen)
+{
+    (void)version;
+    (void)body;
+    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
+        return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+    }
+    if (*head_seen == NULL) {
+        *head_seen = context;
+        return MHD_YES;
+    }
+    if (*body_size > 0) {
+        *body_size = 0;
+        return MHD_YES;
+    }
+    return answer_path(context, connection, path);
+}
+
+/* ---- open and close ---- */
+
+/* Splits "HOST:PORT" or "[HOST]:PORT" in place. */
+static bool split_address(char *address, const char **host, const char **port)
+{
+    char *colon = strrchr(address, ':');
+    if (colon == NULL || colon == address || colon[1] == '\0') {
+        return false;
+    }
+    *colon = '\0';
+    *port = colon + 1;
+    *host = address;
+    size_t length = strlen(address);
+    if (address[0] == '[' && address[length - 1] == ']') {
+        address[length - 1] = '\0';
+        *host = address + 1;
+    } else if (strchr(address, ':') != NULL) {
+        return false; /* IPv6 without brackets: where the port begins is anybody's guess */
+    }
+    unsigned long number = strtoul(*port, NULL, 10);
+    return strspn(*port, "0123456789") == strlen(*port) && number >= 1 && number <= PORT_MAX;
+}
+
+/* A listening socket at the resolved address, or -1 with errno. */
+static int listen_at(const struct addrinfo *at)
+{
+    const int on = 1;
+    int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol);
+    if (fd < 0) {
+        return -1;
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+        int cause = errno;
+        close(fd);
+        errno = cause;
+        return -1;
+    }
+    return fd;
+}
+
+static enum status listen_on(const char *text, int *fd, struct error *error)
+{
+    char address[ADDRESS_MAX];
+    const char *host = NULL, *port = NULL;
+    if (snprintf(address, sizeof address, "%s", text) >= (int)sizeof address ||
+        !split_address(address, &host, &port)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "ops-listen: %s: must be HOST:PORT", text);
+    }
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int failure = getaddrinfo(host, port, &hints, &found);
+    if (failure != 0) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "ops-listen: %s: %s", text,
+                         gai_strerror(failure));
+    }
+    *fd = listen_at(found);
+    int cause = errno;
+    freeaddrinfo(found);
+    if (*fd < 0) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "ops-listen: %s: %s", text, strerror(cause));
+    }
+    return STATUS_OK;
+}
+
+enum status ops_open(const struct ops_options *options, struct ops_server **out, struct error *error)
+{
+    if (options->listen[0] == '\0') {
+        *out = NULL;
+        return STATUS_OK;
+    }
+    int fd = -1;
+    enum status status = listen_on(options->listen, &fd, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct ops_server *ops = calloc(1, sizeof *ops);
+    if (ops != NULL) {
+        ops->options = *options;
+        ops->daemon = MHD_start_daemon(
+            MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, on_request, ops,
+            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)OPS_CONNECTIONS_MAX,
+            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)OPS_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+            (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
+    }
+    if (ops == NULL || ops->daemon == NULL) {
+        if (ops == NULL) {
+            close(fd); /* else it went with the attempt */
+        }
+        free(ops);
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "ops server: no memory or no thread");
+    }
+    log_event(LOG_INFO, "ops.listening", LOG_TEXT("address", options->listen));
+    *out = ops;
+    return STATUS_OK;
+}
+
+void ops_close(struct ops_server *ops)
+{
+    if (ops != NULL) {
+        MHD_stop_daemon(ops->daemon); /* closes the socket as well */
+        free(ops);
+    }
+}

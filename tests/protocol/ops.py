@@ -1,0 +1,218 @@
+"""The ops endpoints: /metrics, /livez and /readyz of every service, over HTTP on a port of their own."""
+import http.client
+import os
+import re
+import socket
+
+from kit import rpc
+from kit.marks import once
+from kit.stack import CLUSTER_URL, DEADLINE_S, PROGRAMS, Stack, free_port, wait_for
+from kit.world import CONFIRMED, book, register, wait_history
+
+ALL = PROGRAMS
+SAMPLE = re.compile(r'^([a-z_][a-z0-9_]*)(?:\{((?:[a-z_]+="[^"\\]*",?)+)\})? (-?[0-9.e+-]+)$')
+
+
+class OpsStack(Stack):
+    """A stack whose services have ops ports."""
+
+    def __init__(self, driver, **more):
+        self.ports = {name: free_port() for name in ALL}
+        super().__init__(driver, flags={name: {"ops-listen": "127.0.0.1:%d" % self.ports[name]} for name in ALL}, **more)
+
+    def ask(self, name, path, method="GET"):
+        """Status and text."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=DEADLINE_S)
+        try:
+            connection.request(method, path)
+            reply = connection.getresponse()
+            return reply.status, reply.read().decode()
+        finally:
+            connection.close()
+
+    def metrics(self, name):
+        status, text = self.ask(name, "/metrics")
+        assert status == 200, (status, text)
+        return parse(text)
+
+
+def parse(text):
+    """{(name, labels): value} of a page of which every line is what Prometheus takes; families stand together."""
+    samples, kinds, family, done = {}, {}, None, set()
+    assert text.endswith("\n")
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            family = line.split(" ")[2]
+            assert family not in done, "two families named " + family
+            done.add(family)
+            assert len(line.split(" ", 3)[3]) > 3, line
+            continue
+        if line.startswith("# TYPE "):
+            name, kind = line.split(" ")[2:]
+            assert name == family and kind in ("counter", "gauge", "histogram"), line
+            kinds[name] = kind
+            continue
+        found = SAMPLE.match(line)
+        assert found, "not a line of the format: " + line
+        name, labels, value = found[1], found[2] or "", float(found[3])
+        base = re.sub(r"_(bucket|sum|count)$", "", name) if kinds[family] == "histogram" else name
+        assert base == family, line
+        assert (name, labels) not in samples, "twice: " + line
+        samples[name, labels] = value
+    return {"samples": samples, "kinds": kinds}
+
+
+def check_histograms(page):
+    """Buckets are cumulative, end in +Inf, and the last one is the count."""
+    checked = 0
+    for family, kind in page["kinds"].items():
+        series = {}
+        for (name, labels), value in page["samples"].items():
+            if kind == "histogram" and name == family + "_bucket":
+                rest, bound = re.fullmatch(r'(.*?),?le="([^"]*)"', labels).groups()
+                series.setdefault(rest, []).append((float(bound.replace("+Inf", "inf")), value))
+        for rest, buckets in series.items():
+            assert buckets == sorted(buckets) and buckets[-1][0] == float("inf"), (family, rest, buckets)
+            assert all(a[1] <= b[1] for a, b in zip(buckets, buckets[1:])), (family, rest, buckets)
+            assert page["samples"][family + "_count", rest] == buckets[-1][1]
+            assert page["samples"][family + "_sum", rest] >= 0
+            checked += 1
+    assert checked > 0
+
+
+def value(page, name, labels=""):
+    return page["samples"].get((name, labels), 0)
+
+
+def answers(method, code):
+    return "rpc_server_answers_total", 'method="screening.v1.%s",code="%s"' % (method, code)
+
+
+@once
+def test_metrics_are_valid_counters_never_fall_and_tell_what_happened(driver):
+    with OpsStack(driver) as stack:
+        hospital_id = register(stack, capacity=2)
+        before = {name: stack.metrics(name) for name in ALL}
+        bookings = [book(stack, hospital_id) for _ in range(2)]
+        assert stack.booking.CreateBooking(
+            booking_id=rpc.new_id(), customer_id="c", customer_name="n", hospital_id=hospital_id,
+            date=bookings[0].date).reason == "SOLD_OUT"
+        wait_history(stack, bookings[-1].booking_id, CONFIRMED)
+        after = {name: stack.metrics(name) for name in ALL}
+        for name in ALL:
+            check_histograms(after[name])
+            for key, old in before[name]["samples"].items():
+                kind = before[name]["kinds"].get(key[0], "histogram")
+                if kind != "gauge":
+                    assert value(after[name], *key) >= old, (name, key)
+        page = after["booking"]
+        assert value(page, *answers("BookingService/CreateBooking", "OK")) == 2
+        assert value(page, *answers("BookingService/CreateBooking", "FAILED_PRECONDITION")) == 1
+        create = 'method="screening.v1.BookingService/CreateBooking"'
+        assert value(page, "rpc_server_call_seconds_count", create) == 3
+        assert 0 < value(page, "rpc_server_call_seconds_sum", create) < 3 * DEADLINE_S
+        assert value(page, "writer_batch_size_count") == value(page, "writer_batches_total") > 0
+        assert value(page, "writer_commits_total") > 0
+        for gauge in ("rpc_server_in_flight", "writer_queue_depth", "settler_backlog"):
+            assert (gauge, "") in page["samples"], gauge
+        assert value(after["hospital"], *answers("HospitalService/BatchReserve", "OK")) >= 2
+
+
+@once
+def test_metrics_tell_how_far_each_log_is_followed(driver):
+    with OpsStack(driver) as stack:
+        booking = book(stack, register(stack))
+        wait_history(stack, booking.booking_id, CONFIRMED)
+        for name, logs in (("hospital", ["booking"]), ("booking", ["hospital"]), ("history", ["booking", "hospital"])):
+            for log in logs:
+                labels = 'log="%s"' % log
+                wait_for("%s has applied the %s log" % (name, log), lambda: all((
+                    value(stack.metrics(name), "events_applied_seq", labels) > 0,
+                    value(stack.metrics(name), "events_lag_ms", labels) == 0,
+                    value(stack.metrics(name), "events_following", labels) == 1)))
+                page = stack.metrics(name)
+                assert value(page, "events_dead_letters", labels) == 0
+                assert ("events_dead_letters", labels) in page["samples"]
+        stack.booking_svc.stop()
+        stack.hospital.SetCapacity(hospital_id=booking.hospital_id, date=booking.date, capacity=7)
+        labels = 'log="hospital"'
+        old = value(stack.metrics("history"), "events_applied_seq", labels)
+        stack.hospital.SetCapacity(hospital_id=booking.hospital_id, date=booking.date, capacity=8)
+        wait_for("it moves on", lambda: value(stack.metrics("history"), "events_applied_seq", labels) > old)
+
+
+@once
+def test_live_but_not_ready_before_the_database_is_there(driver):
+    del driver
+    with OpsStack("postgresql", without=ALL) as stack:
+        socket_folder, real_folder = os.path.join(stack.folder, "pg"), CLUSTER_URL.split("host=")[1].split("&")[0]
+
+        def answered(name, path):
+            try:
+                return stack.ask(name, path)
+            except OSError:
+                return None
+        for name in ALL:
+            service = stack.services[name]
+            service.flags["database"] = stack.url(name).replace(real_folder, socket_folder)
+            service.spawn()
+            assert wait_for("it is live", lambda: answered(name, "/livez")) == (200, "alive\n")
+            status, why = stack.ask(name, "/readyz")
+            assert status == 503 and "database" in why, why
+            check_metrics_without_database(stack.metrics(name))
+        os.symlink(real_folder, socket_folder)  # and there it is
+        for name in ALL:
+            stack.services[name].wait_ready()
+            wait_for("it is ready", lambda: stack.ask(name, "/readyz") == (200, "ready\n"))
+        os.unlink(socket_folder)
+        for name in ALL:
+            stack.services[name].stop()
+
+
+def check_metrics_without_database(page):
+    assert ("rpc_server_in_flight", "") in page["samples"]
+    assert not [name for name, _ in page["samples"] if name.startswith("events_applied_seq")]
+
+
+@once
+def test_ops_answers_what_it_promises_and_nothing_else(driver):
+    with OpsStack(driver) as stack:
+        for name in ALL:
+            assert stack.ask(name, "/livez") == (200, "alive\n")
+            assert stack.ask(name, "/readyz") == (200, "ready\n")
+            assert stack.ask(name, "/livez", "HEAD") == (200, "")
+            for path in ("/", "/metrics/x", "/../etc/passwd", "/%00"):
+                assert stack.ask(name, path)[0] == 404, path
+            for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+                assert stack.ask(name, "/metrics", method)[0] == 405, method
+
+
+@once
+def test_a_taken_ops_port_is_exit_2_and_creates_nothing(driver):
+    with OpsStack(driver, without=ALL) as stack, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        for name in ALL:
+            for address in ("127.0.0.1:%d" % taken.getsockname()[1], "nonsense", "127.0.0.1:0"):
+                done = stack.services[name].run_once(ops_listen=address)
+                plain = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+                assert done.returncode == 2 and len(plain) == 1 and "ops-listen" in plain[0], done
+        assert os.listdir(stack.folder) == []
+
+
+@once
+def test_many_and_slow_connections_end_and_cost_nobody_a_booking(driver):
+    with OpsStack(driver) as stack:
+        hospital_id = register(stack)
+        slow = []
+        try:
+            for _ in range(100):
+                sock = socket.create_connection(("127.0.0.1", stack.ports["booking"]), timeout=DEADLINE_S)
+                sock.sendall(b"GET /metr")
+                slow.append(sock)
+            assert book(stack, hospital_id).status == CONFIRMED
+            assert slow[0].recv(4096)[:12] in (b"", b"HTTP/1.1 408")  # ended by the server
+        finally:
+            for sock in slow:
+                sock.close()
+        wait_for("it answers again", lambda: stack.ask("booking", "/livez")[0] == 200)
