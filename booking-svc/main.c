@@ -352,7 +352,9 @@ static void drain_and_close(struct booking_service *service)
     settler_close(service->settler);
     deletion_job_stop(service->deletions);
     reserver_stop(service->reserver);
-    rpc_channel_close(service->hospital);
+    rpc_channel_close(
+        service->hospital); /* ends calls that nobody waits for any more, the settler's above all */
+    reserver_settle_rest(service->reserver);
     writer_close(service->writer);
     deletion_job_destroy(service->deletions);
     reserver_destroy(service->reserver);

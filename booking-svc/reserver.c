@@ -416,7 +416,10 @@ void reserver_stop(struct reserver *reserver)
     reserver->stopping = true;
     pthread_mutex_unlock(&reserver->lock);
     ticker_close(reserver->timer);
+}
 
+void reserver_settle_rest(struct reserver *reserver)
+{
     pthread_mutex_lock(&reserver->lock);
     while (reserver->busy > 0)
         pthread_cond_wait(&reserver->idle, &reserver->lock);

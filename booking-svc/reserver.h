@@ -30,12 +30,19 @@ MUST_CHECK enum status reserver_open(const struct reserver_options *options, str
                                      struct work_table *table, struct reserver **out, struct error *error);
 
 /*
- * Settles everything that still waits as unknown, waits for the calls in flight, ends the thread; submits are
- * refused and flushes do nothing from then on. While the writer and the channel still work.
+ * Nothing is sent from now on: submits are refused, flushes do nothing. Calls in flight go on; closing the
+ * channel ends them.
  */
 void reserver_stop(struct reserver *reserver);
 
-/* After reserver_stop and writer_close: settles still call reserver_flush until then. NULL is allowed. */
+/*
+ * Waits until the calls in flight have ended, and settles everything that still waits as unknown. After
+ * reserver_stop and rpc_channel_close, before writer_close.
+ */
+void reserver_settle_rest(struct reserver *reserver);
+
+/* After reserver_settle_rest and writer_close: settles still call reserver_flush until then. NULL is allowed.
+ */
 void reserver_destroy(struct reserver *reserver);
 
 /*
