@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "rpc/traceparent.h"
 
 enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 2000 };
 
@@ -72,6 +73,26 @@ static enum apply_result settle(struct event_subscriber *follower, const struct 
     }
 }
 
+/* The trace id that the event carries, by which its line is found again; NULL if none. */
+static const char *trace_id(const Screening__V1__Event *event, char out[TRACE_ID_LENGTH + 1])
+{
+    if (!traceparent_is_valid(event->traceparent))
+        return NULL;
+    (void)snprintf(out, TRACE_ID_LENGTH + 1, "%.*s", TRACE_ID_LENGTH, event->traceparent + TRACE_ID_OFFSET);
+    return out;
+}
+
+static void log_applied(const struct event_subscriber *follower, const struct event_chunk *chunk)
+{
+    for (size_t i = 0; log_enabled(LOG_DEBUG) && i < chunk->count; i++) {
+        const Screening__V1__Event *event = chunk->events[i];
+        char id[TRACE_ID_LENGTH + 1];
+        log_event(LOG_DEBUG, "events.applied", LOG_TEXT("log", follower->log), LOG_INT("seq", event->seq),
+                  LOG_TEXT("event_id", event->event_id), LOG_TEXT("type", event->type),
+                  LOG_TEXT("request_id", trace_id(event, id)));
+    }
+}
+
 static void advance(struct event_subscriber *follower, const struct event_chunk *chunk)
 {
     const Screening__V1__Event *last = chunk->events[chunk->count - 1];
@@ -124,6 +145,7 @@ static enum apply_result apply_chunk(struct event_subscriber *follower, Screenin
     if (result != APPLY_DONE)
         return result;
     if (status == STATUS_OK) {
+        log_applied(follower, &chunk);
         advance(follower, &chunk);
         return APPLY_DONE;
     }
