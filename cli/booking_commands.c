@@ -1,10 +1,10 @@
 /* screenctl book, screenctl booking show|list|cancel */
 #include "client.h"
 #include "command.h"
+#include "message.h"
 #include "output.h"
 #include "pages.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "screening/v1/booking.pb-c.h"
@@ -43,22 +43,21 @@ static int show_booking(struct session *session, const Screening__V1__Booking *b
 /* The clinic's own question. */
 static void print_who_comes(const Screening__V1__ListBookingsResponse *list)
 {
-    uint64_t bookings = 0, people = 0;
+    unsigned long long bookings = 0, people = 0;
     for (size_t i = 0; i < list->n_bookings; i++) {
         if (list->bookings[i]->status == SCREENING__V1__BOOKING_STATUS__CONFIRMED) {
             bookings++;
             people += list->bookings[i]->headcount;
         }
     }
-    printf("\n%zu bookings; confirmed: %" PRIu64 ", for %" PRIu64 " people\n", list->n_bookings, bookings,
-           people);
+    printf(_("\n%zu bookings; confirmed: %llu, for %llu people\n"), list->n_bookings, bookings, people);
 }
 
 static int show_bookings(struct session *session, const Screening__V1__ListBookingsResponse *list)
 {
     static const struct table_column columns[] = {
-        {"BOOKING", false}, {"CUSTOMER", false}, {"NAME", false},   {"HOSPITAL", false},
-        {"DATE", false},    {"HEADCOUNT", true}, {"STATUS", false}, {"REASON", false}};
+        {N_("BOOKING"), false}, {N_("CUSTOMER"), false}, {N_("NAME"), false},   {N_("HOSPITAL"), false},
+        {N_("DATE"), false},    {N_("HEADCOUNT"), true}, {N_("STATUS"), false}, {N_("REASON"), false}};
     struct table table;
     table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
     for (size_t i = 0; i < list->n_bookings; i++) {

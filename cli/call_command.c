@@ -1,6 +1,7 @@
 /* screenctl call METHOD '{json}': any method of any service, by its descriptor */
 #include "client.h"
 #include "command.h"
+#include "message.h"
 #include "methods.h"
 #include "output.h"
 
@@ -25,7 +26,7 @@ static const char *served_by(struct session *session, const struct method_servic
 static int list_methods(struct session *session)
 {
     static const struct table_column columns[] = {
-        {"METHOD", false}, {"REQUEST", false}, {"RESPONSE", false}, {"SERVED BY", false}};
+        {N_("METHOD"), false}, {N_("REQUEST"), false}, {N_("RESPONSE"), false}, {N_("SERVED BY"), false}};
     struct table table;
     table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
     for (size_t i = 0; i < METHOD_SERVICE_COUNT; i++) {

@@ -1,7 +1,10 @@
 #include "client.h"
 
+#include "message.h"
+
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -20,7 +23,7 @@ enum status client_connect(struct session *session, enum peer_name peer, struct 
     const struct rpc_channel_options options = {.address = session->addresses[peer], .connect_now = true};
     enum status status = rpc_channel_open(&options, &session->channels[peer], error);
     if (status == STATUS_UNAVAILABLE) {
-        error_set(error, status, NULL, "no %s at %s: start it with \"%s --rpc-listen %s%s\"",
+        error_set(error, status, NULL, _("no %s at %s: start it with \"%s --rpc-listen %s%s\""),
                   PEERS[peer].program, options.address, PEERS[peer].program, options.address,
                   PEERS[peer].must_have);
     }
@@ -48,7 +51,7 @@ static enum status fill_in_id(struct session *session, ProtobufCMessage *request
     struct uuid made = uuid_v7();
     char *text = arena_alloc(&session->arena, UUID_TEXT_SIZE);
     if (text == NULL) {
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     }
     *id = uuid_format(&made, text);
     return STATUS_OK;
@@ -106,13 +109,13 @@ enum status client_call(struct session *session, enum peer_name peer,
     }
     struct rpc_client *client = rpc_client_create(session->channels[peer], service);
     if (client == NULL) {
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     }
     status = call_until_answered(session, client, method, request, response, error);
     rpc_client_destroy(client);
     char **id = creation_id(request);
     if (status_is_transient(status) && id != NULL) {
-        error_set(error, status, error->reason, "%s; ask again with the id %s", error->message, *id);
+        error_set(error, status, error->reason, _("%s; ask again with the id %s"), error->message, *id);
     }
     return status;
 }
@@ -129,9 +132,45 @@ void *client_ask(struct session *session, enum peer_name peer, const ProtobufCSe
     return response;
 }
 
+/* What the words that services refuse with mean, where it can be told in the reader's language: their own
+ * messages come in English. */
+static const char *explanation(const struct error *error)
+{
+    static const char *const words[] = {
+        N_("SOLD_OUT"),
+        N_("HOSPITAL_NOT_FOUND"),
+        N_("HOSPITAL_DELETED"),
+        N_("DATE_NOT_OPEN"),
+        N_("HOSPITAL_UNAVAILABLE"),
+        N_("BUDGET_SPENT"),
+        N_("RELEASED"),
+        N_("REFUSED"),
+        N_("CAPACITY_BELOW_RESERVED"),
+        N_("VERSION_MISMATCH"),
+        N_("BOOKING_FINAL"),
+        N_("DATE_PASSED"),
+        N_("LOG_DIVERGED"),
+        N_("DRAINING"),
+        N_("OVERLOADED"),
+        N_("NOT_FOUND"),
+        N_("ALREADY_EXISTS"),
+        N_("DEADLINE_EXCEEDED"),
+    };
+    const char *word = error->reason[0] != '\0' ? error->reason : status_name(error->status);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const char *told = strcmp(words[i], word) == 0 ? message(words[i]) : words[i];
+        if (told != words[i]) {
+            return told;
+        }
+    }
+    return NULL;
+}
+
 int client_fail(const struct error *error)
 {
-    fprintf(stderr, "screenctl: %s%s%s: %s\n", status_name(error->status),
-            error->reason[0] != '\0' ? " " : "", error->reason, error->message);
+    const char *told = explanation(error);
+    fprintf(stderr, "screenctl: %s%s%s: %s%s%s%s\n", status_name(error->status),
+            error->reason[0] != '\0' ? " " : "", error->reason, told != NULL ? told : "",
+            told != NULL ? " (" : "", error->message, told != NULL ? ")" : "");
     return EXIT_FAILED;
 }

@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "date.h"
+#include "message.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 
 static void print_usage(FILE *file, const struct command *command)
 {
-    fprintf(file, "usage: screenctl [OPTION...] %s%s%s%s%s\n", command->group,
+    fprintf(file, _("usage: screenctl [OPTION...] %s%s%s%s%s\n"), command->group,
             command->name != NULL ? " " : "", command->name != NULL ? command->name : "",
             command->arguments[0] != '\0' ? " " : "", command->arguments);
 }
@@ -23,7 +24,7 @@ static void print_usage(FILE *file, const struct command *command)
 void usage_print(const struct command *command)
 {
     print_usage(stdout, command);
-    printf("%s\n", command->summary);
+    puts(message(command->summary));
 }
 
 int usage_error(const struct command *command, const char *format, ...)
@@ -31,13 +32,13 @@ int usage_error(const struct command *command, const char *format, ...)
     va_list arguments;
     va_start(arguments, format);
     fputs("screenctl: ", stderr);
-    vfprintf(stderr, format, arguments);
+    vfprintf(stderr, message(format), arguments);
     fputc('\n', stderr);
     va_end(arguments);
     if (command != NULL) {
         print_usage(stderr, command);
     } else {
-        fputs("usage: screenctl --help\n", stderr);
+        fputs(_("usage: screenctl --help\n"), stderr);
     }
     return EXIT_USAGE;
 }
@@ -67,11 +68,11 @@ static enum status store_date(struct session *session, const struct argument *ar
         return error->status;
     }
     if (!date_read(text, today, &day)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: " DATE_RULE, argument->name);
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s", argument->name, _(DATE_RULE));
     }
     char *out = arena_alloc(&session->arena, CIVIL_TEXT_SIZE);
     if (out == NULL) {
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     }
     *(char **)argument->value = civil_format(day, out);
     return STATUS_OK;
@@ -83,7 +84,7 @@ static enum status store_status(const struct argument *argument, const char *tex
         protobuf_c_enum_descriptor_get_value_by_name(&screening__v1__booking_status__descriptor, text);
     if (value == NULL || value->value == SCREENING__V1__BOOKING_STATUS__BOOKING_STATUS_UNSPECIFIED) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "%s: must be REQUESTED, CONFIRMED, REJECTED, CANCELLED or FORCE_CANCELLED",
+                         _("%s: must be REQUESTED, CONFIRMED, REJECTED, CANCELLED or FORCE_CANCELLED"),
                          argument->name);
     }
     *(Screening__V1__BookingStatus *)argument->value = (Screening__V1__BookingStatus)value->value;
@@ -94,7 +95,7 @@ static enum status store_list(const struct argument *argument, char *text, struc
 {
     struct text_list *list = argument->value;
     if (list->count == TEXT_LIST_MAX) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: at most %d times", argument->name,
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("%s: at most %d times"), argument->name,
                          TEXT_LIST_MAX);
     }
     list->texts[list->count++] = text;
@@ -110,8 +111,8 @@ static enum status store(struct session *session, const struct argument *argumen
         break;
     case ARGUMENT_NUMBER:
         if (!number_read(text, UINT32_MAX, argument->value)) {
-            return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be a whole number from 0 to %u",
-                             argument->name, UINT32_MAX);
+            return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                             _("%s: must be a whole number from 0 to %u"), argument->name, UINT32_MAX);
         }
         break;
     case ARGUMENT_SWITCH:
@@ -182,7 +183,7 @@ static int take_words(struct session *session, const struct command *command,
     }
     size_t i = find_argument(arguments, count, argv[0], place);
     if (i == count) {
-        usage_error(command, "%s: unknown %s", argv[0], is_option(argv[0]) ? "option" : "word");
+        usage_error(command, is_option(argv[0]) ? N_("%s: unknown option") : N_("%s: unknown word"), argv[0]);
         return -1;
     }
     bool with_value = is_option(argv[0]) && arguments[i].type != ARGUMENT_SWITCH;

@@ -1,5 +1,7 @@
 #include "csv.h"
 
+#include "message.h"
+
 #include <string.h>
 
 static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
@@ -44,7 +46,7 @@ static void skip_line(struct csv_reader *reader)
 
 static enum status refuse_nul(struct error *error)
 {
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "record: must not contain NUL");
+    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("record: must not contain NUL"));
 }
 
 /* `out` has the room that field_room measured; so in take_plain. */
@@ -58,7 +60,7 @@ static enum status take_quoted(struct csv_reader *reader, char *out, struct erro
                     return STATUS_OK;
                 }
                 return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                                 "quotes: a closing quote must be followed by a comma or the line's end");
+                                 _("quotes: a closing quote must be followed by a comma or the line's end"));
             }
         }
         if (*reader->at == '\0') {
@@ -67,7 +69,7 @@ static enum status take_quoted(struct csv_reader *reader, char *out, struct erro
         reader->line += *reader->at == '\n' ? 1 : 0;
         *out++ = *reader->at;
     }
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "quotes: must be closed");
+    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("quotes: must be closed"));
 }
 
 static enum status take_plain(struct csv_reader *reader, char *out, struct error *error)
@@ -75,7 +77,7 @@ static enum status take_plain(struct csv_reader *reader, char *out, struct error
     for (; !at_line_end(reader) && *reader->at != ','; reader->at++) {
         if (*reader->at == '"') {
             return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                             "quotes: a field with a quote must begin with one, and double it");
+                             _("quotes: a field with a quote must begin with one, and double it"));
         }
         if (*reader->at == '\0') {
             return refuse_nul(error);
@@ -104,12 +106,12 @@ static enum status take_field(struct csv_reader *reader, struct arena *arena, st
                               struct error *error)
 {
     if (record->count == CSV_FIELDS_MAX) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "record: must have at most %d fields",
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("record: must have at most %d fields"),
                          CSV_FIELDS_MAX);
     }
     char *field = arena_alloc(arena, field_room(reader));
     if (field == NULL) {
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "record: out of memory");
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("record: out of memory"));
     }
     record->fields[record->count++] = field;
     bool quoted = !at_end(reader) && *reader->at == '"';

@@ -2,10 +2,12 @@
 #ifndef SCREENING_CLI_DATE_H
 #define SCREENING_CLI_DATE_H
 
+#include "message.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DATE_RULE "must be a date that exists, YYYY-MM-DD, or +N for N days from today"
+#define DATE_RULE N_("must be a date that exists, YYYY-MM-DD, or +N for N days from today")
 
 /* Reads "2026-12-01", or "+N": N days (0 to 36500) after `today`. */
 bool date_read(const char *text, int32_t today, int32_t *day);

@@ -5,6 +5,7 @@
 #include "event_follow.h"
 
 #include "client.h"
+#include "message.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -61,7 +62,7 @@ static void on_answer(const Screening__V1__FetchResponse *response, void *closur
         if (bytes != NULL) {
             screening__v1__fetch_response__pack(response, bytes);
         } else {
-            error_set(&log->call.error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+            error_set(&log->call.error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
         }
     }
     pthread_mutex_lock(&log->follow->mutex);
@@ -151,7 +152,7 @@ static enum status endure(struct log *log, struct error *error)
         return error->status;
     }
     if (!log->lost && error->status == STATUS_UNAVAILABLE) {
-        fprintf(stderr, "screenctl: %s at %s is away: waiting for it\n", PEERS[log->peer].program,
+        fprintf(stderr, _("screenctl: %s at %s is away: waiting for it\n"), PEERS[log->peer].program,
                 log->follow->session->addresses[log->peer]);
         log->lost = true;
     }
@@ -173,7 +174,7 @@ static enum status use_answer(struct log *log, bool *enough, struct error *error
     free(log->bytes);
     log->bytes = NULL;
     if (response == NULL) {
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     }
     log->lost = false;
     bool only_the_head = log->at_head;
@@ -207,7 +208,7 @@ static enum status open_log(struct follow *follow, enum peer_name peer, const st
     log->client =
         rpc_client_create(follow->session->channels[peer], &screening__v1__event_log_service__descriptor);
     if (log->client == NULL) {
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     }
     screening__v1__fetch_request__init(&log->request);
     log->request.after_seq = start->after_seq;

@@ -2,6 +2,7 @@
 #include "client.h"
 #include "command.h"
 #include "event_follow.h"
+#include "message.h"
 #include "output.h"
 
 #include <stdio.h>
@@ -71,13 +72,13 @@ static const char *detail_of(struct arena *arena, const Screening__V1__Event *ev
 {
     const char *detail = "";
     if (event->body_case == SCREENING__V1__EVENT__BODY_BOOKING) {
-        detail = arena_printf(arena, "booking %s, %s, headcount %u", event->booking->booking_id,
+        detail = arena_printf(arena, _("booking %s, %s, headcount %u"), event->booking->booking_id,
                               event->booking->date, event->booking->headcount);
     } else if (event->body_case == SCREENING__V1__EVENT__BODY_DAY && event->day->day != NULL) {
-        detail = arena_printf(arena, "%s, capacity %u, remaining %u", event->day->day->date,
+        detail = arena_printf(arena, _("%s, capacity %u, remaining %u"), event->day->day->date,
                               event->day->day->capacity, event->day->day->remaining);
     } else if (event->body_case == SCREENING__V1__EVENT__BODY_HOSPITAL) {
-        detail = arena_printf(arena, "%zu days", event->hospital->n_days);
+        detail = arena_printf(arena, _("%zu days"), event->hospital->n_days);
     }
     return detail == NULL ? "" : detail;
 }
@@ -91,7 +92,7 @@ static int print_line(enum peer_name log, const Screening__V1__Event *event)
     struct table table;
     arena_init(&line.arena);
     const char *place = arena_printf(&line.arena, "%s:%llu", PEERS[log].name, (unsigned long long)event->seq);
-    const char *hospital = arena_printf(&line.arena, "hospital %s", hospital_of(event));
+    const char *hospital = arena_printf(&line.arena, _("hospital %s"), hospital_of(event));
     table_init(&table, &line.arena, columns, ARGUMENT_COUNT(columns));
     table_text(&table, place == NULL ? "" : place);
     table_text(&table, output_instant(&line, event->occurred_at));

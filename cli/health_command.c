@@ -1,6 +1,7 @@
 /* screenctl health: every service, or the one that is named: whether it is ready, and what ails it */
 #include "client.h"
 #include "command.h"
+#include "message.h"
 #include "output.h"
 
 #include <string.h>
@@ -99,7 +100,7 @@ static void add_rows(struct table *table, const char *program, const char *addre
 static int show_table(struct session *session, const struct condition conditions[PEER_COUNT])
 {
     static const struct table_column columns[] = {
-        {"SERVICE", false}, {"ADDRESS", false}, {"STATUS", false}, {"DETAIL", false}};
+        {N_("SERVICE"), false}, {N_("ADDRESS"), false}, {N_("STATUS"), false}, {N_("DETAIL"), false}};
     struct table table;
     table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
     for (int i = 0; i < PEER_COUNT; i++) {

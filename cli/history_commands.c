@@ -1,6 +1,7 @@
 /* screenctl history customer|booking, screenctl projection */
 #include "client.h"
 #include "command.h"
+#include "message.h"
 #include "output.h"
 #include "pages.h"
 
@@ -24,9 +25,9 @@ static const char *shown_status(struct session *session, const Screening__V1__Bo
 
 static int show_summaries(struct session *session, const Screening__V1__ListCustomerHistoryResponse *list)
 {
-    static const struct table_column columns[] = {{"BOOKING", false},  {"DATE", false},   {"HOSPITAL", false},
-                                                  {"HEADCOUNT", true}, {"STATUS", false}, {"REASON", false},
-                                                  {"UPDATED", false}};
+    static const struct table_column columns[] = {
+        {N_("BOOKING"), false}, {N_("DATE"), false},   {N_("HOSPITAL"), false}, {N_("HEADCOUNT"), true},
+        {N_("STATUS"), false},  {N_("REASON"), false}, {N_("UPDATED"), false}};
     struct table table;
     table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
     for (size_t i = 0; i < list->n_bookings; i++) {
@@ -47,8 +48,9 @@ static int show_summaries(struct session *session, const Screening__V1__ListCust
 
 static int show_entries(struct session *session, const Screening__V1__GetBookingHistoryResponse *history)
 {
-    static const struct table_column columns[] = {{"VERSION", true}, {"STATUS", false}, {"REASON", false},
-                                                  {"WHEN", false},   {"LOG", false},    {"SEQ", true}};
+    static const struct table_column columns[] = {{N_("VERSION"), true}, {N_("STATUS"), false},
+                                                  {N_("REASON"), false}, {N_("WHEN"), false},
+                                                  {N_("LOG"), false},    {N_("SEQ"), true}};
     struct table table;
     table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
     for (size_t i = 0; i < history->n_entries; i++) {

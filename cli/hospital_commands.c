@@ -2,6 +2,7 @@
 #include "client.h"
 #include "command.h"
 #include "date.h"
+#include "message.h"
 #include "output.h"
 #include "pages.h"
 
@@ -30,7 +31,7 @@ static const char *status_text(Screening__V1__HospitalStatus status)
 static int show_days(struct session *session, Screening__V1__ScreeningDay *const *days, size_t count)
 {
     static const struct table_column columns[] = {
-        {"DATE", false}, {"CAPACITY", true}, {"REMAINING", true}, {"VERSION", true}};
+        {N_("DATE"), false}, {N_("CAPACITY"), true}, {N_("REMAINING"), true}, {N_("VERSION"), true}};
     struct table table;
     table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
     for (size_t i = 0; i < count; i++) {
@@ -68,9 +69,9 @@ static int show_hospital(struct session *session, const Screening__V1__Hospital 
 static int show_hospitals(struct session *session, const Screening__V1__ListHospitalsResponse *list,
                           bool with_day)
 {
-    static const struct table_column columns[] = {{"HOSPITAL", false}, {"NAME", false},
-                                                  {"ADDRESS", false},  {"STATUS", false},
-                                                  {"CAPACITY", true},  {"REMAINING", true}};
+    static const struct table_column columns[] = {{N_("HOSPITAL"), false}, {N_("NAME"), false},
+                                                  {N_("ADDRESS"), false},  {N_("STATUS"), false},
+                                                  {N_("CAPACITY"), true},  {N_("REMAINING"), true}};
     enum { DAY_COLUMNS = 2 };
     struct table table;
     table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns) - (with_day ? 0 : DAY_COLUMNS));
@@ -98,14 +99,14 @@ static enum status read_day(struct session *session, char *text, int32_t today,
     int32_t number;
     day->date = arena_alloc(&session->arena, CIVIL_TEXT_SIZE);
     if (day->date == NULL) {
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     }
     if (equals == NULL || !number_read(equals + 1, UINT32_MAX, &day->capacity)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "--day: must be DATE=CAPACITY");
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--day: must be DATE=CAPACITY"));
     }
     *equals = '\0';
     if (!date_read(text, today, &number)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "--day: the date " DATE_RULE);
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--day: the date %s"), _(DATE_RULE));
     }
     civil_format(number, day->date);
     return STATUS_OK;
@@ -120,7 +121,7 @@ static enum status read_days(struct session *session, const struct text_list *te
     int32_t today;
     enum status status = session_today(session, &today, error);
     if (days == NULL || request->days == NULL) {
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     }
     for (size_t i = 0; status == STATUS_OK && i < texts->count; i++) {
         screening__v1__screening_day__init(&days[i]);

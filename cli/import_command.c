@@ -2,6 +2,7 @@
 #include "client.h"
 #include "command.h"
 #include "import_plan.h"
+#include "message.h"
 #include "output.h"
 #include "progress.h"
 
@@ -77,7 +78,7 @@ static enum status call(struct import *import, const char *method, ProtobufCMess
 
 static enum status out_of_memory(struct error *error)
 {
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
 }
 
 static enum status register_hospital(struct import *import, const struct import_hospital *hospital, char *id,
@@ -183,10 +184,11 @@ static int show_summary(const struct import *import, const struct import_plan *p
                       (json_int_t)import->found, "daysOpened", (json_int_t)import->days_opened, "failed",
                       (json_int_t)import->failed, "badLines", (json_int_t)plan->bad_lines));
     }
-    printf("%zu hospitals in %s: %zu registered, %zu already there with %zu days opened, %zu failed; %zu bad "
-           "lines\n",
-           plan->hospital_count, import->file, import->registered, import->found, import->days_opened,
-           import->failed, plan->bad_lines);
+    printf(
+        _("%zu hospitals in %s: %zu registered, %zu already there with %zu days opened, %zu failed; %zu bad "
+          "lines\n"),
+        plan->hospital_count, import->file, import->registered, import->found, import->days_opened,
+        import->failed, plan->bad_lines);
     return EXIT_DONE;
 }
 

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "csv.h"
 #include "date.h"
+#include "message.h"
 
 #include <string.h>
 
@@ -52,15 +53,15 @@ struct planner {
 
 static enum status out_of_memory(struct error *error)
 {
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
 }
 
 static enum status read_id(const char *text, struct row *row, struct arena *arena, struct error *error)
 {
     if (text[0] != '\0') {
-        return uuid_parse(text, &row->id)
-                   ? STATUS_OK
-                   : error_set(error, STATUS_INVALID_ARGUMENT, NULL, "hospital_id: must be a UUID or empty");
+        return uuid_parse(text, &row->id) ? STATUS_OK
+                                          : error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                                                      _("hospital_id: must be a UUID or empty"));
     }
     const char *key = arena_printf(arena, "%s\n%s", row->name, row->address);
     if (key == NULL) {
@@ -75,13 +76,13 @@ static enum status read_day(const struct csv_record *record, int32_t today, stru
 {
     day->line = record->line;
     if (!date_read(record->fields[FIELD_DATE], today, &day->day)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "date: " DATE_RULE);
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("date: %s"), _(DATE_RULE));
     }
     if (day->day < today) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "date: must not lie in the past");
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("date: must not lie in the past"));
     }
     if (!number_read(record->fields[FIELD_CAPACITY], CAPACITY_MAX, &day->capacity)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "capacity: must be 0 to %d", CAPACITY_MAX);
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("capacity: must be 0 to %d"), CAPACITY_MAX);
     }
     return STATUS_OK;
 }
@@ -90,7 +91,7 @@ static enum status read_row(const struct planner *planner, const struct csv_reco
                             struct error *error)
 {
     if (record->count != FIELD_COUNT) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "record: must have %d fields, not %zu",
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("record: must have %d fields, not %zu"),
                          FIELD_COUNT, record->count);
     }
     row->name = record->fields[FIELD_NAME];
@@ -137,7 +138,7 @@ static struct import_hospital *add_hospital(struct planner *planner, const struc
     struct import_plan *plan = planner->plan;
     if (map_get(&planner->seen, &row->id) != NULL) {
         error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                  "hospital_id: the lines of one hospital must stand together");
+                  _("hospital_id: the lines of one hospital must stand together"));
         return NULL;
     }
     struct import_day *days = arena_alloc(planner->arena, DAYS_MAX * sizeof *days);
@@ -155,21 +156,21 @@ static enum status add_day(struct import_hospital *hospital, const struct row *r
 {
     if (strcmp(row->name, hospital->name) != 0) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "name: must be that of the hospital's first line, %zu", hospital->line);
+                         _("name: must be that of the hospital's first line, %zu"), hospital->line);
     }
     if (strcmp(row->address, hospital->address) != 0) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "address: must be that of the hospital's first line, %zu", hospital->line);
+                         _("address: must be that of the hospital's first line, %zu"), hospital->line);
     }
     for (size_t i = 0; i < hospital->day_count; i++) {
         if (hospital->days[i].day == row->day.day) {
-            return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "date: must not be that of line %zu again",
-                             hospital->days[i].line);
+            return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                             _("date: must not be that of line %zu again"), hospital->days[i].line);
         }
     }
     if (hospital->day_count == DAYS_MAX) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "date: a hospital must have at most %d days",
-                         DAYS_MAX);
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         _("date: a hospital must have at most %d days"), DAYS_MAX);
     }
     hospital->days[hospital->day_count++] = row->day;
     return STATUS_OK;
@@ -198,7 +199,7 @@ static enum status check_header(struct csv_reader *reader, struct arena *arena, 
     }
     return right ? STATUS_OK
                  : error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                             "header: must be hospital_id,name,address,date,capacity");
+                             _("header: must be hospital_id,name,address,date,capacity"));
 }
 
 static enum status read_records(struct planner *planner, struct csv_reader *reader, struct error *error)
@@ -253,15 +254,15 @@ enum status import_same_hospital(const struct import_hospital *wanted, const Scr
                                  struct error *error)
 {
     if (there->status == SCREENING__V1__HOSPITAL_STATUS__DELETED) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "hospital_id: this hospital is deleted");
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("hospital_id: this hospital is deleted"));
     }
     if (strcmp(there->name, wanted->name) != 0) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "name: a hospital of this id exists with another name");
+                         _("name: a hospital of this id exists with another name"));
     }
     if (strcmp(there->address, wanted->address) != 0) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "address: a hospital of this id exists with another address");
+                         _("address: a hospital of this id exists with another address"));
     }
     return STATUS_OK;
 }

@@ -1,6 +1,7 @@
 /* screenctl describe, screenctl stats: what each service says of itself */
 #include "client.h"
 #include "command.h"
+#include "message.h"
 #include "output.h"
 
 #include <stdio.h>
@@ -47,8 +48,11 @@ static void add_methods(struct table *table, const Rpc__V1__DescribeResponse *an
 
 static int show_methods(struct session *session, const struct question *question)
 {
-    static const struct table_column columns[] = {
-        {"SERVICE", false}, {"VERSION", false}, {"METHOD", false}, {"REQUEST", false}, {"RESPONSE", false}};
+    static const struct table_column columns[] = {{N_("SERVICE"), false},
+                                                  {N_("VERSION"), false},
+                                                  {N_("METHOD"), false},
+                                                  {N_("REQUEST"), false},
+                                                  {N_("RESPONSE"), false}};
     struct table table;
     table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
     for (int i = 0; i < PEER_COUNT; i++) {
@@ -77,7 +81,8 @@ static void add_stats(struct session *session, struct table *table, const Rpc__V
 
 static int show_stats(struct session *session, const struct question *question)
 {
-    static const struct table_column columns[] = {{"SERVICE", false}, {"NAME", false}, {"VALUE", true}};
+    static const struct table_column columns[] = {
+        {N_("SERVICE"), false}, {N_("NAME"), false}, {N_("VALUE"), true}};
     struct table table;
     table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
     for (int i = 0; i < PEER_COUNT; i++) {

@@ -1,5 +1,6 @@
 /* screenctl: the system from the command line. Options, then the table of commands. */
 #include "command.h"
+#include "message.h"
 #include "table.h"
 
 #include <errno.h>
@@ -10,45 +11,45 @@
 
 static const struct command COMMANDS[] = {
     {"hospital", "register", "--name NAME [--address TEXT] [--id UUID] [--day DATE=CAPACITY]...",
-     "registers a hospital and its screening days", hospital_register},
+     N_("registers a hospital and its screening days"), hospital_register},
     {"hospital", "list", "[--name PART] [--date DATE] [--deleted]",
-     "lists hospitals; with --date those that screen", hospital_list},
-    {"hospital", "show", "HOSPITAL_ID", "shows a hospital and its days from today on", hospital_show},
+     N_("lists hospitals; with --date those that screen"), hospital_list},
+    {"hospital", "show", "HOSPITAL_ID", N_("shows a hospital and its days from today on"), hospital_show},
     {"hospital", "set-capacity", "HOSPITAL_ID DATE CAPACITY [--version N]",
-     "sets a day's capacity, or opens the day", hospital_set_capacity},
-    {"hospital", "delete", "HOSPITAL_ID", "deletes a hospital; its bookings are force-cancelled",
+     N_("sets a day's capacity, or opens the day"), hospital_set_capacity},
+    {"hospital", "delete", "HOSPITAL_ID", N_("deletes a hospital; its bookings are force-cancelled"),
      hospital_delete},
-    {"hospital", "import", "FILE.csv", "registers the hospitals of a file, or opens their missing days",
+    {"hospital", "import", "FILE.csv", N_("registers the hospitals of a file, or opens their missing days"),
      hospital_import},
     {"book", NULL,
      "--customer ID --name NAME --hospital ID --date DATE [--headcount N] [--queue] [--id UUID]",
-     "books a screening", booking_book},
-    {"booking", "show", "BOOKING_ID", "shows a booking", booking_show},
+     N_("books a screening"), booking_book},
+    {"booking", "show", "BOOKING_ID", N_("shows a booking"), booking_show},
     {"booking", "list", "(--customer ID | --hospital ID) [--date DATE] [--status STATUS]",
-     "lists bookings: a customer's, or who comes to a hospital", booking_list},
-    {"booking", "cancel", "BOOKING_ID [--reason TEXT]", "cancels a booking", booking_cancel},
+     N_("lists bookings: a customer's, or who comes to a hospital"), booking_list},
+    {"booking", "cancel", "BOOKING_ID [--reason TEXT]", N_("cancels a booking"), booking_cancel},
     {"booking", "trace", "BOOKING_ID",
-     "a booking's states, their events, and how far each log has been applied", booking_trace},
+     N_("a booking's states, their events, and how far each log has been applied"), booking_trace},
     {"history", "customer", "CUSTOMER_ID [--status STATUS] [--from DATE] [--to DATE]",
-     "what a customer booked, newest first", history_customer},
-    {"history", "booking", "BOOKING_ID", "what happened to a booking", history_booking},
-    {"projection", NULL, "", "how far history has followed the logs", history_projection},
-    {"health", NULL, "[hospital|booking|history]", "whether the services are ready; exit code 1 if not",
+     N_("what a customer booked, newest first"), history_customer},
+    {"history", "booking", "BOOKING_ID", N_("what happened to a booking"), history_booking},
+    {"projection", NULL, "", N_("how far history has followed the logs"), history_projection},
+    {"health", NULL, "[hospital|booking|history]", N_("whether the services are ready; exit code 1 if not"),
      health_show},
     {"events", "tail",
      "[--log hospital|booking] [--after LOG:SEQ]... [--type TYPE]... [--booking ID] [--hospital-id ID] "
      "[--once] "
      "[--max N]",
-     "the events of both logs as they happen; --once: those that are there, from the first or --after on",
+     N_("the events of both logs as they happen; --once: those that are there, from the first or --after on"),
      events_tail},
-    {"describe", NULL, "[hospital|booking|history]", "what the services serve: methods and message types",
+    {"describe", NULL, "[hospital|booking|history]", N_("what the services serve: methods and message types"),
      introspection_describe},
-    {"stats", NULL, "[hospital|booking|history]", "the services' counters and gauges, and what ails them",
+    {"stats", NULL, "[hospital|booking|history]", N_("the services' counters and gauges, and what ails them"),
      introspection_stats},
     {"watch", NULL, "[--date DATE] [--hospital-id ID] [--interval MS]",
-     "a live view: days filling, rates, lag; q ends it", watch_all},
+     N_("a live view: days filling, rates, lag; q ends it"), watch_all},
     {"call", NULL, "METHOD ['{JSON}'] [--to hospital|booking|history] | --list",
-     "calls any method with a JSON request", call_method},
+     N_("calls any method with a JSON request"), call_method},
 };
 
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0] };
@@ -57,27 +58,27 @@ static void print_command(const struct command *command)
 {
     printf("  %s%s%s%s%s\n      %s\n", command->group, command->name != NULL ? " " : "",
            command->name != NULL ? command->name : "", command->arguments[0] != '\0' ? " " : "",
-           command->arguments, command->summary);
+           command->arguments, message(command->summary));
 }
 
 static int print_help(void)
 {
-    puts("usage: screenctl [OPTION...] COMMAND [WORD...]\n\ncommands:");
+    puts(_("usage: screenctl [OPTION...] COMMAND [WORD...]\n\ncommands:"));
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         print_command(&COMMANDS[i]);
     }
-    puts("\noptions, before the command (--json, --timeout and --help also after it):");
+    puts(_("\noptions, before the command (--json, --timeout and --help also after it):"));
     for (int i = 0; i < PEER_COUNT; i++) {
-        printf("  %s ADDRESS%*s%s (environment %s, default %s)\n", PEERS[i].option,
+        printf(_("  %s ADDRESS%*s%s (environment %s, default %s)\n"), PEERS[i].option,
                (int)(12 - strlen(PEERS[i].option)), "", PEERS[i].program, PEERS[i].environment,
                PEERS[i].address);
     }
-    printf("  --time-zone ZONE    the clinic's (environment SCREENING_TIME_ZONE, default Asia/Seoul)\n"
-           "  --timeout MS        of each call, 1 to %d, repeats included (default %d)\n"
-           "  --json              answers as JSON, one document\n"
-           "  --version           the program's version\n"
-           "\nA DATE is YYYY-MM-DD, or +N for N days from today.\n"
-           "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.\n",
+    printf(_("  --time-zone ZONE    the clinic's (environment SCREENING_TIME_ZONE, default Asia/Seoul)\n"
+             "  --timeout MS        of each call, 1 to %d, repeats included (default %d)\n"
+             "  --json              answers as JSON, one document\n"
+             "  --version           the program's version\n"
+             "\nA DATE is YYYY-MM-DD, or +N for N days from today.\n"
+             "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.\n"),
            TIMEOUT_MAX_MS, TIMEOUT_DEFAULT_MS);
     return EXIT_DONE;
 }
@@ -163,7 +164,7 @@ static int explain_group(const struct session *session, const char *group)
     if (known && session->help) {
         return EXIT_DONE;
     }
-    return usage_error(NULL, known ? "%s: which command of it?" : "%s: unknown command", group);
+    return usage_error(NULL, known ? N_("%s: which command of it?") : N_("%s: unknown command"), group);
 }
 
 static int run(struct session *session, int argc, char **argv)
@@ -200,11 +201,12 @@ int main(int argc, char **argv)
     struct session session;
     log_open("screenctl", LOG_ERROR);
     table_use_locale();
+    message_choose();
     session_init(&session);
     int exit_code = run(&session, argc - 1, argv + 1);
     session_fini(&session);
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "screenctl: standard output: %s\n", strerror(errno));
+        fprintf(stderr, _("screenctl: standard output: %s\n"), strerror(errno));
         return EXIT_FAILED;
     }
     return exit_code;

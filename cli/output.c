@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include "client.h"
+#include "message.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 static int out_of_memory(void)
 {
     struct error error;
-    error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     return client_fail(&error);
 }
 
@@ -82,21 +83,22 @@ void output_begin_pairs(struct table *table, struct session *session)
 
 void output_pair(struct table *table, const char *name, const char *value)
 {
-    table_text(table, name);
+    table_text(table, message(name));
     table_text(table, value);
 }
 
 void output_pair_number(struct table *table, const char *name, uint64_t value)
 {
-    table_text(table, name);
+    table_text(table, message(name));
     table_number(table, value);
 }
 
 void output_fill_projection(struct table *table, struct session *session,
                             const Screening__V1__GetProjectionStatusResponse *status)
 {
-    static const struct table_column columns[] = {{"LOG", false}, {"STATE", false}, {"APPLIED", true},
-                                                  {"HEAD", true}, {"LAG MS", true}, {"DEAD LETTERS", true}};
+    static const struct table_column columns[] = {{N_("LOG"), false},    {N_("STATE"), false},
+                                                  {N_("APPLIED"), true}, {N_("HEAD"), true},
+                                                  {N_("LAG MS"), true},  {N_("DEAD LETTERS"), true}};
     table_init(table, &session->arena, columns, sizeof columns / sizeof columns[0]);
     for (size_t i = 0; i < status->n_logs; i++) {
         table_text(table, status->logs[i]->log);

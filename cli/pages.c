@@ -1,6 +1,7 @@
 #include "pages.h"
 
 #include "client.h"
+#include "message.h"
 
 #include <string.h>
 
@@ -56,7 +57,7 @@ void *pages_ask(struct session *session, const struct paged_list *list, Protobuf
         size_t *count = (size_t *)(void *)((char *)page + field->quantifier_offset);
         void ***page_items = (void ***)(void *)((char *)page + field->offset);
         if (!append(&session->arena, &items, *page_items, *count)) {
-            error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+            error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
             client_fail(&error);
             return NULL;
         }

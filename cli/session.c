@@ -1,5 +1,7 @@
 #include "session.h"
 
+#include "message.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,7 +55,7 @@ void session_fini(struct session *session)
 enum status session_today(const struct session *session, int32_t *day, struct error *error)
 {
     if (civil_zone_set(session->time_zone, error) != STATUS_OK) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "--time-zone: no zone file for %s",
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--time-zone: no zone file for %s"),
                          session->time_zone);
     }
     *day = civil_day_at(clock_now_us());

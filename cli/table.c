@@ -1,5 +1,7 @@
 #include "table.h"
 
+#include "message.h"
+
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -127,7 +129,7 @@ bool table_print(const struct table *table, FILE *file)
     size_t widths[TABLE_COLUMNS_MAX] = {0};
     const char *headings[TABLE_COLUMNS_MAX];
     for (size_t i = 0; i < table->column_count; i++) {
-        headings[i] = table->columns[i].heading == NULL ? "" : table->columns[i].heading;
+        headings[i] = table->columns[i].heading == NULL ? "" : message(table->columns[i].heading);
         widths[i] = text_columns(headings[i]);
     }
     for (size_t i = 0, column = 0; i < table->cell_count; i++) {

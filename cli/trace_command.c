@@ -2,6 +2,7 @@
  * history-svc is */
 #include "client.h"
 #include "command.h"
+#include "message.h"
 #include "output.h"
 
 #include <stdio.h>
@@ -119,9 +120,9 @@ static const char *event_type(const Screening__V1__HistoryEntry *entry)
 
 static int show_entries(struct session *session, const struct trace *trace)
 {
-    static const struct table_column columns[] = {{"VERSION", true}, {"STATUS", false},  {"REASON", false},
-                                                  {"WHEN", false},   {"EVENT", false},   {"LOG", false},
-                                                  {"SEQ", true},     {"EVENT ID", false}};
+    static const struct table_column columns[] = {
+        {N_("VERSION"), true}, {N_("STATUS"), false}, {N_("REASON"), false}, {N_("WHEN"), false},
+        {N_("EVENT"), false},  {N_("LOG"), false},    {N_("SEQ"), true},     {N_("EVENT ID"), false}};
     struct table table;
     table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
     for (size_t i = 0; i < trace->entry_count; i++) {
@@ -147,7 +148,8 @@ static int show_booking(struct session *session, const struct trace *trace)
     output_pair(&table, "status", output_booking_status(booking->status));
     output_pair(&table, "reason", booking->status_reason[0] != '\0' ? booking->status_reason : "-");
     output_pair_number(&table, "version", booking->version);
-    output_pair(&table, "in history", trace->caught_up ? "up to this version" : "not yet up to this version");
+    output_pair(&table, "in history",
+                trace->caught_up ? _("up to this version") : _("not yet up to this version"));
     return output_table(&table);
 }
 

@@ -1,6 +1,7 @@
 /* screenctl watch: how the days fill, how fast the services work, how far history is behind; until q */
 #include "client.h"
 #include "command.h"
+#include "message.h"
 #include "output.h"
 #include "terminal.h"
 
@@ -91,8 +92,11 @@ static void add_service(struct watch *watch, struct table *table, enum peer_name
 
 static void draw_services(struct watch *watch)
 {
-    static const struct table_column columns[] = {
-        {"SERVICE", false}, {"STATUS", false}, {"CALLS/S", true}, {"EVENTS/S", true}, {"DETAIL", false}};
+    static const struct table_column columns[] = {{N_("SERVICE"), false},
+                                                  {N_("STATUS"), false},
+                                                  {N_("CALLS/S"), true},
+                                                  {N_("EVENTS/S"), true},
+                                                  {N_("DETAIL"), false}};
     struct table table;
     int64_t now_ns = clock_monotonic_ns();
     table_init(&table, &watch->session->arena, columns, sizeof columns / sizeof columns[0]);
@@ -176,8 +180,11 @@ static enum status add_hospitals(struct watch *watch, struct table *table, struc
 
 static void draw_days(struct watch *watch)
 {
-    static const struct table_column columns[] = {
-        {"HOSPITAL", false}, {"DATE", false}, {"TAKEN", true}, {"CAPACITY", true}, {"", false}};
+    static const struct table_column columns[] = {{N_("HOSPITAL"), false},
+                                                  {N_("DATE"), false},
+                                                  {N_("TAKEN"), true},
+                                                  {N_("CAPACITY"), true},
+                                                  {"", false}};
     struct table table;
     struct error error;
     table_init(&table, &watch->session->arena, columns, sizeof columns / sizeof columns[0]);
@@ -203,7 +210,7 @@ static bool draw(struct watch *watch)
     if (watch->frame == NULL) {
         return false;
     }
-    fprintf(watch->frame, "screenctl watch   %.19sZ   q quits\n\n", clock_format(clock_now_us(), now));
+    fprintf(watch->frame, _("screenctl watch   %.19sZ   q quits\n\n"), clock_format(clock_now_us(), now));
     draw_services(watch);
     draw_lag(watch);
     draw_days(watch);
@@ -226,7 +233,7 @@ static int run(struct watch *watch, uint32_t interval_ms)
     terminal_close(&terminal);
     if (!drawn) {
         struct error error;
-        error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
         return client_fail(&error);
     }
     return EXIT_DONE;

@@ -8,7 +8,7 @@ PACKAGES=(
   gcc libc6-dev cmake ninja-build pkg-config
   libnng-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev
   libsqlite3-dev libpq-dev libjansson-dev libmd-dev libmicrohttpd-dev libcmocka-dev
-  python3 python3-protobuf sqlite3 tzdata util-linux
+  gettext python3 python3-protobuf sqlite3 tzdata util-linux
 )
 TEST_PACKAGES=(git clang-tidy)
 # Version 14 decides layout; Debian 13 has only later ones.

@@ -18,9 +18,12 @@ def command(stack, *words, services=PROGRAMS):
     return [program("screenctl"), "--timeout", "50000", *addresses, *words]
 
 
-def screenctl(stack, *words, services=PROGRAMS):
-    return subprocess.run(command(stack, *words, services=services), capture_output=True, text=True,
-                          timeout=2 * DEADLINE_S, check=False, cwd=stack.folder, stdin=subprocess.DEVNULL)
+def screenctl(stack, *words, services=PROGRAMS, **locale):
+    """In English, unless the locale is given: LANG="ko_KR.UTF-8"."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
+    return subprocess.run(command(stack, *words, services=services), capture_output=True, text=True, encoding="utf-8",
+                          timeout=2 * DEADLINE_S, check=False, cwd=stack.folder, stdin=subprocess.DEVNULL,
+                          env={**environment, "LC_ALL": "C.UTF-8", **locale})
 
 
 def done(stack, *words):
@@ -315,3 +318,22 @@ def test_screenctl_watch_shows_days_filling_and_gives_the_terminal_back(driver):
         assert code == 0 and same, shown
         check_error(screenctl(stack, "watch"), 2, "terminal")
         check_error(screenctl(stack, "watch", "--interval", "1"), 2, "--interval")
+
+
+@once
+def test_screenctl_speaks_korean_in_a_korean_locale_whether_or_not_it_is_installed(driver):
+    korean = {"LC_ALL": "", "LANG": "ko_KR.UTF-8"}
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=1)
+        check_error(screenctl(stack, "history", "customer", "c", **korean), 1, "UNAVAILABLE: ", stack.history_svc.rpc,
+                    "시작하세요")
+        check_error(screenctl(stack, "nonsense", **korean), 2, "모르는 명령")
+        sold_out = ("book", "--customer", "c", "--name", "n", "--hospital", hospital_id, "--date", "+1", "--headcount", "2")
+        check_error(screenctl(stack, *sold_out, **korean), 1, "FAILED_PRECONDITION SOLD_OUT: ", "남은 자리가 없습니다")
+        assert "사용법: screenctl" in screenctl(stack, "--help", **korean).stdout
+        assert "날짜" in screenctl(stack, "hospital", "show", hospital_id, **korean).stdout
+        machine = ("--json", "hospital", "show", hospital_id)
+        assert screenctl(stack, *machine, **korean).stdout == screenctl(stack, *machine).stdout
+        for english in ({}, {"LANGUAGE": "ko"}, {"LC_ALL": "", "LANG": "en_US.UTF-8"}, {"LC_ALL": "C", "LANG": "ko_KR.UTF-8"}):
+            check_error(screenctl(stack, "nonsense", **english), 2, "unknown command")
+        check_error(screenctl(stack, "nonsense", LC_ALL="en_US.UTF-8", LANGUAGE="ko"), 2, "모르는 명령")
