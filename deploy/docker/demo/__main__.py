@@ -1,0 +1,61 @@
+"""The demo inside a stack of containers, against the services that SCREENING_*_ADDR name.
+
+  play   imports the hospitals and plays the seed's twelve lines
+  load   books and cancels, whatever is killed meanwhile, until SIGTERM; then counts what came of it
+
+Exit code 0 if everything held, 1 if not, 2 for any other word.
+"""
+
+import os
+import pathlib
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(ROOT / "deploy/demo"), str(ROOT / "tests")]
+
+import interrupts  # noqa: E402
+import load  # noqa: E402  the modules of ./demo are found from here on
+from clinic import import_hospitals  # noqa: E402
+from problems import PROBLEMS  # noqa: E402
+from report import Report, say, show  # noqa: E402
+from screenctl import Screenctl  # noqa: E402
+from seed_lines import SeedLines  # noqa: E402
+
+
+class Stack:
+    """What the lines need to know of services that somebody else started."""
+
+    def __init__(self):
+        names = ("hospital", "booking", "history")
+        self.screenctl = Screenctl({name: os.environ["SCREENING_%s_ADDR" % name.upper()] for name in names})
+        # The day that "today" is has to be the services'.
+        self.screenctl.environment["SCREENING_TIME_ZONE"] = os.environ["SCREENING_TIME_ZONE"]
+
+
+def play(stack, report):
+    interrupts.install()
+    SeedLines(stack, report, import_hospitals(stack.screenctl)).play()
+
+
+ACTS = {"play": play, "load": load.play}
+
+
+def main(words):
+    if len(words) != 1 or words[0] not in ACTS:
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    report = Report(pathlib.Path(tempfile.gettempdir()) / "demo.json")
+    try:
+        ACTS[words[0]](Stack(), report)
+    except interrupts.Interrupted as interrupted:
+        return interrupted.exit_code
+    except PROBLEMS as problem:
+        say("failed: %s" % problem)
+        return 1
+    report.show_table()
+    show("\n%s (%d lines)" % ("Everything held." if report.all_held() else "NOT everything held.", len(report.lines)))
+    return 0 if report.all_held() else 1
+
+
+sys.exit(main(sys.argv[1:]))
