@@ -154,9 +154,11 @@ static void test_client_unavailable_for_ever_ends_with_the_budget_and_tells_the_
     char none[] = "";
     fake.refusals = ATTEMPTS_MAX;
     error_set(&fake.refusal, STATUS_UNAVAILABLE, NULL, "not now");
-    fake.refusal.retry_after_ms = 10;
-    session.timeout_ms = 100;
-    assert_int_equal(create(none, &booking, &error), STATUS_UNAVAILABLE);
+    fake.refusal.retry_after_ms = 100;
+    session.timeout_ms = 1000;
+    /* The budget may also end during the last attempt: as unknown an outcome. */
+    enum status status = create(none, &booking, &error);
+    assert_true(status == STATUS_UNAVAILABLE || status == STATUS_DEADLINE_EXCEEDED);
     assert_true(fake.attempts > 1);
     assert_non_null(strstr(error.message, fake.ids[0]));
 }
