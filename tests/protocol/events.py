@@ -1,4 +1,5 @@
 """The event logs: lost, repeated, reordered, late messages; divergence; dead letters; rebuild."""
+import contextlib
 import uuid
 
 from kit import rpc
@@ -122,21 +123,23 @@ def applied(stack, log="booking"):
     return status[log].applied_seq, status[log].state
 
 
-def history_behind(log_id=None):
+@contextlib.contextmanager
+def history_behind():
     """history-svc alone behind a booking log that the test plays."""
-    stack = Stack("sqlite", without=("hospital", "booking"))
-    stack.__enter__()
-    log = Log(stack, "booking")
-    wait_for("history-svc follows", lambda: log.publisher.subscribers() == 1 and log.service.count("Fetch") > 0)
-    return stack, log
+    with Stack("sqlite", without=("hospital", "booking")) as stack:
+        log = Log(stack, "booking")
+        try:
+            wait_for("history-svc follows",
+                     lambda: log.publisher.subscribers() == 1 and log.service.count("Fetch") > 0)
+            yield stack, log
+        finally:
+            log.close()
 
 
 @once
 def test_lost_repeated_reordered_late_messages_apply_once(driver):
     del driver
-    stack, log = history_behind()
-    with_failure = True
-    try:
+    with history_behind() as (stack, log):
         ids = [rpc.new_id() for _ in range(6)]
         for booking_id in ids:
             log.add(booking_id, 2, CONFIRMED)
@@ -150,18 +153,12 @@ def test_lost_repeated_reordered_late_messages_apply_once(driver):
         wait_for("all twelve are applied", lambda: applied(stack)[0] == 12)
         assert stack.value("history", "SELECT COUNT(*) FROM timeline_entry") == 12
         assert stack.value("history", "SELECT COUNT(*) FROM booking_summary WHERE status = 4 AND version = 3") == 6
-        with_failure = False
-    finally:
-        log.close()
-        stack.close(failed=with_failure)
 
 
 @once
 def test_a_lower_version_never_moves_the_status_back(driver):
     del driver
-    stack, log = history_behind()
-    with_failure = True
-    try:
+    with history_behind() as (stack, log):
         booking_id = rpc.new_id()
         for version, status in ((3, CANCELLED), (2, CONFIRMED), (1, 1)):
             log.add(booking_id, version, status)
@@ -170,18 +167,12 @@ def test_a_lower_version_never_moves_the_status_back(driver):
         found = history_of(stack, booking_id)
         assert found.summary.booking.status == CANCELLED
         assert [e.version for e in found.entries] == [1, 2, 3]
-        with_failure = False
-    finally:
-        log.close()
-        stack.close(failed=with_failure)
 
 
 @once
 def test_unknown_event_types_are_kept_and_not_fatal(driver):
     del driver
-    stack, log = history_behind()
-    with_failure = True
-    try:
+    with history_behind() as (stack, log):
         log.add(rpc.new_id(), 2, CONFIRMED).type = "booking.teleported"
         after = rpc.new_id()
         log.add(after, 2, CONFIRMED)
@@ -189,18 +180,12 @@ def test_unknown_event_types_are_kept_and_not_fatal(driver):
         wait_history(stack, after, CONFIRMED)
         assert stack.value("history", "SELECT COUNT(*) FROM dead_letter") == 0
         assert applied(stack)[0] == 2
-        with_failure = False
-    finally:
-        log.close()
-        stack.close(failed=with_failure)
 
 
 @once
 def test_another_log_stops_the_subscriber_until_rebuild(driver):
     del driver
-    stack, log = history_behind()
-    with_failure = True
-    try:
+    with history_behind() as (stack, log):
         log.add(rpc.new_id(), 2, CONFIRMED)
         log.publisher.publish(log.batch(1, 1))
         wait_for("it is applied", lambda: applied(stack)[0] == 1)
@@ -211,18 +196,12 @@ def test_another_log_stops_the_subscriber_until_rebuild(driver):
         assert stack.history.Stats().message.degraded
         assert stack.history.Check().message.status == 1  # degraded, never not ready
         assert stack.value("history", "SELECT COUNT(*) FROM timeline_entry") == 1
-        with_failure = False
-    finally:
-        log.close()
-        stack.close(failed=with_failure)
 
 
 @once
 def test_a_changed_tail_is_divergence(driver):
     del driver
-    stack, log = history_behind()
-    with_failure = True
-    try:
+    with history_behind() as (stack, log):
         log.add(rpc.new_id(), 2, CONFIRMED)
         log.publisher.publish(log.batch(1, 1))
         wait_for("it is applied", lambda: applied(stack)[0] == 1)
@@ -230,10 +209,6 @@ def test_a_changed_tail_is_divergence(driver):
         log.add(rpc.new_id(), 2, CONFIRMED)
         log.publisher.publish(log.batch(2, 2))
         wait_for("the log is seen to have diverged", lambda: applied(stack) == (1, "DIVERGED"))
-        with_failure = False
-    finally:
-        log.close()
-        stack.close(failed=with_failure)
 
 
 def test_a_diverged_log_and_the_way_on(driver):
