@@ -23,12 +23,33 @@ static const struct point {
     const char *name;
     enum status fails_with; /* unless the entry names another; STATUS_OK: it can't fail */
 } POINTS[] = {
-    {"db.begin", STATUS_UNAVAILABLE},    {"db.run", STATUS_UNAVAILABLE},
-    {"db.commit", STATUS_UNAVAILABLE},   {"db.commit_answer", STATUS_UNKNOWN},
-    {"migrate.step", STATUS_OK},         {"writer.before_begin", STATUS_OK},
-    {"writer.before_apply", STATUS_OK},  {"writer.before_commit", STATUS_OK},
-    {"writer.after_commit", STATUS_OK},  {"writer.after_replies", STATUS_OK},
+    // clang-format off
+    {"db.begin", STATUS_UNAVAILABLE},
+    {"db.run", STATUS_UNAVAILABLE},
+    {"db.commit", STATUS_UNAVAILABLE},
+    {"db.commit_answer", STATUS_UNKNOWN},
+    {"migrate.step", STATUS_OK},
+    {"writer.before_begin", STATUS_OK},
+    {"writer.before_apply", STATUS_OK},
+    {"writer.before_commit", STATUS_OK},
+    {"writer.after_commit", STATUS_OK},
+    {"writer.after_replies", STATUS_OK},
     {"writer.after_publish", STATUS_OK},
+    {"rpc.server.before_reply", STATUS_OK},
+    {"rpc.server.after_reply", STATUS_OK},
+    {"rpc.client.before_send", STATUS_OK},
+    {"rpc.client.after_send", STATUS_OK},
+    {"events.before_publish", STATUS_UNAVAILABLE},
+    {"events.fetch.before_answer", STATUS_OK},
+    {"events.chunk.before_apply", STATUS_INTERNAL},
+    {"events.chunk.before_cursor", STATUS_OK},
+    {"booking.before_reserve", STATUS_OK},
+    {"booking.after_reserve", STATUS_OK},
+    {"booking.settler.take_up", STATUS_OK},
+    {"booking.force_cancel.chunk", STATUS_OK},
+    {"booking.force_cancel.after_chunk", STATUS_OK},
+    {"history.rebuild.before_swap", STATUS_OK},
+    // clang-format on
 };
 
 enum { POINT_COUNT = sizeof POINTS / sizeof POINTS[0] };
