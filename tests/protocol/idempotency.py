@@ -169,6 +169,32 @@ def test_a_late_reserve_for_a_cancelled_booking_is_refused(driver):
 
 
 @once
+def test_a_cancellation_while_hospital_svc_is_asked_stays(driver):
+    """The settle comes with a grant when the booking is no longer REQUESTED."""
+    with Stack(driver, without=("hospital", "history")) as stack:
+        go = threading.Event()
+
+        def answer(name, request):
+            if name == "Fetch":
+                return None
+            go.wait(30)
+            return hospital_pb2.BatchReserveResponse(results=[{"booking_id": r.booking_id} for r in request.requests])
+        fake = FakeService(stack.address("hospital.rpc"), answer)
+        request = booking_request(rpc.new_id())
+        waiting = stack.client("booking")
+        sent = waiting.send("CreateBooking", **request)
+        wait_for("the Reserve is under way", lambda: fake.count("BatchReserve") == 1)
+        assert stack.booking.CancelBooking(booking_id=request["booking_id"], reason="plans").code == rpc.OK
+        go.set()
+        reply = waiting.receive(sent)
+        assert reply.code == rpc.OK and reply.message.status == CANCELLED, reply
+        assert status_of(stack, request["booking_id"]) == CANCELLED
+        told = stack.booking.Fetch(subscriber="t").message.events
+        assert [event.type for event in told] == ["booking.cancelled"], told
+        fake.close()
+
+
+@once
 def test_an_unreadable_answer_is_no_answer(driver):
     with Stack(driver, without=("hospital", "history")) as stack:
         def answer(name, _):
