@@ -67,6 +67,7 @@ static void count(struct call *call, const Screening__V1__Booking *booking)
         &(struct tally_answer){
             .booking_id = call->booking_id,
             .name = name,
+            .message = booking != NULL ? "" : error->message,
             .confirmed = booking != NULL && booking->status == SCREENING__V1__BOOKING_STATUS__CONFIRMED,
             .certain = booking == NULL && (!call->rpc.left || error->status == STATUS_RESOURCE_EXHAUSTED ||
                                            error->status == STATUS_FAILED_PRECONDITION),

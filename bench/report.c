@@ -46,6 +46,9 @@ void report_print(const struct report *report)
                ms_of(latency_quantile(latency, 0.5)), ms_of(latency_quantile(latency, 0.99)),
                ms_of(latency_quantile(latency, 0.999)), ms_of(latency->max_us));
     }
+    for (size_t i = 0; i < tally->outcome_count; i++)
+        if (tally->outcomes[i].first_message[0] != '\0')
+            printf("%s: \"%s\"\n", tally->outcomes[i].name, tally->outcomes[i].first_message);
     if (is_open_loop(report))
         printf("left late by at most %.2f ms; not sent: %llu\n", ms_of(report->result->late_max_us),
                (unsigned long long)report->result->not_sent);

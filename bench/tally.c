@@ -19,7 +19,7 @@ void tally_fini(struct tally *tally)
 }
 
 /* The entry of that name, made if need be; the last one takes all for which there is no room. */
-static struct outcome *entry_of(struct tally *tally, const char *name)
+static struct outcome *entry_of(struct tally *tally, const char *name, const char *message)
 {
     for (size_t i = 0; i < tally->outcome_count; i++)
         if (strcmp(tally->outcomes[i].name, name) == 0)
@@ -29,6 +29,7 @@ static struct outcome *entry_of(struct tally *tally, const char *name)
     struct outcome *outcome = &tally->outcomes[tally->outcome_count++];
     snprintf(outcome->name, sizeof outcome->name, "%s",
              tally->outcome_count < TALLY_OUTCOMES_MAX ? name : "others");
+    snprintf(outcome->first_message, sizeof outcome->first_message, "%s", message);
     return outcome;
 }
 
@@ -54,7 +55,7 @@ void tally_add(struct tally *tally, const struct tally_answer *answer)
     if (!answer->confirmed && !answer->certain)
         keep_open(tally, &answer->booking_id);
     if (answer->counted)
-        latency_add(&entry_of(tally, answer->name)->latency, answer->took_us);
+        latency_add(&entry_of(tally, answer->name, answer->message)->latency, answer->took_us);
     pthread_mutex_unlock(&tally->lock);
 }
 

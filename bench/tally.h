@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/status.h"
 #include "base/uuid.h"
 
 enum { TALLY_OUTCOMES_MAX = 32, TALLY_NAME_SIZE = 64 };
@@ -18,6 +19,7 @@ enum { TALLY_OUTCOMES_MAX = 32, TALLY_NAME_SIZE = 64 };
 /* One kind of outcome: "CONFIRMED", or a status with its reason, "RESOURCE_EXHAUSTED OVERLOADED". */
 struct outcome {
     char name[TALLY_NAME_SIZE];
+    char first_message[ERROR_MESSAGE_SIZE]; /* what the first such answer said to people */
     struct latency latency;
 };
 
@@ -42,6 +44,7 @@ void tally_fini(struct tally *tally);
 struct tally_answer {
     struct uuid booking_id;
     const char *name;
+    const char *message; /* for people; "" if it came with none */
     bool confirmed;
     bool certain;
     bool counted; /* false: of the warm-up, only what the check needs is kept */

@@ -6,8 +6,12 @@
 
 static struct tally_answer answer_of(const char *name, int64_t took_us)
 {
-    return (struct tally_answer){
-        .booking_id = uuid_v7(), .name = name, .certain = true, .counted = true, .took_us = took_us};
+    return (struct tally_answer){.booking_id = uuid_v7(),
+                                 .name = name,
+                                 .message = "",
+                                 .certain = true,
+                                 .counted = true,
+                                 .took_us = took_us};
 }
 
 static void test_tally_outcomes_are_counted_apart(void **state)
