@@ -76,7 +76,9 @@ void rpc_server_serve(struct rpc_server *server);
 /*
  * Answers new requests UNAVAILABLE `DRAINING` with retry_after_ms 300 (Health: NOT_SERVING) until no new
  * request has arrived for 200 ms, or for 2 s in all, while those in hand are finished; then waits for these,
- * at most `grace_ms` in all. Returns whether every call was answered.
+ * at most `grace_ms` in all. Returns whether every call was answered; if so, the listener and all connections
+ * are closed at once: whoever was told to come again in 300 ms then finds nobody, and knows that his request
+ * did not leave. By the thread that calls rpc_server_close.
  */
 bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms);
 
