@@ -30,7 +30,9 @@ struct rpc_call;
 struct rpc_server_options {
     const char *address; /* "tcp://127.0.0.1:7101", "ipc:///path" */
     const char *program; /* for Introspection */
-    size_t contexts; /* requests that the transport holds at once; 0 = 4608. More than the admission limit. */
+    /* Requests that the transport holds at once; 0 = 4608. More than all queues behind it may hold, so that
+     * the next one is refused and does not wait. */
+    size_t contexts;
     size_t message_max_bytes;    /* 0 = 1 MiB; a larger message closes its connection */
     uint32_t default_timeout_ms; /* for calls without timeout_ms; 0 = 1000 */
     uint32_t max_timeout_ms;     /* 0 = 60000 */
