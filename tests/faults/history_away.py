@@ -10,6 +10,7 @@ import time
 
 from faults.callers import Callers
 from kit import rpc
+from kit.marks import once
 from kit.stack import Stack, wait_for
 from kit.world import register, wait_agreement
 
@@ -52,6 +53,7 @@ def lag(client):
             sum(log.head_seq - log.applied_seq for log in reply.message.logs))
 
 
+@once
 def test_history_and_its_postgresql_away_under_load(driver):
     with OwnCluster() as cluster, Stack(driver, flags={"history": {"database": cluster.run("url")}}) as stack:
         hospital_id = register(stack, capacity=100000)

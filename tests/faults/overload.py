@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+from kit.marks import once
 from kit.stack import BUILD, Stack
 from kit.world import wait_agreement
 
@@ -90,6 +91,7 @@ def one_round(stack):
     return wrong
 
 
+@once
 def test_overload_leaves_the_goodput_near_its_peak(driver):
     with Stack(driver, without=("history",), flags={"booking": {"batch-max": BATCH_MAX}}) as stack:
         stack.booking_svc.kill()
