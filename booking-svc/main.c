@@ -28,6 +28,8 @@
 static const char PROGRAM[] = "booking-svc";
 static const char HOSPITAL_LOG[] = "hospital";
 enum { RETRY_MS = 200 };
+/* Requests in hand beyond the two queues, of commands and of reads: those being refused, and long polls. */
+enum { CONTEXTS_SPARE = 512 };
 enum { FETCHES_MAX = 4 }; /* of hospital-svc's log, beside the Reserves on the same channel */
 enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* all of it but the events */ };
 
@@ -249,7 +251,7 @@ static void listen_on_addresses(struct booking_service *service)
     const struct rpc_server_options rpc = {
         .address = settings->rpc_listen,
         .program = PROGRAM,
-        .contexts = (size_t)settings->queue_max + 512,
+        .contexts = 2 * (size_t)settings->queue_max + CONTEXTS_SPARE,
         .message_max_bytes = (size_t)settings->message_max_bytes,
         .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
     };
