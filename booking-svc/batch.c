@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/civil.h"
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/map.h"
 #include "events/subscriber.h"
 
@@ -303,6 +304,7 @@ static enum status decide_force_cancel(struct batch *batch, struct booking_comma
             return status;
         deletion->row.next_booking_id = deletion->chunk[i];
     }
+    FAULT_POINT("booking.force_cancel.chunk");
     deletion->row.done = deletion->chunk_count < FORCE_CANCEL_CHUNK;
     deletion->changed = true;
     deletion->chunk = NULL;

@@ -13,6 +13,7 @@
 
 #include "base/civil.h"
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/ticker.h"
@@ -189,6 +190,7 @@ static void answered(const Screening__V1__BatchReserveResponse *response, void *
 {
     struct reserve_call *reserve = closure_data;
     struct reserver *reserver = reserve->reserver;
+    FAULT_POINT("booking.after_reserve");
     if (response != NULL && response->n_results != reserve->count) {
         error_set(&reserve->call.error, STATUS_INTERNAL, NULL, "BatchReserve answered %zu of %zu bookings",
                   response->n_results, reserve->count);
@@ -285,6 +287,7 @@ static void send_call(struct reserver *reserver, struct work *works, size_t coun
     request.requests = requests;
     request.n_requests = count;
     metric_add(&calls_total, 1);
+    FAULT_POINT("booking.before_reserve");
     screening__v1__hospital_service__batch_reserve(rpc_client_service(reserver->client), &request, answered,
                                                    reserve);
     free(requests);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/metrics.h"
@@ -94,6 +95,7 @@ static enum status consider(void *context, const struct booking *booking)
     sighting->backoff_ms =
         sighting->backoff_ms * 2 < BACKOFF_MAX_MS ? sighting->backoff_ms * 2 : BACKOFF_MAX_MS;
     metric_add(&taken_total, 1);
+    FAULT_POINT("booking.settler.take_up");
     return work_take_up(settler->table, booking, NULL);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "rpc/channel_state.h"
 
 #include "rpc/v1/envelope.pb-c.h"
@@ -60,6 +61,7 @@ static void on_sent(struct rpc_exchange *exchange)
         return;
     }
     exchange->call->left = true;
+    FAULT_POINT("rpc.client.after_send");
     exchange->state = RPC_EXCHANGE_RECEIVING;
     nng_aio_set_timeout(exchange->aio, remaining(exchange));
     if (!begin(exchange, nng_ctx_recv)) {
@@ -163,6 +165,7 @@ void rpc_exchange_destroy(struct rpc_exchange *exchange)
 
 void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
 {
+    FAULT_POINT("rpc.client.before_send");
     nng_duration budget_ms = remaining(exchange);
     exchange->state = RPC_EXCHANGE_SENDING;
     nng_aio_set_msg(exchange->aio, msg);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "writer/writer_metrics.h"
 
@@ -40,12 +41,18 @@ static enum status apply_once(struct group_commit *commit, struct writer_command
     error_clear(error);
     for (size_t i = 0; i < count; i++)
         error_clear(&commands[i]->outcome);
+    FAULT_POINT("writer.before_begin");
     status = db_begin(commit->db, error);
-    if (status == STATUS_OK)
-        status = commit->ops.apply(commit->ops.context, commit->db, commands, count, error);
-    if (status == STATUS_OK)
-        status = db_commit(commit->db, error);
     if (status == STATUS_OK) {
+        FAULT_POINT("writer.before_apply");
+        status = commit->ops.apply(commit->ops.context, commit->db, commands, count, error);
+    }
+    if (status == STATUS_OK) {
+        FAULT_POINT("writer.before_commit");
+        status = db_commit(commit->db, error);
+    }
+    if (status == STATUS_OK) {
+        FAULT_POINT("writer.after_commit");
         metric_add(&writer_metrics.commits, 1);
         return STATUS_OK;
     }
@@ -140,8 +147,10 @@ static void succeed(struct group_commit *commit, struct writer_command **command
 {
     note_database(commit, true, NULL);
     finish_all(commit, commands, count);
+    FAULT_POINT("writer.after_replies");
     if (commit->ops.committed != NULL)
         commit->ops.committed(commit->ops.context);
+    FAULT_POINT("writer.after_publish");
 }
 
 /* ---- a batch ---- */
