@@ -22,7 +22,7 @@ class Strike:
 class Injector:
     def __init__(self, stack, cluster, load):
         self.stack, self.cluster, self.load = stack, cluster, load
-        self.strikes = []
+        self.strikes, self.begun = [], time.monotonic()
 
     def run(self, faults):
         for fault in faults:
@@ -33,6 +33,10 @@ class Injector:
         goal, end = self.load.calls + count, time.monotonic() + WAIT_FOR_CALLS_S
         while self.load.calls < goal and time.monotonic() < end:
             time.sleep(0.005)
+
+    def load_on(self, seconds):
+        """Returns when the load has lasted this long in all: fault points fire by themselves."""
+        time.sleep(max(0.0, self.begun + seconds - time.monotonic()))
 
     def _strike(self, kind, services, sure=False):
         self.strikes.append(Strike(kind, services, sure))

@@ -69,6 +69,7 @@ class Round:
         wait_for("all services are ready", stack.ready)
         load.start()
         injector.run(self.plan["faults"])
+        injector.load_on(self.plan["load_s"])
         stack.heal()
         wait_for("all services are ready again", stack.ready)
         load.end()
@@ -125,6 +126,8 @@ class Round:
         stack.keep(folder)
 
     def minimal_history(self):
-        """The records about ids that the problems name."""
-        text = " ".join(self.result.problems)
-        return [record for record in self.history if record["id"] and record["id"] in text]
+        """The calls about what the problems name first."""
+        firsts = set()
+        for problem in self.result.problems:
+            firsts.update(sorted(checker.ids_in([problem]), key=problem.index)[:1])
+        return checker.minimal(self.history, firsts)

@@ -8,31 +8,35 @@ from kit.stack import PROGRAMS
 KINDS = ("kill", "stop", "pause", "database", "cut", "delay", "pubsub", "point", "commit", "disk", "clock")
 ORDERS = [order for size in (1, 2, 3) for order in itertools.permutations(PROGRAMS, size)]
 
-# Fault points: which services pass them, the highest pass that a round surely comes to, and what is to happen there.
+# Fault points: which services pass them, a pass that a round surely comes to, and what is to happen there. Errors of the
+# database and of events only as they are when trying again helps: an INTERNAL twice is a dead letter, as it should be.
 ALL, LOGS = PROGRAMS, ("hospital", "booking")
-CRASH, STALL = ("crash",), ("stall=700",)
-# An INTERNAL that comes twice makes an event a dead letter, as it should: only what passes by itself is drawn.
-ERROR = ("fail=UNAVAILABLE", "fail=RESOURCE_EXHAUSTED")
+HIT, ERROR = ("crash", "crash", "stall=700"), ("fail", "fail=UNAVAILABLE", "fail=DEADLINE_EXCEEDED")
 POINTS = {
-    "writer.before_begin": (ALL, 60, CRASH + STALL),
-    "writer.before_apply": (ALL, 60, CRASH + STALL),
-    "writer.before_commit": (ALL, 60, CRASH + STALL),
-    "writer.after_commit": (ALL, 60, CRASH + STALL),
-    "writer.after_replies": (ALL, 60, CRASH + STALL),
+    "writer.before_begin": (ALL, 60, HIT),
+    "writer.before_apply": (ALL, 60, HIT),
+    "writer.before_commit": (ALL, 60, HIT),
+    "writer.after_commit": (ALL, 60, HIT),
+    "writer.after_replies": (ALL, 60, HIT),
+    "writer.after_publish": (ALL, 60, HIT),
     "db.begin": (ALL, 60, ERROR),
     "db.run": (ALL, 300, ERROR),
     "db.commit": (ALL, 60, ERROR),
     "db.commit_answer": (ALL, 60, ("fail",)),
-    "rpc.server.before_reply": (LOGS, 200, CRASH + STALL),
-    "rpc.client.before_send": (ALL, 20, CRASH + STALL),
-    "events.before_publish": (LOGS, 60, CRASH + STALL),
-    "events.fetch.before_answer": (LOGS, 4, CRASH + STALL),
-    "events.chunk.before_apply": (ALL, 20, CRASH + STALL),
-    "booking.before_reserve": (("booking",), 60, CRASH + STALL),
-    "booking.after_reserve": (("booking",), 60, CRASH + STALL),
-    "booking.force_cancel.chunk": (("booking",), 1, CRASH + STALL),
-    "booking.settler.take_up": (("booking",), 1, CRASH + STALL),
-    "migrate.step": (ALL, 2, CRASH),
+    "rpc.server.before_reply": (LOGS, 200, HIT),
+    "rpc.server.after_reply": (LOGS, 200, HIT),
+    "rpc.client.before_send": (ALL, 20, HIT),
+    "rpc.client.after_send": (ALL, 20, HIT),
+    "events.before_publish": (LOGS, 60, HIT + ("fail",)),
+    "events.fetch.before_answer": (LOGS, 3, HIT),
+    "events.chunk.before_apply": (ALL, 20, HIT),
+    "events.chunk.before_cursor": (ALL, 20, HIT),
+    "booking.before_reserve": (("booking",), 60, HIT),
+    "booking.after_reserve": (("booking",), 60, HIT),
+    "booking.settler.take_up": (("booking",), 1, HIT),
+    "booking.force_cancel.chunk": (("booking",), 1, HIT),
+    "booking.force_cancel.after_chunk": (("booking",), 1, HIT),
+    "migrate.step": (ALL, 2, ("crash",)),
 }
 
 
@@ -43,7 +47,7 @@ def _point(randoms, points):
     first = randoms.randint(1, passes)
     span = "@%d" % first
     if action != "crash" and randoms.random() < 0.5:
-        span = "@%d-%d" % (first, first + randoms.randint(1, 10 if "fail" in action else 2))
+        span = "@%d-%d" % (first, first + randoms.randint(1, 10 if action.startswith("fail") else 2))
     return service, "%s:%s%s" % (name, action, span)
 
 
@@ -132,19 +136,19 @@ def make(seed, driver, kinds, points):
     budget_ms = randoms.choice((400, 800, 1500))
     plan = {"seed": seed, "driver": driver, "budget_ms": budget_ms, "clients": randoms.randint(6, 14),
             "hospitals": randoms.randint(2, 5), "days": [2, 3, 4][:randoms.randint(1, 3)],
-            "capacity": randoms.choice(([2, 20], [20, 200], [100, 1500])), "deletions": randoms.randint(0, 3),
+            "capacity": randoms.choice(([2, 20], [20, 200], [100, 1500])), "deletions": randoms.randint(0, 3), "load_s": 2.5,
             "flags": {"booking": {"reserve-timeout-ms": randoms.choice((150, 300, 600)),
                                   "reserve-calls-max": randoms.choice((2, 32))}},
             "points": {}, "faults": []}
     if not kinds:
         return plan
     drawn = [randoms.choice(kinds) for _ in range(randoms.choice((1, 2, 2, 3)))]
-    if "point" in kinds and randoms.random() < 0.3:
-        drawn.append("point")
     for kind in drawn:
         if kind == "point":
-            service, entry = _point(randoms, known)
-            plan["points"].setdefault(service, []).append(entry)
+            # The later ones are for starts after a crash or a fault of another kind.
+            for _ in range(randoms.randint(2, 5)):
+                service, entry = _point(randoms, known)
+                plan["points"].setdefault(service, []).append(entry)
         else:
             plan["faults"].append({"kind": kind, "after_calls": randoms.randint(100, 700),
                                    **MAKERS[kind](randoms, driver)})
