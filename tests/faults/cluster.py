@@ -4,11 +4,20 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCRIPT = os.path.join(ROOT, "deploy/private-postgres")
 START_S = 60
+
+
+def _runs(pid):
+    try:
+        with open("/proc/%d/stat" % pid, encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"  # a zombie runs no more
+    except FileNotFoundError:
+        return False
 
 
 class Cluster:
@@ -19,11 +28,11 @@ class Cluster:
         # The server's user, which is another one than root's, has to get through.
         os.chmod(os.path.dirname(self.folder), 0o711)
         self.url = ""
+        self.lock = threading.Lock()  # of whoever kills it, until it runs again
 
     def __enter__(self):
         try:
             self.start()
-            self.url = self._script("url").strip()
             os.environ["SCREENING_TEST_POSTGRESQL"] = self.url
         except BaseException:
             self.remove()
@@ -44,23 +53,26 @@ class Cluster:
             return int(file.readline())
 
     def start(self):
-        """Starts it and waits until it answers. What a killed one left behind may be in the way for a moment."""
+        """Starts it and waits until it answers. A killed one may be in the way for a moment: until its parent has taken
+        note of its end it looks as if it ran, and its processes hold its memory a little longer than it."""
         end = time.monotonic() + START_S
         while True:
             try:
                 self._script("start")
+                self.url = self._script("url").strip()
+                subprocess.run(["psql", self.url, "-X", "-c", "SELECT 1"], capture_output=True, text=True, check=True)
                 return
-            except AssertionError:
+            except (AssertionError, subprocess.CalledProcessError) as problem:
                 if time.monotonic() > end:
-                    raise
-                time.sleep(0.05)
+                    raise AssertionError("PostgreSQL does not start: %s" % problem) from problem
+                time.sleep(0.02)
 
     def kill(self, number=signal.SIGKILL):
         """Ends it without a chance to write anything: SIGKILL to the postmaster, or SIGQUIT, its immediate shutdown."""
         postmaster = self._postmaster()
         os.kill(postmaster, number)
         end = time.monotonic() + START_S
-        while os.path.exists("/proc/%d" % postmaster):
+        while _runs(postmaster):
             if time.monotonic() > end:
                 raise AssertionError("PostgreSQL does not end by signal %d" % number)
             time.sleep(0.005)

@@ -42,16 +42,19 @@ class FaultStack(Stack):
         self.points = {name: list(entries) for name, entries in (points or {}).items()}
         self.lock = threading.RLock()
         self.down = set()  # services that a fault has taken down and will start again itself
+        self.killed = set()  # processes that a fault has ended by SIGKILL
         self.problems, self.crashes = [], []  # crashes: (monotonic ns, service)
         self.kept = None
         self._watching = threading.Event()
         super().__init__(driver, flags=flags)
         self.clock = clock
         if clock:
+            # Of a sanitizer's runtime, which wants to be the first library.
+            asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
             for name in PROGRAMS:
                 self.step_clock(name, 0)
                 self.services[name].environment.update(
-                    {"LD_PRELOAD": CLOCK_STEP, "SCREENING_CLOCK_STEP": self._clock_file(name)})
+                    {"LD_PRELOAD": CLOCK_STEP, "SCREENING_CLOCK_STEP": self._clock_file(name), "ASAN_OPTIONS": asan})
 
     # ---- addresses
 
@@ -105,15 +108,19 @@ class FaultStack(Stack):
         """kill -9 of these at once; they stay down until `revive`."""
         with self.lock:
             self.down.update(names)
-            for name in names:
-                self.services[name].process.send_signal(signal.SIGKILL)
-            for name in names:
-                self.services[name].process.wait()
+            processes = [self.services[name].process for name in names]
+            self.killed.update(processes)
+            for process in processes:
+                process.send_signal(signal.SIGKILL)
+            for process in processes:
+                process.wait()
 
     def revive(self, name):
+        """Starts it again, unless another fault at the same time has done so."""
         with self.lock:
-            self.spawn(name)
-            self.down.discard(name)
+            if name in self.down and self.services[name].process.poll() is not None:
+                self.spawn(name)
+                self.down.discard(name)
 
     def stop_and_start(self, name):
         """SIGTERM, the end with 0, and a new start."""
@@ -124,18 +131,16 @@ class FaultStack(Stack):
 
     def end(self, name):
         """SIGTERM; anything but exit code 0 in time is a problem, unless a fault point ended it."""
-        service = self.services[name]
-        if service.process.poll() is None:
-            service.process.send_signal(signal.SIGTERM)
-            try:
-                service.process.wait(timeout=STOP_S)
-            except subprocess.TimeoutExpired:
-                service.process.kill()
-                service.process.wait()
-                self.problems.append("%s-svc did not end within %d s of SIGTERM" % (name, STOP_S))
-                return
-        code = service.process.returncode
-        if code != 0 and not self._crashed_by_point(name):
+        process = self.services[name].process
+        process.send_signal(signal.SIGTERM)
+        try:
+            code = process.wait(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            self.problems.append("%s-svc did not end within %d s of SIGTERM" % (name, STOP_S))
+            return
+        if code != 0 and process not in self.killed and not self._crashed_by_point(name):
             self.problems.append("%s-svc ended with %d after SIGTERM" % (name, code))
 
     def _crashed_by_point(self, name):
@@ -204,8 +209,7 @@ class FaultStack(Stack):
             proxy.heal()
         for name in PROGRAMS:
             with self.lock:
-                if name in self.down:
-                    self.revive(name)
+                self.revive(name)
                 self.services[name].process.send_signal(signal.SIGCONT)
             if self.clock:
                 self.step_clock(name, 0)

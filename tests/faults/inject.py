@@ -3,7 +3,9 @@ over. A Strike is a moment at which something was hit."""
 import os
 import resource
 import signal
+import threading
 import time
+import traceback
 
 from faults.proxy import Mangler
 from kit import rpc
@@ -25,9 +27,22 @@ class Injector:
         self.strikes, self.begun = [], time.monotonic()
 
     def run(self, faults):
+        """All in their order; one that is marked `overlaps` goes on while the next ones come."""
+        threads = []
         for fault in faults:
             self._wait_for_calls(fault["after_calls"])
+            threads.append(threading.Thread(target=self._inject, args=(fault,), daemon=True))
+            threads[-1].start()
+            if not fault["overlaps"]:
+                threads[-1].join()
+        for thread in threads:
+            thread.join()
+
+    def _inject(self, fault):
+        try:
             getattr(self, "_" + fault["kind"])(fault)
+        except Exception:
+            self.stack.problems.append("%s: %s" % (fault["kind"], traceback.format_exc()))
 
     def _wait_for_calls(self, count):
         goal, end = self.load.calls + count, time.monotonic() + WAIT_FOR_CALLS_S
@@ -70,10 +85,11 @@ class Injector:
             process.send_signal(signal.SIGCONT)
 
     def _database(self, fault):
-        self._strike("database", self._users())
-        self.cluster.kill(getattr(signal, fault["how"]))
-        time.sleep(fault["down_s"])
-        self.cluster.start()
+        with self.cluster.lock:
+            self._strike("database", self._users())
+            self.cluster.kill(getattr(signal, fault["how"]))
+            time.sleep(fault["down_s"])
+            self.cluster.start()
 
     def _users(self):
         return ("hospital", "booking", "history") if self.stack.driver == "postgresql" else ("history",)

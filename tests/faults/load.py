@@ -4,6 +4,7 @@ import collections
 import random
 import threading
 import time
+import traceback
 
 from faults.history import plain
 from kit import rpc
@@ -204,9 +205,9 @@ class Client:
         try:
             while not self.load.ending.is_set():
                 self.random.choices(doings, weights)[0](self)
-        except Exception as problem:
-            self.load.problems.append("client %s: %r" % (self.name, problem))
-            raise
+                time.sleep(self.random.random() * self.load.plan["think_ms"] / 1000)
+        except Exception:
+            self.load.problems.append("client %s: %s" % (self.name, traceback.format_exc()))
         finally:
             for service, twin in list(self.connections):
                 self.drop(service, twin)

@@ -3,6 +3,7 @@ stopped and checked."""
 import json
 import os
 import time
+import traceback
 
 from faults import checker, plan as plans, snapshot
 from faults.fault_stack import FaultStack
@@ -31,7 +32,8 @@ class Result:
 
     def line(self, number):
         fired = ",".join("%s*%d" % item for item in sorted(self.fired.items())) or "-"
-        return "round %d seed %d %s %s: %d calls, %d of %d kills met calls, fired %s, agreed in %.1f s, took %.1f s: %s" % (
+        return ("round %d seed %d %s %s: %d calls, %d of %d kills met calls, fired %s, agreed in %.1f s, took %.1f s: "
+                "%s") % (
             number, self.plan["seed"], self.plan["driver"], "+".join(plans.kinds_of(self.plan)), self.calls,
             self.kills_met, self.kills, fired, self.agreed_s, self.took_s,
             "FAILED" if self.problems else "ok" if self.counts else "met nothing, does not count")
@@ -52,8 +54,8 @@ class Round:
                         clock=any(fault["kind"] == "clock" for fault in plan["faults"])) as stack:
             try:
                 self._run(stack)
-            except AssertionError as problem:
-                self.result.problems.append(str(problem))
+            except Exception:
+                self.result.problems.append(traceback.format_exc())
             self.result.problems += stack.problems
             self._count(stack)
             self.result.took_s = time.monotonic() - begun

@@ -6,6 +6,7 @@ from faults.fault_stack import CLIENT_LINKS, EVENT_LINKS, RPC_LINKS, database_li
 from kit.stack import PROGRAMS
 
 KINDS = ("kill", "stop", "pause", "database", "cut", "delay", "pubsub", "point", "commit", "disk", "clock")
+FAULTS_S = 4.0  # for all faults of a round, which takes 12 s with its beginning and its end
 ORDERS = [order for size in (1, 2, 3) for order in itertools.permutations(PROGRAMS, size)]
 
 # Fault points: which services pass them, a pass that a round surely comes to, and what is to happen there. Errors of the
@@ -136,23 +137,36 @@ def make(seed, driver, kinds, points):
     budget_ms = randoms.choice((400, 800, 1500))
     plan = {"seed": seed, "driver": driver, "budget_ms": budget_ms, "clients": randoms.randint(6, 14),
             "hospitals": randoms.randint(2, 5), "days": [2, 3, 4][:randoms.randint(1, 3)],
-            "capacity": randoms.choice(([2, 20], [20, 200], [100, 1500])), "deletions": randoms.randint(0, 3), "load_s": 2.5,
+            "capacity": randoms.choice(([2, 20], [20, 200], [100, 1500])), "deletions": randoms.randint(0, 3),
+            "think_ms": randoms.choice((0, 2, 10)), "load_s": 2.5,
             "flags": {"booking": {"reserve-timeout-ms": randoms.choice((150, 300, 600)),
                                   "reserve-calls-max": randoms.choice((2, 32))}},
             "points": {}, "faults": []}
     if not kinds:
         return plan
-    drawn = [randoms.choice(kinds) for _ in range(randoms.choice((1, 2, 2, 3)))]
-    for kind in drawn:
+    total_s = 0.0
+    for kind in [randoms.choice(kinds) for _ in range(randoms.choice((1, 2, 2, 3, 4)))]:
         if kind == "point":
             # The later ones are for starts after a crash or a fault of another kind.
             for _ in range(randoms.randint(2, 5)):
                 service, entry = _point(randoms, known)
                 plan["points"].setdefault(service, []).append(entry)
-        else:
-            plan["faults"].append({"kind": kind, "after_calls": randoms.randint(100, 700),
-                                   **MAKERS[kind](randoms, driver)})
+            continue
+        fault = {"kind": kind, "after_calls": randoms.randint(50, 500), "overlaps": randoms.random() < 0.3,
+                 **MAKERS[kind](randoms, driver)}
+        # Not more than fits into a round, but one at least.
+        if not plan["faults"] or total_s + seconds(fault) < FAULTS_S:
+            plan["faults"].append(fault)
+            total_s += seconds(fault)
     return plan
+
+
+def seconds(fault):
+    """About how long a fault takes."""
+    each = {"stop": 1.0, "kill": fault.get("gap_s", 0) + 0.1}.get(fault["kind"], 0) * len(fault.get("victims", ()))
+    steps = fault.get("times", len(fault.get("steps_s", ()))) * (fault.get("gap_s", 0) + fault.get("refuse_s", 0))
+    work = {"database": 1.5, "commit": 1}.get(fault["kind"], 0)
+    return each + steps + work + fault.get("down_s", 0) + fault.get("for_s", 0)
 
 
 def links(plan):
