@@ -92,9 +92,9 @@ class Fates:
                 self._object(booking_id, "lives again: %s, later %s", self.facts.text(final), self.facts.text(one))
 
     def _check_stored(self, booking_id, told):
-        """Nothing that was told is missing or undone in the end."""
+        """Nothing that was told is missing or undone in the end; of several such answers the last state is named."""
         stored = self.bookings.get(booking_id)
-        for one in told:
+        for one in sorted(told, key=lambda one: -(one.version or 0)):
             if not one.statuses:
                 continue
             if stored is None:

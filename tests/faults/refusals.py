@@ -123,6 +123,8 @@ class Answers:
         request = creates[0]["request"]
         hospital_id = request["hospital_id"].lower()
         day = self._day(hospital_id, request["date"])
+        if reason in ("SOLD_OUT", "DATE_NOT_OPEN") and day.is_unknown(low):
+            return None
         if reason == "SOLD_OUT":
             headcount = request.get("headcount") or 1
             least = day.least_remaining(low, high)
@@ -146,6 +148,8 @@ class Answers:
         """Days as they were told are days as they were."""
         for record, hospital_id, told in told_days(self.facts):
             day = self._day(hospital_id, told["date"])
+            if day.is_unknown(self.bounds.low(record["begin_ns"])):
+                continue
             state = told["capacity"], told["remaining"], told["version"]
             if record["op"] in ("GetHospital", "GetAvailability"):
                 fits = state in day.states_in(self.bounds.low(record["begin_ns"]), self.bounds.high(record["end_ns"]))

@@ -1,6 +1,6 @@
 """Each screening day, commit by commit: what was taken, freed and set in each, and what that left.
 
-Commit 0 stands for all that was there before the counting began. Reservations that were purged, more than 7 days after
+Commit 0 stands for all that was there before the counting began: what it left is known, but not what it was made of. Reservations that were purged, more than 7 days after
 their date, are gone from the story: they do not make it wrong, only emptier than it was.
 """
 from bisect import bisect_right
@@ -23,6 +23,7 @@ class Day:
 
     def __init__(self, hospital_id, date, commits):
         self.hospital_id, self.date = hospital_id, date
+        self.seeded = 0 in commits
         self.numbers, self.states, self.lowest, self.capacities, self.bookings = [], [], [], [], []
         capacity = version = reserved = 0
         for number in sorted(commits):
@@ -40,6 +41,10 @@ class Day:
 
     def name(self):
         return "day %s of hospital %s" % (self.date, self.hospital_id)
+
+    def is_unknown(self, low):
+        """Whether nothing can be said about moments since that commit: they may be from before the counting."""
+        return self.seeded and low == 0
 
     def _at(self, number):
         """The index of the state after that commit; -1: before the day's first."""
