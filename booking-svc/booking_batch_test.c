@@ -227,6 +227,65 @@ static void test_batch_queued_booking_is_announced_once(void **state)
     stage_close(&stage);
 }
 
+/* ---- hospital-svc is known not to answer ---- */
+
+static void test_batch_while_unavailable_a_booking_is_rejected_in_the_commit_of_its_intent(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    batch_set_hospital_unavailable(stage.batch, true);
+    struct booking_command *create = add_create(&stage, 1), *again = add_create(&stage, 1);
+    run(&stage);
+    assert_int_equal(create->booking->status, BOOKING_REJECTED);
+    assert_string_equal(create->booking->status_reason, "HOSPITAL_UNAVAILABLE");
+    assert_int_equal(create->booking->version, 2);
+    assert_ptr_equal(create->booking, again->booking);
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1); /* its rejection, which releases the id */
+    assert_int_equal(fixture_number(stage.db, &COUNT_LIVE), 0);
+
+    batch_set_hospital_unavailable(stage.batch, false);
+    struct booking_command *later = add_create(&stage, 1), *other = add_create(&stage, 2);
+    run(&stage);
+    assert_int_equal(later->booking->status, BOOKING_REJECTED); /* final: another attempt needs another id */
+    assert_int_equal(other->booking->status, BOOKING_REQUESTED);
+    stage_close(&stage);
+}
+
+static void
+test_batch_while_unavailable_a_queued_booking_is_announced_in_the_commit_of_its_intent(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    batch_set_hospital_unavailable(stage.batch, true);
+    struct booking_command *create = add_create(&stage, 1);
+    struct booking *queued = arena_alloc(&stage.arena, sizeof *queued);
+    *queued = *create->request;
+    queued->queue_if_unavailable = true;
+    create->request = queued;
+    run(&stage);
+    assert_int_equal(create->booking->status, BOOKING_REQUESTED);
+    assert_true(create->booking->announced);
+    assert_int_equal(create->booking->version, 1);
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
+    stage_close(&stage);
+}
+
+static void test_batch_while_unavailable_what_exists_already_is_left_as_it_is(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    add_create(&stage, 1);
+    run(&stage);
+    batch_set_hospital_unavailable(stage.batch, true);
+    struct booking_command *again = add_create(&stage, 1);
+    run(&stage);
+    assert_int_equal(again->booking->status, BOOKING_REQUESTED); /* in work, or the settler's */
+    struct booking_command *settle = add_settle(&stage, 1, RESERVE_GRANTED);
+    run(&stage);
+    assert_int_equal(settle->booking->status, BOOKING_CONFIRMED);
+    stage_close(&stage);
+}
+
 /* ---- a deleted hospital ---- */
 
 static void test_batch_settle_after_the_deletion_is_force_cancelled(void **state)
@@ -333,6 +392,9 @@ int main(void)
         TEST_BOTH(test_batch_applied_again_changes_nothing),
         TEST_BOTH(test_batch_other_content_and_unknown_ids_are_refused_alone),
         TEST_BOTH(test_batch_queued_booking_is_announced_once),
+        TEST_BOTH(test_batch_while_unavailable_a_booking_is_rejected_in_the_commit_of_its_intent),
+        TEST_BOTH(test_batch_while_unavailable_a_queued_booking_is_announced_in_the_commit_of_its_intent),
+        TEST_BOTH(test_batch_while_unavailable_what_exists_already_is_left_as_it_is),
         TEST_BOTH(test_batch_settle_after_the_deletion_is_force_cancelled),
         TEST_BOTH(test_batch_force_cancels_chunk_by_chunk),
         TEST_BOTH(test_batch_force_cancel_passes_bookings_of_earlier_days),

@@ -103,7 +103,7 @@ class Service:
     def run_once(self, **more):
         """Runs it to its end with these flags more; the finished process with its output."""
         return subprocess.run(self.arguments(**more), capture_output=True, text=True, timeout=DEADLINE_S, check=False,
-                              cwd=self.stack.folder, stdin=subprocess.DEVNULL)
+                              cwd=self.stack.folder, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment})
 
     def kill(self, number=signal.SIGKILL):
         """Ends it and waits for that."""
