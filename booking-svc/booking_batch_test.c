@@ -169,6 +169,29 @@ static void test_batch_create_settle_and_cancel_of_one_booking(void **state)
     stage_close(&stage);
 }
 
+/* A call takes its texts along when it is answered; the others of its batch are answered after it. */
+static void test_batch_answers_need_no_texts_of_other_calls(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    char customer[] = "c-1", name[] = "김하늘", reason[] = "plans";
+    struct booking_command *create = add_create(&stage, 1);
+    struct booking request = *create->request;
+    request.customer_id = customer;
+    request.customer_name = name;
+    create->request = &request;
+    struct booking_command *cancel = add(&stage, COMMAND_CANCEL, 1);
+    cancel->reason = reason;
+    run(&stage);
+    memset(customer, 'x', sizeof customer - 1);
+    memset(name, 'x', sizeof name - 1);
+    memset(reason, 'x', sizeof reason - 1);
+    assert_string_equal(create->booking->status_reason, "plans");
+    assert_string_equal(cancel->booking->customer_id, "c-1");
+    assert_string_equal(cancel->booking->customer_name, "김하늘");
+    stage_close(&stage);
+}
+
 static void test_batch_applied_again_changes_nothing(void **state)
 {
     struct stage stage;
@@ -389,6 +412,7 @@ int main(void)
     clock_replace(stopped_clock);
     const struct CMUnitTest tests[] = {
         TEST_BOTH(test_batch_create_settle_and_cancel_of_one_booking),
+        TEST_BOTH(test_batch_answers_need_no_texts_of_other_calls),
         TEST_BOTH(test_batch_applied_again_changes_nothing),
         TEST_BOTH(test_batch_other_content_and_unknown_ids_are_refused_alone),
         TEST_BOTH(test_batch_queued_booking_is_announced_once),
