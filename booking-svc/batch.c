@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/civil.h"
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/map.h"
 #include "events/subscriber.h"
 
@@ -34,6 +35,7 @@ struct batch {
     struct map deletions; /* hospital_id -> struct deletion */
     struct moment at;
     bool began_deletion;
+    bool hospital_unavailable;
 };
 
 struct batch *batch_create(struct event_log *log)
@@ -56,6 +58,11 @@ void batch_destroy(struct batch *batch)
     map_fini(&batch->bookings);
     arena_fini(&batch->arena);
     free(batch);
+}
+
+void batch_set_hospital_unavailable(struct batch *batch, bool unavailable)
+{
+    batch->hospital_unavailable = unavailable;
 }
 
 bool batch_began_deletion(const struct batch *batch)
@@ -247,6 +254,16 @@ static enum status tell(struct batch *batch, struct entry *entry, struct booking
     return event_log_append(batch->log, change.event_type, batch->at.now_us, traceparent, &body, error);
 }
 
+/* No place can have been taken, so that it does not matter here whether the hospital has been deleted. */
+static enum status settle_unasked(struct batch *batch, const struct booking_command *command,
+                                  struct entry *entry, struct error *error)
+{
+    const struct deletion_mark unmarked = {false, 0};
+    struct booking_change change =
+        booking_settle(&entry->booking, RESERVE_UNKNOWN, "", false, &unmarked, &batch->at);
+    return tell(batch, entry, change, command->traceparent, error);
+}
+
 static enum status decide_create(struct batch *batch, struct booking_command *command, struct error *error)
 {
     struct entry *entry = map_get(&batch->bookings, &command->booking_id);
@@ -255,14 +272,18 @@ static enum status decide_create(struct batch *batch, struct booking_command *co
     if (booking_create(existing, command->request, &batch->at, &created, &command->writer.outcome) !=
         STATUS_OK)
         return STATUS_OK;
-    if (entry == NULL) {
-        entry = add_entry(batch, &created);
-        if (entry == NULL)
-            return no_memory(error);
-        entry->is_new = true;
+    if (entry != NULL) {
+        command->booking = &entry->booking;
+        return STATUS_OK;
     }
+    /* The request's texts go with its call, which may be answered before others of the same booking. */
+    const struct booking *copy = store_copy_booking(&batch->arena, &created);
+    entry = copy != NULL ? add_entry(batch, copy) : NULL;
+    if (entry == NULL)
+        return no_memory(error);
+    entry->is_new = true;
     command->booking = &entry->booking;
-    return STATUS_OK;
+    return batch->hospital_unavailable ? settle_unasked(batch, command, entry, error) : STATUS_OK;
 }
 
 static enum status decide_cancel(struct batch *batch, struct booking_command *command, struct entry *entry,
@@ -272,6 +293,10 @@ static enum status decide_cancel(struct batch *batch, struct booking_command *co
     if (booking_cancel(&entry->booking, command->reason, &batch->at, &change, &command->writer.outcome) !=
         STATUS_OK)
         return STATUS_OK;
+    /* Like the texts of a request, the reason goes with its call. */
+    entry->booking.status_reason = arena_strdup(&batch->arena, entry->booking.status_reason);
+    if (entry->booking.status_reason == NULL)
+        return no_memory(error);
     return tell(batch, entry, change, command->traceparent, error);
 }
 
@@ -303,6 +328,7 @@ static enum status decide_force_cancel(struct batch *batch, struct booking_comma
             return status;
         deletion->row.next_booking_id = deletion->chunk[i];
     }
+    FAULT_POINT("booking.force_cancel.chunk");
     deletion->row.done = deletion->chunk_count < FORCE_CANCEL_CHUNK;
     deletion->changed = true;
     deletion->chunk = NULL;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "base/ticker.h"
 
@@ -77,6 +78,7 @@ static void work_off(struct deletion_job *job, const struct uuid *hospital_id, s
                       LOG_TEXT("status", status_name(status)));
             return; /* the next tick tries again */
         }
+        FAULT_POINT("booking.force_cancel.after_chunk");
     }
     if (finished)
         log_event(LOG_INFO, "deletion.finished", LOG_UUID("hospital_id", hospital_id));

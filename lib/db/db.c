@@ -67,11 +67,14 @@ enum status db_use_schema(struct db *db, const char *schema, struct error *error
 enum status db_begin(struct db *db, struct error *error)
 {
     struct error own;
+    struct error *told = error == NULL ? &own : error;
     enum status status;
 
     if (db->in_transaction)
         return error_set(error, STATUS_INTERNAL, NULL, "database: a transaction is already open");
-    status = db->driver->begin(db, error == NULL ? &own : error);
+    status = DB_FAULT_STATUS(db, "db.begin", told);
+    if (status == STATUS_OK)
+        status = db->driver->begin(db, told);
     db->in_transaction = status == STATUS_OK;
     return status;
 }
@@ -82,6 +85,8 @@ enum status db_commit(struct db *db, struct error *error)
 
     if (!db->in_transaction)
         return error_set(error, STATUS_INTERNAL, NULL, "database: no transaction is open");
+    if (db->failure.status == STATUS_OK)
+        db->failure.status = DB_FAULT_STATUS(db, "db.commit", &db->failure);
     if (db->failure.status != STATUS_OK) {
         enum status status = db->failure.status;
 
@@ -152,7 +157,10 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
         if (params->rows == 0)
             return STATUS_OK;
     }
-    return remember(db, db->driver->run(db, statement, params, sink, told), told);
+    status = DB_FAULT_STATUS(db, "db.run", told);
+    if (status == STATUS_OK)
+        status = db->driver->run(db, statement, params, sink, told);
+    return remember(db, status, told);
 }
 
 enum status db_run(struct db *db, const struct db_statement *statement, const struct db_params *params,

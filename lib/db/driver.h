@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/fault_point.h"
 #include "base/status.h"
 #include "base/uuid.h"
 #include "db/db.h"
@@ -91,6 +92,10 @@ struct db {
 
 extern const struct db_driver sqlite_driver;
 extern const struct db_driver postgresql_driver;
+
+/* FAULT_STATUS on connections that write: what is armed must not be used up by a reader. */
+#define DB_FAULT_STATUS(db, name, error)                                                                     \
+    ((db)->access == DB_READ_WRITE ? FAULT_STATUS((name), (error)) : STATUS_OK)
 
 /* The part after the scheme of "sqlite:PATH", NULL if the URL is another. */
 const char *db_url_sqlite_path(const char *url);

@@ -1,5 +1,7 @@
 #include "db/migrate.h"
 
+#include "base/fault_point.h"
+
 enum { CREATE_ATTEMPTS = 10 };
 
 static const char create_table[] = "CREATE TABLE IF NOT EXISTS schema_version ("
@@ -87,6 +89,7 @@ static enum status apply(struct db *db, const char *component, const struct db_m
     if (status != STATUS_OK)
         return error_set(error, status, NULL, "database: migration %s %lld (%s): %s", component,
                          (long long)version, migration->name, cause.message);
+    FAULT_POINT("migrate.step");
     return store_version(db, component, version, error);
 }
 

@@ -90,6 +90,16 @@ static bool is_unknown(const struct pg_failure *failure)
            (!failure->told || failure->kind == PG_COMMIT || failure->kind == PG_SYNC);
 }
 
+/* After a COMMIT that was done: OK, unless a fault point says that its answer was lost on the way. */
+static enum status keep_answer(struct pg *pg, struct error *error)
+{
+    enum status status = DB_FAULT_STATUS(&pg->db, "db.commit_answer", error);
+
+    if (status != STATUS_OK)
+        pg_session_drop(pg);
+    return status;
+}
+
 static enum status commit(struct db *db, struct error *error)
 {
     struct pg *pg = (struct pg *)db;
@@ -103,7 +113,7 @@ static enum status commit(struct db *db, struct error *error)
     }
     pg_queue_drain(pg, &no_sink, &failure, error);
     if (failure.status == STATUS_OK)
-        return STATUS_OK;
+        return keep_answer(pg, error);
     if (is_unknown(&failure))
         return error_set(error, STATUS_UNKNOWN, NULL,
                          "database: COMMIT: the connection ended before its answer");

@@ -197,8 +197,9 @@ static enum status commit(struct db *db, struct error *error)
 {
     enum status status = sqlite_run(db, &commit_statement, NULL, &no_sink, error);
 
-    if (status != STATUS_OK)
-        rollback(db);
+    if (status == STATUS_OK)
+        return DB_FAULT_STATUS(db, "db.commit_answer", error);
+    rollback(db);
     return status;
 }
 

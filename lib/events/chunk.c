@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "base/fault_point.h"
+
 static enum status moved_elsewhere(const struct event_chunk *chunk, struct error *error)
 {
     return error_set(error, STATUS_ABORTED, "CURSOR_MOVED", "the cursor of the %s log does not fit the chunk",
@@ -58,13 +60,16 @@ static bool cursor_fits(const struct event_chunk *chunk, const struct uuid *log_
 
 enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *count, struct error *error)
 {
+    enum status status = FAULT_STATUS("events.chunk.before_apply", error);
+    if (status != STATUS_OK)
+        return status;
     if (chunk->replay)
         return begin_replay(chunk, db, count, error);
     struct uuid log_id;
     if (!uuid_parse(chunk->log_id, &log_id))
         return error_set(error, STATUS_INTERNAL, NULL, "log_id: must be a UUID");
     struct event_cursor cursor;
-    enum status status = event_cursor_read(db, chunk->log, &cursor, error);
+    status = event_cursor_read(db, chunk->log, &cursor, error);
     if (status != STATUS_OK)
         return status;
     if (!cursor_fits(chunk, &log_id, &cursor))
@@ -110,6 +115,7 @@ enum status event_chunk_finish(struct event_chunk *chunk, struct db *db, struct 
 {
     if (chunk->skip == chunk->count)
         return STATUS_OK;
+    FAULT_POINT("events.chunk.before_cursor");
     if (chunk->replay)
         return finish_replay(chunk, db, error);
     enum status status = move_cursor(chunk, db, error);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -167,6 +168,7 @@ static void fail(struct fetch *fetch, const struct error *error)
 
 static void reply(struct fetch *fetch, struct fetch_page *page)
 {
+    FAULT_POINT("events.fetch.before_answer");
     metric_add(&fetches_total, 1);
     fetch_reply(fetch, page);
 }

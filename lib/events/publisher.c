@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -76,7 +77,7 @@ static void send_heartbeat(void *context, const struct event_head *head)
 void event_publisher_publish(struct event_publisher *publisher, const uint8_t *batch, size_t size)
 {
     bool fits = size <= publisher->batch_max_bytes;
-    if (fits)
+    if (fits && FAULT_STATUS("events.before_publish", NULL) == STATUS_OK)
         send_message(publisher, batch, size);
     metric_add(fits ? &published_total : &too_large_total, 1);
     fetch_server_wake(publisher->fetches, !fits);

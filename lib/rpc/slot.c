@@ -1,6 +1,7 @@
 #include "rpc/slot.h"
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "rpc/dispatch.h"
 #include "rpc/janitor.h"
@@ -23,6 +24,7 @@ static void on_sent(struct rpc_slot *slot)
     atomic_fetch_sub(&server->sending, 1);
     switch (nng_aio_result(slot->aio)) {
     case 0:
+        FAULT_POINT("rpc.server.after_reply");
         rpc_muted_remove(&server->muted, slot->pipe);
         break;
     case NNG_ETIMEDOUT:
@@ -171,6 +173,7 @@ void rpc_slot_send(struct rpc_slot *slot, nng_msg *msg)
         rpc_slot_receive(slot);
         return;
     }
+    FAULT_POINT("rpc.server.before_reply");
     size_t sending = atomic_fetch_add(&server->sending, 1);
     atomic_fetch_sub(&server->in_flight, 1); /* in this order, so that draining sees one of them */
     nng_aio_set_msg(slot->aio, msg);
@@ -192,5 +195,9 @@ void rpc_slot_close(struct rpc_slot *slot)
     }
     nng_aio_free(slot->aio);
     (void)nng_ctx_close(slot->ctx);
+}
+
+void rpc_slot_fini(struct rpc_slot *slot)
+{
     pthread_mutex_destroy(&slot->mutex);
 }

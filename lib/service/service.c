@@ -77,6 +77,7 @@ static void block_signals(void)
     fill_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit fails a write, as a full disk does */
 }
 
 static void raise_file_limit(void)

@@ -41,6 +41,7 @@ static void begin_and_show(void *context)
     /* 15:00 UTC is midnight in Seoul. */
     tell(civil_day_at(INT64_C(15) * 3600 * 1000000) == 1 ? "seoul" : "elsewhere");
     raise(SIGPIPE);
+    raise(SIGXFSZ);
     tell("alive");
 }
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "writer/writer_metrics.h"
 
@@ -40,12 +41,18 @@ static enum status apply_once(struct group_commit *commit, struct writer_command
     error_clear(error);
     for (size_t i = 0; i < count; i++)
         error_clear(&commands[i]->outcome);
+    FAULT_POINT("writer.before_begin");
     status = db_begin(commit->db, error);
-    if (status == STATUS_OK)
-        status = commit->ops.apply(commit->ops.context, commit->db, commands, count, error);
-    if (status == STATUS_OK)
-        status = db_commit(commit->db, error);
     if (status == STATUS_OK) {
+        FAULT_POINT("writer.before_apply");
+        status = commit->ops.apply(commit->ops.context, commit->db, commands, count, error);
+    }
+    if (status == STATUS_OK) {
+        FAULT_POINT("writer.before_commit");
+        status = db_commit(commit->db, error);
+    }
+    if (status == STATUS_OK) {
+        FAULT_POINT("writer.after_commit");
         metric_add(&writer_metrics.commits, 1);
         return STATUS_OK;
     }
@@ -140,8 +147,10 @@ static void succeed(struct group_commit *commit, struct writer_command **command
 {
     note_database(commit, true, NULL);
     finish_all(commit, commands, count);
+    FAULT_POINT("writer.after_replies");
     if (commit->ops.committed != NULL)
         commit->ops.committed(commit->ops.context);
+    FAULT_POINT("writer.after_publish");
 }
 
 /* ---- a batch ---- */
@@ -185,8 +194,7 @@ static void run(struct group_commit *commit, struct writer_command **commands, s
     }
 }
 
-/* Finishes what is too late, keeps the order of the others, returns how many they are. */
-static size_t finish_expired(struct group_commit *commit, struct writer_command **commands, size_t count)
+size_t group_commit_drop_expired(struct group_commit *commit, struct writer_command **commands, size_t count)
 {
     int64_t now_ns = clock_monotonic_ns();
     size_t kept = 0;
@@ -207,16 +215,12 @@ static size_t finish_expired(struct group_commit *commit, struct writer_command 
 
 void group_commit_run(struct group_commit *commit, struct writer_command **commands, size_t count)
 {
-    size_t live = finish_expired(commit, commands, count);
-
-    if (live == 0)
-        return;
     metric_add(&writer_metrics.batches, 1);
-    metric_add(&writer_metrics.batch_commands, (int64_t)live);
-    histogram_add(&writer_metrics.batch_sizes, (int64_t)live);
-    if (metric_get(&writer_metrics.batch_commands_max) < (int64_t)live)
-        metric_set(&writer_metrics.batch_commands_max, (int64_t)live);
-    run(commit, commands, live);
+    metric_add(&writer_metrics.batch_commands, (int64_t)count);
+    histogram_add(&writer_metrics.batch_sizes, (int64_t)count);
+    if (metric_get(&writer_metrics.batch_commands_max) < (int64_t)count)
+        metric_set(&writer_metrics.batch_commands_max, (int64_t)count);
+    run(commit, commands, count);
 }
 
 void group_commit_probe(struct group_commit *commit)
