@@ -21,7 +21,7 @@ def _runs(pid):
 
 
 class Cluster:
-    """`with Cluster() as cluster:` it runs, and SCREENING_TEST_POSTGRESQL names it to kit and to what it starts."""
+    """`with Cluster() as cluster:` it runs, at cluster.url."""
 
     def __init__(self):
         self.folder = os.path.join(tempfile.mkdtemp(prefix="screening-faults-", dir="/var/tmp"), "pg")
@@ -33,7 +33,6 @@ class Cluster:
     def __enter__(self):
         try:
             self.start()
-            os.environ["SCREENING_TEST_POSTGRESQL"] = self.url
         except BaseException:
             self.remove()
             raise

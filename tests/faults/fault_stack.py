@@ -10,7 +10,7 @@ import threading
 import time
 
 from faults.proxy import Proxy
-from kit.stack import BUILD, CLUSTER_URL, PROGRAMS, Stack
+from kit.stack import BUILD, PROGRAMS, Stack
 
 PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None)}
 CLOCK_STEP = os.path.join(BUILD, "tests/clock_step.so")
@@ -36,7 +36,7 @@ class FaultStack(Stack):
     """`links`: where proxies are wanted. `points`: {service: [SCREENING_FAULTS of its first start, of its second, ...]}.
     `clock`: whether the services' wall clocks can be stepped."""
 
-    def __init__(self, driver, flags=None, links=(), points=None, clock=False):
+    def __init__(self, driver, cluster_url, flags=None, links=(), points=None, clock=False):
         self.host, self.links = loopback(), links
         self.proxies, self.direct_urls = {}, {}
         self.points = {name: list(entries) for name, entries in (points or {}).items()}
@@ -46,7 +46,7 @@ class FaultStack(Stack):
         self.problems, self.crashes = [], []  # crashes: (monotonic ns, service)
         self.kept = None
         self._watching = threading.Event()
-        super().__init__(driver, flags=flags)
+        super().__init__(driver, flags=flags, cluster_url=cluster_url)
         self.clock = clock
         if clock:
             # Of a sanitizer's runtime, which wants to be the first library.
@@ -85,7 +85,7 @@ class FaultStack(Stack):
     def _database_by_way_of(self, link, url):
         folder = os.path.join(self.folder, link.replace(">", "-"))
         os.mkdir(folder)
-        server = CLUSTER_URL.split("host=")[1].split("&")[0]
+        server = url.split("host=")[1].split("&")[0]
         self.proxies[link] = Proxy("ipc://%s/.s.PGSQL.5432" % folder, "ipc://%s/.s.PGSQL.5432" % server)
         return url.replace(server, folder)
 

@@ -50,8 +50,8 @@ class Round:
         """Plays it; the Result. What a failed round leaves behind is moved into the folder keep_in."""
         begun = time.monotonic()
         plan = self.plan
-        with FaultStack(plan["driver"], flags=plan["flags"], links=plans.links(plan), points=plan["points"],
-                        clock=any(fault["kind"] == "clock" for fault in plan["faults"])) as stack:
+        with FaultStack(plan["driver"], self.cluster.url, flags=plan["flags"], links=plans.links(plan),
+                        points=plan["points"], clock="clock" in plans.kinds_of(plan)) as stack:
             try:
                 self._run(stack)
             except Exception:
