@@ -33,6 +33,10 @@ class Cluster:
     def __enter__(self):
         try:
             self.start()
+            # What is written survives the end of the processes all the same, only not that of the machine, which nobody
+            # kills here; and databases are made and dropped in a tenth of the time.
+            self._psql("ALTER SYSTEM SET fsync = off")
+            self._psql("SELECT pg_reload_conf()")
         except BaseException:
             self.remove()
             raise
@@ -47,6 +51,11 @@ class Cluster:
             raise AssertionError("private-postgres %s: %s" % (word, done.stderr))
         return done.stdout
 
+    def _psql(self, sql):
+        done = subprocess.run(["psql", self.url, "-X", "-q", "-c", sql], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise AssertionError("psql: " + done.stderr)
+
     def _postmaster(self):
         with open(os.path.join(self.folder, "data/postmaster.pid"), encoding="utf-8") as file:
             return int(file.readline())
@@ -59,9 +68,9 @@ class Cluster:
             try:
                 self._script("start")
                 self.url = self._script("url").strip()
-                subprocess.run(["psql", self.url, "-X", "-c", "SELECT 1"], capture_output=True, text=True, check=True)
+                self._psql("SELECT 1")
                 return
-            except (AssertionError, subprocess.CalledProcessError) as problem:
+            except AssertionError as problem:
                 if time.monotonic() > end:
                     raise AssertionError("PostgreSQL does not start: %s" % problem) from problem
                 time.sleep(0.02)

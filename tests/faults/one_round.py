@@ -39,6 +39,17 @@ class Result:
             "FAILED" if self.problems else "ok" if self.counts else "met nothing, does not count")
 
 
+def behind(stack):
+    """Who has not read a log to its end, as text."""
+    heads = {log: stack.value(log, "SELECT head_seq FROM event_log_head") for log in ("hospital", "booking")}
+    problems = []
+    for name in PROGRAMS:
+        read = {log: int(seq) for log, seq in stack.rows(name, "SELECT log, seq FROM event_cursor")}
+        problems += ["%s-svc has read the %s log to %d of %d" % (name, log, read.get(log, 0), head)
+                     for log, head in heads.items() if log != name and read.get(log, 0) != head]
+    return problems
+
+
 class Round:
     def __init__(self, plan, cluster):
         self.plan, self.cluster = plan, cluster
@@ -86,14 +97,11 @@ class Round:
         """From now, or from the end of the last deletion's job, until all agree: in seconds."""
         begun, last = time.monotonic(), []
 
-        def jobs_done():
-            return stack.value("booking", "SELECT COUNT(*) FROM hospital_deletion WHERE done = 0") == 0
-
         def agree():
             nonlocal begun
-            if not jobs_done():
+            if stack.value("booking", "SELECT COUNT(*) FROM hospital_deletion WHERE done = 0"):
                 begun = time.monotonic()
-            last[:] = disagreements(stack)
+            last[:] = behind(stack) or disagreements(stack)
             return not last
         try:
             wait_for("the services agree", agree, deadline_s=AGREE_S, interval_s=0.05)
