@@ -60,8 +60,14 @@ class Cluster:
         with open(os.path.join(self.folder, "data/postmaster.pid"), encoding="utf-8") as file:
             return int(file.readline())
 
+    def runs(self):
+        try:
+            return _runs(self._postmaster())
+        except FileNotFoundError:
+            return False
+
     def start(self):
-        """Starts it and waits until it answers. A killed one may be in the way for a moment: until its parent has taken
+        """Starts it if it does not run, and waits until it answers. A killed one may be in the way for a moment: until its parent has taken
         note of its end it looks as if it ran, and its processes hold its memory a little longer than it."""
         end = time.monotonic() + START_S
         while True:
@@ -84,6 +90,17 @@ class Cluster:
             if time.monotonic() > end:
                 raise AssertionError("PostgreSQL does not end by signal %d" % number)
             time.sleep(0.005)
+
+    def limit_files(self, size):
+        """No file of the server may grow beyond so many bytes from now on: what a full disk is to it. "unlimited" lifts it."""
+        postmaster = self._postmaster()
+        owner = os.stat("/proc/%d" % postmaster)
+        with open("/proc/%d/task/%d/children" % (postmaster, postmaster), encoding="utf-8") as file:
+            pids = [str(postmaster)] + file.read().split()
+        for pid in pids:
+            # As its user: root may not be allowed to. A process of a connection may have just ended.
+            subprocess.run(["prlimit", "--pid", pid, "--fsize=%s:unlimited" % size], stderr=subprocess.DEVNULL,
+                           user=owner.st_uid, group=owner.st_gid, extra_groups=[], cwd="/", check=pid == pids[0])
 
     def remove(self):
         """Ends it and deletes it with all its data."""

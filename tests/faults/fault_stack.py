@@ -43,6 +43,7 @@ class FaultStack(Stack):
         self.lock = threading.RLock()
         self.down = set()  # services that a fault has taken down and will start again itself
         self.killed = set()  # processes that a fault has ended by SIGKILL
+        self.muted = set()  # processes that may have lost lines of their log to a full disk
         self.problems, self.crashes = [], []  # crashes: (monotonic ns, service)
         self.kept = None
         self._watching = threading.Event()
@@ -144,10 +145,11 @@ class FaultStack(Stack):
             self.problems.append("%s-svc ended with %d after SIGTERM" % (name, code))
 
     def _crashed_by_point(self, name):
+        process = self.services[name].process
         # Other threads may have written a line between this one and the end.
-        return self.services[name].process.returncode == -signal.SIGKILL and any(
+        return process.returncode == -signal.SIGKILL and (process in self.muted or any(
             line.get("event") == "fault.fired" and line.get("action") == "crash"
-            for line in self.services[name].log_lines()[-5:])
+            for line in self.services[name].log_lines()[-5:]))
 
     def watch(self):
         """Starts again what ends by itself, until `unwatch`: a fault point may do that, nothing else."""

@@ -103,8 +103,9 @@ def _commit(randoms, driver):
 
 
 def _disk(randoms, driver):
-    """Only SQLite's: the limit is one of a process, and PostgreSQL's processes come and go."""
-    del driver
+    if driver == "postgresql":
+        return {"victim": "postgresql", "room_bytes": randoms.choice((0, 200000, 1 << 20, 8 << 20)),
+                "for_s": round(randoms.uniform(0.3, 1.5), 3)}
     return {"victim": randoms.choice(LOGS), "room_bytes": randoms.choice((0, 4096, 50000)),
             "for_s": round(randoms.uniform(0.3, 1.5), 3)}
 
@@ -121,18 +122,11 @@ MAKERS = {"kill": _kill, "stop": _stop, "pause": _pause, "database": _database, 
           "pubsub": _pubsub, "commit": _commit, "disk": _disk, "clock": _clock}
 
 
-def possible(kind, driver, points):
-    """Whether a round of this driver, in a build with these fault points, can have this kind."""
-    if kind == "disk":
-        return driver == "sqlite"
-    return bool(points) if kind == "point" else True
-
-
 def make(seed, driver, kinds, points):
     """The plan of a round. driver: sqlite, postgresql or both (drawn); kinds: to draw from; points: what the build has."""
     randoms = random.Random(seed)
     driver = randoms.choice(("sqlite", "postgresql")) if driver == "both" else driver
-    kinds = [kind for kind in kinds if possible(kind, driver, points)]
+    kinds = [kind for kind in kinds if kind != "point" or points]
     known = sorted(set(points) & set(POINTS))
     budget_ms = randoms.choice((400, 800, 1500))
     plan = {"seed": seed, "driver": driver, "budget_ms": budget_ms, "clients": randoms.randint(6, 14),
