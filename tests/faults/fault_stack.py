@@ -44,8 +44,7 @@ class FaultStack(Stack):
         self.down = set()  # services that a fault has taken down and will start again itself
         self.killed = set()  # processes that a fault has ended by SIGKILL
         self.muted = set()  # processes that may have lost lines of their log to a full disk
-        self.problems, self.crashes = [], []  # crashes: (monotonic ns, service)
-        self.kept = None
+        self.problems, self.kept = [], None
         self._watching = threading.Event()
         super().__init__(driver, flags=flags, cluster_url=cluster_url)
         self.clock = clock
@@ -123,6 +122,12 @@ class FaultStack(Stack):
                 self.spawn(name)
                 self.down.discard(name)
 
+    def begin_stop(self, name):
+        """SIGTERM; it stays down until `revive`."""
+        with self.lock:
+            self.down.add(name)
+            self.services[name].process.send_signal(signal.SIGTERM)
+
     def stop_and_start(self, name):
         """SIGTERM, the end with 0, and a new start."""
         with self.lock:
@@ -167,9 +172,7 @@ class FaultStack(Stack):
                     process = self.services[name].process
                     if not self._watching.is_set() or name in self.down or process.poll() is None:
                         continue
-                    if self._crashed_by_point(name):
-                        self.crashes.append((time.monotonic_ns(), name))
-                    else:
+                    if not self._crashed_by_point(name):
                         self.problems.append("%s-svc ended by itself with %d" % (name, process.returncode))
                     self.spawn(name)
             time.sleep(0.01)

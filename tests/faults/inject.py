@@ -73,7 +73,14 @@ class Injector:
     def _stop(self, fault):
         for name in fault["victims"]:
             self._strike("stop", [name])
-            self.stack.stop_and_start(name)
+            if fault["kill_after_s"] is None:
+                self.stack.stop_and_start(name)
+                continue
+            # kill -9 in the middle of the drain.
+            self.stack.begin_stop(name)
+            time.sleep(fault["kill_after_s"])
+            self.stack.kill([name])
+            self.stack.revive(name)
 
     def _pause(self, fault):
         processes = [self.stack.services[name].process for name in fault["victims"]]

@@ -6,6 +6,7 @@ from faults.fault_stack import CLIENT_LINKS, EVENT_LINKS, RPC_LINKS, database_li
 from kit.stack import PROGRAMS
 
 KINDS = ("kill", "stop", "pause", "database", "cut", "delay", "pubsub", "point", "commit", "disk", "clock")
+OFTENER = {"kill": 2, "point": 3}
 FAULTS_S = 4.0  # for all faults of a round, which takes 12 s with its beginning and its end
 ORDERS = [order for size in (1, 2, 3) for order in itertools.permutations(PROGRAMS, size)]
 
@@ -45,7 +46,7 @@ def _point(randoms, points):
     name = randoms.choice(sorted(points))
     services, passes, actions = POINTS[name]
     service, action = randoms.choice(services), randoms.choice(actions)
-    first = randoms.randint(1, passes)
+    first = randoms.randint(1, passes * randoms.choice((1, 8)))
     span = "@%d" % first
     if action != "crash" and randoms.random() < 0.5:
         span = "@%d-%d" % (first, first + randoms.randint(1, 10 if action.startswith("fail") else 2))
@@ -61,7 +62,8 @@ def _kill(randoms, driver):
 
 def _stop(randoms, driver):
     del driver
-    return {"victims": list(randoms.choice(ORDERS[:9]))}
+    return {"victims": list(randoms.choice(ORDERS[:9])),
+            "kill_after_s": round(randoms.uniform(0.01, 0.3), 3) if randoms.random() < 0.3 else None}
 
 
 def _pause(randoms, driver):
@@ -139,7 +141,8 @@ def make(seed, driver, kinds, points):
     if not kinds:
         return plan
     total_s = 0.0
-    for kind in [randoms.choice(kinds) for _ in range(randoms.choice((1, 2, 2, 3, 4)))]:
+    weights = [OFTENER.get(kind, 1) for kind in kinds]
+    for kind in randoms.choices(kinds, weights, k=randoms.choice((1, 2, 2, 3, 4))):
         if kind == "point":
             # The later ones are for starts after a crash or a fault of another kind.
             for _ in range(randoms.randint(2, 5)):
