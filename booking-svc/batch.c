@@ -35,6 +35,7 @@ struct batch {
     struct map deletions; /* hospital_id -> struct deletion */
     struct moment at;
     bool began_deletion;
+    bool hospital_unavailable;
 };
 
 struct batch *batch_create(struct event_log *log)
@@ -57,6 +58,11 @@ void batch_destroy(struct batch *batch)
     map_fini(&batch->bookings);
     arena_fini(&batch->arena);
     free(batch);
+}
+
+void batch_set_hospital_unavailable(struct batch *batch, bool unavailable)
+{
+    batch->hospital_unavailable = unavailable;
 }
 
 bool batch_began_deletion(const struct batch *batch)
@@ -248,6 +254,16 @@ static enum status tell(struct batch *batch, struct entry *entry, struct booking
     return event_log_append(batch->log, change.event_type, batch->at.now_us, traceparent, &body, error);
 }
 
+/* No place can have been taken, so that it does not matter here whether the hospital has been deleted. */
+static enum status settle_unasked(struct batch *batch, const struct booking_command *command,
+                                  struct entry *entry, struct error *error)
+{
+    const struct deletion_mark unmarked = {false, 0};
+    struct booking_change change =
+        booking_settle(&entry->booking, RESERVE_UNKNOWN, "", false, &unmarked, &batch->at);
+    return tell(batch, entry, change, command->traceparent, error);
+}
+
 static enum status decide_create(struct batch *batch, struct booking_command *command, struct error *error)
 {
     struct entry *entry = map_get(&batch->bookings, &command->booking_id);
@@ -256,16 +272,18 @@ static enum status decide_create(struct batch *batch, struct booking_command *co
     if (booking_create(existing, command->request, &batch->at, &created, &command->writer.outcome) !=
         STATUS_OK)
         return STATUS_OK;
-    if (entry == NULL) {
-        /* The request's texts go with its call, which may be answered before others of the same booking. */
-        const struct booking *copy = store_copy_booking(&batch->arena, &created);
-        entry = copy != NULL ? add_entry(batch, copy) : NULL;
-        if (entry == NULL)
-            return no_memory(error);
-        entry->is_new = true;
+    if (entry != NULL) {
+        command->booking = &entry->booking;
+        return STATUS_OK;
     }
+    /* The request's texts go with its call, which may be answered before others of the same booking. */
+    const struct booking *copy = store_copy_booking(&batch->arena, &created);
+    entry = copy != NULL ? add_entry(batch, copy) : NULL;
+    if (entry == NULL)
+        return no_memory(error);
+    entry->is_new = true;
     command->booking = &entry->booking;
-    return STATUS_OK;
+    return batch->hospital_unavailable ? settle_unasked(batch, command, entry, error) : STATUS_OK;
 }
 
 static enum status decide_cancel(struct batch *batch, struct booking_command *command, struct entry *entry,

@@ -51,6 +51,12 @@ struct batch;
 struct batch *batch_create(struct event_log *log);
 void batch_destroy(struct batch *batch);
 
+/*
+ * Whether hospital-svc is known not to answer, for the batches from now on: a new booking is then settled as
+ * one whose outcome is unknown, in the commit that creates it. Writer thread.
+ */
+void batch_set_hospital_unavailable(struct batch *batch, bool unavailable);
+
 /* writer_ops.apply; `context` is the struct batch. */
 enum status batch_apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
                         struct error *error);

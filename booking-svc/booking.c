@@ -129,7 +129,7 @@ struct booking_change booking_force_cancel(struct booking *booking, const struct
     return transition(booking, BOOKING_FORCE_CANCELLED, "HOSPITAL_DELETED", at);
 }
 
-enum status booking_rejection(const struct booking *booking, struct error *refusal)
+enum status booking_rejection(const struct booking *booking, uint32_t unavailable_ms, struct error *refusal)
 {
     static const struct {
         const char *reason, *message;
@@ -149,6 +149,6 @@ enum status booking_rejection(const struct booking *booking, struct error *refus
             message = MESSAGES[i].message;
     error_set(refusal, STATUS_FAILED_PRECONDITION, booking->status_reason, "%s", message);
     if (strcmp(booking->status_reason, "HOSPITAL_UNAVAILABLE") == 0)
-        refusal->retry_after_ms = UNAVAILABLE_RETRY_AFTER_MS;
+        refusal->retry_after_ms = unavailable_ms > 0 ? unavailable_ms : UNAVAILABLE_RETRY_AFTER_MS;
     return STATUS_FAILED_PRECONDITION;
 }

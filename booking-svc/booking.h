@@ -63,7 +63,7 @@ struct deletion_mark {
 enum reserve_outcome {
     RESERVE_GRANTED,
     RESERVE_REFUSED,      /* definitely no place, with a reason */
-    RESERVE_UNKNOWN,      /* no definite answer: it may or may not have been taken */
+    RESERVE_UNKNOWN,      /* no definite answer, or not asked at all: it may or may not have been taken */
     RESERVE_BUDGET_SPENT, /* the caller's budget ended before it was asked */
 };
 
@@ -114,7 +114,10 @@ MUST_CHECK enum status booking_cancel(struct booking *booking, const char *reaso
 struct booking_change booking_force_cancel(struct booking *booking, const struct deletion_mark *mark,
                                            const struct moment *at);
 
-/* The refusal that a caller of CreateBooking gets for a REJECTED booking. Returns FAILED_PRECONDITION. */
-enum status booking_rejection(const struct booking *booking, struct error *refusal);
+/*
+ * The refusal that a caller of CreateBooking gets for a REJECTED booking. `unavailable_ms`: how long
+ * hospital-svc will not be asked again; 0 = it may be asked. Returns FAILED_PRECONDITION.
+ */
+enum status booking_rejection(const struct booking *booking, uint32_t unavailable_ms, struct error *refusal);
 
 #endif

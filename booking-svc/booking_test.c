@@ -294,12 +294,25 @@ static void test_rejection_carries_the_reason(void **state)
         struct booking booking = sample(BOOKING_REJECTED);
         struct error error;
         booking.status_reason = reasons[i];
-        assert_int_equal(booking_rejection(&booking, &error), STATUS_FAILED_PRECONDITION);
+        assert_int_equal(booking_rejection(&booking, 0, &error), STATUS_FAILED_PRECONDITION);
         assert_int_equal(error.status, STATUS_FAILED_PRECONDITION);
         assert_string_equal(error.reason, reasons[i]);
         assert_true(error.message[0] != '\0');
         assert_int_equal(error.retry_after_ms != 0, strcmp(reasons[i], "HOSPITAL_UNAVAILABLE") == 0);
     }
+}
+
+static void test_rejection_tells_when_hospital_svc_is_asked_again(void **state)
+{
+    (void)state;
+    struct booking booking = sample(BOOKING_REJECTED);
+    struct error error;
+    booking.status_reason = "HOSPITAL_UNAVAILABLE";
+    (void)booking_rejection(&booking, 4321, &error);
+    assert_int_equal(error.retry_after_ms, 4321);
+    booking.status_reason = "SOLD_OUT";
+    (void)booking_rejection(&booking, 4321, &error);
+    assert_int_equal(error.retry_after_ms, 0);
 }
 
 int main(void)
@@ -322,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_force_cancel_live_of_the_day_or_later),
         cmocka_unit_test(test_force_cancel_earlier_or_final_changes_nothing),
         cmocka_unit_test(test_rejection_carries_the_reason),
+        cmocka_unit_test(test_rejection_tells_when_hospital_svc_is_asked_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

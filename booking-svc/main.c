@@ -28,6 +28,9 @@
 static const char PROGRAM[] = "booking-svc";
 static const char HOSPITAL_LOG[] = "hospital";
 enum { RETRY_MS = 200 };
+/* Requests in hand beyond the two queues, of commands and of reads: those being refused, and long polls. */
+enum { CONTEXTS_SPARE = 512 };
+enum { FETCHES_MAX = 4 }; /* of hospital-svc's log, beside the Reserves on the same channel */
 enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* all of it but the events */ };
 
 struct settings {
@@ -37,6 +40,8 @@ struct settings {
     const char *hospital_events;
     int64_t reserve_timeout_ms;
     int64_t reserve_calls_max;
+    int64_t breaker_window_ms, breaker_min_calls, breaker_failure_percent, breaker_open_ms, breaker_probes;
+    int64_t retry_budget_percent, retry_budget_min_per_s;
     const char *follow_log_from_start;
     bool replay_dead_letters;
 };
@@ -102,6 +107,55 @@ static void load_settings(struct settings *settings, int argc, char **argv)
          .min = 1,
          .max = 1024,
          .help = "calls to hospital-svc in flight at once"},
+        {.name = "breaker-window-ms",
+         .type = SETTING_NUMBER,
+         .value = &settings->breaker_window_ms,
+         .default_value = "10000",
+         .min = 0,
+         .max = 600000,
+         .help = "calls to hospital-svc of so long count for the breaker, in ms; 0 = no breaker"},
+        {.name = "breaker-min-calls",
+         .type = SETTING_NUMBER,
+         .value = &settings->breaker_min_calls,
+         .default_value = "20",
+         .min = 1,
+         .max = 1000000,
+         .help = "fewer calls in the window never open the breaker"},
+        {.name = "breaker-failure-percent",
+         .type = SETTING_NUMBER,
+         .value = &settings->breaker_failure_percent,
+         .default_value = "50",
+         .min = 1,
+         .max = 100,
+         .help = "failed calls in the window that open the breaker, in percent"},
+        {.name = "breaker-open-ms",
+         .type = SETTING_NUMBER,
+         .value = &settings->breaker_open_ms,
+         .default_value = "5000",
+         .min = 1,
+         .max = 600000,
+         .help = "how long hospital-svc is not called once the breaker is open, in ms"},
+        {.name = "breaker-probes",
+         .type = SETTING_NUMBER,
+         .value = &settings->breaker_probes,
+         .default_value = "3",
+         .min = 1,
+         .max = 1000,
+         .help = "calls at once after that; so many successes in a row close the breaker"},
+        {.name = "retry-budget-percent",
+         .type = SETTING_NUMBER,
+         .value = &settings->retry_budget_percent,
+         .default_value = "10",
+         .min = 0,
+         .max = 100,
+         .help = "calls to hospital-svc that may be sent again, in percent"},
+        {.name = "retry-budget-min-per-s",
+         .type = SETTING_NUMBER,
+         .value = &settings->retry_budget_min_per_s,
+         .default_value = "10",
+         .min = 1,
+         .max = 1000,
+         .help = "calls a second that may be sent again in any case"},
         {.name = "follow-log-from-start",
          .type = SETTING_TEXT,
          .value = &settings->follow_log_from_start,
@@ -197,7 +251,7 @@ static void listen_on_addresses(struct booking_service *service)
     const struct rpc_server_options rpc = {
         .address = settings->rpc_listen,
         .program = PROGRAM,
-        .contexts = (size_t)settings->queue_max + 512,
+        .contexts = 2 * (size_t)settings->queue_max + CONTEXTS_SPARE,
         .message_max_bytes = (size_t)settings->message_max_bytes,
         .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
     };
@@ -247,6 +301,8 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
                          struct error *error)
 {
     struct booking_service *service = context;
+    batch_set_hospital_unavailable(service->batch, service->reserver != NULL &&
+                                                       reserver_unavailable_ms(service->reserver) > 0);
     return batch_apply(service->batch, db, commands, count, error);
 }
 
@@ -283,6 +339,15 @@ static void open_reserver(struct booking_service *service)
     const struct rpc_channel_options channel = {
         .address = settings->hospital_rpc,
         .message_max_bytes = (size_t)settings->service.message_max_bytes,
+        .peer = "hospital-svc",
+        .breaker = {.window_ms = (uint32_t)settings->breaker_window_ms,
+                    .min_calls = (uint32_t)settings->breaker_min_calls,
+                    .failure_percent = (uint32_t)settings->breaker_failure_percent,
+                    .open_ms = (uint32_t)settings->breaker_open_ms,
+                    .probes = (uint32_t)settings->breaker_probes},
+        .retry = {.percent = (uint32_t)settings->retry_budget_percent,
+                  .min_per_s = (uint32_t)settings->retry_budget_min_per_s},
+        .calls_max = (size_t)settings->reserve_calls_max + FETCHES_MAX,
     };
     const struct reserver_options reserver = {
         .timeout_ms = (uint32_t)settings->reserve_timeout_ms,
@@ -309,7 +374,7 @@ static void open_followers(struct booking_service *service)
     };
     must(transport_watch_open(&service->watch, &error), &error);
     must(deletion_job_open(database, service->writer, &service->deletions, &error), &error);
-    must(settler_open(database, service->works, &service->settler, &error), &error);
+    must(settler_open(database, service->works, service->reserver, &service->settler, &error), &error);
     while (must_try_again(event_subscriber_open(&hospital_log, &service->subscriber, &error), &error))
         ;
 }

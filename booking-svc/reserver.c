@@ -7,9 +7,10 @@
  */
 #include "reserver.h"
 
+#include "verdict.h"
+
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/civil.h"
 #include "base/clock.h"
@@ -17,6 +18,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/ticker.h"
+#include "rpc/guard.h"
 
 #include "screening/v1/hospital.pb-c.h"
 
@@ -24,8 +26,6 @@ enum {
     CALLS_ALWAYS = 2,
     PACE_MS = 20,
     SETTLE_MARGIN_MS = 20, /* what the settle needs of a caller's budget */
-    LAST_RETRY_MS = 60,    /* before the end of a caller's budget: room for one more try and the settle */
-    RETRY_MS = 20,         /* before what was not executed is sent again, unless the answer names a time */
 };
 
 static struct metric calls_total = METRIC("reserve_calls_total", "BatchReserve calls sent");
@@ -37,6 +37,7 @@ static struct metric not_executed_total =
 struct reserver {
     struct work_table *table;
     struct rpc_client *client;
+    struct rpc_guard *guard; /* the channel's */
     struct reserver_options options;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t idle;  /* busy has become less */
@@ -55,6 +56,7 @@ struct reserve_call {
     struct reserver *reserver;
     struct work *works;
     size_t count;
+    uint64_t era; /* in which the breaker let it through */
     struct reserve_item {
         Screening__V1__ReserveRequest message;
         char booking_id[UUID_TEXT_SIZE], hospital_id[UUID_TEXT_SIZE], date[CIVIL_TEXT_SIZE];
@@ -62,69 +64,6 @@ struct reserve_call {
 };
 
 /* ---- answers ---- */
-
-/* The reason a booking is REJECTED with: a constant, since the answer that brought it goes. */
-static const char *refusal_reason(enum status code, const char *reason)
-{
-    static const char *const REASONS[] = {"SOLD_OUT", "HOSPITAL_NOT_FOUND", "HOSPITAL_DELETED",
-                                          "DATE_NOT_OPEN", "RELEASED"};
-    if (code == STATUS_FAILED_PRECONDITION)
-        for (size_t i = 0; i < sizeof REASONS / sizeof REASONS[0]; i++)
-            if (strcmp(reason, REASONS[i]) == 0)
-                return REASONS[i];
-    return "REFUSED";
-}
-
-/* Definitely nothing happened at hospital-svc: asking again is safe and costs nobody a place. */
-static bool was_not_executed(enum status code, const char *reason, bool left)
-{
-    return !left || code == STATUS_RESOURCE_EXHAUSTED || strcmp(reason, "DRAINING") == 0 ||
-           strcmp(reason, "NOT_READY") == 0;
-}
-
-/*
- * When what was not executed is sent again: as late as the answer asks for, but while the caller's budget
- * lasts. 0: there is no time left for it.
- */
-static int64_t next_try_ns(const struct work *work, uint32_t retry_after_ms)
-{
-    int64_t now_ns = clock_monotonic_ns();
-    int64_t wanted_ns = now_ns + (int64_t)(retry_after_ms > 0 ? retry_after_ms : RETRY_MS) * NS_PER_MS;
-    int64_t last_ns = work->deadline_ns - LAST_RETRY_MS * (int64_t)NS_PER_MS;
-    if (last_ns < now_ns + RETRY_MS * (int64_t)NS_PER_MS)
-        return 0;
-    return wanted_ns < last_ns ? wanted_ns : last_ns;
-}
-
-/* What became of one booking of a call. */
-struct verdict {
-    enum status code;
-    const char *reason;
-    bool left;
-    uint32_t retry_after_ms;
-};
-
-/* Sets the work's outcome. False: it is to be sent again, at its not_before_ns. */
-static bool judge(struct work *work, const struct verdict *verdict)
-{
-    enum status code = verdict->code;
-    work->command.reason = "";
-    if (code == STATUS_OK) {
-        work->command.outcome = RESERVE_GRANTED;
-    } else if (was_not_executed(code, verdict->reason, verdict->left)) {
-        work->tried = true;
-        work->command.outcome = RESERVE_UNKNOWN;
-        /* Nobody waits for what the settler sent, and it has a backoff of its own. */
-        work->not_before_ns = work->command.by_settler ? 0 : next_try_ns(work, verdict->retry_after_ms);
-        return work->not_before_ns == 0;
-    } else if (code == STATUS_UNAVAILABLE || code == STATUS_DEADLINE_EXCEEDED || code == STATUS_INTERNAL) {
-        work->command.outcome = RESERVE_UNKNOWN;
-    } else {
-        work->command.outcome = RESERVE_REFUSED;
-        work->command.reason = refusal_reason(code, verdict->reason);
-    }
-    return true;
-}
 
 static void put_delayed(struct reserver *reserver, struct work *chain)
 {
@@ -138,19 +77,48 @@ static void put_delayed(struct reserver *reserver, struct work *chain)
     pthread_mutex_unlock(&reserver->lock);
 }
 
+/* Counts a booking of a call; one that is sent again counts when that is answered. */
+static void count_for_breaker(struct breaker_count *count, enum breaker_outcome outcome)
+{
+    switch (outcome) {
+    case BREAKER_SUCCESS:
+        count->successes++;
+        break;
+    case BREAKER_FAILURE:
+        count->failures++;
+        break;
+    case BREAKER_NOTHING:
+        count->nothing++;
+        break;
+    }
+}
+
 /* Judges every booking of an answered or failed call and hands it on. */
 static void distribute(struct reserve_call *reserve, const Screening__V1__BatchReserveResponse *response)
 {
     const struct error *error = &reserve->call.error;
     struct work *settled = NULL, **settled_end = &settled, *again = NULL;
+    struct breaker_count count = {0};
+    int64_t now_ns = clock_monotonic_ns();
     size_t i = 0;
     for (struct work *work = reserve->works, *next; work != NULL; work = next, i++) {
         next = work->next;
-        struct verdict verdict = {error->status, error->reason, reserve->call.left, error->retry_after_ms};
-        if (response != NULL)
-            verdict = (struct verdict){(enum status)response->results[i]->code, response->results[i]->reason,
-                                       true, 0};
-        if (judge(work, &verdict)) {
+        struct verdict verdict = {
+            .code = error->status,
+            .reason = error->reason,
+            .left = reserve->call.left,
+            .retry_after_ms = error->retry_after_ms,
+            .had_ms = reserve->call.timeout_ms,
+            .fair_ms = reserve->reserver->options.timeout_ms / 2,
+        };
+        if (response != NULL) {
+            verdict.code = (enum status)response->results[i]->code;
+            verdict.reason = response->results[i]->reason;
+            verdict.retry_after_ms = 0;
+        }
+        bool ended = verdict_apply(&verdict, work, now_ns);
+        count_for_breaker(&count, ended ? verdict_for_breaker(&verdict, work, now_ns) : BREAKER_NOTHING);
+        if (ended) {
             work->next = NULL;
             *settled_end = work;
             settled_end = &work->next;
@@ -159,6 +127,7 @@ static void distribute(struct reserve_call *reserve, const Screening__V1__BatchR
             again = work;
         }
     }
+    rpc_guard_record(reserve->reserver->guard, reserve->era, &count); /* before anyone hears of it */
     work_settle(reserve->reserver->table, settled);
     put_delayed(reserve->reserver, again);
 }
@@ -208,20 +177,20 @@ static void answered(const Screening__V1__BatchReserveResponse *response, void *
 
 /* ---- sending ---- */
 
-/*
- * Sorts out the works whose budget has no room for a call any more. *longest_ns becomes the longest budget of
- * the others, INT64_MAX if one of them has no caller.
- */
-static struct work *sift(struct work **chain, int64_t now_ns, int64_t *longest_ns, size_t *kept)
+/* The end of a work's budget; INT64_MAX if it has no caller. */
+static int64_t budget_end_ns(const struct work *work)
+{
+    return work->command.by_settler ? INT64_MAX : work->deadline_ns;
+}
+
+/* Sorts out the works whose budget has no room for a call any more, and counts the others. */
+static struct work *sift(struct work **chain, int64_t now_ns, size_t *kept)
 {
     struct work *spent = NULL, **spent_end = &spent;
-    *longest_ns = 0;
     *kept = 0;
     for (struct work **at = chain; *at != NULL;) {
         struct work *work = *at;
-        int64_t deadline_ns = work->command.by_settler ? INT64_MAX : work->deadline_ns;
-        if (deadline_ns - (SETTLE_MARGIN_MS + 1) * (int64_t)NS_PER_MS > now_ns) {
-            *longest_ns = deadline_ns > *longest_ns ? deadline_ns : *longest_ns;
+        if (budget_end_ns(work) - (SETTLE_MARGIN_MS + 1) * (int64_t)NS_PER_MS > now_ns) {
             (*kept)++;
             at = &work->next;
             continue;
@@ -236,8 +205,12 @@ static struct work *sift(struct work **chain, int64_t now_ns, int64_t *longest_n
     return spent;
 }
 
-static uint32_t call_timeout_ms(const struct reserver *reserver, int64_t longest_ns, int64_t now_ns)
+/* Never more than the longest budget that waits. */
+static uint32_t call_timeout_ms(const struct reserver *reserver, const struct work *works, int64_t now_ns)
 {
+    int64_t longest_ns = 0;
+    for (const struct work *work = works; work != NULL; work = work->next)
+        longest_ns = budget_end_ns(work) > longest_ns ? budget_end_ns(work) : longest_ns;
     int64_t left_ms = (longest_ns - now_ns) / NS_PER_MS - SETTLE_MARGIN_MS;
     return left_ms < reserver->options.timeout_ms ? (uint32_t)left_ms : reserver->options.timeout_ms;
 }
@@ -261,14 +234,17 @@ static void give_up(struct reserver *reserver, struct work *chain)
     work_settle(reserver->table, chain);
 }
 
-/* Sends one BatchReserve for `count` works. The answer comes to `answered`, also if nothing could be sent. */
-static void send_call(struct reserver *reserver, struct work *works, size_t count, uint32_t timeout_ms)
+/* Sends one BatchReserve for `count` works that the breaker let through in `era`. The answer comes to
+ * `answered`, also if nothing could be sent. */
+static void send_call(struct reserver *reserver, struct work *works, size_t count, uint64_t era,
+                      int64_t now_ns)
 {
     struct reserve_call *reserve = calloc(1, sizeof *reserve + count * sizeof(struct reserve_item));
     Screening__V1__ReserveRequest **requests = calloc(count, sizeof *requests);
     if (reserve == NULL || requests == NULL) {
         free(reserve);
         free(requests);
+        rpc_guard_record(reserver->guard, era, &(struct breaker_count){.nothing = count});
         give_up(reserver, works);
         call_ended(reserver);
         return;
@@ -276,10 +252,14 @@ static void send_call(struct reserver *reserver, struct work *works, size_t coun
     reserve->reserver = reserver;
     reserve->works = works;
     reserve->count = count;
-    reserve->call.timeout_ms = timeout_ms;
+    reserve->era = era;
+    reserve->call.unguarded = true;
+    reserve->call.timeout_ms = call_timeout_ms(reserver, works, now_ns);
     reserve->call.traceparent = works->command.traceparent;
     size_t i = 0;
-    for (const struct work *work = works; work != NULL; work = work->next, i++) {
+    for (struct work *work = works; work != NULL; work = work->next, i++) {
+        if (work->first_sent_ns == 0)
+            work->first_sent_ns = now_ns;
         fill_item(&reserve->items[i], work);
         requests[i] = &reserve->items[i].message;
     }
@@ -319,17 +299,53 @@ static struct work *take_batch(struct reserver *reserver)
     return batch;
 }
 
+/* Cuts a chain of works after `count` > 0 of them; the rest. */
+static struct work *cut(struct work *chain, size_t count)
+{
+    struct work *last = chain;
+    for (size_t i = 1; i < count; i++)
+        last = last->next;
+    struct work *rest = last->next;
+    last->next = NULL;
+    return rest;
+}
+
+/* Sends what the breaker lets through of a batch that was counted as in flight, and gives up the rest. */
+static void send_admitted(struct reserver *reserver, struct work *batch, size_t count, int64_t now_ns)
+{
+    uint64_t era;
+    size_t admitted = rpc_guard_admit(reserver->guard, count, true, &era);
+    struct work *rest = batch;
+    if (admitted > 0) {
+        rest = cut(batch, admitted);
+        send_call(reserver, batch, admitted, era, now_ns);
+    } else {
+        call_ended(reserver);
+    }
+    give_up(reserver, rest);
+}
+
 void reserver_flush(struct reserver *reserver)
 {
     for (struct work *batch; (batch = take_batch(reserver)) != NULL;) {
-        int64_t now_ns = clock_monotonic_ns(), longest_ns;
         size_t count;
-        work_settle(reserver->table, sift(&batch, now_ns, &longest_ns, &count));
+        int64_t now_ns = clock_monotonic_ns(); /* one for all: what sift let pass has time for a call */
+        work_settle(reserver->table, sift(&batch, now_ns, &count));
         if (count > 0)
-            send_call(reserver, batch, count, call_timeout_ms(reserver, longest_ns, now_ns));
+            send_admitted(reserver, batch, count, now_ns);
         else
             call_ended(reserver);
     }
+}
+
+size_t reserver_room(struct reserver *reserver)
+{
+    return rpc_guard_room(reserver->guard);
+}
+
+uint32_t reserver_unavailable_ms(struct reserver *reserver)
+{
+    return rpc_guard_wait_ms(reserver->guard);
 }
 
 bool reserver_submit(struct reserver *reserver, struct work *work)
@@ -347,9 +363,24 @@ bool reserver_submit(struct reserver *reserver, struct work *work)
 
 /* ---- the timer: what is to be sent again, and calls held back by the pace ---- */
 
-/* Moves what is due from delayed to ready. Lock held. */
+enum due { NOTHING_DUE, DUE, DUE_AT_LAST };
+
+/* Whether something is to be sent again; DUE_AT_LAST: a work of it will not get another chance. */
+static enum due look_at_delayed(struct reserver *reserver, int64_t now_ns)
+{
+    enum due due = NOTHING_DUE;
+    pthread_mutex_lock(&reserver->lock);
+    for (const struct work *work = reserver->delayed; work != NULL && due != DUE_AT_LAST; work = work->next)
+        if (work->not_before_ns <= now_ns)
+            due = verdict_last_try_ns(work) <= now_ns ? DUE_AT_LAST : DUE;
+    pthread_mutex_unlock(&reserver->lock);
+    return due;
+}
+
+/* Moves what is due from delayed to ready. */
 static void wake_delayed(struct reserver *reserver, int64_t now_ns)
 {
+    pthread_mutex_lock(&reserver->lock);
     for (struct work **at = &reserver->delayed; *at != NULL;) {
         struct work *work = *at;
         if (work->not_before_ns > now_ns) {
@@ -361,15 +392,19 @@ static void wake_delayed(struct reserver *reserver, int64_t now_ns)
         *reserver->ready_end = work;
         reserver->ready_end = &work->next;
     }
+    pthread_mutex_unlock(&reserver->lock);
 }
 
 static void tick(void *context, struct ticker *ticker)
 {
     (void)ticker;
     struct reserver *reserver = context;
-    pthread_mutex_lock(&reserver->lock);
-    wake_delayed(reserver, clock_monotonic_ns());
-    pthread_mutex_unlock(&reserver->lock);
+    int64_t now_ns = clock_monotonic_ns();
+    enum due due = look_at_delayed(reserver, now_ns);
+    /* One retry, since all that is due leaves in one call. Without one it waits, but not past its last try.
+     */
+    if (due != NOTHING_DUE && (rpc_guard_take_retry(reserver->guard) || due == DUE_AT_LAST))
+        wake_delayed(reserver, now_ns);
     reserver_flush(reserver);
 }
 
@@ -394,6 +429,7 @@ enum status reserver_open(const struct reserver_options *options, struct rpc_cha
     pthread_mutex_init(&reserver->lock, NULL);
     pthread_cond_init(&reserver->idle, NULL);
     reserver->table = table;
+    reserver->guard = rpc_channel_guard(channel);
     reserver->ready_end = &reserver->ready;
     reserver->options.timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : 600;
     reserver->options.calls_max = options->calls_max != 0 ? options->calls_max : 32;

@@ -4,7 +4,11 @@
  *
  * What comes back, or fails to, is turned into a reserve_outcome per booking and handed to work_settle. A
  * Reserve that was not executed (it never left, hospital-svc is draining or overloaded) is sent again while
- * its caller's budget lasts.
+ * its caller's budget lasts: with a growing pause, or when hospital-svc asks for it, and as often as the
+ * channel's retry budget allows, which counts calls, not bookings, and never takes a booking's last try.
+ *
+ * Each booking counts as one call for the channel's breaker, by its last result. While that is open nothing
+ * is sent, and the outcome is unknown at once.
  */
 #ifndef BOOKING_SVC_RESERVER_H
 #define BOOKING_SVC_RESERVER_H
@@ -25,7 +29,7 @@ struct reserver_options {
     size_t batch_max;    /* bookings per call; 0 = 1024 */
 };
 
-/* `channel` (to hospital-svc) and `table` stay the caller's. Starts a thread. */
+/* `channel` (to hospital-svc), whose guard it asks, and `table` stay the caller's. Starts a thread. */
 MUST_CHECK enum status reserver_open(const struct reserver_options *options, struct rpc_channel *channel,
                                      struct work_table *table, struct reserver **out, struct error *error);
 
@@ -50,6 +54,13 @@ void reserver_destroy(struct reserver *reserver);
  * the caller's. Any thread.
  */
 MUST_CHECK bool reserver_submit(struct reserver *reserver, struct work *work);
+
+/* How many Reserves the breaker lets through now; SIZE_MAX = any number. Any thread. */
+size_t reserver_room(struct reserver *reserver);
+
+/* Milliseconds for which hospital-svc is not asked, because of the breaker; 0 = it may be asked. Any thread.
+ */
+uint32_t reserver_unavailable_ms(struct reserver *reserver);
 
 /* Sends what waits, as far as calls may be in flight. Any thread but with no locks held; does not block. */
 void reserver_flush(struct reserver *reserver);

@@ -1,5 +1,6 @@
 #include "settler.h"
 
+#include "reserver.h"
 #include "store.h"
 
 #include <stdlib.h>
@@ -34,6 +35,7 @@ struct sighting {
 
 struct settler {
     struct work_table *table;
+    struct reserver *reserver;
     char *database_url;
     struct db *db; /* NULL until it can be opened */
     struct ticker *ticker;
@@ -41,6 +43,7 @@ struct settler {
     struct map sightings; /* booking_id -> struct sighting; those met by the last scan */
     uint64_t scan;
     size_t left;      /* in this scan: in nobody's hands */
+    size_t room;      /* in this scan: how many more may be taken up */
     struct uuid last; /* in this scan: where the page ended */
     size_t page_count;
 };
@@ -89,8 +92,9 @@ static enum status consider(void *context, const struct booking *booking)
     if (sighting == NULL)
         return STATUS_UNAVAILABLE;
     settler->left++;
-    if (!is_due(settler, booking, sighting, now_ns))
+    if (settler->room == 0 || !is_due(settler, booking, sighting, now_ns))
         return STATUS_OK;
+    settler->room--;
     sighting->next_try_ns = now_ns + (int64_t)sighting->backoff_ms * NS_PER_MS;
     sighting->backoff_ms =
         sighting->backoff_ms * 2 < BACKOFF_MAX_MS ? sighting->backoff_ms * 2 : BACKOFF_MAX_MS;
@@ -122,6 +126,7 @@ static enum status scan(struct settler *settler, struct ticker *ticker, struct e
 {
     settler->scan++;
     settler->left = 0;
+    settler->room = reserver_room(settler->reserver);
     settler->last = (struct uuid){{0}};
     do {
         settler->page_count = 0;
@@ -159,14 +164,15 @@ static void destroy(struct settler *settler)
     free(settler);
 }
 
-enum status settler_open(const char *database_url, struct work_table *table, struct settler **out,
-                         struct error *error)
+enum status settler_open(const char *database_url, struct work_table *table, struct reserver *reserver,
+                         struct settler **out, struct error *error)
 {
     struct settler *settler = calloc(1, sizeof *settler);
     if (settler == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
     map_init(&settler->sightings, sizeof(struct uuid));
     settler->table = table;
+    settler->reserver = reserver;
     settler->started_at_us = clock_now_us();
     settler->database_url = strdup(database_url);
     metric_register(&backlog);

@@ -66,16 +66,16 @@ size_t work_count(struct work_table *table)
 
 /* ---- answers ---- */
 
-static void answer_booking(struct rpc_call *call, const struct booking *booking)
+static void answer_booking(const struct work *work, const struct booking *booking)
 {
     struct error refusal;
     if (booking->status == BOOKING_REJECTED) {
-        booking_rejection(booking, &refusal);
-        rpc_call_fail(call, &refusal);
+        booking_rejection(booking, reserver_unavailable_ms(work->table->reserver), &refusal);
+        rpc_call_fail(work->call, &refusal);
         return;
     }
     struct booking_wire wire;
-    rpc_call_reply(call, &booking_wire_fill(&wire, booking)->base);
+    rpc_call_reply(work->call, &booking_wire_fill(&wire, booking)->base);
 }
 
 /* Ends one work: answers its caller, if it has one. The work is gone afterwards. */
@@ -89,7 +89,7 @@ static void answer(struct work *work, const struct error *outcome, const struct 
     if (outcome->status != STATUS_OK)
         rpc_call_fail(work->call, outcome);
     else
-        answer_booking(work->call, booking);
+        answer_booking(work, booking);
     writer_release_place(writer);
 }
 
@@ -154,9 +154,9 @@ static enum start start_or_join(struct work_table *table, struct work *work)
 }
 
 /*
- * The intent is committed, or an existing booking was found. A REQUESTED one that nobody was told of is
- * worked on; one that was announced is the settler's: its state now is the answer, unless it is in work at
- * this moment.
+ * The intent is committed, perhaps settled with it, or an existing booking was found. A REQUESTED one that
+ * nobody was told of is worked on; one that was announced is the settler's: its state now is the answer,
+ * unless it is in work at this moment.
  */
 static void created(struct writer_command *command)
 {

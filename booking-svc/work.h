@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/backoff.h"
 #include "base/status.h"
 #include "base/uuid.h"
 #include "rpc/server.h"
@@ -32,8 +33,11 @@ struct work {
     struct work *next;           /* in the reserver's lists, or as a waiter */
     struct work *waiters;        /* repeats that wait for this one; guarded by the table */
     _Atomic int64_t deadline_ns; /* the longest budget that waits; 0 = nobody waits */
-    bool tried;                  /* a Reserve for it could not be delivered before; the reserver's */
-    int64_t not_before_ns;       /* of the next try; the reserver's */
+    /* The reserver's: */
+    bool tried;            /* a Reserve for it was not executed before */
+    int64_t first_sent_ns; /* 0 = not yet */
+    int64_t not_before_ns; /* of the next try */
+    struct backoff backoff;
     struct uuid hospital_id;
     int32_t day;
     uint32_t headcount;

@@ -14,7 +14,7 @@ install(TARGETS screening_client)
 set(CLIENT_INCLUDE ${CMAKE_INSTALL_INCLUDEDIR}/screening)
 install(FILES lib/base/arena.h lib/base/civil.h lib/base/clock.h lib/base/status.h lib/base/uuid.h
         DESTINATION ${CLIENT_INCLUDE}/base)
-install(FILES lib/rpc/channel.h lib/rpc/traceparent.h DESTINATION ${CLIENT_INCLUDE}/rpc)
+install(FILES lib/rpc/breaker.h lib/rpc/channel.h lib/rpc/retry.h lib/rpc/traceparent.h DESTINATION ${CLIENT_INCLUDE}/rpc)
 install(DIRECTORY ${CMAKE_BINARY_DIR}/proto/generated/ DESTINATION ${CLIENT_INCLUDE}
         FILES_MATCHING PATTERN *.pb-c.h)
 

@@ -65,7 +65,8 @@ if ! ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 && [ ! -e $CREATECLUSTER_CO
   echo 'create_main_cluster = false' >$CREATECLUSTER_CONF
 fi
 apt-get update -q
-apt-get install -q -y --no-install-recommends "\$@"
+# Another installation may be under way, as after the start of a machine.
+apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "\$@"
 SCRIPT
 }
 

@@ -20,7 +20,9 @@
 #include "service/ops.h"
 #include "service/service.h"
 
-enum { RETRY_MS = 200, LIVE_LISTED_MAX = 100, CONTEXTS_SPARE = 512 };
+enum { RETRY_MS = 200, LIVE_LISTED_MAX = 100 };
+/* Requests in hand beyond the two queues, of commands and of reads: those being refused, and long polls. */
+enum { CONTEXTS_SPARE = 512 };
 enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* all of it but the events */ };
 
 /* Everything that runs, in the order in which it starts. */
@@ -110,7 +112,7 @@ static void listen_on_addresses(struct hospital_service *service)
     const struct rpc_server_options rpc = {
         .address = settings->rpc_listen,
         .program = HOSPITAL_PROGRAM,
-        .contexts = (size_t)settings->queue_max + CONTEXTS_SPARE,
+        .contexts = 2 * (size_t)settings->queue_max + CONTEXTS_SPARE,
         .message_max_bytes = (size_t)settings->message_max_bytes,
         .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
     };

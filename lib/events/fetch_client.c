@@ -97,6 +97,7 @@ enum status fetch_client_call(struct rpc_client *client, const Screening__V1__Fe
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
     }
     fetch->call.timeout_ms = FETCH_TIMEOUT_MS;
+    fetch->call.unguarded = true; /* the follower has a backoff of its own */
     fetch->waiter = monitor;
     screening__v1__event_log_service__fetch(rpc_client_service(client), request, on_answer, fetch);
     wait_for_answer(fetch, monitor, stop);

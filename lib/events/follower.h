@@ -5,7 +5,6 @@
 #ifndef SCREENING_EVENTS_FOLLOWER_H
 #define SCREENING_EVENTS_FOLLOWER_H
 
-#include "backoff.h"
 #include "cursor.h"
 #include "inbox.h"
 #include "monitor.h"
@@ -18,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/backoff.h"
 
 enum { HELD_MAX = 64 };
 

@@ -80,8 +80,13 @@ enum status rpc_channel_open(const struct rpc_channel_options *options, struct r
     channel->address = address;
     channel->message_max_bytes =
         options->message_max_bytes != 0 ? options->message_max_bytes : RPC_MESSAGE_MAX_DEFAULT;
+    channel->calls_max = options->calls_max;
+    enum status status = rpc_guard_init(&channel->guard, options->peer, &options->breaker, &options->retry);
+    if (status != STATUS_OK) {
+        (void)error_set(error, status, NULL, "rpc channel: out of memory");
+        goto free_memory;
+    }
     pthread_mutex_init(&channel->mutex, NULL);
-    enum status status;
     int rv = nng_req0_open(&channel->socket);
     if (rv != 0) {
         status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc channel: %s", nng_strerror(rv));
@@ -103,6 +108,8 @@ close_socket:
     (void)nng_close(channel->socket);
 free_channel:
     pthread_mutex_destroy(&channel->mutex);
+    rpc_guard_fini(&channel->guard);
+free_memory:
     free(channel->address);
     free(channel);
     return status;
@@ -132,6 +139,7 @@ void rpc_channel_close(struct rpc_channel *channel)
         return; /* its callbacks may still come */
     }
     pthread_mutex_destroy(&channel->mutex);
+    rpc_guard_fini(&channel->guard);
     free(channel->address);
     free(channel);
 }
@@ -146,41 +154,79 @@ void rpc_channel_look_after(struct rpc_channel *channel)
     rpc_redial_look(&channel->redial, rpc_channel_connected(channel));
 }
 
+struct rpc_guard *rpc_channel_guard(struct rpc_channel *channel)
+{
+    return &channel->guard;
+}
+
 const char *rpc_channel_address(const struct rpc_channel *channel)
 {
     return channel->address;
 }
 
-struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, bool *closing)
+/* Whether one more call may be in flight. Lock held. */
+static enum status check_room(const struct rpc_channel *channel, struct error *error)
 {
+    if (channel->closing) {
+        return error_set(error, STATUS_UNAVAILABLE, NULL, "closed the channel to %s", channel->address);
+    }
+    if (channel->calls_max != 0 && channel->busy >= channel->calls_max) {
+        if (channel->guard.metrics != NULL) {
+            metric_add(&channel->guard.metrics->refused_by_bulkhead, 1);
+        }
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, "CALLS_MAX", "%zu calls to %s are in flight",
+                         channel->busy, channel->address);
+    }
+    return STATUS_OK;
+}
+
+/* Lock held. */
+static void change_busy(struct rpc_channel *channel, int delta)
+{
+    channel->busy += (size_t)delta;
+    if (channel->guard.metrics != NULL) {
+        metric_add(&channel->guard.metrics->in_flight, delta);
+    }
+}
+
+/* A new exchange, already counted as in flight, joins the others. NULL: the error says why. */
+static struct rpc_exchange *add_exchange(struct rpc_channel *channel, struct error *error)
+{
+    struct rpc_exchange *exchange = rpc_exchange_create(channel);
     pthread_mutex_lock(&channel->mutex);
-    *closing = channel->closing;
-    struct rpc_exchange *exchange = channel->closing ? NULL : channel->idle;
-    if (exchange != NULL) {
-        channel->idle = exchange->next_idle;
-        channel->busy++;
-    }
-    pthread_mutex_unlock(&channel->mutex);
-    if (exchange != NULL || *closing) {
-        return exchange;
-    }
-    exchange = rpc_exchange_create(channel);
-    if (exchange == NULL) {
-        return NULL;
-    }
-    pthread_mutex_lock(&channel->mutex);
-    *closing = channel->closing;
-    if (!channel->closing) {
+    bool closing = channel->closing;
+    if (exchange != NULL && !closing) {
         exchange->next_of_all = channel->all;
         channel->all = exchange;
-        channel->busy++;
+    } else {
+        change_busy(channel, -1);
     }
     pthread_mutex_unlock(&channel->mutex);
-    if (*closing) {
+    if (exchange == NULL) {
+        error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory for a call to %s", channel->address);
+        return NULL;
+    }
+    if (closing) {
         rpc_exchange_destroy(exchange);
+        error_set(error, STATUS_UNAVAILABLE, NULL, "closed the channel to %s", channel->address);
         return NULL;
     }
     return exchange;
+}
+
+struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, struct error *error)
+{
+    pthread_mutex_lock(&channel->mutex);
+    enum status status = check_room(channel, error);
+    struct rpc_exchange *exchange = status == STATUS_OK ? channel->idle : NULL;
+    if (exchange != NULL) {
+        channel->idle = exchange->next_idle;
+    }
+    if (status == STATUS_OK) {
+        change_busy(channel, 1);
+    }
+    pthread_mutex_unlock(&channel->mutex);
+    return exchange != NULL || status != STATUS_OK ? exchange : add_exchange(channel, error);
 }
 
 void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *exchange)
@@ -188,6 +234,6 @@ void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *excha
     pthread_mutex_lock(&channel->mutex);
     exchange->next_idle = channel->idle;
     channel->idle = exchange;
-    channel->busy--;
+    change_busy(channel, -1);
     pthread_mutex_unlock(&channel->mutex);
 }

@@ -12,8 +12,13 @@
  * in call.error. It runs on an nng callback thread (or, when nothing could be sent, on the caller's before
  * the stub returns), must not block, and the response is valid during it only.
  *
- * The channel never sends a request twice on its own: nng's own resending is off, retries belong to whoever
- * knows that the call is idempotent.
+ * What the channel does against a server in trouble is chosen by its options, each of them off by default: a
+ * breaker, a bulkhead (a bound on calls in flight), a budget for retries. It sends a request again only
+ * within that budget and the call's own, and only when nothing was executed or the call is marked idempotent;
+ * nng's own resending is off. A server that drains is left alone as long as it asks for, always.
+ *
+ * Refused here, without anything sent (left = false): UNAVAILABLE `BREAKER_OPEN` or `DRAINING`, with
+ * retry_after_ms; RESOURCE_EXHAUSTED `CALLS_MAX`.
  */
 #ifndef SCREENING_RPC_CHANNEL_H
 #define SCREENING_RPC_CHANNEL_H
@@ -25,8 +30,11 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "rpc/breaker.h"
+#include "rpc/retry.h"
 
 struct rpc_channel;
+struct rpc_guard;
 struct rpc_client;
 
 struct rpc_channel_options {
@@ -35,6 +43,10 @@ struct rpc_channel_options {
         message_max_bytes; /* 0 = 1 MiB: larger requests fail with RESOURCE_EXHAUSTED before they are sent */
     bool connect_now; /* fail with UNAVAILABLE if nobody listens now; else connect in the background, for ever
                        */
+    const char *peer; /* the server's name in metrics and log; NULL = neither; must outlive the channel */
+    struct breaker_options breaker;
+    struct retry_options retry;
+    size_t calls_max; /* in flight at once; 0 = no bound */
 };
 
 /* What a call needs and what became of it; the first member of the caller's own closure_data. */
@@ -43,6 +55,8 @@ struct rpc_client_call {
     uint32_t timeout_ms;       /* the whole budget, sent along; 0 = 1000. */
     const char *traceparent;   /* NULL or "" = none; must live until the answer */
     const char *authorization; /* the same */
+    bool idempotent;           /* may be executed twice: is sent again also when it may have been executed */
+    bool unguarded; /* the caller asks the breaker, counts the outcome and sends again itself, if at all */
     /* out */
     struct error error; /* OK: the response was delivered */
     bool left;          /* false: the message never left (nothing was executed); true: it did or may have */
@@ -65,6 +79,9 @@ bool rpc_channel_connected(struct rpc_channel *channel);
  * connection that broke while it was being made is else never made again (redial.h).
  */
 void rpc_channel_look_after(struct rpc_channel *channel);
+
+/* For callers of unguarded calls. Lives as long as the channel. */
+struct rpc_guard *rpc_channel_guard(struct rpc_channel *channel);
 
 /* The address it was opened with. */
 const char *rpc_channel_address(const struct rpc_channel *channel);

@@ -10,6 +10,7 @@
 
 #include "rpc/channel.h"
 #include "rpc/exchange.h"
+#include "rpc/guard.h"
 #include "rpc/redial.h"
 
 struct rpc_channel {
@@ -17,7 +18,9 @@ struct rpc_channel {
     char *address;
     struct rpc_redial redial; /* of the one thread that looks after it */
     size_t message_max_bytes;
+    size_t calls_max;    /* 0 = no bound */
     _Atomic int pipe_id; /* of the connection that stands, 0 = none */
+    struct rpc_guard guard;
 
     pthread_mutex_t mutex; /* guards what follows; nothing else is taken while it is held */
     bool closing;
@@ -26,9 +29,8 @@ struct rpc_channel {
     struct rpc_exchange *all;
 };
 
-/* An idle exchange, a new one if there is none. NULL while closing or when out of memory: *closing tells
- * which. */
-struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, bool *closing);
+/* An idle exchange, a new one if there is none. NULL: the error says why. */
+struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, struct error *error);
 
 void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *exchange);
 

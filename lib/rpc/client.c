@@ -14,14 +14,6 @@ struct rpc_client {
     const char **methods; /* full names, in the order of the descriptor */
 };
 
-static enum status refuse(const struct rpc_channel *channel, bool closing, struct error *error)
-{
-    if (closing) {
-        return error_set(error, STATUS_UNAVAILABLE, NULL, "closed the channel to %s", channel->address);
-    }
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory for a call to %s", channel->address);
-}
-
 /* `into` = NULL: the response lives in the exchange's arena, during the closure only. */
 static void start(struct rpc_client *client, unsigned method_index, const ProtobufCMessage *input,
                   ProtobufCClosure closure, struct rpc_client_call *call, struct arena *into)
@@ -42,14 +34,13 @@ static void start(struct rpc_client *client, unsigned method_index, const Protob
         closure(NULL, call);
         return;
     }
-    bool closing;
-    struct rpc_exchange *exchange = rpc_channel_acquire(channel, &closing);
+    struct rpc_exchange *exchange = rpc_channel_acquire(channel, &call->error);
     if (exchange == NULL) {
         nng_msg_free(msg);
-        (void)refuse(channel, closing, &call->error);
         closure(NULL, call);
         return;
     }
+    exchange->timeout_ms = request.timeout_ms;
     exchange->deadline_ns = deadline_ns;
     exchange->call = call;
     exchange->output = client->service.descriptor->methods[method_index].output;

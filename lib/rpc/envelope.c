@@ -79,11 +79,21 @@ enum status rpc_envelope_request(const struct rpc_request *request, size_t max_b
     uint8_t *at = wire_put_bytes(nng_msg_body(msg), REQUEST_METHOD, request->method, method_size);
     at = wire_put_bytes_header(at, REQUEST_PAYLOAD, payload_size);
     at += protobuf_c_message_pack(request->message, at);
-    at = wire_put_varint_field(at, REQUEST_TIMEOUT_MS, request->timeout_ms);
     at = put_entry(at, &trace);
-    (void)put_entry(at, &authorization);
+    at = put_entry(at, &authorization);
+    /* At the end, where rpc_envelope_shorten finds it. */
+    (void)wire_put_varint_field(at, REQUEST_TIMEOUT_MS, request->timeout_ms);
     *out = msg;
     return STATUS_OK;
+}
+
+void rpc_envelope_shorten(nng_msg *request, uint32_t old_ms, uint32_t timeout_ms)
+{
+    uint8_t field[WIRE_VARINT_FIELD_MAX];
+    uint8_t *end = wire_put_varint_field(field, REQUEST_TIMEOUT_MS, timeout_ms);
+    /* Neither can fail: the field is there, and what is put in its place is no longer. */
+    (void)nng_msg_chop(request, wire_varint_field_size(REQUEST_TIMEOUT_MS, old_ms));
+    (void)nng_msg_append(request, field, (size_t)(end - field));
 }
 
 enum status rpc_envelope_response(const ProtobufCMessage *message, size_t max_bytes, nng_msg **out,

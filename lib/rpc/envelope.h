@@ -27,6 +27,9 @@ struct rpc_request {
 MUST_CHECK enum status rpc_envelope_request(const struct rpc_request *request, size_t max_bytes,
                                             nng_msg **out, struct error *error);
 
+/* Writes a smaller timeout_ms than `old_ms` into a request: its budget shrinks with every attempt. */
+void rpc_envelope_shorten(nng_msg *request, uint32_t old_ms, uint32_t timeout_ms);
+
 /* A successful answer; fails like rpc_envelope_request. */
 MUST_CHECK enum status rpc_envelope_response(const ProtobufCMessage *message, size_t max_bytes, nng_msg **out,
                                              struct error *error);

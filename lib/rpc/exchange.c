@@ -1,15 +1,20 @@
 #include "rpc/exchange.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/fault_point.h"
 #include "rpc/channel_state.h"
+#include "rpc/envelope.h"
 
 #include "rpc/v1/envelope.pb-c.h"
 
 /* A caller wants to know soon that there is no connection, however long its budget. */
 enum { SEND_TIMEOUT_MAX_MS = 100 };
+
+/* The pauses before a call is sent again, unless the server names one. */
+enum { PAUSE_FIRST_MS = 20, PAUSE_MAX_MS = 500 };
 
 static void on_event(void *context);
 
@@ -17,15 +22,11 @@ static void on_event(void *context);
 static void finish(struct rpc_exchange *exchange, const ProtobufCMessage *response)
 {
     exchange->state = RPC_EXCHANGE_IDLE;
+    nng_msg_free(exchange->kept);
+    exchange->kept = NULL;
     exchange->closure(response, exchange->call);
     arena_reset(&exchange->arena);
     rpc_channel_release(exchange->channel, exchange);
-}
-
-static void fail(struct rpc_exchange *exchange, enum status status, const char *format)
-{
-    (void)error_set(&exchange->call->error, status, NULL, "%s %s", format, exchange->channel->address);
-    finish(exchange, NULL);
 }
 
 /* Begins `operation`, unless the exchange was stopped. */
@@ -39,6 +40,86 @@ static bool begin(struct rpc_exchange *exchange, void (*operation)(nng_ctx, nng_
     pthread_mutex_unlock(&exchange->mutex);
     return begun;
 }
+
+/* ---- what an attempt came to ---- */
+
+static enum breaker_outcome judge(const struct rpc_exchange *exchange)
+{
+    const struct error *error = &exchange->call->error;
+    int64_t now_ns = clock_monotonic_ns();
+    /* What did not leave was waited for since the call began; what left had what was left of the budget. */
+    int64_t began_ns = exchange->deadline_ns - (int64_t)exchange->timeout_ms * NS_PER_MS;
+    int64_t had_ns = exchange->left ? exchange->deadline_ns - exchange->begun_ns : now_ns - began_ns;
+    return breaker_judge(error->status, error->reason, exchange->left, had_ns / NS_PER_MS,
+                         exchange->channel->guard.breaker.options.fair_ms);
+}
+
+/* Tells the breaker, if it let the attempt through. */
+static void record(struct rpc_exchange *exchange, enum breaker_outcome outcome)
+{
+    if (!exchange->admitted) {
+        return;
+    }
+    exchange->admitted = false;
+    const struct breaker_count count = {
+        .successes = outcome == BREAKER_SUCCESS,
+        .failures = outcome == BREAKER_FAILURE,
+        .nothing = outcome == BREAKER_NOTHING,
+    };
+    rpc_guard_record(&exchange->channel->guard, exchange->era, &count);
+}
+
+/* Milliseconds until the failed call may be sent again; 0: it is not. */
+static nng_duration next_pause(struct rpc_exchange *exchange)
+{
+    const struct rpc_client_call *call = exchange->call;
+    if (exchange->kept == NULL || !retry_may_help(&call->error, exchange->left, call->idempotent)) {
+        return 0;
+    }
+    int64_t pause_ms = backoff_next_ns(&exchange->backoff) / NS_PER_MS + 1;
+    if (pause_ms < call->error.retry_after_ms) {
+        pause_ms = call->error.retry_after_ms;
+    }
+    if (pause_ms >= clock_remaining_ms(exchange->deadline_ns)) {
+        return 0;
+    }
+    return rpc_guard_take_retry(&exchange->channel->guard) ? (nng_duration)pause_ms : 0;
+}
+
+static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
+{
+    exchange->state = RPC_EXCHANGE_PAUSING;
+    nng_aio_set_timeout(exchange->aio, NNG_DURATION_INFINITE);
+    pthread_mutex_lock(&exchange->mutex);
+    bool begun = !exchange->stopped;
+    if (begun) {
+        nng_sleep_aio(pause_ms, exchange->aio);
+    }
+    pthread_mutex_unlock(&exchange->mutex);
+    return begun;
+}
+
+/* An attempt is over; NULL: the call's error says why. */
+static void conclude(struct rpc_exchange *exchange, const ProtobufCMessage *response)
+{
+    nng_duration pause_ms = response == NULL ? next_pause(exchange) : 0;
+    if (pause_ms > 0) {
+        record(exchange, BREAKER_NOTHING); /* the last result counts */
+        if (begin_pause(exchange, pause_ms)) {
+            return;
+        }
+    }
+    record(exchange, judge(exchange));
+    finish(exchange, response);
+}
+
+static void fail(struct rpc_exchange *exchange, enum status status, const char *format)
+{
+    (void)error_set(&exchange->call->error, status, NULL, "%s %s", format, exchange->channel->address);
+    conclude(exchange, NULL);
+}
+
+/* ---- sending and receiving ---- */
 
 /* What is left of the budget, rounded up: a context that has sent must receive, be it for a moment. */
 static nng_duration remaining(const struct rpc_exchange *exchange)
@@ -60,7 +141,7 @@ static void on_sent(struct rpc_exchange *exchange)
              rv == NNG_ETIMEDOUT ? "not connected to" : "closed the channel to");
         return;
     }
-    exchange->call->left = true;
+    exchange->left = exchange->call->left = true;
     FAULT_POINT("rpc.client.after_send");
     exchange->state = RPC_EXCHANGE_RECEIVING;
     nng_aio_set_timeout(exchange->aio, remaining(exchange));
@@ -89,6 +170,9 @@ static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
     if (envelope->code != STATUS_OK) {
         (void)error_set(error, status_of(envelope->code), envelope->reason, "%s", envelope->message);
         error->retry_after_ms = envelope->retry_after_ms;
+        if (strcmp(error->reason, "DRAINING") == 0) {
+            rpc_guard_leave_alone(&exchange->channel->guard, error->retry_after_ms);
+        }
         return NULL;
     }
     ProtobufCMessage *response = protobuf_c_message_unpack(exchange->output, arena_allocator(exchange->into),
@@ -108,7 +192,7 @@ static void on_received(struct rpc_exchange *exchange)
         nng_aio_set_msg(exchange->aio, NULL);
         ProtobufCMessage *response = decode(exchange, msg);
         nng_msg_free(msg);
-        finish(exchange, response);
+        conclude(exchange, response);
         return;
     }
     case NNG_ETIMEDOUT:
@@ -120,13 +204,91 @@ static void on_received(struct rpc_exchange *exchange)
     }
 }
 
+/* False while the server drains; the call's error then says so. */
+static bool may_be_asked(struct rpc_exchange *exchange)
+{
+    struct rpc_channel *channel = exchange->channel;
+    struct error *error = &exchange->call->error;
+    uint32_t wait_ms = rpc_guard_alone_ms(&channel->guard);
+    if (wait_ms > 0) {
+        (void)error_set(error, STATUS_UNAVAILABLE, "DRAINING", "%s is shutting down", channel->address);
+        error->retry_after_ms = wait_ms;
+    }
+    return wait_ms == 0;
+}
+
+/* Whether the breaker lets the attempt through; else the call's error says so. */
+static bool admit(struct rpc_exchange *exchange, bool first)
+{
+    struct rpc_channel *channel = exchange->channel;
+    struct error *error = &exchange->call->error;
+    if (exchange->call->unguarded) {
+        return true;
+    }
+    exchange->admitted = rpc_guard_admit(&channel->guard, 1, first, &exchange->era) == 1;
+    if (!exchange->admitted) {
+        (void)error_set(error, STATUS_UNAVAILABLE, "BREAKER_OPEN", "%s has failed too often",
+                        channel->address);
+        error->retry_after_ms = rpc_guard_wait_ms(&channel->guard);
+    }
+    return exchange->admitted;
+}
+
+/* Sends `msg`, which it takes over. */
+static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
+{
+    exchange->left = false;
+    exchange->begun_ns = clock_monotonic_ns();
+    if (!may_be_asked(exchange)) {
+        nng_msg_free(msg);
+        conclude(exchange, NULL);
+        return;
+    }
+    if (!admit(exchange, first)) {
+        nng_msg_free(msg);
+        finish(exchange, NULL); /* not tried again: who comes to an open breaker is to know at once */
+        return;
+    }
+    FAULT_POINT("rpc.client.before_send");
+    nng_duration budget_ms = remaining(exchange);
+    exchange->state = RPC_EXCHANGE_SENDING;
+    nng_aio_set_msg(exchange->aio, msg);
+    nng_aio_set_timeout(exchange->aio, budget_ms < SEND_TIMEOUT_MAX_MS ? budget_ms : SEND_TIMEOUT_MAX_MS);
+    if (!begin(exchange, nng_ctx_send)) {
+        nng_aio_set_msg(exchange->aio, NULL);
+        nng_msg_free(msg);
+        fail(exchange, STATUS_UNAVAILABLE, "closed the channel to");
+    }
+}
+
+static void on_paused(struct rpc_exchange *exchange)
+{
+    nng_msg *msg;
+    if (nng_aio_result(exchange->aio) != 0 || nng_msg_dup(&msg, exchange->kept) != 0) {
+        finish(exchange, NULL); /* with the error of the attempt before */
+        return;
+    }
+    arena_reset(&exchange->arena);
+    rpc_envelope_shorten(msg, exchange->timeout_ms, (uint32_t)remaining(exchange));
+    error_clear(&exchange->call->error);
+    attempt(exchange, msg, false);
+}
+
 static void on_event(void *context)
 {
     struct rpc_exchange *exchange = context;
-    if (exchange->state == RPC_EXCHANGE_SENDING) {
+    switch (exchange->state) {
+    case RPC_EXCHANGE_SENDING:
         on_sent(exchange);
-    } else {
+        break;
+    case RPC_EXCHANGE_RECEIVING:
         on_received(exchange);
+        break;
+    case RPC_EXCHANGE_PAUSING:
+        on_paused(exchange);
+        break;
+    case RPC_EXCHANGE_IDLE:
+        break;
     }
 }
 
@@ -165,16 +327,12 @@ void rpc_exchange_destroy(struct rpc_exchange *exchange)
 
 void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
 {
-    FAULT_POINT("rpc.client.before_send");
-    nng_duration budget_ms = remaining(exchange);
-    exchange->state = RPC_EXCHANGE_SENDING;
-    nng_aio_set_msg(exchange->aio, msg);
-    nng_aio_set_timeout(exchange->aio, budget_ms < SEND_TIMEOUT_MAX_MS ? budget_ms : SEND_TIMEOUT_MAX_MS);
-    if (!begin(exchange, nng_ctx_send)) {
-        nng_aio_set_msg(exchange->aio, NULL);
-        nng_msg_free(msg);
-        fail(exchange, STATUS_UNAVAILABLE, "closed the channel to");
+    exchange->admitted = false;
+    exchange->backoff = (struct backoff){.first_ms = PAUSE_FIRST_MS, .max_ms = PAUSE_MAX_MS};
+    if (!exchange->call->unguarded && exchange->channel->guard.has_retries) {
+        (void)nng_msg_dup(&exchange->kept, msg); /* without memory for it, it is sent once */
     }
+    attempt(exchange, msg, true);
 }
 
 void rpc_exchange_stop(struct rpc_exchange *exchange)

@@ -3,6 +3,7 @@
  * response.
  *
  *   IDLE --started--> SENDING --handed to a connection--> RECEIVING --answered or failed--> IDLE
+ *                        ^------PAUSING <--to be sent again-----/
  *
  * The receive begins only when the send has ended, and a send is never cancelled with a receive pending: nng
  * before 1.6.0 crashes on either. After the send has begun, an exchange belongs to its callback until it is
@@ -18,10 +19,16 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/backoff.h"
 #include "base/status.h"
 #include "rpc/channel.h"
 
-enum rpc_exchange_state { RPC_EXCHANGE_IDLE, RPC_EXCHANGE_SENDING, RPC_EXCHANGE_RECEIVING };
+enum rpc_exchange_state {
+    RPC_EXCHANGE_IDLE,
+    RPC_EXCHANGE_SENDING,
+    RPC_EXCHANGE_RECEIVING,
+    RPC_EXCHANGE_PAUSING,
+};
 
 struct rpc_exchange {
     struct rpc_channel *channel;
@@ -32,6 +39,15 @@ struct rpc_exchange {
     pthread_mutex_t mutex; /* held while an operation is begun, so that stopping meets it or prevents it */
     bool stopped;
     enum rpc_exchange_state state;
+    /* Of the attempt at hand. */
+    bool admitted; /* by the breaker, in `era` */
+    bool left;
+    uint64_t era;
+    int64_t begun_ns;
+    /* Of the call. */
+    struct backoff backoff;
+    nng_msg *kept; /* what can be sent again; NULL = nothing is */
+    uint32_t timeout_ms;
     int64_t deadline_ns;
     struct rpc_client_call *call;
     const ProtobufCMessageDescriptor *output;
@@ -47,8 +63,9 @@ struct rpc_exchange *rpc_exchange_create(struct rpc_channel *channel);
 void rpc_exchange_destroy(struct rpc_exchange *exchange);
 
 /*
- * Sends `msg`, takes ownership of it. The fields from deadline_ns on are set. The closure is called exactly
- * once, on a callback thread, and the exchange then goes back to the channel.
+ * Sends `msg`, takes ownership of it. The fields from timeout_ms on are set. The closure is called exactly
+ * once, on a callback thread or, when nothing could be sent, on this one, and the exchange then goes back to
+ * the channel.
  */
 void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg);
 

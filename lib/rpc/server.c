@@ -75,6 +75,10 @@ static struct rpc_server *create(const struct rpc_server_options *options)
 
 static void destroy(struct rpc_server *server)
 {
+    size_t count = atomic_load(&server->slot_count);
+    for (size_t i = 0; i < count; i++) {
+        rpc_slot_fini(&server->slots[i]);
+    }
     rpc_muted_fini(&server->muted);
     rpc_janitor_fini(&server->janitor);
     rpc_call_pool_fini(&server->calls);
@@ -233,6 +237,25 @@ static bool is_busy(struct rpc_server *server)
     return atomic_load(&server->in_flight) > 0 || atomic_load(&server->sending) > 0;
 }
 
+/* From here on no slot is opened and nothing is received. */
+static void hang_up(struct rpc_server *server)
+{
+    rpc_janitor_stop(&server->janitor);
+    size_t count = atomic_load(&server->slot_count);
+    for (size_t i = 0; i < count; i++) {
+        rpc_slot_stop(&server->slots[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        rpc_slot_close(&server->slots[i]);
+        rpc_server_metrics_slots(-1);
+    }
+    /* Without slots a connection reads no further than its next request; muted.h tells why that is waited
+     * for. */
+    nng_msleep(CLOSE_SETTLE_MS);
+    server->callbacks_linger = !rpc_socket_close(server->socket);
+    server->hung_up = true;
+}
+
 bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms)
 {
     int64_t begin_ns = clock_monotonic_ns();
@@ -246,7 +269,11 @@ bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms)
     while (is_busy(server) && clock_remaining_ms(end_ns) > 0) {
         nng_msleep(DRAIN_STEP_MS);
     }
-    return !is_busy(server);
+    if (is_busy(server)) {
+        return false;
+    }
+    hang_up(server);
+    return true;
 }
 
 void rpc_server_close(struct rpc_server *server)
@@ -256,19 +283,10 @@ void rpc_server_close(struct rpc_server *server)
     }
     atomic_store(&server->draining, true);
     rpc_call_pool_wait(&server->calls);
-    rpc_janitor_stop(&server->janitor); /* from here on no slot is opened */
-    size_t count = atomic_load(&server->slot_count);
-    for (size_t i = 0; i < count; i++) {
-        rpc_slot_stop(&server->slots[i]);
+    if (!server->hung_up) {
+        hang_up(server);
     }
-    for (size_t i = 0; i < count; i++) {
-        rpc_slot_close(&server->slots[i]);
-        rpc_server_metrics_slots(-1);
-    }
-    /* Without slots a connection reads no further than its next request; muted.h tells why that is waited
-     * for. */
-    nng_msleep(CLOSE_SETTLE_MS);
-    if (rpc_socket_close(server->socket)) {
+    if (!server->callbacks_linger) {
         destroy(server);
     }
 }

@@ -30,7 +30,9 @@ struct rpc_call;
 struct rpc_server_options {
     const char *address; /* "tcp://127.0.0.1:7101", "ipc:///path" */
     const char *program; /* for Introspection */
-    size_t contexts; /* requests that the transport holds at once; 0 = 4608. More than the admission limit. */
+    /* Requests that the transport holds at once; 0 = 4608. More than all queues behind it may hold, so that
+     * the next one is refused and does not wait. */
+    size_t contexts;
     size_t message_max_bytes;    /* 0 = 1 MiB; a larger message closes its connection */
     uint32_t default_timeout_ms; /* for calls without timeout_ms; 0 = 1000 */
     uint32_t max_timeout_ms;     /* 0 = 60000 */
@@ -76,7 +78,9 @@ void rpc_server_serve(struct rpc_server *server);
 /*
  * Answers new requests UNAVAILABLE `DRAINING` with retry_after_ms 300 (Health: NOT_SERVING) until no new
  * request has arrived for 200 ms, or for 2 s in all, while those in hand are finished; then waits for these,
- * at most `grace_ms` in all. Returns whether every call was answered.
+ * at most `grace_ms` in all. Returns whether every call was answered; if so, the listener and all connections
+ * are closed at once: whoever was told to come again in 300 ms then finds nobody, and knows that his request
+ * did not leave. By the thread that calls rpc_server_close.
  */
 bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms);
 

@@ -63,6 +63,10 @@ struct rpc_server {
     _Atomic bool serving;
     _Atomic bool draining;
     _Atomic int64_t last_refused_ns; /* when a request was last answered DRAINING */
+
+    /* Of the thread that drains and closes. */
+    bool hung_up;          /* listener and connections are closed */
+    bool callbacks_linger; /* they could not be closed: the server has to stay for nng's callbacks */
 };
 
 /* Opens up to RPC_SLOTS_BLOCK more slots, as far as slot_max, and lets them receive. One thread at a time. */

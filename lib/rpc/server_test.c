@@ -313,6 +313,21 @@ static void test_server_idle_drain_takes_200_ms(void **state)
     test_server_stop(&server);
 }
 
+/* Whoever was refused comes again 300 ms later: the connection must be gone by then, not closing. */
+static void test_server_drained_has_closed_its_connections(void **state)
+{
+    (void)state;
+    struct test_server server;
+    test_server_serve(&server);
+    nng_socket client = test_dial(server.address);
+    nng_dialer late;
+    test_assert_health(client, "", TEST_SERVING);
+    assert_true(rpc_server_drain(server.server, 10000));
+    assert_int_equal(nng_dial(client, server.address, &late, 0), NNG_ECONNREFUSED);
+    nng_close(client);
+    test_server_stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_server_drain_refuses_new_calls_and_finishes_those_in_hand),
         cmocka_unit_test(test_server_drain_gives_up_after_its_grace),
         cmocka_unit_test(test_server_idle_drain_takes_200_ms),
+        cmocka_unit_test(test_server_drained_has_closed_its_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,5 +195,9 @@ void rpc_slot_close(struct rpc_slot *slot)
     }
     nng_aio_free(slot->aio);
     (void)nng_ctx_close(slot->ctx);
+}
+
+void rpc_slot_fini(struct rpc_slot *slot)
+{
     pthread_mutex_destroy(&slot->mutex);
 }

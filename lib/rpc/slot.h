@@ -61,7 +61,10 @@ void rpc_slot_send(struct rpc_slot *slot, nng_msg *msg);
 /* Ends what the slot is doing and waits for its callback. */
 void rpc_slot_stop(struct rpc_slot *slot);
 
-/* After rpc_slot_stop. */
+/* After rpc_slot_stop. A handler may still try to claim a call that was answered for it. */
 void rpc_slot_close(struct rpc_slot *slot);
+
+/* After rpc_slot_close, when no handler holds a call any more. */
+void rpc_slot_fini(struct rpc_slot *slot);
 
 #endif

@@ -288,7 +288,7 @@ static void look_at_metric(void *context, const struct metric *metric, int64_t v
 {
     struct wanted_metric *wanted = context;
     if (strcmp(metric->name, wanted->name) == 0) {
-        wanted->value = value;
+        wanted->value += value;
     }
 }
 

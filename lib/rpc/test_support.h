@@ -100,7 +100,8 @@ void test_assert_answer(Rpc__V1__Response *response, enum status code, const cha
 /* Checks what Health answers about `service`: TEST_SERVING or TEST_NOT_SERVING. */
 void test_assert_health(nng_socket socket, const char *service, int expected);
 
-/* The value of a metric of this process; 0 if there is none of that name. */
+/* The value of a metric of this process, the sum of those that differ in their labels; 0 if there is none of
+ * that name. */
 int64_t test_metric(const char *name);
 
 #endif

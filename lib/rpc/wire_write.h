@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { WIRE_VARINT_FIELD_MAX = 15 }; /* tag and value, each as long as they get */
+
 /* Bytes that `value` takes as a varint: 1 to 10. */
 size_t wire_varint_size(uint64_t value);
 

@@ -194,8 +194,7 @@ static void run(struct group_commit *commit, struct writer_command **commands, s
     }
 }
 
-/* Finishes what is too late, keeps the order of the others, returns how many they are. */
-static size_t finish_expired(struct group_commit *commit, struct writer_command **commands, size_t count)
+size_t group_commit_drop_expired(struct group_commit *commit, struct writer_command **commands, size_t count)
 {
     int64_t now_ns = clock_monotonic_ns();
     size_t kept = 0;
@@ -216,16 +215,12 @@ static size_t finish_expired(struct group_commit *commit, struct writer_command 
 
 void group_commit_run(struct group_commit *commit, struct writer_command **commands, size_t count)
 {
-    size_t live = finish_expired(commit, commands, count);
-
-    if (live == 0)
-        return;
     metric_add(&writer_metrics.batches, 1);
-    metric_add(&writer_metrics.batch_commands, (int64_t)live);
-    histogram_add(&writer_metrics.batch_sizes, (int64_t)live);
-    if (metric_get(&writer_metrics.batch_commands_max) < (int64_t)live)
-        metric_set(&writer_metrics.batch_commands_max, (int64_t)live);
-    run(commit, commands, live);
+    metric_add(&writer_metrics.batch_commands, (int64_t)count);
+    histogram_add(&writer_metrics.batch_sizes, (int64_t)count);
+    if (metric_get(&writer_metrics.batch_commands_max) < (int64_t)count)
+        metric_set(&writer_metrics.batch_commands_max, (int64_t)count);
+    run(commit, commands, count);
 }
 
 void group_commit_probe(struct group_commit *commit)

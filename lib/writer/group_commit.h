@@ -25,8 +25,14 @@ struct group_commit {
 };
 
 /*
- * Finishes the commands whose deadline has passed, then applies and commits the others, with the rules of
- * writer.h, and finishes them. Each command is finished exactly once. `commands` is reordered.
+ * Finishes the commands whose deadline has passed: nothing was written. The others move to the front, in
+ * their order; returns how many they are.
+ */
+size_t group_commit_drop_expired(struct group_commit *commit, struct writer_command **commands, size_t count);
+
+/*
+ * Applies and commits the commands (one at least), with the rules of writer.h, and finishes each exactly
+ * once. `commands` is reordered.
  */
 void group_commit_run(struct group_commit *commit, struct writer_command **commands, size_t count);
 

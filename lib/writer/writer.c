@@ -1,10 +1,10 @@
 /*
  * The queue and its thread; what happens to a batch is group_commit.c.
  *
- * `lock` guards the queues, `sleeping` and `closing`; it is never held while a callback runs, so that
- * callbacks may submit. `batch` and `commit` belong to the writer thread. `places_taken` only grows under the
- * lock and may shrink at any time, so a submit that sees a free place under the lock has it. Every command of
- * class WRITER_REQUEST holds a place, however it came in.
+ * `lock` guards the queues, `backlog`, `sleeping` and `closing`; it is never held while a callback runs, so
+ * that callbacks may submit. `batch` and `commit` belong to the writer thread. `places_taken` only grows
+ * under the lock and may shrink at any time, so a submit that sees a free place under the lock has it. Every
+ * command of class WRITER_REQUEST holds a place, however it came in.
  */
 #include "writer/writer.h"
 
@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "writer/backlog.h"
 #include "writer/group_commit.h"
 #include "writer/writer_metrics.h"
 
@@ -37,8 +38,10 @@ struct writer {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct queue queues[WRITER_CLASS_COUNT];
-    size_t waiting; /* commands in all queues */
-    bool sleeping;  /* the thread waits for `wake`, and nobody has signalled yet */
+    size_t waiting;          /* commands in all queues, */
+    size_t waiting_requests; /* and in that of the requests */
+    struct backlog backlog;
+    bool sleeping; /* the thread waits for `wake`, and nobody has signalled yet */
     bool closing;
     atomic_size_t places_taken;
     size_t places_max;
@@ -58,8 +61,10 @@ static void push(struct writer *writer, struct writer_command *command)
     queue->tail = &command->next;
     writer->waiting++;
     metric_add(&writer_metrics.queue_depth, 1);
-    if (command->class == WRITER_REQUEST)
+    if (command->class == WRITER_REQUEST) {
+        writer->waiting_requests++;
         atomic_fetch_add(&writer->places_taken, 1);
+    }
 }
 
 static struct writer_command *pop(struct queue *queue)
@@ -74,21 +79,31 @@ static struct writer_command *pop(struct queue *queue)
     return command;
 }
 
+/* Fills the batch from `count` to at most `end` with commands of one class; returns how many it has then. */
+static size_t take(struct writer *writer, enum writer_class class, size_t count, size_t end)
+{
+    size_t before = count;
+
+    while (count < end) {
+        struct writer_command *command = pop(&writer->queues[class]);
+
+        if (command == NULL)
+            break;
+        writer->batch[count++] = command;
+    }
+    writer->waiting -= count - before;
+    if (class == WRITER_REQUEST)
+        writer->waiting_requests -= count - before;
+    metric_add(&writer_metrics.queue_depth, -(int64_t)(count - before));
+    return count;
+}
+
 static size_t take_batch(struct writer *writer)
 {
     size_t count = 0;
 
-    for (int i = 0; i < WRITER_CLASS_COUNT; i++) {
-        while (count < writer->batch_max) {
-            struct writer_command *command = pop(&writer->queues[i]);
-
-            if (command == NULL)
-                break;
-            writer->batch[count++] = command;
-        }
-    }
-    writer->waiting -= count;
-    metric_add(&writer_metrics.queue_depth, -(int64_t)count);
+    for (int i = 0; i < WRITER_CLASS_COUNT; i++)
+        count = take(writer, (enum writer_class)i, count, writer->batch_max);
     return count;
 }
 
@@ -139,13 +154,44 @@ static size_t next_batch(struct writer *writer)
     return count;
 }
 
+/* Of the `count` commands taken, those whose time is up make room for others; returns how many there are
+ * then. */
+static size_t replace_expired(struct writer *writer, size_t count)
+{
+    size_t live = group_commit_drop_expired(&writer->commit, writer->batch, count);
+
+    while (live < count) {
+        pthread_mutex_lock(&writer->lock);
+        count = take(writer, WRITER_REQUEST, live, count);
+        pthread_mutex_unlock(&writer->lock);
+        live += group_commit_drop_expired(&writer->commit, writer->batch + live, count - live);
+    }
+    return live;
+}
+
+static void note_backlog(struct writer *writer, size_t count)
+{
+    size_t requests = 0;
+    int64_t now_ns = clock_monotonic_ns();
+
+    for (size_t i = 0; i < count; i++)
+        requests += writer->batch[i]->class == WRITER_REQUEST;
+    pthread_mutex_lock(&writer->lock);
+    backlog_took(&writer->backlog, requests, writer->waiting_requests, now_ns);
+    pthread_mutex_unlock(&writer->lock);
+}
+
 static void *work(void *argument)
 {
     struct writer *writer = argument;
     size_t count;
 
-    while ((count = next_batch(writer)) > 0)
-        group_commit_run(&writer->commit, writer->batch, count);
+    while ((count = next_batch(writer)) > 0) {
+        count = replace_expired(writer, count);
+        note_backlog(writer, count);
+        if (count > 0)
+            group_commit_run(&writer->commit, writer->batch, count);
+    }
     return NULL;
 }
 
@@ -260,16 +306,26 @@ void writer_submit_chain(struct writer *writer, struct writer_command *first, si
     unlock_and_wake(writer);
 }
 
+/* Whether half of the command's time would go by before its batch begins. Lock held. */
+static bool is_hopeless(const struct writer *writer, const struct writer_command *command, int64_t now_ns)
+{
+    return command->deadline_ns != 0 &&
+           backlog_wait_ns(&writer->backlog, writer->waiting_requests) > (command->deadline_ns - now_ns) / 2;
+}
+
 enum status writer_submit_request(struct writer *writer, struct writer_command *command, struct error *error)
 {
+    int64_t now_ns = clock_monotonic_ns();
+
     pthread_mutex_lock(&writer->lock);
-    if (atomic_load(&writer->places_taken) < writer->places_max) {
+    bool room = atomic_load(&writer->places_taken) < writer->places_max;
+    if (room && !is_hopeless(writer, command, now_ns)) {
         push(writer, command);
         unlock_and_wake(writer);
         return STATUS_OK;
     }
     pthread_mutex_unlock(&writer->lock);
-    metric_add(&writer_metrics.overloaded, 1);
+    metric_add(room ? &writer_metrics.hopeless : &writer_metrics.overloaded, 1);
     error_set(error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many requests wait");
     if (error != NULL)
         error->retry_after_ms = OVERLOADED_RETRY_AFTER_MS;

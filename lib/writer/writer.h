@@ -5,7 +5,11 @@
  *     writer_submit -> queue -> begin, apply(batch), commit -> complete each command -> committed(batch)
  *
  * Order in a batch: settles, then events, then requests; within a class first come, first served. At most
- * `batch_max` commands. The bound on the queue refuses requests only.
+ * `batch_max` commands.
+ *
+ * Requests only are refused, and at once: when all places are taken, or when, as the queue goes now, half of
+ * the request's time would have gone by before its batch begins. A queue that is worked off slower than
+ * budgets end would else be full of requests that each begin too late: all work, and nobody served.
  *
  * Failures of a batch, when apply or commit returns
  *   - UNKNOWN (a COMMIT whose answer was lost): the batch is applied again, since every command is guarded by
@@ -37,8 +41,8 @@ enum { WRITER_CLASS_COUNT = 3 };
 struct writer_command {
     struct writer_command *next; /* the writer's own */
     enum writer_class class;
-    /* Monotonic; 0 = none. A command whose deadline has passed when its batch begins is not applied, but
-     * completed with DEADLINE_EXCEEDED: nothing was written. */
+    /* Monotonic; 0 = none. A command whose deadline has passed when its batch begins is not applied and takes
+     * no room in it, but is completed with DEADLINE_EXCEEDED: nothing was written. */
     int64_t deadline_ns;
     /* The outcome. apply sets it (an outcome other than OK is a refusal, it does not fail the batch); when
      * the batch fails, the writer does. Cleared before each apply. */
@@ -88,7 +92,7 @@ void writer_submit(struct writer *writer, struct writer_command *command);
 void writer_submit_chain(struct writer *writer, struct writer_command *first, size_t count);
 
 /*
- * Hands a request in. RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if all places are taken: the
+ * Hands a request in. RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if it is refused (see above): the
  * command is still the caller's, and `complete` will not be called. Any thread.
  */
 MUST_CHECK enum status writer_submit_request(struct writer *writer, struct writer_command *command,

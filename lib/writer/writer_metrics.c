@@ -13,6 +13,8 @@ struct writer_metrics writer_metrics = {
     .poisoned = METRIC("writer_poisoned_total", "commands that failed in a transaction of their own"),
     .expired = METRIC("writer_expired_total", "commands whose deadline was spent while they waited"),
     .overloaded = METRIC("writer_overloaded_total", "requests refused because all places were taken"),
+    .hopeless = METRIC("writer_hopeless_total",
+                       "requests refused because half their time would have gone by in the queue"),
     .reads = METRIC("reader_tasks_total", "reads run by the reader threads"),
     .reads_waiting = METRIC("reader_queue_depth", "reads waiting for a reader thread"),
     .reads_expired = METRIC("reader_expired_total", "reads whose deadline was spent while they waited"),
@@ -33,6 +35,7 @@ void writer_metrics_register(void)
     metric_register(&writer_metrics.poisoned);
     metric_register(&writer_metrics.expired);
     metric_register(&writer_metrics.overloaded);
+    metric_register(&writer_metrics.hopeless);
     metric_register(&writer_metrics.reads);
     metric_register(&writer_metrics.reads_waiting);
     metric_register(&writer_metrics.reads_expired);

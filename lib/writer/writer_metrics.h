@@ -16,7 +16,8 @@ struct writer_metrics {
     struct metric queue_depth;        /* commands that wait now */
     struct metric poisoned;           /* commands that failed alone */
     struct metric expired;            /* commands whose deadline was spent in the queue */
-    struct metric overloaded;         /* requests refused by the bound */
+    struct metric overloaded;         /* requests refused by the bound, */
+    struct metric hopeless;           /* or for the wait that they would have had */
     struct metric reads;              /* read tasks run */
     struct metric reads_waiting;      /* read tasks that wait now */
     struct metric reads_expired;      /* read tasks whose deadline was spent in the queue */

@@ -1,6 +1,5 @@
 """The checker, fed with histories that are right (it says nothing) or in which a client was told something that is not true
 (it objects to each). Pure: no service runs."""
-import copy
 import os
 import random
 import tempfile
@@ -201,14 +200,15 @@ def test_a_queued_booking_that_is_rejected_for_want_of_an_answer(_):
 
 def test_no_row_can_be_taken_away_unnoticed(_):
     choose = random.Random(7)
-    for seed in SEEDS:
+    for seed in SEEDS[:12]:
         records, snapshot = play(seed)
         for table, rows in snapshot.items():
             if not isinstance(rows, list) or not rows:
                 continue
-            broken = copy.deepcopy(snapshot)
-            gone = broken[table].pop(choose.randrange(len(rows)))
-            assert checker.check(records, broken), (seed, table, gone)
+            snapshot[table] = list(rows)
+            gone = snapshot[table].pop(choose.randrange(len(rows)))
+            assert checker.check(records, snapshot), (seed, table, gone)
+            snapshot[table] = rows
 
 
 # A commit may be another if no answer tells the order; to be queued shows only when hospital-svc did not answer.
@@ -218,16 +218,16 @@ UNNOTICED = (("reservations", "taken_commit"), ("reservations", "released_commit
 
 def test_no_number_can_be_changed_unnoticed(_):
     choose = random.Random(8)
-    for seed in SEEDS:
+    for seed in SEEDS[:12]:
         records, snapshot = play(seed)
         for table, rows in snapshot.items():
             for name in rows[0] if isinstance(rows, list) and rows else ():
-                row = choose.randrange(len(rows))
-                if not isinstance(rows[row][name], int) or (table, name) in UNNOTICED:
+                row = choose.choice(rows)
+                if not isinstance(row[name], int) or (table, name) in UNNOTICED:
                     continue
-                broken = copy.deepcopy(snapshot)
-                broken[table][row][name] += 1
-                assert checker.check(records, broken), (seed, table, name, rows[row])
+                row[name] += 1
+                assert checker.check(records, snapshot), (seed, table, name, row)
+                row[name] -= 1
 
 
 # ---- the rest

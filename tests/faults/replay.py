@@ -1,12 +1,12 @@
 """Each screening day, commit by commit: what was taken, freed and set in each, and what that left.
 
-Commit 0 stands for all that was there before the counting began: what it left is known, but not what it was made of. Reservations that were purged, more than 7 days after
-their date, are gone from the story: they do not make it wrong, only emptier than it was.
+Commit 0 stands for all that was there before the counting began: what it left is known, but not what it was made of. Of days from which reservations may have been
+purged the story is emptier than it was, but not wrong: only what they were at some moment can't be told.
 """
 from bisect import bisect_right
 from collections import defaultdict
 
-from .stored import RESERVATION_RELEASED, RESERVATION_TOMBSTONE
+from .stored import RESERVATION_RELEASED, RESERVATION_TOMBSTONE, is_purged
 
 
 class Commit:
@@ -21,9 +21,9 @@ class Commit:
 class Day:
     """A day's states: after commits[i] and until the next, it had states[i] = (capacity, remaining, version)."""
 
-    def __init__(self, hospital_id, date, commits):
+    def __init__(self, hospital_id, date, commits, purged=False):
         self.hospital_id, self.date = hospital_id, date
-        self.seeded = 0 in commits
+        self.seeded, self.purged = 0 in commits, purged
         self.numbers, self.states, self.lowest, self.capacities, self.bookings = [], [], [], [], []
         capacity = version = reserved = 0
         for number in sorted(commits):
@@ -43,8 +43,8 @@ class Day:
         return "day %s of hospital %s" % (self.date, self.hospital_id)
 
     def is_unknown(self, low):
-        """Whether nothing can be said about moments since that commit: they may be from before the counting."""
-        return self.seeded and low == 0
+        """Whether nothing can be said about moments since that commit: some may be from before the counting."""
+        return self.purged or (self.seeded and low == 0)
 
     def _at(self, number):
         """The index of the state after that commit; -1: before the day's first."""
@@ -87,7 +87,7 @@ def days_of(snapshot):
         day[taken].bookings.append(place["booking_id"])
         if released is not None:
             day[released].released += place["headcount"]
-    return {key: Day(*key, story) for key, story in commits.items()}
+    return {key: Day(*key, story, is_purged(snapshot, key[1])) for key, story in commits.items()}
 
 
 def check_days(days, snapshot):
@@ -115,7 +115,7 @@ def check_days(days, snapshot):
 
 
 def check_counter(snapshot):
-    """Every number of a commit is used, and none beyond the counter."""
+    """Every number of a commit is used, as long as nothing was purged, and none beyond the counter."""
     if len(snapshot["commit_counter"]) != 1:
         yield "hospital-svc: has %d commit counters" % len(snapshot["commit_counter"])
         return
@@ -125,7 +125,7 @@ def check_counter(snapshot):
         used |= {place["taken_commit"], place["released_commit"]}
     used -= {None, 0}
     missing = sorted(set(range(1, counter + 1)) - used)
-    if missing:
+    if missing and not any(is_purged(snapshot, day["date"]) for day in snapshot["days"]):
         yield "hospital-svc: nothing is left of commit %d (of %d such)" % (missing[0], len(missing))
     if used and max(used) > counter:
         yield "hospital-svc: commit %d is beyond the counter, %d" % (max(used), counter)

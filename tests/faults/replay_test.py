@@ -36,6 +36,17 @@ def test_a_commit_of_which_nothing_is_left(_):
     story.objects("hospital %s: seq 3 opens %s with version 2, which is not stored", story.clinic, D2)
 
 
+def test_what_was_purged_is_not_missed(_):
+    """A clock that ran ahead: reservations that ended go 7 days after their date."""
+    story = Story()
+    story.snapshot["today"] = "2026-12-20"
+    for booking_id in (story.cancelled, story.sold_out, story.early):
+        story.drop("reservations", booking_id=booking_id)
+    story.is_fine()
+    story.drop("reservations", booking_id=story.kept)
+    story.objects("booking %s: is CONFIRMED without a place", story.kept)
+
+
 def test_a_commit_beyond_the_counter(_):
     story = Story()
     story.row("reservations", booking_id=story.kept)["taken_commit"] = 99

@@ -1,4 +1,5 @@
 """What the three databases hold, held against each other."""
+import datetime
 from collections import Counter, defaultdict
 
 from .facts import (CANCELLED, CONFIRMED, FINAL, FORCE_CANCELLED, LIVE, NAMES, REJECTED, REQUESTED, VERSIONS, state_text)
@@ -16,6 +17,11 @@ BOOKING = ("customer_id", "customer_name", "hospital_id", "date", "headcount", "
 
 def by_id(rows, name="booking_id"):
     return {row[name]: row for row in rows}
+
+
+def is_purged(snapshot, date):
+    """Whether hospital-svc may have purged what ended on that day: it does so 7 days later."""
+    return date < (datetime.date.fromisoformat(snapshot["today"]) - datetime.timedelta(days=7)).isoformat()
 
 
 def _differences(one, other, names):
@@ -178,7 +184,7 @@ def check_places(snapshot):
                 RESERVATIONS.get(place["state"]) if place else "not there")
         elif live and stored["status"] != CONFIRMED:
             yield name + "is %s, but its %d places are still taken" % (NAMES.get(stored["status"]), place["headcount"])
-        if place is None and booking_id in ended:
+        if place is None and booking_id in ended and not is_purged(snapshot, stored["date"]):
             yield name + "%s was never applied at hospital-svc" % ended[booking_id]
         if place is not None:
             yield from _check_reservation(name, stored, place, ended.get(booking_id))

@@ -1,6 +1,7 @@
 """Bounds and last resorts of the contract: places in the queue, long polls, reasons of refusal, a database that is away."""
 import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -47,6 +48,39 @@ def test_a_booking_keeps_its_place_from_intent_to_reply(driver):
         assert all(waiting.receive(one).message.status == CONFIRMED for one in sent)
         assert stack.booking.CancelBooking(booking_id=requests[0]["booking_id"]).code == rpc.OK
         fake.close()
+
+
+@once
+def test_with_both_queues_full_everything_else_is_refused_at_once(driver):
+    """Bookings wait for hospital-svc and reads for a table that is locked: the next read still gets its answer."""
+    del driver
+    places = 600
+    flags = {"booking": {"queue-max": places, "reserve-timeout-ms": 60000}}
+    with Stack("postgresql", without=("hospital", "history"), flags=flags) as stack:
+        fake = FakeService(stack.address("hospital.rpc"), silent)
+        stack.booking.Check()
+        waiting = stack.client("booking")
+        for _ in range(places):
+            waiting.send("CreateBooking", timeout_ms=20000, **booking_request(rpc.new_id()))
+        wait_for("all places are taken", lambda: stack.value("booking", "SELECT COUNT(*) FROM booking") == places)
+        lock = subprocess.Popen(["psql", stack.url("booking"), "-X", "-q", "-c", "BEGIN", "-c",
+                                 "LOCK TABLE booking IN ACCESS EXCLUSIVE MODE", "-c", "SELECT pg_sleep(60)"])
+        wait_for("the table is locked", lambda: stack.value(
+            "booking", "SELECT COUNT(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = "
+            "'booking'::regclass"))
+        try:
+            reading = stack.client("booking")
+            for _ in range(places + 100):
+                reading.send("GetBooking", timeout_ms=20000, booking_id=rpc.new_id())
+            reading.requester.pipe.sock.settimeout(10)
+            refused = 0
+            while refused < 90:  # a few may have met the end of the lock's timeout
+                refused += rpc.unpack(reading.requester.pipe.receive()[4:], None).reason == "OVERLOADED"
+        finally:
+            stack.booking_svc.kill()
+            lock.kill()
+            lock.wait()
+            fake.close()
 
 
 @once

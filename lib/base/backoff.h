@@ -1,6 +1,6 @@
 /* Growing, jittered pauses between attempts. Pure but for the jitter; one owner. */
-#ifndef SCREENING_EVENTS_BACKOFF_H
-#define SCREENING_EVENTS_BACKOFF_H
+#ifndef SCREENING_BASE_BACKOFF_H
+#define SCREENING_BASE_BACKOFF_H
 
 #include <stdint.h>
 

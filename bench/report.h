@@ -1,0 +1,24 @@
+/* The figures of a run, for people and for programs. */
+#ifndef BENCH_REPORT_H
+#define BENCH_REPORT_H
+
+#include "load.h"
+#include "stage.h"
+#include "tally.h"
+
+#include <stdbool.h>
+
+struct report {
+    const struct load_options *options;
+    const struct load_result *result;
+    const struct tally *tally;
+    const struct stage_check *check;
+};
+
+/* A readable table on stdout. */
+void report_print(const struct report *report);
+
+/* The same as JSON in the file at `path`. False: a line on stderr says why. */
+bool report_save(const struct report *report, const char *path);
+
+#endif

@@ -1,0 +1,76 @@
+#include "verdict.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "rpc/retry.h"
+
+enum {
+    LAST_TRY_MS = 60,    /* before the end of a caller's budget: room for one more try and the settle */
+    RETRY_FIRST_MS = 20, /* before what was not executed is sent again, growing to: */
+    RETRY_MAX_MS = 320,
+};
+
+int64_t verdict_last_try_ns(const struct work *work)
+{
+    return work->deadline_ns - LAST_TRY_MS * (int64_t)NS_PER_MS;
+}
+
+/* The reason a booking is REJECTED with: a constant, since the answer that brought it goes. */
+static const char *refusal_reason(enum status code, const char *reason)
+{
+    static const char *const REASONS[] = {"SOLD_OUT", "HOSPITAL_NOT_FOUND", "HOSPITAL_DELETED",
+                                          "DATE_NOT_OPEN", "RELEASED"};
+    if (code == STATUS_FAILED_PRECONDITION)
+        for (size_t i = 0; i < sizeof REASONS / sizeof REASONS[0]; i++)
+            if (strcmp(reason, REASONS[i]) == 0)
+                return REASONS[i];
+    return "REFUSED";
+}
+
+/* 0: there is no time left for it. */
+static int64_t next_try_ns(struct work *work, uint32_t retry_after_ms, int64_t now_ns)
+{
+    int64_t last_ns = verdict_last_try_ns(work);
+    if (last_ns < now_ns + RETRY_FIRST_MS * (int64_t)NS_PER_MS)
+        return 0;
+    if (retry_after_ms > 0) {
+        int64_t asked_ns = now_ns + (int64_t)retry_after_ms * NS_PER_MS;
+        return asked_ns <= last_ns ? asked_ns : 0;
+    }
+    work->backoff.first_ms = RETRY_FIRST_MS;
+    work->backoff.max_ms = RETRY_MAX_MS;
+    int64_t wanted_ns = now_ns + backoff_next_ns(&work->backoff);
+    return wanted_ns < last_ns ? wanted_ns : last_ns;
+}
+
+bool verdict_apply(const struct verdict *verdict, struct work *work, int64_t now_ns)
+{
+    enum status code = verdict->code;
+    work->command.reason = "";
+    if (code == STATUS_OK) {
+        work->command.outcome = RESERVE_GRANTED;
+    } else if (retry_is_harmless(code, verdict->reason, verdict->left)) {
+        work->tried = true;
+        work->command.outcome = RESERVE_UNKNOWN;
+        /* Nobody waits for what the settler sent, and it has a backoff of its own. */
+        work->not_before_ns =
+            work->command.by_settler ? 0 : next_try_ns(work, verdict->retry_after_ms, now_ns);
+        return work->not_before_ns == 0;
+    } else if (code == STATUS_UNAVAILABLE || code == STATUS_DEADLINE_EXCEEDED || code == STATUS_INTERNAL) {
+        work->command.outcome = RESERVE_UNKNOWN;
+    } else {
+        work->command.outcome = RESERVE_REFUSED;
+        work->command.reason = refusal_reason(code, verdict->reason);
+    }
+    return true;
+}
+
+enum breaker_outcome verdict_for_breaker(const struct verdict *verdict, const struct work *work,
+                                         int64_t now_ns)
+{
+    int64_t had_ms = verdict->had_ms;
+    if (!verdict->left) /* nobody waits long for what the settler could not send */
+        had_ms = work->command.by_settler ? 0 : (now_ns - work->first_sent_ns) / NS_PER_MS;
+    return breaker_judge(verdict->code, verdict->reason, verdict->left, had_ms, verdict->fair_ms);
+}

@@ -1,0 +1,160 @@
+#include "rpc/guard.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* No server may silence its clients for longer. */
+enum { LEFT_ALONE_MAX_MS = 10000 };
+
+enum status rpc_guard_init(struct rpc_guard *guard, const char *peer, const struct breaker_options *breaker,
+                           const struct retry_options *retry)
+{
+    guard->peer = peer;
+    guard->has_breaker = breaker->window_ms != 0;
+    guard->has_retries = retry->percent != 0 || retry->min_per_s != 0;
+    if (peer != NULL) {
+        guard->metrics = rpc_peer_metrics_of(peer);
+        if (guard->metrics == NULL) {
+            return STATUS_RESOURCE_EXHAUSTED;
+        }
+    }
+    breaker_init(&guard->breaker, breaker);
+    retry_budget_init(&guard->budget, retry, clock_monotonic_ns());
+    atomic_init(&guard->state, BREAKER_CLOSED);
+    atomic_init(&guard->left_alone_ns, 0);
+    pthread_mutex_init(&guard->mutex, NULL);
+    return STATUS_OK;
+}
+
+void rpc_guard_fini(struct rpc_guard *guard)
+{
+    pthread_mutex_destroy(&guard->mutex);
+}
+
+/* ---- the breaker ---- */
+
+/* Tells of a change of state, and for BREAKER_OPEN of the calls that led to it. Lock held, so that the lines
+ * come in the order of the changes. */
+static void tell(struct rpc_guard *guard, struct breaker_count led_to_it)
+{
+    enum breaker_state state = guard->breaker.state;
+    atomic_store(&guard->state, (int)state);
+    if (guard->peer == NULL) {
+        return;
+    }
+    metric_set(&guard->metrics->breaker_state, (int64_t)state);
+    switch (state) {
+    case BREAKER_OPEN:
+        metric_add(&guard->metrics->breaker_opened, 1);
+        log_event(LOG_WARN, "breaker.opened", LOG_TEXT("peer", guard->peer),
+                  LOG_INT("failures", led_to_it.failures),
+                  LOG_INT("calls", led_to_it.failures + led_to_it.successes),
+                  LOG_INT("open_ms", guard->breaker.options.open_ms));
+        break;
+    case BREAKER_HALF_OPEN:
+        metric_add(&guard->metrics->breaker_half_opened, 1);
+        log_event(LOG_INFO, "breaker.half_open", LOG_TEXT("peer", guard->peer));
+        break;
+    case BREAKER_CLOSED:
+        metric_add(&guard->metrics->breaker_closed, 1);
+        log_event(LOG_INFO, "breaker.closed", LOG_TEXT("peer", guard->peer));
+        break;
+    }
+}
+
+size_t rpc_guard_admit(struct rpc_guard *guard, size_t wanted, bool first, uint64_t *era)
+{
+    *era = 0;
+    if (!guard->has_breaker && !guard->has_retries) {
+        return wanted;
+    }
+    pthread_mutex_lock(&guard->mutex);
+    enum breaker_state before = guard->breaker.state;
+    size_t admitted = breaker_admit(&guard->breaker, wanted, clock_monotonic_ns(), era);
+    if (guard->breaker.state != before) {
+        tell(guard, (struct breaker_count){0});
+    }
+    if (first && admitted > 0) {
+        retry_budget_earn(&guard->budget);
+    }
+    pthread_mutex_unlock(&guard->mutex);
+    if (guard->metrics != NULL && admitted < wanted) {
+        metric_add(&guard->metrics->refused_by_breaker, (int64_t)(wanted - admitted));
+    }
+    return admitted;
+}
+
+void rpc_guard_record(struct rpc_guard *guard, uint64_t era, const struct breaker_count *count)
+{
+    if (!guard->has_breaker) {
+        return;
+    }
+    pthread_mutex_lock(&guard->mutex);
+    enum breaker_state before = guard->breaker.state;
+    int64_t now_ns = clock_monotonic_ns();
+    breaker_record(&guard->breaker, era, count, now_ns);
+    if (guard->breaker.state != before) {
+        /* Opened by a failed probe, it has counted only that one. */
+        tell(guard, before == BREAKER_CLOSED ? breaker_window(&guard->breaker, now_ns) : *count);
+    }
+    pthread_mutex_unlock(&guard->mutex);
+}
+
+size_t rpc_guard_room(struct rpc_guard *guard)
+{
+    if (atomic_load(&guard->state) == BREAKER_CLOSED) {
+        return SIZE_MAX;
+    }
+    pthread_mutex_lock(&guard->mutex);
+    size_t room = breaker_room(&guard->breaker, clock_monotonic_ns());
+    pthread_mutex_unlock(&guard->mutex);
+    return room;
+}
+
+uint32_t rpc_guard_wait_ms(struct rpc_guard *guard)
+{
+    if (atomic_load(&guard->state) == BREAKER_CLOSED) {
+        return 0;
+    }
+    pthread_mutex_lock(&guard->mutex);
+    uint32_t wait_ms = breaker_wait_ms(&guard->breaker, clock_monotonic_ns());
+    pthread_mutex_unlock(&guard->mutex);
+    return wait_ms;
+}
+
+/* ---- retries ---- */
+
+bool rpc_guard_take_retry(struct rpc_guard *guard)
+{
+    if (!guard->has_retries) {
+        return false;
+    }
+    pthread_mutex_lock(&guard->mutex);
+    bool taken = retry_budget_take(&guard->budget, clock_monotonic_ns());
+    pthread_mutex_unlock(&guard->mutex);
+    if (guard->metrics != NULL) {
+        metric_add(taken ? &guard->metrics->retries : &guard->metrics->retries_refused, 1);
+    }
+    return taken;
+}
+
+/* ---- a server that drains ---- */
+
+void rpc_guard_leave_alone(struct rpc_guard *guard, uint32_t retry_after_ms)
+{
+    uint32_t pause_ms = retry_after_ms < LEFT_ALONE_MAX_MS ? retry_after_ms : LEFT_ALONE_MAX_MS;
+    int64_t until_ns = clock_monotonic_ns() + (int64_t)pause_ms * NS_PER_MS;
+    int64_t known_ns = atomic_load(&guard->left_alone_ns);
+    while (known_ns < until_ns && !atomic_compare_exchange_weak(&guard->left_alone_ns, &known_ns, until_ns)) {
+    }
+}
+
+uint32_t rpc_guard_alone_ms(struct rpc_guard *guard)
+{
+    int64_t until_ns = atomic_load_explicit(&guard->left_alone_ns, memory_order_relaxed);
+    if (until_ns == 0) {
+        return 0;
+    }
+    int64_t left_ns = until_ns - clock_monotonic_ns();
+    return left_ns > 0 ? (uint32_t)((left_ns + NS_PER_MS - 1) / NS_PER_MS) : 0;
+}

@@ -1,0 +1,60 @@
+#include "rpc/retry.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+/* Tokens are counted in thousandths; no more are saved up than for a burst of 100 retries. */
+enum { RETRY = 1000, TOKENS_MAX = 100 * RETRY, TOKENS_PER_PERCENT = RETRY / 100 };
+
+static void fill(struct retry_budget *budget, int64_t tokens)
+{
+    budget->tokens += tokens;
+    if (budget->tokens > TOKENS_MAX) {
+        budget->tokens = TOKENS_MAX;
+    }
+}
+
+void retry_budget_init(struct retry_budget *budget, const struct retry_options *options, int64_t now_ns)
+{
+    *budget = (struct retry_budget){.options = *options, .filled_ns = now_ns, .tokens = TOKENS_MAX};
+}
+
+void retry_budget_earn(struct retry_budget *budget)
+{
+    fill(budget, (int64_t)budget->options.percent * TOKENS_PER_PERCENT);
+}
+
+bool retry_budget_take(struct retry_budget *budget, int64_t now_ns)
+{
+    /* One retry a second is a thousandth each millisecond. */
+    int64_t passed_ms = (now_ns - budget->filled_ns) / NS_PER_MS;
+    budget->filled_ns += passed_ms * NS_PER_MS;
+    /* So long fills it even at the smallest rate; more would only overflow. */
+    fill(budget, (passed_ms < TOKENS_MAX ? passed_ms : TOKENS_MAX) * budget->options.min_per_s);
+    if (budget->tokens < RETRY) {
+        return false;
+    }
+    budget->tokens -= RETRY;
+    return true;
+}
+
+bool retry_was_refused(enum status status, const char *reason)
+{
+    return status == STATUS_RESOURCE_EXHAUSTED ||
+           (status == STATUS_UNAVAILABLE &&
+            (strcmp(reason, "DRAINING") == 0 || strcmp(reason, "NOT_READY") == 0));
+}
+
+bool retry_is_harmless(enum status status, const char *reason, bool left)
+{
+    return !left || retry_was_refused(status, reason);
+}
+
+bool retry_may_help(const struct error *error, bool left, bool idempotent)
+{
+    /* Too large a message is RESOURCE_EXHAUSTED as well, and will be the next time. */
+    bool for_now = error->status == STATUS_UNAVAILABLE ||
+                   (error->status == STATUS_RESOURCE_EXHAUSTED && error->retry_after_ms > 0);
+    return for_now && (idempotent || retry_is_harmless(error->status, error->reason, left));
+}

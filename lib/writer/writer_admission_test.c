@@ -1,0 +1,187 @@
+/*
+ * What the writer refuses and what it drops when it is too slow for what comes. Every batch waits in its
+ * apply for the test's step.
+ */
+#include <sched.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/unit_test.h"
+#include "writer/test_database.h"
+#include "writer/test_signal.h"
+#include "writer/writer.h"
+#include "writer/writer_metrics.h"
+
+enum { BATCHES_MAX = 16, STEP_MS = 20 };
+
+struct rig {
+    struct test_database database;
+    struct writer *writer;
+    struct test_signal begun, step, completed; /* batches begun, and allowed to end */
+    size_t sizes[BATCHES_MAX];
+    size_t batches;
+};
+
+struct test_command {
+    struct writer_command head;
+    struct rig *rig;
+};
+
+static enum status apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
+                         struct error *error)
+{
+    struct rig *rig = context;
+
+    (void)db;
+    (void)commands;
+    assert_true(rig->batches < BATCHES_MAX);
+    rig->sizes[rig->batches++] = count;
+    test_signal_raise(&rig->begun);
+    if (!test_signal_await(&rig->step, rig->batches))
+        return error_set(error, STATUS_INTERNAL, NULL, "the step never came");
+    return STATUS_OK;
+}
+
+static void complete(struct writer_command *head)
+{
+    test_signal_raise(&((struct test_command *)head)->rig->completed);
+}
+
+static struct rig *open_rig(size_t batch_max)
+{
+    static const struct test_signal fresh = TEST_SIGNAL_INIT;
+    struct rig *rig = calloc(1, sizeof *rig);
+    struct writer_ops ops = {.apply = apply, .context = rig};
+    struct writer_options options = {.batch_max = batch_max};
+
+    assert_non_null(rig);
+    rig->begun = rig->step = rig->completed = fresh;
+    struct db *db = test_database_create(&rig->database, "CREATE TABLE unused (id INTEGER)");
+    assert_int_equal(writer_open(db, &options, &ops, &rig->writer, NULL), STATUS_OK);
+    return rig;
+}
+
+/* Lets all batches end, waits for the end of `count` commands in all, closes. */
+static void close_rig(struct rig *rig, size_t count)
+{
+    for (size_t i = 0; i < BATCHES_MAX; i++)
+        test_signal_raise(&rig->step);
+    assert_true(test_signal_await(&rig->completed, count));
+    writer_close(rig->writer);
+    test_database_destroy(&rig->database);
+    free(rig);
+}
+
+static void await_batch(struct rig *rig, size_t number)
+{
+    assert_true(test_signal_await(&rig->begun, number));
+}
+
+static enum status submit(struct rig *rig, struct test_command *command, int64_t deadline_ns,
+                          struct error *error)
+{
+    *command = (struct test_command){
+        .head = {.class = WRITER_REQUEST, .deadline_ns = deadline_ns, .complete = complete}, .rig = rig};
+    return writer_submit_request(rig->writer, &command->head, error);
+}
+
+static void submit_all(struct rig *rig, struct test_command *commands, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(submit(rig, &commands[i], 0, NULL), STATUS_OK);
+}
+
+static int64_t in_ms(int64_t ms)
+{
+    return clock_monotonic_ns() + ms * NS_PER_MS;
+}
+
+static void let_pass(int64_t ms)
+{
+    int64_t until_ns = in_ms(ms);
+
+    while (clock_monotonic_ns() < until_ns)
+        sched_yield();
+}
+
+/* One command per batch, each batch of STEP_MS at least: the second one's time is known when the third
+ * begins. */
+static void make_slow(struct rig *rig, struct test_command *commands, size_t count)
+{
+    submit_all(rig, commands, count);
+    await_batch(rig, 1);
+    test_signal_raise(&rig->step);
+    await_batch(rig, 2);
+    let_pass(STEP_MS);
+    test_signal_raise(&rig->step);
+    await_batch(rig, 3);
+}
+
+static void test_writer_request_whose_wait_would_be_too_long_is_refused(void **state)
+{
+    struct rig *rig = open_rig(1);
+    struct test_command commands[7], late, patient, timeless;
+    struct error error;
+    int64_t hopeless = metric_get(&writer_metrics.hopeless);
+    int64_t overloaded = metric_get(&writer_metrics.overloaded);
+
+    (void)state;
+    make_slow(rig, commands, 7); /* four wait: 40 ms at least, even if the first batch took no time */
+    assert_int_equal(submit(rig, &late, in_ms(60), &error), STATUS_RESOURCE_EXHAUSTED);
+    assert_string_equal(error.reason, "OVERLOADED");
+    assert_true(error.retry_after_ms > 0);
+    assert_int_equal(metric_get(&writer_metrics.hopeless), hopeless + 1);
+    assert_int_equal(metric_get(&writer_metrics.overloaded), overloaded);
+    assert_int_equal(submit(rig, &patient, in_ms((int64_t)3600 * MS_PER_S), NULL), STATUS_OK);
+    assert_int_equal(submit(rig, &timeless, 0, NULL), STATUS_OK);
+    close_rig(rig, 9);
+}
+
+static void test_writer_without_a_backlog_refuses_nobody_for_the_wait(void **state)
+{
+    struct rig *rig = open_rig(1);
+    struct test_command commands[4], next;
+
+    (void)state;
+    make_slow(rig, commands, 4);
+    test_signal_raise(&rig->step);
+    await_batch(rig, 4); /* nobody stayed behind */
+    assert_int_equal(submit(rig, &next, in_ms(1), NULL), STATUS_OK);
+    close_rig(rig, 5);
+}
+
+static void test_writer_expired_requests_take_no_room_in_a_batch(void **state)
+{
+    struct rig *rig = open_rig(3);
+    struct test_command first, expired[4], live[4];
+    int64_t dropped = metric_get(&writer_metrics.expired);
+
+    (void)state;
+    submit_all(rig, &first, 1);
+    await_batch(rig, 1);
+    int64_t deadline_ns = in_ms(1);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(submit(rig, &expired[i], deadline_ns, NULL), STATUS_OK);
+    submit_all(rig, live, 4);
+    let_pass(2);
+    test_signal_raise(&rig->step);
+    await_batch(rig, 2);
+    assert_int_equal(rig->sizes[1], 3);
+    assert_int_equal(metric_get(&writer_metrics.expired), dropped + 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(expired[i].head.outcome.status, STATUS_DEADLINE_EXCEEDED);
+    test_signal_raise(&rig->step);
+    await_batch(rig, 3);
+    assert_int_equal(rig->sizes[2], 1);
+    close_rig(rig, 9);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_writer_request_whose_wait_would_be_too_long_is_refused),
+        cmocka_unit_test(test_writer_without_a_backlog_refuses_nobody_for_the_wait),
+        cmocka_unit_test(test_writer_expired_requests_take_no_room_in_a_batch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

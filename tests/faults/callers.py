@@ -1,0 +1,136 @@
+"""Customers' programs that book, cancel and look, as patient as the contract asks them to be: each call has a budget, and
+while it lasts the same request is sent again after whatever says that asking again helps."""
+import random
+import threading
+import time
+
+from kit import rpc
+from kit.world import CANCELLED, CONFIRMED, booking_request, day, status_of
+
+RECONNECT_PAUSE_S = 0.02
+AGAIN = (rpc.UNAVAILABLE, rpc.RESOURCE_EXHAUSTED, rpc.DEADLINE_EXCEEDED)
+
+
+class Line:
+    """One program's connection to one service, made anew whenever it breaks."""
+
+    def __init__(self, address, budget_s):
+        self.address, self.budget_s = address, budget_s
+        self.client = None
+        self.attempts = 0
+
+    def call(self, name, **request):
+        """The answer; or, when the budget has ended, a text that says what the attempts met."""
+        end, met = time.monotonic() + self.budget_s, []
+        while True:
+            left_s = end - time.monotonic()
+            if left_s < 0.001:
+                return "%s within %g s: %s" % (name, self.budget_s, "; ".join(met[-8:]))
+            self.attempts += 1
+            reply = self._attempt(name, left_s, request)
+            if not isinstance(reply, str) and reply.code not in AGAIN:
+                return reply
+            met.append("%.3f s before the end: %s" % (left_s, reply))
+            pause_s = RECONNECT_PAUSE_S if isinstance(reply, str) else reply.retry_after_ms / 1000
+            time.sleep(max(0, min(pause_s, end - time.monotonic())))
+
+    def _attempt(self, name, left_s, request):
+        """The answer, or how the connection failed as text."""
+        try:
+            if self.client is None:
+                self.client = rpc.Client(self.address, timeout=left_s)
+            self.client.requester.pipe.sock.settimeout(left_s + 1)
+            return self.client.call(name, timeout_ms=int(left_s * 1000), **request)
+        except OSError as problem:
+            self.close()
+            return repr(problem)
+
+    def close(self):
+        if self.client is not None:
+            self.client.close()
+        self.client = None
+
+
+class Callers:
+    """`with Callers(stack, hospital_id) as callers: ...` has four programs book (and cancel every fourth booking) and two
+    look, at hospital-svc and at history-svc, all the time. `callers.failed` lists what their budgets did not suffice for."""
+
+    def __init__(self, stack, hospital_id, budget_s=5, bookers=4, readers=("hospital", "history"), pause_s=0.002):
+        self.stack, self.hospital_id, self.budget_s, self.pause_s = stack, hospital_id, budget_s, pause_s
+        self.confirmed, self.cancelled, self.failed = set(), set(), []
+        self.calls = self.attempts = 0
+        self.longest_s = 0.0
+        self.lock = threading.Lock()
+        self.stopping = threading.Event()
+        work = [(self._book, "booking", seed) for seed in range(bookers)]
+        work += [(getattr(self, "_look_at_" + name), name, bookers) for name in readers]
+        self.threads = [threading.Thread(target=self._work, args=arguments, daemon=True) for arguments in work]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _work(self, task, name, seed):
+        line, randoms = Line(self.stack.services[name].rpc, self.budget_s), random.Random(seed)
+        try:
+            while not self.stopping.is_set():
+                task(line, randoms)
+                time.sleep(self.pause_s)  # between two calls of one customer
+        except Exception as problem:
+            self.failed.append(repr(problem))
+        line.close()
+        with self.lock:
+            self.attempts += line.attempts
+
+    def _ask(self, line, name, **request):
+        """The message of a good answer, None after any other."""
+        begun = time.monotonic()
+        reply = line.call(name, **request)
+        with self.lock:
+            self.calls += 1
+            self.longest_s = max(self.longest_s, time.monotonic() - begun)
+            if isinstance(reply, str) or reply.code != rpc.OK:
+                self.failed.append("%s %s: %s" % (name, request.get("booking_id", ""), reply))
+                return None
+        return reply.message
+
+    def _book(self, line, randoms):
+        request = booking_request(self.hospital_id, customer_id="c-%d" % randoms.randrange(1000))
+        booking = self._ask(line, "CreateBooking", **request)
+        if booking is None:
+            return
+        if booking.status != CONFIRMED:
+            self.failed.append("CreateBooking %s: status %d" % (booking.booking_id, booking.status))
+            return
+        with self.lock:
+            self.confirmed.add(booking.booking_id)
+        if randoms.random() < 0.25 and self._ask(line, "CancelBooking", booking_id=booking.booking_id) is not None:
+            with self.lock:
+                self.confirmed.discard(booking.booking_id)
+                self.cancelled.add(booking.booking_id)
+
+    def _look_at_hospital(self, line, _):
+        self._ask(line, "GetAvailability", hospital_id=self.hospital_id, from_date=day(1))
+
+    def _look_at_history(self, line, randoms):
+        self._ask(line, "ListCustomerHistory", customer_id="c-%d" % randoms.randrange(1000))
+
+    def check(self):
+        """No call failed, and booking-svc holds what it told. Call it when the load has ended."""
+        assert not self.failed, "%d of %d calls failed, for example %s" % (len(self.failed), self.calls, self.failed[:3])
+        for ids, status in ((self.confirmed, CONFIRMED), (self.cancelled, CANCELLED)):
+            for booking_id in sorted(ids)[:200]:
+                assert status_of(self.stack, booking_id) == status, (booking_id, status)
+        found = {status: self.stack.value("booking", "SELECT COUNT(*) FROM booking WHERE status = %d" % status)
+                 for status in (CONFIRMED, CANCELLED)}
+        assert found == {CONFIRMED: len(self.confirmed), CANCELLED: len(self.cancelled)}, found
+
+    def __str__(self):
+        return "%d calls in %d attempts, the longest %.2f s; %d failed; %d bookings stand, %d cancelled" % (
+            self.calls, self.attempts, self.longest_s, len(self.failed), len(self.confirmed), len(self.cancelled))

@@ -1,0 +1,81 @@
+"""G5: history-svc and its PostgreSQL are away for a while under load. No booking fails; when they are back, the lag goes by
+itself, and everything agrees.
+
+For 10 s; SCREENING_FULL=1: for a minute. By hand: tests/kit/run tests/faults/history_away.py"""
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+from faults.callers import Callers
+from kit import rpc
+from kit.marks import once
+from kit.stack import Stack, wait_for
+from kit.world import register, wait_agreement
+
+FULL = os.environ.get("SCREENING_FULL") == "1"
+AWAY_S = 60 if FULL else 10
+BUDGET_S = 5
+CURRENT_MS = 1000  # a lag that is none under load: the newest events are on their way
+SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/private-postgres")
+
+
+class OwnCluster:
+    """A PostgreSQL for history-svc alone, which may go away without disturbing other tests."""
+
+    def __init__(self):
+        self.parent = tempfile.mkdtemp(prefix="screening-away-", dir="/var/tmp")
+        os.chmod(self.parent, 0o711)  # the server's user has to get through
+        self.folder = os.path.join(self.parent, "pg")
+
+    def run(self, word):
+        return subprocess.run([SCRIPT, word, self.folder], capture_output=True, text=True, check=True).stdout.strip()
+
+    def __enter__(self):
+        self.run("start")
+        return self
+
+    def __exit__(self, *_):
+        self.run("remove")
+        shutil.rmtree(self.parent)
+
+
+def lag(client):
+    """(longest lag in ms, events not yet applied) as history-svc tells them; None when it can't."""
+    try:
+        reply = client().GetProjectionStatus(timeout_ms=2000)
+    except OSError:
+        return None
+    if reply.code != rpc.OK or len(reply.message.logs) != 2:
+        return None
+    return (max(log.lag_ms for log in reply.message.logs),
+            sum(log.head_seq - log.applied_seq for log in reply.message.logs))
+
+
+@once
+def test_history_and_its_postgresql_away_under_load(driver):
+    with OwnCluster() as cluster, Stack(driver, flags={"history": {"database": cluster.run("url")}}) as stack:
+        hospital_id = register(stack, capacity=100000)
+        with Callers(stack, hospital_id, BUDGET_S, readers=("hospital",)) as callers:
+            wait_for("bookings", lambda: len(callers.confirmed) > 100 or callers.failed)
+            begun = time.monotonic()
+            cluster.run("stop")  # history-svc first sees its database go, then goes itself
+            time.sleep(AWAY_S / 3)
+            stack.history_svc.kill()
+            time.sleep(AWAY_S / 3)
+            stack.history_svc.spawn()  # and is back before its database
+            time.sleep(max(0, begun + AWAY_S - time.monotonic()))
+            missed = len(callers.confirmed) + len(callers.cancelled)
+            cluster.run("start")
+            back = time.monotonic()
+            stack.history_svc.wait_ready()
+            first = wait_for("history-svc tells its lag", lambda: lag(lambda: stack.history))
+            wait_for("the lag goes under load", lambda: (lag(lambda: stack.history) or (CURRENT_MS, 0))[0] < CURRENT_MS)
+            caught_up_s = time.monotonic() - back
+        wait_for("no lag at all", lambda: lag(lambda: stack.history) == (0, 0))
+        print("away for %.1f s, %d bookings meanwhile; first lag %d ms, %d events; caught up %.2f s after PostgreSQL was back"
+              % (back - begun, missed, *first, caught_up_s))
+        print(callers)
+        callers.check()
+        wait_agreement(stack)

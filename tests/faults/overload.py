@@ -1,0 +1,107 @@
+"""G7: three times as many bookings as booking-svc can take, offered at a fixed rate. Its capacity is held down to about 1,500
+bookings a second by a stall before each commit, so that the load generator is not what is measured.
+
+For 4 s; SCREENING_FULL=1: for 30 s. By hand, in a build with fault points:
+SCREENING_BUILD=$PWD/build/faults tests/kit/run tests/faults/overload.py"""
+import json
+import os
+import subprocess
+import threading
+import time
+
+from kit.marks import once
+from kit.stack import BUILD, Stack
+from kit.world import wait_agreement
+
+FULL = os.environ.get("SCREENING_FULL") == "1"
+PEAK_S, OVERLOAD_S, WARM_UP_S = (10, 30, 3) if FULL else (2, 4, 2)
+BUDGET_MS = 1000
+# Two commands a booking, at most 120 in a commit of 40 ms: 1,500 bookings a second.
+BATCH_MAX, STALL_MS = 120, 40
+FACTOR = 3
+RSS_GROWTH_KIB = 4096  # a fraction of what 4,096 waiting calls would take
+# A machine that is busy elsewhere can spoil a round, a defect spoils each.
+ROUNDS = 3
+
+
+def rss_kib(process):
+    with open("/proc/%d/status" % process.pid, encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+
+
+class RssWatch:
+    """Reads a process's RSS while a load runs: after its warm-up, and the highest from then on."""
+
+    def __init__(self, process, warm_up_s):
+        self.process, self.from_s = process, time.monotonic() + warm_up_s
+        self.first = self.highest = 0
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._watch)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+
+    def _watch(self):
+        while not self.stopping.wait(0.1):
+            if time.monotonic() >= self.from_s:
+                now = rss_kib(self.process)
+                self.first = self.first or now
+                self.highest = max(self.highest, now)
+
+
+def bench(stack, *options):
+    """Runs screening-bench against the stack; its figures."""
+    path = os.path.join(stack.folder, "bench.json")
+    done = subprocess.run([os.path.join(BUILD, "bench/screening-bench"), "--json", path, "--budget-ms", str(BUDGET_MS),
+                           "--connections", "4", *options, stack.hospital_svc.rpc, stack.booking_svc.rpc],
+                          capture_output=True, text=True, check=False)
+    print(done.stdout + done.stderr, end="", flush=True)
+    assert done.returncode == 0, "screening-bench failed"
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def confirmed_per_s(figures):
+    return figures["outcomes"].get("CONFIRMED", {"per_s": 0})["per_s"]
+
+
+def one_round(stack):
+    """What is wrong with it, as texts."""
+    peak = confirmed_per_s(bench(stack, "--in-flight", "512", "--warm-up", "1", "--seconds", str(PEAK_S)))
+    with RssWatch(stack.booking_svc.process, WARM_UP_S) as rss:
+        over = bench(stack, "--rate", "%d" % (FACTOR * peak), "--warm-up", str(WARM_UP_S), "--seconds", str(OVERLOAD_S))
+    goodput, refused = confirmed_per_s(over), over["outcomes"].get("RESOURCE_EXHAUSTED OVERLOADED")
+    wrong = []
+    if goodput <= 0.9 * peak:
+        wrong.append("goodput %.0f/s is not above 90 %% of %.0f/s" % (goodput, peak))
+    if refused is None:
+        return wrong + ["nobody was refused"]
+    if refused["p99_ms"] >= BUDGET_MS / 10:
+        wrong.append("refusals took %.1f ms (p99)" % refused["p99_ms"])
+    if rss.highest - rss.first > RSS_GROWTH_KIB:
+        wrong.append("RSS grew from %d to %d KiB" % (rss.first, rss.highest))
+    print("peak %.0f/s; offered %.0f/s: goodput %.0f/s = %.0f %%, %.0f/s refused after %.2f ms (p50), %.2f ms (p99); RSS %d KiB "
+          "after the warm-up, at most %d KiB" % (peak, FACTOR * peak, goodput, 100 * goodput / peak, refused["per_s"],
+                                                 refused["p50_ms"], refused["p99_ms"], rss.first, rss.highest), flush=True)
+    return wrong
+
+
+@once
+def test_overload_leaves_the_goodput_near_its_peak(driver):
+    with Stack(driver, without=("history",), flags={"booking": {"batch-max": BATCH_MAX}}) as stack:
+        stack.booking_svc.kill()
+        stack.booking_svc.environment = {"SCREENING_FAULTS": "writer.before_commit:stall=%d@1+" % STALL_MS}
+        stack.booking_svc.start()
+        wrong = []
+        for _ in range(ROUNDS):
+            wrong = one_round(stack)
+            if not wrong:
+                break
+            print("; ".join(wrong), flush=True)
+        assert not wrong, wrong
+        wait_agreement(stack, with_history=False)

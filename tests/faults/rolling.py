@@ -1,0 +1,41 @@
+"""G9 on one machine: each service is told to end and started again, over and over, under load; clients with a budget of 5 s
+that do as the answers tell them see no call fail.
+
+Twice each; SCREENING_FULL=1: 20 times each. By hand: tests/kit/run tests/faults/rolling.py"""
+import os
+import time
+
+from faults.callers import Callers
+from kit.stack import PROGRAMS, Stack, wait_for
+from kit.world import register, wait_agreement
+
+FULL = os.environ.get("SCREENING_FULL") == "1"
+RESTARTS = 20 if FULL else 2
+BUDGET_S = 5
+CALLS_BETWEEN = 40  # all are served again before the next service goes
+
+
+def restart(service):
+    """By SIGTERM; returns how long it was away, in seconds."""
+    begun = time.monotonic()
+    service.stop()
+    service.start()
+    return time.monotonic() - begun
+
+
+def test_a_rolling_restart_under_load_fails_no_call(driver):
+    flags = {"booking": {"reserve-timeout-ms": 600}}  # the default, which the kit raises
+    with Stack(driver, flags=flags) as stack:
+        hospital_id = register(stack, capacity=100000)
+        away = {name: [] for name in PROGRAMS}
+        with Callers(stack, hospital_id, BUDGET_S) as callers:
+            for _ in range(RESTARTS):
+                for name in PROGRAMS:
+                    wanted = callers.calls + CALLS_BETWEEN
+                    wait_for("calls after a restart", lambda: callers.calls >= wanted or callers.failed)
+                    away[name].append(restart(stack.services[name]))
+        for name in PROGRAMS:
+            print("%s-svc: %d restarts, away for %.2f to %.2f s" % (name, len(away[name]), min(away[name]), max(away[name])))
+        print(callers)
+        callers.check()
+        wait_agreement(stack)

@@ -1,0 +1,335 @@
+"""A hospital-svc in trouble: late, silent, draining, restarted. What its callers get, and what the breaker does (G6, G9)."""
+import random
+import signal
+import threading
+import time
+
+from kit import rpc, sp
+from kit.marks import once
+from kit.rpc import FakeService, envelope_pb2, hospital_pb2
+from kit.stack import Stack, wait_for
+from kit.world import (CONFIRMED, REJECTED, REQUESTED, booking_request, check_refused, register, remaining, status_of,
+                       wait_agreement)
+
+DEFAULTS = {"reserve-timeout-ms": 600}  # which other tests raise
+CLOSED, HALF_OPEN, OPEN = 0, 1, 2
+SLACK_S = 3  # for a loaded machine
+
+
+class LateHospital(FakeService):
+    """Stands before the real hospital-svc and lets Reserves take as long as `late_ms` says, each on a thread of its own:
+    half of them are executed at once and answered late, half reach it late."""
+
+    def __init__(self, stack):
+        self.real, self.late_ms = stack.hospital_svc.rpc, None
+        super().__init__(stack.address("late.rpc"), self._forward)
+
+    def _forward(self, name, request):
+        late_ms = self.late_ms
+        pause_s = random.uniform(*late_ms) / 1000 if late_ms and name == "BatchReserve" else 0
+        first = random.random() < 0.5
+        time.sleep(pause_s if first else 0)
+        requester = sp.Requester(self.real)
+        try:
+            answer = requester.request(rpc.pack(rpc.METHODS[name][0], request.SerializeToString(), 30000))
+        finally:
+            requester.close()
+        time.sleep(0 if first else pause_s)
+        return envelope_pb2.Response.FromString(answer)
+
+
+def stack_behind(**flags):
+    """A stack whose booking-svc is to reach hospital-svc by a LateHospital."""
+    stack = Stack("sqlite", without=("history",), flags={"booking": {**DEFAULTS, **flags}})
+    stack.booking_svc.flags["hospital-rpc"] = stack.address("late.rpc")
+    return stack
+
+
+def stat(stack, name):
+    """A number of booking-svc's, of its only peer if it has one."""
+    stats = {s.name: s.value for s in stack.booking.Stats().message.stats}
+    return stats[name] if name in stats else stats[name + '{peer="hospital-svc"}']
+
+
+def lines(stack, event):
+    return [line for line in stack.booking_svc.log_lines() if line.get("event") == event]
+
+
+class Customers:
+    """Several at once, each booking one after the other until told to stop; every answer with how long it took."""
+
+    def __init__(self, stack, hospital_id, count, budget_ms):
+        self.answers, self.failures = [], []
+        self.stop = threading.Event()
+        self.stack, self.hospital_id, self.budget_ms = stack, hospital_id, budget_ms
+        self.threads = [threading.Thread(target=self._run) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self):
+        try:
+            client = rpc.Client(self.stack.booking_svc.rpc)
+            while not self.stop.is_set():
+                begun = time.monotonic()
+                reply = client.CreateBooking(timeout_ms=self.budget_ms, **booking_request(self.hospital_id))
+                self.answers.append((reply, time.monotonic() - begun))
+            client.close()
+        except Exception as problem:
+            self.failures.append(repr(problem))
+
+    def end(self):
+        """Their answers, once all have the last one."""
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+        assert not self.failures, self.failures[:3]
+        return self.answers
+
+
+def tell(answers):
+    counts = {}
+    for reply, _ in answers:
+        word = reply.reason or ("CONFIRMED" if reply.code == rpc.OK else str(reply.code))
+        counts[word] = counts.get(word, 0) + 1
+    longest_ms = max(took_s for _, took_s in answers) * 1000
+    print("%d answers, the longest after %d ms: %s" % (len(answers), longest_ms, counts))
+    return counts
+
+
+def fail_until_open(stack, hospital_id):
+    """Books at a hospital-svc that is too late, until the breaker is open."""
+    client = stack.client("booking")
+
+    def opened():
+        if stat(stack, "rpc_breaker_state") == OPEN:
+            return True
+        client.call_all("CreateBooking", [booking_request(hospital_id) for _ in range(10)], timeout_ms=610)
+        return False
+    wait_for("the breaker opens", opened)
+
+
+@once
+def test_a_late_hospital_svc_answers_callers_within_their_budget_and_in_the_end_all_agree(driver):
+    """400 to 620 ms late, budgets of 610 ms: the seed's own fault."""
+    del driver
+    stack = stack_behind()
+    late = LateHospital(stack)
+    with stack:
+        hospital_id = register(stack, capacity=10000)
+        late.late_ms = (400, 620)
+        customers = Customers(stack, hospital_id, 20, 610)
+        wait_for("answers have come", lambda: len(customers.answers) >= 150 and any(
+            reply.code == rpc.OK for reply, _ in customers.answers) or customers.failures)
+        answers = customers.end()
+        counts = tell(answers)
+        print("breaker: state %d, opened %d times" % (stat(stack, "rpc_breaker_state"),
+                                                      stat(stack, "rpc_breaker_opened_total")))
+        assert all(took_s < 0.71 + SLACK_S for _, took_s in answers), max(took_s for _, took_s in answers)
+        assert set(counts) <= {"CONFIRMED", "HOSPITAL_UNAVAILABLE", "BUDGET_SPENT", str(rpc.DEADLINE_EXCEEDED)}, counts
+        late.late_ms = None
+        wait_agreement(stack, with_history=False)
+        taken = 10000 - remaining(stack, hospital_id)
+        assert taken == stack.value("booking", "SELECT COUNT(*) FROM booking WHERE status = %d" % CONFIRMED)
+    late.close()
+
+
+@once
+def test_the_breaker_opens_answers_without_hospital_svc_and_closes_by_itself(driver):
+    """700 to 1,200 ms late, more than a call may take."""
+    del driver
+    stack = stack_behind()
+    late = LateHospital(stack)
+    with stack:
+        hospital_id = register(stack, capacity=10000)
+        late.late_ms = (700, 1200)
+
+        def answered_without_a_call():
+            fail_until_open(stack, hospital_id)
+            changes, asked = stat(stack, "rpc_breaker_half_opened_total"), late.count("BatchReserve")
+            requests = [booking_request(hospital_id) for _ in range(30)]
+            replies = stack.booking.call_all("CreateBooking", requests, timeout_ms=610)
+            calls = late.count("BatchReserve") - asked
+            if stat(stack, "rpc_breaker_state") != OPEN or stat(stack, "rpc_breaker_half_opened_total") != changes:
+                return None  # it began to probe meanwhile
+            assert calls == 0, calls
+            return requests, replies
+        requests, replies = wait_for("bookings while it is open", answered_without_a_call)
+        for request, reply in zip(requests, replies):
+            check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
+            assert 1 <= reply.retry_after_ms <= 5000, reply.retry_after_ms
+            booking = stack.booking.GetBooking(booking_id=request["booking_id"]).message
+            assert (booking.status, booking.version) == (REJECTED, 2)
+
+        late.late_ms = None
+        recovered = time.monotonic()
+        wait_for("a booking is confirmed", lambda: stack.booking.CreateBooking(
+            timeout_ms=610, **booking_request(hospital_id)).code == rpc.OK, interval_s=0.1)
+        wait_for("the breaker is closed", lambda: stack.booking.CreateBooking(
+            timeout_ms=610, **booking_request(hospital_id)).code == rpc.OK and stat(stack, "rpc_breaker_state") == CLOSED)
+        took_s = time.monotonic() - recovered
+        print("closed %.1f s after hospital-svc was in time again" % took_s)
+        assert took_s < 10 + SLACK_S * 3, took_s
+        for state in ("opened", "half_open", "closed"):
+            name = "rpc_breaker_%s_total" % state.replace("half_open", "half_opened")
+            assert len(lines(stack, "breaker." + state)) == stat(stack, name) > 0, state
+        wait_agreement(stack, with_history=False)
+    late.close()
+
+
+@once
+def test_queued_bookings_wait_out_an_open_breaker_and_are_confirmed_by_the_settler_alone(driver):
+    del driver
+    stack = stack_behind()
+    late = LateHospital(stack)
+    with stack:
+        hospital_id = register(stack, capacity=10000)
+        late.late_ms = (700, 1200)
+        fail_until_open(stack, hospital_id)
+        requests = [booking_request(hospital_id, queue_if_unavailable=True) for _ in range(40)]
+        replies = stack.booking.call_all("CreateBooking", requests, timeout_ms=5000)
+        assert all(r.code == rpc.OK and r.message.status == REQUESTED for r in replies), replies[:3]
+        late.late_ms = None
+        for request in requests:
+            wait_for("it is confirmed", lambda: status_of(stack, request["booking_id"]) == CONFIRMED)
+        assert stat(stack, "rpc_breaker_state") == CLOSED
+        wait_agreement(stack, with_history=False)
+    late.close()
+
+
+@once
+def test_the_settler_asks_nothing_of_hospital_svc_while_the_breaker_is_open(driver):
+    """It holds more than there are probes; the breaker stays open for longer than the settler's look-outs."""
+    del driver
+    stack = stack_behind(**{"breaker-open-ms": 3000})
+    late = LateHospital(stack)
+    with stack:
+        hospital_id = register(stack, capacity=10000)
+        late.late_ms = (700, 1200)
+        requests = [booking_request(hospital_id, queue_if_unavailable=True) for _ in range(40)]
+        stack.booking.call_all("CreateBooking", requests, timeout_ms=610)
+        wait_for("the breaker probes with the settler's", lambda: stat(stack, "rpc_breaker_half_opened_total") >= 3)
+        probes = stat(stack, "rpc_breaker_half_opened_total")
+        asked = [len(request.requests) for name, request in late.seen if name == "BatchReserve"]
+        # The first 40, the probes, and what the settler began before the breaker opened.
+        assert sum(asked) <= 40 + 40 + 3 * (probes + 1), asked
+        late.late_ms = None
+        for request in requests:
+            wait_for("it is confirmed", lambda: status_of(stack, request["booking_id"]) == CONFIRMED)
+        wait_agreement(stack, with_history=False)
+    late.close()
+
+
+def test_sold_out_never_opens_the_breaker(driver):
+    with Stack(driver, without=("history",), flags={"booking": DEFAULTS}) as stack:
+        hospital_id = register(stack, capacity=1)
+        for _ in range(4):
+            replies = stack.booking.call_all("CreateBooking", [booking_request(hospital_id) for _ in range(50)])
+            assert all(r.code == rpc.OK or r.reason == "SOLD_OUT" for r in replies), replies[:3]
+        assert sum(1 for r in replies if r.reason == "SOLD_OUT") == 50
+        assert stat(stack, "rpc_breaker_state") == CLOSED
+        assert stat(stack, "rpc_breaker_opened_total") == 0
+
+
+@once
+def test_callers_in_a_hurry_do_not_open_the_breaker(driver):
+    with Stack(driver, without=("hospital", "history"), flags={"booking": DEFAULTS}) as stack:
+        fake = FakeService(stack.address("hospital.rpc"), lambda name, request: None)
+        requests = [booking_request(rpc.new_id()) for _ in range(60)]
+        stack.booking.call_all("CreateBooking", requests, timeout_ms=150)
+        for request in requests:
+            wait_for("it is settled", lambda: status_of(stack, request["booking_id"]) == REJECTED)
+        assert fake.count("BatchReserve") > 0
+        assert stat(stack, "rpc_breaker_state") == CLOSED
+        fake.close()
+
+
+@once
+def test_a_draining_hospital_svc_is_left_alone_for_as_long_as_it_asks(driver):
+    with Stack(driver, without=("hospital", "history"), flags={"booking": DEFAULTS}) as stack:
+        seen = []
+
+        def answer(name, request):
+            seen.append((time.monotonic(), name))
+            if name != "BatchReserve":
+                return None
+            if sum(1 for _, what in seen if what == "BatchReserve") == 1:
+                return envelope_pb2.Response(code=rpc.UNAVAILABLE, reason="DRAINING", retry_after_ms=700)
+            return hospital_pb2.BatchReserveResponse(results=[{"booking_id": r.booking_id} for r in request.requests])
+        fake = FakeService(stack.address("hospital.rpc"), answer)
+        requests = [booking_request(rpc.new_id()) for _ in range(20)]
+        first = stack.booking.send("CreateBooking", timeout_ms=20000, **requests[0])
+        wait_for("it is told to wait", lambda: fake.count("BatchReserve") == 1)
+        replies = stack.booking.call_all("CreateBooking", requests[1:], timeout_ms=20000)
+        replies.append(stack.booking.receive(first))
+        assert all(r.code == rpc.OK and r.message.status == CONFIRMED for r in replies), replies[:3]
+        told = next(at for at, name in seen if name == "BatchReserve")
+        # The answer left after `told`; a Fetch that was on its way at that moment does not count.
+        later = [at - told for at, name in seen if at > told and name == "BatchReserve"]
+        assert later and min(later) >= 0.7, later
+        fake.close()
+
+
+@once
+def test_calls_that_hang_do_not_hold_up_the_next(driver):
+    with Stack(driver, without=("hospital", "history")) as stack:
+        hanging, go = set(), threading.Event()
+
+        def answer(name, request):
+            if name != "BatchReserve":
+                return None
+            if any(r.booking_id in hanging for r in request.requests):
+                go.wait(60)
+            return hospital_pb2.BatchReserveResponse(results=[{"booking_id": r.booking_id} for r in request.requests])
+        fake = FakeService(stack.address("hospital.rpc"), answer)
+        clients = []
+        for number in range(1, 6):  # more than the two that are always allowed
+            request = booking_request(rpc.new_id())
+            hanging.add(request["booking_id"])
+            client = stack.client("booking")
+            clients.append((client, client.send("CreateBooking", timeout_ms=50000, **request)))
+            wait_for("the call hangs", lambda: fake.count("BatchReserve") == number)
+        begun = time.monotonic()
+        reply = stack.booking.CreateBooking(timeout_ms=20000, **booking_request(rpc.new_id()))
+        assert reply.code == rpc.OK and reply.message.status == CONFIRMED, reply
+        assert time.monotonic() - begun < SLACK_S
+        go.set()
+        assert all(client.receive(one).message.status == CONFIRMED for client, one in clients)
+        fake.close()
+
+
+def test_hospital_svc_restarted_under_load_rejects_no_booking(driver):
+    """Callers with time enough do not notice (HOSPITAL_UNAVAILABLE would be noticed)."""
+    with Stack(driver, without=("history",), flags={"booking": DEFAULTS}) as stack:
+        hospital_id = register(stack, capacity=100000)
+        customers = Customers(stack, hospital_id, 8, 5000 + SLACK_S * 1000)
+        for _ in range(3):
+            done = len(customers.answers)
+            wait_for("bookings are made", lambda: len(customers.answers) > done + 50 or customers.failures)
+            stack.hospital_svc.stop()
+            stack.hospital_svc.start()
+        done = len(customers.answers)
+        wait_for("bookings are made again", lambda: len(customers.answers) > done + 50 or customers.failures)
+        answers = customers.end()
+        counts = tell(answers)
+        assert set(counts) == {"CONFIRMED"}, counts
+        assert stat(stack, "rpc_breaker_opened_total") == 0
+        wait_agreement(stack, with_history=False)
+
+
+@once
+def test_hospital_svc_killed_and_away_opens_the_breaker_only_for_those_who_waited(driver):
+    """Nobody listens: calls never leave, their callers wait, and when enough have waited in vain the others need not."""
+    with Stack(driver, without=("history",), flags={"booking": DEFAULTS}) as stack:
+        hospital_id = register(stack, capacity=10000)
+        stack.hospital_svc.kill(signal.SIGKILL)
+        replies = stack.booking.call_all("CreateBooking", [booking_request(hospital_id) for _ in range(30)], timeout_ms=800)
+        assert all(r.reason == "HOSPITAL_UNAVAILABLE" or r.code == rpc.DEADLINE_EXCEEDED for r in replies), replies[:3]
+        wait_for("the breaker opens", lambda: stat(stack, "rpc_breaker_state") == OPEN)
+        begun = time.monotonic()
+        reply = stack.booking.CreateBooking(timeout_ms=60000, **booking_request(hospital_id))
+        check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
+        assert time.monotonic() - begun < 5 + SLACK_S
+        stack.hospital_svc.start()
+        wait_for("bookings are confirmed again", lambda: stack.booking.CreateBooking(
+            timeout_ms=2000, **booking_request(hospital_id)).code == rpc.OK)
+        wait_agreement(stack, with_history=False)
