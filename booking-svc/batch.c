@@ -276,7 +276,9 @@ static enum status decide_create(struct batch *batch, struct booking_command *co
         command->booking = &entry->booking;
         return STATUS_OK;
     }
-    entry = add_entry(batch, &created);
+    /* The request's texts go with its call, which may be answered before others of the same booking. */
+    const struct booking *copy = store_copy_booking(&batch->arena, &created);
+    entry = copy != NULL ? add_entry(batch, copy) : NULL;
     if (entry == NULL)
         return no_memory(error);
     entry->is_new = true;
@@ -291,6 +293,10 @@ static enum status decide_cancel(struct batch *batch, struct booking_command *co
     if (booking_cancel(&entry->booking, command->reason, &batch->at, &change, &command->writer.outcome) !=
         STATUS_OK)
         return STATUS_OK;
+    /* Like the texts of a request, the reason goes with its call. */
+    entry->booking.status_reason = arena_strdup(&batch->arena, entry->booking.status_reason);
+    if (entry->booking.status_reason == NULL)
+        return no_memory(error);
     return tell(batch, entry, change, command->traceparent, error);
 }
 

@@ -113,15 +113,15 @@ static void run(struct stage *stage)
     stage->count = 0;
 }
 
-/* The chunk of the hospital log that tells of the deletion. */
-static void delete_hospital(struct stage *stage)
+/* The chunk of the hospital log that tells of the deletion, so many days from now. */
+static void delete_hospital_later(struct stage *stage, int days)
 {
     static char event_id[] = "01890000-0000-7000-8000-000000000001", hospital_id[UUID_TEXT_SIZE];
     static char type[] = "hospital.deleted";
     static Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
     static Screening__V1__Hospital hospital = SCREENING__V1__HOSPITAL__INIT;
     static Screening__V1__Event event = SCREENING__V1__EVENT__INIT, *events[] = {&event};
-    at.seconds = NOW_US / 1000000;
+    at.seconds = NOW_US / 1000000 + days * 24 * 3600;
     hospital.hospital_id = uuid_format(&HOSPITAL, hospital_id);
     event.seq = 1;
     event.event_id = event_id;
@@ -136,6 +136,11 @@ static void delete_hospital(struct stage *stage)
     chunk->events = events;
     chunk->count = 1;
     stage->queue[stage->count++] = &chunk->command;
+}
+
+static void delete_hospital(struct stage *stage)
+{
+    delete_hospital_later(stage, 0);
 }
 
 /* ---- one booking ---- */
@@ -161,6 +166,29 @@ static void test_batch_create_settle_and_cancel_of_one_booking(void **state)
     assert_string_equal(cancel->booking->status_reason, "plans");
     assert_string_equal(cancel->booking->customer_name, "김하늘");
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 2);
+    stage_close(&stage);
+}
+
+/* A call takes its texts along when it is answered; the others of its batch are answered after it. */
+static void test_batch_answers_need_no_texts_of_other_calls(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    char customer[] = "c-1", name[] = "김하늘", reason[] = "plans";
+    struct booking_command *create = add_create(&stage, 1);
+    struct booking request = *create->request;
+    request.customer_id = customer;
+    request.customer_name = name;
+    create->request = &request;
+    struct booking_command *cancel = add(&stage, COMMAND_CANCEL, 1);
+    cancel->reason = reason;
+    run(&stage);
+    memset(customer, 'x', sizeof customer - 1);
+    memset(name, 'x', sizeof name - 1);
+    memset(reason, 'x', sizeof reason - 1);
+    assert_string_equal(create->booking->status_reason, "plans");
+    assert_string_equal(cancel->booking->customer_id, "c-1");
+    assert_string_equal(cancel->booking->customer_name, "김하늘");
     stage_close(&stage);
 }
 
@@ -335,6 +363,34 @@ static void test_batch_force_cancels_chunk_by_chunk(void **state)
     stage_close(&stage);
 }
 
+/* They stay live, more than a chunk of them, and stand before the one that is to be cancelled. */
+static void test_batch_force_cancel_passes_bookings_of_earlier_days(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    for (uint16_t i = 0; i < MANY - 1; i++)
+        add_create(&stage, i);
+    struct booking_command *late = add_create(&stage, MANY - 1);
+    struct booking *request = arena_alloc(&stage.arena, sizeof *request);
+    *request = *late->request;
+    request->day = TODAY + 3;
+    late->request = request;
+    run(&stage);
+    delete_hospital_later(&stage, 2);
+    run(&stage);
+
+    int chunks = 0;
+    for (bool finished = false; !finished; chunks++) {
+        struct booking_command *chunk = add(&stage, COMMAND_FORCE_CANCEL, 0);
+        run(&stage);
+        finished = chunk->finished;
+        assert_true(chunks <= MANY / FORCE_CANCEL_CHUNK);
+    }
+    assert_int_equal(fixture_number(stage.db, &COUNT_FORCED), 1);
+    assert_int_equal(fixture_number(stage.db, &COUNT_LIVE), MANY - 1);
+    stage_close(&stage);
+}
+
 static void test_batch_deletion_told_twice_begins_once(void **state)
 {
     struct stage stage;
@@ -356,6 +412,7 @@ int main(void)
     clock_replace(stopped_clock);
     const struct CMUnitTest tests[] = {
         TEST_BOTH(test_batch_create_settle_and_cancel_of_one_booking),
+        TEST_BOTH(test_batch_answers_need_no_texts_of_other_calls),
         TEST_BOTH(test_batch_applied_again_changes_nothing),
         TEST_BOTH(test_batch_other_content_and_unknown_ids_are_refused_alone),
         TEST_BOTH(test_batch_queued_booking_is_announced_once),
@@ -364,6 +421,7 @@ int main(void)
         TEST_BOTH(test_batch_while_unavailable_what_exists_already_is_left_as_it_is),
         TEST_BOTH(test_batch_settle_after_the_deletion_is_force_cancelled),
         TEST_BOTH(test_batch_force_cancels_chunk_by_chunk),
+        TEST_BOTH(test_batch_force_cancel_passes_bookings_of_earlier_days),
         TEST_BOTH(test_batch_deletion_told_twice_begins_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,25 +2,24 @@
 
 #include "message.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/uuid.h"
 
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
-enum { PAUSE_MS = 100 };
+/* Every call may be repeated: a creation carries its id. What limits that is the user's --timeout. */
+static const struct retry_options RETRY = {.percent = 100, .min_per_s = 10};
 
 enum status client_connect(struct session *session, enum peer_name peer, struct error *error)
 {
     if (session->channels[peer] != NULL) {
         return STATUS_OK;
     }
-    const struct rpc_channel_options options = {.address = session->addresses[peer], .connect_now = true};
+    const struct rpc_channel_options options = {
+        .address = session->addresses[peer], .connect_now = true, .retry = RETRY};
     enum status status = rpc_channel_open(&options, &session->channels[peer], error);
     if (status == STATUS_UNAVAILABLE) {
         error_set(error, status, NULL, _("no %s at %s: start it with \"%s --rpc-listen %s%s\""),
@@ -57,45 +56,6 @@ static enum status fill_in_id(struct session *session, ProtobufCMessage *request
     return STATUS_OK;
 }
 
-static void pause_for(uint32_t pause_ms)
-{
-    struct timespec left = {.tv_sec = pause_ms / MS_PER_S,
-                            .tv_nsec = (long)(pause_ms % MS_PER_S) * NS_PER_MS};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
-    }
-}
-
-/* Waits if asking again can help and the budget allows; false if it is over. */
-static bool wait_to_repeat(const struct error *error, int64_t deadline_ns)
-{
-    bool not_executed = error->status == STATUS_RESOURCE_EXHAUSTED && error->retry_after_ms > 0;
-    if (error->status != STATUS_UNAVAILABLE && !not_executed) {
-        return false;
-    }
-    uint32_t pause_ms = error->retry_after_ms > 0 ? error->retry_after_ms : PAUSE_MS;
-    if ((int64_t)pause_ms >= clock_remaining_ms(deadline_ns)) {
-        return false;
-    }
-    pause_for(pause_ms);
-    return true;
-}
-
-static enum status call_until_answered(struct session *session, struct rpc_client *client, const char *method,
-                                       const ProtobufCMessage *request, ProtobufCMessage **response,
-                                       struct error *error)
-{
-    int64_t deadline_ns = clock_monotonic_ns() + (int64_t)session->timeout_ms * NS_PER_MS;
-    struct rpc_client_call call;
-    enum status status;
-    do {
-        int32_t left_ms = clock_remaining_ms(deadline_ns);
-        call = (struct rpc_client_call){.timeout_ms = left_ms > 0 ? (uint32_t)left_ms : 1};
-        status = rpc_client_call_wait(client, method, request, &call, &session->arena, response);
-    } while (status != STATUS_OK && wait_to_repeat(&call.error, deadline_ns));
-    *error = call.error;
-    return status;
-}
-
 enum status client_call(struct session *session, enum peer_name peer,
                         const ProtobufCServiceDescriptor *service, const char *method,
                         ProtobufCMessage *request, ProtobufCMessage **response, struct error *error)
@@ -111,7 +71,9 @@ enum status client_call(struct session *session, enum peer_name peer,
     if (client == NULL) {
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     }
-    status = call_until_answered(session, client, method, request, response, error);
+    struct rpc_client_call call = {.timeout_ms = session->timeout_ms, .idempotent = true};
+    status = rpc_client_call_wait(client, method, request, &call, &session->arena, response);
+    *error = call.error;
     rpc_client_destroy(client);
     char **id = creation_id(request);
     if (status_is_transient(status) && id != NULL) {

@@ -35,17 +35,19 @@ static void apply(struct place *place, const char *log, Screening__V1__Event *ev
 
 /* ---- the version rule ---- */
 
-static void test_history_batch_two_versions_in_one_chunk_keep_the_higher(void **state)
+static void test_history_batch_versions_in_one_chunk_keep_the_higher(void **state)
 {
     struct place *place = place_of(state);
     struct error error = {0};
     const struct told_booking cancelled = booking(1, BOOKING_CANCELLED, 3);
     const struct told_booking confirmed = booking(1, BOOKING_CONFIRMED, 2);
+    const struct told_booking requested = booking(1, BOOKING_REQUESTED, 1);
     Screening__V1__Event *events[] = {make_booking_event(&place->arena, &confirmed),
-                                      make_booking_event(&place->arena, &cancelled)};
-    expect(place_apply(place, "booking", events, 2, &error), STATUS_OK, &error);
+                                      make_booking_event(&place->arena, &cancelled),
+                                      make_booking_event(&place->arena, &requested)};
+    expect(place_apply(place, "booking", events, 3, &error), STATUS_OK, &error);
     assert_int_equal(place_view(place, 1).status, BOOKING_CANCELLED);
-    assert_int_equal(number_of(place->db, &COUNT_ENTRIES), 2);
+    assert_int_equal(number_of(place->db, &COUNT_ENTRIES), 3);
     assert_int_equal(number_of(place->db, &COUNT_BOOKINGS), 1);
 }
 
@@ -327,7 +329,7 @@ static void test_history_story_is_in_order_of_version(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_PLACE(test_history_batch_two_versions_in_one_chunk_keep_the_higher),
+        TEST_PLACE(test_history_batch_versions_in_one_chunk_keep_the_higher),
         TEST_PLACE(test_history_batch_lower_version_later_is_kept_as_entry_only),
         TEST_PLACE(test_history_batch_chunk_again_changes_nothing),
         TEST_PLACE(test_history_batch_malformed_event_is_internal_and_writes_nothing),

@@ -72,12 +72,15 @@ static bool keep_texts(struct batch *batch, struct hospital *hospital)
     return hospital->name != NULL && hospital->address != NULL;
 }
 
-static void mark_registered(struct command *command)
+static bool mark_registered(struct batch *batch, struct command *command)
 {
     command->hospital->dirty = true;
     for (size_t i = 0; i < command->wanted.registration.day_count; i++) {
-        command->days[i]->dirty = true;
+        if (!working_set_capacity_changed(&batch->set, command->days[i])) {
+            return false;
+        }
     }
+    return true;
 }
 
 static enum status decide_registration(struct batch *batch, struct command *command, struct error *error)
@@ -108,7 +111,9 @@ static enum status decide_registration(struct batch *batch, struct command *comm
     if (!changed) {
         return STATUS_OK;
     }
-    mark_registered(command);
+    if (!mark_registered(batch, command)) {
+        return batch_out_of_memory(error);
+    }
     return append_hospital(batch, command, "hospital.registered", answer, error);
 }
 
@@ -128,7 +133,9 @@ static enum status decide_capacity(struct batch *batch, struct command *command,
     if (!changed) {
         return STATUS_OK;
     }
-    row->dirty = true;
+    if (!working_set_capacity_changed(&batch->set, row)) {
+        return batch_out_of_memory(error);
+    }
     return append_day(batch, command, answer, error);
 }
 

@@ -8,6 +8,9 @@ const struct db_migration HOSPITAL_MIGRATIONS[HOSPITAL_MIGRATION_COUNT] = {
     {.name = "initial",
      .sqlite = hospital_0001_initial_sqlite,
      .postgresql = hospital_0001_initial_postgresql},
+    {.name = "commit_numbers",
+     .sqlite = hospital_0002_commit_numbers_sqlite,
+     .postgresql = hospital_0002_commit_numbers_postgresql},
 };
 
 #define RESERVATION_COLUMNS "booking_id, hospital_id, date, headcount, state"
@@ -62,13 +65,37 @@ static const struct db_statement SAVE_DAY = {
                       " remaining = excluded.remaining, version = excluded.version",
 };
 
+/* The head of the event log is locked: no other replica counts at the same time. */
+static const struct db_statement COUNT_COMMIT = {
+    .name = "count_commit",
+    .sql = "UPDATE commit_counter SET commit_no = commit_no + 1",
+};
+
+/* Of the batch in hand, once it is counted: the statements name it themselves, which spares a round trip. */
+#define COMMIT_NO "(SELECT commit_no FROM commit_counter)"
+
+#define SAVED_COLUMNS RESERVATION_COLUMNS ", taken_commit, released_commit"
+#define ON_SAVED                                                                                             \
+    " ON CONFLICT (booking_id) DO UPDATE SET state = excluded.state, released_commit = "                     \
+    "excluded.released_commit"
+
+/* A tombstone was never taken, and what is live is not released. */
 static const struct db_statement SAVE_RESERVATION = {
     .name = "save_reservation",
-    .sql = "INSERT INTO reservation (" RESERVATION_COLUMNS ") VALUES ($1, $2, $3, $4, $5)"
-           " ON CONFLICT (booking_id) DO UPDATE SET state = excluded.state",
-    .postgresql_set = "INSERT INTO reservation (" RESERVATION_COLUMNS ")"
-                      " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::date[], $4::int8[], $5::int8[])"
-                      " ON CONFLICT (booking_id) DO UPDATE SET state = excluded.state",
+    .sql = "INSERT INTO reservation (" SAVED_COLUMNS ") VALUES ($1, $2, $3, $4, $5,"
+           " CASE WHEN $5 <> 3 THEN " COMMIT_NO " END, CASE WHEN $5 <> 1 THEN " COMMIT_NO " END)" ON_SAVED,
+    .postgresql_set = "INSERT INTO reservation (" SAVED_COLUMNS ") SELECT *,"
+                      " CASE WHEN state <> 3 THEN " COMMIT_NO " END, CASE WHEN state <> 1 THEN " COMMIT_NO
+                      " END FROM unnest($1::uuid[], $2::uuid[], $3::date[], $4::int8[], $5::int8[])"
+                      " AS saved (" RESERVATION_COLUMNS ")" ON_SAVED,
+};
+
+static const struct db_statement SAVE_CAPACITY_CHANGE = {
+    .name = "save_capacity_change",
+    .sql = "INSERT INTO capacity_change (hospital_id, date, version, capacity, commit_no)"
+           " VALUES ($1, $2, $3, $4, " COMMIT_NO ")",
+    .postgresql_set = "INSERT INTO capacity_change (hospital_id, date, version, capacity, commit_no)"
+                      " SELECT *, " COMMIT_NO " FROM unnest($1::uuid[], $2::date[], $3::int8[], $4::int8[])",
 };
 
 static const struct db_statement PURGE_RESERVATIONS = {
@@ -242,15 +269,49 @@ static enum status save_reservations(struct db *db, struct db_params *params, co
     return db_run(db, &SAVE_RESERVATION, params, NULL, NULL, error);
 }
 
+static enum status save_capacity_changes(struct db *db, struct db_params *params,
+                                         const struct working_set *set, struct error *error)
+{
+    db_params_reset(params);
+    for (const struct capacity_change *change = set->capacity_changes; change != NULL;
+         change = change->next) {
+        db_params_uuid(params, &change->day.hospital_id);
+        db_params_date(params, change->day.date);
+        db_params_int(params, (int64_t)change->day.version);
+        db_params_int(params, change->day.capacity);
+        db_params_end_row(params);
+    }
+    return db_run(db, &SAVE_CAPACITY_CHANGE, params, NULL, NULL, error);
+}
+
+/* Every change of a day is also one of a reservation or of its capacity. */
+static bool changes_places(const struct working_set *set)
+{
+    bool changes = set->capacity_changes != NULL;
+    for (const struct reservation_row *row = set->reservations; row != NULL && !changes; row = row->next) {
+        changes = row->dirty;
+    }
+    return changes;
+}
+
 enum status store_save(struct db *db, struct db_params *params, const struct working_set *set,
                        struct error *error)
 {
-    enum status status = save_hospitals(db, params, set, error);
+    enum status status = STATUS_OK;
+    if (changes_places(set)) {
+        status = db_run(db, &COUNT_COMMIT, NULL, NULL, NULL, error);
+    }
+    if (status == STATUS_OK) {
+        status = save_hospitals(db, params, set, error);
+    }
     if (status == STATUS_OK) {
         status = save_days(db, params, set, error);
     }
     if (status == STATUS_OK) {
         status = save_reservations(db, params, set, error);
+    }
+    if (status == STATUS_OK) {
+        status = save_capacity_changes(db, params, set, error);
     }
     return status;
 }

@@ -15,7 +15,7 @@
 
 /* The schema's steps, for db_migrate. */
 extern const struct db_migration HOSPITAL_MIGRATIONS[];
-enum { HOSPITAL_MIGRATION_COUNT = 1 };
+enum { HOSPITAL_MIGRATION_COUNT = 2 };
 
 /* `params` is scratch space in all of these. */
 
@@ -28,7 +28,10 @@ MUST_CHECK enum status store_load_hospitals(struct db *db, struct db_params *par
 MUST_CHECK enum status store_load_days(struct db *db, struct db_params *params, struct working_set *set,
                                        int32_t today, struct error *error);
 
-/* Writes every dirty row. */
+/*
+ * Writes every dirty row and every capacity change. If days or reservations are among them, this is the next
+ * commit by number, and what was taken, released and set carries it.
+ */
 MUST_CHECK enum status store_save(struct db *db, struct db_params *params, const struct working_set *set,
                                   struct error *error);
 

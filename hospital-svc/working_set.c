@@ -13,6 +13,7 @@ static void empty_lists(struct working_set *set)
     set->days_end = &set->days;
     set->reservations = NULL;
     set->reservations_end = &set->reservations;
+    set->capacity_changes = NULL;
 }
 
 void working_set_init(struct working_set *set, struct arena *arena)
@@ -93,4 +94,16 @@ struct reservation_row *working_set_reservation(struct working_set *set, const s
         set->reservations_end = &row->next;
     }
     return row;
+}
+
+bool working_set_capacity_changed(struct working_set *set, struct day_row *row)
+{
+    struct capacity_change *change = arena_alloc(set->arena, sizeof *change);
+    if (change == NULL) {
+        return false;
+    }
+    *change = (struct capacity_change){.day = row->day, .next = set->capacity_changes};
+    set->capacity_changes = change;
+    row->dirty = true;
+    return true;
 }

@@ -30,6 +30,12 @@ struct day_row {
     struct day_row *next_of_hospital;
 };
 
+/* A capacity that a command set: kept one by one, since a batch may set a day's several times. */
+struct capacity_change {
+    struct screening_day day; /* as it was then */
+    struct capacity_change *next;
+};
+
 struct reservation_row {
     struct reservation reservation;
     bool loaded;
@@ -46,6 +52,7 @@ struct working_set {
     struct hospital_row *hospitals, **hospitals_end;
     struct day_row *days, **days_end;
     struct reservation_row *reservations, **reservations_end;
+    struct capacity_change *capacity_changes; /* latest first */
 };
 
 /* The arena must outlive the set and holds its rows. */
@@ -62,5 +69,8 @@ void working_set_clear(struct working_set *set);
 struct hospital_row *working_set_hospital(struct working_set *set, const struct uuid *id);
 struct day_row *working_set_day(struct working_set *set, const struct uuid *hospital_id, int32_t date);
 struct reservation_row *working_set_reservation(struct working_set *set, const struct uuid *booking_id);
+
+/* Marks the day changed and keeps the capacity that it has now. False when out of memory. */
+bool working_set_capacity_changed(struct working_set *set, struct day_row *row);
 
 #endif

@@ -27,6 +27,8 @@ static const struct db_statement is_alive = {
 static const struct db_statement sleep_long = {.name = "sleep_long", .sql = "SELECT pg_sleep(4)"};
 static const struct db_statement lock_all = {.name = "lock_all",
                                              .sql = "LOCK TABLE thing IN ACCESS EXCLUSIVE MODE"};
+static const struct db_statement lock_timeout_ms = {
+    .name = "lock_timeout_ms", .sql = "SELECT setting::int8 FROM pg_settings WHERE name = 'lock_timeout'"};
 static const struct db_statement divide = {.name = "divide", .sql = "SELECT ($1::text)::int8"};
 static const struct db_statement where = {
     .name = "where",
@@ -250,6 +252,13 @@ static void test_postgresql_lock_held_by_another_is_deadline_exceeded(void **sta
     db_close(db);
 }
 
+static void test_postgresql_session_waits_two_seconds_for_a_lock(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    assert_int_equal(fixture_number(f->db, &lock_timeout_ms), 2000);
+}
+
 static void test_postgresql_idle_transaction_is_ended_by_the_server(void **state)
 {
     struct fixture *f = with_table(state);
@@ -415,6 +424,7 @@ int main(void)
         TEST_POSTGRESQL(test_postgresql_rollback_and_failure_keep_the_session),
         TEST_POSTGRESQL(test_postgresql_slow_statement_is_deadline_exceeded_but_a_script_is_not),
         TEST_POSTGRESQL(test_postgresql_lock_held_by_another_is_deadline_exceeded),
+        TEST_POSTGRESQL(test_postgresql_session_waits_two_seconds_for_a_lock),
         TEST_POSTGRESQL(test_postgresql_idle_transaction_is_ended_by_the_server),
         TEST_POSTGRESQL(test_postgresql_failures_do_not_quote_values),
         cmocka_unit_test(test_postgresql_server_not_there_yet_is_unavailable),

@@ -33,8 +33,9 @@ void rpc_guard_fini(struct rpc_guard *guard)
 
 /* ---- the breaker ---- */
 
-/* Tells of a change of state. Lock held, so that the lines come in the order of the changes. */
-static void tell(struct rpc_guard *guard, const struct breaker_count *window)
+/* Tells of a change of state, and for BREAKER_OPEN of the calls that led to it. Lock held, so that the lines
+ * come in the order of the changes. */
+static void tell(struct rpc_guard *guard, struct breaker_count led_to_it)
 {
     enum breaker_state state = guard->breaker.state;
     atomic_store(&guard->state, (int)state);
@@ -46,8 +47,8 @@ static void tell(struct rpc_guard *guard, const struct breaker_count *window)
     case BREAKER_OPEN:
         metric_add(&guard->metrics->breaker_opened, 1);
         log_event(LOG_WARN, "breaker.opened", LOG_TEXT("peer", guard->peer),
-                  LOG_INT("failures", window->failures),
-                  LOG_INT("calls", window->failures + window->successes),
+                  LOG_INT("failures", led_to_it.failures),
+                  LOG_INT("calls", led_to_it.failures + led_to_it.successes),
                   LOG_INT("open_ms", guard->breaker.options.open_ms));
         break;
     case BREAKER_HALF_OPEN:
@@ -71,7 +72,7 @@ size_t rpc_guard_admit(struct rpc_guard *guard, size_t wanted, bool first, uint6
     enum breaker_state before = guard->breaker.state;
     size_t admitted = breaker_admit(&guard->breaker, wanted, clock_monotonic_ns(), era);
     if (guard->breaker.state != before) {
-        tell(guard, NULL);
+        tell(guard, (struct breaker_count){0});
     }
     if (first && admitted > 0) {
         retry_budget_earn(&guard->budget);
@@ -94,9 +95,7 @@ void rpc_guard_record(struct rpc_guard *guard, uint64_t era, const struct breake
     breaker_record(&guard->breaker, era, count, now_ns);
     if (guard->breaker.state != before) {
         /* Opened by a failed probe, it has counted only that one. */
-        struct breaker_count window =
-            before == BREAKER_CLOSED ? breaker_window(&guard->breaker, now_ns) : *count;
-        tell(guard, &window);
+        tell(guard, before == BREAKER_CLOSED ? breaker_window(&guard->breaker, now_ns) : *count);
     }
     pthread_mutex_unlock(&guard->mutex);
 }

@@ -4,20 +4,20 @@
 
 #include "base/clock.h"
 
-/* Tokens are counted in thousandths; no more are saved up than for a burst of RETRIES_MAX. */
-enum { RETRY = 1000, RETRIES_MAX = 100, TOKENS_PER_PERCENT = RETRY / 100 };
+/* Tokens are counted in thousandths; no more are saved up than for a burst of 100 retries. */
+enum { RETRY = 1000, TOKENS_MAX = 100 * RETRY, TOKENS_PER_PERCENT = RETRY / 100 };
 
 static void fill(struct retry_budget *budget, int64_t tokens)
 {
     budget->tokens += tokens;
-    if (budget->tokens > RETRIES_MAX * RETRY) {
-        budget->tokens = RETRIES_MAX * RETRY;
+    if (budget->tokens > TOKENS_MAX) {
+        budget->tokens = TOKENS_MAX;
     }
 }
 
 void retry_budget_init(struct retry_budget *budget, const struct retry_options *options, int64_t now_ns)
 {
-    *budget = (struct retry_budget){.options = *options, .filled_ns = now_ns, .tokens = RETRIES_MAX * RETRY};
+    *budget = (struct retry_budget){.options = *options, .filled_ns = now_ns, .tokens = TOKENS_MAX};
 }
 
 void retry_budget_earn(struct retry_budget *budget)
@@ -29,9 +29,9 @@ bool retry_budget_take(struct retry_budget *budget, int64_t now_ns)
 {
     /* One retry a second is a thousandth each millisecond. */
     int64_t passed_ms = (now_ns - budget->filled_ns) / NS_PER_MS;
-    int64_t full_ms = (int64_t)RETRIES_MAX * RETRY; /* with the smallest rate; more would only overflow */
     budget->filled_ns += passed_ms * NS_PER_MS;
-    fill(budget, (passed_ms < full_ms ? passed_ms : full_ms) * budget->options.min_per_s);
+    /* So long fills it even at the smallest rate; more would only overflow. */
+    fill(budget, (passed_ms < TOKENS_MAX ? passed_ms : TOKENS_MAX) * budget->options.min_per_s);
     if (budget->tokens < RETRY) {
         return false;
     }

@@ -14,7 +14,8 @@ from . import rpc
 
 BUILD = os.environ.get("SCREENING_BUILD", os.path.join(os.path.dirname(__file__), "../../build/release"))
 CLUSTER_URL = os.environ.get("SCREENING_TEST_POSTGRESQL", "")
-DEADLINE_S = 60  # for a condition that must come true; far beyond what it takes, also under sanitizers
+# For a condition that must come true; far beyond what it takes, also under sanitizers.
+DEADLINE_S = int(os.environ.get("SCREENING_DEADLINE_S", "60"))
 
 # What a slow machine may take: only tests about slowness itself set a shorter time.
 PATIENT_MS = 30000
@@ -102,7 +103,7 @@ class Service:
     def run_once(self, **more):
         """Runs it to its end with these flags more; the finished process with its output."""
         return subprocess.run(self.arguments(**more), capture_output=True, text=True, timeout=DEADLINE_S, check=False,
-                              cwd=self.stack.folder, stdin=subprocess.DEVNULL)
+                              cwd=self.stack.folder, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment})
 
     def kill(self, number=signal.SIGKILL):
         """Ends it and waits for that."""

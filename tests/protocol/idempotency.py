@@ -96,6 +96,12 @@ def test_concurrent_duplicates_book_once(driver):
         wait_agreement(stack)
 
 
+def in_flight(stack):
+    """Calls that booking-svc has in hand, besides the one that asks."""
+    stats = {stat.name: stat.value for stat in stack.booking.Stats().message.stats}
+    return stats["rpc_server_in_flight"] - 1
+
+
 @once
 def test_repeat_while_in_work_waits_for_the_same_outcome(driver):
     with Stack(driver, without=("hospital", "history")) as stack:
@@ -112,14 +118,19 @@ def test_repeat_while_in_work_waits_for_the_same_outcome(driver):
         wait_for("booking-svc reaches hospital-svc", lambda: fake.count("Fetch") > 0)
         request = booking_request(rpc.new_id())
         clients = [stack.client("booking") for _ in range(3)]
-        sent = [(c, c.send("CreateBooking", timeout_ms=20000, **request)) for c in clients]
+        sent = [(clients[0], clients[0].send("CreateBooking", timeout_ms=20000, **request))]
         wait_for("the Reserve is under way", lambda: fake.count("BatchReserve") == 1)
+        sent += [(c, c.send("CreateBooking", timeout_ms=20000, **request)) for c in clients[1:]]
+        wait_for("both repeats are in hand", lambda: in_flight(stack) == 3)
+        # Behind them in the writer's queue.
+        assert stack.booking.CancelBooking(booking_id=rpc.new_id()).code == rpc.NOT_FOUND
         assert status_of(stack, request["booking_id"]) == REQUESTED
         release.set()
         replies = [client.receive(one) for client, one in sent]
         assert [r.code for r in replies] == [0, 0, 0], replies
         assert all(r.message == replies[0].message and r.message.status == CONFIRMED for r in replies)
-        assert fake.count("BatchReserve") == 1
+        asked = [item for name, call in fake.seen if name == "BatchReserve" for item in call.requests]
+        assert len(asked) == 1, asked
         fake.close()
 
 
@@ -166,6 +177,32 @@ def test_a_late_reserve_for_a_cancelled_booking_is_refused(driver):
         late = {key: request[key] for key in ("booking_id", "hospital_id", "date", "headcount")}
         check_refused(stack.hospital.Reserve(**late), rpc.FAILED_PRECONDITION, "RELEASED")
         assert remaining(stack, hospital_id) == 5
+
+
+@once
+def test_a_cancellation_while_hospital_svc_is_asked_stays(driver):
+    """The settle comes with a grant when the booking is no longer REQUESTED."""
+    with Stack(driver, without=("hospital", "history")) as stack:
+        go = threading.Event()
+
+        def answer(name, request):
+            if name == "Fetch":
+                return None
+            go.wait(30)
+            return hospital_pb2.BatchReserveResponse(results=[{"booking_id": r.booking_id} for r in request.requests])
+        fake = FakeService(stack.address("hospital.rpc"), answer)
+        request = booking_request(rpc.new_id())
+        waiting = stack.client("booking")
+        sent = waiting.send("CreateBooking", **request)
+        wait_for("the Reserve is under way", lambda: fake.count("BatchReserve") == 1)
+        assert stack.booking.CancelBooking(booking_id=request["booking_id"], reason="plans").code == rpc.OK
+        go.set()
+        reply = waiting.receive(sent)
+        assert reply.code == rpc.OK and reply.message.status == CANCELLED, reply
+        assert status_of(stack, request["booking_id"]) == CANCELLED
+        told = stack.booking.Fetch(subscriber="t").message.events
+        assert [event.type for event in told] == ["booking.cancelled"], told
+        fake.close()
 
 
 @once

@@ -1,0 +1,32 @@
+"""The checker: what clients were told (records, see history.py) and what the databases hold (see snapshot.py), held against
+the contract. It is pure, shares no code with the services and trusts none of them."""
+import re
+
+from . import answers, refusals, replay, stored
+from .facts import Facts
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def check(records, snapshot):
+    """What is wrong, one text each: first the id, then what was told when, and what is stored. Empty: nothing."""
+    facts = Facts(records)
+    days = replay.days_of(snapshot)
+    problems = [*answers.check(facts, snapshot), *stored.check(snapshot), *replay.check(days, snapshot),
+                *refusals.check(facts, snapshot, days)]
+    return list(dict.fromkeys(problems))
+
+
+def ids_in(problems):
+    """The ids that the problems name."""
+    return {found for problem in problems for found in _ID.findall(problem)}
+
+
+def minimal(records, ids):
+    """The records that concern one of these ids, as they began: a failing run's history for people to read."""
+    def concerns(record):
+        if record["id"].lower() in ids:
+            return True
+        message = (record["answer"] or {}).get("message") or {}
+        return any(booking.get("booking", booking).get("booking_id") in ids for booking in message.get("bookings", ()))
+    return sorted((record for record in records if concerns(record)), key=lambda record: record["begin_ns"])

@@ -1,0 +1,85 @@
+"""A PostgreSQL of the fault tests' own, to be killed and started again at will."""
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SCRIPT = os.path.join(ROOT, "deploy/private-postgres")
+START_S = 60
+
+
+def _runs(pid):
+    try:
+        with open("/proc/%d/stat" % pid, encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"  # a zombie runs no more
+    except FileNotFoundError:
+        return False
+
+
+class Cluster:
+    """`with Cluster() as cluster:` it runs, and SCREENING_TEST_POSTGRESQL names it to kit and to what it starts."""
+
+    def __init__(self):
+        self.folder = os.path.join(tempfile.mkdtemp(prefix="screening-faults-", dir="/var/tmp"), "pg")
+        # The server's user, which is another one than root's, has to get through.
+        os.chmod(os.path.dirname(self.folder), 0o711)
+        self.url = ""
+        self.lock = threading.Lock()  # of whoever kills it, until it runs again
+
+    def __enter__(self):
+        try:
+            self.start()
+            os.environ["SCREENING_TEST_POSTGRESQL"] = self.url
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    def _script(self, word):
+        done = subprocess.run([SCRIPT, word, self.folder], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise AssertionError("private-postgres %s: %s" % (word, done.stderr))
+        return done.stdout
+
+    def _postmaster(self):
+        with open(os.path.join(self.folder, "data/postmaster.pid"), encoding="utf-8") as file:
+            return int(file.readline())
+
+    def start(self):
+        """Starts it and waits until it answers. A killed one may be in the way for a moment: until its parent has taken
+        note of its end it looks as if it ran, and its processes hold its memory a little longer than it."""
+        end = time.monotonic() + START_S
+        while True:
+            try:
+                self._script("start")
+                self.url = self._script("url").strip()
+                subprocess.run(["psql", self.url, "-X", "-c", "SELECT 1"], capture_output=True, text=True, check=True)
+                return
+            except (AssertionError, subprocess.CalledProcessError) as problem:
+                if time.monotonic() > end:
+                    raise AssertionError("PostgreSQL does not start: %s" % problem) from problem
+                time.sleep(0.02)
+
+    def kill(self, number=signal.SIGKILL):
+        """Ends it without a chance to write anything: SIGKILL to the postmaster, or SIGQUIT, its immediate shutdown."""
+        postmaster = self._postmaster()
+        os.kill(postmaster, number)
+        end = time.monotonic() + START_S
+        while _runs(postmaster):
+            if time.monotonic() > end:
+                raise AssertionError("PostgreSQL does not end by signal %d" % number)
+            time.sleep(0.005)
+
+    def remove(self):
+        """Ends it and deletes it with all its data."""
+        try:
+            self._script("remove")
+        finally:
+            shutil.rmtree(os.path.dirname(self.folder), ignore_errors=True)

@@ -1,0 +1,247 @@
+"""The real services on an address of loopback of their own, with a proxy in each connection that the plan wants to disturb,
+and with a watch that starts again what a fault point has ended."""
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import threading
+import time
+
+from faults.proxy import Proxy
+from kit.stack import BUILD, CLUSTER_URL, PROGRAMS, Stack
+
+PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None)}
+CLOCK_STEP = os.path.join(BUILD, "tests/clock_step.so")
+STOP_S = 15  # SIGTERM to the end: the grace period of the drain is 10 s
+
+# Connections in which a proxy can be put, as FROM>TO.WHAT.
+RPC_LINKS = ("booking>hospital.rpc", "hospital>booking.rpc", "history>booking.rpc", "history>hospital.rpc")
+EVENT_LINKS = ("booking>hospital.events", "hospital>booking.events", "history>booking.events",
+               "history>hospital.events")
+CLIENT_LINKS = ("client>booking.rpc", "client>hospital.rpc")
+
+
+def database_links(driver):
+    return tuple(name + ">postgresql" for name in PROGRAMS if driver == "postgresql" or name == "history")
+
+
+def loopback():
+    """An address of this machine that nobody else is likely to use: any port is free there."""
+    return "127.%d.%d.%d" % tuple(random.SystemRandom().randint(1, 254) for _ in range(3))
+
+
+class FaultStack(Stack):
+    """`links`: where proxies are wanted. `points`: {service: [SCREENING_FAULTS of its first start, of its second, ...]}.
+    `clock`: whether the services' wall clocks can be stepped."""
+
+    def __init__(self, driver, flags=None, links=(), points=None, clock=False):
+        self.host, self.links = loopback(), links
+        self.proxies, self.direct_urls = {}, {}
+        self.points = {name: list(entries) for name, entries in (points or {}).items()}
+        self.lock = threading.RLock()
+        self.down = set()  # services that a fault has taken down and will start again itself
+        self.killed = set()  # processes that a fault has ended by SIGKILL
+        self.problems, self.crashes = [], []  # crashes: (monotonic ns, service)
+        self.kept = None
+        self._watching = threading.Event()
+        super().__init__(driver, flags=flags)
+        self.clock = clock
+        if clock:
+            # Of a sanitizer's runtime, which wants to be the first library.
+            asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+            for name in PROGRAMS:
+                self.step_clock(name, 0)
+                self.services[name].environment.update(
+                    {"LD_PRELOAD": CLOCK_STEP, "SCREENING_CLOCK_STEP": self._clock_file(name), "ASAN_OPTIONS": asan})
+
+    # ---- addresses
+
+    def address(self, name):
+        service, what = name.split(".")
+        return "tcp://%s:%d" % (self.host, PORTS[service][what == "events"])
+
+    def _flags(self, name):
+        flags = super()._flags(name)
+        for other in ("hospital", "booking"):
+            for what in ("rpc", "events"):
+                if other != name:
+                    flags["%s-%s" % (other, what)] = self._by_way_of("%s>%s.%s" % (name, other, what))
+        link = name + ">postgresql"
+        self.direct_urls[name] = flags["database"]
+        if link in self.links:
+            flags["database"] = self._database_by_way_of(link, flags["database"])
+        return flags
+
+    def _by_way_of(self, link):
+        target = self.address(link.split(">")[1])
+        if link not in self.links:
+            return target
+        if link not in self.proxies:
+            self.proxies[link] = Proxy("tcp://%s:0" % self.host, target, framed=link.endswith(".events"))
+        return self.proxies[link].address
+
+    def _database_by_way_of(self, link, url):
+        folder = os.path.join(self.folder, link.replace(">", "-"))
+        os.mkdir(folder)
+        server = CLUSTER_URL.split("host=")[1].split("&")[0]
+        self.proxies[link] = Proxy("ipc://%s/.s.PGSQL.5432" % folder, "ipc://%s/.s.PGSQL.5432" % server)
+        return url.replace(server, folder)
+
+    def client_address(self, name):
+        return self._by_way_of("client>%s.rpc" % name)
+
+    def url(self, name):
+        return self.direct_urls[name]
+
+    # ---- processes
+
+    def spawn(self, name):
+        """Starts it, with the fault points that are next."""
+        service = self.services[name]
+        entries = self.points.get(name)
+        service.environment["SCREENING_FAULTS"] = entries.pop(0) if entries else ""
+        service.spawn()
+
+    def kill(self, names):
+        """kill -9 of these at once; they stay down until `revive`."""
+        with self.lock:
+            self.down.update(names)
+            processes = [self.services[name].process for name in names]
+            self.killed.update(processes)
+            for process in processes:
+                process.send_signal(signal.SIGKILL)
+            for process in processes:
+                process.wait()
+
+    def revive(self, name):
+        """Starts it again, unless another fault at the same time has done so."""
+        with self.lock:
+            if name in self.down and self.services[name].process.poll() is not None:
+                self.spawn(name)
+                self.down.discard(name)
+
+    def stop_and_start(self, name):
+        """SIGTERM, the end with 0, and a new start."""
+        with self.lock:
+            self.down.add(name)
+        self.end(name)
+        self.revive(name)
+
+    def end(self, name):
+        """SIGTERM; anything but exit code 0 in time is a problem, unless a fault point ended it."""
+        process = self.services[name].process
+        process.send_signal(signal.SIGTERM)
+        try:
+            code = process.wait(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            self.problems.append("%s-svc did not end within %d s of SIGTERM" % (name, STOP_S))
+            return
+        if code != 0 and process not in self.killed and not self._crashed_by_point(name):
+            self.problems.append("%s-svc ended with %d after SIGTERM" % (name, code))
+
+    def _crashed_by_point(self, name):
+        # Other threads may have written a line between this one and the end.
+        return self.services[name].process.returncode == -signal.SIGKILL and any(
+            line.get("event") == "fault.fired" and line.get("action") == "crash"
+            for line in self.services[name].log_lines()[-5:])
+
+    def watch(self):
+        """Starts again what ends by itself, until `unwatch`: a fault point may do that, nothing else."""
+        self._watching.set()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def unwatch(self):
+        with self.lock:
+            self._watching.clear()
+
+    def _watch(self):
+        while self._watching.is_set():
+            for name in PROGRAMS:
+                with self.lock:
+                    process = self.services[name].process
+                    if not self._watching.is_set() or name in self.down or process.poll() is None:
+                        continue
+                    if self._crashed_by_point(name):
+                        self.crashes.append((time.monotonic_ns(), name))
+                    else:
+                        self.problems.append("%s-svc ended by itself with %d" % (name, process.returncode))
+                    self.spawn(name)
+            time.sleep(0.01)
+
+    # ---- clocks
+
+    def _clock_file(self, name):
+        return os.path.join(self.folder, name + ".clock")
+
+    def step_clock(self, name, offset_s):
+        """From now on its wall clock is wrong by this much."""
+        with open(self._clock_file(name), "r+b" if os.path.exists(self._clock_file(name)) else "wb") as file:
+            file.write(struct.pack("q", int(offset_s * 1e9)))
+
+    # ---- begin and end
+
+    def __enter__(self):
+        try:
+            for name in PROGRAMS:
+                self.spawn(name)
+            self.watch()
+        except BaseException:
+            self.close(failed=True)
+            raise
+        return self
+
+    def ready(self):
+        """Whether all services answer that they serve."""
+        def serving(service):
+            try:
+                return service.serving()
+            except AssertionError:
+                return False  # ended just now: the watch starts it again
+        return all(serving(self.services[name]) for name in PROGRAMS)
+
+    def heal(self):
+        """Undoes what faults of any kind may have left; services that are down are started."""
+        for proxy in self.proxies.values():
+            proxy.heal()
+        for name in PROGRAMS:
+            with self.lock:
+                self.revive(name)
+                self.services[name].process.send_signal(signal.SIGCONT)
+            if self.clock:
+                self.step_clock(name, 0)
+
+    def end_all(self):
+        self.unwatch()
+        for name in ("booking", "hospital", "history"):
+            self.end(name)
+        self.problems += self._sanitizer_reports()
+
+    def keep(self, folder):
+        """To be called before the end of `with`: moves everything to this folder instead of deleting it."""
+        self.kept = folder
+
+    def close(self, failed=False):
+        self.unwatch()
+        for name in PROGRAMS:
+            process = self.services[name].process
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+        for client in self.clients:
+            client.close()
+        for proxy in self.proxies.values():
+            proxy.close()
+        if self.kept:
+            self._dump()
+            shutil.move(self.folder, self.kept)
+        super().close(failed=False)
+
+    def _dump(self):
+        for name in PROGRAMS:
+            if self.url(name).startswith("postgresql:"):
+                with open(os.path.join(self.folder, name + ".sql"), "wb") as out:
+                    subprocess.run(["pg_dump", self.url(name)], stdout=out, stderr=out, check=False)

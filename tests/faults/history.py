@@ -1,0 +1,73 @@
+"""The history of a run: every attempt of every client, with what it sent, when, and what came back.
+
+A record is a dict, one JSON object per line in a file:
+{"client", "op", "id", "request": {fields as sent}, "begin_ns", "end_ns", "answer": {"code", "reason", "retry_after_ms",
+"message"} or None}. Times are time.monotonic_ns(). No answer: none came, the outcome is unknown, and end_ns is when the
+client gave up. "message" is the response as `plain` makes it, only when the code is 0.
+"""
+import json
+import threading
+import time
+
+from kit import rpc
+
+
+def plain(message):
+    """A protobuf message as a dict: every field, enums as numbers, instants in microseconds."""
+    if message.DESCRIPTOR.full_name == "google.protobuf.Timestamp":
+        return message.seconds * 1000000 + message.nanos // 1000
+    found = {}
+    for field in message.DESCRIPTOR.fields:
+        value = getattr(message, field.name)
+        if field.label == field.LABEL_REPEATED:
+            value = [plain(one) for one in value] if field.message_type else list(value)
+        elif field.message_type:
+            value = plain(value) if message.HasField(field.name) else None
+        found[field.name] = value
+    return found
+
+
+class History:
+    """Any number of threads may append; iterating sees what is there at its beginning."""
+
+    def __init__(self, records=()):
+        self._records = list(records)
+        self._lock = threading.Lock()
+
+    def append(self, record):
+        with self._lock:
+            self._records.append(record)
+
+    def __iter__(self):
+        with self._lock:
+            return iter(list(self._records))
+
+    def __len__(self):
+        return len(self._records)
+
+    def call(self, who, client, op, /, timeout_ms=50000, **request):
+        """One attempt over an rpc.Client, recorded. Returns its Reply, or None when none came: the connection is then
+        of no use any more."""
+        record = {"client": who, "op": op, "id": request.get("booking_id") or request.get("hospital_id", ""),
+                  "request": request, "begin_ns": time.monotonic_ns(), "end_ns": 0, "answer": None}
+        reply = None
+        try:
+            reply = client.call(op, timeout_ms=timeout_ms, **request)
+            record["answer"] = {"code": reply.code, "reason": reply.reason, "retry_after_ms": reply.retry_after_ms}
+        except OSError:
+            pass
+        record["end_ns"] = time.monotonic_ns()
+        if reply is not None and reply.code == rpc.OK:
+            record["answer"]["message"] = plain(reply.message)
+        self.append(record)
+        return reply
+
+    def save(self, path):
+        with open(path, "w", encoding="utf-8") as file:
+            for record in self:
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path):
+        with open(path, encoding="utf-8") as file:
+            return cls(json.loads(line) for line in file)

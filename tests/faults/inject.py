@@ -1,0 +1,174 @@
+"""The faults themselves: each function does one to a running stack, as its part of the plan says, and comes back when it is
+over. A Strike is a moment at which something was hit."""
+import os
+import resource
+import signal
+import threading
+import time
+import traceback
+
+from faults.proxy import Mangler
+from kit import rpc
+
+WAIT_FOR_CALLS_S = 2.0  # a stack that is hit hard may take no calls: the next fault comes all the same
+
+
+class Strike:
+    """At this moment (monotonic ns) this kind of fault hit calls that go through one of these services."""
+
+    def __init__(self, kind, services, sure=False):
+        self.kind, self.services, self.sure = kind, tuple(services), sure
+        self.at_ns = time.monotonic_ns()
+
+
+class Injector:
+    def __init__(self, stack, cluster, load):
+        self.stack, self.cluster, self.load = stack, cluster, load
+        self.strikes, self.begun = [], time.monotonic()
+
+    def run(self, faults):
+        """All in their order; one that is marked `overlaps` goes on while the next ones come."""
+        threads = []
+        for fault in faults:
+            self._wait_for_calls(fault["after_calls"])
+            threads.append(threading.Thread(target=self._inject, args=(fault,), daemon=True))
+            threads[-1].start()
+            if not fault["overlaps"]:
+                threads[-1].join()
+        for thread in threads:
+            thread.join()
+
+    def _inject(self, fault):
+        try:
+            getattr(self, "_" + fault["kind"])(fault)
+        except Exception:
+            self.stack.problems.append("%s: %s" % (fault["kind"], traceback.format_exc()))
+
+    def _wait_for_calls(self, count):
+        goal, end = self.load.calls + count, time.monotonic() + WAIT_FOR_CALLS_S
+        while self.load.calls < goal and time.monotonic() < end:
+            time.sleep(0.005)
+
+    def load_on(self, seconds):
+        """Returns when the load has lasted this long in all: fault points fire by themselves."""
+        time.sleep(max(0.0, self.begun + seconds - time.monotonic()))
+
+    def _strike(self, kind, services, sure=False):
+        self.strikes.append(Strike(kind, services, sure))
+
+    def _kill(self, fault):
+        if fault["gap_s"]:
+            for name in fault["victims"]:
+                self._strike("kill", [name])
+                self.stack.kill([name])
+                time.sleep(fault["gap_s"])
+        else:
+            for name in fault["victims"]:
+                self._strike("kill", [name])
+            self.stack.kill(fault["victims"])
+        time.sleep(fault["down_s"])
+        for name in fault["victims"]:
+            self.stack.revive(name)
+
+    def _stop(self, fault):
+        for name in fault["victims"]:
+            self._strike("stop", [name])
+            self.stack.stop_and_start(name)
+
+    def _pause(self, fault):
+        processes = [self.stack.services[name].process for name in fault["victims"]]
+        for name, process in zip(fault["victims"], processes):
+            self._strike("pause", [name])
+            process.send_signal(signal.SIGSTOP)
+        time.sleep(fault["for_s"])
+        for process in processes:
+            process.send_signal(signal.SIGCONT)
+
+    def _database(self, fault):
+        with self.cluster.lock:
+            self._strike("database", self._users())
+            self.cluster.kill(getattr(signal, fault["how"]))
+            time.sleep(fault["down_s"])
+            self.cluster.start()
+
+    def _users(self):
+        return ("hospital", "booking", "history") if self.stack.driver == "postgresql" else ("history",)
+
+    def _hit_by(self, link):
+        """The services whose calls go through this link."""
+        source, target = link.split(">")
+        return [target.split(".")[0] if source == "client" else source]
+
+    def _cut(self, fault):
+        proxy = self.stack.proxies[fault["link"]]
+        for _ in range(fault["times"]):
+            self._strike("cut", self._hit_by(fault["link"]))
+            proxy.refuse(fault["refuse_s"] > 0)
+            proxy.cut()
+            time.sleep(fault["refuse_s"])
+            proxy.refuse(False)
+            time.sleep(fault["gap_s"])
+
+    def _delay(self, fault):
+        proxy = self.stack.proxies[fault["link"]]
+        self._strike("delay", self._hit_by(fault["link"]))
+        if fault["delay_s"] == "hold":
+            proxy.hold()
+        else:
+            proxy.delay_s = fault["delay_s"]
+        time.sleep(fault["for_s"])
+        proxy.hold(False)
+        proxy.delay_s = 0.0
+
+    def _pubsub(self, fault):
+        mangler = Mangler(fault["seed"], **fault["share"])
+        for link in fault["links"]:
+            self.stack.proxies[link].mangler = mangler
+        time.sleep(fault["for_s"])
+        for link in fault["links"]:
+            self.stack.proxies[link].mangler = None
+        if mangler.count():
+            self._strike("pubsub", (), sure=True)
+
+    def _commit(self, fault):
+        proxy = self.stack.proxies[fault["link"]]
+        goal, end = proxy.answers_lost + fault["count"], time.monotonic() + WAIT_FOR_CALLS_S
+        proxy.lose_answers(b"COMMIT", fault["count"])
+        while proxy.answers_lost < goal and time.monotonic() < end:
+            time.sleep(0.01)
+        proxy.lose_answers(b"", 0)
+        if proxy.answers_lost > goal - fault["count"]:
+            self._strike("commit", (), sure=True)
+
+    def _disk(self, fault):
+        """No file of this process can grow beyond what its write-ahead log has now, and a little."""
+        name = fault["victim"]
+        pid = self.stack.services[name].process.pid
+        path = self.stack.url(name)[len("sqlite:"):] + "-wal"
+        limit = (os.path.getsize(path) if os.path.exists(path) else 0) + fault["room_bytes"]
+        self._strike("disk", [name])
+        try:
+            before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+            time.sleep(fault["for_s"])
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+        except ProcessLookupError:
+            pass  # a fault point has ended it meanwhile
+
+    def _clock(self, fault):
+        for step_s in fault["steps_s"]:
+            self._strike("clock", fault["victims"])
+            for name in fault["victims"]:
+                self.stack.step_clock(name, step_s)
+            time.sleep(fault["gap_s"])
+
+
+def through(op, services):
+    """Whether a call of this method goes through one of these services."""
+    owner = rpc.METHODS[op][0].split("/")[0].split(".")[-1].replace("Service", "").lower()
+    return owner in services or (op == "CreateBooking" and "hospital" in services)
+
+
+def calls_met(strike, records):
+    """How many calls through the services of this strike were under way at its moment."""
+    return sum(1 for record in records
+               if record["begin_ns"] < strike.at_ns < record["end_ns"] and through(record["op"], strike.services))

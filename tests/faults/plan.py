@@ -1,0 +1,183 @@
+"""What happens in a round, drawn from its seed and nothing else: the load, the settings, and which faults come when."""
+import itertools
+import random
+
+from faults.fault_stack import CLIENT_LINKS, EVENT_LINKS, RPC_LINKS, database_links
+from kit.stack import PROGRAMS
+
+KINDS = ("kill", "stop", "pause", "database", "cut", "delay", "pubsub", "point", "commit", "disk", "clock")
+FAULTS_S = 4.0  # for all faults of a round, which takes 12 s with its beginning and its end
+ORDERS = [order for size in (1, 2, 3) for order in itertools.permutations(PROGRAMS, size)]
+
+# Fault points: which services pass them, a pass that a round surely comes to, and what is to happen there. Errors of the
+# database and of events only as they are when trying again helps: an INTERNAL twice is a dead letter, as it should be.
+ALL, LOGS = PROGRAMS, ("hospital", "booking")
+HIT, ERROR = ("crash", "crash", "stall=700"), ("fail", "fail=UNAVAILABLE", "fail=DEADLINE_EXCEEDED")
+POINTS = {
+    "writer.before_begin": (ALL, 60, HIT),
+    "writer.before_apply": (ALL, 60, HIT),
+    "writer.before_commit": (ALL, 60, HIT),
+    "writer.after_commit": (ALL, 60, HIT),
+    "writer.after_replies": (ALL, 60, HIT),
+    "writer.after_publish": (ALL, 60, HIT),
+    "db.begin": (ALL, 60, ERROR),
+    "db.run": (ALL, 300, ERROR),
+    "db.commit": (ALL, 60, ERROR),
+    "db.commit_answer": (ALL, 60, ("fail",)),
+    "rpc.server.before_reply": (LOGS, 200, HIT),
+    "rpc.server.after_reply": (LOGS, 200, HIT),
+    "rpc.client.before_send": (ALL, 20, HIT),
+    "rpc.client.after_send": (ALL, 20, HIT),
+    "events.before_publish": (LOGS, 60, HIT + ("fail",)),
+    "events.fetch.before_answer": (LOGS, 3, HIT),
+    "events.chunk.before_apply": (ALL, 20, HIT),
+    "events.chunk.before_cursor": (ALL, 20, HIT),
+    "booking.before_reserve": (("booking",), 60, HIT),
+    "booking.after_reserve": (("booking",), 60, HIT),
+    "booking.settler.take_up": (("booking",), 1, HIT),
+    "booking.force_cancel.chunk": (("booking",), 1, HIT),
+    "booking.force_cancel.after_chunk": (("booking",), 1, HIT),
+    "migrate.step": (ALL, 2, ("crash",)),
+}
+
+
+def _point(randoms, points):
+    name = randoms.choice(sorted(points))
+    services, passes, actions = POINTS[name]
+    service, action = randoms.choice(services), randoms.choice(actions)
+    first = randoms.randint(1, passes)
+    span = "@%d" % first
+    if action != "crash" and randoms.random() < 0.5:
+        span = "@%d-%d" % (first, first + randoms.randint(1, 10 if action.startswith("fail") else 2))
+    return service, "%s:%s%s" % (name, action, span)
+
+
+def _kill(randoms, driver):
+    del driver
+    order = list(randoms.choice(ORDERS))
+    return {"victims": order, "gap_s": round(randoms.choice((0, randoms.uniform(0.01, 0.3))), 3),
+            "down_s": round(randoms.choice((0, randoms.uniform(0.05, 0.8))), 3)}
+
+
+def _stop(randoms, driver):
+    del driver
+    return {"victims": list(randoms.choice(ORDERS[:9]))}
+
+
+def _pause(randoms, driver):
+    """Longer than the budgets of the callers and every timeout between services; at times than the silence after which a
+    log is fetched."""
+    del driver
+    return {"victims": list(randoms.choice(ORDERS[:9])), "for_s": randoms.choice((1.5, 1.5, 2.0, 3.5))}
+
+
+def _database(randoms, driver):
+    del driver
+    return {"how": randoms.choice(("SIGKILL", "SIGQUIT")), "down_s": round(randoms.uniform(0, 0.8), 3)}
+
+
+def _any_link(randoms, driver):
+    return randoms.choice(RPC_LINKS + EVENT_LINKS + CLIENT_LINKS + database_links(driver))
+
+
+def _cut(randoms, driver):
+    return {"link": _any_link(randoms, driver), "times": randoms.randint(1, 5),
+            "gap_s": round(randoms.uniform(0.02, 0.3), 3), "refuse_s": round(randoms.choice((0, 0, 0.3, 1.0)), 3)}
+
+
+def _delay(randoms, driver):
+    return {"link": _any_link(randoms, driver), "delay_s": randoms.choice((0.03, 0.2, 0.45, "hold")),
+            "for_s": round(randoms.uniform(0.8, 2.5), 3)}
+
+
+def _pubsub(randoms, driver):
+    del driver
+    share = randoms.choice(({"drop": 0.5}, {"double": 0.5}, {"reorder": 0.5}, {"drop": 1.0},
+                            {"drop": 0.2, "double": 0.2, "reorder": 0.3}))
+    return {"links": list(randoms.choice((EVENT_LINKS, (randoms.choice(EVENT_LINKS),)))), "share": share,
+            "seed": randoms.randrange(1 << 30), "for_s": round(randoms.uniform(1, 2.5), 3)}
+
+
+def _commit(randoms, driver):
+    return {"link": randoms.choice(database_links(driver)), "count": randoms.randint(1, 6)}
+
+
+def _disk(randoms, driver):
+    """Only SQLite's: the limit is one of a process, and PostgreSQL's processes come and go."""
+    del driver
+    return {"victim": randoms.choice(LOGS), "room_bytes": randoms.choice((0, 4096, 50000)),
+            "for_s": round(randoms.uniform(0.3, 1.5), 3)}
+
+
+def _clock(randoms, driver):
+    """Days are booked from two days on, so that no date passes."""
+    del driver
+    return {"victims": list(randoms.choice(ORDERS)), "steps_s": [round(randoms.choice(
+        (-86400 * 20, -3600, -2, -0.05, 0.05, 2, 3600, 72000)), 2) for _ in range(randoms.randint(1, 4))],
+        "gap_s": round(randoms.uniform(0.1, 0.5), 3)}
+
+
+MAKERS = {"kill": _kill, "stop": _stop, "pause": _pause, "database": _database, "cut": _cut, "delay": _delay,
+          "pubsub": _pubsub, "commit": _commit, "disk": _disk, "clock": _clock}
+
+
+def possible(kind, driver, points):
+    """Whether a round of this driver, in a build with these fault points, can have this kind."""
+    if kind == "disk":
+        return driver == "sqlite"
+    return bool(points) if kind == "point" else True
+
+
+def make(seed, driver, kinds, points):
+    """The plan of a round. driver: sqlite, postgresql or both (drawn); kinds: to draw from; points: what the build has."""
+    randoms = random.Random(seed)
+    driver = randoms.choice(("sqlite", "postgresql")) if driver == "both" else driver
+    kinds = [kind for kind in kinds if possible(kind, driver, points)]
+    known = sorted(set(points) & set(POINTS))
+    budget_ms = randoms.choice((400, 800, 1500))
+    plan = {"seed": seed, "driver": driver, "budget_ms": budget_ms, "clients": randoms.randint(6, 14),
+            "hospitals": randoms.randint(2, 5), "days": [2, 3, 4][:randoms.randint(1, 3)],
+            "capacity": randoms.choice(([2, 20], [20, 200], [100, 1500])), "deletions": randoms.randint(0, 3),
+            "think_ms": randoms.choice((0, 2, 10)), "load_s": 2.5,
+            "flags": {"booking": {"reserve-timeout-ms": randoms.choice((150, 300, 600)),
+                                  "reserve-calls-max": randoms.choice((2, 32))}},
+            "points": {}, "faults": []}
+    if not kinds:
+        return plan
+    total_s = 0.0
+    for kind in [randoms.choice(kinds) for _ in range(randoms.choice((1, 2, 2, 3, 4)))]:
+        if kind == "point":
+            # The later ones are for starts after a crash or a fault of another kind.
+            for _ in range(randoms.randint(2, 5)):
+                service, entry = _point(randoms, known)
+                plan["points"].setdefault(service, []).append(entry)
+            continue
+        fault = {"kind": kind, "after_calls": randoms.randint(50, 500), "overlaps": randoms.random() < 0.3,
+                 **MAKERS[kind](randoms, driver)}
+        # Not more than fits into a round, but one at least.
+        if not plan["faults"] or total_s + seconds(fault) < FAULTS_S:
+            plan["faults"].append(fault)
+            total_s += seconds(fault)
+    return plan
+
+
+def seconds(fault):
+    """About how long a fault takes."""
+    each = {"stop": 1.0, "kill": fault.get("gap_s", 0) + 0.1}.get(fault["kind"], 0) * len(fault.get("victims", ()))
+    steps = fault.get("times", len(fault.get("steps_s", ()))) * (fault.get("gap_s", 0) + fault.get("refuse_s", 0))
+    work = {"database": 1.5, "commit": 1}.get(fault["kind"], 0)
+    return each + steps + work + fault.get("down_s", 0) + fault.get("for_s", 0)
+
+
+def links(plan):
+    """Where this plan needs proxies."""
+    wanted = set()
+    for fault in plan["faults"]:
+        wanted.update(fault.get("links", ()))
+        if "link" in fault:
+            wanted.add(fault["link"])
+    return tuple(sorted(wanted))
+
+
+def kinds_of(plan):
+    return sorted({fault["kind"] for fault in plan["faults"]} | ({"point"} if plan["points"] else set()))

@@ -1,0 +1,218 @@
+"""A proxy between two ends of a connection, TCP or Unix socket: it delays, holds up, cuts and refuses, loses the answer to
+a given text, and drops, doubles and reorders the messages of a publisher."""
+import random
+import socket
+import struct
+import threading
+import time
+
+from kit import sp
+
+class Mangler:
+    """What happens to each message on its way to a subscriber: drawn with these shares from a seed of its own."""
+
+    def __init__(self, seed, drop=0.0, double=0.0, reorder=0.0):
+        self.drop, self.double, self.reorder = drop, double, reorder
+        self.random = random.Random(seed)
+        self.lock = threading.Lock()
+        self.passed = self.dropped = self.doubled = self.reordered = 0
+
+    def route(self, message, held):
+        """(messages to send now, message held back until the next): `held` is what the last call held back."""
+        with self.lock:
+            drawn = self.random.random()
+            self.passed += 1
+            if drawn < self.drop:
+                self.dropped += 1
+                return held, []
+            drawn -= self.drop
+            if drawn < self.double:
+                self.doubled += 1
+                return [message, message] + held, []
+            drawn -= self.double
+            if drawn < self.reorder and not held:
+                self.reordered += 1
+                return [], [message]
+            return [message] + held, []
+
+    def count(self):
+        return self.dropped + self.doubled + self.reordered
+
+
+class Connection:
+    """One accepted connection and its other half."""
+
+    def __init__(self, proxy, near):
+        self.proxy, self.near = proxy, near
+        self.far = sp.connect_plain(proxy.target)
+        self.lock, self.ended = threading.Lock(), False
+        for sock in (near, self.far):
+            sock.settimeout(None)
+
+    def start(self):
+        for pump in (self._forward, self._messages if self.proxy.framed else self._backward):
+            threading.Thread(target=self._run, args=(pump,), daemon=True).start()
+
+    def _run(self, pump):
+        try:
+            pump()
+        except OSError:
+            pass  # an end has gone, or the test cut it
+        finally:
+            self.cut()
+
+    def _forward(self):
+        while True:
+            piece = self.near.recv(65536)
+            if not piece:
+                return
+            self.proxy.wait()
+            lose = self.proxy.takes_answer_of(piece)
+            self.far.sendall(piece)
+            if lose:
+                return
+
+    def _backward(self):
+        while True:
+            piece = self.far.recv(65536)
+            if not piece:
+                return
+            self.proxy.wait()
+            self.near.sendall(piece)
+
+    def _messages(self):
+        """The SP handshake, then whole messages: 8 bytes of length, big-endian, and the body."""
+        self.near.sendall(sp.read_exactly(self.far, 8))
+        held = []
+        while True:
+            size = sp.read_exactly(self.far, 8)
+            message = size + sp.read_exactly(self.far, struct.unpack(">Q", size)[0])
+            self.proxy.wait()
+            mangler = self.proxy.mangler
+            now, held = mangler.route(message, held) if mangler else ([message] + held, [])
+            if now:
+                self.near.sendall(b"".join(now))
+
+    def cut(self):
+        """Ends both halves now; what is under way is lost."""
+        with self.lock:
+            if self.ended:
+                return
+            self.ended = True
+        for sock in (self.near, self.far):
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # already ended by its other end
+            sock.close()
+        self.proxy.forget(self)
+
+
+class Proxy:
+    """Listens at `address` and connects each caller with `target`. `framed`: the target is a publisher (SP over TCP).
+
+    delay_s: how long each piece waits on its way, both ways. mangler: a Mangler, or None. Set from any thread."""
+
+    def __init__(self, address, target, framed=False):
+        self.address, self.target, self.framed = address, target, framed
+        self.delay_s, self.mangler = 0.0, None
+        self.cuts = self.answers_lost = 0
+        self._lose_after, self._lose_count = b"", 0
+        self._passing = threading.Event()
+        self._passing.set()
+        self._refusing = False
+        self._lock = threading.Lock()
+        self._connections = set()
+        kind, where = sp.split(address)
+        self._sock = socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
+        if kind == "tcp":
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._sock.bind(where)
+        self._sock.listen(128)
+        if kind == "tcp":
+            self.address = "tcp://%s:%d" % self._sock.getsockname()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self._sock.accept()
+            except OSError:
+                return  # closed
+            threading.Thread(target=self._connect, args=(near,), daemon=True).start()
+
+    def _connect(self, near):
+        try:
+            if self._refusing:
+                raise ConnectionRefusedError
+            connection = Connection(self, near)
+        except OSError:
+            near.close()  # the target is not there: neither is the proxy
+            return
+        with self._lock:
+            self._connections.add(connection)
+        connection.start()
+
+    def forget(self, connection):
+        with self._lock:
+            self._connections.discard(connection)
+
+    def connections(self):
+        with self._lock:
+            return list(self._connections)
+
+    def wait(self):
+        """Called by a connection before each piece: takes the delay, and as long as the proxy holds everything up."""
+        self._passing.wait()
+        if self.delay_s:
+            time.sleep(self.delay_s)
+
+    def takes_answer_of(self, piece):
+        """Whether the connection that carries this piece is to be cut once the piece is through."""
+        if not self._lose_count or self._lose_after not in piece:
+            return False
+        with self._lock:
+            if not self._lose_count:
+                return False
+            self._lose_count -= 1
+            self.answers_lost += 1
+            return True
+
+    # ---- what the tests do
+
+    def lose_answers(self, after, count):
+        """The next `count` times that a piece with the bytes `after` has gone to the target, cuts that connection."""
+        with self._lock:
+            self._lose_after, self._lose_count = after, count
+
+    def cut(self):
+        """Cuts every connection; how many there were."""
+        connections = self.connections()
+        for connection in connections:
+            connection.cut()
+        self.cuts += len(connections)
+        return len(connections)
+
+    def refuse(self, on=True):
+        """While on, new connections end at once."""
+        self._refusing = on
+
+    def hold(self, on=True):
+        """While on, nothing passes, and nobody notices by anything else."""
+        if on:
+            self._passing.clear()
+        else:
+            self._passing.set()
+
+    def heal(self):
+        """As if nothing had been."""
+        self.delay_s, self.mangler = 0.0, None
+        self.lose_answers(b"", 0)
+        self.refuse(False)
+        self.hold(False)
+
+    def close(self):
+        self.heal()
+        self._sock.shutdown(socket.SHUT_RDWR)
+        self._sock.close()
+        self.cut()

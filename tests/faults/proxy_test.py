@@ -1,0 +1,226 @@
+"""The proxy of the fault tests does what it says: it loses, doubles, reorders, delays, holds and cuts, and else nothing."""
+import os
+import socket
+import struct
+import tempfile
+import threading
+import time
+
+from faults.proxy import Mangler, Proxy
+from kit import sp
+from kit.marks import once
+from kit.stack import wait_for
+
+
+class Echo:
+    """Sends back what it gets; `got` is all of it."""
+
+    def __init__(self, address):
+        self.got = bytearray()
+        kind, where = sp.split(address)
+        self.sock = socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
+        self.sock.bind(where)
+        self.sock.listen(8)
+        self.address = address if kind == "ipc" else "tcp://%s:%d" % self.sock.getsockname()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.sock.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        try:
+            for piece in iter(lambda: sock.recv(65536), b""):
+                self.got += piece
+                sock.sendall(piece)
+        except OSError:
+            pass
+        finally:
+            sock.close()
+
+    def close(self):
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+
+
+def ask(sock, text):
+    sock.sendall(text)
+    return sp.read_exactly(sock, len(text))
+
+
+def ended(sock):
+    """Whether the other end closes, or resets, this connection."""
+    try:
+        return sock.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def with_echo(check):
+    """check(proxy, echo), over TCP and over a Unix socket."""
+    with tempfile.TemporaryDirectory(prefix="screening-", dir="/tmp") as folder:
+        for near, far in (("tcp://127.0.0.1:0", "tcp://127.0.0.1:0"),
+                          ("ipc://%s/near" % folder, "ipc://%s/far" % folder)):
+            echo = Echo(far)
+            proxy = Proxy(near, echo.address)
+            try:
+                check(proxy, echo)
+            finally:
+                proxy.close()
+                echo.close()
+
+
+@once
+def test_proxy_left_alone_changes_nothing(driver):
+    del driver
+
+    def check(proxy, echo):
+        sock = sp.connect_plain(proxy.address)
+        text = os.urandom(300000)
+        threading.Thread(target=sock.sendall, args=(text,), daemon=True).start()
+        assert sp.read_exactly(sock, len(text)) == text and bytes(echo.got) == text
+        sock.close()
+        wait_for("the other half is closed as well", lambda: not proxy.connections())
+    with_echo(check)
+
+
+@once
+def test_proxy_cuts_refuses_and_heals(driver):
+    del driver
+
+    def check(proxy, echo):
+        socks = [sp.connect_plain(proxy.address) for _ in range(3)]
+        for sock in socks:
+            assert ask(sock, b"hello") == b"hello"
+        assert proxy.cut() == 3
+        assert all(ended(sock) for sock in socks)
+        proxy.refuse()
+        assert ended(sp.connect_plain(proxy.address))
+        proxy.heal()
+        assert ask(sp.connect_plain(proxy.address), b"again") == b"again"
+        assert bytes(echo.got) == b"hello" * 3 + b"again"
+    with_echo(check)
+
+
+@once
+def test_proxy_without_its_target_ends_connections(driver):
+    del driver
+
+    def check(proxy, echo):
+        echo.close()
+        echo.close = lambda: None
+        assert ended(sp.connect_plain(proxy.address))
+    with_echo(check)
+
+
+@once
+def test_proxy_delays_and_holds(driver):
+    del driver
+
+    def check(proxy, echo):
+        sock = sp.connect_plain(proxy.address)
+        proxy.delay_s = 0.15
+        begun = time.monotonic()
+        assert ask(sock, b"slow") == b"slow"
+        assert time.monotonic() - begun >= 0.3, "150 ms on each way"
+        proxy.heal()
+        proxy.hold()
+        sock.sendall(b"held")
+        sock.settimeout(0.2)
+        try:
+            assert not sock.recv(1), "nothing may pass"
+        except TimeoutError:
+            pass
+        assert bytes(echo.got) == b"slow"
+        sock.settimeout(5)
+        proxy.heal()
+        assert sp.read_exactly(sock, 4) == b"held"
+    with_echo(check)
+
+
+@once
+def test_proxy_loses_the_answer_to_a_text(driver):
+    del driver
+
+    def check(proxy, echo):
+        proxy.lose_answers(b"COMMIT", 1)
+        sock = sp.connect_plain(proxy.address)
+        assert ask(sock, b"BEGIN") == b"BEGIN"
+        sock.sendall(b"COMMIT")
+        assert ended(sock), "the answer is lost"
+        wait_for("the text itself has arrived", lambda: bytes(echo.got) == b"BEGINCOMMIT")
+        assert ask(sp.connect_plain(proxy.address), b"COMMIT") == b"COMMIT", "only the first one"
+        assert proxy.answers_lost == 1
+    with_echo(check)
+
+
+class Numbers:
+    """A publisher of numbers, and what a subscriber beyond the proxy hears of them."""
+
+    def __init__(self, mangler):
+        self.ready = threading.Event()
+        self.publisher = sp.Listener("tcp://127.0.0.1:0", sp.PUB, sp.SUB, self._hold)
+        self.proxy = Proxy("tcp://127.0.0.1:0", "tcp://%s:%d" % self.publisher.sock.getsockname(), framed=True)
+        self.proxy.mangler = mangler
+        self.subscriber = sp.Pipe.dial(self.proxy.address, sp.SUB, sp.PUB)
+
+    def _hold(self, pipe):
+        self.ready.set()
+        pipe.sock.settimeout(None)
+        pipe.receive()
+
+    def run(self, count):
+        """Sends 0..count-1 and a last message past the mangler; what arrived before the last."""
+        assert self.ready.wait(5)
+        (pipe,) = self.publisher.connections()
+        for number in range(count):
+            # Bodies of all sizes, so that messages don't arrive one a piece.
+            pipe.send(struct.pack(">I", number) + bytes(number * 37 % 3000))
+        wait_for("all are through", lambda: self.proxy.mangler.passed == count)
+        self.proxy.mangler = None
+        pipe.send(b"last")
+        heard = []
+        while True:
+            body = self.subscriber.receive()
+            if body == b"last":
+                break
+            (number,) = struct.unpack(">I", body[:4])
+            assert len(body) == 4 + number * 37 % 3000
+            heard.append(number)
+        self.subscriber.close()
+        self.proxy.close()
+        self.publisher.close()
+        return heard
+
+
+@once
+def test_proxy_drops_messages(driver):
+    del driver
+    mangler = Mangler(seed=1, drop=0.3)
+    heard = Numbers(mangler).run(500)
+    assert heard == sorted(set(heard)), "the others come once, in order"
+    assert len(heard) == 500 - mangler.dropped and 100 < mangler.dropped < 200
+
+
+@once
+def test_proxy_doubles_messages(driver):
+    del driver
+    mangler = Mangler(seed=2, double=0.3)
+    heard = Numbers(mangler).run(500)
+    assert heard == sorted(heard) and set(heard) == set(range(500))
+    assert len(heard) == 500 + mangler.doubled and 100 < mangler.doubled < 200
+
+
+@once
+def test_proxy_reorders_messages(driver):
+    del driver
+    mangler = Mangler(seed=3, reorder=0.3)
+    heard = Numbers(mangler).run(500)
+    late = sum(1 for before, after in zip(heard, heard[1:]) if after < before)
+    assert late == mangler.reordered and late > 60
+    # The last one may still be held back.
+    assert sorted(heard) in (list(range(500)), list(range(499)))

@@ -1,0 +1,181 @@
+"""What hospital-svc said, held against the replay of its days: every answer fits a moment at which it can have been made.
+
+No clock is needed: commits are numbered, so that an answer which ended before a call began puts a lower bound to the
+commits that the call saw, and a call that began after an answer had come puts an upper bound to those before it.
+"""
+from bisect import bisect_left, bisect_right
+
+from .facts import CONFIRMED, OK, REJECTED
+from .replay import Day
+from .stored import DELETED, by_id
+
+NEVER = float("inf")
+
+
+class Bounds:
+    """Which commits can have been the last when something was decided."""
+
+    def __init__(self, facts, snapshot):
+        self.taken = {place["booking_id"]: place["taken_commit"] for place in snapshot["reservations"]
+                      if place["taken_commit"] is not None}
+        self.commit_of = {(change["hospital_id"], change["date"], change["version"]): change["commit_no"]
+                          for change in snapshot["capacity_changes"]}
+        known = sorted(self._known(facts))
+        self.known_end = [end for end, _ in known]
+        self.known_commit = self._running(max, [commit for _, commit in known])
+        started = sorted((facts.first_begin(booking_id), commit) for booking_id, commit in self.taken.items()
+                         if facts.first_begin(booking_id) is not None)
+        self.started_begin = [begin for begin, _ in started]
+        self.started_commit = self._running(min, [commit for _, commit in reversed(started)])[::-1]
+
+    @staticmethod
+    def _running(choose, values):
+        found = []
+        for value in values:
+            found.append(choose(found[-1], value) if found else value)
+        return found
+
+    def _known(self, facts):
+        """(end of an answer, a commit that was made by then)."""
+        for booking_id, told in facts.told.items():
+            if booking_id in self.taken:
+                for one in told:
+                    if one.version and one.status == CONFIRMED:
+                        yield one.end, self.taken[booking_id]
+        for record, hospital_id, day in told_days(facts):
+            commit = self.commit_of.get((hospital_id, day["date"], day["version"]))
+            if commit is not None:
+                yield record["end_ns"], commit
+
+    def low(self, begin):
+        """The last commit known to have been made before that instant."""
+        at = bisect_left(self.known_end, begin)
+        return self.known_commit[at - 1] if at else 0
+
+    def high(self, end):
+        """A commit that was made after that instant, the first known."""
+        at = bisect_right(self.started_begin, end)
+        return self.started_commit[at] if at < len(self.started_commit) else NEVER
+
+
+def told_days(facts):
+    """(record, hospital id, day as told) of every answer that shows days."""
+    for op in ("RegisterHospital", "GetHospital", "GetAvailability", "SetCapacity"):
+        for hospital_id, records in facts.attempts[op].items():
+            for record in records:
+                if record["answer"] is None or record["answer"]["code"] != OK:
+                    continue
+                message = record["answer"]["message"]
+                for day in message["days"] if "days" in message else [{"date": record["request"]["date"], **message}]:
+                    yield record, hospital_id, day
+
+
+class Answers:
+    def __init__(self, facts, snapshot, days):
+        self.facts, self.snapshot, self.days = facts, snapshot, days
+        self.bounds = Bounds(facts, snapshot)
+        self.hospitals = by_id(snapshot["hospitals"], "hospital_id")
+        self.bookings = by_id(snapshot["bookings"])
+        self.capacity_of = {(change["hospital_id"], change["date"], change["version"]): change["capacity"]
+                            for change in snapshot["capacity_changes"]}
+
+    def check(self):
+        yield from self._check_order()
+        for booking_id, creates in sorted(self.facts.attempts["CreateBooking"].items()):
+            yield from self._check_refused(booking_id, creates)
+        yield from self._check_days()
+        yield from self._check_hospitals()
+
+    def _day(self, hospital_id, date):
+        return self.days.get((hospital_id, date)) or Day(hospital_id, date, {})
+
+    def _check_order(self):
+        """A place that was asked for after another answer was taken in a later commit."""
+        for booking_id, taken in sorted(self.bounds.taken.items()):
+            begin = self.facts.first_begin(booking_id)
+            if begin is not None and taken and taken <= self.bounds.low(begin):
+                yield "booking %s: was first asked for at %s, but took its place in commit %d; commit %d was over then" % (
+                    booking_id, self.facts.when(begin, begin), taken, self.bounds.low(begin))
+
+    def _refusal(self, booking_id):
+        """(reason, when it was first told or NEVER) of a booking that is rejected, or was said to be."""
+        told = [one for one in self.facts.told.get(booking_id, ()) if one.status == REJECTED and one.reason]
+        if told:
+            first = min(told, key=lambda one: one.end)
+            return first.reason, first.end, self.facts.text(first)
+        booking = self.bookings.get(booking_id)
+        if booking is not None and booking["status"] == REJECTED:
+            return booking["status_reason"], NEVER, "stored as REJECTED " + booking["status_reason"]
+        return None, NEVER, ""
+
+    def _check_refused(self, booking_id, creates):
+        reason, end, text = self._refusal(booking_id)
+        if reason is None:
+            return
+        begin = min(record["begin_ns"] for record in creates)
+        low, high = self.bounds.low(begin), self.bounds.high(end)
+        why = self._objection(reason, creates, low, high, begin, end)
+        if why:
+            yield "booking %s: %s, %s (commits %s to %s)" % (booking_id, text, why, low, high)
+
+    def _objection(self, reason, creates, low, high, begin, end):
+        """Why that reason can't have been true at any moment; None if it can."""
+        request = creates[0]["request"]
+        hospital_id = request["hospital_id"].lower()
+        day = self._day(hospital_id, request["date"])
+        if reason in ("SOLD_OUT", "DATE_NOT_OPEN") and day.is_unknown(low):
+            return None
+        if reason == "SOLD_OUT":
+            headcount = request.get("headcount") or 1
+            least = day.least_remaining(low, high)
+            return "but %d of %s were always left" % (least, day.name()) if least >= headcount else None
+        if reason == "DATE_NOT_OPEN":
+            passed = request["date"] < self.snapshot["today"]
+            return None if passed or day.was_closed(low, high) else "but %s was always open" % day.name()
+        if reason == "HOSPITAL_DELETED":
+            asked = [record for record in self.facts.attempts["DeleteHospital"].get(hospital_id, ())
+                     if record["begin_ns"] < end]
+            deleted = self.hospitals.get(hospital_id, {}).get("state") == DELETED
+            return None if asked and deleted else "but hospital %s was not deleted" % hospital_id
+        if reason == "HOSPITAL_NOT_FOUND":
+            known = any(record["end_ns"] < begin for record in self.facts.answered("RegisterHospital", hospital_id))
+            return "but hospital %s was registered before" % hospital_id if known else None
+        if reason in ("RELEASED", "REFUSED"):
+            return "but nothing had ended it before, and it was in order"
+        return None
+
+    def _check_days(self):
+        """Days as they were told are days as they were."""
+        for record, hospital_id, told in told_days(self.facts):
+            day = self._day(hospital_id, told["date"])
+            if day.is_unknown(self.bounds.low(record["begin_ns"])):
+                continue
+            state = told["capacity"], told["remaining"], told["version"]
+            if record["op"] in ("GetHospital", "GetAvailability"):
+                fits = state in day.states_in(self.bounds.low(record["begin_ns"]), self.bounds.high(record["end_ns"]))
+            else:  # an answer from within its commit: what others took in it is not known
+                fits = 0 <= told["remaining"] <= told["capacity"]
+            if not fits or told["capacity"] != self._capacity(hospital_id, told):
+                yield "%s: was told as capacity %d, remaining %d, version %d (%s %s %s), which it never was then" % (
+                    day.name(), *state, record["client"], record["op"],
+                    self.facts.when(record["begin_ns"], record["end_ns"]))
+
+    def _capacity(self, hospital_id, told):
+        """The capacity of that version; a day that was never opened has the version 0."""
+        return self.capacity_of.get((hospital_id, told["date"], told["version"]), None if told["version"] else 0)
+
+    def _check_hospitals(self):
+        """A registration or deletion that was answered OK is there."""
+        for op, done in (("RegisterHospital", (1, DELETED)), ("DeleteHospital", (DELETED,))):
+            for hospital_id in sorted(self.facts.attempts[op]):
+                answers = self.facts.answered(op, hospital_id)
+                if answers and self.hospitals.get(hospital_id, {}).get("state") not in done:
+                    yield "hospital %s: %s was answered OK at %s, but is not stored" % (
+                        hospital_id, op, self.facts.when(answers[0]["begin_ns"], answers[0]["end_ns"]))
+        for hospital_id, hospital in sorted(self.hospitals.items()):
+            if hospital["state"] == DELETED and hospital_id not in self.facts.attempts["DeleteHospital"]:
+                yield "hospital %s: is deleted, but nobody asked for it" % hospital_id
+
+
+def check(facts, snapshot, days):
+    return Answers(facts, snapshot, days).check()

@@ -1,0 +1,103 @@
+"""Rounds one after another, and what is told about them."""
+import collections
+import json
+import os
+import subprocess
+import time
+
+from faults import plan as plans
+from faults.one_round import Round
+from kit.stack import program
+
+CALLS_TOLD = 40  # of the minimal history; all are in the folder
+IDLE_MAX = 10  # rounds in a row that meet nothing: then something is wrong with the rounds
+
+# The short form: every kind, on the drivers where it differs.
+SHORT = (("kill", "sqlite"), ("point", "postgresql"), ("database", "postgresql"), ("pubsub", "sqlite"), ("point", "sqlite"),
+         ("commit", "postgresql"), ("disk", "sqlite"), ("kill", "postgresql"), ("cut", "sqlite"), ("pause", "postgresql"),
+         ("stop", "sqlite"), ("delay", "postgresql"), ("clock", "sqlite"))
+
+
+def fault_points():
+    """The names of all points in this build; none if it has none."""
+    done = subprocess.run([program("booking-svc"), "--version"], env={**os.environ, "SCREENING_FAULTS": "list"},
+                          capture_output=True, text=True, check=True)
+    lines = done.stdout.split("\n")
+    return [line for line in lines if "." in line and " " not in line]
+
+
+class Series:
+    """options: what `tests/faults/run` was told."""
+
+    def __init__(self, options, seed, cluster):
+        self.options, self.seed, self.cluster = options, seed, cluster
+        self.points = fault_points()
+        self.results = []
+        self.begun = time.monotonic()
+
+    def _wanted(self):
+        """(kinds, driver) of each round."""
+        if self.options.short:
+            for kind, driver in SHORT:
+                if plans.possible(kind, driver, self.points):
+                    yield [kind], driver
+            return
+        kinds = self.options.kind.split(",") if self.options.kind else list(plans.KINDS)
+        for _ in range(self.options.rounds):
+            yield kinds, self.options.driver
+
+    def _time_is_up(self):
+        return self.options.seconds and time.monotonic() - self.begun > self.options.seconds
+
+    def run(self):
+        for kinds, driver in self._wanted():
+            for _ in range(IDLE_MAX):
+                if self._time_is_up():
+                    return
+                result = self._play(kinds, driver)
+                if result.counts or result.problems:
+                    break
+            else:
+                raise AssertionError("%d rounds in a row met nothing" % IDLE_MAX)
+
+    def _play(self, kinds, driver):
+        plan = plans.make(self.seed + len(self.results), driver, kinds, self.points)
+        player = Round(plan, self.cluster)
+        result = player.play(self.options.keep)
+        self.results.append(result)
+        print(result.line(len(self.results)), flush=True)
+        if result.problems:
+            self._tell(player, result, "--driver %s --kind %s" % (driver, ",".join(kinds)))
+        return result
+
+    def _tell(self, player, result, arguments):
+        print("---- seed %d failed; again: tests/faults/run --rounds 1 --seed %d %s" % (
+            result.plan["seed"], result.plan["seed"], arguments))
+        print("plan:", json.dumps(result.plan, ensure_ascii=False))
+        for problem in result.problems:
+            print("problem:", problem)
+        for record in player.minimal_history()[:CALLS_TOLD]:
+            print("call:", json.dumps(record, ensure_ascii=False))
+        print("kept in:", result.folder, flush=True)
+
+    def print_summary(self):
+        """The last lines of the run; the number of rounds that failed."""
+        met, fired = collections.Counter(), collections.Counter()
+        for result in self.results:
+            met.update(result.met.keys())
+            fired.update(result.fired)
+        print("rounds in which a kind of fault met something:", _listing(met))
+        print("fault points fired:", _listing(fired))
+        print("%d rounds, %d calls, %d of %d kills met calls under way, longest agreement %.1f s, longest round %.1f s, "
+              "%d problems" % (
+                  len(self.results), sum(r.calls for r in self.results), sum(r.kills_met for r in self.results),
+                  sum(r.kills for r in self.results), max((r.agreed_s for r in self.results), default=0),
+                  max((r.took_s for r in self.results), default=0), sum(len(r.problems) for r in self.results)))
+        failed = sum(1 for result in self.results if result.problems)
+        passed = sum(1 for result in self.results if result.counts and not result.problems)
+        print("%d passed, %d failed" % (passed, failed))
+        return failed or passed == 0
+
+
+def _listing(counter):
+    return ", ".join("%s %d" % item for item in sorted(counter.items())) or "none"

@@ -1,0 +1,82 @@
+"""What the three databases hold, as plain lists of dicts. Read it when the traffic has stopped and the services have
+worked off what they had: the three are not read at one instant."""
+import datetime
+import json
+import uuid
+import zoneinfo
+
+from kit.rpc import event_pb2
+
+from .history import plain
+
+_EVENT = ("seq", "event_id", "type", "occurred_at_us", "event")
+_HEAD = ("log_id", "head_seq", "head_event_id")
+_CURSOR = ("log", "log_id", "seq", "event_id")
+_DEAD = ("log", "seq", "event_id", "type", "reason")
+_BOOKING = ("booking_id", "customer_id", "customer_name", "hospital_id", "date", "headcount", "status", "status_reason",
+            "created_at_us", "updated_at_us", "version")
+
+# The name here, the service whose database it is in, the table there, its columns.
+TABLES = (
+    ("hospitals", "hospital", "hospital", ("hospital_id", "name", "state")),
+    ("days", "hospital", "screening_day", ("hospital_id", "date", "capacity", "remaining", "version")),
+    ("reservations", "hospital", "reservation",
+     ("booking_id", "hospital_id", "date", "headcount", "state", "taken_commit", "released_commit")),
+    ("capacity_changes", "hospital", "capacity_change", ("hospital_id", "date", "version", "capacity", "commit_no")),
+    ("commit_counter", "hospital", "commit_counter", ("commit_no",)),
+    ("hospital_events", "hospital", "event_log", _EVENT),
+    ("hospital_head", "hospital", "event_log_head", _HEAD),
+    ("hospital_cursors", "hospital", "event_cursor", _CURSOR),
+    ("hospital_dead_letters", "hospital", "dead_letter", _DEAD),
+    ("bookings", "booking", "booking", _BOOKING + ("queue_if_unavailable", "announced")),
+    ("deletions", "booking", "hospital_deletion", ("hospital_id", "day", "done")),
+    ("booking_events", "booking", "event_log", _EVENT),
+    ("booking_head", "booking", "event_log_head", _HEAD),
+    ("booking_cursors", "booking", "event_cursor", _CURSOR),
+    ("booking_dead_letters", "booking", "dead_letter", _DEAD),
+    ("summaries", "history", "booking_summary", _BOOKING),
+    ("entries", "history", "timeline_entry",
+     ("booking_id", "version", "event_id", "status", "reason", "occurred_at_us", "source", "seq")),
+    ("history_hospitals", "history", "hospital", ("hospital_id", "name", "deleted_day")),
+    ("history_cursors", "history", "event_cursor", _CURSOR),
+    ("history_dead_letters", "history", "dead_letter", _DEAD),
+    ("unknown_events", "history", "unknown_event", ("log", "seq", "event_id", "type")),
+)
+
+
+def _rows(stack, service, table, columns):
+    query = "SELECT %s FROM %s" % (", ".join(columns), table)
+    if stack.url(service).startswith("sqlite:"):
+        return [dict(zip(columns, row)) for row in stack.rows(service, query)]
+    # One line of JSON per row: texts may contain anything.
+    return [json.loads(row[0]) for row in stack.rows(service, "SELECT row_to_json(t) FROM (%s) t" % query)]
+
+
+def _tidy(row):
+    """Both drivers' values alike: ids as text, an event as its fields."""
+    for column, value in row.items():
+        if column == "event":
+            packed = bytes.fromhex(value[2:]) if isinstance(value, str) else value
+            row[column] = plain(event_pb2.Event.FromString(packed))
+        elif isinstance(value, bytes):
+            row[column] = str(uuid.UUID(bytes=value))
+    return row
+
+
+def read(stack, zone="Asia/Seoul"):
+    """The databases of a kit Stack. "today" is the clinic's date: when clocks were changed, set it to the latest date
+    that any service saw."""
+    found = {name: [_tidy(row) for row in _rows(stack, service, table, columns)]
+             for name, service, table, columns in TABLES}
+    found["today"] = datetime.datetime.now(zoneinfo.ZoneInfo(zone)).date().isoformat()
+    return found
+
+
+def save(snapshot, path):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(snapshot, file, ensure_ascii=False)
+
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)

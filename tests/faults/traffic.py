@@ -1,0 +1,99 @@
+"""Customers who book and cancel until told to stop, repeat each call until its answer is definite, and remember what they
+were told; and a hospital that opens days meanwhile."""
+import random
+import threading
+import time
+
+from kit import rpc
+from kit.world import CANCELLED, CONFIRMED, REJECTED, REQUESTED, all_bookings, booking_request, day, remaining
+
+ANSWER_DEADLINE_S = 60
+PAUSE_S = 0.02
+INDEFINITE = (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED, rpc.RESOURCE_EXHAUSTED)
+
+
+class Traffic:
+    """`with Traffic(stack, hospital_id, places) as traffic: ...`; what they were told is checked at the end, when the
+    services agree."""
+
+    def __init__(self, stack, hospital_id, places, workers=4):
+        self.stack, self.hospital_id, self.places = stack, hospital_id, places
+        self.answers, self.cancelled, self.problems = {}, set(), []
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self._work, args=(self._book, "booking", seed)) for seed in range(workers)]
+        self.threads.append(threading.Thread(target=self._work, args=(self._open_days, "hospital", workers)))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _work(self, task, name, seed):
+        connection, randoms = Connection(self.stack.services[name].rpc), random.Random(seed)
+        try:
+            while not self.stopping.is_set():
+                task(connection, randoms)
+        except Exception as problem:  # reported by check()
+            self.problems.append(repr(problem))
+
+    def _book(self, connection, randoms):
+        request = booking_request(self.hospital_id, queue_if_unavailable=randoms.random() < 0.5)
+        reply = connection.ask("CreateBooking", **request)
+        self.answers[request["booking_id"]] = reply
+        if reply.code == rpc.OK and randoms.random() < 0.3:
+            cancel = connection.ask("CancelBooking", booking_id=request["booking_id"])
+            if cancel.code == rpc.OK:
+                self.cancelled.add(request["booking_id"])
+            elif cancel.reason != "BOOKING_FINAL":  # what was queued may have been refused meanwhile
+                self.problems.append(repr(cancel))
+
+    def _open_days(self, connection, randoms):
+        reply = connection.ask("SetCapacity", hospital_id=self.hospital_id, date=day(randoms.randrange(2, 300)),
+                               capacity=randoms.randrange(1, 1000))
+        if reply.code != rpc.OK:
+            self.problems.append(repr(reply))
+        time.sleep(PAUSE_S)
+
+    def check(self):
+        """Holds what they were told against what is, once the services agree."""
+        assert not self.problems, self.problems[:3]
+        assert self.answers, "nobody was answered"
+        is_now = {b.booking_id: b.status for b in all_bookings(self.stack, self.hospital_id)}
+        for booking_id, reply in self.answers.items():
+            assert is_now[booking_id] in self._allowed(booking_id, reply), (booking_id, reply, is_now[booking_id])
+        confirmed = sum(1 for status in is_now.values() if status == CONFIRMED)
+        assert remaining(self.stack, self.hospital_id) == self.places - confirmed >= 0
+
+    def _allowed(self, booking_id, reply):
+        if booking_id in self.cancelled:
+            return (CANCELLED,)
+        if reply.code != rpc.OK:
+            assert reply.code == rpc.FAILED_PRECONDITION, reply
+            return (REJECTED,)
+        return (CONFIRMED, REJECTED) if reply.message.status == REQUESTED else (CONFIRMED,)
+
+
+class Connection:
+    """One customer's connection, made anew whenever it is lost."""
+
+    def __init__(self, address):
+        self.address, self.client = address, None
+
+    def ask(self, name, **request):
+        """The first definite answer: the same id makes it safe to ask again."""
+        end = time.monotonic() + ANSWER_DEADLINE_S
+        while time.monotonic() < end:
+            try:
+                self.client = self.client or rpc.Client(self.address, timeout=10)
+                reply = self.client.call(name, timeout_ms=5000, **request)
+                if reply.code not in INDEFINITE:
+                    return reply
+            except OSError:
+                self.client = None
+            time.sleep(PAUSE_S)
+        raise AssertionError("no definite answer to %s in %d s" % (name, ANSWER_DEADLINE_S))

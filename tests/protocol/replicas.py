@@ -1,0 +1,130 @@
+"""Several processes on one PostgreSQL database: the test plays the other one, with a transaction that it holds open."""
+import subprocess
+
+from kit import rpc
+from kit.marks import once
+from kit.stack import DEADLINE_S, Stack, psql, wait_for
+from kit.world import (CONFIRMED, FORCE_CANCELLED, book, booking_request, check_refused, day, register, remaining,
+                       status_of)
+
+
+class Other:
+    """A session that does what another replica's batch does: takes the log head, changes rows, commits."""
+
+    def __init__(self, url):
+        self.url = url
+        self.process = subprocess.Popen(["psql", url, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate(timeout=DEADLINE_S)
+        assert self.process.returncode == 0
+
+    def run(self, sql):
+        self.process.stdin.write(sql + ";\n\\echo done\n")
+        self.process.stdin.flush()
+        while self.process.stdout.readline() not in ("done\n", ""):
+            pass
+
+    def begin(self, change):
+        self.run("BEGIN; SELECT log_id FROM event_log_head FOR UPDATE; " + change)
+
+    def wait_until_waited_for(self):
+        wait_for("a batch waits for the other replica", lambda: psql(
+            self.url, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"))
+
+
+@once
+def test_hospital_svc_loads_nothing_before_it_holds_the_log_head(driver):
+    """The other replica closes places while a Reserve waits: it must be decided on what that left."""
+    del driver
+    with Stack("postgresql", without=("booking", "history")) as stack:
+        hospital_id = register(stack, capacity=5)
+        reserve = {"booking_id": rpc.new_id(), "hospital_id": hospital_id, "date": day(1), "headcount": 4}
+        client = stack.client("hospital")
+        with Other(stack.url("hospital")) as other:
+            other.begin("UPDATE screening_day SET capacity = 3, remaining = 3, version = version + 1")
+            sent = client.send("Reserve", **reserve)
+            other.wait_until_waited_for()
+            other.run("COMMIT")
+        reply = client.receive(sent)
+        if reply.code == rpc.UNAVAILABLE:  # a slow machine: it had waited for the lock as long as it may
+            reply = client.Reserve(**reserve)
+        check_refused(reply, rpc.FAILED_PRECONDITION, "SOLD_OUT")
+        assert remaining(stack, hospital_id) == 3
+
+
+@once
+def test_booking_svc_loads_nothing_before_it_holds_the_log_head(driver):
+    """The other replica force-cancels a booking while its customer cancels it."""
+    del driver
+    with Stack("postgresql", without=("history",)) as stack:
+        booking = book(stack, register(stack))
+        wait_for("the hospital log is applied", lambda: stack.rows("booking", "SELECT seq FROM event_cursor"))
+        client = stack.client("booking")
+        with Other(stack.url("booking")) as other:
+            other.begin("UPDATE booking SET status = %d, status_reason = 'HOSPITAL_DELETED', version = version + 1"
+                        % FORCE_CANCELLED)
+            sent = client.send("CancelBooking", booking_id=booking.booking_id)
+            other.wait_until_waited_for()
+            other.run("COMMIT")
+        reply = client.receive(sent)
+        if reply.code == rpc.UNAVAILABLE:
+            reply = client.CancelBooking(booking_id=booking.booking_id)
+        check_refused(reply, rpc.FAILED_PRECONDITION, "BOOKING_FINAL")
+        assert status_of(stack, booking.booking_id) == FORCE_CANCELLED
+
+
+# ---- a writer that the other replica holds up: what waits behind its batch (G10)
+
+SHORT_MS = 100
+
+
+def hold_up(stack, name, busy, late):
+    """`busy` = (method, fields) is being applied when the calls `late` come and their budgets end. All the replies."""
+    client = stack.client(name)
+    with Other(stack.url(name)) as other:
+        other.begin("SELECT 1")
+        sent = client.send(busy[0], **busy[1])
+        other.wait_until_waited_for()
+        late_sent = [client.send(method, timeout_ms=SHORT_MS, **fields) for method, fields in late]
+        replies = [client.receive(one) for one in late_sent]
+        other.run("COMMIT")
+    client.receive(sent)
+    # What came after all of them has been applied: so have they, if at all.
+    assert client.call(busy[0], **busy[1]).code == rpc.OK
+    return replies
+
+
+@once
+def test_a_booking_call_whose_budget_ended_in_the_queue_changes_nothing(driver):
+    del driver
+    with Stack("postgresql", without=("history",)) as stack:
+        hospital_id = register(stack)
+        kept, late = book(stack, hospital_id), booking_request(hospital_id)
+        wait_for("the hospital log is applied", lambda: stack.rows("booking", "SELECT seq FROM event_cursor"))
+        replies = hold_up(stack, "booking", ("CreateBooking", booking_request(hospital_id)),
+                          [("CreateBooking", late), ("CancelBooking", {"booking_id": kept.booking_id})])
+        assert [reply.code for reply in replies] == [rpc.DEADLINE_EXCEEDED] * 2, replies
+        assert stack.booking.GetBooking(booking_id=late["booking_id"]).code == rpc.NOT_FOUND
+        assert status_of(stack, kept.booking_id) == CONFIRMED
+
+
+@once
+def test_a_hospital_call_whose_budget_ended_in_the_queue_changes_nothing(driver):
+    del driver
+    with Stack("postgresql", without=("booking", "history")) as stack:
+        hospital_id, late = register(stack, capacity=5), rpc.new_id()
+        busy = {"hospital_id": rpc.new_id(), "name": "n", "address": "a"}
+        replies = hold_up(stack, "hospital", ("RegisterHospital", busy), [
+            ("RegisterHospital", {**busy, "hospital_id": late}),
+            ("SetCapacity", {"hospital_id": hospital_id, "date": day(1), "capacity": 9}),
+            ("Reserve", {"booking_id": rpc.new_id(), "hospital_id": hospital_id, "date": day(1), "headcount": 1}),
+            ("DeleteHospital", {"hospital_id": hospital_id})])
+        assert [reply.code for reply in replies] == [rpc.DEADLINE_EXCEEDED] * 4, replies
+        assert stack.hospital.GetHospital(hospital_id=late).code == rpc.NOT_FOUND
+        hospital = stack.hospital.GetHospital(hospital_id=hospital_id).message
+        assert hospital.status == 1 and [(d.capacity, d.remaining) for d in hospital.days] == [(5, 5)], hospital
