@@ -16,9 +16,7 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
     struct rpc_channel *channel = context;
     int id = nng_pipe_id(pipe);
-    if (event == NNG_PIPE_EV_ADD_PRE) {
-        atomic_store(&channel->newest_id, id);
-    } else if (event == NNG_PIPE_EV_ADD_POST) {
+    if (event == NNG_PIPE_EV_ADD_POST) {
         atomic_store(&channel->pipe_id, id);
     } else {
         /* Only if it is the one that stood: a refused connection is removed without having been added. */
@@ -41,9 +39,6 @@ static int set_options(struct rpc_channel *channel)
     }
     if (rv == 0) {
         rv = nng_socket_set_ms(channel->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
-    }
-    if (rv == 0) {
-        rv = nng_pipe_notify(channel->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, channel);
     }
     if (rv == 0) {
         rv = nng_pipe_notify(channel->socket, NNG_PIPE_EV_ADD_POST, on_pipe, channel);

@@ -20,10 +20,6 @@ struct rpc_channel {
     size_t message_max_bytes;
     size_t calls_max;    /* 0 = no bound */
     _Atomic int pipe_id; /* of the connection that stands, 0 = none */
-    /* Whoever hears DRAINING on a connection is told so until that connection ends: nothing sent over it from
-     * then on is executed. */
-    _Atomic int newest_id;   /* of the connection made last, known before anything leaves over it */
-    _Atomic int draining_id; /* of the connection on which DRAINING was heard last */
     struct rpc_guard guard;
 
     pthread_mutex_t mutex; /* guards what follows; nothing else is taken while it is held */

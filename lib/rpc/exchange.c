@@ -119,38 +119,6 @@ static void fail(struct rpc_exchange *exchange, enum status status, const char *
     conclude(exchange, NULL);
 }
 
-/* ---- a server that drains ---- */
-
-static bool is_draining(const struct rpc_channel *channel)
-{
-    int draining_id = atomic_load(&channel->draining_id);
-    return draining_id != 0 && atomic_load(&channel->newest_id) == draining_id;
-}
-
-/* The answer that came with `msg` says DRAINING. */
-static void note_draining(struct rpc_exchange *exchange, const nng_msg *msg)
-{
-    struct rpc_channel *channel = exchange->channel;
-    atomic_store(&channel->draining_id, nng_pipe_id(nng_msg_get_pipe(msg)));
-    rpc_guard_leave_alone(&channel->guard, exchange->call->error.retry_after_ms);
-}
-
-/*
- * The connection was lost without an answer. If it was one on which DRAINING had been heard, the request came
- * in the moment in which the server hung up: nobody has executed it.
- */
-static void fail_lost(struct rpc_exchange *exchange)
-{
-    if (!exchange->in_vain) {
-        fail(exchange, STATUS_UNAVAILABLE, "lost the connection to");
-        return;
-    }
-    exchange->left = exchange->call->left = false;
-    (void)error_set(&exchange->call->error, STATUS_UNAVAILABLE, "DRAINING", "%s has shut down",
-                    exchange->channel->address);
-    conclude(exchange, NULL);
-}
-
 /* ---- sending and receiving ---- */
 
 /* What is left of the budget, rounded up: a context that has sent must receive, be it for a moment. */
@@ -174,7 +142,6 @@ static void on_sent(struct rpc_exchange *exchange)
         return;
     }
     exchange->left = exchange->call->left = true;
-    exchange->in_vain = exchange->in_vain && is_draining(exchange->channel);
     FAULT_POINT("rpc.client.after_send");
     exchange->state = RPC_EXCHANGE_RECEIVING;
     nng_aio_set_timeout(exchange->aio, remaining(exchange));
@@ -204,7 +171,8 @@ static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
         (void)error_set(error, status_of(envelope->code), envelope->reason, "%s", envelope->message);
         error->retry_after_ms = envelope->retry_after_ms;
         if (strcmp(error->reason, "DRAINING") == 0) {
-            note_draining(exchange, msg);
+            rpc_guard_leave_alone(&exchange->channel->guard, error->retry_after_ms,
+                                  nng_pipe_id(nng_msg_get_pipe(msg)));
         }
         return NULL;
     }
@@ -232,7 +200,7 @@ static void on_received(struct rpc_exchange *exchange)
         fail(exchange, STATUS_DEADLINE_EXCEEDED, "no answer in time from");
         return;
     default:
-        fail_lost(exchange);
+        fail(exchange, STATUS_UNAVAILABLE, "lost the connection to");
         return;
     }
 }
@@ -242,7 +210,7 @@ static bool may_be_asked(struct rpc_exchange *exchange)
 {
     struct rpc_channel *channel = exchange->channel;
     struct error *error = &exchange->call->error;
-    uint32_t wait_ms = rpc_guard_alone_ms(&channel->guard);
+    uint32_t wait_ms = rpc_guard_alone_ms(&channel->guard, atomic_load(&channel->pipe_id));
     if (wait_ms > 0) {
         (void)error_set(error, STATUS_UNAVAILABLE, "DRAINING", "%s is shutting down", channel->address);
         error->retry_after_ms = wait_ms;
@@ -271,7 +239,6 @@ static bool admit(struct rpc_exchange *exchange, bool first)
 static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
 {
     exchange->left = false;
-    exchange->in_vain = is_draining(exchange->channel);
     exchange->begun_ns = clock_monotonic_ns();
     if (!may_be_asked(exchange)) {
         nng_msg_free(msg);

@@ -42,7 +42,6 @@ struct rpc_exchange {
     /* Of the attempt at hand. */
     bool admitted; /* by the breaker, in `era` */
     bool left;
-    bool in_vain; /* sent over a connection on which DRAINING had been heard */
     uint64_t era;
     int64_t begun_ns;
     /* Of the call. */

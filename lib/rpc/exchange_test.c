@@ -7,11 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rpc/channel_state.h"
 #include "rpc/exchange.h"
 #include "rpc/test_client.h"
 #include "rpc/test_support.h"
-#include "rpc/wire_write.h"
 
 struct bare_server {
     char folder[64];
@@ -81,66 +79,6 @@ static void test_exchange_lost_connection_is_unknown_and_never_sent_again(void *
     bare_server_close(&server);
 }
 
-static void assert_answer_becomes(struct bare_server *server, struct rpc_client *client, const void *bytes,
-                                  size_t size, enum status status)
-{
-    struct test_pending pending = {.call = {.timeout_ms = 30000}};
-    test_begin_get(client, "x", &pending);
-    char booking_id[64];
-    nng_msg *msg = bare_server_receive(server, booking_id);
-    nng_msg_clear(msg);
-    assert_int_equal(nng_msg_append(msg, bytes, size), 0);
-    assert_int_equal(nng_sendmsg(server->socket, msg, 0), 0);
-    test_assert_outcome(&pending, status, true);
-}
-
-/* Answers a request of `client` with DRAINING, come again in 1 ms. */
-static void hear_draining(struct bare_server *server, struct rpc_client *client)
-{
-    uint8_t answer[64];
-    uint8_t *end = wire_put_varint_field(answer, 1, STATUS_UNAVAILABLE);
-    end = wire_put_bytes(end, 5, "DRAINING", 8);
-    end = wire_put_varint_field(end, 6, 1);
-    assert_answer_becomes(server, client, answer, (size_t)(end - answer), STATUS_UNAVAILABLE);
-}
-
-/* Sends a request and loses its connection; returns the outcome in `pending`. */
-static void lose(struct bare_server *server, struct rpc_client *client, struct test_pending *pending)
-{
-    char booking_id[64];
-    *pending = (struct test_pending){.call = {.timeout_ms = 30000}};
-    test_begin_get(client, "x", pending);
-    nng_msg *msg = bare_server_receive(server, booking_id);
-    assert_int_equal(nng_pipe_close(nng_msg_get_pipe(msg)), 0);
-    nng_msg_free(msg);
-}
-
-/* A server that says DRAINING says so until it hangs up, which may be when a request is on its way. */
-static void test_exchange_lost_after_draining_was_heard_counts_as_never_left(void **state)
-{
-    (void)state;
-    struct bare_server server;
-    bare_server_open(&server);
-    struct rpc_channel *channel = test_open_channel(server.address);
-    struct rpc_client *client = test_create_client(channel);
-    struct test_pending pending;
-    assert_soon(rpc_channel_connected(channel));
-    hear_draining(&server, client);
-    assert_soon(rpc_guard_alone_ms(&channel->guard) == 0);
-    lose(&server, client, &pending);
-    test_assert_outcome(&pending, STATUS_UNAVAILABLE, false);
-    assert_string_equal(pending.call.error.reason, "DRAINING");
-
-    /* Of the next connection nothing is known. */
-    assert_soon(rpc_channel_connected(channel));
-    lose(&server, client, &pending);
-    test_assert_outcome(&pending, STATUS_UNAVAILABLE, true);
-    assert_non_null(strstr(pending.call.error.message, "lost the connection to"));
-    rpc_client_destroy(client);
-    rpc_channel_close(channel);
-    bare_server_close(&server);
-}
-
 static void test_exchange_silent_server_is_deadline_exceeded(void **state)
 {
     (void)state;
@@ -157,6 +95,19 @@ static void test_exchange_silent_server_is_deadline_exceeded(void **state)
     rpc_client_destroy(client);
     rpc_channel_close(channel);
     bare_server_close(&server);
+}
+
+static void assert_answer_becomes(struct bare_server *server, struct rpc_client *client, const void *bytes,
+                                  size_t size, enum status status)
+{
+    struct test_pending pending = {.call = {.timeout_ms = 30000}};
+    test_begin_get(client, "x", &pending);
+    char booking_id[64];
+    nng_msg *msg = bare_server_receive(server, booking_id);
+    nng_msg_clear(msg);
+    assert_int_equal(nng_msg_append(msg, bytes, size), 0);
+    assert_int_equal(nng_sendmsg(server->socket, msg, 0), 0);
+    test_assert_outcome(&pending, status, true);
 }
 
 static void test_exchange_strange_answers_are_internal(void **state)
@@ -243,7 +194,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exchange_lost_connection_is_unknown_and_never_sent_again),
-        cmocka_unit_test(test_exchange_lost_after_draining_was_heard_counts_as_never_left),
         cmocka_unit_test(test_exchange_silent_server_is_deadline_exceeded),
         cmocka_unit_test(test_exchange_strange_answers_are_internal),
         cmocka_unit_test(test_exchange_close_fails_the_calls_in_flight),
