@@ -10,7 +10,7 @@ import threading
 import time
 
 from faults.proxy import Proxy
-from kit.stack import BUILD, CLUSTER_URL, PROGRAMS, Stack
+from kit.stack import BUILD, PROGRAMS, Stack
 
 PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None)}
 CLOCK_STEP = os.path.join(BUILD, "tests/clock_step.so")
@@ -36,17 +36,17 @@ class FaultStack(Stack):
     """`links`: where proxies are wanted. `points`: {service: [SCREENING_FAULTS of its first start, of its second, ...]}.
     `clock`: whether the services' wall clocks can be stepped."""
 
-    def __init__(self, driver, flags=None, links=(), points=None, clock=False):
+    def __init__(self, driver, cluster_url, flags=None, links=(), points=None, clock=False):
         self.host, self.links = loopback(), links
         self.proxies, self.direct_urls = {}, {}
         self.points = {name: list(entries) for name, entries in (points or {}).items()}
         self.lock = threading.RLock()
         self.down = set()  # services that a fault has taken down and will start again itself
         self.killed = set()  # processes that a fault has ended by SIGKILL
-        self.problems, self.crashes = [], []  # crashes: (monotonic ns, service)
-        self.kept = None
+        self.muted = set()  # processes that may have lost lines of their log to a full disk
+        self.problems, self.kept = [], None
         self._watching = threading.Event()
-        super().__init__(driver, flags=flags)
+        super().__init__(driver, flags=flags, cluster_url=cluster_url)
         self.clock = clock
         if clock:
             # Of a sanitizer's runtime, which wants to be the first library.
@@ -85,7 +85,7 @@ class FaultStack(Stack):
     def _database_by_way_of(self, link, url):
         folder = os.path.join(self.folder, link.replace(">", "-"))
         os.mkdir(folder)
-        server = CLUSTER_URL.split("host=")[1].split("&")[0]
+        server = url.split("host=")[1].split("&")[0]
         self.proxies[link] = Proxy("ipc://%s/.s.PGSQL.5432" % folder, "ipc://%s/.s.PGSQL.5432" % server)
         return url.replace(server, folder)
 
@@ -122,6 +122,12 @@ class FaultStack(Stack):
                 self.spawn(name)
                 self.down.discard(name)
 
+    def begin_stop(self, name):
+        """SIGTERM; it stays down until `revive`."""
+        with self.lock:
+            self.down.add(name)
+            self.services[name].process.send_signal(signal.SIGTERM)
+
     def stop_and_start(self, name):
         """SIGTERM, the end with 0, and a new start."""
         with self.lock:
@@ -144,10 +150,11 @@ class FaultStack(Stack):
             self.problems.append("%s-svc ended with %d after SIGTERM" % (name, code))
 
     def _crashed_by_point(self, name):
+        process = self.services[name].process
         # Other threads may have written a line between this one and the end.
-        return self.services[name].process.returncode == -signal.SIGKILL and any(
+        return process.returncode == -signal.SIGKILL and (process in self.muted or any(
             line.get("event") == "fault.fired" and line.get("action") == "crash"
-            for line in self.services[name].log_lines()[-5:])
+            for line in self.services[name].log_lines()[-5:]))
 
     def watch(self):
         """Starts again what ends by itself, until `unwatch`: a fault point may do that, nothing else."""
@@ -165,9 +172,7 @@ class FaultStack(Stack):
                     process = self.services[name].process
                     if not self._watching.is_set() or name in self.down or process.poll() is None:
                         continue
-                    if self._crashed_by_point(name):
-                        self.crashes.append((time.monotonic_ns(), name))
-                    else:
+                    if not self._crashed_by_point(name):
                         self.problems.append("%s-svc ended by itself with %d" % (name, process.returncode))
                     self.spawn(name)
             time.sleep(0.01)

@@ -73,7 +73,14 @@ class Injector:
     def _stop(self, fault):
         for name in fault["victims"]:
             self._strike("stop", [name])
-            self.stack.stop_and_start(name)
+            if fault["kill_after_s"] is None:
+                self.stack.stop_and_start(name)
+                continue
+            # kill -9 in the middle of the drain.
+            self.stack.begin_stop(name)
+            time.sleep(fault["kill_after_s"])
+            self.stack.kill([name])
+            self.stack.revive(name)
 
     def _pause(self, fault):
         processes = [self.stack.services[name].process for name in fault["victims"]]
@@ -141,18 +148,32 @@ class Injector:
             self._strike("commit", (), sure=True)
 
     def _disk(self, fault):
-        """No file of this process can grow beyond what its write-ahead log has now, and a little."""
+        if fault["victim"] == "postgresql":
+            self._disk_of_postgresql(fault)
+            return
+        # No file of this process can grow beyond what its write-ahead log has now, and a little.
         name = fault["victim"]
-        pid = self.stack.services[name].process.pid
+        process = self.stack.services[name].process
         path = self.stack.url(name)[len("sqlite:"):] + "-wal"
         limit = (os.path.getsize(path) if os.path.exists(path) else 0) + fault["room_bytes"]
         self._strike("disk", [name])
+        self.stack.muted.add(process)
         try:
-            before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+            before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             time.sleep(fault["for_s"])
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, before)
         except ProcessLookupError:
-            pass  # a fault point has ended it meanwhile
+            pass  # another fault has ended it meanwhile
+
+    def _disk_of_postgresql(self, fault):
+        """It may fail statements or end itself, which it does when its log can't be written; then it is started again."""
+        with self.cluster.lock:
+            self._strike("disk", self._users())
+            self.cluster.limit_files(fault["room_bytes"])
+            time.sleep(fault["for_s"])
+            if self.cluster.runs():
+                self.cluster.limit_files("unlimited")
+            self.cluster.start()
 
     def _clock(self, fault):
         for step_s in fault["steps_s"]:

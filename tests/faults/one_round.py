@@ -1,5 +1,6 @@
 """One round: the stack is started and loaded, faults come as planned, everything is healed, the services agree, all is
 stopped and checked."""
+import collections
 import json
 import os
 import time
@@ -17,12 +18,14 @@ AGREE_S = 60  # G4 says 10 s on a machine that has nothing else to do; the round
 
 
 class Result:
-    """What a round has to tell."""
+    """What a round has to tell. struck and met: by kind of fault, how often it struck, and met calls under way; fired: fault
+    points and what they did, how often."""
 
     def __init__(self, plan):
         self.plan = plan
-        self.problems, self.strikes, self.met, self.fired = [], [], {}, {}
-        self.calls = self.kills = self.kills_met = 0
+        self.problems, self.strikes = [], []
+        self.struck, self.met, self.fired = collections.Counter(), collections.Counter(), collections.Counter()
+        self.calls = 0
         self.agreed_s = self.took_s = 0.0
         self.folder = ""
 
@@ -31,12 +34,23 @@ class Result:
         return bool(self.met or self.fired)
 
     def line(self, number):
-        fired = ",".join("%s*%d" % item for item in sorted(self.fired.items())) or "-"
-        return ("round %d seed %d %s %s: %d calls, %d of %d kills met calls, fired %s, agreed in %.1f s, took %.1f s: "
-                "%s") % (
-            number, self.plan["seed"], self.plan["driver"], "+".join(plans.kinds_of(self.plan)), self.calls,
-            self.kills_met, self.kills, fired, self.agreed_s, self.took_s,
-            "FAILED" if self.problems else "ok" if self.counts else "met nothing, does not count")
+        met = ", ".join("%s %d of %d" % (kind, self.met[kind], count) for kind, count in sorted(self.struck.items()))
+        fired = ", ".join("%s*%d" % item for item in sorted(self.fired.items()))
+        verdict = "FAILED" if self.problems else "ok" if self.counts else "met nothing, does not count"
+        return "round %d seed %d %s: %d calls; met calls: %s; fired: %s; agreed in %.1f s, took %.1f s: %s" % (
+            number, self.plan["seed"], self.plan["driver"], self.calls, met or "-", fired or "-", self.agreed_s,
+            self.took_s, verdict)
+
+
+def behind(stack):
+    """Who has not read a log to its end, as text."""
+    heads = {log: stack.value(log, "SELECT head_seq FROM event_log_head") for log in ("hospital", "booking")}
+    problems = []
+    for name in PROGRAMS:
+        read = {log: int(seq) for log, seq in stack.rows(name, "SELECT log, seq FROM event_cursor")}
+        problems += ["%s-svc has read the %s log to %d of %d" % (name, log, read.get(log, 0), head)
+                     for log, head in heads.items() if log != name and read.get(log, 0) != head]
+    return problems
 
 
 class Round:
@@ -50,8 +64,8 @@ class Round:
         """Plays it; the Result. What a failed round leaves behind is moved into the folder keep_in."""
         begun = time.monotonic()
         plan = self.plan
-        with FaultStack(plan["driver"], flags=plan["flags"], links=plans.links(plan), points=plan["points"],
-                        clock=any(fault["kind"] == "clock" for fault in plan["faults"])) as stack:
+        with FaultStack(plan["driver"], self.cluster.url, flags=plan["flags"], links=plans.links(plan),
+                        points=plan["points"], clock="clock" in plans.kinds_of(plan)) as stack:
             try:
                 self._run(stack)
             except Exception:
@@ -86,14 +100,11 @@ class Round:
         """From now, or from the end of the last deletion's job, until all agree: in seconds."""
         begun, last = time.monotonic(), []
 
-        def jobs_done():
-            return stack.value("booking", "SELECT COUNT(*) FROM hospital_deletion WHERE done = 0") == 0
-
         def agree():
             nonlocal begun
-            if not jobs_done():
+            if stack.value("booking", "SELECT COUNT(*) FROM hospital_deletion WHERE done = 0"):
                 begun = time.monotonic()
-            last[:] = disagreements(stack)
+            last[:] = behind(stack) or disagreements(stack)
             return not last
         try:
             wait_for("the services agree", agree, deadline_s=AGREE_S, interval_s=0.05)
@@ -105,17 +116,13 @@ class Round:
         result, records = self.result, list(self.history)
         result.calls = len(records)
         for strike in result.strikes:
-            met = calls_met(strike, records)
-            if met or strike.sure:
-                result.met[strike.kind] = result.met.get(strike.kind, 0) + 1
-            if strike.kind == "kill":
-                result.kills += 1
-                result.kills_met += met > 0
+            result.struck[strike.kind] += 1
+            result.met[strike.kind] += strike.sure or calls_met(strike, records) > 0
+        result.met = +result.met
         for name in PROGRAMS:
             for line in stack.services[name].log_lines():
                 if line.get("event") == "fault.fired":
-                    what = "%s:%s" % (line["point"], line["action"])
-                    result.fired[what] = result.fired.get(what, 0) + 1
+                    result.fired["%s:%s" % (line["point"], line["action"])] += 1
 
     def _keep(self, stack, keep_in):
         folder = os.path.join(keep_in, "seed-%d" % self.plan["seed"])

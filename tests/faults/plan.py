@@ -6,6 +6,7 @@ from faults.fault_stack import CLIENT_LINKS, EVENT_LINKS, RPC_LINKS, database_li
 from kit.stack import PROGRAMS
 
 KINDS = ("kill", "stop", "pause", "database", "cut", "delay", "pubsub", "point", "commit", "disk", "clock")
+OFTENER = {"kill": 2, "point": 3}
 FAULTS_S = 4.0  # for all faults of a round, which takes 12 s with its beginning and its end
 ORDERS = [order for size in (1, 2, 3) for order in itertools.permutations(PROGRAMS, size)]
 
@@ -45,7 +46,7 @@ def _point(randoms, points):
     name = randoms.choice(sorted(points))
     services, passes, actions = POINTS[name]
     service, action = randoms.choice(services), randoms.choice(actions)
-    first = randoms.randint(1, passes)
+    first = randoms.randint(1, passes * randoms.choice((1, 8)))
     span = "@%d" % first
     if action != "crash" and randoms.random() < 0.5:
         span = "@%d-%d" % (first, first + randoms.randint(1, 10 if action.startswith("fail") else 2))
@@ -61,7 +62,8 @@ def _kill(randoms, driver):
 
 def _stop(randoms, driver):
     del driver
-    return {"victims": list(randoms.choice(ORDERS[:9]))}
+    return {"victims": list(randoms.choice(ORDERS[:9])),
+            "kill_after_s": round(randoms.uniform(0.01, 0.3), 3) if randoms.random() < 0.3 else None}
 
 
 def _pause(randoms, driver):
@@ -103,8 +105,9 @@ def _commit(randoms, driver):
 
 
 def _disk(randoms, driver):
-    """Only SQLite's: the limit is one of a process, and PostgreSQL's processes come and go."""
-    del driver
+    if driver == "postgresql":
+        return {"victim": "postgresql", "room_bytes": randoms.choice((0, 200000, 1 << 20, 8 << 20)),
+                "for_s": round(randoms.uniform(0.3, 1.5), 3)}
     return {"victim": randoms.choice(LOGS), "room_bytes": randoms.choice((0, 4096, 50000)),
             "for_s": round(randoms.uniform(0.3, 1.5), 3)}
 
@@ -121,18 +124,11 @@ MAKERS = {"kill": _kill, "stop": _stop, "pause": _pause, "database": _database, 
           "pubsub": _pubsub, "commit": _commit, "disk": _disk, "clock": _clock}
 
 
-def possible(kind, driver, points):
-    """Whether a round of this driver, in a build with these fault points, can have this kind."""
-    if kind == "disk":
-        return driver == "sqlite"
-    return bool(points) if kind == "point" else True
-
-
 def make(seed, driver, kinds, points):
     """The plan of a round. driver: sqlite, postgresql or both (drawn); kinds: to draw from; points: what the build has."""
     randoms = random.Random(seed)
     driver = randoms.choice(("sqlite", "postgresql")) if driver == "both" else driver
-    kinds = [kind for kind in kinds if possible(kind, driver, points)]
+    kinds = [kind for kind in kinds if kind != "point" or points]
     known = sorted(set(points) & set(POINTS))
     budget_ms = randoms.choice((400, 800, 1500))
     plan = {"seed": seed, "driver": driver, "budget_ms": budget_ms, "clients": randoms.randint(6, 14),
@@ -145,7 +141,8 @@ def make(seed, driver, kinds, points):
     if not kinds:
         return plan
     total_s = 0.0
-    for kind in [randoms.choice(kinds) for _ in range(randoms.choice((1, 2, 2, 3, 4)))]:
+    weights = [OFTENER.get(kind, 1) for kind in kinds]
+    for kind in randoms.choices(kinds, weights, k=randoms.choice((1, 2, 2, 3, 4))):
         if kind == "point":
             # The later ones are for starts after a crash or a fault of another kind.
             for _ in range(randoms.randint(2, 5)):

@@ -141,10 +141,10 @@ class Service:
 
 class Stack:
     """hospital-svc, booking-svc, history-svc; `with Stack(driver) as stack:`. `without` names services that the test
-    plays itself at their addresses, or starts later."""
+    plays itself at their addresses, or starts later. `cluster_url`: the PostgreSQL to make databases in."""
 
-    def __init__(self, driver="sqlite", without=(), flags=None):
-        self.driver = driver
+    def __init__(self, driver="sqlite", without=(), flags=None, cluster_url=CLUSTER_URL):
+        self.driver, self.cluster_url = driver, cluster_url
         self.folder = tempfile.mkdtemp(prefix="screening-", dir="/tmp")
         self.databases = []
         self.clients = []
@@ -162,9 +162,9 @@ class Stack:
         if self.driver == "sqlite" and name != "history":
             return "sqlite:%s/%s.db" % (self.folder, name)
         database = "%s_%s" % (os.path.basename(self.folder).replace("-", "_").lower(), name)
-        psql(CLUSTER_URL, 'CREATE DATABASE "%s"' % database)
+        psql(self.cluster_url, 'CREATE DATABASE "%s"' % database)
         self.databases.append(database)
-        return CLUSTER_URL.replace("/postgres?", "/%s?" % database)
+        return self.cluster_url.replace("/postgres?", "/%s?" % database)
 
     def _flags(self, name):
         flags = {"rpc-listen": self.address(name + ".rpc"), "ops-listen": "", "database": self._database(name)}
@@ -211,7 +211,7 @@ class Stack:
                 if os.path.exists(service.log_path):
                     print("---- the end of %s-svc's log\n%s" % (service.name, service.log_tail()))
         for database in self.databases:
-            psql(CLUSTER_URL, 'DROP DATABASE "%s" WITH (FORCE)' % database)
+            psql(self.cluster_url, 'DROP DATABASE "%s" WITH (FORCE)' % database)
         shutil.rmtree(self.folder, ignore_errors=True)
         if problems and not failed:
             raise AssertionError("\n".join(problems))

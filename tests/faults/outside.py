@@ -1,0 +1,53 @@
+"""Faults from outside that belong to one guarantee each, without chance: PostgreSQL killed under load, pub/sub messages that
+get lost, doubled and out of order, and clocks that jump."""
+import tempfile
+
+from faults import plan as plans
+from faults.cluster import Cluster
+from faults.one_round import Round
+from kit import rpc
+from kit.marks import once
+
+
+def play(driver, faults, **more):
+    """A round with exactly these faults, after so many calls each; the round, all of whose checks have passed."""
+    plan = plans.make(seed=1, driver=driver, kinds=(), points=())
+    plan.update({"clients": 8, "think_ms": 2, "capacity": [20, 200], "budget_ms": 1500, **more})
+    plan["faults"] = [{"after_calls": 200, "overlaps": False, **fault} for fault in faults]
+    with Cluster() as cluster:
+        player = Round(plan, cluster)
+        result = player.play(tempfile.gettempdir())
+    assert not result.problems, "kept in %s: %s" % (result.folder, "\n".join(result.problems))
+    assert set(result.met) == {fault["kind"] for fault in faults}, "what met calls: %r" % result.met
+    return player
+
+
+@once
+def test_postgresql_killed_under_load_loses_nothing_acknowledged(driver):
+    """G2: all three services on one server, which is killed three times, with no chance to write anything."""
+    del driver
+    player = play("postgresql", [{"kind": "database", "how": how, "down_s": down_s}
+                                 for how, down_s in (("SIGKILL", 0.0), ("SIGQUIT", 0.5), ("SIGKILL", 1.0))], deletions=2)
+    assert player.result.met["database"] == 3
+
+
+def test_pubsub_lost_doubled_and_out_of_order_costs_no_event(driver):
+    """G4: between real publishers and all of their subscribers."""
+    shares = ({"drop": 1.0}, {"double": 0.6}, {"reorder": 0.6}, {"drop": 0.3, "double": 0.3, "reorder": 0.3})
+    player = play(driver, [{"kind": "pubsub", "links": list(plans.EVENT_LINKS), "share": share, "seed": 1, "for_s": 1.0}
+                           for share in shares], deletions=2)
+    assert player.result.met["pubsub"] == len(shares)
+
+
+def test_clock_steps_stop_no_booking_and_break_no_order(driver):
+    """Versions and seqs go on by one, nothing is lost, and bookings are confirmed after each step, back and forward."""
+    steps_s = [3600, -3600, -86400 * 20, 72000, 0.5, -0.5]
+    player = play(driver, [{"kind": "clock", "victims": ["hospital", "booking", "history"], "steps_s": steps_s,
+                            "gap_s": 0.7}], capacity=[5000, 9000])
+    strikes = player.result.strikes
+    assert len(strikes) == len(steps_s)
+    for number, strike in enumerate(strikes):
+        until_ns = strike.at_ns + 700_000_000
+        confirmed = [r for r in player.history if r["op"] == "CreateBooking" and strike.at_ns < r["begin_ns"]
+                     and r["end_ns"] < until_ns and r["answer"] and r["answer"]["code"] == rpc.OK]
+        assert confirmed, "nobody could book after step %d, of %s s" % (number, steps_s[number])
