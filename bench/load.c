@@ -37,6 +37,7 @@ struct call {
     struct call *next; /* while idle */
     struct uuid booking_id;
     int64_t begin_ns; /* open loop: as scheduled */
+    int64_t sent_ns;
 };
 
 struct block {
@@ -56,6 +57,7 @@ static const char *name_of_status(Screening__V1__BookingStatus status)
 static void count(struct call *call, const Screening__V1__Booking *booking)
 {
     const struct error *error = &call->rpc.error;
+    int64_t now_ns = clock_monotonic_ns();
     char name[TALLY_NAME_SIZE];
     if (booking != NULL)
         snprintf(name, sizeof name, "%s", name_of_status(booking->status));
@@ -72,7 +74,8 @@ static void count(struct call *call, const Screening__V1__Booking *booking)
             .certain = booking == NULL && (!call->rpc.left || error->status == STATUS_RESOURCE_EXHAUSTED ||
                                            error->status == STATUS_FAILED_PRECONDITION),
             .counted = call->begin_ns >= call->load->measure_from_ns,
-            .took_us = (clock_monotonic_ns() - call->begin_ns) / NS_PER_US,
+            .took_us = (now_ns - call->begin_ns) / NS_PER_US,
+            .took_from_sending_us = (now_ns - call->sent_ns) / NS_PER_US,
         });
 }
 
@@ -116,6 +119,7 @@ static void send_call(struct call *call, int64_t begin_ns)
     char booking_id[UUID_TEXT_SIZE];
     call->booking_id = uuid_v7();
     call->begin_ns = begin_ns;
+    call->sent_ns = clock_monotonic_ns();
     call->rpc = (struct rpc_client_call){.timeout_ms = options->budget_ms};
     Screening__V1__CreateBookingRequest request = SCREENING__V1__CREATE_BOOKING_REQUEST__INIT;
     request.booking_id = uuid_format(&call->booking_id, booking_id);

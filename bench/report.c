@@ -58,13 +58,18 @@ void report_print(const struct report *report)
            report->check->agrees ? "they agree" : "THEY DO NOT AGREE");
 }
 
-static json_t *outcome_json(const struct report *report, const struct latency *latency)
+static json_t *latency_json(const struct latency *latency)
 {
-    return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "count", (json_int_t)latency->total, "per_s",
-                     per_second(report, latency->total), "mean_ms", latency_mean(latency) / US_PER_MS,
-                     "p50_ms", ms_of(latency_quantile(latency, 0.5)), "p99_ms",
-                     ms_of(latency_quantile(latency, 0.99)), "p99_9_ms",
-                     ms_of(latency_quantile(latency, 0.999)), "max_ms", ms_of(latency->max_us));
+    return json_pack("{s:f, s:f, s:f, s:f, s:f}", "mean_ms", latency_mean(latency) / US_PER_MS, "p50_ms",
+                     ms_of(latency_quantile(latency, 0.5)), "p99_ms", ms_of(latency_quantile(latency, 0.99)),
+                     "p99_9_ms", ms_of(latency_quantile(latency, 0.999)), "max_ms", ms_of(latency->max_us));
+}
+
+static json_t *outcome_json(const struct report *report, const struct outcome *outcome)
+{
+    return json_pack("{s:I, s:f, s:o, s:o}", "count", (json_int_t)outcome->latency.total, "per_s",
+                     per_second(report, outcome->latency.total), "latency", latency_json(&outcome->latency),
+                     "from_sending", latency_json(&outcome->from_sending));
 }
 
 static json_t *report_json(const struct report *report, json_t *outcomes)
@@ -88,7 +93,7 @@ bool report_save(const struct report *report, const char *path)
     json_t *outcomes = json_object();
     for (size_t i = 0; i < report->tally->outcome_count; i++) {
         const struct outcome *outcome = &report->tally->outcomes[i];
-        (void)json_object_set_new(outcomes, outcome->name, outcome_json(report, &outcome->latency));
+        (void)json_object_set_new(outcomes, outcome->name, outcome_json(report, outcome));
     }
     json_t *json = report_json(report, outcomes);
     bool saved = json != NULL && json_dump_file(json, path, JSON_INDENT(1)) == 0;

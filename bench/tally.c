@@ -54,8 +54,11 @@ void tally_add(struct tally *tally, const struct tally_answer *answer)
     tally->confirmed += answer->confirmed;
     if (!answer->confirmed && !answer->certain)
         keep_open(tally, &answer->booking_id);
-    if (answer->counted)
-        latency_add(&entry_of(tally, answer->name, answer->message)->latency, answer->took_us);
+    if (answer->counted) {
+        struct outcome *outcome = entry_of(tally, answer->name, answer->message);
+        latency_add(&outcome->latency, answer->took_us);
+        latency_add(&outcome->from_sending, answer->took_from_sending_us);
+    }
     pthread_mutex_unlock(&tally->lock);
 }
 

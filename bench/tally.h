@@ -20,7 +20,8 @@ enum { TALLY_OUTCOMES_MAX = 32, TALLY_NAME_SIZE = 64 };
 struct outcome {
     char name[TALLY_NAME_SIZE];
     char first_message[ERROR_MESSAGE_SIZE]; /* what the first such answer said to people */
-    struct latency latency;
+    struct latency latency;                 /* from the scheduled arrival */
+    struct latency from_sending;            /* from when it really left */
 };
 
 struct tally {
@@ -49,6 +50,7 @@ struct tally_answer {
     bool certain;
     bool counted; /* false: of the warm-up, only what the check needs is kept */
     int64_t took_us;
+    int64_t took_from_sending_us;
 };
 void tally_add(struct tally *tally, const struct tally_answer *answer);
 

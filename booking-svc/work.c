@@ -86,11 +86,12 @@ static void answer(struct work *work, const struct error *outcome, const struct 
         return;
     }
     struct writer *writer = work->table->writer;
+    uint32_t source = work->command.writer.source; /* with the answer the work is gone */
     if (outcome->status != STATUS_OK)
         rpc_call_fail(work->call, outcome);
     else
         answer_booking(work, booking);
-    writer_release_place(writer);
+    writer_release_place(writer, source);
 }
 
 /* Takes a work out of the table and answers it and all that wait for it. Writer thread. */
@@ -187,6 +188,7 @@ enum status work_create(struct work_table *table, struct work *work, struct erro
     work->deadline_ns = rpc_call_deadline_ns(work->call);
     work->command.kind = COMMAND_CREATE;
     work->command.writer.class = WRITER_REQUEST;
+    work->command.writer.source = rpc_call_connection(work->call);
     work->command.writer.deadline_ns = work->deadline_ns;
     work->command.writer.keeps_place = true;
     work->command.writer.complete = created;

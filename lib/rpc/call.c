@@ -72,6 +72,7 @@ struct rpc_call *rpc_call_acquire(struct rpc_server *server, struct rpc_slot *sl
     call->server = server;
     call->slot = slot;
     call->metrics = server->unknown_method;
+    call->connection = (uint32_t)nng_pipe_id(slot->pipe);
     call->arrival_ns = arrival_ns;
     call->request = NULL;
     call->request_id = NULL;
@@ -181,6 +182,11 @@ size_t rpc_call_response_max_bytes(const struct rpc_call *call)
 {
     const size_t max_bytes = call->server->message_max_bytes;
     return max_bytes > RESPONSE_HEADER_MAX ? max_bytes - RESPONSE_HEADER_MAX : 0;
+}
+
+uint32_t rpc_call_connection(const struct rpc_call *call)
+{
+    return call->connection;
 }
 
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key)

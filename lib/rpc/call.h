@@ -27,6 +27,7 @@ struct rpc_call {
         *metrics; /* of the method, or of what is unknown; set before the slot holds the call */
     const struct rpc_service_entry *entry; /* of the method; set with it by rpc_dispatch_decode */
     const ProtobufCMethodDescriptor *method;
+    uint32_t connection; /* a number for where it came from */
     int64_t arrival_ns;
     int64_t deadline_ns;
     size_t size_bytes;         /* of the request */

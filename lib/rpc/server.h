@@ -113,6 +113,9 @@ struct arena *rpc_call_arena(struct rpc_call *call);
 /* How large a packed response may be: a larger one is answered RESOURCE_EXHAUSTED instead. */
 size_t rpc_call_response_max_bytes(const struct rpc_call *call);
 
+/* A number for the connection that the call came on, never that of another one that stands. */
+uint32_t rpc_call_connection(const struct rpc_call *call);
+
 /* The value sent under `key`, NULL if none. Valid while the call is in hand. */
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 

@@ -4,11 +4,13 @@
 
 static const int64_t MS = NS_PER_MS;
 
-/* Takes `batches` of `taken` requests each, `gap_ms` apart, from *now_ns on, with others left behind. */
-static void take_batches(struct backlog *backlog, int batches, size_t taken, int64_t gap_ms, int64_t *now_ns)
+/* Takes `batches` of `commands`, `requests` of them requests, `gap_ms` apart, from *now_ns on, others left
+ * behind. */
+static void take_batches(struct backlog *backlog, int batches, size_t commands, size_t requests,
+                         int64_t gap_ms, int64_t *now_ns)
 {
     for (int i = 0; i < batches; i++) {
-        backlog_took(backlog, taken, 1, *now_ns);
+        backlog_took(backlog, commands, requests, 1, *now_ns);
         *now_ns += gap_ms * MS;
     }
 }
@@ -18,7 +20,7 @@ static void test_backlog_nobody_left_behind_predicts_nothing(void **state)
     (void)state;
     struct backlog backlog = {0};
     for (int64_t i = 0; i < 10; i++)
-        backlog_took(&backlog, 5, 0, i * 100 * MS);
+        backlog_took(&backlog, 5, 5, 0, i * 100 * MS);
     assert_int_equal(backlog_wait_ns(&backlog, 1000), 0);
 }
 
@@ -27,11 +29,11 @@ static void test_backlog_steady_rate_is_predicted(void **state)
     (void)state;
     struct backlog backlog = {0};
     int64_t now_ns = 1000 * MS;
-    take_batches(&backlog, 1, 30, 20, &now_ns);
+    take_batches(&backlog, 1, 30, 30, 20, &now_ns);
     assert_int_equal(backlog_wait_ns(&backlog, 300), 0); /* how long that batch takes is not known yet */
-    take_batches(&backlog, 1, 30, 20, &now_ns);
+    take_batches(&backlog, 1, 30, 30, 20, &now_ns);
     assert_in_range(backlog_wait_ns(&backlog, 300), 199 * MS, 201 * MS);
-    take_batches(&backlog, 50, 30, 20, &now_ns);
+    take_batches(&backlog, 50, 30, 30, 20, &now_ns);
     assert_in_range(backlog_wait_ns(&backlog, 300), 199 * MS, 201 * MS);
     assert_int_equal(backlog_wait_ns(&backlog, 0), 0);
 }
@@ -41,22 +43,36 @@ static void test_backlog_slower_and_faster_batches_are_noticed_soon(void **state
     (void)state;
     struct backlog backlog = {0};
     int64_t now_ns = 0;
-    take_batches(&backlog, 50, 100, 10, &now_ns);
-    take_batches(&backlog, 20, 100, 100, &now_ns);
+    take_batches(&backlog, 50, 100, 100, 10, &now_ns);
+    take_batches(&backlog, 30, 100, 100, 100, &now_ns);
     assert_in_range(backlog_wait_ns(&backlog, 1000), 900 * MS, 1000 * MS);
-    take_batches(&backlog, 30, 100, 10, &now_ns);
+    take_batches(&backlog, 40, 100, 100, 10, &now_ns);
     assert_in_range(backlog_wait_ns(&backlog, 1000), 100 * MS, 130 * MS);
 }
 
-/* Settles fill the batches: the time they take is that of the requests, too. */
-static void test_backlog_batches_without_requests_count(void **state)
+/* Each request brings a settle, which goes first: the time that takes is the requests', too. */
+static void test_backlog_what_goes_before_requests_counts(void **state)
 {
     (void)state;
     struct backlog backlog = {0};
     int64_t now_ns = 0;
     for (int i = 0; i < 40; i++)
-        take_batches(&backlog, 1, i % 2 == 0 ? 100 : 0, 10, &now_ns);
-    assert_in_range(backlog_wait_ns(&backlog, 1000), 180 * MS, 220 * MS);
+        take_batches(&backlog, 1, 100, i % 2 == 0 ? 100 : 0, 10, &now_ns);
+    assert_in_range(backlog_wait_ns(&backlog, 1000), 180 * MS, 240 * MS);
+}
+
+/* Requests and settles go in lumps: the first batches of a backlog may have none of the one or of the other.
+ */
+static void test_backlog_begun_with_a_batch_of_settles_is_no_reason_to_despair(void **state)
+{
+    (void)state;
+    struct backlog backlog = {0};
+    int64_t now_ns = 0;
+    backlog_took(&backlog, 512, 512, 0, now_ns);
+    now_ns += 10 * MS;
+    take_batches(&backlog, 1, 512, 512, 10, &now_ns);
+    take_batches(&backlog, 2, 512, 0, 10, &now_ns);
+    assert_in_range(backlog_wait_ns(&backlog, 512), 10 * MS, 30 * MS);
 }
 
 static void test_backlog_nobody_taken_for_long_predicts_long(void **state)
@@ -64,7 +80,7 @@ static void test_backlog_nobody_taken_for_long_predicts_long(void **state)
     (void)state;
     struct backlog backlog = {0};
     int64_t now_ns = 0;
-    take_batches(&backlog, 10, 0, 100, &now_ns);
+    take_batches(&backlog, 20, 10, 0, 100, &now_ns);
     assert_true(backlog_wait_ns(&backlog, 10) > 1000 * MS);
 }
 
@@ -74,9 +90,9 @@ static void test_backlog_worked_off_is_forgotten(void **state)
     (void)state;
     struct backlog backlog = {0};
     int64_t now_ns = 0;
-    take_batches(&backlog, 5, 1, 1000, &now_ns);
+    take_batches(&backlog, 5, 1, 1, 1000, &now_ns);
     assert_true(backlog_wait_ns(&backlog, 10) > 5000 * MS);
-    backlog_took(&backlog, 10, 0, now_ns);
+    backlog_took(&backlog, 10, 10, 0, now_ns);
     assert_int_equal(backlog_wait_ns(&backlog, 10), 0);
 }
 
@@ -86,7 +102,8 @@ int main(void)
         cmocka_unit_test(test_backlog_nobody_left_behind_predicts_nothing),
         cmocka_unit_test(test_backlog_steady_rate_is_predicted),
         cmocka_unit_test(test_backlog_slower_and_faster_batches_are_noticed_soon),
-        cmocka_unit_test(test_backlog_batches_without_requests_count),
+        cmocka_unit_test(test_backlog_what_goes_before_requests_counts),
+        cmocka_unit_test(test_backlog_begun_with_a_batch_of_settles_is_no_reason_to_despair),
         cmocka_unit_test(test_backlog_nobody_taken_for_long_predicts_long),
         cmocka_unit_test(test_backlog_worked_off_is_forgotten),
     };

@@ -2,7 +2,7 @@
  * The queue and its thread; what happens to a batch is group_commit.c.
  *
  * `lock` guards the queues, `backlog`, `sleeping` and `closing`; it is never held while a callback runs, so
- * that callbacks may submit. `batch` and `commit` belong to the writer thread. `places_taken` only grows
+ * that callbacks may submit. `batch` and `commit` belong to the writer thread. The counts of places only grow
  * under the lock and may shrink at any time, so a submit that sees a free place under the lock has it. Every
  * command of class WRITER_REQUEST holds a place, however it came in.
  */
@@ -16,10 +16,14 @@
 
 #include "base/clock.h"
 #include "writer/backlog.h"
+#include "writer/fair_queue.h"
 #include "writer/group_commit.h"
 #include "writer/writer_metrics.h"
 
 enum { BATCH_MAX_DEFAULT = 512, QUEUE_MAX_DEFAULT = 4096, COMMIT_RETRY_DEFAULT_MS = 2000 };
+
+/* One in so many places is kept for sources that hold fewer than these are. */
+enum { KEPT_SHARE = 8 };
 
 /* About the time in which a full queue is worked off. */
 enum { OVERLOADED_RETRY_AFTER_MS = 200 };
@@ -37,13 +41,14 @@ struct writer {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct queue queues[WRITER_CLASS_COUNT];
-    size_t waiting;          /* commands in all queues, */
-    size_t waiting_requests; /* and in that of the requests */
+    struct queue queues[WRITER_REQUEST]; /* of the classes before the requests */
+    struct fair_queue requests;
+    size_t waiting; /* commands in all queues */
     struct backlog backlog;
     bool sleeping; /* the thread waits for `wake`, and nobody has signalled yet */
     bool closing;
     atomic_size_t places_taken;
+    atomic_size_t places_of[FAIR_SOURCES]; /* the same, by source */
     size_t places_max;
     size_t batch_max;
     struct group_commit commit;
@@ -54,23 +59,26 @@ struct writer {
 
 static void push(struct writer *writer, struct writer_command *command)
 {
-    struct queue *queue = &writer->queues[command->class];
-
-    command->next = NULL;
-    *queue->tail = command;
-    queue->tail = &command->next;
     writer->waiting++;
     metric_add(&writer_metrics.queue_depth, 1);
     if (command->class == WRITER_REQUEST) {
-        writer->waiting_requests++;
+        fair_queue_push(&writer->requests, command);
         atomic_fetch_add(&writer->places_taken, 1);
+        atomic_fetch_add(&writer->places_of[command->source % FAIR_SOURCES], 1);
+        return;
     }
+    struct queue *queue = &writer->queues[command->class];
+    command->next = NULL;
+    *queue->tail = command;
+    queue->tail = &command->next;
 }
 
-static struct writer_command *pop(struct queue *queue)
+static struct writer_command *pop(struct writer *writer, enum writer_class class)
 {
+    if (class == WRITER_REQUEST)
+        return fair_queue_pop(&writer->requests);
+    struct queue *queue = &writer->queues[class];
     struct writer_command *command = queue->head;
-
     if (command == NULL)
         return NULL;
     queue->head = command->next;
@@ -85,15 +93,13 @@ static size_t take(struct writer *writer, enum writer_class class, size_t count,
     size_t before = count;
 
     while (count < end) {
-        struct writer_command *command = pop(&writer->queues[class]);
+        struct writer_command *command = pop(writer, class);
 
         if (command == NULL)
             break;
         writer->batch[count++] = command;
     }
     writer->waiting -= count - before;
-    if (class == WRITER_REQUEST)
-        writer->waiting_requests -= count - before;
     metric_add(&writer_metrics.queue_depth, -(int64_t)(count - before));
     return count;
 }
@@ -177,7 +183,7 @@ static void note_backlog(struct writer *writer, size_t count)
     for (size_t i = 0; i < count; i++)
         requests += writer->batch[i]->class == WRITER_REQUEST;
     pthread_mutex_lock(&writer->lock);
-    backlog_took(&writer->backlog, requests, writer->waiting_requests, now_ns);
+    backlog_took(&writer->backlog, count, requests, writer->requests.waiting, now_ns);
     pthread_mutex_unlock(&writer->lock);
 }
 
@@ -202,7 +208,7 @@ static void finish(void *owner, struct writer_command *command)
     /* Before complete: whoever reads the answer finds the place free, and the command may be gone afterwards.
      */
     if (command->class == WRITER_REQUEST && !command->keeps_place)
-        writer_release_place(writer);
+        writer_release_place(writer, command->source);
     metric_add(&writer_metrics.commands, 1);
     command->complete(command);
 }
@@ -220,8 +226,9 @@ static struct writer *allocate(const struct writer_options *options)
     writer->places_max = options->queue_max != 0 ? options->queue_max : QUEUE_MAX_DEFAULT;
     writer->commit.commit_retry_ms =
         options->commit_retry_ms != 0 ? options->commit_retry_ms : COMMIT_RETRY_DEFAULT_MS;
-    for (int i = 0; i < WRITER_CLASS_COUNT; i++)
+    for (int i = 0; i < WRITER_REQUEST; i++)
         writer->queues[i].tail = &writer->queues[i].head;
+    fair_queue_init(&writer->requests);
     return writer;
 }
 
@@ -306,11 +313,25 @@ void writer_submit_chain(struct writer *writer, struct writer_command *first, si
     unlock_and_wake(writer);
 }
 
-/* Whether half of the command's time would go by before its batch begins. Lock held. */
+/*
+ * Whether half of the command's time would go by before its batch begins. One whose time has gone already is
+ * to be told that, not this. Lock held.
+ */
 static bool is_hopeless(const struct writer *writer, const struct writer_command *command, int64_t now_ns)
 {
-    return command->deadline_ns != 0 &&
-           backlog_wait_ns(&writer->backlog, writer->waiting_requests) > (command->deadline_ns - now_ns) / 2;
+    int64_t left_ns = command->deadline_ns - now_ns;
+    size_t ahead = fair_queue_ahead(&writer->requests, command->source);
+
+    return left_ns > 0 && backlog_wait_ns(&writer->backlog, ahead) > left_ns / 2;
+}
+
+/* Lock held. */
+static bool has_room(const struct writer *writer, const struct writer_command *command)
+{
+    size_t kept = writer->places_max / KEPT_SHARE, taken = atomic_load(&writer->places_taken);
+    bool holds_little = atomic_load(&writer->places_of[command->source % FAIR_SOURCES]) < kept;
+
+    return taken < (holds_little ? writer->places_max : writer->places_max - kept);
 }
 
 enum status writer_submit_request(struct writer *writer, struct writer_command *command, struct error *error)
@@ -318,7 +339,7 @@ enum status writer_submit_request(struct writer *writer, struct writer_command *
     int64_t now_ns = clock_monotonic_ns();
 
     pthread_mutex_lock(&writer->lock);
-    bool room = atomic_load(&writer->places_taken) < writer->places_max;
+    bool room = has_room(writer, command);
     if (room && !is_hopeless(writer, command, now_ns)) {
         push(writer, command);
         unlock_and_wake(writer);
@@ -332,8 +353,9 @@ enum status writer_submit_request(struct writer *writer, struct writer_command *
     return STATUS_RESOURCE_EXHAUSTED;
 }
 
-void writer_release_place(struct writer *writer)
+void writer_release_place(struct writer *writer, uint32_t source)
 {
+    atomic_fetch_sub(&writer->places_of[source % FAIR_SOURCES], 1);
     atomic_fetch_sub(&writer->places_taken, 1);
 }
 

@@ -4,12 +4,13 @@
  *
  *     writer_submit -> queue -> begin, apply(batch), commit -> complete each command -> committed(batch)
  *
- * Order in a batch: settles, then events, then requests; within a class first come, first served. At most
- * `batch_max` commands.
+ * Order in a batch: settles, then events, then requests. Settles and events: first come, first served.
+ * Requests: their sources take turns (fair_queue.h). At most `batch_max` commands.
  *
- * Requests only are refused, and at once: when all places are taken, or when, as the queue goes now, half of
- * the request's time would have gone by before its batch begins. A queue that is worked off slower than
- * budgets end would else be full of requests that each begin too late: all work, and nobody served.
+ * Requests only are refused, and at once: when all places are taken (the last eighth of them is kept for
+ * sources that hold little), or when, as the queue goes now, half of the request's time would have gone by
+ * before its batch begins. A queue that is worked off slower than budgets end would else be full of requests
+ * that each begin too late: all work, and nobody served.
  *
  * Failures of a batch, when apply or commit returns
  *   - UNKNOWN (a COMMIT whose answer was lost): the batch is applied again, since every command is guarded by
@@ -41,6 +42,7 @@ enum { WRITER_CLASS_COUNT = 3 };
 struct writer_command {
     struct writer_command *next; /* the writer's own */
     enum writer_class class;
+    uint32_t source; /* of a request: who sent it, as far as it is known; what has no source shares one */
     /* Monotonic; 0 = none. A command whose deadline has passed when its batch begins is not applied and takes
      * no room in it, but is completed with DEADLINE_EXCEEDED: nothing was written. */
     int64_t deadline_ns;
@@ -98,8 +100,8 @@ void writer_submit_chain(struct writer *writer, struct writer_command *first, si
 MUST_CHECK enum status writer_submit_request(struct writer *writer, struct writer_command *command,
                                              struct error *error);
 
-/* Gives back the place of a request that had keeps_place set. Any thread. */
-void writer_release_place(struct writer *writer);
+/* Gives back the place of a request from `source` that had keeps_place set. Any thread. */
+void writer_release_place(struct writer *writer, uint32_t source);
 
 /*
  * False while the last batch failed for want of the database, or, without batches, the last look for it,

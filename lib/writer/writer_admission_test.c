@@ -18,6 +18,7 @@ struct rig {
     struct test_database database;
     struct writer *writer;
     struct test_signal begun, step, completed; /* batches begun, and allowed to end */
+    struct writer_command *firsts[BATCHES_MAX];
     size_t sizes[BATCHES_MAX];
     size_t batches;
 };
@@ -33,8 +34,8 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
     struct rig *rig = context;
 
     (void)db;
-    (void)commands;
     assert_true(rig->batches < BATCHES_MAX);
+    rig->firsts[rig->batches] = commands[0];
     rig->sizes[rig->batches++] = count;
     test_signal_raise(&rig->begun);
     if (!test_signal_await(&rig->step, rig->batches))
@@ -47,18 +48,21 @@ static void complete(struct writer_command *head)
     test_signal_raise(&((struct test_command *)head)->rig->completed);
 }
 
-static struct rig *open_rig(size_t batch_max)
+static struct rig *open_rig_with(const struct writer_options *options)
 {
     static const struct test_signal fresh = TEST_SIGNAL_INIT;
     struct rig *rig = calloc(1, sizeof *rig);
     struct writer_ops ops = {.apply = apply, .context = rig};
-    struct writer_options options = {.batch_max = batch_max};
-
     assert_non_null(rig);
     rig->begun = rig->step = rig->completed = fresh;
     struct db *db = test_database_create(&rig->database, "CREATE TABLE unused (id INTEGER)");
-    assert_int_equal(writer_open(db, &options, &ops, &rig->writer, NULL), STATUS_OK);
+    assert_int_equal(writer_open(db, options, &ops, &rig->writer, NULL), STATUS_OK);
     return rig;
+}
+
+static struct rig *open_rig(size_t batch_max)
+{
+    return open_rig_with(&(struct writer_options){.batch_max = batch_max});
 }
 
 /* Lets all batches end, waits for the end of `count` commands in all, closes. */
@@ -77,12 +81,20 @@ static void await_batch(struct rig *rig, size_t number)
     assert_true(test_signal_await(&rig->begun, number));
 }
 
+static enum status submit_from(struct rig *rig, uint32_t source, struct test_command *command,
+                               int64_t deadline_ns, struct error *error)
+{
+    *command = (struct test_command){
+        .head = {.class = WRITER_REQUEST, .source = source, .deadline_ns = deadline_ns, .complete = complete},
+        .rig = rig,
+    };
+    return writer_submit_request(rig->writer, &command->head, error);
+}
+
 static enum status submit(struct rig *rig, struct test_command *command, int64_t deadline_ns,
                           struct error *error)
 {
-    *command = (struct test_command){
-        .head = {.class = WRITER_REQUEST, .deadline_ns = deadline_ns, .complete = complete}, .rig = rig};
-    return writer_submit_request(rig->writer, &command->head, error);
+    return submit_from(rig, 0, command, deadline_ns, error);
 }
 
 static void submit_all(struct rig *rig, struct test_command *commands, size_t count)
@@ -150,6 +162,43 @@ static void test_writer_without_a_backlog_refuses_nobody_for_the_wait(void **sta
     close_rig(rig, 5);
 }
 
+/* The same time for both: one waits behind all others of its source, the other behind one of them. */
+static void test_writer_one_sources_backlog_is_not_held_against_another(void **state)
+{
+    struct rig *rig = open_rig(1);
+    struct test_command commands[12], flood, other;
+
+    (void)state;
+    int64_t begin_ns = clock_monotonic_ns();
+    make_slow(rig, commands, 12); /* nine wait */
+    int64_t took_ms = (clock_monotonic_ns() - begin_ns) / NS_PER_MS + 1;
+    int64_t deadline_ns = in_ms(4 * took_ms);
+    assert_int_equal(submit(rig, &flood, deadline_ns, NULL), STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(submit_from(rig, 1, &other, deadline_ns, NULL), STATUS_OK);
+    test_signal_raise(&rig->step);
+    await_batch(rig, 4);
+    test_signal_raise(&rig->step);
+    await_batch(rig, 5);
+    assert_ptr_equal(rig->firsts[4], &other.head);
+    close_rig(rig, 13);
+}
+
+static void test_writer_the_last_places_are_for_sources_that_hold_little(void **state)
+{
+    struct rig *rig = open_rig_with(&(struct writer_options){.batch_max = 16, .queue_max = 16});
+    struct test_command commands[14], other[3];
+
+    (void)state;
+    submit_all(rig, commands, 1);
+    await_batch(rig, 1);
+    submit_all(rig, commands + 1, 13);
+    assert_int_equal(submit(rig, &other[0], 0, NULL), STATUS_RESOURCE_EXHAUSTED); /* 14 of 16 */
+    assert_int_equal(submit_from(rig, 1, &other[0], 0, NULL), STATUS_OK);
+    assert_int_equal(submit_from(rig, 1, &other[1], 0, NULL), STATUS_OK);
+    assert_int_equal(submit_from(rig, 2, &other[2], 0, NULL), STATUS_RESOURCE_EXHAUSTED);
+    close_rig(rig, 16);
+}
+
 static void test_writer_expired_requests_take_no_room_in_a_batch(void **state)
 {
     struct rig *rig = open_rig(3);
@@ -181,6 +230,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writer_request_whose_wait_would_be_too_long_is_refused),
         cmocka_unit_test(test_writer_without_a_backlog_refuses_nobody_for_the_wait),
+        cmocka_unit_test(test_writer_one_sources_backlog_is_not_held_against_another),
+        cmocka_unit_test(test_writer_the_last_places_are_for_sources_that_hold_little),
         cmocka_unit_test(test_writer_expired_requests_take_no_room_in_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

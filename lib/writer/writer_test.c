@@ -319,7 +319,7 @@ static void test_writer_kept_place_is_taken_until_released(void **state)
     request(rig, &first);
     assert_true(test_signal_await(&rig->completed, 2));
     assert_int_equal(writer_submit_request(rig->writer, &second.head, NULL), STATUS_RESOURCE_EXHAUSTED);
-    writer_release_place(rig->writer);
+    writer_release_place(rig->writer, 0);
     request(rig, &second);
     close_writer(rig);
     assert_int_equal(rig->times[2], 1);
@@ -442,7 +442,7 @@ static void *submit_many(void *argument)
             sched_yield();
         }
         if (i % 5 == 0)
-            writer_release_place(self->rig->writer);
+            writer_release_place(self->rig->writer, 0);
     }
     return NULL;
 }

@@ -81,13 +81,14 @@ def one_round(stack):
         wrong.append("goodput %.0f/s is not above 90 %% of %.0f/s" % (goodput, peak))
     if refused is None:
         return wrong + ["nobody was refused"]
-    if refused["p99_ms"] >= BUDGET_MS / 10:
-        wrong.append("refusals took %.1f ms (p99)" % refused["p99_ms"])
+    took = refused["from_sending"]  # a budget begins then; how late the generator was is its own matter
+    if took["p99_ms"] >= BUDGET_MS / 10:
+        wrong.append("refusals took %.1f ms (p99)" % took["p99_ms"])
     if rss.highest - rss.first > RSS_GROWTH_KIB:
         wrong.append("RSS grew from %d to %d KiB" % (rss.first, rss.highest))
     print("peak %.0f/s; offered %.0f/s: goodput %.0f/s = %.0f %%, %.0f/s refused after %.2f ms (p50), %.2f ms (p99); RSS %d KiB "
           "after the warm-up, at most %d KiB" % (peak, FACTOR * peak, goodput, 100 * goodput / peak, refused["per_s"],
-                                                 refused["p50_ms"], refused["p99_ms"], rss.first, rss.highest), flush=True)
+                                                 took["p50_ms"], took["p99_ms"], rss.first, rss.highest), flush=True)
     return wrong
 
 

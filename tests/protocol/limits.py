@@ -59,9 +59,9 @@ def test_with_both_queues_full_everything_else_is_refused_at_once(driver):
     with Stack("postgresql", without=("hospital", "history"), flags=flags) as stack:
         fake = FakeService(stack.address("hospital.rpc"), silent)
         stack.booking.Check()
-        waiting = stack.client("booking")
-        for _ in range(places):
-            waiting.send("CreateBooking", timeout_ms=20000, **booking_request(rpc.new_id()))
+        clients = [stack.client("booking") for _ in range(10)]  # one alone does not get all places
+        for i in range(places):
+            clients[i % 10].send("CreateBooking", timeout_ms=20000, **booking_request(rpc.new_id()))
         wait_for("all places are taken", lambda: stack.value("booking", "SELECT COUNT(*) FROM booking") == places)
         lock = subprocess.Popen(["psql", stack.url("booking"), "-X", "-q", "-c", "BEGIN", "-c",
                                  "LOCK TABLE booking IN ACCESS EXCLUSIVE MODE", "-c", "SELECT pg_sleep(60)"])
@@ -81,6 +81,25 @@ def test_with_both_queues_full_everything_else_is_refused_at_once(driver):
             lock.kill()
             lock.wait()
             fake.close()
+
+
+@once
+def test_a_flood_on_one_connection_leaves_places_for_others(driver):
+    flags = {"booking": {"queue-max": 80}}
+    with Stack(driver, without=("hospital", "history"), flags=flags) as stack:
+        fake = FakeService(stack.address("hospital.rpc"), silent)
+        flood, others = stack.client("booking"), [stack.client("booking") for _ in range(2)]
+        for _ in range(100):
+            flood.send("CreateBooking", **booking_request(rpc.new_id()))
+        for _ in range(30):  # those that are refused; the others wait
+            check_refused(rpc.unpack(flood.requester.pipe.receive()[4:], None), rpc.RESOURCE_EXHAUSTED, "OVERLOADED")
+        for other in others:
+            for _ in range(5):
+                other.send("CreateBooking", **booking_request(rpc.new_id()))
+        wait_for("eighty intents are committed", lambda: stack.value("booking", "SELECT COUNT(*) FROM booking") == 80)
+        check_refused(stack.booking.CreateBooking(**booking_request(rpc.new_id())), rpc.RESOURCE_EXHAUSTED, "OVERLOADED")
+        stack.booking_svc.kill()
+        fake.close()
 
 
 @once
