@@ -67,8 +67,8 @@ class Cluster:
             return False
 
     def start(self):
-        """Starts it if it does not run, and waits until it answers. A killed one may be in the way for a moment: until its parent has taken
-        note of its end it looks as if it ran, and its processes hold its memory a little longer than it."""
+        """Starts it if it does not run, and waits until it answers. A killed one may be in the way for a moment: until its
+        parent has taken note of its end it looks as if it ran, and its processes hold its memory a little longer."""
         end = time.monotonic() + START_S
         while True:
             try:
@@ -92,7 +92,7 @@ class Cluster:
             time.sleep(0.005)
 
     def limit_files(self, size):
-        """No file of the server may grow beyond so many bytes from now on: what a full disk is to it. "unlimited" lifts it."""
+        """No file of the server may grow beyond so many bytes from now on, "unlimited" lifts it: a full disk."""
         postmaster = self._postmaster()
         owner = os.stat("/proc/%d" % postmaster)
         with open("/proc/%d/task/%d/children" % (postmaster, postmaster), encoding="utf-8") as file:
