@@ -62,7 +62,8 @@ static void test_verdict_not_executed_is_sent_again_after_growing_pauses_while_t
     }
     assert_in_range(tries, 6, 12);
     assert_true(last_pause_ns > 0);
-    assert_int_equal(now_ns, verdict_last_try_ns(&work)); /* the last try was made, as late as it could be */
+    /* The last try was made as late as it could be, or so that none fitted in after it. */
+    assert_in_range(verdict_last_try_ns(&work) - now_ns, 0, after_ms(20) - NOW);
     assert_int_equal(work.command.outcome, RESERVE_UNKNOWN);
 }
 

@@ -138,7 +138,7 @@ static void test_client_unavailable_is_asked_again_with_the_same_id(void **state
     struct error error;
     char none[] = "";
     fake.refusals = 2;
-    error_set(&fake.refusal, STATUS_UNAVAILABLE, "DRAINING", "going");
+    error_set(&fake.refusal, STATUS_UNAVAILABLE, "NOT_READY", "coming");
     fake.refusal.retry_after_ms = 5;
     assert_int_equal(create(none, &booking, &error), STATUS_OK);
     assert_int_equal(fake.attempts, 3);

@@ -58,10 +58,10 @@ enum action { CRASH, STALL, FAIL };
 
 struct entry {
     size_t point;
-    enum action action;
-    int64_t stall_ms;
-    enum status status;
     int64_t first, last; /* passes */
+    enum action action;
+    enum status status; /* FAIL */
+    int64_t stall_ms;   /* STALL */
 };
 
 bool fault_points_armed;

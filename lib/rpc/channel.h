@@ -15,7 +15,8 @@
  * What the channel does against a server in trouble is chosen by its options, each of them off by default: a
  * breaker, a bulkhead (a bound on calls in flight), a budget for retries. It sends a request again only
  * within that budget and the call's own, and only when nothing was executed or the call is marked idempotent;
- * nng's own resending is off. A server that drains is left alone as long as it asks for, always.
+ * nng's own resending is off. A server that drains is left alone as long as it asks for, and until it has
+ * closed that connection, always.
  *
  * Refused here, without anything sent (left = false): UNAVAILABLE `BREAKER_OPEN` or `DRAINING`, with
  * retry_after_ms; RESOURCE_EXHAUSTED `CALLS_MAX`.

@@ -171,7 +171,8 @@ static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
         (void)error_set(error, status_of(envelope->code), envelope->reason, "%s", envelope->message);
         error->retry_after_ms = envelope->retry_after_ms;
         if (strcmp(error->reason, "DRAINING") == 0) {
-            rpc_guard_leave_alone(&exchange->channel->guard, error->retry_after_ms);
+            rpc_guard_leave_alone(&exchange->channel->guard, error->retry_after_ms,
+                                  nng_pipe_id(nng_msg_get_pipe(msg)));
         }
         return NULL;
     }
@@ -209,7 +210,7 @@ static bool may_be_asked(struct rpc_exchange *exchange)
 {
     struct rpc_channel *channel = exchange->channel;
     struct error *error = &exchange->call->error;
-    uint32_t wait_ms = rpc_guard_alone_ms(&channel->guard);
+    uint32_t wait_ms = rpc_guard_alone_ms(&channel->guard, atomic_load(&channel->pipe_id));
     if (wait_ms > 0) {
         (void)error_set(error, STATUS_UNAVAILABLE, "DRAINING", "%s is shutting down", channel->address);
         error->retry_after_ms = wait_ms;

@@ -6,6 +6,9 @@
 /* No server may silence its clients for longer. */
 enum { LEFT_ALONE_MAX_MS = 10000 };
 
+/* A server closes the connections on which it drains; one that has not so long after is asked again. */
+enum { CLOSING_MAX_MS = 2000, CLOSING_LOOK_MS = 50 };
+
 enum status rpc_guard_init(struct rpc_guard *guard, const char *peer, const struct breaker_options *breaker,
                            const struct retry_options *retry)
 {
@@ -22,6 +25,7 @@ enum status rpc_guard_init(struct rpc_guard *guard, const char *peer, const stru
     retry_budget_init(&guard->budget, retry, clock_monotonic_ns());
     atomic_init(&guard->state, BREAKER_CLOSED);
     atomic_init(&guard->left_alone_ns, 0);
+    atomic_init(&guard->drained, 0);
     pthread_mutex_init(&guard->mutex, NULL);
     return STATUS_OK;
 }
@@ -140,8 +144,9 @@ bool rpc_guard_take_retry(struct rpc_guard *guard)
 
 /* ---- a server that drains ---- */
 
-void rpc_guard_leave_alone(struct rpc_guard *guard, uint32_t retry_after_ms)
+void rpc_guard_leave_alone(struct rpc_guard *guard, uint32_t retry_after_ms, int connection)
 {
+    atomic_store(&guard->drained, connection);
     uint32_t pause_ms = retry_after_ms < LEFT_ALONE_MAX_MS ? retry_after_ms : LEFT_ALONE_MAX_MS;
     int64_t until_ns = clock_monotonic_ns() + (int64_t)pause_ms * NS_PER_MS;
     int64_t known_ns = atomic_load(&guard->left_alone_ns);
@@ -149,12 +154,16 @@ void rpc_guard_leave_alone(struct rpc_guard *guard, uint32_t retry_after_ms)
     }
 }
 
-uint32_t rpc_guard_alone_ms(struct rpc_guard *guard)
+uint32_t rpc_guard_alone_ms(struct rpc_guard *guard, int connection)
 {
     int64_t until_ns = atomic_load_explicit(&guard->left_alone_ns, memory_order_relaxed);
     if (until_ns == 0) {
         return 0;
     }
     int64_t left_ns = until_ns - clock_monotonic_ns();
-    return left_ns > 0 ? (uint32_t)((left_ns + NS_PER_MS - 1) / NS_PER_MS) : 0;
+    if (left_ns > 0) {
+        return (uint32_t)((left_ns + NS_PER_MS - 1) / NS_PER_MS);
+    }
+    bool closing = connection != 0 && connection == atomic_load(&guard->drained);
+    return closing && left_ns > -(int64_t)CLOSING_MAX_MS * NS_PER_MS ? CLOSING_LOOK_MS : 0;
 }

@@ -22,6 +22,7 @@ struct rpc_guard {
     bool has_breaker, has_retries;
     _Atomic int state;             /* of the breaker */
     _Atomic int64_t left_alone_ns; /* the server is draining: until then nothing is sent */
+    _Atomic int drained;           /* the connection over which it said so; 0 = none */
 
     pthread_mutex_t mutex; /* guards what follows; only the log and metrics are called with it held */
     struct breaker breaker;
@@ -50,10 +51,14 @@ uint32_t rpc_guard_wait_ms(struct rpc_guard *guard);
 /* Takes a retry out of the budget; false: there is none now. */
 bool rpc_guard_take_retry(struct rpc_guard *guard);
 
-/* The server answered DRAINING. */
-void rpc_guard_leave_alone(struct rpc_guard *guard, uint32_t retry_after_ms);
+/* The server answered DRAINING over the connection with this id. */
+void rpc_guard_leave_alone(struct rpc_guard *guard, uint32_t retry_after_ms, int connection);
 
-/* Milliseconds, rounded up, until something may be sent to the server again; 0 = now. */
-uint32_t rpc_guard_alone_ms(struct rpc_guard *guard);
+/*
+ * Milliseconds, rounded up, until something may be sent to the server again; 0 = now. `connection` is the one
+ * that stands, 0 = none: while that is still the one over which the server said that it drains, it will be
+ * closed at any moment, and what is sent then may be lost.
+ */
+uint32_t rpc_guard_alone_ms(struct rpc_guard *guard, int connection);
 
 #endif

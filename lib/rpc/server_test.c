@@ -275,6 +275,7 @@ static void test_server_drain_refuses_new_calls_and_finishes_those_in_hand(void 
     assert_int_equal(response->retry_after_ms, 300);
     test_assert_answer(response, STATUS_UNAVAILABLE, "test-svc is shutting down");
     test_assert_health(client, "", TEST_NOT_SERVING);
+    nng_msleep(400); /* longer than it refuses: from now on it waits for the held call alone */
     assert_false(atomic_load(&drain.done));
 
     test_server_release(&server);

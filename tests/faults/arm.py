@@ -26,9 +26,11 @@ def wait_crashed(service, point):
     assert fired(service, point), (service.name, point)
 
 
-def crash_and_restart(service, point, passes="1"):
-    """Starts the service anew with this crash ahead of it, waits for that, and starts it without."""
+def crash_at_each(service, points):
+    """Kills the service, lets it crash at one point after the other, each start having the next ahead of it, and starts it
+    once more without. `points`: names and the passes at which."""
     service.kill()
-    armed(service, "%s:crash@%s" % (point, passes)).spawn()
-    wait_crashed(service, point)
+    for point, number in points:
+        armed(service, "%s:crash@%d" % (point, number)).spawn()
+        wait_crashed(service, point)
     armed(service, "").start()

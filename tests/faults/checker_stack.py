@@ -7,7 +7,8 @@ import threading
 from faults import checker, snapshot
 from faults.history import History
 from kit import rpc
-from kit.stack import Stack, wait_for
+from kit.marks import once
+from kit.stack import Service, Stack, wait_for
 from kit.world import day, wait_agreement
 
 CLIENTS, CALLS = 6, 60
@@ -16,10 +17,11 @@ CLIENTS, CALLS = 6, 60
 class Customer:
     """One client of all three services: it books, repeats, cancels and looks, and now and then manages hospitals."""
 
-    def __init__(self, stack, history, name, hospitals, seed):
+    def __init__(self, stack, history, name, hospitals, seed, hospital_svc="hospital"):
         self.history, self.name, self.hospitals = history, name, hospitals
         self.random = random.Random(seed)
-        self.clients = {service: stack.client(service) for service in ("hospital", "booking", "history")}
+        self.clients = {"hospital": stack.client(hospital_svc), "booking": stack.client("booking"),
+                        "history": stack.client("history")}
         self.booked = []
 
     def call(self, service, op, **request):
@@ -53,10 +55,12 @@ class Customer:
             self.random.choice((self.book, self.book, self.book, self.cancel, self.look, self.manage))()
 
 
-def _run(stack):
-    """The history and the snapshot of a run that ends with one of three hospitals deleted."""
+def _run(stack, hospital_svcs=("hospital",)):
+    """The history and the snapshot of a run in which one of three hospitals is deleted. The customers share these
+    hospital-svc."""
     history, hospitals = History(), [rpc.new_id() for _ in range(3)]
-    customers = [Customer(stack, history, "c%d" % index, hospitals, index) for index in range(CLIENTS)]
+    customers = [Customer(stack, history, "c%d" % index, hospitals, index, hospital_svcs[index % len(hospital_svcs)])
+                 for index in range(CLIENTS)]
     admin = Customer(stack, history, "admin", hospitals, CLIENTS)
     for hospital_id in hospitals:
         admin.call("hospital", "RegisterHospital", hospital_id=hospital_id, name="한빛", address="서울",
@@ -93,3 +97,20 @@ def test_checker_objects_to_a_real_run_only_when_it_was_changed(driver):
             stack.execute(service, change)
             problems = checker.check(records, snapshot.read(stack))
             assert any(re.search(pattern, problem) for problem in problems), (change, problems[:20])
+
+
+@once
+def test_checker_finds_nothing_with_two_hospital_svcs_on_one_database(_driver):
+    """Their commits are numbered in one row, whoever makes them."""
+    with Stack("postgresql") as stack:
+        flags = {**stack.hospital_svc.flags, "rpc-listen": stack.address("replica.rpc"),
+                 "events-listen": stack.address("replica.events")}
+        replica = stack.services["replica"] = Service(stack, "hospital", flags)
+        replica.log_path += ".replica"
+        replica.start()
+        try:
+            records, whole = _run(stack, ("hospital", "replica"))
+            problems = checker.check(records, whole)
+            assert not problems, "\n".join(problems[:20])
+        finally:
+            replica.stop()

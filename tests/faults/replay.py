@@ -1,7 +1,8 @@
 """Each screening day, commit by commit: what was taken, freed and set in each, and what that left.
 
-Commit 0 stands for all that was there before the counting began: what it left is known, but not what it was made of. Of days from which reservations may have been
-purged the story is emptier than it was, but not wrong: only what they were at some moment can't be told.
+Commit 0 stands for all that was there before the counting began: what it left is known, but not what it was made of.
+Of days from which reservations may have been purged the story is emptier than it was, but not wrong: only what they were
+at some moment can't be told.
 """
 from bisect import bisect_right
 from collections import defaultdict

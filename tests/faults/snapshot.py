@@ -44,12 +44,19 @@ TABLES = (
 )
 
 
-def _rows(stack, service, table, columns):
-    query = "SELECT %s FROM %s" % (", ".join(columns), table)
+def _rows(stack, service):
+    """(name, row) of all tables of one service."""
+    queries = {name: (columns, "SELECT %s FROM %s" % (", ".join(columns), table))
+               for name, owner, table, columns in TABLES if owner == service}
     if stack.url(service).startswith("sqlite:"):
-        return [dict(zip(columns, row)) for row in stack.rows(service, query)]
-    # One line of JSON per row: texts may contain anything.
-    return [json.loads(row[0]) for row in stack.rows(service, "SELECT row_to_json(t) FROM (%s) t" % query)]
+        for name, (columns, query) in queries.items():
+            for row in stack.rows(service, query):
+                yield name, dict(zip(columns, row))
+        return
+    # One statement, hence one instant; one line of JSON per row, since texts may contain anything.
+    parts = ["SELECT '%s', row_to_json(t)::text FROM (%s) t" % (name, query) for name, (_, query) in queries.items()]
+    for name, row in stack.rows(service, " UNION ALL ".join(parts)):
+        yield name, json.loads(row)
 
 
 def _tidy(row):
@@ -66,8 +73,10 @@ def _tidy(row):
 def read(stack, zone="Asia/Seoul"):
     """The databases of a kit Stack. "today" is the clinic's date: when clocks were changed, set it to the latest date
     that any service saw."""
-    found = {name: [_tidy(row) for row in _rows(stack, service, table, columns)]
-             for name, service, table, columns in TABLES}
+    found = {name: [] for name, *_ in TABLES}
+    for service in ("hospital", "booking", "history"):
+        for name, row in _rows(stack, service):
+            found[name].append(_tidy(row))
     found["today"] = datetime.datetime.now(zoneinfo.ZoneInfo(zone)).date().isoformat()
     return found
 

@@ -48,8 +48,10 @@ class Story:
         return next(record for record in self.records if record["op"] == op and record["id"] == entity_id)["answer"]
 
     def event(self, booking_id, status):
-        return next(event for event in self.snapshot["booking_events"]
-                    if (event["event"]["booking"]["booking_id"], event["event"]["booking"]["status"]) == (booking_id, status))
+        def told(event):
+            booking = event["event"]["booking"]
+            return booking["booking_id"], booking["status"]
+        return next(event for event in self.snapshot["booking_events"] if told(event) == (booking_id, status))
 
     def objects(self, pattern, *words):
         """There is an objection of these words."""

@@ -76,6 +76,30 @@ def test_pub_sub_carries_events_and_heartbeats(driver):
         subscriber.close()
 
 
+@once
+def test_an_event_whose_commit_fails_is_told_to_nobody(driver):
+    """A cancellation that only COMMIT refuses: whoever heard of it would free a place that is still taken."""
+    del driver
+    with Stack("postgresql", without=("history",)) as stack:
+        hospital_id = register(stack)
+        booking = book(stack, hospital_id)
+        subscriber = Subscriber(stack.address("booking.events"))
+        subscriber.receive()
+        stack.execute("booking", """
+            CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'late'; END $$;
+            CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON booking DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+            WHEN (NEW.status = 4) EXECUTE FUNCTION late()""")
+        assert stack.booking.CancelBooking(booking_id=booking.booking_id).code == rpc.INTERNAL
+        stack.execute("booking", "DROP TRIGGER late ON booking")
+        after = book(stack, hospital_id)
+        told = []
+        while not told or told[-1].booking.booking_id != after.booking_id:
+            told += subscriber.receive()[1].events
+        assert "booking.cancelled" not in [event.type for event in told], told
+        assert remaining(stack, hospital_id) == 8
+        subscriber.close()
+
+
 # ---- what a subscriber makes of a bad network: history-svc and hospital-svc behind a publisher that the test plays
 
 class Log:

@@ -2,6 +2,7 @@
 import os
 import signal
 import socket
+import struct
 import threading
 import time
 
@@ -61,13 +62,13 @@ def test_a_silent_hospital_svc_is_answered_within_the_budget(driver):
 
 
 def break_handshakes(path):
-    """Closes each connection at once, until one has been broken before the handshake was written: nng's dialer then ends
-    for good, and nobody comes any more."""
+    """Closes some connections at once: one of them is broken before the handshake was written, after which nng's own dialer
+    would end for good."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
         listener.settimeout(DEADLINE_S)
-        for _ in range(100):
+        for _ in range(10):
             try:
                 listener.accept()[0].close()
             except TimeoutError:
@@ -230,6 +231,33 @@ def test_bad_peers_do_not_disturb(driver):
                 sock.sendall(b"\0SP\0\0\x30\0\0" + b"\0\0\0\x02\0\0\0\0")  # claims 8 GiB
             sock.close()
         book(stack, hospital_id)
+
+
+def connect_and_leave(address, count):
+    """Connections that are gone before the service can greet them: closed, reset, and reset after a half-close."""
+    kind, where = sp.split(address)
+    for index in range(count):
+        with socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET) as sock:
+            sock.connect(where)
+            if kind == "tcp":
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                if index % 2:
+                    sock.shutdown(socket.SHUT_WR)
+
+
+@once
+def test_clients_that_leave_before_the_handshake_shut_out_nobody(driver):
+    listeners = ({"rpc-listen": "tcp://127.0.0.1:%d" % free_port(), "events-listen": "tcp://127.0.0.1:%d" % free_port()}, {})
+    for flags in listeners:
+        with Stack(driver, without=("booking", "history"), flags={"hospital": flags}) as stack:
+            for listener in ("rpc-listen", "events-listen"):
+                connect_and_leave(stack.hospital_svc.flags[listener], 1000)
+            client = rpc.Client(stack.hospital_svc.rpc, timeout=DEADLINE_S)
+            assert client.Check().code == rpc.OK
+            client.close()
+            subscriber = rpc.Subscriber(stack.hospital_svc.flags["events-listen"], timeout=DEADLINE_S)
+            assert subscriber.receive()[0] == "hospital"  # a heartbeat
+            subscriber.close()
 
 
 def test_overload_is_refused_at_once(driver):
