@@ -30,7 +30,8 @@ struct sighting {
     int64_t first_seen_ns;
     int64_t next_try_ns;
     uint32_t backoff_ms;
-    uint64_t scan; /* the last one that met it */
+    uint64_t scan;          /* the last one that met it */
+    bool from_before_start; /* whoever worked on it is gone */
 };
 
 struct settler {
@@ -40,6 +41,7 @@ struct settler {
     struct db *db; /* NULL until it can be opened */
     struct ticker *ticker;
     int64_t started_at_us;
+    bool scanned;         /* once, all of it */
     struct map sightings; /* booking_id -> struct sighting; those met by the last scan */
     uint64_t scan;
     size_t left;      /* in this scan: in nobody's hands */
@@ -48,15 +50,17 @@ struct settler {
     size_t page_count;
 };
 
-static struct sighting *see(struct settler *settler, const struct uuid *booking_id, int64_t now_ns)
+static struct sighting *see(struct settler *settler, const struct booking *booking, int64_t now_ns)
 {
-    struct sighting *sighting = map_get(&settler->sightings, booking_id);
+    struct sighting *sighting = map_get(&settler->sightings, &booking->booking_id);
     if (sighting == NULL) {
         sighting = calloc(1, sizeof *sighting);
-        if (sighting == NULL || map_put(&settler->sightings, booking_id, sighting) != STATUS_OK) {
+        if (sighting == NULL || map_put(&settler->sightings, &booking->booking_id, sighting) != STATUS_OK) {
             free(sighting);
             return NULL;
         }
+        /* Later the wall clock may have been set back, and what was taken in after the start look older. */
+        sighting->from_before_start = !settler->scanned && booking->created_at_us < settler->started_at_us;
         sighting->first_seen_ns = now_ns;
         sighting->backoff_ms = BACKOFF_FIRST_MS;
     }
@@ -68,12 +72,11 @@ static struct sighting *see(struct settler *settler, const struct uuid *booking_
  * What was there before the start is ours at once: whoever worked on it is gone, or it does no harm to ask
  * again. Not so what this process itself took in a moment ago and has not put to work yet.
  */
-static bool is_due(const struct settler *settler, const struct booking *booking,
-                   const struct sighting *sighting, int64_t now_ns)
+static bool is_due(const struct booking *booking, const struct sighting *sighting, int64_t now_ns)
 {
     if (sighting->next_try_ns != 0)
         return now_ns >= sighting->next_try_ns;
-    return booking->created_at_us < settler->started_at_us || booking->announced ||
+    return sighting->from_before_start || booking->announced ||
            now_ns - sighting->first_seen_ns >= LEFT_BEHIND_MS * (int64_t)NS_PER_MS;
 }
 
@@ -84,15 +87,14 @@ static enum status consider(void *context, const struct booking *booking)
     settler->page_count++;
     if (work_is_under_way(settler->table, &booking->booking_id)) {
         /* Seen all the same: the three seconds count from the first sight. */
-        return see(settler, &booking->booking_id, clock_monotonic_ns()) != NULL ? STATUS_OK
-                                                                                : STATUS_UNAVAILABLE;
+        return see(settler, booking, clock_monotonic_ns()) != NULL ? STATUS_OK : STATUS_UNAVAILABLE;
     }
     int64_t now_ns = clock_monotonic_ns();
-    struct sighting *sighting = see(settler, &booking->booking_id, now_ns);
+    struct sighting *sighting = see(settler, booking, now_ns);
     if (sighting == NULL)
         return STATUS_UNAVAILABLE;
     settler->left++;
-    if (settler->room == 0 || !is_due(settler, booking, sighting, now_ns))
+    if (settler->room == 0 || !is_due(booking, sighting, now_ns))
         return STATUS_OK;
     settler->room--;
     sighting->next_try_ns = now_ns + (int64_t)sighting->backoff_ms * NS_PER_MS;
@@ -136,6 +138,7 @@ static enum status scan(struct settler *settler, struct ticker *ticker, struct e
             return status;
     } while (settler->page_count == PAGE && !ticker_stopping(ticker));
     metric_set(&backlog, (int64_t)settler->left);
+    settler->scanned = !ticker_stopping(ticker);
     return forget_settled(settler);
 }
 

@@ -67,8 +67,8 @@ class Cluster:
             return False
 
     def start(self):
-        """Starts it if it does not run, and waits until it answers. A killed one may be in the way for a moment: until its parent has taken
-        note of its end it looks as if it ran, and its processes hold its memory a little longer than it."""
+        """Starts it if it does not run, and waits until it answers. A killed one may be in the way for a moment: until its
+        parent has taken note of its end it looks as if it ran, and its processes hold its memory a little longer."""
         end = time.monotonic() + START_S
         while True:
             try:
@@ -92,15 +92,17 @@ class Cluster:
             time.sleep(0.005)
 
     def limit_files(self, size):
-        """No file of the server may grow beyond so many bytes from now on: what a full disk is to it. "unlimited" lifts it."""
+        """No file of the server may grow beyond so many bytes from now on, "unlimited" lifts it: a full disk."""
         postmaster = self._postmaster()
-        owner = os.stat("/proc/%d" % postmaster)
         with open("/proc/%d/task/%d/children" % (postmaster, postmaster), encoding="utf-8") as file:
             pids = [str(postmaster)] + file.read().split()
+        owner = os.stat("/proc/%d" % postmaster)
+        # As its user: root may not be allowed to.
+        as_user = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}
         for pid in pids:
-            # As its user: root may not be allowed to. A process of a connection may have just ended.
-            subprocess.run(["prlimit", "--pid", pid, "--fsize=%s:unlimited" % size], stderr=subprocess.DEVNULL,
-                           user=owner.st_uid, group=owner.st_gid, extra_groups=[], cwd="/", check=pid == pids[0])
+            # A process of a connection may have just ended.
+            subprocess.run(["prlimit", "--pid", pid, "--fsize=%s:unlimited" % size], stderr=subprocess.DEVNULL, cwd="/",
+                           check=pid == pids[0], **as_user)
 
     def remove(self):
         """Ends it and deletes it with all its data."""

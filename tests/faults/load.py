@@ -1,5 +1,5 @@
-"""Many clients at once, each with connections of its own, who book, cancel, look, repeat themselves and change hospitals, and
-note down every attempt and its answer."""
+"""Many clients at once, each with connections of its own, who book, cancel, look, repeat themselves and change hospitals;
+every attempt and its answer is noted down."""
 import collections
 import random
 import threading
@@ -169,14 +169,21 @@ class Client:
 
     def availability(self):
         hospital = self.pick_hospital()
-        self.attempt("hospital", "GetAvailability", hospital["hospital_id"], hospital_id=hospital["hospital_id"],
-                     from_date=hospital["dates"][0], to_date=hospital["dates"][-1])
+        reply = self.attempt("hospital", "GetAvailability", hospital["hospital_id"], hospital_id=hospital["hospital_id"],
+                             from_date=hospital["dates"][0], to_date=hospital["dates"][-1])
+        if reply is not None and reply.code == rpc.OK and self.random.random() < 0.3:
+            # Only if nobody else has changed it meanwhile.
+            seen = self.random.choice(reply.message.days)
+            self.set_capacity(hospital["hospital_id"], seen.date, seen.version)
 
     def capacity(self):
         hospital = self.pick_hospital()
+        self.set_capacity(hospital["hospital_id"], self.random.choice(hospital["dates"]), 0)
+
+    def set_capacity(self, ident, date, expected_version):
         low, high = self.load.plan["capacity"]
-        self.may_give_up("hospital", "SetCapacity", hospital["hospital_id"], hospital_id=hospital["hospital_id"],
-                         date=self.random.choice(hospital["dates"]), capacity=self.random.randint(low // 2, high))
+        self.may_give_up("hospital", "SetCapacity", ident, hospital_id=ident, date=date,
+                         capacity=self.random.randint(low // 2, high), expected_version=expected_version)
 
     def register(self):
         low, high = self.load.plan["capacity"]

@@ -46,6 +46,7 @@ class Connection:
         self.proxy, self.near = proxy, near
         self.far = sp.connect_plain(proxy.target)
         self.lock, self.ended = threading.Lock(), False
+        self.mute = False  # no answer passes any more: it may be to what has just gone to the target
         for sock in (near, self.far):
             sock.settimeout(None)
 
@@ -67,9 +68,9 @@ class Connection:
             if not piece:
                 return
             self.proxy.wait()
-            lose = self.proxy.takes_answer_of(piece)
+            self.mute = self.proxy.takes_answer_of(piece)
             self.far.sendall(piece)
-            if lose:
+            if self.mute:
                 return
 
     def _backward(self):
@@ -78,6 +79,8 @@ class Connection:
             if not piece:
                 return
             self.proxy.wait()
+            if self.mute:
+                return
             self.near.sendall(piece)
 
     def _messages(self):

@@ -32,7 +32,7 @@ class Series:
     def __init__(self, options, seed, cluster):
         self.options, self.seed, self.cluster = options, seed, cluster
         self.points = fault_points()
-        self.results = []
+        self.results, self.left_out = [], []
         self.begun = time.monotonic()
 
     def _wanted(self):
@@ -53,7 +53,8 @@ class Series:
         for kinds, driver in self._wanted():
             for _ in range(IDLE_MAX):
                 if self._time_is_up():
-                    return
+                    self.left_out.append("%s (%s)" % (",".join(kinds), driver))
+                    break
                 result = self._play(kinds, driver)
                 if result.counts or result.problems:
                     break
@@ -97,6 +98,8 @@ class Series:
                   len({what.split(":")[0] for what in fired}), sum(fired.values()),
                   max((r.agreed_s for r in results), default=0), max((r.took_s for r in results), default=0),
                   sum(len(r.problems) for r in results)))
+        if self.options.short and self.left_out:
+            print("left out, since the time was up:", ", ".join(self.left_out))
         failed = sum(1 for result in results if result.problems)
         passed = sum(1 for result in results if result.counts and not result.problems)
         print("%d passed, %d failed" % (passed, failed))
