@@ -417,12 +417,12 @@ static void drain_and_close(struct booking_service *service)
     settler_close(service->settler);
     deletion_job_stop(service->deletions);
     reserver_stop(service->reserver);
-    rpc_channel_close(
-        service->hospital); /* ends calls that nobody waits for any more, the settler's above all */
+    rpc_channel_stop(service->hospital); /* nobody waits for these calls any more: the settler's above all */
     reserver_settle_rest(service->reserver);
     writer_close(service->writer);
     deletion_job_destroy(service->deletions);
     reserver_destroy(service->reserver);
+    rpc_channel_close(service->hospital); /* every batch and every answer has asked its breaker */
     reader_pool_close(service->readers);
     rpc_server_close(service->server);
     event_publisher_close(service->publisher);

@@ -34,18 +34,20 @@ MUST_CHECK enum status reserver_open(const struct reserver_options *options, str
                                      struct work_table *table, struct reserver **out, struct error *error);
 
 /*
- * Nothing is sent from now on: submits are refused, flushes do nothing. Calls in flight go on; closing the
+ * Nothing is sent from now on: submits are refused, flushes do nothing. Calls in flight go on; stopping the
  * channel ends them.
  */
 void reserver_stop(struct reserver *reserver);
 
 /*
  * Waits until the calls in flight have ended, and settles everything that still waits as unknown. After
- * reserver_stop and rpc_channel_close, before writer_close.
+ * reserver_stop and rpc_channel_stop, before writer_close.
  */
 void reserver_settle_rest(struct reserver *reserver);
 
-/* After reserver_settle_rest and writer_close: settles still call reserver_flush until then. NULL is allowed.
+/*
+ * After reserver_settle_rest and writer_close, before rpc_channel_close: until then batches ask the breaker
+ * and settles call reserver_flush. NULL is allowed.
  */
 void reserver_destroy(struct reserver *reserver);
 

@@ -115,24 +115,31 @@ free_memory:
     return status;
 }
 
+void rpc_channel_stop(struct rpc_channel *channel)
+{
+    pthread_mutex_lock(&channel->mutex);
+    if (!channel->closing) {
+        channel->answers_may_come = channel->busy > 0;
+    }
+    channel->closing = true; /* the list of all stays as it is from here on */
+    pthread_mutex_unlock(&channel->mutex);
+    for (struct rpc_exchange *exchange = channel->all; exchange != NULL; exchange = exchange->next_of_all) {
+        rpc_exchange_stop(exchange);
+    }
+}
+
 void rpc_channel_close(struct rpc_channel *channel)
 {
     if (channel == NULL) {
         return;
     }
-    pthread_mutex_lock(&channel->mutex);
-    channel->closing = true; /* the list of all stays as it is from here on */
-    bool answers_may_come = channel->busy > 0;
-    pthread_mutex_unlock(&channel->mutex);
-    for (struct rpc_exchange *exchange = channel->all; exchange != NULL; exchange = exchange->next_of_all) {
-        rpc_exchange_stop(exchange);
-    }
+    rpc_channel_stop(channel);
     while (channel->all != NULL) {
         struct rpc_exchange *exchange = channel->all;
         channel->all = exchange->next_of_all;
         rpc_exchange_destroy(exchange);
     }
-    if (answers_may_come) {
+    if (channel->answers_may_come) {
         nng_msleep(CLOSE_SETTLE_MS); /* muted.h tells why a connection is not closed while it reads */
     }
     if (!rpc_socket_close(channel->socket)) {

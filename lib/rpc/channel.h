@@ -68,8 +68,15 @@ struct rpc_client_call {
 MUST_CHECK enum status rpc_channel_open(const struct rpc_channel_options *options, struct rpc_channel **out,
                                         struct error *error);
 
-/* Fails the calls in flight with UNAVAILABLE (their closures are called), waits for them, closes. No new
- * calls may come. */
+/*
+ * Fails the calls in flight with UNAVAILABLE (their closures are called) and waits for them; calls that come
+ * later fail so at once, on their own threads. The channel and its guard may still be asked. Not from nng
+ * callbacks.
+ */
+void rpc_channel_stop(struct rpc_channel *channel);
+
+/* The same unless it was done, and closes: no thread may use the channel or its guard any more. NULL is
+ * allowed. */
 void rpc_channel_close(struct rpc_channel *channel);
 
 /* True while a connection stands. Any thread. */

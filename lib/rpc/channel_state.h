@@ -24,6 +24,7 @@ struct rpc_channel {
 
     pthread_mutex_t mutex; /* guards what follows; nothing else is taken while it is held */
     bool closing;
+    bool answers_may_come;     /* calls were in flight when it was stopped */
     size_t busy;               /* exchanges that are not idle */
     struct rpc_exchange *idle; /* the one used last comes first: its memory is warm */
     struct rpc_exchange *all;

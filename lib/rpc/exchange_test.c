@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "rpc/exchange.h"
+#include "rpc/guard.h"
 #include "rpc/test_client.h"
 #include "rpc/test_support.h"
 
@@ -156,6 +157,29 @@ static void test_exchange_close_fails_the_calls_in_flight(void **state)
     rpc_client_destroy(NULL);
 }
 
+static void test_exchange_stopped_channel_fails_calls_and_can_still_be_asked(void **state)
+{
+    (void)state;
+    struct bare_server server;
+    bare_server_open(&server);
+    struct rpc_channel *channel = test_open_channel(server.address);
+    struct rpc_client *client = test_create_client(channel);
+    struct test_pending pending = {.call = {.timeout_ms = 30000}};
+    test_begin_get(client, "x", &pending);
+    rpc_channel_stop(channel);
+    assert_int_equal(atomic_load(&pending.answers), 1);
+    assert_int_equal(pending.call.error.status, STATUS_UNAVAILABLE);
+    struct rpc_client_call call = {.timeout_ms = 30000};
+    assert_int_equal(test_get_and_wait(client, "x", &call, NULL), STATUS_UNAVAILABLE);
+    assert_non_null(strstr(call.error.message, "closed the channel to"));
+    assert_false(call.left);
+    assert_int_equal(rpc_guard_wait_ms(rpc_channel_guard(channel)), 0);
+    rpc_channel_stop(channel);
+    rpc_client_destroy(client);
+    rpc_channel_close(channel);
+    bare_server_close(&server);
+}
+
 /* Begins another call as soon as it is answered, as a retry would. */
 struct again {
     struct rpc_client_call call; /* first */
@@ -197,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_exchange_silent_server_is_deadline_exceeded),
         cmocka_unit_test(test_exchange_strange_answers_are_internal),
         cmocka_unit_test(test_exchange_close_fails_the_calls_in_flight),
+        cmocka_unit_test(test_exchange_stopped_channel_fails_calls_and_can_still_be_asked),
         cmocka_unit_test(test_exchange_closures_may_begin_calls_also_while_it_closes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

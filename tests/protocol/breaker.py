@@ -297,6 +297,24 @@ def test_calls_that_hang_do_not_hold_up_the_next(driver):
         fake.close()
 
 
+@once
+def test_booking_svc_stops_cleanly_with_a_booking_that_waits_behind_a_call_that_hangs(driver):
+    """It is settled when the calls have been ended, and that still asks the breaker (ASan tells whether it may)."""
+    flags = {"booking": {"reserve-timeout-ms": 60000, "reserve-calls-max": 1}}
+    with Stack(driver, without=("hospital", "history"), flags=flags) as stack:
+        fake = FakeService(stack.address("hospital.rpc"), lambda name, request: None)
+        queued, waiting = booking_request(rpc.new_id(), queue_if_unavailable=True), booking_request(rpc.new_id())
+        assert stack.booking.CreateBooking(timeout_ms=1000, **queued).code in (rpc.OK, rpc.DEADLINE_EXCEEDED)
+        wait_for("the settler's call hangs", lambda: fake.count("BatchReserve") == 2)
+        assert stack.booking.CreateBooking(timeout_ms=300, **waiting).code == rpc.DEADLINE_EXCEEDED
+        stack.booking_svc.stop()
+        assert fake.count("BatchReserve") == 2
+        stack.booking_svc.start()
+        assert status_of(stack, queued["booking_id"]) == REQUESTED
+        assert status_of(stack, waiting["booking_id"]) == REJECTED
+        fake.close()
+
+
 def test_hospital_svc_restarted_under_load_rejects_no_booking(driver):
     """Callers with time enough do not notice (HOSPITAL_UNAVAILABLE would be noticed)."""
     with Stack(driver, without=("history",), flags={"booking": DEFAULTS}) as stack:
