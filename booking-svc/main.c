@@ -8,7 +8,6 @@
 #include "work.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -27,7 +26,6 @@
 
 static const char PROGRAM[] = "booking-svc";
 static const char HOSPITAL_LOG[] = "hospital";
-enum { RETRY_MS = 200 };
 /* Requests in hand beyond the two queues, of commands and of reads: those being refused, and long polls. */
 enum { CONTEXTS_SPARE = 512 };
 enum { FETCHES_MAX = 4 }; /* of hospital-svc's log, beside the Reserves on the same channel */
@@ -180,19 +178,10 @@ static void load_settings(struct settings *settings, int argc, char **argv)
     config_log(table, count);
 }
 
-/*
- * For what opens a database connection of its own: true if it is to be tried again, because the database went
- * away meanwhile.
- */
+/* For what opens a database connection of its own. */
 static bool must_try_again(enum status status, const struct error *error)
 {
-    if (!status_is_transient(status)) {
-        must(status, error);
-        return false;
-    }
-    if (service_stop_requested(RETRY_MS))
-        exit(0);
-    return true;
+    return service_must_try_again(PROGRAM, status, error);
 }
 
 static bool is_ready(void *context)
@@ -270,8 +259,9 @@ static void listen_on_addresses(struct booking_service *service)
     must(rpc_server_start(service->server, &error), &error);
 }
 
-static enum status prepare_database(const struct settings *settings, struct db *db, struct error *error)
+static enum status prepare_database(void *context, struct db *db, struct error *error)
 {
+    const struct settings *settings = context;
     enum status status = events_migrate(db, error);
     if (status == STATUS_OK)
         status = store_migrate(db, error);
@@ -281,20 +271,9 @@ static enum status prepare_database(const struct settings *settings, struct db *
 }
 
 /* The migrated database; NULL if asked to stop before it is there. */
-static struct db *open_database(const struct settings *settings)
+static struct db *open_database(struct settings *settings)
 {
-    for (;;) {
-        struct error error;
-        struct db *db = service_open_database(PROGRAM, settings->service.database);
-        if (db == NULL)
-            return NULL;
-        enum status status = prepare_database(settings, db, &error);
-        if (status == STATUS_OK)
-            return db;
-        db_close(db);
-        if (!status_is_transient(status))
-            service_config_error(PROGRAM, &error);
-    }
+    return service_open_database(PROGRAM, settings->service.database, prepare_database, settings);
 }
 
 static enum status apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,

@@ -5,7 +5,6 @@
 #include "schema.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -20,7 +19,6 @@
 #include "writer/writer.h"
 
 static const char PROGRAM[] = "history-svc";
-enum { RETRY_MS = 200 };
 
 struct settings {
     struct service_settings service;
@@ -128,19 +126,10 @@ static struct feed_options feed_settings(const struct settings *settings)
     };
 }
 
-/*
- * For what opens a database connection of its own: true if it is to be tried again, because the database went
- * away meanwhile.
- */
+/* For what opens a database connection of its own. */
 static bool must_try_again(enum status status, const struct error *error)
 {
-    if (!status_is_transient(status)) {
-        must(status, error);
-        return false;
-    }
-    if (service_stop_requested(RETRY_MS))
-        exit(0);
-    return true;
+    return service_must_try_again(PROGRAM, status, error);
 }
 
 static bool is_ready(void *context)
@@ -212,21 +201,16 @@ static void listen_on_address(struct history_service *service)
     must(rpc_server_start(service->server, &error), &error);
 }
 
+static enum status prepare_database(void *context, struct db *db, struct error *error)
+{
+    (void)context;
+    return schema_prepare(db, SCHEMA_LIVE, error);
+}
+
 /* The database with the live schema; NULL if asked to stop before it is there. */
 static struct db *open_database(const struct settings *settings)
 {
-    for (;;) {
-        struct error error;
-        struct db *db = service_open_database(PROGRAM, settings->service.database);
-        if (db == NULL)
-            return NULL;
-        enum status status = schema_prepare(db, SCHEMA_LIVE, &error);
-        if (status == STATUS_OK)
-            return db;
-        db_close(db);
-        if (!status_is_transient(status))
-            service_config_error(PROGRAM, &error);
-    }
+    return service_open_database(PROGRAM, settings->service.database, prepare_database, NULL);
 }
 
 static void open_feed(struct history_service *service, struct db *db)

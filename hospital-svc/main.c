@@ -146,15 +146,12 @@ static void list_live(void *context, const struct uuid *booking_id)
  * tail will never release its places, and only the booking log can tell which these are: what is live is
  * counted, and the newest, where the lost ones are to be looked for, are listed.
  */
-static enum status follow_log_from_start(struct hospital_service *service, struct error *error)
+static enum status follow_log_from_start(struct db *db, struct error *error)
 {
     int64_t count = 0;
-    if (service->settings.follow_log_from_start[0] == '\0') {
-        return STATUS_OK;
-    }
-    enum status status = event_cursor_forget(service->db, BOOKING_LOG, error);
+    enum status status = event_cursor_forget(db, BOOKING_LOG, error);
     if (status == STATUS_OK) {
-        status = store_list_live(service->db, LIVE_LISTED_MAX, &count, list_live, NULL, error);
+        status = store_list_live(db, LIVE_LISTED_MAX, &count, list_live, NULL, error);
     }
     if (status == STATUS_OK) {
         log_event(LOG_WARN, "booking_log.followed_from_start", LOG_INT("live_reservations", count),
@@ -163,24 +160,24 @@ static enum status follow_log_from_start(struct hospital_service *service, struc
     return status;
 }
 
-static enum status open_database(struct hospital_service *service, struct error *error)
+static enum status prepare_database(void *context, struct db *db, struct error *error)
 {
-    service->db = service_open_database(HOSPITAL_PROGRAM, service->settings.service.database);
-    if (service->db == NULL) {
-        return error_set(error, STATUS_UNAVAILABLE, NULL, "asked to stop");
-    }
-    enum status status = events_migrate(service->db, error);
+    const struct settings *settings = context;
+    enum status status = events_migrate(db, error);
     if (status == STATUS_OK) {
-        status = db_migrate(service->db, "hospital", HOSPITAL_MIGRATIONS, HOSPITAL_MIGRATION_COUNT, error);
+        status = db_migrate(db, "hospital", HOSPITAL_MIGRATIONS, HOSPITAL_MIGRATION_COUNT, error);
     }
-    if (status == STATUS_OK) {
-        status = follow_log_from_start(service, error);
-    }
-    if (status != STATUS_OK) {
-        db_close(service->db);
-        service->db = NULL;
+    if (status == STATUS_OK && settings->follow_log_from_start[0] != '\0') {
+        status = follow_log_from_start(db, error);
     }
     return status;
+}
+
+static enum status open_database(struct hospital_service *service, struct error *error)
+{
+    service->db = service_open_database(HOSPITAL_PROGRAM, service->settings.service.database,
+                                        prepare_database, &service->settings);
+    return service->db != NULL ? STATUS_OK : error_set(error, STATUS_UNAVAILABLE, NULL, "asked to stop");
 }
 
 static enum status open_writer(struct hospital_service *service, struct error *error)

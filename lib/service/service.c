@@ -20,7 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, LOOK_MS = 1000 };
+enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, RETRY_MS = 200, LOOK_MS = 1000 };
 
 /* A stop was asked for: stays so. Main thread only. */
 static bool stop_requested;
@@ -200,13 +200,27 @@ void service_wait(char **argv, service_stuck_fn is_stuck, void *context)
 
 /* ---- database ---- */
 
-struct db *service_open_database(const char *program, const char *url)
+static enum status open_and_prepare(const char *url, service_prepare_fn prepare, void *context,
+                                    struct db **db, struct error *error)
+{
+    enum status status = db_open(url, DB_READ_WRITE, db, error);
+    if (status == STATUS_OK && prepare != NULL) {
+        status = prepare(context, *db, error);
+        if (status != STATUS_OK) {
+            db_close(*db);
+        }
+    }
+    return status;
+}
+
+struct db *service_open_database(const char *program, const char *url, service_prepare_fn prepare,
+                                 void *context)
 {
     struct db *db = NULL;
     struct error error;
     bool told = false;
     for (int backoff_ms = BACKOFF_FIRST_MS;;) {
-        enum status status = db_open(url, DB_READ_WRITE, &db, &error);
+        enum status status = open_and_prepare(url, prepare, context, &db, &error);
         if (status == STATUS_OK) {
             if (told) {
                 log_plain(LOG_INFO, "database.there");
@@ -225,4 +239,18 @@ struct db *service_open_database(const char *program, const char *url)
         }
         backoff_ms = backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : backoff_ms * 2;
     }
+}
+
+bool service_must_try_again(const char *program, enum status status, const struct error *error)
+{
+    if (status == STATUS_OK) {
+        return false;
+    }
+    if (!status_is_transient(status)) {
+        service_config_error(program, error);
+    }
+    if (service_stop_requested(RETRY_MS)) {
+        exit(0);
+    }
+    return true;
 }

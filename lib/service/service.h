@@ -36,11 +36,22 @@ void service_listens_at(const char *address);
 /* One line "PROGRAM: message" on stderr and exit 2. */
 _Noreturn void service_config_error(const char *program, const struct error *error);
 
+/* Makes a database ready that has just been opened: its migrations above all. */
+typedef enum status (*service_prepare_fn)(void *context, struct db *db, struct error *error);
+
 /*
- * Opens the database, trying again with backoff (100 ms to 2 s) while it is merely not there yet, which is
- * logged once; wrong configuration: service_config_error. Returns NULL if a signal asks to stop meanwhile.
+ * Opens the database and prepares it (`prepare` may be NULL), trying both again with backoff (100 ms to 2 s)
+ * while the failure is a transient one, which is logged once; any other: service_config_error. Returns NULL
+ * if a signal asks to stop meanwhile.
  */
-struct db *service_open_database(const char *program, const char *url);
+struct db *service_open_database(const char *program, const char *url, service_prepare_fn prepare,
+                                 void *context);
+
+/*
+ * For what opens a database connection of its own: true, after a pause, if it is to be tried again because
+ * the database went away meanwhile. Any other failure: service_config_error; asked to stop meanwhile: exit 0.
+ */
+bool service_must_try_again(const char *program, enum status status, const struct error *error);
 
 /* True: this process can't go on and must be started anew. Main thread, about once a second. */
 typedef bool (*service_stuck_fn)(void *context);

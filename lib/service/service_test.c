@@ -1,6 +1,7 @@
 #include "run_child.h"
 #include "service.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,7 +202,7 @@ static void test_service_wait_second_signal_ends_at_once(void **state)
 static void open_database(void *context)
 {
     begin();
-    struct db *db = service_open_database("test-svc", context);
+    struct db *db = service_open_database("test-svc", context, NULL, NULL);
     tell(db != NULL ? "open" : "stopped");
     db_close(db);
 }
@@ -224,7 +225,7 @@ static void open_in_no_folder(void *context)
 {
     (void)context;
     begin();
-    service_open_database("test-svc", "sqlite:/nonexistent/folder/a.db");
+    service_open_database("test-svc", "sqlite:/nonexistent/folder/a.db", NULL, NULL);
 }
 
 static void test_service_open_database_wrong_path_ends_with_exit_2(void **state)
@@ -244,7 +245,7 @@ static void open_absent_server(void *context)
     begin();
     tell("waiting");
     /* Port 1 is nobody's here: the connection is refused. */
-    struct db *db = service_open_database("test-svc", "postgresql://nobody@127.0.0.1:1/none");
+    struct db *db = service_open_database("test-svc", "postgresql://nobody@127.0.0.1:1/none", NULL, NULL);
     tell(db != NULL ? "open" : "stopped");
 }
 
@@ -261,6 +262,70 @@ static void test_service_open_database_absent_server_waits_until_stopped(void **
     assert_non_null(told);
     assert_null(strstr(told + 1, "database.waiting"));
     assert_int_equal(child.exit_code, 0);
+}
+
+/* A database whose preparation fails for now so many times. */
+struct unprepared {
+    char folder[32], url[64];
+    int failures;
+};
+
+static enum status prepare(void *context, struct db *db, struct error *error)
+{
+    struct unprepared *unprepared = context;
+    assert_non_null(db);
+    tell("prepare");
+    return unprepared->failures-- > 0 ? error_set(error, STATUS_UNAVAILABLE, NULL, "not yet") : STATUS_OK;
+}
+
+static void open_unprepared(void *context)
+{
+    struct unprepared *unprepared = context;
+    begin();
+    struct db *db = service_open_database("test-svc", unprepared->url, prepare, unprepared);
+    tell(db != NULL ? "open" : "stopped");
+    db_close(db);
+}
+
+static void unprepared_init(struct unprepared *unprepared, int failures)
+{
+    *unprepared = (struct unprepared){.folder = "/tmp/service_test.XXXXXX", .failures = failures};
+    assert_non_null(mkdtemp(unprepared->folder));
+    snprintf(unprepared->url, sizeof unprepared->url, "sqlite:%s/a.db", unprepared->folder);
+}
+
+static void unprepared_fini(struct unprepared *unprepared)
+{
+    assert_int_equal(unlink(unprepared->url + strlen("sqlite:")), 0);
+    assert_int_equal(rmdir(unprepared->folder), 0);
+}
+
+static void test_service_open_database_prepares_again_what_failed_for_now(void **state)
+{
+    (void)state;
+    struct child child;
+    struct unprepared unprepared;
+    unprepared_init(&unprepared, 2);
+    child_start(&child, open_unprepared, &unprepared);
+    child_finish(&child);
+    assert_string_equal(child.out, "prepare\nprepare\nprepare\nopen\n");
+    assert_non_null(strstr(child.error, "not yet"));
+    unprepared_fini(&unprepared);
+}
+
+static void test_service_open_database_that_cannot_be_prepared_waits_until_stopped(void **state)
+{
+    (void)state;
+    struct child child;
+    struct unprepared unprepared;
+    unprepared_init(&unprepared, INT_MAX);
+    child_start(&child, open_unprepared, &unprepared);
+    expect_line(&child, "prepare");
+    kill(child.pid, SIGTERM);
+    child_finish(&child);
+    assert_non_null(strstr(child.out, "stopped\n"));
+    assert_int_equal(child.exit_code, 0);
+    unprepared_fini(&unprepared);
 }
 
 /* What restart_itself is started anew as. */
@@ -287,6 +352,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_service_open_database_there_opens),
         cmocka_unit_test(test_service_open_database_wrong_path_ends_with_exit_2),
         cmocka_unit_test(test_service_open_database_absent_server_waits_until_stopped),
+        cmocka_unit_test(test_service_open_database_prepares_again_what_failed_for_now),
+        cmocka_unit_test(test_service_open_database_that_cannot_be_prepared_waits_until_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
