@@ -291,7 +291,8 @@ static void committed(void *context)
     if (service->reserver != NULL)
         reserver_flush(service->reserver);
     event_log_publish(service->log);
-    if (service->deletions != NULL && batch_began_deletion(service->batch))
+    /* In this order: events come only when the job is there, other batches while it is being opened. */
+    if (batch_began_deletion(service->batch) && service->deletions != NULL)
         deletion_job_wake(service->deletions);
 }
 

@@ -19,6 +19,7 @@
 #include "writer/writer.h"
 
 static const char PROGRAM[] = "history-svc";
+enum { CONTEXTS_SPARE = 512 }; /* requests in hand beyond the queue of reads: those being refused */
 
 struct settings {
     struct service_settings service;
@@ -188,7 +189,7 @@ static void listen_on_address(struct history_service *service)
     const struct rpc_server_options rpc = {
         .address = settings->rpc_listen,
         .program = PROGRAM,
-        .contexts = (size_t)settings->queue_max + 512,
+        .contexts = (size_t)settings->queue_max + CONTEXTS_SPARE,
         .message_max_bytes = (size_t)settings->message_max_bytes,
         .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
     };
