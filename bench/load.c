@@ -1,6 +1,7 @@
 /*
  * `lock` guards the list of idle calls and the counters. Answers come on nng's threads; in the closed loop
- * they send the next call, in the open loop only load_run does.
+ * they send the next call, in the open loop only load_run does. A call that could not leave is answered
+ * inside its sending: what sent the next one then would never return, so that load_run does it.
  */
 #include "load.h"
 
@@ -14,7 +15,7 @@
 
 #include "screening/v1/booking.pb-c.h"
 
-enum { CALLS_BLOCK = 512, US_PER_S = 1000000, NS_PER_S = 1000000000 };
+enum { CALLS_BLOCK = 512, RESEND_MS = 10, US_PER_S = 1000000, NS_PER_S = 1000000000 };
 
 struct call;
 
@@ -99,7 +100,7 @@ static void answered(const Screening__V1__Booking *booking, void *closure_data)
     struct load *load = call->load;
     count(call, booking);
     int64_t now_ns = clock_monotonic_ns();
-    if (load->options->rate == 0 && now_ns < load->end_ns)
+    if (load->options->rate == 0 && call->rpc.left && now_ns < load->end_ns)
         send_call(call, now_ns);
     else
         put_back(load, call);
@@ -156,22 +157,33 @@ static struct call *take(struct load *load)
     return call;
 }
 
-static bool run_closed(struct load *load)
-{
-    for (size_t i = 0; i < load->options->in_flight; i++) {
-        struct call *call = take(load);
-        if (call == NULL)
-            return false;
-        send_call(call, clock_monotonic_ns());
-    }
-    return true;
-}
-
 static void sleep_until(int64_t ns)
 {
     const struct timespec until = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0) {
     }
+}
+
+static size_t count_under_way(struct load *load)
+{
+    pthread_mutex_lock(&load->lock);
+    size_t count = load->under_way;
+    pthread_mutex_unlock(&load->lock);
+    return count;
+}
+
+static bool run_closed(struct load *load)
+{
+    for (int64_t now_ns; (now_ns = clock_monotonic_ns()) < load->end_ns;) {
+        for (size_t idle = load->options->in_flight - count_under_way(load); idle > 0; idle--) {
+            struct call *call = take(load);
+            if (call == NULL)
+                return false;
+            send_call(call, clock_monotonic_ns());
+        }
+        sleep_until(now_ns + RESEND_MS * (int64_t)NS_PER_MS);
+    }
+    return true;
 }
 
 static void run_open(struct load *load, int64_t begin_ns)
