@@ -1,0 +1,48 @@
+#include "load.h"
+
+#include <stdio.h>
+
+#include "base/unit_test.h"
+#include "rpc/channel.h"
+
+#include "screening/v1/booking.pb-c.h"
+
+/* Every call fails at once, inside its sending: what followed from inside the answer would have no end. */
+static void test_load_closed_loop_outlives_calls_that_cannot_leave(void **state)
+{
+    (void)state;
+    struct rpc_channel *channel;
+    struct error error;
+    const struct rpc_channel_options address = {.address = "ipc:///tmp/load_test.nobody"};
+    assert_int_equal(rpc_channel_open(&address, &channel, &error), STATUS_OK);
+    struct rpc_client *client = rpc_client_create(channel, &screening__v1__booking_service__descriptor);
+    assert_non_null(client);
+    rpc_channel_stop(channel);
+    static struct stage stage;
+    stage.day_count = 1;
+    snprintf(stage.dates[0], sizeof stage.dates[0], "2026-12-01");
+    const struct load_options options = {.clients = &client,
+                                         .client_count = 1,
+                                         .stage = &stage,
+                                         .in_flight = 2,
+                                         .budget_ms = 1000,
+                                         .measured_s = 0.5};
+    struct tally tally;
+    struct load_result result;
+    assert_true(tally_init(&tally));
+    assert_true(load_run(&options, &tally, &result));
+    assert_int_equal(tally_find(&tally, "UNAVAILABLE")->latency.total, result.sent);
+    assert_true(result.sent > options.in_flight); /* it went on trying, */
+    assert_true(result.sent <= 200);              /* with a pause between */
+    tally_fini(&tally);
+    rpc_client_destroy(client);
+    rpc_channel_close(channel);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_load_closed_loop_outlives_calls_that_cannot_leave),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
