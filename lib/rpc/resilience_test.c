@@ -13,7 +13,8 @@
 #include "rpc/test_client.h"
 #include "rpc/test_support.h"
 
-enum { OPEN_MS = 200, RETRY_AFTER_MS = 300 };
+/* Long enough that a busy machine can't let them go by between two steps of a test. */
+enum { OPEN_MS = 1000, RETRY_AFTER_MS = 1500 };
 
 static const struct breaker_options BREAKER = {
     .window_ms = 10000, .min_calls = 4, .failure_percent = 50, .open_ms = OPEN_MS, .probes = 2};

@@ -5,6 +5,7 @@ import threading
 import time
 
 from kit import rpc
+from kit.workers import Workers
 from kit.world import CANCELLED, CONFIRMED, booking_request, day, status_of
 
 RECONNECT_PAUSE_S = 0.02
@@ -51,7 +52,7 @@ class Line:
         self.client = None
 
 
-class Callers:
+class Callers(Workers):
     """`with Callers(stack, hospital_id) as callers: ...` has four programs book (and cancel every fourth booking) and two
     look, at hospital-svc and at history-svc, all the time. `callers.failed` lists what their budgets did not suffice for."""
 
@@ -61,20 +62,9 @@ class Callers:
         self.calls = self.attempts = 0
         self.longest_s = 0.0
         self.lock = threading.Lock()
-        self.stopping = threading.Event()
         work = [(self._book, "booking", seed) for seed in range(bookers)]
         work += [(getattr(self, "_look_at_" + name), name, bookers) for name in readers]
-        self.threads = [threading.Thread(target=self._work, args=arguments, daemon=True) for arguments in work]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join()
+        super().__init__([(self._work, arguments) for arguments in work])
 
     def _work(self, task, name, seed):
         line, randoms = Line(self.stack.services[name].rpc, self.budget_s), random.Random(seed)

@@ -180,6 +180,7 @@ class Injector:
             self._strike("clock", fault["victims"])
             for name in fault["victims"]:
                 self.stack.step_clock(name, step_s)
+            self._wait_for_calls(fault.get("calls", 0))
             time.sleep(fault["gap_s"])
 
 

@@ -125,7 +125,8 @@ class Round:
                     result.fired["%s:%s" % (line["point"], line["action"])] += 1
 
     def _keep(self, stack, keep_in):
-        folder = os.path.join(keep_in, "seed-%d" % self.plan["seed"])
+        # The stack's own name makes it one that nobody else has.
+        folder = os.path.join(keep_in, "seed-%d-%s" % (self.plan["seed"], os.path.basename(stack.folder)))
         self.result.folder = folder
         self.history.save(os.path.join(stack.folder, "history.jsonl"))
         with open(os.path.join(stack.folder, "plan.json"), "w", encoding="utf-8") as file:

@@ -47,11 +47,11 @@ def test_clock_steps_stop_no_booking_and_break_no_order(driver):
     """Versions and seqs go on by one, nothing is lost, and bookings are confirmed after each step, back and forward."""
     steps_s = [3600, -3600, -86400 * 20, 72000, 0.5, -0.5]
     player = play(driver, [{"kind": "clock", "victims": ["hospital", "booking", "history"], "steps_s": steps_s,
-                            "gap_s": 0.7}], capacity=[5000, 9000])
+                            "calls": 50, "gap_s": 0.7}], capacity=[5000, 9000])
     strikes = player.result.strikes
     assert len(strikes) == len(steps_s)
-    for number, strike in enumerate(strikes):
-        until_ns = strike.at_ns + 700_000_000
+    untils_ns = [strike.at_ns for strike in strikes[1:]] + [strikes[-1].at_ns + 700_000_000]
+    for number, (strike, until_ns) in enumerate(zip(strikes, untils_ns)):
         confirmed = [r for r in player.history if r["op"] == "CreateBooking" and strike.at_ns < r["begin_ns"]
                      and r["end_ns"] < until_ns and r["answer"] and r["answer"]["code"] == rpc.OK]
         assert confirmed, "nobody could book after step %d, of %s s" % (number, steps_s[number])

@@ -117,7 +117,7 @@ class Proxy:
     delay_s: how long each piece waits on its way, both ways. mangler: a Mangler, or None. Set from any thread."""
 
     def __init__(self, address, target, framed=False):
-        self.address, self.target, self.framed = address, target, framed
+        self.target, self.framed = target, framed
         self.delay_s, self.mangler = 0.0, None
         self.cuts = self.answers_lost = 0
         self._lose_after, self._lose_count = b"", 0
@@ -126,14 +126,7 @@ class Proxy:
         self._refusing = False
         self._lock = threading.Lock()
         self._connections = set()
-        kind, where = sp.split(address)
-        self._sock = socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
-        if kind == "tcp":
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._sock.bind(where)
-        self._sock.listen(128)
-        if kind == "tcp":
-            self.address = "tcp://%s:%d" % self._sock.getsockname()
+        self._sock, self.address = sp.listen_plain(address, backlog=128)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):

@@ -9,7 +9,7 @@ import time
 from faults.proxy import Mangler, Proxy
 from kit import sp
 from kit.marks import once
-from kit.stack import wait_for
+from kit.stack import DEADLINE_S, wait_for
 
 
 class Echo:
@@ -17,11 +17,7 @@ class Echo:
 
     def __init__(self, address):
         self.got = bytearray()
-        kind, where = sp.split(address)
-        self.sock = socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
-        self.sock.bind(where)
-        self.sock.listen(8)
-        self.address = address if kind == "ipc" else "tcp://%s:%d" % self.sock.getsockname()
+        self.sock, self.address = sp.listen_plain(address)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -136,7 +132,7 @@ def test_proxy_delays_and_holds(driver):
         except TimeoutError:
             pass
         assert bytes(echo.got) == b"slow"
-        sock.settimeout(5)
+        sock.settimeout(DEADLINE_S)
         proxy.heal()
         assert sp.read_exactly(sock, 4) == b"held"
     with_echo(check)
@@ -164,7 +160,7 @@ class Numbers:
     def __init__(self, mangler):
         self.ready = threading.Event()
         self.publisher = sp.Listener("tcp://127.0.0.1:0", sp.PUB, sp.SUB, self._hold)
-        self.proxy = Proxy("tcp://127.0.0.1:0", "tcp://%s:%d" % self.publisher.sock.getsockname(), framed=True)
+        self.proxy = Proxy("tcp://127.0.0.1:0", self.publisher.address, framed=True)
         self.proxy.mangler = mangler
         self.subscriber = sp.Pipe.dial(self.proxy.address, sp.SUB, sp.PUB)
 
@@ -175,7 +171,7 @@ class Numbers:
 
     def run(self, count):
         """Sends 0..count-1 and a last message past the mangler; what arrived before the last."""
-        assert self.ready.wait(5)
+        assert self.ready.wait(DEADLINE_S)
         (pipe,) = self.publisher.connections()
         for number in range(count):
             # Bodies of all sizes, so that messages don't arrive one a piece.

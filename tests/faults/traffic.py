@@ -1,45 +1,30 @@
 """Customers who book and cancel until told to stop, repeat each call until its answer is definite, and remember what they
 were told; and a hospital that opens days meanwhile."""
 import random
-import threading
 import time
 
 from kit import rpc
+from kit.workers import Connection, Workers
 from kit.world import CANCELLED, CONFIRMED, REJECTED, REQUESTED, all_bookings, booking_request, day, remaining
 
-ANSWER_DEADLINE_S = 60
-PAUSE_S = 0.02
-INDEFINITE = (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED, rpc.RESOURCE_EXHAUSTED)
+PAUSE_S = 0.02  # between two days that are opened
 
 
-class Traffic:
+class Traffic(Workers):
     """`with Traffic(stack, hospital_id, places) as traffic: ...`; what they were told is checked at the end, when the
     services agree."""
 
     def __init__(self, stack, hospital_id, places, workers=4):
         self.stack, self.hospital_id, self.places = stack, hospital_id, places
         self.answers, self.cancelled, self.problems = {}, set(), []
-        self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=self._work, args=(self._book, "booking", seed)) for seed in range(workers)]
-        self.threads.append(threading.Thread(target=self._work, args=(self._open_days, "hospital", workers)))
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join()
+        jobs = [(self._work, (self._book, "booking", seed)) for seed in range(workers)]
+        super().__init__(jobs + [(self._work, (self._open_days, "hospital", workers))])
 
     def _work(self, task, name, seed):
         connection, randoms = Connection(self.stack.services[name].rpc), random.Random(seed)
-        try:
-            while not self.stopping.is_set():
-                task(connection, randoms)
-        except Exception as problem:  # reported by check()
-            self.problems.append(repr(problem))
+        while not self.stopping.is_set():
+            task(connection, randoms)
+        connection.close()
 
     def _book(self, connection, randoms):
         request = booking_request(self.hospital_id, queue_if_unavailable=randoms.random() < 0.5)
@@ -61,7 +46,8 @@ class Traffic:
 
     def check(self):
         """Holds what they were told against what is, once the services agree."""
-        assert not self.problems, self.problems[:3]
+        problems = self.died + self.problems
+        assert not problems, problems[:3]
         assert self.answers, "nobody was answered"
         is_now = {b.booking_id: b.status for b in all_bookings(self.stack, self.hospital_id)}
         for booking_id, reply in self.answers.items():
@@ -76,24 +62,3 @@ class Traffic:
             assert reply.code == rpc.FAILED_PRECONDITION, reply
             return (REJECTED,)
         return (CONFIRMED, REJECTED) if reply.message.status == REQUESTED else (CONFIRMED,)
-
-
-class Connection:
-    """One customer's connection, made anew whenever it is lost."""
-
-    def __init__(self, address):
-        self.address, self.client = address, None
-
-    def ask(self, name, **request):
-        """The first definite answer: the same id makes it safe to ask again."""
-        end = time.monotonic() + ANSWER_DEADLINE_S
-        while time.monotonic() < end:
-            try:
-                self.client = self.client or rpc.Client(self.address, timeout=10)
-                reply = self.client.call(name, timeout_ms=5000, **request)
-                if reply.code not in INDEFINITE:
-                    return reply
-            except OSError:
-                self.client = None
-            time.sleep(PAUSE_S)
-        raise AssertionError("no definite answer to %s in %d s" % (name, ANSWER_DEADLINE_S))

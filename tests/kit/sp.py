@@ -28,6 +28,19 @@ def connect_plain(address, timeout=5.0):
     return sock
 
 
+def listen_plain(address, backlog=64):
+    """A socket that listens at the address, and the address at which it is reached: of port 0 any free one is taken."""
+    kind, where = split(address)
+    sock = socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
+    if kind == "tcp":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    elif os.path.exists(where):
+        os.unlink(where)
+    sock.bind(where)
+    sock.listen(backlog)
+    return sock, "tcp://%s:%d" % sock.getsockname() if kind == "tcp" else address
+
+
 def read_exactly(sock, size):
     data = bytearray()
     while len(data) < size:
@@ -102,15 +115,9 @@ class Listener:
     """Accepts connections of one SP protocol and hands each to `serve(pipe)` on a thread of its own."""
 
     def __init__(self, address, ours, theirs, serve):
-        self.kind, where = split(address)
+        self.kind, _ = split(address)
         self.ours, self.theirs, self.serve = ours, theirs, serve
-        self.sock = socket.socket(socket.AF_UNIX if self.kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
-        if self.kind == "tcp":
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        elif os.path.exists(where):
-            os.unlink(where)
-        self.sock.bind(where)
-        self.sock.listen(64)
+        self.sock, self.address = listen_plain(address)
         self.pipes = []
         self.lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()

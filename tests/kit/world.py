@@ -39,6 +39,19 @@ def book(stack, hospital_id, offset=1, **more):
     return reply.message
 
 
+def queue(stack, request):
+    """Books while hospital-svc does not answer, until told that the booking waits: on a slow machine the end of a budget may
+    come before that is committed."""
+    def waits():
+        reply = stack.booking.CreateBooking(timeout_ms=1000, **request)
+        if reply.code == rpc.DEADLINE_EXCEEDED:
+            return False
+        assert reply.code == rpc.OK and reply.message.status == REQUESTED, reply
+        return True
+    assert request["queue_if_unavailable"]
+    wait_for("the booking is queued", waits)
+
+
 def remaining(stack, hospital_id, offset=1):
     reply = stack.hospital.GetAvailability(hospital_id=hospital_id, from_date=day(offset), to_date=day(offset))
     assert reply.code == rpc.OK, reply

@@ -8,7 +8,7 @@ import time
 from kit import rpc
 from kit.marks import once
 from kit.rpc import FakeService, hospital_pb2
-from kit.stack import CLUSTER_URL, PROGRAMS, Stack, psql, wait_for
+from kit.stack import CLUSTER_URL, DEADLINE_S, PROGRAMS, Stack, psql, wait_for
 from kit.world import (CONFIRMED, FORCE_CANCELLED, REJECTED, REQUESTED, book, booking_request, check_refused, day,
                        register, remaining, status_of, wait_agreement, wait_history)
 
@@ -65,14 +65,14 @@ def test_with_both_queues_full_everything_else_is_refused_at_once(driver):
         wait_for("all places are taken", lambda: stack.value("booking", "SELECT COUNT(*) FROM booking") == places)
         lock = subprocess.Popen(["psql", stack.url("booking"), "-X", "-q", "-c", "BEGIN", "-c",
                                  "LOCK TABLE booking IN ACCESS EXCLUSIVE MODE", "-c", "SELECT pg_sleep(60)"])
-        wait_for("the table is locked", lambda: stack.value(
-            "booking", "SELECT COUNT(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = "
-            "'booking'::regclass"))
         try:
+            wait_for("the table is locked", lambda: stack.value(
+                "booking", "SELECT COUNT(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = "
+                "'booking'::regclass"))
             reading = stack.client("booking")
             for _ in range(places + 100):
                 reading.send("GetBooking", timeout_ms=20000, booking_id=rpc.new_id())
-            reading.requester.pipe.sock.settimeout(10)
+            reading.requester.pipe.sock.settimeout(DEADLINE_S)
             refused = 0
             while refused < 90:  # a few may have met the end of the lock's timeout
                 refused += rpc.unpack(reading.requester.pipe.receive()[4:], None).reason == "OVERLOADED"

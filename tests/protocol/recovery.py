@@ -3,19 +3,18 @@ G5)."""
 import os
 import random
 import signal
-import threading
-import time
 
 from kit import rpc
 from kit.marks import once
 from kit.stack import CLUSTER_URL, PROGRAMS, Stack, psql, wait_for
+from kit.workers import Connection, Workers
 from kit.world import (CANCELLED, CONFIRMED, FORCE_CANCELLED, REJECTED, REQUESTED, all_bookings, book, booking_request,
                        day, history_of, register, remaining, status_of, wait_agreement, wait_history)
 
 CALLS, WORKERS, PLACES = 2000, 8, 1500
 
 
-class Rush:
+class Rush(Workers):
     """2,000 calls of eight customers' programs at once; each repeats a call until it has a definite answer."""
 
     def __init__(self, stack, hospital_id, seed):
@@ -24,54 +23,28 @@ class Rush:
         self.cancelled = set()  # booking_ids whose cancellation was acknowledged
         self.done = 0
         self.problems = []
-        randoms = [random.Random(seed * 1000 + index) for index in range(WORKERS)]
-        self.threads = [threading.Thread(target=self._work, args=(r,)) for r in randoms]
-
-    def start(self):
-        for thread in self.threads:
-            thread.start()
-        return self
+        super().__init__([(self._work, (random.Random(seed * 1000 + index),)) for index in range(WORKERS)])
 
     def join(self):
-        for thread in self.threads:
-            thread.join()
-        assert not self.problems, self.problems[:3]
-
-    def _ask(self, name, **request):
-        """Until the answer is definite: the same id makes that safe."""
-        end = time.monotonic() + 120
-        while time.monotonic() < end:
-            try:
-                client = self.__dict__.setdefault("clients", {}).get(threading.get_ident())
-                if client is None:
-                    client = self.clients[threading.get_ident()] = rpc.Client(self.stack.booking_svc.rpc, timeout=10)
-                reply = client.call(name, timeout_ms=2000, **request)
-            except OSError:
-                self.clients.pop(threading.get_ident(), None)
-                time.sleep(0.02)
-                continue
-            if reply.code in (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED, rpc.RESOURCE_EXHAUSTED):
-                time.sleep(0.02)
-                continue
-            return reply
-        raise AssertionError("no definite answer to %s in 120 s" % name)
+        super().join()
+        problems = self.died + self.problems
+        assert not problems, problems[:3]
 
     def _work(self, randoms):
-        try:
-            for _ in range(CALLS // WORKERS):
-                request = booking_request(self.hospital_id, queue_if_unavailable=randoms.random() < 0.3)
-                reply = self._ask("CreateBooking", **request)
-                self.answers[request["booking_id"]] = reply
-                self.done += 1
-                if reply.code == rpc.OK and randoms.random() < 0.2:
-                    cancel = self._ask("CancelBooking", booking_id=request["booking_id"], reason="r")
-                    # A queued booking may have been refused meanwhile.
-                    if cancel.code == rpc.OK:
-                        self.cancelled.add(request["booking_id"])
-                    elif cancel.reason != "BOOKING_FINAL":
-                        self.problems.append(cancel)
-        except Exception as problem:
-            self.problems.append(repr(problem))
+        connection = Connection(self.stack.booking_svc.rpc)
+        for _ in range(CALLS // WORKERS):
+            request = booking_request(self.hospital_id, queue_if_unavailable=randoms.random() < 0.3)
+            reply = connection.ask("CreateBooking", **request)
+            self.answers[request["booking_id"]] = reply
+            self.done += 1
+            if reply.code == rpc.OK and randoms.random() < 0.2:
+                cancel = connection.ask("CancelBooking", booking_id=request["booking_id"], reason="r")
+                # A queued booking may have been refused meanwhile.
+                if cancel.code == rpc.OK:
+                    self.cancelled.add(request["booking_id"])
+                elif cancel.reason != "BOOKING_FINAL":
+                    self.problems.append(cancel)
+        connection.close()
 
     def check(self):
         """Counts what the customers were told against what is."""

@@ -1,0 +1,71 @@
+"""Threads that play customers all at once, and connections that ask until they know."""
+import threading
+import time
+
+from . import rpc
+
+ANSWER_DEADLINE_S = 120
+PAUSE_S = 0.02
+INDEFINITE = (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED, rpc.RESOURCE_EXHAUSTED)
+
+
+class Workers:
+    """Each job, (function, its arguments), has a thread of its own: from `start` on, or for a `with` block. A job that goes on
+    and on looks at `stopping`. What one dies of is noted down in `died`: whoever ends them looks there."""
+
+    def __init__(self, jobs):
+        self.stopping = threading.Event()
+        self.died = []
+        # Daemons, so that a test that fails before their end does not wait for them.
+        self.threads = [threading.Thread(target=self._run, args=job, daemon=True) for job in jobs]
+
+    def _run(self, job, arguments):
+        try:
+            job(*arguments)
+        except Exception as problem:
+            self.died.append(repr(problem))
+
+    def start(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
+
+    def stop(self):
+        self.stopping.set()
+        self.join()
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Connection:
+    """One customer's connection, made anew whenever it is lost."""
+
+    def __init__(self, address):
+        self.address, self.client = address, None
+
+    def ask(self, name, **request):
+        """The first definite answer: the same id makes it safe to ask again."""
+        end = time.monotonic() + ANSWER_DEADLINE_S
+        while time.monotonic() < end:
+            try:
+                self.client = self.client or rpc.Client(self.address, timeout=10)
+                reply = self.client.call(name, timeout_ms=5000, **request)
+                if reply.code not in INDEFINITE:
+                    return reply
+            except OSError:
+                self.close()
+            time.sleep(PAUSE_S)
+        raise AssertionError("no definite answer to %s in %d s" % (name, ANSWER_DEADLINE_S))
+
+    def close(self):
+        if self.client is not None:
+            self.client.close()
+        self.client = None
