@@ -12,7 +12,7 @@
 
 enum { ANSWER_SIZE = 65536, ADDRESS_SIZE = 64 };
 
-static const char *not_ready_because; /* NULL = ready; set while no request is under way */
+static const char *_Atomic not_ready_because; /* NULL = ready; read by the server's thread */
 static struct metric refreshed = METRIC("test_refreshed", "Set when the page is asked for");
 static struct metric labelled = METRIC_LABELLED("test_total", "One of a family", "kind=\"a\"");
 static struct metric labelled_too = METRIC_LABELLED("test_total", "One of a family", "kind=\"b\"");

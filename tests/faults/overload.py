@@ -10,7 +10,7 @@ import threading
 import time
 
 from kit.marks import once
-from kit.stack import BUILD, Stack
+from kit.stack import BUILD, Stack, is_sanitized
 from kit.world import wait_agreement
 
 FULL = os.environ.get("SCREENING_FULL") == "1"
@@ -20,7 +20,6 @@ BUDGET_MS = 1000
 BATCH_MAX, STALL_MS = 120, 40
 FACTOR = 3
 RSS_GROWTH_KIB = 4096  # a fraction of what 4,096 waiting calls would take
-RUNTIMES_OF_THEIR_OWN = ("libasan", "libtsan")  # they keep what is freed: their memory tells nothing of ours
 # A machine that is busy elsewhere can spoil a round, a defect spoils each.
 ROUNDS = 3
 
@@ -28,12 +27,6 @@ ROUNDS = 3
 def rss_kib(process):
     with open("/proc/%d/status" % process.pid, encoding="ascii") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
-
-
-def memory_is_ours(process):
-    with open("/proc/%d/maps" % process.pid, encoding="ascii") as file:
-        maps = file.read()
-    return not any(runtime in maps for runtime in RUNTIMES_OF_THEIR_OWN)
 
 
 class RssWatch:
@@ -91,7 +84,7 @@ def one_round(stack):
     took = refused["from_sending"]  # a budget begins then; how late the generator was is its own matter
     if took["p99_ms"] >= BUDGET_MS / 10:
         wrong.append("refusals took %.1f ms (p99)" % took["p99_ms"])
-    if rss.highest - rss.first > RSS_GROWTH_KIB and memory_is_ours(stack.booking_svc.process):
+    if rss.highest - rss.first > RSS_GROWTH_KIB and not is_sanitized():
         wrong.append("RSS grew from %d to %d KiB" % (rss.first, rss.highest))
     print("peak %.0f/s; offered %.0f/s: goodput %.0f/s = %.0f %%, %.0f/s refused after %.2f ms (p50), %.2f ms (p99); RSS %d KiB "
           "after the warm-up, at most %d KiB" % (peak, FACTOR * peak, goodput, 100 * goodput / peak, refused["per_s"],

@@ -6,12 +6,12 @@ import os
 import time
 
 from faults.callers import Callers
-from kit.stack import PROGRAMS, Stack, wait_for
+from kit.stack import PROGRAMS, Stack, is_sanitized, wait_for
 from kit.world import register, wait_agreement
 
 FULL = os.environ.get("SCREENING_FULL") == "1"
 RESTARTS = 20 if FULL else 2
-BUDGET_S = 5
+BUDGET_S = 15 if is_sanitized() else 5  # a sanitizer takes seconds to start and to stop a service
 CALLS_BETWEEN = 40  # all are served again before the next service goes
 
 

@@ -23,6 +23,12 @@ PATIENT_MS = 30000
 PROGRAMS = ("hospital", "booking", "history")
 
 
+def is_sanitized():
+    """Whether the programs are slow and keep what they free: a sanitizer's build."""
+    with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
+        return any(line.startswith("SCREENING_SANITIZE:") and line.rstrip("\n").partition("=")[2] for line in cache)
+
+
 def wait_for(what, condition, deadline_s=DEADLINE_S, interval_s=0.02):
     """Waits until condition() is true and returns it; fails naming what was waited for."""
     end = time.monotonic() + deadline_s
