@@ -1,0 +1,14 @@
+CREATE TABLE booking (
+    id uuid PRIMARY KEY,
+    customer_id text NOT NULL,
+    day integer NOT NULL,
+    headcount integer NOT NULL CHECK (headcount > 0),
+    status text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 70);
+
+CREATE TABLE outbox (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    type text NOT NULL,
+    booking_id uuid NOT NULL
+);

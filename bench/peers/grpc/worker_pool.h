@@ -1,0 +1,42 @@
+// Threads that do the database work of a service, each with a connection of its own: as many transactions at
+// once as there are connections, and no other thread ever waits for PostgreSQL.
+#ifndef PEER_WORKER_POOL_H
+#define PEER_WORKER_POOL_H
+
+#include "connection.h"
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+class WorkerPool {
+  public:
+    // A job handles its own errors: it must not throw.
+    using Job = std::function<void(Connection &)>;
+
+    // Throws std::runtime_error if a connection can't be made.
+    WorkerPool(const std::string &url, const std::vector<Statement> &statements, int size);
+    // What was submitted is done first.
+    ~WorkerPool();
+    WorkerPool(const WorkerPool &) = delete;
+    WorkerPool &operator=(const WorkerPool &) = delete;
+
+    // Any thread; does not block.
+    void submit(Job job);
+
+  private:
+    void work(Connection &connection);
+
+    std::vector<std::unique_ptr<Connection>> connections_;
+    std::vector<std::thread> threads_;
+    std::mutex lock_; // guards what follows
+    std::condition_variable has_job_;
+    std::deque<Job> jobs_;
+    bool stopping_ = false;
+};
+
+#endif

@@ -1,0 +1,1 @@
+SELECT book(1, 1);

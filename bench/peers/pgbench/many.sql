@@ -1,0 +1,2 @@
+\set day random(1, 1000)
+SELECT book(:day, 1);
