@@ -1,0 +1,119 @@
+"""The second half of bench/compare: measures ours and the others alternately, round by round."""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import shutil
+import sys
+import tempfile
+import time
+
+from children import ROOT, CompareError, interrupts, step
+
+interrupts.install()
+
+from cluster import Cluster  # noqa: E402  from here on a signal is only noted
+from ours import Ours  # noqa: E402
+from peers import MANY_DAYS, Peers  # noqa: E402
+from rows import Rounds, goal_rows, show  # noqa: E402
+
+WARM_UP_SHARE = 1 / 3  # of the measured time, before it
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(prog="bench/compare")
+    parser.add_argument("--caller", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--in-flight", type=int, default=64)
+    parser.add_argument("--output", type=pathlib.Path)
+    arguments = parser.parse_args()
+    if arguments.rounds < 1 or arguments.seconds < 0.5 or not 1 <= arguments.in_flight <= 256:
+        parser.error("at least 1 round, 0.5 s, and 1 to 256 in flight")
+    if arguments.output is None:
+        arguments.output = ROOT / "var/compare" / time.strftime("%Y%m%d-%H%M%S")
+    else:
+        arguments.output = arguments.caller / arguments.output
+    return arguments
+
+
+def plan(ours, peers, in_flight, seconds):
+    """(name, what to call) of each run of a round, in order: those that are compared stand close together."""
+    times = (seconds * WARM_UP_SHARE, seconds)
+    more, most = 4 * in_flight, 16 * in_flight
+    runs = [
+        ("grpc hot %d" % in_flight, lambda: peers.grpc(1, in_flight, *times)),
+        ("sqlite %d" % in_flight, lambda: ours.closed("sqlite", in_flight, *times)),
+        ("echo %d" % in_flight, lambda: peers.echo(in_flight, *times)),
+        ("postgresql %d" % in_flight, lambda: ours.closed("postgresql", in_flight, *times)),
+        ("pgbench hot %d" % in_flight, lambda: peers.pgbench(1, in_flight, *times)),
+        ("grpc %d days %d" % (MANY_DAYS, in_flight), lambda: peers.grpc(MANY_DAYS, in_flight, *times)),
+        ("pgbench %d days %d" % (MANY_DAYS, in_flight), lambda: peers.pgbench(MANY_DAYS, in_flight, *times)),
+        ("sqlite %d" % more, lambda: ours.closed("sqlite", more, *times)),
+        ("echo %d" % more, lambda: peers.echo(more, *times)),
+        ("postgresql %d" % more, lambda: ours.closed("postgresql", more, *times)),
+        ("sqlite %d" % most, lambda: ours.closed("sqlite", most, *times)),
+        ("echo %d" % most, lambda: peers.echo(most, *times)),
+        ("sqlite open", lambda: ours.open("sqlite", ours.peak("sqlite") / 2, *times)),
+    ]
+    if in_flight > 1:
+        runs += [("sqlite 1", lambda: ours.closed("sqlite", 1, *times)), ("echo 1", lambda: peers.echo(1, *times))]
+    return runs + [("commit", peers.commit)]
+
+
+def measure(arguments, folder):
+    runs = []
+    with Cluster(folder / "pg") as cluster:
+        todo = plan(Ours(folder, cluster), Peers(folder, cluster), arguments.in_flight, arguments.seconds)
+        for number in range(1, arguments.rounds + 1):
+            for name, what in todo:
+                interrupts.check()
+                figures = what()
+                runs.append({"round": number, "name": name, **figures})
+                print("round %d  %-22s %9.0f/s  p50 %8.2f ms" % (number, name, figures["per_s"], figures["p50_ms"]), flush=True)
+    return runs
+
+
+def circumstances(arguments, folder):
+    """What somebody who reads the figures later wants to know."""
+    filesystem = step(["stat", "-f", "-c", "%T", folder])
+    if filesystem == "tmpfs":
+        print("compare: %s is in memory: a commit costs nothing there; set TMPDIR" % folder, file=sys.stderr)
+    return {"rounds": arguments.rounds, "seconds": arguments.seconds, "in_flight": arguments.in_flight,
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "kernel": platform.release(), "cpus": os.cpu_count(),
+            "filesystem": filesystem, "load_before": os.getloadavg()[0]}
+
+
+def compare(arguments):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="screening-compare-"))
+    folder.chmod(0o755)  # PostgreSQL, which is not root, keeps its cluster beside the SQLite files
+    try:
+        about = circumstances(arguments, folder)
+        runs = measure(arguments, folder)
+    finally:
+        shutil.rmtree(folder)
+    rounds = Rounds(runs)
+    rows = goal_rows(rounds, arguments.in_flight)
+    show(rounds, rows)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    path = arguments.output / "runs.json"
+    path.write_text(json.dumps({"about": about, "goals": rows, "runs": runs}, indent=1) + "\n", encoding="utf-8")
+    print("\nEvery run: %s" % path)
+
+
+def main():
+    arguments = read_arguments()
+    try:
+        compare(arguments)
+    except interrupts.Interrupted as interrupted:
+        print("compare: interrupted; everything that was started has been stopped", file=sys.stderr)
+        return interrupted.exit_code
+    except CompareError as problem:
+        print("compare: %s" % problem, file=sys.stderr)
+        return 1
+    return 0
+
+
+sys.exit(main())

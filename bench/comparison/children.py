@@ -1,0 +1,93 @@
+"""Processes that the comparison starts, and ends: no other is ever touched."""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "deploy/demo"))
+import interrupts  # noqa: E402  signals as the demo takes them: only noted, looked at between steps
+
+READY_S = 30
+STOP_S = 15
+LOOK_AGAIN_S = 0.05
+
+
+class CompareError(Exception):
+    """A part of the comparison did not do what it has to."""
+
+
+def environment(**more):
+    """The caller's, without what would change our programs or PostgreSQL's behind the comparison's back."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SCREENING_", "PG"))}
+    return {**kept, **more}
+
+
+def free_address():
+    """HOST:PORT at which nobody listens now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return "127.0.0.1:%d" % sock.getsockname()[1]
+
+
+class Child:
+    """A server. In a session of its own, so that the terminal's Ctrl-C reaches only the comparison, which then stops it."""
+
+    def __init__(self, command, log_path):
+        self.name, self.log_path = pathlib.Path(command[0]).name, log_path
+        with open(log_path, "wb") as log:
+            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            start_new_session=True, env=environment())
+
+    def wait_for_line(self, word):
+        """The first line of its log with that word in it."""
+        deadline = time.monotonic() + READY_S
+        while True:
+            text = self.log_path.read_text(encoding="utf-8", errors="replace")
+            for line in text.splitlines(keepends=True):
+                if word in line and line.endswith("\n"):
+                    return line.strip()
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise CompareError("%s: no %s: %s" % (self.name, word, text[-2000:]))
+            interrupts.sleep(LOOK_AGAIN_S)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def run(command, **more_environment):
+    """Runs a program to its end, or to a signal's; what it wrote on stdout. It must end with 0."""
+    with subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, start_new_session=True, env=environment(**more_environment)) as process:
+        try:
+            while True:
+                try:
+                    output, errors = process.communicate(timeout=LOOK_AGAIN_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    interrupts.check()
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise CompareError("%s ended with %d: %s" % (command[0], process.returncode, (errors + output)[-2000:]))
+    return output
+
+
+def step(command):
+    """A short step that no signal cuts: it starts or ends something."""
+    done = subprocess.run([str(word) for word in command], check=False, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, start_new_session=True, env=environment())
+    if done.returncode != 0:
+        raise CompareError("%s: %s" % (command[0], done.stdout[-2000:]))
+    return done.stdout.strip()

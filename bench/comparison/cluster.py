@@ -1,0 +1,44 @@
+"""The private PostgreSQL of a comparison: every run gets databases of its own, gone after it."""
+
+import contextlib
+
+from children import ROOT, CompareError, step
+
+PRIVATE_POSTGRES = ROOT / "deploy/private-postgres"
+
+
+class Cluster:
+    """`with Cluster(folder) as cluster:`"""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __enter__(self):
+        try:
+            step([PRIVATE_POSTGRES, "start", self.folder])
+            if self.ask("SHOW fsync") != "on" or self.ask("SHOW synchronous_commit") != "on":
+                raise CompareError("PostgreSQL does not sync its commits")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        step([PRIVATE_POSTGRES, "remove", self.folder])
+
+    def url(self, database="postgres"):
+        return step([PRIVATE_POSTGRES, "url", self.folder, database])
+
+    def ask(self, sql, database="postgres"):
+        return step(["psql", self.url(database), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
+
+    @contextlib.contextmanager
+    def database(self, name, schema=None):
+        """Its URL, for a `with` block. The schema is a file of SQL."""
+        self.ask('CREATE DATABASE "%s"' % name)
+        try:
+            if schema is not None:
+                step(["psql", self.url(name), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", schema])
+            yield self.url(name)
+        finally:
+            self.ask('DROP DATABASE "%s" WITH (FORCE)' % name)

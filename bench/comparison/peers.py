@@ -1,0 +1,109 @@
+"""One run of each of the others: gRPC on PostgreSQL, nng alone, PostgreSQL alone, a synced commit alone."""
+
+import contextlib
+import glob
+import json
+import os
+import sqlite3
+import statistics
+import time
+
+import interrupts
+from children import ROOT, Child, CompareError, free_address, run
+from ours import BUILD
+
+PEERS = ROOT / "bench/peers"
+GRPC_BUILD = ROOT / "build/peers/grpc"
+CONNECTIONS = 16  # to PostgreSQL, of each service of the gRPC peer
+MANY_DAYS = 1000
+PROBE_S = 1
+
+
+class Peers:
+    """Each method starts what it needs, measures and ends it again; it returns the figures."""
+
+    def __init__(self, folder, cluster):
+        self.folder, self.cluster = folder, cluster
+
+    @contextlib.contextmanager
+    def _child(self, *command):
+        child = Child(command, self.folder / "peer.log")
+        try:
+            yield child
+        finally:
+            child.stop()
+
+    def grpc(self, days, in_flight, warm_up_s, seconds):
+        """Its load fails by itself if the places don't fit afterwards."""
+        with contextlib.ExitStack() as stack:
+            address = {}
+            for name, more in (("hospital", ()), ("booking", ("hospital",))):
+                url = stack.enter_context(self.cluster.database("peer_" + name, PEERS / "grpc" / (name + ".sql")))
+                child = stack.enter_context(self._child(GRPC_BUILD / ("peer-" + name), url, "127.0.0.1:0", CONNECTIONS,
+                                                        *(address[other] for other in more)))
+                address[name] = child.wait_for_line("ready").split()[1]
+            return json.loads(run([GRPC_BUILD / "peer-load", address["booking"], address["hospital"], in_flight, days, warm_up_s,
+                                   seconds]))
+
+    def echo(self, in_flight, warm_up_s, seconds):
+        program, address = BUILD / "bench/bench-echo", "tcp://" + free_address()
+        with self._child(program, "serve", address) as child:
+            child.wait_for_line("ready")
+            return json.loads(run([program, "load", address, in_flight, warm_up_s, seconds]))
+
+    def pgbench(self, days, in_flight, warm_up_s, seconds):
+        """As many clients as calls in flight, each with a connection."""
+        script = PEERS / "pgbench" / ("hot.sql" if days == 1 else "many.sql")
+        program = max(glob.glob("/usr/lib/postgresql/*/bin/pgbench"), key=lambda path: float(path.split("/")[4]))
+        log = self.folder / "pgbench"
+        with self.cluster.database("pgbench", PEERS / "pgbench/schema.sql") as url:
+            try:
+                run([program, "-n", "-M", "prepared", "-c", in_flight, "-j", min(in_flight, os.cpu_count()),
+                     "-T", max(1, round(warm_up_s + seconds)), "-f", script, "-l", "--log-prefix", log, url],
+                    PGOPTIONS="-c enable_seqscan=off")
+                transactions = self._read(log)
+            finally:
+                for path in glob.glob(str(log) + ".*"):
+                    os.unlink(path)
+            fits = "SELECT (SELECT sum(capacity - remaining) FROM day) = (SELECT count(*) FROM booking)"
+            if self.cluster.ask(fits, "pgbench") != "t":
+                raise CompareError("pgbench: the places taken are not those booked")
+        return self._figures(transactions, warm_up_s)
+
+    @staticmethod
+    def _read(log):
+        """(when it ended in s, how long it took in ms) of each transaction."""
+        transactions = []
+        for path in glob.glob(str(log) + ".*"):
+            with open(path, encoding="ascii") as lines:
+                for line in lines:
+                    _, _, took_us, _, second, us = line.split()[:6]
+                    transactions.append((int(second) + int(us) / 1e6, int(took_us) / 1e3))
+        return sorted(transactions)
+
+    @staticmethod
+    def _figures(transactions, warm_up_s):
+        measure_from = transactions[0][0] + warm_up_s
+        took = sorted(took_ms for end, took_ms in transactions if end >= measure_from)
+        if len(took) < 2:
+            raise CompareError("pgbench: too short to measure anything")
+        quantiles = statistics.quantiles(took, n=100)
+        return {"per_s": len(took) / (transactions[-1][0] - measure_from), "p50_ms": quantiles[49], "p99_ms": quantiles[98]}
+
+    def commit(self):
+        """A synced commit of one small row with SQLite, set as ours is; nothing else runs."""
+        path = self.folder / "commit.db"
+        took_ms = []
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA synchronous=FULL")
+            database.execute("CREATE TABLE probe (id INTEGER PRIMARY KEY, body BLOB)")
+            end = time.monotonic() + PROBE_S
+            while time.monotonic() < end:
+                interrupts.check()
+                begin = time.perf_counter()
+                database.execute("INSERT INTO probe (body) VALUES (zeroblob(100))")
+                took_ms.append((time.perf_counter() - begin) * 1e3)
+        path.unlink()
+        quantiles = statistics.quantiles(took_ms, n=100)
+        return {"per_s": 1e3 / statistics.fmean(took_ms), "p50_ms": quantiles[49], "p99_ms": quantiles[98]}

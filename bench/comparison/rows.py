@@ -1,0 +1,85 @@
+"""The rows of the goals P1 to P6: medians over the rounds, ratios, and whether each goal is met."""
+
+import statistics
+
+P5_MARGIN = 1.15
+P6_TAIL_MS = 20
+
+
+class Rounds:
+    """The runs of a comparison by name: one figure per round each."""
+
+    def __init__(self, runs):
+        self.runs = runs
+
+    def figures(self, name, figure="per_s"):
+        return [run[figure] for run in self.runs if run["name"] == name]
+
+    def median(self, name, figure="per_s"):
+        return statistics.median(self.figures(name, figure))
+
+    def ratio(self, ours, other):
+        """Of the medians; and the least and the greatest of one round."""
+        of_rounds = [a / b for a, b in zip(self.figures(ours), self.figures(other))]
+        return self.median(ours) / self.median(other), min(of_rounds), max(of_rounds)
+
+
+def _ratio_row(rounds, goal_id, ours, other, goal):
+    ratio, least, most = rounds.ratio(ours, other)
+    return {"goal_id": goal_id, "what": "%s / %s" % (ours, other), "value": ratio, "least": least, "most": most,
+            "goal": ">= %g" % goal, "met": ratio >= goal}
+
+
+def _alone_row(rounds):
+    """P5: one booking at a time is no slower than what it can't do without."""
+    bound = 2 * rounds.median("echo 1", "p50_ms") + 3 * rounds.median("commit", "p50_ms")
+    values = rounds.figures("sqlite 1", "p50_ms")
+    value = statistics.median(values)
+    return {"goal_id": "P5", "what": "sqlite 1: p50 ms (2 echoes + 3 commits: %.2f)" % bound, "value": value,
+            "least": min(values), "most": max(values), "goal": "<= %.2f" % (bound * P5_MARGIN), "met": value <= bound * P5_MARGIN}
+
+
+def _open_rows(rounds):
+    """P6: the tail at half of the peak."""
+    bound = 3 * rounds.median("sqlite open", "p50_ms")
+    for figure, goal in (("p99_ms", bound), ("p99_9_ms", P6_TAIL_MS)):
+        values = rounds.figures("sqlite open", figure)
+        value = statistics.median(values)
+        label = figure.removesuffix("_ms").replace("_", ".")
+        yield {"goal_id": "P6", "what": "sqlite open loop at half of the peak: %s ms" % label, "value": value,
+               "least": min(values), "most": max(values), "goal": "<= %.2f" % goal, "met": value <= goal}
+
+
+def goal_rows(rounds, in_flight):
+    """P1 to P6, for `in_flight` calls at once and 4 and 16 times as many."""
+    base, more, most = (in_flight * factor for factor in (1, 4, 16))
+    hot_peer = "grpc hot %d" % base
+    return [
+        _ratio_row(rounds, "P1", "sqlite %d" % base, hot_peer, 25),
+        _ratio_row(rounds, "P2", "sqlite %d" % base, "echo %d" % base, 0.30),
+        _ratio_row(rounds, "P3", "sqlite %d" % more, "echo %d" % more, 0.45),
+        _ratio_row(rounds, "P3", "sqlite %d" % most, "echo %d" % most, 0.80),
+        _ratio_row(rounds, "P4", "postgresql %d" % base, "sqlite %d" % base, 0.7),
+        _ratio_row(rounds, "P4", "postgresql %d" % more, "sqlite %d" % more, 0.7),
+        _ratio_row(rounds, "P4", "postgresql %d" % base, hot_peer, 15),
+        _alone_row(rounds),
+        *_open_rows(rounds),
+    ]
+
+
+def show(rounds, rows):
+    """Both tables on stdout."""
+    names = list(dict.fromkeys(run["name"] for run in rounds.runs))
+    count = max(run["round"] for run in rounds.runs)
+    print("\n%-22s %10s %10s %10s %10s %10s" % ("medians of %d" % count, "per s", "least", "most", "p50 ms", "p99 ms"))
+    for name in names:
+        rates = rounds.figures(name)
+        print("%-22s %10.0f %10.0f %10.0f %10.2f %10.2f" % (
+            name, statistics.median(rates), min(rates), max(rates), rounds.median(name, "p50_ms"), rounds.median(name, "p99_ms")))
+    print("\n%-4s %-56s %8s %19s %10s" % ("goal", "what", "value", "in single rounds", "wanted"))
+    for row in rows:
+        print("%-4s %-56s %8.2f %9.2f-%9.2f %10s %s" % (row["goal_id"], row["what"], row["value"], row["least"], row["most"],
+                                                       row["goal"], "met" if row["met"] else "NOT MET"))
+    for run in rounds.runs:
+        if run.get("others"):
+            print("round %d, %s: also answered %s" % (run["round"], run["name"], run["others"]))
