@@ -1,6 +1,5 @@
 """The second half of bench/compare: measures ours and the others alternately, round by round."""
 
-import argparse
 import json
 import os
 import pathlib
@@ -14,29 +13,13 @@ from children import ROOT, CompareError, interrupts, step
 
 interrupts.install()
 
-from cluster import Cluster  # noqa: E402  from here on a signal is only noted
-from ours import Ours  # noqa: E402
+from arguments import read_arguments  # noqa: E402  from here on a signal is only noted
+from cluster import Cluster  # noqa: E402
+from ours import MANY_DAYS as OUR_MANY_DAYS, Ours  # noqa: E402
 from peers import MANY_DAYS, Peers  # noqa: E402
-from rows import Rounds, goal_rows, show  # noqa: E402
+from rows import Rounds, goal_rows, other_rows, show  # noqa: E402
 
 WARM_UP_SHARE = 1 / 3  # of the measured time, before it
-
-
-def read_arguments():
-    parser = argparse.ArgumentParser(prog="bench/compare")
-    parser.add_argument("--caller", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--in-flight", type=int, default=64)
-    parser.add_argument("--output", type=pathlib.Path)
-    arguments = parser.parse_args()
-    if arguments.rounds < 1 or arguments.seconds < 0.5 or not 1 <= arguments.in_flight <= 256:
-        parser.error("at least 1 round, 0.5 s, and 1 to 256 in flight")
-    if arguments.output is None:
-        arguments.output = ROOT / "var/compare" / time.strftime("%Y%m%d-%H%M%S")
-    else:
-        arguments.output = arguments.caller / arguments.output
-    return arguments
 
 
 def plan(ours, peers, in_flight, seconds):
@@ -49,6 +32,7 @@ def plan(ours, peers, in_flight, seconds):
         ("echo %d" % in_flight, lambda: peers.echo(in_flight, *times)),
         ("postgresql %d" % in_flight, lambda: ours.closed("postgresql", in_flight, *times)),
         ("pgbench hot %d" % in_flight, lambda: peers.pgbench(1, in_flight, *times)),
+        ("sqlite %d days %d" % (OUR_MANY_DAYS, in_flight), lambda: ours.many_days("sqlite", in_flight, *times)),
         ("grpc %d days %d" % (MANY_DAYS, in_flight), lambda: peers.grpc(MANY_DAYS, in_flight, *times)),
         ("pgbench %d days %d" % (MANY_DAYS, in_flight), lambda: peers.pgbench(MANY_DAYS, in_flight, *times)),
         ("sqlite %d" % more, lambda: ours.closed("sqlite", more, *times)),
@@ -72,7 +56,8 @@ def measure(arguments, folder):
                 interrupts.check()
                 figures = what()
                 runs.append({"round": number, "name": name, **figures})
-                print("round %d  %-22s %9.0f/s  p50 %8.2f ms" % (number, name, figures["per_s"], figures["p50_ms"]), flush=True)
+                print("round %d  %-22s %9.0f/s  p50 %8.2f ms" % (number, name, figures["per_s"], figures["p50_ms"]),
+                      flush=True)
     return runs
 
 
@@ -95,11 +80,11 @@ def compare(arguments):
     finally:
         shutil.rmtree(folder)
     rounds = Rounds(runs)
-    rows = goal_rows(rounds, arguments.in_flight)
+    rows = goal_rows(rounds, arguments.in_flight) + other_rows(rounds, arguments.in_flight)
     show(rounds, rows)
     arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / "runs.json"
-    path.write_text(json.dumps({"about": about, "goals": rows, "runs": runs}, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"about": about, "ratios": rows, "runs": runs}, indent=1) + "\n", encoding="utf-8")
     print("\nEvery run: %s" % path)
 
 

@@ -14,6 +14,7 @@ import interrupts  # noqa: E402  signals as the demo takes them: only noted, loo
 
 READY_S = 30
 STOP_S = 15
+RUN_S = 600  # far beyond what any run takes
 LOOK_AGAIN_S = 0.05
 
 
@@ -67,6 +68,7 @@ class Child:
 
 def run(command, **more_environment):
     """Runs a program to its end, or to a signal's; what it wrote on stdout. It must end with 0."""
+    deadline = time.monotonic() + RUN_S
     with subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, start_new_session=True, env=environment(**more_environment)) as process:
         try:
@@ -76,6 +78,8 @@ def run(command, **more_environment):
                     break
                 except subprocess.TimeoutExpired:
                     interrupts.check()
+                if time.monotonic() > deadline:
+                    raise CompareError("%s did not end within %d s" % (command[0], RUN_S))
         except BaseException:
             process.kill()
             raise

@@ -9,6 +9,7 @@ import shutil
 from children import ROOT, Child, CompareError, free_address, run
 
 BUILD = pathlib.Path(os.environ.get("SCREENING_BUILD", ROOT / "build/release")).resolve()
+MANY_DAYS = 300  # the most that screening-bench spreads bookings over
 PLACES = 100000  # of one day, the most that hospital-svc takes
 FASTEST_PER_S = 80000  # what nobody exceeds, as long as nothing was measured
 ROOM = 1.3  # for a run that is faster than those before it
@@ -33,6 +34,9 @@ class Ours:
         """The highest rate so far, whatever was in flight."""
         return max(rate for (of, _), rate in self.fastest.items() if of == driver)
 
+    def many_days(self, driver, in_flight, warm_up_s, seconds):
+        return self._run(driver, ["--in-flight", in_flight, "--days", MANY_DAYS], warm_up_s, seconds)
+
     def open(self, driver, rate, warm_up_s, seconds):
         share = min(1, PLACES / rate / (warm_up_s + seconds))
         return self._run(driver, ["--rate", rate], warm_up_s * share, seconds * share)
@@ -46,6 +50,9 @@ class Ours:
                 run([BUILD / "bench/screening-bench", *options, "--warm-up", warm_up_s, "--seconds", seconds, "--json", output,
                      hospital, booking])
             return self._figures(json.loads(output.read_text(encoding="utf-8")))
+        except CompareError as problem:
+            tails = [path.read_text(encoding="utf-8", errors="replace")[-2000:] for path in sorted(folder.glob("*.log"))]
+            raise CompareError("\n".join([str(problem), *tails])) from None
         finally:
             shutil.rmtree(folder)
 

@@ -8,8 +8,7 @@ import sqlite3
 import statistics
 import time
 
-import interrupts
-from children import ROOT, Child, CompareError, free_address, run
+from children import ROOT, Child, CompareError, free_address, interrupts, run
 from ours import BUILD
 
 PEERS = ROOT / "bench/peers"
@@ -61,17 +60,17 @@ class Peers:
                 run([program, "-n", "-M", "prepared", "-c", in_flight, "-j", min(in_flight, os.cpu_count()),
                      "-T", max(1, round(warm_up_s + seconds)), "-f", script, "-l", "--log-prefix", log, url],
                     PGOPTIONS="-c enable_seqscan=off")
-                transactions = self._read(log)
+                transactions = self.read(log)
             finally:
                 for path in glob.glob(str(log) + ".*"):
                     os.unlink(path)
             fits = "SELECT (SELECT sum(capacity - remaining) FROM day) = (SELECT count(*) FROM booking)"
             if self.cluster.ask(fits, "pgbench") != "t":
                 raise CompareError("pgbench: the places taken are not those booked")
-        return self._figures(transactions, warm_up_s)
+        return self.figures(transactions, warm_up_s)
 
     @staticmethod
-    def _read(log):
+    def read(log):
         """(when it ended in s, how long it took in ms) of each transaction."""
         transactions = []
         for path in glob.glob(str(log) + ".*"):
@@ -82,7 +81,7 @@ class Peers:
         return sorted(transactions)
 
     @staticmethod
-    def _figures(transactions, warm_up_s):
+    def figures(transactions, warm_up_s):
         measure_from = transactions[0][0] + warm_up_s
         took = sorted(took_ms for end, took_ms in transactions if end >= measure_from)
         if len(took) < 2:

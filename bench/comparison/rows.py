@@ -4,6 +4,7 @@ import statistics
 
 P5_MARGIN = 1.15
 P6_TAIL_MS = 20
+VERDICTS = {True: "met", False: "NOT MET", None: ""}  # None: no goal
 
 
 class Rounds:
@@ -27,7 +28,7 @@ class Rounds:
 def _ratio_row(rounds, goal_id, ours, other, goal):
     ratio, least, most = rounds.ratio(ours, other)
     return {"goal_id": goal_id, "what": "%s / %s" % (ours, other), "value": ratio, "least": least, "most": most,
-            "goal": ">= %g" % goal, "met": ratio >= goal}
+            "goal": "" if goal is None else ">= %g" % goal, "met": None if goal is None else ratio >= goal}
 
 
 def _alone_row(rounds):
@@ -67,6 +68,14 @@ def goal_rows(rounds, in_flight):
     ]
 
 
+def other_rows(rounds, in_flight):
+    """Ratios for which there is no goal: against PostgreSQL alone, and where no row is hot."""
+    many = next(run["name"] for run in rounds.runs if run["name"].startswith("sqlite") and "days" in run["name"])
+    pairs = [("sqlite %d" % in_flight, "pgbench hot %d" % in_flight), ("postgresql %d" % in_flight, "pgbench hot %d" % in_flight),
+             (many, "grpc 1000 days %d" % in_flight), (many, "pgbench 1000 days %d" % in_flight)]
+    return [_ratio_row(rounds, "", ours, other, None) for ours, other in pairs]
+
+
 def show(rounds, rows):
     """Both tables on stdout."""
     names = list(dict.fromkeys(run["name"] for run in rounds.runs))
@@ -79,7 +88,7 @@ def show(rounds, rows):
     print("\n%-4s %-56s %8s %19s %10s" % ("goal", "what", "value", "in single rounds", "wanted"))
     for row in rows:
         print("%-4s %-56s %8.2f %9.2f-%9.2f %10s %s" % (row["goal_id"], row["what"], row["value"], row["least"], row["most"],
-                                                       row["goal"], "met" if row["met"] else "NOT MET"))
+                                                       row["goal"], VERDICTS[row["met"]]))
     for run in rounds.runs:
         if run.get("others"):
             print("round %d, %s: also answered %s" % (run["round"], run["name"], run["others"]))

@@ -1,0 +1,35 @@
+"""What the caller wants. By itself: only says what is wrong with it."""
+
+import argparse
+import pathlib
+import time
+
+from children import ROOT
+
+IN_FLIGHT_MAX = 256  # 16 times as many have to fit into the services' limits
+SHORTEST_S = 0.5
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(prog="bench/compare")
+    parser.add_argument("--caller", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--in-flight", type=int, default=64)
+    parser.add_argument("--output", type=pathlib.Path)
+    arguments = parser.parse_args()
+    if arguments.rounds < 1:
+        parser.error("--rounds: at least 1")
+    if not arguments.seconds >= SHORTEST_S:
+        parser.error("--seconds: at least %g" % SHORTEST_S)
+    if not 1 <= arguments.in_flight <= IN_FLIGHT_MAX:
+        parser.error("--in-flight: 1 to %d" % IN_FLIGHT_MAX)
+    if arguments.output is None:
+        arguments.output = ROOT / "var/compare" / time.strftime("%Y%m%d-%H%M%S")
+    else:
+        arguments.output = (arguments.caller / arguments.output).resolve()
+    return arguments
+
+
+if __name__ == "__main__":
+    read_arguments()
