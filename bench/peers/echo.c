@@ -36,8 +36,8 @@ static void need(int rv, const char *what)
 /* ---- the server: as many requests at once as it has contexts ---- */
 
 struct answering {
-    nng_ctx context;
     nng_aio *aio;
+    nng_ctx context;
     bool sending;
 };
 

@@ -10,6 +10,7 @@
 #include <grpcpp/grpcpp.h>
 #include <mutex>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -114,9 +115,9 @@ class Load {
 
     void answered(Call *call, const grpc::Status &status)
     {
+        const std::unique_ptr<Call> owned(call);
         const Clock::time_point now = Clock::now();
         const Milliseconds took = now - call->begin;
-        delete call;
         std::unique_lock<std::mutex> guard(lock_);
         if (!status.ok() && failed_++ == 0)
             std::fprintf(stderr, "peer-load: %s\n", status.error_message().c_str());
