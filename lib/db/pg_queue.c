@@ -86,7 +86,7 @@ enum status pg_result_failure(const struct pg *pg, const PGresult *result, const
     if (sqlstate == NULL)
         return error_set(error, STATUS_INTERNAL, NULL, "database: %s: unexpected answer %s", name,
                          PQresStatus(PQresultStatus(result)));
-    status = pg_status(sqlstate);
+    status = pg_status(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FILE));
     /* On a connection that may not write, a write is the statement's fault and not a change of the primary.
      */
     if (strcmp(sqlstate, "25006") == 0 && pg->db.access == DB_READ_ONLY)

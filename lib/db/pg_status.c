@@ -30,6 +30,13 @@ static const struct mapping mappings[] = {
     {"XX002", STATUS_UNAVAILABLE},
 };
 
+/*
+ * XX000 says nothing by itself. Raised here, the file system failed with an errno for which the server has no
+ * code (EFBIG, at a limit on the size of files): no statement's fault.
+ */
+static const char *const storage_files[] = {"md.c",   "fd.c",   "smgr.c",    "bufmgr.c",
+                                            "slru.c", "xlog.c", "buffile.c", "copydir.c"};
+
 /* What no waiting heals: a refused login, no such database. */
 static const char *const wrong_connection[] = {"28", "3D000"};
 
@@ -38,8 +45,18 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-enum status pg_status(const char *sqlstate)
+static bool is_of_storage(const char *source_file)
 {
+    for (size_t i = 0; i < sizeof storage_files / sizeof storage_files[0]; i++)
+        if (strcmp(source_file, storage_files[i]) == 0)
+            return true;
+    return false;
+}
+
+enum status pg_status(const char *sqlstate, const char *source_file)
+{
+    if (strcmp(sqlstate, "XX000") == 0 && source_file != NULL && is_of_storage(source_file))
+        return STATUS_UNAVAILABLE;
     for (size_t i = 0; i < sizeof mappings / sizeof mappings[0]; i++)
         if (starts_with(sqlstate, mappings[i].prefix))
             return mappings[i].status;

@@ -6,8 +6,11 @@
 
 #include "base/status.h"
 
-/* The status of an SQLSTATE, "40001"; INTERNAL if the table doesn't know it. */
-enum status pg_status(const char *sqlstate);
+/*
+ * The status of an SQLSTATE, "40001"; INTERNAL if the table doesn't know it. `source_file` is where in the
+ * server it was raised, "md.c"; NULL = not told.
+ */
+enum status pg_status(const char *sqlstate, const char *source_file);
 
 /* Whether the server's message for it may quote a value: never shown. */
 bool pg_status_quotes_values(const char *sqlstate);

@@ -28,8 +28,19 @@ static void test_pg_status_every_known_sqlstate_has_its_status(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof expectations / sizeof expectations[0]; i++)
-        if (pg_status(expectations[i].text) != expectations[i].status)
+        if (pg_status(expectations[i].text, "execMain.c") != expectations[i].status)
             fail_msg("%s", expectations[i].text);
+}
+
+/* "could not extend file ...: File too large": an event must not become a dead letter for that. */
+static void test_pg_status_internal_errors_of_the_storage_are_nobody_s_fault(void **state)
+{
+    (void)state;
+    assert_int_equal(pg_status("XX000", "md.c"), STATUS_UNAVAILABLE);
+    assert_int_equal(pg_status("XX000", "fd.c"), STATUS_UNAVAILABLE);
+    assert_int_equal(pg_status("XX000", "plancache.c"), STATUS_INTERNAL);
+    assert_int_equal(pg_status("XX000", NULL), STATUS_INTERNAL);
+    assert_int_equal(pg_status("22001", "md.c"), STATUS_INTERNAL);
 }
 
 static void test_pg_status_lost_sessions_are_told_from_faults(void **state)
@@ -77,6 +88,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pg_status_every_known_sqlstate_has_its_status),
+        cmocka_unit_test(test_pg_status_internal_errors_of_the_storage_are_nobody_s_fault),
         cmocka_unit_test(test_pg_status_lost_sessions_are_told_from_faults),
         cmocka_unit_test(test_pg_status_failed_connection_is_wrong_only_if_every_attempt_is),
     };

@@ -60,7 +60,7 @@ def test_clock_steps_stop_no_booking_and_break_no_order(driver):
 def test_clock_set_back_leaves_a_fresh_booking_to_its_caller(driver):
     """It is not taken for one from before the start, which the settler would leave REQUESTED for another attempt: the stall
     keeps it where the settler sees it and nobody has it in work."""
-    with FaultStack(driver, CLUSTER_URL, flags={"booking": {"reserve-timeout-ms": 300}}, clock=True,
+    with FaultStack(driver, CLUSTER_URL, flags={"booking": {"reserve-timeout-ms": 3000}}, clock=True,
                     points={"booking": ["writer.after_commit:stall=2500@1+"]}) as stack:
         wait_for("all services are ready", stack.ready)
         hospital_id = register(stack, days=(2,))
