@@ -9,15 +9,14 @@ from kit.world import register, wait_agreement
 PLACES = 100000
 ANSWERS = 20
 
-# The pass at which it crashes: what only happens at a start or a reconnect must be met the first time. A crash before
-# Reserve leaves what the settler of the next start takes up.
+# The pass at which it crashes: what only happens at a start or a reconnect must be met the first time.
 EVERYWHERE = (("writer.before_begin", 7), ("writer.before_apply", 6), ("writer.before_commit", 5), ("writer.after_commit", 8),
               ("writer.after_replies", 4), ("writer.after_publish", 3), ("db.run", 40), ("db.commit_answer", 9),
               ("rpc.client.before_send", 1), ("rpc.client.after_send", 1), ("events.chunk.before_apply", 2),
               ("events.chunk.before_cursor", 2))
 PUBLISHERS = EVERYWHERE + (("rpc.server.before_reply", 9), ("rpc.server.after_reply", 11), ("events.before_publish", 4),
                            ("events.fetch.before_answer", 1))
-BOOKING = PUBLISHERS + (("booking.before_reserve", 3), ("booking.settler.take_up", 1), ("booking.after_reserve", 3))
+BOOKING = PUBLISHERS + (("booking.before_reserve", 3), ("booking.after_reserve", 3))
 
 
 def crash_in_traffic(driver, name, points):

@@ -1,6 +1,7 @@
 """Fault points that fail or stall, and crashes in the middle of what takes several steps."""
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -9,8 +10,8 @@ from faults.traffic import Traffic
 from kit import rpc
 from kit.marks import once
 from kit.stack import PROGRAMS, Stack, program, wait_for
-from kit.world import (CONFIRMED, FORCE_CANCELLED, all_bookings, book, booking_request, history_of, register, remaining,
-                       status_of, wait_agreement, wait_history)
+from kit.world import (CONFIRMED, FORCE_CANCELLED, all_bookings, book, booking_request, history_of, queue, register,
+                       remaining, status_of, wait_agreement, wait_history)
 
 PLACES = 100000
 WRITERS = ("hospital", "booking")  # those on the driver of the test
@@ -208,6 +209,25 @@ def test_crashes_in_a_forced_cancellation_lose_and_repeat_nothing(driver):
                  lambda: len(all_bookings(stack, hospital_id, status=FORCE_CANCELLED)) == count)
         wait_agreement(stack)
         assert stack.value("booking", "SELECT COUNT(*) FROM event_log WHERE type = 'booking.force_cancelled'") == count
+
+
+def test_a_crash_of_the_settler_leaves_the_booking_to_the_next(driver):
+    """The customer was told that it waits, and has gone."""
+    with Stack(driver, flags={"booking": {"reserve-timeout-ms": 100}}) as stack:
+        hospital_id, hospital, service = register(stack), stack.hospital_svc.process, stack.booking_svc
+        request = booking_request(hospital_id, queue_if_unavailable=True)
+        hospital.send_signal(signal.SIGSTOP)
+        queue(stack, request)
+        service.kill()
+        for _ in range(2):
+            armed(service, "booking.settler.take_up:crash").spawn()
+            wait_crashed(service, "booking.settler.take_up")
+        assert len(fired(service, "booking.settler.take_up")) == 2
+        armed(service, "").start()
+        hospital.send_signal(signal.SIGCONT)
+        wait_for("the booking is confirmed", lambda: status_of(stack, request["booking_id"]) == CONFIRMED)
+        wait_agreement(stack)
+        assert remaining(stack, hospital_id) == 9
 
 
 @once
