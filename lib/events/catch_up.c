@@ -98,6 +98,7 @@ static bool fetch_and_apply(struct event_subscriber *follower)
 void follower_catch_up(struct event_subscriber *follower)
 {
     metric_register(&fetches_total);
+    follower_look_after_connections(follower);
     follower->gap_ns = follower->fetch_ns = 0;
     monitor_lock(&follower->monitor);
     if (follower->inbox.fetch_wanted)

@@ -12,6 +12,9 @@
 /* How often a publisher from which nothing is heard is asked. */
 static const int64_t SILENT_FETCH_NS = INT64_C(1000) * NS_PER_MS;
 
+/* How often the connections are looked after when nothing is fetched any more. */
+static const int64_t LOOK_NS = INT64_C(1000) * NS_PER_MS;
+
 static struct metric gaps_total =
     METRIC("events_gaps_total", "Times that something was missing between messages");
 
@@ -188,12 +191,11 @@ static enum next_step wait_for_step(struct event_subscriber *follower)
     return step;
 }
 
+/* Others may use the channel still. */
 static void wait_for_close(struct event_subscriber *follower)
 {
-    monitor_lock(&follower->monitor);
-    while (!follower->closing)
-        monitor_wait(&follower->monitor, INT64_MAX);
-    monitor_unlock(&follower->monitor);
+    while (follower_sleep(follower, LOOK_NS))
+        follower_look_after_connections(follower);
 }
 
 static void forget_held(struct event_subscriber *follower)

@@ -11,6 +11,12 @@ bool follower_closing(struct event_subscriber *follower)
     return closing;
 }
 
+void follower_look_after_connections(struct event_subscriber *follower)
+{
+    rpc_channel_look_after(follower->channel);
+    inbox_look_after(&follower->inbox);
+}
+
 bool follower_sleep(struct event_subscriber *follower, int64_t pause_ns)
 {
     int64_t until_ns = clock_monotonic_ns() + pause_ns;

@@ -75,6 +75,9 @@ struct event_subscriber {
 
 bool follower_closing(struct event_subscriber *follower);
 
+/* Both connections to the publisher: to be called about every second while one of them is missing. */
+void follower_look_after_connections(struct event_subscriber *follower);
+
 /* Waits; false if the subscriber is closed meanwhile. */
 bool follower_sleep(struct event_subscriber *follower, int64_t pause_ns);
 

@@ -13,6 +13,7 @@
 #include <nng/protocol/pubsub0/sub.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -142,13 +143,15 @@ enum status inbox_open(struct inbox *inbox, const char *topic, const char *addre
     int failure = nng_sub0_open(&inbox->socket);
     if (failure != 0)
         return open_failed(address, failure, error);
+    inbox->address = strdup(address);
     inbox->link = create_link(inbox);
-    failure = inbox->link != NULL ? nng_aio_alloc(&inbox->receive, received, inbox) : NNG_ENOMEM;
+    bool created = inbox->address != NULL && inbox->link != NULL;
+    failure = created ? nng_aio_alloc(&inbox->receive, received, inbox) : NNG_ENOMEM;
     if (failure != 0)
         goto close_socket;
     failure = configure(inbox, topic);
     if (failure == 0)
-        failure = nng_dial(inbox->socket, address, NULL, NNG_FLAG_NONBLOCK);
+        failure = rpc_redial_start(&inbox->redial, inbox->socket, inbox->address, NNG_FLAG_NONBLOCK);
     if (failure != 0)
         goto free_aio;
     nng_recv_aio(inbox->socket, inbox->receive);
@@ -159,7 +162,16 @@ free_aio:
 close_socket:
     nng_close(inbox->socket); /* not connected yet */
     free(inbox->link);
+    free(inbox->address);
     return open_failed(address, failure, error);
+}
+
+void inbox_look_after(struct inbox *inbox)
+{
+    monitor_lock(inbox->monitor);
+    bool connected = inbox->connections > 0;
+    monitor_unlock(inbox->monitor);
+    rpc_redial_look(&inbox->redial, connected);
 }
 
 nng_msg *inbox_take(struct inbox *inbox)
@@ -192,4 +204,5 @@ void inbox_close(struct inbox *inbox)
     /* What still arrives is dropped unread. Without this it would be kept, which costs only memory. */
     (void)nng_socket_set(inbox->socket, NNG_OPT_SUB_UNSUBSCRIBE, inbox->topic, inbox->topic_size);
     inbox_mute(inbox);
+    free(inbox->address);
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "rpc/redial.h"
 
 enum { INBOX_MESSAGES_MAX = 1024, INBOX_BYTES_MAX = 8 * 1024 * 1024, INBOX_TOPIC_MAX = 64 };
 
@@ -21,6 +22,8 @@ struct inbox {
     nng_socket socket;
     nng_aio *receive;
     struct inbox_link *link;
+    char *address;
+    struct rpc_redial redial;    /* the follower's thread's own */
     char topic[INBOX_TOPIC_MAX]; /* with its line feed */
     size_t topic_size;
     /* guarded */
@@ -43,6 +46,10 @@ MUST_CHECK enum status inbox_open(struct inbox *inbox, const char *topic, const 
 /* Stops receiving and frees what was kept. The socket itself stays until the process ends, see inbox.c. Not
  * with the monitor's lock held. */
 void inbox_close(struct inbox *inbox);
+
+/* To be called about every second while it is not connected, see redial.h. The follower's thread, without the
+ * monitor's lock. */
+void inbox_look_after(struct inbox *inbox);
 
 /* The oldest message, now the caller's; NULL if there is none. With the monitor's lock held. */
 nng_msg *inbox_take(struct inbox *inbox);

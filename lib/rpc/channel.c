@@ -51,7 +51,8 @@ static int set_options(struct rpc_channel *channel)
 
 static enum status dial(struct rpc_channel *channel, bool connect_now, struct error *error)
 {
-    int rv = nng_dial(channel->socket, channel->address, NULL, connect_now ? 0 : NNG_FLAG_NONBLOCK);
+    int rv = rpc_redial_start(&channel->redial, channel->socket, channel->address,
+                              connect_now ? 0 : NNG_FLAG_NONBLOCK);
     switch (rv) {
     case 0:
         return STATUS_OK;
@@ -153,6 +154,11 @@ void rpc_channel_close(struct rpc_channel *channel)
 bool rpc_channel_connected(struct rpc_channel *channel)
 {
     return atomic_load(&channel->pipe_id) != 0;
+}
+
+void rpc_channel_look_after(struct rpc_channel *channel)
+{
+    rpc_redial_look(&channel->redial, rpc_channel_connected(channel));
 }
 
 struct rpc_guard *rpc_channel_guard(struct rpc_channel *channel)

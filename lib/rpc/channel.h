@@ -82,6 +82,12 @@ void rpc_channel_close(struct rpc_channel *channel);
 /* True while a connection stands. Any thread. */
 bool rpc_channel_connected(struct rpc_channel *channel);
 
+/*
+ * To be called about every second while it is not connected, by one thread that is none of nng's: a
+ * connection that broke while it was being made is else never made again (redial.h).
+ */
+void rpc_channel_look_after(struct rpc_channel *channel);
+
 /* For callers of unguarded calls. Lives as long as the channel. */
 struct rpc_guard *rpc_channel_guard(struct rpc_channel *channel);
 

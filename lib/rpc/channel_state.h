@@ -11,10 +11,12 @@
 #include "rpc/channel.h"
 #include "rpc/exchange.h"
 #include "rpc/guard.h"
+#include "rpc/redial.h"
 
 struct rpc_channel {
     nng_socket socket;
     char *address;
+    struct rpc_redial redial; /* of the one thread that looks after it */
     size_t message_max_bytes;
     size_t calls_max;    /* 0 = no bound */
     _Atomic int pipe_id; /* of the connection that stands, 0 = none */

@@ -1,10 +1,9 @@
 /*
  * The sendmsg that nng calls in our programs.
  *
- * nng 1.5.2 takes EPIPE for a close of its own (NNG_ECLOSED; 1.10 tells the two apart): a listener whose
- * client has gone before the handshake is written never accepts again, and a dialer whose peer has never
- * dials again. Whoever connects and leaves could shut everybody else out, and a peer killed at that moment
- * would never be found again. Told that the connection was reset, nng goes on.
+ * nng 1.5.2 (mended later) takes EPIPE for a close of its own: a listener whose client has gone before the
+ * handshake is written never accepts again, and a dialer never dials again. Whoever connects and leaves could
+ * shut everybody else out. Told that the connection was reset, nng goes on.
  *
  * A function of the program goes before the C library's, for nng's library too.
  */
