@@ -11,6 +11,7 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "rpc/socket_close.h"
 
 enum {
     HEARTBEAT_MS_DEFAULT = 500,
@@ -176,7 +177,7 @@ void event_publisher_close(struct event_publisher *publisher)
     if (publisher == NULL)
         return;
     fetch_server_destroy(publisher->fetches);
-    nng_close(publisher->socket);
+    (void)rpc_socket_close(publisher->socket); /* nothing calls back from it, closed or not */
     free(publisher->topic);
     free(publisher);
 }

@@ -1,10 +1,11 @@
 /*
  * A dialer that never gives up.
  *
- * nng's own dialer connects again and again, but ends without a word when its peer closes a connection before
- * the handshake has been written: the write fails with EPIPE, nng calls that NNG_ECLOSED, and takes it for a
- * close of its own (dialer_connect_cb of 1.5.2). A peer that is killed at that moment would
- * never be reached again. So a dialer that is long without a connection is made anew.
+ * nng's own dialer connects again and again, but can end without a word: when its peer closes a connection
+ * before the handshake has been written, and the write fails with EPIPE, nng 1.5.2 takes that for a close of
+ * its own (dialer_connect_cb). closed_peer.c spares it that; but in a round of faults both subscribers of a
+ * service that was killed behind a proxy were seen without a connection for a minute all the same, and we do
+ * not know why. So a dialer that is long without a connection is made anew.
  */
 #ifndef SCREENING_RPC_REDIAL_H
 #define SCREENING_RPC_REDIAL_H
