@@ -202,11 +202,12 @@ enum status rpc_server_start(struct rpc_server *server, struct error *error)
     if (!find_metrics(server)) {
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: out of memory");
     }
-    enum status status = rpc_janitor_start(&server->janitor, server, error);
+    enum status status = rpc_server_grow(server, error);
     if (status != STATUS_OK) {
         return status;
     }
-    return rpc_server_grow(server, error);
+    /* Only now: it opens slots too, as soon as requests come. */
+    return rpc_janitor_start(&server->janitor, server, error);
 }
 
 void rpc_server_serve(struct rpc_server *server)
