@@ -9,7 +9,7 @@ from faults.history import History
 from kit import rpc
 from kit.marks import once
 from kit.stack import Service, Stack, wait_for
-from kit.world import day, wait_agreement
+from kit.world import behind, day, wait_agreement
 
 CLIENTS, CALLS = 6, 60
 
@@ -73,6 +73,7 @@ def _run(stack, hospital_svcs=("hospital",)):
     for thread in threads:
         thread.join()
     wait_agreement(stack)
+    wait_for("everybody has read the logs to their ends", lambda: not behind(stack))
     return list(history), snapshot.read(stack)
 
 

@@ -12,7 +12,7 @@ from faults.history import History
 from faults.inject import Injector, calls_met
 from faults.load import Load
 from kit.stack import PROGRAMS, wait_for
-from kit.world import disagreements
+from kit.world import behind, disagreements
 
 AGREE_S = 60  # G4 says 10 s on a machine that has nothing else to do; the round tells how long it took
 
@@ -40,17 +40,6 @@ class Result:
         return "round %d seed %d %s: %d calls; met calls: %s; fired: %s; agreed in %.1f s, took %.1f s: %s" % (
             number, self.plan["seed"], self.plan["driver"], self.calls, met or "-", fired or "-", self.agreed_s,
             self.took_s, verdict)
-
-
-def behind(stack):
-    """Who has not read a log to its end, as text."""
-    heads = {log: stack.value(log, "SELECT head_seq FROM event_log_head") for log in ("hospital", "booking")}
-    problems = []
-    for name in PROGRAMS:
-        read = {log: int(seq) for log, seq in stack.rows(name, "SELECT log, seq FROM event_cursor")}
-        problems += ["%s-svc has read the %s log to %d of %d" % (name, log, read.get(log, 0), head)
-                     for log, head in heads.items() if log != name and read.get(log, 0) != head]
-    return problems
 
 
 class Round:

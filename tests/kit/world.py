@@ -4,7 +4,7 @@ import datetime
 import zoneinfo
 
 from . import rpc
-from .stack import wait_for
+from .stack import PROGRAMS, wait_for
 
 REQUESTED, CONFIRMED, REJECTED, CANCELLED, FORCE_CANCELLED = 1, 2, 3, 4, 5
 DELETED = 2
@@ -140,6 +140,17 @@ def disagreements(stack, with_history=True):
         if stack.value(name, "SELECT COUNT(*) FROM event_log") != \
                 stack.value(name, "SELECT COALESCE(MAX(seq), 0) FROM event_log"):
             problems.append("the %s log has a gap" % name)
+    return problems
+
+
+def behind(stack):
+    """Who has not read a log to its end, as text."""
+    heads = {log: stack.value(log, "SELECT head_seq FROM event_log_head") for log in ("hospital", "booking")}
+    problems = []
+    for name in PROGRAMS:
+        read = {log: int(seq) for log, seq in stack.rows(name, "SELECT log, seq FROM event_cursor")}
+        problems += ["%s-svc has read the %s log to %d of %d" % (name, log, read.get(log, 0), head)
+                     for log, head in heads.items() if log != name and read.get(log, 0) != head]
     return problems
 
 
