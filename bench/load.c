@@ -124,7 +124,7 @@ static void send_call(struct call *call, int64_t begin_ns)
     call->rpc = (struct rpc_client_call){.timeout_ms = options->budget_ms};
     Screening__V1__CreateBookingRequest request = SCREENING__V1__CREATE_BOOKING_REQUEST__INIT;
     request.booking_id = uuid_format(&call->booking_id, booking_id);
-    request.customer_id = booking_id + 24; /* another customer each time */
+    request.customer_id = "customer";
     request.customer_name = "name";
     request.hospital_id = (char *)options->stage->hospital_id;
     request.date = (char *)options->stage->dates[number % options->stage->day_count];
