@@ -285,6 +285,18 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
     return batch_apply(service->batch, db, commands, count, error);
 }
 
+static void completing(void *context)
+{
+    struct booking_service *service = context;
+    rpc_server_hold_answers(service->server);
+}
+
+static void completed(void *context)
+{
+    struct booking_service *service = context;
+    rpc_server_send_answers(service->server);
+}
+
 static void committed(void *context)
 {
     struct booking_service *service = context;
@@ -308,7 +320,13 @@ static void open_writer(struct booking_service *service, struct db *db)
     service->batch = service->log != NULL ? batch_create(service->log) : NULL;
     if (service->batch == NULL)
         must(error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory"), &error);
-    const struct writer_ops ops = {.apply = apply, .committed = committed, .context = service};
+    const struct writer_ops ops = {
+        .apply = apply,
+        .completing = completing,
+        .completed = completed,
+        .committed = committed,
+        .context = service,
+    };
     must(writer_open(db, &options, &ops, &service->writer, &error), &error);
 }
 

@@ -68,6 +68,7 @@ static struct rpc_server *create(const struct rpc_server_options *options)
     rpc_call_pool_init(&server->calls);
     rpc_janitor_init(&server->janitor);
     rpc_muted_init(&server->muted);
+    rpc_outbox_init(&server->outbox);
     add_service(server, rpc_health_init(&server->health, server), true);
     add_service(server, rpc_introspection_init(&server->introspection, server), true);
     return server;
@@ -79,6 +80,7 @@ static void destroy(struct rpc_server *server)
     for (size_t i = 0; i < count; i++) {
         rpc_slot_fini(&server->slots[i]);
     }
+    rpc_outbox_fini(&server->outbox);
     rpc_muted_fini(&server->muted);
     rpc_janitor_fini(&server->janitor);
     rpc_call_pool_fini(&server->calls);
@@ -202,7 +204,10 @@ enum status rpc_server_start(struct rpc_server *server, struct error *error)
     if (!find_metrics(server)) {
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: out of memory");
     }
-    enum status status = rpc_server_grow(server, error);
+    enum status status = rpc_outbox_start(&server->outbox, error);
+    if (status == STATUS_OK) {
+        status = rpc_server_grow(server, error);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -226,6 +231,17 @@ size_t rpc_server_in_flight(struct rpc_server *server)
     return atomic_load(&server->in_flight);
 }
 
+void rpc_server_hold_answers(struct rpc_server *server)
+{
+    (void)server; /* a thread answers for one server only */
+    rpc_outbox_hold();
+}
+
+void rpc_server_send_answers(struct rpc_server *server)
+{
+    rpc_outbox_release(&server->outbox);
+}
+
 static bool is_quiet(struct rpc_server *server)
 {
     int64_t since_ns = atomic_load(&server->last_refused_ns);
@@ -242,6 +258,7 @@ static bool is_busy(struct rpc_server *server)
 static void hang_up(struct rpc_server *server)
 {
     rpc_janitor_stop(&server->janitor);
+    rpc_outbox_stop(&server->outbox);
     size_t count = atomic_load(&server->slot_count);
     for (size_t i = 0; i < count; i++) {
         rpc_slot_stop(&server->slots[i]);

@@ -116,6 +116,14 @@ size_t rpc_call_response_max_bytes(const struct rpc_call *call);
 /* A number for the connection that the call came on, never that of another one that stands. */
 uint32_t rpc_call_connection(const struct rpc_call *call);
 
+/*
+ * Between these two the calling thread's answers are held; then they are sent together, by a thread of the
+ * server if they are many. A thread answers for one server, and holds back for no longer than it takes to
+ * give the answers that are ready.
+ */
+void rpc_server_hold_answers(struct rpc_server *server);
+void rpc_server_send_answers(struct rpc_server *server);
+
 /* The value sent under `key`, NULL if none. Valid while the call is in hand. */
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 

@@ -16,6 +16,7 @@
 #include "rpc/janitor.h"
 #include "rpc/method_metrics.h"
 #include "rpc/muted.h"
+#include "rpc/outbox.h"
 #include "rpc/server.h"
 #include "rpc/slot.h"
 
@@ -59,6 +60,7 @@ struct rpc_server {
     struct rpc_call_pool calls;
     struct rpc_janitor janitor;
     struct rpc_muted muted;
+    struct rpc_outbox outbox;
 
     _Atomic bool serving;
     _Atomic bool draining;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "rpc/dispatch.h"
 #include "rpc/janitor.h"
+#include "rpc/outbox.h"
 #include "rpc/server_metrics.h"
 #include "rpc/server_state.h"
 
@@ -166,7 +167,16 @@ static nng_duration patience(const struct rpc_slot *slot, size_t sending)
 
 void rpc_slot_send(struct rpc_slot *slot, nng_msg *msg)
 {
+    slot->answer = msg;
+    if (!rpc_outbox_take(slot)) {
+        rpc_slot_send_now(slot);
+    }
+}
+
+void rpc_slot_send_now(struct rpc_slot *slot)
+{
     struct rpc_server *server = slot->server;
+    nng_msg *msg = slot->answer;
     if (msg == NULL) {
         log_plain(LOG_ERROR, "rpc.out_of_memory");
         atomic_fetch_sub(&server->in_flight, 1);

@@ -37,6 +37,10 @@ struct rpc_slot {
     enum rpc_slot_state state;
     struct rpc_call *call; /* in hand: the handler's, the slot only points to it */
     nng_pipe pipe;         /* where the request came from */
+
+    /* Of the thread that claimed the call, then of the outbox. */
+    nng_msg *answer;
+    struct rpc_slot *next_to_send;
 };
 
 /* RESOURCE_EXHAUSTED when out of memory. Receives nothing yet. */
@@ -55,8 +59,14 @@ struct rpc_expired {
 };
 bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns, struct rpc_expired *expired);
 
-/* Sends the answer, takes ownership of it. NULL (out of memory): the caller gets none. */
+/*
+ * Sends the answer, or has it sent with others if the calling thread holds its answers (outbox.h). Takes
+ * ownership of it. NULL (out of memory): the caller gets none.
+ */
 void rpc_slot_send(struct rpc_slot *slot, nng_msg *msg);
+
+/* Sends the answer that was held. */
+void rpc_slot_send_now(struct rpc_slot *slot);
 
 /* Ends what the slot is doing and waits for its callback. */
 void rpc_slot_stop(struct rpc_slot *slot);

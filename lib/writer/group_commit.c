@@ -97,8 +97,14 @@ static enum status apply_with_retries(struct group_commit *commit, struct writer
 
 static void finish_all(struct group_commit *commit, struct writer_command **commands, size_t count)
 {
+    const struct writer_ops *ops = &commit->ops;
+
+    if (ops->completing != NULL)
+        ops->completing(ops->context);
     for (size_t i = 0; i < count; i++)
         commit->finish(commit->owner, commands[i]);
+    if (ops->completed != NULL)
+        ops->completed(ops->context);
 }
 
 /* Logs the change only: while the database is away, batches fail as fast as they come. */

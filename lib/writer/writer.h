@@ -64,6 +64,10 @@ struct writer_ops {
      */
     enum status (*apply)(void *context, struct db *db, struct writer_command *const *commands, size_t count,
                          struct error *error);
+    /* Before and after the completions of a whole batch: what they answer may be sent together. Writer
+     * thread. May be NULL. */
+    void (*completing)(void *context);
+    void (*completed)(void *context);
     /* After commit and all completions: publish. Writer thread. May be NULL. */
     void (*committed)(void *context);
     void *context;
