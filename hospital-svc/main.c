@@ -1,6 +1,7 @@
 /* hospital-svc: keeps hospitals and their screening days, reserves places, frees them when bookings end. */
 #include "api.h"
 #include "batch.h"
+#include "policy.h"
 #include "purge.h"
 #include "settings.h"
 #include "store.h"
@@ -232,6 +233,7 @@ static enum status follow_bookings(struct hospital_service *service, struct erro
         .events_address = service->settings.booking_events,
         .channel = service->booking,
         .writer = service->writer,
+        .has_effect = policy_has_effect,
         .database_url = service->settings.service.database,
     };
     return event_subscriber_open(&options, &service->subscriber, error);

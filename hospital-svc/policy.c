@@ -4,11 +4,11 @@
 
 #include "base/civil.h"
 
-static bool ends_booking(const char *type)
+bool policy_has_effect(const Screening__V1__Event *event)
 {
     static const char *const ENDINGS[] = {"booking.cancelled", "booking.rejected", "booking.force_cancelled"};
     for (size_t i = 0; i < sizeof ENDINGS / sizeof ENDINGS[0]; i++) {
-        if (strcmp(type, ENDINGS[i]) == 0) {
+        if (strcmp(event->type, ENDINGS[i]) == 0) {
             return true;
         }
     }
@@ -33,7 +33,7 @@ enum status policy_releases(Screening__V1__Event *const *events, size_t count, s
 {
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!ends_booking(events[i]->type)) {
+        if (!policy_has_effect(events[i])) {
             continue;
         }
         enum status status = read_release(events[i], &releases[found], error);

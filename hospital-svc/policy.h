@@ -8,11 +8,15 @@
 
 #include "hospital.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
 
 #include "screening/v1/event.pb-c.h"
+
+/* Whether the event ends a booking. */
+bool policy_has_effect(const Screening__V1__Event *event);
 
 /*
  * Writes what `count` events release to `releases` (room for `count`), *released how many. Events of other

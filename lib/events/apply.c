@@ -52,6 +52,15 @@ static void note_outcome(struct event_subscriber *follower, const struct event_c
     follower->apply_failing = failing;
 }
 
+/* Whether the chunk only moves the cursor. */
+static bool is_patient(const struct event_subscriber *follower, const struct event_chunk *chunk)
+{
+    bool patient = follower->has_effect != NULL && !chunk->as_dead_letter;
+    for (size_t i = 0; i < chunk->count && patient; i++)
+        patient = !follower->has_effect(chunk->events[i]);
+    return patient;
+}
+
 /*
  * Runs the chunk until its outcome is definite: OK, or, unless a dead letter is being stored, a failure in
  * itself, told by *status. Anything but APPLY_DONE: there is none.
@@ -61,7 +70,7 @@ static enum apply_result settle(struct event_subscriber *follower, const struct 
 {
     struct backoff backoff = {.first_ms = RETRY_FIRST_MS, .max_ms = RETRY_MAX_MS};
     for (;;) {
-        *status = chunk_run(follower->writer, &follower->monitor, chunk, error);
+        *status = chunk_run(follower->writer, &follower->monitor, chunk, is_patient(follower, chunk), error);
         note_outcome(follower, chunk, *status);
         if (*status == STATUS_OK || (!status_is_transient(*status) && !chunk->as_dead_letter))
             return APPLY_DONE;

@@ -7,8 +7,11 @@
 
 #include "writer/writer.h"
 
-/* Returns the outcome, and tells more in `error`. Not with the monitor's lock held. */
+/*
+ * Returns the outcome, and tells more in `error`. A patient chunk waits a moment for a batch that others
+ * begin. Not with the monitor's lock held.
+ */
 MUST_CHECK enum status chunk_run(struct writer *writer, struct monitor *monitor,
-                                 const struct event_chunk *chunk, struct error *error);
+                                 const struct event_chunk *chunk, bool patient, struct error *error);
 
 #endif

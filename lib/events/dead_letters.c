@@ -34,7 +34,7 @@ static enum status replay_one(struct replay *replay, const struct dead_letter_ke
             .count = 1,
             .replay = true,
         };
-        status = chunk_run(replay->writer, &replay->monitor, &chunk, error);
+        status = chunk_run(replay->writer, &replay->monitor, &chunk, false, error);
     }
     if (status == STATUS_OK) {
         replay->applied++;

@@ -43,6 +43,7 @@ struct event_subscriber {
     char *log;
     char *name;
     struct writer *writer;
+    bool (*has_effect)(const Screening__V1__Event *event); /* NULL: every one */
     struct rpc_channel *channel;
     int64_t silence_ns;
     int64_t gap_wait_ns;

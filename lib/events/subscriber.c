@@ -56,6 +56,7 @@ static enum status create(const struct event_subscriber_options *options, struct
         return STATUS_RESOURCE_EXHAUSTED;
     arena_init(&follower->arena);
     follower->writer = options->writer;
+    follower->has_effect = options->has_effect;
     follower->channel = options->channel;
     follower->silence_ns =
         (int64_t)(options->silence_ms > 0 ? options->silence_ms : SILENCE_MS_DEFAULT) * NS_PER_MS;

@@ -77,6 +77,8 @@ struct event_subscriber_options {
     struct rpc_channel
         *channel;          /* to the publisher's EventLogService; the caller's, must outlive the subscriber */
     struct writer *writer; /* must outlive it */
+    /* Whether the service reacts to the event; NULL = to every one. Chunks without effects have no hurry. */
+    bool (*has_effect)(const Screening__V1__Event *event);
     const char *database_url; /* to read the cursor at start */
     const char *schema;       /* PostgreSQL: as for the writer's connection; NULL = default */
     uint32_t silence_ms;      /* fetch when nothing was heard for so long; 0 = 3000 */

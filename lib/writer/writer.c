@@ -44,6 +44,8 @@ struct writer {
     struct queue queues[WRITER_REQUEST]; /* of the classes before the requests */
     struct fair_queue requests;
     size_t waiting; /* commands in all queues */
+    size_t patient; /* events among them that begin no batch */
+    bool hurried;   /* they do, after all */
     struct backlog backlog;
     bool sleeping; /* the thread waits for `wake`, and nobody has signalled yet */
     bool closing;
@@ -110,6 +112,10 @@ static size_t take_batch(struct writer *writer)
 
     for (int i = 0; i < WRITER_CLASS_COUNT; i++)
         count = take(writer, (enum writer_class)i, count, writer->batch_max);
+    if (writer->queues[WRITER_EVENT].head == NULL) {
+        writer->patient = 0;
+        writer->hurried = false;
+    }
     return count;
 }
 
@@ -144,13 +150,19 @@ static void wait_or_probe(struct writer *writer)
     pthread_mutex_lock(&writer->lock);
 }
 
+/* Whether a batch is to begin. Lock held. */
+static bool is_due(const struct writer *writer)
+{
+    return writer->waiting > (writer->hurried ? 0 : writer->patient);
+}
+
 /* Waits for commands; 0 = closing, and nothing waits. */
 static size_t next_batch(struct writer *writer)
 {
     size_t count;
 
     pthread_mutex_lock(&writer->lock);
-    while (writer->waiting == 0 && !writer->closing) {
+    while (!is_due(writer) && !writer->closing) {
         writer->sleeping = true;
         wait_or_probe(writer);
     }
@@ -310,6 +322,21 @@ void writer_submit_chain(struct writer *writer, struct writer_command *first, si
         push(writer, command);
         command = next;
     }
+    unlock_and_wake(writer);
+}
+
+void writer_submit_patient(struct writer *writer, struct writer_command *command)
+{
+    pthread_mutex_lock(&writer->lock);
+    push(writer, command);
+    writer->patient++;
+    pthread_mutex_unlock(&writer->lock);
+}
+
+void writer_hurry(struct writer *writer)
+{
+    pthread_mutex_lock(&writer->lock);
+    writer->hurried = writer->patient > 0;
     unlock_and_wake(writer);
 }
 

@@ -98,6 +98,13 @@ void writer_submit(struct writer *writer, struct writer_command *command);
 void writer_submit_chain(struct writer *writer, struct writer_command *first, size_t count);
 
 /*
+ * Hands in an event that changes nothing but a cursor: a commit of its own would be a waste. It goes with the
+ * next batch that others begin, or when writer_hurry is called. Any thread.
+ */
+void writer_submit_patient(struct writer *writer, struct writer_command *command);
+void writer_hurry(struct writer *writer);
+
+/*
  * Hands a request in. RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if it is refused (see above): the
  * command is still the caller's, and `complete` will not be called. Any thread.
  */
