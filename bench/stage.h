@@ -65,8 +65,8 @@ void stage_fini(struct stage *stage);
 const struct stage_day *stage_day_of(const struct stage *stage, uint64_t number);
 
 /*
- * Looks up every booking whose end the answers do not tell, and waits up to 20 s until each has one and both
- * services hold what they should: the places of cancelled bookings come back by themselves. False if they
+ * Looks up every booking whose end the answers do not tell, and waits up to 20 s until each has one and the
+ * places of cancelled bookings have come back: they do so by themselves. False if they
  * could not be asked: a line on stderr says why.
  */
 bool stage_verify(struct stage *stage, const struct tally *tally, bool must_sell_out,
