@@ -42,3 +42,14 @@ class Cluster:
             yield self.url(name)
         finally:
             self.ask('DROP DATABASE "%s" WITH (FORCE)' % name)
+
+    def renew(self, name):
+        """The database is empty again. Nobody may use it."""
+        self.ask('DROP DATABASE "%s"' % name)
+        self.ask('CREATE DATABASE "%s"' % name)
+
+    def set(self, name, value):
+        """Starts it again with another setting."""
+        self.ask("ALTER SYSTEM SET %s = '%s'" % (name, value))
+        step([PRIVATE_POSTGRES, "stop", self.folder])
+        step([PRIVATE_POSTGRES, "start", self.folder])

@@ -1,14 +1,10 @@
 """One run of ours: hospital-svc and booking-svc started anew on tcp, and screening-bench against them."""
 
-import contextlib
 import json
-import os
-import pathlib
-import shutil
 
-from children import ROOT, Child, CompareError, free_address, run
+from children import CompareError, run
+from services import BUILD, Services
 
-BUILD = pathlib.Path(os.environ.get("SCREENING_BUILD", ROOT / "build/release")).resolve()
 MANY_DAYS = 300  # the most that screening-bench spreads bookings over
 PLACES = 100000  # of one day, the most that hospital-svc takes
 FASTEST_PER_S = 80000  # what nobody exceeds, as long as nothing was measured
@@ -42,19 +38,12 @@ class Ours:
         return self._run(driver, ["--rate", rate], warm_up_s * share, seconds * share)
 
     def _run(self, driver, options, warm_up_s, seconds):
-        folder = self.folder / "ours"
-        folder.mkdir()
-        output = folder / "bench.json"
-        try:
-            with self._services(folder, driver) as (hospital, booking):
-                run([BUILD / "bench/screening-bench", *options, "--warm-up", warm_up_s, "--seconds", seconds, "--json", output,
-                     hospital, booking])
+        with Services(self.folder / "ours", self.cluster, driver) as services:
+            services.start("hospital", "booking")
+            output = services.folder / "bench.json"
+            run([BUILD / "bench/screening-bench", *options, "--warm-up", warm_up_s, "--seconds", seconds, "--json", output,
+                 services.rpc["hospital"], services.rpc["booking"]])
             return self._figures(json.loads(output.read_text(encoding="utf-8")))
-        except CompareError as problem:
-            tails = [path.read_text(encoding="utf-8", errors="replace")[-2000:] for path in sorted(folder.glob("*.log"))]
-            raise CompareError("\n".join([str(problem), *tails])) from None
-        finally:
-            shutil.rmtree(folder)
 
     @staticmethod
     def _figures(report):
@@ -66,27 +55,3 @@ class Ours:
         return {"per_s": confirmed["per_s"], "p50_ms": latency["p50_ms"], "p99_ms": latency["p99_ms"],
                 "p99_9_ms": latency["p99_9_ms"], "others": {name: outcome["count"] for name, outcome in outcomes.items()},
                 "bench": report}
-
-    @contextlib.contextmanager
-    def _services(self, folder, driver):
-        """Their addresses, hospital's first."""
-        names = ("hospital", "booking")
-        rpc = {name: "tcp://" + free_address() for name in names}
-        events = {name: "tcp://" + free_address() for name in names}
-        with contextlib.ExitStack() as stack:
-            children = []
-            for name, other in (names, names[::-1]):
-                url = self._database(stack, folder, driver, name)
-                command = [BUILD / (name + "-svc") / (name + "-svc"), "--ops-listen=", "--database=" + url,
-                           "--rpc-listen=" + rpc[name], "--events-listen=" + events[name],
-                           "--%s-rpc=%s" % (other, rpc[other]), "--%s-events=%s" % (other, events[other])]
-                children.append(Child(command, folder / (name + ".log")))
-                stack.callback(children[-1].stop)
-            for child in children:
-                child.wait_for_line("service.ready")
-            yield rpc["hospital"], rpc["booking"]
-
-    def _database(self, stack, folder, driver, name):
-        if driver == "sqlite":
-            return "sqlite:%s/%s.db" % (folder, name)
-        return stack.enter_context(self.cluster.database("ours_" + name))

@@ -9,7 +9,7 @@ import statistics
 import time
 
 from children import ROOT, Child, CompareError, free_address, interrupts, run
-from ours import BUILD
+from services import BUILD
 
 PEERS = ROOT / "bench/peers"
 GRPC_BUILD = ROOT / "build/peers/grpc"
