@@ -57,6 +57,12 @@ static void put_back(struct load *load, struct call *call)
     pthread_mutex_unlock(&load->lock);
 }
 
+static bool is_over(const struct load *load, int64_t now_ns)
+{
+    const volatile sig_atomic_t *stop = load->options->stop;
+    return now_ns >= load->end_ns || (stop != NULL && *stop != 0);
+}
+
 /* ---- sending ---- */
 
 static void send_request(struct call *call, const struct request *request, int64_t begin_ns)
@@ -101,7 +107,7 @@ static void answered(struct turn *turn, struct tally_answer *answer)
     const struct request *next = mix->next != NULL && turn->rpc.left ? mix->next(turn, answer) : NULL;
     if (next != NULL)
         send_request(call, next, clock_monotonic_ns());
-    else if (load->options->rate > 0 || !turn->rpc.left || now_ns >= load->end_ns ||
+    else if (load->options->rate > 0 || !turn->rpc.left || is_over(load, now_ns) ||
              !begin_turn(call, clock_monotonic_ns()))
         put_back(load, call);
 }
@@ -189,7 +195,7 @@ static int64_t look_again_at(const struct load *load, int64_t now_ns)
 
 static bool run_closed(struct load *load)
 {
-    for (int64_t now_ns; (now_ns = clock_monotonic_ns()) < load->end_ns;) {
+    for (int64_t now_ns; !is_over(load, now_ns = clock_monotonic_ns());) {
         begin_measuring(load);
         for (size_t idle = count_idle(load); idle > 0; idle--) {
             struct call *call = take(load);
@@ -210,7 +216,7 @@ static void run_open(struct load *load, int64_t begin_ns)
     const double gap_ns = NS_PER_S / load->options->rate;
     for (uint64_t i = 0; load->options->count == 0 || i < load->options->count; i++) {
         int64_t due_ns = begin_ns + (int64_t)((double)i * gap_ns);
-        if (due_ns >= load->end_ns)
+        if (is_over(load, due_ns))
             return;
         sleep_until(due_ns);
         begin_measuring(load);
@@ -251,8 +257,9 @@ static bool run(struct load *load, int64_t begin_ns)
     if (options->count > 0)
         wait_for_answers(load);
     watch_end(options->watch);
-    load->result.measured_s =
-        options->count > 0 ? (double)(load->last_end_ns - begin_ns) / (double)NS_PER_S : options->measured_s;
+    int64_t end_ns = options->count > 0 ? load->last_end_ns : earlier(clock_monotonic_ns(), load->end_ns);
+    if (end_ns > load->measure_from_ns)
+        load->result.measured_s = (double)(end_ns - load->measure_from_ns) / (double)NS_PER_S;
     wait_for_answers(load);
     return complete;
 }

@@ -9,6 +9,7 @@
 #include "stage.h"
 #include "tally.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,6 +66,22 @@ static void close_bench(struct bench *bench)
     rpc_channel_close(bench->hospital_channel);
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+    interrupted = number;
+}
+
+/* The first SIGINT or SIGTERM ends the load before its time, with its report; the second the process. */
+static void take_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 /* Whether the run was a good one. */
 static bool run(struct bench *bench, struct arguments *arguments)
 {
@@ -81,6 +98,7 @@ static bool run(struct bench *bench, struct arguments *arguments)
         .measured_s = arguments->seconds,
         .count = (uint64_t)arguments->count,
         .watch = &arguments->watch,
+        .stop = &interrupted,
     };
     struct load_result result;
     struct stage_check check;
@@ -106,6 +124,7 @@ int main(int argc, char **argv)
         return 1;
     }
     open_bench(&bench, &arguments);
+    take_interrupts();
     bool good =
         stage_set(&bench.stage, (size_t)arguments.days, (uint32_t)arguments.places, arguments.mix->goes_on) &&
         run(&bench, &arguments);
