@@ -14,7 +14,6 @@ from services import BUILD
 PEERS = ROOT / "bench/peers"
 GRPC_BUILD = ROOT / "build/peers/grpc"
 CONNECTIONS = 16  # to PostgreSQL, of each service of the gRPC peer
-MANY_DAYS = 1000
 PROBE_S = 1
 
 
