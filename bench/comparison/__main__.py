@@ -91,8 +91,8 @@ def circumstances(arguments, folder):
     filesystem = step(["stat", "-f", "-c", "%T", folder])
     if filesystem == "tmpfs":
         print("compare: %s is in memory: a commit costs nothing there; set TMPDIR" % folder, file=sys.stderr)
-    return {"command": "bench/compare" + ("" if arguments.kind == "compare" else " --" + arguments.kind), "rounds": arguments.rounds, "seconds": arguments.seconds,
-            "in_flight": arguments.in_flight,
+    command = "bench/compare" + ("" if arguments.kind == "compare" else " --" + arguments.kind)
+    return {"command": command, "rounds": arguments.rounds, "seconds": arguments.seconds, "in_flight": arguments.in_flight,
             "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "kernel": platform.release(), "cpus": os.cpu_count(),
             "filesystem": filesystem, "load_before": os.getloadavg()[0]}
 

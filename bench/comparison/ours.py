@@ -38,10 +38,11 @@ class Ours:
     def profiled(self, driver, in_flight, warm_up_s, seconds):
         """Closed, and where the services' processor time goes."""
         with self._services(driver) as services:
-            with perf.recorded([services.pid(name) for name in SERVICES], services.folder) as samples:
+            with perf.recorded({name + "-svc": services.pid(name) for name in SERVICES}, services.folder) as samples:
                 figures = self._load(services, ["--in-flight", in_flight], warm_up_s, seconds)
-            cpu_us = sum(per_booking_us(figures["processes"][name + "-svc"]) for name in SERVICES)
-            return {**figures, "parts": perf.parts(samples, cpu_us)}
+            parts = [{"process": name, **part} for name, path in samples.items()
+                     for part in perf.parts(path, per_booking_us(figures["processes"][name]))]
+            return {**figures, "parts": parts}
 
     @contextlib.contextmanager
     def _services(self, driver):

@@ -74,11 +74,12 @@ def test_log_of_pgbench_counts_from_the_end_of_the_warm_up(_):
 
 
 def test_samples_of_perf_are_shared_out_by_whose_code_it_is(_):
-    text = ("    40.00%|booking-svc |[kernel.kallsyms]\n    20.00%|booking-svc |libnng.so.1.6.1\n    15.00%|booking-svc |libcrypto.so.3\n"
-            "     5.00%|booking-svc |[vdso]\n    20.00%|hospital-svc|hospital-svc  \n")
+    text = "\n".join(("    40.00%|booking-svc   |[kernel.kallsyms]", "    20.00%|nng:task      |libnng.so.1.6.1",
+                      "    15.00%|booking-svc   |libcrypto.so.3", "     5.00%|booking-svc   |[vdso]",
+                      "    10.00%|nng:poll:epoll|libnng.so.1.6.1", "    10.00%|booking-svc   |booking-svc  ", ""))
     shares = perf.parse(text)
     assert {key: round(share, 6) for key, share in shares.items()} == {
-        ("booking-svc", "kernel"): 0.4, ("booking-svc", "nng"): 0.2, ("booking-svc", "others"): 0.2, ("hospital-svc", "own code"): 0.2}
+        ("its own", "kernel"): 0.4, ("nng's", "nng"): 0.3, ("its own", "others"): 0.2, ("its own", "own code"): 0.1}
     try:
         perf.parse(text.splitlines()[0])
     except CompareError:

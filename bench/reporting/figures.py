@@ -1,4 +1,4 @@
-"""The committed figures: docs/performance/*.json, as bench/compare, with --sweep and --profile too, and bench/run all write them."""
+"""The committed figures: docs/performance/*.json, as bench/compare (--sweep, --profile too) and bench/run all write them."""
 
 import json
 import pathlib
@@ -77,6 +77,7 @@ def memory_mib(rounds, name):
 
 
 def parts(rounds, name):
-    """{(process, whose code): median µs per booking} of the profiled runs of that name."""
-    runs = [{(part["process"], part["owner"]): part["us"] for part in run["parts"]} for run in rounds.runs if run["name"] == name]
+    """{(process, threads, whose code): median µs per booking} of the profiled runs of that name."""
+    runs = [{(part["process"], part["threads"], part["owner"]): part["us"] for part in run["parts"]}
+            for run in rounds.runs if run["name"] == name]
     return {key: statistics.median(run.get(key, 0) for run in runs) for key in sorted({key for run in runs for key in run})}

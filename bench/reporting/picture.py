@@ -24,9 +24,9 @@ text.sqlite, text.postgresql { stroke: none; font-weight: 600 }
 """
 
 
-def _text(x, y, text, css="", anchor="start", more=""):
-    return '<text x="%.1f" y="%.1f"%s text-anchor="%s"%s>%s</text>' % (
-        x, y, ' class="%s"' % css if css else "", anchor, more, xml.sax.saxutils.escape(text))
+def _text(x, y, text, css="", anchor="start"):
+    return '<text x="%.1f" y="%.1f"%s text-anchor="%s">%s</text>' % (
+        x, y, ' class="%s"' % css if css else "", anchor, xml.sax.saxutils.escape(text))
 
 
 def _line(x1, y1, x2, y2):
@@ -51,7 +51,8 @@ class Panel:
         """Title and grid; `ticks` of the y axis."""
         lines = [_text(LEFT, self.top - 14, title, "title")]
         for value in ticks:
-            lines += [_line(LEFT, self.y(value), RIGHT, self.y(value)), _text(LEFT - 8, self.y(value) + 4, label(value), anchor="end")]
+            y = self.y(value)
+            lines += [_line(LEFT, y, RIGHT, y), _text(LEFT - 8, y + 4, label(value), anchor="end")]
         for count in self.in_flight:
             lines += [_line(self.x(count), self.top, self.x(count), self.bottom),
                       _text(self.x(count), self.bottom + 18, "{:,}".format(count), anchor="middle")]

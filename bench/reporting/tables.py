@@ -7,6 +7,7 @@ MET = {True: "met", False: "**not met**", None: ""}
 LOAD = "screening-bench"
 SHOWN = ("sqlite 1", "sqlite 64", "sqlite 256", "sqlite 1024", "postgresql 64", "postgresql 256")
 US_PER_S = 1e6
+MS_PER_S = 1e3
 ABOUT = {"rounds": "rounds:", "seconds": "seconds each:", "scale": "scale:", "cpus": "cores:", "kernel": "Linux", "filesystem": "on"}
 
 
@@ -85,7 +86,7 @@ def processes(figures):
         rows += [(name, process, *(number(of[figure]) for figure in (
             "user_us", "kernel_us", "voluntary_switches", "involuntary_switches", "written_bytes", "stored_bytes")),
             *(number(mib) for mib in memory[process])) for process, of in used.items()]
-    return _table(("run", "process", "user µs", "kernel µs", "waits", "preempted", "bytes written", "of them to disk", "RSS MiB",
+    return _table(("run", "process", "user µs", "kernel µs", "waits", "preempted", "bytes written", "to disk", "RSS MiB",
                    "peak"), rows)
 
 
@@ -115,11 +116,11 @@ def profile(figures):
         return _nothing()
     names = figures.profile.names()
     columns = {name: parts(figures.profile, name) for name in names}
-    keys = sorted({key for column in columns.values() for key in column}, key=lambda key: (key[0], -max(
+    keys = sorted({key for column in columns.values() for key in column}, key=lambda key: (key[:2], -max(
         column.get(key, 0) for column in columns.values())))
     rows = [(*key, *(number(columns[name].get(key, 0)) for name in names)) for key in keys]
-    rows.append(("**sum**", "", *(number(sum(columns[name].values())) for name in names)))
-    return _table(("µs per booking", "", *names), rows)
+    rows.append(("**sum**", "", "", *(number(sum(columns[name].values())) for name in names)))
+    return _table(("µs per booking", "threads", "code of", *names), rows)
 
 
 def alone(figures):
@@ -145,11 +146,12 @@ def ceiling(figures):
         used = per_booking(figures.compare, name)
         spent = {process: of["user_us"] + of["kernel_us"] for process, of in used.items()}
         rate, services = figures.compare.median(name), sum(us for process, us in spent.items() if process != LOAD)
-        in_flight = name.split()[1]
-        echo = figures.compare.median("echo " + in_flight)
+        driver, in_flight = name.split()
+        alone_ms = figures.compare.median("sqlite 1", "p50_ms") if driver == "sqlite" else None
         rows.append((name, number(rate), number(cpus * US_PER_S / sum(spent.values())), number(cpus * US_PER_S / services),
-                     number(echo)))
-    return _table(("run", "per s", "no core ever idle", "and the load elsewhere", "`echo` with as many in flight"), rows)
+                     number(figures.compare.median("echo " + in_flight)), number(int(in_flight) * MS_PER_S / alone_ms) if alone_ms else ""))
+    return _table(("run", "per s", "no core ever idle", "and the load elsewhere", "`echo`, as many in flight", "nobody waits for another"),
+                  rows)
 
 
 def seed(figures):
