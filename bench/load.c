@@ -19,8 +19,9 @@ struct load {
     const struct load_options *options;
     struct tally *tally;
     struct recent *recent;
-    int64_t measure_from_ns, end_ns;
-    bool measuring; /* load_run's own: the counted time has begun */
+    int64_t measure_from_ns;
+    _Atomic int64_t end_ns; /* load_run's, may be set once, to an earlier time */
+    bool measuring;         /* load_run's own: the counted time has begun */
     pthread_mutex_t lock;
     pthread_cond_t all_answered;
     struct call *idle;
@@ -167,6 +168,15 @@ static void begin_measuring(struct load *load)
     watch_begin(load->options->watch);
 }
 
+/* Whether the time is over, or somebody has asked to stop. */
+static bool is_over(struct load *load, int64_t now_ns)
+{
+    const atomic_bool *stop_asked = load->options->stop_asked;
+    if (now_ns < load->end_ns && stop_asked != NULL && *stop_asked)
+        load->end_ns = now_ns;
+    return now_ns >= load->end_ns;
+}
+
 static size_t count_idle(struct load *load)
 {
     pthread_mutex_lock(&load->lock);
@@ -189,7 +199,7 @@ static int64_t look_again_at(const struct load *load, int64_t now_ns)
 
 static bool run_closed(struct load *load)
 {
-    for (int64_t now_ns; (now_ns = clock_monotonic_ns()) < load->end_ns;) {
+    for (int64_t now_ns = clock_monotonic_ns(); !is_over(load, now_ns); now_ns = clock_monotonic_ns()) {
         begin_measuring(load);
         for (size_t idle = count_idle(load); idle > 0; idle--) {
             struct call *call = take(load);
@@ -213,6 +223,8 @@ static void run_open(struct load *load, int64_t begin_ns)
         if (due_ns >= load->end_ns)
             return;
         sleep_until(due_ns);
+        if (is_over(load, due_ns))
+            return;
         begin_measuring(load);
         int64_t late_us = (clock_monotonic_ns() - due_ns) / NS_PER_US;
         if (due_ns >= load->measure_from_ns && late_us > load->result.late_max_us)
@@ -251,8 +263,9 @@ static bool run(struct load *load, int64_t begin_ns)
     if (options->count > 0)
         wait_for_answers(load);
     watch_end(options->watch);
-    load->result.measured_s =
-        options->count > 0 ? (double)(load->last_end_ns - begin_ns) / (double)NS_PER_S : options->measured_s;
+    int64_t end_ns = options->count > 0 ? load->last_end_ns : load->end_ns;
+    if (end_ns > load->measure_from_ns)
+        load->result.measured_s = (double)(end_ns - load->measure_from_ns) / (double)NS_PER_S;
     wait_for_answers(load);
     return complete;
 }

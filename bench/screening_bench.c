@@ -9,6 +9,8 @@
 #include "stage.h"
 #include "tally.h"
 
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +20,8 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
+static atomic_bool interrupted; /* set by a signal: lock-free wherever nng works */
+
 struct bench {
     struct rpc_channel *channels[CONNECTIONS_MAX], *hospital_channel;
     struct rpc_client *clients[CONNECTIONS_MAX], *hospital;
@@ -25,6 +29,13 @@ struct bench {
     struct stage stage;
     struct tally tally;
 };
+
+/* The first Ctrl-C ends the load, and its report comes all the same; the second one ends the program. */
+static void note_interrupt(int number)
+{
+    interrupted = true;
+    (void)signal(number, SIG_DFL);
+}
 
 static struct rpc_client *connect_to(const char *address, const ProtobufCServiceDescriptor *descriptor,
                                      struct rpc_channel **channel)
@@ -81,6 +92,7 @@ static bool run(struct bench *bench, struct arguments *arguments)
         .measured_s = arguments->seconds,
         .count = (uint64_t)arguments->count,
         .watch = &arguments->watch,
+        .stop_asked = &interrupted,
     };
     struct load_result result;
     struct stage_check check;
@@ -105,6 +117,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "screening-bench: can't begin\n");
         return 1;
     }
+    (void)signal(SIGINT, note_interrupt);
     open_bench(&bench, &arguments);
     bool good =
         stage_set(&bench.stage, (size_t)arguments.days, (uint32_t)arguments.places, arguments.mix->goes_on) &&

@@ -66,6 +66,6 @@ def only(report, *names):
 
 def book_many(services, bookings, in_flight):
     """So many bookings, confirmed."""
-    report = load(services, "--in-flight", in_flight, "--warm-up", 0, "--count", bookings)
+    report = load(services, "--in-flight", in_flight, "--count", bookings)
     confirmed, = only(report, "CONFIRMED")
     must(confirmed["count"] == bookings, "%d bookings were wanted, %d made" % (bookings, confirmed["count"]))
