@@ -19,9 +19,8 @@ struct load {
     const struct load_options *options;
     struct tally *tally;
     struct recent *recent;
-    int64_t measure_from_ns;
-    _Atomic int64_t end_ns; /* load_run's, may be set once, to an earlier time */
-    bool measuring;         /* load_run's own: the counted time has begun */
+    int64_t measure_from_ns, end_ns;
+    bool measuring; /* load_run's own: the counted time has begun */
     pthread_mutex_t lock;
     pthread_cond_t all_answered;
     struct call *idle;
@@ -56,6 +55,12 @@ static void put_back(struct load *load, struct call *call)
     if (load->under_way == 0)
         pthread_cond_signal(&load->all_answered);
     pthread_mutex_unlock(&load->lock);
+}
+
+static bool is_over(const struct load *load, int64_t now_ns)
+{
+    const volatile sig_atomic_t *stop = load->options->stop;
+    return now_ns >= load->end_ns || (stop != NULL && *stop != 0);
 }
 
 /* ---- sending ---- */
@@ -102,7 +107,7 @@ static void answered(struct turn *turn, struct tally_answer *answer)
     const struct request *next = mix->next != NULL && turn->rpc.left ? mix->next(turn, answer) : NULL;
     if (next != NULL)
         send_request(call, next, clock_monotonic_ns());
-    else if (load->options->rate > 0 || !turn->rpc.left || now_ns >= load->end_ns ||
+    else if (load->options->rate > 0 || !turn->rpc.left || is_over(load, now_ns) ||
              !begin_turn(call, clock_monotonic_ns()))
         put_back(load, call);
 }
@@ -168,15 +173,6 @@ static void begin_measuring(struct load *load)
     watch_begin(load->options->watch);
 }
 
-/* Whether the time is over, or somebody has asked to stop. */
-static bool is_over(struct load *load, int64_t now_ns)
-{
-    const atomic_bool *stop_asked = load->options->stop_asked;
-    if (now_ns < load->end_ns && stop_asked != NULL && *stop_asked)
-        load->end_ns = now_ns;
-    return now_ns >= load->end_ns;
-}
-
 static size_t count_idle(struct load *load)
 {
     pthread_mutex_lock(&load->lock);
@@ -199,7 +195,7 @@ static int64_t look_again_at(const struct load *load, int64_t now_ns)
 
 static bool run_closed(struct load *load)
 {
-    for (int64_t now_ns = clock_monotonic_ns(); !is_over(load, now_ns); now_ns = clock_monotonic_ns()) {
+    for (int64_t now_ns; !is_over(load, now_ns = clock_monotonic_ns());) {
         begin_measuring(load);
         for (size_t idle = count_idle(load); idle > 0; idle--) {
             struct call *call = take(load);
@@ -220,11 +216,9 @@ static void run_open(struct load *load, int64_t begin_ns)
     const double gap_ns = NS_PER_S / load->options->rate;
     for (uint64_t i = 0; load->options->count == 0 || i < load->options->count; i++) {
         int64_t due_ns = begin_ns + (int64_t)((double)i * gap_ns);
-        if (due_ns >= load->end_ns)
-            return;
-        sleep_until(due_ns);
         if (is_over(load, due_ns))
             return;
+        sleep_until(due_ns);
         begin_measuring(load);
         int64_t late_us = (clock_monotonic_ns() - due_ns) / NS_PER_US;
         if (due_ns >= load->measure_from_ns && late_us > load->result.late_max_us)
@@ -263,7 +257,7 @@ static bool run(struct load *load, int64_t begin_ns)
     if (options->count > 0)
         wait_for_answers(load);
     watch_end(options->watch);
-    int64_t end_ns = options->count > 0 ? load->last_end_ns : load->end_ns;
+    int64_t end_ns = options->count > 0 ? load->last_end_ns : earlier(clock_monotonic_ns(), load->end_ns);
     if (end_ns > load->measure_from_ns)
         load->result.measured_s = (double)(end_ns - load->measure_from_ns) / (double)NS_PER_S;
     wait_for_answers(load);

@@ -16,7 +16,7 @@
 #include "tally.h"
 #include "watch.h"
 
-#include <stdatomic.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,11 +35,11 @@ struct load_options {
     double measured_s;   /* counted; */
     uint64_t count;      /* or so many turns, from the first on, all of them counted; 0 = measured_s */
     struct watch *watch; /* sampled where the counted time begins and ends */
-    const atomic_bool *stop_asked; /* becomes true to end the load before its time; NULL = never */
+    const volatile sig_atomic_t *stop; /* not 0: the load ends now, what was counted stays; NULL = never */
 };
 
 struct load_result {
-    double measured_s;   /* 0: stopped before the counted time began */
+    double measured_s;   /* less than was asked for if it was stopped */
     uint64_t turns;      /* counted ones */
     uint64_t not_sent;   /* open loop: no memory for one more call */
     int64_t late_max_us; /* open loop: how late a call left, at most */

@@ -20,7 +20,7 @@ static bool is_open_loop(const struct report *report)
 
 static double per_second(const struct report *report, uint64_t count)
 {
-    return (double)count / report->result->measured_s;
+    return report->result->measured_s > 0 ? (double)count / report->result->measured_s : 0;
 }
 
 static const char *plural(size_t count)

@@ -10,7 +10,6 @@
 #include "tally.h"
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,8 +19,6 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
-static atomic_bool interrupted; /* set by a signal: lock-free wherever nng works */
-
 struct bench {
     struct rpc_channel *channels[CONNECTIONS_MAX], *hospital_channel;
     struct rpc_client *clients[CONNECTIONS_MAX], *hospital;
@@ -29,13 +26,6 @@ struct bench {
     struct stage stage;
     struct tally tally;
 };
-
-/* The first Ctrl-C ends the load, and its report comes all the same; the second one ends the program. */
-static void note_interrupt(int number)
-{
-    interrupted = true;
-    (void)signal(number, SIG_DFL);
-}
 
 static struct rpc_client *connect_to(const char *address, const ProtobufCServiceDescriptor *descriptor,
                                      struct rpc_channel **channel)
@@ -76,6 +66,22 @@ static void close_bench(struct bench *bench)
     rpc_channel_close(bench->hospital_channel);
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+    interrupted = number;
+}
+
+/* The first SIGINT or SIGTERM ends the load before its time, with its report; the second the process. */
+static void take_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 /* Whether the run was a good one. */
 static bool run(struct bench *bench, struct arguments *arguments)
 {
@@ -92,7 +98,7 @@ static bool run(struct bench *bench, struct arguments *arguments)
         .measured_s = arguments->seconds,
         .count = (uint64_t)arguments->count,
         .watch = &arguments->watch,
-        .stop_asked = &interrupted,
+        .stop = &interrupted,
     };
     struct load_result result;
     struct stage_check check;
@@ -117,8 +123,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "screening-bench: can't begin\n");
         return 1;
     }
-    (void)signal(SIGINT, note_interrupt);
     open_bench(&bench, &arguments);
+    take_interrupts();
     bool good =
         stage_set(&bench.stage, (size_t)arguments.days, (uint32_t)arguments.places, arguments.mix->goes_on) &&
         run(&bench, &arguments);

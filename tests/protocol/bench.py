@@ -1,12 +1,13 @@
 """screening-bench: its mixes do what they say, and a service that answers fast and wrong makes a failed run."""
 import json
 import os
+import signal
 import subprocess
 
 from kit import rpc
 from kit.marks import once
 from kit.rpc import FakeService, booking_pb2, hospital_pb2, types_pb2
-from kit.stack import BUILD, PATIENT_MS, Stack
+from kit.stack import BUILD, PATIENT_MS, Stack, wait_for
 from kit.world import CANCELLED, CONFIRMED, wait_agreement
 
 
@@ -134,6 +135,24 @@ def test_bench_a_wrong_answer_makes_a_failed_run(driver):
     for mix in ("book", "book-cancel", "read"):
         code, text, _ = run_against_liar("", "--mix", mix)
         assert code == 0, (mix, text)
+
+
+@once
+def test_bench_interrupted_reports_what_it_has_measured(driver):
+    with Stack(driver, without=("history",)) as stack:
+        path = os.path.join(stack.folder, "bench.json")
+        with subprocess.Popen([os.path.join(BUILD, "bench/screening-bench"), "--seconds", "3600", "--warm-up", "0", "--json", path,
+                               stack.address("hospital.rpc"), stack.address("booking.rpc")], stdout=subprocess.DEVNULL) as running:
+            try:
+                wait_for("bookings", lambda: stack.value("booking", "SELECT COUNT(*) FROM booking") >= 100)
+            finally:
+                running.send_signal(signal.SIGINT)
+        assert running.returncode == 0, running.returncode
+        with open(path, encoding="utf-8") as file:
+            figures = json.load(file)
+        confirmed = figures["outcomes"]["CONFIRMED"]
+        assert figures["places"]["agree"] and 100 <= confirmed["count"] == figures["places"]["live"], figures
+        assert abs(confirmed["per_s"] * figures["measured_s"] - confirmed["count"]) < 1 and figures["measured_s"] < 3600, figures
 
 
 @once
