@@ -34,8 +34,10 @@ def about(options):
 
 
 def save(goal, rows, circumstances, folder):
-    """A file for each row: GOAL.json, GOAL.2.json and so on."""
+    """A file for each row: GOAL.json, GOAL.2.json and so on; none stays of an earlier run."""
     folder.mkdir(parents=True, exist_ok=True)
+    for path in (*folder.glob(goal + ".json"), *folder.glob(goal + ".[0-9]*.json")):
+        path.unlink()
     for number, figures in enumerate(rows, 1):
         name = goal + ("" if number == 1 else ".%d" % number) + ".json"
         text = json.dumps({"goal": goal, "command": "bench/run " + goal, **figures, "about": circumstances}, indent=1)

@@ -11,13 +11,14 @@ from services import BUILD
 
 PROGRAM = BUILD / "bench/screening-bench"
 LOAD_S = 600
+BUDGET_MS = 10_000  # of a call: far more than it takes, so that slow ones are measured, not given up
 _numbers = itertools.count(1)
 
 
 def _command(services, *options):
     """And where its report will be."""
     output = services.folder / ("load-%d.json" % next(_numbers))
-    return [PROGRAM, *options, "--json", output, services.rpc["hospital"], services.rpc["booking"]], output
+    return [PROGRAM, "--budget-ms", BUDGET_MS, *options, "--json", output, services.rpc["hospital"], services.rpc["booking"]], output
 
 
 def load(services, *options):
@@ -65,7 +66,8 @@ def only(report, *names):
 
 
 def book_many(services, bookings, in_flight):
-    """So many bookings, confirmed."""
-    report = load(services, "--in-flight", in_flight, "--warm-up", 0, "--count", bookings)
-    confirmed, = only(report, "CONFIRMED")
-    must(confirmed["count"] == bookings, "%d bookings were wanted, %d made" % (bookings, confirmed["count"]))
+    """At least so many bookings, confirmed: where the machine holds everything up for a while, a few more are made for those that
+    were given up."""
+    left = bookings
+    while left > 0:
+        left -= load(services, "--in-flight", in_flight, "--count", left)["places"]["taken"]

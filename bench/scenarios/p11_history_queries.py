@@ -41,9 +41,10 @@ def ask(history, known):
     return took
 
 
-def beside_load(services, history, known):
-    """The same while others book."""
-    with Load(services, "--rate", OTHERS_PER_S, "--seconds", LONGEST_S) as running:
+def beside_load(services, history, known, applied):
+    """The same while others book; and how many bookings that were. `applied`: events of the booking log before it."""
+    with Load(services, "--rate", OTHERS_PER_S, "--warm-up", 0, "--seconds", LONGEST_S) as running:
+        wait_applied(history, "booking", applied + 1, DEADLINE_S)
         took = ask(history, known)
         report = running.finish()
     only(report, "CONFIRMED")
@@ -61,7 +62,7 @@ def measure(bench):
             known = known_bookings(services, bench.seeded_count, asked + warm_up)
             ask(history, known[:warm_up])
             alone = ask(history, known[warm_up:])
-            beside, booked = beside_load(services, history, known[warm_up:])
+            beside, booked = beside_load(services, history, known[warm_up:], seq)
             seq += booked
             wait_applied(history, "booking", seq, DEADLINE_S)
             rounds.append((alone, beside))

@@ -13,7 +13,7 @@ def run_once(bench, mix, callers):
     """Fresh services and one load; what it reports."""
     with bench.services() as services:
         services.start("hospital", "booking")
-        return load(services, "--mix", mix, "--in-flight", IN_FLIGHT, "--count", callers, "--warm-up", 0)
+        return load(services, "--mix", mix, "--in-flight", IN_FLIGHT, "--count", callers)
 
 
 def confirmations(bench, callers):
