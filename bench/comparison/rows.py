@@ -4,6 +4,7 @@ import statistics
 
 P5_MARGIN = 1.15
 P6_TAIL_MS = 20
+LABELS = {"per_s": "%s / %s", "cpu_us": "CPU per booking: %s / %s"}
 VERDICTS = {True: "met", False: "NOT MET", None: ""}  # None: no goal
 
 
@@ -26,15 +27,15 @@ class Rounds:
     def has(self, name, figure):
         return all(figure in run for run in self.runs if run["name"] == name)
 
-    def ratio(self, ours, other):
+    def ratio(self, ours, other, figure="per_s"):
         """Of the medians; and the least and the greatest of one round."""
-        of_rounds = [a / b for a, b in zip(self.figures(ours), self.figures(other))]
-        return self.median(ours) / self.median(other), min(of_rounds), max(of_rounds)
+        of_rounds = [a / b for a, b in zip(self.figures(ours, figure), self.figures(other, figure))]
+        return self.median(ours, figure) / self.median(other, figure), min(of_rounds), max(of_rounds)
 
 
-def _ratio_row(rounds, goal, ours, other, wanted):
-    ratio, least, most = rounds.ratio(ours, other)
-    return {"goal": goal, "what": "%s / %s" % (ours, other), "unit": "x", "value": ratio, "least": least, "most": most,
+def _ratio_row(rounds, goal, ours, other, wanted, figure="per_s"):
+    ratio, least, most = rounds.ratio(ours, other, figure)
+    return {"goal": goal, "what": LABELS[figure] % (ours, other), "unit": "x", "value": ratio, "least": least, "most": most,
             "wanted": None if wanted is None else ">= %g" % wanted, "met": None if wanted is None else ratio >= wanted}
 
 
@@ -76,11 +77,14 @@ def goal_rows(rounds, in_flight):
 
 
 def other_rows(rounds, in_flight):
-    """Ratios for which there is no goal: against PostgreSQL alone, and where no row is hot."""
+    """Ratios for which there is no goal: against PostgreSQL alone, where no row is hot, and what a booking costs, which other work of
+    the machine changes least."""
     many = "sqlite 1000 days %d" % in_flight
     pairs = [("sqlite %d" % in_flight, "pgbench hot %d" % in_flight), ("postgresql %d" % in_flight, "pgbench hot %d" % in_flight),
              (many, "grpc 1000 days %d" % in_flight), (many, "pgbench 1000 days %d" % in_flight)]
-    return [_ratio_row(rounds, None, ours, other, None) for ours, other in pairs]
+    return [_ratio_row(rounds, None, ours, other, None) for ours, other in pairs] + [
+        _ratio_row(rounds, None, "grpc hot %d" % in_flight, "%s %d" % (driver, in_flight), None, "cpu_us")
+        for driver in ("sqlite", "postgresql")]
 
 
 def show_runs(rounds):

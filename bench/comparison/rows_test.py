@@ -23,7 +23,7 @@ def rounds_of(**changed):
     """Three rounds, those beside the median far off; names are given with _ for a space."""
     figures = {**MET, **{name.replace("_", " "): value for name, value in changed.items()}}
     return Rounds([{"round": number, "name": name, "per_s": per_s * factor, "p50_ms": p50 * factor, "p99_ms": p99 * factor,
-                    "p99_9_ms": p99_9 * factor}
+                    "p99_9_ms": p99_9 * factor, "cpu_us": 1e6 / per_s}
                    for number, factor in enumerate((0.5, 1, 3), 1) for name, (per_s, p50, p99, p99_9) in figures.items()])
 
 
@@ -57,8 +57,8 @@ def test_ratio_is_that_of_the_medians_with_the_range_of_the_rounds(_):
 
 def test_ratios_without_a_goal_have_no_verdict(_):
     rows = other_rows(rounds_of(), 64)
-    assert [row["met"] for row in rows] == [None] * 4
-    assert [row["value"] for row in rows] == [12.5, 8.75, 10, 2]
+    assert [row["met"] for row in rows] == [None] * 6
+    assert [row["value"] for row in rows] == [12.5, 8.75, 10, 2, 25, 17.5]
 
 
 def test_log_of_pgbench_counts_from_the_end_of_the_warm_up(_):
