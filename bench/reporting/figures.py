@@ -26,6 +26,7 @@ GOALS = {
     "P13": "start and stop",
     "P14": "deletion of a hospital with many bookings",
 }
+IN_FLIGHT = 64  # of bench/compare, unless it is told otherwise
 SCENARIO = re.compile(r"(P[0-9]+b?)(?:\.([0-9]+))?\.json")
 
 
@@ -40,6 +41,8 @@ class Figures:
             path = folder / (name + ".json")
             if path.exists():
                 kept = self._read(path)
+                if kept["about"]["in_flight"] != IN_FLIGHT:
+                    sys.exit("%s: the page tells of runs with --in-flight %d" % (path, IN_FLIGHT))
                 setattr(self, name, Rounds(kept["runs"]))
                 self._sort(kept.get("ratios", ()))
         for path in sorted(folder.glob("P*.json"), key=self._order):

@@ -13,8 +13,8 @@ from page import filled  # noqa: E402
 from picture import draw, even_ticks, log_ticks  # noqa: E402
 
 NAMES = ("sqlite 1", "sqlite 64", "sqlite 256", "sqlite 1024", "postgresql 64", "postgresql 256")
-ABOUT = {"command": "bench/compare", "time": "2026-12-01T09:00:00+0900", "cpus": 2, "kernel": "6.1", "rounds": 3, "seconds": 1.0,
-         "filesystem": "ext2/ext3"}
+ABOUT = {"command": "bench/compare", "time": "2026-12-01T09:00:00+0900", "cpus": 2, "in_flight": 64, "kernel": "6.1", "rounds": 3, "seconds": 1.0,
+         "filesystem": "ext2/ext3", "load_before": 0.123}
 
 
 def used(us):
@@ -62,7 +62,8 @@ def all_figures():
                           {"process": "hospital-svc", "threads": "nng's", "owner": "libc", "us": 2.0}]} for run in runs_of(NAMES[1:3], 10000)]}
     sweep = {"about": {**ABOUT, "command": "bench/compare --sweep"},
              "runs": runs_of(["%s %d" % (driver, n) for n in (1, 4, 16, 64, 256, 1024) for driver in ("sqlite", "postgresql")], 7000)}
-    scenario = {**row("P9", 123456, True), "unit": "events/s", "command": "bench/run P9", "about": ABOUT}
+    scenario = {**row("P9", 123456, True), "unit": "events/s", "command": "bench/run P9",
+                "about": {key: value for key, value in ABOUT.items() if key != "command"}}
     return figures_of(compare=compare, sweep=sweep, profile=profile, P9=scenario, P9_2={**scenario, "value": 99.5, "wanted": None, "met": None},
                       P9b={**scenario, "goal": "P9b"})
 
@@ -103,6 +104,14 @@ def test_ceiling_is_the_rate_with_no_core_idle(_):
     rows = {cell[0]: cell[1:] for cell in cells(tables.ceiling(all_figures()))}
     # 2 s of processor time in a second; 48 us per booking with the load, 42 without.
     assert rows["sqlite 64"] == ["20,000", "41,667", "47,619", "5,000", "42,667"], rows
+
+
+def test_circumstances_have_a_row_for_each_run(_):
+    rows = {cell[0]: cell[1:] for cell in cells(tables.circumstances(all_figures()))}
+    assert set(rows) == {"`bench/compare`", "`bench/compare --sweep`", "`bench/compare --profile`", "`bench/run P9`"}, rows
+    assert rows["`bench/run P9`"][2].split() == ["[P9.json](performance/P9.json)", "[P9.2.json](performance/P9.2.json)",
+                                                 "[P9b.json](performance/P9b.json)"], rows
+    assert rows["`bench/compare`"][1] == "rounds: 3, seconds each: 1.0, cores: 2, Linux 6.1, on ext2/ext3, load before: 0.1", rows
 
 
 def test_nothing_measured_is_said_everywhere(_):

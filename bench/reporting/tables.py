@@ -168,12 +168,20 @@ def seed(figures):
     return _table(("", "callers", "bookings per s", "mean ms", "longest ms"), rows)
 
 
+def _told(about):
+    words = ["%s %s" % (label, about[word]) for word, label in ABOUT.items() if about.get(word) is not None]
+    return ", ".join([*words, "load before: %.1f" % about["load_before"]])
+
+
 def circumstances(figures):
-    rows = []
+    """A row for each run: a goal's files have theirs in common."""
+    files = {}
     for name, about in figures.about.items():
-        more = ", ".join("%s %s" % (label, about[word]) for word, label in ABOUT.items() if about.get(word) is not None)
-        rows.append(("[%s](performance/%s)" % (name, name), "`%s`" % about["command"], about["time"], more))
-    return _table(("figures", "command", "begun", "circumstances"), rows) if rows else _nothing()
+        files.setdefault((about["command"], about["time"], _told(about)), []).append("[%s](performance/%s)" % (name, name))
+    if not files:
+        return _nothing()
+    return _table(("command", "begun", "circumstances", "figures"),
+                  [("`%s`" % command, begun, told, " ".join(names)) for (command, begun, told), names in files.items()])
 
 
 TABLES = {"goals": goals, "compare": compare, "other-ratios": other_ratios, "sweep": sweep, "processes": processes,
