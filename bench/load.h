@@ -1,38 +1,46 @@
 /*
- * The load: CreateBooking calls, in one of two ways.
+ * The load: callers who do what a mix says, in one of two ways.
  *
- * Closed loop: `in_flight` calls are under way at any time; each answer sends the next. It finds the peak,
- * but a slow service slows its callers down.
+ * Closed loop: `in_flight` turns are under way at any time; the end of each begins the next. It finds the
+ * peak, but a slow service slows its callers down.
  *
- * Open loop: calls leave at a fixed rate, whatever becomes of those before. Each has its time of arrival in
+ * Open loop: turns begin at a fixed rate, whatever becomes of those before. Each has its time of arrival in
  * the schedule and its latency counts from there, so that the wait of a call that could not leave in time is
- * not hidden (coordinated omission).
+ * not hidden (coordinated omission). The later requests of a turn count from when they are sent.
  */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
+#include "mix.h"
 #include "stage.h"
 #include "tally.h"
+#include "watch.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "rpc/channel.h"
 
 struct load_options {
-    struct rpc_client *const *clients; /* one per connection, used in turn */
+    const struct mix *mix;
+    struct rpc_client *hospital;       /* for the reads of its days */
+    struct rpc_client *const *clients; /* of booking-svc, one per connection, used in turn */
     size_t client_count;
-    const struct stage *stage; /* whose days are booked in turn */
-    size_t in_flight;          /* closed loop; */
-    double rate;               /* open loop, calls per second; 0 = closed loop */
-    uint32_t budget_ms;        /* of each call */
-    double warm_up_s;          /* at the beginning, not counted */
-    double measured_s;         /* counted */
+    const struct stage *stage;
+    size_t in_flight;       /* closed loop; */
+    double rate;            /* open loop, turns per second; 0 = closed loop */
+    uint32_t budget_ms;     /* of each request */
+    double warm_up_s;       /* at the beginning, not counted */
+    double measured_s;      /* counted; */
+    uint64_t count;         /* or so many turns, from the first on, all of them counted; 0 = measured_s */
+    struct watch *watch;    /* sampled where the counted time begins and ends */
+    const atomic_int *stop; /* not 0: the load ends now, what was counted stays; NULL = never */
 };
 
 struct load_result {
-    double measured_s;
-    uint64_t sent;       /* counted calls */
+    double measured_s;   /* less than was asked for if it was stopped */
+    uint64_t turns;      /* counted ones */
     uint64_t not_sent;   /* open loop: no memory for one more call */
     int64_t late_max_us; /* open loop: how late a call left, at most */
 };

@@ -1,7 +1,5 @@
 #include "load.h"
 
-#include <stdio.h>
-
 #include "base/unit_test.h"
 #include "rpc/channel.h"
 
@@ -18,22 +16,24 @@ static void test_load_closed_loop_outlives_calls_that_cannot_leave(void **state)
     struct rpc_client *client = rpc_client_create(channel, &screening__v1__booking_service__descriptor);
     assert_non_null(client);
     rpc_channel_stop(channel);
-    static struct stage stage;
-    stage.day_count = 1;
-    snprintf(stage.dates[0], sizeof stage.dates[0], "2026-12-01");
-    const struct load_options options = {.clients = &client,
+    struct stage_day day = {.date = "2026-12-01"};
+    const struct stage stage = {.days = &day, .day_count = 1, .at_once = 1, .places = 1};
+    struct watch watch = {.count = 0};
+    const struct load_options options = {.mix = MIXES,
+                                         .clients = &client,
                                          .client_count = 1,
                                          .stage = &stage,
                                          .in_flight = 2,
                                          .budget_ms = 1000,
-                                         .measured_s = 0.5};
+                                         .measured_s = 0.5,
+                                         .watch = &watch};
     struct tally tally;
     struct load_result result;
     assert_true(tally_init(&tally));
     assert_true(load_run(&options, &tally, &result));
-    assert_int_equal(tally_find(&tally, "UNAVAILABLE")->latency.total, result.sent);
-    assert_true(result.sent > options.in_flight); /* it went on trying, */
-    assert_true(result.sent <= 200);              /* with a pause between */
+    assert_int_equal(tally_find(&tally, "UNAVAILABLE")->latency.total, result.turns);
+    assert_true(result.turns > options.in_flight); /* it went on trying, */
+    assert_true(result.turns <= 200);              /* with a pause between */
     tally_fini(&tally);
     rpc_client_destroy(client);
     rpc_channel_close(channel);

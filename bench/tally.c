@@ -52,7 +52,9 @@ void tally_add(struct tally *tally, const struct tally_answer *answer)
 {
     pthread_mutex_lock(&tally->lock);
     tally->confirmed += answer->confirmed;
-    if (!answer->confirmed && !answer->certain)
+    tally->cancelled += answer->cancelled;
+    tally->wrong += answer->wrong;
+    if (answer->open)
         keep_open(tally, &answer->booking_id);
     if (answer->counted) {
         struct outcome *outcome = entry_of(tally, answer->name, answer->message);

@@ -28,8 +28,10 @@ struct tally {
     pthread_mutex_t lock;     /* guards what follows while calls are under way */
     struct outcome *outcomes; /* TALLY_OUTCOMES_MAX, `outcome_count` of them used */
     size_t outcome_count;
-    uint64_t confirmed; /* also those of the warm-up */
-    struct uuid *open;  /* bookings of which the answers do not tell the end */
+    uint64_t confirmed; /* these three also of the warm-up */
+    uint64_t cancelled;
+    uint64_t wrong;
+    struct uuid *open; /* bookings of which the answers do not tell the end */
     size_t open_count, open_size;
     bool out_of_memory;
 };
@@ -38,17 +40,16 @@ struct tally {
 bool tally_init(struct tally *tally);
 void tally_fini(struct tally *tally);
 
-/*
- * What the answer to a call says: `name` of the outcome, whether it was confirmed, and whether it is certain
- * that no place was or will be taken.
- */
+/* What the answer to a request says. */
 struct tally_answer {
     struct uuid booking_id;
-    const char *name;
+    const char *name;    /* of the outcome */
     const char *message; /* for people; "" if it came with none */
-    bool confirmed;
-    bool certain;
-    bool counted; /* false: of the warm-up, only what the check needs is kept */
+    bool confirmed;      /* a place was taken, */
+    bool cancelled;      /* is given back, or may be: then `open` too */
+    bool open;           /* the answer does not tell whether the booking is, or will be, confirmed */
+    bool wrong;          /* not what a service that works says */
+    bool counted;        /* false: of the warm-up, only what the check needs is kept */
     int64_t took_us;
     int64_t took_from_sending_us;
 };

@@ -6,12 +6,8 @@
 
 static struct tally_answer answer_of(const char *name, int64_t took_us)
 {
-    return (struct tally_answer){.booking_id = uuid_v7(),
-                                 .name = name,
-                                 .message = "",
-                                 .certain = true,
-                                 .counted = true,
-                                 .took_us = took_us};
+    return (struct tally_answer){
+        .booking_id = uuid_v7(), .name = name, .message = "", .counted = true, .took_us = took_us};
 }
 
 static void test_tally_outcomes_are_counted_apart(void **state)
@@ -42,7 +38,8 @@ static void test_tally_warm_up_counts_for_the_check_only(void **state)
     struct tally_answer confirmed = answer_of("CONFIRMED", 10),
                         unknown = answer_of("DEADLINE_EXCEEDED", 1000);
     confirmed.confirmed = true;
-    confirmed.counted = unknown.counted = unknown.certain = false;
+    confirmed.counted = unknown.counted = false;
+    unknown.open = true;
     tally_add(&tally, &confirmed);
     tally_add(&tally, &unknown);
     assert_int_equal(tally.outcome_count, 0);
@@ -59,7 +56,7 @@ static void test_tally_all_open_bookings_are_kept(void **state)
     assert_true(tally_init(&tally));
     for (int i = 0; i < 5000; i++) {
         struct tally_answer unknown = answer_of("UNAVAILABLE", i);
-        unknown.certain = false;
+        unknown.open = true;
         tally_add(&tally, &unknown);
     }
     assert_int_equal(tally.open_count, 5000);

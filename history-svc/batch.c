@@ -4,6 +4,7 @@
  */
 #include "batch.h"
 
+#include "months.h"
 #include "policy.h"
 #include "projection.h"
 #include "store.h"
@@ -24,6 +25,7 @@ struct batch {
     struct entry_row *entries;
     struct unknown_row *unknown;
     size_t booking_count, hospital_count, entry_count, unknown_count;
+    struct months months; /* outlives the batch */
 };
 
 struct batch *batch_create(void)
@@ -171,9 +173,11 @@ static enum status project_chunk(struct batch *batch, struct db *db, struct even
     return status;
 }
 
-static enum status save(const struct batch *batch, struct db *db, struct error *error)
+static enum status save(struct batch *batch, struct db *db, struct error *error)
 {
-    enum status status = store_save_bookings(db, batch->booking_rows, batch->booking_count, error);
+    enum status status = months_open(&batch->months, db, batch->entries, batch->entry_count, error);
+    if (status == STATUS_OK)
+        status = store_save_bookings(db, batch->booking_rows, batch->booking_count, error);
     if (status == STATUS_OK)
         status = store_insert_entries(db, batch->entries, batch->entry_count, error);
     if (status == STATUS_OK)
@@ -183,16 +187,32 @@ static enum status save(const struct batch *batch, struct db *db, struct error *
     return status;
 }
 
+/* All that was sent to the database is answered once the cursors are moved. */
+static enum status save_and_finish(struct batch *batch, struct db *db, struct writer_command *const *commands,
+                                   size_t count, struct error *error)
+{
+    enum status status = save(batch, db, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = event_chunk_finish((struct event_chunk *)commands[i], db, error);
+    return status;
+}
+
 enum status batch_apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
                         struct error *error)
 {
     struct batch *batch = context;
+    bool months_remembered = batch->months.count > 0;
     enum status status = begin(batch, commands, count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         status = project_chunk(batch, db, (struct event_chunk *)commands[i], error);
+    if (status != STATUS_OK)
+        return status;
+    status = save_and_finish(batch, db, commands, count, error);
     if (status == STATUS_OK)
-        status = save(batch, db, error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = event_chunk_finish((struct event_chunk *)commands[i], db, error);
+        return status;
+    months_forget(&batch->months);
+    /* After a rebuild a month may be missing that was there before: no fault of the events. */
+    if (months_remembered && !status_is_transient(status))
+        return error_set(error, STATUS_ABORTED, NULL, "the months of the timeline are to be looked up again");
     return status;
 }

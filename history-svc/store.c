@@ -3,6 +3,7 @@
 #include "db/migrate.h"
 
 extern const char history_0001_initial_postgresql[];
+extern const char history_0002_timeline_months_postgresql[];
 
 static const struct db_statement SAVE_BOOKINGS = {
     .name = "save_bookings",
@@ -16,6 +17,11 @@ static const struct db_statement SAVE_BOOKINGS = {
         "headcount = excluded.headcount, status = excluded.status, status_reason = excluded.status_reason, "
         "created_at_us = excluded.created_at_us, updated_at_us = excluded.updated_at_us, "
         "version = excluded.version WHERE excluded.version > booking_summary.version",
+};
+
+static const struct db_statement OPEN_MONTH = {
+    .name = "open_month",
+    .sql = "SELECT from_us, to_us FROM open_timeline_month($1)",
 };
 
 static const struct db_statement INSERT_ENTRIES = {
@@ -72,6 +78,7 @@ static const struct db_statement LIST_CUSTOMER = {
 
 static const struct db_migration MIGRATIONS[] = {
     {"initial", NULL, history_0001_initial_postgresql},
+    {"timeline_months", NULL, history_0002_timeline_months_postgresql},
 };
 
 enum status store_migrate(struct db *db, struct error *error)
@@ -117,6 +124,25 @@ enum status store_save_bookings(struct db *db, struct booking_row *const *rows, 
         db_params_end_row(params);
     }
     return write_rows(db, &SAVE_BOOKINGS, params, error);
+}
+
+static enum status take_month(void *context, const struct db_row *row)
+{
+    *(struct timeline_month *)context = (struct timeline_month){db_row_int(row, 0), db_row_int(row, 1)};
+    return STATUS_OK;
+}
+
+enum status store_open_month(struct db *db, int64_t instant_us, struct timeline_month *out,
+                             struct error *error)
+{
+    struct db_params *params = db_params_create();
+    if (params == NULL)
+        return no_memory(error);
+    db_params_int(params, instant_us);
+    db_params_end_row(params);
+    enum status status = db_run(db, &OPEN_MONTH, params, take_month, out, error);
+    db_params_destroy(params);
+    return status;
 }
 
 enum status store_insert_entries(struct db *db, const struct entry_row *rows, size_t count,

@@ -67,7 +67,18 @@ struct unknown_row {
 MUST_CHECK enum status store_save_bookings(struct db *db, struct booking_row *const *rows, size_t count,
                                            struct error *error);
 
-/* Inserts; an entry that is there already stays. */
+/* A month of the timeline, in UTC: its instants, to_us excluded. */
+struct timeline_month {
+    int64_t from_us;
+    int64_t to_us;
+};
+
+/* Makes the month of an instant if it is not there. Holds back other writers that make one until the end of
+ * the transaction; nobody else. */
+MUST_CHECK enum status store_open_month(struct db *db, int64_t instant_us, struct timeline_month *out,
+                                        struct error *error);
+
+/* Inserts; an entry that is there already stays. Their months must be there, or it is INTERNAL. */
 MUST_CHECK enum status store_insert_entries(struct db *db, const struct entry_row *rows, size_t count,
                                             struct error *error);
 

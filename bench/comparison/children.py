@@ -44,9 +44,9 @@ class Child:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True, env=environment())
 
-    def wait_for_line(self, word):
+    def wait_for_line(self, word, longest_s=READY_S):
         """The first line of its log with that word in it."""
-        deadline = time.monotonic() + READY_S
+        deadline = time.monotonic() + longest_s
         while True:
             text = self.log_path.read_text(encoding="utf-8", errors="replace")
             for line in text.splitlines(keepends=True):
@@ -62,8 +62,11 @@ class Child:
         try:
             self.process.wait(timeout=STOP_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
 
 def run(command, **more_environment):

@@ -26,6 +26,10 @@ class Cluster:
     def __exit__(self, *_):
         step([PRIVATE_POSTGRES, "remove", self.folder])
 
+    def pid(self):
+        """Of its first process, whose children do the work."""
+        return int((self.folder.resolve() / "data/postmaster.pid").read_text(encoding="utf-8").split()[0])
+
     def url(self, database="postgres"):
         return step([PRIVATE_POSTGRES, "url", self.folder, database])
 
@@ -42,3 +46,14 @@ class Cluster:
             yield self.url(name)
         finally:
             self.ask('DROP DATABASE "%s" WITH (FORCE)' % name)
+
+    def renew(self, name):
+        """The database is empty again. Nobody may use it."""
+        self.ask('DROP DATABASE "%s"' % name)
+        self.ask('CREATE DATABASE "%s"' % name)
+
+    def set(self, name, value):
+        """Starts it again with another setting."""
+        self.ask("ALTER SYSTEM SET %s = '%s'" % (name, value))
+        step([PRIVATE_POSTGRES, "stop", self.folder])
+        step([PRIVATE_POSTGRES, "start", self.folder])

@@ -1,0 +1,21 @@
+/* What the caller of screening-bench wants. */
+#ifndef BENCH_ARGUMENTS_H
+#define BENCH_ARGUMENTS_H
+
+#include "mix.h"
+#include "watch.h"
+
+enum { CONNECTIONS_MAX = 64 };
+
+struct arguments {
+    const struct mix *mix;
+    double in_flight, rate, seconds, count, warm_up, budget_ms, days, places, connections;
+    struct watch watch;
+    const char *json; /* NULL = none */
+    const char *hospital, *booking;
+};
+
+/* Ends the process with 2 after a line on stderr if they are wrong. */
+void arguments_read(int argc, char **argv, struct arguments *arguments);
+
+#endif

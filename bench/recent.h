@@ -1,0 +1,29 @@
+/* The bookings confirmed lately, for who wants to read some. Any thread. */
+#ifndef BENCH_RECENT_H
+#define BENCH_RECENT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/uuid.h"
+
+enum { RECENT_MAX = 1 << 16 }; /* the newest take the places of the oldest */
+
+struct recent {
+    pthread_mutex_t lock; /* guards what follows */
+    struct uuid bookings[RECENT_MAX];
+    uint64_t added;
+};
+
+/* NULL when out of memory. */
+struct recent *recent_create(void);
+void recent_destroy(struct recent *recent);
+
+void recent_add(struct recent *recent, const struct uuid *booking_id);
+
+/* One of them, another for another number, spread over all. False if there is none yet. */
+bool recent_pick(struct recent *recent, uint64_t number, struct uuid *booking_id);
+
+#endif

@@ -1,0 +1,76 @@
+"""What every scenario works with, and how it waits."""
+
+import contextlib
+import time
+
+from children import ROOT, CompareError, interrupts, run
+from services import Services
+
+DRIVERS = ("sqlite", "postgresql")
+DEADLINE_S = 120  # for what takes seconds
+LOOK_AGAIN_S = 0.005
+SEEDED = 10_000_000
+
+
+class Bench:
+    """A folder and a PostgreSQL for the scenarios: `with Bench(...) as bench:`. `scale` is of amounts and times, 1 = the goals'
+    own."""
+
+    def __init__(self, folder, cluster, rounds, scale):
+        self.folder, self.cluster, self.rounds, self.scale = folder, cluster, rounds, scale
+        self.stack = contextlib.ExitStack()
+        self.large = {}
+        self.seeded_count = self.amount(SEEDED)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *problem):
+        return self.stack.__exit__(*problem)
+
+    def amount(self, full):
+        return max(1, round(full * self.scale))
+
+    def seconds(self, full):
+        return max(0.5, full * self.scale)
+
+    def each_round(self, at_most=None):
+        """The numbers of the rounds, for a `for`; a scenario whose rounds take minutes makes fewer."""
+        for number in range(1, min(self.rounds, at_most or self.rounds) + 1):
+            interrupts.check()
+            yield number
+
+    def services(self, driver="sqlite"):
+        """None of them runs yet; databases and folder are new, and gone after the `with` block."""
+        return Services(self.folder / "run", self.cluster, driver)
+
+    def seeded(self, driver="sqlite"):
+        """Services that hold 10,000,000 bookings, history-svc too; none of them runs. Made once, gone with the bench."""
+        if driver not in self.large:
+            services = self.stack.enter_context(Services(self.folder / ("large_" + driver), self.cluster, driver))
+            self.seed(services, self.seeded_count, history=driver == "sqlite")
+            self.large[driver] = services
+        return self.large[driver]
+
+    @staticmethod
+    def seed(services, count, history=False):
+        """Fills the new databases of services that do not run."""
+        names = ("hospital", "booking", "history") if history else ("hospital", "booking")
+        run([ROOT / "bench/seed-bookings", "--count", count, *("--%s=%s" % (name, services.url(name)) for name in names)])
+
+
+def must(holds, problem):
+    """A fast wrong result is none."""
+    if not holds:
+        raise CompareError(problem)
+
+
+def wait_until(what, condition, deadline_s=DEADLINE_S):
+    """What `condition` gives once that is true; it is asked often."""
+    end = time.monotonic() + deadline_s
+    while True:
+        result = condition()
+        if result:
+            return result
+        must(time.monotonic() < end, "waited %g s in vain for: %s" % (deadline_s, what))
+        interrupts.sleep(LOOK_AGAIN_S)

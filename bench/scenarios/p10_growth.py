@@ -1,0 +1,36 @@
+"""Growth: the rate of bookings with 10,000,000 stored, against that with 10,000."""
+
+from bench import DRIVERS
+from figures import ratio_row, row
+from load import load, only
+
+FEW = 10_000
+IN_FLIGHT = 64
+SECONDS = 4
+
+
+def rate(services, seconds):
+    """Confirmed per s."""
+    services.start("hospital", "booking")
+    confirmed, = only(load(services, "--in-flight", IN_FLIGHT, "--seconds", seconds), "CONFIRMED")
+    services.stop("booking")
+    services.stop("hospital")
+    return confirmed["per_s"]
+
+
+def measure(bench):
+    """The large databases are made once and grow a little with each round; the small ones are new in each."""
+    rows = []
+    for driver in DRIVERS:
+        many, few = [], []
+        large = bench.seeded(driver)
+        for _ in bench.each_round():
+            with bench.services(driver) as small:
+                bench.seed(small, bench.amount(FEW))
+                few.append(rate(small, bench.seconds(SECONDS)))
+            many.append(rate(large, bench.seconds(SECONDS)))
+        rows += [ratio_row("%s: rate with %d bookings stored / with %d" % (driver, bench.seeded_count, bench.amount(FEW)), many,
+                           few, ">= 0.85"),
+                 row("%s: with %d" % (driver, bench.seeded_count), "per s", many),
+                 row("%s: with %d" % (driver, bench.amount(FEW)), "per s", few)]
+    return rows

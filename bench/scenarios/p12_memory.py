@@ -1,0 +1,60 @@
+"""Memory: RSS of each service after 1,000,000 bookings, and what a connected client costs."""
+
+import contextlib
+import resource
+
+from asking import connected
+from bench import DRIVERS, must
+from children import interrupts
+from figures import row
+from kit import rpc
+from load import book_many
+
+BOOKINGS = 1_000_000
+CLIENTS = 10_000
+IN_FLIGHT = 256
+NAMES = ("hospital", "booking", "history")
+SPARE_FILES = 200  # what this process needs besides the clients
+
+
+def rss_kib(pid):
+    with open("/proc/%d/status" % pid, encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+
+def raise_file_limit(wanted):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    must(hard == resource.RLIM_INFINITY or hard >= wanted, "%d open files are needed, the hard limit is %d" % (wanted, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else hard, hard))
+
+
+def client_kib(services, name, clients):
+    """What a client more costs the service, in KiB: each has a connection of its own and has been answered once."""
+    with connected(services.rpc[name]) as first:
+        must(first.Check().code == rpc.OK, name + "-svc does not answer")
+        before = rss_kib(services.pid(name))
+        with contextlib.ExitStack() as stack:
+            for _ in range(clients):
+                interrupts.check()
+                must(stack.enter_context(connected(services.rpc[name])).Check().code == rpc.OK, name + "-svc does not answer")
+            grown = rss_kib(services.pid(name)) - before
+        must(first.Check().code == rpc.OK, name + "-svc does not answer any more")
+    return grown / clients
+
+
+def measure(bench):
+    """One round for each driver: memory hardly differs from one to the next, and a round takes minutes."""
+    rows = []
+    bookings, clients = bench.amount(BOOKINGS), bench.amount(CLIENTS)
+    raise_file_limit(clients + SPARE_FILES)
+    for driver in DRIVERS:
+        with bench.services(driver) as services:
+            services.start(*NAMES)
+            book_many(services, bookings, IN_FLIGHT)
+            for name in NAMES:
+                rows.append(row("%s-svc (%s), RSS after %d bookings" % (name, driver, bookings), "MiB",
+                                [rss_kib(services.pid(name)) / 1024], "<= 64"))
+            for name in NAMES:
+                rows.append(row("%s-svc (%s), each of %d clients" % (name, driver, clients), "KiB",
+                                [client_kib(services, name, clients)], "<= 64"))
+    return rows

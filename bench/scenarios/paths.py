@@ -1,0 +1,12 @@
+"""Where the parts are that the scenarios share with bench/compare and with the tests. Importing it is all."""
+
+import pathlib
+import sys
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "comparison"))
+
+from children import ROOT  # noqa: E402
+from services import BUILD  # noqa: E402
+
+# In front: a package named grpc may be installed.
+sys.path[:0] = [str(BUILD / "tests/python"), str(ROOT / "tests")]

@@ -1,0 +1,130 @@
+"""Rows into a table, as fast as the database takes them, and what surrounds that. One class per kind of database."""
+import itertools
+import sqlite3
+import subprocess
+
+ROWS_AT_ONCE = 2000
+
+
+class LoadError(Exception):
+    """The database did not take it."""
+
+
+def open_database(url, schema=None):
+    return Sqlite(url[len("sqlite:"):]) if url.startswith("sqlite:") else Postgresql(url, schema)
+
+
+class Sqlite:
+    """Nothing is synced and nothing can be rolled back while it loads: what was cut short is of no use any more."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        self.connection = sqlite3.connect(self.path, isolation_level=None)
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -500000", "locking_mode = EXCLUSIVE"):
+            self.connection.execute("PRAGMA " + pragma)
+        self.connection.execute("BEGIN EXCLUSIVE")
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.connection.execute("COMMIT")
+            self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.close()
+
+    def tidy(self):
+        pass
+
+    def ask(self, sql):
+        """The first value of the first row."""
+        return self.connection.execute(sql).fetchone()[0]
+
+    def run(self, sql, *values):
+        self.connection.execute(sql, values)
+
+    def load(self, table, columns, rows):
+        """Its indexes, except those of keys, are made at the end."""
+        indexes = self.connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? "
+                                          "AND sql IS NOT NULL", (table,)).fetchall()
+        for name, _ in indexes:
+            self.connection.execute("DROP INDEX " + name)
+        self.connection.executemany("INSERT INTO %s (%s) VALUES (%s)" % (
+            table, columns, ", ".join("?" * (columns.count(",") + 1))), rows)
+        for _, sql in indexes:
+            self.connection.execute(sql)
+
+
+# Of the tables' other columns of bytes all are ids, which PostgreSQL takes as bare digits.
+_BYTEA = {"event", "content", "content_hash"}
+
+
+def _bytea(value):
+    return "\\\\x" + value.hex()
+
+
+def _plain(value):
+    return value.hex() if value.__class__ is bytes else str(value)
+
+
+class Postgresql:
+    """Through psql. Several tables may be loaded at once, each over a connection of its own."""
+
+    def __init__(self, url, schema):
+        self.url = url
+        self.prelude = ["-c", "SET search_path = %s" % schema] if schema else []
+        self.prelude += ["-c", "SET maintenance_work_mem = '256MB'"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def tidy(self):
+        """What autovacuum would do a minute later, while somebody measures."""
+        self._psql("VACUUM (ANALYZE)")
+
+    def _command(self, *sql):
+        return ["psql", self.url, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *self.prelude,
+                *itertools.chain.from_iterable(("-c", one) for one in sql)]
+
+    def _psql(self, *sql):
+        done = subprocess.run(self._command(*sql), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise LoadError(done.stderr)
+        return done.stdout
+
+    def ask(self, sql):
+        return self._psql(sql).strip()
+
+    def run(self, sql, *values):
+        """`?` in the text stands for the next value, an id or a number."""
+        for value in values:
+            sql = sql.replace("?", "'%s'" % (value.hex() if isinstance(value, bytes) else value), 1)
+        self._psql(sql)
+
+    def load(self, table, columns, rows):
+        indexes = [line.split("\t") for line in self._psql(
+            "SELECT i.indexrelid::regclass || E'\\t' || pg_get_indexdef(i.indexrelid) FROM pg_index i "
+            "WHERE i.indrelid = '%s'::regclass AND NOT i.indisunique" % table).splitlines()]
+        for name, _ in indexes:
+            self._psql("DROP INDEX " + name)
+        self._copy(table, columns, rows)
+        for _, sql in indexes:
+            self._psql(sql)
+
+    def _copy(self, table, columns, rows):
+        kinds = [_bytea if column in _BYTEA else _plain for column in columns.split(", ")]
+        with subprocess.Popen(self._command("COPY %s (%s) FROM STDIN" % (table, columns)), stdin=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as process:
+            try:
+                for some in iter(lambda: list(itertools.islice(rows, ROWS_AT_ONCE)), []):
+                    process.stdin.write("".join(
+                        ["\t".join([kind(value) for kind, value in zip(kinds, row)]) + "\n" for row in some]).encode())
+                process.stdin.close()
+            except BrokenPipeError:
+                pass
+            errors = process.stderr.read().decode()
+        if process.returncode != 0:
+            raise LoadError(errors)
