@@ -246,15 +246,89 @@ static bool is_refused(nng_socket client)
     return refused;
 }
 
-/* Leaves a call of `holder` with the handler. */
-static void hold(struct test_server *server, nng_socket holder)
+/* Leaves a call of `holder` with the handler, who has `count` then. */
+static void hold_as(struct test_server *server, nng_socket holder, size_t count)
 {
     uint8_t request[128];
     uint8_t *end = wire_put_bytes(request, 1, TEST_GET_BOOKING, strlen(TEST_GET_BOOKING));
     end = wire_put_bytes(end, 2, "\x0a\x04hold", 6);
     end = wire_put_varint_field(end, 3, 30000);
     assert_int_equal(nng_send(holder, request, (size_t)(end - request), 0), 0);
-    assert_soon(test_server_held(server) == 1);
+    assert_soon(test_server_held(server) == count);
+}
+
+static void hold(struct test_server *server, nng_socket holder)
+{
+    hold_as(server, holder, 1);
+}
+
+static void assert_answered(nng_socket holder)
+{
+    nng_msg *answer;
+    assert_int_equal(nng_recvmsg(holder, &answer, 0), 0);
+    nng_msg_free(answer);
+}
+
+/* So many that the outbox's thread sends them, and so few that this one does. */
+static void test_server_answers_held_back_are_sent_together(void **state)
+{
+    enum { MANY = 20, FEW = 2 };
+    (void)state;
+    struct test_server server;
+    test_server_serve(&server);
+    nng_socket holders[MANY];
+    for (size_t i = 0; i < MANY; i++) {
+        holders[i] = test_dial(server.address);
+    }
+    for (int round = 0; round < 20; round++) {
+        size_t count = round % 2 == 0 ? MANY : FEW;
+        for (size_t i = 0; i < count; i++) {
+            hold_as(&server, holders[i], i + 1);
+        }
+        rpc_server_hold_answers(server.server);
+        test_server_release(&server);
+        assert_int_equal(rpc_server_in_flight(server.server), count); /* none has been sent */
+        rpc_server_send_answers(server.server);
+        for (size_t i = 0; i < count; i++) {
+            assert_answered(holders[i]);
+        }
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        nng_close(holders[i]);
+    }
+    test_server_stop(&server);
+}
+
+static void *send_thread(void *argument)
+{
+    struct test_server *server = argument;
+    rpc_server_hold_answers(server->server);
+    test_server_release(server);
+    nng_msleep(400); /* longer than a drain refuses: it waits for these answers alone */
+    rpc_server_send_answers(server->server);
+    return NULL;
+}
+
+static void test_server_drain_waits_for_answers_held_back(void **state)
+{
+    enum { COUNT = 5 };
+    (void)state;
+    struct test_server server;
+    test_server_serve(&server);
+    nng_socket holders[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        holders[i] = test_dial(server.address);
+        hold_as(&server, holders[i], i + 1);
+    }
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, send_thread, &server), 0);
+    assert_true(rpc_server_drain(server.server, 20000));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_answered(holders[i]);
+        nng_close(holders[i]);
+    }
+    test_server_stop(&server);
 }
 
 static void test_server_drain_refuses_new_calls_and_finishes_those_in_hand(void **state)
@@ -279,9 +353,7 @@ static void test_server_drain_refuses_new_calls_and_finishes_those_in_hand(void 
     assert_false(atomic_load(&drain.done));
 
     test_server_release(&server);
-    nng_msg *answer;
-    assert_int_equal(nng_recvmsg(holder, &answer, 0), 0);
-    nng_msg_free(answer);
+    assert_answered(holder);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_true(drain.all_answered);
     nng_close(holder);
@@ -344,6 +416,8 @@ int main(void)
         cmocka_unit_test(test_server_before_serve_only_health_and_introspection_answer),
         cmocka_unit_test(test_server_wrong_or_taken_address_is_refused),
         cmocka_unit_test(test_server_close_without_start_is_clean),
+        cmocka_unit_test(test_server_answers_held_back_are_sent_together),
+        cmocka_unit_test(test_server_drain_waits_for_answers_held_back),
         cmocka_unit_test(test_server_drain_refuses_new_calls_and_finishes_those_in_hand),
         cmocka_unit_test(test_server_drain_gives_up_after_its_grace),
         cmocka_unit_test(test_server_idle_drain_takes_200_ms),

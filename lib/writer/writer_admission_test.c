@@ -1,6 +1,6 @@
 /*
- * What the writer refuses and what it drops when it is too slow for what comes. Every batch waits in its
- * apply for the test's step.
+ * What the writer refuses, what it drops when it is too slow for what comes, and what waits for others. Every
+ * batch waits in its apply for the test's step.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -226,6 +226,47 @@ static void test_writer_expired_requests_take_no_room_in_a_batch(void **state)
     close_rig(rig, 9);
 }
 
+static void submit_patient(struct rig *rig, struct test_command *command)
+{
+    *command = (struct test_command){.head = {.class = WRITER_EVENT, .complete = complete}, .rig = rig};
+    writer_submit_patient(rig->writer, &command->head);
+}
+
+static void test_writer_patient_event_goes_with_the_next_batch_of_others(void **state)
+{
+    (void)state;
+    struct rig *rig = open_rig(512);
+    struct test_command commands[2], patient[2];
+
+    submit_all(rig, commands, 1);
+    await_batch(rig, 1);
+    submit_patient(rig, &patient[0]); /* while a batch is under way, */
+    test_signal_raise(&rig->step);
+    let_pass(STEP_MS);
+    submit_patient(rig, &patient[1]); /* and while there is none */
+    let_pass(STEP_MS);
+    assert_int_equal(submit(rig, &commands[1], 0, NULL), STATUS_OK);
+    await_batch(rig, 2);
+    assert_int_equal(rig->sizes[1], 3);
+    close_rig(rig, 4);
+}
+
+static void test_writer_hurry_begins_a_batch_of_patient_events(void **state)
+{
+    (void)state;
+    struct rig *rig = open_rig(512);
+    struct test_command patient[2];
+
+    writer_hurry(rig->writer); /* nothing is there: of no effect later */
+    submit_patient(rig, &patient[0]);
+    writer_hurry(rig->writer);
+    await_batch(rig, 1);
+    test_signal_raise(&rig->step);
+    assert_true(test_signal_await(&rig->completed, 1));
+    submit_patient(rig, &patient[1]);
+    close_rig(rig, 1); /* closing waits for nobody */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +275,8 @@ int main(void)
         cmocka_unit_test(test_writer_one_sources_backlog_is_not_held_against_another),
         cmocka_unit_test(test_writer_the_last_places_are_for_sources_that_hold_little),
         cmocka_unit_test(test_writer_expired_requests_take_no_room_in_a_batch),
+        cmocka_unit_test(test_writer_patient_event_goes_with_the_next_batch_of_others),
+        cmocka_unit_test(test_writer_hurry_begins_a_batch_of_patient_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
