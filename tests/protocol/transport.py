@@ -31,11 +31,11 @@ def test_req_never_resends(driver):
                     seen.append(request)
                     return  # closes the connection
         listener = sp.Listener(stack.address("hospital.rpc"), sp.REP, sp.REQ, serve)
-        reply = stack.booking.CreateBooking(**booking_request(rpc.new_id()))
+        reply = stack.booking.CreateBooking(timeout_ms=10000, **booking_request(rpc.new_id()))
         check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
         # nng reconnects within half a second; a second attempt would come with it.
         wait_for("booking-svc has connected again", lambda: len(listener.connections()) >= 2)
-        second = stack.booking.CreateBooking(**booking_request(rpc.new_id()))
+        second = stack.booking.CreateBooking(timeout_ms=10000, **booking_request(rpc.new_id()))
         check_refused(second, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
         asked = [item.booking_id for request in seen
                  for item in hospital_pb2.BatchReserveRequest.FromString(request.payload).requests]
