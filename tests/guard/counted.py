@@ -70,7 +70,7 @@ class CountedStack(Stack):
         self.counted.kill()  # its end is nobody's matter here, and takes long
         super().close(failed)
 
-    def book(self, count):
+    def book(self, count, pause_s=0.0):
         """One booking after the other, each when the one before has come to rest: what is done together is always the
         same."""
         for _ in range(count):
@@ -78,6 +78,7 @@ class CountedStack(Stack):
             self.booked += 1
             for cursor in self.cursors:
                 wait_for("the event is applied", lambda one=cursor: one.seq() >= self.booked, interval_s=0.0005)
+            time.sleep(pause_s)
 
     def mark(self):
         """The path of the dump that ends here, and the time."""
