@@ -79,7 +79,7 @@ static enum status check_open(struct rpc_call *call, struct error *error)
     struct rpc_server *server = call->server;
     enum status status = STATUS_OK;
     if (atomic_load(&server->draining)) {
-        atomic_store(&server->last_refused_ns, call->arrival_ns);
+        atomic_store(&server->last_heard_ns, call->arrival_ns);
         status = error_set(error, STATUS_UNAVAILABLE, "DRAINING", "%s is shutting down", server->program);
     } else if (!atomic_load(&server->serving)) {
         status = error_set(error, STATUS_UNAVAILABLE, "NOT_READY", "%s is not ready yet", server->program);

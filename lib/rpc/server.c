@@ -242,16 +242,20 @@ void rpc_server_send_answers(struct rpc_server *server)
     rpc_outbox_release(&server->outbox);
 }
 
-static bool is_quiet(struct rpc_server *server)
-{
-    int64_t since_ns = atomic_load(&server->last_refused_ns);
-    return clock_monotonic_ns() - since_ns >= (int64_t)DRAIN_QUIET_MS * NS_PER_MS;
-}
-
 /* In hand, or answered and not yet taken over by a connection. */
 static bool is_busy(struct rpc_server *server)
 {
     return atomic_load(&server->in_flight) > 0 || atomic_load(&server->sending) > 0;
+}
+
+/* Whoever was answered last may ask again: it has as long to be refused as everybody had in the beginning. */
+static bool is_quiet(struct rpc_server *server)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    if (is_busy(server)) {
+        atomic_store(&server->last_heard_ns, now_ns);
+    }
+    return now_ns - atomic_load(&server->last_heard_ns) >= (int64_t)DRAIN_QUIET_MS * NS_PER_MS;
 }
 
 /* From here on no slot is opened and nothing is received. */
@@ -279,7 +283,7 @@ bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms)
     int64_t begin_ns = clock_monotonic_ns();
     int64_t refuse_until_ns = begin_ns + (int64_t)DRAIN_REFUSING_MAX_MS * NS_PER_MS;
     int64_t end_ns = begin_ns + (int64_t)grace_ms * NS_PER_MS;
-    atomic_store(&server->last_refused_ns, begin_ns);
+    atomic_store(&server->last_heard_ns, begin_ns);
     atomic_store(&server->draining, true);
     while (!is_quiet(server) && clock_remaining_ms(refuse_until_ns) > 0 && clock_remaining_ms(end_ns) > 0) {
         nng_msleep(DRAIN_STEP_MS);

@@ -64,7 +64,7 @@ struct rpc_server {
 
     _Atomic bool serving;
     _Atomic bool draining;
-    _Atomic int64_t last_refused_ns; /* when a request was last answered DRAINING */
+    _Atomic int64_t last_heard_ns; /* draining: when a request was last refused or still in hand */
 
     /* Of the thread that drains and closes. */
     bool hung_up;          /* listener and connections are closed */

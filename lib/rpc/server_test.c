@@ -349,7 +349,7 @@ static void test_server_drain_refuses_new_calls_and_finishes_those_in_hand(void 
     assert_int_equal(response->retry_after_ms, 300);
     test_assert_answer(response, STATUS_UNAVAILABLE, "test-svc is shutting down");
     test_assert_health(client, "", TEST_NOT_SERVING);
-    nng_msleep(400); /* longer than it refuses: from now on it waits for the held call alone */
+    nng_msleep(2300); /* longer than it refuses: from now on it waits for the held call alone */
     assert_false(atomic_load(&drain.done));
 
     test_server_release(&server);
@@ -358,6 +358,28 @@ static void test_server_drain_refuses_new_calls_and_finishes_those_in_hand(void 
     assert_true(drain.all_answered);
     nng_close(holder);
     nng_close(client);
+    test_server_stop(&server);
+}
+
+/* It may ask again, and is to be refused then. */
+static void test_server_drain_waits_200_ms_for_whoever_was_answered_last(void **state)
+{
+    (void)state;
+    struct test_server server;
+    test_server_serve(&server);
+    nng_socket holder = test_dial(server.address);
+    hold(&server, holder);
+
+    struct drain drain = {.server = server.server, .grace_ms = 20000};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, drain_thread, &drain), 0);
+    nng_msleep(300); /* longer than a quiet server takes */
+    int64_t answered_ms = test_now_ms();
+    test_server_release(&server);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(drain.all_answered);
+    assert_true(test_now_ms() - answered_ms >= 199);
+    nng_close(holder);
     test_server_stop(&server);
 }
 
@@ -419,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_server_answers_held_back_are_sent_together),
         cmocka_unit_test(test_server_drain_waits_for_answers_held_back),
         cmocka_unit_test(test_server_drain_refuses_new_calls_and_finishes_those_in_hand),
+        cmocka_unit_test(test_server_drain_waits_200_ms_for_whoever_was_answered_last),
         cmocka_unit_test(test_server_drain_gives_up_after_its_grace),
         cmocka_unit_test(test_server_idle_drain_takes_200_ms),
         cmocka_unit_test(test_server_drained_has_closed_its_connections),

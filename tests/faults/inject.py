@@ -14,11 +14,12 @@ WAIT_FOR_CALLS_S = 2.0  # a stack that is hit hard may take no calls: the next f
 
 
 class Strike:
-    """At this moment (monotonic ns) this kind of fault hit calls that go through one of these services."""
+    """At this moment (monotonic ns) this kind of fault hit calls that go through one of these services. until_ns: when the
+    next thing happened to them."""
 
-    def __init__(self, kind, services, sure=False):
-        self.kind, self.services, self.sure = kind, tuple(services), sure
-        self.at_ns = time.monotonic_ns()
+    def __init__(self, kind, services, at_ns, sure=False):
+        self.kind, self.services, self.at_ns, self.sure = kind, tuple(services), at_ns, sure
+        self.until_ns = at_ns
 
 
 class Injector:
@@ -54,7 +55,14 @@ class Injector:
         time.sleep(max(0.0, self.begun + seconds - time.monotonic()))
 
     def _strike(self, kind, services, sure=False):
-        self.strikes.append(Strike(kind, services, sure))
+        """To be called right before the fault comes: waits for a moment with calls under way that it can meet."""
+        end, at_ns = time.monotonic() + (0 if sure else WAIT_FOR_CALLS_S), None
+        while at_ns is None and time.monotonic() < end:
+            at_ns = self.load.met_ns(lambda op: concerns(services, op))
+            if at_ns is None:
+                time.sleep(0.001)
+        self.strikes.append(Strike(kind, services, at_ns or time.monotonic_ns(), sure))
+        return self.strikes[-1]
 
     def _kill(self, fault):
         if fault["gap_s"]:
@@ -177,11 +185,12 @@ class Injector:
 
     def _clock(self, fault):
         for step_s in fault["steps_s"]:
-            self._strike("clock", fault["victims"])
+            strike = self._strike("clock", fault["victims"])
             for name in fault["victims"]:
                 self.stack.step_clock(name, step_s)
             self._wait_for_calls(fault.get("calls", 0))
             time.sleep(fault["gap_s"])
+            strike.until_ns = time.monotonic_ns()
 
 
 CHANGING = ("CreateBooking", "CancelBooking", "SetCapacity", "RegisterHospital", "DeleteHospital")
@@ -194,14 +203,16 @@ def through(op, services):
     return owner in services or (op == "CreateBooking" and "hospital" in services)
 
 
+def concerns(services, op):
+    """Whether what hits these services hits a call of this method, or its event on the way to history-svc."""
+    return through(op, services) or ("history" in services and op in CHANGING)
+
+
 def calls_met(strike, records):
     """How many calls through the services of this strike were under way at its moment; for history-svc also those whose
     events were."""
     met = 0
     for record in records:
-        begin, end = record["begin_ns"], record["end_ns"]
-        if "history" in strike.services and record["op"] in CHANGING:
-            met += begin < strike.at_ns < end + ON_ITS_WAY_NS
-        else:
-            met += begin < strike.at_ns < end and through(record["op"], strike.services)
+        late_ns = ON_ITS_WAY_NS if "history" in strike.services and record["op"] in CHANGING else 0
+        met += concerns(strike.services, record["op"]) and record["begin_ns"] < strike.at_ns < record["end_ns"] + late_ns
     return met

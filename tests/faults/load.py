@@ -56,6 +56,7 @@ class Client:
         """Sends; returns what `finish` wants."""
         record = {"client": self.name + ("b" if twin else ""), "op": op, "id": ident, "request": request,
                   "begin_ns": time.monotonic_ns(), "end_ns": 0, "answer": None}
+        self.load.begun(record)
         try:
             client = self.connection(service, twin)
             sent = client.send(op, timeout_ms=self.load.plan["budget_ms"], **request)
@@ -74,7 +75,7 @@ class Client:
             except OSError:
                 if self.connections.get((service, twin)) is client:
                     self.drop(service, twin)
-        record["end_ns"] = time.monotonic_ns()
+        self.load.ended(record)
         if reply is not None:
             record["answer"] = {"code": reply.code, "reason": reply.reason, "retry_after_ms": reply.retry_after_ms}
             if reply.code == rpc.OK:
@@ -230,7 +231,22 @@ class Load:
         self.ending = threading.Event()
         self.calls, self._ended_at = 0, None
         self._lock = threading.Lock()
+        self._under_way = collections.Counter()  # calls, by method
         self._threads = []
+
+    def begun(self, record):
+        with self._lock:
+            self._under_way[record["op"]] += 1
+
+    def ended(self, record):
+        with self._lock:
+            record["end_ns"] = time.monotonic_ns()
+            self._under_way[record["op"]] -= 1
+
+    def met_ns(self, concerns):
+        """Now, by the clock of the records, if a call of a method of which concerns(op) holds is under way; else None."""
+        with self._lock:
+            return time.monotonic_ns() if any(concerns(op) for op, count in self._under_way.items() if count) else None
 
     def note(self, record):
         self.history.append(record)

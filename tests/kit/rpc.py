@@ -165,8 +165,7 @@ class Subscriber:
     """Reads a real service's pub/sub messages."""
 
     def __init__(self, address, timeout=10.0):
-        self.pipe = sp.Pipe.dial(address, sp.SUB, sp.PUB)
-        self.pipe.sock.settimeout(timeout)
+        self.pipe = sp.Pipe.dial(address, sp.SUB, sp.PUB, timeout)
 
     def receive(self):
         topic, _, body = self.pipe.receive().partition(b"\n")

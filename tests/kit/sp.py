@@ -85,8 +85,7 @@ class Requester:
     _ids = itertools.count(1)
 
     def __init__(self, address, timeout=30.0):
-        self.pipe = Pipe.dial(address, REQ, REP)
-        self.pipe.sock.settimeout(timeout)
+        self.pipe = Pipe.dial(address, REQ, REP, timeout)
         self.lock = threading.Lock()
         self.early = {}
 

@@ -92,7 +92,7 @@ class Service:
         if self.process.poll() is not None:
             raise AssertionError("%s ended with %d\n%s" % (self.name, self.process.returncode, self.log_tail()))
         try:
-            client = rpc.Client(self.rpc)
+            client = rpc.Client(self.rpc, timeout=5)  # whoever asks waits for it anyway
         except OSError:
             return False
         try:
@@ -117,6 +117,14 @@ class Service:
             return
         self.process.send_signal(number)
         self.process.wait(timeout=DEADLINE_S)
+
+    def pause(self):
+        """SIGSTOP, and waits until all of its threads stand: on a busy machine they go on serving for a while."""
+        self.process.send_signal(signal.SIGSTOP)
+        wait_for(self.name + "-svc stands", lambda: os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOHANG))
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
         """SIGTERM; it must end by itself with 0."""
@@ -206,6 +214,7 @@ class Stack:
         for service in (self.booking_svc, self.hospital_svc, self.history_svc):
             if service.process is None or service.process.poll() is not None:
                 continue
+            service.resume()  # a test that failed may have left it standing
             try:
                 service.stop()
             except (AssertionError, subprocess.TimeoutExpired) as problem:

@@ -6,13 +6,16 @@ import zoneinfo
 from . import rpc
 from .stack import PROGRAMS, wait_for
 
+# A test that runs across the clinic's midnight goes on with the days that it has opened.
+BEGUN = datetime.datetime.now(datetime.timezone.utc)
+
 REQUESTED, CONFIRMED, REJECTED, CANCELLED, FORCE_CANCELLED = 1, 2, 3, 4, 5
 DELETED = 2
 
 
 def day(offset=0, zone="Asia/Seoul"):
-    """The clinic's date so many days from now."""
-    return (datetime.datetime.now(zoneinfo.ZoneInfo(zone)) + datetime.timedelta(days=offset)).date().isoformat()
+    """The clinic's date so many days from the begin of the tests."""
+    return (BEGUN.astimezone(zoneinfo.ZoneInfo(zone)) + datetime.timedelta(days=offset)).date().isoformat()
 
 
 def register(stack, capacity=10, days=(1,), name="한빛검진센터", **more):

@@ -8,14 +8,14 @@ import time
 from kit import rpc, sp
 from kit.marks import once
 from kit.rpc import FakeService, envelope_pb2, hospital_pb2
-from kit.stack import Stack, wait_for
+from kit.stack import PATIENT_MS, Stack, is_sanitized, wait_for
 from kit.workers import Workers
 from kit.world import (CONFIRMED, REJECTED, REQUESTED, booking_request, check_refused, register, remaining, status_of,
                        wait_agreement)
 
 DEFAULTS = {"reserve-timeout-ms": 600}  # which other tests raise
 CLOSED, HALF_OPEN, OPEN = 0, 1, 2
-SLACK_S = 3  # for a loaded machine
+SLACK_S = 5  # for a loaded machine
 
 
 class LateHospital(FakeService):
@@ -122,7 +122,9 @@ def test_a_late_hospital_svc_answers_callers_within_their_budget_and_in_the_end_
         print("breaker: state %d, opened %d times" % (stat(stack, "rpc_breaker_state"),
                                                       stat(stack, "rpc_breaker_opened_total")))
         assert all(took_s < 0.71 + SLACK_S for _, took_s in answers), max(took_s for _, took_s in answers)
-        assert set(counts) <= {"CONFIRMED", "HOSPITAL_UNAVAILABLE", "BUDGET_SPENT", str(rpc.DEADLINE_EXCEEDED)}, counts
+        # OVERLOADED: whose budget would have ended in the queue.
+        assert set(counts) <= {"CONFIRMED", "HOSPITAL_UNAVAILABLE", "BUDGET_SPENT", "OVERLOADED", str(rpc.DEADLINE_EXCEEDED)}, \
+            counts
         late.late_ms = None
         wait_agreement(stack, with_history=False)
         taken = 10000 - remaining(stack, hospital_id)
@@ -139,7 +141,7 @@ def test_the_breaker_opens_answers_without_hospital_svc_and_closes_by_itself(dri
             fail_until_open(stack, hospital_id)
             changes, asked = stat(stack, "rpc_breaker_half_opened_total"), late.count("BatchReserve")
             requests = [booking_request(hospital_id) for _ in range(30)]
-            replies = stack.booking.call_all("CreateBooking", requests, timeout_ms=610)
+            replies = stack.booking.call_all("CreateBooking", requests, timeout_ms=PATIENT_MS)
             calls = late.count("BatchReserve") - asked
             if stat(stack, "rpc_breaker_state") != OPEN or stat(stack, "rpc_breaker_half_opened_total") != changes:
                 return None  # it began to probe meanwhile
@@ -173,12 +175,12 @@ def test_queued_bookings_wait_out_an_open_breaker_and_are_confirmed_by_the_settl
     with late_hospital((700, 1200)) as (stack, late, hospital_id):
         fail_until_open(stack, hospital_id)
         requests = [booking_request(hospital_id, queue_if_unavailable=True) for _ in range(40)]
-        replies = stack.booking.call_all("CreateBooking", requests, timeout_ms=5000)
+        replies = stack.booking.call_all("CreateBooking", requests, timeout_ms=PATIENT_MS)
         assert all(r.code == rpc.OK and r.message.status == REQUESTED for r in replies), replies[:3]
         late.late_ms = None
         for request in requests:
             wait_for("it is confirmed", lambda: status_of(stack, request["booking_id"]) == CONFIRMED)
-        assert stat(stack, "rpc_breaker_state") == CLOSED
+        assert stat(stack, "rpc_breaker_closed_total") > 0
         wait_agreement(stack, with_history=False)
 
 
@@ -246,7 +248,7 @@ def test_a_draining_hospital_svc_is_left_alone_for_as_long_as_it_asks(driver):
         wait_for("booking-svc reaches hospital-svc", lambda: fake.count("Fetch") > 0)
         requests = [booking_request(rpc.new_id()) for _ in range(20)]
         first = stack.booking.send("CreateBooking", timeout_ms=20000, **requests[0])
-        wait_for("booking-svc has been told to wait", lambda: stat(stack, "reserve_retries_total") == 1)
+        wait_for("booking-svc has been told to wait", lambda: stat(stack, "reserve_retries_total") >= 1)
         replies = stack.booking.call_all("CreateBooking", requests[1:], timeout_ms=20000)
         replies.append(stack.booking.receive(first))
         assert all(r.code == rpc.OK and r.message.status == CONFIRMED for r in replies), replies[:3]
@@ -288,11 +290,22 @@ def test_booking_svc_stops_cleanly_with_a_booking_that_waits_behind_a_call_that_
     """It is settled when the calls have been ended, and that still asks the breaker (ASan tells whether it may)."""
     flags = {"booking": {"reserve-timeout-ms": 60000, "reserve-calls-max": 1}}
     with Stack(driver, without=("hospital", "history"), flags=flags) as stack:
-        fake = FakeService(stack.address("hospital.rpc"), lambda name, request: None)
+        def answer(name, request):
+            """The first call fails at once, the next one, the settler's, hangs."""
+            if name == "BatchReserve" and fake.count(name) == 1:
+                return envelope_pb2.Response(code=rpc.UNAVAILABLE)
+            return None
+        fake = FakeService(stack.address("hospital.rpc"), answer)
         queued, waiting = booking_request(rpc.new_id(), queue_if_unavailable=True), booking_request(rpc.new_id())
-        assert stack.booking.CreateBooking(timeout_ms=1000, **queued).code in (rpc.OK, rpc.DEADLINE_EXCEEDED)
+        reply = stack.booking.CreateBooking(**queued)
+        assert reply.code == rpc.OK and reply.message.status == REQUESTED, reply
         wait_for("the settler's call hangs", lambda: fake.count("BatchReserve") == 2)
-        assert stack.booking.CreateBooking(timeout_ms=300, **waiting).code == rpc.DEADLINE_EXCEEDED
+
+        def given_up():
+            """Its intent may have had no time to be committed."""
+            assert stack.booking.CreateBooking(timeout_ms=300, **waiting).code == rpc.DEADLINE_EXCEEDED
+            return stack.booking.GetBooking(booking_id=waiting["booking_id"]).code == rpc.OK
+        wait_for("a booking waits whose caller has given up", given_up)
         stack.booking_svc.stop()
         assert fake.count("BatchReserve") == 2
         stack.booking_svc.start()
@@ -303,7 +316,8 @@ def test_booking_svc_stops_cleanly_with_a_booking_that_waits_behind_a_call_that_
 
 def test_hospital_svc_restarted_under_load_rejects_no_booking(driver):
     """Callers with time enough do not notice (HOSPITAL_UNAVAILABLE would be noticed)."""
-    with Stack(driver, without=("history",), flags={"booking": DEFAULTS}) as stack:
+    flags = {"reserve-timeout-ms": PATIENT_MS} if is_sanitized() else DEFAULTS
+    with Stack(driver, without=("history",), flags={"booking": flags}) as stack:
         hospital_id = register(stack, capacity=100000)
         customers = Customers(stack, hospital_id, 8, 5000 + SLACK_S * 1000)
         for _ in range(3):
@@ -330,7 +344,8 @@ def test_hospital_svc_killed_and_away_opens_the_breaker_only_for_those_who_waite
         def opened():
             requests = [booking_request(hospital_id) for _ in range(30)]
             replies = stack.booking.call_all("CreateBooking", requests, timeout_ms=800)
-            assert all(r.reason == "HOSPITAL_UNAVAILABLE" or r.code == rpc.DEADLINE_EXCEEDED for r in replies), replies[:3]
+            assert all(r.reason in ("HOSPITAL_UNAVAILABLE", "BUDGET_SPENT") or r.code == rpc.DEADLINE_EXCEEDED
+                       for r in replies), replies[:3]
             return stat(stack, "rpc_breaker_state") == OPEN
         wait_for("the breaker opens", opened)
         begun = time.monotonic()

@@ -98,7 +98,12 @@ def test_metrics_are_valid_counters_never_fall_and_tell_what_happened(driver):
             booking_id=rpc.new_id(), customer_id="c", customer_name="n", hospital_id=hospital_id,
             date=bookings[0].date).reason == "SOLD_OUT"
         wait_history(stack, bookings[-1].booking_id, CONFIRMED)
-        after = {name: stack.metrics(name) for name in ALL}
+
+        def at_rest(page):
+            """Not in the middle of a batch of the writer."""
+            return value(page, "writer_batch_size_count") == value(page, "writer_batches_total")
+        after = {name: wait_for("metrics between two batches", lambda: next(filter(at_rest, [stack.metrics(name)]), None))
+                 for name in ALL}
         for name in ALL:
             check_histograms(after[name])
             for key, old in before[name]["samples"].items():
@@ -111,7 +116,7 @@ def test_metrics_are_valid_counters_never_fall_and_tell_what_happened(driver):
         create = 'method="screening.v1.BookingService/CreateBooking"'
         assert value(page, "rpc_server_call_seconds_count", create) == 3
         assert 0 < value(page, "rpc_server_call_seconds_sum", create) < 3 * DEADLINE_S
-        assert value(page, "writer_batch_size_count") == value(page, "writer_batches_total") > 0
+        assert value(page, "writer_batches_total") > 0
         assert value(page, "writer_commits_total") > 0
         for gauge in ("rpc_server_in_flight", "writer_queue_depth", "settler_backlog"):
             assert (gauge, "") in page["samples"], gauge

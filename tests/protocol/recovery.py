@@ -2,7 +2,6 @@
 G5)."""
 import os
 import random
-import signal
 
 from kit import rpc
 from kit.marks import once
@@ -116,12 +115,12 @@ def test_a_crash_between_intent_and_settle_is_settled(driver):
     """The intent is committed, the answer of hospital-svc never seen: the settler finds out."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 30000}}) as stack:
         hospital_id = register(stack)
-        stack.hospital_svc.process.send_signal(signal.SIGSTOP)
+        stack.hospital_svc.pause()
         request = booking_request(hospital_id)
         stack.client("booking").send("CreateBooking", timeout_ms=30000, **request)
         wait_for("the intent is committed", lambda: stack.value("booking", "SELECT COUNT(*) FROM booking") == 1)
         stack.booking_svc.kill()
-        stack.hospital_svc.process.send_signal(signal.SIGCONT)
+        stack.hospital_svc.resume()
         stack.booking_svc.start()
         wait_for("it is confirmed", lambda: status_of(stack, request["booking_id"]) == CONFIRMED)
         wait_agreement(stack)
@@ -217,7 +216,7 @@ def test_a_database_that_was_away_is_found_again_without_traffic(driver):
         request = booking_request(hospital_id)
         reply = stack.booking.CreateBooking(timeout_ms=2000, **request)
         assert reply.code in (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED), reply
-        assert not stack.booking_svc.serving()
+        wait_for("booking-svc is not ready", lambda: not stack.booking_svc.serving())
         os.symlink(real_folder, link)
         wait_for("booking-svc is ready again", stack.booking_svc.serving)
         wait_for("the booking is taken", lambda: stack.booking.CreateBooking(**request).code == rpc.OK)

@@ -10,7 +10,7 @@ import termios
 from kit import rpc
 from kit.marks import once
 from kit.stack import DEADLINE_S, PROGRAMS, Stack, program, wait_for
-from kit.world import CANCELLED, CONFIRMED, book, booking_request, day, history_shows, register, remaining
+from kit.world import CANCELLED, CONFIRMED, behind, book, booking_request, day, history_shows, register, remaining
 
 
 def command(stack, *words, services=PROGRAMS):
@@ -179,8 +179,8 @@ def test_screenctl_repeats_a_booking_with_its_own_id(driver):
         assert book(stack, hospital_id, booking_id=other["booking_id"]).booking_id == other["booking_id"]
 
 
-def on_terminal(words, cwd, keys=b"", until=b""):
-    """Runs it with a terminal for stdout and stderr; types `keys` once `until` was shown. (exit code, what it showed,
+def on_terminal(words, cwd, keys=b"", until=()):
+    """Runs it with a terminal for stdout and stderr; types `keys` once all of `until` was shown. (exit code, what it showed,
     whether the terminal is as before)."""
     leader, follower = pty.openpty()
     before = termios.tcgetattr(follower)
@@ -191,7 +191,7 @@ def on_terminal(words, cwd, keys=b"", until=b""):
         while process.poll() is None or select.select([leader], [], [], 0)[0]:
             if select.select([leader], [], [], 0.1)[0]:
                 shown += os.read(leader, 65536)
-            if keys and until in shown:
+            if keys and all(word in shown for word in until):
                 os.write(leader, keys)
                 keys = b""
         same = termios.tcgetattr(follower) == before
@@ -287,6 +287,7 @@ def test_screenctl_booking_trace_shows_states_events_and_progress(driver):
         booking_id = book(stack, hospital_id).booking_id
         stack.booking.CancelBooking(booking_id=booking_id, reason="trip")
         wait_for("history has it", lambda: history_shows(stack, booking_id, CANCELLED))
+        wait_for("everybody has read the logs to their ends", lambda: not behind(stack))
         trace = done(stack, "booking", "trace", booking_id)
         assert trace["booking"]["status"] == "CANCELLED" and trace["caughtUp"] is True
         assert [(one["status"], one["seq"], one["source"]) for one in trace["entries"]] == [
@@ -309,12 +310,12 @@ def test_screenctl_watch_shows_days_filling_and_gives_the_terminal_back(driver):
         words = command(stack, "watch", "--date", "+1", "--interval", "100")
         filled = ("%s%s" % (22 * "#", 8 * ".")).encode()
         for keys in (b"q", b"\x03"):
-            code, shown, same = on_terminal(words, stack.folder, keys, until=filled)
+            code, shown, same = on_terminal(words, stack.folder, keys, until=(filled, b"FOLLOWING"))
             assert code == 0 and same and "한빛검진센터" in shown and "FOLLOWING" in shown, shown
             assert shown.endswith("\033[?25h\033[?1049l"), shown[-60:]
         stack.booking_svc.stop()  # shown, not fatal
         code, shown, same = on_terminal(words + ["--hospital-id", hospital_id], stack.folder, b"q",
-                                        until=b"no booking-svc at")
+                                        until=(b"no booking-svc at",))
         assert code == 0 and same, shown
         check_error(screenctl(stack, "watch"), 2, "terminal")
         check_error(screenctl(stack, "watch", "--interval", "1"), 2, "--interval")

@@ -36,12 +36,11 @@ def test_one_trace_id_is_found_in_all_three_logs(driver):
             assert reply.code == rpc.OK and reply.message.status == CONFIRMED, reply
         wait_history(stack, requests[-1]["booking_id"], CONFIRMED)
         for trace_id in traces:
-            in_booking = events_of(stack.booking_svc, trace_id)
-            assert "booking.settled" in in_booking and "rpc.call" in in_booking, in_booking
+            wait_for("booking-svc has it", lambda: {"booking.settled", "rpc.call"} <= set(events_of(stack.booking_svc, trace_id)))
             wait_for("hospital-svc has it", lambda: "events.applied" in events_of(stack.hospital_svc, trace_id))
             wait_for("history-svc has it", lambda: "events.applied" in events_of(stack.history_svc, trace_id))
-        first = [trace_id for trace_id in traces if "rpc.call" in events_of(stack.hospital_svc, trace_id)]
-        assert first  # its BatchReserve came with it
+        wait_for("a BatchReserve came with its first caller's", lambda: [
+            trace_id for trace_id in traces if "rpc.call" in events_of(stack.hospital_svc, trace_id)])
 
 
 @once

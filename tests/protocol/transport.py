@@ -15,6 +15,7 @@ from kit.world import (CONFIRMED, REJECTED, REQUESTED, all_bookings, book, booki
 
 
 SEED_TIMEOUT = {"booking": {"reserve-timeout-ms": 600}}  # the default, which other tests raise
+SLACK_S = 5  # for a loaded machine
 
 
 @once
@@ -30,16 +31,22 @@ def test_req_never_resends(driver):
                     seen.append(request)
                     return  # closes the connection
         listener = sp.Listener(stack.address("hospital.rpc"), sp.REP, sp.REQ, serve)
-        reply = stack.booking.CreateBooking(timeout_ms=3000, **booking_request(rpc.new_id()))
+        reply = stack.booking.CreateBooking(timeout_ms=10000, **booking_request(rpc.new_id()))
         check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
         # nng reconnects within half a second; a second attempt would come with it.
         wait_for("booking-svc has connected again", lambda: len(listener.connections()) >= 2)
-        second = stack.booking.CreateBooking(timeout_ms=3000, **booking_request(rpc.new_id()))
+        second = stack.booking.CreateBooking(timeout_ms=10000, **booking_request(rpc.new_id()))
         check_refused(second, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
         asked = [item.booking_id for request in seen
                  for item in hospital_pb2.BatchReserveRequest.FromString(request.payload).requests]
         assert len(asked) == len(set(asked)) == 2, asked
         listener.close()
+
+
+def is_settled(stack, request):
+    """Whether a booking whose budget ended is REJECTED, or was never begun."""
+    reply = stack.booking.GetBooking(booking_id=request["booking_id"])
+    return reply.code == rpc.NOT_FOUND or reply.message.status == REJECTED
 
 
 @once
@@ -50,13 +57,16 @@ def test_a_silent_hospital_svc_is_answered_within_the_budget(driver):
             begun = time.monotonic()
             request = booking_request(rpc.new_id())
             reply = stack.booking.CreateBooking(timeout_ms=budget, **request)
-            assert time.monotonic() - begun < budget / 1000 + 2
-            # On a slow machine the settle may not fit into what a short budget leaves; it happens all the same.
-            if reply.code != rpc.DEADLINE_EXCEEDED or budget > 300:
+            assert time.monotonic() - begun < budget / 1000 + SLACK_S
+            # On a slow machine a short budget may leave no time for the settle, which happens all the same, or even end before
+            # hospital-svc is asked.
+            if budget > 300:
                 check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
-            wait_for("it is settled", lambda: status_of(stack, request["booking_id"]) == REJECTED)
+            else:
+                assert reply.code == rpc.DEADLINE_EXCEEDED or reply.reason in ("HOSPITAL_UNAVAILABLE", "BUDGET_SPENT"), reply
+            wait_for("it is settled", lambda: is_settled(stack, request))
         queued = booking_request(rpc.new_id(), queue_if_unavailable=True)
-        reply = stack.booking.CreateBooking(timeout_ms=5000, **queued)
+        reply = stack.booking.CreateBooking(**queued)
         assert reply.code == rpc.OK and reply.message.status == REQUESTED
         fake.close()
 
@@ -102,8 +112,8 @@ def test_hospital_svc_not_there_is_answered_within_the_budget(driver):
     with Stack(driver, without=("hospital", "history")) as stack:
         request = booking_request(rpc.new_id())
         begun = time.monotonic()
-        reply = stack.booking.CreateBooking(timeout_ms=800, **request)
-        assert 0.3 < time.monotonic() - begun < 3  # it was tried again while the budget lasted
+        reply = stack.booking.CreateBooking(timeout_ms=2000, **request)
+        assert 0.3 < time.monotonic() - begun < 2 + SLACK_S  # it was tried again while the budget lasted
         if reply.code == rpc.DEADLINE_EXCEEDED:  # a slow machine: the settle comes after the budget's end
             wait_for("it is settled", lambda: status_of(stack, request["booking_id"]) == REJECTED)
             reply = stack.booking.CreateBooking(**request)
@@ -171,15 +181,18 @@ def test_queued_booking_is_confirmed_when_hospital_svc_is_back(driver):
 @once
 def test_a_place_granted_to_a_rejected_booking_is_given_back(driver):
     """hospital-svc takes the place but its answer comes too late: the booking is rejected, the place freed."""
-    with Stack(driver, flags={"booking": {"reserve-timeout-ms": 200}}) as stack:
+    with Stack(driver, flags={"booking": {"reserve-timeout-ms": 2000}}) as stack:
         hospital_id = register(stack)
         book(stack, hospital_id)
-        stack.hospital_svc.process.send_signal(signal.SIGSTOP)
+        stack.hospital_svc.pause()
         try:
             request = booking_request(hospital_id)
             check_refused(stack.booking.CreateBooking(**request), rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
         finally:
-            stack.hospital_svc.process.send_signal(signal.SIGCONT)
+            stack.hospital_svc.resume()
+        # From then on the Reserve, should it still be on its way, takes nothing.
+        wait_for("hospital-svc has heard of it", lambda: stack.value(
+            "hospital", "SELECT COUNT(*) FROM reservation WHERE state <> 1") == 1)
         wait_agreement(stack)
         assert status_of(stack, request["booking_id"]) == REJECTED
         assert remaining(stack, hospital_id) == 9

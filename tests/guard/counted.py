@@ -1,0 +1,111 @@
+"""A stack with one service under callgrind, and how many instructions that takes from one mark to the next.
+
+A mark is a call of Introspection/Describe: whenever the service enters the function that answers it, callgrind writes down what
+it has counted, and begins anew. Nothing has to reach into the process from outside.
+"""
+import glob
+import os
+import re
+import sqlite3
+import subprocess
+import time
+
+from kit.stack import Stack, wait_for
+from kit.world import book, register
+
+MARK = "describe"  # of lib/rpc/introspection.c
+PLACES = 100000
+PROFILE_LINES = 70
+
+
+class Cursor:
+    """How far a service has read the booking log: read in its database, which costs it no instruction."""
+
+    def __init__(self, stack, name):
+        url, self.sql = stack.url(name), "SELECT COALESCE(MAX(seq), 0) FROM event_cursor WHERE log = 'booking'"
+        self.file = self.psql = None
+        if url.startswith("sqlite:"):
+            self.file = sqlite3.connect("file:%s?mode=ro" % url[len("sqlite:"):], uri=True, timeout=30, isolation_level=None)
+        else:
+            self.psql = subprocess.Popen(["psql", url, "-X", "-q", "-A", "-t"], text=True, stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE)
+            self.sql = self.sql.replace("FROM ", "FROM history.") + ";\n"
+
+    def seq(self):
+        if self.file:
+            return self.file.execute(self.sql).fetchone()[0]
+        self.psql.stdin.write(self.sql)
+        self.psql.stdin.flush()
+        return int(self.psql.stdout.readline())
+
+    def close(self):
+        if self.file:
+            self.file.close()
+        else:
+            self.psql.communicate()
+
+
+class CountedStack(Stack):
+    """`counted`: the service that runs under callgrind; history-svc runs only if it is that."""
+
+    def __init__(self, counted, cluster_url):
+        super().__init__("sqlite", without=() if counted == "history" else ("history",), cluster_url=cluster_url)
+        self.counted, self.dumps = self.services[counted], os.path.join(self.folder, "callgrind.out")
+        plain = self.counted.arguments
+        self.counted.arguments = lambda **more: [
+            "valgrind", "--quiet", "--tool=callgrind", "--vgdb=no", "--fair-sched=yes", "--dump-before=" + MARK,
+            "--callgrind-out-file=" + self.dumps, *plain(**more)]
+        self.cursors, self.booked = [], 0
+
+    def __enter__(self):
+        super().__enter__()
+        self.hospital_id = register(self, capacity=PLACES)
+        self.marker = self.client(self.counted.name)
+        self.cursors = [Cursor(self, name) for name in ("hospital", "history") if name not in self.without]
+        return self
+
+    def close(self, failed=False):
+        for cursor in self.cursors:
+            cursor.close()
+        self.counted.kill()  # its end is nobody's matter here, and takes long
+        super().close(failed)
+
+    def book(self, count, pause_s=0.0):
+        """One booking after the other, each when the one before has come to rest: what is done together is always the
+        same."""
+        for _ in range(count):
+            book(self, self.hospital_id)
+            self.booked += 1
+            for cursor in self.cursors:
+                wait_for("the event is applied", lambda one=cursor: one.seq() >= self.booked, interval_s=0.0005)
+            time.sleep(pause_s)
+
+    def mark(self):
+        """The path of the dump that ends here, and the time."""
+        before = self._dumped()
+        assert self.marker.Describe().message.program
+        dumped = self._dumped()
+        assert len(dumped) == len(before) + 1, dumped
+        return dumped[-1], time.monotonic()
+
+    def _dumped(self):
+        return sorted(glob.glob(self.dumps + ".*"), key=lambda path: int(path.rpartition(".")[2]))
+
+
+def total(dump):
+    """The instructions of a dump, of all threads."""
+    with open(dump, encoding="utf-8", errors="replace") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(("summary:", "totals:")))
+
+
+def profile(dump, bookings):
+    """Where the instructions of a dump went, per booking, as lines: functions with all they call, then functions alone, among
+    which those that were never left meanwhile, such as the loops of threads, stand with all they call as well."""
+    for title, words in (("with all it calls", ["--inclusive=yes"]), ("alone", ["--inclusive=no"])):
+        done = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=100", *words, dump], capture_output=True,
+                              text=True, check=True)
+        yield "---- instructions per booking, a function %s" % title
+        rows = re.findall(r"^ *([\d,]+) *\( *[\d.]+%\) +(.+)$", done.stdout, re.M)
+        for count, what in rows[1:PROFILE_LINES]:
+            where = re.sub(r"^(?:\S*/)?([^/]+?:\S+)(?: \[(?:.*/)?(.*)\])?$", r"\1 [\2]", what)
+            yield "%9d  %s" % (int(count.replace(",", "")) / bookings, where)
