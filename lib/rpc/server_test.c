@@ -304,7 +304,7 @@ static void *send_thread(void *argument)
     struct test_server *server = argument;
     rpc_server_hold_answers(server->server);
     test_server_release(server);
-    nng_msleep(400); /* longer than a drain refuses: it waits for these answers alone */
+    nng_msleep(2300); /* longer than a drain refuses: it waits for these answers alone */
     rpc_server_send_answers(server->server);
     return NULL;
 }
