@@ -25,7 +25,9 @@ struct batch {
     struct entry_row *entries;
     struct unknown_row *unknown;
     size_t booking_count, hospital_count, entry_count, unknown_count;
-    struct months months; /* outlives the batch */
+    /* These outlive the batch: what is trusted of the tables. */
+    struct months months;
+    bool careful; /* nothing is, at the next attempt */
 };
 
 struct batch *batch_create(void)
@@ -179,7 +181,7 @@ static enum status save(struct batch *batch, struct db *db, struct error *error)
     if (status == STATUS_OK)
         status = store_save_bookings(db, batch->booking_rows, batch->booking_count, error);
     if (status == STATUS_OK)
-        status = store_insert_entries(db, batch->entries, batch->entry_count, error);
+        status = store_insert_entries(db, batch->entries, batch->entry_count, batch->careful, error);
     if (status == STATUS_OK)
         status = store_save_hospitals(db, batch->hospital_rows, batch->hospital_count, error);
     if (status == STATUS_OK)
@@ -197,22 +199,30 @@ static enum status save_and_finish(struct batch *batch, struct db *db, struct wr
     return status;
 }
 
+/*
+ * Where nothing is wrong the cursor sees to it that no entry is there already, and months do not go away. But
+ * a rebuild swaps the tables: if what was trusted may be the reason for a failure, the batch is applied again
+ * and trusts nothing. A failure of the events themselves comes back then.
+ */
+static enum status explain(struct batch *batch, enum status status, struct error *error)
+{
+    bool was_careful = batch->careful;
+    batch->careful = status != STATUS_OK && !status_is_transient(status) && !was_careful;
+    if (status != STATUS_OK)
+        months_forget(&batch->months);
+    if (batch->careful)
+        return error_set(error, STATUS_ABORTED, NULL, "the tables are not as they were");
+    return status;
+}
+
 enum status batch_apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
                         struct error *error)
 {
     struct batch *batch = context;
-    bool months_remembered = batch->months.count > 0;
     enum status status = begin(batch, commands, count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         status = project_chunk(batch, db, (struct event_chunk *)commands[i], error);
     if (status != STATUS_OK)
         return status;
-    status = save_and_finish(batch, db, commands, count, error);
-    if (status == STATUS_OK)
-        return status;
-    months_forget(&batch->months);
-    /* After a rebuild a month may be missing that was there before: no fault of the events. */
-    if (months_remembered && !status_is_transient(status))
-        return error_set(error, STATUS_ABORTED, NULL, "the months of the timeline are to be looked up again");
-    return status;
+    return explain(batch, save_and_finish(batch, db, commands, count, error), error);
 }

@@ -6,6 +6,9 @@
 
 #include "rpc/channel.h"
 
+/* A transaction of a thousand costs little more than one of half as many. */
+enum { CHUNK_MAX = 1000 };
+
 static const char SUBSCRIBER[] = "history-svc";
 static const char *const LOG_NAMES[FEED_LOG_COUNT] = {"booking", "hospital"};
 
@@ -64,6 +67,7 @@ static enum status follow(struct feed *feed, enum feed_log log, struct error *er
         .writer = feed->writer,
         .database_url = feed->options.database_url,
         .schema = feed->options.schema,
+        .chunk_max = CHUNK_MAX,
     };
     return event_subscriber_open(&subscriber, &feed->subscribers[log], error);
 }

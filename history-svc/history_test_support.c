@@ -9,6 +9,7 @@
 
 #include "base/civil.h"
 #include "base/uuid.h"
+#include "events/event_text.h"
 
 enum { S_PER_DAY = 86400, NOON_IN_SEOUL_S = 3 * 3600 };
 static const char LOG_ID[] = "018f0000-0000-7000-8000-00000000ffff";
@@ -93,8 +94,7 @@ static Google__Protobuf__Timestamp *instant(struct arena *arena, int64_t instant
     Google__Protobuf__Timestamp *timestamp = arena_alloc(arena, sizeof *timestamp);
     assert_non_null(timestamp);
     google__protobuf__timestamp__init(timestamp);
-    timestamp->seconds = instant_us / 1000000;
-    timestamp->nanos = (int32_t)(instant_us % 1000000) * 1000;
+    event_time_set(timestamp, instant_us);
     return timestamp;
 }
 
@@ -166,6 +166,18 @@ Screening__V1__Event *make_hospital_deleted(struct arena *arena, uint32_t hospit
 
 /* ---- chunks ---- */
 
+static enum status apply_once(struct place *place, struct writer_command *command, struct error *error)
+{
+    enum status status = db_begin(place->db, error);
+    if (status == STATUS_OK)
+        status = batch_apply(place->batch, place->db, &command, 1, error);
+    if (status == STATUS_OK)
+        status = db_commit(place->db, error);
+    if (status != STATUS_OK)
+        db_rollback(place->db);
+    return status;
+}
+
 enum status place_apply(struct place *place, const char *log, Screening__V1__Event **events, size_t count,
                         struct error *error)
 {
@@ -175,15 +187,11 @@ enum status place_apply(struct place *place, const char *log, Screening__V1__Eve
     struct event_chunk chunk = {.log = log, .log_id = LOG_ID, .events = events, .count = count};
     struct writer_command *command = &chunk.command;
     command->class = WRITER_EVENT;
-    enum status status = db_begin(place->db, error);
-    if (status == STATUS_OK)
-        status = batch_apply(place->batch, place->db, &command, 1, error);
-    if (status == STATUS_OK)
-        status = db_commit(place->db, error);
+    enum status status = apply_once(place, command, error);
+    if (status == STATUS_ABORTED) /* as the writer does */
+        status = apply_once(place, command, error);
     if (status == STATUS_OK)
         *seq += count;
-    else
-        db_rollback(place->db);
     return status;
 }
 

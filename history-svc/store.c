@@ -24,12 +24,19 @@ static const struct db_statement OPEN_MONTH = {
     .sql = "SELECT from_us, to_us FROM open_timeline_month($1)",
 };
 
+#define INSERT_ENTRY                                                                                         \
+    "INSERT INTO timeline_entry (booking_id, version, event_id, status, reason, occurred_at_us, source, "    \
+    "seq) SELECT * FROM unnest($1::uuid[], $2::int8[], $3::uuid[], $4::int8[], $5::text[], $6::int8[], "     \
+    "$7::text[], $8::int8[])"
+
 static const struct db_statement INSERT_ENTRIES = {
     .name = "insert_entries",
-    .postgresql_set =
-        "INSERT INTO timeline_entry (booking_id, version, event_id, status, reason, occurred_at_us, source, "
-        "seq) SELECT * FROM unnest($1::uuid[], $2::int8[], $3::uuid[], $4::int8[], $5::text[], $6::int8[], "
-        "$7::text[], $8::int8[]) ON CONFLICT DO NOTHING",
+    .postgresql_set = INSERT_ENTRY,
+};
+
+static const struct db_statement INSERT_MISSING_ENTRIES = {
+    .name = "insert_missing_entries",
+    .postgresql_set = INSERT_ENTRY " ON CONFLICT DO NOTHING",
 };
 
 static const struct db_statement SAVE_HOSPITALS = {
@@ -145,7 +152,7 @@ enum status store_open_month(struct db *db, int64_t instant_us, struct timeline_
     return status;
 }
 
-enum status store_insert_entries(struct db *db, const struct entry_row *rows, size_t count,
+enum status store_insert_entries(struct db *db, const struct entry_row *rows, size_t count, bool some_exist,
                                  struct error *error)
 {
     struct db_params *params = db_params_create();
@@ -162,7 +169,7 @@ enum status store_insert_entries(struct db *db, const struct entry_row *rows, si
         db_params_int(params, (int64_t)rows[i].seq);
         db_params_end_row(params);
     }
-    return write_rows(db, &INSERT_ENTRIES, params, error);
+    return write_rows(db, some_exist ? &INSERT_MISSING_ENTRIES : &INSERT_ENTRIES, params, error);
 }
 
 static void add_deletion(struct db_params *params, const struct hospital_row *row)

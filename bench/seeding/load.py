@@ -22,16 +22,20 @@ class Sqlite:
 
     def __enter__(self):
         self.connection = sqlite3.connect(self.path, isolation_level=None)
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -500000", "locking_mode = EXCLUSIVE"):
-            self.connection.execute("PRAGMA " + pragma)
-        self.connection.execute("BEGIN EXCLUSIVE")
+        self.loading = False
         return self
 
     def __exit__(self, kind, *_):
-        if kind is None:
+        if self.loading and kind is None:
             self.connection.execute("COMMIT")
             self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.close()
+
+    def _begin_loading(self):
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -500000", "locking_mode = EXCLUSIVE"):
+            self.connection.execute("PRAGMA " + pragma)
+        self.connection.execute("BEGIN EXCLUSIVE")
+        self.loading = True
 
     def tidy(self):
         pass
@@ -45,6 +49,8 @@ class Sqlite:
 
     def load(self, table, columns, rows):
         """Its indexes, except those of keys, are made at the end."""
+        if not self.loading:
+            self._begin_loading()
         indexes = self.connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? "
                                           "AND sql IS NOT NULL", (table,)).fetchall()
         for name, _ in indexes:

@@ -165,7 +165,7 @@ enum apply_result follower_apply(struct event_subscriber *follower, Screening__V
     while (done < count) {
         if (follower_closing(follower))
             return APPLY_ENDED;
-        size_t size = count - done < EVENT_CHUNK_MAX ? count - done : EVENT_CHUNK_MAX;
+        size_t size = count - done < follower->chunk_max ? count - done : follower->chunk_max;
         enum apply_result result = apply_chunk(follower, events + done, size);
         if (result != APPLY_DONE)
             return result;

@@ -9,21 +9,33 @@
 
 static struct metric fetches_total = METRIC("events_fetches_total", "Fetches sent to other logs");
 
-static enum status fetch(struct event_subscriber *follower, const Screening__V1__FetchResponse **out,
-                         struct error *error)
+/* Asks for what follows `after`. NULL: out of memory, or there is no connection. */
+static struct fetch_call *begin_fetch(struct event_subscriber *follower, uint64_t after_seq,
+                                      char *after_event_id)
 {
     /* A call without a connection would wait for one until its budget is spent. */
     if (!rpc_channel_connected(follower->channel))
-        return error_set(error, STATUS_UNAVAILABLE, NULL, "no connection");
-    char after_event_id[UUID_TEXT_SIZE];
+        return NULL;
     Screening__V1__FetchRequest request = SCREENING__V1__FETCH_REQUEST__INIT;
-    request.after_seq = follower->cursor.seq;
-    request.after_event_id = event_id_format(&follower->cursor.event_id, after_event_id);
-    request.max_events = EVENT_CHUNK_MAX;
+    request.after_seq = after_seq;
+    request.after_event_id = after_event_id;
+    request.max_events = (uint32_t)follower->chunk_max;
     request.subscriber = follower->name;
     metric_add(&fetches_total, 1);
-    return fetch_client_call(follower->client, &request, &follower->monitor, &follower->closing,
-                             &follower->arena, out, error);
+    return fetch_call_begin(follower->client, &request, &follower->monitor);
+}
+
+/* What the fetch that is under way brings, else a new one. */
+static enum status fetch(struct event_subscriber *follower, struct fetch_call **call,
+                         const Screening__V1__FetchResponse **out, struct error *error)
+{
+    char after_event_id[UUID_TEXT_SIZE];
+    if (*call == NULL)
+        *call = begin_fetch(follower, follower->cursor.seq,
+                            event_id_format(&follower->cursor.event_id, after_event_id));
+    if (*call == NULL)
+        return error_set(error, STATUS_UNAVAILABLE, NULL, "no connection");
+    return fetch_call_wait(*call, &follower->closing, out, error);
 }
 
 /* DATA_LOSS if this is not the log that the cursor belongs to; INTERNAL for an answer that makes no sense. */
@@ -64,34 +76,62 @@ static void fetch_failed(struct event_subscriber *follower, enum status status, 
     follower_fetch_at(follower, clock_monotonic_ns() + backoff_next_ns(&follower->fetch_backoff));
 }
 
-/* One fetch and its events; true if there may be more. */
-static bool fetch_and_apply(struct event_subscriber *follower)
+static void note_fetch_works(struct event_subscriber *follower)
 {
-    const Screening__V1__FetchResponse *response = NULL;
-    struct error error = {0};
-    arena_reset(&follower->arena);
-    enum status status = fetch(follower, &response, &error);
-    follower->fetched_ns = clock_monotonic_ns();
-    if (status == STATUS_OK)
-        status = check_response(follower, response, &error);
-    if (status != STATUS_OK) {
-        fetch_failed(follower, status, &error);
-        return false;
-    }
     if (follower->fetch_failing)
         log_event(LOG_INFO, "events.fetch_works_again", LOG_TEXT("log", follower->log));
     follower->fetch_failing = false;
     backoff_reset(&follower->fetch_backoff);
-    follower_note_head(follower, response->head_seq);
+}
+
+static void note_caught_up(struct event_subscriber *follower)
+{
+    monitor_lock(&follower->monitor);
+    follower->progress.caught_up = true;
+    monitor_unlock(&follower->monitor);
+}
+
+/*
+ * Applies what was fetched. What follows it is asked for before, so that the publisher reads while we write;
+ * *next is that fetch, NULL if there is none. True if there may be more.
+ */
+static bool apply_and_fetch_next(struct event_subscriber *follower,
+                                 const Screening__V1__FetchResponse *response, struct fetch_call **next)
+{
+    const Screening__V1__Event *last =
+        response->n_events > 0 ? response->events[response->n_events - 1] : NULL;
+    if (last != NULL && last->seq < response->head_seq)
+        *next = begin_fetch(follower, last->seq, last->event_id);
     enum apply_result result = follower_apply(follower, response->events, response->n_events);
-    if (result == APPLY_ENDED)
-        return false;
-    bool more = result == APPLY_LOST || follower->cursor.seq < response->head_seq;
-    if (!more) {
-        monitor_lock(&follower->monitor);
-        follower->progress.caught_up = true;
-        monitor_unlock(&follower->monitor);
+    if (result == APPLY_DONE && follower->cursor.seq < response->head_seq)
+        return true;
+    if (result == APPLY_DONE)
+        note_caught_up(follower);
+    fetch_call_end(*next);
+    *next = NULL;
+    return result == APPLY_LOST;
+}
+
+/* One fetch, `*call` if it is under way already, and its events. True if there may be more, *call then. */
+static bool fetch_and_apply(struct event_subscriber *follower, struct fetch_call **call)
+{
+    const Screening__V1__FetchResponse *response = NULL;
+    struct fetch_call *next = NULL;
+    struct error error = {0};
+    bool more = false;
+    enum status status = fetch(follower, call, &response, &error);
+    follower->fetched_ns = clock_monotonic_ns();
+    if (status == STATUS_OK)
+        status = check_response(follower, response, &error);
+    if (status == STATUS_OK) {
+        note_fetch_works(follower);
+        follower_note_head(follower, response->head_seq);
+        more = apply_and_fetch_next(follower, response, &next);
+    } else {
+        fetch_failed(follower, status, &error);
     }
+    fetch_call_end(*call);
+    *call = next;
     return more;
 }
 
@@ -105,7 +145,9 @@ void follower_catch_up(struct event_subscriber *follower)
         follower->progress.caught_up = false;
     follower->inbox.fetch_wanted = false;
     monitor_unlock(&follower->monitor);
+    struct fetch_call *call = NULL;
     bool more = true;
     while (more && !follower_closing(follower))
-        more = fetch_and_apply(follower);
+        more = fetch_and_apply(follower, &call);
+    fetch_call_end(call);
 }

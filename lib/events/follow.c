@@ -130,7 +130,7 @@ static void take_in_and_apply(struct event_subscriber *follower)
     follower->run_count = 0;
     follower->end = follower->cursor;
     take_in_held(follower);
-    while (follower->run_count < EVENT_CHUNK_MAX) {
+    while (follower->run_count < follower->chunk_max) {
         nng_msg *message = next_message(follower);
         if (message == NULL)
             break;

@@ -46,6 +46,7 @@ struct event_subscriber {
     struct rpc_channel *channel;
     int64_t silence_ns;
     int64_t gap_wait_ns;
+    size_t chunk_max;
     pthread_t thread;
     struct monitor monitor;
     struct inbox inbox;

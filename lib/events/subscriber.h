@@ -81,6 +81,7 @@ struct event_subscriber_options {
     const char *schema;       /* PostgreSQL: as for the writer's connection; NULL = default */
     uint32_t silence_ms;      /* fetch when nothing was heard for so long; 0 = 3000 */
     uint32_t gap_wait_ms;     /* wait before fetching a gap; 0 = 10 */
+    size_t chunk_max; /* events of one transaction; 0 = EVENT_CHUNK_MAX; at most 1000, a Fetch's most */
 };
 
 struct event_subscriber_status {

@@ -1,4 +1,6 @@
 /* What a follower does when its service, an event, the publisher's log or the publisher itself fails. */
+#include "cursor.h"
+#include "event_store.h"
 #include "play.h"
 #include "subscriber.h"
 
@@ -324,6 +326,65 @@ static void test_subscriber_close_while_a_fetch_waits_returns_at_once(void **sta
     service_close(&service);
 }
 
+/* ---- what is fetched ahead ---- */
+
+static bool second_fetch_sent(void *context)
+{
+    return metric_by_name("events_fetches_total") >= *(int64_t *)context + 2;
+}
+
+static void test_subscriber_in_catch_up_fetches_on_while_its_chunk_is_applied(void **state)
+{
+    struct play play;
+    play_open(&play, stage_of(state));
+    play_commit(&play, 2 * EVENT_CHUNK_MAX);
+    atomic_store(&play.service.failures, INT32_MAX);
+    int64_t fetches = metric_by_name("events_fetches_total");
+    play_follow(&play, &PLAY_PATIENT);
+    wait_until(second_fetch_sent, &fetches, "a fetch of what follows the chunk in hand");
+    assert_int_equal(service_applied(&play.service), 0);
+    atomic_store(&play.service.failures, 0);
+    service_wait_applied(&play.service, 2 * EVENT_CHUNK_MAX);
+    play_close(&play);
+}
+
+/* As another replica does. */
+static void move_cursor(struct play *play, uint64_t seq)
+{
+    struct event_cursor cursor = {.seq = seq};
+    struct event_head head;
+    char event_id[UUID_TEXT_SIZE];
+    struct error error = {0};
+    struct db *db;
+    bool moved;
+    expect(event_store_read_head(play->origin.db, &head, &error), STATUS_OK, &error);
+    cursor.log_id = head.log_id;
+    assert_true(uuid_parse(origin_event_id(&play->origin, seq, event_id), &cursor.event_id));
+    expect(db_open(play->service.stage->service_url, DB_READ_WRITE, &db, &error), STATUS_OK, &error);
+    expect(event_cursor_move(db, "booking", 0, &cursor, &moved, &error), STATUS_OK, &error);
+    assert_true(moved);
+    db_close(db);
+}
+
+static void test_subscriber_whose_cursor_was_moved_leaves_what_it_fetched_ahead(void **state)
+{
+    enum { MOVED_TO = 700, LAST = 2 * EVENT_CHUNK_MAX };
+    struct play play;
+    play_open(&play, stage_of(state));
+    play_commit(&play, LAST);
+    atomic_store(&play.service.failures, INT32_MAX);
+    int64_t fetches = metric_by_name("events_fetches_total");
+    play_follow(&play, &PLAY_PATIENT);
+    wait_until(second_fetch_sent, &fetches, "a fetch of what follows the chunk in hand");
+    move_cursor(&play, MOVED_TO);
+    atomic_store(&play.service.failures, 0);
+    service_wait_applied(&play.service, LAST - MOVED_TO);
+    play_wait_state(&play, SUBSCRIBER_FOLLOWING);
+    play_expect_cursor(&play, LAST);
+    assert_int_equal(service_applied(&play.service), LAST - MOVED_TO);
+    play_close(&play);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +399,8 @@ int main(void)
         TEST_SQLITE(test_subscriber_close_while_the_publisher_is_not_there_returns),
         TEST_SQLITE(test_subscriber_close_while_its_chunk_keeps_failing_returns),
         TEST_SQLITE(test_subscriber_close_while_a_fetch_waits_returns_at_once),
+        TEST_BOTH(test_subscriber_in_catch_up_fetches_on_while_its_chunk_is_applied),
+        TEST_BOTH(test_subscriber_whose_cursor_was_moved_leaves_what_it_fetched_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,7 @@ struct rpc_client_call {
     const char *authorization; /* the same */
     bool idempotent;           /* may be executed twice: is sent again also when it may have been executed */
     bool unguarded; /* the caller asks the breaker, counts the outcome and sends again itself, if at all */
+    struct arena *into; /* where the response is unpacked; NULL = it lives during the closure only */
     /* out */
     struct error error; /* OK: the response was delivered */
     bool left;          /* false: the message never left (nothing was executed); true: it did or may have */

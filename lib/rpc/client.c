@@ -14,9 +14,8 @@ struct rpc_client {
     const char **methods; /* full names, in the order of the descriptor */
 };
 
-/* `into` = NULL: the response lives in the exchange's arena, during the closure only. */
 static void start(struct rpc_client *client, unsigned method_index, const ProtobufCMessage *input,
-                  ProtobufCClosure closure, struct rpc_client_call *call, struct arena *into)
+                  ProtobufCClosure closure, struct rpc_client_call *call)
 {
     struct rpc_channel *channel = client->channel;
     error_clear(&call->error);
@@ -45,14 +44,14 @@ static void start(struct rpc_client *client, unsigned method_index, const Protob
     exchange->call = call;
     exchange->output = client->service.descriptor->methods[method_index].output;
     exchange->closure = closure;
-    exchange->into = into != NULL ? into : &exchange->arena;
+    exchange->into = call->into != NULL ? call->into : &exchange->arena;
     rpc_exchange_start(exchange, msg);
 }
 
 static void invoke(ProtobufCService *service, unsigned method_index, const ProtobufCMessage *input,
                    ProtobufCClosure closure, void *closure_data)
 {
-    start((struct rpc_client *)service, method_index, input, closure, closure_data, NULL);
+    start((struct rpc_client *)service, method_index, input, closure, closure_data);
 }
 
 struct rpc_client *rpc_client_create(struct rpc_channel *channel,
@@ -135,10 +134,12 @@ enum status rpc_client_call_wait(struct rpc_client *client, const char *method,
     }
     struct waiter waiter = {
         .call = *call, .mutex = PTHREAD_MUTEX_INITIALIZER, .answered = PTHREAD_COND_INITIALIZER};
-    start(client, (unsigned)(found - descriptor->methods), request, on_answer, &waiter.call, arena);
+    waiter.call.into = arena;
+    start(client, (unsigned)(found - descriptor->methods), request, on_answer, &waiter.call);
     wait_for_answer(&waiter);
     pthread_cond_destroy(&waiter.answered);
     pthread_mutex_destroy(&waiter.mutex);
+    waiter.call.into = call->into;
     *call = waiter.call;
     if (waiter.response != NULL) {
         *response = (ProtobufCMessage *)waiter.response; /* lies in the caller's own arena */

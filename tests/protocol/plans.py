@@ -1,0 +1,120 @@
+"""How the databases would run each SQL statement that the programs contain: by an index wherever a table grows without end.
+
+On PostgreSQL a statement is prepared once, perhaps while its table is empty, and keeps its plan: so these are generic plans, on
+empty tables, with the settings of our sessions.
+"""
+import json
+import re
+import sqlite3
+import subprocess
+
+from kit.marks import once
+from kit.stack import PROGRAMS, Stack, program
+
+# The tables that grow with the bookings.
+GROWING = {"booking", "reservation", "event_log", "booking_summary", "timeline_entry"}
+# Indexes that hold the few rows of interest only: reading all of one is meant.
+PARTIAL = {"booking_requested", "reservation_ended"}
+# For an operator who asks what to do about a lost log: it counts and lists all that is live.
+MEANT = ("SELECT count(*) FROM reservation WHERE state = 1", "SELECT booking_id FROM reservation WHERE state = 1 ORDER BY")
+STATEMENT = re.compile(rb"(?<=\0)(?:SELECT|INSERT|UPDATE|DELETE) [\t\n -~]{20,}(?=\0)")
+FEWEST = 15  # statements that a program has on a database, at least
+
+
+def statements(name):
+    with open(program(name + "-svc"), "rb") as file:
+        return [text for text in {found.decode() for found in STATEMENT.findall(file.read())} if not text.startswith(MEANT)]
+
+
+@once
+def test_sqlite_statements_go_by_index(driver):
+    with Stack(driver, without=("history",)) as stack:
+        for name in ("hospital", "booking"):
+            with sqlite3.connect(stack.url(name)[len("sqlite:"):]) as database:
+                check_sqlite(database, name)
+        stack.execute("booking", "DROP INDEX booking_by_customer")
+        with sqlite3.connect(stack.url("booking")[len("sqlite:"):]) as database:
+            assert raises(check_sqlite, database, "booking")
+
+
+def check_sqlite(database, name):
+    checked = 0
+    for sql in statements(name):
+        values = [None] * max([0, *map(int, re.findall(r"\$(\d+)", sql))])
+        try:
+            plan = [row[3] for row in database.execute("EXPLAIN QUERY PLAN " + sql, values)]
+        except sqlite3.Error:
+            continue  # PostgreSQL's
+        checked += 1
+        aliases = dict(reversed(pair) for pair in re.findall(r"(?:FROM|JOIN) (\w+) (\w+)", sql))
+        for line in plan:
+            found = re.match(r"(SCAN|SEARCH) (?:TABLE )?(\w+)", line)
+            table = found and aliases.get(found[2], found[2])
+            # By an equality; the log, which is read from a place on, by its key.
+            fine = table not in GROWING or PARTIAL & set(line.split()) or (
+                found[1] == "SEARCH" and ("=?" in line or table == "event_log"))
+            assert fine, "%s\n%s" % (sql, plan)
+    assert checked >= FEWEST, "%s: only %d statements found" % (name, checked)
+
+
+@once
+def test_postgresql_statements_go_by_index(driver):
+    with Stack("postgresql") as stack:
+        for name in PROGRAMS:
+            check_postgresql(stack.url(name), name)
+        stack.execute("booking", "DROP INDEX booking_by_customer")
+        assert raises(check_postgresql, stack.url("booking"), "booking")
+
+
+def raises(check, *arguments):
+    """Whether the check notices what is missing."""
+    try:
+        check(*arguments)
+    except AssertionError:
+        return True
+    return False
+
+
+def ask(url, name, lines):
+    """A psql that goes on after errors, with the settings of lib/db's sessions: what it wrote."""
+    prelude = "SET search_path = %s; SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan;" % (
+        "history" if name == "history" else "public")
+    return subprocess.run(["psql", url, "-X", "-q", "-A", "-t"], input="\n".join([prelude, *lines]), text=True,
+                          capture_output=True, check=False).stdout
+
+
+def check_postgresql(url, name):
+    if name == "history":
+        ask(url, name, ["SELECT open_timeline_month(0);"])
+    texts = statements(name)
+    prepare = ["PREPARE s%d AS %s;" % item for item in enumerate(texts)]
+    listed = ask(url, name, [*prepare, "SELECT substr(name, 2), cardinality(parameter_types) FROM pg_prepared_statements "
+                                       "WHERE statement LIKE 'PREPARE s%';"])
+    counts = dict(map(int, line.split("|")) for line in listed.splitlines())
+    assert len(counts) >= FEWEST, "%s: only %d statements found" % (name, len(counts))
+    explain = []
+    for number, count in counts.items():
+        values = "(%s)" % ", ".join(["NULL"] * count) if count else ""
+        explain += ["\\echo @%d" % number, "EXPLAIN (FORMAT JSON) EXECUTE s%d%s;" % (number, values)]
+    answers = ask(url, name, prepare + explain).split("@")[1:]
+    assert len(answers) == len(counts)
+    for answer in answers:
+        number, _, plan = answer.partition("\n")
+        for node in nodes(json.loads(plan)[0]["Plan"]):
+            check_node(node, texts[int(number)])
+
+
+def nodes(plan):
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+def check_node(node, sql):
+    table = re.sub(r"_\d{4}_\d\d$", "", node.get("Relation Name", ""))
+    if table not in GROWING or node["Node Type"] == "ModifyTable":
+        return
+    condition = node.get("Index Cond", "") or node.get("Recheck Cond", "")
+    # By an equality, or by all conditions that there are.
+    by_index = " = " in condition or node.get("Index Name") in PARTIAL or (condition and "Filter" not in node)
+    assert by_index, "%s\n%s" % (sql, json.dumps(node, indent=1))
