@@ -1,7 +1,6 @@
 #include "arguments.h"
 
 #include <getopt.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,13 +67,8 @@ static void read_mix(struct arguments *arguments, const char *text)
 
 static void read_watch(struct arguments *arguments, const char *text)
 {
-    char name[WATCH_NAME_SIZE];
-    const char *equals = strchr(text, '=');
-    if (equals == NULL || (size_t)(equals - text) >= sizeof name)
-        refuse(text, "must be NAME=PID");
-    snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
-    if (!watch_add(&arguments->watch, name, (pid_t)number(equals + 1, 1, INT_MAX)))
-        refuse(text, "too many processes");
+    if (!watch_add_text(&arguments->watch, text))
+        refuse(text, "must be NAME=PID, of a few processes");
 }
 
 static void read_json(struct arguments *arguments, const char *text)

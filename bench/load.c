@@ -59,8 +59,8 @@ static void put_back(struct load *load, struct call *call)
 
 static bool is_over(const struct load *load, int64_t now_ns)
 {
-    const volatile sig_atomic_t *stop = load->options->stop;
-    return now_ns >= load->end_ns || (stop != NULL && *stop != 0);
+    const atomic_int *stop = load->options->stop;
+    return now_ns >= load->end_ns || (stop != NULL && atomic_load(stop) != 0);
 }
 
 /* ---- sending ---- */

@@ -16,7 +16,7 @@
 #include "tally.h"
 #include "watch.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,14 +28,14 @@ struct load_options {
     struct rpc_client *const *clients; /* of booking-svc, one per connection, used in turn */
     size_t client_count;
     const struct stage *stage;
-    size_t in_flight;    /* closed loop; */
-    double rate;         /* open loop, turns per second; 0 = closed loop */
-    uint32_t budget_ms;  /* of each request */
-    double warm_up_s;    /* at the beginning, not counted */
-    double measured_s;   /* counted; */
-    uint64_t count;      /* or so many turns, from the first on, all of them counted; 0 = measured_s */
-    struct watch *watch; /* sampled where the counted time begins and ends */
-    const volatile sig_atomic_t *stop; /* not 0: the load ends now, what was counted stays; NULL = never */
+    size_t in_flight;       /* closed loop; */
+    double rate;            /* open loop, turns per second; 0 = closed loop */
+    uint32_t budget_ms;     /* of each request */
+    double warm_up_s;       /* at the beginning, not counted */
+    double measured_s;      /* counted; */
+    uint64_t count;         /* or so many turns, from the first on, all of them counted; 0 = measured_s */
+    struct watch *watch;    /* sampled where the counted time begins and ends */
+    const atomic_int *stop; /* not 0: the load ends now, what was counted stays; NULL = never */
 };
 
 struct load_result {

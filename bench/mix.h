@@ -15,14 +15,14 @@ struct mix {
     const char *name, *help;
     const char *turn_name; /* what a turn is to people */
     size_t days_at_once;   /* of the stage, unless something else is asked for */
-    uint32_t places;       /* the same */
-    bool goes_on;          /* when the places are asked for, other days follow */
     uint64_t count;        /* turns, if neither a number nor a time is asked for; 0 = a time */
-    bool must_sell_out;    /* all places have to be taken in the end, if more callers came */
     /* The request with which the turn begins; sets turn->booking_id. */
     const struct request *(*first)(struct turn *turn);
     /* What follows an answer that came; NULL: the turn is over. May be NULL: every turn is one request. */
     const struct request *(*next)(struct turn *turn, const struct tally_answer *answer);
+    uint32_t places;    /* per day, unless something else is asked for */
+    bool goes_on;       /* when the places are asked for, other days follow */
+    bool must_sell_out; /* a run that leaves places has failed */
 };
 
 /* All of them, the first being what is run if nothing is said; ends with an entry without a name. */

@@ -10,6 +10,7 @@
 #include "tally.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,11 +67,11 @@ static void close_bench(struct bench *bench)
     rpc_channel_close(bench->hospital_channel);
 }
 
-static volatile sig_atomic_t interrupted;
+static atomic_int interrupted; /* lock-free, as a handler wants it */
 
 static void interrupt(int number)
 {
-    interrupted = number;
+    atomic_store(&interrupted, number);
 }
 
 /* The first SIGINT or SIGTERM ends the load before its time, with its report; the second the process. */

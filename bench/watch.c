@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,18 @@ bool watch_add(struct watch *watch, const char *name, pid_t pid)
     *watched = (struct watched){.pid = pid, .readable = true};
     snprintf(watched->name, sizeof watched->name, "%s", name);
     return true;
+}
+
+bool watch_add_text(struct watch *watch, const char *text)
+{
+    char name[WATCH_NAME_SIZE], *end;
+    const char *equals = strchr(text, '=');
+    if (equals == NULL || (size_t)(equals - text) >= sizeof name)
+        return false;
+    snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+    long pid = strtol(equals + 1, &end, 10);
+    return end != equals + 1 && *end == '\0' && pid > 0 && pid <= INT_MAX &&
+           watch_add(watch, name, (pid_t)pid);
 }
 
 /* The beginning of a file of /proc. */

@@ -38,6 +38,9 @@ struct watch {
 /* False when there are too many, or `name` is too long. */
 bool watch_add(struct watch *watch, const char *name, pid_t pid);
 
+/* The same from "NAME=PID"; false for anything else too. */
+bool watch_add_text(struct watch *watch, const char *text);
+
 /* Take the figures of all; a process that is gone or may not be read is not `readable` from then on. */
 void watch_begin(struct watch *watch);
 void watch_end(struct watch *watch);

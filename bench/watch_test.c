@@ -96,10 +96,17 @@ static void test_watch_a_process_that_is_gone_is_not_readable(void **state)
     assert_false(watch.processes[0].readable);
 }
 
-static void test_watch_no_more_than_there_is_room_for(void **state)
+static void test_watch_takes_names_with_pids_as_long_as_there_is_room(void **state)
 {
     (void)state;
     struct watch watch = {.count = 0};
+    for (const char *const *text = (const char *const[]){"", "x", "x=", "x=1y", "x=0", "x=-1", NULL}; *text;
+         text++)
+        assert_false(watch_add_text(&watch, *text));
+    assert_true(watch_add_text(&watch, "x=17"));
+    assert_string_equal(watch.processes[0].name, "x");
+    assert_int_equal(watch.processes[0].pid, 17);
+    watch.count = 0;
     assert_false(watch_add(&watch, "a name of more than thirty-one letters", 1));
     for (int i = 0; i < WATCH_MAX; i++)
         assert_true(watch_add(&watch, "this", getpid()));
@@ -112,7 +119,7 @@ int main(void)
         cmocka_unit_test(test_watch_this_process_between_the_two_moments),
         cmocka_unit_test(test_watch_children_count_with_their_parent),
         cmocka_unit_test(test_watch_a_process_that_is_gone_is_not_readable),
-        cmocka_unit_test(test_watch_no_more_than_there_is_room_for),
+        cmocka_unit_test(test_watch_takes_names_with_pids_as_long_as_there_is_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 """The second half of bench/compare: measures ours and the others alternately, round by round."""
 
+import functools
 import json
 import os
 import pathlib
@@ -15,11 +16,13 @@ interrupts.install()
 
 from arguments import read_arguments  # noqa: E402  from here on a signal is only noted
 from cluster import Cluster  # noqa: E402
-from ours import MANY_DAYS as OUR_MANY_DAYS, Ours  # noqa: E402
-from peers import MANY_DAYS, Peers  # noqa: E402
-from rows import Rounds, goal_rows, other_rows, show  # noqa: E402
+from ours import MANY_DAYS, Ours  # noqa: E402
+from peers import Peers  # noqa: E402
+from rows import Rounds, goal_rows, other_rows, show_goals, show_runs  # noqa: E402
 
 WARM_UP_SHARE = 1 / 3  # of the measured time, before it
+SWEEP = (1, 4, 16, 64, 256, 1024)  # in flight
+PROFILED = (64, 256)
 
 
 def plan(ours, peers, in_flight, seconds):
@@ -32,7 +35,7 @@ def plan(ours, peers, in_flight, seconds):
         ("echo %d" % in_flight, lambda: peers.echo(in_flight, *times)),
         ("postgresql %d" % in_flight, lambda: ours.closed("postgresql", in_flight, *times)),
         ("pgbench hot %d" % in_flight, lambda: peers.pgbench(1, in_flight, *times)),
-        ("sqlite %d days %d" % (OUR_MANY_DAYS, in_flight), lambda: ours.many_days("sqlite", in_flight, *times)),
+        ("sqlite %d days %d" % (MANY_DAYS, in_flight), lambda: ours.many_days("sqlite", in_flight, *times)),
         ("grpc %d days %d" % (MANY_DAYS, in_flight), lambda: peers.grpc(MANY_DAYS, in_flight, *times)),
         ("pgbench %d days %d" % (MANY_DAYS, in_flight), lambda: peers.pgbench(MANY_DAYS, in_flight, *times)),
         ("sqlite %d" % more, lambda: ours.closed("sqlite", more, *times)),
@@ -40,17 +43,39 @@ def plan(ours, peers, in_flight, seconds):
         ("postgresql %d" % more, lambda: ours.closed("postgresql", more, *times)),
         ("sqlite %d" % most, lambda: ours.closed("sqlite", most, *times)),
         ("echo %d" % most, lambda: peers.echo(most, *times)),
-        ("sqlite open", lambda: ours.open("sqlite", ours.peak("sqlite") / 2, *times)),
+        ("sqlite open", lambda: ours.open("sqlite", ours.fastest["sqlite"] / 2, *times)),
     ]
     if in_flight > 1:
         runs += [("sqlite 1", lambda: ours.closed("sqlite", 1, *times)), ("echo 1", lambda: peers.echo(1, *times))]
     return runs + [("commit", peers.commit)]
 
 
+def sweep_plan(ours, seconds):
+    """The same for ours alone."""
+    times = (seconds * WARM_UP_SHARE, seconds)
+    return [("%s %d" % (driver, in_flight), functools.partial(ours.closed, driver, in_flight, *times))
+            for in_flight in SWEEP for driver in ("sqlite", "postgresql")]
+
+
+def profile_plan(ours, seconds):
+    """Ours under perf, which slows it a little: the shares count, not the rates."""
+    times = (seconds * WARM_UP_SHARE, seconds)
+    return [("%s %d" % (driver, in_flight), functools.partial(ours.profiled, driver, in_flight, *times))
+            for driver in ("sqlite", "postgresql") for in_flight in PROFILED]
+
+
+def plan_of(arguments, ours, peers):
+    if arguments.kind == "sweep":
+        return sweep_plan(ours, arguments.seconds)
+    if arguments.kind == "profile":
+        return profile_plan(ours, arguments.seconds)
+    return plan(ours, peers, arguments.in_flight, arguments.seconds)
+
+
 def measure(arguments, folder):
     runs = []
     with Cluster(folder / "pg") as cluster:
-        todo = plan(Ours(folder, cluster), Peers(folder, cluster), arguments.in_flight, arguments.seconds)
+        todo = plan_of(arguments, Ours(folder, cluster), Peers(folder, cluster))
         for number in range(1, arguments.rounds + 1):
             for name, what in todo:
                 interrupts.check()
@@ -66,7 +91,8 @@ def circumstances(arguments, folder):
     filesystem = step(["stat", "-f", "-c", "%T", folder])
     if filesystem == "tmpfs":
         print("compare: %s is in memory: a commit costs nothing there; set TMPDIR" % folder, file=sys.stderr)
-    return {"rounds": arguments.rounds, "seconds": arguments.seconds, "in_flight": arguments.in_flight,
+    command = "bench/compare" + ("" if arguments.kind == "compare" else " --" + arguments.kind)
+    return {"command": command, "rounds": arguments.rounds, "seconds": arguments.seconds, "in_flight": arguments.in_flight,
             "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "kernel": platform.release(), "cpus": os.cpu_count(),
             "filesystem": filesystem, "load_before": os.getloadavg()[0]}
 
@@ -80,11 +106,14 @@ def compare(arguments):
     finally:
         shutil.rmtree(folder)
     rounds = Rounds(runs)
-    rows = goal_rows(rounds, arguments.in_flight) + other_rows(rounds, arguments.in_flight)
-    show(rounds, rows)
+    show_runs(rounds)
+    kept = {"about": about, "runs": runs}
+    if arguments.kind == "compare":
+        kept["ratios"] = goal_rows(rounds, arguments.in_flight) + other_rows(rounds, arguments.in_flight)
+        show_goals(kept["ratios"])
     arguments.output.mkdir(parents=True, exist_ok=True)
-    path = arguments.output / "runs.json"
-    path.write_text(json.dumps({"about": about, "ratios": rows, "runs": runs}, indent=1) + "\n", encoding="utf-8")
+    path = arguments.output / (arguments.kind + ".json")
+    path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     print("\nEvery run: %s" % path)
 
 

@@ -16,6 +16,8 @@ def read_arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--in-flight", type=int, default=64)
+    parser.add_argument("--sweep", action="store_const", dest="kind", const="sweep", default="compare")
+    parser.add_argument("--profile", action="store_const", dest="kind", const="profile")
     parser.add_argument("--output", type=pathlib.Path)
     arguments = parser.parse_args()
     if arguments.rounds < 1:

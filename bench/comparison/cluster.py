@@ -26,6 +26,10 @@ class Cluster:
     def __exit__(self, *_):
         step([PRIVATE_POSTGRES, "remove", self.folder])
 
+    def pid(self):
+        """Of its first process, whose children do the work."""
+        return int((self.folder.resolve() / "data/postmaster.pid").read_text(encoding="utf-8").split()[0])
+
     def url(self, database="postgres"):
         return step([PRIVATE_POSTGRES, "url", self.folder, database])
 

@@ -1,57 +1,78 @@
 """One run of ours: hospital-svc and booking-svc started anew on tcp, and screening-bench against them."""
 
+import contextlib
 import json
 
+import perf
 from children import CompareError, run
 from services import BUILD, Services
 
-MANY_DAYS = 300  # the most that screening-bench spreads bookings over
-PLACES = 100000  # of one day, the most that hospital-svc takes
-FASTEST_PER_S = 80000  # what nobody exceeds, as long as nothing was measured
-ROOM = 1.3  # for a run that is faster than those before it
+MANY_DAYS = 1000  # of the mix of that name
+SERVICES = ("hospital", "booking")
+LOAD = "screening-bench"  # its own line among the processes
+
+
+def per_booking_us(used):
+    """Processor time of a process."""
+    return used["per_turn"]["user_us"] + used["per_turn"]["kernel_us"]
 
 
 class Ours:
-    """`fastest` remembers the rates by what was run: the hot day must not be sold out before a run's end."""
+    """`fastest` remembers the highest rate by driver, whatever was in flight."""
 
     def __init__(self, folder, cluster):
         self.folder, self.cluster = folder, cluster
         self.fastest = {}
 
     def closed(self, driver, in_flight, warm_up_s, seconds):
-        key = (driver, in_flight)
-        expected = self.fastest.get(key, FASTEST_PER_S / ROOM) * ROOM
-        share = min(1, PLACES / expected / (warm_up_s + seconds))
-        figures = self._run(driver, ["--in-flight", in_flight], warm_up_s * share, seconds * share)
-        self.fastest[key] = max(figures["per_s"], self.fastest.get(key, 0))
+        figures = self._run(driver, ["--in-flight", in_flight], warm_up_s, seconds)
+        self.fastest[driver] = max(figures["per_s"], self.fastest.get(driver, 0))
         return figures
 
-    def peak(self, driver):
-        """The highest rate so far, whatever was in flight."""
-        return max(rate for (of, _), rate in self.fastest.items() if of == driver)
-
     def many_days(self, driver, in_flight, warm_up_s, seconds):
-        return self._run(driver, ["--in-flight", in_flight, "--days", MANY_DAYS], warm_up_s, seconds)
+        return self._run(driver, ["--mix", "many-days", "--days", MANY_DAYS, "--in-flight", in_flight], warm_up_s, seconds)
 
     def open(self, driver, rate, warm_up_s, seconds):
-        share = min(1, PLACES / rate / (warm_up_s + seconds))
-        return self._run(driver, ["--rate", rate], warm_up_s * share, seconds * share)
+        return self._run(driver, ["--rate", rate], warm_up_s, seconds)
+
+    def profiled(self, driver, in_flight, warm_up_s, seconds):
+        """Closed, and where the services' processor time goes."""
+        with self._services(driver) as services:
+            with perf.recorded({name + "-svc": services.pid(name) for name in SERVICES}, services.folder) as samples:
+                figures = self._load(services, ["--in-flight", in_flight], warm_up_s, seconds)
+            parts = [{"process": name, **part} for name, path in samples.items()
+                     for part in perf.parts(path, per_booking_us(figures["processes"][name]))]
+            return {**figures, "parts": parts}
+
+    @contextlib.contextmanager
+    def _services(self, driver):
+        with Services(self.folder / "ours", self.cluster, driver) as services:
+            yield services.start(*SERVICES)
 
     def _run(self, driver, options, warm_up_s, seconds):
-        with Services(self.folder / "ours", self.cluster, driver) as services:
-            services.start("hospital", "booking")
-            output = services.folder / "bench.json"
-            run([BUILD / "bench/screening-bench", *options, "--warm-up", warm_up_s, "--seconds", seconds, "--json", output,
-                 services.rpc["hospital"], services.rpc["booking"]])
-            return self._figures(json.loads(output.read_text(encoding="utf-8")))
+        with self._services(driver) as services:
+            return self._load(services, options, warm_up_s, seconds)
+
+    def _load(self, services, options, warm_up_s, seconds):
+        pids = {name + "-svc": services.pid(name) for name in SERVICES}
+        if services.driver == "postgresql":
+            pids["postgresql"] = self.cluster.pid()
+        watched = [word for name, pid in pids.items() for word in ("--watch", "%s=%d" % (name, pid))]
+        output = services.folder / "bench.json"
+        run([BUILD / "bench/screening-bench", *options, *watched, "--warm-up", warm_up_s, "--seconds", seconds,
+             "--json", output, *(services.rpc[name] for name in SERVICES)])
+        return self.figures(json.loads(output.read_text(encoding="utf-8")))
 
     @staticmethod
-    def _figures(report):
+    def figures(report):
+        """What is kept of a report. `cpu_us`: of the services and their database, per booking, without the load."""
         outcomes = dict(report["outcomes"])
         confirmed = outcomes.pop("CONFIRMED", None)
-        if confirmed is None or "REJECTED" in outcomes:
-            raise CompareError("screening-bench: nothing was confirmed, or the day was sold out: %s" % report["outcomes"])
-        latency = confirmed["latency"]
-        return {"per_s": confirmed["per_s"], "p50_ms": latency["p50_ms"], "p99_ms": latency["p99_ms"],
-                "p99_9_ms": latency["p99_9_ms"], "others": {name: outcome["count"] for name, outcome in outcomes.items()},
-                "bench": report}
+        if confirmed is None or "FAILED_PRECONDITION SOLD_OUT" in outcomes:
+            raise CompareError("screening-bench: nothing was confirmed, or the days were sold out: %s" % report["outcomes"])
+        latency, processes = confirmed["latency"], report["processes"]
+        if None in processes.values():
+            raise CompareError("screening-bench: a process could not be watched: %s" % processes)
+        cpu_us = sum(per_booking_us(used) for name, used in processes.items() if name != LOAD)
+        return {"per_s": confirmed["per_s"], **latency, "cpu_us": cpu_us, "measured_s": report["measured_s"], "processes": processes,
+                "others": {name: outcome["count"] for name, outcome in outcomes.items()}}

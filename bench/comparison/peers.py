@@ -14,7 +14,6 @@ from services import BUILD
 PEERS = ROOT / "bench/peers"
 GRPC_BUILD = ROOT / "build/peers/grpc"
 CONNECTIONS = 16  # to PostgreSQL, of each service of the gRPC peer
-MANY_DAYS = 1000
 PROBE_S = 1
 
 
@@ -32,30 +31,51 @@ class Peers:
         finally:
             child.stop()
 
+    @contextlib.contextmanager
+    def _watched(self, pids, warm_up_s, seconds):
+        """Adds to the figures, a dict that the `with` block fills, what these processes used in the measured time."""
+        figures = {}
+        path = self.folder / "watch.json"
+        child = Child([BUILD / "bench/bench-watch", warm_up_s, seconds, *("%s=%d" % item for item in pids.items())], path)
+        try:
+            yield figures
+            child.wait_for_line("}")
+        finally:
+            child.stop()
+        figures["processes"] = json.loads(path.read_text(encoding="utf-8"))
+        used_s = sum(used["user_s"] + used["kernel_s"] for used in figures["processes"].values())
+        figures["cpu_us"] = used_s * 1e6 / (figures["per_s"] * seconds)
+
     def grpc(self, days, in_flight, warm_up_s, seconds):
         """Its load fails by itself if the places don't fit afterwards."""
         with contextlib.ExitStack() as stack:
-            address = {}
+            address, pids = {}, {"postgresql": self.cluster.pid()}
             for name, more in (("hospital", ()), ("booking", ("hospital",))):
                 url = stack.enter_context(self.cluster.database("peer_" + name, PEERS / "grpc" / (name + ".sql")))
                 child = stack.enter_context(self._child(GRPC_BUILD / ("peer-" + name), url, "127.0.0.1:0", CONNECTIONS,
                                                         *(address[other] for other in more)))
                 address[name] = child.wait_for_line("ready").split()[1]
-            return json.loads(run([GRPC_BUILD / "peer-load", address["booking"], address["hospital"], in_flight, days, warm_up_s,
-                                   seconds]))
+                pids["peer-" + name] = child.process.pid
+            with self._watched(pids, warm_up_s, seconds) as figures:
+                figures.update(json.loads(run([GRPC_BUILD / "peer-load", address["booking"], address["hospital"], in_flight, days,
+                                               warm_up_s, seconds])))
+            return figures
 
     def echo(self, in_flight, warm_up_s, seconds):
         program, address = BUILD / "bench/bench-echo", "tcp://" + free_address()
         with self._child(program, "serve", address) as child:
             child.wait_for_line("ready")
-            return json.loads(run([program, "load", address, in_flight, warm_up_s, seconds]))
+            with self._watched({"bench-echo": child.process.pid}, warm_up_s, seconds) as figures:
+                figures.update(json.loads(run([program, "load", address, in_flight, warm_up_s, seconds])))
+            return figures
 
     def pgbench(self, days, in_flight, warm_up_s, seconds):
         """As many clients as calls in flight, each with a connection."""
         script = PEERS / "pgbench" / ("hot.sql" if days == 1 else "many.sql")
         program = max(glob.glob("/usr/lib/postgresql/*/bin/pgbench"), key=lambda path: float(path.split("/")[4]))
         log = self.folder / "pgbench"
-        with self.cluster.database("pgbench", PEERS / "pgbench/schema.sql") as url:
+        with self.cluster.database("pgbench", PEERS / "pgbench/schema.sql") as url, \
+                self._watched({"postgresql": self.cluster.pid()}, warm_up_s, seconds) as figures:
             try:
                 run([program, "-n", "-M", "prepared", "-c", in_flight, "-j", min(in_flight, os.cpu_count()),
                      "-T", max(1, round(warm_up_s + seconds)), "-f", script, "-l", "--log-prefix", log, url],
@@ -67,7 +87,8 @@ class Peers:
             fits = "SELECT (SELECT sum(capacity - remaining) FROM day) = (SELECT count(*) FROM booking)"
             if self.cluster.ask(fits, "pgbench") != "t":
                 raise CompareError("pgbench: the places taken are not those booked")
-        return self.figures(transactions, warm_up_s)
+            figures.update(self.figures(transactions, warm_up_s))
+        return figures
 
     @staticmethod
     def read(log):

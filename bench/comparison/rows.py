@@ -4,6 +4,7 @@ import statistics
 
 P5_MARGIN = 1.15
 P6_TAIL_MS = 20
+LABELS = {"per_s": "%s / %s", "cpu_us": "CPU per booking: %s / %s"}
 VERDICTS = {True: "met", False: "NOT MET", None: ""}  # None: no goal
 
 
@@ -19,16 +20,23 @@ class Rounds:
     def median(self, name, figure="per_s"):
         return statistics.median(self.figures(name, figure))
 
-    def ratio(self, ours, other):
+    def names(self):
+        """In the order of the first round."""
+        return list(dict.fromkeys(run["name"] for run in self.runs))
+
+    def has(self, name, figure):
+        return all(figure in run for run in self.runs if run["name"] == name)
+
+    def ratio(self, ours, other, figure="per_s"):
         """Of the medians; and the least and the greatest of one round."""
-        of_rounds = [a / b for a, b in zip(self.figures(ours), self.figures(other))]
-        return self.median(ours) / self.median(other), min(of_rounds), max(of_rounds)
+        of_rounds = [a / b for a, b in zip(self.figures(ours, figure), self.figures(other, figure))]
+        return self.median(ours, figure) / self.median(other, figure), min(of_rounds), max(of_rounds)
 
 
-def _ratio_row(rounds, goal_id, ours, other, goal):
-    ratio, least, most = rounds.ratio(ours, other)
-    return {"goal_id": goal_id, "what": "%s / %s" % (ours, other), "value": ratio, "least": least, "most": most,
-            "goal": "" if goal is None else ">= %g" % goal, "met": None if goal is None else ratio >= goal}
+def _ratio_row(rounds, goal, ours, other, wanted, figure="per_s"):
+    ratio, least, most = rounds.ratio(ours, other, figure)
+    return {"goal": goal, "what": LABELS[figure] % (ours, other), "unit": "x", "value": ratio, "least": least, "most": most,
+            "wanted": None if wanted is None else ">= %g" % wanted, "met": None if wanted is None else ratio >= wanted}
 
 
 def _alone_row(rounds):
@@ -36,19 +44,19 @@ def _alone_row(rounds):
     bound = 2 * rounds.median("echo 1", "p50_ms") + 3 * rounds.median("commit", "p50_ms")
     values = rounds.figures("sqlite 1", "p50_ms")
     value = statistics.median(values)
-    return {"goal_id": "P5", "what": "sqlite 1: p50 ms (2 echoes + 3 commits: %.2f)" % bound, "value": value,
-            "least": min(values), "most": max(values), "goal": "<= %.2f" % (bound * P5_MARGIN), "met": value <= bound * P5_MARGIN}
+    return {"goal": "P5", "what": "sqlite 1: p50 (2 echoes + 3 commits: %.2f ms)" % bound, "unit": "ms", "value": value,
+            "least": min(values), "most": max(values), "wanted": "<= %.2f" % (bound * P5_MARGIN), "met": value <= bound * P5_MARGIN}
 
 
 def _open_rows(rounds):
     """P6: the tail at half of the peak."""
     bound = 3 * rounds.median("sqlite open", "p50_ms")
-    for figure, goal in (("p99_ms", bound), ("p99_9_ms", P6_TAIL_MS)):
+    for figure, wanted in (("p99_ms", bound), ("p99_9_ms", P6_TAIL_MS)):
         values = rounds.figures("sqlite open", figure)
         value = statistics.median(values)
         label = figure.removesuffix("_ms").replace("_", ".")
-        yield {"goal_id": "P6", "what": "sqlite open loop at half of the peak: %s ms" % label, "value": value,
-               "least": min(values), "most": max(values), "goal": "<= %.2f" % goal, "met": value <= goal}
+        yield {"goal": "P6", "what": "sqlite open loop at half of the peak: %s" % label, "unit": "ms", "value": value,
+               "least": min(values), "most": max(values), "wanted": "<= %.2f" % wanted, "met": value <= wanted}
 
 
 def goal_rows(rounds, in_flight):
@@ -69,26 +77,34 @@ def goal_rows(rounds, in_flight):
 
 
 def other_rows(rounds, in_flight):
-    """Ratios for which there is no goal: against PostgreSQL alone, and where no row is hot."""
-    many = next(run["name"] for run in rounds.runs if run["name"].startswith("sqlite") and "days" in run["name"])
+    """Ratios for which there is no goal: against PostgreSQL alone, where no row is hot, and what a booking costs, which other work of
+    the machine changes least."""
+    many = "sqlite 1000 days %d" % in_flight
     pairs = [("sqlite %d" % in_flight, "pgbench hot %d" % in_flight), ("postgresql %d" % in_flight, "pgbench hot %d" % in_flight),
              (many, "grpc 1000 days %d" % in_flight), (many, "pgbench 1000 days %d" % in_flight)]
-    return [_ratio_row(rounds, "", ours, other, None) for ours, other in pairs]
+    return [_ratio_row(rounds, None, ours, other, None) for ours, other in pairs] + [
+        _ratio_row(rounds, None, "grpc hot %d" % in_flight, "%s %d" % (driver, in_flight), None, "cpu_us")
+        for driver in ("sqlite", "postgresql")]
 
 
-def show(rounds, rows):
-    """Both tables on stdout."""
-    names = list(dict.fromkeys(run["name"] for run in rounds.runs))
+def show_runs(rounds):
+    """The medians of each kind of run on stdout."""
     count = max(run["round"] for run in rounds.runs)
-    print("\n%-22s %10s %10s %10s %10s %10s" % ("medians of %d" % count, "per s", "least", "most", "p50 ms", "p99 ms"))
-    for name in names:
+    print("\n%-22s %10s %10s %10s %10s %10s %10s" % ("medians of %d" % count, "per s", "least", "most", "p50 ms", "p99 ms",
+                                                   "CPU us"))
+    for name in rounds.names():
         rates = rounds.figures(name)
-        print("%-22s %10.0f %10.0f %10.0f %10.2f %10.2f" % (
-            name, statistics.median(rates), min(rates), max(rates), rounds.median(name, "p50_ms"), rounds.median(name, "p99_ms")))
-    print("\n%-4s %-56s %8s %19s %10s" % ("goal", "what", "value", "in single rounds", "wanted"))
-    for row in rows:
-        print("%-4s %-56s %8.2f %9.2f-%9.2f %10s %s" % (row["goal_id"], row["what"], row["value"], row["least"], row["most"],
-                                                       row["goal"], VERDICTS[row["met"]]))
+        print("%-22s %10.0f %10.0f %10.0f %10.2f %10.2f %10s" % (
+            name, statistics.median(rates), min(rates), max(rates), rounds.median(name, "p50_ms"), rounds.median(name, "p99_ms"),
+            "%.0f" % rounds.median(name, "cpu_us") if rounds.has(name, "cpu_us") else ""))
     for run in rounds.runs:
         if run.get("others"):
             print("round %d, %s: also answered %s" % (run["round"], run["name"], run["others"]))
+
+
+def show_goals(rows):
+    """Ratios and goals on stdout."""
+    print("\n%-4s %-56s %8s %19s %10s" % ("goal", "what", "value", "in single rounds", "wanted"))
+    for row in rows:
+        print("%-4s %-56s %8.2f %9.2f-%9.2f %10s %s" % (row["goal"] or "", row["what"], row["value"], row["least"], row["most"],
+                                                       row["wanted"] or "", VERDICTS[row["met"]]))

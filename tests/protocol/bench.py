@@ -76,6 +76,25 @@ def test_bench_tells_what_the_processes_used(driver):
         assert all(processes[name]["per_turn"]["written_bytes"] > 100 for name in pids), processes
 
 
+@once
+def test_bench_watch_tells_what_the_others_used(driver):
+    del driver
+    watch = [os.path.join(BUILD, "bench/bench-watch"), "0.01", "0.1"]
+
+    def seen():
+        with subprocess.Popen([*watch, "busy=%d" % os.getpid()], stdout=subprocess.PIPE, text=True) as running:
+            while running.poll() is None:
+                pass  # this is what is watched
+            used = json.loads(running.stdout.read())["busy"]
+        return used["user_s"] + used["kernel_s"] > 0
+    wait_for("some time of this process, however little a loaded machine gives it", seen)
+    for words in ((), ("busy",), ("busy=0",)):
+        assert subprocess.run([*watch, *words], capture_output=True, check=False).returncode == 2, words
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    assert subprocess.run([*watch, "gone=%d" % gone.pid], capture_output=True, check=False).returncode == 1
+
+
 class Liar:
     """Both services, in the place of the real ones: keeps count of bookings, and lies where `lie` says so."""
 

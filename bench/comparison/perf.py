@@ -1,0 +1,46 @@
+"""Where the services' processor time goes: samples of perf while they work, by threads and by whose code it is."""
+
+import contextlib
+
+from children import Child, CompareError, step
+
+HERTZ = "997"  # a prime, so that nothing periodic keeps step with it
+OWNERS = {"[kernel": "kernel", "libc.so": "libc", "libnng": "nng", "libsqlite3": "SQLite", "libpq": "libpq",
+          "libprotobuf-c": "protobuf-c", "booking-svc": "own code", "hospital-svc": "own code"}
+OTHERS = "others"
+
+
+@contextlib.contextmanager
+def recorded(pids, folder):
+    """Samples processes, {name: pid}, for a `with` block; gives {name: the file of its samples}."""
+    outputs = {name: folder / (name + ".perf") for name in pids}
+    with contextlib.ExitStack() as stack:
+        for name, pid in pids.items():
+            child = Child(["perf", "record", "-q", "-e", "cpu-clock", "-F", HERTZ, "-o", outputs[name], "-p", pid],
+                          folder / (name + ".perf.txt"))
+            stack.callback(child.stop)
+        yield outputs
+
+
+def owner(library):
+    return next((whose for begin, whose in OWNERS.items() if library.startswith(begin)), OTHERS)
+
+
+def parse(text):
+    """{(threads, whose code): share of all samples} from lines of perf, "12.50%|nng:task|libnng.so.1"."""
+    shares = {}
+    for line in text.splitlines():
+        words = [word.strip() for word in line.split("|")]
+        if len(words) != 3 or not words[0].endswith("%"):
+            continue
+        key = "nng's" if words[1].startswith("nng:") else "its own", owner(words[2])
+        shares[key] = shares.get(key, 0) + float(words[0].rstrip("%")) / 100
+    if not 0.98 < sum(shares.values()) < 1.02:
+        raise CompareError("perf: its shares do not add up: %s" % text[:2000])
+    return shares
+
+
+def parts(samples, cpu_us):
+    """What one booking took where in a process, in µs, from its samples and all that it took: [{"threads", "owner", "us"}]."""
+    text = step(["perf", "report", "-q", "--stdio", "-i", samples, "--sort", "comm,dso", "-F", "overhead,comm,dso", "-t", "|"])
+    return [{"threads": threads, "owner": whose, "us": share * cpu_us} for (threads, whose), share in parse(text).items()]

@@ -1,0 +1,15 @@
+"""The page: text written by hand, with tables between markers."""
+
+import re
+
+from tables import TABLES
+
+MARKED = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.S)
+
+
+def filled(page, figures):
+    """The page with its tables as the figures give them."""
+    def table(match):
+        begin, name, end = match.groups()
+        return begin + "\n" + "\n".join(TABLES[name](figures)) + "\n\n" + end
+    return MARKED.sub(table, page)
