@@ -69,9 +69,9 @@ class Child:
         self.process.wait()
 
 
-def run(command, **more_environment):
+def run(command, longest_s=RUN_S, **more_environment):
     """Runs a program to its end, or to a signal's; what it wrote on stdout. It must end with 0."""
-    deadline = time.monotonic() + RUN_S
+    deadline = time.monotonic() + longest_s
     with subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, start_new_session=True, env=environment(**more_environment)) as process:
         try:
@@ -82,7 +82,7 @@ def run(command, **more_environment):
                 except subprocess.TimeoutExpired:
                     interrupts.check()
                 if time.monotonic() > deadline:
-                    raise CompareError("%s did not end within %d s" % (command[0], RUN_S))
+                    raise CompareError("%s did not end within %d s" % (command[0], longest_s))
         except BaseException:
             process.kill()
             raise

@@ -52,8 +52,9 @@ class Cluster:
         self.ask('DROP DATABASE "%s"' % name)
         self.ask('CREATE DATABASE "%s"' % name)
 
-    def set(self, name, value):
-        """Starts it again with another setting."""
-        self.ask("ALTER SYSTEM SET %s = '%s'" % (name, value))
+    def set(self, settings):
+        """Starts it again with other settings."""
+        for name, value in settings.items():
+            self.ask("ALTER SYSTEM SET %s = '%s'" % (name, value))
         step([PRIVATE_POSTGRES, "stop", self.folder])
         step([PRIVATE_POSTGRES, "start", self.folder])

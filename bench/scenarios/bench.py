@@ -10,6 +10,7 @@ DRIVERS = ("sqlite", "postgresql")
 DEADLINE_S = 120  # for what takes seconds
 LOOK_AGAIN_S = 0.005
 SEEDED = 10_000_000
+SEED_S = 1800
 
 
 class Bench:
@@ -56,7 +57,8 @@ class Bench:
     def seed(services, count, history=False):
         """Fills the new databases of services that do not run."""
         names = ("hospital", "booking", "history") if history else ("hospital", "booking")
-        run([ROOT / "bench/seed-bookings", "--count", count, *("--%s=%s" % (name, services.url(name)) for name in names)])
+        run([ROOT / "bench/seed-bookings", "--count", count, *("--%s=%s" % (name, services.url(name)) for name in names)],
+            SEED_S)
 
 
 def must(holds, problem):

@@ -18,7 +18,8 @@ _numbers = itertools.count(1)
 def _command(services, *options):
     """And where its report will be."""
     output = services.folder / ("load-%d.json" % next(_numbers))
-    return [PROGRAM, "--budget-ms", BUDGET_MS, *options, "--json", output, services.rpc["hospital"], services.rpc["booking"]], output
+    watched = [word for name in services.children for word in ("--watch", "%s-svc=%d" % (name, services.pid(name)))]
+    return [PROGRAM, "--budget-ms", BUDGET_MS, *options, *watched, "--json", output, services.rpc["hospital"], services.rpc["booking"]], output
 
 
 def load(services, *options):
@@ -63,6 +64,12 @@ def only(report, *names):
     must(set(outcomes) == set(names), "wanted only %s, there were %s" % (", ".join(names), {
         name: outcome["count"] for name, outcome in outcomes.items()}))
     return [outcomes[name] for name in names]
+
+
+def cpu_us(report):
+    """Of the services, per turn."""
+    return {name: used["per_turn"]["user_us"] + used["per_turn"]["kernel_us"] for name, used in report["processes"].items()
+            if name.endswith("-svc")}
 
 
 def book_many(services, bookings, in_flight):

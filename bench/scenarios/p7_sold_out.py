@@ -2,7 +2,7 @@
 
 from bench import must
 from figures import ratio_row, row
-from load import load, only
+from load import cpu_us, load, only
 
 CALLERS = 50_000
 PLACES = 100
@@ -17,27 +17,31 @@ def run_once(bench, mix, callers):
 
 
 def confirmations(bench, callers):
-    confirmed, = only(run_once(bench, "book", callers), "CONFIRMED")
+    """Per s; and the CPU time of each service for one."""
+    report = run_once(bench, "book", callers)
+    confirmed, = only(report, "CONFIRMED")
     must(confirmed["count"] == callers, "%d of %d were confirmed" % (confirmed["count"], callers))
-    return confirmed["per_s"]
+    return confirmed["per_s"], cpu_us(report)
 
 
 def refusals(bench, callers):
+    """The same."""
     report = run_once(bench, "sold-out", callers)
     confirmed, refused = only(report, "CONFIRMED", "FAILED_PRECONDITION SOLD_OUT")
     must(confirmed["count"] == report["places"]["taken"] == PLACES, "%d places were sold, %d of them confirmed" % (
         report["places"]["taken"], confirmed["count"]))
     must(refused["count"] == callers - PLACES, "%d callers were refused" % refused["count"])
-    return refused["per_s"]
+    return refused["per_s"], cpu_us(report)
 
 
 def measure(bench):
     """As many calls for 100 places as for more than enough of them, alternately."""
     callers = bench.amount(CALLERS)
-    confirmed, refused = [], []
-    for _ in bench.each_round():
-        confirmed.append(confirmations(bench, callers))
-        refused.append(refusals(bench, callers))
-    return [ratio_row("refusals / confirmations per s, %d callers, %d in flight" % (callers, IN_FLIGHT), refused, confirmed,
-                      ">= 1"),
+    rounds = [(confirmations(bench, callers), refusals(bench, callers)) for _ in bench.each_round()]
+    confirmed, refused = ([one[which][0] for one in rounds] for which in (0, 1))
+    rows = [ratio_row("refusals / confirmations per s, %d callers, %d in flight" % (callers, IN_FLIGHT), refused, confirmed, ">= 1"),
             row("refusals", "per s", refused), row("confirmations", "per s", confirmed)]
+    for which, kind in enumerate(("confirmation", "refusal")):
+        for name in ("booking-svc", "hospital-svc"):
+            rows.append(row("CPU time of %s for a %s" % (name, kind), "us", [one[which][1][name] for one in rounds]))
+    return rows

@@ -49,7 +49,7 @@ def lags_ms(bench, driver, seconds):
 
 def measure(bench):
     rows = []
-    bench.cluster.set("track_commit_timestamp", "on")
+    bench.cluster.set({"track_commit_timestamp": "on"})
     for driver in DRIVERS:
         lags = [lags_ms(bench, driver, bench.seconds(SECONDS)) for _ in bench.each_round()]
         since = "commit" if driver == "postgresql" else "occurred_at"
