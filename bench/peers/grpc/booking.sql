@@ -7,6 +7,9 @@ CREATE TABLE booking (
     created_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 70);
 
+-- A customer's bookings can be listed here too.
+CREATE INDEX booking_by_customer ON booking (customer_id, id);
+
 CREATE TABLE outbox (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     type text NOT NULL,

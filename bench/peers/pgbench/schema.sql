@@ -20,6 +20,8 @@ CREATE TABLE booking (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
+CREATE INDEX booking_by_customer ON booking (customer_id, id);
+
 CREATE TABLE outbox (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     type text NOT NULL,
@@ -36,7 +38,7 @@ DECLARE
     left_over integer;
 BEGIN
     INSERT INTO booking (id, customer_id, day, headcount, status)
-        VALUES (new_id, 'customer', wanted_day, heads, 'CONFIRMED');
+        VALUES (new_id, right(new_id::text, 12), wanted_day, heads, 'CONFIRMED');
     INSERT INTO reservation (booking_id, day, headcount) VALUES (new_id, wanted_day, heads);
     INSERT INTO outbox (type, booking_id) VALUES ('BookingConfirmed', new_id);
     UPDATE day SET remaining = remaining - heads WHERE id = wanted_day AND remaining >= heads
