@@ -316,16 +316,23 @@ static void test_server_drain_waits_for_answers_held_back(void **state)
     struct test_server server;
     test_server_serve(&server);
     nng_socket holders[COUNT];
+    nng_aio *answers[COUNT]; /* asked for at once: nng forgets an answer that nobody has when the connection
+                                ends */
     for (size_t i = 0; i < COUNT; i++) {
         holders[i] = test_dial(server.address);
         hold_as(&server, holders[i], i + 1);
+        assert_int_equal(nng_aio_alloc(&answers[i], NULL, NULL), 0);
+        nng_recv_aio(holders[i], answers[i]);
     }
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, send_thread, &server), 0);
     assert_true(rpc_server_drain(server.server, 20000));
     assert_int_equal(pthread_join(thread, NULL), 0);
     for (size_t i = 0; i < COUNT; i++) {
-        assert_answered(holders[i]);
+        nng_aio_wait(answers[i]);
+        assert_int_equal(nng_aio_result(answers[i]), 0);
+        nng_msg_free(nng_aio_get_msg(answers[i]));
+        nng_aio_free(answers[i]);
         nng_close(holders[i]);
     }
     test_server_stop(&server);
