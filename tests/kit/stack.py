@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -42,10 +43,15 @@ def wait_for(what, condition, deadline_s=DEADLINE_S, interval_s=0.02):
 
 
 def free_port():
-    """A port of this machine that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """A port of this machine that nobody listens on now, and that the system gives to nobody by itself."""
+    while True:
+        port = random.SystemRandom().randrange(10000, 32768)
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def program(name):
