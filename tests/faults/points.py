@@ -15,7 +15,7 @@ from kit.world import (CONFIRMED, FORCE_CANCELLED, all_bookings, book, booking_r
 
 PLACES = 100000
 WRITERS = ("hospital", "booking")  # those on the driver of the test
-CHUNK = 256  # FORCE_CANCEL_CHUNK
+CHUNK = 128  # FORCE_CANCEL_CHUNK
 RELEASED = 2  # a reservation that was live
 
 
