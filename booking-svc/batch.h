@@ -23,7 +23,7 @@ enum command_kind {
 };
 
 /* Bookings that one COMMAND_FORCE_CANCEL works off: few enough not to hold up the commands behind it. */
-enum { FORCE_CANCEL_CHUNK = 256 };
+enum { FORCE_CANCEL_CHUNK = 128 };
 
 /*
  * Every command of class WRITER_SETTLE or WRITER_REQUEST in this service; those of class WRITER_EVENT are

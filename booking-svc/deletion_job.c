@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/ticker.h"
 
-enum { TICK_MS = 1000, HOSPITALS_AT_ONCE = 64 };
+/* Chunks are apart, so that between two of them those who book have both services to themselves. */
+enum { TICK_MS = 1000, HOSPITALS_AT_ONCE = 64, CHUNK_EVERY_MS = 10 };
 
 struct deletion_job {
     struct writer *writer;
@@ -72,6 +74,7 @@ static void work_off(struct deletion_job *job, const struct uuid *hospital_id, s
 {
     bool finished = false;
     while (!finished && !ticker_stopping(ticker)) {
+        int64_t next_ns = clock_monotonic_ns() + CHUNK_EVERY_MS * (int64_t)NS_PER_MS;
         enum status status = run_chunk(job, hospital_id, &finished);
         if (status != STATUS_OK) {
             log_event(LOG_WARN, "deletion.chunk_failed", LOG_UUID("hospital_id", hospital_id),
@@ -79,6 +82,8 @@ static void work_off(struct deletion_job *job, const struct uuid *hospital_id, s
             return; /* the next tick tries again */
         }
         FAULT_POINT("booking.force_cancel.after_chunk");
+        if (!finished)
+            (void)ticker_sleep(ticker, (uint32_t)clock_remaining_ms(next_ns));
     }
     if (finished)
         log_event(LOG_INFO, "deletion.finished", LOG_UUID("hospital_id", hospital_id));

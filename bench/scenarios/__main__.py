@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -69,7 +70,7 @@ def run_together(goals, options, folder):
             for goal in goals:
                 run_goal(goal, bench, options)
                 failed.remove(goal)
-    except (CompareError, AssertionError, OSError) as problem:
+    except (CompareError, AssertionError, OSError, subprocess.SubprocessError) as problem:
         print("%s FAILED: %s" % (", ".join(failed or goals), problem), file=sys.stderr, flush=True)
         return failed or list(goals)
     return []

@@ -1,6 +1,7 @@
 """What every scenario works with, and how it waits."""
 
 import contextlib
+import shutil
 import time
 
 from children import ROOT, CompareError, interrupts, run
@@ -11,6 +12,7 @@ DEADLINE_S = 120  # for what takes seconds
 LOOK_AGAIN_S = 0.005
 SEEDED = 10_000_000
 SEED_S = 1800
+SEEDED_BYTES = 2000  # of each booking, in all databases; those of one driver are 1,600
 
 
 class Bench:
@@ -48,6 +50,9 @@ class Bench:
     def seeded(self, driver="sqlite"):
         """Services that hold 10,000,000 bookings, history-svc too; none of them runs. Made once, gone with the bench."""
         if driver not in self.large:
+            free = shutil.disk_usage(self.folder).free
+            must(free > self.seeded_count * SEEDED_BYTES, "%d GB are free in %s, too few for %d bookings" % (
+                free // 10**9, self.folder, self.seeded_count))
             services = self.stack.enter_context(Services(self.folder / ("large_" + driver), self.cluster, driver))
             self.seed(services, self.seeded_count, history=driver == "sqlite")
             self.large[driver] = services

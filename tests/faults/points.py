@@ -14,7 +14,7 @@ from kit.world import (CONFIRMED, FORCE_CANCELLED, all_bookings, behind, book, b
 
 PLACES = 100000
 WRITERS = ("hospital", "booking")  # those on the driver of the test
-CHUNK = 256  # FORCE_CANCEL_CHUNK
+CHUNK = 128  # FORCE_CANCEL_CHUNK
 LIVE, RELEASED = 1, 2  # states of a reservation; the third is a tombstone
 
 

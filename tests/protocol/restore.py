@@ -31,6 +31,8 @@ def restore(stack, name, path):
         command("rm", "-f", file, file + "-wal", file + "-shm")
         command("cp", path, file)
     else:
+        if name == "history":
+            command("psql", "--quiet", "--command=DROP SCHEMA IF EXISTS history CASCADE", url)
         command("pg_restore", "--clean", "--if-exists", "--single-transaction", "--dbname=" + url, path)
 
 
