@@ -80,15 +80,21 @@ class CountedStack(Stack):
                 wait_for("the event is applied", lambda one=cursor: one.seq() >= self.booked, interval_s=0.0005)
             time.sleep(pause_s)
 
-    def mark(self):
-        """The path of the dump that ends here, and the time."""
-        before = self._dumped()
-        assert self.marker.Describe().message.program
-        dumped = self._dumped()
-        assert len(dumped) == len(before) + 1, dumped
-        return dumped[-1], time.monotonic()
+    def count(self, bookings, pause_s=0.0):
+        """The instructions that so many bookings took, and how many seconds."""
+        self._mark()
+        begun = time.monotonic()
+        self.book(bookings, pause_s)
+        self._mark()
+        return total(self.dumped()[-1]), time.monotonic() - begun
 
-    def _dumped(self):
+    def _mark(self):
+        before = len(self.dumped())
+        assert self.marker.Describe().message.program
+        assert len(self.dumped()) == before + 1, self.dumped()
+
+    def dumped(self):
+        """The paths of what callgrind wrote, one a mark."""
         return sorted(glob.glob(self.dumps + ".*"), key=lambda path: int(path.rpartition(".")[2]))
 
 
