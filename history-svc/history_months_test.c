@@ -161,6 +161,25 @@ static void test_history_months_are_made_beside_readers_and_writers(void **state
     }
 }
 
+/* Two replicas that need the same month: one makes it, the other waits for that. */
+static void test_history_months_needed_by_two_writers_are_made_by_one(void **state)
+{
+    struct place *place = place_of(state);
+    struct error error = {0};
+    struct timeline_month first, second;
+    struct db *other;
+    expect(db_open(place->url, DB_READ_WRITE, &other, &error), STATUS_OK, &error);
+    expect(db_use_schema(other, "history", &error), STATUS_OK, &error);
+    expect(db_begin(place->db, &error), STATUS_OK, &error);
+    expect(store_open_month(place->db, NOVEMBER_ENDS_US, &first, &error), STATUS_OK, &error);
+    expect(db_run_script(other, "SET lock_timeout = 100", &error), STATUS_OK, &error);
+    expect(store_open_month(other, 0, &second, &error), STATUS_DEADLINE_EXCEEDED, &error);
+    expect(db_commit(place->db, &error), STATUS_OK, &error);
+    expect(store_open_month(other, NOVEMBER_ENDS_US, &second, &error), STATUS_OK, &error);
+    assert_memory_equal(&first, &second, sizeof first);
+    db_close(other);
+}
+
 /* ---- the change from one table ---- */
 
 static void test_history_months_take_over_the_entries_of_the_one_table(void **state)
@@ -233,6 +252,7 @@ int main(void)
         TEST_PLACE(test_history_months_that_went_away_are_made_again),
         TEST_PLACE(test_history_months_of_a_failed_transaction_are_made_again),
         TEST_PLACE(test_history_months_are_made_beside_readers_and_writers),
+        TEST_PLACE(test_history_months_needed_by_two_writers_are_made_by_one),
         TEST_PLACE(test_history_months_take_over_the_entries_of_the_one_table),
         TEST_PLACE(test_history_months_are_read_by_index),
     };

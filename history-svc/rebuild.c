@@ -130,7 +130,7 @@ static enum status open_schema(const char *database_url, struct db **out, struct
     enum status status = db_open(database_url, DB_READ_WRITE, &db, error);
     if (status != STATUS_OK)
         return status;
-    status = schema_prepare(db, SCHEMA_REBUILD, error);
+    status = schema_prepare_rebuild(db, error);
     if (status == STATUS_OK)
         *out = db;
     else

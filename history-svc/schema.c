@@ -13,9 +13,16 @@ enum { SCRIPT_SIZE = 128 };
 
 static const char DROP_REBUILD[] = "DROP SCHEMA IF EXISTS history_rebuild CASCADE";
 
+/*
+ * Filling costs a fifth less without the one index that is not written in order: it is made at the end.
+ */
+static const char DROP_INDEX[] = "DROP INDEX history_rebuild.booking_summary_by_customer";
+
 /* A new table has no statistics until autovacuum comes by. */
-static const char ANALYSE[] = "ANALYZE history_rebuild.booking_summary, history_rebuild.timeline_entry, "
-                              "history_rebuild.hospital";
+static const char COMPLETE[] = "CREATE INDEX IF NOT EXISTS booking_summary_by_customer "
+                               "ON history_rebuild.booking_summary (customer_id, created_at_us, booking_id);"
+                               "ANALYZE history_rebuild.booking_summary, history_rebuild.timeline_entry, "
+                               "history_rebuild.hospital";
 
 /*
  * The locks are taken in the order in which writers and readers meet the tables, so that nobody waits for
@@ -46,6 +53,12 @@ enum status schema_prepare(struct db *db, const char *schema, struct error *erro
     return status;
 }
 
+enum status schema_prepare_rebuild(struct db *db, struct error *error)
+{
+    enum status status = schema_prepare(db, SCHEMA_REBUILD, error);
+    return status == STATUS_OK ? db_run_script(db, DROP_INDEX, error) : status;
+}
+
 enum status schema_drop_rebuild(struct db *db, struct error *error)
 {
     return db_run_script(db, DROP_REBUILD, error);
@@ -53,7 +66,7 @@ enum status schema_drop_rebuild(struct db *db, struct error *error)
 
 enum status schema_swap(struct db *db, struct error *error)
 {
-    enum status status = db_run_script(db, ANALYSE, error);
+    enum status status = db_run_script(db, COMPLETE, error);
     if (status == STATUS_OK)
         status = db_begin(db, error);
     if (status != STATUS_OK)

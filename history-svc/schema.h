@@ -15,12 +15,15 @@ extern const char SCHEMA_REBUILD[];
  * Fails as db_migrate does. */
 MUST_CHECK enum status schema_prepare(struct db *db, const char *schema, struct error *error);
 
+/* The same for the schema of a rebuild, which must not be there, ready to be filled fast. */
+MUST_CHECK enum status schema_prepare_rebuild(struct db *db, struct error *error);
+
 /* Drops the schema of a rebuild with all that is in it; none: nothing. */
 MUST_CHECK enum status schema_drop_rebuild(struct db *db, struct error *error);
 
 /*
- * Puts the rebuilt schema in the place of the live one in one transaction, and drops the old one. What a
- * running history-svc has in hand ends before, what comes later meets the new tables.
+ * Completes the rebuilt schema and puts it in the place of the live one in one transaction, and drops the old
+ * one. What a running history-svc has in hand ends before, what comes later meets the new tables.
  * DEADLINE_EXCEEDED or ABORTED if the live tables were busy: nothing has changed, try again.
  */
 MUST_CHECK enum status schema_swap(struct db *db, struct error *error);

@@ -126,6 +126,7 @@ static void look_for_gap(struct event_subscriber *follower)
 /* Applies what has arrived, about a chunk of it. */
 static void take_in_and_apply(struct event_subscriber *follower)
 {
+    follower->take_in_ns = clock_monotonic_ns() + follower->interval_ns;
     arena_reset(&follower->arena);
     follower->run_count = 0;
     follower->end = follower->cursor;
@@ -174,15 +175,17 @@ static enum next_step wait_for_step(struct event_subscriber *follower)
     enum next_step step;
     monitor_lock(&follower->monitor);
     for (;;) {
-        int64_t due_ns = next_fetch_ns(follower);
+        int64_t fetch_ns = next_fetch_ns(follower);
+        int64_t take_in_ns = follower->inbox.count > 0 ? follower->take_in_ns : INT64_MAX;
+        int64_t now_ns = clock_monotonic_ns();
         if (follower->closing)
             step = STEP_END;
-        else if (follower->inbox.fetch_wanted || clock_monotonic_ns() >= due_ns)
+        else if (follower->inbox.fetch_wanted || now_ns >= fetch_ns)
             step = STEP_FETCH;
-        else if (follower->inbox.count > 0)
+        else if (now_ns >= take_in_ns)
             step = STEP_TAKE_IN;
         else {
-            monitor_wait(&follower->monitor, due_ns);
+            monitor_wait(&follower->monitor, take_in_ns < fetch_ns ? take_in_ns : fetch_ns);
             continue;
         }
         break;

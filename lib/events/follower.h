@@ -47,6 +47,7 @@ struct event_subscriber {
     int64_t silence_ns;
     int64_t gap_wait_ns;
     size_t chunk_max;
+    int64_t interval_ns;
     pthread_t thread;
     struct monitor monitor;
     struct inbox inbox;
@@ -64,6 +65,7 @@ struct event_subscriber {
     size_t run_capacity;
     struct held_batch held[HELD_MAX];
     size_t held_count;
+    int64_t take_in_ns; /* before, what arrives is left to gather */
     int64_t gap_ns;     /* when a gap shall be fetched; 0 = none is known */
     int64_t fetch_ns;   /* when to fetch for another reason; 0 = none */
     int64_t fetched_ns; /* when the last fetch ended */

@@ -37,6 +37,7 @@ static bool keep(struct inbox *inbox, nng_msg *message)
     monitor_lock(inbox->monitor);
     inbox->heard_ns = clock_monotonic_ns();
     bool kept = !inbox->muted && inbox->count < INBOX_MESSAGES_MAX && inbox->bytes + size <= INBOX_BYTES_MAX;
+    bool first = inbox->count == 0; /* behind others it is no news: waking somebody is a system call */
     if (kept) {
         inbox->messages[(inbox->first + inbox->count) % INBOX_MESSAGES_MAX] = message;
         inbox->count++;
@@ -45,7 +46,8 @@ static bool keep(struct inbox *inbox, nng_msg *message)
         inbox->fetch_wanted = true;
         metric_add(&dropped_total, 1);
     }
-    monitor_notify(inbox->monitor);
+    if (first || !kept)
+        monitor_notify(inbox->monitor);
     monitor_unlock(inbox->monitor);
     return kept;
 }

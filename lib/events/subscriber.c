@@ -61,6 +61,7 @@ static enum status create(const struct event_subscriber_options *options, struct
         (int64_t)(options->silence_ms > 0 ? options->silence_ms : SILENCE_MS_DEFAULT) * NS_PER_MS;
     follower->gap_wait_ns =
         (int64_t)(options->gap_wait_ms > 0 ? options->gap_wait_ms : GAP_WAIT_MS_DEFAULT) * NS_PER_MS;
+    follower->interval_ns = (int64_t)options->interval_ms * NS_PER_MS;
     follower->chunk_max = options->chunk_max > 0 ? options->chunk_max : EVENT_CHUNK_MAX;
     follower->fetch_backoff =
         (struct backoff){.first_ms = FETCH_RETRY_FIRST_MS, .max_ms = FETCH_RETRY_MAX_MS};

@@ -81,6 +81,9 @@ struct event_subscriber_options {
     const char *schema;       /* PostgreSQL: as for the writer's connection; NULL = default */
     uint32_t silence_ms;      /* fetch when nothing was heard for so long; 0 = 3000 */
     uint32_t gap_wait_ms;     /* wait before fetching a gap; 0 = 10 */
+    /* Between the beginnings of two transactions, at least: what arrives meanwhile gathers. What arrives
+     * after a pause does not wait. 0 = none. */
+    uint32_t interval_ms;
     size_t chunk_max; /* events of one transaction; 0 = EVENT_CHUNK_MAX; at most 1000, a Fetch's most */
 };
 

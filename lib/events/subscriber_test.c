@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 static void test_subscriber_of_a_log_with_a_backlog_catches_up_by_fetch(void **state)
 {
     struct play play;
@@ -48,6 +50,27 @@ static void test_subscriber_of_batches_in_order_applies_them_without_fetch(void 
     service_wait_applied(&play.service, 6);
     assert_int_equal(metric_by_name("events_fetches_total"), fetches);
     play_expect_cursor(&play, 6);
+    play_close(&play);
+}
+
+static void test_subscriber_with_an_interval_gathers_what_comes_within_it(void **state)
+{
+    enum { INTERVAL_MS = 2000 };
+    struct play play;
+    struct event_subscriber_options gathering = PLAY_PATIENT;
+    gathering.interval_ms = INTERVAL_MS;
+    play_open(&play, stage_of(state));
+    play_follow_to_head(&play, &gathering);
+    play_commit(&play, 6);
+    int64_t before_ns = clock_monotonic_ns();
+    play_send_events(&play, 1, 1); /* after a pause: at once */
+    service_wait_applied(&play.service, 1);
+    assert_true(clock_monotonic_ns() - before_ns < INTERVAL_MS * NS_PER_MS);
+    int chunks = atomic_load(&play.service.chunks);
+    for (uint64_t seq = 2; seq <= 6; seq++)
+        play_send_events(&play, seq, 1);
+    service_wait_applied(&play.service, 6);
+    assert_int_equal(atomic_load(&play.service.chunks), chunks + 1);
     play_close(&play);
 }
 
@@ -201,6 +224,7 @@ int main(void)
         TEST_BOTH(test_subscriber_of_a_log_with_a_backlog_catches_up_by_fetch),
         TEST_BOTH(test_subscriber_of_a_live_publisher_follows_it),
         TEST_BOTH(test_subscriber_of_batches_in_order_applies_them_without_fetch),
+        TEST_SQLITE(test_subscriber_with_an_interval_gathers_what_comes_within_it),
         TEST_SQLITE(test_subscriber_of_a_lost_batch_fetches_it),
         TEST_SQLITE(test_subscriber_of_a_heartbeat_ahead_fetches),
         TEST_SQLITE(test_subscriber_of_repeated_batches_applies_them_once),
