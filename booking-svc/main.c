@@ -285,16 +285,19 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
     return batch_apply(service->batch, db, commands, count, error);
 }
 
+/* The replay of dead letters has no server: it answers nobody. */
 static void completing(void *context)
 {
     struct booking_service *service = context;
-    rpc_server_hold_answers(service->server);
+    if (service->server != NULL)
+        rpc_server_hold_answers(service->server);
 }
 
 static void completed(void *context)
 {
     struct booking_service *service = context;
-    rpc_server_send_answers(service->server);
+    if (service->server != NULL)
+        rpc_server_send_answers(service->server);
 }
 
 static void committed(void *context)
