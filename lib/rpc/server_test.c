@@ -446,12 +446,12 @@ int main(void)
         cmocka_unit_test(test_server_wrong_or_taken_address_is_refused),
         cmocka_unit_test(test_server_close_without_start_is_clean),
         cmocka_unit_test(test_server_answers_held_back_are_sent_together),
-        cmocka_unit_test(test_server_drain_waits_for_answers_held_back),
         cmocka_unit_test(test_server_drain_refuses_new_calls_and_finishes_those_in_hand),
         cmocka_unit_test(test_server_drain_waits_200_ms_for_whoever_was_answered_last),
         cmocka_unit_test(test_server_drain_gives_up_after_its_grace),
         cmocka_unit_test(test_server_idle_drain_takes_200_ms),
         cmocka_unit_test(test_server_drained_has_closed_its_connections),
+        cmocka_unit_test(test_server_drain_waits_for_answers_held_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
