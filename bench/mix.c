@@ -10,6 +10,12 @@ static const struct request *book(struct turn *turn)
     return &REQUEST_BOOK;
 }
 
+static const struct request *book_for_one(struct turn *turn)
+{
+    turn->booking_id = uuid_v7();
+    return &REQUEST_BOOK_FOR_ONE;
+}
+
 static const struct request *cancel_what_was_confirmed(struct turn *turn, const struct tally_answer *answer)
 {
     (void)turn;
@@ -47,8 +53,17 @@ const struct mix MIXES[] = {
         .first = book,
     },
     {
+        .name = "one-customer",
+        .help = "the same, all of one customer: without what finding each one's bookings costs",
+        .turn_name = "booking",
+        .days_at_once = 1,
+        .places = STAGE_PLACES_MAX,
+        .goes_on = true,
+        .first = book_for_one,
+    },
+    {
         .name = "book-cancel",
-        .help = "the same, and each confirmed booking is cancelled at once by its caller",
+        .help = "as book, and each confirmed booking is cancelled at once by its caller",
         .turn_name = "booking",
         .days_at_once = 1,
         .places = STAGE_PLACES_MAX,

@@ -67,19 +67,30 @@ static void booked(const Screening__V1__Booking *booking, void *data)
             });
 }
 
-static void send_book(struct turn *turn)
+static void send_book_for(struct turn *turn, const char *customer_id)
 {
     char booking_id[UUID_TEXT_SIZE];
     Screening__V1__CreateBookingRequest request = SCREENING__V1__CREATE_BOOKING_REQUEST__INIT;
     request.booking_id = uuid_format(&turn->booking_id, booking_id);
-    request.customer_id = booking_id + CUSTOMER_AT;
+    request.customer_id = customer_id != NULL ? (char *)customer_id : booking_id + CUSTOMER_AT;
     request.customer_name = "name";
     request.hospital_id = (char *)turn->day->hospital_id;
     request.date = (char *)turn->day->date;
     screening__v1__booking_service__create_booking(rpc_client_service(turn->booking), &request, booked, turn);
 }
 
+static void send_book(struct turn *turn)
+{
+    send_book_for(turn, NULL);
+}
+
+static void send_book_for_one(struct turn *turn)
+{
+    send_book_for(turn, "customer");
+}
+
 const struct request REQUEST_BOOK = {send_book};
+const struct request REQUEST_BOOK_FOR_ONE = {send_book_for_one};
 
 /* ---- CancelBooking ---- */
 

@@ -32,7 +32,8 @@ struct request {
 };
 
 /* One place on turn->day. Its outcomes are named after the booking's status: "CONFIRMED". */
-extern const struct request REQUEST_BOOK;
+extern const struct request REQUEST_BOOK;         /* for another customer each time */
+extern const struct request REQUEST_BOOK_FOR_ONE; /* always for the same */
 
 /* These are named after the method too: "CancelBooking CANCELLED", "GetBooking OK". */
 extern const struct request REQUEST_CANCEL;       /* the booking */

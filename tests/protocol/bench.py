@@ -37,6 +37,9 @@ def test_bench_mixes_count_what_the_services_hold(driver):
         booked = good_run(stack, "--count", 300)
         assert counts(booked) == {"CONFIRMED": 300}, booked
         assert booked["places"]["taken"] == booked["places"]["live"] == booked["turns"] == 300, booked
+        same = good_run(stack, "--count", 200, "--mix", "one-customer")
+        assert counts(same) == {"CONFIRMED": 200}, same
+        assert len(stack.rows("booking", "SELECT DISTINCT customer_id FROM booking")) == 301
         cancelled = good_run(stack, "--count", 300, "--mix", "book-cancel")
         assert counts(cancelled) == {"CONFIRMED": 300, "CancelBooking CANCELLED": 300}, cancelled
         assert cancelled["places"]["taken"] == cancelled["places"]["live"] == 0, cancelled
