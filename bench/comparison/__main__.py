@@ -79,6 +79,7 @@ def measure(arguments, folder):
         for number in range(1, arguments.rounds + 1):
             for name, what in todo:
                 interrupts.check()
+                os.sync()  # what the run before left to be written is not the next one's burden
                 figures = what()
                 runs.append({"round": number, "name": name, **figures})
                 print("round %d  %-22s %9.0f/s  p50 %8.2f ms" % (number, name, figures["per_s"], figures["p50_ms"]),

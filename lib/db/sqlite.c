@@ -79,6 +79,19 @@ static int pragma(sqlite3 *handle, const char *text, const char *expected)
     return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+/*
+ * For the one that writes: customers' bookings lie all over their index, so that nearly every booking changes
+ * another page of it. What is not in the cache is read again for that, and each checkpoint writes each changed
+ * page once, however often it was: measured at 64 bookings in flight, on 100,000 of them, half as much again
+ * per second with a checkpoint every 8,000 pages (32 MiB) as with one every 1,000, SQLite's default.
+ */
+static int configure_writer(sqlite3 *handle)
+{
+    int code = pragma(handle, "PRAGMA cache_size=-16384", NULL); /* KiB */
+
+    return code == SQLITE_OK ? pragma(handle, "PRAGMA wal_autocheckpoint=8000", NULL) : code;
+}
+
 static int configure(sqlite3 *handle, enum db_access access)
 {
     int code = sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
@@ -92,6 +105,8 @@ static int configure(sqlite3 *handle, enum db_access access)
         code = pragma(handle, "PRAGMA synchronous=FULL", NULL);
     if (code == SQLITE_OK)
         code = pragma(handle, "PRAGMA foreign_keys=ON", NULL);
+    if (code == SQLITE_OK && access == DB_READ_WRITE)
+        code = configure_writer(handle);
     if (code == SQLITE_OK && access == DB_READ_ONLY)
         code = pragma(handle, "PRAGMA query_only=ON", NULL);
     return code;
