@@ -39,10 +39,11 @@ class Child:
     """A server. In a session of its own, so that the terminal's Ctrl-C reaches only the comparison, which then stops it."""
 
     def __init__(self, command, log_path):
+        # A group of its own, so that Ctrl-C is ours, but no session: the kernel would share the cores out by sessions.
         self.name, self.log_path = pathlib.Path(command[0]).name, log_path
         with open(log_path, "wb") as log:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True, env=environment())
+                                            process_group=0, env=environment())
 
     def wait_for_line(self, word, longest_s=READY_S):
         """The first line of its log with that word in it."""
@@ -73,7 +74,7 @@ def run(command, longest_s=RUN_S, **more_environment):
     """Runs a program to its end, or to a signal's; what it wrote on stdout. It must end with 0."""
     deadline = time.monotonic() + longest_s
     with subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, start_new_session=True, env=environment(**more_environment)) as process:
+                          text=True, process_group=0, env=environment(**more_environment)) as process:
         try:
             while True:
                 try:
@@ -94,7 +95,7 @@ def run(command, longest_s=RUN_S, **more_environment):
 def step(command):
     """A short step that no signal cuts: it starts or ends something."""
     done = subprocess.run([str(word) for word in command], check=False, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, start_new_session=True, env=environment())
+                          stderr=subprocess.STDOUT, process_group=0, env=environment())
     if done.returncode != 0:
         raise CompareError("%s: %s" % (command[0], done.stdout[-2000:]))
     return done.stdout.strip()

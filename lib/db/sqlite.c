@@ -81,9 +81,10 @@ static int pragma(sqlite3 *handle, const char *text, const char *expected)
 
 /*
  * For the one that writes: customers' bookings lie all over their index, so that nearly every booking changes
- * another page of it. What is not in the cache is read again for that, and each checkpoint writes each changed
- * page once, however often it was: measured at 64 bookings in flight, on 100,000 of them, half as much again
- * per second with a checkpoint every 8,000 pages (32 MiB) as with one every 1,000, SQLite's default.
+ * another page of it. What is not in the cache is read again for that, and each checkpoint writes each
+ * changed page once, however often it was: measured at 64 bookings in flight, on 100,000 of them, half as
+ * much again per second with a checkpoint every 8,000 pages (32 MiB) as with one every 1,000, SQLite's
+ * default.
  */
 static int configure_writer(sqlite3 *handle)
 {
