@@ -2,9 +2,8 @@
 
 import argparse
 import pathlib
-import time
 
-from children import ROOT
+import output
 
 IN_FLIGHT_MAX = 256  # 16 times as many have to fit into the services' limits
 SHORTEST_S = 0.5
@@ -26,10 +25,7 @@ def read_arguments():
         parser.error("--seconds: at least %g" % SHORTEST_S)
     if not 1 <= arguments.in_flight <= IN_FLIGHT_MAX:
         parser.error("--in-flight: 1 to %d" % IN_FLIGHT_MAX)
-    if arguments.output is None:
-        arguments.output = ROOT / "var/compare" / time.strftime("%Y%m%d-%H%M%S")
-    else:
-        arguments.output = (arguments.caller / arguments.output).resolve()
+    arguments.output = output.folder(arguments.output, arguments.caller, "compare")
     return arguments
 
 

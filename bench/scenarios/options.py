@@ -2,10 +2,9 @@
 
 import argparse
 import pathlib
-import time
 
 import paths  # noqa: F401
-from children import ROOT
+import output
 
 GOALS = ("P7", "P8", "P9", "P9b", "P10", "P11", "P12", "P13", "P14")
 
@@ -27,10 +26,7 @@ def read_options():
         parser.error("--rounds: at least 1")
     if not 0 < options.scale <= 1:
         parser.error("--scale: above 0, at most 1")
-    if options.output is None:
-        options.output = ROOT / "var/bench" / time.strftime("%Y%m%d-%H%M%S")
-    else:
-        options.output = (options.caller / options.output).resolve()
+    options.output = output.folder(options.output, options.caller, "bench")
     return options
 
 
