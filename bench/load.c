@@ -13,8 +13,8 @@
 
 enum { CALLS_BLOCK = 512, RESEND_MS = 10, NS_PER_S = 1000000000 };
 
-/* The open loop sends what has become due once in so long: waking for every single turn would cost a core that
- * the services need. A turn's latency counts from when it was due all the same. */
+/* The open loop sends what has become due once in so long: waking for every single turn would cost a core
+ * that the services need. A turn's latency counts from when it was due all the same. */
 enum { TICK_US = 500 };
 
 struct call;

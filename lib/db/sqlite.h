@@ -6,11 +6,13 @@
 
 #include "base/map.h"
 #include "db/driver.h"
+#include "db/sqlite_checkpoint.h"
 
 struct sqlite {
     struct db db;
     sqlite3 *handle;
-    struct map statements; /* struct db_statement * -> struct prepared * */
+    struct map statements;                /* struct db_statement * -> struct prepared * */
+    struct sqlite_checkpoint *checkpoint; /* NULL for one that only reads */
 };
 
 /* The status of a result code, of which the extended part may be set. */

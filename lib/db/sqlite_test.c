@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/unit_test.h"
 #include "db/db_fixture.h"
 #include "db/sqlite.h"
@@ -19,6 +21,10 @@ static const struct db_statement misnamed = {.name = "misnamed", .sql = "SELECT 
 static const struct db_statement two = {.name = "two", .sql = "SELECT 1; SELECT 2"};
 static const struct db_statement elsewhere = {.name = "elsewhere", .postgresql = "SELECT 1"};
 static const struct db_statement count_all = {.name = "count_things", .sql = "SELECT count(*) FROM thing"};
+static const struct db_statement content_bytes = {.name = "content_bytes",
+                                                  .sql = "SELECT sum(length(content)) FROM thing"};
+static const struct db_statement faults = {
+    .name = "faults", .sql = "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"};
 static const struct db_statement journal = {.name = "synchronous", .sql = "PRAGMA synchronous"};
 static const struct db_statement foreign_keys = {.name = "foreign_keys", .sql = "PRAGMA foreign_keys"};
 
@@ -83,6 +89,67 @@ static void test_sqlite_full_database_is_unavailable_and_usable_afterwards(void 
     fixture_expect(db_run(f->db, &insert, f->params, NULL, NULL, &error), STATUS_OK, &error);
     fixture_expect(db_commit(f->db, &error), STATUS_OK, &error);
     assert_int_equal(fixture_number(f->db, &count_all), 1);
+    free(bytes);
+}
+
+static off_t size_of(const char *path)
+{
+    struct stat file;
+
+    return stat(path, &file) == 0 ? file.st_size : 0;
+}
+
+static void commit_blob(struct fixture *f, const char *bytes)
+{
+    struct error error = {0};
+
+    db_params_reset(f->params);
+    db_params_bytes(f->params, bytes, FULL_BYTES);
+    db_params_end_row(f->params);
+    fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
+    fixture_expect(db_run(f->db, &insert, f->params, NULL, NULL, &error), STATUS_OK, &error);
+    fixture_expect(db_commit(f->db, &error), STATUS_OK, &error);
+}
+
+/* 1,500 pages of 4 KiB are copied beside the writer, which does nothing more here. */
+static void test_sqlite_log_is_copied_while_nobody_commits(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct error error = {0};
+    const char *path = f->url + strlen("sqlite:");
+    char *bytes = calloc(1, FULL_BYTES);
+    int64_t deadline_ns = clock_monotonic_ns() + 20 * (int64_t)1000 * NS_PER_MS;
+
+    fixture_expect(db_run_script(f->db, "CREATE TABLE thing (content BLOB)", &error), STATUS_OK, &error);
+    for (int i = 0; i < 6; i++)
+        commit_blob(f, bytes);
+    while (size_of(path) < 4 * FULL_BYTES) {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        usleep(1000);
+    }
+    free(bytes);
+}
+
+/* A log that was never begun anew would be longer than all that is in it. */
+static void test_sqlite_log_is_begun_anew_while_it_is_written_to(void **state)
+{
+    enum { AT_LEAST = 64 };
+    struct fixture *f = fixture_of(state);
+    struct error error = {0};
+    char *bytes = calloc(1, FULL_BYTES);
+    char log[160];
+    int64_t commits = 0, deadline_ns = clock_monotonic_ns() + 60 * (int64_t)1000 * NS_PER_MS;
+
+    snprintf(log, sizeof log, "%s-wal", f->url + strlen("sqlite:"));
+    fixture_expect(db_run_script(f->db, "CREATE TABLE thing (content BLOB)", &error), STATUS_OK, &error);
+    while (commits < AT_LEAST || size_of(log) * 2 > commits * FULL_BYTES) {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        commit_blob(f, bytes);
+        commits++;
+    }
+    assert_int_equal(fixture_number(f->db, &count_all), commits);
+    assert_int_equal(fixture_number(f->db, &content_bytes), commits * FULL_BYTES);
+    assert_int_equal(fixture_number(f->db, &faults), 0);
     free(bytes);
 }
 
@@ -174,6 +241,8 @@ int main(void)
         TEST_SQLITE(test_sqlite_path_that_cannot_be_opened_is_refused),
         TEST_SQLITE(test_sqlite_connection_is_durable_and_checks_foreign_keys),
         TEST_SQLITE(test_sqlite_full_database_is_unavailable_and_usable_afterwards),
+        TEST_SQLITE(test_sqlite_log_is_copied_while_nobody_commits),
+        TEST_SQLITE(test_sqlite_log_is_begun_anew_while_it_is_written_to),
         TEST_SQLITE(test_sqlite_parameters_go_by_their_numbers),
         TEST_SQLITE(test_sqlite_statement_that_is_not_one_is_refused),
         TEST_SQLITE(test_sqlite_new_file_may_be_opened_by_several_at_once),

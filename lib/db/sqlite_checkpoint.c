@@ -1,0 +1,117 @@
+#include "db/sqlite_checkpoint.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/ticker.h"
+
+/*
+ * Pages, of 4 KiB. The longer the log, the fewer pages are copied, since one that was changed often is copied
+ * once. The smaller a pass, the less do the commits wait for the disk that go on beside it: measured at half
+ * of the peak, passes of 1,500 against one of 8,000 halve the p99.9 of a booking, and cost 5 % of the peak.
+ */
+enum { LOG_PAGES = 8000, PASS_PAGES = 1500, REST_PAGES = 250 };
+
+/* When commits come so fast that the rest stays large. */
+enum { LOG_PAGES_MAX = 2 * LOG_PAGES };
+
+enum { NEVER_MS = 24 * 3600 * 1000 };
+
+struct sqlite_checkpoint {
+    sqlite3 *writer;
+    sqlite3 *copier;
+    struct ticker *thread;
+    atomic_bool copying; /* set by the writer, cleared by the copier */
+    int copied;          /* pages of the log at hand; of the one whose turn it is */
+    bool failing;        /* the copier's own: its last pass failed */
+};
+
+static void note_outcome(struct sqlite_checkpoint *checkpoint, int code)
+{
+    bool failing = code != SQLITE_OK;
+
+    if (failing && !checkpoint->failing)
+        log_event(LOG_WARN, "database.checkpoint_failed", LOG_TEXT("message", sqlite3_errstr(code)),
+                  LOG_INT("code", code));
+    checkpoint->failing = failing;
+}
+
+/* SQLite itself syncs the database only in the checkpoint that copies the last page, which is the writer's:
+ * were it left to that, the writer would wait for all that was copied. */
+static int sync_database(sqlite3 *handle)
+{
+    sqlite3_file *file = NULL;
+    int code = sqlite3_file_control(handle, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
+
+    return code == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : code;
+}
+
+/* One pass. After a failure the writer's next commit asks for another. */
+static void copy(void *context, struct ticker *thread)
+{
+    struct sqlite_checkpoint *checkpoint = context;
+    int copied = 0, code;
+
+    (void)thread;
+    if (!atomic_load(&checkpoint->copying))
+        return;
+    code = sqlite3_wal_checkpoint_v2(checkpoint->copier, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &copied);
+    if (code == SQLITE_OK)
+        code = sync_database(checkpoint->copier);
+    if (code == SQLITE_OK)
+        checkpoint->copied = copied;
+    note_outcome(checkpoint, code);
+    atomic_store(&checkpoint->copying, false);
+}
+
+/*
+ * After each commit of the writer, in its thread. The copier is given its turn only here: then the log holds
+ * at least this commit's pages, which nobody has copied, and is not begun anew before somebody has.
+ */
+static int committed(void *context, sqlite3 *writer, const char *database, int pages_in_log)
+{
+    struct sqlite_checkpoint *checkpoint = context;
+    int rest;
+
+    if (atomic_load(&checkpoint->copying))
+        return SQLITE_OK;
+    rest = pages_in_log - checkpoint->copied;
+    if (pages_in_log >= LOG_PAGES_MAX || (pages_in_log >= LOG_PAGES && rest < REST_PAGES)) {
+        /* A failure leaves a longer log, no more: the next commit tries again. */
+        (void)sqlite3_wal_checkpoint_v2(writer, database, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        checkpoint->copied = 0;
+    } else if (pages_in_log >= LOG_PAGES || rest >= PASS_PAGES) {
+        atomic_store(&checkpoint->copying, true);
+        ticker_wake(checkpoint->thread);
+    }
+    return SQLITE_OK;
+}
+
+enum status sqlite_checkpoint_start(sqlite3 *writer, sqlite3 *copier, struct sqlite_checkpoint **out,
+                                    struct error *error)
+{
+    struct sqlite_checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
+
+    if (checkpoint == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
+    checkpoint->writer = writer;
+    checkpoint->copier = copier;
+    if (ticker_open(NEVER_MS, copy, checkpoint, &checkpoint->thread, error) != STATUS_OK) {
+        free(checkpoint);
+        return STATUS_RESOURCE_EXHAUSTED;
+    }
+    (void)sqlite3_wal_hook(writer, committed, checkpoint);
+    *out = checkpoint;
+    return STATUS_OK;
+}
+
+void sqlite_checkpoint_stop(struct sqlite_checkpoint *checkpoint)
+{
+    if (checkpoint == NULL)
+        return;
+    (void)sqlite3_wal_hook(checkpoint->writer, NULL, NULL);
+    ticker_close(checkpoint->thread);
+    sqlite3_close(checkpoint->copier);
+    free(checkpoint);
+}
