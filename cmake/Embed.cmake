@@ -1,6 +1,7 @@
-# embed_sql(TARGET SYMBOL FILE): compiles FILE into TARGET as the C string `const char SYMBOL[]`.
-function(embed_sql target symbol file)
-  set(source ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+# embed(TARGET SYMBOL FILE): compiles FILE into TARGET as the C array `const char SYMBOL[]`, with a NUL after its
+# `const size_t SYMBOL_size` bytes. FILE is relative to the source folder at hand.
+function(embed target symbol file)
+  cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} OUTPUT_VARIABLE source)
   set(output ${CMAKE_CURRENT_BINARY_DIR}/${symbol}.c)
   add_custom_command(
     OUTPUT ${output}

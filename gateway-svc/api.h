@@ -1,0 +1,24 @@
+/* What the gateway answers, by path: Connect, REST, events, the OpenAPI document. */
+#ifndef GATEWAY_SVC_API_H
+#define GATEWAY_SVC_API_H
+
+#include "backend.h"
+#include "http.h"
+
+#include <stdint.h>
+
+struct live;
+
+struct gateway {
+    struct backend *backend;
+    struct live *live;
+    uint32_t default_timeout_ms; /* of calls that name none */
+    uint32_t timeout_max_ms;     /* of calls that name one */
+    const char *cors_origin;     /* whose pages may read answers; "" = nobody's */
+};
+
+/* The handlers of struct http_options; the context is a struct gateway. */
+void api_handle(void *context, struct http_request *request);
+void api_refuse(void *context, struct http_request *request, unsigned code, const char *why);
+
+#endif

@@ -1,0 +1,200 @@
+#include "backend.h"
+
+#include "policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/uuid.h"
+
+#include "google/protobuf/descriptor.pb-c.h"
+#include "screening/v1/booking.pb-c.h"
+#include "screening/v1/history.pb-c.h"
+#include "screening/v1/hospital.pb-c.h"
+
+/* The .proto files as protoc understood them: protobuf-c's own descriptors leave out the options of methods.
+ */
+extern const char gateway_descriptor_set[];
+extern const size_t gateway_descriptor_set_size;
+
+enum { METHODS_MAX = 64, CLIENTS_MAX = 8, SERVICE_METHODS_MAX = 32 };
+
+const char *const BACKEND_NAMES[BACKEND_COUNT] = {"hospital-svc", "booking-svc", "history-svc"};
+
+static const struct {
+    const ProtobufCServiceDescriptor *descriptor;
+    enum backend_peer peer;
+} services[] = {
+    {&screening__v1__hospital_service__descriptor, BACKEND_HOSPITAL},
+    {&screening__v1__booking_service__descriptor, BACKEND_BOOKING},
+    {&screening__v1__history_service__descriptor, BACKEND_HISTORY},
+};
+enum { SERVICE_COUNT = sizeof services / sizeof services[0] };
+
+struct backend {
+    struct rpc_channel *channels[BACKEND_COUNT];
+    struct rpc_client *clients[SERVICE_COUNT];
+    struct backend_method methods[METHODS_MAX];
+    size_t method_count;
+};
+
+/* ---- the methods ---- */
+
+typedef Google__Protobuf__MethodOptions__IdempotencyLevel idempotency_level;
+#define LEVEL(name) GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__##name
+
+/* Of a method of a service, by their full names. */
+static idempotency_level level_of(const Google__Protobuf__FileDescriptorSet *files,
+                                  const struct backend_method *method)
+{
+    for (size_t f = 0; f < files->n_file; f++) {
+        const Google__Protobuf__FileDescriptorProto *file = files->file[f];
+        for (size_t s = 0; s < file->n_service; s++) {
+            const Google__Protobuf__ServiceDescriptorProto *service = file->service[s];
+            size_t package = strlen(file->package);
+            if (strncmp(method->service->name, file->package, package) != 0 ||
+                strcmp(method->service->name + package + 1, service->name) != 0)
+                continue;
+            for (size_t m = 0; m < service->n_method; m++)
+                if (strcmp(service->method[m]->name, method->method->name) == 0 &&
+                    service->method[m]->options != NULL)
+                    return service->method[m]->options->idempotency_level;
+        }
+    }
+    return LEVEL(IDEMPOTENCY_UNKNOWN);
+}
+
+static void list_methods(struct backend *backend, const Google__Protobuf__FileDescriptorSet *files)
+{
+    for (size_t s = 0; s < SERVICE_COUNT; s++) {
+        const ProtobufCServiceDescriptor *service = services[s].descriptor;
+        for (unsigned m = 0; m < service->n_methods && backend->method_count < METHODS_MAX; m++) {
+            if (!policy_is_public(service, &service->methods[m]))
+                continue;
+            struct backend_method *method = &backend->methods[backend->method_count++];
+            *method = (struct backend_method){.service = service,
+                                              .method = &service->methods[m],
+                                              .index = m,
+                                              .client = s,
+                                              .peer = services[s].peer};
+            idempotency_level level = level_of(files, method);
+            method->no_side_effects = level == LEVEL(NO_SIDE_EFFECTS);
+            method->idempotent = level != LEVEL(IDEMPOTENCY_UNKNOWN);
+        }
+    }
+}
+
+static enum status read_methods(struct backend *backend, struct error *error)
+{
+    Google__Protobuf__FileDescriptorSet *files = google__protobuf__file_descriptor_set__unpack(
+        NULL, gateway_descriptor_set_size, (const uint8_t *)gateway_descriptor_set);
+    if (files == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory for the descriptors");
+    list_methods(backend, files);
+    google__protobuf__file_descriptor_set__free_unpacked(files, NULL);
+    return STATUS_OK;
+}
+
+const struct backend_method *backend_find(const struct backend *backend, const char *service,
+                                          size_t service_length, const char *method)
+{
+    for (size_t i = 0; i < backend->method_count; i++) {
+        const struct backend_method *candidate = &backend->methods[i];
+        if (strncmp(candidate->service->name, service, service_length) == 0 &&
+            candidate->service->name[service_length] == '\0' && strcmp(candidate->method->name, method) == 0)
+            return candidate;
+    }
+    return NULL;
+}
+
+const struct backend_method *backend_methods(const struct backend *backend, size_t *count)
+{
+    *count = backend->method_count;
+    return backend->methods;
+}
+
+/* ---- open and close ---- */
+
+static enum status connect_all(const struct backend_options *options, struct backend *backend,
+                               struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (int i = 0; i < BACKEND_COUNT && status == STATUS_OK; i++) {
+        const struct rpc_channel_options channel = {
+            .address = options->addresses[i],
+            .message_max_bytes = options->message_max_bytes,
+            .peer = BACKEND_NAMES[i],
+            .retry = {.percent = 10, .min_per_s = 10},
+        };
+        status = rpc_channel_open(&channel, &backend->channels[i], error);
+    }
+    for (size_t s = 0; s < SERVICE_COUNT && status == STATUS_OK; s++) {
+        backend->clients[s] = rpc_client_create(backend->channels[services[s].peer], services[s].descriptor);
+        if (backend->clients[s] == NULL)
+            status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    return status;
+}
+
+enum status backend_open(const struct backend_options *options, struct backend **out, struct error *error)
+{
+    struct backend *backend = calloc(1, sizeof *backend);
+    if (backend == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    enum status status = read_methods(backend, error);
+    if (status == STATUS_OK)
+        status = connect_all(options, backend, error);
+    if (status != STATUS_OK) {
+        backend_close(backend);
+        return status;
+    }
+    *out = backend;
+    return STATUS_OK;
+}
+
+void backend_stop(struct backend *backend)
+{
+    for (int i = 0; i < BACKEND_COUNT; i++)
+        rpc_channel_stop(backend->channels[i]);
+}
+
+void backend_close(struct backend *backend)
+{
+    if (backend == NULL)
+        return;
+    for (size_t s = 0; s < SERVICE_COUNT; s++)
+        rpc_client_destroy(backend->clients[s]);
+    for (int i = 0; i < BACKEND_COUNT; i++)
+        rpc_channel_close(backend->channels[i]);
+    free(backend);
+}
+
+struct rpc_channel *backend_channel(struct backend *backend, enum backend_peer peer)
+{
+    return backend->channels[peer];
+}
+
+/* ---- calls ---- */
+
+/* Where a creation carries its id; NULL for every other request. */
+static char **creation_id(ProtobufCMessage *request)
+{
+    if (request->descriptor == &screening__v1__create_booking_request__descriptor)
+        return &((Screening__V1__CreateBookingRequest *)request)->booking_id;
+    if (request->descriptor == &screening__v1__register_hospital_request__descriptor)
+        return &((Screening__V1__RegisterHospitalRequest *)request)->hospital_id;
+    return NULL;
+}
+
+void backend_call(struct backend *backend, const struct backend_method *method, ProtobufCMessage *request,
+                  struct backend_id *id, ProtobufCClosure closure, struct rpc_client_call *call)
+{
+    char **creation = creation_id(request);
+    if (creation != NULL && (*creation)[0] == '\0') {
+        struct uuid made = uuid_v7();
+        *creation = uuid_format(&made, id->text);
+    }
+    call->idempotent = method->idempotent || creation != NULL; /* a creation is, once it has its id */
+    ProtobufCService *service = rpc_client_service(backend->clients[method->client]);
+    service->invoke(service, method->index, request, closure, call);
+}

@@ -1,0 +1,10 @@
+/* The Connect protocol, unary calls: POST /SERVICE/METHOD, and GET for methods without side effects. */
+#ifndef GATEWAY_SVC_CONNECT_H
+#define GATEWAY_SVC_CONNECT_H
+
+#include "api.h"
+
+/* Answers the path "/screening.v1.BookingService/CreateBooking" and its like. */
+void connect_handle(struct gateway *gateway, struct http_request *request);
+
+#endif

@@ -1,0 +1,529 @@
+/*
+ * A request is suspended in libmicrohttpd while it waits for its answer, and resumed by whoever answers.
+ * `state` tells who comes first, the handler's return or the answer.
+ */
+#include "http.h"
+
+#include "http_request.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/ticker.h"
+#include "service/listen.h"
+
+enum { SWEEP_MS = 500, DRAIN_LOOK_MS = 10, NO_DEADLINE = 0, ANSWER_FIELDS = 6 };
+
+/* What a browser is told about every answer: nothing here is a page, and nothing is to be kept. */
+static const struct http_field always[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cache-Control", "no-store"},
+};
+
+/* An accepted connection. */
+struct connection {
+    struct connection *next, *previous;
+    int fd;
+    _Atomic int64_t deadline_ns; /* by then a whole request must have come; NO_DEADLINE: one is in hand */
+};
+
+struct http_server {
+    struct http_options options;
+    struct MHD_Daemon *daemon;
+    struct ticker *sweeper;
+    int listener; /* once the daemon no longer has it; -1 */
+    atomic_bool draining;
+    atomic_size_t in_hand;
+    pthread_mutex_t lock; /* guards the list: while it is held, none of its descriptors is closed */
+    struct connection *connections;
+};
+
+static struct metric requests_total = METRIC("http_requests_total", "Requests answered over HTTP");
+static struct metric in_hand_now =
+    METRIC("http_requests_in_hand", "Requests over HTTP that wait for their answer");
+static struct metric connections_now = METRIC("http_connections", "Connections over HTTP");
+static struct metric timeouts_total =
+    METRIC("http_timeouts_total", "Connections ended because no request came, or not fast enough");
+static struct metric refused_total =
+    METRIC("http_refused_total", "Requests refused for their form: 400, 413");
+
+/* ---- connections ---- */
+
+static void set_deadline(struct connection *connection, uint32_t ms)
+{
+    atomic_store(&connection->deadline_ns, clock_monotonic_ns() + (int64_t)ms * NS_PER_MS);
+}
+
+static struct connection *connection_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
+static void add_connection(struct http_server *server, struct MHD_Connection *mhd, void **socket_context)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+    *socket_context = connection; /* NULL: has no deadline */
+    if (connection == NULL)
+        return;
+    connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    set_deadline(connection, server->options.idle_timeout_ms);
+    pthread_mutex_lock(&server->lock);
+    connection->next = server->connections;
+    if (connection->next != NULL)
+        connection->next->previous = connection;
+    server->connections = connection;
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void remove_connection(struct http_server *server, struct connection *connection)
+{
+    if (connection == NULL)
+        return;
+    pthread_mutex_lock(&server->lock);
+    if (connection->previous != NULL)
+        connection->previous->next = connection->next;
+    else
+        server->connections = connection->next;
+    if (connection->next != NULL)
+        connection->next->previous = connection->previous;
+    pthread_mutex_unlock(&server->lock);
+    free(connection);
+}
+
+static void on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct http_server *server = context;
+    metric_add(&connections_now, what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        add_connection(server, mhd, socket_context);
+    else
+        remove_connection(server, *socket_context);
+}
+
+/* libmicrohttpd's own timeout begins anew with every byte: who trickles would stay for ever. */
+static void sweep(void *context, struct ticker *ticker)
+{
+    struct http_server *server = context;
+    int64_t now_ns = clock_monotonic_ns();
+    (void)ticker;
+    pthread_mutex_lock(&server->lock);
+    for (struct connection *c = server->connections; c != NULL; c = c->next) {
+        int64_t deadline_ns = atomic_load(&c->deadline_ns);
+        if (deadline_ns != NO_DEADLINE && now_ns > deadline_ns) {
+            shutdown(c->fd, SHUT_RDWR);
+            atomic_store(&c->deadline_ns, NO_DEADLINE);
+            metric_add(&timeouts_total, 1);
+        }
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* ---- the request's own ---- */
+
+const char *http_method(const struct http_request *request)
+{
+    return request->method;
+}
+
+const char *http_path(const struct http_request *request)
+{
+    return request->path;
+}
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name);
+}
+
+/* One that is given without "=" has no value in libmicrohttpd. */
+struct query_search {
+    const char *name;
+    const char *value;
+};
+
+static enum MHD_Result match_parameter(void *context, enum MHD_ValueKind kind, const char *name,
+                                       const char *value)
+{
+    struct query_search *search = context;
+    (void)kind;
+    if (strcmp(name, search->name) != 0)
+        return MHD_YES;
+    search->value = value != NULL ? value : "";
+    return MHD_NO;
+}
+
+const char *http_query(const struct http_request *request, const char *name)
+{
+    struct query_search search = {.name = name};
+    MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, match_parameter, &search);
+    return search.value;
+}
+
+struct query_visit {
+    bool (*visit)(void *context, const char *name, const char *value);
+    void *context;
+    bool complete;
+};
+
+static enum MHD_Result visit_parameter(void *context, enum MHD_ValueKind kind, const char *name,
+                                       const char *value)
+{
+    struct query_visit *visit = context;
+    (void)kind;
+    visit->complete = visit->visit(visit->context, name, value != NULL ? value : "");
+    return visit->complete ? MHD_YES : MHD_NO;
+}
+
+bool http_query_visit(const struct http_request *request,
+                      bool (*visit)(void *context, const char *name, const char *value), void *context)
+{
+    struct query_visit all = {.visit = visit, .context = context, .complete = true};
+    MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, visit_parameter, &all);
+    return all.complete;
+}
+
+const char *http_body(const struct http_request *request, size_t *size)
+{
+    *size = request->body_size;
+    return request->body != NULL ? request->body : "";
+}
+
+struct arena *http_arena(struct http_request *request)
+{
+    return &request->arena;
+}
+
+/* ---- answers ---- */
+
+enum MHD_Result http_queue_response(struct http_request *request, unsigned code,
+                                    struct MHD_Response *response)
+{
+    if (response == NULL)
+        return MHD_NO;
+    enum MHD_Result result = MHD_YES;
+    for (size_t i = 0; i < sizeof always / sizeof always[0] && result == MHD_YES; i++)
+        result = MHD_add_response_header(response, always[i].name, always[i].value);
+    if (result == MHD_YES && (request->must_close || atomic_load(&request->server->draining)))
+        result = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    if (result == MHD_YES)
+        result = MHD_queue_response(request->mhd, code, response);
+    MHD_destroy_response(response);
+    metric_add(&requests_total, 1);
+    return result;
+}
+
+static enum MHD_Result queue_answer(struct http_request *request)
+{
+    const struct http_answer *answer = &request->answer;
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        answer->body_size, (void *)(uintptr_t)answer->body, MHD_RESPMEM_PERSISTENT);
+    enum MHD_Result result = response != NULL ? MHD_YES : MHD_NO;
+    if (result == MHD_YES && answer->type != NULL)
+        result = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
+    for (size_t i = 0; i < HTTP_FIELDS_MAX && answer->fields[i].name != NULL && result == MHD_YES; i++)
+        result = MHD_add_response_header(response, answer->fields[i].name, answer->fields[i].value);
+    if (result != MHD_YES) {
+        if (response != NULL)
+            MHD_destroy_response(response);
+        log_plain(LOG_ERROR, "http.out_of_memory");
+        return MHD_NO;
+    }
+    return http_queue_response(request, answer->code, response);
+}
+
+void http_respond(struct http_request *request, const struct http_answer *answer)
+{
+    request->answer = *answer;
+    http_request_ready(request);
+}
+
+void http_request_ready(struct http_request *request)
+{
+    struct MHD_Connection *mhd = request->mhd; /* the request may be gone after the exchange */
+    if (atomic_exchange(&request->state, REQUEST_ANSWERED) == REQUEST_WAITING)
+        MHD_resume_connection(mhd);
+}
+
+static enum MHD_Result send_answer(struct http_request *request)
+{
+    request->sent = true;
+    return request->stream != NULL ? http_stream_begin(request) : queue_answer(request);
+}
+
+/* ---- requests arriving ---- */
+
+/* What in the head makes its length ambiguous, or NULL. */
+struct head_check {
+    unsigned content_lengths, transfer_encodings, hosts;
+    bool chunked;
+};
+
+static enum MHD_Result check_field(void *context, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
+{
+    struct head_check *check = context;
+    (void)kind;
+    check->content_lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    check->hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+    if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+        check->transfer_encodings++;
+        check->chunked = value != NULL && strcasecmp(value, "chunked") == 0;
+    }
+    return MHD_YES;
+}
+
+static const char *what_is_ambiguous(struct MHD_Connection *mhd)
+{
+    struct head_check check = {0};
+    MHD_get_connection_values(mhd, MHD_HEADER_KIND, check_field, &check);
+    if (check.content_lengths + check.transfer_encodings > 1)
+        return "Content-Length and Transfer-Encoding: one of them, once";
+    if (check.transfer_encodings == 1 && !check.chunked)
+        return "Transfer-Encoding: must be chunked";
+    if (check.hosts > 1)
+        return "Host: must be given once";
+    return NULL;
+}
+
+/* Whether the head itself says that the body is too large. */
+static bool is_too_large(const struct http_request *request)
+{
+    const char *length = http_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return length != NULL && strtoull(length, NULL, 10) > request->server->options.body_max_bytes;
+}
+
+static enum MHD_Result refuse(struct http_request *request, unsigned code, const char *why)
+{
+    const struct http_options *options = &request->server->options;
+    metric_add(&refused_total, 1);
+    request->must_close = true;
+    options->refuse(options->context, request, code, why);
+    return send_answer(request);
+}
+
+static struct http_request *begin_request(struct http_server *server, struct MHD_Connection *mhd,
+                                          const char *path, const char *method)
+{
+    struct http_request *request = calloc(1, sizeof *request);
+    if (request == NULL)
+        return NULL;
+    request->server = server;
+    request->mhd = mhd;
+    request->path = path;
+    request->method = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0 ? MHD_HTTP_METHOD_GET : method;
+    arena_init(&request->arena);
+    atomic_fetch_add(&server->in_hand, 1);
+    metric_add(&in_hand_now, 1);
+    return request;
+}
+
+static enum MHD_Result on_head(struct http_request *request)
+{
+    struct connection *connection = connection_of(request->mhd);
+    if (connection != NULL)
+        set_deadline(connection, request->server->options.request_timeout_ms);
+    const char *ambiguous = what_is_ambiguous(request->mhd);
+    if (ambiguous != NULL)
+        return refuse(request, MHD_HTTP_BAD_REQUEST, ambiguous);
+    if (is_too_large(request))
+        return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+    return MHD_YES;
+}
+
+/* A body without a length is found too large only on its way, and can be answered only at its end: what comes
+ * until then is dropped, and of that only so much. */
+static enum MHD_Result on_body(struct http_request *request, const char *bytes, size_t size)
+{
+    enum { TOO_MUCH = 16 };
+    size_t max = request->server->options.body_max_bytes;
+    if (request->body_size + size > max) {
+        request->too_large = true;
+        request->body_size += size;
+        return request->body_size > TOO_MUCH * max ? MHD_NO : MHD_YES;
+    }
+    if (request->body_size + size >= request->body_capacity) {
+        size_t capacity = 2 * (request->body_size + size) + 1;
+        char *body = realloc(request->body, capacity);
+        if (body == NULL)
+            return MHD_NO;
+        request->body = body;
+        request->body_capacity = capacity;
+    }
+    memcpy(request->body + request->body_size, bytes, size);
+    request->body_size += size;
+    request->body[request->body_size] = '\0';
+    return MHD_YES;
+}
+
+static enum MHD_Result on_complete(struct http_request *request)
+{
+    const struct http_options *options = &request->server->options;
+    struct MHD_Connection *mhd = request->mhd;
+    struct connection *connection = connection_of(mhd);
+    if (connection != NULL)
+        atomic_store(&connection->deadline_ns, NO_DEADLINE);
+    if (request->too_large)
+        return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+    request->handed_over = true;
+    options->handle(options->context, request);
+    if (atomic_load(&request->state) == REQUEST_ANSWERED)
+        return send_answer(request);
+    MHD_suspend_connection(mhd);
+    if (atomic_exchange(&request->state, REQUEST_WAITING) == REQUEST_ANSWERED) {
+        atomic_store(&request->state, REQUEST_ANSWERED);
+        MHD_resume_connection(mhd);
+    }
+    return MHD_YES;
+}
+
+/* Called when the head is there, for each piece of the body, at its end, and when it was resumed. */
+static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *path,
+                                  const char *method, const char *version, const char *body,
+                                  size_t *body_size, void **request_context)
+{
+    struct http_request *request = *request_context;
+    (void)version;
+    if (request == NULL) {
+        request = begin_request(context, mhd, path, method);
+        *request_context = request;
+        return request != NULL ? on_head(request) : MHD_NO;
+    }
+    if (request->sent)
+        return MHD_YES;
+    if (*body_size > 0) {
+        size_t size = *body_size;
+        *body_size = 0;
+        return on_body(request, body, size);
+    }
+    if (!request->handed_over)
+        return on_complete(request);
+    return atomic_load(&request->state) == REQUEST_ANSWERED ? send_answer(request) : MHD_YES;
+}
+
+/* The answer was sent, or the connection is gone. While a request waits it is suspended, so that this never
+ * comes before its answer. */
+static void on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
+                         enum MHD_RequestTerminationCode why)
+{
+    struct http_server *server = context;
+    struct http_request *request = *request_context;
+    struct connection *connection = connection_of(mhd);
+    (void)why;
+    if (connection != NULL)
+        set_deadline(connection, server->options.idle_timeout_ms);
+    if (request == NULL)
+        return;
+    *request_context = NULL;
+    arena_fini(&request->arena);
+    free(request->body);
+    free(request);
+    metric_add(&in_hand_now, -1);
+    atomic_fetch_sub(&server->in_hand, 1);
+}
+
+/* libmicrohttpd tells of every client that hangs up; what matters is counted. */
+static void drop_message(void *context, const char *format, va_list arguments)
+{
+    (void)context;
+    (void)format;
+    (void)arguments;
+}
+
+/* ---- open and close ---- */
+
+static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
+{
+    const struct http_options *options = &server->options;
+    const struct MHD_OptionItem items[] = {
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)drop_message, NULL},
+        {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEAD_MAX, NULL},
+        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, server},
+        {options->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)options->threads,
+         NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+                            NULL, NULL, on_request, server, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+}
+
+static void register_metrics(void)
+{
+    metric_register(&requests_total);
+    metric_register(&in_hand_now);
+    metric_register(&connections_now);
+    metric_register(&timeouts_total);
+    metric_register(&refused_total);
+}
+
+enum status http_open(const struct http_options *options, struct http_server **out, struct error *error)
+{
+    int fd;
+    enum status status = listen_on("http-listen", options->listen, &fd, error);
+    if (status != STATUS_OK)
+        return status;
+    struct http_server *server = calloc(1, sizeof *server);
+    if (server != NULL) {
+        server->options = *options;
+        server->listener = -1;
+        pthread_mutex_init(&server->lock, NULL);
+        server->daemon = start_daemon(server, fd); /* closes the socket if it fails */
+    }
+    if (server == NULL || server->daemon == NULL) {
+        free(server);
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "http server: no memory or no thread");
+    }
+    status = ticker_open(SWEEP_MS, sweep, server, &server->sweeper, error);
+    if (status != STATUS_OK) {
+        http_close(server);
+        return status;
+    }
+    register_metrics();
+    log_event(LOG_INFO, "http.listening", LOG_TEXT("address", options->listen));
+    *out = server;
+    return STATUS_OK;
+}
+
+bool http_drain(struct http_server *server, uint32_t grace_ms)
+{
+    const struct timespec look = {.tv_nsec = DRAIN_LOOK_MS * NS_PER_MS};
+    int64_t end_ns = clock_monotonic_ns() + (int64_t)grace_ms * NS_PER_MS;
+    atomic_store(&server->draining, true);
+    server->listener = MHD_quiesce_daemon(server->daemon);
+    while (atomic_load(&server->in_hand) > 0) {
+        if (clock_monotonic_ns() >= end_ns)
+            return false;
+        nanosleep(&look, NULL);
+    }
+    return true;
+}
+
+void http_close(struct http_server *server)
+{
+    if (server == NULL)
+        return;
+    ticker_close(server->sweeper);
+    MHD_stop_daemon(server->daemon);
+    if (server->listener >= 0)
+        close(server->listener);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}

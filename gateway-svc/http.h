@@ -1,0 +1,115 @@
+/*
+ * The HTTP side: connections, limits and time, on libmicrohttpd. Knows nothing of bookings.
+ *
+ * A request comes to the handler when all of its body is there, on one of the server's threads, which must
+ * not block. It is answered exactly once, by http_respond, before the handler returns or later from any
+ * thread; until then everything that belongs to it stays valid.
+ *
+ * What is limited: the head (HTTP_HEAD_MAX, answered 431), the body (413), connections at once (no more are
+ * accepted), the time for a request to arrive whole and for a connection to stand idle (the connection is
+ * ended, however busily it trickles). A request whose length can be read in two ways is answered 400 and its
+ * connection closed: that is how requests are smuggled past a proxy.
+ */
+#ifndef GATEWAY_SVC_HTTP_H
+#define GATEWAY_SVC_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+
+enum { HTTP_HEAD_MAX = 16384, HTTP_FIELDS_MAX = 8 };
+
+struct http_server;
+struct http_request;
+
+struct http_field {
+    const char *name;
+    const char *value;
+};
+
+/* Names are literals; everything else lies in the request's arena or stays for ever. */
+struct http_answer {
+    unsigned code;
+    const char *type; /* of the body; NULL: there is none */
+    const void *body;
+    size_t body_size;
+    struct http_field fields[HTTP_FIELDS_MAX]; /* up to the first without a name */
+};
+
+struct http_options {
+    const char *listen; /* "127.0.0.1:8080", "[::1]:8080" */
+    size_t body_max_bytes;
+    unsigned connections_max;
+    unsigned threads;
+    uint32_t request_timeout_ms; /* from the head to the last byte of the body */
+    uint32_t idle_timeout_ms;    /* from the connection or the last answer to the end of the next head */
+    void (*handle)(void *context, struct http_request *request);
+    /* Answers a request that is refused before the handler sees it: 400, 413. */
+    void (*refuse)(void *context, struct http_request *request, unsigned code, const char *why);
+    void *context;
+};
+
+/* Binds the address and begins to serve. INVALID_ARGUMENT "http-listen: ..." if it is malformed or taken.
+ * After service_begin: its threads inherit the signal mask. */
+MUST_CHECK enum status http_open(const struct http_options *options, struct http_server **out,
+                                 struct error *error);
+
+/*
+ * No connection is accepted any more, and each ends with its next answer; waits until no request is in hand
+ * and no stream open, at most `grace_ms`: false if the time was too short.
+ */
+bool http_drain(struct http_server *server, uint32_t grace_ms);
+
+/* When every request has been answered and every stream ended. NULL is allowed. */
+void http_close(struct http_server *server);
+
+/* ---- a request ---- */
+
+const char *http_method(const struct http_request *request); /* "GET" also for HEAD */
+const char *http_path(const struct http_request *request);   /* percent signs resolved, without the query */
+
+/* A header field, any case, NULL if it is not there; the first of several. */
+const char *http_header(const struct http_request *request, const char *name);
+
+/* A parameter of the query, "" for one without a value, NULL if it is not there. */
+const char *http_query(const struct http_request *request, const char *name);
+
+/* Calls `visit` for every parameter of the query; stops, and returns false, when it does. */
+bool http_query_visit(const struct http_request *request,
+                      bool (*visit)(void *context, const char *name, const char *value), void *context);
+
+/* The body, with a NUL after it. */
+const char *http_body(const struct http_request *request, size_t *size);
+
+/* Lives until the answer has been sent. One owner at a time: whoever is to answer. */
+struct arena *http_arena(struct http_request *request);
+
+/* Any thread; takes a copy of the answer itself. The request may be gone when this returns. */
+void http_respond(struct http_request *request, const struct http_answer *answer);
+
+/* ---- a body that goes on ---- */
+
+struct http_stream;
+
+/*
+ * Answers 200 with a body of that type which http_stream_write continues, until http_stream_end or until the
+ * listener is gone; either way `closed` is called once, from one of the server's threads, and the stream is
+ * valid until it returns. NULL: no memory, and the request has been answered 503.
+ */
+struct http_stream *http_stream_open(struct http_request *request, const char *type,
+                                     void (*closed)(void *context), void *context);
+
+/*
+ * Appends a copy of the bytes. Any thread. False if the listener has left more than HTTP_STREAM_MAX unread:
+ * then nothing is appended and the stream ends.
+ */
+enum { HTTP_STREAM_MAX = 65536 };
+bool http_stream_write(struct http_stream *stream, const void *bytes, size_t size);
+
+/* Ends the body after what was written. Any thread. */
+void http_stream_end(struct http_stream *stream);
+
+#endif

@@ -1,0 +1,43 @@
+/* Private to http.c and http_stream.c: a request in hand. */
+#ifndef GATEWAY_SVC_HTTP_REQUEST_H
+#define GATEWAY_SVC_HTTP_REQUEST_H
+
+#include "http.h"
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+
+enum request_state {
+    REQUEST_IN_HANDLER, /* the handler has not returned */
+    REQUEST_WAITING,    /* suspended */
+    REQUEST_ANSWERED
+};
+
+struct http_request {
+    struct http_server *server;
+    struct MHD_Connection *mhd;
+    const char *method;
+    const char *path;
+    struct arena arena;
+    char *body;
+    size_t body_size, body_capacity;
+    bool too_large;
+    bool handed_over; /* to the handler */
+    bool sent;        /* the answer was given to libmicrohttpd */
+    bool must_close;
+    atomic_int state;
+    struct http_answer answer;
+    struct http_stream *stream; /* the answer, if it is one that goes on */
+};
+
+/* The answer is there. Any thread. */
+void http_request_ready(struct http_request *request);
+
+/* Adds what every answer has and takes the response over. On the request's own thread. */
+enum MHD_Result http_queue_response(struct http_request *request, unsigned code,
+                                    struct MHD_Response *response);
+
+/* Queues the response of request->stream. */
+enum MHD_Result http_stream_begin(struct http_request *request);
+
+#endif

@@ -1,0 +1,189 @@
+/* gateway-svc: the services over HTTP, for everyone who is not a C program. Keeps nothing. */
+#include "api.h"
+#include "live.h"
+
+#include "base/log.h"
+#include "rpc/transport_watch.h"
+#include "service/config.h"
+#include "service/ops.h"
+#include "service/service.h"
+
+static const char PROGRAM[] = "gateway-svc";
+
+struct settings {
+    const char *http_listen, *ops_listen, *log_level, *time_zone, *cors_origin;
+    const char *rpc[BACKEND_COUNT];
+    const char *hospital_events, *booking_events;
+    int64_t body_max_bytes, message_max_bytes, connections_max, http_threads;
+    int64_t request_timeout_ms, idle_timeout_ms, default_timeout_ms, timeout_max_ms, drain_grace_ms;
+    int64_t listeners_max;
+};
+
+/* Everything that runs, in the order in which it starts. */
+struct gateway_service {
+    struct settings settings;
+    struct gateway gateway;
+    struct ops_server *ops;
+    struct http_server *http;
+    struct transport_watch *watch;
+};
+
+/* Whatever goes wrong before the service is ready: one line and exit 2. */
+static void must(enum status status, const struct error *error)
+{
+    if (status != STATUS_OK)
+        service_config_error(PROGRAM, error);
+}
+
+#define TEXT(setting, target, value_default, text)                                                           \
+    {                                                                                                        \
+        .name = (setting), .type = SETTING_TEXT, .value = &(target), .default_value = (value_default),       \
+        .help = (text)                                                                                       \
+    }
+#define ADDRESS(setting, target, value_default, text)                                                        \
+    {                                                                                                        \
+        .name = (setting), .type = SETTING_ADDRESS, .value = &(target), .default_value = (value_default),    \
+        .help = (text)                                                                                       \
+    }
+#define NUMBER(setting, target, value_default, least, most, text)                                            \
+    {                                                                                                        \
+        .name = (setting), .type = SETTING_NUMBER, .value = &(target), .default_value = (value_default),     \
+        .min = (least), .max = (most), .help = (text)                                                        \
+    }
+
+static void load_settings(struct settings *settings, int argc, char **argv)
+{
+    const struct setting table[] = {
+        TEXT("http-listen", settings->http_listen, "127.0.0.1:8080", "HOST:PORT on which HTTP is served"),
+        TEXT("ops-listen", settings->ops_listen, "127.0.0.1:8089",
+             "HOST:PORT for /metrics, /livez and /readyz over HTTP; empty = none"),
+        ADDRESS("hospital-rpc", settings->rpc[BACKEND_HOSPITAL], "tcp://127.0.0.1:7101",
+                "address of hospital-svc's calls"),
+        ADDRESS("booking-rpc", settings->rpc[BACKEND_BOOKING], "tcp://127.0.0.1:7201",
+                "address of booking-svc's calls"),
+        ADDRESS("history-rpc", settings->rpc[BACKEND_HISTORY], "tcp://127.0.0.1:7301",
+                "address of history-svc's calls"),
+        ADDRESS("hospital-events", settings->hospital_events, "tcp://127.0.0.1:7102",
+                "address of hospital-svc's log"),
+        ADDRESS("booking-events", settings->booking_events, "tcp://127.0.0.1:7202",
+                "address of booking-svc's log"),
+        TEXT("cors-origin", settings->cors_origin, "",
+             "origin whose pages may call, such as https://clinic.example; empty = none"),
+        TEXT("time-zone", settings->time_zone, "Asia/Seoul",
+             "the clinic's time zone: decides which day is today"),
+        TEXT("log-level", settings->log_level, "info", "lowest level logged: debug, info, warn or error"),
+        NUMBER("body-max-bytes", settings->body_max_bytes, "262144", 1024, 16777216,
+               "size of the largest request body, in bytes"),
+        NUMBER("message-max-bytes", settings->message_max_bytes, "1048576", 262144, 67108864,
+               "size of the largest message from and to the services, in bytes"),
+        NUMBER("connections-max", settings->connections_max, "4096", 1, 65535,
+               "connections over HTTP at once"),
+        NUMBER("listeners-max", settings->listeners_max, "2000", 1, 65535, "of these, listeners of /events"),
+        NUMBER("http-threads", settings->http_threads, "1", 1, 64, "threads that serve HTTP"),
+        NUMBER("request-timeout-ms", settings->request_timeout_ms, "10000", 100, 600000,
+               "time for a request's body to arrive, in ms"),
+        NUMBER("idle-timeout-ms", settings->idle_timeout_ms, "60000", 100, 3600000,
+               "time for the next request's head to arrive on a connection, in ms"),
+        NUMBER("default-timeout-ms", settings->default_timeout_ms, "2000", 1, 60000,
+               "budget of calls that name none, in ms"),
+        NUMBER("timeout-max-ms", settings->timeout_max_ms, "60000", 1, 600000,
+               "largest budget that a call may name, in ms"),
+        NUMBER("drain-grace-ms", settings->drain_grace_ms, "10000", 0, 600000,
+               "how long a stop waits for the requests in hand, in ms"),
+    };
+    const size_t count = sizeof table / sizeof table[0];
+    config_load(PROGRAM, "Serves the other services over HTTP: REST, Connect and events.", table, count, argc,
+                argv);
+    service_begin(PROGRAM, settings->log_level, settings->time_zone);
+    config_log(table, count);
+}
+
+/* Asked on the ops server's thread. */
+static const char *not_ready(void *context)
+{
+    const struct gateway_service *service = context;
+    struct backend *backend = service->gateway.backend;
+    if (!rpc_channel_connected(backend_channel(backend, BACKEND_HOSPITAL)))
+        return "not connected to hospital-svc\n";
+    if (!rpc_channel_connected(backend_channel(backend, BACKEND_BOOKING)))
+        return "not connected to booking-svc\n";
+    return NULL; /* without histories bookings go on */
+}
+
+/* About once a second: connections that broke while they were being made are made anew. */
+static bool is_stuck(void *context)
+{
+    struct gateway_service *service = context;
+    for (int i = 0; i < BACKEND_COUNT; i++)
+        if (!rpc_channel_connected(backend_channel(service->gateway.backend, i)))
+            rpc_channel_look_after(backend_channel(service->gateway.backend, i));
+    return transport_watch_is_stuck(service->watch);
+}
+
+static void refresh(void *context)
+{
+    (void)context; /* all that it counts is counted as it happens */
+}
+
+static void open_all(struct gateway_service *service)
+{
+    const struct settings *settings = &service->settings;
+    struct error error;
+    const struct backend_options backend = {
+        .addresses = {settings->rpc[BACKEND_HOSPITAL], settings->rpc[BACKEND_BOOKING],
+                      settings->rpc[BACKEND_HISTORY]},
+        .message_max_bytes = (size_t)settings->message_max_bytes,
+    };
+    must(backend_open(&backend, &service->gateway.backend, &error), &error);
+    const struct live_options live = {
+        .booking_events = settings->booking_events,
+        .hospital_events = settings->hospital_events,
+        .backend = service->gateway.backend,
+        .listeners_max = (size_t)settings->listeners_max,
+    };
+    must(live_open(&live, &service->gateway.live, &error), &error);
+    service->gateway.default_timeout_ms = (uint32_t)settings->default_timeout_ms;
+    service->gateway.timeout_max_ms = (uint32_t)settings->timeout_max_ms;
+    service->gateway.cors_origin = settings->cors_origin;
+    const struct http_options http = {
+        .listen = settings->http_listen,
+        .body_max_bytes = (size_t)settings->body_max_bytes,
+        .connections_max = (unsigned)settings->connections_max,
+        .threads = (unsigned)settings->http_threads,
+        .request_timeout_ms = (uint32_t)settings->request_timeout_ms,
+        .idle_timeout_ms = (uint32_t)settings->idle_timeout_ms,
+        .handle = api_handle,
+        .refuse = api_refuse,
+        .context = &service->gateway,
+    };
+    must(http_open(&http, &service->http, &error), &error);
+    const struct ops_options ops = {
+        .listen = settings->ops_listen, .not_ready = not_ready, .refresh = refresh, .context = service};
+    must(ops_open(&ops, &service->ops, &error), &error);
+    must(transport_watch_open(&service->watch, &error), &error);
+    log_plain(LOG_INFO, "service.ready");
+}
+
+static void drain_and_close(struct gateway_service *service)
+{
+    live_stop(service->gateway.live);
+    bool drained = http_drain(service->http, (uint32_t)service->settings.drain_grace_ms);
+    if (!drained)
+        log_plain(LOG_WARN, "service.drain_incomplete");
+    ops_close(service->ops);
+    transport_watch_close(service->watch);
+    backend_stop(service->gateway.backend); /* what is still in hand is answered now */
+    http_close(service->http);
+    live_close(service->gateway.live);
+    backend_close(service->gateway.backend);
+}
+
+int main(int argc, char **argv)
+{
+    struct gateway_service service = {0};
+    load_settings(&service.settings, argc, argv);
+    open_all(&service);
+    service_wait(argv, is_stuck, &service);
+    drain_and_close(&service);
+    return 0;
+}

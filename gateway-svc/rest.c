@@ -1,0 +1,9 @@
+#include "rest.h"
+
+#include "problem.h"
+
+void rest_handle(struct gateway *gateway, struct http_request *request)
+{
+    (void)gateway;
+    problem_respond_http(request, 404, "no such path", NULL);
+}
