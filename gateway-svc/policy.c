@@ -66,6 +66,22 @@ const char *policy_connect_word(enum status status)
     return is_failure(status) ? codes[status].word : "unknown";
 }
 
+const char *policy_public_message(const struct error *error)
+{
+    switch (error->status) {
+    case STATUS_UNAVAILABLE:
+        return "the service is not available now: ask again with the same id";
+    case STATUS_DEADLINE_EXCEEDED:
+        return "no answer in time: the outcome is unknown, ask again with the same id";
+    case STATUS_UNKNOWN:
+    case STATUS_INTERNAL:
+    case STATUS_DATA_LOSS:
+        return "internal error";
+    default:
+        return error->message;
+    }
+}
+
 unsigned policy_retry_after_s(const struct error *error, unsigned rest_code)
 {
     enum { MS_PER_S = 1000 };
