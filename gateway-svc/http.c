@@ -259,9 +259,13 @@ void http_request_ready(struct http_request *request)
         MHD_resume_connection(mhd);
 }
 
+/* Whoever does not read an answer keeps its connection no longer than one that stands idle. */
 static enum MHD_Result send_answer(struct http_request *request)
 {
+    struct connection *connection = connection_of(request->mhd);
     request->sent = true;
+    if (connection != NULL && request->stream == NULL)
+        set_deadline(connection, request->server->options.idle_timeout_ms);
     return request->stream != NULL ? http_stream_begin(request) : queue_answer(request);
 }
 
