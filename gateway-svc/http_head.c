@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,7 +15,8 @@ struct head_check {
 /* RFC 9110, 5.6.2. */
 static bool is_token(const char *name)
 {
-    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~");
+    size_t length =
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~");
     return length > 0 && name[length] == '\0';
 }
 
@@ -57,6 +59,13 @@ const char *http_head_problem(struct MHD_Connection *mhd, const char *version)
     if (check.hosts > 1)
         return "Host: must be given once";
     return NULL;
+}
+
+unsigned long long http_head_length(struct MHD_Connection *mhd)
+{
+    enum { DECIMAL = 10 };
+    const char *length = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return length != NULL ? strtoull(length, NULL, DECIMAL) : 0;
 }
 
 size_t http_head_unescape(void *context, struct MHD_Connection *mhd, char *text)
