@@ -12,11 +12,16 @@ static bool begins_with(const char *path, const char *prefix)
     return strncmp(path, prefix, strlen(prefix)) == 0;
 }
 
+static bool is_connect(const struct http_request *request)
+{
+    return begins_with(http_path(request), "/screening.v1.");
+}
+
 void api_handle(void *context, struct http_request *request)
 {
     struct gateway *gateway = context;
     const char *path = http_path(request);
-    if (begins_with(path, "/screening.v1."))
+    if (is_connect(request))
         connect_handle(gateway, request);
     else if (strcmp(path, "/events") == 0)
         live_handle(gateway->live, request);
@@ -27,5 +32,8 @@ void api_handle(void *context, struct http_request *request)
 void api_refuse(void *context, struct http_request *request, unsigned code, const char *why)
 {
     (void)context;
-    problem_respond_http(request, code, why, NULL);
+    if (is_connect(request))
+        connect_refuse(request, code, why);
+    else
+        problem_respond_http(request, code, why, NULL);
 }
