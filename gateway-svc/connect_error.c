@@ -60,7 +60,7 @@ static json_t *error_json(const struct error *error)
     if (error->retry_after_ms > 0)
         failed |= json_array_append_new(details, retry_detail(error));
     json_t *json = json_pack("{s:s, s:s}", "code", policy_connect_word(error->status), "message",
-                             policy_detail(error));
+                             policy_public_message(error));
     if (json_array_size(details) > 0)
         failed |= json_object_set(json, "details", details);
     json_decref(details);

@@ -79,7 +79,7 @@ void problem_respond(struct http_request *request, const struct error *error)
     const char *reason = error->reason[0] != '\0' ? error->reason : status_name(error->status);
     struct error shown = {.status = error->status, .retry_after_ms = error->retry_after_ms};
     snprintf(shown.reason, sizeof shown.reason, "%s", reason);
-    snprintf(shown.message, sizeof shown.message, "%s", policy_detail(error));
+    snprintf(shown.message, sizeof shown.message, "%s", policy_public_message(error));
     respond(request, policy_rest_code(error), &shown, NULL);
 }
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "protojson/protojson.h"
 
 enum { OK = 200, CREATED = 201, ACCEPTED = 202, NOT_MODIFIED = 304, UNAVAILABLE = 503 };
@@ -83,8 +84,11 @@ void rest_answer(const ProtobufCMessage *response, void *rest_call)
     if (response != NULL)
         status = protojson_from_message(response, PROTOJSON_EMIT_DEFAULTS, &making.json, &error);
     if (status != STATUS_OK) {
-        if (response != NULL) /* what a service says of itself is its fault, never the caller's */
+        if (response != NULL) { /* what a service says of itself is its fault, never the caller's */
+            log_event(LOG_ERROR, "rest.answer_not_written", LOG_TEXT("method", call->route->rpc),
+                      LOG_TEXT("error", error.message));
             error.status = STATUS_INTERNAL;
+        }
         problem_respond(call->request, &error);
         return;
     }
