@@ -1,6 +1,7 @@
 #include "api.h"
 
 #include "connect.h"
+#include "cors.h"
 #include "live.h"
 #include "problem.h"
 #include "rest.h"
@@ -21,6 +22,9 @@ void api_handle(void *context, struct http_request *request)
 {
     struct gateway *gateway = context;
     const char *path = http_path(request);
+    cors_begin(gateway->cors_origin, request);
+    if (cors_preflight(gateway->cors_origin, request))
+        return;
     if (is_connect(request))
         connect_handle(gateway, request);
     else if (strcmp(path, "/events") == 0)
@@ -31,7 +35,8 @@ void api_handle(void *context, struct http_request *request)
 
 void api_refuse(void *context, struct http_request *request, unsigned code, const char *why)
 {
-    (void)context;
+    const struct gateway *gateway = context;
+    cors_begin(gateway->cors_origin, request);
     if (is_connect(request))
         connect_refuse(request, code, why);
     else

@@ -87,7 +87,7 @@ unsigned policy_retry_after_s(const struct error *error, unsigned rest_code)
     enum { MS_PER_S = 1000 };
 
     if (error->retry_after_ms > 0)
-        return (error->retry_after_ms + MS_PER_S - 1) / MS_PER_S;
+        return error->retry_after_ms / MS_PER_S + (error->retry_after_ms % MS_PER_S > 0 ? 1 : 0);
     return rest_code == UNAVAILABLE ? 1 : 0;
 }
 
