@@ -1,4 +1,4 @@
-"""hospital-svc, booking-svc and history-svc on tcp, for one run: in a folder and with databases of their own, gone after it."""
+"""The services on tcp, for one run: in a folder and with databases of their own, gone after it."""
 
 import contextlib
 import os
@@ -23,6 +23,7 @@ class Services:
         self.folder, self.cluster, self.driver = folder, cluster, driver
         self.rpc = {name: "tcp://" + free_address() for name in NAMES}
         self.events = {name: "tcp://" + free_address() for name in PUBLISHERS}
+        self.http = free_address()  # of gateway-svc
         self.urls, self.children = {}, {}
         self.stack = contextlib.ExitStack()
 
@@ -57,7 +58,10 @@ class Services:
 
     def command(self, name, *more):
         """What starts it."""
-        flags = ["--ops-listen=", "--database=" + self.url(name), "--rpc-listen=" + self.rpc[name]]
+        if name == "gateway":
+            flags = ["--ops-listen=", "--http-listen=" + self.http, "--history-rpc=" + self.rpc["history"]]
+        else:
+            flags = ["--ops-listen=", "--database=" + self.url(name), "--rpc-listen=" + self.rpc[name]]
         if name in PUBLISHERS:
             flags.append("--events-listen=" + self.events[name])
         for other in PUBLISHERS:

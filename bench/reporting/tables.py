@@ -165,6 +165,9 @@ def seed(figures):
             longest = max(figures.sweep.figures(name, "max_ms"))
             shown = [number(figures.sweep.median(name)), number(figures.sweep.median(name, "mean_ms")), number(longest)]
         rows.append(("this system, %s, 2 cores, load included" % label, "64", *shown))
+    over_http = {row["what"].rsplit(": ", 1)[1]: number(row["value"]) for row in figures.goals["P16"]}
+    rows.append(("this system by REST, siege as the original used it, 2 cores, load included", "100",
+                 *(over_http.get(what, NOT_MEASURED) for what in ("bookings", "mean", "longest"))))
     return _table(("", "callers", "bookings per s", "mean ms", "longest ms"), rows)
 
 

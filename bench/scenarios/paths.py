@@ -3,7 +3,8 @@
 import pathlib
 import sys
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "comparison"))
+SCENARIOS = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(SCENARIOS.parent / "comparison"))
 
 from children import ROOT  # noqa: E402
 from services import BUILD  # noqa: E402

@@ -1,0 +1,46 @@
+"""The gateway beside the services: hospitals by REST, processor time, and whether the places agree afterwards."""
+
+import contextlib
+import http.client
+import json
+import os
+
+from bench import must
+
+PROCESSES = ("hospital", "booking", "gateway")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def call(services, method, path, body=None):
+    """The JSON of an answer, which must be a good one."""
+    with contextlib.closing(http.client.HTTPConnection(services.http, timeout=30)) as connection:
+        connection.request(method, path, json.dumps(body) if body is not None else None,
+                           {"Content-Type": "application/json"} if body is not None else {})
+        reply = connection.getresponse()
+        text = reply.read().decode()
+    must(reply.status < 300, "%s %s: %d %s" % (method, path, reply.status, text))
+    return json.loads(text)
+
+
+def register(services, dates, capacity):
+    """The id of a new hospital with these days."""
+    return call(services, "POST", "/hospitals", {
+        "name": "hospital", "address": "address", "days": [{"date": date, "capacity": capacity} for date in dates]})["hospitalId"]
+
+
+def cpu_us(services):
+    """Processor time that the processes have used."""
+    total = 0
+    for name in PROCESSES:
+        with open("/proc/%d/stat" % services.pid(name), encoding="ascii") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total * 1_000_000 // TICKS
+
+
+def check_places(services, confirmed):
+    """As many places are taken, and as many bookings kept, as callers were told; some may have been told nothing at the end."""
+    taken = services.ask("hospital", "SELECT coalesce(sum(capacity - remaining), 0) FROM screening_day")
+    booked = services.ask("booking", "SELECT count(*) FROM booking WHERE status = 2")
+    must(taken == booked, "%d places are taken, for %d bookings" % (taken, booked))
+    must(0 <= booked - confirmed <= 1000, "%d bookings are confirmed, the callers were told of %d" % (booked, confirmed))
