@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from . import rpc
+from . import rpc, web
 
 BUILD = os.environ.get("SCREENING_BUILD", os.path.join(os.path.dirname(__file__), "../../build/release"))
 CLUSTER_URL = os.environ.get("SCREENING_TEST_POSTGRESQL", "")
@@ -21,7 +21,7 @@ DEADLINE_S = int(os.environ.get("SCREENING_DEADLINE_S", "60"))
 # What a slow machine may take: only tests about slowness itself set a shorter time.
 PATIENT_MS = 30000
 
-PROGRAMS = ("hospital", "booking", "history")
+PROGRAMS = ("hospital", "booking", "history")  # those with a database
 
 
 def is_sanitized():
@@ -159,11 +159,33 @@ class Service:
             return "".join(log.readlines()[-30:])
 
 
+class Gateway(Service):
+    """gateway-svc speaks HTTP only: `http` and `ops` are its HOST:PORT."""
+
+    def __init__(self, stack, flags):
+        super().__init__(stack, "gateway", flags)
+        self.http, self.ops = flags["http-listen"], flags["ops-listen"]
+
+    def serving(self):
+        if self.process.poll() is not None:
+            raise AssertionError("gateway ended with %d\n%s" % (self.process.returncode, self.log_tail()))
+        # Ready means connected to what the test may play itself, or start later.
+        path = "/livez" if {"hospital", "booking"} & set(self.stack.without) else "/readyz"
+        client = web.Client(self.ops, timeout=5)
+        try:
+            return client.get(path).code == 200
+        except OSError:
+            return False
+        finally:
+            client.close()
+
+
 class Stack:
     """hospital-svc, booking-svc, history-svc; `with Stack(driver) as stack:`. `without` names services that the test
-    plays itself at their addresses, or starts later. `cluster_url`: the PostgreSQL to make databases in."""
+    plays itself at their addresses, or starts later. `gateway`: with gateway-svc in front of them. `cluster_url`: the
+    PostgreSQL to make databases in."""
 
-    def __init__(self, driver="sqlite", without=(), flags=None, cluster_url=CLUSTER_URL):
+    def __init__(self, driver="sqlite", without=(), flags=None, cluster_url=CLUSTER_URL, gateway=False):
         self.driver, self.cluster_url = driver, cluster_url
         self.folder = tempfile.mkdtemp(prefix="screening-", dir="/tmp")
         self.databases = []
@@ -174,6 +196,8 @@ class Stack:
         for name in PROGRAMS:
             self.services[name] = Service(self, name, {**self._flags(name), **more.get(name, {})})
         self.hospital_svc, self.booking_svc, self.history_svc = (self.services[name] for name in PROGRAMS)
+        if gateway:
+            self.gateway_svc = self.services["gateway"] = Gateway(self, {**self._gateway_flags(), **more.get("gateway", {})})
 
     def address(self, name):
         return "ipc://%s/%s" % (self.folder, name)
@@ -198,9 +222,17 @@ class Stack:
                 flags[other + "-rpc"] = self.address(other + ".rpc")
         return flags
 
+    def _gateway_flags(self):
+        flags = {"http-listen": "127.0.0.1:%d" % free_port(), "ops-listen": "127.0.0.1:%d" % free_port()}
+        for name in PROGRAMS:
+            flags[name + "-rpc"] = self.address(name + ".rpc")
+            if name != "history":
+                flags[name + "-events"] = self.address(name + ".events")
+        return flags
+
     def __enter__(self):
         try:
-            wanted = [self.services[name] for name in PROGRAMS if name not in self.without]
+            wanted = [service for name, service in self.services.items() if name not in self.without]
             for service in wanted:
                 service.spawn()
             for service in wanted:
@@ -217,7 +249,8 @@ class Stack:
         for client in self.clients:
             client.close()
         problems = []
-        for service in (self.booking_svc, self.hospital_svc, self.history_svc):
+        order = ("gateway", "booking", "hospital", "history")
+        for service in (self.services[name] for name in order if name in self.services):
             if service.process is None or service.process.poll() is not None:
                 continue
             service.resume()  # a test that failed may have left it standing
@@ -252,7 +285,7 @@ class Stack:
     # ---- speaking to the services
 
     def client(self, name):
-        client = rpc.Client(self.services[name].rpc)
+        client = web.Client(self.gateway_svc.http) if name == "gateway" else rpc.Client(self.services[name].rpc)
         self.clients.append(client)
         return client
 
@@ -267,6 +300,11 @@ class Stack:
     @property
     def history(self):
         return self._cached("history")
+
+    @property
+    def gateway(self):
+        """A client over HTTP (web.Client)."""
+        return self._cached("gateway")
 
     def _cached(self, name):
         """A client of the service as it runs now: a new connection after each start."""

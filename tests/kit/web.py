@@ -1,0 +1,56 @@
+"""Requests to gateway-svc over HTTP."""
+
+import http.client
+import json
+import urllib.parse
+
+
+class Answer:
+    """What came back: code, headers (any case), body as bytes, and what it says as JSON."""
+
+    def __init__(self, code, headers, body):
+        self.code, self.headers, self.body = code, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return "%d %s" % (self.code, self.body.decode("utf-8", "replace"))
+
+
+class Client:
+    """One connection that is kept alive. `body`: bytes as they are, anything else as JSON."""
+
+    def __init__(self, address, timeout=60.0):
+        self.connection = http.client.HTTPConnection(address, timeout=timeout)
+
+    def request(self, method, path, body=None, headers=None, query=None):
+        head = dict(headers or {})
+        if query:
+            path += "?" + urllib.parse.urlencode(query)
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            head.setdefault("Content-Type", "application/json")
+        try:
+            self.connection.request(method, path, body=body, headers=head)
+            reply = self.connection.getresponse()
+            return Answer(reply.status, reply.headers, reply.read())
+        except BaseException:
+            self.connection.close()  # what is left of this answer would be taken for the next
+            raise
+
+    def get(self, path, **more):
+        return self.request("GET", path, **more)
+
+    def post(self, path, body=None, **more):
+        return self.request("POST", path, body, **more)
+
+    def put(self, path, body=None, **more):
+        return self.request("PUT", path, body, **more)
+
+    def delete(self, path, **more):
+        return self.request("DELETE", path, **more)
+
+    def close(self):
+        self.connection.close()
