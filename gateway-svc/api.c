@@ -1,6 +1,7 @@
 #include "api.h"
 
 #include "connect.h"
+#include "cors.h"
 #include "live.h"
 #include "problem.h"
 #include "rest.h"
@@ -12,11 +13,19 @@ static bool begins_with(const char *path, const char *prefix)
     return strncmp(path, prefix, strlen(prefix)) == 0;
 }
 
+static bool is_connect(const struct http_request *request)
+{
+    return begins_with(http_path(request), "/screening.v1.");
+}
+
 void api_handle(void *context, struct http_request *request)
 {
     struct gateway *gateway = context;
     const char *path = http_path(request);
-    if (begins_with(path, "/screening.v1."))
+    cors_begin(gateway->cors_origin, request);
+    if (cors_preflight(gateway->cors_origin, request))
+        return;
+    if (is_connect(request))
         connect_handle(gateway, request);
     else if (strcmp(path, "/events") == 0)
         live_handle(gateway->live, request);
@@ -26,6 +35,10 @@ void api_handle(void *context, struct http_request *request)
 
 void api_refuse(void *context, struct http_request *request, unsigned code, const char *why)
 {
-    (void)context;
-    problem_respond_http(request, code, why, NULL);
+    const struct gateway *gateway = context;
+    cors_begin(gateway->cors_origin, request);
+    if (is_connect(request))
+        connect_refuse(request, code, why);
+    else
+        problem_respond_http(request, code, why, NULL);
 }

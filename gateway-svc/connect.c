@@ -1,9 +1,315 @@
+/*
+ * A call is read on the HTTP server's thread and started; it is answered in its closure, on one of nng's
+ * threads or still on the same one. All that it needs lies in its request's arena, which belongs to whoever
+ * is to answer.
+ */
 #include "connect.h"
 
-#include "problem.h"
+#include "connect_error.h"
+#include "policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/log.h"
+#include "protojson/base64.h"
+#include "protojson/protojson.h"
+#include "rpc/traceparent.h"
+#include "rpc/wire_check.h"
+
+enum { OK = 200, METHOD_NOT_ALLOWED = 405, TOO_LARGE = 413, UNSUPPORTED_TYPE = 415, SERVER_ERROR = 500 };
+
+enum codec { CODEC_JSON, CODEC_PROTO, CODEC_COUNT };
+
+static const char *const TYPES[CODEC_COUNT] = {"application/json", "application/proto"};
+static const char *const ENCODINGS[CODEC_COUNT] = {"json", "proto"};
+static const char ALL_TYPES[] = "application/json, application/proto";
+static const char IDENTITY[] = "identity";
+
+/* A request message as it came. */
+struct payload {
+    enum codec codec;
+    const char *bytes;
+    size_t size;
+};
+
+struct connect_call {
+    struct rpc_client_call call; /* first: the closure's data */
+    struct http_request *request;
+    const struct backend_method *method;
+    enum codec codec;
+    struct backend_id id;
+};
+
+/* ---- answers ---- */
+
+static void respond_error(struct http_request *request, const struct error *error)
+{
+    char *text = connect_error_text(http_arena(request), error);
+    struct http_answer answer = {.code = policy_connect_code(error->status)};
+    if (text == NULL) {
+        log_plain(LOG_ERROR, "http.out_of_memory");
+        answer.code = SERVER_ERROR;
+    } else {
+        answer.type = TYPES[CODEC_JSON];
+        answer.body = text;
+        answer.body_size = strlen(text);
+    }
+    if (error->status == STATUS_UNIMPLEMENTED)
+        answer.fields[0] = (struct http_field){"Accept-Encoding", IDENTITY};
+    http_respond(request, &answer);
+}
+
+/* What is wrong with HTTP itself has a code of its own and no error of the protocol's. */
+static void respond_bare(struct http_request *request, unsigned code, const char *name, const char *value)
+{
+    const struct http_answer answer = {.code = code, .fields = {{name, value}}};
+    http_respond(request, &answer);
+}
+
+/* The response in the request's arena; RESOURCE_EXHAUSTED, or what protojson says. */
+static enum status write_message(const ProtobufCMessage *message, enum codec codec, struct arena *arena,
+                                 struct http_answer *answer, struct error *error)
+{
+    char *text = NULL;
+    enum status status = STATUS_OK;
+    if (codec == CODEC_JSON) {
+        status = protojson_message_to_text(message, 0, &text, error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    size_t size = codec == CODEC_JSON ? strlen(text) : protobuf_c_message_get_packed_size(message);
+    uint8_t *body = arena_alloc(arena, size);
+    if (body == NULL)
+        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    else if (codec == CODEC_JSON)
+        memcpy(body, text, size);
+    else
+        protobuf_c_message_pack(message, body);
+    free(text);
+    answer->type = TYPES[codec];
+    answer->body = body;
+    answer->body_size = size;
+    return status;
+}
+
+/* `response` is the channel's and is gone afterwards. */
+static void on_answer(const ProtobufCMessage *response, void *data)
+{
+    struct connect_call *call = data;
+    struct http_answer answer = {.code = OK};
+    struct error error;
+    if (response == NULL) {
+        respond_error(call->request, &call->call.error);
+    } else if (write_message(response, call->codec, http_arena(call->request), &answer, &error) !=
+               STATUS_OK) {
+        log_event(LOG_ERROR, "connect.answer_not_written", LOG_TEXT("method", call->method->method->name),
+                  LOG_TEXT("error", error.message));
+        error.status = STATUS_INTERNAL;
+        respond_error(call->request, &error);
+    } else {
+        http_respond(call->request, &answer);
+    }
+}
+
+/* ---- what a request asks for ---- */
+
+static const struct backend_method *find_method(const struct gateway *gateway, const char *path)
+{
+    const char *service = path + 1;
+    const char *slash = strchr(service, '/');
+    return slash != NULL ? backend_find(gateway->backend, service, (size_t)(slash - service), slash + 1)
+                         : NULL;
+}
+
+/* Whether `parameter`, what follows a media type, is nothing or the one that JSON always has. */
+static bool is_utf8_charset(const char *parameter)
+{
+    parameter += strspn(parameter, " \t");
+    if (*parameter == '\0')
+        return true;
+    if (*parameter != ';')
+        return false;
+    parameter += 1 + strspn(parameter + 1, " \t");
+    return strcasecmp(parameter, "charset=utf-8") == 0 || strcasecmp(parameter, "charset=\"utf-8\"") == 0;
+}
+
+/* By the Content-Type of a POST; false if there is no such codec. */
+static bool codec_of_type(const char *type, enum codec *codec)
+{
+    size_t json = strlen(TYPES[CODEC_JSON]);
+    if (type == NULL)
+        return false;
+    if (strncasecmp(type, TYPES[CODEC_JSON], json) == 0 && is_utf8_charset(type + json))
+        *codec = CODEC_JSON;
+    else if (strcasecmp(type, TYPES[CODEC_PROTO]) == 0)
+        *codec = CODEC_PROTO;
+    else
+        return false;
+    return true;
+}
+
+/* By the parameter `encoding` of a GET. */
+static bool codec_of_encoding(const char *encoding, enum codec *codec)
+{
+    for (int i = 0; i < CODEC_COUNT; i++) {
+        if (encoding != NULL && strcmp(encoding, ENCODINGS[i]) == 0) {
+            *codec = (enum codec)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status check_version(const char *name, const char *value, const char *wanted, struct error *error)
+{
+    if (value == NULL || strcmp(value, wanted) == 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be %s", name, wanted);
+}
+
+static enum status check_compression(const char *value, struct error *error)
+{
+    if (value == NULL || value[0] == '\0' || strcasecmp(value, IDENTITY) == 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_UNIMPLEMENTED, NULL, "unknown compression: supported is %s", IDENTITY);
+}
+
+/* The budget: the caller's, as far as the gateway allows. */
+static enum status read_timeout(const struct gateway *gateway, const struct http_request *request,
+                                uint32_t *timeout_ms, struct error *error)
+{
+    enum { DIGITS_MAX = 10, BASE = 10 };
+    const char *text = http_header(request, "Connect-Timeout-Ms");
+    if (text == NULL) {
+        *timeout_ms = gateway->default_timeout_ms;
+        return STATUS_OK;
+    }
+    bool is_number = strspn(text, "0123456789") == strlen(text) && strlen(text) <= DIGITS_MAX;
+    uint64_t ms = is_number ? strtoull(text, NULL, BASE) : 0;
+    if (ms == 0)
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         "Connect-Timeout-Ms: must be a positive integer of at most %d digits", DIGITS_MAX);
+    *timeout_ms = ms < gateway->timeout_max_ms ? (uint32_t)ms : gateway->timeout_max_ms;
+    return STATUS_OK;
+}
+
+static enum status read_post(const struct http_request *request, struct payload *payload, struct error *error)
+{
+    enum status status = check_version("Connect-Protocol-Version",
+                                       http_header(request, "Connect-Protocol-Version"), "1", error);
+    if (status == STATUS_OK)
+        status = check_compression(http_header(request, "Content-Encoding"), error);
+    payload->bytes = http_body(request, &payload->size);
+    return status;
+}
+
+static enum status decode_base64(struct arena *arena, struct payload *payload, struct error *error)
+{
+    uint8_t *bytes = arena_alloc(arena, payload->size / 4 * 3 + 3);
+    if (bytes == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    if (!protojson_base64_decode(payload->bytes, payload->size, bytes, &payload->size))
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "message: must be base64");
+    payload->bytes = (const char *)bytes;
+    return STATUS_OK;
+}
+
+static enum status read_get(struct http_request *request, struct payload *payload, struct error *error)
+{
+    const char *message = http_query(request, "message");
+    const char *base64 = http_query(request, "base64");
+    enum status status = check_version("connect", http_query(request, "connect"), "v1", error);
+    if (status == STATUS_OK)
+        status = check_compression(http_query(request, "compression"), error);
+    if (status != STATUS_OK)
+        return status;
+    if (message == NULL)
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "message: must be given");
+    payload->bytes = message;
+    payload->size = strlen(message);
+    if (base64 != NULL && strcmp(base64, "1") == 0)
+        return decode_base64(http_arena(request), payload, error);
+    if (payload->codec == CODEC_PROTO && payload->size > 0) /* it could hold NUL, which would end it here */
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "message: proto must come with base64=1");
+    return STATUS_OK;
+}
+
+static enum status read_message(const struct payload *payload, const ProtobufCMessageDescriptor *descriptor,
+                                struct arena *arena, ProtobufCMessage **out, struct error *error)
+{
+    if (payload->codec == CODEC_JSON)
+        return protojson_text_to_message(payload->bytes, payload->size, descriptor, PROTOJSON_IGNORE_UNKNOWN,
+                                         arena, out, error);
+    const uint8_t *bytes = (const uint8_t *)payload->bytes;
+    enum status status = wire_check(descriptor, bytes, payload->size, error);
+    if (status != STATUS_OK)
+        return status;
+    *out = protobuf_c_message_unpack(descriptor, arena_allocator(arena), payload->size, bytes);
+    return *out != NULL
+               ? STATUS_OK
+               : error_set(error, STATUS_INVALID_ARGUMENT, NULL, "payload: not a valid %s", descriptor->name);
+}
+
+/* ---- calls ---- */
+
+static enum status start(struct gateway *gateway, const struct backend_method *method,
+                         const struct payload *payload, struct http_request *request, struct error *error)
+{
+    struct arena *arena = http_arena(request);
+    ProtobufCMessage *message;
+    uint32_t timeout_ms;
+    enum status status = read_timeout(gateway, request, &timeout_ms, error);
+    if (status == STATUS_OK)
+        status = read_message(payload, method->method->input, arena, &message, error);
+    if (status != STATUS_OK)
+        return status;
+    struct connect_call *call = arena_alloc(arena, sizeof *call);
+    if (call == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    const char *traceparent = http_header(request, "traceparent");
+    call->call.timeout_ms = timeout_ms;
+    call->call.traceparent = traceparent_is_valid(traceparent) ? traceparent : NULL;
+    call->call.authorization = http_header(request, "Authorization");
+    call->request = request;
+    call->method = method;
+    call->codec = payload->codec;
+    backend_call(gateway->backend, method, message, &call->id, on_answer, &call->call);
+    return STATUS_OK;
+}
 
 void connect_handle(struct gateway *gateway, struct http_request *request)
 {
-    (void)gateway;
-    problem_respond_http(request, 404, "no such path", NULL);
+    const struct backend_method *method = find_method(gateway, http_path(request));
+    struct error error;
+    if (method == NULL) {
+        (void)error_set(&error, STATUS_UNIMPLEMENTED, NULL, "there is no such method");
+        respond_error(request, &error);
+        return;
+    }
+    bool get = strcmp(http_method(request), "GET") == 0;
+    if (get ? !method->no_side_effects : strcmp(http_method(request), "POST") != 0) {
+        respond_bare(request, METHOD_NOT_ALLOWED, "Allow", method->no_side_effects ? "GET, POST" : "POST");
+        return;
+    }
+    struct payload payload = {0};
+    if (get ? !codec_of_encoding(http_query(request, "encoding"), &payload.codec)
+            : !codec_of_type(http_header(request, "Content-Type"), &payload.codec)) {
+        respond_bare(request, UNSUPPORTED_TYPE, "Accept-Post", ALL_TYPES);
+        return;
+    }
+    enum status status = get ? read_get(request, &payload, &error) : read_post(request, &payload, &error);
+    if (status == STATUS_OK)
+        status = start(gateway, method, &payload, request, &error);
+    if (status != STATUS_OK)
+        respond_error(request, &error);
+}
+
+void connect_refuse(struct http_request *request, unsigned code, const char *why)
+{
+    struct error error;
+    (void)error_set(&error, code == TOO_LARGE ? STATUS_RESOURCE_EXHAUSTED : STATUS_INVALID_ARGUMENT, NULL,
+                    "%s", why);
+    respond_error(request, &error);
 }

@@ -7,4 +7,7 @@
 /* Answers the path "/screening.v1.BookingService/CreateBooking" and its like. */
 void connect_handle(struct gateway *gateway, struct http_request *request);
 
+/* Answers a request to such a path that never came to connect_handle: http_options.refuse. */
+void connect_refuse(struct http_request *request, unsigned code, const char *why);
+
 #endif

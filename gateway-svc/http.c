@@ -217,6 +217,12 @@ struct arena *http_arena(struct http_request *request)
 
 /* ---- answers ---- */
 
+void http_add_field(struct http_request *request, const char *name, const char *value)
+{
+    if (request->added_count < HTTP_ADDED_MAX)
+        request->added[request->added_count++] = (struct http_field){name, value};
+}
+
 enum MHD_Result http_queue_response(struct http_request *request, unsigned code,
                                     struct MHD_Response *response)
 {
@@ -225,6 +231,8 @@ enum MHD_Result http_queue_response(struct http_request *request, unsigned code,
     enum MHD_Result result = MHD_YES;
     for (size_t i = 0; i < sizeof always / sizeof always[0] && result == MHD_YES; i++)
         result = MHD_add_response_header(response, always[i].name, always[i].value);
+    for (size_t i = 0; i < request->added_count && result == MHD_YES; i++)
+        result = MHD_add_response_header(response, request->added[i].name, request->added[i].value);
     if (result == MHD_YES && (request->must_close || atomic_load(&request->server->draining)))
         result = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (result == MHD_YES)

@@ -20,7 +20,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 
-enum { HTTP_HEAD_MAX = 16384, HTTP_FIELDS_MAX = 8 };
+enum { HTTP_HEAD_MAX = 16384, HTTP_FIELDS_MAX = 8, HTTP_ADDED_MAX = 4 };
 
 struct http_server;
 struct http_request;
@@ -86,6 +86,10 @@ const char *http_body(const struct http_request *request, size_t *size);
 
 /* Lives until the answer has been sent. One owner at a time: whoever is to answer. */
 struct arena *http_arena(struct http_request *request);
+
+/* Adds a field to whatever the request will be answered with, a stream too; HTTP_ADDED_MAX of them at most.
+ * Both texts as in struct http_answer. */
+void http_add_field(struct http_request *request, const char *name, const char *value);
 
 /* Any thread; takes a copy of the answer itself. The request may be gone when this returns. */
 void http_respond(struct http_request *request, const struct http_answer *answer);

@@ -26,6 +26,8 @@ struct http_request {
     bool sent;        /* the answer was given to libmicrohttpd */
     bool must_close;
     atomic_int state;
+    struct http_field added[HTTP_ADDED_MAX]; /* to the answer, whatever it is */
+    size_t added_count;
     struct http_answer answer;
     struct http_stream *stream; /* the answer, if it is one that goes on */
 };

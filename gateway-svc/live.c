@@ -150,9 +150,7 @@ static void closed(void *context)
 
 static void respond_busy(struct http_request *request, const char *why)
 {
-    struct error error;
-    error_set(&error, STATUS_UNAVAILABLE, NULL, "%s", why); /* with Retry-After */
-    problem_respond(request, &error);
+    problem_respond_http(request, 503, why, NULL); /* with Retry-After */
 }
 
 /* What it is told first, and from where on it hears of bookings. */

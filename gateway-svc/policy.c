@@ -66,12 +66,28 @@ const char *policy_connect_word(enum status status)
     return is_failure(status) ? codes[status].word : "unknown";
 }
 
+const char *policy_public_message(const struct error *error)
+{
+    switch (error->status) {
+    case STATUS_UNAVAILABLE:
+        return "the service is not available now: ask again with the same id";
+    case STATUS_DEADLINE_EXCEEDED:
+        return "no answer in time: the outcome is unknown, ask again with the same id";
+    case STATUS_UNKNOWN:
+    case STATUS_INTERNAL:
+    case STATUS_DATA_LOSS:
+        return "internal error";
+    default:
+        return error->message;
+    }
+}
+
 unsigned policy_retry_after_s(const struct error *error, unsigned rest_code)
 {
     enum { MS_PER_S = 1000 };
 
     if (error->retry_after_ms > 0)
-        return (error->retry_after_ms + MS_PER_S - 1) / MS_PER_S;
+        return error->retry_after_ms / MS_PER_S + (error->retry_after_ms % MS_PER_S > 0 ? 1 : 0);
     return rest_code == UNAVAILABLE ? 1 : 0;
 }
 

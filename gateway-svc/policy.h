@@ -16,6 +16,10 @@ unsigned policy_connect_code(enum status status);
 /* "invalid_argument": the word that the Connect protocol has for it. */
 const char *policy_connect_word(enum status status);
 
+/* What a caller is told of it: a service's own words where they are about the request, not about addresses,
+ * databases or bugs. */
+const char *policy_public_message(const struct error *error);
+
 /* When the caller may ask again, in whole seconds for Retry-After; 0: the answer says nothing about that. */
 unsigned policy_retry_after_s(const struct error *error, unsigned rest_code);
 

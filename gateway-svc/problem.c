@@ -1,10 +1,10 @@
 #include "problem.h"
 
+#include "json_body.h"
 #include "policy.h"
 
 #include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "base/log.h"
 
@@ -48,33 +48,22 @@ static const char *title_of(unsigned code)
     }
 }
 
-/* Text of its own in the request's arena; NULL when out of memory. */
-static char *dump(struct http_request *request, const json_t *problem)
-{
-    char *text = json_dumps(problem, JSON_COMPACT);
-    char *copy = text != NULL ? arena_strdup(http_arena(request), text) : NULL;
-    free(text);
-    return copy;
-}
-
-static void respond(struct http_request *request, unsigned code, const char *reason, const char *detail,
-                    unsigned retry_after_s, const char *allow)
+static void respond(struct http_request *request, unsigned code, const struct error *error, const char *allow)
 {
     struct http_answer answer = {.code = code, .type = TYPE};
+    unsigned retry_after_s = policy_retry_after_s(error, code);
     size_t fields = 0;
     json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title_of(code),
-                                "status", (int)code, "detail", detail);
-    if (problem != NULL && reason[0] != '\0')
-        json_object_set_new(problem, "reason", json_string(reason));
-    char *text = problem != NULL ? dump(request, problem) : NULL;
-    json_decref(problem);
-    if (text == NULL) {
+                                "status", (int)code, "detail", error->message);
+    if (problem != NULL && error->reason[0] != '\0')
+        json_object_set_new(problem, "reason", json_string(error->reason));
+    if (problem != NULL && error->retry_after_ms > 0)
+        json_object_set_new(problem, "retry_after_ms", json_integer(error->retry_after_ms));
+    if (!json_body_set(request, problem, &answer)) {
         log_plain(LOG_ERROR, "http.out_of_memory");
         answer.type = NULL;
-    } else {
-        answer.body = text;
-        answer.body_size = strlen(text);
     }
+    json_decref(problem);
     if (retry_after_s > 0) {
         char *seconds = arena_printf(http_arena(request), "%u", retry_after_s);
         if (seconds != NULL)
@@ -87,12 +76,16 @@ static void respond(struct http_request *request, unsigned code, const char *rea
 
 void problem_respond(struct http_request *request, const struct error *error)
 {
-    unsigned code = policy_rest_code(error);
     const char *reason = error->reason[0] != '\0' ? error->reason : status_name(error->status);
-    respond(request, code, reason, error->message, policy_retry_after_s(error, code), NULL);
+    struct error shown = {.status = error->status, .retry_after_ms = error->retry_after_ms};
+    snprintf(shown.reason, sizeof shown.reason, "%s", reason);
+    snprintf(shown.message, sizeof shown.message, "%s", policy_public_message(error));
+    respond(request, policy_rest_code(error), &shown, NULL);
 }
 
 void problem_respond_http(struct http_request *request, unsigned code, const char *detail, const char *allow)
 {
-    respond(request, code, "", detail, 0, allow);
+    struct error shown = {.status = STATUS_OK};
+    snprintf(shown.message, sizeof shown.message, "%s", detail);
+    respond(request, code, &shown, allow);
 }

@@ -1,10 +1,10 @@
-/* REST, as the original routes it. */
+/* REST, as the original routes it, and the document that describes it. */
 #ifndef GATEWAY_SVC_REST_H
 #define GATEWAY_SVC_REST_H
 
 #include "api.h"
 
-/* Answers every path that begins with /hospitals, /bookings or /bookingHistories, and 404 for others. */
+/* Answers /hospitals, /bookings, /bookingHistories, what is below them, and /openapi.json; 404 for others. */
 void rest_handle(struct gateway *gateway, struct http_request *request);
 
 #endif

@@ -85,4 +85,13 @@ MUST_CHECK enum status protojson_text_to_message(const char *text, size_t size_b
                                                  struct arena *arena, ProtobufCMessage **out,
                                                  struct error *error);
 
+/*
+ * Sets the field `name`, by either of its names, to what `text` says: a value as a path, a query or a header
+ * field carries it, without quotes. For fields that hold one value, no message, and are in no oneof.
+ * NOT_FOUND "NAME: ..." if the message has no such field. INVALID_ARGUMENT as protojson_to_message, and if
+ * the field already holds another value than its default. What it allocates lives in `arena`.
+ */
+MUST_CHECK enum status protojson_set_text(ProtobufCMessage *message, const char *name, const char *text,
+                                          struct arena *arena, struct error *error);
+
 #endif

@@ -1,0 +1,16 @@
+/* Pages of another origin: CORS. */
+#ifndef GATEWAY_SVC_CORS_H
+#define GATEWAY_SVC_CORS_H
+
+#include "http.h"
+
+/*
+ * Lets pages of the origin `allowed` read what the request is answered, if it comes from one; "" = nobody's
+ * may. Before the answer.
+ */
+void cors_begin(const char *allowed, struct http_request *request);
+
+/* Answers a browser's question whether such a page may send a request; false if the request is none. */
+bool cors_preflight(const char *allowed, struct http_request *request);
+
+#endif

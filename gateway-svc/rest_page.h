@@ -1,0 +1,13 @@
+/* Links from one page of a list to the next. */
+#ifndef GATEWAY_SVC_REST_PAGE_H
+#define GATEWAY_SVC_REST_PAGE_H
+
+#include "http.h"
+
+/*
+ * `path` and the query of `request` without its token, up to where the next page's token follows, which needs
+ * no percent signs: "/bookings?customerId=c-1&pageToken=". In the request's arena; NULL when out of memory.
+ */
+const char *rest_page_next(struct http_request *request, const char *path);
+
+#endif

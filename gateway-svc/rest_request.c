@@ -1,0 +1,195 @@
+#include "rest_request.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/uuid.h"
+#include "protojson/protojson.h"
+
+enum { BAD_REQUEST = 400, UNSUPPORTED_MEDIA_TYPE = 415, UNAVAILABLE = 503, KEY_MAX_BYTES = 255 };
+
+/* In which a key that is no UUID becomes one; never to be changed. */
+static const struct uuid key_name_space = {
+    {0x06, 0xb8, 0x38, 0xdb, 0xec, 0x70, 0x49, 0xbf, 0x9b, 0x06, 0x09, 0xba, 0x93, 0xf0, 0x3a, 0xd3}};
+
+/* A request as it is being read. */
+struct reading {
+    struct http_request *request;
+    ProtobufCMessage *message;
+    struct rest_refusal *refusal;
+};
+
+static bool refuse(struct rest_refusal *refusal, unsigned code, const char *why)
+{
+    refusal->code = code;
+    (void)error_set(&refusal->error, STATUS_INVALID_ARGUMENT, NULL, "%s", why);
+    return false;
+}
+
+static bool no_memory(struct rest_refusal *refusal)
+{
+    return refuse(refusal, UNAVAILABLE, "out of memory");
+}
+
+/* What protojson found wrong has its words in refusal->error. */
+static bool accept(struct rest_refusal *refusal, enum status status)
+{
+    if (status == STATUS_RESOURCE_EXHAUSTED)
+        return no_memory(refusal);
+    refusal->code = status == STATUS_OK ? 0 : BAD_REQUEST;
+    return status == STATUS_OK;
+}
+
+static bool set(const struct reading *reading, const char *name, const char *text)
+{
+    struct rest_refusal *refusal = reading->refusal;
+    return accept(refusal, protojson_set_text(reading->message, name, text, http_arena(reading->request),
+                                              &refusal->error));
+}
+
+/* ---- the body ---- */
+
+/* "application/json", whatever parameters follow. */
+static bool is_json(const char *type)
+{
+    static const char JSON[] = "application/json";
+    size_t length = strlen(JSON);
+    return type != NULL && strncasecmp(type, JSON, length) == 0 && strchr("; \t", type[length]) != NULL;
+}
+
+static bool set_nothing(struct reading *reading, const ProtobufCMessageDescriptor *input)
+{
+    reading->message = arena_alloc(http_arena(reading->request), input->sizeof_message);
+    if (reading->message == NULL)
+        return no_memory(reading->refusal);
+    protobuf_c_message_init(input, reading->message);
+    return true;
+}
+
+static bool read_body(struct reading *reading, enum rest_body wanted, const ProtobufCMessageDescriptor *input)
+{
+    struct rest_refusal *refusal = reading->refusal;
+    size_t size;
+    const char *body = http_body(reading->request, &size);
+    if (size == 0 && wanted != REST_BODY_REQUIRED)
+        return set_nothing(reading, input);
+    if (wanted == REST_BODY_NONE)
+        return refuse(refusal, BAD_REQUEST, "the request must not have a body");
+    if (size == 0)
+        return refuse(refusal, BAD_REQUEST, "the request must have a body: a JSON object");
+    if (!is_json(http_header(reading->request, "Content-Type")))
+        return refuse(refusal, UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be application/json");
+    return accept(refusal, protojson_text_to_message(body, size, input, 0, http_arena(reading->request),
+                                                     &reading->message, &refusal->error));
+}
+
+/* ---- path and query ---- */
+
+static bool read_path(const struct reading *reading, const struct rest_match *match)
+{
+    struct arena *arena = http_arena(reading->request);
+    for (size_t i = 0; i < match->parameter_count; i++) {
+        const struct rest_parameter *given = &match->parameters[i];
+        const char *name = arena_printf(arena, "%.*s", (int)given->name_size, given->name);
+        const char *value = arena_printf(arena, "%.*s", (int)given->value_size, given->value);
+        if (name == NULL || value == NULL)
+            return no_memory(reading->refusal);
+        if (!set(reading, name, value))
+            return false;
+    }
+    return true;
+}
+
+static bool set_parameter(void *context, const char *name, const char *value)
+{
+    return set(context, name, value);
+}
+
+static bool refuse_parameter(void *context, const char *name, const char *value)
+{
+    struct reading *reading = context;
+    (void)value;
+    (void)error_set(&reading->refusal->error, STATUS_INVALID_ARGUMENT, NULL, "%s: is not a parameter here",
+                    name);
+    reading->refusal->code = BAD_REQUEST;
+    return false;
+}
+
+/* Who sends a body says everything in it. */
+static bool read_query(struct reading *reading, enum rest_body body)
+{
+    return http_query_visit(reading->request, body == REST_BODY_NONE ? set_parameter : refuse_parameter,
+                            reading);
+}
+
+/* ---- header fields ---- */
+
+/* The id itself, or a text that always gives the same id. */
+static bool read_key(const struct reading *reading, const char *field)
+{
+    static const char RULE[] = "Idempotency-Key: must be a UUID or a text of 1 to 255 bytes";
+    const char *key = http_header(reading->request, "Idempotency-Key");
+    if (key == NULL)
+        return true;
+    size_t size = strlen(key);
+    if (size >= 2 && key[0] == '"' && key[size - 1] == '"') { /* as structured fields write a text */
+        key++;
+        size -= 2;
+    }
+    if (size == 0 || size > KEY_MAX_BYTES)
+        return refuse(reading->refusal, BAD_REQUEST, RULE);
+    char text[KEY_MAX_BYTES + 1] = {0};
+    memcpy(text, key, size);
+    struct uuid id;
+    if (!uuid_parse(text, &id))
+        id = uuid_v5(&key_name_space, text, size);
+    char id_text[UUID_TEXT_SIZE];
+    return set(reading, field, uuid_format(&id, id_text));
+}
+
+/* One strong entity tag, a version in quotes; "*" asks for any. Version 0 would ask for any too: there is no
+ * such version. */
+static bool read_if_match(const struct reading *reading, const char *field)
+{
+    static const char RULE[] = "If-Match: must be one ETag as it was given, such as \"7\", or *";
+    enum { VERSION_MAX_DIGITS = 20 };
+    const char *tag = http_header(reading->request, "If-Match");
+    if (tag == NULL || strcmp(tag, "*") == 0)
+        return true;
+    size_t digits = tag[0] == '"' ? strspn(tag + 1, "0123456789") : 0;
+    if (digits == 0 || digits > VERSION_MAX_DIGITS || tag[1] == '0' || strcmp(tag + 1 + digits, "\"") != 0)
+        return refuse(reading->refusal, BAD_REQUEST, RULE);
+    char version[VERSION_MAX_DIGITS + 1] = {0};
+    memcpy(version, tag + 1, digits);
+    return set(reading, field, version);
+}
+
+ProtobufCMessage *rest_request_read(struct http_request *request, const struct rest_match *match,
+                                    const ProtobufCMessageDescriptor *input, struct rest_refusal *refusal)
+{
+    const struct rest_route *route = match->route;
+    struct reading reading = {.request = request, .refusal = refusal};
+    refusal->code = 0;
+    bool read = read_body(&reading, route->body, input) && read_path(&reading, match) &&
+                read_query(&reading, route->body) && (route->id == NULL || read_key(&reading, route->id)) &&
+                (route->if_match == NULL || read_if_match(&reading, route->if_match));
+    return read ? reading.message : NULL;
+}
+
+uint32_t rest_request_timeout(const struct http_request *request, uint32_t default_ms, uint32_t max_ms,
+                              struct rest_refusal *refusal)
+{
+    const char *text = http_header(request, "Request-Timeout-Ms");
+    if (text == NULL)
+        return default_ms;
+    char *end;
+    unsigned long ms = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
+    if (ms == 0 || *end != '\0' || ms > max_ms) {
+        refusal->code = BAD_REQUEST;
+        (void)error_set(&refusal->error, STATUS_INVALID_ARGUMENT, NULL,
+                        "Request-Timeout-Ms: must be an integer from 1 to %u", max_ms);
+        return 0;
+    }
+    return (uint32_t)ms;
+}
