@@ -76,6 +76,13 @@ static struct connection *connection_of(struct MHD_Connection *mhd)
     return info != NULL ? info->socket_context : NULL;
 }
 
+void http_expect_end(struct MHD_Connection *mhd, uint32_t ms)
+{
+    struct connection *connection = connection_of(mhd);
+    if (connection != NULL)
+        set_deadline(connection, ms);
+}
+
 static void add_connection(struct http_server *server, struct MHD_Connection *mhd, void **socket_context)
 {
     struct connection *connection = calloc(1, sizeof *connection);
@@ -449,6 +456,7 @@ static void register_metrics(void)
     metric_register(&connections_now);
     metric_register(&timeouts_total);
     metric_register(&refused_total);
+    http_streams_register_metrics();
 }
 
 enum status http_open(const struct http_options *options, struct http_server **out, struct error *error)
