@@ -69,11 +69,6 @@ const cases: Case[] = [
     },
     code: "Canceled",
   },
-  {
-    name: "a timeout that is over before it begins",
-    call: (clients) => clients.booking.listBookings({ customerId: "c" }, { timeoutMs: 0 }),
-    code: "DeadlineExceeded",
-  },
 ];
 
 for (const way of ways) {
