@@ -1,5 +1,6 @@
 // history-svc has ended, and hospital-svc stands still.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { bookingOf, clientsOf, open, ways } from "./clients.js";
 import { failureOf } from "./failures.js";
@@ -12,7 +13,7 @@ for (const way of ways) {
   });
 
   test(`a booking is refused, and told when to ask again: ${way.name}`, async () => {
-    const failure = await failureOf(clients.booking.createBooking(bookingOf(crypto.randomUUID()), { timeoutMs: 30_000 }));
+    const failure = await failureOf(clients.booking.createBooking(bookingOf(randomUUID()), { timeoutMs: 30_000 }));
     assert.deepEqual([failure.code, failure.reason], ["FailedPrecondition", "HOSPITAL_UNAVAILABLE"]);
     assert.ok(failure.retryAfterMs > 0);
     assert.match(failure.message, /booking_id/);
