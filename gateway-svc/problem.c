@@ -5,8 +5,10 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 
 static const char TYPE[] = "application/problem+json";
 
@@ -74,12 +76,23 @@ static void respond(struct http_request *request, unsigned code, const struct er
     http_respond(request, &answer);
 }
 
+/* Names come from outside, in any bytes; JSON has room for UTF-8 only. */
+static void make_readable(char *text)
+{
+    if (text_is_utf8(text, strlen(text)))
+        return;
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text > '~')
+            *text = '?';
+}
+
 void problem_respond(struct http_request *request, const struct error *error)
 {
     const char *reason = error->reason[0] != '\0' ? error->reason : status_name(error->status);
     struct error shown = {.status = error->status, .retry_after_ms = error->retry_after_ms};
     snprintf(shown.reason, sizeof shown.reason, "%s", reason);
     snprintf(shown.message, sizeof shown.message, "%s", policy_public_message(error));
+    make_readable(shown.message);
     respond(request, policy_rest_code(error), &shown, NULL);
 }
 
@@ -87,5 +100,6 @@ void problem_respond_http(struct http_request *request, unsigned code, const cha
 {
     struct error shown = {.status = STATUS_OK};
     snprintf(shown.message, sizeof shown.message, "%s", detail);
+    make_readable(shown.message);
     respond(request, code, &shown, allow);
 }
