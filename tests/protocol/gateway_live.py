@@ -332,7 +332,7 @@ def fill(stack, hospital_id, until):
 @once
 def test_a_listener_that_does_not_read_is_ended_and_others_go_on(driver):
     with LiveStack(driver) as stack:
-        ops, hospital_id = stack.gateway_svc.ops, register(stack, capacity=10)
+        ops, hospital_id = stack.gateway_svc.ops, register(stack, capacity=1000)
         slow = sse.Listener(stack.gateway_svc.http, read=False, receive_bytes=4096, customerId="c-1")
         with contextlib.closing(slow), stack.listen(customerId="c-1") as listener:
             listener.wait_position()
@@ -363,6 +363,16 @@ def test_a_listener_that_hangs_up_is_noticed(driver):
             assert metric(ops, "live_listeners") == 1
         wait_for("nobody listens", lambda: metric(ops, "live_listeners") == 0)
         assert metric(ops, "http_requests_in_hand") == 0
+
+
+@once
+def test_a_quiet_stream_is_kept_alive_beyond_all_time_limits(driver):
+    with LiveStack(driver, flags={"gateway": {"idle-timeout-ms": 1000, "request-timeout-ms": 1000}}) as stack:
+        with stack.listen(customerId="c-1") as listener:
+            while listener.comments == 0:
+                listener.pump()
+            booking = book(stack, register(stack), customer_id="c-1")
+            told(listener, booking.booking_id, "CONFIRMED")
 
 
 def resident_bytes(process):
