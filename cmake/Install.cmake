@@ -1,7 +1,7 @@
 # What `cmake --install` gives: the programs, and what a client of the services in C needs, in one library.
 include(GNUInstallDirs)
 
-install(TARGETS hospital-svc booking-svc history-svc screenctl)
+install(TARGETS hospital-svc booking-svc history-svc gateway-svc screenctl)
 
 # The libraries that a client is made of, as one: nobody outside has to know how we cut them. lib_rpc's server and what
 # else a program does not use stays behind in the archive.

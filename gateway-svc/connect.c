@@ -6,6 +6,7 @@
 #include "connect.h"
 
 #include "connect_error.h"
+#include "json_body.h"
 #include "policy.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #include "rpc/traceparent.h"
 #include "rpc/wire_check.h"
 
-enum { OK = 200, METHOD_NOT_ALLOWED = 405, TOO_LARGE = 413, UNSUPPORTED_TYPE = 415, SERVER_ERROR = 500 };
+enum { OK = 200, METHOD_NOT_ALLOWED = 405, TOO_LARGE = 413, UNSUPPORTED_TYPE = 415, UNAVAILABLE = 503 };
 
 enum codec { CODEC_JSON, CODEC_PROTO, CODEC_COUNT };
 
@@ -46,17 +47,14 @@ struct connect_call {
 
 static void respond_error(struct http_request *request, const struct error *error)
 {
-    char *text = connect_error_text(http_arena(request), error);
-    struct http_answer answer = {.code = policy_connect_code(error->status)};
-    if (text == NULL) {
+    struct http_answer answer = {.code = policy_connect_code(error->status), .type = TYPES[CODEC_JSON]};
+    json_t *json = connect_error_json(error);
+    if (!json_body_set(request, json, &answer)) {
         log_plain(LOG_ERROR, "http.out_of_memory");
-        answer.code = SERVER_ERROR;
-    } else {
-        answer.type = TYPES[CODEC_JSON];
-        answer.body = text;
-        answer.body_size = strlen(text);
+        answer = (struct http_answer){.code = UNAVAILABLE};
     }
-    if (error->status == STATUS_UNIMPLEMENTED)
+    json_decref(json);
+    if (error->status == STATUS_UNIMPLEMENTED) /* perhaps for its compression */
         answer.fields[0] = (struct http_field){"Accept-Encoding", IDENTITY};
     http_respond(request, &answer);
 }
@@ -68,30 +66,28 @@ static void respond_bare(struct http_request *request, unsigned code, const char
     http_respond(request, &answer);
 }
 
-/* The response in the request's arena; RESOURCE_EXHAUSTED, or what protojson says. */
-static enum status write_message(const ProtobufCMessage *message, enum codec codec, struct arena *arena,
+/* The response as the answer's body; RESOURCE_EXHAUSTED, or what protojson says. */
+static enum status write_message(const struct connect_call *call, const ProtobufCMessage *message,
                                  struct http_answer *answer, struct error *error)
 {
-    char *text = NULL;
-    enum status status = STATUS_OK;
-    if (codec == CODEC_JSON) {
-        status = protojson_message_to_text(message, 0, &text, error);
+    bool written;
+    answer->type = TYPES[call->codec];
+    if (call->codec == CODEC_JSON) {
+        json_t *json;
+        enum status status = protojson_from_message(message, 0, &json, error);
         if (status != STATUS_OK)
             return status;
+        written = json_body_set(call->request, json, answer);
+        json_decref(json);
+    } else {
+        answer->body_size = protobuf_c_message_get_packed_size(message);
+        uint8_t *packed = arena_alloc(http_arena(call->request), answer->body_size);
+        if (packed != NULL)
+            protobuf_c_message_pack(message, packed);
+        answer->body = packed;
+        written = packed != NULL;
     }
-    size_t size = codec == CODEC_JSON ? strlen(text) : protobuf_c_message_get_packed_size(message);
-    uint8_t *body = arena_alloc(arena, size);
-    if (body == NULL)
-        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-    else if (codec == CODEC_JSON)
-        memcpy(body, text, size);
-    else
-        protobuf_c_message_pack(message, body);
-    free(text);
-    answer->type = TYPES[codec];
-    answer->body = body;
-    answer->body_size = size;
-    return status;
+    return written ? STATUS_OK : error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
 }
 
 /* `response` is the channel's and is gone afterwards. */
@@ -102,11 +98,10 @@ static void on_answer(const ProtobufCMessage *response, void *data)
     struct error error;
     if (response == NULL) {
         respond_error(call->request, &call->call.error);
-    } else if (write_message(response, call->codec, http_arena(call->request), &answer, &error) !=
-               STATUS_OK) {
+    } else if (write_message(call, response, &answer, &error) != STATUS_OK) {
         log_event(LOG_ERROR, "connect.answer_not_written", LOG_TEXT("method", call->method->method->name),
                   LOG_TEXT("error", error.message));
-        error.status = STATUS_INTERNAL;
+        error.status = STATUS_INTERNAL; /* what a service says of itself is never the caller's fault */
         respond_error(call->request, &error);
     } else {
         http_respond(call->request, &answer);

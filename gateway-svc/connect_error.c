@@ -2,10 +2,6 @@
 
 #include "policy.h"
 
-#include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "protojson/base64.h"
 
 #include "google/rpc/error_details.pb-c.h"
@@ -50,8 +46,7 @@ static json_t *retry_detail(const struct error *error)
                      json_pack("{s:o}", "retryDelay", json_sprintf("%d.%03us", (int)delay.seconds, ms)));
 }
 
-/* NULL when out of memory. */
-static json_t *error_json(const struct error *error)
+json_t *connect_error_json(const struct error *error)
 {
     json_t *details = json_array();
     int failed = details == NULL;
@@ -69,14 +64,4 @@ static json_t *error_json(const struct error *error)
         return NULL;
     }
     return json;
-}
-
-char *connect_error_text(struct arena *arena, const struct error *error)
-{
-    json_t *json = error_json(error);
-    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
-    char *copy = text != NULL ? arena_strdup(arena, text) : NULL;
-    free(text);
-    json_decref(json);
-    return copy;
 }

@@ -2,14 +2,15 @@
 #ifndef GATEWAY_SVC_CONNECT_ERROR_H
 #define GATEWAY_SVC_CONNECT_ERROR_H
 
-#include "base/arena.h"
+#include <jansson.h>
+
 #include "base/status.h"
 
 /*
- * The JSON text {"code": "failed_precondition", "message": "...", "details": [...]} for an error that is not
- * OK. Its details: a google.rpc.ErrorInfo with the reason word where it has one, a google.rpc.RetryInfo where
- * it says when to ask again. It lies in `arena`; NULL when out of memory. Any thread.
+ * {"code": "failed_precondition", "message": "...", "details": [...]} for an error that is not OK. Its
+ * details: a google.rpc.ErrorInfo with the reason word where it has one, a google.rpc.RetryInfo where it says
+ * when to ask again. The caller ends with json_decref. NULL when out of memory. Any thread.
  */
-char *connect_error_text(struct arena *arena, const struct error *error);
+json_t *connect_error_json(const struct error *error);
 
 #endif

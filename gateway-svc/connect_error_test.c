@@ -1,15 +1,17 @@
 #include "connect_error.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/unit_test.h"
 
 static void assert_text(const struct error *error, const char *expected)
 {
-    struct arena arena;
-    arena_init(&arena);
-    assert_string_equal(connect_error_text(&arena, error), expected);
-    arena_fini(&arena);
+    json_t *json = connect_error_json(error);
+    char *text = json_dumps(json, JSON_COMPACT);
+    assert_string_equal(text, expected);
+    free(text);
+    json_decref(json);
 }
 
 static void test_connect_error_without_a_reason_has_no_details(void **state)

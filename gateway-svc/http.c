@@ -4,6 +4,7 @@
  */
 #include "http.h"
 
+#include "http_head.h"
 #include "http_request.h"
 
 #include <microhttpd.h>
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -286,46 +286,6 @@ static enum MHD_Result send_answer(struct http_request *request)
 
 /* ---- requests arriving ---- */
 
-/* What in the head makes its length ambiguous, or NULL. */
-struct head_check {
-    unsigned content_lengths, transfer_encodings, hosts;
-    bool chunked;
-};
-
-static enum MHD_Result check_field(void *context, enum MHD_ValueKind kind, const char *name,
-                                   const char *value)
-{
-    struct head_check *check = context;
-    (void)kind;
-    check->content_lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
-    check->hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
-    if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
-        check->transfer_encodings++;
-        check->chunked = value != NULL && strcasecmp(value, "chunked") == 0;
-    }
-    return MHD_YES;
-}
-
-static const char *what_is_ambiguous(struct MHD_Connection *mhd)
-{
-    struct head_check check = {0};
-    MHD_get_connection_values(mhd, MHD_HEADER_KIND, check_field, &check);
-    if (check.content_lengths + check.transfer_encodings > 1)
-        return "Content-Length and Transfer-Encoding: one of them, once";
-    if (check.transfer_encodings == 1 && !check.chunked)
-        return "Transfer-Encoding: must be chunked";
-    if (check.hosts > 1)
-        return "Host: must be given once";
-    return NULL;
-}
-
-/* Whether the head itself says that the body is too large. */
-static bool is_too_large(const struct http_request *request)
-{
-    const char *length = http_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    return length != NULL && strtoull(length, NULL, 10) > request->server->options.body_max_bytes;
-}
-
 static enum MHD_Result refuse(struct http_request *request, unsigned code, const char *why)
 {
     const struct http_options *options = &request->server->options;
@@ -351,15 +311,15 @@ static struct http_request *begin_request(struct http_server *server, struct MHD
     return request;
 }
 
-static enum MHD_Result on_head(struct http_request *request)
+static enum MHD_Result on_head(struct http_request *request, const char *version)
 {
     struct connection *connection = connection_of(request->mhd);
     if (connection != NULL)
         set_deadline(connection, request->server->options.request_timeout_ms);
-    const char *ambiguous = what_is_ambiguous(request->mhd);
-    if (ambiguous != NULL)
-        return refuse(request, MHD_HTTP_BAD_REQUEST, ambiguous);
-    if (is_too_large(request))
+    const char *problem = http_head_problem(request->mhd, version);
+    if (problem != NULL)
+        return refuse(request, MHD_HTTP_BAD_REQUEST, problem);
+    if (http_head_length(request->mhd) > request->server->options.body_max_bytes)
         return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
     return MHD_YES;
 }
@@ -416,11 +376,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
                                   size_t *body_size, void **request_context)
 {
     struct http_request *request = *request_context;
-    (void)version;
     if (request == NULL) {
         request = begin_request(context, mhd, path, method);
         *request_context = request;
-        return request != NULL ? on_head(request) : MHD_NO;
+        return request != NULL ? on_head(request, version) : MHD_NO;
     }
     if (request->sent)
         return MHD_YES;
@@ -474,6 +433,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEAD_MAX, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)http_head_unescape, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, server},
         {options->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)options->threads,
@@ -528,6 +488,8 @@ bool http_drain(struct http_server *server, uint32_t grace_ms)
     int64_t end_ns = clock_monotonic_ns() + (int64_t)grace_ms * NS_PER_MS;
     atomic_store(&server->draining, true);
     server->listener = MHD_quiesce_daemon(server->daemon);
+    shutdown(server->listener,
+             SHUT_RDWR); /* refuses who comes now; closed once no thread looks at it any more */
     while (atomic_load(&server->in_hand) > 0) {
         if (clock_monotonic_ns() >= end_ns)
             return false;

@@ -20,6 +20,7 @@ def play(stack, report):
     import rush
     from looking import Look
     from outage import Outage
+    from over_http import OverHttp
     from seed_lines import SeedLines
     clinic = import_hospitals(stack.screenctl)
     SeedLines(stack, report, clinic).play()
@@ -27,6 +28,7 @@ def play(stack, report):
     rush_date = max(days, key=lambda date: days[date][1])  # the largest day: 100 places, 30 days from now
     rush.play(stack, report, clinic, rush_date)
     Outage(stack, report, clinic, rush_date).play()
+    OverHttp(stack, report, clinic).play()
     return agreement.play(stack, report)
 
 
@@ -89,12 +91,15 @@ def show_how_to_call(stack, clinic):
     show("\nThe services are at the default addresses, so screenctl needs no options:")
     for name, address in stack.rpc.items():
         show("  %-13s %s%s" % (name + "-svc", address, ", events " + stack.events[name] if name in stack.events else ""))
+    show("  %-13s http://%s" % ("gateway-svc", stack.web.address))
     show("\nIn another terminal:")
     for words in ("hospital list", "hospital show " + clinic,
                   "book --customer kim-haneul --name 김하늘 --hospital %s --date %s" % (clinic, day),
                   "booking list --customer kim-haneul", "booking cancel BOOKING_ID", "history customer kim-haneul", "health",
                   "call GetProjectionStatus '{}'", "--help"):
         show("  %s %s" % (tool, words))
+    show("  curl http://%s/hospitals/%s/availability" % (stack.web.address, clinic))
+    show("  curl -N 'http://%s/events?hospitalId=%s'" % (stack.web.address, clinic))
     show("\nDatabases and logs: %s. Ctrl-C stops everything." % DEMO)
 
 

@@ -16,7 +16,7 @@ HOSPITALS = ROOT / "data/hospitals.csv"
 
 
 def program(name):
-    """A program that we built: hospital-svc, booking-svc, history-svc, screenctl."""
+    """A program that we built: hospital-svc, booking-svc, history-svc, gateway-svc, screenctl."""
     return BUILD / ("cli" if name == "screenctl" else name) / name
 
 

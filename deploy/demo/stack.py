@@ -1,4 +1,4 @@
-"""The three services and their PostgreSQL, as the demo runs them."""
+"""The three services, their PostgreSQL and the gateway, as the demo runs them."""
 
 import json
 import random
@@ -18,12 +18,14 @@ from screenctl import Screenctl
 
 sys.path[:0] = [str(BUILD / "tests/python"), str(ROOT / "tests")]
 from kit import rpc  # noqa: E402  the protocol tests' client; its messages are made by the build
+from web import Web  # noqa: E402  which needs the kit too
 
 READY_S = 30
 NAMES = ("hospital", "booking", "history")
 # Those of docs: rpc and events of each service.
 DEFAULT_PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None)}
 OPS_PORTS = {"hospital": 7109, "booking": 7209, "history": 7309}
+GATEWAY_PORTS = (8080, 8089)  # http and ops
 
 
 def _free_ports():
@@ -38,21 +40,21 @@ def _free_ports():
             continue
         sockets.append(sock)
         wanted.append(port)
-        if len(wanted) == 5:
+        if len(wanted) == 7:
             break
     for sock in sockets:
         sock.close()
-    if len(wanted) < 5:
-        raise StackError("no five free ports between 20000 and 30000")
-    return {"hospital": (wanted[0], wanted[1]), "booking": (wanted[2], wanted[3]), "history": (wanted[4], None)}
+    if len(wanted) < 7:
+        raise StackError("no seven free ports between 20000 and 30000")
+    services = {"hospital": (wanted[0], wanted[1]), "booking": (wanted[2], wanted[3]), "history": (wanted[4], None)}
+    return services, (wanted[5], wanted[6])
 
 
 class Service:
     """One of our processes; it writes NAME.log beside its database."""
 
-    def __init__(self, name, flags):
-        self.name, self.flags = name + "-svc", flags
-        self.address = flags["rpc-listen"]
+    def __init__(self, name, flags, address):
+        self.name, self.flags, self.address = name + "-svc", flags, address
         self.log = DEMO / (self.name + ".log")
         self.process = None
 
@@ -110,15 +112,27 @@ class Service:
             return "did not drain within %d s" % cleaning.DRAIN_S
 
 
+class Gateway(Service):
+    """Has no calls of its own: it serves when it reaches the others."""
+
+    def serving(self):
+        try:
+            return Web(self.flags["ops-listen"]).ask("GET", "/readyz").code == 200
+        except (OSError, StackError):
+            return False  # it does not listen yet, or it ended: whoever waits decides when that is too long
+
+
 class Stack:
-    """hospital-svc and booking-svc on SQLite, history-svc on the private PostgreSQL, all in var/demo."""
+    """hospital-svc and booking-svc on SQLite, history-svc on the private PostgreSQL, the gateway before them, all in var/demo."""
 
     def __init__(self, default_ports):
-        ports = DEFAULT_PORTS if default_ports else _free_ports()
+        ports, gateway = (DEFAULT_PORTS, GATEWAY_PORTS) if default_ports else _free_ports()
         self.rpc = {name: "tcp://127.0.0.1:%d" % ports[name][0] for name in NAMES}
         self.events = {name: "tcp://127.0.0.1:%d" % ports[name][1] for name in NAMES if ports[name][1]}
         # Only with the ports of docs: nobody has to know others.
         self.ops = {name: "127.0.0.1:%d" % OPS_PORTS[name] if default_ports else "" for name in NAMES}
+        self.ops["gateway"] = "127.0.0.1:%d" % gateway[1]  # it is asked there whether it is ready
+        self.web = Web("127.0.0.1:%d" % gateway[0])
         self.services = {}
         self.cluster_started = False
         self.screenctl = Screenctl(self.rpc)
@@ -135,6 +149,12 @@ class Stack:
                 flags[other + "-events"] = self.events[other]
         return flags
 
+    def _gateway_flags(self):
+        flags = {"http-listen": self.web.address, "ops-listen": self.ops["gateway"]}
+        flags.update({name + "-rpc": self.rpc[name] for name in NAMES})
+        flags.update({name + "-events": self.events[name] for name in self.events})
+        return flags
+
     def prepare(self):
         """Ends what an earlier demo left, makes var/demo anew."""
         cleaning.end_leftovers()
@@ -146,11 +166,13 @@ class Stack:
         self.start_cluster()
         self._make_history_database()
         for name in NAMES:
+            self.services[name] = Service(name, self._flags(name), self.rpc[name])
+        self.services["gateway"] = Gateway("gateway", self._gateway_flags(), "http://" + self.web.address)
+        for service in self.services.values():
             interrupts.check()
-            self.services[name] = Service(name, self._flags(name))
-            self.services[name].start()
-        for name in NAMES:
-            self.services[name].wait_serving()
+            service.start()
+        for service in self.services.values():
+            service.wait_serving()
 
     def start_cluster(self):
         interrupts.check()
@@ -177,7 +199,7 @@ class Stack:
     def close(self):
         """Ends everything that runs, whatever state it is in; what each service said to SIGTERM, in that order."""
         ends = {}
-        for name in ("history", "booking", "hospital"):
+        for name in ("gateway", "history", "booking", "hospital"):
             if name in self.services and self.services[name].running():
                 ends[self.services[name].name] = self.services[name].stop()
         if self.cluster_started:

@@ -86,14 +86,16 @@ static nng_duration next_pause(struct rpc_exchange *exchange)
     return rpc_guard_take_retry(&exchange->channel->guard) ? (nng_duration)pause_ms : 0;
 }
 
+/* The pause ends as a sleep cut short by its timeout: after a sleep that ended by itself nng (1.5.2 for one)
+ * gives every later timeout of the same aio out as success. */
 static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
 {
     exchange->state = RPC_EXCHANGE_PAUSING;
-    nng_aio_set_timeout(exchange->aio, NNG_DURATION_INFINITE);
+    nng_aio_set_timeout(exchange->aio, pause_ms);
     pthread_mutex_lock(&exchange->mutex);
     bool begun = !exchange->stopped;
     if (begun) {
-        nng_sleep_aio(pause_ms, exchange->aio);
+        nng_sleep_aio(pause_ms + 1, exchange->aio);
     }
     pthread_mutex_unlock(&exchange->mutex);
     return begun;
@@ -265,7 +267,7 @@ static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
 static void on_paused(struct rpc_exchange *exchange)
 {
     nng_msg *msg;
-    if (nng_aio_result(exchange->aio) != 0 || nng_msg_dup(&msg, exchange->kept) != 0) {
+    if (nng_aio_result(exchange->aio) != NNG_ETIMEDOUT || nng_msg_dup(&msg, exchange->kept) != 0) {
         finish(exchange, NULL); /* with the error of the attempt before */
         return;
     }

@@ -245,6 +245,24 @@ static void test_resilience_call_that_may_have_been_executed_is_not_sent_again(v
     scripted_close(&scripted);
 }
 
+/* nng lets a timeout after a sleep pass for success. */
+static void test_resilience_silence_after_a_pause_is_deadline_exceeded(void **state)
+{
+    (void)state;
+    struct scripted scripted;
+    scripted_open(&scripted, (struct rpc_channel_options){.retry = RETRY});
+    struct test_pending pending = {.call = {.timeout_ms = 1000, .idempotent = true}};
+    test_begin_get(scripted.client, "x", &pending);
+    answer(&scripted, receive(&scripted, NULL), STATUS_UNAVAILABLE, NULL, 0);
+    nng_msg_free(receive(&scripted, NULL));
+    test_assert_outcome(&pending, STATUS_DEADLINE_EXCEEDED, true);
+    struct test_pending next = {.call = {.timeout_ms = 100}}; /* in the same exchange */
+    test_begin_get(scripted.client, "x", &next);
+    nng_msg_free(receive(&scripted, NULL));
+    test_assert_outcome(&next, STATUS_DEADLINE_EXCEEDED, true);
+    scripted_close(&scripted);
+}
+
 static void test_resilience_retry_that_does_not_fit_into_the_budget_is_not_waited_for(void **state)
 {
     (void)state;
@@ -367,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_resilience_unguarded_calls_pass_an_open_breaker_and_do_not_count),
         cmocka_unit_test(test_resilience_idempotent_call_is_sent_again_with_what_is_left_of_its_budget),
         cmocka_unit_test(test_resilience_call_that_may_have_been_executed_is_not_sent_again),
+        cmocka_unit_test(test_resilience_silence_after_a_pause_is_deadline_exceeded),
         cmocka_unit_test(test_resilience_retry_that_does_not_fit_into_the_budget_is_not_waited_for),
         cmocka_unit_test(test_resilience_spent_retry_budget_ends_the_call),
         cmocka_unit_test(test_resilience_close_ends_a_call_that_pauses),

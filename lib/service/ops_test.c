@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -128,6 +129,10 @@ static void test_ops_metrics_show_families_once_and_cumulative_buckets(void **st
     assert_non_null(strstr(answer, "# HELP test_total One of a family\n# TYPE test_total counter\n"
                                    "test_total{kind=\"a\"} 3\ntest_total{kind=\"b\"} 4\n"));
     assert_non_null(strstr(answer, "# TYPE test_refreshed gauge\ntest_refreshed 42\n"));
+    enum { RESIDENT_MIN = 65536 };
+    const char *resident = strstr(answer, "\nprocess_resident_memory_bytes ");
+    assert_non_null(resident);
+    assert_true(strtoll(strchr(resident, ' '), NULL, 10) > RESIDENT_MIN);
     assert_non_null(strstr(answer, "# TYPE test_seconds histogram\n"
                                    "test_seconds_bucket{le=\"0.001\"} 1\n"
                                    "test_seconds_bucket{le=\"0.002\"} 2\n"

@@ -13,7 +13,7 @@ from kit.world import CANCELLED, day, register, remaining, status_of
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXAMPLES = os.path.join(ROOT, "docs", "examples")
-PROGRAMS = ("hospital-svc", "booking-svc", "history-svc", "screenctl")
+PROGRAMS = ("hospital-svc", "booking-svc", "history-svc", "gateway-svc", "screenctl")
 COMPILER = ("cc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
 OPEN, CLOSED = 1, 3  # the clinic screens tomorrow, not in three days
 

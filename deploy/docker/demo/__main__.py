@@ -1,6 +1,6 @@
 """The demo inside a stack of containers, against the services that SCREENING_*_ADDR name.
 
-  play   imports the hospitals and plays the seed's twelve lines
+  play   imports the hospitals, plays the seed's twelve lines, and books and cancels over HTTP
   load   books and cancels, whatever is killed meanwhile, until SIGTERM; then counts what came of it
 
 Exit code 0 if everything held, 1 if not, 2 for any other word.
@@ -17,10 +17,12 @@ sys.path[:0] = [str(ROOT / "deploy/demo"), str(ROOT / "tests")]
 import interrupts  # noqa: E402
 import load  # noqa: E402  the modules of ./demo are found from here on
 from clinic import import_hospitals  # noqa: E402
+from over_http import OverHttp  # noqa: E402
 from problems import PROBLEMS  # noqa: E402
 from report import Report, say, show  # noqa: E402
 from screenctl import Screenctl  # noqa: E402
 from seed_lines import SeedLines  # noqa: E402
+from web import Web  # noqa: E402
 
 
 class Stack:
@@ -31,11 +33,14 @@ class Stack:
         self.screenctl = Screenctl({name: os.environ["SCREENING_%s_ADDR" % name.upper()] for name in names})
         # The day that "today" is has to be the services'.
         self.screenctl.environment["SCREENING_TIME_ZONE"] = os.environ["SCREENING_TIME_ZONE"]
+        self.web = Web(os.environ["SCREENING_GATEWAY_ADDR"])
 
 
 def play(stack, report):
     interrupts.install()
-    SeedLines(stack, report, import_hospitals(stack.screenctl)).play()
+    clinic = import_hospitals(stack.screenctl)
+    SeedLines(stack, report, clinic).play()
+    OverHttp(stack, report, clinic).play()
 
 
 ACTS = {"play": play, "load": load.play}

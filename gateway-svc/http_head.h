@@ -1,0 +1,25 @@
+/* Private to http.c: what may not be in the head of a request. */
+#ifndef GATEWAY_SVC_HTTP_HEAD_H
+#define GATEWAY_SVC_HTTP_HEAD_H
+
+#include <microhttpd.h>
+#include <stddef.h>
+
+/*
+ * What makes the head one that somebody in front of us may have read in another way, for people; NULL if
+ * there is nothing. `version`: "HTTP/1.1".
+ *
+ * What libmicrohttpd 0.9 hides from it: lines that end in LF alone (also of chunks), a value that goes on in
+ * the next line (it is joined), and what follows a NUL in a value (it is cut off). Whatever stands in front
+ * must not pass these on; RFC 9112 asks it not to.
+ */
+const char *http_head_problem(struct MHD_Connection *mhd, const char *version);
+
+/* The length of the body as the head tells it; 0 if it does not. */
+unsigned long long http_head_length(struct MHD_Connection *mhd);
+
+/* For MHD_OPTION_UNESCAPE_CALLBACK: text with %00 is left as it is, so that no path and no parameter ends
+ * before its end. */
+size_t http_head_unescape(void *context, struct MHD_Connection *mhd, char *text);
+
+#endif

@@ -1,0 +1,127 @@
+"""The gateway's OpenAPI document: that it describes every route there is, and every answer of a walk along them."""
+import copy
+import os
+import re
+
+from kit import openapi
+from kit.marks import once
+from kit.stack import Stack
+from kit.world import CONFIRMED, day, wait_history
+
+ROUTES = os.path.join(os.path.dirname(__file__), "../../gateway-svc/rest_routes.c")
+
+
+def checked(stack):
+    client = openapi.Client(stack.gateway_svc.http)
+    stack.clients.append(client)
+    return client
+
+
+def schemas_of(node):
+    """Every schema of an object in the document."""
+    if isinstance(node, dict):
+        if node.get("type") == "object":
+            yield node
+        for value in node.values():
+            yield from schemas_of(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from schemas_of(value)
+
+
+@once
+def test_openapi_describes_every_route_and_no_other(driver):
+    with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack:
+        client = checked(stack)
+        with open(ROUTES, encoding="utf-8") as source:
+            routes = set(re.findall(r'\{"([A-Z]+)", "(/[^"]+)"', source.read()))
+        assert len(routes) == 13
+        assert client.document.operations() == routes | {("GET", "/openapi.json")}
+        assert client.document.document["openapi"].startswith("3.1.")
+        # Each path tells the same of itself.
+        for path in {path for _, path in client.document.operations()}:
+            told = client.request("PATCH", path).headers["Allow"].split(", ")
+            described = {method for method, other in client.document.operations() if other == path}
+            assert set(told) - {"HEAD"} == described, (path, told)
+
+
+@once
+def test_openapi_parameters_are_those_of_the_path(driver):
+    with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack:
+        document = checked(stack).document
+        for path, item in document.document["paths"].items():
+            for method, operation in item.items():
+                parameters = [document.resolve(one) for one in operation.get("parameters", [])]
+                in_path = [one["name"] for one in parameters if one["in"] == "path"]
+                assert in_path == re.findall(r"\{(\w+)\}", path), (method, path)
+                assert ("requestBody" in operation) == (method in ("post", "put")), (method, path)
+
+
+@once
+def test_openapi_schemas_are_closed(driver):
+    with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack:
+        document = checked(stack).document.document
+        found = list(schemas_of(document["components"]))
+        assert len(found) >= 15
+        for schema in found:
+            assert schema["additionalProperties"] is False, schema
+            assert set(schema["required"]) <= set(schema["properties"]), schema
+
+
+@once
+def test_openapi_answers_of_a_walk_are_as_described(driver):
+    with Stack(driver, gateway=True) as stack:
+        client = checked(stack)
+        made = client.post("/hospitals", {"name": "한빛", "address": "서울", "days": [{"date": day(1), "capacity": 5}]})
+        hospital = made.headers["Location"]
+        hospital_id = made.json["hospitalId"]
+        booking = {"customerId": "c-1", "customerName": "김하늘", "hospitalId": hospital_id, "date": day(1)}
+        client.get("/hospitals")
+        client.get(hospital)
+        client.put("%s/days/%s" % (hospital, day(1)), {"capacity": 6})
+        client.get(hospital + "/availability")
+        first = client.post("/bookings", booking).headers["Location"]
+        second = client.post("/bookings", booking).headers["Location"]
+        client.get("/bookings", query={"hospitalId": hospital_id, "pageSize": 1})
+        tag = client.get(first).headers["ETag"]
+        client.get(first, headers={"If-None-Match": tag})
+        client.post(first + "/cancel", {"reason": "moved away"})
+        client.delete(second)
+        for path in (first, second):
+            wait_history(stack, path.rpartition("/")[2], 4)
+            client.get("/bookingHistories/" + path.rpartition("/")[2])
+        client.get("/bookingHistories", query={"customerId": "c-1"})
+        client.delete(hospital)
+        client.get("/openapi.json")
+        good = {(method, path) for method, path, code in client.seen if code < 300}
+        assert good == client.document.operations()
+
+
+@once
+def test_openapi_check_finds_what_is_not_described(driver):
+    with Stack(driver, without=("history",), gateway=True) as stack:
+        client = checked(stack)
+        hospital_id = client.post("/hospitals", {"name": "n", "days": [{"date": day(1), "capacity": 5}]}).json["hospitalId"]
+        booking = {"customerId": "c", "customerName": "n", "hospitalId": hospital_id, "date": day(1)}
+        answer = client.post("/bookings", booking)
+        assert stack.booking.GetBooking(booking_id=answer.json["bookingId"]).message.status == CONFIRMED
+
+        def undocumented(change):
+            document = openapi.Document(copy.deepcopy(client.document.document))
+            change(document.document)
+            try:
+                document.check("POST", "/bookings", answer)
+            except openapi.Undocumented:
+                return True
+            return False
+
+        schema = lambda document: document["components"]["schemas"]["Booking"]  # noqa: E731
+        post = lambda document: document["paths"]["/bookings"]["post"]["responses"]  # noqa: E731
+        assert not undocumented(lambda document: None)
+        assert undocumented(lambda document: schema(document)["properties"].pop("version"))
+        assert undocumented(lambda document: schema(document)["required"].append("price"))
+        assert undocumented(lambda document: schema(document)["properties"].update(headcount={"type": "string"}))
+        assert undocumented(lambda document: document["components"]["schemas"]["BookingStatus"]["enum"].remove("CONFIRMED"))
+        assert undocumented(lambda document: post(document).pop("201"))
+        assert undocumented(lambda document: post(document)["201"]["headers"].pop("ETag"))
+        assert undocumented(lambda document: document["paths"].pop("/bookings"))
