@@ -25,6 +25,9 @@
 
 enum { SWEEP_MS = 500, DRAIN_LOOK_MS = 10, NO_DEADLINE = 0, ANSWER_FIELDS = 6 };
 
+/* How many times the largest body is taken from a request that is refused for its size. */
+enum { DROPPED_BODIES = 16 };
+
 /* What a browser is told about every answer: nothing here is a page, and nothing is to be kept. */
 static const struct http_field always[] = {
     {"X-Content-Type-Options", "nosniff"},
@@ -238,21 +241,23 @@ static enum MHD_Result on_head(struct http_request *request, const char *version
     const char *problem = http_head_problem(request->mhd, version);
     if (problem != NULL)
         return refuse(request, MHD_HTTP_BAD_REQUEST, problem);
-    if (http_head_length(request->mhd) > request->server->options.body_max_bytes)
+    size_t max = request->server->options.body_max_bytes;
+    unsigned long long length = http_head_length(request->mhd);
+    if (length > DROPPED_BODIES * max)
         return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+    request->too_large = length > max;
     return MHD_YES;
 }
 
-/* A body without a length is found too large only on its way, and can be answered only at its end: what comes
- * until then is dropped, and of that only so much. */
+/* A body that is too large is answered at its end: whoever still sends would lose an answer together with the
+ * connection. What comes until then is dropped, and of that only so much. */
 static enum MHD_Result on_body(struct http_request *request, const char *bytes, size_t size)
 {
-    enum { TOO_MUCH = 16 };
     size_t max = request->server->options.body_max_bytes;
-    if (request->body_size + size > max) {
+    if (request->too_large || request->body_size + size > max) {
         request->too_large = true;
         request->body_size += size;
-        return request->body_size > TOO_MUCH * max ? MHD_NO : MHD_YES;
+        return request->body_size > DROPPED_BODIES * max ? MHD_NO : MHD_YES;
     }
     if (request->body_size + size >= request->body_capacity) {
         size_t capacity = 2 * (request->body_size + size) + 1;
