@@ -188,8 +188,8 @@ static const char *admit(struct live_listener *listener, const struct live_wish 
     return NULL;
 }
 
-static void listen(struct live *live, const struct live_wish *wish, const struct live_position *last,
-                   struct http_request *request)
+static void add_listener(struct live *live, const struct live_wish *wish, const struct live_position *last,
+                         struct http_request *request)
 {
     struct live_listener *listener = calloc(1, sizeof *listener);
     if (listener == NULL) {
@@ -272,5 +272,5 @@ void live_handle(struct live *live, struct http_request *request)
         problem_respond(request, &error);
         return;
     }
-    listen(live, &wish, has_last ? &last : NULL, request);
+    add_listener(live, &wish, has_last ? &last : NULL, request);
 }
