@@ -85,15 +85,19 @@ def test_days_are_told_at_once_and_whenever_they_change(driver):
 @once
 def test_only_the_days_that_were_asked_for_are_told(driver):
     with LiveStack(driver) as stack:
-        hospital_id = register(stack, capacity=5, days=(1, 2, 3, 40))
+        hospital_id = register(stack, capacity=5, days=(1, 2, 3, 40, 500))
         with stack.listen(hospitalId=hospital_id, **{"from": day(2)}, to=day(2)) as one, \
-                stack.listen(hospitalId=hospital_id, **{"from": day(3)}, to=day(367)) as many:
-            for listener, wanted in ((one, [day(2)]), (many, [day(3), day(40)])):
-                assert [listener.next().data["day"]["date"] for _ in wanted] == wanted
-            for offset, headcount in ((1, 1), (40, 2), (2, 3)):
+                stack.listen(hospitalId=hospital_id, **{"from": day(3)}, to=day(368)) as many, \
+                stack.listen(hospitalId=hospital_id, **{"from": day(400)}, to=day(765)) as later:  # never read together
+            for listener, wanted in ((one, [2]), (many, [3, 40]), (later, [500])):
+                assert [listener.next().data["day"]["date"] for _ in wanted] == [day(offset) for offset in wanted]
+            for offset, headcount in ((1, 1), (40, 2), (500, 3), (2, 4)):
                 book(stack, hospital_id, offset, headcount=headcount)
-            assert one.next().data["day"] == {"date": day(2), "capacity": 5, "remaining": 2, "version": "1"}
-            assert many.next().data["day"] == {"date": day(40), "capacity": 5, "remaining": 3, "version": "1"}
+            for listener, offset, left in ((one, 2, 1), (many, 40, 3), (later, 500, 2)):
+                assert listener.next().data["day"] == {"date": day(offset), "capacity": 5, "remaining": left, "version": "1"}
+            stack.hospital.DeleteHospital(hospital_id=hospital_id)
+            for listener in (one, many, later):
+                assert listener.next().event == "hospital-gone"
 
 
 @once
@@ -402,7 +406,7 @@ def test_a_thousand_listeners_are_told_and_others_are_served(driver):
 
 @once
 def test_a_stop_ends_all_streams_at_once(driver):
-    with LiveStack(driver) as stack, contextlib.ExitStack() as open_listeners:
+    with LiveStack(driver, flags={"gateway": {"http-threads": 4}}) as stack, contextlib.ExitStack() as open_listeners:
         ops, hospital_id = stack.gateway_svc.ops, register(stack, capacity=5)
         listeners = [open_listeners.enter_context(stack.listen(hospitalId=hospital_id, customerId="c-1")) for _ in range(20)]
         for listener in listeners:
