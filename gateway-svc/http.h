@@ -116,6 +116,10 @@ bool http_stream_write(struct http_stream *stream, const void *bytes, size_t siz
 /* How many of the bytes written wait for the listener to read. Any thread. */
 size_t http_stream_unread(struct http_stream *stream);
 
+/* Breaks the connection off if the listener has hung up, or its half of it: as long as nothing is sent nobody
+ * else notices. To be called now and then; any thread. */
+void http_stream_look(struct http_stream *stream);
+
 /* Ends the body after what was written, for which the listener has one second. Any thread. */
 void http_stream_end(struct http_stream *stream);
 

@@ -1,4 +1,4 @@
-/* Private to http.c and http_stream.c: a request in hand. */
+/* Private to http*.c: a request in hand. */
 #ifndef GATEWAY_SVC_HTTP_REQUEST_H
 #define GATEWAY_SVC_HTTP_REQUEST_H
 

@@ -7,6 +7,7 @@
  */
 #include "http_request.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,15 @@ size_t http_stream_unread(struct http_stream *stream)
     size_t size = unread(stream);
     pthread_mutex_unlock(&stream->lock);
     return size;
+}
+
+void http_stream_look(struct http_stream *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    struct pollfd look = {.fd = stream->fd, .events = POLLRDHUP}; /* -1 is left out */
+    if (!stream->ended && poll(&look, 1, 0) > 0)
+        break_off(stream);
+    pthread_mutex_unlock(&stream->lock);
 }
 
 void http_stream_end(struct http_stream *stream)

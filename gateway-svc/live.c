@@ -10,7 +10,7 @@
 #include "base/metrics.h"
 #include "base/text.h"
 
-enum { KEEP_ALIVE_MS = 15000, REPLAY_MS = 1000 };
+enum { LOOK_MS = 1000, KEEP_ALIVE_LOOKS = 15, REPLAY_MS = 1000 };
 
 static const char TYPE[] = "text/event-stream";
 
@@ -23,14 +23,18 @@ static struct metric listeners_now = METRIC("live_listeners", "Listeners of /eve
 
 /* ---- open and close ---- */
 
-/* Also what finds listeners that are gone: a suspended connection is not looked at. */
+/* Proxies end connections on which nothing comes for long. */
 static void keep_alive(void *context, struct ticker *ticker)
 {
     struct live *live = context;
     (void)ticker;
+    live->looks++;
     monitor_lock(&live->monitor);
-    for (struct live_listener *l = live->listeners; l != NULL; l = l->next)
-        (void)http_stream_write(l->stream, KEEP_ALIVE, sizeof KEEP_ALIVE - 1);
+    for (struct live_listener *l = live->listeners; l != NULL; l = l->next) {
+        if (live->looks % KEEP_ALIVE_LOOKS == 0)
+            (void)http_stream_write(l->stream, KEEP_ALIVE, sizeof KEEP_ALIVE - 1);
+        http_stream_look(l->stream);
+    }
     monitor_unlock(&live->monitor);
 }
 
@@ -75,7 +79,7 @@ static enum status open_all(const struct live_options *options, struct live *liv
     if (status == STATUS_OK)
         status = ticker_open(REPLAY_MS, live_replay, live, &live->replayer, error);
     if (status == STATUS_OK)
-        status = ticker_open(KEEP_ALIVE_MS, keep_alive, live, &live->keeper, error);
+        status = ticker_open(LOOK_MS, keep_alive, live, &live->keeper, error);
     if (status == STATUS_OK)
         status = open_feeds(options, live, error);
     return status;
@@ -184,8 +188,8 @@ static const char *admit(struct live_listener *listener, const struct live_wish 
     return NULL;
 }
 
-static void listen(struct live *live, const struct live_wish *wish, const struct live_position *last,
-                   struct http_request *request)
+static void add_listener(struct live *live, const struct live_wish *wish, const struct live_position *last,
+                         struct http_request *request)
 {
     struct live_listener *listener = calloc(1, sizeof *listener);
     if (listener == NULL) {
@@ -268,5 +272,5 @@ void live_handle(struct live *live, struct http_request *request)
         problem_respond(request, &error);
         return;
     }
-    listen(live, &wish, has_last ? &last : NULL, request);
+    add_listener(live, &wish, has_last ? &last : NULL, request);
 }

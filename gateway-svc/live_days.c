@@ -54,15 +54,14 @@ static void widen(int32_t *from, int32_t *to, int32_t more_from, int32_t more_to
 
 static void list(struct live *live, struct live_hospital *hospital)
 {
-    if (!hospital->listed) {
-        hospital->listed = true;
-        hospital->previous = NULL;
-        hospital->next = live->to_read;
-        if (hospital->next != NULL)
-            hospital->next->previous = hospital;
-        live->to_read = hospital;
-    }
-    monitor_notify(&live->monitor);
+    if (hospital->listed)
+        return;
+    hospital->listed = true;
+    hospital->previous = NULL;
+    hospital->next = live->to_read;
+    if (hospital->next != NULL)
+        hospital->next->previous = hospital;
+    live->to_read = hospital;
 }
 
 static void unlist(struct live *live, struct live_hospital *hospital)
@@ -78,15 +77,17 @@ static void unlist(struct live *live, struct live_hospital *hospital)
         hospital->next->previous = hospital->previous;
 }
 
-/* Not before that, and not sooner than the pace allows. */
+/* A reading then, or as soon as the pace allows; unless one is due earlier: that will do. */
 static void schedule(struct live *live, struct live_hospital *hospital, int64_t at_ns)
 {
     int64_t pace_ns = hospital->read_ns + PACE_NS;
     if (hospital->read_ns != 0 && pace_ns > at_ns)
         at_ns = pace_ns;
-    if (at_ns < hospital->due_ns)
-        hospital->due_ns = at_ns;
+    if (at_ns >= hospital->due_ns)
+        return;
+    hospital->due_ns = at_ns;
     list(live, hospital);
+    monitor_notify(&live->monitor);
 }
 
 void live_days_want(struct live *live, struct live_listener *listener)

@@ -279,7 +279,6 @@ static void *run(void *context)
 {
     struct live_feed *feed = context;
     nng_msg *message = NULL;
-    fetch_at(feed, clock_monotonic_ns());
     for (;;) {
         switch (wait_for_step(feed, &message)) {
         case STEP_END:

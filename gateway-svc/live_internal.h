@@ -74,7 +74,8 @@ struct live_hospital {
 
 struct live {
     struct live_feed *feeds[LIVE_LOGS];
-    struct ticker *keeper; /* keeps connections alive */
+    struct ticker *keeper; /* looks after connections */
+    unsigned looks;        /* the keeper's own */
     struct ticker *replayer;
     struct live_days *days;
     struct rpc_channel *booking_channel;

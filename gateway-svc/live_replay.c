@@ -104,11 +104,11 @@ void live_replay(void *context, struct ticker *ticker)
         arena_reset(&arena);
         if (round == ROUND_LATER) {
             going = ticker_sleep(ticker, SLOW_PAUSE_MS);
-        } else if (fetch(live, after_seq, &arena, &response) == STATUS_OK) {
+        } else if (fetch(live, after_seq, &arena, &response) == STATUS_OK && response->n_events > 0) {
             send_round(live, after_seq, response);
             going = !ticker_stopping(ticker);
         } else {
-            going = ticker_sleep(ticker, FAILED_PAUSE_MS); /* the feed notices too, and tells in the log */
+            going = ticker_sleep(ticker, FAILED_PAUSE_MS); /* the feed notices too, and does what is to do */
         }
     }
     arena_fini(&arena);

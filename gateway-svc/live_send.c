@@ -26,12 +26,13 @@ static bool position_of(const struct live_listener *listener, struct live_positi
     return true;
 }
 
-static void write_text(struct live_listener *listener, const char *text)
+/* Whether it is sent; if not the stream ends, and the listener with it. */
+static bool write_text(struct live_listener *listener, const char *text)
 {
-    if (text == NULL)
-        http_stream_end(listener->stream);
-    else
-        (void)http_stream_write(listener->stream, text, strlen(text)); /* else it ends, and tells by itself */
+    if (text != NULL)
+        return http_stream_write(listener->stream, text, strlen(text));
+    http_stream_end(listener->stream);
+    return false;
 }
 
 void live_send(struct live_listener *listener, const char *name, const char *data)
@@ -40,9 +41,9 @@ void live_send(struct live_listener *listener, const char *name, const char *dat
     char *text = NULL;
     if (data != NULL)
         text = live_message(position_of(listener, &position) ? &position : NULL, name, data);
-    write_text(listener, text);
+    if (write_text(listener, text))
+        metric_add(&sent_total, 1);
     free(text);
-    metric_add(&sent_total, 1);
 }
 
 void live_send_position(struct live_listener *listener, const char *first)
@@ -54,7 +55,7 @@ void live_send_position(struct live_listener *listener, const char *first)
         (void)snprintf(text, sizeof text, "%sid: %s\n\n", first, live_position_format(&position, id));
     else
         (void)snprintf(text, sizeof text, "%s\n", first);
-    write_text(listener, text);
+    (void)write_text(listener, text);
 }
 
 void live_send_booking(struct live_listener *listener, const Screening__V1__Event *event, const char *data)

@@ -33,7 +33,7 @@ class Listener:
         if last_event_id:
             head += "Last-Event-ID: %s\r\n" % last_event_id
         self.sock.sendall((head + "\r\n").encode())
-        self.raw, self.text = b"", ""
+        self.raw, self.text = b"", b""
         self.position, self.retry, self.comments = None, None, 0
         self.ended = False  # the body ended as it should
         self.messages = []  # read and not yet taken
@@ -64,11 +64,11 @@ class Listener:
                 break
             assert rest[length:length + 2] == b"\r\n", rest[:length + 2]
             self.ended = length == 0
-            self.text += rest[:length].decode()
+            self.text += rest[:length]  # which may end within a character
             self.raw = rest[length + 2:]
-        while "\n\n" in self.text:
-            block, _, self.text = self.text.partition("\n\n")
-            self._take_block(block)
+        while b"\n\n" in self.text:
+            block, _, self.text = self.text.partition(b"\n\n")
+            self._take_block(block.decode())
 
     def _take_block(self, block):
         event, data = "message", None

@@ -85,15 +85,19 @@ def test_days_are_told_at_once_and_whenever_they_change(driver):
 @once
 def test_only_the_days_that_were_asked_for_are_told(driver):
     with LiveStack(driver) as stack:
-        hospital_id = register(stack, capacity=5, days=(1, 2, 3, 40))
+        hospital_id = register(stack, capacity=5, days=(1, 2, 3, 40, 500))
         with stack.listen(hospitalId=hospital_id, **{"from": day(2)}, to=day(2)) as one, \
-                stack.listen(hospitalId=hospital_id, **{"from": day(3)}, to=day(367)) as many:
-            for listener, wanted in ((one, [day(2)]), (many, [day(3), day(40)])):
-                assert [listener.next().data["day"]["date"] for _ in wanted] == wanted
-            for offset, headcount in ((1, 1), (40, 2), (2, 3)):
+                stack.listen(hospitalId=hospital_id, **{"from": day(3)}, to=day(368)) as many, \
+                stack.listen(hospitalId=hospital_id, **{"from": day(400)}, to=day(765)) as later:  # never read together
+            for listener, wanted in ((one, [2]), (many, [3, 40]), (later, [500])):
+                assert [listener.next().data["day"]["date"] for _ in wanted] == [day(offset) for offset in wanted]
+            for offset, headcount in ((1, 1), (40, 2), (500, 3), (2, 4)):
                 book(stack, hospital_id, offset, headcount=headcount)
-            assert one.next().data["day"] == {"date": day(2), "capacity": 5, "remaining": 2, "version": "1"}
-            assert many.next().data["day"] == {"date": day(40), "capacity": 5, "remaining": 3, "version": "1"}
+            for listener, offset, left in ((one, 2, 1), (many, 40, 3), (later, 500, 2)):
+                assert listener.next().data["day"] == {"date": day(offset), "capacity": 5, "remaining": left, "version": "1"}
+            stack.hospital.DeleteHospital(hospital_id=hospital_id)
+            for listener in (one, many, later):
+                assert listener.next().event == "hospital-gone"
 
 
 @once
@@ -332,7 +336,7 @@ def fill(stack, hospital_id, until):
 @once
 def test_a_listener_that_does_not_read_is_ended_and_others_go_on(driver):
     with LiveStack(driver) as stack:
-        ops, hospital_id = stack.gateway_svc.ops, register(stack, capacity=10)
+        ops, hospital_id = stack.gateway_svc.ops, register(stack, capacity=1000)
         slow = sse.Listener(stack.gateway_svc.http, read=False, receive_bytes=4096, customerId="c-1")
         with contextlib.closing(slow), stack.listen(customerId="c-1") as listener:
             listener.wait_position()
@@ -365,6 +369,16 @@ def test_a_listener_that_hangs_up_is_noticed(driver):
         assert metric(ops, "http_requests_in_hand") == 0
 
 
+@once
+def test_a_quiet_stream_is_kept_alive_beyond_all_time_limits(driver):
+    with LiveStack(driver, flags={"gateway": {"idle-timeout-ms": 1000, "request-timeout-ms": 1000}}) as stack:
+        with stack.listen(customerId="c-1") as listener:
+            while listener.comments == 0:
+                listener.pump()
+            booking = book(stack, register(stack), customer_id="c-1")
+            told(listener, booking.booking_id, "CONFIRMED")
+
+
 def resident_bytes(process):
     with open("/proc/%d/status" % process.pid, encoding="ascii") as status:
         return 1024 * int(re.search(r"^VmRSS:\s*(\d+) kB$", status.read(), re.M)[1])
@@ -392,7 +406,7 @@ def test_a_thousand_listeners_are_told_and_others_are_served(driver):
 
 @once
 def test_a_stop_ends_all_streams_at_once(driver):
-    with LiveStack(driver) as stack, contextlib.ExitStack() as open_listeners:
+    with LiveStack(driver, flags={"gateway": {"http-threads": 4}}) as stack, contextlib.ExitStack() as open_listeners:
         ops, hospital_id = stack.gateway_svc.ops, register(stack, capacity=5)
         listeners = [open_listeners.enter_context(stack.listen(hospitalId=hospital_id, customerId="c-1")) for _ in range(20)]
         for listener in listeners:
