@@ -171,6 +171,26 @@ def test_gateway_holds_a_thousand_idle_connections_and_others_book(driver):
 
 
 @once
+def test_gateway_answers_any_number_of_requests_that_come_at_once(driver):
+    """libmicrohttpd takes 128 events from the system at a time; given exactly so many, it waits for another first."""
+    with Stack(driver, without=("history",), gateway=True) as stack:
+        for count in (127, 128, 129, 256):
+            connections = [Connection(stack.gateway_svc.http) for _ in range(count)]
+            try:
+                for connection in connections:
+                    connection.send(request("GET", "/nowhere"))
+                    assert connection.reply().code == 404
+                stack.gateway_svc.pause()
+                for connection in connections:
+                    connection.send(request("GET", "/nowhere"))
+                stack.gateway_svc.resume()
+                assert all(connection.reply().code == 404 for connection in connections), count
+            finally:
+                for connection in connections:
+                    connection.close()
+
+
+@once
 def test_gateway_lets_connections_beyond_the_most_wait(driver):
     flags = {"gateway": {"connections-max": 8}}
     with Stack(driver, without=("history",), gateway=True, flags=flags) as stack:
