@@ -6,6 +6,7 @@
 
 #include "http_head.h"
 #include "http_request.h"
+#include "http_system.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -40,6 +41,7 @@ static const struct http_field always[] = {
 struct connection {
     struct connection *next, *previous;
     int fd;
+    struct http_wire wire;
     _Atomic int64_t deadline_ns; /* by then a whole request must have come; NO_DEADLINE: one is in hand */
 };
 
@@ -97,12 +99,15 @@ static void add_connection(struct http_server *server, struct MHD_Connection *mh
         connection->next->previous = connection;
     server->connections = connection;
     pthread_mutex_unlock(&server->lock);
+    if (!http_system_watch(connection->fd, &connection->wire))
+        shutdown(connection->fd, SHUT_RDWR);
 }
 
 static void remove_connection(struct http_server *server, struct connection *connection)
 {
     if (connection == NULL)
         return;
+    http_system_forget(connection->fd);
     pthread_mutex_lock(&server->lock);
     if (connection->previous != NULL)
         connection->previous->next = connection->next;
@@ -376,6 +381,7 @@ static void register_metrics(void)
     metric_register(&timeouts_total);
     metric_register(&refused_total);
     http_streams_register_metrics();
+    http_system_register_metrics();
 }
 
 enum status http_open(const struct http_options *options, struct http_server **out, struct error *error)
