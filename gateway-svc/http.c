@@ -25,6 +25,9 @@
 
 enum { SWEEP_MS = 500, DRAIN_LOOK_MS = 10, NO_DEADLINE = 0, ANSWER_FIELDS = 6 };
 
+/* How many times the largest body is taken from a request that is refused for its size. */
+enum { DROPPED_BODIES = 16 };
+
 /* What a browser is told about every answer: nothing here is a page, and nothing is to be kept. */
 static const struct http_field always[] = {
     {"X-Content-Type-Options", "nosniff"},
@@ -71,6 +74,13 @@ static struct connection *connection_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info != NULL ? info->socket_context : NULL;
+}
+
+void http_expect_end(struct MHD_Connection *mhd, uint32_t ms)
+{
+    struct connection *connection = connection_of(mhd);
+    if (connection != NULL)
+        set_deadline(connection, ms);
 }
 
 static void add_connection(struct http_server *server, struct MHD_Connection *mhd, void **socket_context)
@@ -133,88 +143,7 @@ static void sweep(void *context, struct ticker *ticker)
     pthread_mutex_unlock(&server->lock);
 }
 
-/* ---- the request's own ---- */
-
-const char *http_method(const struct http_request *request)
-{
-    return request->method;
-}
-
-const char *http_path(const struct http_request *request)
-{
-    return request->path;
-}
-
-const char *http_header(const struct http_request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name);
-}
-
-/* One that is given without "=" has no value in libmicrohttpd. */
-struct query_search {
-    const char *name;
-    const char *value;
-};
-
-static enum MHD_Result match_parameter(void *context, enum MHD_ValueKind kind, const char *name,
-                                       const char *value)
-{
-    struct query_search *search = context;
-    (void)kind;
-    if (strcmp(name, search->name) != 0)
-        return MHD_YES;
-    search->value = value != NULL ? value : "";
-    return MHD_NO;
-}
-
-const char *http_query(const struct http_request *request, const char *name)
-{
-    struct query_search search = {.name = name};
-    MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, match_parameter, &search);
-    return search.value;
-}
-
-struct query_visit {
-    bool (*visit)(void *context, const char *name, const char *value);
-    void *context;
-    bool complete;
-};
-
-static enum MHD_Result visit_parameter(void *context, enum MHD_ValueKind kind, const char *name,
-                                       const char *value)
-{
-    struct query_visit *visit = context;
-    (void)kind;
-    visit->complete = visit->visit(visit->context, name, value != NULL ? value : "");
-    return visit->complete ? MHD_YES : MHD_NO;
-}
-
-bool http_query_visit(const struct http_request *request,
-                      bool (*visit)(void *context, const char *name, const char *value), void *context)
-{
-    struct query_visit all = {.visit = visit, .context = context, .complete = true};
-    MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, visit_parameter, &all);
-    return all.complete;
-}
-
-const char *http_body(const struct http_request *request, size_t *size)
-{
-    *size = request->body_size;
-    return request->body != NULL ? request->body : "";
-}
-
-struct arena *http_arena(struct http_request *request)
-{
-    return &request->arena;
-}
-
 /* ---- answers ---- */
-
-void http_add_field(struct http_request *request, const char *name, const char *value)
-{
-    if (request->added_count < HTTP_ADDED_MAX)
-        request->added[request->added_count++] = (struct http_field){name, value};
-}
 
 enum MHD_Result http_queue_response(struct http_request *request, unsigned code,
                                     struct MHD_Response *response)
@@ -312,21 +241,23 @@ static enum MHD_Result on_head(struct http_request *request, const char *version
     const char *problem = http_head_problem(request->mhd, version);
     if (problem != NULL)
         return refuse(request, MHD_HTTP_BAD_REQUEST, problem);
-    if (http_head_length(request->mhd) > request->server->options.body_max_bytes)
+    size_t max = request->server->options.body_max_bytes;
+    unsigned long long length = http_head_length(request->mhd);
+    if (length > DROPPED_BODIES * max)
         return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+    request->too_large = length > max;
     return MHD_YES;
 }
 
-/* A body without a length is found too large only on its way, and can be answered only at its end: what comes
- * until then is dropped, and of that only so much. */
+/* A body that is too large is answered at its end: whoever still sends would lose an answer together with the
+ * connection. What comes until then is dropped, and of that only so much. */
 static enum MHD_Result on_body(struct http_request *request, const char *bytes, size_t size)
 {
-    enum { TOO_MUCH = 16 };
     size_t max = request->server->options.body_max_bytes;
-    if (request->body_size + size > max) {
+    if (request->too_large || request->body_size + size > max) {
         request->too_large = true;
         request->body_size += size;
-        return request->body_size > TOO_MUCH * max ? MHD_NO : MHD_YES;
+        return request->body_size > DROPPED_BODIES * max ? MHD_NO : MHD_YES;
     }
     if (request->body_size + size >= request->body_capacity) {
         size_t capacity = 2 * (request->body_size + size) + 1;
@@ -444,6 +375,7 @@ static void register_metrics(void)
     metric_register(&connections_now);
     metric_register(&timeouts_total);
     metric_register(&refused_total);
+    http_streams_register_metrics();
 }
 
 enum status http_open(const struct http_options *options, struct http_server **out, struct error *error)

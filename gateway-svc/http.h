@@ -107,13 +107,20 @@ struct http_stream *http_stream_open(struct http_request *request, const char *t
                                      void (*closed)(void *context), void *context);
 
 /*
- * Appends a copy of the bytes. Any thread. False if the listener has left more than HTTP_STREAM_MAX unread:
- * then nothing is appended and the stream ends.
+ * Appends a copy of the bytes. Any thread. False if the stream has ended, and if the listener would have more
+ * than HTTP_STREAM_MAX left to read: then its connection is broken off.
  */
-enum { HTTP_STREAM_MAX = 65536 };
+enum { HTTP_STREAM_MAX = 131072 };
 bool http_stream_write(struct http_stream *stream, const void *bytes, size_t size);
 
-/* Ends the body after what was written. Any thread. */
+/* How many of the bytes written wait for the listener to read. Any thread. */
+size_t http_stream_unread(struct http_stream *stream);
+
+/* Breaks the connection off if the listener has hung up, or its half of it: as long as nothing is sent nobody
+ * else notices. To be called now and then; any thread. */
+void http_stream_look(struct http_stream *stream);
+
+/* Ends the body after what was written, for which the listener has one second. Any thread. */
 void http_stream_end(struct http_stream *stream);
 
 #endif

@@ -1,4 +1,4 @@
-/* Private to http.c and http_stream.c: a request in hand. */
+/* Private to http*.c: a request in hand. */
 #ifndef GATEWAY_SVC_HTTP_REQUEST_H
 #define GATEWAY_SVC_HTTP_REQUEST_H
 
@@ -39,7 +39,12 @@ void http_request_ready(struct http_request *request);
 enum MHD_Result http_queue_response(struct http_request *request, unsigned code,
                                     struct MHD_Response *response);
 
+/* From now on the request has so long to end; any thread, while it is in hand. */
+void http_expect_end(struct MHD_Connection *mhd, uint32_t ms);
+
 /* Queues the response of request->stream. */
 enum MHD_Result http_stream_begin(struct http_request *request);
+
+void http_streams_register_metrics(void);
 
 #endif

@@ -1,27 +1,276 @@
-#include "live.h"
-
+#include "live_internal.h"
 #include "problem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/civil.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/text.h"
+
+enum { LOOK_MS = 1000, KEEP_ALIVE_LOOKS = 15, REPLAY_MS = 1000 };
+
+static const char TYPE[] = "text/event-stream";
+
+/* How long a listener waits before it connects again. */
+static const char RETRY[] = "retry: 2000\n";
+
+static const char KEEP_ALIVE[] = ":\n\n"; /* a comment */
+
+static struct metric listeners_now = METRIC("live_listeners", "Listeners of /events");
+
+/* ---- open and close ---- */
+
+/* Proxies end connections on which nothing comes for long. */
+static void keep_alive(void *context, struct ticker *ticker)
+{
+    struct live *live = context;
+    (void)ticker;
+    live->looks++;
+    monitor_lock(&live->monitor);
+    for (struct live_listener *l = live->listeners; l != NULL; l = l->next) {
+        if (live->looks % KEEP_ALIVE_LOOKS == 0)
+            (void)http_stream_write(l->stream, KEEP_ALIVE, sizeof KEEP_ALIVE - 1);
+        http_stream_look(l->stream);
+    }
+    monitor_unlock(&live->monitor);
+}
+
+static void register_metrics(void)
+{
+    metric_register(&listeners_now);
+    live_send_register_metrics();
+}
+
+static enum status open_feeds(const struct live_options *options, struct live *live, struct error *error)
+{
+    const struct live_feed_options booking = {
+        .log = "booking",
+        .address = options->booking_events,
+        .channel = backend_channel(options->backend, BACKEND_BOOKING),
+        .begun = live_booking_begun,
+        .take = live_booking_take,
+        .context = live,
+    };
+    const struct live_feed_options hospital = {
+        .log = "hospital",
+        .address = options->hospital_events,
+        .channel = backend_channel(options->backend, BACKEND_HOSPITAL),
+        .begun = live_hospital_begun,
+        .take = live_hospital_take,
+        .context = live,
+    };
+    enum status status = live_feed_open(&booking, &live->feeds[LIVE_BOOKING], error);
+    if (status == STATUS_OK)
+        status = live_feed_open(&hospital, &live->feeds[LIVE_HOSPITAL], error);
+    return status;
+}
+
+static enum status open_all(const struct live_options *options, struct live *live, struct error *error)
+{
+    enum status status =
+        live_days_open(live, backend_channel(options->backend, BACKEND_HOSPITAL), &live->days, error);
+    live->booking_log =
+        rpc_client_create(live->booking_channel, &screening__v1__event_log_service__descriptor);
+    if (status == STATUS_OK && live->booking_log == NULL)
+        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    if (status == STATUS_OK)
+        status = ticker_open(REPLAY_MS, live_replay, live, &live->replayer, error);
+    if (status == STATUS_OK)
+        status = ticker_open(LOOK_MS, keep_alive, live, &live->keeper, error);
+    if (status == STATUS_OK)
+        status = open_feeds(options, live, error);
+    return status;
+}
 
 enum status live_open(const struct live_options *options, struct live **out, struct error *error)
 {
-    (void)options;
-    (void)error;
-    *out = NULL;
+    struct live *live = calloc(1, sizeof *live);
+    if (live == NULL || monitor_init(&live->monitor) != STATUS_OK) {
+        free(live);
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    live->listeners_max = options->listeners_max;
+    live->booking_channel = backend_channel(options->backend, BACKEND_BOOKING);
+    map_init(&live->customers, DIGEST_SIZE);
+    map_init(&live->hospitals, sizeof(struct uuid));
+    enum status status = open_all(options, live, error);
+    if (status != STATUS_OK) {
+        live_close(live);
+        return status;
+    }
+    register_metrics();
+    *out = live;
     return STATUS_OK;
 }
 
-void live_handle(struct live *live, struct http_request *request)
+bool live_begun(struct live *live)
 {
-    (void)live;
-    problem_respond_http(request, 404, "no such path", NULL);
+    monitor_lock(&live->monitor);
+    bool begun = live->known[LIVE_BOOKING] && live->known[LIVE_HOSPITAL];
+    monitor_unlock(&live->monitor);
+    return begun;
 }
 
 void live_stop(struct live *live)
 {
-    (void)live;
+    monitor_lock(&live->monitor);
+    live->stopping = true;
+    for (struct live_listener *l = live->listeners; l != NULL; l = l->next)
+        http_stream_end(l->stream);
+    monitor_unlock(&live->monitor);
 }
 
 void live_close(struct live *live)
 {
-    (void)live;
+    if (live == NULL)
+        return;
+    for (int i = 0; i < LIVE_LOGS; i++)
+        live_feed_close(live->feeds[i]);
+    ticker_close(live->keeper);
+    ticker_close(live->replayer);
+    live_days_close(live->days);
+    rpc_client_destroy(live->booking_log);
+    map_fini(&live->customers);
+    map_fini(&live->hospitals);
+    monitor_fini(&live->monitor);
+    free(live);
+}
+
+/* ---- listeners ---- */
+
+static void closed(void *context)
+{
+    struct live_listener *listener = context;
+    struct live *live = listener->live;
+    monitor_lock(&live->monitor);
+    live_registry_remove(live, listener);
+    monitor_unlock(&live->monitor);
+    metric_add(&listeners_now, -1);
+    free(listener);
+}
+
+static void respond_busy(struct http_request *request, const char *why)
+{
+    problem_respond_http(request, 503, why, NULL); /* with Retry-After */
+}
+
+/* What it is told first, and from where on it hears of bookings. */
+static void begin(struct live_listener *listener)
+{
+    if (listener->customer != NULL)
+        live_place(listener);
+    live_send_position(listener, RETRY);
+    if (listener->hospital != NULL)
+        live_days_want(listener->live, listener);
+}
+
+/* With the lock; the listener is the stream's once that is open. NULL, or why it can't be. */
+static const char *admit(struct live_listener *listener, const struct live_wish *wish,
+                         struct http_request *request)
+{
+    struct live *live = listener->live;
+    if (live->stopping)
+        return "the gateway is stopping";
+    if (live->listener_count >= live->listeners_max)
+        return "too many listeners";
+    if (live_registry_add(live, listener, wish) != STATUS_OK)
+        return "out of memory";
+    listener->stream = http_stream_open(request, TYPE, closed, listener);
+    if (listener->stream == NULL) {
+        live_registry_remove(live, listener);
+        return "out of memory";
+    }
+    metric_add(&listeners_now, 1);
+    begin(listener);
+    return NULL;
+}
+
+static void add_listener(struct live *live, const struct live_wish *wish, const struct live_position *last,
+                         struct http_request *request)
+{
+    struct live_listener *listener = calloc(1, sizeof *listener);
+    if (listener == NULL) {
+        respond_busy(request, "out of memory");
+        return;
+    }
+    listener->live = live;
+    if (last != NULL) {
+        listener->has_begin = true;
+        listener->booking_seq = last->booking;
+    }
+    monitor_lock(&live->monitor);
+    const char *why = admit(listener, wish, request);
+    bool behind = why == NULL && listener->behind;
+    monitor_unlock(&live->monitor);
+    if (behind)
+        ticker_wake(live->replayer);
+    if (why != NULL) {
+        free(listener);
+        respond_busy(request, why);
+    }
+}
+
+/* ---- requests ---- */
+
+struct parameters {
+    struct live_query query;
+    const char *wrong; /* a parameter that can't be taken */
+};
+
+static bool take_parameter(void *context, const char *name, const char *value)
+{
+    struct parameters *parameters = context;
+    const char **slot = live_query_slot(&parameters->query, name);
+    if (slot == NULL || *slot != NULL) {
+        parameters->wrong = name;
+        return false;
+    }
+    *slot = value;
+    return true;
+}
+
+static void refuse_parameter(struct http_request *request, const char *name)
+{
+    struct error error;
+    const char *shown = text_is_utf8(name, strlen(name)) ? name : "?";
+    error_set(&error, STATUS_INVALID_ARGUMENT, NULL, "%s: no such parameter, or given twice", shown);
+    problem_respond_http(request, 400, error.message, NULL);
+}
+
+/* What the browser sends when it connects again, else what the page itself asks for. */
+static const char *last_event_id(const struct http_request *request, const struct live_query *query)
+{
+    const char *header = http_header(request, "Last-Event-ID");
+    return header != NULL ? header : query->last_event_id;
+}
+
+void live_handle(struct live *live, struct http_request *request)
+{
+    struct parameters parameters = {.wrong = NULL};
+    struct live_wish wish;
+    struct live_position last;
+    struct error error;
+    if (strcmp(http_method(request), "GET") != 0) {
+        problem_respond_http(request, 405, "only GET is allowed", "GET");
+        return;
+    }
+    if (!http_query_visit(request, take_parameter, &parameters)) {
+        refuse_parameter(request, parameters.wrong);
+        return;
+    }
+    const char *id = last_event_id(request, &parameters.query);
+    bool has_last = id != NULL && id[0] != '\0';
+    if (has_last && !live_position_parse(id, &last)) {
+        problem_respond_http(request, 400, "Last-Event-ID: must be \"booking:SEQ,hospital:SEQ\"", NULL);
+        return;
+    }
+    int32_t today = civil_day_at(clock_now_us());
+    if (live_wish_parse(&parameters.query, today, &wish, &error) != STATUS_OK) {
+        problem_respond(request, &error);
+        return;
+    }
+    add_listener(live, &wish, has_last ? &last : NULL, request);
 }

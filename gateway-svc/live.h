@@ -15,6 +15,9 @@ struct live_options {
 
 MUST_CHECK enum status live_open(const struct live_options *options, struct live **out, struct error *error);
 
+/* Whether both logs are followed, from somewhere on; for readiness. Any thread. */
+bool live_begun(struct live *live);
+
 /* Answers GET /events. */
 void live_handle(struct live *live, struct http_request *request);
 

@@ -107,6 +107,8 @@ static const char *not_ready(void *context)
         return "not connected to hospital-svc\n";
     if (!rpc_channel_connected(backend_channel(backend, BACKEND_BOOKING)))
         return "not connected to booking-svc\n";
+    if (!live_begun(service->gateway.live))
+        return "not following the logs\n";
     return NULL; /* without histories bookings go on */
 }
 

@@ -4,7 +4,8 @@ import uuid
 
 from kit import rpc
 from kit.marks import once
-from kit.rpc import FakePublisher, FakeService, Subscriber, envelope_pb2, event_pb2
+from kit.played_log import Log
+from kit.rpc import Subscriber, event_pb2
 from kit.stack import Stack, psql, wait_for
 from kit.world import (CANCELLED, CONFIRMED, FORCE_CANCELLED, book, booking_request, check_refused, history_of, register,
                        remaining, status_of, wait_agreement, wait_history)
@@ -101,46 +102,6 @@ def test_an_event_whose_commit_fails_is_told_to_nobody(driver):
 
 
 # ---- what a subscriber makes of a bad network: history-svc and hospital-svc behind a publisher that the test plays
-
-class Log:
-    """A log played by the test: events to publish at will, Fetch always true."""
-
-    def __init__(self, stack, topic):
-        self.log_id, self.events, self.answering = str(uuid.uuid4()), [], True
-        self.service = FakeService(stack.address(topic + ".rpc"), self._answer)
-        self.publisher = FakePublisher(stack.address(topic + ".events"), topic)
-
-    def add(self, booking_id, version, status, **more):
-        event = event_pb2.Event(seq=len(self.events) + 1, event_id=rpc.new_id(), type="booking.changed")
-        names = {2: "booking.confirmed", 3: "booking.rejected", 4: "booking.cancelled", 5: "booking.force_cancelled"}
-        event.type = names.get(status, "booking.requested")
-        event.occurred_at.GetCurrentTime()
-        fields = {**booking_request(rpc.new_id(), booking_id=booking_id), **more}
-        event.booking.MergeFrom(event_pb2.Event(booking=dict(fields, version=version, status=status)).booking)
-        event.booking.created_at.GetCurrentTime()
-        event.booking.updated_at.GetCurrentTime()
-        self.events.append(event)
-        return event
-
-    def batch(self, first, last):
-        previous = self.events[first - 2].event_id if first > 1 else ""
-        return event_pb2.EventBatch(log_id=self.log_id, head_seq=last, prev_event_id=previous,
-                                    events=self.events[first - 1:last])
-
-    def _answer(self, name, request):
-        if name != "Fetch" or not self.answering:
-            return None
-        after = request.after_seq
-        known = self.events[after - 1].event_id if 0 < after <= len(self.events) else ""
-        if after > len(self.events) or (request.after_event_id and request.after_event_id != known):
-            return envelope_pb2.Response(code=rpc.DATA_LOSS, reason="LOG_DIVERGED")
-        return event_pb2.FetchResponse(log_id=self.log_id, first_seq=1, head_seq=len(self.events),
-                                       events=self.events[after:after + (request.max_events or 256)])
-
-    def close(self):
-        self.publisher.close()
-        self.service.close()
-
 
 def applied(stack, log="booking"):
     status = {entry.log: entry for entry in stack.history.GetProjectionStatus().message.logs}

@@ -222,3 +222,16 @@ def test_connect_tells_no_addresses_when_a_service_is_away(driver):
         answer = call(stack, "/screening.v1.HistoryService/GetProjectionStatus")
         error = check_error(answer, 503, "unavailable", "not available")
         assert stack.folder not in str(error) and "ipc" not in str(error), error
+
+
+@once
+def test_connect_answers_a_body_that_is_too_large_at_its_end(driver):
+    """However long it takes to send: an answer before would be lost with the connection."""
+    max_bytes = 1024 * 1024
+    flags = {"gateway": {"body-max-bytes": max_bytes}}
+    with Stack(driver, without=("history",), flags=flags, gateway=True) as stack:
+        known = json.dumps({"bookingId": book(stack, register(stack)).booking_id})
+        assert call(stack, GET, known.ljust(max_bytes).encode()).code == 200
+        for size in (max_bytes + 1, 15 * max_bytes):
+            check_error(call(stack, GET, known.ljust(size).encode()), 429, "resource_exhausted", "too large")
+        assert call(stack, GET, known.encode()).code == 200

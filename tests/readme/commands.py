@@ -82,4 +82,4 @@ def own_tests(text):
 
 def ports(text):
     """The ports on which a document's commands listen."""
-    return sorted({int(port) for port in re.findall(r"tcp://127\.0\.0\.1:(\d+)", text)})
+    return sorted({int(port) for port in re.findall(r"(?:tcp|http)://127\.0\.0\.1:(\d+)", text)})

@@ -1,0 +1,83 @@
+/* What a handler asks of the request in its hand. */
+#include "http_request.h"
+
+#include <string.h>
+
+const char *http_method(const struct http_request *request)
+{
+    return request->method;
+}
+
+const char *http_path(const struct http_request *request)
+{
+    return request->path;
+}
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name);
+}
+
+/* One that is given without "=" has no value in libmicrohttpd. */
+struct query_search {
+    const char *name;
+    const char *value;
+};
+
+static enum MHD_Result match_parameter(void *context, enum MHD_ValueKind kind, const char *name,
+                                       const char *value)
+{
+    struct query_search *search = context;
+    (void)kind;
+    if (strcmp(name, search->name) != 0)
+        return MHD_YES;
+    search->value = value != NULL ? value : "";
+    return MHD_NO;
+}
+
+const char *http_query(const struct http_request *request, const char *name)
+{
+    struct query_search search = {.name = name};
+    MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, match_parameter, &search);
+    return search.value;
+}
+
+struct query_visit {
+    bool (*visit)(void *context, const char *name, const char *value);
+    void *context;
+    bool complete;
+};
+
+static enum MHD_Result visit_parameter(void *context, enum MHD_ValueKind kind, const char *name,
+                                       const char *value)
+{
+    struct query_visit *visit = context;
+    (void)kind;
+    visit->complete = visit->visit(visit->context, name, value != NULL ? value : "");
+    return visit->complete ? MHD_YES : MHD_NO;
+}
+
+bool http_query_visit(const struct http_request *request,
+                      bool (*visit)(void *context, const char *name, const char *value), void *context)
+{
+    struct query_visit all = {.visit = visit, .context = context, .complete = true};
+    MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, visit_parameter, &all);
+    return all.complete;
+}
+
+const char *http_body(const struct http_request *request, size_t *size)
+{
+    *size = request->body_size;
+    return request->body != NULL ? request->body : "";
+}
+
+struct arena *http_arena(struct http_request *request)
+{
+    return &request->arena;
+}
+
+void http_add_field(struct http_request *request, const char *name, const char *value)
+{
+    if (request->added_count < HTTP_ADDED_MAX)
+        request->added[request->added_count++] = (struct http_field){name, value};
+}

@@ -1,0 +1,416 @@
+/*
+ * One thread reads the days of hospitals, one hospital after the other: what listeners want when they come,
+ * and what may have changed, all of it in one call, and no hospital more often than every PACE_MS. So no day
+ * is read more often than that either, however many bookings touch it, and the last state is always read.
+ */
+#include "live_internal.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/civil.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "protojson/protojson.h"
+
+#include "screening/v1/hospital.pb-c.h"
+
+enum { PACE_MS = 200, RETRY_MS = 500, DAYS_FIRST = 16 };
+
+/* Places are freed when hospital-svc has read the booking's event, and nothing tells: looked for after 0.2,
+ * 0.4, 0.8, ... seconds, in all 25. */
+enum { AGAIN_LAST_MS = 12800 };
+
+static const int64_t PACE_NS = (int64_t)PACE_MS * NS_PER_MS;
+
+struct live_days {
+    struct live *live;
+    struct rpc_channel *channel;
+    struct rpc_client *client;
+    pthread_t thread;
+    bool closing; /* guarded by live's monitor */
+    /* the thread's own */
+    struct arena arena; /* of the reading in hand */
+    bool failing;       /* logged already */
+};
+
+/* A reading: the hospital may be gone, and come back, while it goes on. */
+struct reading {
+    struct uuid hospital_id;
+    int32_t from, to;
+};
+
+/* ---- what to read, with the lock ---- */
+
+static void widen(int32_t *from, int32_t *to, int32_t more_from, int32_t more_to)
+{
+    if (more_from < *from)
+        *from = more_from;
+    if (more_to > *to)
+        *to = more_to;
+}
+
+static void list(struct live *live, struct live_hospital *hospital)
+{
+    if (hospital->listed)
+        return;
+    hospital->listed = true;
+    hospital->previous = NULL;
+    hospital->next = live->to_read;
+    if (hospital->next != NULL)
+        hospital->next->previous = hospital;
+    live->to_read = hospital;
+}
+
+static void unlist(struct live *live, struct live_hospital *hospital)
+{
+    if (!hospital->listed)
+        return;
+    hospital->listed = false;
+    if (hospital->previous != NULL)
+        hospital->previous->next = hospital->next;
+    else
+        live->to_read = hospital->next;
+    if (hospital->next != NULL)
+        hospital->next->previous = hospital->previous;
+}
+
+/* A reading then, or as soon as the pace allows; unless one is due earlier: that will do. */
+static void schedule(struct live *live, struct live_hospital *hospital, int64_t at_ns)
+{
+    int64_t pace_ns = hospital->read_ns + PACE_NS;
+    if (hospital->read_ns != 0 && pace_ns > at_ns)
+        at_ns = pace_ns;
+    if (at_ns >= hospital->due_ns)
+        return;
+    hospital->due_ns = at_ns;
+    list(live, hospital);
+    monitor_notify(&live->monitor);
+}
+
+void live_days_want(struct live *live, struct live_listener *listener)
+{
+    listener->days = DAYS_WANTED;
+    schedule(live, listener->hospital, clock_monotonic_ns());
+}
+
+void live_days_touch(struct live *live, struct live_hospital *hospital, int32_t from, int32_t to, bool late)
+{
+    if (from < hospital->from)
+        from = hospital->from;
+    if (to > hospital->to)
+        to = hospital->to;
+    if (from > to)
+        return; /* nobody listens to these days */
+    int64_t now_ns = clock_monotonic_ns();
+    widen(&hospital->touched_from, &hospital->touched_to, from, to);
+    if (late) {
+        widen(&hospital->again_from, &hospital->again_to, from, to);
+        hospital->again_pause_ns = PACE_NS;
+        hospital->again_ns = now_ns + PACE_NS;
+    }
+    schedule(live, hospital, now_ns);
+}
+
+void live_days_forget(struct live *live, struct live_hospital *hospital)
+{
+    unlist(live, hospital);
+    free(hospital->days);
+}
+
+static void look_again(struct live *live, struct live_hospital *hospital, int64_t now_ns)
+{
+    live_days_touch(live, hospital, hospital->again_from, hospital->again_to, false);
+    hospital->again_pause_ns *= 2;
+    hospital->again_ns = now_ns + hospital->again_pause_ns;
+    if (hospital->again_pause_ns > (int64_t)AGAIN_LAST_MS * NS_PER_MS) {
+        hospital->again_ns = INT64_MAX;
+        hospital->again_from = INT32_MAX;
+        hospital->again_to = INT32_MIN;
+    }
+}
+
+/* The one that is due longest; NULL: none is before *next_ns. */
+static struct live_hospital *find_due(struct live *live, int64_t *next_ns)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    struct live_hospital *found = NULL;
+    *next_ns = INT64_MAX;
+    for (struct live_hospital *h = live->to_read; h != NULL; h = h->next) {
+        if (h->again_ns <= now_ns)
+            look_again(live, h, now_ns);
+        int64_t at_ns = h->due_ns < h->again_ns ? h->due_ns : h->again_ns;
+        if (at_ns < *next_ns)
+            *next_ns = at_ns;
+        if (h->due_ns <= now_ns && (found == NULL || h->due_ns < found->due_ns))
+            found = h;
+    }
+    return found;
+}
+
+/* Adds the days if all still fit in one call. */
+static bool include(struct reading *reading, int32_t from, int32_t to)
+{
+    int32_t all_from = reading->from, all_to = reading->to;
+    widen(&all_from, &all_to, from, to);
+    if (all_to - all_from >= LIVE_DAYS_MAX)
+        return false;
+    reading->from = all_from;
+    reading->to = all_to;
+    return true;
+}
+
+/* Takes out of `touched` what is read now: the whole, or its begin. */
+static void take_touched(struct live_hospital *hospital, struct reading *reading)
+{
+    if (hospital->touched_from > hospital->touched_to)
+        return;
+    if (!include(reading, hospital->touched_from, hospital->touched_to)) {
+        if (reading->from <= reading->to)
+            return; /* with the next reading */
+        reading->from = hospital->touched_from;
+        reading->to = hospital->touched_from + LIVE_DAYS_MAX - 1;
+        hospital->touched_from = reading->to + 1;
+        return;
+    }
+    hospital->touched_from = INT32_MAX;
+    hospital->touched_to = INT32_MIN;
+}
+
+static void begin_reading(struct live *live, struct live_hospital *hospital, struct reading *reading)
+{
+    *reading = (struct reading){.hospital_id = hospital->id, .from = INT32_MAX, .to = INT32_MIN};
+    bool wanted = false;
+    for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital) {
+        if (l->days != DAYS_WANTED)
+            continue;
+        if (include(reading, l->from, l->to))
+            l->days = DAYS_BEING_READ;
+        else
+            wanted = true;
+    }
+    take_touched(hospital, reading);
+    hospital->read_ns = clock_monotonic_ns();
+    hospital->due_ns = INT64_MAX;
+    if (wanted || hospital->touched_from <= hospital->touched_to)
+        schedule(live, hospital, hospital->read_ns);
+    if (hospital->due_ns == INT64_MAX && hospital->again_ns == INT64_MAX)
+        unlist(live, hospital);
+}
+
+/* ---- what was read, with the lock ---- */
+
+/* Whether it differs from what was known; that also if there is no memory to know it. */
+static bool note_day(struct live_hospital *hospital, const struct live_day *day)
+{
+    size_t at = 0;
+    while (at < hospital->day_count && hospital->days[at].date < day->date)
+        at++;
+    struct live_day *known = hospital->days + at;
+    if (at < hospital->day_count && known->date == day->date) {
+        bool same = known->capacity == day->capacity && known->remaining == day->remaining &&
+                    known->version == day->version;
+        *known = *day;
+        return !same;
+    }
+    if (hospital->day_count == hospital->day_capacity) {
+        size_t capacity = hospital->day_capacity > 0 ? 2 * hospital->day_capacity : DAYS_FIRST;
+        struct live_day *days = realloc(hospital->days, capacity * sizeof *days);
+        if (days == NULL)
+            return true;
+        hospital->days = days;
+        hospital->day_capacity = capacity;
+    }
+    known = hospital->days + at;
+    memmove(known + 1, known, (hospital->day_count - at) * sizeof *known);
+    *known = *day;
+    hospital->day_count++;
+    return true;
+}
+
+static char *day_data(struct live_days *reader, const struct live_hospital *hospital,
+                      const Screening__V1__ScreeningDay *day)
+{
+    char id[UUID_TEXT_SIZE];
+    char *text = NULL;
+    struct error error;
+    if (protojson_message_to_text(&day->base, PROTOJSON_EMIT_DEFAULTS, &text, &error) != STATUS_OK)
+        return NULL;
+    char *data = arena_printf(&reader->arena, "{\"hospitalId\":\"%s\",\"day\":%s}",
+                              uuid_format(&hospital->id, id), text);
+    free(text);
+    return data;
+}
+
+static void tell_day(struct live_days *reader, struct live_hospital *hospital,
+                     const Screening__V1__ScreeningDay *day)
+{
+    struct live_day now = {.capacity = day->capacity, .remaining = day->remaining, .version = day->version};
+    if (!civil_parse(day->date, &now.date))
+        return;
+    bool changed = note_day(hospital, &now);
+    char *data = day_data(reader, hospital, day);
+    for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital)
+        if (now.date >= l->from && now.date <= l->to &&
+            (l->days == DAYS_BEING_READ || (l->days == DAYS_TOLD && changed)))
+            live_send(l, "availability", data);
+}
+
+/* Those whose days were read now have them, or want them as before. */
+static void end_reading(struct live_hospital *hospital, enum days_state state)
+{
+    for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital)
+        if (l->days == DAYS_BEING_READ)
+            l->days = state;
+}
+
+static void tell_days(struct live_days *reader, struct live_hospital *hospital,
+                      const Screening__V1__GetAvailabilityResponse *response)
+{
+    hospital->gone[0] = '\0';
+    for (size_t i = 0; i < response->n_days; i++)
+        tell_day(reader, hospital, response->days[i]);
+    end_reading(hospital, DAYS_TOLD);
+}
+
+static void tell_gone(struct live_days *reader, struct live_hospital *hospital, const struct error *error)
+{
+    const char *reason = error->reason[0] != '\0' ? error->reason : status_name(error->status);
+    bool changed = strcmp(hospital->gone, reason) != 0;
+    char id[UUID_TEXT_SIZE];
+    char *data = arena_printf(&reader->arena, "{\"hospitalId\":\"%s\",\"reason\":\"%s\"}",
+                              uuid_format(&hospital->id, id), reason);
+    memcpy(hospital->gone, reason, strlen(reason) + 1);
+    hospital->day_count = 0;
+    for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital)
+        if (l->days == DAYS_BEING_READ || (l->days == DAYS_TOLD && changed))
+            live_send(l, "hospital-gone", data);
+    end_reading(hospital, DAYS_TOLD);
+}
+
+/* As if it had not been begun, only later. */
+static void put_back(struct live *live, struct live_hospital *hospital, const struct reading *reading)
+{
+    end_reading(hospital, DAYS_WANTED);
+    widen(&hospital->touched_from, &hospital->touched_to, reading->from, reading->to);
+    schedule(live, hospital, clock_monotonic_ns() + (int64_t)RETRY_MS * NS_PER_MS);
+}
+
+/* ---- the thread ---- */
+
+static enum status read_days(struct live_days *reader, const struct reading *reading,
+                             Screening__V1__GetAvailabilityResponse **out, struct error *error)
+{
+    /* A call without a connection would wait for one until its budget is spent. */
+    if (!rpc_channel_connected(reader->channel))
+        return error_set(error, STATUS_UNAVAILABLE, NULL, "no connection");
+    char id[UUID_TEXT_SIZE], from[CIVIL_TEXT_SIZE], to[CIVIL_TEXT_SIZE];
+    Screening__V1__GetAvailabilityRequest request = SCREENING__V1__GET_AVAILABILITY_REQUEST__INIT;
+    request.hospital_id = uuid_format(&reading->hospital_id, id);
+    request.from_date = civil_format(reading->from, from);
+    request.to_date = civil_format(reading->to, to);
+    struct rpc_client_call call = {.idempotent = true};
+    ProtobufCMessage *response = NULL;
+    enum status status = rpc_client_call_wait(reader->client, "GetAvailability", &request.base, &call,
+                                              &reader->arena, &response);
+    *out = (Screening__V1__GetAvailabilityResponse *)response;
+    *error = call.error;
+    return status;
+}
+
+static void note_outcome(struct live_days *reader, enum status status, const struct error *error)
+{
+    bool failing = status != STATUS_OK;
+    if (failing && !reader->failing)
+        log_event(LOG_WARN, "live.days_failed", LOG_TEXT("status", status_name(status)),
+                  LOG_TEXT("why", error->message));
+    reader->failing = failing;
+}
+
+static void use_answer(struct live_days *reader, const struct reading *reading, enum status status,
+                       const Screening__V1__GetAvailabilityResponse *response, const struct error *error)
+{
+    struct live *live = reader->live;
+    struct live_hospital *hospital = map_get(&live->hospitals, &reading->hospital_id);
+    bool gone = status == STATUS_NOT_FOUND || status == STATUS_FAILED_PRECONDITION;
+    note_outcome(reader, gone ? STATUS_OK : status, error);
+    if (hospital == NULL)
+        return;
+    if (status == STATUS_OK)
+        tell_days(reader, hospital, response);
+    else if (gone)
+        tell_gone(reader, hospital, error);
+    else
+        put_back(live, hospital, reading);
+}
+
+/* Waits for something to read; false: the thread shall end. With the lock. */
+static bool next_reading(struct live_days *reader, struct reading *reading)
+{
+    struct live *live = reader->live;
+    while (!reader->closing) {
+        int64_t next_ns;
+        struct live_hospital *hospital = find_due(live, &next_ns);
+        if (hospital != NULL) {
+            begin_reading(live, hospital, reading);
+            return true;
+        }
+        monitor_wait(&live->monitor, next_ns);
+    }
+    return false;
+}
+
+static void *run(void *context)
+{
+    struct live_days *reader = context;
+    struct live *live = reader->live;
+    struct reading reading;
+    monitor_lock(&live->monitor);
+    while (next_reading(reader, &reading)) {
+        monitor_unlock(&live->monitor);
+        struct error error = {0};
+        Screening__V1__GetAvailabilityResponse *response = NULL;
+        arena_reset(&reader->arena);
+        enum status status = read_days(reader, &reading, &response, &error);
+        monitor_lock(&live->monitor);
+        use_answer(reader, &reading, status, response, &error);
+    }
+    monitor_unlock(&live->monitor);
+    return NULL;
+}
+
+enum status live_days_open(struct live *live, struct rpc_channel *channel, struct live_days **out,
+                           struct error *error)
+{
+    struct live_days *reader = calloc(1, sizeof *reader);
+    if (reader != NULL) {
+        reader->live = live;
+        reader->channel = channel;
+        reader->client = rpc_client_create(channel, &screening__v1__hospital_service__descriptor);
+        arena_init(&reader->arena);
+    }
+    if (reader == NULL || reader->client == NULL || pthread_create(&reader->thread, NULL, run, reader) != 0) {
+        if (reader != NULL)
+            rpc_client_destroy(reader->client);
+        free(reader);
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory or no thread to read days");
+    }
+    *out = reader;
+    return STATUS_OK;
+}
+
+void live_days_close(struct live_days *reader)
+{
+    if (reader == NULL)
+        return;
+    monitor_lock(&reader->live->monitor);
+    reader->closing = true;
+    monitor_notify(&reader->live->monitor);
+    monitor_unlock(&reader->live->monitor);
+    pthread_join(reader->thread, NULL);
+    rpc_client_destroy(reader->client);
+    arena_fini(&reader->arena);
+    free(reader);
+}

@@ -1,0 +1,159 @@
+#include "live_internal.h"
+
+#include <stdlib.h>
+
+#include "base/civil.h"
+
+/* Who is further behind than this asks the services instead. */
+enum { REPLAY_MAX = 10000 };
+
+/* ---- where listeners begin ---- */
+
+static void reset(struct live_listener *listener)
+{
+    listener->behind = false;
+    listener->booking_seq = listener->live->position.booking;
+    live_send(listener, "reset", "{}");
+}
+
+void live_place(struct live_listener *listener)
+{
+    const struct live *live = listener->live;
+    uint64_t head = live->position.booking;
+    if (!live->known[LIVE_BOOKING]) {
+        listener->behind = true;
+    } else if (!listener->has_begin) {
+        listener->has_begin = true;
+        listener->booking_seq = head;
+        listener->behind = false;
+    } else if (listener->booking_seq > head || head - listener->booking_seq > REPLAY_MAX) {
+        reset(listener);
+    } else {
+        listener->behind = listener->booking_seq < head;
+    }
+}
+
+/* Of each hospital that somebody listens to; events may have been missed. */
+static void touch_all(struct live *live)
+{
+    size_t position = 0;
+    struct live_hospital *hospital;
+    while ((hospital = map_next(&live->hospitals, &position, NULL)) != NULL)
+        live_days_touch(live, hospital, hospital->from, hospital->to, false);
+}
+
+/* Whether the log had begun before. Days may have changed unnoticed, whichever log it is. */
+static bool note_begun(struct live *live, enum live_log log)
+{
+    bool again = live->known[log];
+    live->known[log] = true;
+    touch_all(live);
+    return again;
+}
+
+/* Once both logs have begun listeners can be told where they stand. */
+static void tell_positions(struct live *live)
+{
+    if (live->known[LIVE_BOOKING] && live->known[LIVE_HOSPITAL])
+        for (struct live_listener *l = live->listeners; l != NULL; l = l->next)
+            live_send_position(l, "");
+}
+
+void live_booking_begun(void *context, uint64_t head_seq)
+{
+    struct live *live = context;
+    monitor_lock(&live->monitor);
+    live->position.booking = head_seq;
+    bool again = note_begun(live, LIVE_BOOKING);
+    for (struct live_listener *l = live->listeners; l != NULL; l = l->next) {
+        if (l->customer != NULL && again)
+            reset(l);
+        else if (l->customer != NULL)
+            live_place(l);
+    }
+    tell_positions(live);
+    monitor_unlock(&live->monitor);
+    ticker_wake(live->replayer);
+}
+
+void live_hospital_begun(void *context, uint64_t head_seq)
+{
+    struct live *live = context;
+    monitor_lock(&live->monitor);
+    live->position.hospital = head_seq;
+    (void)note_begun(live, LIVE_HOSPITAL);
+    tell_positions(live);
+    monitor_unlock(&live->monitor);
+}
+
+/* ---- the booking log ---- */
+
+static void tell_customer(struct live *live, const Screening__V1__Event *event)
+{
+    const struct live_customer *customer = live_registry_customer(live, event->booking->customer_id);
+    if (customer == NULL)
+        return;
+    char *data = live_booking_data(event);
+    for (struct live_listener *l = customer->listeners; l != NULL; l = l->next_of_customer)
+        if (!l->behind && event->seq > l->booking_seq)
+            live_send_booking(l, event, data);
+    free(data);
+}
+
+/* A place is taken before its booking is CONFIRMED, but freed only after the event that frees it. */
+static void touch_day(struct live *live, const Screening__V1__Booking *booking)
+{
+    struct live_hospital *hospital = live_registry_hospital(live, booking->hospital_id);
+    int32_t date;
+    if (hospital == NULL || !civil_parse(booking->date, &date))
+        return;
+    bool frees = booking->status != SCREENING__V1__BOOKING_STATUS__REQUESTED &&
+                 booking->status != SCREENING__V1__BOOKING_STATUS__CONFIRMED;
+    live_days_touch(live, hospital, date, date, frees);
+}
+
+void live_booking_take(void *context, Screening__V1__Event *const *events, size_t count)
+{
+    struct live *live = context;
+    monitor_lock(&live->monitor);
+    for (size_t i = 0; i < count; i++) {
+        live->position.booking = events[i]->seq;
+        if (events[i]->body_case != SCREENING__V1__EVENT__BODY_BOOKING)
+            continue;
+        tell_customer(live, events[i]);
+        touch_day(live, events[i]->booking);
+    }
+    monitor_unlock(&live->monitor);
+}
+
+/* ---- the hospital log ---- */
+
+static void touch_changed(struct live *live, const Screening__V1__ScreeningDayChanged *change)
+{
+    struct live_hospital *hospital = live_registry_hospital(live, change->hospital_id);
+    int32_t date;
+    if (hospital != NULL && change->day != NULL && civil_parse(change->day->date, &date))
+        live_days_touch(live, hospital, date, date, false);
+}
+
+/* Registered or deleted. */
+static void touch_hospital(struct live *live, const char *hospital_id)
+{
+    struct live_hospital *hospital = live_registry_hospital(live, hospital_id);
+    if (hospital != NULL)
+        live_days_touch(live, hospital, hospital->from, hospital->to, false);
+}
+
+void live_hospital_take(void *context, Screening__V1__Event *const *events, size_t count)
+{
+    struct live *live = context;
+    monitor_lock(&live->monitor);
+    for (size_t i = 0; i < count; i++) {
+        live->position.hospital = events[i]->seq;
+        if (events[i]->body_case == SCREENING__V1__EVENT__BODY_DAY)
+            touch_changed(live, events[i]->day);
+        else if (events[i]->body_case == SCREENING__V1__EVENT__BODY_HOSPITAL)
+            touch_hospital(live, events[i]->hospital->hospital_id);
+    }
+    monitor_unlock(&live->monitor);
+}

@@ -1,0 +1,172 @@
+#include "live_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- customers ---- */
+
+static void customer_key(const char *customer_id, uint8_t key[DIGEST_SIZE])
+{
+    digest_sha256_128(customer_id, strlen(customer_id), key);
+}
+
+struct live_customer *live_registry_customer(const struct live *live, const char *customer_id)
+{
+    uint8_t key[DIGEST_SIZE];
+    if (live->customers.count == 0)
+        return NULL;
+    customer_key(customer_id, key);
+    return map_get(&live->customers, key);
+}
+
+static struct live_customer *find_or_add_customer(struct live *live, const char *customer_id)
+{
+    struct live_customer *customer = live_registry_customer(live, customer_id);
+    if (customer != NULL)
+        return customer;
+    customer = calloc(1, sizeof *customer);
+    if (customer == NULL)
+        return NULL;
+    customer_key(customer_id, customer->key);
+    if (map_put(&live->customers, customer->key, customer) == STATUS_OK)
+        return customer;
+    free(customer);
+    return NULL;
+}
+
+static void leave_customer(struct live *live, struct live_listener *listener)
+{
+    struct live_customer *customer = listener->customer;
+    struct live_listener **at = &customer->listeners;
+    while (*at != listener)
+        at = &(*at)->next_of_customer;
+    *at = listener->next_of_customer;
+    if (customer->listeners == NULL) {
+        map_remove(&live->customers, customer->key);
+        free(customer);
+    }
+    free(listener->customer_id);
+}
+
+static bool join_customer(struct live *live, struct live_listener *listener, const char *customer_id)
+{
+    listener->customer_id = strdup(customer_id);
+    if (listener->customer_id == NULL)
+        return false;
+    struct live_customer *customer = find_or_add_customer(live, customer_id);
+    if (customer == NULL) {
+        free(listener->customer_id);
+        return false;
+    }
+    listener->customer = customer;
+    listener->next_of_customer = customer->listeners;
+    customer->listeners = listener;
+    return true;
+}
+
+/* ---- hospitals ---- */
+
+struct live_hospital *live_registry_hospital(const struct live *live, const char *hospital_id)
+{
+    struct uuid id;
+    if (live->hospitals.count == 0 || !uuid_parse(hospital_id, &id))
+        return NULL;
+    return map_get(&live->hospitals, &id);
+}
+
+static struct live_hospital *find_or_add_hospital(struct live *live, const struct uuid *id)
+{
+    struct live_hospital *hospital = map_get(&live->hospitals, id);
+    if (hospital != NULL)
+        return hospital;
+    hospital = calloc(1, sizeof *hospital);
+    if (hospital == NULL)
+        return NULL;
+    *hospital = (struct live_hospital){.id = *id,
+                                       .from = INT32_MAX,
+                                       .to = INT32_MIN,
+                                       .due_ns = INT64_MAX,
+                                       .touched_from = INT32_MAX,
+                                       .touched_to = INT32_MIN,
+                                       .again_ns = INT64_MAX,
+                                       .again_from = INT32_MAX,
+                                       .again_to = INT32_MIN};
+    if (map_put(&live->hospitals, id, hospital) == STATUS_OK)
+        return hospital;
+    free(hospital);
+    return NULL;
+}
+
+static void widen(struct live_hospital *hospital, const struct live_listener *listener)
+{
+    if (listener->from < hospital->from)
+        hospital->from = listener->from;
+    if (listener->to > hospital->to)
+        hospital->to = listener->to;
+}
+
+static bool join_hospital(struct live *live, struct live_listener *listener, const struct live_wish *wish)
+{
+    struct live_hospital *hospital = find_or_add_hospital(live, &wish->hospital_id);
+    if (hospital == NULL)
+        return false;
+    listener->hospital = hospital;
+    listener->from = wish->from;
+    listener->to = wish->to;
+    listener->next_of_hospital = hospital->listeners;
+    hospital->listeners = listener;
+    widen(hospital, listener);
+    return true;
+}
+
+static void leave_hospital(struct live *live, struct live_listener *listener)
+{
+    struct live_hospital *hospital = listener->hospital;
+    struct live_listener **at = &hospital->listeners;
+    while (*at != listener)
+        at = &(*at)->next_of_hospital;
+    *at = listener->next_of_hospital;
+    hospital->from = INT32_MAX;
+    hospital->to = INT32_MIN;
+    for (const struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital)
+        widen(hospital, l);
+    if (hospital->listeners == NULL) {
+        live_days_forget(live, hospital);
+        map_remove(&live->hospitals, &hospital->id);
+        free(hospital);
+    }
+}
+
+/* ---- all ---- */
+
+enum status live_registry_add(struct live *live, struct live_listener *listener, const struct live_wish *wish)
+{
+    if (wish->customer_id != NULL && !join_customer(live, listener, wish->customer_id))
+        return STATUS_RESOURCE_EXHAUSTED;
+    if (wish->has_hospital && !join_hospital(live, listener, wish)) {
+        if (listener->customer != NULL)
+            leave_customer(live, listener);
+        return STATUS_RESOURCE_EXHAUSTED;
+    }
+    listener->next = live->listeners;
+    if (listener->next != NULL)
+        listener->next->previous = listener;
+    live->listeners = listener;
+    live->listener_count++;
+    return STATUS_OK;
+}
+
+void live_registry_remove(struct live *live, struct live_listener *listener)
+{
+    if (listener->customer != NULL)
+        leave_customer(live, listener);
+    if (listener->hospital != NULL)
+        leave_hospital(live, listener);
+    if (listener->previous != NULL)
+        listener->previous->next = listener->next;
+    else
+        live->listeners = listener->next;
+    if (listener->next != NULL)
+        listener->next->previous = listener->previous;
+    live->listener_count--;
+}

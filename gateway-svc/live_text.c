@@ -1,0 +1,129 @@
+#include "live_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/civil.h"
+#include "base/text.h"
+
+/* ---- positions ---- */
+
+/* Reads NAME and a number; moves *text behind them. */
+static bool parse_part(const char **text, const char *name, uint64_t *out)
+{
+    size_t length = strlen(name);
+    if (strncmp(*text, name, length) != 0)
+        return false;
+    const char *at = *text + length;
+    uint64_t seq = 0;
+    if (*at < '0' || *at > '9')
+        return false;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        uint64_t digit = (uint64_t)(*at - '0');
+        if (seq > (UINT64_MAX - digit) / 10)
+            return false;
+        seq = 10 * seq + digit;
+    }
+    *out = seq;
+    *text = at;
+    return true;
+}
+
+bool live_position_parse(const char *text, struct live_position *out)
+{
+    struct live_position made;
+    if (!parse_part(&text, "booking:", &made.booking) || !parse_part(&text, ",hospital:", &made.hospital) ||
+        *text != '\0')
+        return false;
+    *out = made;
+    return true;
+}
+
+char *live_position_format(const struct live_position *position, char out[LIVE_POSITION_SIZE])
+{
+    (void)snprintf(out, LIVE_POSITION_SIZE, "booking:%" PRIu64 ",hospital:%" PRIu64, position->booking,
+                   position->hospital);
+    return out;
+}
+
+/* ---- parameters ---- */
+
+const char **live_query_slot(struct live_query *query, const char *name)
+{
+    const struct {
+        const char *name;
+        const char **slot;
+    } parameters[] = {
+        {"hospitalId", &query->hospital_id},
+        {"from", &query->from},
+        {"to", &query->to},
+        {"customerId", &query->customer_id},
+        {"lastEventId", &query->last_event_id},
+    };
+    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++)
+        if (strcmp(parameters[i].name, name) == 0)
+            return parameters[i].slot;
+    return NULL;
+}
+
+static enum status parse_days(const struct live_query *query, int32_t today, struct live_wish *wish,
+                              struct error *error)
+{
+    wish->from = today;
+    if (query->from != NULL) {
+        enum status status = text_check_date("from", query->from, &wish->from, error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    wish->to = wish->from + LIVE_DAYS_DEFAULT - 1;
+    if (query->to != NULL) {
+        enum status status = text_check_date("to", query->to, &wish->to, error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (wish->to < wish->from)
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "to: must not be before from");
+    if (wish->to - wish->from >= LIVE_DAYS_MAX)
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "to: must be at most %d days after from",
+                         LIVE_DAYS_MAX - 1);
+    return STATUS_OK;
+}
+
+enum status live_wish_parse(const struct live_query *query, int32_t today, struct live_wish *out,
+                            struct error *error)
+{
+    struct live_wish wish = {.customer_id = query->customer_id, .has_hospital = query->hospital_id != NULL};
+    if (!wish.has_hospital && wish.customer_id == NULL)
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "hospitalId, customerId: one must be given");
+    if (!wish.has_hospital && (query->from != NULL || query->to != NULL))
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: goes with hospitalId only",
+                         query->from != NULL ? "from" : "to");
+    enum status status = STATUS_OK;
+    if (wish.customer_id != NULL)
+        status = text_check_opaque("customerId", wish.customer_id, 1, LIVE_CUSTOMER_MAX, error);
+    if (status == STATUS_OK && wish.has_hospital)
+        status = text_check_uuid("hospitalId", query->hospital_id, &wish.hospital_id, error);
+    if (status == STATUS_OK && wish.has_hospital)
+        status = parse_days(query, today, &wish, error);
+    if (status == STATUS_OK)
+        *out = wish;
+    return status;
+}
+
+/* ---- messages ---- */
+
+char *live_message(const struct live_position *position, const char *name, const char *data)
+{
+    static const char FORMAT[] = "%s%s%sevent: %s\ndata: %s\n\n";
+    char id[LIVE_POSITION_SIZE] = "";
+    if (position != NULL)
+        live_position_format(position, id);
+    size_t size = sizeof FORMAT + sizeof "id: " + strlen(id) + strlen(name) + strlen(data);
+    char *text = malloc(size);
+    if (text != NULL)
+        (void)snprintf(text, size, FORMAT, position != NULL ? "id: " : "", id, position != NULL ? "\n" : "",
+                       name, data);
+    return text;
+}

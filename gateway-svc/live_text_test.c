@@ -1,0 +1,161 @@
+#include "live_text.h"
+
+#include <stdlib.h>
+
+#include "base/civil.h"
+#include "base/unit_test.h"
+
+static const char HOSPITAL[] = "0190b1a2-0000-7000-8000-000000000001";
+
+static int32_t date_of(const char *text)
+{
+    int32_t day = 0;
+    assert_true(civil_parse(text, &day));
+    return day;
+}
+
+/* ---- positions ---- */
+
+static void test_position_is_read_as_it_is_written(void **state)
+{
+    (void)state;
+    const struct live_position positions[] = {{0, 0}, {1, 2}, {UINT64_MAX, UINT64_MAX}};
+    for (size_t i = 0; i < sizeof positions / sizeof positions[0]; i++) {
+        char text[LIVE_POSITION_SIZE];
+        struct live_position read = {7, 7};
+        assert_true(live_position_parse(live_position_format(&positions[i], text), &read));
+        assert_int_equal(read.booking, positions[i].booking);
+        assert_int_equal(read.hospital, positions[i].hospital);
+    }
+}
+
+static void test_position_that_is_none_is_refused_and_changes_nothing(void **state)
+{
+    (void)state;
+    static const char *const TEXTS[] = {
+        "",
+        "booking:1",
+        "booking:1,hospital:",
+        "booking:,hospital:1",
+        "hospital:1,booking:2",
+        "booking:1,hospital:2 ",
+        " booking:1,hospital:2",
+        "booking:1,hospital:2,hospital:3",
+        "booking:-1,hospital:2",
+        "booking:+1,hospital:2",
+        "booking:0x1,hospital:2",
+        "booking:18446744073709551616,hospital:2",
+        "booking:1,hospital:99999999999999999999",
+    };
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+        struct live_position read = {7, 8};
+        if (live_position_parse(TEXTS[i], &read))
+            fail_msg("%s", TEXTS[i]);
+        assert_int_equal(read.booking, 7);
+        assert_int_equal(read.hospital, 8);
+    }
+}
+
+/* ---- parameters ---- */
+
+static void test_parameters_are_known_by_name(void **state)
+{
+    (void)state;
+    struct live_query query = {0};
+    assert_ptr_equal(live_query_slot(&query, "hospitalId"), &query.hospital_id);
+    assert_ptr_equal(live_query_slot(&query, "from"), &query.from);
+    assert_ptr_equal(live_query_slot(&query, "to"), &query.to);
+    assert_ptr_equal(live_query_slot(&query, "customerId"), &query.customer_id);
+    assert_ptr_equal(live_query_slot(&query, "lastEventId"), &query.last_event_id);
+    assert_null(live_query_slot(&query, "hospital_id"));
+    assert_null(live_query_slot(&query, ""));
+}
+
+static void test_wish_without_days_has_a_month_from_today(void **state)
+{
+    (void)state;
+    int32_t today = date_of("2026-12-01");
+    const struct live_query query = {.hospital_id = HOSPITAL};
+    struct live_wish wish;
+    struct error error;
+    assert_int_equal(live_wish_parse(&query, today, &wish, &error), STATUS_OK);
+    assert_true(wish.has_hospital);
+    assert_null(wish.customer_id);
+    assert_int_equal(wish.from, today);
+    assert_int_equal(wish.to, date_of("2026-12-31"));
+    const struct live_query later = {.hospital_id = HOSPITAL, .from = "2027-01-01"};
+    assert_int_equal(live_wish_parse(&later, today, &wish, &error), STATUS_OK);
+    assert_int_equal(wish.from, date_of("2027-01-01"));
+    assert_int_equal(wish.to, date_of("2027-01-31"));
+}
+
+static void test_wish_takes_a_customer_alone(void **state)
+{
+    (void)state;
+    const struct live_query query = {.customer_id = "c-1"};
+    struct live_wish wish;
+    struct error error;
+    assert_int_equal(live_wish_parse(&query, 0, &wish, &error), STATUS_OK);
+    assert_false(wish.has_hospital);
+    assert_string_equal(wish.customer_id, "c-1");
+}
+
+static void test_wish_that_cannot_be_fulfilled_names_the_parameter(void **state)
+{
+    (void)state;
+    const struct {
+        struct live_query query;
+        const char *message;
+    } refused[] = {
+        {{.from = NULL}, "hospitalId, customerId: one must be given"},
+        {{.hospital_id = "x"}, "hospitalId: must be a UUID"},
+        {{.hospital_id = HOSPITAL, .from = "2026-02-30"}, "from: must be an existing date, YYYY-MM-DD"},
+        {{.hospital_id = HOSPITAL, .to = ""}, "to: must be an existing date, YYYY-MM-DD"},
+        {{.hospital_id = HOSPITAL, .from = "2026-12-02", .to = "2026-12-01"}, "to: must not be before from"},
+        {{.hospital_id = HOSPITAL, .from = "2026-01-01", .to = "2027-01-02"},
+         "to: must be at most 365 days after from"},
+        {{.customer_id = "c", .from = "2026-12-01"}, "from: goes with hospitalId only"},
+        {{.customer_id = "c", .to = "2026-12-01"}, "to: goes with hospitalId only"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        struct live_wish wish;
+        struct error error = {.status = STATUS_OK};
+        assert_int_equal(live_wish_parse(&refused[i].query, date_of("2026-12-01"), &wish, &error),
+                         STATUS_INVALID_ARGUMENT);
+        assert_string_equal(error.message, refused[i].message);
+    }
+    const struct live_query longest = {.hospital_id = HOSPITAL, .from = "2026-01-01", .to = "2027-01-01"};
+    struct live_wish wish;
+    struct error error;
+    assert_int_equal(live_wish_parse(&longest, 0, &wish, &error), STATUS_OK);
+    const struct live_query spaced = {.customer_id = "a b"};
+    assert_int_equal(live_wish_parse(&spaced, 0, &wish, &error), STATUS_INVALID_ARGUMENT);
+}
+
+/* ---- messages ---- */
+
+static void test_message_has_its_id_first(void **state)
+{
+    (void)state;
+    const struct live_position position = {12, 3};
+    char *text = live_message(&position, "booking", "{\"a\":1}");
+    assert_string_equal(text, "id: booking:12,hospital:3\nevent: booking\ndata: {\"a\":1}\n\n");
+    free(text);
+    text = live_message(NULL, "reset", "{}");
+    assert_string_equal(text, "event: reset\ndata: {}\n\n");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_position_is_read_as_it_is_written),
+        cmocka_unit_test(test_position_that_is_none_is_refused_and_changes_nothing),
+        cmocka_unit_test(test_parameters_are_known_by_name),
+        cmocka_unit_test(test_wish_without_days_has_a_month_from_today),
+        cmocka_unit_test(test_wish_takes_a_customer_alone),
+        cmocka_unit_test(test_wish_that_cannot_be_fulfilled_names_the_parameter),
+        cmocka_unit_test(test_message_has_its_id_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,119 @@
+"""HTTP by the byte: what no client library would send, and what exactly comes back."""
+
+import re
+import socket
+import time
+
+from .stack import DEADLINE_S
+
+
+class Reply:
+    """One answer: code, fields by lower-case name, body."""
+
+    def __init__(self, code, fields, body):
+        self.code, self.fields, self.body = code, fields, body
+
+    def __repr__(self):
+        return "%d %s %r" % (self.code, self.fields, self.body)
+
+
+def head(method, path, *fields):
+    """The head of a request up to its empty line."""
+    return ("\r\n".join(("%s %s HTTP/1.1" % (method, path), "Host: test", *fields)) + "\r\n\r\n").encode()
+
+
+def request(method, path, body=b"", *fields):
+    """A correct one."""
+    length = ("Content-Length: %d" % len(body),) if body else ()
+    return head(method, path, *fields, *length) + body
+
+
+class Connection:
+    """`with Connection("127.0.0.1:8080") as connection:`; every wait has a deadline."""
+
+    def __init__(self, address, receive_buffer=None):
+        host, _, port = address.rpartition(":")
+        self.socket = socket.socket()
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(DEADLINE_S)
+        self.socket.connect((host, int(port)))
+        self.unread, self.ended = b"", False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, data):
+        """False if the server has ended the connection."""
+        try:
+            self.socket.sendall(data)
+            return True
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+
+    def receive(self):
+        """More of what was answered; False at the end."""
+        try:
+            chunk = self.socket.recv(65536)
+        except ConnectionResetError:
+            chunk = b""
+        self.unread += chunk
+        self.ended = not chunk
+        return bool(chunk)
+
+    def silent_for(self, seconds):
+        """Whether nothing comes, and the connection stays, for so long."""
+        self.socket.settimeout(seconds)
+        try:
+            self.receive()
+            return False
+        except TimeoutError:
+            return True
+        finally:
+            self.socket.settimeout(DEADLINE_S)
+
+    def reply(self, to_head=False):
+        """The next answer; None if the connection ended before it was whole."""
+        while True:
+            found = re.match(rb"HTTP/1\.[01] (\d{3}) [^\r]*\r\n(.*?)\r\n\r\n", self.unread, re.S)
+            if found:
+                fields = {name.lower(): value for name, _, value in
+                          (line.partition(": ") for line in found[2].decode().split("\r\n"))}
+                code, size = int(found[1]), 0 if to_head else int(fields.get("content-length", 0))
+                if code == 100:
+                    self.unread = self.unread[found.end():]
+                    continue
+                if len(self.unread) - found.end() >= size:
+                    body, self.unread = self.unread[found.end():found.end() + size], self.unread[found.end() + size:]
+                    return Reply(code, fields, body)
+            if not self.receive():
+                return None
+
+    def rest(self):
+        """All that still comes until the server ends the connection."""
+        while self.receive():
+            pass
+        return self.unread
+
+    def trickle(self, data, pause_s, until=lambda: False):
+        """Sends byte by byte until all is sent, until `until()`, or until the server ends the connection."""
+        self.socket.settimeout(pause_s)
+        begun = time.monotonic()
+        try:
+            for i in range(len(data)):
+                if until() or not self.send(data[i:i + 1]):
+                    break
+                try:
+                    if not self.receive():
+                        break
+                except TimeoutError:
+                    pass  # that was the pause
+        finally:
+            self.socket.settimeout(DEADLINE_S)
+        return time.monotonic() - begun
