@@ -19,7 +19,14 @@
 #include "rpc/traceparent.h"
 #include "rpc/wire_check.h"
 
-enum { OK = 200, METHOD_NOT_ALLOWED = 405, TOO_LARGE = 413, UNSUPPORTED_TYPE = 415, UNAVAILABLE = 503 };
+enum {
+    OK = 200,
+    METHOD_NOT_ALLOWED = 405,
+    TOO_LARGE = 413,
+    UNSUPPORTED_TYPE = 415,
+    HEAD_TOO_LARGE = 431,
+    UNAVAILABLE = 503
+};
 
 enum codec { CODEC_JSON, CODEC_PROTO, CODEC_COUNT };
 
@@ -301,7 +308,7 @@ void connect_handle(struct gateway *gateway, struct http_request *request)
 void connect_refuse(struct http_request *request, unsigned code, const char *why)
 {
     struct error error;
-    (void)error_set(&error, code == TOO_LARGE ? STATUS_RESOURCE_EXHAUSTED : STATUS_INVALID_ARGUMENT, NULL,
-                    "%s", why);
+    bool is_large = code == TOO_LARGE || code == HEAD_TOO_LARGE;
+    (void)error_set(&error, is_large ? STATUS_RESOURCE_EXHAUSTED : STATUS_INVALID_ARGUMENT, NULL, "%s", why);
     respond_error(request, &error);
 }

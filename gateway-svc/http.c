@@ -24,7 +24,11 @@
 #include "base/ticker.h"
 #include "service/listen.h"
 
-enum { SWEEP_MS = 500, DRAIN_LOOK_MS = 10, NO_DEADLINE = 0, ANSWER_FIELDS = 6 };
+enum { SWEEP_MS = 500, DRAIN_LOOK_MS = 10, NO_DEADLINE = 0 };
+
+/* Of a connection in libmicrohttpd: the head of a request, and what is noted of its fields, and the head of
+ * the answer. */
+enum { CONNECTION_MEMORY = 2 * HTTP_HEAD_MAX };
 
 /* How many times the largest body is taken from a request that is refused for its size. */
 enum { DROPPED_BODIES = 16 };
@@ -63,7 +67,7 @@ static struct metric connections_now = METRIC("http_connections", "Connections o
 static struct metric timeouts_total =
     METRIC("http_timeouts_total", "Connections ended because no request came, or not fast enough");
 static struct metric refused_total =
-    METRIC("http_refused_total", "Requests refused for their form: 400, 413");
+    METRIC("http_refused_total", "Requests refused for their form: 400, 413, 431");
 
 /* ---- connections ---- */
 
@@ -238,11 +242,20 @@ static struct http_request *begin_request(struct http_server *server, struct MHD
     return request;
 }
 
+static bool is_head_too_large(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info != NULL && info->header_size > HTTP_HEAD_MAX;
+}
+
 static enum MHD_Result on_head(struct http_request *request, const char *version)
 {
     struct connection *connection = connection_of(request->mhd);
     if (connection != NULL)
         set_deadline(connection, request->server->options.request_timeout_ms);
+    if (is_head_too_large(request->mhd))
+        return refuse(request, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too large");
     const char *problem = http_head_problem(request->mhd, version);
     if (problem != NULL)
         return refuse(request, MHD_HTTP_BAD_REQUEST, problem);
@@ -360,7 +373,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)drop_message, NULL},
         {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEAD_MAX, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)http_head_unescape, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
@@ -414,7 +427,7 @@ enum status http_open(const struct http_options *options, struct http_server **o
 
 bool http_drain(struct http_server *server, uint32_t grace_ms)
 {
-    const struct timespec look = {.tv_nsec = DRAIN_LOOK_MS * NS_PER_MS};
+    const struct timespec look = {.tv_nsec = (long)DRAIN_LOOK_MS * NS_PER_MS};
     int64_t end_ns = clock_monotonic_ns() + (int64_t)grace_ms * NS_PER_MS;
     atomic_store(&server->draining, true);
     server->listener = MHD_quiesce_daemon(server->daemon);

@@ -235,3 +235,15 @@ def test_connect_answers_a_body_that_is_too_large_at_its_end(driver):
         for size in (max_bytes + 1, 15 * max_bytes):
             check_error(call(stack, GET, known.ljust(size).encode()), 429, "resource_exhausted", "too large")
         assert call(stack, GET, known.encode()).code == 200
+
+
+@once
+def test_connect_answers_heads_of_any_length(driver):
+    """Also one that leaves hardly any room beside it."""
+    with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack:
+        codes = []
+        for length in range(14000, 18000, 100):
+            answer = stack.gateway.get(GET + "?encoding=json&message=" + "x" * length)
+            codes.append(answer.code)
+            check_error(answer, answer.code, "resource_exhausted" if answer.code == 429 else "invalid_argument")
+        assert set(codes) == {400, 429} and codes == sorted(codes), codes
