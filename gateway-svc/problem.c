@@ -78,23 +78,13 @@ static void respond(struct http_request *request, unsigned code, const struct er
     http_respond(request, &answer);
 }
 
-/* Names come from outside, in any bytes; JSON has room for UTF-8 only. */
-static void make_readable(char *text)
-{
-    if (text_is_utf8(text, strlen(text)))
-        return;
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text > '~')
-            *text = '?';
-}
-
 void problem_respond(struct http_request *request, const struct error *error)
 {
     const char *reason = error->reason[0] != '\0' ? error->reason : status_name(error->status);
     struct error shown = {.status = error->status, .retry_after_ms = error->retry_after_ms};
     snprintf(shown.reason, sizeof shown.reason, "%s", reason);
     snprintf(shown.message, sizeof shown.message, "%s", policy_public_message(error));
-    make_readable(shown.message);
+    text_make_utf8(shown.message);
     respond(request, policy_rest_code(error), &shown, NULL);
 }
 
@@ -102,6 +92,6 @@ void problem_respond_http(struct http_request *request, unsigned code, const cha
 {
     struct error shown = {.status = STATUS_OK};
     snprintf(shown.message, sizeof shown.message, "%s", detail);
-    make_readable(shown.message);
+    text_make_utf8(shown.message); /* it may quote the request, or be cut off within a character */
     respond(request, code, &shown, allow);
 }
