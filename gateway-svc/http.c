@@ -24,7 +24,7 @@
 #include "base/ticker.h"
 #include "service/listen.h"
 
-enum { SWEEP_MS = 500, DRAIN_LOOK_MS = 10, NO_DEADLINE = 0 };
+enum { SWEEP_MS = 500, DRAIN_LOOK_MS = 10, LAST_ANSWERS_MS = 1000, NO_DEADLINE = 0 };
 
 /* Of a connection in libmicrohttpd: the head of a request, and what is noted of its fields, and the head of
  * the answer. */
@@ -425,14 +425,11 @@ enum status http_open(const struct http_options *options, struct http_server **o
     return STATUS_OK;
 }
 
-bool http_drain(struct http_server *server, uint32_t grace_ms)
+/* False if some were still in hand after that time. */
+static bool wait_for_requests(struct http_server *server, uint32_t ms)
 {
     const struct timespec look = {.tv_nsec = (long)DRAIN_LOOK_MS * NS_PER_MS};
-    int64_t end_ns = clock_monotonic_ns() + (int64_t)grace_ms * NS_PER_MS;
-    atomic_store(&server->draining, true);
-    server->listener = MHD_quiesce_daemon(server->daemon);
-    shutdown(server->listener,
-             SHUT_RDWR); /* refuses who comes now; closed once no thread looks at it any more */
+    int64_t end_ns = clock_monotonic_ns() + (int64_t)ms * NS_PER_MS;
     while (atomic_load(&server->in_hand) > 0) {
         if (clock_monotonic_ns() >= end_ns)
             return false;
@@ -441,10 +438,20 @@ bool http_drain(struct http_server *server, uint32_t grace_ms)
     return true;
 }
 
+bool http_drain(struct http_server *server, uint32_t grace_ms)
+{
+    atomic_store(&server->draining, true);
+    server->listener = MHD_quiesce_daemon(server->daemon);
+    shutdown(server->listener,
+             SHUT_RDWR); /* refuses who comes now; closed once no thread looks at it any more */
+    return wait_for_requests(server, grace_ms);
+}
+
 void http_close(struct http_server *server)
 {
     if (server == NULL)
         return;
+    (void)wait_for_requests(server, LAST_ANSWERS_MS); /* what was answered just now is still to be sent */
     ticker_close(server->sweeper);
     MHD_stop_daemon(server->daemon);
     if (server->listener >= 0)
