@@ -97,20 +97,23 @@ class Listener:
 
     def next(self):
         """The next message."""
+        end = time.monotonic() + DEADLINE_S  # comments come all the time
         while not self.messages:
+            assert time.monotonic() < end, "waited in vain for a message; the last position was %s" % self.position
             self.pump()
         return self.messages.pop(0)
 
     def wait(self, event, wanted=lambda data: True):
         """The first message that is like that; those before it are passed over."""
-        end = time.monotonic() + DEADLINE_S
         passed = []
-        while time.monotonic() < end:
-            message = self.next()
-            if message.event == event and wanted(message.data):
-                return message
-            passed.append(message)
-        raise AssertionError("waited in vain for %s after %s" % (event, passed))
+        try:
+            while True:
+                message = self.next()
+                if message.event == event and wanted(message.data):
+                    return message
+                passed.append(message)
+        except (AssertionError, OSError) as problem:
+            raise AssertionError("no such %s after %s: %s" % (event, passed, problem)) from problem
 
     def wait_position(self):
         """Until it knows where it stands: from then on it misses nothing."""
