@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <string.h>
 
+static const char CONTENT_LENGTH[] = "content-length", TRANSFER_ENCODING[] = "transfer-encoding";
+
 /* After CR only LF may come. */
 static void end_line(struct http_wire *wire, enum http_wire_state next)
 {
@@ -12,7 +14,8 @@ static void end_line(struct http_wire *wire, enum http_wire_state next)
 
 static bool is_control(char byte)
 {
-    return iscntrl((unsigned char)byte) && byte != '\t';
+    enum { DEL = 0x7f };
+    return ((unsigned char)byte < ' ' && byte != '\t') || byte == DEL;
 }
 
 static bool is_space(char byte)
@@ -50,6 +53,13 @@ static bool value_is(const struct http_wire *wire, const char *value)
     return wire->value_size == strlen(value) && memcmp(wire->value, value, wire->value_size) == 0;
 }
 
+static void end_name(struct http_wire *wire)
+{
+    wire->state = WIRE_VALUE;
+    wire->tells_length =
+        !wire->trailer && (name_is(wire, CONTENT_LENGTH) || name_is(wire, TRANSFER_ENCODING));
+}
+
 /* False if it is not one that http_head.h and libmicrohttpd accept. */
 static bool read_length(struct http_wire *wire)
 {
@@ -66,15 +76,14 @@ static bool read_length(struct http_wire *wire)
 static void end_field(struct http_wire *wire)
 {
     end_line(wire, WIRE_NAME_FIRST);
-    if (wire->trailer)
+    if (!wire->tells_length)
         return;
+    wire->lengths++;
     while (wire->value_size > 0 && is_space(wire->value[wire->value_size - 1]))
         wire->value_size--;
-    if (name_is(wire, "content-length")) {
-        wire->lengths++;
+    if (name_is(wire, CONTENT_LENGTH)) {
         wire->doubtful |= !read_length(wire);
-    } else if (name_is(wire, "transfer-encoding")) {
-        wire->lengths++;
+    } else {
         wire->doubtful |= !value_is(wire, "chunked");
         wire->chunked = true;
     }
@@ -114,7 +123,7 @@ static void take_in_head(struct http_wire *wire, char byte)
         if (byte == '\r')
             wire->state = WIRE_BAD; /* a line without a colon */
         else if (byte == ':')
-            wire->state = WIRE_VALUE;
+            end_name(wire);
         else
             add_name(wire, byte);
         break;
@@ -175,6 +184,21 @@ static void take_in_chunks(struct http_wire *wire, char byte)
 
 /* ---- all of it */
 
+/* Whether the bytes up to the end of the line mean nothing to us, unless they are controls. */
+static bool is_passed_over(const struct http_wire *wire)
+{
+    return wire->state == WIRE_LINE || wire->state == WIRE_EXTENSION ||
+           (wire->state == WIRE_VALUE && !wire->tells_length);
+}
+
+static size_t count_plain(const char *bytes, size_t size)
+{
+    size_t count = 0;
+    while (count < size && !is_control(bytes[count]))
+        count++;
+    return count;
+}
+
 static void take(struct http_wire *wire, char byte)
 {
     if (wire->state == WIRE_LF)
@@ -201,9 +225,13 @@ bool http_wire_take(struct http_wire *wire, const char *bytes, size_t size)
 {
     size_t at = 0;
     while (at < size && wire->state != WIRE_UNCHECKED && wire->state != WIRE_BAD) {
-        if (wire->state == WIRE_BODY || wire->state == WIRE_CHUNK)
+        if (wire->state == WIRE_BODY || wire->state == WIRE_CHUNK) {
             at += skip(wire, size - at);
-        else
+            continue;
+        }
+        if (is_passed_over(wire))
+            at += count_plain(bytes + at, size - at);
+        if (at < size)
             take(wire, bytes[at++]);
     }
     return wire->state != WIRE_BAD;

@@ -40,6 +40,7 @@ struct http_wire {
     bool doubtful;    /* one of them tells nothing */
     bool chunked;
     bool trailer;
+    bool tells_length; /* the field at hand */
     unsigned char name_size, value_size;
     char name[WIRE_NAME_MAX];   /* of the field at hand, in lower case, cut off */
     char value[WIRE_VALUE_MAX]; /* without spaces before it, cut off */
