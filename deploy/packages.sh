@@ -1,6 +1,6 @@
 # Sourced by ./demo and ./test: what both need before they can begin.
-#   require_packages   [tests]: the Debian packages are there afterwards (for tests a few more), or the script ends with 1
-#                      and says what to type
+#   require_packages   [tests] [node]: the Debian packages are there afterwards (for tests a few more; Node and npm from
+#                      wherever), or the script ends with 1 and says what to type
 #   build_release      [TARGET...] of the release build (none = all) are up to date afterwards, in $SCREENING_BUILD or build/release
 # Made for Debian 12 and 13, where the packages have the same names.
 
@@ -13,6 +13,7 @@ PACKAGES=(
 TEST_PACKAGES=(git curl valgrind clang-tidy)
 # Version 14 decides layout; Debian 13 has only later ones.
 ! grep -qs '^VERSION_ID="12"' /etc/os-release || TEST_PACKAGES=(git curl valgrind clang-tidy-14 clang-format-14)
+NODE_PACKAGES=(nodejs npm)
 CREATECLUSTER_CONF=/etc/postgresql-common/createcluster.conf
 
 # An interrupted step leaves no compiler behind: it runs in a process group of its own, which is ended as a whole.
@@ -78,8 +79,13 @@ print_root_commands() { # for people who have to type them
 }
 
 require_packages() {
-  local wanted=("${PACKAGES[@]}") missing
-  [ "${1:-}" != tests ] || wanted+=("${TEST_PACKAGES[@]}")
+  local wanted=("${PACKAGES[@]}") missing more
+  for more in "$@"; do
+    case $more in
+      tests) wanted+=("${TEST_PACKAGES[@]}") ;;
+      node) command -v node >/dev/null && command -v npm >/dev/null || wanted+=("${NODE_PACKAGES[@]}") ;;
+    esac
+  done
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "This needs Debian 12 or 13 (dpkg-query and apt-get were not found)." >&2
     exit 1

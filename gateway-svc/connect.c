@@ -19,7 +19,14 @@
 #include "rpc/traceparent.h"
 #include "rpc/wire_check.h"
 
-enum { OK = 200, METHOD_NOT_ALLOWED = 405, TOO_LARGE = 413, UNSUPPORTED_TYPE = 415, UNAVAILABLE = 503 };
+enum {
+    OK = 200,
+    METHOD_NOT_ALLOWED = 405,
+    TOO_LARGE = 413,
+    UNSUPPORTED_TYPE = 415,
+    HEAD_TOO_LARGE = 431,
+    UNAVAILABLE = 503
+};
 
 enum codec { CODEC_JSON, CODEC_PROTO, CODEC_COUNT };
 
@@ -70,24 +77,21 @@ static void respond_bare(struct http_request *request, unsigned code, const char
 static enum status write_message(const struct connect_call *call, const ProtobufCMessage *message,
                                  struct http_answer *answer, struct error *error)
 {
-    bool written;
+    struct arena *arena = http_arena(call->request);
     answer->type = TYPES[call->codec];
     if (call->codec == CODEC_JSON) {
-        json_t *json;
-        enum status status = protojson_from_message(message, 0, &json, error);
-        if (status != STATUS_OK)
-            return status;
-        written = json_body_set(call->request, json, answer);
-        json_decref(json);
-    } else {
-        answer->body_size = protobuf_c_message_get_packed_size(message);
-        uint8_t *packed = arena_alloc(http_arena(call->request), answer->body_size);
-        if (packed != NULL)
-            protobuf_c_message_pack(message, packed);
-        answer->body = packed;
-        written = packed != NULL;
+        char *text;
+        enum status status = protojson_write(message, 0, arena, &text, &answer->body_size, error);
+        answer->body = status == STATUS_OK ? text : NULL;
+        return status;
     }
-    return written ? STATUS_OK : error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    answer->body_size = protobuf_c_message_get_packed_size(message);
+    uint8_t *packed = arena_alloc(arena, answer->body_size);
+    if (packed == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    protobuf_c_message_pack(message, packed);
+    answer->body = packed;
+    return STATUS_OK;
 }
 
 /* `response` is the channel's and is gone afterwards. */
@@ -304,7 +308,7 @@ void connect_handle(struct gateway *gateway, struct http_request *request)
 void connect_refuse(struct http_request *request, unsigned code, const char *why)
 {
     struct error error;
-    (void)error_set(&error, code == TOO_LARGE ? STATUS_RESOURCE_EXHAUSTED : STATUS_INVALID_ARGUMENT, NULL,
-                    "%s", why);
+    bool is_large = code == TOO_LARGE || code == HEAD_TOO_LARGE;
+    (void)error_set(&error, is_large ? STATUS_RESOURCE_EXHAUSTED : STATUS_INVALID_ARGUMENT, NULL, "%s", why);
     respond_error(request, &error);
 }

@@ -2,6 +2,9 @@
 
 #include "policy.h"
 
+#include <stdio.h>
+
+#include "base/text.h"
 #include "protojson/base64.h"
 
 #include "google/rpc/error_details.pb-c.h"
@@ -54,8 +57,10 @@ json_t *connect_error_json(const struct error *error)
         failed |= json_array_append_new(details, reason_detail(error));
     if (error->retry_after_ms > 0)
         failed |= json_array_append_new(details, retry_detail(error));
-    json_t *json = json_pack("{s:s, s:s}", "code", policy_connect_word(error->status), "message",
-                             policy_public_message(error));
+    char message[sizeof error->message];
+    snprintf(message, sizeof message, "%s", policy_public_message(error));
+    text_make_utf8(message); /* it may be cut off within a character */
+    json_t *json = json_pack("{s:s, s:s}", "code", policy_connect_word(error->status), "message", message);
     if (json_array_size(details) > 0)
         failed |= json_object_set(json, "details", details);
     json_decref(details);

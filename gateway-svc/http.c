@@ -6,6 +6,7 @@
 
 #include "http_head.h"
 #include "http_request.h"
+#include "http_system.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -23,7 +24,11 @@
 #include "base/ticker.h"
 #include "service/listen.h"
 
-enum { SWEEP_MS = 500, DRAIN_LOOK_MS = 10, NO_DEADLINE = 0, ANSWER_FIELDS = 6 };
+enum { SWEEP_MS = 500, DRAIN_LOOK_MS = 10, LAST_ANSWERS_MS = 1000, NO_DEADLINE = 0 };
+
+/* Of a connection in libmicrohttpd: the head of a request, and what is noted of its fields, and the head of
+ * the answer. */
+enum { CONNECTION_MEMORY = 2 * HTTP_HEAD_MAX };
 
 /* How many times the largest body is taken from a request that is refused for its size. */
 enum { DROPPED_BODIES = 16 };
@@ -40,6 +45,7 @@ static const struct http_field always[] = {
 struct connection {
     struct connection *next, *previous;
     int fd;
+    struct http_wire wire;
     _Atomic int64_t deadline_ns; /* by then a whole request must have come; NO_DEADLINE: one is in hand */
 };
 
@@ -61,7 +67,7 @@ static struct metric connections_now = METRIC("http_connections", "Connections o
 static struct metric timeouts_total =
     METRIC("http_timeouts_total", "Connections ended because no request came, or not fast enough");
 static struct metric refused_total =
-    METRIC("http_refused_total", "Requests refused for their form: 400, 413");
+    METRIC("http_refused_total", "Requests refused for their form: 400, 413, 431");
 
 /* ---- connections ---- */
 
@@ -97,12 +103,15 @@ static void add_connection(struct http_server *server, struct MHD_Connection *mh
         connection->next->previous = connection;
     server->connections = connection;
     pthread_mutex_unlock(&server->lock);
+    if (!http_system_watch(connection->fd, &connection->wire))
+        shutdown(connection->fd, SHUT_RDWR);
 }
 
 static void remove_connection(struct http_server *server, struct connection *connection)
 {
     if (connection == NULL)
         return;
+    http_system_forget(connection->fd);
     pthread_mutex_lock(&server->lock);
     if (connection->previous != NULL)
         connection->previous->next = connection->next;
@@ -233,11 +242,20 @@ static struct http_request *begin_request(struct http_server *server, struct MHD
     return request;
 }
 
+static bool is_head_too_large(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info != NULL && info->header_size > HTTP_HEAD_MAX;
+}
+
 static enum MHD_Result on_head(struct http_request *request, const char *version)
 {
     struct connection *connection = connection_of(request->mhd);
     if (connection != NULL)
         set_deadline(connection, request->server->options.request_timeout_ms);
+    if (is_head_too_large(request->mhd))
+        return refuse(request, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too large");
     const char *problem = http_head_problem(request->mhd, version);
     if (problem != NULL)
         return refuse(request, MHD_HTTP_BAD_REQUEST, problem);
@@ -355,7 +373,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)drop_message, NULL},
         {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEAD_MAX, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)http_head_unescape, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
@@ -376,6 +394,7 @@ static void register_metrics(void)
     metric_register(&timeouts_total);
     metric_register(&refused_total);
     http_streams_register_metrics();
+    http_system_register_metrics();
 }
 
 enum status http_open(const struct http_options *options, struct http_server **out, struct error *error)
@@ -406,14 +425,11 @@ enum status http_open(const struct http_options *options, struct http_server **o
     return STATUS_OK;
 }
 
-bool http_drain(struct http_server *server, uint32_t grace_ms)
+/* False if some were still in hand after that time. */
+static bool wait_for_requests(struct http_server *server, uint32_t ms)
 {
-    const struct timespec look = {.tv_nsec = DRAIN_LOOK_MS * NS_PER_MS};
-    int64_t end_ns = clock_monotonic_ns() + (int64_t)grace_ms * NS_PER_MS;
-    atomic_store(&server->draining, true);
-    server->listener = MHD_quiesce_daemon(server->daemon);
-    shutdown(server->listener,
-             SHUT_RDWR); /* refuses who comes now; closed once no thread looks at it any more */
+    const struct timespec look = {.tv_nsec = (long)DRAIN_LOOK_MS * NS_PER_MS};
+    int64_t end_ns = clock_monotonic_ns() + (int64_t)ms * NS_PER_MS;
     while (atomic_load(&server->in_hand) > 0) {
         if (clock_monotonic_ns() >= end_ns)
             return false;
@@ -422,10 +438,20 @@ bool http_drain(struct http_server *server, uint32_t grace_ms)
     return true;
 }
 
+bool http_drain(struct http_server *server, uint32_t grace_ms)
+{
+    atomic_store(&server->draining, true);
+    server->listener = MHD_quiesce_daemon(server->daemon);
+    shutdown(server->listener,
+             SHUT_RDWR); /* refuses who comes now; closed once no thread looks at it any more */
+    return wait_for_requests(server, grace_ms);
+}
+
 void http_close(struct http_server *server)
 {
     if (server == NULL)
         return;
+    (void)wait_for_requests(server, LAST_ANSWERS_MS); /* what was answered just now is still to be sent */
     ticker_close(server->sweeper);
     MHD_stop_daemon(server->daemon);
     if (server->listener >= 0)

@@ -47,7 +47,7 @@ struct http_options {
     uint32_t request_timeout_ms; /* from the head to the last byte of the body */
     uint32_t idle_timeout_ms;    /* from the connection or the last answer to the end of the next head */
     void (*handle)(void *context, struct http_request *request);
-    /* Answers a request that is refused before the handler sees it: 400, 413. */
+    /* Answers a request that is refused before the handler sees it: 400, 413, 431. */
     void (*refuse)(void *context, struct http_request *request, unsigned code, const char *why);
     void *context;
 };

@@ -8,10 +8,7 @@
 /*
  * What makes the head one that somebody in front of us may have read in another way, for people; NULL if
  * there is nothing. `version`: "HTTP/1.1".
- *
- * What libmicrohttpd 0.9 hides from it: lines that end in LF alone (also of chunks), a value that goes on in
- * the next line (it is joined), and what follows a NUL in a value (it is cut off). Whatever stands in front
- * must not pass these on; RFC 9112 asks it not to.
+ * What libmicrohttpd hides from it, http_wire.h sees.
  */
 const char *http_head_problem(struct MHD_Connection *mhd, const char *version);
 

@@ -5,8 +5,10 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 
 static const char TYPE[] = "application/problem+json";
 
@@ -35,6 +37,8 @@ static const char *title_of(unsigned code)
         return "Unprocessable Content";
     case 429:
         return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
     case 499:
         return "Client Closed Request";
     case 501:
@@ -80,6 +84,7 @@ void problem_respond(struct http_request *request, const struct error *error)
     struct error shown = {.status = error->status, .retry_after_ms = error->retry_after_ms};
     snprintf(shown.reason, sizeof shown.reason, "%s", reason);
     snprintf(shown.message, sizeof shown.message, "%s", policy_public_message(error));
+    text_make_utf8(shown.message);
     respond(request, policy_rest_code(error), &shown, NULL);
 }
 
@@ -87,5 +92,6 @@ void problem_respond_http(struct http_request *request, unsigned code, const cha
 {
     struct error shown = {.status = STATUS_OK};
     snprintf(shown.message, sizeof shown.message, "%s", detail);
+    text_make_utf8(shown.message); /* it may quote the request, or be cut off within a character */
     respond(request, code, &shown, allow);
 }

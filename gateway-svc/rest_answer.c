@@ -1,29 +1,45 @@
 #include "rest_answer.h"
 
-#include "json_body.h"
 #include "problem.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "protojson/protojson.h"
 
-enum { OK = 200, CREATED = 201, ACCEPTED = 202, NOT_MODIFIED = 304, UNAVAILABLE = 503 };
+#include "screening/v1/types.pb-c.h"
+
+enum { OK = 200, CREATED = 201, ACCEPTED = 202, NOT_MODIFIED = 304 };
 
 /* An answer as it is being made. */
 struct making {
     const struct rest_call *call;
+    const ProtobufCMessage *message;
     struct arena *arena;
-    json_t *json;
     struct http_answer answer;
     size_t fields;
 };
 
-/* "" if there is none. */
-static const char *text_of(const json_t *json, const char *name)
+/* What the message has of this name and type; NULL if it has no such field. */
+static const void *find(const ProtobufCMessage *message, const char *name, ProtobufCType type)
 {
-    const char *text = json_string_value(json_object_get(json, name));
-    return text != NULL ? text : "";
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(message->descriptor, name);
+    return field != NULL && field->type == type ? (const char *)message + field->offset : NULL;
+}
+
+/* "" if there is none. */
+static const char *text_of(const ProtobufCMessage *message, const char *name)
+{
+    char *const *text = find(message, name, PROTOBUF_C_TYPE_STRING);
+    return text != NULL && *text != NULL ? *text : "";
+}
+
+static bool is_waiting(const ProtobufCMessage *message)
+{
+    return message->descriptor == &screening__v1__booking__descriptor &&
+           ((const Screening__V1__Booking *)message)->status == SCREENING__V1__BOOKING_STATUS__REQUESTED;
 }
 
 static bool add_field(struct making *making, const char *name, const char *value)
@@ -38,18 +54,18 @@ static bool add_location(struct making *making)
     const struct rest_route *route = making->call->route;
     if (route->id == NULL)
         return true;
-    bool waits = strcmp(text_of(making->json, "status"), "REQUESTED") == 0;
-    making->answer.code = waits ? ACCEPTED : CREATED;
-    return add_field(making, "Location",
-                     arena_printf(making->arena, "%s/%s", route->pattern, text_of(making->json, route->id)));
+    making->answer.code = is_waiting(making->message) ? ACCEPTED : CREATED;
+    return add_field(
+        making, "Location",
+        arena_printf(making->arena, "%s/%s", route->pattern, text_of(making->message, route->id)));
 }
 
 static bool add_etag(struct making *making)
 {
-    const char *version = text_of(making->json, "version");
-    if (version[0] == '\0')
+    const uint64_t *version = find(making->message, "version", PROTOBUF_C_TYPE_UINT64);
+    if (version == NULL)
         return true;
-    const char *tag = arena_printf(making->arena, "\"%s\"", version);
+    const char *tag = arena_printf(making->arena, "\"%" PRIu64 "\"", *version);
     if (!add_field(making, "ETag", tag))
         return false;
     const char *known = making->call->if_none_match;
@@ -60,42 +76,44 @@ static bool add_etag(struct making *making)
 
 static bool add_link(struct making *making)
 {
-    const char *token = text_of(making->json, "nextPageToken");
+    const char *token = text_of(making->message, "next_page_token");
     if (making->call->next_page == NULL || token[0] == '\0')
         return true;
     return add_field(making, "Link",
                      arena_printf(making->arena, "<%s%s>; rel=\"next\"", making->call->next_page, token));
 }
 
-static bool add_body(struct making *making)
+static enum status make(struct making *making, struct error *error)
 {
-    if (making->answer.code == NOT_MODIFIED)
-        return true;
-    making->answer.type = "application/json";
-    return json_body_set(making->call->request, making->json, &making->answer);
+    struct http_answer *answer = &making->answer;
+    char *text;
+    if (!add_location(making) || !add_etag(making) || !add_link(making))
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    if (answer->code == NOT_MODIFIED)
+        return STATUS_OK;
+    enum status status = protojson_write(making->message, PROTOJSON_EMIT_DEFAULTS, making->arena, &text,
+                                         &answer->body_size, error);
+    if (status == STATUS_OK) {
+        answer->type = "application/json";
+        answer->body = text;
+    }
+    return status;
 }
 
 void rest_answer(const ProtobufCMessage *response, void *rest_call)
 {
     const struct rest_call *call = rest_call;
-    struct error error = call->rpc.error;
-    struct making making = {.call = call, .arena = http_arena(call->request), .answer = {.code = OK}};
-    enum status status = error.status;
-    if (response != NULL)
-        status = protojson_from_message(response, PROTOJSON_EMIT_DEFAULTS, &making.json, &error);
-    if (status != STATUS_OK) {
-        if (response != NULL) { /* what a service says of itself is its fault, never the caller's */
-            log_event(LOG_ERROR, "rest.answer_not_written", LOG_TEXT("method", call->route->rpc),
-                      LOG_TEXT("error", error.message));
-            error.status = STATUS_INTERNAL;
-        }
+    struct making making = {
+        .call = call, .message = response, .arena = http_arena(call->request), .answer = {.code = OK}};
+    struct error error;
+    if (response == NULL) {
+        problem_respond(call->request, &call->rpc.error);
+    } else if (make(&making, &error) != STATUS_OK) {
+        log_event(LOG_ERROR, "rest.answer_not_written", LOG_TEXT("method", call->route->rpc),
+                  LOG_TEXT("error", error.message));
+        error.status = STATUS_INTERNAL; /* what a service says of itself is never the caller's fault */
         problem_respond(call->request, &error);
-        return;
-    }
-    bool made = add_location(&making) && add_etag(&making) && add_link(&making) && add_body(&making);
-    json_decref(making.json);
-    if (made)
+    } else {
         http_respond(call->request, &making.answer);
-    else
-        problem_respond_http(call->request, UNAVAILABLE, "out of memory", NULL);
+    }
 }

@@ -1,5 +1,6 @@
 #include "rest_request.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -139,8 +140,8 @@ static bool read_key(const struct reading *reading, const char *field)
     }
     if (size == 0 || size > KEY_MAX_BYTES)
         return refuse(reading->refusal, BAD_REQUEST, RULE);
-    char text[KEY_MAX_BYTES + 1] = {0};
-    memcpy(text, key, size);
+    char text[KEY_MAX_BYTES + 1];
+    snprintf(text, sizeof text, "%.*s", (int)size, key);
     struct uuid id;
     if (!uuid_parse(text, &id))
         id = uuid_v5(&key_name_space, text, size);
@@ -160,8 +161,8 @@ static bool read_if_match(const struct reading *reading, const char *field)
     size_t digits = tag[0] == '"' ? strspn(tag + 1, "0123456789") : 0;
     if (digits == 0 || digits > VERSION_MAX_DIGITS || tag[1] == '0' || strcmp(tag + 1 + digits, "\"") != 0)
         return refuse(reading->refusal, BAD_REQUEST, RULE);
-    char version[VERSION_MAX_DIGITS + 1] = {0};
-    memcpy(version, tag + 1, digits);
+    char version[VERSION_MAX_DIGITS + 1];
+    snprintf(version, sizeof version, "%.*s", (int)digits, tag + 1);
     return set(reading, field, version);
 }
 

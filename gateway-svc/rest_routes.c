@@ -8,18 +8,18 @@ static const char BOOKINGS[] = "screening.v1.BookingService";
 static const char HISTORIES[] = "screening.v1.HistoryService";
 
 static const struct rest_route routes[] = {
-    {"POST", "/bookings", BOOKINGS, .rpc = "CreateBooking", .body = REST_BODY_REQUIRED, .id = "bookingId"},
+    {"POST", "/bookings", BOOKINGS, .rpc = "CreateBooking", .body = REST_BODY_REQUIRED, .id = "booking_id"},
     {"GET", "/bookings", BOOKINGS, .rpc = "ListBookings"},
     {"GET", "/bookings/{bookingId}", BOOKINGS, .rpc = "GetBooking"},
     {"DELETE", "/bookings/{bookingId}", BOOKINGS, .rpc = "CancelBooking"},
     {"POST", "/bookings/{bookingId}/cancel", BOOKINGS, .rpc = "CancelBooking", .body = REST_BODY_OPTIONAL},
     {"POST", "/hospitals", HOSPITALS, .rpc = "RegisterHospital", .body = REST_BODY_REQUIRED,
-     .id = "hospitalId"},
+     .id = "hospital_id"},
     {"GET", "/hospitals", HOSPITALS, .rpc = "ListHospitals"},
     {"GET", "/hospitals/{hospitalId}", HOSPITALS, .rpc = "GetHospital"},
     {"DELETE", "/hospitals/{hospitalId}", HOSPITALS, .rpc = "DeleteHospital"},
     {"PUT", "/hospitals/{hospitalId}/days/{date}", HOSPITALS, .rpc = "SetCapacity",
-     .body = REST_BODY_REQUIRED, .if_match = "expectedVersion"},
+     .body = REST_BODY_REQUIRED, .if_match = "expected_version"},
     {"GET", "/hospitals/{hospitalId}/availability", HOSPITALS, .rpc = "GetAvailability"},
     {"GET", "/bookingHistories", HISTORIES, .rpc = "ListCustomerHistory"},
     {"GET", "/bookingHistories/{bookingId}", HISTORIES, .rpc = "GetBookingHistory"},

@@ -13,7 +13,7 @@ from paths import SCENARIOS
 
 IN_FLIGHT = 64
 SECONDS = 4
-CAPACITY = 10_000_000
+CAPACITY = 100_000
 GOALS = {"book": "<= 1.8", "read": "<= 4"}
 WHAT = {"book": "CreateBooking", "read": "nine reads to one booking"}
 

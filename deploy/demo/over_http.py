@@ -41,14 +41,14 @@ class OverHttp:
              "places left": self.look.remaining(self.clinic, self.date)})
 
     def refuse(self):
-        """At a hospital that nobody has registered."""
+        """One person more than there are places."""
         remaining = self.look.remaining(self.clinic, self.date)
-        request = ("POST", "/bookings", {"customerId": CUSTOMER, "customerName": CUSTOMER_NAME, "hospitalId": new_id(),
-                                         "date": self.date, "headcount": HEADCOUNT})
+        request = ("POST", "/bookings", {"customerId": CUSTOMER, "customerName": CUSTOMER_NAME, "hospitalId": self.clinic,
+                                         "date": self.date, "headcount": remaining + 1})
         answer = self.web.ask(*request)
         self.report.add(
             "a refusal over HTTP", self.web.shown(*request),
-            {"answered": 409, "type": "application/problem+json", "reason": "HOSPITAL_NOT_FOUND", "places left": remaining},
+            {"answered": 409, "type": "application/problem+json", "reason": "SOLD_OUT", "places left": remaining},
             {"answered": answer.code, "type": answer.headers["Content-Type"], "reason": answer.json.get("reason"),
              "places left": self.look.remaining(self.clinic, self.date)})
 

@@ -19,6 +19,19 @@ bool text_is_utf8(const char *bytes, size_t size)
     return true;
 }
 
+void text_make_utf8(char *text)
+{
+    size_t size = strlen(text), position = 0;
+    while (position < size) {
+        uint32_t code_point = 0;
+        size_t length = utf8_decode(text + position, size - position, &code_point);
+        if (length == 0) {
+            text[position++] = '?';
+        }
+        position += length;
+    }
+}
+
 size_t text_length(const char *text)
 {
     size_t characters = 0;

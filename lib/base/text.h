@@ -12,6 +12,9 @@
 /* Whether `size` bytes are valid UTF-8 (no surrogates, no overlong forms) without NUL. */
 bool text_is_utf8(const char *bytes, size_t size);
 
+/* Puts "?" in the place of each byte that keeps the text from being valid UTF-8. */
+void text_make_utf8(char *text);
+
 /* Characters (code points) in valid UTF-8. */
 size_t text_length(const char *text);
 

@@ -60,6 +60,28 @@ static void test_text_utf8_invalid_text_is_refused(void **state)
     assert_false(text_is_utf8("검", 2));
 }
 
+static void test_text_make_utf8_replaces_only_what_is_none(void **state)
+{
+    (void)state;
+    static const char *const PAIRS[][2] = {
+        {"", ""},
+        {"서울 a", "서울 a"},
+        {"\xf0\x90\x80\x80", "\xf0\x90\x80\x80"},
+        {"\xff", "?"},
+        {"a\xd1geSize", "a?geSize"},
+        {"\xc0\x80", "??"},
+        {"\xed\xa0\x80z", "???z"},
+        {"서\xec\x9a", "서??"}, /* cut off in the middle of a character */
+    };
+    for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++) {
+        char text[32];
+        memcpy(text, PAIRS[i][0], strlen(PAIRS[i][0]) + 1);
+        text_make_utf8(text);
+        assert_string_equal(text, PAIRS[i][1]);
+        assert_true(text_is_utf8(text, strlen(text)));
+    }
+}
+
 static void test_text_length_counts_characters(void **state)
 {
     (void)state;
@@ -133,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_utf8_valid_text_is_taken),
         cmocka_unit_test(test_text_utf8_invalid_text_is_refused),
+        cmocka_unit_test(test_text_make_utf8_replaces_only_what_is_none),
         cmocka_unit_test(test_text_length_counts_characters),
         cmocka_unit_test(test_text_check_good_text_passes),
         cmocka_unit_test(test_text_check_names_the_field_and_the_rule),

@@ -13,9 +13,6 @@
  */
 enum { LOG_PAGES = 8000, PASS_PAGES = 1500, REST_PAGES = 250 };
 
-/* When commits come so fast that the rest stays large. */
-enum { LOG_PAGES_MAX = 2 * LOG_PAGES };
-
 enum { NEVER_MS = 24 * 3600 * 1000 };
 
 struct sqlite_checkpoint {
@@ -77,7 +74,9 @@ static int committed(void *context, sqlite3 *writer, const char *database, int p
     if (atomic_load(&checkpoint->copying))
         return SQLITE_OK;
     rest = pages_in_log - checkpoint->copied;
-    if (pages_in_log >= LOG_PAGES_MAX || (pages_in_log >= LOG_PAGES && rest < REST_PAGES)) {
+    /* When commits come as fast as they are copied the rest stays large: a longer log allows for more of it.
+     */
+    if (pages_in_log >= LOG_PAGES && rest < REST_PAGES * (pages_in_log / LOG_PAGES)) {
         /* A failure leaves a longer log, no more: the next commit tries again. */
         (void)sqlite3_wal_checkpoint_v2(writer, database, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
         checkpoint->copied = 0;

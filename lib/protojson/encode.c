@@ -1,11 +1,11 @@
-/* Message to JSON. Recursion follows the message's own nesting and ends at PROTOJSON_DEPTH_MAX. */
+/* Message to JSON text. Recursion follows the message's own nesting and ends at PROTOJSON_DEPTH_MAX. */
 #include "field.h"
+#include "output.h"
 #include "protojson.h"
 #include "timestamp.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -14,145 +14,140 @@
 struct encoder {
     unsigned flags;
     struct error *error;
+    struct output output;
 };
 
-static enum status encode_message(const struct encoder *encoder, const ProtobufCMessage *message,
-                                  const struct protojson_path *path, unsigned depth, json_t **out);
+static enum status encode_message(struct encoder *encoder, const ProtobufCMessage *message,
+                                  const struct protojson_path *path, unsigned depth);
 
 static const void *slot_of(const ProtobufCMessage *message, size_t offset)
 {
     return (const char *)message + offset;
 }
 
-/* Hands on what a json_ constructor made; it makes nothing only when memory is out. */
-static enum status give(json_t *made, json_t **out, struct error *error)
+/* ---- values ---- */
+
+/* The digits are jansson's, which writes as many as it takes to read the same number. */
+static enum status encode_double(struct encoder *encoder, double value)
 {
-    if (made == NULL) {
-        return protojson_out_of_memory(error);
+    if (isnan(value)) {
+        return output_text(&encoder->output, "\"NaN\"");
     }
-    *out = made;
+    if (isinf(value)) {
+        return output_text(&encoder->output, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+    }
+    char text[64];
+    json_t *json = json_real(value);
+    size_t size = json != NULL ? json_dumpb(json, text, sizeof text, JSON_ENCODE_ANY) : 0;
+    json_decref(json);
+    return size > 0 ? output_put(&encoder->output, text, size) : protojson_out_of_memory(encoder->error);
+}
+
+static enum status encode_enum(struct encoder *encoder, const ProtobufCEnumDescriptor *descriptor,
+                               int32_t number)
+{
+    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(descriptor, number);
+    return value != NULL ? output_quoted(&encoder->output, value->name, strlen(value->name))
+                         : output_signed(&encoder->output, number, false);
+}
+
+static enum status encode_bytes(struct encoder *encoder, const ProtobufCBinaryData *bytes)
+{
+    size_t length = protojson_base64_length(bytes->len);
+    char *room = output_extend(&encoder->output, length + 2);
+    if (room == NULL) {
+        return protojson_out_of_memory(encoder->error);
+    }
+    room[0] = '"';
+    protojson_base64_encode(bytes->data, bytes->len, room + 1);
+    room[length + 1] = '"';
     return STATUS_OK;
 }
 
-static json_t *json_from_double(double value)
-{
-    if (isnan(value)) {
-        return json_string_nocheck("NaN");
-    }
-    if (isinf(value)) {
-        return json_string_nocheck(value > 0 ? "Infinity" : "-Infinity");
-    }
-    return json_real(value);
-}
-
-static json_t *json_from_enum(const ProtobufCEnumDescriptor *descriptor, int32_t number)
-{
-    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(descriptor, number);
-    return value != NULL ? json_string_nocheck(value->name) : json_integer(number);
-}
-
-static json_t *json_from_bytes(const ProtobufCBinaryData *bytes)
-{
-    size_t length = protojson_base64_length(bytes->len);
-    char *text = malloc(length + 1);
-    if (text == NULL) {
-        return NULL;
-    }
-    protojson_base64_encode(bytes->data, bytes->len, text);
-    json_t *json = json_stringn_nocheck(text, length);
-    free(text);
-    return json;
-}
-
 /* A C string may be NULL where nobody set it: protobuf-c packs that as empty too. */
-static enum status encode_text(const struct encoder *encoder, const char *text,
-                               const struct protojson_path *path, json_t **out)
+static enum status encode_text(struct encoder *encoder, const char *text, const struct protojson_path *path)
 {
     const char *shown = text != NULL ? text : "";
     size_t length = strlen(shown);
     if (!text_is_utf8(shown, length)) {
         return protojson_refuse(encoder->error, STATUS_INVALID_ARGUMENT, path, "must be valid UTF-8");
     }
-    return give(json_stringn_nocheck(shown, length), out, encoder->error);
+    return output_escaped(&encoder->output, shown, length);
 }
 
-static enum status encode_timestamp(const struct encoder *encoder, int64_t seconds, int32_t nanos,
-                                    const struct protojson_path *path, json_t **out)
+static enum status encode_timestamp(struct encoder *encoder, int64_t seconds, int32_t nanos,
+                                    const struct protojson_path *path)
 {
     char text[PROTOJSON_TIMESTAMP_SIZE];
     if (!protojson_timestamp_format(seconds, nanos, text)) {
         return protojson_refuse(encoder->error, STATUS_INVALID_ARGUMENT, path,
                                 "must be an instant in the years 1 to 9999");
     }
-    return give(json_string_nocheck(text), out, encoder->error);
+    return output_quoted(&encoder->output, text, strlen(text));
 }
 
-static json_t *json_from_scalar(const ProtobufCFieldDescriptor *field, const void *slot)
+static enum status encode_scalar(struct encoder *encoder, const ProtobufCFieldDescriptor *field,
+                                 const void *slot)
 {
     switch (field->type) {
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_SINT64:
     case PROTOBUF_C_TYPE_SFIXED64:
-        return json_sprintf("%" PRId64, *(const int64_t *)slot);
+        return output_signed(&encoder->output, *(const int64_t *)slot, true);
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:
-        return json_sprintf("%" PRIu64, *(const uint64_t *)slot);
+        return output_unsigned(&encoder->output, *(const uint64_t *)slot, true);
     case PROTOBUF_C_TYPE_UINT32:
     case PROTOBUF_C_TYPE_FIXED32:
-        return json_integer(*(const uint32_t *)slot);
+        return output_unsigned(&encoder->output, *(const uint32_t *)slot, false);
     case PROTOBUF_C_TYPE_FLOAT:
-        return json_from_double((double)*(const float *)slot);
+        return encode_double(encoder, (double)*(const float *)slot);
     case PROTOBUF_C_TYPE_DOUBLE:
-        return json_from_double(*(const double *)slot);
+        return encode_double(encoder, *(const double *)slot);
     case PROTOBUF_C_TYPE_BOOL:
-        return json_boolean(*(const protobuf_c_boolean *)slot);
+        return output_text(&encoder->output, *(const protobuf_c_boolean *)slot ? "true" : "false");
     case PROTOBUF_C_TYPE_ENUM:
-        return json_from_enum(field->descriptor, *(const int32_t *)slot);
+        return encode_enum(encoder, field->descriptor, *(const int32_t *)slot);
     case PROTOBUF_C_TYPE_BYTES:
-        return json_from_bytes(slot);
+        return encode_bytes(encoder, slot);
     case PROTOBUF_C_TYPE_INT32:
     case PROTOBUF_C_TYPE_SINT32:
     case PROTOBUF_C_TYPE_SFIXED32:
     default:
-        return json_integer(*(const int32_t *)slot);
+        return output_signed(&encoder->output, *(const int32_t *)slot, false);
     }
 }
 
-static enum status encode_value(const struct encoder *encoder, const ProtobufCFieldDescriptor *field,
-                                const void *slot, const struct protojson_path *path, unsigned depth,
-                                json_t **out)
+static enum status encode_value(struct encoder *encoder, const ProtobufCFieldDescriptor *field,
+                                const void *slot, const struct protojson_path *path, unsigned depth)
 {
     if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
-        return encode_message(encoder, *(ProtobufCMessage *const *)slot, path, depth + 1, out);
+        return encode_message(encoder, *(ProtobufCMessage *const *)slot, path, depth + 1);
     }
     if (field->type == PROTOBUF_C_TYPE_STRING) {
-        return encode_text(encoder, *(char *const *)slot, path, out);
+        return encode_text(encoder, *(char *const *)slot, path);
     }
-    return give(json_from_scalar(field, slot), out, encoder->error);
+    return encode_scalar(encoder, field, slot);
 }
 
-static enum status encode_array(const struct encoder *encoder, const ProtobufCFieldDescriptor *field,
+static enum status encode_array(struct encoder *encoder, const ProtobufCFieldDescriptor *field,
                                 const char *elements, size_t count, const struct protojson_path *path,
-                                unsigned depth, json_t **out)
+                                unsigned depth)
 {
-    json_t *array = json_array();
-    enum status status = array != NULL ? STATUS_OK : protojson_out_of_memory(encoder->error);
+    enum status status = output_put(&encoder->output, "[", 1);
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         const struct protojson_path step = {.parent = path, .index = i};
-        json_t *value = NULL;
-        status =
-            encode_value(encoder, field, elements + i * protojson_value_size(field), &step, depth, &value);
-        if (status == STATUS_OK && json_array_append_new(array, value) != 0) {
-            status = protojson_out_of_memory(encoder->error);
+        if (i > 0) {
+            status = output_put(&encoder->output, ",", 1);
+        }
+        if (status == STATUS_OK) {
+            status = encode_value(encoder, field, elements + i * protojson_value_size(field), &step, depth);
         }
     }
-    if (status != STATUS_OK) {
-        json_decref(array);
-        return status;
-    }
-    *out = array;
-    return STATUS_OK;
+    return status == STATUS_OK ? output_put(&encoder->output, "]", 1) : status;
 }
+
+/* ---- messages ---- */
 
 /* Whether a field that is neither repeated nor a oneof's holds its type's default. */
 static bool is_default(const ProtobufCFieldDescriptor *field, const void *slot)
@@ -186,60 +181,74 @@ static bool is_written(const struct encoder *encoder, const ProtobufCMessage *me
     return defaults || protojson_is_oneof_member(field) || !is_default(field, slot);
 }
 
-static enum status encode_field(const struct encoder *encoder, const ProtobufCMessage *message,
+/* `,"name":`, without the comma after an object's brace. */
+static enum status put_name(struct encoder *encoder, const ProtobufCFieldDescriptor *field)
+{
+    char camel[PROTOJSON_NAME_SIZE];
+    const char *name = protojson_name(field, camel);
+    enum status status = STATUS_OK;
+    if (encoder->output.text[encoder->output.size - 1] != '{') {
+        status = output_put(&encoder->output, ",", 1);
+    }
+    if (status == STATUS_OK) {
+        status = output_quoted(&encoder->output, name, strlen(name));
+    }
+    return status == STATUS_OK ? output_put(&encoder->output, ":", 1) : status;
+}
+
+static enum status encode_field(struct encoder *encoder, const ProtobufCMessage *message,
                                 const ProtobufCFieldDescriptor *field, const struct protojson_path *path,
-                                unsigned depth, json_t *object)
+                                unsigned depth)
 {
     enum status status = protojson_field_check(field, path, encoder->error);
     if (status != STATUS_OK || !is_written(encoder, message, field)) {
         return status;
     }
+    status = put_name(encoder, field);
+    if (status != STATUS_OK) {
+        return status;
+    }
     const void *slot = slot_of(message, field->offset);
-    json_t *value = NULL;
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
         size_t count = *(const size_t *)slot_of(message, field->quantifier_offset);
-        status = encode_array(encoder, field, *(char *const *)slot, count, path, depth, &value);
-    } else {
-        status = encode_value(encoder, field, slot, path, depth, &value);
+        return encode_array(encoder, field, *(char *const *)slot, count, path, depth);
     }
-    char name[PROTOJSON_NAME_SIZE];
-    if (status == STATUS_OK && json_object_set_new_nocheck(object, protojson_name(field, name), value) != 0) {
-        status = protojson_out_of_memory(encoder->error);
-    }
-    return status;
+    return encode_value(encoder, field, slot, path, depth);
 }
 
-static enum status encode_message(const struct encoder *encoder, const ProtobufCMessage *message,
-                                  const struct protojson_path *path, unsigned depth, json_t **out)
+static enum status encode_message(struct encoder *encoder, const ProtobufCMessage *message,
+                                  const struct protojson_path *path, unsigned depth)
 {
     const ProtobufCMessageDescriptor *descriptor = message->descriptor;
     size_t seconds = 0;
     size_t nanos = 0;
     if (protojson_is_timestamp(descriptor, &seconds, &nanos)) {
         return encode_timestamp(encoder, *(const int64_t *)slot_of(message, seconds),
-                                *(const int32_t *)slot_of(message, nanos), path, out);
+                                *(const int32_t *)slot_of(message, nanos), path);
     }
     enum status status = protojson_message_check(descriptor, path, depth, encoder->error);
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_OK) {
+        status = output_put(&encoder->output, "{", 1);
     }
-    json_t *object = json_object();
-    status = object != NULL ? STATUS_OK : protojson_out_of_memory(encoder->error);
     for (unsigned i = 0; status == STATUS_OK && i < descriptor->n_fields; i++) {
         const struct protojson_path step = {.parent = path, .name = descriptor->fields[i].name};
-        status = encode_field(encoder, message, &descriptor->fields[i], &step, depth, object);
+        status = encode_field(encoder, message, &descriptor->fields[i], &step, depth);
     }
-    if (status != STATUS_OK) {
-        json_decref(object);
-        return status;
-    }
-    *out = object;
-    return STATUS_OK;
+    return status == STATUS_OK ? output_put(&encoder->output, "}", 1) : status;
 }
 
-enum status protojson_from_message(const ProtobufCMessage *message, unsigned flags, json_t **out,
-                                   struct error *error)
+enum status protojson_write(const ProtobufCMessage *message, unsigned flags, struct arena *arena, char **text,
+                            size_t *size, struct error *error)
 {
-    const struct encoder encoder = {.flags = flags, .error = error};
-    return encode_message(&encoder, message, NULL, 1, out);
+    struct encoder encoder = {.flags = flags, .error = error, .output = {.arena = arena, .error = error}};
+    enum status status = encode_message(&encoder, message, NULL, 1);
+    if (status == STATUS_OK) {
+        status = output_put(&encoder.output, "", 1); /* its NUL */
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *text = encoder.output.text;
+    *size = encoder.output.size - 1;
+    return STATUS_OK;
 }

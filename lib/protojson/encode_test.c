@@ -89,6 +89,34 @@ static void test_encode_extreme_scalars_are_exact(void **state)
         "\"aFloat\":1.5,\"aDouble\":-0.25,\"aBool\":true,\"aColour\":\"ANTI\",\"aBytes\":\"AP8QgA==\"}");
 }
 
+/* jansson is the judge: of each character alone, and of long text, which makes the text grow. */
+static void test_encode_every_character_is_escaped_as_it_must(void **state)
+{
+    (void)state;
+    char all[2000];
+    for (size_t i = 0; i < sizeof all; i++) {
+        all[i] = (char)(1 + i % 127);
+    }
+    all[sizeof all - 1] = '\0';
+    for (int c = 0; c <= 127; c++) {
+        char one[] = {(char)c, 'x', '\0'};
+        Screening__V1__GetBookingRequest request = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
+        request.booking_id = c > 0 ? one : all;
+        json_t *wanted = json_pack("{s:s}", "bookingId", request.booking_id);
+        char *text = json_dumps(wanted, JSON_COMPACT);
+        struct arena arena;
+        arena_init(&arena);
+        char *written = NULL;
+        size_t size = 0;
+        assert_int_equal(protojson_write(&request.base, 0, &arena, &written, &size, NULL), STATUS_OK);
+        assert_string_equal(written, text);
+        assert_int_equal(size, strlen(text));
+        arena_fini(&arena);
+        free(text);
+        json_decref(wanted);
+    }
+}
+
 static void test_encode_lists_keep_their_order(void **state)
 {
     (void)state;
@@ -196,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_encode_event_with_booking_is_canonical),
         cmocka_unit_test(test_encode_defaults_appear_only_when_asked_for),
         cmocka_unit_test(test_encode_extreme_scalars_are_exact),
+        cmocka_unit_test(test_encode_every_character_is_escaped_as_it_must),
         cmocka_unit_test(test_encode_lists_keep_their_order),
         cmocka_unit_test(test_encode_oneof_member_appears_even_at_its_default),
         cmocka_unit_test(test_encode_indented_text_is_for_people),

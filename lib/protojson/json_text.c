@@ -1,8 +1,28 @@
-/* The text forms of protojson.h: jansson's parser and printer around the walkers. */
+/* Where protojson.h and jansson meet: its parser and printer around the walkers. */
 #include "path.h"
 #include "protojson.h"
 
 #include <string.h>
+
+enum status protojson_from_message(const ProtobufCMessage *message, unsigned flags, json_t **out,
+                                   struct error *error)
+{
+    struct arena arena;
+    arena_init(&arena);
+    char *text = NULL;
+    size_t size = 0;
+    enum status status = protojson_write(message, flags, &arena, &text, &size, error);
+    if (status == STATUS_OK) {
+        json_t *json = json_loadb(text, size, JSON_DECODE_ANY, NULL); /* fails only when memory runs out */
+        if (json == NULL) {
+            status = protojson_out_of_memory(error);
+        } else {
+            *out = json;
+        }
+    }
+    arena_fini(&arena);
+    return status;
+}
 
 enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned flags, char **text,
                                       struct error *error)

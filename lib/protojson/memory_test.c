@@ -38,10 +38,28 @@ static enum status attempt_write(bool *made, struct error *error)
     Protojson__Test__Lists lists = PROTOJSON__TEST__LISTS__INIT;
     lists.n_scalars = 2;
     lists.scalars = elements;
+    json_t *json = NULL;
+    enum status status = protojson_from_message(&lists.base, 0, &json, error);
+    *made = json != NULL;
+    json_decref(json);
+    return status;
+}
+
+/* Longer than the arena's chunks, so that each time the text grows takes one of its own. */
+static enum status attempt_write_long(bool *made, struct error *error)
+{
+    static char name[200000];
+    memset(name, '"', sizeof name - 1);
+    Screening__V1__RegisterHospitalRequest request = SCREENING__V1__REGISTER_HOSPITAL_REQUEST__INIT;
+    request.name = name;
+    request.address = name;
+    struct arena arena;
+    arena_init(&arena);
     char *text = NULL;
-    enum status status = protojson_message_to_text(&lists.base, 0, &text, error);
+    size_t size = 0;
+    enum status status = protojson_write(&request.base, 0, &arena, &text, &size, error);
     *made = text != NULL;
-    free(text);
+    arena_fini(&arena);
     return status;
 }
 
@@ -83,6 +101,7 @@ static void test_memory_every_failing_allocation_of_writing_is_reported(void **s
 {
     (void)state;
     assert_in_range(count_failures(attempt_write), 10, ATTEMPTS_MAX - 1);
+    assert_in_range(count_failures(attempt_write_long), 4, ATTEMPTS_MAX - 1);
 }
 
 /* Each text needs a chunk of its own in the arena, and the days together one more. */

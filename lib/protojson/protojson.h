@@ -47,11 +47,15 @@ enum {
 enum { PROTOJSON_DEPTH_MAX = 32 };
 
 /*
- * Makes the JSON value of `message`: an object, or a string if it is a Timestamp. The caller owns `*out` and
- * ends with json_decref.
+ * Writes `message` as compact text with its NUL, `*size` bytes without it, in `arena`: an object, or a string
+ * if it is a Timestamp. What a failed call allocated stays in the arena too.
  * INVALID_ARGUMENT "days[2].date: ..." for text that is not UTF-8, a Timestamp outside the years 1 to 9999,
  * or too deep a nesting; UNIMPLEMENTED as above.
  */
+MUST_CHECK enum status protojson_write(const ProtobufCMessage *message, unsigned flags, struct arena *arena,
+                                       char **text, size_t *size, struct error *error);
+
+/* The same as a value of jansson's. The caller owns `*out` and ends with json_decref. */
 MUST_CHECK enum status protojson_from_message(const ProtobufCMessage *message, unsigned flags, json_t **out,
                                               struct error *error);
 
@@ -70,7 +74,7 @@ MUST_CHECK enum status protojson_to_message(const json_t *json, const ProtobufCM
                                             struct error *error);
 
 /*
- * protojson_from_message as UTF-8 text with its NUL; compact, or PROTOJSON_INDENT. The caller frees `*text`.
+ * The same as text with its NUL; compact, or PROTOJSON_INDENT. The caller frees `*text`.
  */
 MUST_CHECK enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned flags, char **text,
                                                  struct error *error);

@@ -1,15 +1,16 @@
 """Short words for the tests of REST."""
 
 from . import openapi
-from .stack import Stack
+from .stack import PATIENT_MS, Stack
 from .world import day
 
 
 class RestStack(Stack):
-    """A stack with a gateway and `rest`, a client of it."""
+    """A stack with a gateway and `rest`, a client of it. Calls that name no budget may take long."""
 
-    def __init__(self, driver, **more):
-        super().__init__(driver, gateway=True, **more)
+    def __init__(self, driver, flags=None, **more):
+        gateway = {"default-timeout-ms": PATIENT_MS, **(flags or {}).get("gateway", {})}
+        super().__init__(driver, gateway=True, flags={**(flags or {}), "gateway": gateway}, **more)
 
     def __enter__(self):
         super().__enter__()

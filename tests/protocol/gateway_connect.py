@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from kit import rpc
 from kit.marks import once
 from kit.rpc import FakeService, booking_pb2, envelope_pb2, types_pb2
-from kit.stack import Stack
+from kit.stack import Stack, wait_for
 from kit.world import CONFIRMED, book, booking_request, register
 
 JSON, PROTO = "application/json", "application/proto"
@@ -35,6 +35,13 @@ def check_bare(answer, http_code, header, value):
     """HTTP's own refusal: no body that could be taken for a message."""
     assert answer.code == http_code and answer.headers[header] == value, (answer, answer.headers)
     assert answer.body == b"" and "Content-Type" not in answer.headers, answer
+
+
+def play_booking(stack, handler):
+    """A booking-svc to which the gateway is connected: nothing of a budget goes into waiting for that."""
+    fake = FakeService(stack.address("booking.rpc"), handler)
+    wait_for("the gateway connects", fake.listener.connections)
+    return fake
 
 
 def camel(name):
@@ -177,7 +184,7 @@ def test_connect_names_what_is_wrong_with_a_message(driver):
 def test_connect_hands_on_budget_trace_and_authorization(driver):
     flags = {"gateway": {"default-timeout-ms": 7000, "timeout-max-ms": 20000}}
     with Stack(driver, without=("hospital", "booking", "history"), flags=flags, gateway=True) as stack:
-        fake = FakeService(stack.address("booking.rpc"), lambda name, request: types_pb2.Booking())
+        fake = play_booking(stack, lambda name, request: types_pb2.Booking())
         for headers, budget_ms, metadata in (
                 ({}, 7000, {}),
                 ({"Connect_Timeout_Ms": "5000", "Authorization": "Bearer x y"}, 5000, {"authorization": "Bearer x y"}),
@@ -202,7 +209,7 @@ def test_connect_answers_every_code_as_the_protocol_prescribes(driver):
     said = "database: insert into tcp://10.0.0.7"
     with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack:
         answers = {}
-        fake = FakeService(stack.address("booking.rpc"), lambda name, request: answers[request.booking_id])
+        fake = play_booking(stack, lambda name, request: answers[request.booking_id])
         for code, (http_code, word) in table.items():
             answers[str(code)] = envelope_pb2.Response(code=code, message=said, reason="A_WORD")
             error = check_error(call(stack, GET, {"bookingId": str(code)}), http_code, word)
@@ -235,3 +242,15 @@ def test_connect_answers_a_body_that_is_too_large_at_its_end(driver):
         for size in (max_bytes + 1, 15 * max_bytes):
             check_error(call(stack, GET, known.ljust(size).encode()), 429, "resource_exhausted", "too large")
         assert call(stack, GET, known.encode()).code == 200
+
+
+@once
+def test_connect_answers_heads_of_any_length(driver):
+    """Also one that leaves hardly any room beside it."""
+    with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack:
+        codes = []
+        for length in range(14000, 18000, 100):
+            answer = stack.gateway.get(GET + "?encoding=json&message=" + "x" * length)
+            codes.append(answer.code)
+            check_error(answer, answer.code, "resource_exhausted" if answer.code == 429 else "invalid_argument")
+        assert set(codes) == {400, 429} and codes == sorted(codes), codes

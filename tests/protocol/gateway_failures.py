@@ -34,7 +34,8 @@ class BookingsPlayed(RestStack):
 
 
 def played(driver):
-    return BookingsPlayed(driver, without=("hospital", "booking", "history"))
+    return BookingsPlayed(driver, without=("hospital", "booking", "history"),
+                          flags={"gateway": {"default-timeout-ms": 2000}})
 
 
 @once

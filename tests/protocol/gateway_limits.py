@@ -120,7 +120,8 @@ def test_gateway_refuses_heads_and_bodies_that_are_too_large(driver):
         cases = (
             (431, head("GET", "/hospitals", "X: " + "a" * 20000)),
             (431, head("GET", "/hospitals", *("X%d: a" % i for i in range(4000)))),
-            (414, head("GET", "/" + "a" * 20000)),
+            (431, head("GET", "/" + "a" * 20000)),
+            (414, head("GET", "/" + "a" * 40000)),
             (413, head("POST", "/bookings", TYPE, "Content-Length: 99999")),  # at once, without waiting for it
             (413, head("POST", "/bookings", TYPE, "Content-Length: 9223372036854775807")),
             (413, request("POST", "/bookings", b" " * 2049, TYPE)),
@@ -168,6 +169,26 @@ def test_gateway_holds_a_thousand_idle_connections_and_others_book(driver):
             for connection in idle:
                 connection.close()
         wait_for("they are gone", lambda: metric(stack, "http_connections") == 0)
+
+
+@once
+def test_gateway_answers_any_number_of_requests_that_come_at_once(driver):
+    """libmicrohttpd takes 128 events from the system at a time; given exactly so many, it waits for another first."""
+    with Stack(driver, without=("history",), gateway=True) as stack:
+        for count in (127, 128, 129, 256):
+            connections = [Connection(stack.gateway_svc.http) for _ in range(count)]
+            try:
+                for connection in connections:
+                    connection.send(request("GET", "/nowhere"))
+                    assert connection.reply().code == 404
+                stack.gateway_svc.pause()
+                for connection in connections:
+                    connection.send(request("GET", "/nowhere"))
+                stack.gateway_svc.resume()
+                assert all(connection.reply().code == 404 for connection in connections), count
+            finally:
+                for connection in connections:
+                    connection.close()
 
 
 @once

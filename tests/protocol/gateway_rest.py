@@ -249,6 +249,8 @@ def test_rest_names_the_field_that_is_unknown(driver):
         check_problem(rest.get("/bookings?customerId=c-1&status=GONE"), 400, detail="status: ")
         check_problem(rest.get("/bookings?customerId=c-1&customerId=c-2"), 400, detail="customer_id: ")
         check_problem(rest.get("/bookings?customerId=%ff"), 400, detail="customer_id: ")
+        check_problem(rest.get("/bookings?customerId=c&%ff%01=1"), 400, detail="?")
+        check_problem(rest.post("/bookings?%ff", {}), 400, detail="?: is not a parameter here")
 
 
 @once

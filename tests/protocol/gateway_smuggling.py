@@ -60,7 +60,13 @@ def ambiguous_heads(hidden, hex_size):
         "a vertical tab": ("Transfer-Encoding: \x0bchunked",), "a space after": ("Transfer-Encoding: chunked ",),
         "a space before the colon": ("Transfer-Encoding : chunked",), "a tab before the colon": ("Transfer-Encoding\t: chunked",),
         "a length with a space before the colon": ("Content-Length : %d" % len(hidden),),
-        "a space before the name": (" " + chunked,), "a length behind a bare CR": ("X-First: a\r" + length,),
+        "a space before the name": (" " + chunked,), "a folded coding": ("Transfer-Encoding:\r\n chunked",),
+        "a coding in two lines": ("Transfer-Encoding: chun\r\n\tked",), "a folded length": ("X-First: a\r\n " + length,),
+        "a fold of no weight": (length, "X-First: a\r\n b"), "a length behind a bare LF": ("X-First: a\n" + length,),
+        "a bare LF of no weight": ("X-First: a\nX-Second: b", length), "a coding behind a bare LF": ("X-First: a\n" + chunked,),
+        "a NUL in the coding": (chunked + "\0x",), "a NUL in the length": (length + "\0" + "1",),
+        "a NUL of no weight": (length, "X-First: a\0b"), "an empty name": (length, ": a"),
+        "a length behind a bare CR": ("X-First: a\r" + length,),
         "negative": ("Content-Length: -1",), "with a sign": ("Content-Length: +%d" % len(hidden),),
         "hexadecimal": ("Content-Length: 0x10",), "with letters": ("Content-Length: %dz" % len(hidden),),
         "empty": ("Content-Length:",), "with a space": ("Content-Length: 1 1",), "a fraction": ("Content-Length: 1.0",),
@@ -96,6 +102,10 @@ def test_gateway_refuses_chunks_that_end_in_two_places(driver):
             smuggler.refused(size, first + size + b"\r\n" + hidden + b"\r\n0\r\n\r\n" + hidden)
         hidden = smuggler.hidden()
         first = head(POST, "/bookings", TYPE, "Transfer-Encoding: chunked") + b"%x\r\n" % len(hidden) + hidden
+        size = b"%x" % len(hidden)
+        smuggler.refused("a bare LF after a size", first.replace(size + b"\r\n", size + b"\n") + b"\r\n0\r\n\r\n" + hidden)
+        smuggler.refused("a bare LF after a chunk", first + b"\n0\r\n\r\n" + hidden)
+        smuggler.refused("a bare LF in the trailer", first + b"\r\n0\r\nX: a\n\r\n" + hidden)
         smuggler.refused("no line end after a chunk", first + b"0\r\n\r\n" + hidden)
         smuggler.refused("more in a chunk than its size", first + b"xx\r\n0\r\n\r\n" + hidden)
         smuggler.refused("chunks in HTTP/1.0", (first + b"\r\n0\r\n\r\n" + hidden).replace(b"HTTP/1.1", b"HTTP/1.0", 1))
@@ -107,7 +117,8 @@ def test_gateway_refuses_first_lines_that_are_none(driver):
     with Stack(driver, without=("history",), gateway=True) as stack:
         smuggler = Smuggler(stack)
         for line in (b"GET /hospitals", b"GET /hospitals HTTP/2.0", b"GET /hospitals HTTQ/1.1", b"GET  /hospitals  HTTP/1.1",
-                     b"GET\t/hospitals\tHTTP/1.1", b"GET /hosp itals HTTP/1.1", b"PRI * HTTP/2.0", b"/hospitals", b":"):
+                     b"GET\t/hospitals\tHTTP/1.1", b"GET /hospitals\0 HTTP/1.1", b"GET /hospitals HTTP/1.1\nX: y",
+                     b"GET /hosp itals HTTP/1.1", b"PRI * HTTP/2.0", b"/hospitals", b":"):
             smuggler.refused(line, line + b"\r\nHost: test\r\n\r\n" + smuggler.hidden())
         smuggler.refused("no host", b"GET /hospitals HTTP/1.1\r\n\r\n" + smuggler.hidden())
         assert smuggler.made() == []

@@ -1,4 +1,5 @@
 // Clients of the gateway at SCREENING_GATEWAY: each way in which the official client can speak to it.
+import { randomUUID } from "node:crypto";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { BookingService } from "../generated/now/screening/v1/booking_pb.js";
@@ -45,7 +46,7 @@ export type Clients = ReturnType<typeof clientsOf>;
 // A new hospital that screens tomorrow.
 export async function register(clients: Clients, capacity: number): Promise<string> {
   const hospital = await clients.hospital.registerHospital({
-    hospitalId: crypto.randomUUID(),
+    hospitalId: randomUUID(),
     name: "한빛검진센터",
     address: "서울",
     days: [{ date: tomorrow, capacity }],
@@ -55,8 +56,8 @@ export async function register(clients: Clients, capacity: number): Promise<stri
 
 export function bookingOf(hospitalId: string) {
   return {
-    bookingId: crypto.randomUUID(),
-    customerId: `c-${crypto.randomUUID()}`,
+    bookingId: randomUUID(),
+    customerId: `c-${randomUUID()}`,
     customerName: "김하늘",
     hospitalId,
     date: tomorrow,

@@ -1,5 +1,6 @@
 // What can go wrong with a call while all services serve, in every way.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { compressionGzip, createConnectTransport } from "@connectrpc/connect-node";
 import { baseUrl, bookingOf, clientsOf, open, register, tomorrow, ways, type Clients } from "./clients.js";
@@ -16,19 +17,19 @@ interface Case {
 const cases: Case[] = [
   {
     name: "a date that does not exist",
-    call: (clients) => clients.booking.createBooking({ ...bookingOf(crypto.randomUUID()), date: "2026-02-30" }),
+    call: (clients) => clients.booking.createBooking({ ...bookingOf(randomUUID()), date: "2026-02-30" }),
     code: "InvalidArgument",
     says: /^date: /,
   },
   {
     name: "text with NUL",
-    call: (clients) => clients.booking.createBooking({ ...bookingOf(crypto.randomUUID()), customerName: "a\0b" }),
+    call: (clients) => clients.booking.createBooking({ ...bookingOf(randomUUID()), customerName: "a\0b" }),
     code: "InvalidArgument",
     says: /^customer_name: /,
   },
   {
     name: "an id that nobody has",
-    call: (clients) => clients.booking.getBooking({ bookingId: crypto.randomUUID() }),
+    call: (clients) => clients.booking.getBooking({ bookingId: randomUUID() }),
     code: "NotFound",
   },
   {
@@ -69,11 +70,6 @@ const cases: Case[] = [
     },
     code: "Canceled",
   },
-  {
-    name: "a timeout that is over before it begins",
-    call: (clients) => clients.booking.listBookings({ customerId: "c" }, { timeoutMs: 0 }),
-    code: "DeadlineExceeded",
-  },
 ];
 
 for (const way of ways) {
@@ -87,7 +83,7 @@ for (const way of ways) {
 
   test(`a compression that the gateway does not know: ${way.name}`, async () => {
     const transport = createConnectTransport({ ...way, baseUrl, httpVersion: "1.1", compressMinBytes: 0, sendCompression: compressionGzip });
-    const failure = await failureOf(clientsOf(transport).booking.getBooking({ bookingId: crypto.randomUUID() }));
+    const failure = await failureOf(clientsOf(transport).booking.getBooking({ bookingId: randomUUID() }));
     assert.equal(failure.code, "Unimplemented");
     assert.match(failure.message, /identity/);
   });

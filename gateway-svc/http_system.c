@@ -1,0 +1,68 @@
+/*
+ * The epoll_wait and the recv that libmicrohttpd calls in our program: functions of the program go before the
+ * C library's, for its libraries too (see lib/rpc/closed_peer.c).
+ *
+ * libmicrohttpd asks for 128 events and, given exactly so many, asks for more before it looks at any: it
+ * waits, for as long as nothing else happens, and so does whoever sent those 128. Told of one event fewer
+ * than it asked for it looks at once; what is left over is told next time. To nng, which asks for 64, it
+ * makes no difference.
+ *
+ * What comes in over HTTP is looked at (http_wire.h) before libmicrohttpd has it.
+ */
+#include "http_system.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/metrics.h"
+
+enum { DESCRIPTORS_MAX = 131072 };
+
+static _Atomic(struct http_wire *) watched[DESCRIPTORS_MAX]; /* by descriptor */
+
+static struct metric malformed_total =
+    METRIC("http_malformed_total", "Connections ended because what came could be read in two ways");
+
+void http_system_register_metrics(void)
+{
+    metric_register(&malformed_total);
+}
+
+bool http_system_watch(int fd, struct http_wire *wire)
+{
+    if (fd >= DESCRIPTORS_MAX)
+        return false;
+    atomic_store(&watched[fd], wire);
+    return true;
+}
+
+void http_system_forget(int fd)
+{
+    if (fd < DESCRIPTORS_MAX)
+        atomic_store(&watched[fd], NULL);
+}
+
+int epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
+{
+    enum { KERNEL_SIGNALS = _NSIG / 8 }; /* bytes of the kernel's signal set */
+    return (int)syscall(SYS_epoll_pwait, fd, events, max > 1 ? max - 1 : max, timeout_ms, NULL,
+                        (size_t)KERNEL_SIGNALS);
+}
+
+ssize_t recv(int fd, void *buffer, size_t size, int flags)
+{
+    ssize_t got = syscall(SYS_recvfrom, fd, buffer, size, flags, NULL, NULL);
+    if (got <= 0 || fd >= DESCRIPTORS_MAX)
+        return got;
+    struct http_wire *wire = atomic_load(&watched[fd]);
+    if (wire == NULL || http_wire_take(wire, buffer, (size_t)got))
+        return got;
+    metric_add(&malformed_total, 1);
+    errno = ECONNRESET;
+    return -1;
+}

@@ -1,0 +1,34 @@
+/* JSON text that grows in an arena. Each function returns RESOURCE_EXHAUSTED when memory runs out. */
+#ifndef SCREENING_PROTOJSON_OUTPUT_H
+#define SCREENING_PROTOJSON_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+
+/* All zero but `arena` and `error` at first. */
+struct output {
+    struct arena *arena;
+    struct error *error;
+    char *text; /* moves when it grows; without a NUL */
+    size_t size, capacity;
+};
+
+/* Room for `size_bytes` more, which count as written; NULL when out of memory. */
+char *output_extend(struct output *output, size_t size_bytes);
+
+MUST_CHECK enum status output_put(struct output *output, const char *bytes, size_t size_bytes);
+MUST_CHECK enum status output_text(struct output *output, const char *text);
+
+/* In quotes, for text that needs no escapes; and for any text in UTF-8. */
+MUST_CHECK enum status output_quoted(struct output *output, const char *text, size_t size_bytes);
+MUST_CHECK enum status output_escaped(struct output *output, const char *text, size_t size_bytes);
+
+/* A number, in quotes if it is asked for. */
+MUST_CHECK enum status output_signed(struct output *output, int64_t value, bool quoted);
+MUST_CHECK enum status output_unsigned(struct output *output, uint64_t value, bool quoted);
+
+#endif
