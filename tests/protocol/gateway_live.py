@@ -262,6 +262,18 @@ def test_who_comes_back_too_late_or_from_another_log_is_told_to_begin_anew(drive
                 observer.next()  # the gateway is at the head
 
 
+@once
+def test_a_long_past_is_told_no_faster_than_it_is_read(driver):
+    events = [event_pb2.Event(seq=seq, event_id=rpc.new_id(), type="booking.confirmed", booking={
+        "customer_id": "c-1", "customer_name": "\uae40" * 200, "version": seq}) for seq in range(1, 10001)]
+    with LiveStack(driver, without=("booking", "history")) as stack, \
+            contextlib.closing(Log(stack, "booking", events)):
+        with stack.listen(customerId="c-1", last_event_id="booking:0,hospital:0") as listener:
+            versions = [int(listener.next().data["version"]) for _ in events]
+            assert versions == list(range(1, 10001))
+        assert metric(stack.gateway_svc.ops, "http_streams_slow_total") == 0
+
+
 # ---- publishers
 
 @once
