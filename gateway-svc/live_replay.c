@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 
-enum { FETCH_EVENTS = 1000, UNREAD_MAX = HTTP_STREAM_MAX / 2, SLOW_PAUSE_MS = 50, FAILED_PAUSE_MS = 200 };
+enum { FETCH_EVENTS = 256, UNREAD_MAX = HTTP_STREAM_MAX / 2, SLOW_PAUSE_MS = 50, FAILED_PAUSE_MS = 200 };
 
 static bool takes_more(const struct live_listener *listener)
 {

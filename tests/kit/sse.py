@@ -104,16 +104,21 @@ class Listener:
         return self.messages.pop(0)
 
     def wait(self, event, wanted=lambda data: True):
-        """The first message that is like that; those before it are passed over."""
-        passed = []
+        """The first message of that name that is like that. Those of that name before it are passed over; others stay."""
+        others, passed = [], []
         try:
             while True:
                 message = self.next()
-                if message.event == event and wanted(message.data):
+                if message.event != event:
+                    others.append(message)
+                elif wanted(message.data):
                     return message
-                passed.append(message)
+                else:
+                    passed.append(message)
         except (AssertionError, OSError) as problem:
             raise AssertionError("no such %s after %s: %s" % (event, passed, problem)) from problem
+        finally:
+            self.messages[:0] = others
 
     def wait_position(self):
         """Until it knows where it stands: from then on it misses nothing."""
