@@ -369,12 +369,17 @@ static void drop_message(void *context, const char *format, va_list arguments)
 static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 {
     const struct http_options *options = &server->options;
+#if MHD_VERSION >= 0x01000000
+    const struct MHD_OptionItem strict = {MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL};
+#else
+    const struct MHD_OptionItem strict = {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL};
+#endif
     const struct MHD_OptionItem items[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)drop_message, NULL},
         {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
-        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        strict,
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)http_head_unescape, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, server},
