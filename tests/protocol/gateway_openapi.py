@@ -36,7 +36,7 @@ def test_openapi_describes_every_route_and_no_other(driver):
         with open(ROUTES, encoding="utf-8") as source:
             routes = set(re.findall(r'\{"([A-Z]+)", "(/[^"]+)"', source.read()))
         assert len(routes) == 13
-        assert client.document.operations() == routes | {("GET", "/openapi.json")}
+        assert client.document.operations() == routes | {("GET", "/openapi.json"), ("GET", "/events")}
         assert client.document.document["openapi"].startswith("3.1.")
         # Each path tells the same of itself.
         for path in {path for _, path in client.document.operations()}:
@@ -93,8 +93,9 @@ def test_openapi_answers_of_a_walk_are_as_described(driver):
         client.get("/bookingHistories", query={"customerId": "c-1"})
         client.delete(hospital)
         client.get("/openapi.json")
+        assert client.get("/events").code == 422  # a good answer would not end: gateway_live.py reads those
         good = {(method, path) for method, path, code in client.seen if code < 300}
-        assert good == client.document.operations()
+        assert good == client.document.operations() - {("GET", "/events")}
 
 
 @once
