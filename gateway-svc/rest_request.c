@@ -126,6 +126,16 @@ static bool read_query(struct reading *reading, enum rest_body body)
 
 /* ---- header fields ---- */
 
+/* Whether the field, a text, already holds `id`, in whatever case. */
+static bool holds(const ProtobufCMessage *message, const char *field, const struct uuid *id)
+{
+    const ProtobufCFieldDescriptor *found =
+        protobuf_c_message_descriptor_get_field_by_name(message->descriptor, field);
+    struct uuid held;
+    return uuid_parse(*(char *const *)((const char *)message + found->offset), &held) &&
+           uuid_compare(&held, id) == 0;
+}
+
 /* The id itself, or a text that always gives the same id. */
 static bool read_key(const struct reading *reading, const char *field)
 {
@@ -145,6 +155,8 @@ static bool read_key(const struct reading *reading, const char *field)
     struct uuid id;
     if (!uuid_parse(text, &id))
         id = uuid_v5(&key_name_space, text, size);
+    if (holds(reading->message, field, &id))
+        return true;
     char id_text[UUID_TEXT_SIZE];
     return set(reading, field, uuid_format(&id, id_text));
 }

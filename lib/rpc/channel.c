@@ -210,7 +210,7 @@ static struct rpc_exchange *add_exchange(struct rpc_channel *channel, struct err
     }
     pthread_mutex_unlock(&channel->mutex);
     if (exchange == NULL) {
-        error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory for a call to %s", channel->address);
+        error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory for a call"); /* callers may see it */
         return NULL;
     }
     if (closing) {

@@ -93,6 +93,7 @@ def test_openapi_answers_of_a_walk_are_as_described(driver):
         client.get("/bookingHistories", query={"customerId": "c-1"})
         client.delete(hospital)
         client.get("/openapi.json")
+        assert client.get("/bookings", headers={"X-Long": "x" * 17000}).code == 431
         assert client.get("/events").code == 422  # a good answer would not end: gateway_live.py reads those
         good = {(method, path) for method, path, code in client.seen if code < 300}
         assert good == client.document.operations() - {("GET", "/events")}

@@ -118,6 +118,8 @@ def test_rest_idempotency_key_is_the_id(driver):
         assert len(rest.get("/bookings", query={"customerId": "c-1"}).json["bookings"]) == 4
         named = rpc.new_id()
         assert book(named, bookingId=named).json["bookingId"] == named
+        for key, in_body in ((named, named.upper()), (named.upper(), named), (named.upper(), named.upper())):
+            assert book(key, bookingId=in_body).json["bookingId"] == named
         check_problem(book(rpc.new_id(), bookingId=named), 400, detail="booking_id: ")
         check_problem(book("order 18", booking_id=named), 400, detail="booking_id: ")
         check_problem(book(""), 400, detail="Idempotency-Key: ")
