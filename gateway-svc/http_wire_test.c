@@ -112,12 +112,43 @@ static void test_wire_doubtful_lengths_are_left_to_the_head(void **state)
     }
 }
 
+/* However a connection's bytes are cut into pieces, and whatever is done to them, the end is the same. */
+static void test_wire_ends_the_same_however_bytes_are_cut(void **state)
+{
+    (void)state;
+    static const struct text SEEDS[] = {
+        TEXT(GET "X: a\r\nContent-Length: 0\r\n\r\n" GET "\r\n"),
+        TEXT(POST "Content-Length: 5\r\n\r\nabcde" GET "\r\n"),
+        TEXT(POST "Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nX: a\r\n\r\n" GET "\r\n"),
+    };
+    static const char BYTES[] = "\r\n\0 \t:;0129afFx\x7f\xff,chunked";
+    enum { ROUNDS = 20000, LONGEST = 256 };
+    uint32_t random = 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        const struct text *seed = &SEEDS[round % (int)(sizeof SEEDS / sizeof SEEDS[0])];
+        char bytes[LONGEST];
+        memcpy(bytes, seed->bytes, seed->size);
+        for (int change = round % 4; change > 0; change--) {
+            random = random * 1664525 + 1013904223; /* the same changes in every run */
+            bytes[(random >> 16) % seed->size] = BYTES[(random >> 8) % sizeof BYTES];
+        }
+        struct http_wire whole = {0}, cut = {0};
+        bool good = http_wire_take(&whole, bytes, seed->size);
+        bool good_cut = true;
+        for (size_t i = 0; i < seed->size; i++)
+            good_cut = http_wire_take(&cut, bytes + i, 1);
+        assert_int_equal(good, good_cut);
+        assert_int_equal(whole.state, cut.state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wire_good_requests_end_where_they_should),
         cmocka_unit_test(test_wire_what_is_read_in_two_ways_is_refused),
         cmocka_unit_test(test_wire_doubtful_lengths_are_left_to_the_head),
+        cmocka_unit_test(test_wire_ends_the_same_however_bytes_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

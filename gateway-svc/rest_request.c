@@ -178,15 +178,25 @@ static bool read_if_match(const struct reading *reading, const char *field)
     return set(reading, field, version);
 }
 
+/* Whoever names a condition must not have it passed over. */
+static bool takes_any(const struct reading *reading, const struct rest_route *route)
+{
+    const char *tag = http_header(reading->request, "If-Match");
+    if (tag == NULL || strcmp(tag, "*") == 0 || strcmp(route->method, "GET") == 0)
+        return true;
+    return refuse(reading->refusal, BAD_REQUEST, "If-Match: is understood on PUT of a day only");
+}
+
 ProtobufCMessage *rest_request_read(struct http_request *request, const struct rest_match *match,
                                     const ProtobufCMessageDescriptor *input, struct rest_refusal *refusal)
 {
     const struct rest_route *route = match->route;
     struct reading reading = {.request = request, .refusal = refusal};
     refusal->code = 0;
-    bool read = read_body(&reading, route->body, input) && read_path(&reading, match) &&
-                read_query(&reading, route->body) && (route->id == NULL || read_key(&reading, route->id)) &&
-                (route->if_match == NULL || read_if_match(&reading, route->if_match));
+    bool read =
+        read_body(&reading, route->body, input) && read_path(&reading, match) &&
+        read_query(&reading, route->body) && (route->id == NULL || read_key(&reading, route->id)) &&
+        (route->if_match == NULL ? takes_any(&reading, route) : read_if_match(&reading, route->if_match));
     return read ? reading.message : NULL;
 }
 

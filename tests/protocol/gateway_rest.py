@@ -182,6 +182,9 @@ def test_rest_if_match_is_the_expected_version(driver):
         for match in ("4", 'W/"4"', '"4", "5"', '"x"', '""', '"0"', '"04"', '"4', '"%d"' % 10 ** 20, '"%d"' % 2 ** 64):
             check_problem(put(14, match), 400)
         assert rest.put(place, {"capacity": 13}).headers["ETag"] == '"4"'  # none of them did anything
+        # A condition that a method does not know is not passed over.
+        check_problem(rest.delete(stack.hospital_path(), headers={"If-Match": '"77"'}), 400, detail="If-Match: ")
+        assert rest.get(stack.hospital_path(), headers={"If-Match": '"77"'}).json["status"] == "ACTIVE"
 
 
 # ---- pages
