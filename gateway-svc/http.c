@@ -76,15 +76,15 @@ static void set_deadline(struct connection *connection, uint32_t ms)
     atomic_store(&connection->deadline_ns, clock_monotonic_ns() + (int64_t)ms * NS_PER_MS);
 }
 
+/* On the connection's own thread: libmicrohttpd 1.0 answers in a place of which each connection has one. */
 static struct connection *connection_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info != NULL ? info->socket_context : NULL;
 }
 
-void http_expect_end(struct MHD_Connection *mhd, uint32_t ms)
+void http_expect_end(struct connection *connection, uint32_t ms)
 {
-    struct connection *connection = connection_of(mhd);
     if (connection != NULL)
         set_deadline(connection, ms);
 }
@@ -234,6 +234,7 @@ static struct http_request *begin_request(struct http_server *server, struct MHD
         return NULL;
     request->server = server;
     request->mhd = mhd;
+    request->connection = connection_of(mhd);
     request->path = path;
     request->method = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0 ? MHD_HTTP_METHOD_GET : method;
     arena_init(&request->arena);

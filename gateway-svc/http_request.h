@@ -13,9 +13,12 @@ enum request_state {
     REQUEST_ANSWERED
 };
 
+struct connection; /* http.c's own */
+
 struct http_request {
     struct http_server *server;
     struct MHD_Connection *mhd;
+    struct connection *connection; /* NULL: has no deadline */
     const char *method;
     const char *path;
     struct arena arena;
@@ -39,8 +42,9 @@ void http_request_ready(struct http_request *request);
 enum MHD_Result http_queue_response(struct http_request *request, unsigned code,
                                     struct MHD_Response *response);
 
-/* From now on the request has so long to end; any thread, while it is in hand. */
-void http_expect_end(struct MHD_Connection *mhd, uint32_t ms);
+/* From now on the connection's request has so long to end; any thread, while its answer lives. NULL is
+ * allowed. */
+void http_expect_end(struct connection *connection, uint32_t ms);
 
 /* Queues the response of request->stream. */
 enum MHD_Result http_stream_begin(struct http_request *request);

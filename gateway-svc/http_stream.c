@@ -26,6 +26,7 @@ enum { FIRST_BYTES = 512 };
 
 struct http_stream {
     struct MHD_Connection *mhd;
+    struct connection *connection; /* stays until the stream is closed */
     const char *type;
     void (*closed)(void *context);
     void *context;
@@ -138,7 +139,7 @@ void http_stream_look(struct http_stream *stream)
 
 void http_stream_end(struct http_stream *stream)
 {
-    http_expect_end(stream->mhd, END_MS);
+    http_expect_end(stream->connection, END_MS);
     pthread_mutex_lock(&stream->lock);
     stream->ended = true;
     resume(stream);
@@ -214,6 +215,7 @@ struct http_stream *http_stream_open(struct http_request *request, const char *t
         return NULL;
     }
     stream->mhd = request->mhd;
+    stream->connection = request->connection;
     stream->type = type;
     stream->closed = closed;
     stream->context = context;

@@ -1,11 +1,15 @@
 /*
- * The epoll_wait and the recv that libmicrohttpd calls in our program: functions of the program go before the
- * C library's, for its libraries too (see lib/rpc/closed_peer.c).
+ * The epoll_wait, the epoll_ctl and the recv that libmicrohttpd calls in our program: functions of the
+ * program go before the C library's, for its libraries too (see lib/rpc/closed_peer.c).
  *
  * libmicrohttpd asks for 128 events and, given exactly so many, asks for more before it looks at any: it
  * waits, for as long as nothing else happens, and so does whoever sent those 128. Told of one event fewer
  * than it asked for it looks at once; what is left over is told next time. To nng, which asks for 64, it
  * makes no difference.
+ *
+ * MHD_quiesce_daemon and the daemon's thread may both take the listening socket out of the epoll set; not in
+ * every place does libmicrohttpd (0.9.75 and 1.0.1) expect to be the second, and ends the process. What is
+ * not in the set has been taken out: nng does not ask.
  *
  * What comes in over HTTP is looked at (http_wire.h) before libmicrohttpd has it.
  */
@@ -52,6 +56,12 @@ int epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
     enum { KERNEL_SIGNALS = _NSIG / 8 }; /* bytes of the kernel's signal set */
     return (int)syscall(SYS_epoll_pwait, fd, events, max > 1 ? max - 1 : max, timeout_ms, NULL,
                         (size_t)KERNEL_SIGNALS);
+}
+
+int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    int result = (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
+    return result != 0 && operation == EPOLL_CTL_DEL && errno == ENOENT ? 0 : result;
 }
 
 ssize_t recv(int fd, void *buffer, size_t size, int flags)

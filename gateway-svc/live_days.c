@@ -162,9 +162,31 @@ static bool include(struct reading *reading, int32_t from, int32_t to)
     return true;
 }
 
+static void touch_nothing(struct live_hospital *hospital)
+{
+    hospital->touched_from = INT32_MAX;
+    hospital->touched_to = INT32_MIN;
+}
+
+/* Lets `touched` begin with a day that somebody listens to: between two listeners there may be centuries. */
+static void skip_unheard(struct live_hospital *hospital)
+{
+    int32_t first = INT32_MAX;
+    for (const struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital) {
+        int32_t from = l->from > hospital->touched_from ? l->from : hospital->touched_from;
+        if (from <= l->to && from < first)
+            first = from;
+    }
+    if (first <= hospital->touched_to)
+        hospital->touched_from = first;
+    else
+        touch_nothing(hospital);
+}
+
 /* Takes out of `touched` what is read now: the whole, or its begin. */
 static void take_touched(struct live_hospital *hospital, struct reading *reading)
 {
+    skip_unheard(hospital);
     if (hospital->touched_from > hospital->touched_to)
         return;
     if (!include(reading, hospital->touched_from, hospital->touched_to)) {
@@ -173,13 +195,14 @@ static void take_touched(struct live_hospital *hospital, struct reading *reading
         reading->from = hospital->touched_from;
         reading->to = hospital->touched_from + LIVE_DAYS_MAX - 1;
         hospital->touched_from = reading->to + 1;
+        skip_unheard(hospital);
         return;
     }
-    hospital->touched_from = INT32_MAX;
-    hospital->touched_to = INT32_MIN;
+    touch_nothing(hospital);
 }
 
-static void begin_reading(struct live *live, struct live_hospital *hospital, struct reading *reading)
+/* False if there is nothing to read any more: who wanted it is gone. */
+static bool begin_reading(struct live *live, struct live_hospital *hospital, struct reading *reading)
 {
     *reading = (struct reading){.hospital_id = hospital->id, .from = INT32_MAX, .to = INT32_MIN};
     bool wanted = false;
@@ -192,12 +215,15 @@ static void begin_reading(struct live *live, struct live_hospital *hospital, str
             wanted = true;
     }
     take_touched(hospital, reading);
-    hospital->read_ns = clock_monotonic_ns();
+    bool any = reading->from <= reading->to;
+    if (any)
+        hospital->read_ns = clock_monotonic_ns();
     hospital->due_ns = INT64_MAX;
     if (wanted || hospital->touched_from <= hospital->touched_to)
         schedule(live, hospital, hospital->read_ns);
     if (hospital->due_ns == INT64_MAX && hospital->again_ns == INT64_MAX)
         unlist(live, hospital);
+    return any;
 }
 
 /* ---- what was read, with the lock ---- */
@@ -353,11 +379,10 @@ static bool next_reading(struct live_days *reader, struct reading *reading)
     while (!reader->closing) {
         int64_t next_ns;
         struct live_hospital *hospital = find_due(live, &next_ns);
-        if (hospital != NULL) {
-            begin_reading(live, hospital, reading);
+        if (hospital == NULL)
+            monitor_wait(&live->monitor, next_ns);
+        else if (begin_reading(live, hospital, reading))
             return true;
-        }
-        monitor_wait(&live->monitor, next_ns);
     }
     return false;
 }

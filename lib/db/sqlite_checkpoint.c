@@ -73,6 +73,9 @@ static int committed(void *context, sqlite3 *writer, const char *database, int p
 
     if (atomic_load(&checkpoint->copying))
         return SQLITE_OK;
+    /* Begun anew without us: the copier had copied all of it when the next commit came. */
+    if (pages_in_log < checkpoint->copied)
+        checkpoint->copied = 0;
     rest = pages_in_log - checkpoint->copied;
     /* When commits come as fast as they are copied the rest stays large: a longer log allows for more of it.
      */
