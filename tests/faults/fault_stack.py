@@ -43,6 +43,7 @@ class FaultStack(Stack):
         self.lock = threading.RLock()
         self.down = set()  # services that a fault has taken down and will start again itself
         self.killed = set()  # processes that a fault has ended by SIGKILL
+        self.asked = set()  # to stop: asked twice they would end at once
         self.muted = set()  # processes that may have lost lines of their log to a full disk
         self.problems, self.kept = [], None
         self._watching = threading.Event()
@@ -126,7 +127,13 @@ class FaultStack(Stack):
         """SIGTERM; it stays down until `revive`."""
         with self.lock:
             self.down.add(name)
-            self.services[name].process.send_signal(signal.SIGTERM)
+            self._ask_to_stop(self.services[name].process)
+
+    def _ask_to_stop(self, process):
+        """SIGTERM, unless another fault at the same time has sent it. With the lock."""
+        if process not in self.asked:
+            self.asked.add(process)
+            process.send_signal(signal.SIGTERM)
 
     def stop_and_start(self, name):
         """SIGTERM, the end with 0, and a new start."""
@@ -137,8 +144,9 @@ class FaultStack(Stack):
 
     def end(self, name):
         """SIGTERM; anything but exit code 0 in time is a problem, unless a fault point ended it."""
-        process = self.services[name].process
-        process.send_signal(signal.SIGTERM)
+        with self.lock:
+            process = self.services[name].process
+            self._ask_to_stop(process)
         try:
             code = process.wait(timeout=STOP_S)
         except subprocess.TimeoutExpired:
