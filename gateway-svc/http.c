@@ -91,11 +91,14 @@ void http_expect_end(struct connection *connection, uint32_t ms)
 
 static void add_connection(struct http_server *server, struct MHD_Connection *mhd, void **socket_context)
 {
+    int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     struct connection *connection = calloc(1, sizeof *connection);
-    *socket_context = connection; /* NULL: has no deadline */
-    if (connection == NULL)
+    *socket_context = connection;
+    if (connection == NULL) {
+        shutdown(fd, SHUT_RDWR); /* it would have no deadline, and nobody would look at what comes */
         return;
-    connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    }
+    connection->fd = fd;
     set_deadline(connection, server->options.idle_timeout_ms);
     pthread_mutex_lock(&server->lock);
     connection->next = server->connections;
@@ -103,8 +106,8 @@ static void add_connection(struct http_server *server, struct MHD_Connection *mh
         connection->next->previous = connection;
     server->connections = connection;
     pthread_mutex_unlock(&server->lock);
-    if (!http_system_watch(connection->fd, &connection->wire))
-        shutdown(connection->fd, SHUT_RDWR);
+    if (!http_system_watch(fd, &connection->wire))
+        shutdown(fd, SHUT_RDWR);
 }
 
 static void remove_connection(struct http_server *server, struct connection *connection)

@@ -111,6 +111,20 @@ def test_a_hospital_that_is_not_there_yet_is_told_when_it_is(driver):
 
 
 @once
+def test_a_listener_of_far_days_delays_nobody(driver):
+    """What one reading after the other would reach after two thousand years of days, 366 each and five a second."""
+    with LiveStack(driver) as stack:
+        hospital_id = rpc.new_id()
+        with stack.listen(hospitalId=hospital_id, **{"from": "0001-01-01"}) as far, stack.listen(hospitalId=hospital_id) as near:
+            for listener in (far, near):
+                assert listener.wait("hospital-gone").data["reason"] == "NOT_FOUND"
+            register(stack, capacity=6, hospital_id=hospital_id)  # every day that anybody listens to is read anew
+            places(near, 6)
+            book(stack, hospital_id, 1)
+            places(near, 5)
+
+
+@once
 def test_days_are_told_when_hospital_svc_is_back(driver):
     with LiveStack(driver) as stack:
         hospital_id = register(stack, capacity=5)
