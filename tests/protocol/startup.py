@@ -125,11 +125,15 @@ def test_postgresql_not_there_yet_is_waited_for(driver):
             reply = client.call(method)
             assert (reply.code, reply.reason) == (rpc.UNAVAILABLE, "NOT_READY")
             client.close()
+            wait_for("it says that it waits", lambda: waits(service))
         os.symlink(real_folder, socket_folder)  # and there it is
         for name in ALL:
             stack.services[name].wait_ready()
-            said = [line for line in stack.services[name].log_lines() if line.get("event") == "database.waiting"]
-            assert len(said) == 1, said
+            assert len(waits(stack.services[name])) == 1
+
+
+def waits(service):
+    return [line for line in service.log_lines() if line.get("event") == "database.waiting"]
 
 
 def connected(service):
