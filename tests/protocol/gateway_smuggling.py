@@ -57,7 +57,7 @@ def ambiguous_heads(hidden, hex_size):
         "identity after chunked": ("Transfer-Encoding: chunked, identity",), "identity": ("Transfer-Encoding: identity",),
         "gzip before chunked": ("Transfer-Encoding: gzip, chunked",), "a parameter": ("Transfer-Encoding: chunked;q=1",),
         "an empty coding": ("Transfer-Encoding:",), "chunked,": ("Transfer-Encoding: chunked,",),
-        "a vertical tab": ("Transfer-Encoding: \x0bchunked",), "a space after": ("Transfer-Encoding: chunked ",),
+        "a vertical tab": ("Transfer-Encoding: \x0bchunked",),
         "a space before the colon": ("Transfer-Encoding : chunked",), "a tab before the colon": ("Transfer-Encoding\t: chunked",),
         "a length with a space before the colon": ("Content-Length : %d" % len(hidden),),
         "a space before the name": (" " + chunked,), "a folded coding": ("Transfer-Encoding:\r\n chunked",),
