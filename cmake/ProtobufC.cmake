@@ -1,0 +1,31 @@
+# protobuf-c has no copy of the well-known types: those we use are generated beside ours.
+find_path(PROTOBUF_WELL_KNOWN google/protobuf/timestamp.proto PATHS /usr/include REQUIRED)
+
+# protobuf_c_library(TARGET FILE...): the C that protoc-c makes of the .proto files as a static library. They are named as in an
+# import: "screening/v1/booking.proto" lies in proto/, "google/protobuf/..." is the system's; the header of the former is included
+# as "screening/v1/booking.pb-c.h".
+function(protobuf_c_library target)
+  set(generated ${CMAKE_CURRENT_BINARY_DIR}/generated)
+  file(MAKE_DIRECTORY ${generated})
+  set(sources)
+  foreach(file IN LISTS ARGN)
+    string(REPLACE ".proto" ".pb-c" stem ${file})
+    if(file MATCHES "^google/protobuf/")
+      set(source ${PROTOBUF_WELL_KNOWN}/${file})
+    else()
+      set(source ${CMAKE_SOURCE_DIR}/proto/${file})
+    endif()
+    add_custom_command(
+      OUTPUT ${generated}/${stem}.c ${generated}/${stem}.h
+      COMMAND ${PROTOC_C} -I${CMAKE_SOURCE_DIR}/proto -I${PROTOBUF_WELL_KNOWN} --c_out=${generated} ${file}
+      DEPENDS ${source}
+      VERBATIM)
+    list(APPEND sources ${generated}/${stem}.c ${generated}/${stem}.h)
+  endforeach()
+  add_library(${target} STATIC ${sources})
+  target_include_directories(${target} SYSTEM PUBLIC ${generated})
+  target_link_libraries(${target} PUBLIC PkgConfig::PROTOBUF_C)
+  if(SCREENING_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${SCREENING_SANITIZE})
+  endif()
+endfunction()
