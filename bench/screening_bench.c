@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/civil.h"
+#include "base/standard_files.h"
 #include "rpc/channel.h"
 
 #include "screening/v1/booking.pb-c.h"
@@ -116,6 +117,7 @@ static bool run(struct bench *bench, struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
+    standard_files_open();
     struct arguments arguments;
     static struct bench bench;
     struct error error;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/standard_files.h"
 #include "events/event_log.h"
 #include "events/publisher.h"
 #include "events/subscriber.h"
@@ -456,6 +457,7 @@ static int replay_dead_letters(struct booking_service *service)
 
 int main(int argc, char **argv)
 {
+    standard_files_open();
     struct booking_service service = {0};
     load_settings(&service.settings, argc, argv);
     if (service.settings.replay_dead_letters)

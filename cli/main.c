@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/standard_files.h"
 
 static const struct command COMMANDS[] = {
     {"hospital", "register", "--name NAME [--address TEXT] [--id UUID] [--day DATE=CAPACITY]...",
@@ -198,6 +199,7 @@ static int run(struct session *session, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    standard_files_open();
     struct session session;
     log_open("screenctl", LOG_ERROR);
     table_use_locale();

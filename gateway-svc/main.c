@@ -3,6 +3,7 @@
 #include "live.h"
 
 #include "base/log.h"
+#include "base/standard_files.h"
 #include "rpc/transport_watch.h"
 #include "service/config.h"
 #include "service/ops.h"
@@ -182,6 +183,7 @@ static void drain_and_close(struct gateway_service *service)
 
 int main(int argc, char **argv)
 {
+    standard_files_open();
     struct gateway_service service = {0};
     load_settings(&service.settings, argc, argv);
     open_all(&service);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/standard_files.h"
 #include "events/subscriber.h"
 #include "rpc/server.h"
 #include "rpc/transport_watch.h"
@@ -303,6 +304,7 @@ static int rebuild(const struct settings *settings)
 
 int main(int argc, char **argv)
 {
+    standard_files_open();
     struct history_service service = {0};
     load_settings(&service.settings, argc, argv);
     if (service.settings.rebuild)

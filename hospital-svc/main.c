@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/standard_files.h"
 #include "events/event_log.h"
 #include "events/publisher.h"
 #include "events/subscriber.h"
@@ -354,6 +355,7 @@ static int replay_dead_letters(struct hospital_service *service)
 
 int main(int argc, char **argv)
 {
+    standard_files_open();
     static struct hospital_service service;
     settings_load(&service.settings, argc, argv);
     if (service.settings.replay_dead_letters) {

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/standard_files.h"
 
 enum {
     BODY_SIZE = 64,
@@ -202,6 +203,7 @@ static int load(const char *address, size_t in_flight, double warm_up_s, double 
 
 int main(int argc, char **argv)
 {
+    standard_files_open();
     if (argc == 3 && strcmp(argv[1], "serve") == 0)
         return serve(argv[2]);
     if (argc == 6 && strcmp(argv[1], "load") == 0) {

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/standard_files.h"
 
 enum { US_PER_S = 1000000 };
 
@@ -22,6 +23,7 @@ static void sleep_s(double seconds)
 
 int main(int argc, char **argv)
 {
+    standard_files_open();
     struct watch watch = {.count = 0};
     bool good = argc > 3;
     for (int i = 3; i < argc; i++)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/civil.h"
+#include "base/standard_files.h"
 
 enum { SHORT_MS = 1, LONG_MS = 60000 };
 
@@ -159,6 +160,8 @@ static void restart_itself(void *context)
     static char *arguments[] = {
         "service_test", "--echo", "--follow-log-from-start=a", "kept", "--follow-log-from-start", "b",
         "last",         NULL};
+    close(STDIN_FILENO);
+    standard_files_open();
     begin();
     service_wait(arguments, always, NULL);
 }
@@ -169,7 +172,7 @@ static void test_service_wait_stuck_starts_anew_without_what_was_asked_once(void
     struct child child;
     child_start(&child, restart_itself, NULL);
     child_finish(&child);
-    assert_string_equal(child.out, "kept\nlast\n");
+    assert_string_equal(child.out, "kept\nlast\n/dev/null\n");
     assert_non_null(strstr(child.error, "service.restarting_itself"));
     assert_int_equal(child.exit_code, 0);
 }
@@ -328,11 +331,14 @@ static void test_service_open_database_that_cannot_be_prepared_waits_until_stopp
     unprepared_fini(&unprepared);
 }
 
-/* What restart_itself is started anew as. */
+/* What restart_itself is started anew as. The last line is what its standard input is. */
 static int echo(char **arguments)
 {
+    char input[64] = "";
     for (; *arguments != NULL; arguments++)
         tell(*arguments);
+    if (readlink("/proc/self/fd/0", input, sizeof input - 1) > 0)
+        tell(input);
     return 0;
 }
 
