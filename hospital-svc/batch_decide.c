@@ -174,10 +174,10 @@ static void decide_reserve(struct batch *batch, struct reserve_item *item)
         item->day->dirty = true;
         item->reservation->dirty = true;
         batch->tally.granted++;
-        item->remaining = item->day->day.remaining;
+        item->remaining = screening_day_remaining(&item->day->day);
         break;
     case RESERVE_REPEATED:
-        item->remaining = item->day->day.remaining;
+        item->remaining = screening_day_remaining(&item->day->day);
         break;
     default:
         batch->tally.refused++;

@@ -21,7 +21,7 @@ static const struct db_statement COUNT_EVENTS = {
 };
 static const struct db_statement READ_REMAINING = {
     .name = "test_read_remaining",
-    .sql = "SELECT remaining FROM screening_day",
+    .sql = "SELECT capacity - reserved FROM screening_day",
 };
 static const struct db_statement COUNT_DEAD_LETTERS = {
     .name = "test_count_dead_letters",

@@ -10,6 +10,14 @@ static const struct db_statement READ_RESERVATIONS = {
     .name = "test_read_reservations",
     .sql = "SELECT state, taken_commit, released_commit FROM reservation ORDER BY booking_id",
 };
+static const struct db_statement READ_HEADCOUNTS = {
+    .name = "test_read_headcounts",
+    .sql = "SELECT state, headcount, 0 FROM reservation ORDER BY booking_id",
+};
+static const struct db_statement READ_DAY = {
+    .name = "test_read_day",
+    .sql = "SELECT capacity, reserved, version FROM screening_day",
+};
 static const struct db_statement READ_CHANGES = {
     .name = "test_read_changes",
     .sql = "SELECT version, capacity, commit_no FROM capacity_change ORDER BY date, version",
@@ -142,6 +150,78 @@ static void test_commit_number_of_a_batch_that_failed_is_used_by_the_next(void *
     stage_close(&stage);
 }
 
+/* What a batch does to make places live again, whose rules are hospital_test's. */
+static void reinstate(struct stage *stage, uint8_t first, size_t count)
+{
+    struct error error = {0};
+    struct arena arena;
+    struct working_set set;
+    struct reservation_row *rows[ROWS_MAX];
+    struct db_params *params = stage->fixture->params;
+    arena_init(&arena);
+    working_set_init(&set, &arena);
+    struct day_row *day = working_set_day(&set, &STAGE_HOSPITAL_ID, stage_today);
+    for (size_t i = 0; i < count; i++) {
+        const struct uuid booking_id = {{(uint8_t)(first + i)}};
+        rows[i] = working_set_reservation(&set, &booking_id);
+    }
+    fixture_expect(db_begin(stage->db, &error), STATUS_OK, &error);
+    fixture_expect(store_load_reservations(stage->db, params, &set, &error), STATUS_OK, &error);
+    fixture_expect(store_load_days(stage->db, params, &set, stage_today, &error), STATUS_OK, &error);
+    for (size_t i = 0; i < count; i++) {
+        const struct reserve reserve = {rows[i]->reservation.booking_id, STAGE_HOSPITAL_ID, stage_today, 2};
+        if (hospital_reinstate(&rows[i]->reservation, &day->day, &reserve) == REINSTATE_TAKEN) {
+            rows[i]->dirty = day->dirty = true;
+        }
+    }
+    fixture_expect(store_save(stage->db, params, &set, &error), STATUS_OK, &error);
+    fixture_expect(db_commit(stage->db, &error), STATUS_OK, &error);
+    working_set_fini(&set);
+    arena_fini(&arena);
+}
+
+static void test_commit_number_of_a_reinstated_place_is_that_of_its_return(void **state)
+{
+    struct stage stage;
+    struct told cancelled, rejected, again;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 2);
+    stage_add_reserves(&stage, 10, 2)[0].wanted.headcount = 1;
+    stage_run(&stage);
+    stage_tell(&cancelled, 1, "booking.cancelled", 10);
+    stage_add_told(&stage, &cancelled);
+    stage_run(&stage);
+    stage_tell(&rejected, 2, "booking.rejected", 12);
+    stage_add_told(&stage, &rejected);
+    stage_run(&stage);
+    /* 10 was released, 11 is live with another headcount, 12 is a tombstone, 13 is not known. */
+    reinstate(&stage, 10, 4);
+    static const int64_t TAKEN[][3] = {{RESERVATION_LIVE, 4, NONE},
+                                       {RESERVATION_LIVE, 1, NONE},
+                                       {RESERVATION_LIVE, 4, NONE},
+                                       {RESERVATION_LIVE, 4, NONE}};
+    expect_rows(&stage, &READ_RESERVATIONS, 4, TAKEN);
+    static const int64_t HEADCOUNTS[][3] = {{RESERVATION_LIVE, 2, 0},
+                                            {RESERVATION_LIVE, 1, 0},
+                                            {RESERVATION_LIVE, 2, 0},
+                                            {RESERVATION_LIVE, 2, 0}};
+    expect_rows(&stage, &READ_HEADCOUNTS, 4, HEADCOUNTS);
+    static const int64_t OVERCOMMITTED[][3] = {{2, 7, 1}};
+    expect_rows(&stage, &READ_DAY, 1, OVERCOMMITTED);
+
+    stage_tell(&again, 3, "booking.cancelled", 12);
+    stage_add_told(&stage, &again);
+    stage_run(&stage);
+    static const int64_t RELEASED[][3] = {{RESERVATION_LIVE, 4, NONE},
+                                          {RESERVATION_LIVE, 1, NONE},
+                                          {RESERVATION_RELEASED, 4, 5},
+                                          {RESERVATION_LIVE, 4, NONE}};
+    expect_rows(&stage, &READ_RESERVATIONS, 4, RELEASED);
+    static const int64_t LESS[][3] = {{2, 5, 1}};
+    expect_rows(&stage, &READ_DAY, 1, LESS);
+    stage_close(&stage);
+}
+
 /* A database of the first version: a day of 5 places with reservations 20 (live), 21 (released), 22 (a
  * tombstone). */
 static void fill_first_version(struct fixture *fixture)
@@ -182,6 +262,8 @@ static void test_commit_number_of_what_an_older_database_holds_is_zero(void **st
     expect_rows(&stage, &READ_RESERVATIONS, 3, BEFORE);
     static const int64_t CHANGES[][3] = {{3, 5, 0}};
     expect_rows(&stage, &READ_CHANGES, 1, CHANGES);
+    static const int64_t DAY[][3] = {{5, 1, 3}};
+    expect_rows(&stage, &READ_DAY, 1, DAY);
     assert_int_equal(stage_number(&stage, &READ_COUNTER), 0);
 
     stage_tell(&cancelled, 1, "booking.cancelled", 20);
@@ -199,6 +281,7 @@ int main(void)
         TEST_BOTH(test_commit_number_moves_with_each_batch_that_changes_places),
         TEST_BOTH(test_commit_number_is_one_for_all_that_a_batch_does),
         TEST_BOTH(test_commit_number_of_a_batch_that_failed_is_used_by_the_next),
+        TEST_BOTH(test_commit_number_of_a_reinstated_place_is_that_of_its_return),
         TEST_BOTH(test_commit_number_of_what_an_older_database_holds_is_zero),
     };
     stage_stop_clock();

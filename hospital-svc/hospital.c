@@ -3,6 +3,11 @@
 #include <assert.h>
 #include <string.h>
 
+uint32_t screening_day_remaining(const struct screening_day *day)
+{
+    return day->capacity > day->reserved ? day->capacity - day->reserved : 0;
+}
+
 static enum status refuse_unknown(const struct hospital *hospital, struct error *error)
 {
     char id[UUID_TEXT_SIZE];
@@ -28,10 +33,10 @@ static enum status check_registration(const struct hospital *hospital, const str
     return STATUS_OK;
 }
 
+/* Places reinstated before the day was opened stay reserved. */
 static void open_day(struct screening_day *day, uint32_t capacity)
 {
     day->capacity = capacity;
-    day->remaining = capacity;
     day->version = 1;
 }
 
@@ -63,15 +68,14 @@ enum status hospital_register(struct hospital *hospital, struct screening_day *c
 static enum status check_capacity(const struct screening_day *day, const struct capacity_wanted *command,
                                   struct error *error)
 {
-    uint32_t reserved = day->capacity - day->remaining;
     if (command->expected_version != 0 && command->expected_version != day->version) {
         return error_set(error, STATUS_FAILED_PRECONDITION, "VERSION_MISMATCH",
                          "the day has version %llu, not %llu", (unsigned long long)day->version,
                          (unsigned long long)command->expected_version);
     }
-    if (command->capacity < reserved) {
+    if (command->capacity < day->reserved && command->capacity < day->capacity) {
         return error_set(error, STATUS_FAILED_PRECONDITION, "CAPACITY_BELOW_RESERVED",
-                         "capacity: %u places are reserved already", reserved);
+                         "capacity: %u places are reserved already", day->reserved);
     }
     return STATUS_OK;
 }
@@ -97,9 +101,7 @@ enum status hospital_set_capacity(const struct hospital *hospital, struct screen
     if (status != STATUS_OK) {
         return status;
     }
-    uint32_t reserved = day->capacity - day->remaining;
     day->capacity = command->capacity;
-    day->remaining = command->capacity - reserved;
     day->version++;
     *changed = true;
     return STATUS_OK;
@@ -121,6 +123,16 @@ static bool is_same_grant(const struct reservation *reservation, const struct re
            reservation->date == command->date && reservation->headcount == command->headcount;
 }
 
+static void take_places(struct reservation *reservation, struct screening_day *day,
+                        const struct reserve *command)
+{
+    day->reserved += command->headcount;
+    reservation->hospital_id = command->hospital_id;
+    reservation->date = command->date;
+    reservation->headcount = command->headcount;
+    reservation->state = RESERVATION_LIVE;
+}
+
 enum reserve_outcome hospital_reserve(const struct hospital *hospital, struct screening_day *day,
                                       struct reservation *reservation, const struct reserve *command,
                                       int32_t today)
@@ -140,14 +152,10 @@ enum reserve_outcome hospital_reserve(const struct hospital *hospital, struct sc
     if (command->date < today || day->capacity == 0) {
         return RESERVE_DATE_NOT_OPEN;
     }
-    if (day->remaining < command->headcount) {
+    if (screening_day_remaining(day) < command->headcount) {
         return RESERVE_SOLD_OUT;
     }
-    day->remaining -= command->headcount;
-    reservation->hospital_id = command->hospital_id;
-    reservation->date = command->date;
-    reservation->headcount = command->headcount;
-    reservation->state = RESERVATION_LIVE;
+    take_places(reservation, day, command);
     return RESERVE_GRANTED;
 }
 
@@ -178,7 +186,7 @@ enum release_outcome hospital_release(struct reservation *reservation, struct sc
 {
     switch (reservation->state) {
     case RESERVATION_LIVE:
-        day->remaining += reservation->headcount;
+        day->reserved -= reservation->headcount;
         reservation->state = RESERVATION_RELEASED;
         return RELEASE_FREED;
     case RESERVATION_NONE:
@@ -192,4 +200,14 @@ enum release_outcome hospital_release(struct reservation *reservation, struct sc
         break;
     }
     return RELEASE_NOTHING;
+}
+
+enum reinstate_outcome hospital_reinstate(struct reservation *reservation, struct screening_day *day,
+                                          const struct reserve *command)
+{
+    if (reservation->state == RESERVATION_LIVE) {
+        return is_same_grant(reservation, command) ? REINSTATE_LIVE : REINSTATE_OTHER_CONTENT;
+    }
+    take_places(reservation, day, command);
+    return REINSTATE_TAKEN;
 }

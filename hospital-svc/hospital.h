@@ -6,8 +6,8 @@
  * were. State that is not stored is handed in as all zero but its key: HOSPITAL_NONE, version 0,
  * RESERVATION_NONE.
  *
- * Invariant (G1): 0 <= remaining, and capacity - remaining = sum of the headcounts of the day's live
- * reservations.
+ * Invariant (G1): reserved = sum of the headcounts of the day's live reservations, and no grant and no new
+ * capacity makes it exceed the capacity. Only a reinstated place can: the day is then overcommitted.
  */
 #ifndef SCREENING_HOSPITAL_SVC_HOSPITAL_H
 #define SCREENING_HOSPITAL_SVC_HOSPITAL_H
@@ -44,10 +44,13 @@ struct screening_day {
     struct uuid hospital_id;
     int32_t date;
     uint32_t capacity; /* 0 = closed */
-    uint32_t remaining;
+    uint32_t reserved; /* places of live reservations; counted whether or not the day was ever opened */
     uint64_t
         version; /* 0 = never opened; each change of the capacity adds one, reserving and releasing don't */
 };
+
+/* How many more places the day can grant: 0 if it is overcommitted. */
+uint32_t screening_day_remaining(const struct screening_day *day);
 
 /* The numbers are those stored. */
 enum reservation_state {
@@ -101,8 +104,9 @@ struct capacity_wanted {
 
 /*
  * OK: the day has the wanted capacity; *changed tells whether it is new to it. A day never opened counts as
- * capacity 0, version 0. INVALID_ARGUMENT: a past date. NOT_FOUND: no such hospital. FAILED_PRECONDITION:
- * HOSPITAL_DELETED, VERSION_MISMATCH, CAPACITY_BELOW_RESERVED.
+ * capacity 0, version 0. An overcommitted day may be raised to a capacity that is still below its reserved
+ * places. INVALID_ARGUMENT: a past date. NOT_FOUND: no such hospital. FAILED_PRECONDITION: HOSPITAL_DELETED,
+ * VERSION_MISMATCH, CAPACITY_BELOW_RESERVED.
  */
 MUST_CHECK enum status hospital_set_capacity(const struct hospital *hospital, struct screening_day *day,
                                              const struct capacity_wanted *command, int32_t today,
@@ -168,5 +172,20 @@ enum release_outcome {
 /* `day` is the reservation's own day; it is read only if the reservation is live. */
 MUST_CHECK enum release_outcome hospital_release(struct reservation *reservation, struct screening_day *day,
                                                  const struct release *command);
+
+/* ---- reinstate: a confirmed booking whose place a database that went back has lost ---- */
+
+enum reinstate_outcome {
+    REINSTATE_LIVE,          /* its place is live, nothing was taken */
+    REINSTATE_TAKEN,         /* its place is live again */
+    REINSTATE_OTHER_CONTENT, /* another place is live under its id, which stays as it is */
+};
+
+/*
+ * Makes the booking's place live: over a released reservation or a tombstone, whatever the state of the
+ * hospital, and beyond the capacity of the day. `day` is the command's; it is changed only if TAKEN.
+ */
+MUST_CHECK enum reinstate_outcome
+hospital_reinstate(struct reservation *reservation, struct screening_day *day, const struct reserve *command);
 
 #endif

@@ -6,5 +6,7 @@ extern const char hospital_0001_initial_sqlite[];
 extern const char hospital_0001_initial_postgresql[];
 extern const char hospital_0002_commit_numbers_sqlite[];
 extern const char hospital_0002_commit_numbers_postgresql[];
+extern const char hospital_0003_reserved_sqlite[];
+extern const char hospital_0003_reserved_postgresql[];
 
 #endif

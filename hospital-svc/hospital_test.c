@@ -26,7 +26,7 @@ static struct screening_day day_with(uint32_t capacity, uint32_t remaining, uint
     return (struct screening_day){.hospital_id = HOSPITAL_ID,
                                   .date = TODAY + 1,
                                   .capacity = capacity,
-                                  .remaining = remaining,
+                                  .reserved = capacity - remaining,
                                   .version = version};
 }
 
@@ -34,7 +34,7 @@ static void assert_day(const struct screening_day *day, uint32_t capacity, uint3
                        uint64_t version)
 {
     assert_int_equal(day->capacity, capacity);
-    assert_int_equal(day->remaining, remaining);
+    assert_int_equal(screening_day_remaining(day), remaining);
     assert_int_equal(day->version, version);
 }
 
@@ -182,6 +182,51 @@ static void test_set_capacity_every_case(void **state)
         assert_day(&day, changed ? CASES[i].wanted : CASES[i].capacity, CASES[i].remaining_after,
                    CASES[i].version + (changed ? 1 : 0));
     }
+}
+
+/* More places are reserved than there are: it may be raised, and nothing is granted. */
+static void test_set_capacity_overcommitted_day_may_only_be_raised(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t capacity, reserved, wanted;
+        bool allowed;
+        uint32_t remaining_after;
+    } CASES[] = {
+        {10, 13, 9, false, 0}, {10, 13, 11, true, 0}, {10, 13, 13, true, 0}, {10, 13, 15, true, 2},
+        {10, 13, 0, false, 0}, {0, 3, 2, true, 0},    {0, 3, 4, true, 1},    {10, 13, 10, true, 0},
+    };
+    const struct hospital hospital = hospital_in(HOSPITAL_ACTIVE);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const struct capacity_wanted command = {
+            .hospital_id = HOSPITAL_ID, .date = TODAY + 1, .capacity = CASES[i].wanted};
+        struct screening_day day = {
+            .date = TODAY + 1, .capacity = CASES[i].capacity, .reserved = CASES[i].reserved, .version = 1};
+        struct error error = {0};
+        bool changed = false;
+        assert_int_equal(hospital_set_capacity(&hospital, &day, &command, TODAY, &changed, &error),
+                         CASES[i].allowed ? STATUS_OK : STATUS_FAILED_PRECONDITION);
+        assert_string_equal(error.reason, CASES[i].allowed ? "" : "CAPACITY_BELOW_RESERVED");
+        assert_int_equal(day.reserved, CASES[i].reserved);
+        assert_int_equal(screening_day_remaining(&day), CASES[i].remaining_after);
+    }
+}
+
+static void test_register_day_with_reserved_places_keeps_them(void **state)
+{
+    (void)state;
+    const struct registration command = registration_of(9);
+    struct hospital hospital = hospital_in(HOSPITAL_NONE);
+    struct screening_day first = {.date = TODAY + 1, .reserved = 4}, second = {.date = TODAY, .reserved = 1};
+    struct screening_day *days[] = {&first, &second};
+    struct error error = {0};
+    bool changed = false;
+    assert_int_equal(hospital_register(&hospital, days, &command, TODAY, NOW_US, &changed, &error),
+                     STATUS_OK);
+    assert_day(&first, 10, 6, 1);
+    assert_int_equal(first.reserved, 4);
+    assert_day(&second, 0, 0, 1);
+    assert_int_equal(second.reserved, 1);
 }
 
 /* ---- DeleteHospital ---- */
@@ -356,8 +401,64 @@ static void test_release_every_state(void **state)
     }
 }
 
-/* G1 over a walk of pseudo-random commands: capacity - remaining is always what the live reservations hold.
- */
+/* Ten places, thirteen reserved: each that is freed lowers the count, and the day grants again below ten. */
+static void test_release_overcommitted_day_sells_nothing_before_it_fits(void **state)
+{
+    (void)state;
+    const struct hospital hospital = hospital_in(HOSPITAL_ACTIVE);
+    struct screening_day day = {.date = TODAY + 1, .capacity = 10, .reserved = 13, .version = 1};
+    const struct release release = {.booking_id = BOOKING_ID, .hospital_id = HOSPITAL_ID, .date = TODAY + 1};
+    struct reserve reserve = RESERVE;
+    reserve.headcount = 1;
+    for (uint32_t freed = 1; freed <= 4; freed++) {
+        struct reservation live = reservation_in(RESERVATION_LIVE);
+        struct reservation wanted = reservation_in(RESERVATION_NONE);
+        live.headcount = 1;
+        assert_int_equal(hospital_release(&live, &day, &release), RELEASE_FREED);
+        assert_int_equal(day.reserved, 13 - freed);
+        assert_int_equal(screening_day_remaining(&day), freed > 3 ? freed - 3 : 0);
+        if (freed <= 3) {
+            assert_int_equal(hospital_reserve(&hospital, &day, &wanted, &reserve, TODAY), RESERVE_SOLD_OUT);
+        }
+    }
+}
+
+/* ---- reinstate ---- */
+
+static void test_reinstate_every_state(void **state)
+{
+    (void)state;
+    struct reserve other = RESERVE;
+    other.headcount++;
+    const struct {
+        enum reservation_state before;
+        const struct reserve *command;
+        enum reinstate_outcome expected;
+    } CASES[] = {
+        {RESERVATION_NONE, &RESERVE, REINSTATE_TAKEN},
+        {RESERVATION_RELEASED, &RESERVE, REINSTATE_TAKEN},
+        {RESERVATION_TOMBSTONE, &RESERVE, REINSTATE_TAKEN},
+        {RESERVATION_LIVE, &RESERVE, REINSTATE_LIVE},
+        {RESERVATION_LIVE, &other, REINSTATE_OTHER_CONTENT},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const bool taken = CASES[i].expected == REINSTATE_TAKEN;
+        struct screening_day day = day_with(2, 0, 0); /* full, and never opened */
+        struct reservation reservation = reservation_in(CASES[i].before);
+        if (CASES[i].before == RESERVATION_TOMBSTONE) {
+            reservation.headcount = 0;
+        }
+        assert_int_equal(hospital_reinstate(&reservation, &day, CASES[i].command), CASES[i].expected);
+        assert_int_equal(reservation.state, RESERVATION_LIVE);
+        assert_int_equal(reservation.headcount, RESERVE.headcount);
+        assert_int_equal(reservation.date, RESERVE.date);
+        assert_int_equal(day.reserved, 2 + (taken ? RESERVE.headcount : 0));
+        assert_day(&day, 2, 0, 0);
+    }
+}
+
+/* G1 over a walk of pseudo-random commands: `reserved` is always what the live reservations hold, and beyond
+ * the capacity only after a reinstatement. */
 static void test_rules_any_sequence_keeps_the_places_balanced(void **state)
 {
     (void)state;
@@ -375,9 +476,10 @@ static void test_rules_any_sequence_keeps_the_places_balanced(void **state)
         struct reserve reserve = RESERVE;
         const struct release release = {.date = TODAY + 1};
         const struct capacity_wanted capacity = {.date = TODAY + 1, .capacity = (random >> 16) % 60};
-        bool changed;
+        const uint32_t over = day.reserved > day.capacity ? day.reserved - day.capacity : 0;
+        bool changed, reinstated = false;
         reserve.headcount = 1 + (random >> 20) % 5;
-        switch ((random >> 28) % 4) {
+        switch ((random >> 24) % 9) {
         case 0:
             (void)!hospital_release(reservation, &day, &release);
             break;
@@ -385,6 +487,9 @@ static void test_rules_any_sequence_keeps_the_places_balanced(void **state)
             (void)!hospital_set_capacity(&hospital, &day, &capacity, TODAY, &changed, NULL);
             break;
         case 2:
+            reinstated = hospital_reinstate(reservation, &day, &reserve) == REINSTATE_TAKEN;
+            break;
+        case 3:
             *reservation =
                 reservation->state == RESERVATION_LIVE ? *reservation : reservation_in(RESERVATION_NONE);
             break;
@@ -396,8 +501,10 @@ static void test_rules_any_sequence_keeps_the_places_balanced(void **state)
         for (size_t i = 0; i < BOOKINGS; i++) {
             taken += reservations[i].state == RESERVATION_LIVE ? reservations[i].headcount : 0;
         }
-        assert_true(day.remaining <= day.capacity);
-        assert_int_equal(day.capacity - day.remaining, taken);
+        assert_int_equal(day.reserved, taken);
+        assert_true(reinstated || day.reserved <= day.capacity + over);
+        assert_true(day.reserved + screening_day_remaining(&day) <=
+                    (day.reserved > day.capacity ? day.reserved : day.capacity));
     }
 }
 
@@ -408,11 +515,15 @@ int main(void)
         cmocka_unit_test(test_register_past_day_is_refused_and_named),
         cmocka_unit_test(test_register_known_hospital_depends_on_content_only),
         cmocka_unit_test(test_set_capacity_every_case),
+        cmocka_unit_test(test_set_capacity_overcommitted_day_may_only_be_raised),
+        cmocka_unit_test(test_register_day_with_reserved_places_keeps_them),
         cmocka_unit_test(test_delete_every_state),
         cmocka_unit_test(test_reserve_every_case_without_a_grant),
         cmocka_unit_test(test_reserve_known_booking_depends_on_its_reservation_only),
         cmocka_unit_test(test_reserve_answer_every_outcome_has_its_code),
         cmocka_unit_test(test_release_every_state),
+        cmocka_unit_test(test_release_overcommitted_day_sells_nothing_before_it_fits),
+        cmocka_unit_test(test_reinstate_every_state),
         cmocka_unit_test(test_rules_any_sequence_keeps_the_places_balanced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* hospital-svc: keeps hospitals and their screening days, reserves places, frees them when bookings end. */
 #include "api.h"
 #include "batch.h"
+#include "overcommit.h"
 #include "policy.h"
 #include "purge.h"
 #include "settings.h"
@@ -42,6 +43,7 @@ struct hospital_service {
     struct event_subscriber *subscriber;
     struct hospital_api api;
     struct purge purge;
+    struct overcommit overcommit;
     struct transport_watch *watch;
     atomic_bool running; /* everything above is there: Health and Stats may ask it */
 };
@@ -64,8 +66,13 @@ static bool is_ready(void *context)
 static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
 {
     struct hospital_service *service = context;
-    return service->running &&
-           event_subscriber_degraded(service->subscriber, reasons[0], RPC_DEGRADED_TEXT_SIZE);
+    size_t count = 0;
+    if (!service->running) {
+        return 0;
+    }
+    count += event_subscriber_degraded(service->subscriber, reasons[count], RPC_DEGRADED_TEXT_SIZE);
+    count += overcommit_degraded(&service->overcommit, reasons[count], RPC_DEGRADED_TEXT_SIZE);
+    return count;
 }
 
 /* An answer to Fetch: at most 1 MiB, and no larger than a message may be. */
@@ -267,6 +274,11 @@ static enum status start_purge(struct hospital_service *service, struct error *e
     return purge_open(&service->purge, service->writer, service->settings.reservation_retention_days, error);
 }
 
+static enum status start_overcommit(struct hospital_service *service, struct error *error)
+{
+    return overcommit_open(&service->overcommit, service->readers, error);
+}
+
 static enum status start_watch(struct hospital_service *service, struct error *error)
 {
     return transport_watch_open(&service->watch, error);
@@ -274,8 +286,9 @@ static enum status start_watch(struct hospital_service *service, struct error *e
 
 static bool start(struct hospital_service *service)
 {
-    static const start_fn STEPS[] = {open_database, open_writer,     open_readers, start_publisher,
-                                     open_channel,  follow_bookings, start_purge,  start_watch};
+    static const start_fn STEPS[] = {open_database,   open_writer,      open_readers,
+                                     start_publisher, open_channel,     follow_bookings,
+                                     start_purge,     start_overcommit, start_watch};
     for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
         if (!start_step(service, STEPS[i])) {
             return false;
@@ -318,6 +331,7 @@ static void close_all(struct hospital_service *service)
 {
     ops_close(service->ops);
     transport_watch_close(service->watch);
+    overcommit_close(&service->overcommit);
     purge_close(&service->purge);
     event_subscriber_close(service->subscriber);
     if (service->booking != NULL) {

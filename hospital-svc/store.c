@@ -11,11 +11,14 @@ const struct db_migration HOSPITAL_MIGRATIONS[HOSPITAL_MIGRATION_COUNT] = {
     {.name = "commit_numbers",
      .sqlite = hospital_0002_commit_numbers_sqlite,
      .postgresql = hospital_0002_commit_numbers_postgresql},
+    {.name = "reserved",
+     .sqlite = hospital_0003_reserved_sqlite,
+     .postgresql = hospital_0003_reserved_postgresql},
 };
 
 #define RESERVATION_COLUMNS "booking_id, hospital_id, date, headcount, state"
 #define HOSPITAL_COLUMNS    "hospital_id, name, address, state, created_at_us, content"
-#define DAY_COLUMNS         "hospital_id, date, capacity, remaining, version"
+#define DAY_COLUMNS         "hospital_id, date, capacity, reserved, version"
 
 static const struct db_statement LOAD_RESERVATION = {
     .name = "load_reservation",
@@ -40,7 +43,7 @@ static const struct db_statement LOAD_DAY = {
 static const struct db_statement LOAD_DAYS_FROM = {
     .name = "load_days_from",
     .sql = "SELECT " DAY_COLUMNS " FROM screening_day WHERE hospital_id = $1 AND date >= $2",
-    .postgresql_set = "SELECT d.hospital_id, d.date, capacity, remaining, version FROM screening_day d"
+    .postgresql_set = "SELECT d.hospital_id, d.date, capacity, reserved, version FROM screening_day d"
                       " JOIN unnest($1::uuid[], $2::date[]) AS wanted (hospital_id, date)"
                       " ON d.hospital_id = wanted.hospital_id AND d.date >= wanted.date",
 };
@@ -58,11 +61,11 @@ static const struct db_statement SAVE_DAY = {
     .name = "save_day",
     .sql = "INSERT INTO screening_day (" DAY_COLUMNS ") VALUES ($1, $2, $3, $4, $5)"
            " ON CONFLICT (hospital_id, date) DO UPDATE SET capacity = excluded.capacity,"
-           " remaining = excluded.remaining, version = excluded.version",
+           " reserved = excluded.reserved, version = excluded.version",
     .postgresql_set = "INSERT INTO screening_day (" DAY_COLUMNS ")"
                       " SELECT * FROM unnest($1::uuid[], $2::date[], $3::int8[], $4::int8[], $5::int8[])"
                       " ON CONFLICT (hospital_id, date) DO UPDATE SET capacity = excluded.capacity,"
-                      " remaining = excluded.remaining, version = excluded.version",
+                      " reserved = excluded.reserved, version = excluded.version",
 };
 
 /* The head of the event log is locked: no other replica counts at the same time. */
@@ -75,9 +78,13 @@ static const struct db_statement COUNT_COMMIT = {
 #define COMMIT_NO "(SELECT commit_no FROM commit_counter)"
 
 #define SAVED_COLUMNS RESERVATION_COLUMNS ", taken_commit, released_commit"
+/* What is stored live keeps the commit in which it was taken; everything else is saved again only when its
+ * place has been reinstated. */
 #define ON_SAVED                                                                                             \
-    " ON CONFLICT (booking_id) DO UPDATE SET state = excluded.state, released_commit = "                     \
-    "excluded.released_commit"
+    " ON CONFLICT (booking_id) DO UPDATE SET hospital_id = excluded.hospital_id, date = excluded.date,"      \
+    " headcount = excluded.headcount, state = excluded.state, taken_commit = CASE WHEN reservation.state"    \
+    " = 1 THEN reservation.taken_commit ELSE excluded.taken_commit END,"                                     \
+    " released_commit = excluded.released_commit"
 
 /* A tombstone was never taken, and what is live is not released. */
 static const struct db_statement SAVE_RESERVATION = {
@@ -185,7 +192,7 @@ static enum status take_day(void *context, const struct db_row *row)
     target->day = (struct screening_day){.hospital_id = hospital_id,
                                          .date = date,
                                          .capacity = (uint32_t)db_row_int(row, 2),
-                                         .remaining = (uint32_t)db_row_int(row, 3),
+                                         .reserved = (uint32_t)db_row_int(row, 3),
                                          .version = (uint64_t)db_row_int(row, 4)};
     return STATUS_OK;
 }
@@ -244,7 +251,7 @@ static enum status save_days(struct db *db, struct db_params *params, const stru
             db_params_uuid(params, &row->day.hospital_id);
             db_params_date(params, row->day.date);
             db_params_int(params, row->day.capacity);
-            db_params_int(params, row->day.remaining);
+            db_params_int(params, row->day.reserved);
             db_params_int(params, (int64_t)row->day.version);
             db_params_end_row(params);
         }

@@ -15,7 +15,7 @@
 
 /* The schema's steps, for db_migrate. */
 extern const struct db_migration HOSPITAL_MIGRATIONS[];
-enum { HOSPITAL_MIGRATION_COUNT = 2 };
+enum { HOSPITAL_MIGRATION_COUNT = 3 };
 
 /* `params` is scratch space in all of these. */
 

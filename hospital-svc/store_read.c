@@ -3,7 +3,7 @@
 #include <string.h>
 
 #define HOSPITAL_COLUMNS "h.hospital_id, h.name, h.address, h.state, h.created_at_us"
-#define DAY_COLUMNS      "d.date, d.capacity, d.remaining, d.version"
+#define DAY_COLUMNS      "d.date, d.capacity, d.reserved, d.version"
 
 /* The last column of HOSPITAL_COLUMNS, and the first of DAY_COLUMNS behind them. */
 enum { HOSPITAL_COLUMN_COUNT = 5 };
@@ -23,7 +23,12 @@ static const struct db_statement READ_HOSPITAL = {
 static const struct db_statement READ_DAYS = {
     .name = "read_days",
     .sql = "SELECT " DAY_COLUMNS " FROM screening_day d"
-           " WHERE d.hospital_id = $1 AND d.date BETWEEN $2 AND $3 ORDER BY d.date",
+           " WHERE d.hospital_id = $1 AND d.date BETWEEN $2 AND $3 AND d.version > 0 ORDER BY d.date",
+};
+
+static const struct db_statement COUNT_OVERCOMMITTED = {
+    .name = "count_overcommitted",
+    .sql = "SELECT count(*) FROM screening_day WHERE date >= $1 AND reserved > capacity",
 };
 
 static const struct db_statement LIST_HOSPITALS = {
@@ -83,7 +88,7 @@ static struct screening_day day_of(const struct db_row *row, int column)
 {
     return (struct screening_day){.date = db_row_date(row, column),
                                   .capacity = (uint32_t)db_row_int(row, column + 1),
-                                  .remaining = (uint32_t)db_row_int(row, column + 2),
+                                  .reserved = (uint32_t)db_row_int(row, column + 2),
                                   .version = (uint64_t)db_row_int(row, column + 3)};
 }
 
@@ -138,6 +143,23 @@ enum status store_read_days(struct db *db, const struct uuid *hospital_id, int32
     db_params_date(params, from);
     db_params_date(params, to);
     return run_once(db, &READ_DAYS, params, take_day, &read, error);
+}
+
+static enum status take_count(void *context, const struct db_row *row)
+{
+    int64_t *count = context;
+    *count = db_row_int(row, 0);
+    return STATUS_OK;
+}
+
+enum status store_count_overcommitted(struct db *db, int32_t today, int64_t *days, struct error *error)
+{
+    struct db_params *params = db_params_create();
+    if (params == NULL) {
+        return out_of_memory(error);
+    }
+    db_params_date(params, today);
+    return run_once(db, &COUNT_OVERCOMMITTED, params, take_count, days, error);
 }
 
 struct list_read {
@@ -205,13 +227,6 @@ struct live_read {
     store_reservation_fn on_reservation;
     void *context;
 };
-
-static enum status take_count(void *context, const struct db_row *row)
-{
-    int64_t *count = context;
-    *count = db_row_int(row, 0);
-    return STATUS_OK;
-}
 
 static enum status take_live(void *context, const struct db_row *row)
 {

@@ -27,9 +27,13 @@ typedef void (*store_reservation_fn)(void *context, const struct uuid *booking_i
 MUST_CHECK enum status store_read_hospital(struct db *db, const struct uuid *id, struct arena *arena,
                                            struct hospital *out, struct error *error);
 
-/* The hospital's days of `from` to `to`, both included, in order. */
+/* The hospital's days of `from` to `to`, both included, in order; only those that were ever opened. */
 MUST_CHECK enum status store_read_days(struct db *db, const struct uuid *hospital_id, int32_t from,
                                        int32_t to, store_day_fn on_day, void *context, struct error *error);
+
+/* *days from `today` on with more places reserved than their capacity. */
+MUST_CHECK enum status store_count_overcommitted(struct db *db, int32_t today, int64_t *days,
+                                                 struct error *error);
 
 struct store_list {
     struct uuid first_id;      /* the smallest id to show */

@@ -13,7 +13,7 @@ static enum status see(void *context, const struct hospital *hospital, const str
 {
     struct seen *seen = context;
     (void)snprintf(seen->names[seen->count++], sizeof seen->names[0], "%s", hospital->name);
-    seen->remaining = day != NULL ? day->remaining : UINT32_MAX;
+    seen->remaining = day != NULL ? screening_day_remaining(day) : UINT32_MAX;
     return STATUS_OK;
 }
 
@@ -105,11 +105,69 @@ static void test_list_live_counts_all_and_shows_the_newest(void **state)
     stage_close(&stage);
 }
 
+static enum status count_day(void *context, const struct screening_day *day)
+{
+    size_t *count = context;
+    *count += day->version > 0 ? 1 : 100;
+    return STATUS_OK;
+}
+
+static const struct db_statement RESERVE_BEYOND = {
+    .name = "test_reserve_beyond",
+    .sql = "UPDATE screening_day SET reserved = capacity + 1",
+};
+static const struct db_statement NEVER_OPENED = {
+    .name = "test_never_opened",
+    .sql = "UPDATE screening_day SET version = 0, capacity = 0",
+};
+
+static void test_overcommitted_days_are_counted_from_today_on(void **state)
+{
+    struct stage stage;
+    struct error error = {0};
+    int64_t days = 7;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 3);
+    stage_add_capacity(&stage, stage_today + 1, 3);
+    stage_run(&stage);
+    fixture_expect(store_count_overcommitted(stage.db, stage_today, &days, &error), STATUS_OK, &error);
+    assert_int_equal(days, 0);
+    fixture_expect(db_run(stage.db, &RESERVE_BEYOND, NULL, NULL, NULL, &error), STATUS_OK, &error);
+    fixture_expect(store_count_overcommitted(stage.db, stage_today, &days, &error), STATUS_OK, &error);
+    assert_int_equal(days, 2);
+    fixture_expect(store_count_overcommitted(stage.db, stage_today + 1, &days, &error), STATUS_OK, &error);
+    assert_int_equal(days, 1);
+    stage_close(&stage);
+}
+
+static void test_days_never_opened_are_not_shown(void **state)
+{
+    struct stage stage;
+    struct error error = {0};
+    size_t shown = 0;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 3);
+    stage_add_reserves(&stage, 10, 1);
+    stage_run(&stage);
+    fixture_expect(store_read_days(stage.db, &STAGE_HOSPITAL_ID, stage_today, STORE_DATE_LAST, count_day,
+                                   &shown, &error),
+                   STATUS_OK, &error);
+    assert_int_equal(shown, 1);
+    fixture_expect(db_run(stage.db, &NEVER_OPENED, NULL, NULL, NULL, &error), STATUS_OK, &error);
+    fixture_expect(store_read_days(stage.db, &STAGE_HOSPITAL_ID, stage_today, STORE_DATE_LAST, count_day,
+                                   &shown, &error),
+                   STATUS_OK, &error);
+    assert_int_equal(shown, 1);
+    stage_close(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST_BOTH(test_list_filters_and_starts_at_an_id),
         TEST_BOTH(test_list_live_counts_all_and_shows_the_newest),
+        TEST_BOTH(test_overcommitted_days_are_counted_from_today_on),
+        TEST_BOTH(test_days_never_opened_are_not_shown),
     };
     stage_stop_clock();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,7 @@ def cpu_us(services):
 def check_places(services, confirmed):
     """As many places are taken as bookings kept, once what was in flight at the end is done, and hardly more than callers were told."""
     def booked_when_all_agree():
-        taken = services.ask("hospital", "SELECT coalesce(sum(capacity - remaining), 0) FROM screening_day")
+        taken = services.ask("hospital", "SELECT coalesce(sum(reserved), 0) FROM screening_day")
         booked = services.ask("booking", "SELECT count(*) FROM booking WHERE status = 2")
         return booked if booked == taken else None
 

@@ -27,7 +27,7 @@ _EVENT = "seq, event_id, type, occurred_at_us, event"
 TABLES = {
     "hospital": (
         ("hospital", "hospital_id, name, address, state, created_at_us, content", Plan.hospitals),
-        ("screening_day", "hospital_id, date, capacity, remaining, version", Plan.days),
+        ("screening_day", "hospital_id, date, capacity, reserved, version", Plan.days),
         ("capacity_change", "hospital_id, date, version, capacity, commit_no", Plan.capacity_changes),
         ("event_log", _EVENT, Plan.hospital_events),
         ("reservation", "booking_id, hospital_id, date, headcount, state", Plan.reservations)),

@@ -87,7 +87,7 @@ class Plan:
 
     def days(self):
         for slot, (hospital, date) in enumerate(self.slots):
-            yield self.hospital_ids[hospital], date, CAPACITY, CAPACITY - self._taken(slot), 1
+            yield self.hospital_ids[hospital], date, CAPACITY, self._taken(slot), 1
 
     def capacity_changes(self):
         for hospital, date in self.slots:

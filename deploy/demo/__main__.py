@@ -48,7 +48,7 @@ def show_how_to_count(counts):
     show("Count by hand (2 = CONFIRMED, 3 = REJECTED, 4 = CANCELLED, 5 = FORCE_CANCELLED), in %s:" % ROOT)
     show('  sqlite3 var/demo/booking.db "%s"' % by_status % "")
     show('  sqlite3 var/demo/booking.db "%s"' % by_status % " WHERE customer_id LIKE 'rush-%'")
-    show('  sqlite3 var/demo/hospital.db "SELECT date, capacity, remaining FROM screening_day NATURAL JOIN hospital '
+    show('  sqlite3 var/demo/hospital.db "SELECT date, capacity, reserved FROM screening_day NATURAL JOIN hospital '
          "WHERE name = '%s'\"" % CLINIC)
     show("  deploy/private-postgres start var/pg")
     show('  psql "$(deploy/private-postgres url var/pg history)" -c "%s"' % by_status.replace("booking%s", "history.booking_summary"))

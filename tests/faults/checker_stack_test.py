@@ -78,7 +78,7 @@ def _run(stack, hospital_svcs=("hospital",)):
 
 
 TAMPERINGS = (
-    ("hospital", "UPDATE screening_day SET remaining = remaining - 1 WHERE remaining > 0", "day .*, by its story it is"),
+    ("hospital", "UPDATE screening_day SET reserved = reserved + 1 WHERE reserved < capacity", "day .*, by its story it is"),
     ("hospital", "DELETE FROM event_log WHERE seq = 2", "hospital log: seq 2 is missing"),
     ("hospital", "DELETE FROM reservation WHERE state = 1", "is CONFIRMED without a place"),
     ("booking", "DELETE FROM event_log WHERE seq = 5", "booking log: seq 5 is missing"),

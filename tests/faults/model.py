@@ -247,13 +247,18 @@ class Model:
             {**{name: day[name] for name in ("hospital_id", "date", "version", "capacity")}, "commit_no": 0}
             for day in self.days.values()]
 
+    def _stored_days(self):
+        for day in self.days.values():
+            yield {**{name: day[name] for name in ("hospital_id", "date", "capacity", "version")},
+                   "reserved": day["capacity"] - day["remaining"]}
+
     def finish(self):
         """Everything is worked off; the snapshot."""
         self.settle()
         self.work_off_deletions()
         self.release()
         copies = {name: [dict(row) for row in rows] for name, rows in (
-            ("hospitals", self.hospitals.values()), ("days", self.days.values()),
+            ("hospitals", self.hospitals.values()), ("days", self._stored_days()),
             ("reservations", self.reservations.values()), ("deletions", self.deletions.values()),
             ("bookings", self.bookings.values()))}
         snapshot = {**copies, **self.tables, "commit_counter": [{"commit_no": self.counter}], "today": TODAY,

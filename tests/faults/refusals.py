@@ -152,7 +152,8 @@ class Answers:
                 continue
             state = told["capacity"], told["remaining"], told["version"]
             if record["op"] in ("GetHospital", "GetAvailability"):
-                fits = state in day.states_in(self.bounds.low(record["begin_ns"]), self.bounds.high(record["end_ns"]))
+                states = day.states_in(self.bounds.low(record["begin_ns"]), self.bounds.high(record["end_ns"]))
+                fits = state in ((capacity, max(0, capacity - reserved), version) for capacity, reserved, version in states)
             else:  # an answer from within its commit: what others took in it is not known
                 fits = 0 <= told["remaining"] <= told["capacity"]
             if not fits or told["capacity"] != self._capacity(hospital_id, told):

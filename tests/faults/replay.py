@@ -20,7 +20,7 @@ class Commit:
 
 
 class Day:
-    """A day's states: after commits[i] and until the next, it had states[i] = (capacity, remaining, version)."""
+    """A day's states: after commits[i] and until the next, it had states[i] = (capacity, reserved, version)."""
 
     def __init__(self, hospital_id, date, commits, purged=False):
         self.hospital_id, self.date = hospital_id, date
@@ -34,7 +34,7 @@ class Day:
             if commit.capacities:
                 version, capacity = max(commit.capacities)
             self.numbers.append(number)
-            self.states.append((capacity, capacity - reserved, version))
+            self.states.append((capacity, reserved, version))
             # Within a commit events come first, so that at worst all had been taken while the capacity was lowest.
             self.lowest.append(min(during) - reserved - commit.taken_and_released)
             self.capacities.append(during)
@@ -51,6 +51,10 @@ class Day:
         """The index of the state after that commit; -1: before the day's first."""
         return bisect_right(self.numbers, number) - 1
 
+    @staticmethod
+    def _left(state):
+        return state[0] - state[1]
+
     def states_in(self, low, high):
         """The states after some commit c, low <= c < high."""
         first, last = self._at(low), self._at(high - 1)
@@ -59,8 +63,8 @@ class Day:
     def least_remaining(self, low, high):
         """The least that was left after some commit c, low <= c < high, or within one, low < c < high."""
         first, last = self._at(low), self._at(high - 1)
-        after = self.states[first][1] if first >= 0 else 0
-        return min([after] + self.lowest[first + 1:last + 1] + [state[1] for state in self.states[first + 1:last + 1]])
+        after = [self._left(self.states[first])] if first >= 0 else [0]
+        return min(after + self.lowest[first + 1:last + 1] + [self._left(one) for one in self.states[first + 1:last + 1]])
 
     def was_closed(self, low, high):
         """Whether its capacity was 0 at some moment as in least_remaining."""
@@ -92,14 +96,14 @@ def days_of(snapshot):
 
 
 def check_days(days, snapshot):
-    """G1: after each commit 0 <= remaining <= capacity; and the story ends with what is stored."""
+    """G1: after each commit 0 <= reserved <= capacity; and the story ends with what is stored."""
     stored = {(day["hospital_id"], day["date"]): day for day in snapshot["days"]}
     for key in sorted(set(days) | set(stored)):
         story = days.get(key) or Day(*key, {})
-        for number, (capacity, remaining, _), bookings in zip(story.numbers, story.states, story.bookings):
-            if not 0 <= remaining <= capacity:
-                yield "%s: after commit %d %d of %d places remained%s" % (
-                    story.name(), number, remaining, capacity,
+        for number, (capacity, reserved, _), bookings in zip(story.numbers, story.states, story.bookings):
+            if not 0 <= reserved <= capacity:
+                yield "%s: after commit %d %d of %d places were reserved%s" % (
+                    story.name(), number, reserved, capacity,
                     "; it took places for booking " + ", ".join(sorted(bookings)[:5]) if bookings else "")
                 break
         last = story.states[-1] if story.states else None
@@ -107,12 +111,12 @@ def check_days(days, snapshot):
             yield "%s: has a story, but is not stored" % story.name()
             continue
         day = stored[key]
-        if last != (day["capacity"], day["remaining"], day["version"]):
-            yield "%s: stored is capacity %d, remaining %d, version %d, by its story it is %s" % (
-                story.name(), day["capacity"], day["remaining"], day["version"],
-                "capacity %d, remaining %d, version %d" % last if last else "unknown")
-        if not 0 <= day["remaining"] <= day["capacity"]:
-            yield "%s: %d of %d places remain" % (story.name(), day["remaining"], day["capacity"])
+        if last != (day["capacity"], day["reserved"], day["version"]):
+            yield "%s: stored is capacity %d, reserved %d, version %d, by its story it is %s" % (
+                story.name(), day["capacity"], day["reserved"], day["version"],
+                "capacity %d, reserved %d, version %d" % last if last else "unknown")
+        if not 0 <= day["reserved"] <= day["capacity"]:
+            yield "%s: %d of %d places are reserved" % (story.name(), day["reserved"], day["capacity"])
 
 
 def check_counter(snapshot):

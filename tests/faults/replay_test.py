@@ -5,12 +5,12 @@ from faults.story import D1, D2, Story, lied, refuse
 
 # ---- the replay
 
-def test_a_day_whose_remaining_is_wrong(_):
+def test_a_day_whose_reserved_places_are_wrong(_):
     for difference in (-1, 1):
         story = Story()
-        story.row("days", hospital_id=story.clinic, date=D1)["remaining"] += difference
-        story.objects("day %s of hospital %s: stored is capacity 4, remaining %d, version 1, by its story it is capacity 4, "
-                      "remaining 1", D1, story.clinic, 1 + difference)
+        story.row("days", hospital_id=story.clinic, date=D1)["reserved"] += difference
+        story.objects("day %s of hospital %s: stored is capacity 4, reserved %d, version 1, by its story it is capacity 4, "
+                      "reserved 3", D1, story.clinic, 3 + difference)
 
 
 def test_a_day_that_was_oversold_for_a_moment(_):
@@ -19,14 +19,14 @@ def test_a_day_that_was_oversold_for_a_moment(_):
     freed = story.row("reservations", booking_id=story.cancelled)
     again = story.row("reservations", booking_id=story.after)
     freed["released_commit"], again["taken_commit"] = again["taken_commit"], freed["released_commit"]
-    story.objects("day %s of hospital %s: after commit . -1 of 4 places remained; it took places for booking %s", D1,
+    story.objects("day %s of hospital %s: after commit . 5 of 4 places were reserved; it took places for booking %s", D1,
                   story.clinic, story.after)
 
 
 def test_a_capacity_below_what_was_taken(_):
     story = Story()
     story.row("capacity_changes", hospital_id=story.clinic, date=D1)["capacity"] = 1
-    story.objects("day %s of hospital %s: after commit . -1 of 1 places remained", D1, story.clinic)
+    story.objects("day %s of hospital %s: after commit . 2 of 1 places were reserved", D1, story.clinic)
 
 
 def test_a_commit_of_which_nothing_is_left(_):

@@ -19,7 +19,7 @@ _BOOKING = ("booking_id", "customer_id", "customer_name", "hospital_id", "date",
 # The name here, the service whose database it is in, the table there, its columns.
 TABLES = (
     ("hospitals", "hospital", "hospital", ("hospital_id", "name", "state")),
-    ("days", "hospital", "screening_day", ("hospital_id", "date", "capacity", "remaining", "version")),
+    ("days", "hospital", "screening_day", ("hospital_id", "date", "capacity", "reserved", "version")),
     ("reservations", "hospital", "reservation",
      ("booking_id", "hospital_id", "date", "headcount", "state", "taken_commit", "released_commit")),
     ("capacity_changes", "hospital", "capacity_change", ("hospital_id", "date", "version", "capacity", "commit_no")),

@@ -240,7 +240,7 @@ def test_an_answer_too_large_is_refused(driver):
         hospital_id = register(stack)
         stack.execute("hospital", """
             WITH RECURSIVE days (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM days WHERE n < 15000)
-            INSERT INTO screening_day SELECT hospital_id, date('%s', n || ' days'), 100000, 100000, 1
+            INSERT INTO screening_day SELECT hospital_id, date('%s', n || ' days'), 100000, 0, 1
             FROM hospital, days""" % day(1))
         check_refused(stack.hospital.GetHospital(hospital_id=hospital_id), rpc.RESOURCE_EXHAUSTED)
         assert stack.hospital.GetAvailability(hospital_id=hospital_id).code == rpc.OK
