@@ -92,7 +92,7 @@ static void test_exchange_silent_server_is_deadline_exceeded(void **state)
     assert_int_equal(test_get_and_wait(client, "x", &call, NULL), STATUS_DEADLINE_EXCEEDED);
     assert_true(call.left);
     int64_t took_ms = test_now_ms() - begin_ms;
-    assert_true(took_ms >= 149 && took_ms < 5000);
+    assert_true(took_ms >= 149 && took_ms < 30000);
     rpc_client_destroy(client);
     rpc_channel_close(channel);
     bare_server_close(&server);

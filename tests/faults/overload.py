@@ -1,6 +1,9 @@
 """G7: three times as many bookings as booking-svc can take, offered at a fixed rate. Its capacity is held down to about 1,500
 bookings a second by a stall before each commit, so that the load generator is not what is measured.
 
+Rates are asserted in builds without a sanitizer only: there the load generator may be what is slow. The bounds are loose on
+purpose, so that a busy machine does not reach them; bench/ measures the rates.
+
 For 4 s; SCREENING_FULL=1: for 30 s. By hand, in a build with fault points:
 SCREENING_BUILD=$PWD/build/faults tests/kit/run tests/faults/overload.py"""
 import json
@@ -19,7 +22,9 @@ BUDGET_MS = 1000
 # Two commands a booking, at most 120 in a commit of 40 ms: 1,500 bookings a second.
 BATCH_MAX, STALL_MS = 120, 40
 FACTOR = 3
-RSS_GROWTH_KIB = 4096  # a fraction of what 4,096 waiting calls would take
+GOODPUT_LEAST = 0.6
+REFUSAL_P99_MS = BUDGET_MS / 2
+RSS_GROWTH_KIB = 16384  # calls that were kept instead of refused would take several times this
 # A machine that is busy elsewhere can spoil a round, a defect spoils each.
 ROUNDS = 3
 
@@ -77,12 +82,14 @@ def one_round(stack):
         over = bench(stack, "--rate", "%d" % (FACTOR * peak), "--warm-up", str(WARM_UP_S), "--seconds", str(OVERLOAD_S))
     goodput, refused = confirmed_per_s(over), over["outcomes"].get("RESOURCE_EXHAUSTED OVERLOADED")
     wrong = []
-    if goodput <= 0.9 * peak:
-        wrong.append("goodput %.0f/s is not above 90 %% of %.0f/s" % (goodput, peak))
     if refused is None:
-        return wrong + ["nobody was refused"]
+        return ["nobody was refused"]
+    if goodput == 0:
+        wrong.append("nothing was confirmed")
+    if goodput < GOODPUT_LEAST * peak and not is_sanitized():
+        wrong.append("goodput %.0f/s is below %.0f %% of %.0f/s" % (goodput, 100 * GOODPUT_LEAST, peak))
     took = refused["from_sending"]  # a budget begins then; how late the generator was is its own matter
-    if took["p99_ms"] >= BUDGET_MS / 10:
+    if took["p99_ms"] >= REFUSAL_P99_MS and not is_sanitized():
         wrong.append("refusals took %.1f ms (p99)" % took["p99_ms"])
     if rss.highest - rss.first > RSS_GROWTH_KIB and not is_sanitized():
         wrong.append("RSS grew from %d to %d KiB" % (rss.first, rss.highest))
