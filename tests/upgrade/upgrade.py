@@ -49,11 +49,12 @@ class GoldenStack(Stack):
                            stdout=subprocess.DEVNULL)
 
 
-def for_each_stage(kind, driver, check):
+def for_each_stage(kind, driver, check, before=lambda stack: None):
     assert STAGES
     for stage in STAGES:
         print("stage %s" % stage, flush=True)
         stack = GoldenStack(stage, kind, driver)
+        before(stack)
         old = {tuple(row[:1]): (int(row[1]), int(row[2])) for row in stack.rows("booking", KEY)}
         with stack:
             check(stack, stage, old)
@@ -101,6 +102,24 @@ def test_whole_databases_upgrade_agree_and_serve(driver):
         after = history_tables(stack)
         assert after == before, [table for table in before if before[table] != after[table]]
     for_each_stage("whole", driver, check)
+
+
+def test_an_upgrade_that_is_killed_again_and_again_ends_whole(driver):
+    """A start takes some 30 ms: the kills fall before, into and behind its migrations."""
+    def kill_starts(stack):
+        for name in PROGRAMS:
+            for ms in (5, 10, 15, 20, 25, 30, 40, 60, 90):
+                stack.services[name].spawn()
+                time.sleep(ms / 1000)
+                stack.services[name].kill()
+
+    def check(stack, stage, old):
+        del stage
+        wait_agreement(stack)
+        new = {tuple(row[:1]): (int(row[1]), int(row[2])) for row in stack.rows("booking", KEY)}
+        assert set(new) == set(old)
+        assert not degraded(stack), degraded(stack)
+    for_each_stage("whole", driver, check, before=kill_starts)
 
 
 def includes(new, old):
