@@ -1,13 +1,14 @@
 #include "api.h"
 
+#include "content.h"
 #include "reads.h"
 #include "wire.h"
 
 #include <string.h>
 
 #include "base/civil.h"
-#include "base/digest.h"
 #include "base/text.h"
+#include "base/unicode.h"
 
 enum { CUSTOMER_ID_MAX = 64, CUSTOMER_NAME_MAX = 200, REASON_MAX = 200, HEADCOUNT_MAX = 100 };
 
@@ -23,22 +24,23 @@ static enum status no_memory(struct error *error)
 
 /* ---- CreateBooking ---- */
 
-/* The content of a creation is the request as first accepted, defaults filled in, every field of it. */
-static enum status hash_content(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
-                                struct booking *request, struct error *error)
+/* What ids and names must not show: left to be told, for only a new booking is refused for it. */
+static enum status read_names(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
+                              struct booking *request, struct error *error)
 {
-    Screening__V1__CreateBookingRequest content = *input;
-    char booking_id[UUID_TEXT_SIZE], hospital_id[UUID_TEXT_SIZE];
-    content.booking_id = uuid_format(&request->booking_id, booking_id);
-    content.hospital_id = uuid_format(&request->hospital_id, hospital_id);
-    content.headcount = request->headcount;
-    size_t size = protobuf_c_message_get_packed_size(&content.base);
-    uint8_t *packed = arena_alloc(arena, size);
-    if (packed == NULL)
-        return no_memory(error);
-    protobuf_c_message_pack(&content.base, packed);
-    digest_sha256_128(packed, size, request->content_hash);
-    return STATUS_OK;
+    enum status status = text_check_opaque("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, error);
+    if (status == STATUS_OK)
+        status = unicode_read("customer_name", input->customer_name, 1, CUSTOMER_NAME_MAX, arena,
+                              &request->customer_name, error);
+    if (status != STATUS_OK)
+        return status;
+    struct error shown;
+    if (unicode_check_id("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, &shown) != STATUS_OK ||
+        unicode_check_shown("customer_name", input->customer_name, &shown) != STATUS_OK)
+        request->refusal = arena_strdup(arena, shown.message);
+    else
+        return STATUS_OK;
+    return request->refusal != NULL ? STATUS_OK : no_memory(error);
 }
 
 static enum status read_create(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
@@ -50,9 +52,7 @@ static enum status read_create(const Screening__V1__CreateBookingRequest *input,
     else
         status = text_check_uuid("booking_id", input->booking_id, &request->booking_id, error);
     if (status == STATUS_OK)
-        status = text_check_opaque("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, error);
-    if (status == STATUS_OK)
-        status = text_check("customer_name", input->customer_name, 1, CUSTOMER_NAME_MAX, error);
+        status = read_names(input, arena, request, error);
     if (status == STATUS_OK)
         status = text_check_uuid("hospital_id", input->hospital_id, &request->hospital_id, error);
     if (status == STATUS_OK)
@@ -62,10 +62,9 @@ static enum status read_create(const Screening__V1__CreateBookingRequest *input,
     if (status != STATUS_OK)
         return status;
     request->customer_id = input->customer_id;
-    request->customer_name = input->customer_name;
     request->headcount = input->headcount == 0 ? 1 : input->headcount;
     request->queue_if_unavailable = input->queue_if_unavailable;
-    return hash_content(input, arena, request, error);
+    return content_hash(input, arena, request) ? STATUS_OK : no_memory(error);
 }
 
 static enum status submit_create(struct booking_api *api, const Screening__V1__CreateBookingRequest *input,
@@ -125,12 +124,14 @@ static enum status submit_cancel(struct booking_api *api, const Screening__V1__C
         return no_memory(error);
     enum status status = text_check_uuid("booking_id", input->booking_id, &cancel->command.booking_id, error);
     if (status == STATUS_OK)
-        status = text_check("reason", input->reason, 0, REASON_MAX, error);
+        status = unicode_read("reason", input->reason, 0, REASON_MAX, rpc_call_arena(call),
+                              &cancel->command.reason, error);
+    if (status == STATUS_OK)
+        status = unicode_check_shown("reason", cancel->command.reason, error);
     if (status != STATUS_OK)
         return status;
     cancel->call = call;
     cancel->command.kind = COMMAND_CANCEL;
-    cancel->command.reason = input->reason;
     cancel->command.traceparent = rpc_call_traceparent(call);
     cancel->command.writer.class = WRITER_REQUEST;
     cancel->command.writer.source = rpc_call_connection(call);

@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include "content.h"
 #include "policy.h"
 #include "store.h"
 #include "wire.h"
@@ -267,8 +268,9 @@ static enum status settle_unasked(struct batch *batch, const struct booking_comm
 static enum status decide_create(struct batch *batch, struct booking_command *command, struct error *error)
 {
     struct entry *entry = map_get(&batch->bookings, &command->booking_id);
-    struct booking created;
-    const struct booking *existing = entry != NULL ? &entry->booking : NULL;
+    struct booking created, tidy;
+    const struct booking *existing =
+        entry != NULL ? content_as_kept_now(&entry->booking, command->request, &batch->arena, &tidy) : NULL;
     if (booking_create(existing, command->request, &batch->at, &created, &command->writer.outcome) !=
         STATUS_OK)
         return STATUS_OK;

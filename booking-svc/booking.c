@@ -48,11 +48,14 @@ enum status booking_create(const struct booking *existing, const struct booking 
                            const struct moment *at, struct booking *booking, struct error *refusal)
 {
     if (existing != NULL) {
-        if (memcmp(existing->content_hash, request->content_hash, BOOKING_HASH_BYTES) != 0)
+        if (memcmp(existing->content_hash, request->content_hash, BOOKING_HASH_BYTES) != 0 &&
+            memcmp(existing->content_hash, request->content_as_sent, BOOKING_HASH_BYTES) != 0)
             return error_set(refusal, STATUS_ALREADY_EXISTS, NULL,
                              "booking_id: a booking with this id and other content exists");
         return STATUS_OK;
     }
+    if (request->refusal != NULL)
+        return error_set(refusal, STATUS_INVALID_ARGUMENT, NULL, "%s", request->refusal);
     if (request->day < at->today)
         return error_set(refusal, STATUS_INVALID_ARGUMENT, NULL, "date: must be today or later");
     *booking = *request;

@@ -43,6 +43,10 @@ struct booking {
     int64_t updated_at_us;
     uint64_t version;
     uint8_t content_hash[BOOKING_HASH_BYTES]; /* of the request as first accepted */
+    /* Of a request only. */
+    uint8_t content_as_sent[BOOKING_HASH_BYTES]; /* its hash before its name was made tidy: what earlier
+                                                    versions kept */
+    const char *refusal; /* "field: rule" that a new booking would break; NULL = none: a repeat is answered */
     bool queue_if_unavailable;
     bool announced; /* booking.requested has been appended */
 };
@@ -80,8 +84,9 @@ bool booking_is_live(enum booking_status status);
 
 /*
  * A request to book meets what is known under its id. `existing` NULL: `request` becomes the REQUESTED
- * booking *booking (no event: nobody was told yet), INVALID_ARGUMENT if its day has passed. Otherwise nothing
- * changes: ALREADY_EXISTS if it had other content; else OK, and the answer depends on the existing booking.
+ * booking *booking (no event: nobody was told yet), INVALID_ARGUMENT if its day has passed or a text of it
+ * breaks a rule. Otherwise nothing changes: ALREADY_EXISTS if it had other content; else OK, and the answer
+ * depends on the existing booking.
  */
 MUST_CHECK enum status booking_create(const struct booking *existing, const struct booking *request,
                                       const struct moment *at, struct booking *booking,

@@ -89,6 +89,19 @@ static void test_create_same_content_is_accepted_in_every_state_even_after_its_d
     }
 }
 
+static void test_create_known_content_as_sent_is_accepted_whatever_is_refused_today(void **state)
+{
+    (void)state;
+    struct booking existing = sample(BOOKING_CONFIRMED), request = sample(0), booking;
+    struct error error;
+    request.content_hash[0] = 8;
+    request.content_as_sent[0] = 7;
+    request.refusal = "customer_name: must have a visible character";
+    assert_int_equal(booking_create(&existing, &request, &AT, &booking, NULL), STATUS_OK);
+    assert_int_equal(booking_create(NULL, &request, &AT, &booking, &error), STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.message, request.refusal);
+}
+
 static void test_create_other_content_already_exists_in_every_state(void **state)
 {
     (void)state;
@@ -321,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_create_unknown_becomes_requested),
         cmocka_unit_test(test_create_past_day_is_invalid),
         cmocka_unit_test(test_create_same_content_is_accepted_in_every_state_even_after_its_day),
+        cmocka_unit_test(test_create_known_content_as_sent_is_accepted_whatever_is_refused_today),
         cmocka_unit_test(test_create_other_content_already_exists_in_every_state),
         cmocka_unit_test(test_settle_requested_follows_the_table),
         cmocka_unit_test(test_settle_any_other_state_changes_nothing),

@@ -109,7 +109,7 @@ static enum status register_hospital(struct import *import, const struct import_
     return status;
 }
 
-static enum status open_missing_days(struct import *import, const struct import_hospital *hospital, char *id,
+static enum status open_missing_days(struct import *import, const struct import_hospital *hospital,
                                      const Screening__V1__Hospital *there, struct error *error)
 {
     const struct import_day **missing =
@@ -123,7 +123,7 @@ static enum status open_missing_days(struct import *import, const struct import_
         Screening__V1__SetCapacityRequest request = SCREENING__V1__SET_CAPACITY_REQUEST__INIT;
         char date[CIVIL_TEXT_SIZE];
         ProtobufCMessage *response;
-        request.hospital_id = id;
+        request.hospital_id = there->hospital_id;
         request.date = civil_format(missing[i]->day, date);
         request.capacity = missing[i]->capacity;
         status = call(import, "SetCapacity", &request.base, &response, error);
@@ -132,25 +132,46 @@ static enum status open_missing_days(struct import *import, const struct import_
     return status;
 }
 
+static enum status get_hospital(struct import *import, const struct uuid *id, ProtobufCMessage **there,
+                                struct error *error)
+{
+    char text[UUID_TEXT_SIZE];
+    Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
+    request.hospital_id = uuid_format(id, text);
+    return call(import, "GetHospital", &request.base, there, error);
+}
+
+/* The hospital, under whichever of its ids it was registered. NOT_FOUND: under none. */
+static enum status find_hospital(struct import *import, const struct import_hospital *hospital,
+                                 ProtobufCMessage **there, struct error *error)
+{
+    enum status status = get_hospital(import, &hospital->id, there, error);
+    for (size_t i = 0; status == STATUS_NOT_FOUND && i < IMPORT_FORMER_IDS; i++) {
+        if (!uuid_is_zero(&hospital->former_ids[i])) {
+            status = get_hospital(import, &hospital->former_ids[i], there, error);
+        }
+    }
+    return status;
+}
+
 static enum status import_hospital(struct import *import, const struct import_hospital *hospital,
                                    struct error *error)
 {
-    char id[UUID_TEXT_SIZE];
-    Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
-    request.hospital_id = uuid_format(&hospital->id, id);
     ProtobufCMessage *response;
-    enum status status = call(import, "GetHospital", &request.base, &response, error);
+    enum status status = find_hospital(import, hospital, &response, error);
     if (status == STATUS_NOT_FOUND) {
+        char id[UUID_TEXT_SIZE];
+        (void)uuid_format(&hospital->id, id);
         return register_hospital(import, hospital, id, error);
     }
     if (status != STATUS_OK) {
         return status;
     }
     const Screening__V1__Hospital *there = (Screening__V1__Hospital *)response;
-    status = import_same_hospital(hospital, there, error);
+    status = import_same_hospital(hospital, there, &import->session->arena, error);
     if (status == STATUS_OK) {
         import->found++;
-        status = open_missing_days(import, hospital, id, there, error);
+        status = open_missing_days(import, hospital, there, error);
     }
     return status;
 }

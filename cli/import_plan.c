@@ -9,7 +9,7 @@
 
 #include "base/civil.h"
 #include "base/map.h"
-#include "base/text.h"
+#include "base/unicode.h"
 
 enum {
     FIELD_ID,
@@ -33,6 +33,7 @@ static const struct uuid NAMESPACE = {
 /* A line that is right in itself. */
 struct row {
     struct uuid id;
+    struct uuid former_ids[IMPORT_FORMER_IDS];
     const char *name;
     const char *address;
     struct import_day day;
@@ -56,19 +57,54 @@ static enum status out_of_memory(struct error *error)
     return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
 }
 
-static enum status read_id(const char *text, struct row *row, struct arena *arena, struct error *error)
+static bool make_id(const char *name, const char *address, struct arena *arena, struct uuid *id)
 {
+    const char *key = arena_printf(arena, "%s\n%s", name, address);
+    if (key != NULL) {
+        *id = uuid_v5(&NAMESPACE, key, strlen(key));
+    }
+    return key != NULL;
+}
+
+/* The ids of name and address as they are in the file, and decomposed: false when out of memory. */
+static bool make_former_ids(const struct csv_record *record, struct row *row, struct arena *arena)
+{
+    const char *name = unicode_decompose(row->name, arena);
+    const char *address = unicode_decompose(row->address, arena);
+    struct uuid *former = row->former_ids;
+    if (name == NULL || address == NULL || !make_id(name, address, arena, &former[0]) ||
+        !make_id(record->fields[FIELD_NAME], record->fields[FIELD_ADDRESS], arena, &former[1])) {
+        return false;
+    }
+    if (uuid_equal(&former[1], &former[0]) || uuid_equal(&former[1], &row->id)) {
+        former[1] = (struct uuid){{0}};
+    }
+    if (uuid_equal(&former[0], &row->id)) {
+        former[0] = (struct uuid){{0}};
+    }
+    return true;
+}
+
+static enum status read_id(const struct csv_record *record, struct row *row, struct arena *arena,
+                           struct error *error)
+{
+    const char *text = record->fields[FIELD_ID];
     if (text[0] != '\0') {
         return uuid_parse(text, &row->id) ? STATUS_OK
                                           : error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                                                       _("hospital_id: must be a UUID or empty"));
     }
-    const char *key = arena_printf(arena, "%s\n%s", row->name, row->address);
-    if (key == NULL) {
-        return out_of_memory(error);
-    }
-    row->id = uuid_v5(&NAMESPACE, key, strlen(key));
-    return STATUS_OK;
+    return make_id(row->name, row->address, arena, &row->id) && make_former_ids(record, row, arena)
+               ? STATUS_OK
+               : out_of_memory(error);
+}
+
+/* Tidy and as hospital-svc takes it. */
+static enum status read_text(const char *field, const char *text, size_t min, size_t max, struct arena *arena,
+                             const char **out, struct error *error)
+{
+    enum status status = unicode_read(field, text, min, max, arena, out, error);
+    return status == STATUS_OK ? unicode_check_shown(field, *out, error) : status;
 }
 
 static enum status read_day(const struct csv_record *record, int32_t today, struct import_day *day,
@@ -94,14 +130,14 @@ static enum status read_row(const struct planner *planner, const struct csv_reco
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("record: must have %d fields, not %zu"),
                          FIELD_COUNT, record->count);
     }
-    row->name = record->fields[FIELD_NAME];
-    row->address = record->fields[FIELD_ADDRESS];
-    enum status status = text_check("name", row->name, 1, NAME_MAX_CHARACTERS, error);
+    enum status status = read_text("name", record->fields[FIELD_NAME], 1, NAME_MAX_CHARACTERS, planner->arena,
+                                   &row->name, error);
     if (status == STATUS_OK) {
-        status = text_check("address", row->address, 0, ADDRESS_MAX_CHARACTERS, error);
+        status = read_text("address", record->fields[FIELD_ADDRESS], 0, ADDRESS_MAX_CHARACTERS,
+                           planner->arena, &row->address, error);
     }
     if (status == STATUS_OK) {
-        status = read_id(record->fields[FIELD_ID], row, planner->arena, error);
+        status = read_id(record, row, planner->arena, error);
     }
     if (status == STATUS_OK) {
         status = read_day(record, planner->today, &row->day, error);
@@ -149,6 +185,7 @@ static struct import_hospital *add_hospital(struct planner *planner, const struc
     struct import_hospital *hospital = &plan->hospitals[plan->hospital_count++];
     *hospital = (struct import_hospital){
         .line = row->day.line, .id = row->id, .name = row->name, .address = row->address, .days = days};
+    memcpy(hospital->former_ids, row->former_ids, sizeof hospital->former_ids);
     return hospital;
 }
 
@@ -202,6 +239,15 @@ static enum status check_header(struct csv_reader *reader, struct arena *arena, 
                              _("header: must be hospital_id,name,address,date,capacity"));
 }
 
+static bool is_empty(const struct csv_record *record)
+{
+    size_t i = 0;
+    while (i < record->count && record->fields[i][0] == '\0') {
+        i++;
+    }
+    return i == record->count;
+}
+
 static enum status read_records(struct planner *planner, struct csv_reader *reader, struct error *error)
 {
     for (;;) {
@@ -213,6 +259,9 @@ static enum status read_records(struct planner *planner, struct csv_reader *read
             return STATUS_OK;
         }
         enum status status = complaint.status;
+        if (result == CSV_RECORD && is_empty(&record)) {
+            continue; /* a spreadsheet's line of commas */
+        }
         if (result == CSV_RECORD) {
             status = read_row(planner, &record, &row, &complaint);
             if (status == STATUS_OK) {
@@ -251,16 +300,21 @@ enum status import_plan_read(const char *bytes, size_t size, int32_t today, stru
 /* ---- against what is there ---- */
 
 enum status import_same_hospital(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
-                                 struct error *error)
+                                 struct arena *arena, struct error *error)
 {
+    const char *name = unicode_tidy(there->name, arena);
+    const char *address = unicode_tidy(there->address, arena);
+    if (name == NULL || address == NULL) {
+        return out_of_memory(error);
+    }
     if (there->status == SCREENING__V1__HOSPITAL_STATUS__DELETED) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("hospital_id: this hospital is deleted"));
     }
-    if (strcmp(there->name, wanted->name) != 0) {
+    if (strcmp(name, wanted->name) != 0) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                          _("name: a hospital of this id exists with another name"));
     }
-    if (strcmp(there->address, wanted->address) != 0) {
+    if (strcmp(address, wanted->address) != 0) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                          _("address: a hospital of this id exists with another address"));
     }

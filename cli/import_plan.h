@@ -2,8 +2,9 @@
  * Import of hospitals from CSV, the part that thinks. Pure: text and today in, hospitals and complaints out.
  *
  * One line per screening day, under the header hospital_id,name,address,date,capacity; the lines of one
- * hospital stand together. An empty hospital_id becomes the version 5 UUID of "NAME\nADDRESS" in the
- * namespace 5b6a2d0e-91c4-4f0b-8d57-3a1e6c9f42b8, which is ours and never changes.
+ * hospital stand together. Names and addresses are made tidy (unicode.h), so that two spellings of one are
+ * the same. An empty hospital_id becomes the version 5 UUID of "NAME\nADDRESS" in the namespace
+ * 5b6a2d0e-91c4-4f0b-8d57-3a1e6c9f42b8, which is ours and never changes.
  */
 #ifndef SCREENING_CLI_IMPORT_PLAN_H
 #define SCREENING_CLI_IMPORT_PLAN_H
@@ -23,9 +24,14 @@ struct import_day {
     uint32_t capacity;
 };
 
+enum { IMPORT_FORMER_IDS = 2 };
+
 struct import_hospital {
     size_t line; /* its first */
     struct uuid id;
+    /* Under which earlier versions, which took texts as they came, may have registered it; the nil UUID: none
+     * other than those before. */
+    struct uuid former_ids[IMPORT_FORMER_IDS];
     const char *name;
     const char *address;
     struct import_day *days; /* in the file's order */
@@ -57,9 +63,10 @@ MUST_CHECK enum status import_plan_read(const char *bytes, size_t size, int32_t 
 size_t import_missing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
                            const struct import_day **missing);
 
-/* INVALID_ARGUMENT "name: ..." unless the hospital of this id is the wanted one: same name and address, not
- * deleted. */
+/* INVALID_ARGUMENT "name: ..." unless the hospital of this id is the wanted one: same name and address,
+ * however they are written, not deleted. RESOURCE_EXHAUSTED when `arena` is. */
 MUST_CHECK enum status import_same_hospital(const struct import_hospital *wanted,
-                                            const Screening__V1__Hospital *there, struct error *error);
+                                            const Screening__V1__Hospital *there, struct arena *arena,
+                                            struct error *error);
 
 #endif

@@ -79,6 +79,43 @@ static void test_import_plan_empty_id_depends_on_name_and_address_only(void **st
     assert_false(uuid_equal(&result.plan.hospitals[0].id, &result.plan.hospitals[2].id));
 }
 
+static void assert_same_id(const struct uuid *a, const struct uuid *b)
+{
+    assert_true(uuid_equal(a, b));
+}
+
+static void test_import_plan_spellings_of_one_name_are_one_hospital(void **state)
+{
+    (void)state;
+    read_plan(HEADER ",\u1112\u1161\u11ab,x  y ,+1,1\n,\ud55c,x y,+2,1\n");
+    assert_string_equal(result.complaints, "");
+    assert_int_equal(result.plan.hospital_count, 1);
+    assert_string_equal(result.plan.hospitals[0].name, "\ud55c");
+    assert_string_equal(result.plan.hospitals[0].address, "x y");
+    const struct import_hospital both = result.plan.hospitals[0];
+    arena_fini(&result.arena);
+    read_plan(HEADER ",\ud55c,x y,+2,1\n");
+    const struct import_hospital composed = result.plan.hospitals[0];
+    assert_same_id(&composed.id, &both.id);
+    assert_same_id(&composed.former_ids[0], &both.former_ids[0]); /* decomposed */
+    assert_false(uuid_is_zero(&composed.former_ids[0]));
+    assert_true(uuid_is_zero(&composed.former_ids[1])); /* it is in the file as it is kept */
+    assert_false(uuid_is_zero(&both.former_ids[1]));
+    arena_fini(&result.arena);
+    read_plan(HEADER ",A,x,+1,1\n");
+    assert_true(uuid_is_zero(&result.plan.hospitals[0].former_ids[0]));
+    assert_true(uuid_is_zero(&result.plan.hospitals[0].former_ids[1]));
+}
+
+static void test_import_plan_empty_records_are_passed_over(void **state)
+{
+    (void)state;
+    read_plan(HEADER ",,,,\n,A,x,+1,1\n,,,,\n,,\n\"\",,,,\n");
+    assert_string_equal(result.complaints, "");
+    assert_int_equal(result.plan.bad_lines, 0);
+    assert_int_equal(result.plan.hospital_count, 1);
+}
+
 static void test_import_plan_bad_lines_are_told_and_the_others_go_on(void **state)
 {
     (void)state;
@@ -188,6 +225,7 @@ static void test_import_same_hospital_other_content_is_refused(void **state)
         const char *complaint; /* NULL = the same */
     } cases[] = {
         {"A", "x", SCREENING__V1__HOSPITAL_STATUS__ACTIVE, NULL},
+        {" A ", "x\u3000", SCREENING__V1__HOSPITAL_STATUS__ACTIVE, NULL}, /* as an earlier version kept it */
         {"A", "x", SCREENING__V1__HOSPITAL_STATUS__DELETED, "hospital_id: this hospital is deleted"},
         {"B", "x", SCREENING__V1__HOSPITAL_STATUS__ACTIVE,
          "name: a hospital of this id exists with another name"},
@@ -200,7 +238,7 @@ static void test_import_same_hospital_other_content_is_refused(void **state)
         struct error error = {.status = STATUS_OK};
         make_there(&there, cases[i].name, cases[i].address);
         there.status = cases[i].status;
-        enum status status = import_same_hospital(&result.plan.hospitals[0], &there, &error);
+        enum status status = import_same_hospital(&result.plan.hospitals[0], &there, &result.arena, &error);
         assert_int_equal(status, cases[i].complaint == NULL ? STATUS_OK : STATUS_INVALID_ARGUMENT);
         assert_string_equal(error.message, cases[i].complaint == NULL ? "" : cases[i].complaint);
     }
@@ -211,6 +249,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_import_plan_lines_of_one_hospital_become_its_days, tear_down),
         cmocka_unit_test_teardown(test_import_plan_empty_id_depends_on_name_and_address_only, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_spellings_of_one_name_are_one_hospital, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_empty_records_are_passed_over, tear_down),
         cmocka_unit_test_teardown(test_import_plan_bad_lines_are_told_and_the_others_go_on, tear_down),
         cmocka_unit_test_teardown(test_import_plan_id_with_two_contents_is_told, tear_down),
         cmocka_unit_test_teardown(test_import_plan_more_days_than_a_hospital_may_have_are_told, tear_down),

@@ -7,7 +7,7 @@
 PACKAGES=(
   gcc libc6-dev cmake ninja-build pkg-config
   libnng-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev
-  libsqlite3-dev libpq-dev libjansson-dev libmd-dev libmicrohttpd-dev libcmocka-dev
+  libsqlite3-dev libpq-dev libjansson-dev libmd-dev libmicrohttpd-dev libutf8proc-dev libcmocka-dev
   gettext python3 python3-protobuf sqlite3 tzdata util-linux
 )
 TEST_PACKAGES=(git curl valgrind clang-tidy)

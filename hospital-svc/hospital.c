@@ -15,7 +15,8 @@ static enum status refuse_unknown(const struct hospital *hospital, struct error 
                      uuid_format(&hospital->id, id));
 }
 
-/* The clock comes last: a repeat of yesterday's registration must not be refused for its days. */
+/* What is known comes first: a repeat of yesterday's registration must not be refused for its days, nor one
+ * of an earlier version's for a rule that is new. */
 static enum status check_registration(const struct hospital *hospital, const struct registration *command,
                                       int32_t today, struct error *error)
 {
@@ -24,6 +25,9 @@ static enum status check_registration(const struct hospital *hospital, const str
         return error_set(error, STATUS_ALREADY_EXISTS, NULL, "hospital %s exists with other content",
                          uuid_format(&hospital->id, id));
     }
+    if (command->refusal != NULL) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s", command->refusal);
+    }
     for (size_t i = 0; i < command->day_count; i++) {
         if (command->days[i].date < today) {
             return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days[%zu].date: must be today or later",
@@ -31,6 +35,13 @@ static enum status check_registration(const struct hospital *hospital, const str
         }
     }
     return STATUS_OK;
+}
+
+static bool is_repeat(const struct hospital *hospital, const struct registration *command)
+{
+    return hospital->state != HOSPITAL_NONE &&
+           (memcmp(hospital->content, command->content, DIGEST_SIZE) == 0 ||
+            memcmp(hospital->content, command->content_as_sent, DIGEST_SIZE) == 0);
 }
 
 /* Places reinstated before the day was opened stay reserved. */
@@ -44,7 +55,7 @@ enum status hospital_register(struct hospital *hospital, struct screening_day *c
                               const struct registration *command, int32_t today, int64_t now_us,
                               bool *changed, struct error *error)
 {
-    if (hospital->state != HOSPITAL_NONE && memcmp(hospital->content, command->content, DIGEST_SIZE) == 0) {
+    if (is_repeat(hospital, command)) {
         *changed = false;
         return STATUS_OK;
     }

@@ -80,6 +80,9 @@ struct registration {
     const char *name;
     const char *address;
     uint8_t content[DIGEST_SIZE];
+    uint8_t content_as_sent[DIGEST_SIZE]; /* before its texts were made tidy: what earlier versions kept */
+    const char
+        *refusal; /* "field: rule" that a new hospital would break; NULL = none: a repeat is answered */
     const struct day_wanted *days; /* dates unique, in the order of the request */
     size_t day_count;
 };
@@ -87,7 +90,8 @@ struct registration {
 /*
  * days[i] is the state of command->days[i]. OK with *changed: hospital and days are as registered (the
  * strings are command's). OK without: it is registered with this very content already, deleted or not.
- * ALREADY_EXISTS: with other content. INVALID_ARGUMENT: a new hospital with a past day.
+ * ALREADY_EXISTS: with other content. INVALID_ARGUMENT: a new hospital with a past day or
+ * a text that breaks a rule.
  */
 MUST_CHECK enum status hospital_register(struct hospital *hospital, struct screening_day *const *days,
                                          const struct registration *command, int32_t today, int64_t now_us,

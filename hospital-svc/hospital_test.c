@@ -71,6 +71,26 @@ static void test_register_new_hospital_opens_its_days(void **state)
     assert_day(&second, 0, 0, 1);
 }
 
+static void test_register_hidden_text_is_refused_unless_it_is_known(void **state)
+{
+    (void)state;
+    struct registration command = registration_of(8);
+    command.content_as_sent[0] = 7;
+    command.refusal = "name: must have a visible character";
+    struct hospital hospital = hospital_in(HOSPITAL_NONE);
+    struct screening_day first = day_with(0, 0, 0), second = day_with(0, 0, 0);
+    struct screening_day *days[] = {&first, &second};
+    struct error error;
+    bool changed = false;
+    assert_int_equal(hospital_register(&hospital, days, &command, TODAY, NOW_US, &changed, &error),
+                     STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.message, "name: must have a visible character");
+    hospital = hospital_in(HOSPITAL_ACTIVE); /* its content is 7 */
+    changed = true;
+    assert_int_equal(hospital_register(&hospital, days, &command, TODAY, NOW_US, &changed, NULL), STATUS_OK);
+    assert_false(changed);
+}
+
 static void test_register_past_day_is_refused_and_named(void **state)
 {
     (void)state;
@@ -512,6 +532,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_register_new_hospital_opens_its_days),
+        cmocka_unit_test(test_register_hidden_text_is_refused_unless_it_is_known),
         cmocka_unit_test(test_register_past_day_is_refused_and_named),
         cmocka_unit_test(test_register_known_hospital_depends_on_content_only),
         cmocka_unit_test(test_set_capacity_every_case),

@@ -204,6 +204,8 @@ static void run_list(struct reader_task *base, struct db *db)
     const struct list_wanted *wanted = &task->wanted.list;
     const struct store_list list = {.first_id = wanted->first_id,
                                     .name_contains = wanted->name_contains,
+                                    .decomposed = wanted->decomposed,
+                                    .as_sent = wanted->as_sent,
                                     .include_deleted = wanted->include_deleted,
                                     .on_date = wanted->on_date,
                                     .date = wanted->date,

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/page_token.h"
 #include "base/text.h"
+#include "base/unicode.h"
 
 enum { FIELD_SIZE = 40 };
 
@@ -93,9 +94,21 @@ static int compare_days(const void *a, const void *b)
     return strcmp((*left)->date, (*right)->date);
 }
 
+/* Of a request that is made normal. False when out of memory. */
+static bool digest_content(const Screening__V1__RegisterHospitalRequest *normal, struct arena *arena,
+                           uint8_t content[DIGEST_SIZE])
+{
+    uint8_t *packed = arena_alloc(arena, screening__v1__register_hospital_request__get_packed_size(normal));
+    if (packed == NULL) {
+        return false;
+    }
+    digest_sha256_128(packed, screening__v1__register_hospital_request__pack(normal, packed), content);
+    return true;
+}
+
 /*
- * The digest of the request with its id in lower case and its days in order of date, so that two spellings of
- * the same content are the same.
+ * The digest of the request with its id in lower case, its texts tidy and its days in order of date, so that
+ * two spellings of the same content are the same; and that with the texts as they came.
  */
 static enum status digest_registration(const Screening__V1__RegisterHospitalRequest *request,
                                        struct arena *arena, struct registration *out, struct error *error)
@@ -103,8 +116,8 @@ static enum status digest_registration(const Screening__V1__RegisterHospitalRequ
     char id[UUID_TEXT_SIZE];
     Screening__V1__RegisterHospitalRequest normal = SCREENING__V1__REGISTER_HOSPITAL_REQUEST__INIT;
     normal.hospital_id = uuid_format(&out->hospital_id, id);
-    normal.name = request->name;
-    normal.address = request->address;
+    normal.name = (char *)out->name; /* only read */
+    normal.address = (char *)out->address;
     normal.n_days = request->n_days;
     normal.days = arena_alloc(arena, request->n_days * sizeof(Screening__V1__ScreeningDay *));
     if (normal.days == NULL) {
@@ -114,18 +127,41 @@ static enum status digest_registration(const Screening__V1__RegisterHospitalRequ
         memcpy(normal.days, request->days, request->n_days * sizeof(Screening__V1__ScreeningDay *));
         qsort(normal.days, normal.n_days, sizeof(Screening__V1__ScreeningDay *), compare_days);
     }
-    uint8_t *packed = arena_alloc(arena, screening__v1__register_hospital_request__get_packed_size(&normal));
-    if (packed == NULL) {
+    if (!digest_content(&normal, arena, out->content)) {
         return out_of_memory(error);
     }
-    digest_sha256_128(packed, screening__v1__register_hospital_request__pack(&normal, packed), out->content);
-    return STATUS_OK;
+    memcpy(out->content_as_sent, out->content, DIGEST_SIZE);
+    if (out->name == request->name && out->address == request->address) {
+        return STATUS_OK; /* they were tidy */
+    }
+    normal.name = request->name;
+    normal.address = request->address;
+    return digest_content(&normal, arena, out->content_as_sent) ? STATUS_OK : out_of_memory(error);
+}
+
+/* Makes name and address tidy. What they must not show is left to be told: only a new hospital is refused for
+ * it. */
+static enum status read_texts(const Screening__V1__RegisterHospitalRequest *request, struct arena *arena,
+                              struct registration *out, struct error *error)
+{
+    enum status status = unicode_read("name", request->name, 1, HOSPITAL_NAME_MAX, arena, &out->name, error);
+    if (status == STATUS_OK) {
+        status =
+            unicode_read("address", request->address, 0, HOSPITAL_ADDRESS_MAX, arena, &out->address, error);
+    }
+    struct error shown;
+    if (status == STATUS_OK && (unicode_check_shown("name", request->name, &shown) != STATUS_OK ||
+                                unicode_check_shown("address", out->address, &shown) != STATUS_OK)) {
+        out->refusal = arena_strdup(arena, shown.message);
+        status = out->refusal != NULL ? STATUS_OK : out_of_memory(error);
+    }
+    return status;
 }
 
 enum status request_registration(const Screening__V1__RegisterHospitalRequest *request, struct arena *arena,
                                  struct registration *out, struct error *error)
 {
-    struct registration made = {.name = request->name, .address = request->address};
+    struct registration made = {.name = "", .address = ""};
     enum status status = STATUS_OK;
     if (request->hospital_id[0] == '\0') {
         made.hospital_id = uuid_v7();
@@ -133,10 +169,7 @@ enum status request_registration(const Screening__V1__RegisterHospitalRequest *r
         status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
     }
     if (status == STATUS_OK) {
-        status = text_check("name", request->name, 1, HOSPITAL_NAME_MAX, error);
-    }
-    if (status == STATUS_OK) {
-        status = text_check("address", request->address, 0, HOSPITAL_ADDRESS_MAX, error);
+        status = read_texts(request, arena, &made, error);
     }
     if (status == STATUS_OK) {
         status = parse_days(request, arena, &made, error);
@@ -246,13 +279,28 @@ static enum status parse_page(const Screening__V1__ListHospitalsRequest *request
     return status;
 }
 
+/* Names that earlier versions kept may be decomposed, or have their white space as it came. */
+static enum status read_other_forms(const char *as_sent, struct arena *arena, struct list_wanted *made,
+                                    struct error *error)
+{
+    made->decomposed = unicode_decompose(made->name_contains, arena);
+    if (made->decomposed == NULL) {
+        return out_of_memory(error);
+    }
+    made->as_sent = as_sent;
+    return STATUS_OK;
+}
+
 enum status request_list(const Screening__V1__ListHospitalsRequest *request, struct arena *arena,
                          struct list_wanted *out, struct error *error)
 {
-    struct list_wanted made = {.name_contains = request->name_contains,
-                               .on_date = request->date[0] != '\0',
+    struct list_wanted made = {.on_date = request->date[0] != '\0',
                                .include_deleted = request->include_deleted != 0};
-    enum status status = text_check("name_contains", request->name_contains, 0, HOSPITAL_NAME_MAX, error);
+    enum status status = unicode_read("name_contains", request->name_contains, 0, HOSPITAL_NAME_MAX, arena,
+                                      &made.name_contains, error);
+    if (status == STATUS_OK) {
+        status = read_other_forms(request->name_contains, arena, &made, error);
+    }
     if (status == STATUS_OK) {
         status = parse_date_or("date", request->date, 0, &made.date, error);
     }

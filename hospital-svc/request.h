@@ -43,8 +43,10 @@ MUST_CHECK enum status request_availability(const Screening__V1__GetAvailability
                                             struct error *error);
 
 struct list_wanted {
-    const char *name_contains; /* empty = any */
-    bool on_date;              /* only hospitals open on `date` */
+    const char *name_contains; /* tidy; empty = any */
+    const char *decomposed;    /* the same in other forms: names of earlier versions may have them */
+    const char *as_sent;
+    bool on_date; /* only hospitals open on `date` */
     int32_t date;
     bool include_deleted;
     uint32_t page_size;

@@ -113,6 +113,46 @@ static void test_registration_spelled_otherwise_has_the_same_content(void **stat
     assert_memory_not_equal(first.content, third.content, DIGEST_SIZE);
 }
 
+#define NFC_NAME "\ud55c\ube5b"
+#define NFD_NAME "\u1112\u1161\u11ab\u1107\u1175\u11be"
+
+static void test_registration_texts_are_tidy_and_known_as_sent_too(void **state)
+{
+    (void)state;
+    struct registering *sample = registering(1);
+    struct registration tidy, sent;
+    sample->request.name = text(NFC_NAME " a");
+    sample->request.address = text("Seoul");
+    assert_int_equal(request_registration(&sample->request, &arena, &tidy, NULL), STATUS_OK);
+    assert_memory_equal(tidy.content, tidy.content_as_sent, DIGEST_SIZE);
+    sample->request.name = text(" " NFD_NAME "  a");
+    sample->request.address = text("Seoul ");
+    assert_int_equal(request_registration(&sample->request, &arena, &sent, NULL), STATUS_OK);
+    assert_string_equal(sent.name, NFC_NAME " a");
+    assert_string_equal(sent.address, "Seoul");
+    assert_null(sent.refusal);
+    assert_memory_equal(sent.content, tidy.content, DIGEST_SIZE);
+    assert_memory_not_equal(sent.content_as_sent, tidy.content, DIGEST_SIZE);
+    sample->request.address = text("  ");
+    assert_int_equal(request_registration(&sample->request, &arena, &sent, NULL), STATUS_OK);
+    assert_string_equal(sent.address, "");
+    assert_null(sent.refusal);
+}
+
+static void test_registration_texts_that_hide_something_are_refused_if_new(void **state)
+{
+    (void)state;
+    struct registering *sample = registering(0);
+    struct registration made;
+    sample->request.name = text("\u3164");
+    assert_int_equal(request_registration(&sample->request, &arena, &made, NULL), STATUS_OK);
+    assert_string_equal(made.refusal, "name: must have a visible character");
+    sample->request.name = text("a");
+    sample->request.address = text("b\u202e");
+    assert_int_equal(request_registration(&sample->request, &arena, &made, NULL), STATUS_OK);
+    assert_string_equal(made.refusal, "address: must not contain bidirectional control characters");
+}
+
 static void test_registration_out_of_limits_names_the_field(void **state)
 {
     (void)state;
@@ -289,6 +329,18 @@ static void test_list_page_token_belongs_to_its_query(void **state)
     assert_int_equal(request_list(&request, &arena, &second, NULL), STATUS_INVALID_ARGUMENT);
 }
 
+static void test_list_looks_for_other_forms_of_a_name_too(void **state)
+{
+    (void)state;
+    Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
+    struct list_wanted wanted;
+    request.name_contains = text(" " NFD_NAME "  a");
+    assert_int_equal(request_list(&request, &arena, &wanted, NULL), STATUS_OK);
+    assert_string_equal(wanted.name_contains, NFC_NAME " a");
+    assert_string_equal(wanted.decomposed, NFD_NAME " a");
+    assert_string_equal(wanted.as_sent, request.name_contains);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,12 +348,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_registration_without_id_gets_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_registration_spelled_otherwise_has_the_same_content, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_registration_texts_are_tidy_and_known_as_sent_too, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_registration_texts_that_hide_something_are_refused_if_new, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_registration_out_of_limits_names_the_field, setup, teardown),
         cmocka_unit_test_setup_teardown(test_registration_lengths_are_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(test_capacity_out_of_limits_names_the_field, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reserve_out_of_limits_names_the_field, setup, teardown),
         cmocka_unit_test_setup_teardown(test_availability_dates_have_defaults_and_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_list_page_token_belongs_to_its_query, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_list_looks_for_other_forms_of_a_name_too, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

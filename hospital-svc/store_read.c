@@ -8,12 +8,13 @@
 /* The last column of HOSPITAL_COLUMNS, and the first of DAY_COLUMNS behind them. */
 enum { HOSPITAL_COLUMN_COUNT = 5 };
 
-#define LIST_FILTER                                                                                          \
+/* $5 and $6 are other forms of $3, empty unless they differ from it. */
+#define LIST_FILTER_WITH(like)                                                                               \
     " WHERE h.hospital_id >= $1 AND ($2 = 1 OR h.state = 1)"                                                 \
-    " AND ($3 = '' OR h.name LIKE $3 ESCAPE '\\')"
-#define LIST_FILTER_POSTGRESQL                                                                               \
-    " WHERE h.hospital_id >= $1 AND ($2 = 1 OR h.state = 1)"                                                 \
-    " AND ($3 = '' OR h.name ILIKE $3 ESCAPE '\\')"
+    " AND ($3 = '' OR h.name " like " $3 ESCAPE '\\'"                                                        \
+    " OR ($5 <> '' AND h.name " like " $5 ESCAPE '\\') OR ($6 <> '' AND h.name " like " $6 ESCAPE '\\'))"
+#define LIST_FILTER            LIST_FILTER_WITH("LIKE")
+#define LIST_FILTER_POSTGRESQL LIST_FILTER_WITH("ILIKE")
 
 static const struct db_statement READ_HOSPITAL = {
     .name = "read_hospital",
@@ -41,11 +42,11 @@ static const struct db_statement LIST_HOSPITALS = {
 static const struct db_statement LIST_HOSPITALS_ON_DATE = {
     .name = "list_hospitals_on_date",
     .sql = "SELECT " HOSPITAL_COLUMNS ", " DAY_COLUMNS " FROM hospital h JOIN screening_day d"
-           " ON d.hospital_id = h.hospital_id AND d.date = $5 AND d.capacity > 0" LIST_FILTER
+           " ON d.hospital_id = h.hospital_id AND d.date = $7 AND d.capacity > 0" LIST_FILTER
            " ORDER BY h.hospital_id LIMIT $4",
     .postgresql =
         "SELECT " HOSPITAL_COLUMNS ", " DAY_COLUMNS " FROM hospital h JOIN screening_day d"
-        " ON d.hospital_id = h.hospital_id AND d.date = $5 AND d.capacity > 0" LIST_FILTER_POSTGRESQL
+        " ON d.hospital_id = h.hospital_id AND d.date = $7 AND d.capacity > 0" LIST_FILTER_POSTGRESQL
         " ORDER BY h.hospital_id LIMIT $4",
 };
 
@@ -198,6 +199,12 @@ static char *contains_pattern(struct arena *arena, const char *part)
     return pattern;
 }
 
+/* The pattern of another form; "" if it is the same as the one before. NULL when out of memory. */
+static char *other_pattern(struct arena *arena, const char *part, const char *before)
+{
+    return contains_pattern(arena, strcmp(part, before) != 0 ? part : "");
+}
+
 enum status store_list_hospitals(struct db *db, const struct store_list *list, store_hospital_fn on_hospital,
                                  void *context, struct error *error)
 {
@@ -205,7 +212,10 @@ enum status store_list_hospitals(struct db *db, const struct store_list *list, s
     struct arena arena;
     arena_init(&arena);
     char *pattern = contains_pattern(&arena, list->name_contains);
-    struct db_params *params = pattern != NULL ? db_params_create() : NULL;
+    char *decomposed = other_pattern(&arena, list->decomposed, list->name_contains);
+    char *as_sent = other_pattern(&arena, list->as_sent, list->name_contains);
+    bool made = pattern != NULL && decomposed != NULL && as_sent != NULL;
+    struct db_params *params = made ? db_params_create() : NULL;
     if (params == NULL) {
         arena_fini(&arena);
         return out_of_memory(error);
@@ -214,6 +224,8 @@ enum status store_list_hospitals(struct db *db, const struct store_list *list, s
     db_params_int(params, list->include_deleted);
     db_params_text(params, pattern);
     db_params_int(params, list->max);
+    db_params_text(params, decomposed);
+    db_params_text(params, as_sent);
     if (list->on_date) {
         db_params_date(params, list->date);
     }

@@ -36,8 +36,10 @@ MUST_CHECK enum status store_count_overcommitted(struct db *db, int32_t today, i
                                                  struct error *error);
 
 struct store_list {
-    struct uuid first_id;      /* the smallest id to show */
-    const char *name_contains; /* empty = any; letters of either case are the same (ASCII at least) */
+    struct uuid first_id; /* the smallest id to show */
+    /* Empty = any; letters of either case are the same (ASCII at least). The others are forms of it that are
+     * found too. */
+    const char *name_contains, *decomposed, *as_sent;
     bool include_deleted;
     bool on_date; /* only hospitals open on `date`, each with that day */
     int32_t date;

@@ -44,7 +44,8 @@ static void test_list_filters_and_starts_at_an_id(void **state)
     stage_add_reserves(&stage, 10, 1)->wanted.hospital_id.bytes[0] = 3;
     stage_run(&stage);
 
-    struct store_list wanted = {.name_contains = "", .include_deleted = true, .max = 10};
+    struct store_list wanted = {
+        .name_contains = "", .decomposed = "", .as_sent = "", .include_deleted = true, .max = 10};
     list(&stage, &wanted, &seen);
     assert_int_equal(seen.count, 3);
     wanted.include_deleted = false;
@@ -64,13 +65,27 @@ static void test_list_filters_and_starts_at_an_id(void **state)
     } CASES[] = {{"CLINIC", 2}, {"100%", 1}, {"%", 1},  {"_", 1},
                  {"n_r", 1},    {"한빛", 1}, {"\\", 0}, {"x", 0}};
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-        const struct store_list by_name = {
-            .name_contains = CASES[i].part, .include_deleted = true, .max = 10};
+        const struct store_list by_name = {.name_contains = CASES[i].part,
+                                           .decomposed = CASES[i].part,
+                                           .as_sent = CASES[i].part,
+                                           .include_deleted = true,
+                                           .max = 10};
         list(&stage, &by_name, &seen);
         assert_int_equal(seen.count, CASES[i].count);
     }
-    const struct store_list second_page = {
-        .first_id = {{2}}, .name_contains = "", .include_deleted = true, .max = 1};
+    const struct store_list other_forms = {.name_contains = "none",
+                                           .decomposed = "River",
+                                           .as_sent = "100%",
+                                           .include_deleted = true,
+                                           .max = 10};
+    list(&stage, &other_forms, &seen);
+    assert_int_equal(seen.count, 2);
+    const struct store_list second_page = {.first_id = {{2}},
+                                           .name_contains = "",
+                                           .decomposed = "",
+                                           .as_sent = "",
+                                           .include_deleted = true,
+                                           .max = 1};
     list(&stage, &second_page, &seen);
     assert_int_equal(seen.count, 1);
     assert_string_equal(seen.names[0], "Han_River clinic");

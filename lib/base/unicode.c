@@ -1,0 +1,186 @@
+#include "base/unicode.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+#include "base/text.h"
+#include "base/utf8.h"
+
+/* A character decomposes into at most so many. Longer texts are refused before they are normalised: putting
+ * combining characters in order takes time that grows with the square of their number. */
+enum { DECOMPOSED_MAX = 4 };
+
+static bool is_between(uint32_t code_point, uint32_t first, uint32_t last)
+{
+    return code_point >= first && code_point <= last;
+}
+
+/* White_Space without the control characters. */
+static bool is_space(uint32_t code_point)
+{
+    switch (utf8proc_category((utf8proc_int32_t)code_point)) {
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Bidi_Control. */
+static bool is_bidi_control(uint32_t code_point)
+{
+    return code_point == 0x61cu || is_between(code_point, 0x200eu, 0x200fu) ||
+           is_between(code_point, 0x202au, 0x202eu) || is_between(code_point, 0x2066u, 0x2069u);
+}
+
+/* Default_Ignorable_Code_Point; utf8proc does not know those that are not assigned. */
+static bool is_ignorable(uint32_t code_point)
+{
+    return utf8proc_get_property((utf8proc_int32_t)code_point)->ignorable || code_point == 0x2065u ||
+           is_between(code_point, 0xfff0u, 0xfff8u) || is_between(code_point, 0xe0000u, 0xe0fffu);
+}
+
+/* Nothing is seen of white space, of what is ignorable or only controls others, and of an empty Braille
+ * pattern. */
+static bool is_visible(uint32_t code_point)
+{
+    utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code_point);
+    return !is_space(code_point) && !is_ignorable(code_point) && category != UTF8PROC_CATEGORY_CC &&
+           category != UTF8PROC_CATEGORY_CF && code_point != 0x2800u;
+}
+
+/* Whether a character of `text`, which is valid UTF-8, is of a kind. */
+static bool any_character(const char *text, bool (*is_of_kind)(uint32_t code_point))
+{
+    size_t size = strlen(text), position = 0;
+    while (position < size) {
+        uint32_t code_point = 0;
+        position += utf8_decode(text + position, size - position, &code_point);
+        if (is_of_kind(code_point)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Neither changes by composition nor is white space: Latin without combining characters, Han, and syllables
+ * of Hangul as long as no single letters of it follow. */
+static bool is_plain(uint32_t code_point)
+{
+    return is_between(code_point, 0x21u, 0x9fu) || is_between(code_point, 0xa1u, 0x2ffu) ||
+           is_between(code_point, 0x4e00u, 0x9fffu) || is_between(code_point, 0xac00u, 0xd7a3u);
+}
+
+/* Whether `text` is tidy, as most are: found without normalising it. False if that is not certain. */
+static bool is_plainly_tidy(const char *text)
+{
+    size_t size = strlen(text), position = 0;
+    bool after_space = true;
+    while (position < size) {
+        uint32_t code_point = 0;
+        position += utf8_decode(text + position, size - position, &code_point);
+        bool space = code_point == ' ';
+        if (space ? after_space : !is_plain(code_point)) {
+            return false;
+        }
+        after_space = space;
+    }
+    return size == 0 || !after_space;
+}
+
+/* Removes and folds white space in place. */
+static void fold_spaces(char *text)
+{
+    size_t size = strlen(text), position = 0;
+    char *end = text;
+    bool pending = false;
+    while (position < size) {
+        uint32_t code_point = 0;
+        size_t length = utf8_decode(text + position, size - position, &code_point);
+        bool space = is_space(code_point);
+        if (!space) {
+            if (pending && end > text) {
+                *end++ = ' ';
+            }
+            memmove(end, text + position, length);
+            end += length;
+        }
+        pending = space;
+        position += length;
+    }
+    *end = '\0';
+}
+
+/* utf8proc's copy in the arena; NULL stays NULL. */
+static char *take(utf8proc_uint8_t *made, struct arena *arena)
+{
+    char *copy = made != NULL ? arena_strdup(arena, (const char *)made) : NULL;
+    free(made);
+    return copy;
+}
+
+const char *unicode_tidy(const char *text, struct arena *arena)
+{
+    if (is_plainly_tidy(text)) {
+        return text;
+    }
+    char *made = take(utf8proc_NFC((const utf8proc_uint8_t *)text), arena);
+    if (made == NULL) {
+        return NULL;
+    }
+    fold_spaces(made);
+    return strcmp(made, text) == 0 ? text : made;
+}
+
+const char *unicode_decompose(const char *text, struct arena *arena)
+{
+    const char *made = take(utf8proc_NFD((const utf8proc_uint8_t *)text), arena);
+    return made != NULL && strcmp(made, text) == 0 ? text : made;
+}
+
+enum status unicode_read(const char *field, const char *text, size_t min, size_t max, struct arena *arena,
+                         const char **out, struct error *error)
+{
+    enum status status = text_check(field, text, 0, SIZE_MAX, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const char *tidy = text;
+    if (text_length(text) <= DECOMPOSED_MAX * max) {
+        tidy = unicode_tidy(text, arena);
+        if (tidy == NULL) {
+            return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        }
+    }
+    status = text_check(field, tidy, min, max, error);
+    if (status == STATUS_OK) {
+        *out = tidy;
+    }
+    return status;
+}
+
+enum status unicode_check_shown(const char *field, const char *text, struct error *error)
+{
+    if (any_character(text, is_bidi_control)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         "%s: must not contain bidirectional control characters", field);
+    }
+    if (text[0] != '\0' && !any_character(text, is_visible)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must have a visible character", field);
+    }
+    return STATUS_OK;
+}
+
+enum status unicode_check_id(const char *field, const char *text, size_t min, size_t max, struct error *error)
+{
+    enum status status = text_check_opaque(field, text, min, max, error);
+    if (status == STATUS_OK && any_character(text, is_ignorable)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must not contain invisible characters",
+                         field);
+    }
+    return status;
+}
