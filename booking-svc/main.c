@@ -29,7 +29,9 @@ static const char PROGRAM[] = "booking-svc";
 static const char HOSPITAL_LOG[] = "hospital";
 /* Requests in hand beyond the two queues, of commands and of reads: those being refused, and long polls. */
 enum { CONTEXTS_SPARE = 512 };
-enum { FETCHES_MAX = 4 }; /* of hospital-svc's log, beside the Reserves on the same channel */
+/* Calls beside the Reserves on the same channel: Fetches of the log, and the Reserve of what nobody waits
+ * for. */
+enum { OTHER_CALLS_MAX = 5 };
 enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* all of it but the events */ };
 
 struct settings {
@@ -349,7 +351,7 @@ static void open_reserver(struct booking_service *service)
                     .probes = (uint32_t)settings->breaker_probes},
         .retry = {.percent = (uint32_t)settings->retry_budget_percent,
                   .min_per_s = (uint32_t)settings->retry_budget_min_per_s},
-        .calls_max = (size_t)settings->reserve_calls_max + FETCHES_MAX,
+        .calls_max = (size_t)settings->reserve_calls_max + OTHER_CALLS_MAX,
     };
     const struct reserver_options reserver = {
         .timeout_ms = (uint32_t)settings->reserve_timeout_ms,

@@ -4,10 +4,15 @@
  * Two calls in flight keep both services busy. More are allowed only when these take long (one more every
  * PACE_MS), so that a hospital-svc that stalls does not hold up the callers behind, and batches stay large
  * when it does not.
+ *
+ * What nobody waits for, the settler's above all, has a list and calls of its own: one at a time, and small,
+ * so that at hospital-svc, too, little of it stands before a customer's.
  */
 #include "reserver.h"
 
+#include "budget.h"
 #include "verdict.h"
+#include "work_list.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -24,8 +29,8 @@
 
 enum {
     CALLS_ALWAYS = 2,
+    BACKGROUND_BATCH = 128,
     PACE_MS = 20,
-    SETTLE_MARGIN_MS = 20, /* what the settle needs of a caller's budget */
 };
 
 static struct metric calls_total = METRIC("reserve_calls_total", "BatchReserve calls sent");
@@ -41,10 +46,12 @@ struct reserver {
     struct reserver_options options;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t idle;  /* busy has become less */
-    struct work *ready, **ready_end;
-    struct work *delayed; /* to be sent again, each at its not_before_ns */
-    size_t in_flight;     /* calls */
-    size_t busy;          /* calls and what their answers still do here; closing waits for 0 */
+    struct work_list ready;
+    struct work_list background;
+    struct work *delayed;      /* to be sent again, each at its not_before_ns */
+    size_t in_flight;          /* calls, without: */
+    bool background_in_flight; /* a call of background works */
+    size_t busy;               /* calls and what their answers still do here; closing waits for 0 */
     int64_t last_sent_ns;
     bool stopping;
     struct ticker *timer;
@@ -56,12 +63,19 @@ struct reserve_call {
     struct reserver *reserver;
     struct work *works;
     size_t count;
+    bool background;
     uint64_t era; /* in which the breaker let it through */
     struct reserve_item {
         Screening__V1__ReserveRequest message;
         char booking_id[UUID_TEXT_SIZE], hospital_id[UUID_TEXT_SIZE], date[CIVIL_TEXT_SIZE];
     } items[];
 };
+
+/* Lock held. */
+static void add_ready(struct reserver *reserver, struct work *work)
+{
+    work_list_add(work_is_background(work) ? &reserver->background : &reserver->ready, work);
+}
 
 /* ---- answers ---- */
 
@@ -132,21 +146,30 @@ static void distribute(struct reserve_call *reserve, const Screening__V1__BatchR
     put_delayed(reserve->reserver, again);
 }
 
+/* One that was counted as in flight. Lock held. */
+static void count_down(struct reserver *reserver, bool background)
+{
+    if (background)
+        reserver->background_in_flight = false;
+    else
+        reserver->in_flight--;
+}
+
 /* A call that was counted as in flight is over, without anything to send after it. */
-static void call_ended(struct reserver *reserver)
+static void call_ended(struct reserver *reserver, bool background)
 {
     pthread_mutex_lock(&reserver->lock);
-    reserver->in_flight--;
+    count_down(reserver, background);
     reserver->busy--;
     pthread_cond_signal(&reserver->idle);
     pthread_mutex_unlock(&reserver->lock);
 }
 
 /* A call is over: what waits may go. The reserver stays until `busy` is counted down. */
-static void send_next(struct reserver *reserver)
+static void send_next(struct reserver *reserver, bool background)
 {
     pthread_mutex_lock(&reserver->lock);
-    reserver->in_flight--;
+    count_down(reserver, background);
     pthread_mutex_unlock(&reserver->lock);
     reserver_flush(reserver);
     pthread_mutex_lock(&reserver->lock);
@@ -171,49 +194,12 @@ static void answered(const Screening__V1__BatchReserveResponse *response, void *
                   LOG_TEXT("message", reserve->call.error.message), LOG_INT("bookings", reserve->count));
     }
     distribute(reserve, response);
+    bool background = reserve->background;
     free(reserve);
-    send_next(reserver);
+    send_next(reserver, background);
 }
 
 /* ---- sending ---- */
-
-/* The end of a work's budget; INT64_MAX if it has no caller. */
-static int64_t budget_end_ns(const struct work *work)
-{
-    return work->command.by_settler ? INT64_MAX : work->deadline_ns;
-}
-
-/* Sorts out the works whose budget has no room for a call any more, and counts the others. */
-static struct work *sift(struct work **chain, int64_t now_ns, size_t *kept)
-{
-    struct work *spent = NULL, **spent_end = &spent;
-    *kept = 0;
-    for (struct work **at = chain; *at != NULL;) {
-        struct work *work = *at;
-        if (budget_end_ns(work) - (SETTLE_MARGIN_MS + 1) * (int64_t)NS_PER_MS > now_ns) {
-            (*kept)++;
-            at = &work->next;
-            continue;
-        }
-        *at = work->next;
-        work->next = NULL;
-        work->command.outcome = work->tried ? RESERVE_UNKNOWN : RESERVE_BUDGET_SPENT;
-        work->command.reason = "";
-        *spent_end = work;
-        spent_end = &work->next;
-    }
-    return spent;
-}
-
-/* Never more than the longest budget that waits. */
-static uint32_t call_timeout_ms(const struct reserver *reserver, const struct work *works, int64_t now_ns)
-{
-    int64_t longest_ns = 0;
-    for (const struct work *work = works; work != NULL; work = work->next)
-        longest_ns = budget_end_ns(work) > longest_ns ? budget_end_ns(work) : longest_ns;
-    int64_t left_ms = (longest_ns - now_ns) / NS_PER_MS - SETTLE_MARGIN_MS;
-    return left_ms < reserver->options.timeout_ms ? (uint32_t)left_ms : reserver->options.timeout_ms;
-}
 
 static void fill_item(struct reserve_item *item, const struct work *work)
 {
@@ -234,11 +220,20 @@ static void give_up(struct reserver *reserver, struct work *chain)
     work_settle(reserver->table, chain);
 }
 
-/* Sends one BatchReserve for `count` works that the breaker let through in `era`. The answer comes to
- * `answered`, also if nothing could be sent. */
-static void send_call(struct reserver *reserver, struct work *works, size_t count, uint64_t era,
+/* Works that leave in one call. */
+struct departure {
+    struct work *works;
+    bool background;
+    size_t count;
+};
+
+/* Sends one BatchReserve for works that the breaker let through in `era`. The answer comes to `answered`,
+ * also if nothing could be sent. */
+static void send_call(struct reserver *reserver, const struct departure *departure, uint64_t era,
                       int64_t now_ns)
 {
+    struct work *works = departure->works;
+    size_t count = departure->count;
     struct reserve_call *reserve = calloc(1, sizeof *reserve + count * sizeof(struct reserve_item));
     Screening__V1__ReserveRequest **requests = calloc(count, sizeof *requests);
     if (reserve == NULL || requests == NULL) {
@@ -246,15 +241,16 @@ static void send_call(struct reserver *reserver, struct work *works, size_t coun
         free(requests);
         rpc_guard_record(reserver->guard, era, &(struct breaker_count){.nothing = count});
         give_up(reserver, works);
-        call_ended(reserver);
+        call_ended(reserver, departure->background);
         return;
     }
     reserve->reserver = reserver;
     reserve->works = works;
     reserve->count = count;
+    reserve->background = departure->background;
     reserve->era = era;
     reserve->call.unguarded = true;
-    reserve->call.timeout_ms = call_timeout_ms(reserver, works, now_ns);
+    reserve->call.timeout_ms = budget_timeout_ms(works, reserver->options.timeout_ms, now_ns);
     reserve->call.traceparent = works->command.traceparent;
     size_t i = 0;
     for (struct work *work = works; work != NULL; work = work->next, i++) {
@@ -273,68 +269,61 @@ static void send_call(struct reserver *reserver, struct work *works, size_t coun
     free(requests);
 }
 
-/* Takes the next batch off the list and counts it as in flight; NULL if nothing may be sent now. */
-static struct work *take_batch(struct reserver *reserver)
+/* Whether a call that somebody waits for may be sent now. Lock held. */
+static bool may_send(const struct reserver *reserver, int64_t now_ns)
 {
-    struct work *batch = NULL;
+    return reserver->in_flight < reserver->options.calls_max &&
+           (reserver->in_flight < CALLS_ALWAYS ||
+            now_ns - reserver->last_sent_ns >= PACE_MS * (int64_t)NS_PER_MS);
+}
+
+/* Takes what leaves next off its list and counts it as a call in flight; false if nothing may be sent now. */
+static bool take_departure(struct reserver *reserver, struct departure *out)
+{
     pthread_mutex_lock(&reserver->lock);
     int64_t now_ns = clock_monotonic_ns();
-    bool room = reserver->in_flight < reserver->options.calls_max &&
-                (reserver->in_flight < CALLS_ALWAYS ||
-                 now_ns - reserver->last_sent_ns >= PACE_MS * (int64_t)NS_PER_MS);
-    if (reserver->ready != NULL && room && !reserver->stopping) {
-        batch = reserver->ready;
-        struct work **end = &reserver->ready;
-        for (size_t i = 0; i < reserver->options.batch_max && *end != NULL; i++)
-            end = &(*end)->next;
-        reserver->ready = *end;
-        *end = NULL;
-        if (reserver->ready == NULL)
-            reserver->ready_end = &reserver->ready;
+    *out = (struct departure){.works = NULL};
+    if (reserver->stopping) {
+        /* nothing leaves */
+    } else if (reserver->ready.first != NULL && may_send(reserver, now_ns)) {
+        out->works = work_list_take(&reserver->ready, reserver->options.batch_max);
         reserver->in_flight++;
-        reserver->busy++;
         reserver->last_sent_ns = now_ns;
+    } else if (reserver->background.first != NULL && !reserver->background_in_flight) {
+        out->works = work_list_take(&reserver->background, BACKGROUND_BATCH);
+        out->background = true;
+        reserver->background_in_flight = true;
     }
+    reserver->busy += out->works != NULL;
     pthread_mutex_unlock(&reserver->lock);
-    return batch;
+    return out->works != NULL;
 }
 
-/* Cuts a chain of works after `count` > 0 of them; the rest. */
-static struct work *cut(struct work *chain, size_t count)
-{
-    struct work *last = chain;
-    for (size_t i = 1; i < count; i++)
-        last = last->next;
-    struct work *rest = last->next;
-    last->next = NULL;
-    return rest;
-}
-
-/* Sends what the breaker lets through of a batch that was counted as in flight, and gives up the rest. */
-static void send_admitted(struct reserver *reserver, struct work *batch, size_t count, int64_t now_ns)
+/* Sends what the breaker lets through of what was counted as a call in flight, and gives up the rest. */
+static void send_admitted(struct reserver *reserver, struct departure *departure, int64_t now_ns)
 {
     uint64_t era;
-    size_t admitted = rpc_guard_admit(reserver->guard, count, true, &era);
-    struct work *rest = batch;
+    size_t admitted = rpc_guard_admit(reserver->guard, departure->count, true, &era);
+    struct work *rest = departure->works;
     if (admitted > 0) {
-        rest = cut(batch, admitted);
-        send_call(reserver, batch, admitted, era, now_ns);
+        rest = work_cut(departure->works, admitted);
+        departure->count = admitted;
+        send_call(reserver, departure, era, now_ns);
     } else {
-        call_ended(reserver);
+        call_ended(reserver, departure->background);
     }
     give_up(reserver, rest);
 }
 
 void reserver_flush(struct reserver *reserver)
 {
-    for (struct work *batch; (batch = take_batch(reserver)) != NULL;) {
-        size_t count;
+    for (struct departure departure; take_departure(reserver, &departure);) {
         int64_t now_ns = clock_monotonic_ns(); /* one for all: what sift let pass has time for a call */
-        work_settle(reserver->table, sift(&batch, now_ns, &count));
-        if (count > 0)
-            send_admitted(reserver, batch, count, now_ns);
+        work_settle(reserver->table, budget_sift(&departure.works, now_ns, &departure.count));
+        if (departure.count > 0)
+            send_admitted(reserver, &departure, now_ns);
         else
-            call_ended(reserver);
+            call_ended(reserver, departure.background);
     }
 }
 
@@ -350,13 +339,10 @@ uint32_t reserver_unavailable_ms(struct reserver *reserver)
 
 bool reserver_submit(struct reserver *reserver, struct work *work)
 {
-    work->next = NULL;
     pthread_mutex_lock(&reserver->lock);
     bool accepted = !reserver->stopping;
-    if (accepted) {
-        *reserver->ready_end = work;
-        reserver->ready_end = &work->next;
-    }
+    if (accepted)
+        add_ready(reserver, work);
     pthread_mutex_unlock(&reserver->lock);
     return accepted;
 }
@@ -388,9 +374,7 @@ static void wake_delayed(struct reserver *reserver, int64_t now_ns)
             continue;
         }
         *at = work->next;
-        work->next = NULL;
-        *reserver->ready_end = work;
-        reserver->ready_end = &work->next;
+        add_ready(reserver, work);
     }
     pthread_mutex_unlock(&reserver->lock);
 }
@@ -430,7 +414,8 @@ enum status reserver_open(const struct reserver_options *options, struct rpc_cha
     pthread_cond_init(&reserver->idle, NULL);
     reserver->table = table;
     reserver->guard = rpc_channel_guard(channel);
-    reserver->ready_end = &reserver->ready;
+    work_list_init(&reserver->ready);
+    work_list_init(&reserver->background);
     reserver->options.timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : 600;
     reserver->options.calls_max = options->calls_max != 0 ? options->calls_max : 32;
     reserver->options.batch_max = options->batch_max != 0 ? options->batch_max : 1024;
@@ -462,8 +447,10 @@ void reserver_settle_rest(struct reserver *reserver)
     pthread_mutex_lock(&reserver->lock);
     while (reserver->busy > 0)
         pthread_cond_wait(&reserver->idle, &reserver->lock);
-    struct work *ready = reserver->ready, *delayed = reserver->delayed;
+    struct work *ready = reserver->ready.first, *background = reserver->background.first;
+    struct work *delayed = reserver->delayed;
     pthread_mutex_unlock(&reserver->lock);
     give_up(reserver, ready);
+    give_up(reserver, background);
     give_up(reserver, delayed);
 }

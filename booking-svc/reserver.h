@@ -25,7 +25,7 @@ struct reserver;
 
 struct reserver_options {
     uint32_t timeout_ms; /* of one call; 0 = 600 */
-    size_t calls_max;    /* in flight at once; 0 = 32 */
+    size_t calls_max;    /* in flight at once, and one more of what nobody waits for; 0 = 32 */
     size_t batch_max;    /* bookings per call; 0 = 1024 */
 };
 

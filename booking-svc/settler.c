@@ -16,22 +16,24 @@
 enum {
     TICK_MS = 1000,
     PAGE = 256,
+    TAKEN_UP_MAX = 512, /* at once; the rest of a backlog waits in the database */
+    WAIT_MS = 5,        /* while so many are in work */
     LEFT_BEHIND_MS =
         3000, /* not queued, and still REQUESTED so long after we first saw it: nobody works on it */
     BACKOFF_FIRST_MS = 500, /* of one booking, doubled after each attempt */
     BACKOFF_MAX_MS = 4000,
+    SIGHTINGS_MAX = 16384, /* of what is not remembered, an attempt is made in each round */
 };
 
 static struct metric backlog = METRIC("settler_backlog", "REQUESTED bookings that nobody works on");
 static struct metric taken_total = METRIC("settler_taken_total", "Bookings taken up by the settler");
 
-/* What the settler remembers of a REQUESTED booking. */
+/* What the settler remembers of a REQUESTED booking whose time has not come, or that it took up. */
 struct sighting {
     int64_t first_seen_ns;
-    int64_t next_try_ns;
+    int64_t next_try_ns; /* 0 = not yet tried */
     uint32_t backoff_ms;
-    uint64_t scan;          /* the last one that met it */
-    bool from_before_start; /* whoever worked on it is gone */
+    uint64_t round; /* the last one that met it */
 };
 
 struct settler {
@@ -41,71 +43,109 @@ struct settler {
     struct db *db; /* NULL until it can be opened */
     struct ticker *ticker;
     int64_t started_at_us;
-    bool scanned;         /* once, all of it */
-    struct map sightings; /* booking_id -> struct sighting; those met by the last scan */
-    uint64_t scan;
-    size_t left;      /* in this scan: in nobody's hands */
-    size_t room;      /* in this scan: how many more may be taken up */
-    struct uuid last; /* in this scan: where the page ended */
+    bool went_round;      /* once, to the end */
+    struct map sightings; /* booking_id -> struct sighting */
+    uint64_t round;
+    size_t room;               /* in this round: how many more the breaker lets be taken up */
+    int64_t counted_ns;        /* when the backlog was counted last */
+    struct booking page[PAGE]; /* without their texts */
     size_t page_count;
 };
 
-static struct sighting *see(struct settler *settler, const struct booking *booking, int64_t now_ns)
+/* NULL if it is not remembered, and can't be. */
+static struct sighting *remember(struct settler *settler, const struct booking *booking, int64_t now_ns)
 {
     struct sighting *sighting = map_get(&settler->sightings, &booking->booking_id);
-    if (sighting == NULL) {
+    if (sighting == NULL && settler->sightings.count < SIGHTINGS_MAX) {
         sighting = calloc(1, sizeof *sighting);
         if (sighting == NULL || map_put(&settler->sightings, &booking->booking_id, sighting) != STATUS_OK) {
             free(sighting);
             return NULL;
         }
-        /* Later the wall clock may have been set back, and what was taken in after the start look older. */
-        sighting->from_before_start = !settler->scanned && booking->created_at_us < settler->started_at_us;
         sighting->first_seen_ns = now_ns;
         sighting->backoff_ms = BACKOFF_FIRST_MS;
     }
-    sighting->scan = settler->scan;
+    if (sighting != NULL)
+        sighting->round = settler->round;
     return sighting;
 }
 
 /*
  * What was there before the start is ours at once: whoever worked on it is gone, or it does no harm to ask
- * again. Not so what this process itself took in a moment ago and has not put to work yet.
+ * again. Not so what this process itself took in a moment ago and has not put to work yet. After the first
+ * round the wall clock may have been set back, and what was taken in after the start look older.
  */
-static bool is_due(const struct booking *booking, const struct sighting *sighting, int64_t now_ns)
+static bool is_ours(const struct settler *settler, const struct booking *booking)
 {
-    if (sighting->next_try_ns != 0)
-        return now_ns >= sighting->next_try_ns;
-    return sighting->from_before_start || booking->announced ||
-           now_ns - sighting->first_seen_ns >= LEFT_BEHIND_MS * (int64_t)NS_PER_MS;
+    return booking->announced || (!settler->went_round && booking->created_at_us < settler->started_at_us);
 }
 
-static enum status consider(void *context, const struct booking *booking)
+static bool is_due(struct settler *settler, const struct booking *booking, int64_t now_ns)
 {
-    struct settler *settler = context;
-    settler->last = booking->booking_id;
-    settler->page_count++;
-    if (work_is_under_way(settler->table, &booking->booking_id)) {
-        /* Seen all the same: the three seconds count from the first sight. */
-        return see(settler, booking, clock_monotonic_ns()) != NULL ? STATUS_OK : STATUS_UNAVAILABLE;
-    }
-    int64_t now_ns = clock_monotonic_ns();
-    struct sighting *sighting = see(settler, booking, now_ns);
+    const struct sighting *sighting = map_get(&settler->sightings, &booking->booking_id);
+    if (sighting != NULL || !is_ours(settler, booking))
+        sighting = remember(settler, booking, now_ns);
+    if (sighting != NULL && sighting->next_try_ns != 0)
+        return now_ns >= sighting->next_try_ns;
+    return is_ours(settler, booking) ||
+           (sighting != NULL && now_ns - sighting->first_seen_ns >= LEFT_BEHIND_MS * (int64_t)NS_PER_MS);
+}
+
+/* An attempt is made: the next one waits for twice as long. */
+static void note_try(struct settler *settler, const struct booking *booking, int64_t now_ns)
+{
+    struct sighting *sighting = remember(settler, booking, now_ns);
     if (sighting == NULL)
-        return STATUS_UNAVAILABLE;
-    settler->left++;
-    if (settler->room == 0 || !is_due(booking, sighting, now_ns))
-        return STATUS_OK;
-    settler->room--;
+        return;
     sighting->next_try_ns = now_ns + (int64_t)sighting->backoff_ms * NS_PER_MS;
     sighting->backoff_ms =
         sighting->backoff_ms * 2 < BACKOFF_MAX_MS ? sighting->backoff_ms * 2 : BACKOFF_MAX_MS;
-    metric_add(&taken_total, 1);
-    FAULT_POINT("booking.settler.take_up");
-    return work_take_up(settler->table, booking, NULL);
 }
 
-/* Forgets the bookings that this scan did not meet: they are settled. */
+static enum status count_backlog(struct settler *settler, struct error *error)
+{
+    int64_t now_ns = clock_monotonic_ns(), requested = 0;
+    if (settler->counted_ns != 0 && now_ns - settler->counted_ns < TICK_MS * (int64_t)NS_PER_MS)
+        return STATUS_OK;
+    enum status status = store_count_requested(settler->db, &requested, error);
+    if (status != STATUS_OK)
+        return status;
+    settler->counted_ns = now_ns;
+    int64_t in_work = (int64_t)work_count(settler->table);
+    metric_set(&backlog, requested > in_work ? requested - in_work : 0);
+    return STATUS_OK;
+}
+
+/* Waits while as many are in work as may be; false if the round is to end. */
+static bool wait_for_turn(struct settler *settler, struct ticker *ticker)
+{
+    struct error error;
+    while (work_count_taken_up(settler->table) >= TAKEN_UP_MAX)
+        if (!ticker_sleep(ticker, WAIT_MS) || count_backlog(settler, &error) != STATUS_OK)
+            return false;
+    /* While the breaker is closed there is room for any number. */
+    size_t room = reserver_room(settler->reserver);
+    if (room == SIZE_MAX || room < settler->room)
+        settler->room = room;
+    return settler->room > 0 && !ticker_stopping(ticker);
+}
+
+/* False if the round is to end. */
+static bool consider(struct settler *settler, const struct booking *booking, struct ticker *ticker)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    if (!is_due(settler, booking, now_ns) || work_is_under_way(settler->table, &booking->booking_id))
+        return true;
+    if (!wait_for_turn(settler, ticker))
+        return false;
+    settler->room -= settler->room != SIZE_MAX;
+    note_try(settler, booking, clock_monotonic_ns());
+    metric_add(&taken_total, 1);
+    FAULT_POINT("booking.settler.take_up");
+    return work_take_up(settler->table, booking, NULL) == STATUS_OK;
+}
+
+/* Forgets the bookings that this round did not meet: they are settled. */
 static enum status forget_settled(struct settler *settler)
 {
     struct map kept;
@@ -114,7 +154,7 @@ static enum status forget_settled(struct settler *settler)
     const void *key;
     enum status status = STATUS_OK;
     for (struct sighting *sighting; (sighting = map_next(&settler->sightings, &position, &key)) != NULL;) {
-        if (sighting->scan != settler->scan || status != STATUS_OK)
+        if (sighting->round != settler->round || status != STATUS_OK)
             free(sighting);
         else
             status = map_put(&kept, key, sighting);
@@ -124,22 +164,41 @@ static enum status forget_settled(struct settler *settler)
     return status;
 }
 
-static enum status scan(struct settler *settler, struct ticker *ticker, struct error *error)
+static enum status take_row(void *context, const struct booking *booking)
 {
-    settler->scan++;
-    settler->left = 0;
+    struct settler *settler = context;
+    struct booking *kept = &settler->page[settler->page_count++];
+    *kept = *booking;
+    kept->customer_id = kept->customer_name = kept->status_reason = NULL; /* these go */
+    return STATUS_OK;
+}
+
+/*
+ * Goes through the REQUESTED bookings, the oldest first, page by page: between two pages no statement stands
+ * open, however long the bookings of one take.
+ */
+static enum status go_round(struct settler *settler, struct ticker *ticker, struct error *error)
+{
+    struct booking last = {.created_at_us = INT64_MIN};
+    bool going = true;
+    settler->round++;
     settler->room = reserver_room(settler->reserver);
-    settler->last = (struct uuid){{0}};
-    do {
+    while (going && settler->room > 0) {
         settler->page_count = 0;
-        struct uuid after = settler->last;
-        enum status status = store_list_requested(settler->db, &after, PAGE, consider, settler, error);
+        enum status status = store_list_requested(settler->db, last.created_at_us, &last.booking_id, PAGE,
+                                                  take_row, settler, error);
         if (status != STATUS_OK)
             return status;
-    } while (settler->page_count == PAGE && !ticker_stopping(ticker));
-    metric_set(&backlog, (int64_t)settler->left);
-    settler->scanned = !ticker_stopping(ticker);
-    return forget_settled(settler);
+        for (size_t i = 0; i < settler->page_count && going; i++)
+            going = consider(settler, &settler->page[i], ticker);
+        if (going && settler->page_count < PAGE) {
+            settler->went_round = true;
+            return forget_settled(settler);
+        }
+        if (going)
+            last = settler->page[PAGE - 1];
+    }
+    return STATUS_OK;
 }
 
 static void tick(void *context, struct ticker *ticker)
@@ -150,7 +209,9 @@ static void tick(void *context, struct ticker *ticker)
     if (settler->db == NULL)
         status = db_open(settler->database_url, DB_READ_ONLY, &settler->db, &error);
     if (status == STATUS_OK)
-        status = scan(settler, ticker, &error);
+        status = count_backlog(settler, &error);
+    if (status == STATUS_OK)
+        status = go_round(settler, ticker, &error);
     if (status != STATUS_OK)
         log_event(LOG_DEBUG, "settler.failed", LOG_TEXT("status", status_name(status)),
                   LOG_TEXT("message", error.message));

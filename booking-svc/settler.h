@@ -3,6 +3,9 @@
  * answer, and those that a crash or a failed commit left behind. One mechanism for recovery and fallback.
  * While the breaker is open it takes up none, so that their backoff does not grow for nothing; then as many
  * as there are probes.
+ *
+ * The oldest comes first. However long the backlog, at most 512 of its bookings are in work at once, and
+ * customers' bookings go before them: in the writer's batches, in the calls to hospital-svc.
  */
 #ifndef BOOKING_SVC_SETTLER_H
 #define BOOKING_SVC_SETTLER_H

@@ -6,6 +6,8 @@
 
 extern const char booking_0001_initial_sqlite[];
 extern const char booking_0001_initial_postgresql[];
+extern const char booking_0002_requested_by_age_sqlite[];
+extern const char booking_0002_requested_by_age_postgresql[];
 
 /* One order of columns for every statement that returns bookings; `read_booking` knows it. */
 #define BOOKING_COLUMNS                                                                                      \
@@ -68,8 +70,14 @@ static const struct db_statement LIST_BY_HOSPITAL_DAY = {
 
 static const struct db_statement LIST_REQUESTED = {
     .name = "list_requested",
-    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE status = 1 AND booking_id > $1 "
-           "ORDER BY booking_id LIMIT $2",
+    .sql =
+        "SELECT " BOOKING_COLUMNS " FROM booking WHERE status = 1 AND (created_at_us, booking_id) > ($1, $2) "
+        "ORDER BY created_at_us, booking_id LIMIT $3",
+};
+
+static const struct db_statement COUNT_REQUESTED = {
+    .name = "count_requested",
+    .sql = "SELECT count(*) FROM booking WHERE status = 1",
 };
 
 static const struct db_statement LIST_LIVE = {
@@ -100,6 +108,7 @@ static const struct db_statement SAVE_DELETIONS = {
 
 static const struct db_migration MIGRATIONS[] = {
     {"initial", booking_0001_initial_sqlite, booking_0001_initial_postgresql},
+    {"requested_by_age", booking_0002_requested_by_age_sqlite, booking_0002_requested_by_age_postgresql},
 };
 
 enum status store_migrate(struct db *db, struct error *error)
@@ -266,16 +275,28 @@ enum status store_list_bookings(struct db *db, const struct booking_filter *filt
     return run_bookings(db, statement, params, found, context, error);
 }
 
-enum status store_list_requested(struct db *db, const struct uuid *after, uint32_t limit,
+enum status store_list_requested(struct db *db, int64_t after_us, const struct uuid *after, uint32_t limit,
                                  store_booking_fn found, void *context, struct error *error)
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
         return no_memory(error);
+    db_params_int(params, after_us);
     db_params_uuid(params, after);
     db_params_int(params, limit);
     db_params_end_row(params);
     return run_bookings(db, &LIST_REQUESTED, params, found, context, error);
+}
+
+static enum status read_count(void *context, const struct db_row *row)
+{
+    *(int64_t *)context = db_row_int(row, 0);
+    return STATUS_OK;
+}
+
+enum status store_count_requested(struct db *db, int64_t *out, struct error *error)
+{
+    return db_run(db, &COUNT_REQUESTED, NULL, read_count, out, error);
 }
 
 enum status store_list_live(struct db *db, const struct uuid *hospital_id, const struct uuid *after,

@@ -44,9 +44,13 @@ MUST_CHECK enum status store_list_bookings(struct db *db, const struct booking_f
                                            const struct uuid *after, uint32_t limit, store_booking_fn found,
                                            void *context, struct error *error);
 
-/* REQUESTED bookings. */
-MUST_CHECK enum status store_list_requested(struct db *db, const struct uuid *after, uint32_t limit,
-                                            store_booking_fn found, void *context, struct error *error);
+/* REQUESTED bookings, the oldest first: those after the one created at `after_us` with id `after`. */
+MUST_CHECK enum status store_list_requested(struct db *db, int64_t after_us, const struct uuid *after,
+                                            uint32_t limit, store_booking_fn found, void *context,
+                                            struct error *error);
+
+/* How many REQUESTED bookings there are. */
+MUST_CHECK enum status store_count_requested(struct db *db, int64_t *out, struct error *error);
 
 /* Live bookings of a hospital. */
 MUST_CHECK enum status store_list_live(struct db *db, const struct uuid *hospital_id,

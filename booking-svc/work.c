@@ -19,6 +19,7 @@ struct work_table {
     struct reserver *reserver;
     pthread_mutex_t lock; /* guards works and every work's waiters; nothing else is called with it held */
     struct map works;     /* booking_id -> struct work */
+    size_t taken_up;      /* by the settler, of these */
 };
 
 struct work_table *work_table_create(void)
@@ -64,6 +65,19 @@ size_t work_count(struct work_table *table)
     return count;
 }
 
+size_t work_count_taken_up(struct work_table *table)
+{
+    pthread_mutex_lock(&table->lock);
+    size_t count = table->taken_up;
+    pthread_mutex_unlock(&table->lock);
+    return count;
+}
+
+bool work_is_background(const struct work *work)
+{
+    return work->command.by_settler && work->deadline_ns == 0;
+}
+
 /* ---- answers ---- */
 
 static void answer_booking(const struct work *work, const struct booking *booking)
@@ -100,6 +114,7 @@ static void finish(struct work *work)
     struct work_table *table = work->table;
     pthread_mutex_lock(&table->lock);
     map_remove(&table->works, &work->command.booking_id);
+    table->taken_up -= work->command.by_settler;
     pthread_mutex_unlock(&table->lock);
     const struct error outcome = work->command.writer.outcome;
     const struct booking *booking = work->command.booking;
@@ -217,11 +232,12 @@ enum status work_take_up(struct work_table *table, const struct booking *booking
     work->command.booking_id = booking->booking_id;
     work->command.by_settler = true;
     work->command.traceparent = "";
-    work->command.writer.class = WRITER_SETTLE;
+    work->command.writer.class = WRITER_BACKGROUND;
     work->command.writer.complete = met;
     pthread_mutex_lock(&table->lock);
     bool ours = map_get(&table->works, &booking->booking_id) == NULL &&
                 map_put(&table->works, &booking->booking_id, work) == STATUS_OK;
+    table->taken_up += ours;
     pthread_mutex_unlock(&table->lock);
     if (ours)
         writer_submit(table->writer, &work->command.writer);
@@ -237,7 +253,7 @@ void work_settle(struct work_table *table, struct work *chain)
     for (struct work *work = chain; work != NULL; work = work->next) {
         work->command.kind = COMMAND_SETTLE;
         work->command.hospital_id = work->hospital_id;
-        work->command.writer.class = WRITER_SETTLE;
+        work->command.writer.class = work_is_background(work) ? WRITER_BACKGROUND : WRITER_SETTLE;
         work->command.writer.deadline_ns = 0;
         work->command.writer.complete = settled;
         work->command.writer.next = work->next != NULL ? &work->next->command.writer : NULL;

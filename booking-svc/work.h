@@ -53,8 +53,12 @@ void work_table_connect(struct work_table *table, struct writer *writer, struct 
 /* Whether a booking is in work. Any thread. */
 bool work_is_under_way(struct work_table *table, const struct uuid *booking_id);
 
-/* How many bookings are in work. Any thread. */
+/* How many bookings are in work; how many of them the settler took up. Any thread. */
 size_t work_count(struct work_table *table);
+size_t work_count_taken_up(struct work_table *table);
+
+/* Whether nobody waits for it: it goes behind the works that somebody waits for. Any thread. */
+bool work_is_background(const struct work *work);
 
 /*
  * Submits the intent of a CreateBooking whose work is filled in (command.request, hospital_id, day,

@@ -25,6 +25,9 @@ enum { BATCH_MAX_DEFAULT = 512, QUEUE_MAX_DEFAULT = 4096, COMMIT_RETRY_DEFAULT_M
 /* One in so many places is kept for sources that hold fewer than these are. */
 enum { KEPT_SHARE = 8 };
 
+/* One in so many commands of a batch may be a background command, and has its place there. */
+enum { BACKGROUND_SHARE = 8 };
+
 /* About the time in which a full queue is worked off. */
 enum { OVERLOADED_RETRY_AFTER_MS = 200 };
 
@@ -41,11 +44,12 @@ struct writer {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct queue queues[WRITER_REQUEST]; /* of the classes before the requests */
+    struct queue queues[WRITER_REQUEST]; /* of all classes but the requests */
     struct fair_queue requests;
-    size_t waiting; /* commands in all queues */
-    size_t patient; /* events among them that begin no batch */
-    bool hurried;   /* they do, after all */
+    size_t waiting;    /* commands in all queues */
+    size_t background; /* background commands among them */
+    size_t patient;    /* events among them that begin no batch */
+    bool hurried;      /* they do, after all */
     struct backlog backlog;
     bool sleeping; /* the thread waits for `wake`, and nobody has signalled yet */
     bool closing;
@@ -69,6 +73,7 @@ static void push(struct writer *writer, struct writer_command *command)
         atomic_fetch_add(&writer->places_of[command->source % FAIR_SOURCES], 1);
         return;
     }
+    writer->background += command->class == WRITER_BACKGROUND;
     struct queue *queue = &writer->queues[command->class];
     command->next = NULL;
     *queue->tail = command;
@@ -108,10 +113,17 @@ static size_t take(struct writer *writer, enum writer_class class, size_t count,
 
 static size_t take_batch(struct writer *writer)
 {
-    size_t count = 0;
+    const size_t most = writer->batch_max, share = (most + BACKGROUND_SHARE - 1) / BACKGROUND_SHARE;
+    size_t background = writer->background < share ? writer->background : share;
+    size_t count = take(writer, WRITER_SETTLE, 0, most);
 
-    for (int i = 0; i < WRITER_CLASS_COUNT; i++)
-        count = take(writer, (enum writer_class)i, count, writer->batch_max);
+    count = take(writer, WRITER_EVENT, count, most);
+    /* Of a batch of one the request is the one. */
+    count = take(writer, WRITER_REQUEST, count, most > background ? most - background : most);
+    if (background > most - count)
+        background = most - count;
+    writer->background -= background;
+    count = take(writer, WRITER_BACKGROUND, count, count + background);
     if (writer->queues[WRITER_EVENT].head == NULL) {
         writer->patient = 0;
         writer->hurried = false;

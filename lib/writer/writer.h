@@ -4,8 +4,10 @@
  *
  *     writer_submit -> queue -> begin, apply(batch), commit -> complete each command -> committed(batch)
  *
- * Order in a batch: settles, then events, then requests. Settles and events: first come, first served.
- * Requests: their sources take turns (fair_queue.h). At most `batch_max` commands.
+ * Order in a batch: settles, then events, then requests, then background commands. Requests: their sources
+ * take turns (fair_queue.h); all others: first come, first served. At most `batch_max` commands. Background
+ * commands have an eighth of the batch: requests leave it to them, and they never take more, however many
+ * wait, so that a request never waits for a batch full of them.
  *
  * Requests only are refused, and at once: when all places are taken (the last eighth of them is kept for
  * sources that hold little), or when, as the queue goes now, half of the request's time would have gone by
@@ -32,8 +34,8 @@
 
 struct writer;
 
-enum writer_class { WRITER_SETTLE, WRITER_EVENT, WRITER_REQUEST };
-enum { WRITER_CLASS_COUNT = 3 };
+/* WRITER_BACKGROUND: what nobody waits for, such as working off a backlog. */
+enum writer_class { WRITER_SETTLE, WRITER_EVENT, WRITER_BACKGROUND, WRITER_REQUEST };
 
 /*
  * The head of every command: embed it as the first member of your own. It belongs to the writer from a
@@ -90,7 +92,8 @@ MUST_CHECK enum status writer_open(struct db *db, const struct writer_options *o
 void writer_close(struct writer *writer);
 
 /*
- * Hands a settle or an event in. Never refused, never blocks. Any thread, also from `complete`.
+ * Hands in a settle, an event or a background command. Never refused, never blocks. Any thread, also from
+ * `complete`.
  */
 void writer_submit(struct writer *writer, struct writer_command *command);
 

@@ -267,6 +267,61 @@ static void test_writer_hurry_begins_a_batch_of_patient_events(void **state)
     close_rig(rig, 1); /* closing waits for nobody */
 }
 
+/* ---- background commands ---- */
+
+static void submit_background(struct rig *rig, struct test_command *commands, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        commands[i] = (struct test_command){
+            .head = {.class = WRITER_BACKGROUND, .complete = complete},
+            .rig = rig,
+        };
+        writer_submit(rig->writer, &commands[i].head);
+    }
+}
+
+/* The batches that `requests` and `background` make which came while another batch was applied. */
+static void assert_batches(size_t batch_max, size_t requests, size_t background, const size_t *sizes,
+                           size_t count)
+{
+    struct rig *rig = open_rig(batch_max);
+    struct test_command first, waiting[64], behind[64];
+    submit_all(rig, &first, 1);
+    await_batch(rig, 1);
+    submit_background(rig, behind, background);
+    submit_all(rig, waiting, requests);
+    for (size_t i = 0; i < count; i++) {
+        test_signal_raise(&rig->step);
+        await_batch(rig, i + 2);
+        assert_int_equal(rig->sizes[i + 1], sizes[i]);
+    }
+    close_rig(rig, 1 + requests + background);
+}
+
+static void test_writer_background_has_its_share_of_each_batch_and_no_more(void **state)
+{
+    (void)state;
+    assert_batches(16, 20, 7, (const size_t[]){14 + 2, 6 + 2, 2, 1}, 4);
+    assert_batches(16, 20, 1, (const size_t[]){15 + 1, 5}, 2);
+    assert_batches(16, 0, 5, (const size_t[]){2, 2, 1}, 3);
+    assert_batches(1, 3, 2, (const size_t[]){1, 1, 1, 1, 1}, 5);
+}
+
+static void test_writer_background_goes_behind_the_requests(void **state)
+{
+    (void)state;
+    struct rig *rig = open_rig(1);
+    struct test_command first, request, behind;
+    submit_all(rig, &first, 1);
+    await_batch(rig, 1);
+    submit_background(rig, &behind, 1);
+    submit_all(rig, &request, 1);
+    test_signal_raise(&rig->step);
+    await_batch(rig, 2);
+    assert_ptr_equal(rig->firsts[1], &request.head);
+    close_rig(rig, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +332,8 @@ int main(void)
         cmocka_unit_test(test_writer_expired_requests_take_no_room_in_a_batch),
         cmocka_unit_test(test_writer_patient_event_goes_with_the_next_batch_of_others),
         cmocka_unit_test(test_writer_hurry_begins_a_batch_of_patient_events),
+        cmocka_unit_test(test_writer_background_has_its_share_of_each_batch_and_no_more),
+        cmocka_unit_test(test_writer_background_goes_behind_the_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,23 @@
+/* Works that wait, in the order in which they came. Not for several threads at once. */
+#ifndef BOOKING_SVC_WORK_LIST_H
+#define BOOKING_SVC_WORK_LIST_H
+
+#include "work.h"
+
+#include <stddef.h>
+
+struct work_list {
+    struct work *first, **end;
+};
+
+void work_list_init(struct work_list *list);
+
+void work_list_add(struct work_list *list, struct work *work);
+
+/* Takes at most `most` works off the list; NULL if it is empty. */
+struct work *work_list_take(struct work_list *list, size_t most);
+
+/* Cuts a chain of works after `count` > 0 of them; returns the rest. */
+struct work *work_cut(struct work *chain, size_t count);
+
+#endif
