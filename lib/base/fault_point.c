@@ -35,6 +35,7 @@ static const struct point {
     {"writer.after_commit", STATUS_OK},
     {"writer.after_replies", STATUS_OK},
     {"writer.after_publish", STATUS_OK},
+    {"rpc.server.before_handler", STATUS_OK},
     {"rpc.server.before_reply", STATUS_OK},
     {"rpc.server.after_reply", STATUS_OK},
     {"rpc.client.before_send", STATUS_OK},

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "rpc/server_state.h"
 #include "rpc/wire_check.h"
 
@@ -73,11 +74,14 @@ enum status rpc_dispatch_decode(struct rpc_call *call, nng_msg *msg, struct erro
     return find_method(call, error);
 }
 
-/* Whether the server calls its services now. */
+/* Whether the server calls the call's service now. */
 static enum status check_open(struct rpc_call *call, struct error *error)
 {
     struct rpc_server *server = call->server;
     enum status status = STATUS_OK;
+    if (call->entry->always && !atomic_load(&server->shut)) {
+        return STATUS_OK;
+    }
     if (atomic_load(&server->draining)) {
         atomic_store(&server->last_heard_ns, call->arrival_ns);
         status = error_set(error, STATUS_UNAVAILABLE, "DRAINING", "%s is shutting down", server->program);
@@ -112,10 +116,10 @@ static void on_response(const ProtobufCMessage *response, void *closure_data)
     rpc_call_reply(closure_data, response);
 }
 
-void rpc_dispatch(struct rpc_call *call)
+static void dispatch(struct rpc_call *call)
 {
     struct error error;
-    if (!call->entry->always && check_open(call, &error) != STATUS_OK) {
+    if (check_open(call, &error) != STATUS_OK) {
         rpc_call_fail(call, &error);
         return;
     }
@@ -124,7 +128,19 @@ void rpc_dispatch(struct rpc_call *call)
         rpc_call_fail(call, &error);
         return;
     }
+    if (!call->entry->always) {
+        FAULT_POINT("rpc.server.before_handler");
+    }
     ProtobufCService *service = call->entry->service;
     service->invoke(service, (unsigned)(call->method - service->descriptor->methods), request, on_response,
                     call);
+}
+
+void rpc_dispatch(struct rpc_call *call)
+{
+    struct rpc_server *server = call->server; /* the call may be gone when its handler returns */
+    /* Counted before check_open reads the flags: shut() sets them first and reads the count after that. */
+    atomic_fetch_add(&server->invoking, 1);
+    dispatch(call);
+    atomic_fetch_sub(&server->invoking, 1);
 }

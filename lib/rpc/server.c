@@ -24,6 +24,7 @@ enum {
     DRAIN_QUIET_MS = 200,
     DRAIN_REFUSING_MAX_MS = 2000,
     DRAIN_STEP_MS = 5,
+    SHUT_STEP_MS = 1,
     CLOSE_SETTLE_MS = 20,
 };
 
@@ -278,6 +279,17 @@ static void hang_up(struct rpc_server *server)
     server->hung_up = true;
 }
 
+/* Afterwards no handler runs or begins. Calls may still be answered. The wait has no time limit: handlers
+ * never block, and the caller frees what they use. */
+static void shut(struct rpc_server *server)
+{
+    atomic_store(&server->draining, true);
+    atomic_store(&server->shut, true);
+    while (atomic_load(&server->invoking) > 0) {
+        nng_msleep(SHUT_STEP_MS);
+    }
+}
+
 bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms)
 {
     int64_t begin_ns = clock_monotonic_ns();
@@ -291,11 +303,12 @@ bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms)
     while (is_busy(server) && clock_remaining_ms(end_ns) > 0) {
         nng_msleep(DRAIN_STEP_MS);
     }
-    if (is_busy(server)) {
-        return false;
+    bool answered = !is_busy(server);
+    shut(server);
+    if (answered) {
+        hang_up(server);
     }
-    hang_up(server);
-    return true;
+    return answered;
 }
 
 void rpc_server_close(struct rpc_server *server)
@@ -303,7 +316,7 @@ void rpc_server_close(struct rpc_server *server)
     if (server == NULL) {
         return;
     }
-    atomic_store(&server->draining, true);
+    shut(server);
     rpc_call_pool_wait(&server->calls);
     if (!server->hung_up) {
         hang_up(server);

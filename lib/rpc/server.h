@@ -81,6 +81,10 @@ void rpc_server_serve(struct rpc_server *server);
  * at most `grace_ms` in all. Returns whether every call was answered; if so, the listener and all connections
  * are closed at once: whoever was told to come again in 300 ms then finds nobody, and knows that his request
  * did not leave. By the thread that calls rpc_server_close.
+ *
+ * Whatever it returns, no handler, rpc_ready_fn or rpc_degraded_fn runs or begins afterwards: what they use
+ * may be closed. A handler that is running is waited for, beyond `grace_ms` too. Unanswered calls may be
+ * answered until rpc_server_close.
  */
 bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms);
 

@@ -56,6 +56,7 @@ struct rpc_server {
     _Atomic size_t receiving;  /* slots in each state */
     _Atomic size_t in_flight;
     _Atomic size_t sending;
+    _Atomic size_t invoking; /* callbacks that call a handler, or may yet call one */
 
     struct rpc_call_pool calls;
     struct rpc_janitor janitor;
@@ -64,6 +65,7 @@ struct rpc_server {
 
     _Atomic bool serving;
     _Atomic bool draining;
+    _Atomic bool shut;             /* no handler is called any more, `always` or not */
     _Atomic int64_t last_heard_ns; /* draining: when a request was last refused or still in hand */
 
     /* Of the thread that drains and closes. */

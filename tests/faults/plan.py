@@ -25,6 +25,7 @@ POINTS = {
     "db.run": (ALL, 300, ERROR),
     "db.commit": (ALL, 60, ERROR),
     "db.commit_answer": (ALL, 60, ("fail",)),
+    "rpc.server.before_handler": (LOGS, 200, HIT),
     "rpc.server.before_reply": (LOGS, 200, HIT),
     "rpc.server.after_reply": (LOGS, 200, HIT),
     "rpc.client.before_send": (ALL, 20, HIT),
