@@ -134,7 +134,7 @@ static enum status submit_cancel(struct booking_api *api, const Screening__V1__C
     cancel->command.kind = COMMAND_CANCEL;
     cancel->command.traceparent = rpc_call_traceparent(call);
     cancel->command.writer.class = WRITER_REQUEST;
-    cancel->command.writer.source = rpc_call_connection(call);
+    cancel->command.writer.item.source = rpc_call_source(call);
     cancel->command.writer.deadline_ns = rpc_call_deadline_ns(call);
     cancel->command.writer.complete = cancelled;
     return writer_submit_request(api->writer, &cancel->command.writer, error);

@@ -79,6 +79,7 @@ enum status reads_get_booking(struct reader_pool *readers, const Screening__V1__
     if (status != STATUS_OK)
         return status;
     get->call = call;
+    get->task.item.source = rpc_call_source(call);
     get->task.deadline_ns = rpc_call_deadline_ns(call);
     get->task.run = run_get;
     get->task.refuse = refuse_get;
@@ -196,6 +197,7 @@ enum status reads_list_bookings(struct reader_pool *readers, const Screening__V1
         return status;
     list->after = position.id;
     list->call = call;
+    list->task.item.source = rpc_call_source(call);
     list->task.deadline_ns = rpc_call_deadline_ns(call);
     list->task.run = run_list;
     list->task.refuse = refuse_list;

@@ -100,7 +100,7 @@ static void answer(struct work *work, const struct error *outcome, const struct 
         return;
     }
     struct writer *writer = work->table->writer;
-    uint32_t source = work->command.writer.source; /* with the answer the work is gone */
+    uint64_t source = work->command.writer.item.source; /* with the answer the work is gone */
     if (outcome->status != STATUS_OK)
         rpc_call_fail(work->call, outcome);
     else
@@ -203,7 +203,7 @@ enum status work_create(struct work_table *table, struct work *work, struct erro
     work->deadline_ns = rpc_call_deadline_ns(work->call);
     work->command.kind = COMMAND_CREATE;
     work->command.writer.class = WRITER_REQUEST;
-    work->command.writer.source = rpc_call_connection(work->call);
+    work->command.writer.item.source = rpc_call_source(work->call);
     work->command.writer.deadline_ns = work->deadline_ns;
     work->command.writer.keeps_place = true;
     work->command.writer.complete = created;
@@ -256,7 +256,7 @@ void work_settle(struct work_table *table, struct work *chain)
         work->command.writer.class = work_is_background(work) ? WRITER_BACKGROUND : WRITER_SETTLE;
         work->command.writer.deadline_ns = 0;
         work->command.writer.complete = settled;
-        work->command.writer.next = work->next != NULL ? &work->next->command.writer : NULL;
+        work->command.writer.item.next = work->next != NULL ? &work->next->command.writer.item : NULL;
         count++;
     }
     if (count > 0)

@@ -91,6 +91,7 @@ enum status reads_get_history(struct reader_pool *readers,
         return status;
     screening__v1__get_booking_history_response__init(&get->response);
     get->call = call;
+    get->task.item.source = rpc_call_source(call);
     get->task.deadline_ns = rpc_call_deadline_ns(call);
     get->task.run = run_get;
     get->task.refuse = refuse_get;
@@ -214,6 +215,7 @@ enum status reads_list_customer(struct reader_pool *readers,
     screening__v1__list_customer_history_response__init(&list->response);
     page_room_init(&list->room, rpc_call_response_max_bytes(call));
     list->call = call;
+    list->task.item.source = rpc_call_source(call);
     list->task.deadline_ns = rpc_call_deadline_ns(call);
     list->task.run = run_list;
     list->task.refuse = refuse_list;

@@ -40,7 +40,7 @@ static struct api_command *create_command(struct rpc_call *call, enum command_ki
     mine->command.arena = arena;
     mine->command.traceparent = rpc_call_traceparent(call);
     mine->command.base.class = WRITER_REQUEST;
-    mine->command.base.source = rpc_call_connection(call);
+    mine->command.base.item.source = rpc_call_source(call);
     mine->command.base.deadline_ns = rpc_call_deadline_ns(call);
     mine->command.base.complete = complete;
     return mine;

@@ -47,6 +47,7 @@ static struct read_task *create_task(struct rpc_call *call, void (*run)(struct r
         rpc_call_fail(call, &error);
         return NULL;
     }
+    task->base.item.source = rpc_call_source(call);
     task->base.deadline_ns = rpc_call_deadline_ns(call);
     task->base.run = run;
     task->base.refuse = refuse;

@@ -53,6 +53,7 @@ enum status fetch_accept(struct rpc_call *call, const Screening__V1__FetchReques
     int64_t latest_ns = rpc_call_deadline_ns(call) - POLL_MARGIN_NS;
     int64_t wished_ns = clock_monotonic_ns() + (int64_t)request->wait_ms * NS_PER_MS;
     *fetch = (struct fetch){
+        .item.source = rpc_call_source(call),
         .call = call,
         .subscriber = request->subscriber,
         .after_seq = request->after_seq,

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/fair_queue.h"
 #include "base/status.h"
 #include "base/uuid.h"
 #include "db/db.h"
@@ -21,7 +22,7 @@
 
 /* Lives in the call's arena, until the call is answered. */
 struct fetch {
-    struct fetch *next; /* the queue's own */
+    struct fair_item item; /* first member; `next` is the queue's own */
     struct rpc_call *call;
     const char *subscriber; /* who asks */
     uint64_t after_seq;

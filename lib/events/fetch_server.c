@@ -1,6 +1,7 @@
 /*
- * Invariants: a fetch is either in `arrived` (guarded by the monitor) or in `waiting` (the thread's own),
- * until it is answered. No call is answered and no database touched with the monitor's lock held.
+ * Invariants: a fetch is in the queue (guarded by the monitor), or in `waiting`, or being served (both the
+ * thread's own), until it is answered; all that time it has a place. No call is answered and no database
+ * touched with the monitor's lock held.
  */
 #include "fetch_server.h"
 
@@ -10,17 +11,19 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/admission.h"
 #include "base/clock.h"
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
-/* One thread answers: what waits longer than this many others is better asked again. */
-enum { QUEUE_MAX = 1024, RETRY_AFTER_MS = 100 };
+/* Places, long polls among them; a subscriber has one fetch at a time. Fewer than the spare requests that a
+ * server of ours holds at once, so that fetches alone never take all of these. */
+enum { PLACES_MAX = 256, RETRY_AFTER_MS = 100 };
 
-struct fetch_queue {
-    struct fetch *first;
-    struct fetch **end;
+struct fetch_list {
+    struct fair_item *first;
+    struct fair_item **end;
     size_t count;
 };
 
@@ -30,7 +33,7 @@ struct fetch_server {
     bool started;
     struct monitor monitor;
     /* guarded by the monitor */
-    struct fetch_queue arrived;
+    struct admission *queue;
     bool head_moved;
     bool polls_wait; /* someone wants to know that the head moved */
     bool heartbeat_wanted;
@@ -38,7 +41,7 @@ struct fetch_server {
     bool stopping;
     /* the thread's own */
     struct db *db;
-    struct fetch_queue waiting;
+    struct fetch_list waiting;
     struct fetch_page page;
     uint64_t head_seq; /* at the last heartbeat */
     int64_t heartbeat_ns;
@@ -47,7 +50,7 @@ struct fetch_server {
 
 /* What the thread found to do. */
 struct work {
-    struct fetch_queue arrived;
+    struct fetch *fetch; /* NULL = none */
     bool head_moved;
     bool heartbeat;
     bool draining;
@@ -57,36 +60,36 @@ static struct metric fetches_total = METRIC("events_fetches_served_total", "Fetc
 static struct metric polls_waiting = METRIC("events_long_polls", "Fetches that wait for events");
 static struct metric heartbeats_total = METRIC("events_heartbeats_sent_total", "Heartbeats sent");
 
-static void queue_init(struct fetch_queue *queue)
+static void list_init(struct fetch_list *list)
 {
-    *queue = (struct fetch_queue){.end = &queue->first};
+    *list = (struct fetch_list){.end = &list->first};
 }
 
-static void queue_put(struct fetch_queue *queue, struct fetch *fetch)
+static void list_put(struct fetch_list *list, struct fetch *fetch)
 {
-    fetch->next = NULL;
-    *queue->end = fetch;
-    queue->end = &fetch->next;
-    queue->count++;
+    fetch->item.next = NULL;
+    *list->end = &fetch->item;
+    list->end = &fetch->item.next;
+    list->count++;
 }
 
-static struct fetch *queue_take(struct fetch_queue *queue)
+static struct fetch *list_take(struct fetch_list *list)
 {
-    struct fetch *fetch = queue->first;
-    if (fetch == NULL)
+    struct fair_item *item = list->first;
+    if (item == NULL)
         return NULL;
-    queue->first = fetch->next;
-    if (queue->first == NULL)
-        queue->end = &queue->first;
-    queue->count--;
-    return fetch;
+    list->first = item->next;
+    if (list->first == NULL)
+        list->end = &list->first;
+    list->count--;
+    return (struct fetch *)item;
 }
 
-static void queue_move(struct fetch_queue *from, struct fetch_queue *to)
+static void list_move(struct fetch_list *from, struct fetch_list *to)
 {
-    queue_init(to);
-    for (struct fetch *fetch = queue_take(from); fetch != NULL; fetch = queue_take(from))
-        queue_put(to, fetch);
+    list_init(to);
+    for (struct fetch *fetch = list_take(from); fetch != NULL; fetch = list_take(from))
+        list_put(to, fetch);
 }
 
 struct fetch_server *fetch_server_create(const struct fetch_server_options *options)
@@ -94,13 +97,14 @@ struct fetch_server *fetch_server_create(const struct fetch_server_options *opti
     struct fetch_server *server = calloc(1, sizeof *server);
     if (server == NULL)
         return NULL;
-    if (monitor_init(&server->monitor) != STATUS_OK) {
+    server->queue = admission_create(PLACES_MAX);
+    if (server->queue == NULL || monitor_init(&server->monitor) != STATUS_OK) {
+        free(server->queue);
         free(server);
         return NULL;
     }
     server->options = *options;
-    queue_init(&server->arrived);
-    queue_init(&server->waiting);
+    list_init(&server->waiting);
     fetch_page_init(&server->page, options->response_max_bytes);
     metric_register(&fetches_total);
     metric_register(&polls_waiting);
@@ -113,16 +117,17 @@ struct fetch_server *fetch_server_create(const struct fetch_server_options *opti
 static enum status enqueue(struct fetch_server *server, struct fetch *fetch, struct error *error)
 {
     enum status status = STATUS_OK;
+    int64_t now_ns = clock_monotonic_ns();
     monitor_lock(&server->monitor);
-    if (!server->started || server->stopping)
+    if (!server->started || server->stopping) {
         status = error_set(error, STATUS_UNAVAILABLE, "NOT_READY", "the event log is not served yet");
-    else if (server->arrived.count >= QUEUE_MAX)
-        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many fetches wait");
-    if (status == STATUS_OK) {
-        queue_put(&server->arrived, fetch);
-        monitor_notify(&server->monitor);
-    } else {
         error->retry_after_ms = RETRY_AFTER_MS;
+    } else if (admission_ask(server->queue, &fetch->item, rpc_call_deadline_ns(fetch->call), now_ns) !=
+               ADMISSION_GRANTED) {
+        status = admission_refuse("fetches", RETRY_AFTER_MS, error);
+    } else {
+        admission_push(server->queue, &fetch->item);
+        monitor_notify(&server->monitor);
     }
     monitor_unlock(&server->monitor);
     return status;
@@ -160,16 +165,23 @@ void fetch_server_drain(struct fetch_server *server)
 
 /* ---- the thread ---- */
 
-static void fail(struct fetch *fetch, const struct error *error)
+/* Before the answer: who has it finds the place free, and the fetch is gone. */
+static void give_place_back(struct fetch_server *server, const struct fetch *fetch)
 {
     metric_add(&fetches_total, 1);
+    admission_release(server->queue, fetch->item.source);
+}
+
+static void fail(struct fetch_server *server, struct fetch *fetch, const struct error *error)
+{
+    give_place_back(server, fetch);
     rpc_call_fail(fetch->call, error);
 }
 
-static void reply(struct fetch *fetch, struct fetch_page *page)
+static void reply(struct fetch_server *server, struct fetch *fetch, struct fetch_page *page)
 {
     FAULT_POINT("events.fetch.before_answer");
-    metric_add(&fetches_total, 1);
+    give_place_back(server, fetch);
     fetch_reply(fetch, page);
 }
 
@@ -182,13 +194,21 @@ static void note_database(struct fetch_server *server, enum status status)
     server->database_failed = failed;
 }
 
+/* Whether one more of its connection may wait among the long polls. */
+static bool has_room(const struct fetch_server *server, const struct fetch *fetch)
+{
+    size_t line = fair_line_of(fetch->item.source), by_connection = 0;
+    for (const struct fair_item *poll = server->waiting.first; poll != NULL; poll = poll->next)
+        by_connection += fair_line_of(poll->source) == line;
+    return admission_has_room(server->options.long_polls_max, server->waiting.count, by_connection, false, 0);
+}
+
 /* Whether a fetch that found nothing may wait; if so it is kept. */
 static bool park(struct fetch_server *server, struct fetch *fetch, bool draining)
 {
-    if (draining || fetch->wait_until_ns <= clock_monotonic_ns() ||
-        server->waiting.count >= server->options.long_polls_max)
+    if (draining || fetch->wait_until_ns <= clock_monotonic_ns() || !has_room(server, fetch))
         return false;
-    queue_put(&server->waiting, fetch);
+    list_put(&server->waiting, fetch);
     return true;
 }
 
@@ -198,7 +218,7 @@ static void serve_one(struct fetch_server *server, struct fetch *fetch, bool dra
     if (rpc_call_deadline_ns(fetch->call) <= clock_monotonic_ns()) {
         (void)error_set(&error, STATUS_DEADLINE_EXCEEDED, NULL,
                         "the budget was spent before the log was read");
-        fail(fetch, &error);
+        fail(server, fetch, &error);
         return;
     }
     enum status status = fetch_read(fetch, server->db, &server->page, &error);
@@ -207,23 +227,19 @@ static void serve_one(struct fetch_server *server, struct fetch *fetch, bool dra
         log_event(LOG_ERROR, "events.subscriber_diverged", LOG_TEXT("subscriber", fetch->subscriber),
                   LOG_INT("after_seq", fetch->after_seq), LOG_TEXT("why", error.message));
     if (status != STATUS_OK)
-        fail(fetch, &error);
+        fail(server, fetch, &error);
     else if (server->page.count > 0 || !park(server, fetch, draining))
-        reply(fetch, &server->page);
+        reply(server, fetch, &server->page);
 }
 
-static void serve_all(struct fetch_server *server, struct fetch_queue *queue, bool draining)
+/* Every poll that waits looks again, in its turn. */
+static void requeue_waiting(struct fetch_server *server)
 {
-    for (struct fetch *fetch = queue_take(queue); fetch != NULL; fetch = queue_take(queue))
-        serve_one(server, fetch, draining);
-}
-
-/* Looks again for every poll that waits. */
-static void serve_waiting(struct fetch_server *server)
-{
-    struct fetch_queue again;
-    queue_move(&server->waiting, &again);
-    serve_all(server, &again, false);
+    monitor_lock(&server->monitor);
+    for (struct fetch *fetch = list_take(&server->waiting); fetch != NULL;
+         fetch = list_take(&server->waiting))
+        fair_queue_push(&server->queue->queue, &fetch->item);
+    monitor_unlock(&server->monitor);
 }
 
 /* Answers those whose wait is over, or all of them, with what they have seen: nothing new. */
@@ -231,14 +247,14 @@ static void end_polls(struct fetch_server *server, bool all)
 {
     if (server->waiting.count == 0)
         return;
-    struct fetch_queue polls;
+    struct fetch_list polls;
     int64_t now_ns = clock_monotonic_ns();
-    queue_move(&server->waiting, &polls);
-    for (struct fetch *fetch = queue_take(&polls); fetch != NULL; fetch = queue_take(&polls)) {
+    list_move(&server->waiting, &polls);
+    for (struct fetch *fetch = list_take(&polls); fetch != NULL; fetch = list_take(&polls)) {
         if (all || fetch->wait_until_ns <= now_ns)
-            reply(fetch, NULL);
+            reply(server, fetch, NULL);
         else
-            queue_put(&server->waiting, fetch);
+            list_put(&server->waiting, fetch);
     }
 }
 
@@ -254,23 +270,24 @@ static void beat(struct fetch_server *server)
     metric_add(&heartbeats_total, 1);
     /* Another replica may have moved it. */
     if (head.seq != server->head_seq)
-        serve_waiting(server);
+        requeue_waiting(server);
     server->head_seq = head.seq;
 }
 
 static int64_t next_deadline(const struct fetch_server *server)
 {
     int64_t deadline_ns = server->heartbeat_ns;
-    for (const struct fetch *fetch = server->waiting.first; fetch != NULL; fetch = fetch->next)
-        if (fetch->wait_until_ns < deadline_ns)
-            deadline_ns = fetch->wait_until_ns;
+    for (const struct fair_item *item = server->waiting.first; item != NULL; item = item->next) {
+        int64_t wait_until_ns = ((const struct fetch *)item)->wait_until_ns;
+        deadline_ns = wait_until_ns < deadline_ns ? wait_until_ns : deadline_ns;
+    }
     return deadline_ns;
 }
 
 /* With the monitor's lock held. */
 static bool has_work(const struct fetch_server *server, int64_t deadline_ns)
 {
-    return server->stopping || server->arrived.count > 0 || server->heartbeat_wanted ||
+    return server->stopping || server->queue->queue.waiting > 0 || server->heartbeat_wanted ||
            (server->polls_wait && (server->head_moved || server->draining)) ||
            clock_monotonic_ns() >= deadline_ns;
 }
@@ -283,14 +300,14 @@ static bool wait_for_work(struct fetch_server *server, struct work *work)
     server->polls_wait = server->waiting.count > 0;
     while (!has_work(server, deadline_ns))
         monitor_wait(&server->monitor, deadline_ns);
-    queue_move(&server->arrived, &work->arrived);
+    work->fetch = (struct fetch *)admission_pop_paced(server->queue, clock_monotonic_ns());
     work->head_moved = server->head_moved;
     work->heartbeat = server->heartbeat_wanted;
     work->draining = server->draining;
     server->head_moved = server->heartbeat_wanted = false;
     bool stopping = server->stopping;
     monitor_unlock(&server->monitor);
-    return !stopping || work->arrived.count > 0;
+    return !stopping || work->fetch != NULL;
 }
 
 static void *serve(void *context)
@@ -301,8 +318,9 @@ static void *serve(void *context)
         if (work.draining)
             end_polls(server, true);
         if (work.head_moved)
-            serve_waiting(server);
-        serve_all(server, &work.arrived, work.draining);
+            requeue_waiting(server);
+        if (work.fetch != NULL)
+            serve_one(server, work.fetch, work.draining);
         end_polls(server, false);
         if (work.heartbeat || clock_monotonic_ns() >= server->heartbeat_ns)
             beat(server);
@@ -343,6 +361,7 @@ void fetch_server_destroy(struct fetch_server *server)
         db_close(server->db);
     }
     fetch_page_fini(&server->page);
+    free(server->queue);
     monitor_fini(&server->monitor);
     free(server);
 }

@@ -1,6 +1,9 @@
 /*
  * The thread that answers fetches, keeps long polls waiting and looks at the head for the heartbeat, with a
- * database connection of its own.
+ * database connection of its own. Connections take turns (base/fair_queue.h), so that a subscriber that
+ * catches up waits for one fetch of each of the others, however many these send. Fetches are refused as the
+ * writer's requests are (base/admission.h); one that arrives when its connection has all the long polls that
+ * it may have is answered at once.
  */
 #ifndef SCREENING_EVENTS_FETCH_SERVER_H
 #define SCREENING_EVENTS_FETCH_SERVER_H

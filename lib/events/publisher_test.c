@@ -244,7 +244,7 @@ static void test_long_poll_with_a_short_budget_ends_before_it(void **state)
 
 static void test_long_poll_beyond_the_bound_is_answered_at_once(void **state)
 {
-    enum { POLLS = 64 };
+    enum { POLLS = 56 }; /* the last eighth of 64 is kept for connections that have fewer */
     static struct poll polls[POLLS];
     struct origin origin;
     struct poll next;
@@ -253,7 +253,7 @@ static void test_long_poll_beyond_the_bound_is_answered_at_once(void **state)
         poll_start(&origin, &polls[i], 0, LONG_BUDGET_MS);
     wait_for_polls(POLLS);
     poll_start(&origin, &next, 0, LONG_BUDGET_MS);
-    wait_until(poll_done, &next, "the 65th poll's answer");
+    wait_until(poll_done, &next, "the next poll's answer");
     expect(next.call.error.status, STATUS_OK, &next.call.error);
     assert_int_equal(next.events, 0);
     wait_for_polls(POLLS);

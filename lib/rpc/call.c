@@ -184,7 +184,7 @@ size_t rpc_call_response_max_bytes(const struct rpc_call *call)
     return max_bytes > RESPONSE_HEADER_MAX ? max_bytes - RESPONSE_HEADER_MAX : 0;
 }
 
-uint32_t rpc_call_connection(const struct rpc_call *call)
+uint64_t rpc_call_source(const struct rpc_call *call)
 {
     return call->connection;
 }

@@ -117,8 +117,8 @@ struct arena *rpc_call_arena(struct rpc_call *call);
 /* How large a packed response may be: a larger one is answered RESOURCE_EXHAUSTED instead. */
 size_t rpc_call_response_max_bytes(const struct rpc_call *call);
 
-/* A number for the connection that the call came on, never that of another one that stands. */
-uint32_t rpc_call_connection(const struct rpc_call *call);
+/* Who sent the call, for base/fair_queue.h: its connection. */
+uint64_t rpc_call_source(const struct rpc_call *call);
 
 /*
  * Between these two the calling thread's answers are held; then they are sent together, by a thread of the

@@ -1,5 +1,5 @@
 /*
- * One queue, first come, first served, for threads that each own a database connection.
+ * One queue for threads that each own a database connection.
  *
  * `lock` guards the queue, `idle` and `closing`; it is never held while a task runs. `readers` does not
  * change between open and close.
@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/admission.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "writer/writer_metrics.h"
@@ -29,10 +30,7 @@ struct reader {
 struct reader_pool {
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct reader_task *head;
-    struct reader_task **tail;
-    size_t waiting;
-    size_t queue_max;
+    struct admission *queue;
     size_t idle; /* threads that wait for `wake` */
     bool closing;
     size_t count;
@@ -47,19 +45,14 @@ static struct reader_task *next_task(struct reader_pool *pool)
     struct reader_task *task;
 
     pthread_mutex_lock(&pool->lock);
-    while (pool->head == NULL && !pool->closing) {
+    while (pool->queue->queue.waiting == 0 && !pool->closing) {
         pool->idle++;
         pthread_cond_wait(&pool->wake, &pool->lock);
         pool->idle--;
     }
-    task = pool->head;
-    if (task != NULL) {
-        pool->head = task->next;
-        if (pool->head == NULL)
-            pool->tail = &pool->head;
-        pool->waiting--;
+    task = (struct reader_task *)admission_pop_paced(pool->queue, clock_monotonic_ns());
+    if (task != NULL)
         metric_add(&writer_metrics.reads_waiting, -1);
-    }
     pthread_mutex_unlock(&pool->lock);
     return task;
 }
@@ -118,8 +111,12 @@ static void *work(void *argument)
     struct reader *reader = argument;
     struct reader_task *task;
 
-    while ((task = next_task(reader->pool)) != NULL)
+    while ((task = next_task(reader->pool)) != NULL) {
+        uint64_t source = task->item.source; /* the task is gone once it has been run */
+
         run(reader, task);
+        admission_release(reader->pool->queue, source);
+    }
     return NULL;
 }
 
@@ -132,18 +129,21 @@ static struct reader_pool *allocate(const struct reader_options *options)
 
     if (pool == NULL)
         return NULL;
+    pool->queue = admission_create(options->queue_max != 0 ? options->queue_max : QUEUE_MAX_DEFAULT);
+    if (pool->queue == NULL)
+        goto no_queue;
     if (pthread_mutex_init(&pool->lock, NULL) != 0)
         goto no_lock;
     if (pthread_cond_init(&pool->wake, NULL) != 0)
         goto no_wake;
-    pool->tail = &pool->head;
-    pool->queue_max = options->queue_max != 0 ? options->queue_max : QUEUE_MAX_DEFAULT;
     pool->count = count;
     return pool;
 
 no_wake:
     pthread_mutex_destroy(&pool->lock);
 no_lock:
+    free(pool->queue);
+no_queue:
     free(pool);
     return NULL;
 }
@@ -199,6 +199,7 @@ void reader_pool_close(struct reader_pool *pool)
     }
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->lock);
+    free(pool->queue);
     free(pool);
 }
 
@@ -206,26 +207,21 @@ void reader_pool_close(struct reader_pool *pool)
 
 enum status reader_pool_submit(struct reader_pool *pool, struct reader_task *task, struct error *error)
 {
-    bool full, wake;
+    int64_t now_ns = clock_monotonic_ns();
 
     pthread_mutex_lock(&pool->lock);
-    full = pool->waiting >= pool->queue_max;
-    wake = !full && pool->idle > 0;
-    if (!full) {
-        task->next = NULL;
-        *pool->tail = task;
-        pool->tail = &task->next;
-        pool->waiting++;
+    enum admission_verdict verdict = admission_ask(pool->queue, &task->item, task->deadline_ns, now_ns);
+    bool wake = verdict == ADMISSION_GRANTED && pool->idle > 0;
+    if (verdict == ADMISSION_GRANTED) {
+        admission_push(pool->queue, &task->item);
         metric_add(&writer_metrics.reads_waiting, 1);
     }
     pthread_mutex_unlock(&pool->lock);
     if (wake)
         pthread_cond_signal(&pool->wake);
-    if (!full)
+    if (verdict == ADMISSION_GRANTED)
         return STATUS_OK;
-    metric_add(&writer_metrics.reads_overloaded, 1);
-    error_set(error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many reads wait");
-    if (error != NULL)
-        error->retry_after_ms = OVERLOADED_RETRY_AFTER_MS;
-    return STATUS_RESOURCE_EXHAUSTED;
+    metric_add(verdict == ADMISSION_FULL ? &writer_metrics.reads_overloaded : &writer_metrics.reads_hopeless,
+               1);
+    return admission_refuse("reads", OVERLOADED_RETRY_AFTER_MS, error);
 }

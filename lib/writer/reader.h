@@ -1,5 +1,7 @@
 /*
- * Reads never go through the writer: a few threads, each with a database connection of its own.
+ * Reads never go through the writer: a few threads, each with a database connection of its own. Their sources
+ * take turns, and they are refused as the writer's requests are (base/admission.h): for want of a place,
+ * which a task holds until it has been run, or because half of their time would go by before they begin.
  */
 #ifndef SCREENING_WRITER_READER_H
 #define SCREENING_WRITER_READER_H
@@ -7,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/fair_queue.h"
 #include "base/status.h"
 #include "db/db.h"
 
@@ -16,9 +19,9 @@ struct reader;
 /* Embed it as the first member of your own task. It belongs to the pool from a successful submit until `run`
  * or `refuse` is called. */
 struct reader_task {
-    struct reader_task *next; /* the pool's own */
-    struct reader *reader;    /* the pool's own: the thread that runs it */
-    int64_t deadline_ns;      /* monotonic; 0 = none */
+    struct fair_item item; /* first member; `source` says who asks, `next` is the pool's own */
+    struct reader *reader; /* the pool's own: the thread that runs it */
+    int64_t deadline_ns;   /* monotonic; 0 = none */
     /* Does the read; on a reader thread. Owns the task again. */
     void (*run)(struct reader_task *task, struct db *db);
     /* Called instead of run when the deadline has passed (DEADLINE_EXCEEDED); the same in all else. */
@@ -47,8 +50,8 @@ MUST_CHECK enum status reader_pool_open(const char *database_url, const struct r
 /* Finishes what waits, ends the threads. No submit may run or follow. */
 void reader_pool_close(struct reader_pool *pool);
 
-/* RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if the queue is full; the task is then the caller's.
- * Any thread. */
+/* RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if it is refused; the task is then the caller's. Any
+ * thread. */
 MUST_CHECK enum status reader_pool_submit(struct reader_pool *pool, struct reader_task *task,
                                           struct error *error);
 

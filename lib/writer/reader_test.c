@@ -24,12 +24,12 @@ struct test_task {
     struct rig *rig;
     const struct db_statement *statement; /* NULL = select_answer */
     size_t gate;                          /* before it reads: waits until the gate was opened so often */
-    enum status status;
     int64_t answer;
     size_t position;           /* in the order of ending, from 1 */
     const struct error *cause; /* what its read is made to fail with */
-    struct error told;
+    enum status status;
     int runs, refusals;
+    struct error told;
     bool waited_in_vain;
 };
 
@@ -205,6 +205,92 @@ static void test_reader_tasks_run_first_come_first_served(void **state)
     free_rig(rig);
 }
 
+static void test_reader_sources_take_turns(void **state)
+{
+    static const size_t positions[] = {2, 4, 5, 3}; /* three of one source, then one of another */
+    struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
+    struct test_task tasks[4], gate;
+
+    (void)state;
+    close_gate(rig, &gate);
+    for (size_t i = 0; i < 4; i++) {
+        tasks[i] = task_of(rig);
+        tasks[i].head.item.source = i < 3 ? 1 : 2;
+        submit(rig, &tasks[i]);
+    }
+    open_gate(rig);
+    reader_pool_close(rig->pool);
+    for (size_t i = 0; i < 4; i++) {
+        assert_answered(&tasks[i]);
+        assert_int_equal(tasks[i].position, positions[i]);
+    }
+    free_rig(rig);
+}
+
+static void test_reader_the_last_places_are_for_sources_that_hold_little(void **state)
+{
+    enum { PLACES = 16, KEPT = 2 };
+    struct rig *rig = open_rig(&(struct reader_options){.threads = 1, .queue_max = PLACES});
+    struct test_task tasks[PLACES], refused = task_of(rig), gate;
+
+    (void)state;
+    close_gate(rig, &gate); /* holds a place as well */
+    for (size_t i = 1; i < PLACES - KEPT; i++) {
+        tasks[i] = task_of(rig);
+        submit(rig, &tasks[i]);
+    }
+    assert_int_equal(reader_pool_submit(rig->pool, &refused.head, NULL), STATUS_RESOURCE_EXHAUSTED);
+    for (size_t i = PLACES - KEPT; i < PLACES; i++) {
+        tasks[i] = task_of(rig);
+        tasks[i].head.item.source = 1;
+        submit(rig, &tasks[i]);
+    }
+    refused.head.item.source = 2;
+    assert_int_equal(reader_pool_submit(rig->pool, &refused.head, NULL), STATUS_RESOURCE_EXHAUSTED);
+    open_gate(rig);
+    reader_pool_close(rig->pool);
+    for (size_t i = 1; i < PLACES; i++)
+        assert_answered(&tasks[i]);
+    free_rig(rig);
+}
+
+/* Nine wait and each takes a step: the next one of that source would begin when its time has gone by. */
+static void test_reader_task_whose_wait_would_be_too_long_is_refused(void **state)
+{
+    enum { TASKS = 12, STEP_MS = 60 };
+    struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
+    struct test_task tasks[TASKS], late = task_of(rig), other = task_of(rig);
+    int64_t hopeless = metric_get(&writer_metrics.reads_hopeless);
+    struct error error;
+
+    (void)state;
+    for (size_t i = 0; i < TASKS; i++) {
+        tasks[i] = task_of(rig);
+        tasks[i].gate = i + 1;
+        submit(rig, &tasks[i]);
+    }
+    for (size_t i = 1; i <= 2; i++) {
+        assert_true(test_signal_await(&rig->entered, i));
+        int64_t until_ns = clock_monotonic_ns() + (int64_t)STEP_MS * NS_PER_MS;
+        while (clock_monotonic_ns() < until_ns)
+            sched_yield();
+        open_gate(rig);
+    }
+    assert_true(test_signal_await(&rig->entered, 3));
+    late.head.deadline_ns = other.head.deadline_ns = clock_monotonic_ns() + (int64_t)10 * STEP_MS * NS_PER_MS;
+    assert_int_equal(reader_pool_submit(rig->pool, &late.head, &error), STATUS_RESOURCE_EXHAUSTED);
+    assert_string_equal(error.reason, "OVERLOADED");
+    assert_int_equal(metric_get(&writer_metrics.reads_hopeless), hopeless + 1);
+    other.head.item.source = 1;
+    submit(rig, &other);
+    for (size_t i = 0; i < TASKS; i++)
+        open_gate(rig);
+    reader_pool_close(rig->pool);
+    assert_int_equal(late.runs + late.refusals, 0);
+    assert_int_equal(other.runs + other.refusals, 1);
+    free_rig(rig);
+}
+
 static void test_reader_deadline_spent_in_the_queue_refuses(void **state)
 {
     struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
@@ -230,7 +316,7 @@ static void test_reader_deadline_spent_in_the_queue_refuses(void **state)
 
 static void test_reader_full_queue_refuses_at_once(void **state)
 {
-    struct rig *rig = open_rig(&(struct reader_options){.threads = 1, .queue_max = 2});
+    struct rig *rig = open_rig(&(struct reader_options){.threads = 1, .queue_max = 3});
     struct test_task tasks[3] = {task_of(rig), task_of(rig), task_of(rig)}, gate;
     int64_t waiting = metric_get(&writer_metrics.reads_waiting);
     int64_t overloaded = metric_get(&writer_metrics.reads_overloaded);
@@ -240,7 +326,7 @@ static void test_reader_full_queue_refuses_at_once(void **state)
     close_gate(rig, &gate);
     submit(rig, &tasks[0]);
     submit(rig, &tasks[1]);
-    assert_int_equal(metric_get(&writer_metrics.reads_waiting), waiting + 2);
+    assert_int_equal(metric_get(&writer_metrics.reads_waiting), waiting + 2); /* the gate has a place too */
     assert_int_equal(reader_pool_submit(rig->pool, &tasks[2].head, &error), STATUS_RESOURCE_EXHAUSTED);
     assert_string_equal(error.reason, "OVERLOADED");
     assert_true(error.retry_after_ms > 0);
@@ -357,6 +443,9 @@ int main(void)
         cmocka_unit_test(test_reader_task_that_writes_is_refused_by_the_database),
         cmocka_unit_test(test_reader_two_threads_run_two_tasks_at_once),
         cmocka_unit_test(test_reader_tasks_run_first_come_first_served),
+        cmocka_unit_test(test_reader_sources_take_turns),
+        cmocka_unit_test(test_reader_the_last_places_are_for_sources_that_hold_little),
+        cmocka_unit_test(test_reader_task_whose_wait_would_be_too_long_is_refused),
         cmocka_unit_test(test_reader_deadline_spent_in_the_queue_refuses),
         cmocka_unit_test(test_reader_full_queue_refuses_at_once),
         cmocka_unit_test(test_reader_failure_hides_what_the_database_said),

@@ -1,29 +1,23 @@
 /*
  * The queue and its thread; what happens to a batch is group_commit.c.
  *
- * `lock` guards the queues, `backlog`, `sleeping` and `closing`; it is never held while a callback runs, so
- * that callbacks may submit. `batch` and `commit` belong to the writer thread. The counts of places only grow
- * under the lock and may shrink at any time, so a submit that sees a free place under the lock has it. Every
- * command of class WRITER_REQUEST holds a place, however it came in.
+ * `lock` guards the queues, `sleeping` and `closing`; it is never held while a callback runs, so that
+ * callbacks may submit. `batch` and `commit` belong to the writer thread. Every command of class
+ * WRITER_REQUEST holds a place, however it came in.
  */
 #include "writer/writer.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/admission.h"
 #include "base/clock.h"
-#include "writer/backlog.h"
-#include "writer/fair_queue.h"
 #include "writer/group_commit.h"
 #include "writer/writer_metrics.h"
 
 enum { BATCH_MAX_DEFAULT = 512, QUEUE_MAX_DEFAULT = 4096, COMMIT_RETRY_DEFAULT_MS = 2000 };
-
-/* One in so many places is kept for sources that hold fewer than these are. */
-enum { KEPT_SHARE = 8 };
 
 /* One in so many commands of a batch may be a background command, and has its place there. */
 enum { BACKGROUND_SHARE = 8 };
@@ -36,8 +30,8 @@ enum { OVERLOADED_RETRY_AFTER_MS = 200 };
 enum { PROBE_AWAY_MS = 500, PROBE_IDLE_MS = 2000, NS_PER_S = 1000000000 };
 
 struct queue {
-    struct writer_command *head;
-    struct writer_command **tail;
+    struct fair_item *head;
+    struct fair_item **tail;
 };
 
 struct writer {
@@ -45,17 +39,13 @@ struct writer {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct queue queues[WRITER_REQUEST]; /* of all classes but the requests */
-    struct fair_queue requests;
+    struct admission *requests;
     size_t waiting;    /* commands in all queues */
     size_t background; /* background commands among them */
     size_t patient;    /* events among them that begin no batch */
     bool hurried;      /* they do, after all */
-    struct backlog backlog;
-    bool sleeping; /* the thread waits for `wake`, and nobody has signalled yet */
+    bool sleeping;     /* the thread waits for `wake`, and nobody has signalled yet */
     bool closing;
-    atomic_size_t places_taken;
-    atomic_size_t places_of[FAIR_SOURCES]; /* the same, by source */
-    size_t places_max;
     size_t batch_max;
     struct group_commit commit;
     struct writer_command *batch[]; /* batch_max */
@@ -68,30 +58,28 @@ static void push(struct writer *writer, struct writer_command *command)
     writer->waiting++;
     metric_add(&writer_metrics.queue_depth, 1);
     if (command->class == WRITER_REQUEST) {
-        fair_queue_push(&writer->requests, command);
-        atomic_fetch_add(&writer->places_taken, 1);
-        atomic_fetch_add(&writer->places_of[command->source % FAIR_SOURCES], 1);
+        admission_push(writer->requests, &command->item);
         return;
     }
     writer->background += command->class == WRITER_BACKGROUND;
     struct queue *queue = &writer->queues[command->class];
-    command->next = NULL;
-    *queue->tail = command;
-    queue->tail = &command->next;
+    command->item.next = NULL;
+    *queue->tail = &command->item;
+    queue->tail = &command->item.next;
 }
 
 static struct writer_command *pop(struct writer *writer, enum writer_class class)
 {
     if (class == WRITER_REQUEST)
-        return fair_queue_pop(&writer->requests);
+        return (struct writer_command *)admission_pop(writer->requests);
     struct queue *queue = &writer->queues[class];
-    struct writer_command *command = queue->head;
-    if (command == NULL)
+    struct fair_item *item = queue->head;
+    if (item == NULL)
         return NULL;
-    queue->head = command->next;
+    queue->head = item->next;
     if (queue->head == NULL)
         queue->tail = &queue->head;
-    return command;
+    return (struct writer_command *)item;
 }
 
 /* Fills the batch from `count` to at most `end` with commands of one class; returns how many it has then. */
@@ -207,7 +195,7 @@ static void note_backlog(struct writer *writer, size_t count)
     for (size_t i = 0; i < count; i++)
         requests += writer->batch[i]->class == WRITER_REQUEST;
     pthread_mutex_lock(&writer->lock);
-    backlog_took(&writer->backlog, count, requests, writer->requests.waiting, now_ns);
+    backlog_took(&writer->requests->backlog, count, requests, writer->requests->queue.waiting, now_ns);
     pthread_mutex_unlock(&writer->lock);
 }
 
@@ -232,7 +220,7 @@ static void finish(void *owner, struct writer_command *command)
     /* Before complete: whoever reads the answer finds the place free, and the command may be gone afterwards.
      */
     if (command->class == WRITER_REQUEST && !command->keeps_place)
-        writer_release_place(writer, command->source);
+        writer_release_place(writer, command->item.source);
     metric_add(&writer_metrics.commands, 1);
     command->complete(command);
 }
@@ -246,14 +234,23 @@ static struct writer *allocate(const struct writer_options *options)
 
     if (writer == NULL)
         return NULL;
+    writer->requests = admission_create(options->queue_max != 0 ? options->queue_max : QUEUE_MAX_DEFAULT);
+    if (writer->requests == NULL) {
+        free(writer);
+        return NULL;
+    }
     writer->batch_max = batch_max;
-    writer->places_max = options->queue_max != 0 ? options->queue_max : QUEUE_MAX_DEFAULT;
     writer->commit.commit_retry_ms =
         options->commit_retry_ms != 0 ? options->commit_retry_ms : COMMIT_RETRY_DEFAULT_MS;
     for (int i = 0; i < WRITER_REQUEST; i++)
         writer->queues[i].tail = &writer->queues[i].head;
-    fair_queue_init(&writer->requests);
     return writer;
+}
+
+static void release(struct writer *writer)
+{
+    free(writer->requests);
+    free(writer);
 }
 
 static int init_wake(pthread_cond_t *wake)
@@ -296,7 +293,7 @@ no_thread:
 no_wake:
     pthread_mutex_destroy(&writer->lock);
 no_lock:
-    free(writer);
+    release(writer);
 no_memory:
     return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "writer: no memory or no thread left");
 }
@@ -312,14 +309,14 @@ void writer_close(struct writer *writer)
     db_close(writer->commit.db);
     pthread_cond_destroy(&writer->wake);
     pthread_mutex_destroy(&writer->lock);
-    free(writer);
+    release(writer);
 }
 
 /* ---- submitting ---- */
 
 void writer_submit(struct writer *writer, struct writer_command *command)
 {
-    command->next = NULL;
+    command->item.next = NULL;
     writer_submit_chain(writer, command, 1);
 }
 
@@ -329,10 +326,10 @@ void writer_submit_chain(struct writer *writer, struct writer_command *first, si
 
     pthread_mutex_lock(&writer->lock);
     for (size_t i = 0; i < count; i++) {
-        struct writer_command *next = command->next; /* push ends the chain here */
+        struct fair_item *next = command->item.next; /* push ends the chain here */
 
         push(writer, command);
-        command = next;
+        command = (struct writer_command *)next;
     }
     unlock_and_wake(writer);
 }
@@ -352,50 +349,26 @@ void writer_hurry(struct writer *writer)
     unlock_and_wake(writer);
 }
 
-/*
- * Whether half of the command's time would go by before its batch begins. One whose time has gone already is
- * to be told that, not this. Lock held.
- */
-static bool is_hopeless(const struct writer *writer, const struct writer_command *command, int64_t now_ns)
-{
-    int64_t left_ns = command->deadline_ns - now_ns;
-    size_t ahead = fair_queue_ahead(&writer->requests, command->source);
-
-    return left_ns > 0 && backlog_wait_ns(&writer->backlog, ahead) > left_ns / 2;
-}
-
-/* Lock held. */
-static bool has_room(const struct writer *writer, const struct writer_command *command)
-{
-    size_t kept = writer->places_max / KEPT_SHARE, taken = atomic_load(&writer->places_taken);
-    bool holds_little = atomic_load(&writer->places_of[command->source % FAIR_SOURCES]) < kept;
-
-    return taken < (holds_little ? writer->places_max : writer->places_max - kept);
-}
-
 enum status writer_submit_request(struct writer *writer, struct writer_command *command, struct error *error)
 {
     int64_t now_ns = clock_monotonic_ns();
 
     pthread_mutex_lock(&writer->lock);
-    bool room = has_room(writer, command);
-    if (room && !is_hopeless(writer, command, now_ns)) {
+    enum admission_verdict verdict =
+        admission_ask(writer->requests, &command->item, command->deadline_ns, now_ns);
+    if (verdict == ADMISSION_GRANTED) {
         push(writer, command);
         unlock_and_wake(writer);
         return STATUS_OK;
     }
     pthread_mutex_unlock(&writer->lock);
-    metric_add(room ? &writer_metrics.hopeless : &writer_metrics.overloaded, 1);
-    error_set(error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many requests wait");
-    if (error != NULL)
-        error->retry_after_ms = OVERLOADED_RETRY_AFTER_MS;
-    return STATUS_RESOURCE_EXHAUSTED;
+    metric_add(verdict == ADMISSION_FULL ? &writer_metrics.overloaded : &writer_metrics.hopeless, 1);
+    return admission_refuse("requests", OVERLOADED_RETRY_AFTER_MS, error);
 }
 
-void writer_release_place(struct writer *writer, uint32_t source)
+void writer_release_place(struct writer *writer, uint64_t source)
 {
-    atomic_fetch_sub(&writer->places_of[source % FAIR_SOURCES], 1);
-    atomic_fetch_sub(&writer->places_taken, 1);
+    admission_release(writer->requests, source);
 }
 
 bool writer_database_up(struct writer *writer)

@@ -5,12 +5,12 @@
  *     writer_submit -> queue -> begin, apply(batch), commit -> complete each command -> committed(batch)
  *
  * Order in a batch: settles, then events, then requests, then background commands. Requests: their sources
- * take turns (fair_queue.h); all others: first come, first served. At most `batch_max` commands. Background
- * commands have an eighth of the batch: requests leave it to them, and they never take more, however many
- * wait, so that a request never waits for a batch full of them.
+ * take turns (base/fair_queue.h); all others: first come, first served. At most `batch_max` commands.
+ * Background commands have an eighth of the batch: requests leave it to them, and they never take more,
+ * however many wait, so that a request never waits for a batch full of them.
  *
- * Requests only are refused, and at once: when all places are taken (the last eighth of them is kept for
- * sources that hold little), or when, as the queue goes now, half of the request's time would have gone by
+ * Requests only are refused, and at once: when all places are taken that their source may take
+ * (base/admission.h), or when, as the queue goes now, half of the request's time would have gone by
  * before its batch begins. A queue that is worked off slower than budgets end would else be full of requests
  * that each begin too late: all work, and nobody served.
  *
@@ -29,6 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/fair_queue.h"
 #include "base/status.h"
 #include "db/db.h"
 
@@ -42,9 +43,10 @@ enum writer_class { WRITER_SETTLE, WRITER_EVENT, WRITER_BACKGROUND, WRITER_REQUE
  * successful submit until `complete` is called.
  */
 struct writer_command {
-    struct writer_command *next; /* the writer's own */
+    /* First member. `next` is the writer's own; `source` is of a request: who sent it, as far as it is known.
+     * What has no source shares one. */
+    struct fair_item item;
     enum writer_class class;
-    uint32_t source; /* of a request: who sent it, as far as it is known; what has no source shares one */
     /* Monotonic; 0 = none. A command whose deadline has passed when its batch begins is not applied and takes
      * no room in it, but is completed with DEADLINE_EXCEEDED: nothing was written. */
     int64_t deadline_ns;
@@ -97,7 +99,7 @@ void writer_close(struct writer *writer);
  */
 void writer_submit(struct writer *writer, struct writer_command *command);
 
-/* The same for a chain of `count` commands linked by `next`, with one wake-up. */
+/* The same for a chain of `count` commands linked by `item.next`, with one wake-up. */
 void writer_submit_chain(struct writer *writer, struct writer_command *first, size_t count);
 
 /*
@@ -115,7 +117,7 @@ MUST_CHECK enum status writer_submit_request(struct writer *writer, struct write
                                              struct error *error);
 
 /* Gives back the place of a request from `source` that had keeps_place set. Any thread. */
-void writer_release_place(struct writer *writer, uint32_t source);
+void writer_release_place(struct writer *writer, uint64_t source);
 
 /*
  * False while the last batch failed for want of the database, or, without batches, the last look for it,

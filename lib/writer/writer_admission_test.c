@@ -82,11 +82,14 @@ static void await_batch(struct rig *rig, size_t number)
     assert_true(test_signal_await(&rig->begun, number));
 }
 
-static enum status submit_from(struct rig *rig, uint32_t source, struct test_command *command,
+static enum status submit_from(struct rig *rig, uint64_t source, struct test_command *command,
                                int64_t deadline_ns, struct error *error)
 {
     *command = (struct test_command){
-        .head = {.class = WRITER_REQUEST, .source = source, .deadline_ns = deadline_ns, .complete = complete},
+        .head = {.item.source = source,
+                 .class = WRITER_REQUEST,
+                 .deadline_ns = deadline_ns,
+                 .complete = complete},
         .rig = rig,
     };
     return writer_submit_request(rig->writer, &command->head, error);

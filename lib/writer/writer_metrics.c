@@ -18,7 +18,9 @@ struct writer_metrics writer_metrics = {
     .reads = METRIC("reader_tasks_total", "reads run by the reader threads"),
     .reads_waiting = METRIC("reader_queue_depth", "reads waiting for a reader thread"),
     .reads_expired = METRIC("reader_expired_total", "reads whose deadline was spent while they waited"),
-    .reads_overloaded = METRIC("reader_overloaded_total", "reads refused because the queue was full"),
+    .reads_overloaded = METRIC("reader_overloaded_total", "reads refused because all places were taken"),
+    .reads_hopeless = METRIC("reader_hopeless_total",
+                             "reads refused because half their time would have gone by in the queue"),
 };
 
 void writer_metrics_register(void)
@@ -40,4 +42,5 @@ void writer_metrics_register(void)
     metric_register(&writer_metrics.reads_waiting);
     metric_register(&writer_metrics.reads_expired);
     metric_register(&writer_metrics.reads_overloaded);
+    metric_register(&writer_metrics.reads_hopeless);
 }

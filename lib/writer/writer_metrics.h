@@ -21,7 +21,8 @@ struct writer_metrics {
     struct metric reads;              /* read tasks run */
     struct metric reads_waiting;      /* read tasks that wait now */
     struct metric reads_expired;      /* read tasks whose deadline was spent in the queue */
-    struct metric reads_overloaded;   /* read tasks refused by the bound */
+    struct metric reads_overloaded;   /* read tasks refused by the bound, */
+    struct metric reads_hopeless;     /* or for the wait that they would have had */
 };
 
 extern struct writer_metrics writer_metrics;

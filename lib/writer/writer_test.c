@@ -229,7 +229,7 @@ static void test_writer_chain_is_one_batch_in_order(void **state)
     close_gate(rig, &gate);
     for (int i = 3; i >= 1; i--) {
         commands[i] = command_of(rig, i, WRITER_EVENT);
-        commands[i].head.next = i < 3 ? &commands[i + 1].head : NULL;
+        commands[i].head.item.next = i < 3 ? &commands[i + 1].head.item : NULL;
     }
     writer_submit_chain(rig->writer, &commands[1].head, 3);
     open_gate(rig);

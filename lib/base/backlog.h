@@ -4,8 +4,8 @@
  * nothing is predicted: whoever waits behind nobody waits for one batch at most. Not for several threads at
  * once.
  */
-#ifndef SCREENING_WRITER_BACKLOG_H
-#define SCREENING_WRITER_BACKLOG_H
+#ifndef SCREENING_BASE_BACKLOG_H
+#define SCREENING_BASE_BACKLOG_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +23,13 @@ struct backlog {
 /* A batch of `commands`, `requests` of them requests, was taken at `now_ns`, and `left` requests stayed
  * behind. */
 void backlog_took(struct backlog *backlog, size_t commands, size_t requests, size_t left, int64_t now_ns);
+
+/* The same for a queue that is served one by one: `requests` went within `ns` while others waited all the
+ * time; */
+void backlog_passed(struct backlog *backlog, size_t requests, int64_t ns);
+
+/* and when nobody waits any more. */
+void backlog_ended(struct backlog *backlog);
 
 /* How long a request will wait behind `ahead` others until its batch begins; 0 = not known, or not at all. */
 int64_t backlog_wait_ns(const struct backlog *backlog, size_t ahead);

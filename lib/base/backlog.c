@@ -1,24 +1,40 @@
-#include "writer/backlog.h"
+#include "base/backlog.h"
 
 /* How much what was known before a batch still weighs after it: half of it is forgotten after seven. */
 static const double REMEMBERED = 0.9;
+
+/* So long took so many commands. */
+static void note_pace(struct backlog *backlog, size_t commands, int64_t ns)
+{
+    backlog->ns = backlog->ns * REMEMBERED + (double)ns;
+    backlog->commands_in_ns = backlog->commands_in_ns * REMEMBERED + (double)commands;
+}
 
 void backlog_took(struct backlog *backlog, size_t commands, size_t requests, size_t left, int64_t now_ns)
 {
     backlog->commands = backlog->commands * REMEMBERED + (double)commands;
     backlog->requests = backlog->requests * REMEMBERED + (double)requests;
     if (left == 0) {
-        backlog->standing = false;
-        backlog->ns = backlog->commands_in_ns = 0; /* the next backlog may have another reason */
+        backlog_ended(backlog);
         return;
     }
-    if (backlog->standing) {
-        backlog->ns = backlog->ns * REMEMBERED + (double)(now_ns - backlog->taken_ns);
-        backlog->commands_in_ns = backlog->commands_in_ns * REMEMBERED + (double)backlog->taken;
-    }
+    if (backlog->standing)
+        note_pace(backlog, backlog->taken, now_ns - backlog->taken_ns);
     backlog->standing = true;
     backlog->taken_ns = now_ns;
     backlog->taken = commands;
+}
+
+void backlog_passed(struct backlog *backlog, size_t requests, int64_t ns)
+{
+    backlog->commands = backlog->requests = (double)requests;
+    note_pace(backlog, requests, ns);
+}
+
+void backlog_ended(struct backlog *backlog)
+{
+    backlog->standing = false;
+    backlog->ns = backlog->commands_in_ns = 0; /* the next backlog may have another reason */
 }
 
 int64_t backlog_wait_ns(const struct backlog *backlog, size_t ahead)

@@ -1,6 +1,6 @@
+#include "base/backlog.h"
 #include "base/clock.h"
 #include "base/unit_test.h"
-#include "writer/backlog.h"
 
 static const int64_t MS = NS_PER_MS;
 
@@ -96,6 +96,17 @@ static void test_backlog_worked_off_is_forgotten(void **state)
     assert_int_equal(backlog_wait_ns(&backlog, 10), 0);
 }
 
+static void test_backlog_of_a_queue_served_one_by_one_is_predicted(void **state)
+{
+    (void)state;
+    struct backlog backlog = {0};
+    for (int i = 0; i < 10; i++)
+        backlog_passed(&backlog, 40, 20 * MS);
+    assert_in_range(backlog_wait_ns(&backlog, 100), 49 * MS, 51 * MS);
+    backlog_ended(&backlog);
+    assert_int_equal(backlog_wait_ns(&backlog, 100), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +117,7 @@ int main(void)
         cmocka_unit_test(test_backlog_begun_with_a_batch_of_settles_is_no_reason_to_despair),
         cmocka_unit_test(test_backlog_nobody_taken_for_long_predicts_long),
         cmocka_unit_test(test_backlog_worked_off_is_forgotten),
+        cmocka_unit_test(test_backlog_of_a_queue_served_one_by_one_is_predicted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,115 @@
+#include "base/admission.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+/* One in so many places is kept for those that hold fewer than these are. */
+enum { KEPT_SHARE = 8 };
+
+/* Paces are measured over so long at least: the mean of many quick ones, or of a few slow ones. */
+static const int64_t PACE_NS = INT64_C(20) * NS_PER_MS;
+
+struct admission *admission_create(size_t places_max)
+{
+    struct admission *admission = calloc(1, sizeof *admission);
+
+    if (admission != NULL)
+        admission->places_max = places_max;
+    return admission;
+}
+
+bool admission_has_room(size_t max, size_t taken, size_t by_connection, bool names_address, size_t by_address)
+{
+    size_t kept = max / KEPT_SHARE;
+    size_t share = by_connection < kept ? max : max - kept;
+    size_t kept_inside = names_address ? share / KEPT_SHARE : 0;
+
+    if (by_address >= kept_inside)
+        share -= kept_inside;
+    return taken < share;
+}
+
+/* Whether half of the item's time would go by before it is served. */
+static bool is_hopeless(const struct admission *admission, uint64_t source, int64_t left_ns)
+{
+    size_t ahead = fair_queue_ahead(&admission->queue, source);
+
+    return left_ns > 0 && backlog_wait_ns(&admission->backlog, ahead) > left_ns / 2;
+}
+
+enum admission_verdict admission_ask(const struct admission *admission, const struct fair_item *item,
+                                     int64_t deadline_ns, int64_t now_ns)
+{
+    size_t line = fair_line_of(item->source), lane = fair_lane_of(item->source);
+
+    if (!admission_has_room(admission->places_max, atomic_load(&admission->taken),
+                            atomic_load(&admission->by_connection[line]), lane != 0,
+                            atomic_load(&admission->by_address[line][lane])))
+        return ADMISSION_FULL;
+    return is_hopeless(admission, item->source, deadline_ns - now_ns) ? ADMISSION_HOPELESS
+                                                                      : ADMISSION_GRANTED;
+}
+
+enum status admission_refuse(const char *what, uint32_t retry_after_ms, struct error *error)
+{
+    (void)error_set(error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many %s wait", what);
+    if (error != NULL)
+        error->retry_after_ms = retry_after_ms;
+    return STATUS_RESOURCE_EXHAUSTED;
+}
+
+void admission_push(struct admission *admission, struct fair_item *item)
+{
+    size_t line = fair_line_of(item->source), lane = fair_lane_of(item->source);
+
+    atomic_fetch_add(&admission->taken, 1);
+    atomic_fetch_add(&admission->by_connection[line], 1);
+    if (lane != 0)
+        atomic_fetch_add(&admission->by_address[line][lane], 1);
+    fair_queue_push(&admission->queue, item);
+}
+
+struct fair_item *admission_pop(struct admission *admission)
+{
+    return fair_queue_pop(&admission->queue);
+}
+
+static void note_pace(struct admission *admission, int64_t now_ns)
+{
+    if (admission->queue.waiting == 0) {
+        admission->since_ns = 0;
+        backlog_ended(&admission->backlog);
+        return;
+    }
+    if (admission->since_ns == 0) {
+        admission->since_ns = now_ns;
+        admission->popped = 0;
+        return;
+    }
+    admission->popped++;
+    if (now_ns - admission->since_ns >= PACE_NS) {
+        backlog_passed(&admission->backlog, admission->popped, now_ns - admission->since_ns);
+        admission->since_ns = now_ns;
+        admission->popped = 0;
+    }
+}
+
+struct fair_item *admission_pop_paced(struct admission *admission, int64_t now_ns)
+{
+    struct fair_item *item = fair_queue_pop(&admission->queue);
+
+    if (item != NULL)
+        note_pace(admission, now_ns);
+    return item;
+}
+
+void admission_release(struct admission *admission, uint64_t source)
+{
+    size_t line = fair_line_of(source), lane = fair_lane_of(source);
+
+    if (lane != 0)
+        atomic_fetch_sub(&admission->by_address[line][lane], 1);
+    atomic_fetch_sub(&admission->by_connection[line], 1);
+    atomic_fetch_sub(&admission->taken, 1);
+}

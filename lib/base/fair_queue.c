@@ -1,0 +1,106 @@
+#include "base/fair_queue.h"
+
+#include <stdbool.h>
+
+enum { ADDRESS_SHIFT = 32 };
+
+size_t fair_line_of(uint64_t source)
+{
+    return (uint32_t)source % FAIR_CONNECTIONS;
+}
+
+size_t fair_lane_of(uint64_t source)
+{
+    uint64_t address = source >> ADDRESS_SHIFT;
+
+    return address == 0 ? 0 : 1 + address % (FAIR_ADDRESSES - 1);
+}
+
+/* ---- turns ---- */
+
+/* The last turn is this one's. */
+static void add_turn(struct fair_turns *turns, struct fair_turn *turn)
+{
+    turn->next = NULL;
+    if (turns->first == NULL)
+        turns->first = turn;
+    else
+        turns->last->next = turn;
+    turns->last = turn;
+    turns->count++;
+}
+
+static struct fair_turn *take_turn(struct fair_turns *turns)
+{
+    struct fair_turn *turn = turns->first;
+
+    if (turn != NULL) {
+        turns->first = turn->next;
+        turns->count--;
+    }
+    return turn;
+}
+
+/* ---- the queue ---- */
+
+void fair_queue_push(struct fair_queue *queue, struct fair_item *item)
+{
+    struct fair_line *line = &queue->lines[fair_line_of(item->source)];
+    struct fair_lane *lane = &line->lanes[fair_lane_of(item->source)];
+
+    item->next = NULL;
+    if (lane->waiting++ == 0) {
+        lane->head = item;
+        add_turn(&line->turns, &lane->turn);
+    } else {
+        lane->tail->next = item;
+    }
+    lane->tail = item;
+    if (line->waiting++ == 0)
+        add_turn(&queue->turns, &line->turn);
+    queue->waiting++;
+}
+
+static struct fair_item *pop_from_line(struct fair_line *line)
+{
+    struct fair_lane *lane = (struct fair_lane *)take_turn(&line->turns);
+    struct fair_item *item = lane->head;
+
+    lane->head = item->next;
+    if (--lane->waiting > 0)
+        add_turn(&line->turns, &lane->turn);
+    line->waiting--;
+    return item;
+}
+
+struct fair_item *fair_queue_pop(struct fair_queue *queue)
+{
+    struct fair_line *line = (struct fair_line *)take_turn(&queue->turns);
+
+    if (line == NULL)
+        return NULL;
+    struct fair_item *item = pop_from_line(line);
+    if (line->waiting > 0)
+        add_turn(&queue->turns, &line->turn);
+    queue->waiting--;
+    return item;
+}
+
+/* Of `waiting` items in `turns` turns, behind `own` of its own: each of the others may go before each of its
+ * own, and before itself. */
+static size_t count_ahead(size_t own, bool has_turn, const struct fair_turns *turns, size_t waiting)
+{
+    size_t others = has_turn ? turns->count - 1 : turns->count;
+    size_t ahead = own + others * (own + 1);
+
+    return ahead < waiting ? ahead : waiting;
+}
+
+size_t fair_queue_ahead(const struct fair_queue *queue, uint64_t source)
+{
+    const struct fair_line *line = &queue->lines[fair_line_of(source)];
+    size_t own = line->lanes[fair_lane_of(source)].waiting;
+    size_t in_line = count_ahead(own, own > 0, &line->turns, line->waiting);
+
+    return count_ahead(in_line, line->waiting > 0, &queue->turns, queue->waiting);
+}

@@ -1,0 +1,165 @@
+#include <stdlib.h>
+
+#include "base/fair_queue.h"
+#include "base/unit_test.h"
+
+enum { ITEMS_MAX = 20000 };
+
+struct stage {
+    struct fair_queue queue;
+    struct fair_item items[ITEMS_MAX];
+    size_t count;
+};
+
+static int set_up(void **state)
+{
+    *state = calloc(1, sizeof(struct stage));
+    return *state == NULL;
+}
+
+static int tear_down(void **state)
+{
+    free(*state);
+    return 0;
+}
+
+/* An address of a connection. */
+static uint64_t at(uint64_t connection, uint64_t address)
+{
+    return address << 32 | connection;
+}
+
+/* Pushes `count` items of `source`. */
+static void push(struct stage *stage, uint64_t source, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct fair_item *item = &stage->items[stage->count++];
+        *item = (struct fair_item){.source = source};
+        fair_queue_push(&stage->queue, item);
+    }
+}
+
+/* The next is the item that was pushed as number `number`. */
+static void assert_next(struct stage *stage, size_t number)
+{
+    assert_ptr_equal(fair_queue_pop(&stage->queue), &stage->items[number]);
+}
+
+/* The items come in this order, given by their numbers in the order of pushing, and no others. */
+static void assert_order(struct stage *stage, const size_t *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_next(stage, numbers[i]);
+    assert_null(fair_queue_pop(&stage->queue));
+    assert_int_equal(stage->queue.waiting, 0);
+    assert_int_equal(stage->queue.turns.count, 0);
+}
+
+static void test_fair_queue_one_source_is_first_come_first_served(void **state)
+{
+    struct stage *stage = *state;
+    assert_null(fair_queue_pop(&stage->queue));
+    push(stage, 7, 4);
+    assert_order(stage, (const size_t[]){0, 1, 2, 3}, 4);
+    push(stage, 7, 1);
+    assert_order(stage, (const size_t[]){4}, 1);
+}
+
+static void test_fair_queue_sources_take_turns(void **state)
+{
+    struct stage *stage = *state;
+    push(stage, 1, 5); /* 0-4 */
+    push(stage, 2, 2); /* 5, 6 */
+    push(stage, 3, 1); /* 7 */
+    assert_order(stage, (const size_t[]){0, 5, 7, 1, 6, 2, 3, 4}, 8);
+}
+
+static void test_fair_queue_who_comes_back_waits_for_a_turn(void **state)
+{
+    struct stage *stage = *state;
+    push(stage, 1, 3);
+    push(stage, 2, 1);
+    assert_next(stage, 0);
+    assert_next(stage, 3);
+    push(stage, 2, 1); /* 4 */
+    assert_order(stage, (const size_t[]){1, 4, 2}, 3);
+}
+
+static void test_fair_queue_numbers_that_are_the_same_modulo_share_a_line(void **state)
+{
+    struct stage *stage = *state;
+    push(stage, 1, 2);
+    push(stage, 1 + FAIR_CONNECTIONS, 1);
+    push(stage, 2, 1);
+    assert_order(stage, (const size_t[]){0, 3, 1, 2}, 4);
+}
+
+static void test_fair_queue_addresses_take_turns_within_their_connections_turn(void **state)
+{
+    struct stage *stage = *state;
+    push(stage, at(1, 10), 3); /* 0-2 */
+    push(stage, at(1, 11), 1); /* 3 */
+    push(stage, 1, 1);         /* 4: names no address */
+    push(stage, 2, 3);         /* 5-7 */
+    assert_order(stage, (const size_t[]){0, 5, 3, 6, 4, 7, 1, 2}, 8);
+}
+
+static void test_fair_queue_ten_thousand_addresses_gain_nothing_against_a_connection(void **state)
+{
+    struct stage *stage = *state;
+    for (uint64_t address = 1; address <= 10000; address++)
+        push(stage, at(1, address), 1);
+    push(stage, 2, 2); /* 10000, 10001 */
+    assert_next(stage, 0);
+    assert_next(stage, 10000);
+    assert_int_equal(fair_queue_pop(&stage->queue)->source & UINT32_MAX, 1);
+    assert_next(stage, 10001);
+}
+
+/* `source` is served after no more than was said, in a queue of three connections, one of them with three
+ * addresses. */
+static void check_ahead(struct stage *stage, uint64_t source, size_t said)
+{
+    *stage = (struct stage){.count = 0};
+    push(stage, at(1, 7), 9);
+    push(stage, at(1, 8), 4);
+    push(stage, 1, 1);
+    push(stage, 2, 3);
+    push(stage, 3, 1);
+    size_t ahead = fair_queue_ahead(&stage->queue, source), served = 0;
+    assert_int_equal(ahead, said);
+    push(stage, source, 1);
+    while (fair_queue_pop(&stage->queue) != &stage->items[18])
+        served++;
+    assert_true(served <= ahead);
+}
+
+static void test_fair_queue_ahead_is_never_too_small(void **state)
+{
+    struct stage *stage = *state;
+    check_ahead(stage, 0, 3);
+    check_ahead(stage, 4, 3);
+    check_ahead(stage, 3, 5);
+    check_ahead(stage, 2, 11);
+    check_ahead(stage, 1, 17);        /* five of its connection */
+    check_ahead(stage, at(1, 9), 11); /* three of its connection, */
+    check_ahead(stage, at(1, 8), 18); /* all of it, */
+    check_ahead(stage, at(1, 7), 18);
+    check_ahead(stage, at(2, 9), 5); /* one of it */
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_fair_queue_one_source_is_first_come_first_served),
+        TEST(test_fair_queue_sources_take_turns),
+        TEST(test_fair_queue_who_comes_back_waits_for_a_turn),
+        TEST(test_fair_queue_numbers_that_are_the_same_modulo_share_a_line),
+        TEST(test_fair_queue_addresses_take_turns_within_their_connections_turn),
+        TEST(test_fair_queue_ten_thousand_addresses_gain_nothing_against_a_connection),
+        TEST(test_fair_queue_ahead_is_never_too_small),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,69 @@
+"""G8: a caller that takes all it can get hurts itself only. Each test compares with a control run of its own."""
+from kit import rpc
+from kit.flood import Flood, check_unharmed
+from kit.stack import Stack, wait_for
+from kit.world import CONFIRMED, booking_request, history_shows, register
+
+BOOKINGS = 1000
+BUDGET_MS = 1000
+# Of the p99. Without turns it is a second and more, with them about the time of one list.
+RATIO = 200
+
+
+def packed(name, timeout_ms=60000, metadata=None, **fields):
+    full, method = rpc.METHODS[name]
+    return rpc.pack(full, rpc.message_class(method.input_type)(**fields).SerializeToString(), timeout_ms, metadata)
+
+
+def book_many(stack, hospital_id, count=BOOKINGS):
+    """Bookings of one customer, all CONFIRMED; the ids."""
+    client = stack.client("booking")
+    requests = [booking_request(hospital_id) for _ in range(count)]
+    for reply in client.call_all("CreateBooking", requests):
+        assert reply.code == rpc.OK and reply.message.status == CONFIRMED, reply
+    return [request["booking_id"] for request in requests]
+
+
+def good(client, name, **fields):
+    return client.call(name, timeout_ms=BUDGET_MS, **fields).code == rpc.OK
+
+
+def test_a_flood_of_lists_leaves_the_reads_of_others(driver):
+    with Stack(driver, without=("history",)) as stack:
+        ids = book_many(stack, register(stack, capacity=BOOKINGS))
+        lists = [packed("ListBookings", customer_id="c-1", page_size=500)]
+        client = stack.client("booking")
+        check_unharmed(lambda: good(client, "GetBooking", booking_id=ids[0]),
+                       lambda: Flood(stack.booking_svc.rpc, lists, 2000), RATIO)
+
+
+def test_a_flood_of_hospital_lists_leaves_the_reads_of_others(driver):
+    with Stack(driver, without=("booking", "history")) as stack:
+        ids = [register(stack, days=range(1, 20)) for _ in range(300)]
+        lists = [packed("ListHospitals", page_size=500), packed("GetHospital", hospital_id=ids[0])]
+        client = stack.client("hospital")
+        check_unharmed(lambda: good(client, "GetAvailability", hospital_id=ids[1]),
+                       lambda: Flood(stack.hospital_svc.rpc, lists, 2000), RATIO)
+
+
+def test_a_flood_of_histories_leaves_the_reads_of_others(driver):
+    with Stack(driver) as stack:
+        ids = book_many(stack, register(stack, capacity=BOOKINGS))
+        wait_for("the history is complete", lambda: all(history_shows(stack, one, CONFIRMED) for one in ids[-20:]))
+        lists = [packed("ListCustomerHistory", customer_id="c-1", page_size=500)]
+        client = stack.client("history")
+        check_unharmed(lambda: good(client, "GetBookingHistory", booking_id=ids[0]),
+                       lambda: Flood(stack.history_svc.rpc, lists, 2000), RATIO)
+
+
+def test_a_flood_of_fetches_leaves_the_log_to_subscribers(driver):
+    with Stack(driver, without=("history",)) as stack:
+        book_many(stack, register(stack, capacity=BOOKINGS))
+        head = stack.value("booking", "SELECT head_seq FROM event_log_head")
+        fetches = [packed("Fetch", subscriber="flood", after_seq=0, max_events=1000)]
+        client = stack.client("booking")
+
+        def catch_up():
+            reply = client.call("Fetch", timeout_ms=BUDGET_MS, subscriber="t", after_seq=head - 10)
+            return reply.code == rpc.OK and len(reply.message.events) == 10
+        check_unharmed(catch_up, lambda: Flood(stack.booking_svc.rpc, fetches, 200), RATIO)
