@@ -45,6 +45,7 @@ static bool register_hospital(struct stage *stage, size_t first, size_t count)
         uuid_format(&id, day->hospital_id);
         screening__v1__screening_day__init(&days[i]);
         days[i].date = civil_format(first_day + (int32_t)i, day->date);
+        days[i].capacity_presence_case = SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE_CAPACITY;
         days[i].capacity = stage->places;
         pointers[i] = &days[i];
     }

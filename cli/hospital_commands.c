@@ -114,6 +114,7 @@ static enum status read_day(struct session *session, char *text, int32_t today,
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                          _("--day %s: capacity: must be a whole number from 0 to %d"), text, CAPACITY_MAX);
     }
+    day->capacity_presence_case = SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE_CAPACITY;
     *equals = '\0';
     if (!date_read(text, today, &number)) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--day %s=%s: date: %s"), text, equals + 1,
@@ -217,6 +218,7 @@ int hospital_set_capacity(struct session *session, const struct command *command
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
         return exit_code;
     }
+    request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
     request.expected_version = version;
     Screening__V1__ScreeningDay *day = ask(session, "SetCapacity", &request.base);
     if (day == NULL) {

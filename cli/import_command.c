@@ -100,6 +100,7 @@ static enum status register_hospital(struct import *import, const struct import_
     for (size_t i = 0; i < hospital->day_count; i++) {
         screening__v1__screening_day__init(&days[i]);
         days[i].date = civil_format(hospital->days[i].day, dates[i]);
+        days[i].capacity_presence_case = SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE_CAPACITY;
         days[i].capacity = hospital->days[i].capacity;
         request.days[i] = &days[i];
     }
@@ -125,6 +126,7 @@ static enum status open_missing_days(struct import *import, const struct import_
         ProtobufCMessage *response;
         request.hospital_id = there->hospital_id;
         request.date = civil_format(missing[i]->day, date);
+        request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
         request.capacity = missing[i]->capacity;
         status = call(import, "SetCapacity", &request.base, &response, error);
         import->days_opened += status == STATUS_OK ? 1 : 0;

@@ -1,6 +1,18 @@
 # protobuf-c has no copy of the well-known types: those we use are generated beside ours.
 find_path(PROTOBUF_WELL_KNOWN google/protobuf/timestamp.proto PATHS /usr/include REQUIRED)
 
+# Where protoc-c finds our .proto files. It refuses proto3's `optional` up to version 1.4; what such a field is on the wire and in
+# memory, it makes of a oneof with one member: `optional uint32 capacity = 3;` becomes capacity and capacity_presence_case in C.
+set(PROTOS_FOR_C ${CMAKE_BINARY_DIR}/protos-for-c)
+
+function(write_proto_for_c file)
+  file(READ ${CMAKE_SOURCE_DIR}/proto/${file} text)
+  string(REGEX REPLACE "\n  optional ([A-Za-z0-9_.]+) ([a-z0-9_]+) = ([0-9]+);" "\n  oneof \\2_presence { \\1 \\2 = \\3; }"
+         text "${text}")
+  file(CONFIGURE OUTPUT ${PROTOS_FOR_C}/${file} CONTENT "${text}" @ONLY)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/proto/${file})
+endfunction()
+
 # protobuf_c_library(TARGET FILE...): the C that protoc-c makes of the .proto files as a static library. They are named as in an
 # import: "screening/v1/booking.proto" lies in proto/, "google/protobuf/..." is the system's; the header of the former is included
 # as "screening/v1/booking.pb-c.h".
@@ -13,11 +25,12 @@ function(protobuf_c_library target)
     if(file MATCHES "^google/protobuf/")
       set(source ${PROTOBUF_WELL_KNOWN}/${file})
     else()
-      set(source ${CMAKE_SOURCE_DIR}/proto/${file})
+      write_proto_for_c(${file})
+      set(source ${PROTOS_FOR_C}/${file})
     endif()
     add_custom_command(
       OUTPUT ${generated}/${stem}.c ${generated}/${stem}.h
-      COMMAND ${PROTOC_C} -I${CMAKE_SOURCE_DIR}/proto -I${PROTOBUF_WELL_KNOWN} --c_out=${generated} ${file}
+      COMMAND ${PROTOC_C} -I${PROTOS_FOR_C} -I${PROTOBUF_WELL_KNOWN} --c_out=${generated} ${file}
       DEPENDS ${source}
       VERBATIM)
     list(APPEND sources ${generated}/${stem}.c ${generated}/${stem}.h)

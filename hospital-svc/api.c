@@ -87,7 +87,8 @@ static void register_hospital(Screening__V1__HospitalService_Service *service,
     if (mine != NULL) {
         struct error error = {0};
         enum status status =
-            request_registration(request, mine->command.arena, &mine->command.wanted.registration, &error);
+            request_registration(request, rpc_call_has_explicit_presence(call), mine->command.arena,
+                                 &mine->command.wanted.registration, &error);
         submit(api_of(service), mine, status, &error);
     }
 }
@@ -100,7 +101,8 @@ static void set_capacity(Screening__V1__HospitalService_Service *service,
     struct api_command *mine = create_command(call, COMMAND_SET_CAPACITY, complete_answered);
     if (mine != NULL) {
         struct error error = {0};
-        enum status status = request_capacity(request, &mine->command.wanted.capacity, &error);
+        enum status status = request_capacity(request, rpc_call_has_explicit_presence(call),
+                                              &mine->command.wanted.capacity, &error);
         submit(api_of(service), mine, status, &error);
     }
 }

@@ -26,8 +26,13 @@ static enum status parse_date(const char *field, const char *text, int32_t *out,
     return STATUS_OK;
 }
 
-static enum status check_capacity(const char *field, uint32_t capacity, struct error *error)
+/* `may_lack`: what is absent is 0. */
+static enum status check_capacity(const char *field, bool given, bool may_lack, uint32_t capacity,
+                                  struct error *error)
 {
+    if (!given && !may_lack) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be given", field);
+    }
     if (capacity > CAPACITY_MAX) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be 0 to %d", field, CAPACITY_MAX);
     }
@@ -39,8 +44,13 @@ enum status request_hospital_id(const char *text, struct uuid *out, struct error
     return text_check_uuid("hospital_id", text, out, error);
 }
 
-static enum status parse_day(const Screening__V1__ScreeningDay *day, size_t index, struct day_wanted *out,
-                             struct error *error)
+static bool has_capacity(const Screening__V1__ScreeningDay *day)
+{
+    return day->capacity_presence_case == SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE_CAPACITY;
+}
+
+static enum status parse_day(const Screening__V1__ScreeningDay *day, size_t index, bool explicit_presence,
+                             struct day_wanted *out, struct error *error)
 {
     char field[FIELD_SIZE];
     (void)snprintf(field, sizeof field, "days[%zu].date", index);
@@ -49,11 +59,11 @@ static enum status parse_day(const Screening__V1__ScreeningDay *day, size_t inde
         return status;
     }
     (void)snprintf(field, sizeof field, "days[%zu].capacity", index);
-    status = check_capacity(field, day->capacity, error);
+    out->capacity = has_capacity(day) ? day->capacity : 0;
+    status = check_capacity(field, has_capacity(day), !explicit_presence, out->capacity, error);
     if (status != STATUS_OK) {
         return status;
     }
-    out->capacity = day->capacity;
     if (day->remaining != 0 || day->version != 0) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days[%zu].%s: must be 0 in a request", index,
                          day->remaining != 0 ? "remaining" : "version");
@@ -61,8 +71,8 @@ static enum status parse_day(const Screening__V1__ScreeningDay *day, size_t inde
     return STATUS_OK;
 }
 
-static enum status parse_days(const Screening__V1__RegisterHospitalRequest *request, struct arena *arena,
-                              struct registration *out, struct error *error)
+static enum status parse_days(const Screening__V1__RegisterHospitalRequest *request, bool explicit_presence,
+                              struct arena *arena, struct registration *out, struct error *error)
 {
     if (request->n_days > HOSPITAL_DAYS_MAX) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days: must be at most %d", HOSPITAL_DAYS_MAX);
@@ -72,7 +82,7 @@ static enum status parse_days(const Screening__V1__RegisterHospitalRequest *requ
         return out_of_memory(error);
     }
     for (size_t i = 0; i < request->n_days; i++) {
-        enum status status = parse_day(request->days[i], i, &days[i], error);
+        enum status status = parse_day(request->days[i], i, explicit_presence, &days[i], error);
         if (status != STATUS_OK) {
             return status;
         }
@@ -92,6 +102,29 @@ static int compare_days(const void *a, const void *b)
     const Screening__V1__ScreeningDay *const *left = a;
     const Screening__V1__ScreeningDay *const *right = b;
     return strcmp((*left)->date, (*right)->date);
+}
+
+/* Copies in order of date. A capacity of 0 is left out, as earlier versions did: their digests are stored.
+ * NULL when out of memory. */
+static Screening__V1__ScreeningDay **normal_days(const Screening__V1__RegisterHospitalRequest *request,
+                                                 struct arena *arena)
+{
+    Screening__V1__ScreeningDay *copies = arena_alloc(arena, request->n_days * sizeof *copies);
+    Screening__V1__ScreeningDay **days = arena_alloc(arena, request->n_days * sizeof(void *));
+    if (copies == NULL || days == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < request->n_days; i++) {
+        copies[i] = *request->days[i];
+        if (copies[i].capacity == 0) {
+            copies[i].capacity_presence_case = SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE__NOT_SET;
+        }
+        days[i] = &copies[i];
+    }
+    if (request->n_days > 0) {
+        qsort(days, request->n_days, sizeof *days, compare_days);
+    }
+    return days;
 }
 
 /* Of a request that is made normal. False when out of memory. */
@@ -119,13 +152,9 @@ static enum status digest_registration(const Screening__V1__RegisterHospitalRequ
     normal.name = (char *)out->name; /* only read */
     normal.address = (char *)out->address;
     normal.n_days = request->n_days;
-    normal.days = arena_alloc(arena, request->n_days * sizeof(Screening__V1__ScreeningDay *));
+    normal.days = normal_days(request, arena);
     if (normal.days == NULL) {
         return out_of_memory(error);
-    }
-    if (request->n_days > 0) {
-        memcpy(normal.days, request->days, request->n_days * sizeof(Screening__V1__ScreeningDay *));
-        qsort(normal.days, normal.n_days, sizeof(Screening__V1__ScreeningDay *), compare_days);
     }
     if (!digest_content(&normal, arena, out->content)) {
         return out_of_memory(error);
@@ -158,8 +187,9 @@ static enum status read_texts(const Screening__V1__RegisterHospitalRequest *requ
     return status;
 }
 
-enum status request_registration(const Screening__V1__RegisterHospitalRequest *request, struct arena *arena,
-                                 struct registration *out, struct error *error)
+enum status request_registration(const Screening__V1__RegisterHospitalRequest *request,
+                                 bool explicit_presence, struct arena *arena, struct registration *out,
+                                 struct error *error)
 {
     struct registration made = {.name = "", .address = ""};
     enum status status = STATUS_OK;
@@ -172,7 +202,7 @@ enum status request_registration(const Screening__V1__RegisterHospitalRequest *r
         status = read_texts(request, arena, &made, error);
     }
     if (status == STATUS_OK) {
-        status = parse_days(request, arena, &made, error);
+        status = parse_days(request, explicit_presence, arena, &made, error);
     }
     if (status == STATUS_OK) {
         status = digest_registration(request, arena, &made, error);
@@ -183,17 +213,19 @@ enum status request_registration(const Screening__V1__RegisterHospitalRequest *r
     return status;
 }
 
-enum status request_capacity(const Screening__V1__SetCapacityRequest *request, struct capacity_wanted *out,
-                             struct error *error)
+enum status request_capacity(const Screening__V1__SetCapacityRequest *request, bool explicit_presence,
+                             struct capacity_wanted *out, struct error *error)
 {
-    struct capacity_wanted made = {.capacity = request->capacity,
+    bool given =
+        request->capacity_presence_case == SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
+    struct capacity_wanted made = {.capacity = given ? request->capacity : 0,
                                    .expected_version = request->expected_version};
     enum status status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
     if (status == STATUS_OK) {
         status = parse_date("date", request->date, &made.date, error);
     }
     if (status == STATUS_OK) {
-        status = check_capacity("capacity", request->capacity, error);
+        status = check_capacity("capacity", given, !explicit_presence, made.capacity, error);
     }
     if (status == STATUS_OK) {
         *out = made;

@@ -20,13 +20,18 @@ enum { RESERVE_ITEMS_MAX = 1024, AVAILABILITY_DAYS_MAX = 366, AVAILABILITY_DAYS_
 
 MUST_CHECK enum status request_hospital_id(const char *text, struct uuid *out, struct error *error);
 
-/* *out points into `request` and `arena`, which must outlive it. RESOURCE_EXHAUSTED when out of memory. */
+/*
+ * *out points into `request` and `arena`, which must outlive it. RESOURCE_EXHAUSTED when out of memory.
+ * `explicit_presence`: a capacity that is absent was left out; else it is 0.
+ */
 MUST_CHECK enum status request_registration(const Screening__V1__RegisterHospitalRequest *request,
-                                            struct arena *arena, struct registration *out,
-                                            struct error *error);
+                                            bool explicit_presence, struct arena *arena,
+                                            struct registration *out, struct error *error);
 
+/* `explicit_presence` as above. */
 MUST_CHECK enum status request_capacity(const Screening__V1__SetCapacityRequest *request,
-                                        struct capacity_wanted *out, struct error *error);
+                                        bool explicit_presence, struct capacity_wanted *out,
+                                        struct error *error);
 
 MUST_CHECK enum status request_reserve(const Screening__V1__ReserveRequest *request, struct reserve *out,
                                        struct error *error);

@@ -57,6 +57,7 @@ static struct registering *registering(size_t day_count)
         char date[CIVIL_TEXT_SIZE];
         screening__v1__screening_day__init(&sample.days[i]);
         sample.days[i].date = arena_strdup(&arena, civil_format(date_of("2026-12-01") + (int32_t)i, date));
+        sample.days[i].capacity_presence_case = SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE_CAPACITY;
         sample.days[i].capacity = 10;
         sample.pointers[i] = &sample.days[i];
     }
@@ -67,7 +68,8 @@ static void expect_registration_refused(const struct registering *sample, const 
 {
     struct registration out;
     struct error error = {0};
-    assert_int_equal(request_registration(&sample->request, &arena, &out, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &out, &error),
+                     STATUS_INVALID_ARGUMENT);
     assert_string_equal(error.message, message);
 }
 
@@ -76,7 +78,7 @@ static void test_registration_in_order_is_taken_over(void **state)
     (void)state;
     struct registering *sample = registering(2);
     struct registration out;
-    assert_int_equal(request_registration(&sample->request, &arena, &out, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &out, NULL), STATUS_OK);
     char id[UUID_TEXT_SIZE];
     assert_string_equal(uuid_format(&out.hospital_id, id), "01890000-0000-7000-8000-00000000000a");
     assert_string_equal(out.name, "Namsan Clinic");
@@ -91,8 +93,8 @@ static void test_registration_without_id_gets_one(void **state)
     struct registering *sample = registering(0);
     struct registration first, second;
     sample->request.hospital_id = text("");
-    assert_int_equal(request_registration(&sample->request, &arena, &first, NULL), STATUS_OK);
-    assert_int_equal(request_registration(&sample->request, &arena, &second, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &first, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &second, NULL), STATUS_OK);
     assert_false(uuid_is_zero(&first.hospital_id));
     assert_false(uuid_equal(&first.hospital_id, &second.hospital_id));
 }
@@ -102,14 +104,14 @@ static void test_registration_spelled_otherwise_has_the_same_content(void **stat
     (void)state;
     struct registering *sample = registering(3);
     struct registration first, second, third;
-    assert_int_equal(request_registration(&sample->request, &arena, &first, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &first, NULL), STATUS_OK);
     sample->request.hospital_id = text("01890000-0000-7000-8000-00000000000a");
     sample->pointers[0] = &sample->days[2];
     sample->pointers[2] = &sample->days[0];
-    assert_int_equal(request_registration(&sample->request, &arena, &second, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &second, NULL), STATUS_OK);
     assert_memory_equal(first.content, second.content, DIGEST_SIZE);
     sample->days[1].capacity = 11;
-    assert_int_equal(request_registration(&sample->request, &arena, &third, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &third, NULL), STATUS_OK);
     assert_memory_not_equal(first.content, third.content, DIGEST_SIZE);
 }
 
@@ -123,18 +125,18 @@ static void test_registration_texts_are_tidy_and_known_as_sent_too(void **state)
     struct registration tidy, sent;
     sample->request.name = text(NFC_NAME " a");
     sample->request.address = text("Seoul");
-    assert_int_equal(request_registration(&sample->request, &arena, &tidy, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &tidy, NULL), STATUS_OK);
     assert_memory_equal(tidy.content, tidy.content_as_sent, DIGEST_SIZE);
     sample->request.name = text(" " NFD_NAME "  a");
     sample->request.address = text("Seoul ");
-    assert_int_equal(request_registration(&sample->request, &arena, &sent, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &sent, NULL), STATUS_OK);
     assert_string_equal(sent.name, NFC_NAME " a");
     assert_string_equal(sent.address, "Seoul");
     assert_null(sent.refusal);
     assert_memory_equal(sent.content, tidy.content, DIGEST_SIZE);
     assert_memory_not_equal(sent.content_as_sent, tidy.content, DIGEST_SIZE);
     sample->request.address = text("  ");
-    assert_int_equal(request_registration(&sample->request, &arena, &sent, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &sent, NULL), STATUS_OK);
     assert_string_equal(sent.address, "");
     assert_null(sent.refusal);
 }
@@ -145,11 +147,11 @@ static void test_registration_texts_that_hide_something_are_refused_if_new(void 
     struct registering *sample = registering(0);
     struct registration made;
     sample->request.name = text("\u3164");
-    assert_int_equal(request_registration(&sample->request, &arena, &made, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &made, NULL), STATUS_OK);
     assert_string_equal(made.refusal, "name: must have a visible character");
     sample->request.name = text("a");
     sample->request.address = text("b\u202e");
-    assert_int_equal(request_registration(&sample->request, &arena, &made, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &made, NULL), STATUS_OK);
     assert_string_equal(made.refusal, "address: must not contain bidirectional control characters");
 }
 
@@ -169,7 +171,7 @@ static void test_registration_out_of_limits_names_the_field(void **state)
     sample = registering(1);
     sample->days[0].capacity = CAPACITY_MAX;
     struct registration out;
-    assert_int_equal(request_registration(&sample->request, &arena, &out, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &out, NULL), STATUS_OK);
     sample->days[0].capacity = CAPACITY_MAX + 1;
     expect_registration_refused(sample, "days[0].capacity: must be 0 to 100000");
     sample->days[0].capacity = 1;
@@ -193,25 +195,57 @@ static void test_registration_lengths_are_checked(void **state)
     struct registering *sample = registering(HOSPITAL_DAYS_MAX);
     sample->request.name = name;
     sample->request.address = address;
-    assert_int_equal(request_registration(&sample->request, &arena, &out, NULL), STATUS_OK);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &out, NULL), STATUS_OK);
 
     name[HOSPITAL_NAME_MAX] = 'n';
     name[HOSPITAL_NAME_MAX + 1] = '\0';
-    assert_int_equal(request_registration(&sample->request, &arena, &out, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &out, &error),
+                     STATUS_INVALID_ARGUMENT);
     assert_non_null(strstr(error.message, "name: "));
     sample->request.name = text("");
-    assert_int_equal(request_registration(&sample->request, &arena, &out, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &out, &error),
+                     STATUS_INVALID_ARGUMENT);
     sample->request.name = text("a\tb");
-    assert_int_equal(request_registration(&sample->request, &arena, &out, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &out, &error),
+                     STATUS_INVALID_ARGUMENT);
     sample->request.name = text("n");
     address[HOSPITAL_ADDRESS_MAX] = 'a';
     address[HOSPITAL_ADDRESS_MAX + 1] = '\0';
-    assert_int_equal(request_registration(&sample->request, &arena, &out, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(request_registration(&sample->request, true, &arena, &out, &error),
+                     STATUS_INVALID_ARGUMENT);
     assert_non_null(strstr(error.message, "address: "));
     expect_registration_refused(registering(HOSPITAL_DAYS_MAX + 1), "days: must be at most 400");
 }
 
 /* ---- SetCapacity, Reserve ---- */
+
+static void test_capacity_left_out_is_refused_and_0_for_earlier_callers(void **state)
+{
+    (void)state;
+    Screening__V1__SetCapacityRequest request = SCREENING__V1__SET_CAPACITY_REQUEST__INIT;
+    struct capacity_wanted wanted = {.capacity = 9};
+    struct error error;
+    request.hospital_id = text(ID);
+    request.date = text("2026-12-01");
+    assert_int_equal(request_capacity(&request, true, &wanted, &error), STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.message, "capacity: must be given");
+    assert_int_equal(request_capacity(&request, false, &wanted, NULL), STATUS_OK);
+    assert_int_equal(wanted.capacity, 0);
+    request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
+    wanted.capacity = 9;
+    assert_int_equal(request_capacity(&request, true, &wanted, NULL), STATUS_OK);
+    assert_int_equal(wanted.capacity, 0);
+
+    struct registering *sample = registering(2);
+    struct registration given, absent;
+    sample->days[1].capacity = 0;
+    assert_int_equal(request_registration(&sample->request, true, &arena, &given, NULL), STATUS_OK);
+    sample->days[1].capacity_presence_case = SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE__NOT_SET;
+    expect_registration_refused(sample, "days[1].capacity: must be given");
+    assert_int_equal(request_registration(&sample->request, false, &arena, &absent, NULL), STATUS_OK);
+    assert_int_equal(absent.days[1].capacity, 0);
+    assert_memory_equal(absent.content, given.content, DIGEST_SIZE); /* the same for both */
+}
 
 static void test_capacity_out_of_limits_names_the_field(void **state)
 {
@@ -233,8 +267,9 @@ static void test_capacity_out_of_limits_names_the_field(void **state)
         struct error error = {0};
         request.hospital_id = text(CASES[i].id);
         request.date = text(CASES[i].date);
+        request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
         request.capacity = CASES[i].capacity;
-        assert_int_equal(request_capacity(&request, &out, &error),
+        assert_int_equal(request_capacity(&request, true, &out, &error),
                          CASES[i].message == NULL ? STATUS_OK : STATUS_INVALID_ARGUMENT);
         assert_string_equal(error.message, CASES[i].message == NULL ? "" : CASES[i].message);
     }
@@ -354,6 +389,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_registration_out_of_limits_names_the_field, setup, teardown),
         cmocka_unit_test_setup_teardown(test_registration_lengths_are_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_capacity_left_out_is_refused_and_0_for_earlier_callers, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_capacity_out_of_limits_names_the_field, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reserve_out_of_limits_names_the_field, setup, teardown),
         cmocka_unit_test_setup_teardown(test_availability_dates_have_defaults_and_limits, setup, teardown),

@@ -36,6 +36,7 @@ Screening__V1__ScreeningDay *respond_day(struct arena *arena, const struct scree
     }
     screening__v1__screening_day__init(message);
     message->date = civil_format(day->date, date);
+    message->capacity_presence_case = SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE_CAPACITY;
     message->capacity = day->capacity;
     message->remaining = screening_day_remaining(day);
     message->version = day->version;

@@ -199,6 +199,11 @@ const char *rpc_call_metadata(const struct rpc_call *call, const char *key)
     return NULL;
 }
 
+bool rpc_call_has_explicit_presence(const struct rpc_call *call)
+{
+    return call->request != NULL && call->request->explicit_presence;
+}
+
 const char *rpc_call_traceparent(const struct rpc_call *call)
 {
     const char *traceparent = rpc_call_metadata(call, "traceparent");

@@ -157,8 +157,9 @@ static void test_channel_request_larger_than_a_message_is_not_sent(void **state)
     struct rpc_channel *channel = test_open_channel(server.address);
     struct rpc_client *client = test_create_client(channel);
     struct rpc_client_call call = {.timeout_ms = 5000};
-    /* The envelope: method 2+41, payload header 4, timeout 3; in the payload the name's header 4. */
-    size_t largest = 1024 * 1024 - (2 + 41 + 4 + 3 + 4);
+    /* The envelope: method 2+41, payload header 4, explicit_presence 2, timeout 3; in the payload the name's
+     * header 4. */
+    size_t largest = 1024 * 1024 - (2 + 41 + 4 + 2 + 3 + 4);
     assert_int_equal(create_with_name(client, largest, &call), STATUS_OK);
     assert_int_equal(create_with_name(client, largest + 1, &call), STATUS_RESOURCE_EXHAUSTED);
     assert_false(call.left);

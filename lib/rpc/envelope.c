@@ -9,6 +9,7 @@
 /* The field numbers of proto/rpc/v1/envelope.proto. */
 enum { METADATA_KEY = 1, METADATA_VALUE = 2 };
 enum { REQUEST_METHOD = 1, REQUEST_PAYLOAD = 2, REQUEST_TIMEOUT_MS = 3, REQUEST_METADATA = 4 };
+enum { REQUEST_EXPLICIT_PRESENCE = 5 };
 enum { RESPONSE_PAYLOAD = 3 };
 
 /* A metadata entry of a request; no field at all when it has no value. */
@@ -70,7 +71,7 @@ enum status rpc_envelope_request(const struct rpc_request *request, size_t max_b
     size_t size = wire_bytes_size(REQUEST_METHOD, method_size) +
                   wire_bytes_size(REQUEST_PAYLOAD, payload_size) +
                   wire_varint_field_size(REQUEST_TIMEOUT_MS, request->timeout_ms) + entry_field_size(&trace) +
-                  entry_field_size(&authorization);
+                  entry_field_size(&authorization) + wire_varint_field_size(REQUEST_EXPLICIT_PRESENCE, true);
     nng_msg *msg;
     enum status status = allocate("request", size, max_bytes, &msg, error);
     if (status != STATUS_OK) {
@@ -81,6 +82,7 @@ enum status rpc_envelope_request(const struct rpc_request *request, size_t max_b
     at += protobuf_c_message_pack(request->message, at);
     at = put_entry(at, &trace);
     at = put_entry(at, &authorization);
+    at = wire_put_varint_field(at, REQUEST_EXPLICIT_PRESENCE, true);
     /* At the end, where rpc_envelope_shorten finds it. */
     (void)wire_put_varint_field(at, REQUEST_TIMEOUT_MS, request->timeout_ms);
     *out = msg;

@@ -131,6 +131,10 @@ void rpc_server_send_answers(struct rpc_server *server);
 /* The value sent under `key`, NULL if none. Valid while the call is in hand. */
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 
+/* Whether a field that may be absent was left out on purpose: if not, the caller is of an earlier version,
+ * for which absent means 0. */
+bool rpc_call_has_explicit_presence(const struct rpc_call *call);
+
 /*
  * For logs: the trace id of `traceparent`, else `x-request-id`, else an id made for this call. Never NULL;
  * valid while the call is in hand.

@@ -43,8 +43,8 @@ class Reply:
         return "code %d %s %s" % (self.code, self.reason, self.text or self.message)
 
 
-def pack(method, payload, timeout_ms=0, metadata=None):
-    request = envelope_pb2.Request(method=method, payload=payload, timeout_ms=timeout_ms)
+def pack(method, payload, timeout_ms=0, metadata=None, explicit_presence=True):
+    request = envelope_pb2.Request(method=method, payload=payload, timeout_ms=timeout_ms, explicit_presence=explicit_presence)
     for key, value in (metadata or {}).items():
         request.metadata.add(key=key, value=value)
     return request.SerializeToString()
