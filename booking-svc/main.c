@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/standard_files.h"
+#include "db/migrate.h"
 #include "events/event_log.h"
 #include "events/publisher.h"
 #include "events/subscriber.h"
@@ -190,7 +191,7 @@ static bool must_try_again(enum status status, const struct error *error)
 static bool is_ready(void *context)
 {
     struct booking_service *service = context;
-    return service->running && writer_database_up(service->writer);
+    return service->running && writer_database_trouble(service->writer) == NULL;
 }
 
 static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
@@ -213,8 +214,9 @@ static const char *tell_why_not_ready(void *context)
     struct booking_service *service = context;
     if (!service->running)
         return "starting: the database is not there yet, or is being prepared\n";
-    if (!writer_database_up(service->writer))
-        return "the database does not answer\n";
+    const char *trouble = writer_database_trouble(service->writer);
+    if (trouble != NULL)
+        return trouble;
     return rpc_server_is_serving(service->server) ? NULL : "stopping\n";
 }
 
@@ -265,7 +267,9 @@ static void listen_on_addresses(struct booking_service *service)
 static enum status prepare_database(void *context, struct db *db, struct error *error)
 {
     const struct settings *settings = context;
-    enum status status = events_migrate(db, error);
+    enum status status = db_claim(db, "booking", error);
+    if (status == STATUS_OK)
+        status = events_migrate(db, error);
     if (status == STATUS_OK)
         status = store_migrate(db, error);
     if (status == STATUS_OK && settings->follow_log_from_start[0] != '\0')

@@ -130,6 +130,7 @@ static void scene_close(struct scene *scene)
         remove_file(files[i], "");
         remove_file(files[i], "-wal");
         remove_file(files[i], "-shm");
+        remove_file(files[i], "-lock");
     }
     rmdir(scene->folder);
 }

@@ -137,7 +137,7 @@ static bool must_try_again(enum status status, const struct error *error)
 static bool is_ready(void *context)
 {
     struct history_service *service = context;
-    return service->running && writer_database_up(feed_writer(service->feed));
+    return service->running && writer_database_trouble(feed_writer(service->feed)) == NULL;
 }
 
 static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
@@ -159,8 +159,9 @@ static const char *tell_why_not_ready(void *context)
     struct history_service *service = context;
     if (!service->running)
         return "starting: the database is not there yet, or is being prepared\n";
-    if (!writer_database_up(feed_writer(service->feed)))
-        return "the database does not answer\n";
+    const char *trouble = writer_database_trouble(feed_writer(service->feed));
+    if (trouble != NULL)
+        return trouble;
     return rpc_server_is_serving(service->server) ? NULL : "stopping\n";
 }
 

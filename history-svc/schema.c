@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "db/migrate.h"
 #include "events/event_log.h"
 
 const char SCHEMA_LIVE[] = "history";
@@ -46,6 +47,8 @@ enum status schema_prepare(struct db *db, const char *schema, struct error *erro
     /* Another process made it at the same moment. */
     if (status == STATUS_OK || status == STATUS_ALREADY_EXISTS)
         status = db_use_schema(db, schema, error);
+    if (status == STATUS_OK)
+        status = db_claim(db, "history", error);
     if (status == STATUS_OK)
         status = events_migrate(db, error);
     if (status == STATUS_OK)

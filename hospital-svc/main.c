@@ -60,7 +60,7 @@ static void must(enum status status, const struct error *error)
 static bool is_ready(void *context)
 {
     struct hospital_service *service = context;
-    return service->running && writer_database_up(service->writer);
+    return service->running && writer_database_trouble(service->writer) == NULL;
 }
 
 static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
@@ -89,8 +89,9 @@ static const char *tell_why_not_ready(void *context)
     if (!service->running) {
         return "starting: the database is not there yet, or is being prepared\n";
     }
-    if (!writer_database_up(service->writer)) {
-        return "the database does not answer\n";
+    const char *trouble = writer_database_trouble(service->writer);
+    if (trouble != NULL) {
+        return trouble;
     }
     return rpc_server_is_serving(service->server) ? NULL : "stopping\n";
 }
@@ -172,7 +173,10 @@ static enum status follow_log_from_start(struct db *db, struct error *error)
 static enum status prepare_database(void *context, struct db *db, struct error *error)
 {
     const struct settings *settings = context;
-    enum status status = events_migrate(db, error);
+    enum status status = db_claim(db, "hospital", error);
+    if (status == STATUS_OK) {
+        status = events_migrate(db, error);
+    }
     if (status == STATUS_OK) {
         status = db_migrate(db, "hospital", HOSPITAL_MIGRATIONS, HOSPITAL_MIGRATION_COUNT, error);
     }

@@ -39,6 +39,11 @@ void db_close(struct db *db)
         db->driver->close(db);
 }
 
+bool db_in_place(struct db *db)
+{
+    return db->driver->in_place == NULL || db->driver->in_place(db);
+}
+
 enum db_dialect db_dialect(const struct db *db)
 {
     return db->dialect;

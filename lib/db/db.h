@@ -54,8 +54,13 @@ struct db_statement {
 
 /* ---- connections ---- */
 
+/* Reasons of an UNAVAILABLE that no waiting heals; their words go to callers. */
+#define DB_GONE "DATABASE_GONE" /* the SQLite file was removed or replaced; begin fails from then on */
+
 /*
  * Opens "sqlite:PATH" or "postgresql://..." ("postgres://..." too; multi-host and target_session_attrs work).
+ * A SQLite file is opened for writing by one process at a time, which holds a lock on PATH-lock:
+ * FAILED_PRECONDITION, naming the other process, if another one does.
  * `options` in the query of the URL, such as statement_timeout, overrule our own. Returns OK and a connection
  * in *out; UNAVAILABLE if the server is merely not there yet (*out untouched); INVALID_ARGUMENT for a
  * malformed URL, a path that can't be opened, a refused login or a database that does not exist: asking again
@@ -63,6 +68,12 @@ struct db_statement {
  */
 MUST_CHECK enum status db_open(const char *url, enum db_access access, struct db **out, struct error *error);
 void db_close(struct db *db);
+
+/*
+ * False while the SQLite file that a connection for writing has opened, its log or its shared memory is not
+ * at its path any more; logged once. Any thread. Always true for other connections.
+ */
+bool db_in_place(struct db *db);
 
 /* INVALID_ARGUMENT "database: ..." unless the URL is well-formed. Touches nothing. */
 MUST_CHECK enum status db_url_check(const char *url, struct error *error);

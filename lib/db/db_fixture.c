@@ -55,7 +55,7 @@ int fixture_setup_postgresql(void **state)
 
 static void remove_database(struct fixture *fixture)
 {
-    static const char *const names[] = {"test.db", "test.db-wal", "test.db-shm"};
+    static const char *const names[] = {"test.db", "test.db-wal", "test.db-shm", "test.db-lock"};
     char path[128];
     struct error error = {0};
 

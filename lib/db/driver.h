@@ -67,6 +67,7 @@ struct db_row {
 struct db_driver {
     enum status (*open)(const char *url, enum db_access access, struct db **out, struct error *error);
     void (*close)(struct db *db);
+    bool (*in_place)(struct db *db); /* NULL: always */
     enum status (*use_schema)(struct db *db, const char *schema, struct error *error);
     enum status (*begin)(struct db *db, struct error *error);
     /* Whatever it returns, the transaction is over. */

@@ -26,6 +26,27 @@ static const struct db_statement save_version = {
            " ON CONFLICT (component) DO UPDATE SET version = excluded.version",
 };
 
+/* The component that the database of every service has. */
+static const char shared_component[] = "events";
+
+static const struct db_statement find_other = {
+    .name = "find_other_component",
+    .sql = "SELECT min(component) FROM schema_version WHERE component NOT IN ($1, $2) HAVING count(*) > 0",
+};
+
+static const struct db_statement save_owner = {
+    .name = "save_schema_owner",
+    .sql =
+        "INSERT INTO schema_version (component, version) VALUES ($1, 0) ON CONFLICT (component) DO NOTHING",
+};
+
+/* A file is one program's. A PostgreSQL database may well have other tables: of an extension, in public. */
+static const struct db_statement find_strangers = {
+    .name = "find_strangers",
+    .sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+           " AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'schema_version')",
+};
+
 /* PostgreSQL's IF NOT EXISTS still fails when another process creates the table at the same moment. */
 static enum status ensure_table(struct db *db, struct error *error)
 {
@@ -74,6 +95,92 @@ static enum status store_version(struct db *db, const char *component, int64_t v
     db_params_destroy(params);
     return status;
 }
+
+/* ---- whose database it is ---- */
+
+struct owner {
+    const char *name;
+    struct error *error;
+};
+
+static enum status refuse_owner(void *context, const struct db_row *row)
+{
+    struct owner *owner = context;
+
+    return error_set(owner->error, STATUS_FAILED_PRECONDITION, NULL,
+                     "database: it is the database of %s-svc; %s-svc needs one of its own",
+                     db_row_text(row, 0), owner->name);
+}
+
+static enum status check_owner(struct db *db, const char *owner, struct error *error)
+{
+    struct db_params *params = db_params_create();
+    struct error refusal = {0};
+    struct owner wanted = {.name = owner, .error = &refusal};
+    enum status status;
+
+    if (params == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
+    db_params_text(params, owner);
+    db_params_text(params, shared_component);
+    db_params_end_row(params);
+    status = db_run(db, &find_other, params, refuse_owner, &wanted, error);
+    db_params_destroy(params);
+    if (refusal.status != STATUS_OK && error != NULL)
+        *error = refusal;
+    return status;
+}
+
+static enum status write_owner(struct db *db, const char *owner, struct error *error)
+{
+    struct db_params *params = db_params_create();
+    enum status status;
+
+    if (params == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
+    db_params_text(params, owner);
+    db_params_end_row(params);
+    status = db_run(db, &save_owner, params, NULL, NULL, error);
+    db_params_destroy(params);
+    return status;
+}
+
+static enum status check_strangers(struct db *db, const char *owner, struct error *error)
+{
+    int64_t count = 0;
+    enum status status = STATUS_OK;
+
+    if (db_dialect(db) == DB_SQLITE)
+        status = db_run(db, &find_strangers, NULL, take_version, &count, error);
+    if (status != STATUS_OK || count == 0)
+        return status;
+    return error_set(error, STATUS_FAILED_PRECONDITION, NULL,
+                     "database: it is the database of another program; %s-svc needs one of its own", owner);
+}
+
+enum status db_claim(struct db *db, const char *owner, struct error *error)
+{
+    enum status status = check_strangers(db, owner, error);
+
+    if (status == STATUS_OK)
+        status = ensure_table(db, error);
+    if (status == STATUS_OK)
+        status = db_begin(db, error);
+    if (status != STATUS_OK)
+        return status;
+    if (db_dialect(db) == DB_POSTGRESQL)
+        status = db_run_script(db, lock_table, error);
+    if (status == STATUS_OK)
+        status = check_owner(db, owner, error);
+    if (status == STATUS_OK)
+        status = write_owner(db, owner, error);
+    if (status == STATUS_OK)
+        return db_commit(db, error);
+    db_rollback(db);
+    return status;
+}
+
+/* ---- migrations ---- */
 
 static enum status apply(struct db *db, const char *component, const struct db_migration *migration,
                          int64_t version, struct error *error)

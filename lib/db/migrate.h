@@ -18,6 +18,14 @@ struct db_migration {
 };
 
 /*
+ * Makes the database that of the service `owner` ("booking"), before its migrations: notes the component with
+ * version 0, unless it is there. FAILED_PRECONDITION if the database has a component of another service, or
+ * if a SQLite file has tables of another program. Of several processes that call it at once for an empty
+ * database, one owner wins.
+ */
+MUST_CHECK enum status db_claim(struct db *db, const char *owner, struct error *error);
+
+/*
  * Brings the component's tables up to the last migration of the list; the table schema_version{component,
  * version} remembers. Several processes may call it at once. FAILED_PRECONDITION if the database is newer
  * than the list (an older binary on a newer database); else what the database says.

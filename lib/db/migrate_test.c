@@ -80,6 +80,7 @@ static void test_migrate_component_without_a_script_is_refused(void **state)
 struct racer {
     pthread_t thread;
     struct db *db;
+    const char *owner;
     enum status status;
     struct error error;
 };
@@ -111,6 +112,81 @@ static void test_migrate_several_at_once_apply_each_step_once(void **state)
     assert_int_equal(fixture_number(f->db, &count_a), 2);
 }
 
+/* ---- db_claim ---- */
+
+static void test_claim_database_of_another_service_is_refused(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct error error = {0};
+
+    fixture_expect(db_claim(f->db, "booking", &error), STATUS_OK, &error);
+    fixture_expect(db_migrate(f->db, "events", migrations, 1, &error), STATUS_OK, &error);
+    fixture_expect(db_claim(f->db, "hospital", &error), STATUS_FAILED_PRECONDITION, &error);
+    assert_string_equal(error.message,
+                        "database: it is the database of booking-svc; hospital-svc needs one of its own");
+    fixture_expect(db_claim(f->db, "booking", &error), STATUS_OK, &error);
+    assert_int_equal(fixture_number(f->db, &count_versions), 2);
+}
+
+/* Earlier versions noted a component with its first migration, events before its own. */
+static void test_claim_of_a_database_from_before_claims_is_accepted(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct error error = {0};
+
+    fixture_expect(db_migrate(f->db, "events", migrations, 1, &error), STATUS_OK, &error);
+    fixture_expect(db_claim(f->db, "x", &error), STATUS_OK, &error);
+    assert_int_equal(fixture_number(f->db, &version_of_x), 0);
+    fixture_expect(
+        db_run_script(f->db, "DROP TABLE a; DROP TABLE b; UPDATE schema_version SET version = 7", &error),
+        STATUS_OK, &error);
+    fixture_expect(db_claim(f->db, "x", &error), STATUS_OK, &error);
+    assert_int_equal(fixture_number(f->db, &version_of_x), 7);
+}
+
+static void test_claim_file_of_another_program_is_refused(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct error error = {0};
+
+    fixture_expect(db_run_script(f->db, "CREATE TABLE bookmarks (url TEXT)", &error), STATUS_OK, &error);
+    fixture_expect(db_claim(f->db, "booking", &error), STATUS_FAILED_PRECONDITION, &error);
+    assert_non_null(strstr(error.message, "another program"));
+    fixture_expect(db_run(f->db, &count_versions, NULL, NULL, NULL, &error), STATUS_INTERNAL, &error);
+}
+
+static void *claim(void *context)
+{
+    struct racer *racer = context;
+
+    racer->status = db_claim(racer->db, racer->owner, &racer->error);
+    return NULL;
+}
+
+static void test_claim_several_at_once_one_owner_wins(void **state)
+{
+    static const char *const owners[THREADS] = {"booking", "hospital", "booking", "hospital"};
+    struct fixture *f = fixture_of(state);
+    struct racer racers[THREADS] = {0};
+    int won = 0;
+
+    for (int i = 0; i < THREADS; i++) {
+        racers[i].db = fixture_connect(f, DB_READ_WRITE);
+        racers[i].owner = owners[i];
+    }
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&racers[i].thread, NULL, claim, &racers[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(racers[i].thread, NULL);
+    for (int i = 0; i < THREADS; i++) {
+        won += racers[i].status == STATUS_OK;
+        assert_int_equal(racers[i].status, racers[(i + 2) % THREADS].status);
+        db_close(racers[i].db);
+    }
+    assert_int_equal(won, THREADS / 2);
+    assert_int_equal(fixture_number(f->db, &count_versions), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,7 +194,12 @@ int main(void)
         TEST_BOTH(test_migrate_newer_database_is_refused),
         TEST_BOTH(test_migrate_failing_step_leaves_nothing_of_itself),
         TEST_BOTH(test_migrate_component_without_a_script_is_refused),
-        TEST_BOTH(test_migrate_several_at_once_apply_each_step_once),
+        TEST_POSTGRESQL(
+            test_migrate_several_at_once_apply_each_step_once), /* of a SQLite file there is one writer */
+        TEST_BOTH(test_claim_database_of_another_service_is_refused),
+        TEST_BOTH(test_claim_of_a_database_from_before_claims_is_accepted),
+        TEST_SQLITE(test_claim_file_of_another_program_is_refused),
+        TEST_POSTGRESQL(test_claim_several_at_once_one_owner_wins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

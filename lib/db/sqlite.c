@@ -6,8 +6,11 @@
  */
 #include "db/sqlite.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -108,43 +111,61 @@ static int configure(sqlite3 *handle, enum db_access access)
     return code;
 }
 
+/*
+ * What a new file in the folder of `path` would fail with, 0 if nothing is against it. SQLite itself tries a
+ * second time to open for reading only, and what it reports is that there is nothing to be read.
+ */
+static int find_folder_fault(const char *path)
+{
+    char *copy = strdup(path);
+    int reason = copy == NULL || access(dirname(copy), W_OK | X_OK) == 0 ? 0 : errno;
+
+    free(copy);
+    return reason;
+}
+
 static enum status tell_open_failure(sqlite3 *handle, int code, const char *path, struct error *error)
 {
     char buffer[96];
     int system = handle == NULL ? 0 : sqlite3_system_errno(handle);
+    int folder = system == ENOENT ? find_folder_fault(path) : 0;
     const char *why = sqlite3_errstr(code);
     enum status status = STATUS_INVALID_ARGUMENT;
 
     if ((code & 0xff) == SQLITE_CANTOPEN && system != 0)
-        why = strerror_r(system, buffer, sizeof buffer);
+        why = strerror_r(folder != 0 ? folder : system, buffer, sizeof buffer);
     /* Only what asking again can heal; a path that can't be opened stays so. */
     if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_NOMEM)
         status = STATUS_UNAVAILABLE;
     return error_set(error, status, NULL, "database: cannot open %s: %s", path, why);
 }
 
-static enum status open_handle(const char *path, enum db_access access, sqlite3 **out, struct error *error)
+/* `file`: of a connection that writes, which needs the lock before it touches the file; else NULL. */
+static enum status open_handle(const char *path, sqlite3 **out, struct sqlite_file **file,
+                               struct error *error)
 {
     /* Read-only too opens for writing: a reader of a WAL database writes its shared memory file. */
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     sqlite3 *handle = NULL;
-    enum status status;
+    enum status status = STATUS_OK;
     int code;
 
-    if (access == DB_READ_WRITE)
+    if (file != NULL)
         flags |= SQLITE_OPEN_CREATE;
     code = sqlite3_open_v2(path, &handle, flags, NULL);
     /* SQLite opens a write-protected file for reading without a word. */
     if (code == SQLITE_OK && sqlite3_db_readonly(handle, "main") == 1)
         code = SQLITE_READONLY;
-    if (code == SQLITE_OK)
-        code = configure(handle, access);
-    if (code == SQLITE_OK) {
+    if (code == SQLITE_OK && file != NULL)
+        status = sqlite_file_claim(handle, file, error);
+    if (code == SQLITE_OK && status == STATUS_OK)
+        code = configure(handle, file != NULL ? DB_READ_WRITE : DB_READ_ONLY);
+    if (code != SQLITE_OK)
+        status = tell_open_failure(handle, code, path, error);
+    if (status == STATUS_OK)
         *out = handle;
-        return STATUS_OK;
-    }
-    status = tell_open_failure(handle, code, path, error);
-    sqlite3_close(handle);
+    else
+        sqlite3_close(handle);
     return status;
 }
 
@@ -152,7 +173,7 @@ static enum status open_handle(const char *path, enum db_access access, sqlite3 
 static enum status look_after_log(struct sqlite *sqlite, const char *path, struct error *error)
 {
     sqlite3 *copier;
-    enum status status = open_handle(path, DB_READ_ONLY, &copier, error);
+    enum status status = open_handle(path, &copier, NULL, error);
 
     if (status != STATUS_OK)
         return status;
@@ -169,14 +190,18 @@ static enum status open_database(const char *url, enum db_access access, struct 
 
     if (sqlite == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
-    status = open_handle(db_url_sqlite_path(url), access, &sqlite->handle, error);
+    status = open_handle(db_url_sqlite_path(url), &sqlite->handle,
+                         access == DB_READ_WRITE ? &sqlite->file : NULL, error);
     if (status == STATUS_OK && access == DB_READ_WRITE)
         status = look_after_log(sqlite, db_url_sqlite_path(url), error);
     if (status != STATUS_OK) {
         sqlite3_close(sqlite->handle);
+        sqlite_file_release(sqlite->file);
         free(sqlite);
         return status;
     }
+    if (sqlite->file != NULL)
+        sqlite_file_note(sqlite->file);
     sqlite->db = (struct db){.driver = &sqlite_driver, .dialect = DB_SQLITE};
     map_init(&sqlite->statements, sizeof(const struct db_statement *));
     *out = &sqlite->db;
@@ -191,7 +216,15 @@ static void close_database(struct db *db)
     map_fini(&sqlite->statements);
     sqlite_checkpoint_stop(sqlite->checkpoint);
     sqlite3_close(sqlite->handle);
+    sqlite_file_release(sqlite->file);
     free(sqlite);
+}
+
+static bool in_place(struct db *db)
+{
+    struct sqlite *sqlite = (struct sqlite *)db;
+
+    return sqlite->file == NULL || sqlite_file_in_place(sqlite->file);
 }
 
 static enum status use_schema(struct db *db, const char *schema, struct error *error)
@@ -206,6 +239,9 @@ static enum status begin(struct db *db, struct error *error)
 {
     const struct db_statement *statement = db->access == DB_READ_ONLY ? &begin_reading : &begin_writing;
 
+    if (!in_place(db))
+        return error_set(error, STATUS_UNAVAILABLE, DB_GONE,
+                         "the database file was removed or replaced while the service runs");
     return sqlite_run(db, statement, NULL, &no_sink, error);
 }
 
@@ -243,6 +279,7 @@ static enum status run_script(struct db *db, const char *script, struct error *e
 const struct db_driver sqlite_driver = {
     .open = open_database,
     .close = close_database,
+    .in_place = in_place,
     .use_schema = use_schema,
     .begin = begin,
     .commit = commit,

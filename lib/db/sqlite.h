@@ -7,12 +7,15 @@
 #include "base/map.h"
 #include "db/driver.h"
 #include "db/sqlite_checkpoint.h"
+#include "db/sqlite_file.h"
 
 struct sqlite {
     struct db db;
     sqlite3 *handle;
-    struct map statements;                /* struct db_statement * -> struct prepared * */
-    struct sqlite_checkpoint *checkpoint; /* NULL for one that only reads */
+    struct map statements; /* struct db_statement * -> struct prepared * */
+    /* NULL for one that only reads. */
+    struct sqlite_checkpoint *checkpoint;
+    struct sqlite_file *file;
 };
 
 /* The status of a result code, of which the extended part may be set. */

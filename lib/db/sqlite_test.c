@@ -204,11 +204,12 @@ static void *open_it(void *context)
     return NULL;
 }
 
-static void test_sqlite_new_file_may_be_opened_by_several_at_once(void **state)
+static void test_sqlite_new_file_opened_by_several_at_once_has_one_writer(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct opener openers[THREADS] = {0};
-    char url[128];
+    char url[128], lock[140];
+    int opened = 0;
 
     snprintf(url, sizeof url, "sqlite:%s/fresh.db", f->folder);
     for (int i = 0; i < THREADS; i++) {
@@ -218,10 +219,122 @@ static void test_sqlite_new_file_may_be_opened_by_several_at_once(void **state)
     for (int i = 0; i < THREADS; i++)
         pthread_join(openers[i].thread, NULL);
     for (int i = 0; i < THREADS; i++) {
-        fixture_expect(openers[i].status, STATUS_OK, &openers[i].error);
+        opened += openers[i].status == STATUS_OK;
+        if (openers[i].status != STATUS_OK)
+            fixture_expect(openers[i].status, STATUS_FAILED_PRECONDITION, &openers[i].error);
         db_close(openers[i].db);
     }
+    assert_int_equal(opened, 1);
     unlink(url + strlen("sqlite:"));
+    snprintf(lock, sizeof lock, "%s-lock", url + strlen("sqlite:"));
+    unlink(lock);
+}
+
+/* ---- one writer, on the file that it opened ---- */
+
+static void expect_in_use(const char *path)
+{
+    struct db *db = NULL;
+    struct error error = {0};
+    char url[256], holder[64];
+
+    snprintf(url, sizeof url, "sqlite:%s", path);
+    snprintf(holder, sizeof holder, "in use by process %d (sqlite_test on ", (int)getpid());
+    fixture_expect(db_open(url, DB_READ_WRITE, &db, &error), STATUS_FAILED_PRECONDITION, &error);
+    assert_non_null(strstr(error.message, holder));
+    fixture_expect(db_open(url, DB_READ_ONLY, &db, &error), STATUS_OK, &error);
+    db_close(db);
+}
+
+static void test_sqlite_second_writer_is_refused_by_whatever_name(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    const char *path = f->url + strlen("sqlite:");
+    char name[256];
+
+    expect_in_use(path);
+    snprintf(name, sizeof name, "%s/./../%s/test.db", f->folder, strrchr(f->folder, '/') + 1);
+    expect_in_use(name);
+    snprintf(name, sizeof name, "%s/link", f->folder);
+    assert_int_equal(symlink("test.db", name), 0);
+    expect_in_use(name);
+    unlink(name);
+    snprintf(name, sizeof name, "%s.link", f->folder);
+    assert_int_equal(symlink(f->folder, name), 0);
+    strncat(name, "/test.db", sizeof name - strlen(name) - 1);
+    expect_in_use(name);
+    *strrchr(name, '/') = '\0';
+    unlink(name);
+    db_close(f->db);
+    f->db = fixture_connect(f, DB_READ_WRITE);
+}
+
+static void test_sqlite_lock_left_behind_is_no_obstacle(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    char name[160];
+    int lock;
+
+    db_close(f->db);
+    snprintf(name, sizeof name, "%s-lock", f->url + strlen("sqlite:"));
+    lock = open(name, O_WRONLY | O_TRUNC);
+    assert_int_equal(write(lock, "1 (init)\n", 9), 9);
+    close(lock);
+    f->db = fixture_connect(f, DB_READ_WRITE);
+    expect_in_use(f->url + strlen("sqlite:"));
+}
+
+static void test_sqlite_file_with_two_names_is_refused(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct db *db = NULL;
+    struct error error = {0};
+    char name[160];
+
+    snprintf(name, sizeof name, "%s.other", f->url + strlen("sqlite:"));
+    db_close(f->db);
+    assert_int_equal(link(f->url + strlen("sqlite:"), name), 0);
+    fixture_expect(db_open(f->url, DB_READ_WRITE, &db, &error), STATUS_INVALID_ARGUMENT, &error);
+    assert_non_null(strstr(error.message, "2 names"));
+    unlink(name);
+    f->db = fixture_connect(f, DB_READ_WRITE);
+}
+
+static void expect_gone(struct db *db)
+{
+    struct error error = {0};
+
+    assert_false(db_in_place(db));
+    fixture_expect(db_begin(db, &error), STATUS_UNAVAILABLE, &error);
+    assert_string_equal(error.reason, DB_GONE);
+}
+
+static void expect_in_place(struct db *db)
+{
+    struct error error = {0};
+
+    assert_true(db_in_place(db));
+    fixture_expect(db_begin(db, &error), STATUS_OK, &error);
+    fixture_expect(db_commit(db, &error), STATUS_OK, &error);
+}
+
+static void test_sqlite_file_removed_or_replaced_takes_no_more_writes(void **state)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    struct fixture *f = fixture_of(state);
+    char path[160], aside[176];
+
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        snprintf(path, sizeof path, "%s%s", f->url + strlen("sqlite:"), suffixes[i]);
+        snprintf(aside, sizeof aside, "%s.aside", path);
+        expect_in_place(f->db);
+        assert_int_equal(rename(path, aside), 0);
+        expect_gone(f->db);
+        close(open(path, O_CREAT | O_WRONLY, 0600));
+        expect_gone(f->db);
+        assert_int_equal(rename(aside, path), 0); /* put back, the very file */
+        expect_in_place(f->db);
+    }
 }
 
 static void test_sqlite_status_of_every_kind_of_code(void **state)
@@ -250,7 +363,11 @@ int main(void)
         TEST_SQLITE(test_sqlite_log_is_begun_anew_while_it_is_written_to),
         TEST_SQLITE(test_sqlite_parameters_go_by_their_numbers),
         TEST_SQLITE(test_sqlite_statement_that_is_not_one_is_refused),
-        TEST_SQLITE(test_sqlite_new_file_may_be_opened_by_several_at_once),
+        TEST_SQLITE(test_sqlite_new_file_opened_by_several_at_once_has_one_writer),
+        TEST_SQLITE(test_sqlite_second_writer_is_refused_by_whatever_name),
+        TEST_SQLITE(test_sqlite_lock_left_behind_is_no_obstacle),
+        TEST_SQLITE(test_sqlite_file_with_two_names_is_refused),
+        TEST_SQLITE(test_sqlite_file_removed_or_replaced_takes_no_more_writes),
         cmocka_unit_test(test_sqlite_status_of_every_kind_of_code),
     };
 

@@ -251,8 +251,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_BOTH(test_event_log_save_of_several_batches_stores_gapless_packed_events),
         TEST_BOTH(test_event_log_after_a_rolled_back_batch_has_no_gap),
-        TEST_BOTH(test_event_log_of_two_replicas_in_turn_is_gapless),
-        TEST_BOTH(test_event_log_of_two_replicas_at_once_is_gapless),
+        TEST_POSTGRESQL(test_event_log_of_two_replicas_in_turn_is_gapless),
+        TEST_POSTGRESQL(test_event_log_of_two_replicas_at_once_is_gapless),
         TEST_BOTH(test_event_log_save_without_events_writes_nothing),
         TEST_BOTH(test_events_migrate_again_keeps_the_log_id),
         cmocka_unit_test(test_event_log_append_without_head_is_internal),

@@ -115,7 +115,7 @@ static void test_subscriber_at_the_bound_of_dead_letters_stops(void **state)
     struct db *db;
     char why[96];
     play_open(&play, stage_of(state));
-    expect(db_open(play.service.stage->service_url, DB_READ_WRITE, &db, &error), STATUS_OK, &error);
+    db = stage_open_beside(play.service.stage);
     /* DEAD_LETTER_MAX - 1 letters of an older log. */
     expect(db_run_script(
                db,
@@ -360,7 +360,7 @@ static void move_cursor(struct play *play, uint64_t seq)
     expect(event_store_read_head(play->origin.db, &head, &error), STATUS_OK, &error);
     cursor.log_id = head.log_id;
     assert_true(uuid_parse(origin_event_id(&play->origin, seq, event_id), &cursor.event_id));
-    expect(db_open(play->service.stage->service_url, DB_READ_WRITE, &db, &error), STATUS_OK, &error);
+    db = stage_open_beside(play->service.stage);
     expect(event_cursor_move(db, "booking", 0, &cursor, &moved, &error), STATUS_OK, &error);
     assert_true(moved);
     db_close(db);

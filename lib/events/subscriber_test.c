@@ -209,7 +209,7 @@ static void test_subscriber_forgotten_cursor_follows_from_the_start(void **state
     play_commit(&play, 3);
     play_follow_to_head(&play, &PLAY_BRISK);
     event_subscriber_close(play.subscriber);
-    expect(db_open(play.service.stage->service_url, DB_READ_WRITE, &db, &error), STATUS_OK, &error);
+    db = stage_open_beside(play.service.stage);
     expect(event_cursor_forget(db, "booking", &error), STATUS_OK, &error);
     db_close(db);
     play_follow_to_head(&play, &PLAY_BRISK);

@@ -72,8 +72,8 @@ int stage_setup_postgresql(void **state)
 
 int stage_teardown(void **state)
 {
-    static const char *const files[] = {"origin.db",  "origin.db-wal",  "origin.db-shm",
-                                        "service.db", "service.db-wal", "service.db-shm",
+    static const char *const files[] = {"origin.db",  "origin.db-wal",  "origin.db-shm",  "origin.db-lock",
+                                        "service.db", "service.db-wal", "service.db-shm", "service.db-lock",
                                         "rpc",        "events",         "by_hand"};
     struct stage *stage = *state;
     if (stage == NULL)
@@ -325,6 +325,17 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
         status = error_set(error, atomic_load(&service->failure), NULL, "the test wants it so");
     }
     return status;
+}
+
+struct db *stage_open_beside(const struct stage *stage)
+{
+    struct error error = {0};
+    struct db *db;
+    char lock[TEXT_SIZE];
+    snprintf(lock, sizeof lock, "%s/service.db-lock", stage->folder);
+    unlink(lock);
+    expect(db_open(stage->service_url, DB_READ_WRITE, &db, &error), STATUS_OK, &error);
+    return db;
 }
 
 void service_open(struct service *service, const struct stage *stage)

@@ -110,6 +110,10 @@ struct service {
     atomic_int chunks; /* handed in, failed ones too */
 };
 
+/* Another connection that writes to the service's database. Of a SQLite file the lock is taken away before.
+ */
+struct db *stage_open_beside(const struct stage *stage);
+
 void service_open(struct service *service, const struct stage *stage);
 void service_close(struct service *service);
 

@@ -177,6 +177,32 @@ static void test_service_wait_stuck_starts_anew_without_what_was_asked_once(void
     assert_int_equal(child.exit_code, 0);
 }
 
+/* A process that holds the lock of its database and becomes one that takes it. */
+static void restart_with_database(void *context)
+{
+    char *arguments[] = {"service_test", "--open", context, NULL};
+    struct db *db = NULL;
+    struct error error;
+    begin();
+    assert_int_equal(db_open(context, DB_READ_WRITE, &db, &error), STATUS_OK);
+    service_wait(arguments, always, NULL);
+}
+
+static void test_service_wait_stuck_starts_anew_and_opens_its_database_again(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/service_test.XXXXXX";
+    char url[64], command[64];
+    struct child child;
+    assert_non_null(mkdtemp(folder));
+    snprintf(url, sizeof url, "sqlite:%s/x.db", folder);
+    child_start(&child, restart_with_database, url);
+    child_finish(&child);
+    assert_string_equal(child.out, "opened\n");
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 static void wait_then_drain(void *context)
 {
     (void)context;
@@ -210,6 +236,15 @@ static void open_database(void *context)
     db_close(db);
 }
 
+/* Of its log and shared memory the last connection has taken care. */
+static void remove_database(const char *url)
+{
+    char lock[128];
+    snprintf(lock, sizeof lock, "%s-lock", url + strlen("sqlite:"));
+    assert_int_equal(unlink(url + strlen("sqlite:")), 0);
+    assert_int_equal(unlink(lock), 0);
+}
+
 static void test_service_open_database_there_opens(void **state)
 {
     (void)state;
@@ -220,7 +255,7 @@ static void test_service_open_database_there_opens(void **state)
     child_start(&child, open_database, url);
     child_finish(&child);
     assert_string_equal(child.out, "open\n");
-    assert_int_equal(unlink(url + strlen("sqlite:")), 0);
+    remove_database(url);
     assert_int_equal(rmdir(folder), 0);
 }
 
@@ -299,7 +334,7 @@ static void unprepared_init(struct unprepared *unprepared, int failures)
 
 static void unprepared_fini(struct unprepared *unprepared)
 {
-    assert_int_equal(unlink(unprepared->url + strlen("sqlite:")), 0);
+    remove_database(unprepared->url);
     assert_int_equal(rmdir(unprepared->folder), 0);
 }
 
@@ -342,8 +377,24 @@ static int echo(char **arguments)
     return 0;
 }
 
+/* What restart_with_database is started anew as. */
+static int open_again(const char *url)
+{
+    struct db *db = NULL;
+    struct error error;
+    if (db_open(url, DB_READ_WRITE, &db, &error) != STATUS_OK) {
+        tell(error.message);
+        return 1;
+    }
+    tell("opened");
+    db_close(db);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 2 && strcmp(argv[1], "--open") == 0)
+        return open_again(argv[2]);
     if (argc > 1 && strcmp(argv[1], "--echo") == 0)
         return echo(argv + 2);
     const struct CMUnitTest tests[] = {
@@ -354,6 +405,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_service_stop_requested_without_signal_times_out),
         cmocka_unit_test(test_service_stop_requested_by_sigterm_stays_so),
         cmocka_unit_test(test_service_wait_stuck_starts_anew_without_what_was_asked_once),
+        cmocka_unit_test(test_service_wait_stuck_starts_anew_and_opens_its_database_again),
         cmocka_unit_test(test_service_wait_second_signal_ends_at_once),
         cmocka_unit_test(test_service_open_database_there_opens),
         cmocka_unit_test(test_service_open_database_wrong_path_ends_with_exit_2),

@@ -8,6 +8,7 @@
  */
 #include "writer/group_commit.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -107,14 +108,35 @@ static void finish_all(struct group_commit *commit, struct writer_command **comm
         ops->completed(ops->context);
 }
 
+/* What ails the database, for /readyz, by the reason of a failure. The last entry is for any other. */
+static const struct {
+    const char *reason;
+    const char *line;
+} troubles[] = {
+    {DB_GONE, "the database file was removed or replaced\n"},
+    {"", "the database does not answer, or takes no writes\n"},
+};
+
+enum { TROUBLES = sizeof troubles / sizeof troubles[0] };
+
+static const char *find_trouble(const char *reason)
+{
+    size_t i = 0;
+
+    while (i < TROUBLES - 1 && strcmp(troubles[i].reason, reason) != 0)
+        i++;
+    return troubles[i].line;
+}
+
 /* Logs the change only: while the database is away, batches fail as fast as they come. */
 static void note_database(struct group_commit *commit, bool up, const struct error *error)
 {
-    if (atomic_exchange(&commit->database_up, up) == up)
-        return;
-    if (up)
+    const char *trouble = up ? NULL : find_trouble(error->reason);
+    const char *before = atomic_exchange(&commit->trouble, trouble);
+
+    if (up && before != NULL)
         log_plain(LOG_INFO, "writer.database_back");
-    else
+    else if (!up && before == NULL)
         log_event(LOG_WARN, "writer.database_lost", LOG_TEXT("message", error->message));
 }
 
@@ -128,8 +150,12 @@ static void fail_unavailable(struct group_commit *commit, struct writer_command 
         log_event(LOG_WARN, "writer.batch_failed", LOG_TEXT("status", status_name(status)),
                   LOG_TEXT("message", error->message), LOG_INT("commands", count));
     for (size_t i = 0; i < count; i++) {
-        error_set(&commands[i]->outcome, STATUS_UNAVAILABLE, NULL,
-                  "the database did not confirm it; ask again with the same id");
+        if (error->reason[0] != '\0')
+            error_set(&commands[i]->outcome, STATUS_UNAVAILABLE, error->reason, "%s",
+                      find_trouble(error->reason));
+        else
+            error_set(&commands[i]->outcome, STATUS_UNAVAILABLE, NULL,
+                      "the database did not confirm it; ask again with the same id");
         commands[i]->outcome.retry_after_ms = RETRY_AFTER_MS;
     }
     finish_all(commit, commands, count);
@@ -241,7 +267,7 @@ void group_commit_probe(struct group_commit *commit)
     note_database(commit, status == STATUS_OK, &error);
 }
 
-bool group_commit_database_up(struct group_commit *commit)
+const char *group_commit_database_trouble(struct group_commit *commit)
 {
-    return atomic_load(&commit->database_up);
+    return db_in_place(commit->db) ? atomic_load(&commit->trouble) : find_trouble(DB_GONE);
 }

@@ -1,7 +1,7 @@
 /*
  * One batch against the database: its transaction, what is tried again, and how a failure is told to its
  * commands. Knows nothing of queues or places. Everything runs on the writer thread, except
- * group_commit_database_up.
+ * group_commit_database_trouble.
  */
 #ifndef SCREENING_WRITER_GROUP_COMMIT_H
 #define SCREENING_WRITER_GROUP_COMMIT_H
@@ -21,7 +21,7 @@ struct group_commit {
     /* Ends a command, its outcome set; the command is gone afterwards. */
     void (*finish)(void *owner, struct writer_command *command);
     void *owner;
-    atomic_bool database_up; /* starts true */
+    _Atomic(const char *) trouble; /* with the database, a line that stays; starts NULL = none */
 };
 
 /*
@@ -39,7 +39,7 @@ void group_commit_run(struct group_commit *commit, struct writer_command **comma
 /* Looks whether the database is there, without changing anything. Writer thread. */
 void group_commit_probe(struct group_commit *commit);
 
-/* False while the last batch failed for want of the database. Any thread. */
-bool group_commit_database_up(struct group_commit *commit);
+/* As writer_database_trouble. Any thread. */
+const char *group_commit_database_trouble(struct group_commit *commit);
 
 #endif

@@ -35,6 +35,7 @@ static struct {
     struct test_command commands[COMMANDS_MAX];
     struct writer_command *batch[COMMANDS_MAX];
     size_t count;
+    bool moved; /* the database file is not in its place */
     struct group_commit commit_under_test;
 } fake;
 
@@ -87,6 +88,12 @@ void db_rollback(struct db *db)
     end_transaction(false);
 }
 
+bool db_in_place(struct db *db)
+{
+    (void)db;
+    return !fake.moved;
+}
+
 /* ---- the service ---- */
 
 static enum status apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
@@ -132,7 +139,7 @@ static int set_up(void **state)
     memset(&fake, 0, sizeof fake);
     fake.commit_under_test = (struct group_commit){
         .ops = {.apply = apply, .committed = committed}, .commit_retry_ms = 2000, .finish = finish};
-    atomic_init(&fake.commit_under_test.database_up, true);
+    atomic_init(&fake.commit_under_test.trouble, NULL);
     return 0;
 }
 
@@ -245,7 +252,7 @@ static void test_group_commit_database_away_answers_unavailable(void **state)
     assert_string_equal(fake.trace, "BRff");
     assert_all_ended(0, 2, STATUS_UNAVAILABLE, 0);
     assert_true(fake.commands[0].head.outcome.retry_after_ms > 0);
-    assert_false(group_commit_database_up(&fake.commit_under_test));
+    assert_non_null(group_commit_database_trouble(&fake.commit_under_test));
 }
 
 static void test_group_commit_database_back_is_up_again(void **state)
@@ -255,7 +262,7 @@ static void test_group_commit_database_back_is_up_again(void **state)
     run(1);
     run(1);
     assert_string_equal(fake.trace, "BACfP");
-    assert_true(group_commit_database_up(&fake.commit_under_test));
+    assert_null(group_commit_database_trouble(&fake.commit_under_test));
 }
 
 static void test_group_commit_lock_timeout_answers_unavailable_with_database_up(void **state)
@@ -267,7 +274,7 @@ static void test_group_commit_lock_timeout_answers_unavailable_with_database_up(
     run(2);
     assert_string_equal(fake.trace, "BARff");
     assert_all_ended(0, 2, STATUS_UNAVAILABLE, 0);
-    assert_true(group_commit_database_up(&fake.commit_under_test));
+    assert_null(group_commit_database_trouble(&fake.commit_under_test));
     assert_int_equal(metric_get(&writer_metrics.rollbacks), rollbacks + 1);
 }
 
@@ -332,7 +339,7 @@ static void test_group_commit_lost_answer_waits_for_the_database(void **state)
     run(2);
     assert_string_equal(fake.trace, "BACRBRBRBACffP");
     assert_all_ended(0, 2, STATUS_OK, 1);
-    assert_true(group_commit_database_up(&fake.commit_under_test));
+    assert_null(group_commit_database_trouble(&fake.commit_under_test));
 }
 
 static void test_group_commit_answer_lost_for_ever_gives_up_in_time(void **state)
@@ -348,7 +355,7 @@ static void test_group_commit_answer_lost_for_ever_gives_up_in_time(void **state
     assert_true(steps_of('C') >= 3);
     assert_int_equal(steps_of('P'), 0);
     assert_all_ended(0, 2, STATUS_UNAVAILABLE, 0);
-    assert_false(group_commit_database_up(&fake.commit_under_test));
+    assert_non_null(group_commit_database_trouble(&fake.commit_under_test));
     assert_int_equal(metric_get(&writer_metrics.commits_unknown), unknown + (int64_t)steps_of('C'));
 }
 

@@ -30,13 +30,13 @@ static inline struct db *test_database_create(struct test_database *database, co
 /* Removes file and folder, after all connections are closed. */
 static inline void test_database_destroy(const struct test_database *database)
 {
-    static const char *const names[] = {"test.db", "test.db-wal", "test.db-shm"};
+    static const char *const names[] = {"test.db-wal", "test.db-shm", "test.db-lock", "test.db"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[128];
 
         snprintf(path, sizeof path, "%s/%s", database->folder, names[i]);
-        unlink(path); /* the last two are there only if a reader closed last; rmdir tells if one stays */
+        unlink(path); /* the first two are there only if a reader closed last; rmdir tells if one stays */
     }
     assert_int_equal(rmdir(database->folder), 0);
 }

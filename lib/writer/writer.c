@@ -139,7 +139,7 @@ static void unlock_and_wake(struct writer *writer)
 static void wait_or_probe(struct writer *writer)
 {
     struct timespec until;
-    int64_t pause_ms = group_commit_database_up(&writer->commit) ? PROBE_IDLE_MS : PROBE_AWAY_MS;
+    int64_t pause_ms = group_commit_database_trouble(&writer->commit) == NULL ? PROBE_IDLE_MS : PROBE_AWAY_MS;
     int64_t until_ns = clock_monotonic_ns() + pause_ms * NS_PER_MS;
 
     until = (struct timespec){.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
@@ -277,7 +277,7 @@ enum status writer_open(struct db *db, const struct writer_options *options, con
     writer->commit.ops = *ops;
     writer->commit.finish = finish;
     writer->commit.owner = writer;
-    atomic_init(&writer->commit.database_up, true);
+    atomic_init(&writer->commit.trouble, NULL);
     writer_metrics_register();
     if (pthread_mutex_init(&writer->lock, NULL) != 0)
         goto no_lock;
@@ -371,7 +371,7 @@ void writer_release_place(struct writer *writer, uint64_t source)
     admission_release(writer->requests, source);
 }
 
-bool writer_database_up(struct writer *writer)
+const char *writer_database_trouble(struct writer *writer)
 {
-    return group_commit_database_up(&writer->commit);
+    return group_commit_database_trouble(&writer->commit);
 }

@@ -251,7 +251,7 @@ static void test_writer_idle_applies_at_once(void **state)
         assert_true(test_signal_await(&rig->completed, (size_t)i + 1));
         assert_int_equal(commands[i].head.outcome.status, STATUS_OK);
     }
-    assert_true(writer_database_up(rig->writer));
+    assert_null(writer_database_trouble(rig->writer));
     close_writer(rig);
     assert_int_equal(rig->batches, 3);
     free_rig(rig);

@@ -75,13 +75,14 @@ class Service:
         self.stack, self.name, self.flags = stack, name, dict(flags)
         self.environment = environment or {}
         self.process = None
+        self.prefix = []  # of the command: setpriv and its like
         self.log_path = os.path.join(stack.folder, name + ".log")
         self.rpc = flags.get("rpc-listen")
 
     def arguments(self, **more):
         flags = dict(self.flags)
         flags.update({key.replace("_", "-"): value for key, value in more.items()})
-        return [program(self.name + "-svc")] + ["--%s=%s" % item for item in flags.items()]
+        return self.prefix + [program(self.name + "-svc")] + ["--%s=%s" % item for item in flags.items()]
 
     def spawn(self, **more):
         with open(self.log_path, "ab") as log:
