@@ -3,20 +3,15 @@ include(GNUInstallDirs)
 
 install(TARGETS hospital-svc booking-svc history-svc gateway-svc screenctl)
 
-# The libraries that a client is made of, as one: nobody outside has to know how we cut them. lib_rpc's server and what
-# else a program does not use stays behind in the archive.
-add_library(screening_client STATIC
-  $<TARGET_OBJECTS:lib_base> $<TARGET_OBJECTS:lib_rpc> $<TARGET_OBJECTS:screening_proto>)
-set_target_properties(screening_client PROPERTIES OUTPUT_NAME screening-client LINKER_LANGUAGE C)
+# The client library: shared and static, its header and the generated ones, for pkg-config and for find_package(screening).
 install(TARGETS screening_client)
-
-# In a folder of their own, which pkg-config names: "rpc/channel.h" is included as in this tree.
+install(FILES ${CMAKE_BINARY_DIR}/lib/client/libscreening-client.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
+# In a folder of its own, which pkg-config and the CMake package name.
 set(CLIENT_INCLUDE ${CMAKE_INSTALL_INCLUDEDIR}/screening)
-install(FILES lib/base/arena.h lib/base/civil.h lib/base/clock.h lib/base/status.h lib/base/uuid.h
-        DESTINATION ${CLIENT_INCLUDE}/base)
-install(FILES lib/rpc/breaker.h lib/rpc/channel.h lib/rpc/retry.h lib/rpc/traceparent.h DESTINATION ${CLIENT_INCLUDE}/rpc)
-install(DIRECTORY ${CMAKE_BINARY_DIR}/proto/generated/ DESTINATION ${CLIENT_INCLUDE}
-        FILES_MATCHING PATTERN *.pb-c.h)
+install(FILES lib/client/client.h ${CMAKE_BINARY_DIR}/lib/client/include/screening/client_version.h
+        DESTINATION ${CLIENT_INCLUDE}/screening)
+install(DIRECTORY ${CMAKE_BINARY_DIR}/proto/generated/screening ${CMAKE_BINARY_DIR}/proto/generated/google
+        DESTINATION ${CLIENT_INCLUDE} FILES_MATCHING PATTERN *.pb-c.h)
 
 install(DIRECTORY proto/ DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/proto FILES_MATCHING PATTERN *.proto)
 
@@ -28,3 +23,11 @@ if(SCREENING_SANITIZE)
 endif()
 configure_file(cmake/screening-client.pc.in screening-client.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/screening-client.pc DESTINATION ${PKG_CONFIG_FOLDER})
+
+include(CMakePackageConfigHelpers)
+set(PACKAGE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/screening)
+configure_package_config_file(cmake/screening-config.cmake.in ${CMAKE_BINARY_DIR}/screening-config.cmake
+  INSTALL_DESTINATION ${PACKAGE_FOLDER} PATH_VARS CLIENT_INCLUDE CMAKE_INSTALL_LIBDIR)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/screening-config-version.cmake COMPATIBILITY SameMajorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/screening-config.cmake ${CMAKE_BINARY_DIR}/screening-config-version.cmake
+        DESTINATION ${PACKAGE_FOLDER})

@@ -3,58 +3,69 @@
  *
  *     cc client.c -o client $(pkg-config --cflags --libs screening-client)
  *     ./client tcp://127.0.0.1:7201 HOSPITAL_ID 2026-12-01
+ *
+ * It exits with 1 after a refusal, and with 2 when it is used wrongly.
  */
+#include "screening/client.h"
+
 #include <stdio.h>
 
-#include "base/uuid.h"
-#include "rpc/channel.h"
-
-#include "screening/v1/booking.pb-c.h"
-
-/* One call. All three answer with the booking, which is printed. False when refused, after saying why. */
-static bool ask(struct rpc_client *client, const char *method, const ProtobufCMessage *request)
+/* Prints what became of the call and frees the booking. Returns whether the call succeeded. */
+static bool report(const char *method, Screening__V1__Booking *booking, const struct screening_error *error)
 {
-    struct rpc_client_call call = {.timeout_ms = 5000};
-    struct arena arena; /* the answer lives in it */
-    arena_init(&arena);
-    ProtobufCMessage *answer;
-    enum status status = rpc_client_call_wait(client, method, request, &call, &arena, &answer);
-    if (status == STATUS_OK) {
-        const Screening__V1__Booking *booking = (const Screening__V1__Booking *)answer;
-        const ProtobufCEnumValue *now = protobuf_c_enum_descriptor_get_value(
-            &screening__v1__booking_status__descriptor, (int)booking->status);
-        printf("%s: booking %s is %s\n", method, booking->booking_id, now != NULL ? now->name : "new to me");
-    } else {
-        fprintf(stderr, "%s: %s %s: %s\n", method, status_name(status), call.error.reason,
-                call.error.message);
+    if (booking == NULL) {
+        fprintf(stderr, "%s: %s %s: %s\n", method, screening_code_name(error->code), error->reason,
+                error->message);
+        return false;
     }
-    arena_fini(&arena);
-    return status == STATUS_OK;
+    const ProtobufCEnumValue *status = protobuf_c_enum_descriptor_get_value(
+        &screening__v1__booking_status__descriptor, (int)booking->status);
+    printf("%s: booking %s is %s\n", method, booking->booking_id,
+           status != NULL ? status->name : "of a newer status");
+    screening__v1__booking__free_unpacked(booking, NULL);
+    return true;
+}
+
+static bool book_and_cancel(struct screening_client *client, char *hospital_id, char *date)
+{
+    char id[SCREENING_ID_SIZE]; /* the client chooses the id: the same request, sent again, books once */
+    Screening__V1__CreateBookingRequest create = SCREENING__V1__CREATE_BOOKING_REQUEST__INIT;
+    Screening__V1__GetBookingRequest get = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
+    Screening__V1__CancelBookingRequest cancel = SCREENING__V1__CANCEL_BOOKING_REQUEST__INIT;
+    create.booking_id = get.booking_id = cancel.booking_id = screening_new_id(id);
+    create.customer_id = "kim-haneul";
+    create.customer_name = "김하늘";
+    create.hospital_id = hospital_id;
+    create.date = date;
+
+    struct screening_error error;
+    Screening__V1__Booking *booking;
+    screening_create_booking(client, &create, &booking, &error);
+    if (!report("CreateBooking", booking, &error)) {
+        return false;
+    }
+    screening_get_booking(client, &get, &booking, &error);
+    if (!report("GetBooking", booking, &error)) {
+        return false;
+    }
+    screening_cancel_booking(client, &cancel, &booking, &error);
+    return report("CancelBooking", booking, &error);
 }
 
 int main(int argc, char **argv)
 {
-    const struct rpc_channel_options options = {.address = argv[1], .connect_now = true};
-    struct rpc_channel *channel;
-    struct error error = {.message = "usage: client ADDRESS HOSPITAL_ID DATE"};
-    if (argc != 4 || rpc_channel_open(&options, &channel, &error) != STATUS_OK) {
-        fprintf(stderr, "%s\n", error.message);
-        return 1;
+    if (argc != 4) {
+        fprintf(stderr, "usage: client ADDRESS HOSPITAL_ID DATE\n");
+        return 2;
     }
-    struct rpc_client *client = rpc_client_create(channel, &screening__v1__booking_service__descriptor);
-    struct uuid made = uuid_v7(); /* the id is ours: the same request, sent again, books once */
-    char id[UUID_TEXT_SIZE];
-    Screening__V1__CreateBookingRequest create = SCREENING__V1__CREATE_BOOKING_REQUEST__INIT;
-    Screening__V1__GetBookingRequest get = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
-    Screening__V1__CancelBookingRequest cancel = SCREENING__V1__CANCEL_BOOKING_REQUEST__INIT;
-    create.booking_id = get.booking_id = cancel.booking_id = uuid_format(&made, id);
-    create.customer_id = "kim-haneul";
-    create.customer_name = "김하늘";
-    create.hospital_id = argv[2];
-    create.date = argv[3];
-    bool done = client != NULL && ask(client, "CreateBooking", &create.base) &&
-                ask(client, "GetBooking", &get.base) && ask(client, "CancelBooking", &cancel.base);
-    rpc_client_destroy(client);
-    rpc_channel_close(channel);
+    const struct screening_options options = {.address = argv[1]};
+    struct screening_error error;
+    struct screening_client *client = screening_client_open(&options, &error);
+    if (client == NULL) {
+        fprintf(stderr, "%s\n", error.message);
+        return 2;
+    }
+    bool done = book_and_cancel(client, argv[2], argv[3]);
+    screening_client_close(client);
     return done ? 0 : 1;
 }

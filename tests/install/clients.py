@@ -1,4 +1,6 @@
-"""What `cmake --install` gives, and the two example clients: in folders where nothing points back to this repository."""
+"""What `cmake --install` gives, and the two example clients: in folders where nothing points back to this repository.
+
+SCREENING_FULL=1: the server of a client is restarted 1,000 times instead of 20."""
 import glob
 import os
 import re
@@ -15,6 +17,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 EXAMPLES = os.path.join(ROOT, "docs", "examples")
 PROGRAMS = ("hospital-svc", "booking-svc", "history-svc", "gateway-svc", "screenctl")
 COMPILER = ("cc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
+COMPILER_CPP = ("c++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
+RESTARTS = 1000 if os.environ.get("SCREENING_FULL") == "1" else 20
 OPEN, CLOSED = 1, 3  # the clinic screens tomorrow, not in three days
 
 
@@ -43,11 +47,26 @@ def install(folder):
     return prefix
 
 
-def client_flags(prefix):
+def find(prefix, name):
+    (path,) = glob.glob(os.path.join(prefix, "lib", "**", name), recursive=True)
+    return path
+
+
+def client_flags(prefix, *more):
     """What pkg-config tells a compiler."""
-    (description,) = glob.glob(os.path.join(prefix, "lib", "**", "screening-client.pc"), recursive=True)
-    return output("pkg-config", "--cflags", "--libs", "screening-client", folder=prefix,
-                  environment={**os.environ, "PKG_CONFIG_PATH": os.path.dirname(description)}).split()
+    folder = os.path.dirname(find(prefix, "screening-client.pc"))
+    return output("pkg-config", "--cflags", "--libs", *more, "screening-client", folder=prefix,
+                  environment={**os.environ, "PKG_CONFIG_PATH": folder}).split()
+
+
+def shared_flags(prefix):
+    return [*client_flags(prefix), "-Wl,-rpath," + os.path.dirname(find(prefix, "libscreening-client.so"))]
+
+
+def static_flags(prefix):
+    """The archive instead of the shared library."""
+    archive = find(prefix, "libscreening-client.a")
+    return [archive if flag == "-lscreening-client" else flag for flag in client_flags(prefix, "--static")]
 
 
 def tcp_stack(driver):
@@ -83,10 +102,13 @@ def test_install_headers_protos_and_programs_stand_alone(driver):
         include = os.path.join(prefix, "include", "screening")
         headers = glob.glob(os.path.join(include, "**", "*.h"), recursive=True)
         names = {os.path.relpath(path, include) for path in headers}
-        assert names >= {"base/status.h", "rpc/channel.h", "screening/v1/booking.pb-c.h"}, names
+        assert names >= {"screening/client.h", "screening/client_version.h", "screening/v1/booking.pb-c.h"}, names
         flags = [flag for flag in client_flags(prefix) if flag.startswith("-I")]
+        with open(os.path.join(folder, "unit.c"), "w", encoding="utf-8") as file:
+            file.write("int main(void)\n{\n    return 0;\n}\n")
         for header in headers:
-            output(*COMPILER, *flags, "-fsyntax-only", "-x", "c", header, folder=folder)
+            for compiler, language in ((COMPILER, "c"), (COMPILER_CPP, "c++")):
+                output(*compiler, *flags, "-fsyntax-only", "-include", header, "-x", language, "unit.c", folder=folder)
 
         protos = os.path.join(prefix, "share", "screening", "proto")
         files = glob.glob(os.path.join(protos, "**", "*.proto"), recursive=True)
@@ -103,10 +125,29 @@ def test_install_nothing_points_back(driver):
         flags = " ".join(client_flags(prefix))
         assert ROOT not in flags and BUILD not in flags and folder + "/first" not in flags, flags
         for path in glob.glob(os.path.join(prefix, "**", "*"), recursive=True):
-            if path.endswith((".h", ".pc", ".proto")):
+            if path.endswith((".h", ".pc", ".proto", ".cmake")):
                 with open(path, encoding="utf-8") as file:
                     text = file.read()
                 assert ROOT not in text and BUILD not in text and folder not in text, path
+
+
+@once
+def test_install_needs_no_more_than_the_documented_build(driver):
+    """./demo is the build that README.md names: whatever is installed must come out of its targets."""
+    del driver
+    with open(os.path.join(ROOT, "demo"), encoding="utf-8") as file:
+        targets = re.search(r"build_release (.+)", file.read())[1].split()
+    with EmptyFolder() as folder:
+        output("cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", folder=folder)
+        commands = output("ninja", "-n", "-v", *targets, folder=folder)
+        wanted = set()
+        for path in glob.glob(os.path.join(folder, "**", "cmake_install.cmake"), recursive=True):
+            with open(path, encoding="utf-8") as file:
+                wanted |= set(re.findall(r'"%s/([^"$]+)"' % re.escape(folder), file.read()))
+        wanted = {name for name in wanted if not os.path.exists(os.path.join(folder, name))}  # configuring makes some
+        assert {"lib/client/libscreening-client.a", "cli/screenctl"} <= wanted, wanted
+        missing = {name for name in wanted if name not in commands}
+        assert not missing, (missing, targets)
 
 
 @once
@@ -114,8 +155,148 @@ def test_c_client_on_the_installed_library(driver):
     with EmptyFolder() as folder:
         prefix = install(folder)
         shutil.copy(os.path.join(EXAMPLES, "client.c"), folder)
-        output(*COMPILER, "client.c", "-o", "client", *client_flags(prefix), folder=folder)
+        output(*COMPILER, "client.c", "-o", "client", *shared_flags(prefix), folder=folder)
         check_client(driver, folder, "./client")
+        output(*COMPILER, "client.c", "-o", "static", *static_flags(prefix), folder=folder)
+        assert "screening-client" not in output("ldd", "./static", folder=folder)
+        check_client(driver, folder, "./static")
+        wrong = run("./client", folder=folder)
+        assert wrong.returncode == 2 and wrong.stderr.startswith("usage: "), wrong
+
+
+@once
+def test_cpp_client_and_cmake_package_on_the_installed_library(driver):
+    with EmptyFolder() as folder:
+        prefix = install(folder)
+        with open(os.path.join(EXAMPLES, "client.c"), encoding="utf-8") as file:
+            # A string literal is const in C++.
+            text = re.sub(r'= ("[^"]+");', r"= const_cast<char *>(\1);", file.read())
+        with open(os.path.join(folder, "client.cpp"), "w", encoding="utf-8") as file:
+            file.write(text)
+        with open(os.path.join(folder, "CMakeLists.txt"), "w", encoding="utf-8") as file:
+            file.write("""cmake_minimum_required(VERSION 3.25)
+project(customer LANGUAGES C CXX)
+set(CMAKE_CXX_STANDARD 20)
+find_package(screening 0.1 REQUIRED)
+add_executable(shared client.cpp)
+target_link_libraries(shared PRIVATE screening::client)
+add_executable(static client.cpp)
+target_link_libraries(static PRIVATE screening::client_static)
+""")
+        flags = [flag for flag in client_flags(prefix) if flag.startswith("-fsanitize")]
+        output("cmake", "-S", ".", "-B", "build", "-DCMAKE_PREFIX_PATH=" + prefix, "-DCMAKE_CXX_FLAGS=" + " ".join(flags), folder=folder)
+        output("cmake", "--build", "build", folder=folder)
+        check_client(driver, folder, "build/shared")
+        check_client(driver, folder, "build/static")
+
+
+PUBLIC_NAME = re.compile(r"screening_[a-z_]|google__protobuf__timestamp__|SCREENING_CLIENT_")
+
+
+@once
+def test_installed_library_exports_its_own_names_only(driver):
+    """Neither library defines a name of the C library, or one that a program may want for itself."""
+    del driver
+    with EmptyFolder() as folder:
+        prefix = install(folder)
+        for options, name in ((("-D",), "libscreening-client.so"), ((), "libscreening-client.a")):
+            lines = output("nm", *options, "--defined-only", "--extern-only", find(prefix, name), folder=folder).splitlines()
+            names = {line.split()[-1].split("@")[0] for line in lines if len(line.split()) == 3}
+            # A sanitizer's runtime is no part of the library.
+            names = {one for one in names if not one.startswith(("__asan", "__odr_asan", "__ubsan", "__tsan"))}
+            assert "screening_create_booking" in names
+            assert not [one for one in names if not PUBLIC_NAME.match(one)], (name, names)
+        dynamic = output("readelf", "--dynamic", find(prefix, "libscreening-client.so"), folder=folder)
+        assert re.search(r"SONAME.*\[libscreening-client\.so\.0\]", dynamic), dynamic
+        assert "libnng" not in dynamic
+
+
+@once
+def test_every_public_method_has_a_typed_call(driver):
+    del driver
+    with open(os.path.join(ROOT, "lib/client/client.h"), encoding="utf-8") as file:
+        calls = set(re.findall(r"^enum screening_code (\w+)\(struct screening_client", file.read(), re.M))
+    for name in ("hospital", "booking", "history", "event"):
+        with open(os.path.join(ROOT, "proto/screening/v1", name + ".proto"), encoding="utf-8") as file:
+            text = re.search(r"^service .*?^}", file.read(), re.M | re.S)[0]
+        for comment, method in re.findall(r"((?:^  //.*\n)*)^  rpc (\w+)", text, re.M):
+            call = "screening" + re.sub(r"([A-Z])", lambda found: "_" + found[1].lower(), method)
+            internal = re.search(r"// For [a-z-]+(?: and [a-z-]+)? only", comment) is not None
+            assert (call in calls) != internal, (method, "internal" if internal else "public")
+
+
+class Caller:
+    """The program caller.c: one call per line."""
+
+    def __init__(self, folder, address, hospital_id):
+        self.process = subprocess.Popen(["./caller", address, hospital_id], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, bufsize=1)
+        assert self.process.stdout.readline() == "processors %d\n" % os.sysconf("SC_NPROCESSORS_ONLN")
+
+    def begin(self):
+        self.process.stdin.write("call\n")
+        self.process.stdin.flush()
+
+    def outcome(self):
+        return self.process.stdout.readline().split()
+
+    def end(self):
+        self.process.stdin.close()
+        assert self.process.wait(timeout=DEADLINE_S) == 0
+
+
+def build_caller(folder):
+    prefix = install(folder)
+    shutil.copy(os.path.join(ROOT, "tests/install/caller.c"), folder)
+    output(*COMPILER, "-D_GNU_SOURCE", "caller.c", "-o", "caller", *shared_flags(prefix), folder=folder)
+
+
+@once
+def test_c_client_outlives_restarts_of_its_server(driver):
+    address = "tcp://127.0.0.1:%d" % free_port()
+    with EmptyFolder() as folder, Stack(driver, without=("booking", "history"), flags={"hospital": {"rpc-listen": address}}) as stack:
+        build_caller(folder)
+        hospital_id = register(stack)
+        caller = Caller(folder, address, hospital_id)
+        for number in range(RESTARTS):
+            stack.hospital_svc.kill()
+            if number % 2:
+                caller.begin()  # while nobody listens
+            stack.hospital_svc.spawn()
+            if number % 2 == 0:
+                caller.begin()
+            outcome = caller.outcome()
+            # A call that met the starting server may have lost its connection; the next one finds the server.
+            while outcome[:2] == ["UNAVAILABLE", "1"]:
+                caller.begin()
+                outcome = caller.outcome()
+            assert outcome[0] == "OK", (number, outcome)
+        caller.end()
+        stack.hospital_svc.wait_ready()
+
+
+@once
+def test_c_client_says_when_the_outcome_is_unknown(driver):
+    address = "tcp://127.0.0.1:%d" % free_port()
+    with EmptyFolder() as folder, Stack(driver, without=("booking", "history"), flags={"hospital": {"rpc-listen": address}}) as stack:
+        build_caller(folder)
+        caller = Caller(folder, address, register(stack))
+        caller.begin()
+        assert caller.outcome()[0] == "OK"
+        stack.hospital_svc.pause()
+        caller.begin()
+        port = address.rsplit(":", 1)[1]
+
+        def has_arrived():
+            waiting = output("ss", "-Htn", "sport = :" + port, folder=folder).splitlines()
+            return any(int(line.split()[1]) > 0 for line in waiting)
+        wait_for("the request has arrived at the process that stands", has_arrived)
+        stack.hospital_svc.kill()
+        assert caller.outcome() == ["UNAVAILABLE", "1"]
+        stack.hospital_svc.start()
+        caller.begin()
+        assert caller.outcome()[0] == "OK"
+        caller.end()
 
 
 @once

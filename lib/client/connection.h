@@ -1,0 +1,60 @@
+/*
+ * One connection to a server: the SP protocol REQ over TCP or a Unix stream socket, one request at a time
+ * (docs/wire-protocol.md, section 1). No function blocks beyond `deadline_ns` of the monotonic clock, except
+ * that connection_open waits for the system's resolver. One owner at a time.
+ */
+#ifndef SCREENING_CLIENT_CONNECTION_H
+#define SCREENING_CLIENT_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct connection {
+    int fd;
+    bool ipc;
+    uint32_t last_id;
+};
+
+/* What a step came to. */
+enum step {
+    STEP_DONE,
+    STEP_LATE,   /* the deadline has passed */
+    STEP_BROKEN, /* closed, refused or reset: errno says why, 0 = the peer closed it */
+    STEP_WRONG,  /* the peer does not speak this protocol, or sends more than RESPONSE_MAX */
+    STEP_MEMORY,
+};
+
+enum { RESPONSE_MAX = 64 * 1024 * 1024, REQUEST_HEADER_SIZE = 13 };
+
+/* "tcp://HOST:PORT" or "ipc:///PATH"; the parts point into `address`. */
+struct address {
+    bool ipc;
+    char host[256]; /* or the path */
+    char port[6];
+};
+
+/* False if it is neither. */
+bool connection_parse(const char *address, struct address *out);
+
+/* Connects and shakes hands. On anything but STEP_DONE nothing stays open. */
+enum step connection_open(struct connection *connection, const struct address *address, int64_t deadline_ns);
+
+/* False if the server has closed the connection while nobody used it, or has sent what nobody asked for. */
+bool connection_is_usable(const struct connection *connection);
+
+/*
+ * Sends the request: `message` has REQUEST_HEADER_SIZE bytes of room before its `size` bytes of body. On
+ * anything but STEP_DONE the server cannot have received all of it, so it executes nothing.
+ */
+enum step connection_send(struct connection *connection, uint8_t *message, size_t size, int64_t deadline_ns);
+
+/* The answer's body, which the caller frees. Answers to earlier requests are passed over. */
+enum step connection_receive(struct connection *connection, uint8_t **body, size_t *size,
+                             int64_t deadline_ns);
+
+void connection_close(struct connection *connection);
+
+int64_t connection_now_ns(void);
+
+#endif
