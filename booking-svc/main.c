@@ -273,7 +273,7 @@ static enum status prepare_database(void *context, struct db *db, struct error *
     if (status == STATUS_OK)
         status = store_migrate(db, error);
     if (status == STATUS_OK && settings->follow_log_from_start[0] != '\0')
-        status = event_cursor_forget(db, HOSPITAL_LOG, error);
+        status = event_log_give_up(db, HOSPITAL_LOG, store_forget_deletions, error);
     return status;
 }
 

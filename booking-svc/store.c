@@ -106,6 +106,11 @@ static const struct db_statement SAVE_DELETIONS = {
            "done = excluded.done",
 };
 
+static const struct db_statement FORGET_DELETIONS = {
+    .name = "forget_deletions",
+    .sql = "DELETE FROM hospital_deletion",
+};
+
 static const struct db_migration MIGRATIONS[] = {
     {"initial", booking_0001_initial_sqlite, booking_0001_initial_postgresql},
     {"requested_by_age", booking_0002_requested_by_age_sqlite, booking_0002_requested_by_age_postgresql},
@@ -373,4 +378,9 @@ enum status store_save_deletions(struct db *db, struct hospital_deletion *const 
     enum status status = db_run(db, &SAVE_DELETIONS, params, NULL, NULL, error);
     db_params_destroy(params);
     return status;
+}
+
+enum status store_forget_deletions(struct db *db, struct error *error)
+{
+    return db_run(db, &FORGET_DELETIONS, NULL, NULL, NULL, error);
 }

@@ -75,6 +75,9 @@ MUST_CHECK enum status store_load_deletions(struct db *db, const struct uuid *ho
 MUST_CHECK enum status store_list_unfinished_deletions(struct db *db, uint32_t limit, store_deletion_fn found,
                                                        void *context, struct error *error);
 
+/* Forgets every deletion: the log that told of them is given up. In the caller's transaction. */
+MUST_CHECK enum status store_forget_deletions(struct db *db, struct error *error);
+
 /* Inserts or updates. */
 MUST_CHECK enum status store_save_deletions(struct db *db, struct hospital_deletion *const *deletions,
                                             size_t count, struct error *error);

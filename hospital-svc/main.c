@@ -152,14 +152,14 @@ static void list_live(void *context, const struct uuid *booking_id)
 }
 
 /*
- * The cursor goes; every effect of the log is idempotent. A booking whose events were lost with the log's
- * tail will never release its places, and only the booking log can tell which these are: what is live is
- * counted, and the newest, where the lost ones are to be looked for, are listed.
+ * The log's cursor and dead letters go; every effect of the log is idempotent. A booking whose events were
+ * lost with the log's tail will never release its places, and only the booking log can tell which these are:
+ * what is live is counted, and the newest, where the lost ones are to be looked for, are listed.
  */
 static enum status follow_log_from_start(struct db *db, struct error *error)
 {
     int64_t count = 0;
-    enum status status = event_cursor_forget(db, BOOKING_LOG, error);
+    enum status status = event_log_give_up(db, BOOKING_LOG, NULL, error);
     if (status == STATUS_OK) {
         status = store_list_live(db, LIVE_LISTED_MAX, &count, list_live, NULL, error);
     }

@@ -145,6 +145,71 @@ static void test_event_chunk_as_dead_letter_is_stored_with_the_cursor_once(void 
     db_close(db);
 }
 
+static void store_letter(struct db *db, const char *log, struct past *past, size_t seq)
+{
+    struct error error = {0};
+    struct event_chunk chunk = chunk_of(past, seq, 1);
+    chunk.log = log;
+    chunk.as_dead_letter = true;
+    chunk.dead_letter_reason = "INTERNAL: poison";
+    expect(db_begin(db, &error), STATUS_OK, &error);
+    expect_begin(&chunk, db, STATUS_OK, 0);
+    expect(event_chunk_finish(&chunk, db, &error), STATUS_OK, &error);
+    expect(db_commit(db, &error), STATUS_OK, &error);
+}
+
+/* The log went back and its cursor too, but its letter stayed: the event that takes its place is another. */
+static void test_event_chunk_as_dead_letter_replaces_the_letter_of_a_lost_tail(void **state)
+{
+    static const struct db_statement SECOND_IDS = {
+        .name = "test_chunk_second_ids",
+        .sql = "SELECT count(*) FROM dead_letter WHERE seq = 1 AND event_id = (SELECT event_id FROM "
+               "event_cursor)",
+    };
+    struct db *db = open_migrated(stage_of(state));
+    struct error error = {0};
+    struct past past;
+    struct past other;
+    make_past(&past, 0);
+    make_past(&other, 1);
+    store_letter(db, "booking", &past, 1);
+    expect(event_cursor_forget(db, "booking", &error), STATUS_OK, &error);
+    store_letter(db, "booking", &other, 1);
+    assert_int_equal(number_of(db, &COUNT_LETTERS), 1);
+    assert_int_equal(number_of(db, &SECOND_IDS), 1);
+    db_close(db);
+}
+
+static enum status forget_nothing(struct db *db, struct error *error)
+{
+    (void)db;
+    return error_set(error, STATUS_UNAVAILABLE, NULL, "a test's fault");
+}
+
+static void test_event_log_given_up_forgets_cursor_and_letters_or_nothing(void **state)
+{
+    static const struct db_statement COUNT_CURSORS = {
+        .name = "test_chunk_cursors",
+        .sql = "SELECT count(*) FROM event_cursor",
+    };
+    struct db *db = open_migrated(stage_of(state));
+    struct error error = {0};
+    struct past past;
+    make_past(&past, 0);
+    store_letter(db, "booking", &past, 1);
+    store_letter(db, "booking", &past, 2);
+    store_letter(db, "hospital", &past, 1);
+    expect(event_log_give_up(db, "booking", forget_nothing, &error), STATUS_UNAVAILABLE, &error);
+    expect_cursor(db, 2);
+    assert_int_equal(number_of(db, &COUNT_LETTERS), 3);
+    expect(event_log_give_up(db, "booking", NULL, &error), STATUS_OK, &error);
+    expect_cursor(db, 0);
+    assert_int_equal(number_of(db, &COUNT_LETTERS), 1);
+    assert_int_equal(number_of(db, &COUNT_CURSORS), 1);
+    expect(event_log_give_up(db, "booking", NULL, &error), STATUS_OK, &error);
+    db_close(db);
+}
+
 /* Both have begun; the second finds at its end that the first was faster. */
 static void test_event_chunk_of_two_processes_at_once_is_applied_by_one(void **state)
 {
@@ -175,6 +240,8 @@ int main(void)
         TEST_BOTH(test_event_chunk_overlapping_the_cursor_gives_only_what_is_new),
         TEST_BOTH(test_event_chunk_that_does_not_fit_the_cursor_is_aborted),
         TEST_BOTH(test_event_chunk_as_dead_letter_is_stored_with_the_cursor_once),
+        TEST_BOTH(test_event_chunk_as_dead_letter_replaces_the_letter_of_a_lost_tail),
+        TEST_BOTH(test_event_log_given_up_forgets_cursor_and_letters_or_nothing),
         TEST_POSTGRESQL(test_event_chunk_of_two_processes_at_once_is_applied_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* How far this service has applied another's log. The row is written by event_chunk_finish only. */
+/* How far this service has applied another's log. The row is written by event_chunk_finish, and
+ * deleted by event_log_give_up. */
 #ifndef SCREENING_EVENTS_CURSOR_H
 #define SCREENING_EVENTS_CURSOR_H
 
@@ -28,5 +29,8 @@ MUST_CHECK enum status event_cursor_read(struct db *db, const char *log, struct 
 MUST_CHECK enum status event_cursor_move(struct db *db, const char *log, uint64_t old_seq,
                                          const struct event_cursor *new_cursor, bool *moved,
                                          struct error *error);
+
+/* Deletes the cursor of `log`, if there is one. In or outside a transaction. */
+MUST_CHECK enum status event_cursor_forget(struct db *db, const char *log, struct error *error);
 
 #endif

@@ -20,7 +20,9 @@ static const struct db_statement COUNT_ALL = {
 static const struct db_statement INSERT_LETTER = {
     .name = "dead_letter_insert",
     .sql = "INSERT INTO dead_letter (log, log_id, seq, event_id, type, reason, stored_at_us, event) "
-           "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+           "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (log, log_id, seq) DO UPDATE "
+           "SET event_id = excluded.event_id, type = excluded.type, reason = excluded.reason, "
+           "stored_at_us = excluded.stored_at_us, event = excluded.event",
 };
 
 static const struct db_statement LETTER_EXISTS = {
@@ -31,6 +33,11 @@ static const struct db_statement LETTER_EXISTS = {
 static const struct db_statement DELETE_LETTER = {
     .name = "dead_letter_delete",
     .sql = "DELETE FROM dead_letter WHERE log = $1 AND log_id = $2 AND seq = $3",
+};
+
+static const struct db_statement FORGET_LETTERS = {
+    .name = "dead_letter_forget",
+    .sql = "DELETE FROM dead_letter WHERE log = $1",
 };
 
 static const struct db_statement NEXT_LETTER = {
@@ -89,8 +96,7 @@ static enum status insert_packed(struct db *db, const char *log, const struct uu
     db_params_int(params, clock_now_us());
     db_params_bytes(params, packed, size);
     db_params_end_row(params);
-    int64_t changed; /* 0: it is there already */
-    enum status status = db_run_counting(db, &INSERT_LETTER, params, &changed, error);
+    enum status status = db_run(db, &INSERT_LETTER, params, NULL, NULL, error);
     db_params_destroy(params);
     return status;
 }
@@ -145,6 +151,19 @@ enum status dead_letter_delete(struct db *db, const struct dead_letter_key *key,
     db_params_destroy(params);
     if (status == STATUS_OK)
         *deleted = changed > 0;
+    return status;
+}
+
+enum status dead_letter_forget(struct db *db, const char *log, struct error *error)
+{
+    struct db_params *params = db_params_create();
+    if (params == NULL)
+        return out_of_memory(error);
+    db_params_text(params, log);
+    db_params_end_row(params);
+    int64_t changed; /* none: there was no letter */
+    enum status status = db_run_counting(db, &FORGET_LETTERS, params, &changed, error);
+    db_params_destroy(params);
     return status;
 }
 

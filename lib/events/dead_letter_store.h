@@ -25,7 +25,7 @@ struct dead_letter_key {
 /* How many there are, of `log`, or of all logs if it is NULL. */
 MUST_CHECK enum status dead_letter_count(struct db *db, const char *log, uint64_t *out, struct error *error);
 
-/* Stores the event; one that is there already stays. */
+/* Stores the event. One that stands there already is of a log's lost tail, and is replaced. */
 MUST_CHECK enum status dead_letter_insert(struct db *db, const char *log, const struct uuid *log_id,
                                           const Screening__V1__Event *event, const char *reason,
                                           struct error *error);
@@ -36,6 +36,9 @@ MUST_CHECK enum status dead_letter_exists(struct db *db, const struct dead_lette
 /* *deleted is false if another process deleted it. */
 MUST_CHECK enum status dead_letter_delete(struct db *db, const struct dead_letter_key *key, bool *deleted,
                                           struct error *error);
+
+/* Deletes every letter of `log`, whatever its log_id. */
+MUST_CHECK enum status dead_letter_forget(struct db *db, const char *log, struct error *error);
 
 /*
  * Reads the letter that follows *key in the order of log and seq, its packed event into `event`, and sets

@@ -115,12 +115,16 @@ bool event_subscriber_degraded(struct event_subscriber *subscriber, char *out, s
 
 /* ---- the operator's tools ---- */
 
+/* Forgets what the service itself has noted of the log, inside the caller's transaction. */
+typedef enum status (*event_forget_fn)(struct db *db, struct error *error);
+
 /*
- * Forgets the cursor of `log`, so that the next start follows it from its beginning with the log_id then met.
- * For
- * --follow-log-from-start.
+ * Gives `log` up, in one transaction: forgets its cursor, its dead letters and what `forget` (may be NULL)
+ * forgets, so that the next start follows the log from its beginning, with the log_id that it then meets. For
+ * --follow-log-from-start. Statuses are those of db.h and of `forget`.
  */
-MUST_CHECK enum status event_cursor_forget(struct db *db, const char *log, struct error *error);
+MUST_CHECK enum status event_log_give_up(struct db *db, const char *log, event_forget_fn forget,
+                                         struct error *error);
 
 /*
  * Applies every dead letter again, through `writer`, one per transaction, in order of log and seq; *applied

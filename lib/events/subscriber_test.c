@@ -200,7 +200,7 @@ static void test_subscriber_started_again_goes_on_from_its_cursor(void **state)
     play_close(&play);
 }
 
-static void test_subscriber_forgotten_cursor_follows_from_the_start(void **state)
+static void test_subscriber_of_a_log_given_up_follows_it_from_the_start(void **state)
 {
     struct play play;
     struct error error = {0};
@@ -210,7 +210,7 @@ static void test_subscriber_forgotten_cursor_follows_from_the_start(void **state
     play_follow_to_head(&play, &PLAY_BRISK);
     event_subscriber_close(play.subscriber);
     db = stage_open_beside(play.service.stage);
-    expect(event_cursor_forget(db, "booking", &error), STATUS_OK, &error);
+    expect(event_log_give_up(db, "booking", NULL, &error), STATUS_OK, &error);
     db_close(db);
     play_follow_to_head(&play, &PLAY_BRISK);
     assert_int_equal(service_applied(&play.service), 6);
@@ -234,7 +234,7 @@ int main(void)
         TEST_SQLITE(test_subscriber_in_silence_fetches),
         TEST_SQLITE(test_subscriber_after_reconnect_fetches),
         TEST_BOTH(test_subscriber_started_again_goes_on_from_its_cursor),
-        TEST_SQLITE(test_subscriber_forgotten_cursor_follows_from_the_start),
+        TEST_BOTH(test_subscriber_of_a_log_given_up_follows_it_from_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,26 @@
+/* The operator's way out when a log is another one now. */
+#include "cursor.h"
+#include "dead_letter_store.h"
+#include "subscriber.h"
+
+static enum status forget_all(struct db *db, const char *log, event_forget_fn forget, struct error *error)
+{
+    enum status status = event_cursor_forget(db, log, error);
+    if (status == STATUS_OK)
+        status = dead_letter_forget(db, log, error);
+    if (status == STATUS_OK && forget != NULL)
+        status = forget(db, error);
+    return status;
+}
+
+enum status event_log_give_up(struct db *db, const char *log, event_forget_fn forget, struct error *error)
+{
+    enum status status = db_begin(db, error);
+    if (status != STATUS_OK)
+        return status;
+    status = forget_all(db, log, forget, error);
+    if (status == STATUS_OK)
+        return db_commit(db, error);
+    db_rollback(db);
+    return status;
+}
