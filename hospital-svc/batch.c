@@ -106,7 +106,7 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
         status = batch_collect(batch, db, commands, count, error);
     }
     if (status == STATUS_OK) {
-        status = batch_load(batch, db, error);
+        status = batch_load(batch, db, commands, count, error);
     }
     if (status == STATUS_OK) {
         status = batch_decide(batch, commands, count, error);

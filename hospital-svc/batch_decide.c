@@ -76,7 +76,7 @@ static bool mark_registered(struct batch *batch, struct command *command)
 {
     command->hospital->dirty = true;
     for (size_t i = 0; i < command->wanted.registration.day_count; i++) {
-        if (!working_set_capacity_changed(&batch->set, command->days[i])) {
+        if (!working_set_capacity_changed(&batch->set, command->days[i], NULL)) {
             return false;
         }
     }
@@ -117,10 +117,26 @@ static enum status decide_registration(struct batch *batch, struct command *comm
     return append_hospital(batch, command, "hospital.registered", answer, error);
 }
 
+/* Whatever has become of the day since: the change was made, and told in its event. */
+static enum status answer_done_capacity(struct command *command, struct error *error)
+{
+    struct screening_day day = command->done;
+    day.reserved = command->day->day.reserved;
+    Screening__V1__ScreeningDay *answer = respond_day(command->arena, &day);
+    if (answer == NULL) {
+        return batch_out_of_memory(error);
+    }
+    command->answer = &answer->base;
+    return STATUS_OK;
+}
+
 static enum status decide_capacity(struct batch *batch, struct command *command, struct error *error)
 {
     struct day_row *row = command->day;
     bool changed;
+    if (command->is_done) {
+        return answer_done_capacity(command, error);
+    }
     if (hospital_set_capacity(&command->hospital->hospital, &row->day, &command->wanted.capacity,
                               batch->today, &changed, &command->base.outcome) != STATUS_OK) {
         return STATUS_OK;
@@ -133,7 +149,10 @@ static enum status decide_capacity(struct batch *batch, struct command *command,
     if (!changed) {
         return STATUS_OK;
     }
-    if (!working_set_capacity_changed(&batch->set, row)) {
+    if (uuid_is_zero(&command->change_id)) {
+        command->change_id = uuid_v7();
+    }
+    if (!working_set_capacity_changed(&batch->set, row, &command->change_id)) {
         return batch_out_of_memory(error);
     }
     return append_day(batch, command, answer, error);

@@ -45,8 +45,9 @@ MUST_CHECK enum status batch_collect(struct batch *batch, struct db *db,
                                      struct writer_command *const *commands, size_t count,
                                      struct error *error);
 
-/* Loads the working set. */
-MUST_CHECK enum status batch_load(struct batch *batch, struct db *db, struct error *error);
+/* Loads the working set, and of commands that are decided again what they have done. */
+MUST_CHECK enum status batch_load(struct batch *batch, struct db *db, struct writer_command *const *commands,
+                                  size_t count, struct error *error);
 
 /* Decides the commands in order: outcomes, answers, changed rows, events. */
 MUST_CHECK enum status batch_decide(struct batch *batch, struct writer_command *const *commands, size_t count,

@@ -122,7 +122,30 @@ static bool collect_released_days(struct batch *batch)
     return true;
 }
 
-enum status batch_load(struct batch *batch, struct db *db, struct error *error)
+/* A command that was decided before may have been committed: then another decision could only be wrong. */
+static enum status find_done_capacities(struct batch *batch, struct db *db,
+                                        struct writer_command *const *commands, size_t count,
+                                        struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct command *command = (struct command *)commands[i];
+        if (commands[i]->class == WRITER_EVENT || command->kind != COMMAND_SET_CAPACITY) {
+            continue;
+        }
+        command->is_done = false;
+        if (!uuid_is_zero(&command->change_id)) {
+            command->done = (struct screening_day){.hospital_id = command->wanted.capacity.hospital_id,
+                                                   .date = command->wanted.capacity.date};
+            status = store_find_capacity_change(db, batch->params, &command->change_id, &command->done,
+                                                &command->is_done, error);
+        }
+    }
+    return status;
+}
+
+enum status batch_load(struct batch *batch, struct db *db, struct writer_command *const *commands,
+                       size_t count, struct error *error)
 {
     enum status status = store_load_reservations(db, batch->params, &batch->set, error);
     if (status == STATUS_OK && !collect_released_days(batch)) {
@@ -133,6 +156,9 @@ enum status batch_load(struct batch *batch, struct db *db, struct error *error)
     }
     if (status == STATUS_OK) {
         status = store_load_days(db, batch->params, &batch->set, batch->today, error);
+    }
+    if (status == STATUS_OK) {
+        status = find_done_capacities(batch, db, commands, count, error);
     }
     return status;
 }

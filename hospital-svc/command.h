@@ -42,10 +42,14 @@ struct command {
     const char *traceparent;        /* of the call, "" if none; goes into its events */
     struct arena *arena;            /* lives until the command is complete; the answer lies in it */
     const ProtobufCMessage *answer; /* out, when OK: of REGISTER, SET_CAPACITY and DELETE */
+    /* Of SET_CAPACITY, once it was decided to change the capacity; kept when the batch is applied again. */
+    struct uuid change_id;
     /* the batch's own, valid while it is applied */
     struct hospital_row *hospital;
     struct day_row **days; /* of REGISTER, in the order of the request */
     struct day_row *day;   /* of SET_CAPACITY */
+    bool is_done;          /* SET_CAPACITY: its change was committed, though its COMMIT's answer was lost */
+    struct screening_day done; /* the day as it left it, reserved excepted */
     union {
         struct registration registration;
         struct capacity_wanted capacity;

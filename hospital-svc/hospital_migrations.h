@@ -8,5 +8,7 @@ extern const char hospital_0002_commit_numbers_sqlite[];
 extern const char hospital_0002_commit_numbers_postgresql[];
 extern const char hospital_0003_reserved_sqlite[];
 extern const char hospital_0003_reserved_postgresql[];
+extern const char hospital_0004_capacity_change_ids_sqlite[];
+extern const char hospital_0004_capacity_change_ids_postgresql[];
 
 #endif

@@ -14,6 +14,9 @@ const struct db_migration HOSPITAL_MIGRATIONS[HOSPITAL_MIGRATION_COUNT] = {
     {.name = "reserved",
      .sqlite = hospital_0003_reserved_sqlite,
      .postgresql = hospital_0003_reserved_postgresql},
+    {.name = "capacity_change_ids",
+     .sqlite = hospital_0004_capacity_change_ids_sqlite,
+     .postgresql = hospital_0004_capacity_change_ids_postgresql},
 };
 
 #define RESERVATION_COLUMNS "booking_id, hospital_id, date, headcount, state"
@@ -99,10 +102,17 @@ static const struct db_statement SAVE_RESERVATION = {
 
 static const struct db_statement SAVE_CAPACITY_CHANGE = {
     .name = "save_capacity_change",
-    .sql = "INSERT INTO capacity_change (hospital_id, date, version, capacity, commit_no)"
-           " VALUES ($1, $2, $3, $4, " COMMIT_NO ")",
-    .postgresql_set = "INSERT INTO capacity_change (hospital_id, date, version, capacity, commit_no)"
-                      " SELECT *, " COMMIT_NO " FROM unnest($1::uuid[], $2::date[], $3::int8[], $4::int8[])",
+    .sql = "INSERT INTO capacity_change (hospital_id, date, version, capacity, change_id, commit_no)"
+           " VALUES ($1, $2, $3, $4, $5, " COMMIT_NO ")",
+    .postgresql_set = "INSERT INTO capacity_change (hospital_id, date, version, capacity, change_id,"
+                      " commit_no) SELECT *, " COMMIT_NO
+                      " FROM unnest($1::uuid[], $2::date[], $3::int8[], $4::int8[], $5::uuid[])",
+};
+
+static const struct db_statement FIND_CAPACITY_CHANGE = {
+    .name = "find_capacity_change",
+    .sql = "SELECT version, capacity FROM capacity_change WHERE hospital_id = $1 AND date = $2"
+           " AND change_id = $3",
 };
 
 static const struct db_statement PURGE_RESERVATIONS = {
@@ -224,6 +234,34 @@ enum status store_load_days(struct db *db, struct db_params *params, struct work
     return db_run(db, &LOAD_DAYS_FROM, params, take_day, set, error);
 }
 
+struct change_found {
+    struct screening_day *day;
+    bool found;
+};
+
+static enum status take_change(void *context, const struct db_row *row)
+{
+    struct change_found *change = context;
+    change->day->version = (uint64_t)db_row_int(row, 0);
+    change->day->capacity = (uint32_t)db_row_int(row, 1);
+    change->found = true;
+    return STATUS_OK;
+}
+
+enum status store_find_capacity_change(struct db *db, struct db_params *params, const struct uuid *change_id,
+                                       struct screening_day *day, bool *found, struct error *error)
+{
+    struct change_found change = {day, false};
+    db_params_reset(params);
+    db_params_uuid(params, &day->hospital_id);
+    db_params_date(params, day->date);
+    db_params_uuid(params, change_id);
+    db_params_end_row(params);
+    enum status status = db_run(db, &FIND_CAPACITY_CHANGE, params, take_change, &change, error);
+    *found = change.found;
+    return status;
+}
+
 static enum status save_hospitals(struct db *db, struct db_params *params, const struct working_set *set,
                                   struct error *error)
 {
@@ -286,6 +324,11 @@ static enum status save_capacity_changes(struct db *db, struct db_params *params
         db_params_date(params, change->day.date);
         db_params_int(params, (int64_t)change->day.version);
         db_params_int(params, change->day.capacity);
+        if (uuid_is_zero(&change->change_id)) {
+            db_params_null(params);
+        } else {
+            db_params_uuid(params, &change->change_id);
+        }
         db_params_end_row(params);
     }
     return db_run(db, &SAVE_CAPACITY_CHANGE, params, NULL, NULL, error);

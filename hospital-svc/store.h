@@ -15,7 +15,7 @@
 
 /* The schema's steps, for db_migrate. */
 extern const struct db_migration HOSPITAL_MIGRATIONS[];
-enum { HOSPITAL_MIGRATION_COUNT = 3 };
+enum { HOSPITAL_MIGRATION_COUNT = 4 };
 
 /* `params` is scratch space in all of these. */
 
@@ -27,6 +27,14 @@ MUST_CHECK enum status store_load_hospitals(struct db *db, struct db_params *par
 /* Also adds, for hospitals with_days, all days from `today` on. */
 MUST_CHECK enum status store_load_days(struct db *db, struct db_params *params, struct working_set *set,
                                        int32_t today, struct error *error);
+
+/*
+ * The capacity that the command of that id has set on day->hospital_id and day->date: *found, and
+ * day->capacity and day->version. Otherwise *day stays as it is.
+ */
+MUST_CHECK enum status store_find_capacity_change(struct db *db, struct db_params *params,
+                                                  const struct uuid *change_id, struct screening_day *day,
+                                                  bool *found, struct error *error);
 
 /*
  * Writes every dirty row and every capacity change. If days or reservations are among them, this is the next

@@ -96,13 +96,16 @@ struct reservation_row *working_set_reservation(struct working_set *set, const s
     return row;
 }
 
-bool working_set_capacity_changed(struct working_set *set, struct day_row *row)
+bool working_set_capacity_changed(struct working_set *set, struct day_row *row, const struct uuid *change_id)
 {
     struct capacity_change *change = arena_alloc(set->arena, sizeof *change);
     if (change == NULL) {
         return false;
     }
     *change = (struct capacity_change){.day = row->day, .next = set->capacity_changes};
+    if (change_id != NULL) {
+        change->change_id = *change_id;
+    }
     set->capacity_changes = change;
     row->dirty = true;
     return true;

@@ -33,6 +33,7 @@ struct day_row {
 /* A capacity that a command set: kept one by one, since a batch may set a day's several times. */
 struct capacity_change {
     struct screening_day day; /* as it was then */
+    struct uuid change_id;    /* of the command; nil for a registration */
     struct capacity_change *next;
 };
 
@@ -70,7 +71,8 @@ struct hospital_row *working_set_hospital(struct working_set *set, const struct 
 struct day_row *working_set_day(struct working_set *set, const struct uuid *hospital_id, int32_t date);
 struct reservation_row *working_set_reservation(struct working_set *set, const struct uuid *booking_id);
 
-/* Marks the day changed and keeps the capacity that it has now. False when out of memory. */
-bool working_set_capacity_changed(struct working_set *set, struct day_row *row);
+/* Marks the day changed and keeps the capacity that it has now; `change_id` may be NULL. False when out of
+ * memory. */
+bool working_set_capacity_changed(struct working_set *set, struct day_row *row, const struct uuid *change_id);
 
 #endif

@@ -16,7 +16,7 @@
  *
  * Failures of a batch, when apply or commit returns
  *   - UNKNOWN (a COMMIT whose answer was lost): the batch is applied again, since every command is guarded by
- *     its id, status, version or cursor; after `commit_retry_ms` it is answered UNAVAILABLE;
+ *     its id, status or cursor, or finds what it did; after `commit_retry_ms` it is answered UNAVAILABLE;
  *   - ABORTED: the batch is applied again at once, a few times; then UNAVAILABLE;
  *   - another transient status: every command is completed with UNAVAILABLE;
  *   - anything else: the batch is poisoned. It is run again, one command per transaction; the command that

@@ -9,7 +9,7 @@ from faults.traffic import Traffic
 from kit import rpc
 from kit.marks import once
 from kit.stack import PROGRAMS, Stack, program, wait_for
-from kit.world import (CONFIRMED, FORCE_CANCELLED, all_bookings, behind, book, booking_request, history_of, queue, register,
+from kit.world import (CONFIRMED, FORCE_CANCELLED, all_bookings, behind, book, booking_request, day, history_of, queue, register,
                        remaining, status_of, wait_agreement, wait_history)
 
 PLACES = 100000
@@ -60,6 +60,24 @@ def test_a_commit_whose_answer_is_lost_is_done_once(driver):
     logs = survive(driver, "db.commit_answer:fail@40-43;db.commit_answer:fail@60", {"db.commit_answer": 5})
     for name, lines in logs.items():
         assert any(line.get("event") == "writer.commit_unknown" for line in lines), name
+
+
+def test_capacities_set_in_a_lost_commit_are_not_refused(driver):
+    """Two capacities in a row, the second expecting what the first left, mostly in one batch: the stalls gather them."""
+    with Stack(driver, without=("booking", "history")) as stack:
+        hospital_id = register(stack, capacity=1)
+        stack.hospital_svc.kill()
+        armed(stack.hospital_svc, "writer.before_begin:stall=50@1+;db.commit_answer:fail@10-12;db.commit_answer:fail@20").start()
+        version, client = 1, stack.client("hospital")
+        while len(fired(stack.hospital_svc, "db.commit_answer")) < 4:
+            requests = [{"hospital_id": hospital_id, "date": day(1), "capacity": 10 * expected, "expected_version": expected}
+                        for expected in (version, version + 1)]
+            for reply, request in zip(client.call_all("SetCapacity", requests), requests):
+                version += 1
+                assert reply.code == rpc.OK and reply.message.version == version, (reply, request)
+                assert reply.message.capacity == request["capacity"], (reply, request)
+        told = stack.value("hospital", "SELECT COUNT(*) FROM event_log WHERE type = 'hospital.capacity_set'")
+        assert told == version - 1, (told, version)
 
 
 def test_a_commit_that_was_lost_before_it_was_done_is_done_again(driver):

@@ -1,0 +1,145 @@
+/* Batches applied again after their COMMIT was done and its answer lost: no command is refused for its own
+ * doing. */
+#include "store.h"
+#include "test_stage.h"
+
+#include "base/clock.h"
+
+#include "screening/v1/hospital.pb-c.h"
+
+static const struct db_statement COUNT_EVENTS = {
+    .name = "test_count_events",
+    .sql = "SELECT count(*) FROM event_log",
+};
+static const struct db_statement READ_VERSION = {
+    .name = "test_read_version",
+    .sql = "SELECT version FROM screening_day",
+};
+static const struct db_statement OTHER_REPLICA = {
+    .name = "test_other_replica",
+    .sql = "UPDATE screening_day SET capacity = 77, version = version + 1",
+};
+
+static int64_t tomorrow(void)
+{
+    return STAGE_NOW_US + INT64_C(24) * 3600 * 1000000;
+}
+
+/* The commands of the last batch once more, whose memory is still as they left it. */
+static void run_again(struct stage *stage, size_t count)
+{
+    stage->count = count;
+    stage_run(stage);
+}
+
+static void expect_capacity(const struct command *command, uint32_t capacity, uint64_t version)
+{
+    const Screening__V1__ScreeningDay *day = (const void *)command->answer;
+    assert_int_equal(command->base.outcome.status, STATUS_OK);
+    assert_int_equal(day->capacity, capacity);
+    assert_int_equal(day->version, version);
+}
+
+static void test_capacity_decided_again_is_its_own_change_not_a_mismatch(void **state)
+{
+    for (uint64_t with_version = 0; with_version <= 1; with_version++) {
+        struct stage stage;
+        stage_open(&stage, state);
+        const struct uuid hospital_id = {{1, (uint8_t)with_version}};
+        stage_add_registration(&stage, 10)->wanted.registration.hospital_id = hospital_id;
+        stage_run(&stage);
+        struct command *first = stage_add_capacity(&stage, stage_today, 20);
+        struct command *second = stage_add_capacity(&stage, stage_today, 30);
+        struct command *refused = stage_add_capacity(&stage, stage_today, 40);
+        first->wanted.capacity.hospital_id = hospital_id;
+        second->wanted.capacity.hospital_id = hospital_id;
+        refused->wanted.capacity.hospital_id = hospital_id;
+        first->wanted.capacity.expected_version = with_version * 1;
+        second->wanted.capacity.expected_version = with_version * 2;
+        refused->wanted.capacity.expected_version = 9;
+        stage_run(&stage);
+        const int64_t events = stage_number(&stage, &COUNT_EVENTS);
+        run_again(&stage, 3);
+        expect_capacity(first, 20, 2);
+        expect_capacity(second, 30, 3);
+        assert_string_equal(refused->base.outcome.reason, "VERSION_MISMATCH");
+        assert_int_equal(stage_number(&stage, &COUNT_EVENTS), events);
+        stage_close(&stage);
+    }
+}
+
+/* Another replica has set it meanwhile, and told so: that stands. */
+static void test_capacity_decided_again_does_not_undo_what_another_replica_set(void **state)
+{
+    struct stage stage;
+    struct error error = {0};
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 10);
+    stage_run(&stage);
+    struct command *first = stage_add_capacity(&stage, stage_today, 20);
+    stage_run(&stage);
+    fixture_expect(db_run(stage.db, &OTHER_REPLICA, NULL, NULL, NULL, &error), STATUS_OK, &error);
+    const int64_t events = stage_number(&stage, &COUNT_EVENTS);
+    run_again(&stage, 1);
+    expect_capacity(first, 20, 2);
+    assert_int_equal(stage_number(&stage, &READ_VERSION), 3);
+    assert_int_equal(stage_number(&stage, &COUNT_EVENTS), events);
+    stage_close(&stage);
+}
+
+/* Its transaction was rolled back after all: then it is done now. */
+static void test_capacity_decided_again_after_a_rollback_is_set(void **state)
+{
+    struct stage stage;
+    struct error error = {0};
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 10);
+    stage_run(&stage);
+    struct command *first = stage_add_capacity(&stage, stage_today, 20);
+    fixture_expect(stage_apply(&stage, &error), STATUS_OK, &error);
+    db_rollback(stage.db);
+    stage_run(&stage);
+    expect_capacity(first, 20, 2);
+    assert_int_equal(stage_number(&stage, &READ_VERSION), 2);
+    stage_close(&stage);
+}
+
+/* Every other command, on the next day, after a deletion in the same batch. */
+static void test_commands_decided_again_are_answered_ok_whatever_came_after_them(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    struct command *registration = stage_add_registration(&stage, 3);
+    struct reserve_item *items = stage_add_reserves(&stage, 10, 3);
+    struct command *lowered = stage_add_capacity(&stage, stage_today + 1, 8);
+    struct command *closed = stage_add_capacity(&stage, stage_today + 1, 0);
+    struct command *reopened = stage_add_capacity(&stage, stage_today + 1, 5);
+    struct command *deletion = stage_add_deletion(&stage);
+    stage_run(&stage);
+    const int64_t events = stage_number(&stage, &COUNT_EVENTS);
+    clock_replace(tomorrow);
+    run_again(&stage, 6);
+    stage_stop_clock();
+    assert_int_equal(registration->base.outcome.status, STATUS_OK);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(items[i].outcome, RESERVE_REPEATED);
+    }
+    expect_capacity(lowered, 8, 1);
+    expect_capacity(closed, 0, 2);
+    expect_capacity(reopened, 5, 3);
+    assert_int_equal(deletion->base.outcome.status, STATUS_OK);
+    assert_int_equal(stage_number(&stage, &COUNT_EVENTS), events);
+    stage_close(&stage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_BOTH(test_capacity_decided_again_is_its_own_change_not_a_mismatch),
+        TEST_BOTH(test_capacity_decided_again_does_not_undo_what_another_replica_set),
+        TEST_BOTH(test_capacity_decided_again_after_a_rollback_is_set),
+        TEST_BOTH(test_commands_decided_again_are_answered_ok_whatever_came_after_them),
+    };
+    stage_stop_clock();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
