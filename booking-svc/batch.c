@@ -307,6 +307,10 @@ static enum status decide_settle(struct batch *batch, struct booking_command *co
 {
     const struct deletion *deletion = map_get(&batch->deletions, &command->hospital_id);
     struct deletion_mark mark = {false, 0};
+    if (entry->booking.status == BOOKING_REQUESTED)
+        command->was_requested = true;
+    else if (command->was_requested)
+        return STATUS_OK; /* applied again: it settled the booking, which has gone on since */
     if (deletion != NULL)
         mark = (struct deletion_mark){true, deletion->row.day};
     struct booking_change change = booking_settle(&entry->booking, command->outcome, command->reason,

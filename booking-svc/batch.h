@@ -38,6 +38,7 @@ struct booking_command {
     const char *reason;            /* CANCEL; SETTLE when refused */
     enum reserve_outcome outcome;  /* SETTLE */
     bool by_settler;               /* SETTLE */
+    bool was_requested;            /* SETTLE, the batch's own: it has met the booking REQUESTED */
     const char *traceparent;       /* for the events; "" = none */
     /* Out, when writer.outcome is OK; valid inside `complete`. */
     const struct booking

@@ -7,6 +7,7 @@ const char BOOKING_EVENT_CONFIRMED[] = "booking.confirmed";
 const char BOOKING_EVENT_REJECTED[] = "booking.rejected";
 const char BOOKING_EVENT_CANCELLED[] = "booking.cancelled";
 const char BOOKING_EVENT_FORCE_CANCELLED[] = "booking.force_cancelled";
+const char BOOKING_EVENT_RELEASED[] = "booking.released";
 
 /* What a caller may try next after a rejection for want of an answer. */
 enum { UNAVAILABLE_RETRY_AFTER_MS = 1000 };
@@ -82,12 +83,20 @@ static struct booking_change settle_unknown(struct booking *booking, bool by_set
     return transition(booking, BOOKING_REJECTED, "HOSPITAL_UNAVAILABLE", at);
 }
 
+/* A place granted to a booking that has ended, perhaps long after hospital-svc forgot its ending. */
+static struct booking_change settle_late(const struct booking *booking, enum reserve_outcome outcome)
+{
+    if (outcome == RESERVE_GRANTED && !booking_is_live(booking->status))
+        return (struct booking_change){BOOKING_EVENT_RELEASED};
+    return NO_CHANGE;
+}
+
 struct booking_change booking_settle(struct booking *booking, enum reserve_outcome outcome,
                                      const char *reason, bool by_settler, const struct deletion_mark *mark,
                                      const struct moment *at)
 {
     if (booking->status != BOOKING_REQUESTED)
-        return NO_CHANGE;
+        return settle_late(booking, outcome);
     if (outcome == RESERVE_REFUSED)
         return transition(booking, BOOKING_REJECTED, reason, at);
     if (outcome == RESERVE_BUDGET_SPENT && !booking->queue_if_unavailable)

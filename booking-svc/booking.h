@@ -71,13 +71,14 @@ enum reserve_outcome {
     RESERVE_BUDGET_SPENT, /* the caller's budget ended before it was asked */
 };
 
-/* The event a change has to tell; NULL = none. A changed booking without event does not exist. */
+/* The event a change has to tell; NULL = none. A changed booking without event does not exist;
+ * booking.released tells of a booking that has not changed. */
 struct booking_change {
     const char *event_type;
 };
 
 extern const char BOOKING_EVENT_REQUESTED[], BOOKING_EVENT_CONFIRMED[], BOOKING_EVENT_REJECTED[],
-    BOOKING_EVENT_CANCELLED[], BOOKING_EVENT_FORCE_CANCELLED[];
+    BOOKING_EVENT_CANCELLED[], BOOKING_EVENT_FORCE_CANCELLED[], BOOKING_EVENT_RELEASED[];
 
 /* Whether a status can still change: REQUESTED or CONFIRMED. */
 bool booking_is_live(enum booking_status status);
@@ -93,10 +94,11 @@ MUST_CHECK enum status booking_create(const struct booking *existing, const stru
                                       struct error *refusal);
 
 /*
- * Applies hospital-svc's answer. Only a REQUESTED booking changes. Of a deleted hospital, granted or unknown
- * ends FORCE_CANCELLED. `reason` says why it was refused. `by_settler`: nobody waits any more, so an unknown
- * outcome leaves it REQUESTED for another attempt; otherwise it is announced as REQUESTED if the caller asked
- * to queue, else REJECTED.
+ * Applies hospital-svc's answer. Only a REQUESTED booking changes; a place granted to one that has ended is
+ * released by an event of its own: the ending's may have been applied before the grant, and forgotten. Of a
+ * deleted hospital, granted or unknown ends FORCE_CANCELLED. `reason` says why it was refused. `by_settler`:
+ * nobody waits any more, so an unknown outcome leaves it REQUESTED for another attempt; otherwise it is
+ * announced as REQUESTED if the caller asked to queue, else REJECTED.
  */
 struct booking_change booking_settle(struct booking *booking, enum reserve_outcome outcome,
                                      const char *reason, bool by_settler, const struct deletion_mark *mark,

@@ -41,6 +41,12 @@ static int64_t stopped_clock(void)
     return NOW_US;
 }
 
+/* Long after the screening days. */
+static int64_t later_clock(void)
+{
+    return NOW_US + INT64_C(30) * 24 * 3600 * 1000000;
+}
+
 static void stage_open(struct stage *stage, void **state)
 {
     struct error error = {0};
@@ -209,6 +215,62 @@ static void test_batch_applied_again_changes_nothing(void **state)
     run(&stage);
     assert_int_equal(repeated->booking->version, 2);
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
+    stage_close(&stage);
+}
+
+/* A COMMIT whose answer was lost: every command meets what it has done itself, and is answered as before. */
+static void test_batch_applied_again_after_its_commit_refuses_and_tells_nothing(void **state)
+{
+    struct stage stage;
+    struct booking_command *commands[8];
+    size_t count = 0;
+    stage_open(&stage, state);
+    for (uint16_t number = 1; number <= 3; number++)
+        add_create(&stage, number);
+    run(&stage);
+    commands[count++] = add_settle(&stage, 1, RESERVE_GRANTED);
+    commands[count++] = add_settle(&stage, 2, RESERVE_REFUSED);
+    commands[count++] = add_settle(&stage, 3, RESERVE_GRANTED);
+    commands[count++] = add_create(&stage, 4);
+    commands[count++] = add(&stage, COMMAND_CANCEL, 1);
+    commands[count++] = add(&stage, COMMAND_CANCEL, 4);
+    run(&stage);
+    const int64_t events = fixture_number(stage.db, &COUNT_EVENTS);
+    stage.count = count;
+    clock_replace(later_clock);
+    run(&stage);
+    clock_replace(stopped_clock);
+    static const enum booking_status STATUSES[] = {BOOKING_CANCELLED, BOOKING_REJECTED,  BOOKING_CONFIRMED,
+                                                   BOOKING_CANCELLED, BOOKING_CANCELLED, BOOKING_CANCELLED};
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(commands[i]->writer.outcome.status, STATUS_OK);
+        assert_int_equal(commands[i]->booking->status, STATUSES[i]);
+    }
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), events);
+    stage_close(&stage);
+}
+
+static void test_batch_late_grant_of_an_ended_booking_is_released_by_an_event(void **state)
+{
+    static const struct db_statement COUNT_RELEASED = {
+        .name = "test_count_released",
+        .sql = "SELECT count(*) FROM event_log WHERE type = 'booking.released'"};
+    struct stage stage;
+    stage_open(&stage, state);
+    add_create(&stage, 1);
+    add_create(&stage, 2);
+    add(&stage, COMMAND_CANCEL, 1);
+    add_settle(&stage, 2, RESERVE_GRANTED);
+    run(&stage);
+    const int64_t events = fixture_number(stage.db, &COUNT_EVENTS);
+    struct booking_command *late = add_settle(&stage, 1, RESERVE_GRANTED);
+    add_settle(&stage, 1, RESERVE_REFUSED);
+    add_settle(&stage, 2, RESERVE_GRANTED); /* CONFIRMED: a repeat */
+    run(&stage);
+    assert_int_equal(late->booking->status, BOOKING_CANCELLED);
+    assert_int_equal(late->booking->version, 2);
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), events + 1);
+    assert_int_equal(fixture_number(stage.db, &COUNT_RELEASED), 1);
     stage_close(&stage);
 }
 
@@ -414,6 +476,8 @@ int main(void)
         TEST_BOTH(test_batch_create_settle_and_cancel_of_one_booking),
         TEST_BOTH(test_batch_answers_need_no_texts_of_other_calls),
         TEST_BOTH(test_batch_applied_again_changes_nothing),
+        TEST_BOTH(test_batch_applied_again_after_its_commit_refuses_and_tells_nothing),
+        TEST_BOTH(test_batch_late_grant_of_an_ended_booking_is_released_by_an_event),
         TEST_BOTH(test_batch_other_content_and_unknown_ids_are_refused_alone),
         TEST_BOTH(test_batch_queued_booking_is_announced_once),
         TEST_BOTH(test_batch_while_unavailable_a_booking_is_rejected_in_the_commit_of_its_intent),

@@ -164,7 +164,7 @@ static void test_settle_requested_follows_the_table(void **state)
         check_settle(&cases[i]);
 }
 
-static void test_settle_any_other_state_changes_nothing(void **state)
+static void test_settle_any_other_state_changes_nothing_and_releases_a_late_grant(void **state)
 {
     (void)state;
     for (size_t i = 1; i < STATES; i++)
@@ -172,7 +172,8 @@ static void test_settle_any_other_state_changes_nothing(void **state)
             struct booking booking = sample(ALL[i]);
             struct booking_change change =
                 booking_settle(&booking, (enum reserve_outcome)outcome, "X", false, &DELETED_TODAY, &AT);
-            assert_null(change.event_type);
+            bool late = outcome == RESERVE_GRANTED && !booking_is_live(ALL[i]);
+            assert_ptr_equal(change.event_type, late ? BOOKING_EVENT_RELEASED : NULL);
             assert_unchanged(&booking, ALL[i]);
         }
 }
@@ -337,7 +338,7 @@ int main(void)
         cmocka_unit_test(test_create_known_content_as_sent_is_accepted_whatever_is_refused_today),
         cmocka_unit_test(test_create_other_content_already_exists_in_every_state),
         cmocka_unit_test(test_settle_requested_follows_the_table),
-        cmocka_unit_test(test_settle_any_other_state_changes_nothing),
+        cmocka_unit_test(test_settle_any_other_state_changes_nothing_and_releases_a_late_grant),
         cmocka_unit_test(test_settle_day_before_the_deletion_is_confirmed),
         cmocka_unit_test(test_meet_announces_once),
         cmocka_unit_test(test_meet_after_its_day_rejects),

@@ -1,6 +1,7 @@
 #include "live_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/civil.h"
 
@@ -100,6 +101,12 @@ static void tell_customer(struct live *live, const Screening__V1__Event *event)
     free(data);
 }
 
+bool live_concerns_customers(const Screening__V1__Event *event)
+{
+    return event->body_case == SCREENING__V1__EVENT__BODY_BOOKING &&
+           strcmp(event->type, "booking.released") != 0;
+}
+
 /* A place is taken before its booking is CONFIRMED, but freed only after the event that frees it. */
 static void touch_day(struct live *live, const Screening__V1__Booking *booking)
 {
@@ -120,7 +127,8 @@ void live_booking_take(void *context, Screening__V1__Event *const *events, size_
         live->position.booking = events[i]->seq;
         if (events[i]->body_case != SCREENING__V1__EVENT__BODY_BOOKING)
             continue;
-        tell_customer(live, events[i]);
+        if (live_concerns_customers(events[i]))
+            tell_customer(live, events[i]);
         touch_day(live, events[i]->booking);
     }
     monitor_unlock(&live->monitor);

@@ -115,6 +115,10 @@ void live_send_position(struct live_listener *listener, const char *first);
 /* A booking's event to one of its customer's listeners. `data` as live_booking_data makes it. */
 void live_send_booking(struct live_listener *listener, const Screening__V1__Event *event, const char *data);
 
+/* Whether customers are told of the event: of every booking event but booking.released, which changes a day
+ * and no booking. */
+bool live_concerns_customers(const Screening__V1__Event *event);
+
 /* NULL when out of memory; the caller frees it. */
 char *live_booking_data(const Screening__V1__Event *event);
 

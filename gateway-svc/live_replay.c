@@ -58,8 +58,7 @@ static enum status fetch(struct live *live, uint64_t after_seq, struct arena *ar
 
 static bool is_for(const struct live_listener *listener, const Screening__V1__Event *event)
 {
-    return event->body_case == SCREENING__V1__EVENT__BODY_BOOKING &&
-           strcmp(event->booking->customer_id, listener->customer_id) == 0;
+    return live_concerns_customers(event) && strcmp(event->booking->customer_id, listener->customer_id) == 0;
 }
 
 /* The events after where the listener stands, as long as it takes them. */

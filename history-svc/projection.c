@@ -18,6 +18,7 @@ static const struct {
     {"booking", "booking.rejected", {EVENT_BOOKING, BOOKING_REJECTED}},
     {"booking", "booking.force_cancelled", {EVENT_BOOKING, BOOKING_FORCE_CANCELLED}},
     {"booking", "booking.requested", {EVENT_BOOKING, BOOKING_REQUESTED}},
+    {"booking", "booking.released", {EVENT_WITHOUT_EFFECT, 0}},
     {"hospital", "hospital.capacity_set", {EVENT_WITHOUT_EFFECT, 0}},
     {"hospital", "hospital.registered", {EVENT_HOSPITAL_REGISTERED, 0}},
     {"hospital", "hospital.deleted", {EVENT_HOSPITAL_DELETED, 0}},

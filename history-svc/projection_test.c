@@ -25,6 +25,7 @@ static void test_projection_event_kind_follows_the_table(void **state)
         {"booking", "booking.rejected", EVENT_BOOKING, BOOKING_REJECTED},
         {"booking", "booking.cancelled", EVENT_BOOKING, BOOKING_CANCELLED},
         {"booking", "booking.force_cancelled", EVENT_BOOKING, BOOKING_FORCE_CANCELLED},
+        {"booking", "booking.released", EVENT_WITHOUT_EFFECT, 0},
         {"hospital", "hospital.registered", EVENT_HOSPITAL_REGISTERED, 0},
         {"hospital", "hospital.deleted", EVENT_HOSPITAL_DELETED, 0},
         {"hospital", "hospital.capacity_set", EVENT_WITHOUT_EFFECT, 0},

@@ -6,7 +6,8 @@
 
 bool policy_has_effect(const Screening__V1__Event *event)
 {
-    static const char *const ENDINGS[] = {"booking.cancelled", "booking.rejected", "booking.force_cancelled"};
+    static const char *const ENDINGS[] = {"booking.cancelled", "booking.rejected", "booking.force_cancelled",
+                                          "booking.released"};
     for (size_t i = 0; i < sizeof ENDINGS / sizeof ENDINGS[0]; i++) {
         if (strcmp(event->type, ENDINGS[i]) == 0) {
             return true;

@@ -30,7 +30,8 @@ static void test_policy_releases_exactly_what_has_ended(void **state)
 {
     (void)state;
     static const char *const TYPES[] = {"booking.requested", "booking.confirmed", "booking.cancelled",
-                                        "booking.rejected",  "booking.moved",     "booking.force_cancelled"};
+                                        "booking.rejected",  "booking.moved",     "booking.force_cancelled",
+                                        "booking.released"};
     enum { COUNT = sizeof TYPES / sizeof TYPES[0] };
     struct sample samples[COUNT];
     Screening__V1__Event *events[COUNT];
@@ -41,7 +42,7 @@ static void test_policy_releases_exactly_what_has_ended(void **state)
         events[i] = &samples[i].event;
     }
     assert_int_equal(policy_releases(events, COUNT, releases, &released, NULL), STATUS_OK);
-    assert_int_equal(released, 3);
+    assert_int_equal(released, 4);
     for (size_t i = 0; i < released; i++) {
         char text[UUID_TEXT_SIZE];
         char date[CIVIL_TEXT_SIZE];

@@ -9,6 +9,7 @@ RESERVATIONS = {RESERVATION_LIVE: "live", RESERVATION_RELEASED: "released", RESE
 DELETED = 2
 STATUS_OF = {"booking.requested": REQUESTED, "booking.confirmed": CONFIRMED, "booking.rejected": REJECTED,
              "booking.cancelled": CANCELLED, "booking.force_cancelled": FORCE_CANCELLED}
+RELEASED_EVENT = "booking.released"  # of a place granted too late: nothing of the booking changes
 NONE_YET = "00000000-0000-0000-0000-000000000000"
 FOLLOWED = {"hospital": ("booking",), "booking": ("hospital",), "history": ("booking", "hospital")}
 BOOKING = ("customer_id", "customer_name", "hospital_id", "date", "headcount", "status", "status_reason", "created_at_us",
@@ -78,10 +79,10 @@ def _check_cursor(snapshot, service, log):
 # ---- the booking log, booking-svc, history-svc
 
 def _events_of_bookings(snapshot):
-    """Booking id -> the events of its log about it, in order."""
+    """Booking id -> the events of its log that changed it, in order."""
     found = defaultdict(list)
     for event in sorted(snapshot["booking_events"], key=lambda event: event["seq"]):
-        if event["event"]["booking"] is not None:
+        if event["event"]["booking"] is not None and event["type"] != RELEASED_EVENT:
             found[event["event"]["booking"]["booking_id"]].append(event)
     return found
 
@@ -90,7 +91,9 @@ def check_bookings(snapshot):
     events = _events_of_bookings(snapshot)
     summaries, bookings = by_id(snapshot["summaries"]), by_id(snapshot["bookings"])
     for event in snapshot["booking_events"]:
-        if event["type"] not in STATUS_OF:
+        if event["type"] == RELEASED_EVENT and event["event"]["booking"]["status"] not in FINAL:
+            yield "booking log: seq %d releases a booking that has not ended" % event["seq"]
+        elif event["type"] not in STATUS_OF and event["type"] != RELEASED_EVENT:
             yield "booking log: seq %d has the unknown type %s" % (event["seq"], event["type"])
     for booking_id in sorted(set(bookings) | set(events) | set(summaries)):
         stored = bookings.get(booking_id)
