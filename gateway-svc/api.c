@@ -2,11 +2,14 @@
 
 #include "connect.h"
 #include "cors.h"
+#include "header_rules.h"
 #include "live.h"
 #include "problem.h"
 #include "rest.h"
 
 #include <string.h>
+
+enum { BAD_REQUEST = 400 };
 
 static bool begins_with(const char *path, const char *prefix)
 {
@@ -18,12 +21,26 @@ static bool is_connect(const struct http_request *request)
     return begins_with(http_path(request), "/screening.v1.");
 }
 
+/* False, and answered, unless every header field of ours says one thing. */
+static bool is_unambiguous(struct gateway *gateway, struct http_request *request)
+{
+    const char *name = header_contradiction(request);
+    if (name == NULL)
+        return true;
+    const char *why =
+        arena_printf(http_arena(request), "%s: must not be given twice with other values", name);
+    api_refuse(gateway, request, BAD_REQUEST, why != NULL ? why : "out of memory");
+    return false;
+}
+
 void api_handle(void *context, struct http_request *request)
 {
     struct gateway *gateway = context;
     const char *path = http_path(request);
     cors_begin(gateway->cors_origin, request);
     if (cors_preflight(gateway->cors_origin, request))
+        return;
+    if (!is_unambiguous(gateway, request))
         return;
     if (is_connect(request))
         connect_handle(gateway, request);

@@ -6,6 +6,7 @@
 #include "connect.h"
 
 #include "connect_error.h"
+#include "header_rules.h"
 #include "json_body.h"
 #include "policy.h"
 
@@ -122,27 +123,12 @@ static const struct backend_method *find_method(const struct gateway *gateway, c
                          : NULL;
 }
 
-/* Whether `parameter`, what follows a media type, is nothing or the one that JSON always has. */
-static bool is_utf8_charset(const char *parameter)
-{
-    parameter += strspn(parameter, " \t");
-    if (*parameter == '\0')
-        return true;
-    if (*parameter != ';')
-        return false;
-    parameter += 1 + strspn(parameter + 1, " \t");
-    return strcasecmp(parameter, "charset=utf-8") == 0 || strcasecmp(parameter, "charset=\"utf-8\"") == 0;
-}
-
 /* By the Content-Type of a POST; false if there is no such codec. */
 static bool codec_of_type(const char *type, enum codec *codec)
 {
-    size_t json = strlen(TYPES[CODEC_JSON]);
-    if (type == NULL)
-        return false;
-    if (strncasecmp(type, TYPES[CODEC_JSON], json) == 0 && is_utf8_charset(type + json))
+    if (header_is_json(type, false))
         *codec = CODEC_JSON;
-    else if (strcasecmp(type, TYPES[CODEC_PROTO]) == 0)
+    else if (type != NULL && strcasecmp(type, TYPES[CODEC_PROTO]) == 0)
         *codec = CODEC_PROTO;
     else
         return false;
@@ -170,7 +156,7 @@ static enum status check_version(const char *name, const char *value, const char
 
 static enum status check_compression(const char *value, struct error *error)
 {
-    if (value == NULL || value[0] == '\0' || strcasecmp(value, IDENTITY) == 0)
+    if (header_is_identity(value))
         return STATUS_OK;
     return error_set(error, STATUS_UNIMPLEMENTED, NULL, "unknown compression: supported is %s", IDENTITY);
 }

@@ -2,7 +2,50 @@
 
 #include <string.h>
 
-enum { NO_CONTENT = 204 };
+enum { NO_CONTENT = 204, PORT_MAX_DIGITS = 5 };
+
+/* The host and port of an origin; NULL if it begins otherwise. *own_port is that which browsers leave out. */
+static const char *authority_of(const char *origin, const char **own_port)
+{
+    static const struct {
+        const char *prefix, *own_port;
+    } schemes[] = {{"https://", ":443"}, {"http://", ":80"}};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t length = strlen(schemes[i].prefix);
+        *own_port = schemes[i].own_port;
+        if (strncmp(origin, schemes[i].prefix, length) == 0)
+            return origin + length;
+    }
+    return NULL;
+}
+
+static bool is_origin(const char *origin)
+{
+    static const char LETTERS_AND_DIGITS[] = "abcdefghijklmnopqrstuvwxyz0123456789-.",
+                      ADDRESS[] = "0123456789abcdef:.";
+    const char *own_port = NULL, *authority = authority_of(origin, &own_port);
+    if (authority == NULL)
+        return false;
+    bool bracketed = authority[0] == '[';
+    size_t size = bracketed ? 1 + strspn(authority + 1, ADDRESS) : strspn(authority, LETTERS_AND_DIGITS);
+    if (bracketed && authority[size] == ']')
+        size++;
+    else if (bracketed)
+        return false;
+    const char *port = authority + size;
+    size_t digits = port[0] == ':' ? strspn(port + 1, "0123456789") : 0;
+    bool whole = port[0] == '\0' || (digits > 0 && digits <= PORT_MAX_DIGITS && port[1 + digits] == '\0');
+    return size > 0 && whole && strcmp(port, own_port) != 0;
+}
+
+enum status cors_check(const char *origin, struct error *error)
+{
+    if (origin[0] == '\0' || is_origin(origin))
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_INVALID_ARGUMENT, NULL,
+        "cors-origin: must be one origin as browsers send it, https://HOST or https://HOST:PORT");
+}
 
 static bool is_allowed(const char *allowed, const struct http_request *request)
 {
@@ -25,12 +68,13 @@ bool cors_preflight(const char *allowed, struct http_request *request)
 {
     static const struct http_answer answer = {
         .code = NO_CONTENT,
-        .fields = {{"Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE"},
-                   {"Access-Control-Allow-Headers",
-                    "Authorization, Connect-Protocol-Version, Connect-Timeout-Ms, Content-Type, "
-                    "Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Request-Timeout-Ms, "
-                    "traceparent"},
-                   {"Access-Control-Max-Age", "600"}},
+        .fields =
+            {{"Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE"},
+             {"Access-Control-Allow-Headers",
+              "Authorization, Cache-Control, Connect-Protocol-Version, Connect-Timeout-Ms, Content-Type, "
+              "Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Request-Timeout-Ms, "
+              "traceparent"},
+             {"Access-Control-Max-Age", "600"}},
     };
     if (!is_allowed(allowed, request) || strcmp(http_method(request), "OPTIONS") != 0 ||
         http_header(request, "Access-Control-Request-Method") == NULL)

@@ -5,6 +5,12 @@
 #include "http.h"
 
 /*
+ * INVALID_ARGUMENT "cors-origin: ..." unless `origin` is "" or what browsers call an origin: scheme, host in
+ * lower case, and a port unless it is the scheme's own. Anything else would match no page.
+ */
+MUST_CHECK enum status cors_check(const char *origin, struct error *error);
+
+/*
  * Lets pages of the origin `allowed` read what the request is answered, if it comes from one; "" = nobody's
  * may. Before the answer.
  */

@@ -74,10 +74,15 @@ const char *http_path(const struct http_request *request);   /* percent signs re
 /* A header field, any case, NULL if it is not there; the first of several. */
 const char *http_header(const struct http_request *request, const char *name);
 
+/* Calls `visit` for every header field, as often as it was given; stops, and returns false, when it does. */
+bool http_header_visit(const struct http_request *request,
+                       bool (*visit)(void *context, const char *name, const char *value), void *context);
+
 /* A parameter of the query, "" for one without a value, NULL if it is not there. */
 const char *http_query(const struct http_request *request, const char *name);
 
-/* Calls `visit` for every parameter of the query; stops, and returns false, when it does. */
+/* Calls `visit` for every parameter of the query but the empty ones of "?&a=b&&"; stops, and returns false,
+ * when it does. */
 bool http_query_visit(const struct http_request *request,
                       bool (*visit)(void *context, const char *name, const char *value), void *context);
 

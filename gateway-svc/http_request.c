@@ -42,27 +42,39 @@ const char *http_query(const struct http_request *request, const char *name)
     return search.value;
 }
 
-struct query_visit {
+struct visit {
     bool (*visit)(void *context, const char *name, const char *value);
     void *context;
     bool complete;
 };
 
-static enum MHD_Result visit_parameter(void *context, enum MHD_ValueKind kind, const char *name,
-                                       const char *value)
+static enum MHD_Result visit_value(void *context, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
 {
-    struct query_visit *visit = context;
-    (void)kind;
-    visit->complete = visit->visit(visit->context, name, value != NULL ? value : "");
+    struct visit *visit = context;
+    bool empty = kind == MHD_GET_ARGUMENT_KIND && name[0] == '\0' && (value == NULL || value[0] == '\0');
+    visit->complete = empty || visit->visit(visit->context, name, value != NULL ? value : "");
     return visit->complete ? MHD_YES : MHD_NO;
+}
+
+static bool visit_all(const struct http_request *request, enum MHD_ValueKind kind,
+                      bool (*visit)(void *context, const char *name, const char *value), void *context)
+{
+    struct visit all = {.visit = visit, .context = context, .complete = true};
+    MHD_get_connection_values(request->mhd, kind, visit_value, &all);
+    return all.complete;
 }
 
 bool http_query_visit(const struct http_request *request,
                       bool (*visit)(void *context, const char *name, const char *value), void *context)
 {
-    struct query_visit all = {.visit = visit, .context = context, .complete = true};
-    MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, visit_parameter, &all);
-    return all.complete;
+    return visit_all(request, MHD_GET_ARGUMENT_KIND, visit, context);
+}
+
+bool http_header_visit(const struct http_request *request,
+                       bool (*visit)(void *context, const char *name, const char *value), void *context)
+{
+    return visit_all(request, MHD_HEADER_KIND, visit, context);
 }
 
 const char *http_body(const struct http_request *request, size_t *size)

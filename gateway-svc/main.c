@@ -1,5 +1,6 @@
 /* gateway-svc: the services over HTTP, for everyone who is not a C program. Keeps nothing. */
 #include "api.h"
+#include "cors.h"
 #include "live.h"
 
 #include "base/log.h"
@@ -132,6 +133,7 @@ static void open_all(struct gateway_service *service)
 {
     const struct settings *settings = &service->settings;
     struct error error;
+    must(cors_check(settings->cors_origin, &error), &error);
     const struct backend_options backend = {
         .addresses = {settings->rpc[BACKEND_HOSPITAL], settings->rpc[BACKEND_BOOKING],
                       settings->rpc[BACKEND_HISTORY]},

@@ -13,15 +13,58 @@ enum { OK = 200, NOT_FOUND = 404, METHOD_NOT_ALLOWED = 405, UNAVAILABLE = 503 };
 
 extern const char gateway_openapi[];
 extern const size_t gateway_openapi_size;
+extern const char gateway_http_api[];
+extern const size_t gateway_http_api_size;
+extern const char gateway_wire_protocol[];
+extern const size_t gateway_wire_protocol_size;
 
-static void answer_openapi(struct http_request *request)
+static const char MARKDOWN[] = "text/markdown; charset=utf-8";
+
+/* What whoever comes without knowing more is told. References are relative, as in Location. */
+static const char INDEX[] = "{\"name\":\"screening reservation\",\"version\":\"" SCREENING_VERSION "\","
+                            "\"openapi\":\"openapi.json\",\"documentation\":\"docs/http-api.md\"}\n";
+static const char INDEX_LINK[] =
+    "<openapi.json>; rel=\"service-desc\", <docs/http-api.md>; rel=\"service-doc\"";
+
+/* False: there is no document of this path. */
+static bool find_document(const char *path, struct http_answer *answer)
 {
-    const struct http_answer answer = {
-        .code = OK, .type = "application/json", .body = gateway_openapi, .body_size = gateway_openapi_size};
+    const struct {
+        const char *path, *type, *text;
+        size_t size;
+    } documents[] = {
+        {"/", "application/json", INDEX, strlen(INDEX)},
+        {"/openapi.json", "application/json", gateway_openapi, gateway_openapi_size},
+        {"/docs/http-api.md", MARKDOWN, gateway_http_api, gateway_http_api_size},
+        {"/docs/wire-protocol.md", MARKDOWN, gateway_wire_protocol, gateway_wire_protocol_size},
+    };
+    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
+        if (strcmp(documents[i].path, path) != 0)
+            continue;
+        *answer = (struct http_answer){
+            .code = OK, .type = documents[i].type, .body = documents[i].text, .body_size = documents[i].size};
+        if (i == 0)
+            answer->fields[0] = (struct http_field){"Link", INDEX_LINK};
+        return true;
+    }
+    return false;
+}
+
+static void answer_document(struct http_request *request, const struct http_answer *document)
+{
     if (strcmp(http_method(request), "GET") == 0)
-        http_respond(request, &answer);
+        http_respond(request, document);
     else
-        problem_respond_http(request, METHOD_NOT_ALLOWED, "the document can only be read", "GET, HEAD");
+        problem_respond_http(request, METHOD_NOT_ALLOWED, "a document can only be read: GET, HEAD",
+                             "GET, HEAD");
+}
+
+static void refuse_method(struct http_request *request, const char *allow)
+{
+    struct arena *arena = http_arena(request);
+    const char *detail = arena_printf(arena, "this path takes %s", allow);
+    problem_respond_http(request, METHOD_NOT_ALLOWED, detail != NULL ? detail : "out of memory",
+                         arena_strdup(arena, allow));
 }
 
 static bool has_pages(const ProtobufCMessageDescriptor *input)
@@ -38,10 +81,11 @@ static struct rest_call *make_call(struct http_request *request, const struct re
         return NULL;
     call->request = request;
     call->route = route;
+    call->input = input;
     if (strcmp(route->method, "GET") == 0)
         call->if_none_match = http_header(request, "If-None-Match");
     if (has_pages(input)) {
-        call->next_page = rest_page_next(request, route->pattern);
+        call->next_page = rest_page_next(request);
         if (call->next_page == NULL)
             return NULL;
     }
@@ -84,11 +128,11 @@ void rest_handle(struct gateway *gateway, struct http_request *request)
         call_method(gateway, request, &match);
         return;
     }
-    if (strcmp(path, "/openapi.json") == 0)
-        answer_openapi(request);
+    struct http_answer document;
+    if (find_document(path, &document))
+        answer_document(request, &document);
     else if (allow[0] == '\0')
-        problem_respond_http(request, NOT_FOUND, "no such path", NULL);
+        problem_respond_http(request, NOT_FOUND, "no such path: / names the documents", NULL);
     else
-        problem_respond_http(request, METHOD_NOT_ALLOWED, "the path has other methods",
-                             arena_strdup(http_arena(request), allow));
+        refuse_method(request, allow);
 }

@@ -1,6 +1,7 @@
 #include "rest_answer.h"
 
 #include "problem.h"
+#include "rest_words.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -55,9 +56,10 @@ static bool add_location(struct making *making)
     if (route->id == NULL)
         return true;
     making->answer.code = is_waiting(making->message) ? ACCEPTED : CREATED;
+    /* Relative to the path of the request, which a proxy in front may have shortened. */
     return add_field(
         making, "Location",
-        arena_printf(making->arena, "%s/%s", route->pattern, text_of(making->message, route->id)));
+        arena_printf(making->arena, "%s/%s", route->pattern + 1, text_of(making->message, route->id)));
 }
 
 static bool add_etag(struct making *making)
@@ -107,7 +109,9 @@ void rest_answer(const ProtobufCMessage *response, void *rest_call)
         .call = call, .message = response, .arena = http_arena(call->request), .answer = {.code = OK}};
     struct error error;
     if (response == NULL) {
-        problem_respond(call->request, &call->rpc.error);
+        error = call->rpc.error;
+        rest_words(call->input, error.message);
+        problem_respond(call->request, &error);
     } else if (make(&making, &error) != STATUS_OK) {
         log_event(LOG_ERROR, "rest.answer_not_written", LOG_TEXT("method", call->route->rpc),
                   LOG_TEXT("error", error.message));

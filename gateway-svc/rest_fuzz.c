@@ -30,6 +30,12 @@ struct http_request {
     size_t body_size;
 };
 
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
 /* ---- what rest_request.c and rest_page.c ask ---- */
 
 const char *http_header(const struct http_request *request, const char *name)
@@ -38,6 +44,15 @@ const char *http_header(const struct http_request *request, const char *name)
         if (strcasecmp(request->fields[i].name, name) == 0)
             return request->fields[i].value;
     return NULL;
+}
+
+bool http_header_visit(const struct http_request *request,
+                       bool (*visit)(void *context, const char *name, const char *value), void *context)
+{
+    for (size_t i = 0; i < request->field_count; i++)
+        if (!visit(context, request->fields[i].name, request->fields[i].value))
+            return false;
+    return true;
 }
 
 bool http_query_visit(const struct http_request *request,
@@ -53,6 +68,12 @@ const char *http_body(const struct http_request *request, size_t *size)
 {
     *size = request->body_size;
     return request->body;
+}
+
+void http_add_field(struct http_request *request, const char *name, const char *value)
+{
+    (void)request;
+    must(name != NULL && value != NULL);
 }
 
 struct arena *http_arena(struct http_request *request)
@@ -97,12 +118,6 @@ static void read_head(struct http_request *request, char *head)
 
 /* ---- what must hold ---- */
 
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
 static const ProtobufCMessageDescriptor *input_of(const struct rest_route *route)
 {
     static const ProtobufCServiceDescriptor *const services[] = {&screening__v1__booking_service__descriptor,
@@ -139,7 +154,7 @@ static bool read_request(struct http_request *request)
     char allow[REST_ALLOW_SIZE];
     if (!rest_route_find(request->method, request->path, &match, allow))
         return false;
-    must(rest_page_next(request, match.route->pattern) != NULL);
+    must(rest_page_next(request) != NULL);
     uint32_t timeout_ms = rest_request_timeout(request, DEFAULT_MS, MAX_MS, &refusal);
     must(timeout_ms <= MAX_MS);
     if (timeout_ms == 0) {

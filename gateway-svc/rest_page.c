@@ -56,21 +56,20 @@ static bool append_parameter(void *context, const char *name, const char *value)
     return true;
 }
 
-static void append_all(struct url *url, const struct http_request *request, const char *path)
+static void append_all(struct url *url, const struct http_request *request)
 {
     *url = (struct url){.text = url->text, .separator = '?'};
-    append_plain(url, path);
     http_query_visit(request, append_parameter, url);
     append(url, url->separator);
     append_plain(url, "pageToken=");
 }
 
-const char *rest_page_next(struct http_request *request, const char *path)
+const char *rest_page_next(struct http_request *request)
 {
     struct url url = {.text = NULL};
-    append_all(&url, request, path);
+    append_all(&url, request);
     url.text = arena_alloc(http_arena(request), url.size + 1);
     if (url.text != NULL)
-        append_all(&url, request, path);
+        append_all(&url, request);
     return url.text;
 }

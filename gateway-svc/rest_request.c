@@ -1,5 +1,8 @@
 #include "rest_request.h"
 
+#include "header_rules.h"
+#include "rest_words.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +11,13 @@
 #include "base/uuid.h"
 #include "protojson/protojson.h"
 
-enum { BAD_REQUEST = 400, UNSUPPORTED_MEDIA_TYPE = 415, UNAVAILABLE = 503, KEY_MAX_BYTES = 255 };
+enum {
+    BAD_REQUEST = 400,
+    UNSUPPORTED_MEDIA_TYPE = 415,
+    UNAVAILABLE = 503,
+    KEY_MAX_BYTES = 255,
+    FIELDS_MAX = 16
+};
 
 /* In which a key that is no UUID becomes one; never to be changed. */
 static const struct uuid key_name_space = {
@@ -19,6 +28,7 @@ struct reading {
     struct http_request *request;
     ProtobufCMessage *message;
     struct rest_refusal *refusal;
+    const char *given[FIELDS_MAX]; /* what the query says of a field, by its number in the descriptor */
 };
 
 static bool refuse(struct rest_refusal *refusal, unsigned code, const char *why)
@@ -51,14 +61,6 @@ static bool set(const struct reading *reading, const char *name, const char *tex
 
 /* ---- the body ---- */
 
-/* "application/json", whatever parameters follow. */
-static bool is_json(const char *type)
-{
-    static const char JSON[] = "application/json";
-    size_t length = strlen(JSON);
-    return type != NULL && strncasecmp(type, JSON, length) == 0 && strchr("; \t", type[length]) != NULL;
-}
-
 static bool set_nothing(struct reading *reading, const ProtobufCMessageDescriptor *input)
 {
     reading->message = arena_alloc(http_arena(reading->request), input->sizeof_message);
@@ -79,8 +81,12 @@ static bool read_body(struct reading *reading, enum rest_body wanted, const Prot
         return refuse(refusal, BAD_REQUEST, "the request must not have a body");
     if (size == 0)
         return refuse(refusal, BAD_REQUEST, "the request must have a body: a JSON object");
-    if (!is_json(http_header(reading->request, "Content-Type")))
-        return refuse(refusal, UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be application/json");
+    if (!header_is_json(http_header(reading->request, "Content-Type"), true))
+        return refuse(refusal, UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be application/json in UTF-8");
+    if (!header_is_identity(http_header(reading->request, "Content-Encoding"))) {
+        http_add_field(reading->request, "Accept-Encoding", "identity");
+        return refuse(refusal, UNSUPPORTED_MEDIA_TYPE, "Content-Encoding: must be identity, or not be given");
+    }
     return accept(refusal, protojson_text_to_message(body, size, input, 0, http_arena(reading->request),
                                                      &reading->message, &refusal->error));
 }
@@ -102,9 +108,23 @@ static bool read_path(const struct reading *reading, const struct rest_match *ma
     return true;
 }
 
+/* Also a 0, which protojson takes for nothing said, and then something else. */
 static bool set_parameter(void *context, const char *name, const char *value)
 {
-    return set(context, name, value);
+    struct reading *reading = context;
+    if (!set(reading, name, value))
+        return false;
+    int index = protojson_field_index(reading->message->descriptor, name);
+    const char **given = index >= 0 && index < FIELDS_MAX ? &reading->given[index] : NULL;
+    if (given != NULL && *given != NULL && strcmp(*given, value) != 0) {
+        (void)error_set(&reading->refusal->error, STATUS_INVALID_ARGUMENT, NULL,
+                        "%s: must not be given twice with other values", name);
+        reading->refusal->code = BAD_REQUEST;
+        return false;
+    }
+    if (given != NULL)
+        *given = value;
+    return true;
 }
 
 static bool refuse_parameter(void *context, const char *name, const char *value)
@@ -161,15 +181,18 @@ static bool read_key(const struct reading *reading, const char *field)
     return set(reading, field, uuid_format(&id, id_text));
 }
 
-/* One strong entity tag, a version in quotes; "*" asks for any. Version 0 would ask for any too: there is no
- * such version. */
+/* One entity tag of ours, a version in quotes, also as a proxy that compresses answers marks it: W/. "*" asks
+ * for any. Version 0 would ask for any too: there is no such version. */
 static bool read_if_match(const struct reading *reading, const char *field)
 {
     static const char RULE[] = "If-Match: must be one ETag as it was given, such as \"7\", or *";
+    static const char WEAK[] = "W/";
     enum { VERSION_MAX_DIGITS = 20 };
     const char *tag = http_header(reading->request, "If-Match");
     if (tag == NULL || strcmp(tag, "*") == 0)
         return true;
+    if (strncmp(tag, WEAK, strlen(WEAK)) == 0)
+        tag += strlen(WEAK);
     size_t digits = tag[0] == '"' ? strspn(tag + 1, "0123456789") : 0;
     if (digits == 0 || digits > VERSION_MAX_DIGITS || tag[1] == '0' || strcmp(tag + 1 + digits, "\"") != 0)
         return refuse(reading->refusal, BAD_REQUEST, RULE);
@@ -197,6 +220,8 @@ ProtobufCMessage *rest_request_read(struct http_request *request, const struct r
         read_body(&reading, route->body, input) && read_path(&reading, match) &&
         read_query(&reading, route->body) && (route->id == NULL || read_key(&reading, route->id)) &&
         (route->if_match == NULL ? takes_any(&reading, route) : read_if_match(&reading, route->if_match));
+    if (!read)
+        rest_words(input, refusal->error.message);
     return read ? reading.message : NULL;
 }
 

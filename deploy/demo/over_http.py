@@ -33,7 +33,7 @@ class OverHttp:
         booking = self.look.booking(self.booking_id)
         self.report.add(
             "a booking over HTTP", self.web.shown(*request, Idempotency_Key=self.booking_id) + ", twice",
-            {"answered": [201, 201], "Location": "/bookings/" + self.booking_id, "status": "CONFIRMED", "persons": HEADCOUNT,
+            {"answered": [201, 201], "Location": "bookings/" + self.booking_id, "status": "CONFIRMED", "persons": HEADCOUNT,
              "bookings of the customer": bookings + 1, "places left": remaining - HEADCOUNT},
             {"answered": [answer.code for answer in answers], "Location": answers[0].headers["Location"],
              "status": booking["status"], "persons": booking["headcount"],

@@ -27,6 +27,12 @@ static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescript
     return NULL;
 }
 
+int protojson_field_index(const ProtobufCMessageDescriptor *descriptor, const char *name)
+{
+    const ProtobufCFieldDescriptor *field = find_field(descriptor, name);
+    return field != NULL ? (int)(field - descriptor->fields) : -1;
+}
+
 /* Only a bool is not written in quotes. */
 static json_t *json_of(const ProtobufCFieldDescriptor *field, const char *text)
 {

@@ -6,7 +6,7 @@
  * - integers of 64 bits: written "12"; also read 12, 12.0
  * - float, double: written 1.5, "NaN", "Infinity", "-Infinity"; also read "1.5"
  * - bool: true, false
- * - enum: written "CONFIRMED", or 17 where the number has no name; also read by number
+ * - enum: written "CONFIRMED", or 17 where the number has no name; also read by number: 17, "17"
  * - string: "text"
  * - bytes: written in base64 with padding; also read in base64url and without padding
  * - google.protobuf.Timestamp: written "2026-12-01T00:30:00.250Z" with 0, 3, 6 or 9 digits of fraction;
@@ -97,5 +97,8 @@ MUST_CHECK enum status protojson_text_to_message(const char *text, size_t size_b
  */
 MUST_CHECK enum status protojson_set_text(ProtobufCMessage *message, const char *name, const char *text,
                                           struct arena *arena, struct error *error);
+
+/* The place among the descriptor's fields of that which protojson_set_text sets; -1 if there is none. */
+int protojson_field_index(const ProtobufCMessageDescriptor *descriptor, const char *name);
 
 #endif

@@ -106,8 +106,7 @@ static enum status read_enum(const json_t *json, const ProtobufCEnumDescriptor *
                              const struct protojson_path *path, int32_t *out, struct error *error)
 {
     uint64_t bits = 0;
-    if (json_is_number(json) &&
-        read_integer(json, range_of(PROTOBUF_C_TYPE_INT32), path, &bits, NULL) == STATUS_OK) {
+    if (read_integer(json, range_of(PROTOBUF_C_TYPE_INT32), path, &bits, NULL) == STATUS_OK) {
         *out = (int32_t)(uint32_t)bits;
         return STATUS_OK;
     }

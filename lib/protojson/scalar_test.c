@@ -150,13 +150,9 @@ static void test_scalar_enum_is_read_by_name_or_number(void **state)
     static const struct {
         const char *text;
         int wanted;
-    } cases[] = {{"\"BLUE\"", 7},
-                 {"7", 7},
-                 {"\"ANTI\"", -2},
-                 {"-2", -2},
-                 {"99", 99},
-                 {"1.0", 1},
-                 {"\"COLOUR_UNSPECIFIED\"", 0}};
+    } cases[] = {{"\"BLUE\"", 7}, {"7", 7},         {"\"7\"", 7},
+                 {"\"-2\"", -2},  {"\"ANTI\"", -2}, {"-2", -2},
+                 {"99", 99},      {"1.0", 1},       {"\"COLOUR_UNSPECIFIED\"", 0}};
     struct arena arena;
     arena_init(&arena);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -168,9 +164,11 @@ static void test_scalar_enum_is_read_by_name_or_number(void **state)
     arena_fini(&arena);
     static const char rule[] = "must be a name or number of protojson.test.Colour";
     static const struct value_case bad[] = {
-        {"a_colour", "\"GREEN\"", rule}, {"a_colour", "\"blue\"", rule},       {"a_colour", "\"\"", rule},
-        {"a_colour", "\"7\"", rule},     {"a_colour", "2147483648", rule},     {"a_colour", "1.5", rule},
-        {"a_colour", "true", rule},      {"a_colour", "\"BLUE\\u0000\"", rule}};
+        {"a_colour", "\"GREEN\"", rule},  {"a_colour", "\"blue\"", rule},
+        {"a_colour", "\"\"", rule},       {"a_colour", "\"07\"", rule},
+        {"a_colour", "\"7 \"", rule},     {"a_colour", "\"2147483648\"", rule},
+        {"a_colour", "2147483648", rule}, {"a_colour", "1.5", rule},
+        {"a_colour", "true", rule},       {"a_colour", "\"BLUE\\u0000\"", rule}};
     refuse_all(bad, sizeof bad / sizeof bad[0]);
 }
 

@@ -27,7 +27,8 @@ class RestStack(Stack):
         days = [{"date": day(offset), "capacity": capacity} for offset in offsets]
         answer = self.rest.post("/hospitals", {"name": name, "address": "서울", "days": days})
         assert answer.code == 201, answer
-        return answer.headers["Location"]
+        assert answer.headers["Location"] == "hospitals/" + answer.json["hospitalId"]
+        return answer.place
 
 
 def booking_of(hospital_path, offset=1, **more):

@@ -15,6 +15,11 @@ class Answer:
     def json(self):
         return json.loads(self.body)
 
+    @property
+    def place(self):
+        """The path of what was created: Location is relative to a path of one segment."""
+        return "/" + self.headers["Location"]
+
     def __repr__(self):
         return "%d %s" % (self.code, self.body.decode("utf-8", "replace"))
 

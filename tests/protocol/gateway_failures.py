@@ -3,7 +3,7 @@ from kit import rpc
 from kit.marks import once
 from kit.rest import RestStack, booking_of, check_problem, id_of
 from kit.rpc import FakeService, booking_pb2, envelope_pb2, types_pb2
-from kit.stack import wait_for
+from kit.stack import Stack, wait_for
 from kit.world import CONFIRMED, history_shows
 
 UNAUTHENTICATED, PERMISSION_DENIED, ABORTED = 16, 7, 10
@@ -135,10 +135,10 @@ def test_rest_waiting_booking_is_accepted(driver):
             return answer if answer.code == 202 else None
         waiting = wait_for("the booking waits", accepted)
         assert waiting.json["status"] == "REQUESTED"
-        assert waiting.headers["Location"] == "/bookings/" + key["Idempotency-Key"]
+        assert waiting.headers["Location"] == "bookings/" + key["Idempotency-Key"]
         stack.hospital_svc.start()
         wait_for("the booking is confirmed",
-                 lambda: stack.rest.get(waiting.headers["Location"]).json["status"] == "CONFIRMED")
+                 lambda: stack.rest.get(waiting.place).json["status"] == "CONFIRMED")
         again = stack.rest.post("/bookings", body, headers=key)
         assert again.code == 201 and again.json["status"] == "CONFIRMED", again
 
@@ -160,7 +160,7 @@ def test_rest_books_while_history_is_down(driver):
     with RestStack(driver) as stack:
         path = stack.hospital_path()
         stack.history_svc.kill()
-        place = stack.rest.post("/bookings", booking_of(path)).headers["Location"]
+        place = stack.rest.post("/bookings", booking_of(path)).place
         assert stack.rest.get(place).json["status"] == "CONFIRMED"
         hurry = {"Request-Timeout-Ms": "300"}
         wait_for("the gateway has lost it",
@@ -170,7 +170,7 @@ def test_rest_books_while_history_is_down(driver):
             check_problem(answer, 503, "UNAVAILABLE")
             assert answer.headers["Retry-After"] == "1" and "ipc:" not in answer.json["detail"]
         assert stack.rest.delete(place).json["status"] == "CANCELLED"
-        other = stack.rest.post("/bookings", booking_of(path)).headers["Location"]
+        other = stack.rest.post("/bookings", booking_of(path)).place
         stack.history_svc.start()
         wait_for("history-svc catches up", lambda: history_shows(stack, id_of(other), CONFIRMED))
 
@@ -202,6 +202,17 @@ def test_cors_is_off_unless_an_origin_is_set(driver):
 
 
 @once
+def test_cors_origin_that_no_page_has_is_refused_at_start(driver):
+    with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack:
+        for origin in ("*", "null", "clinic.example", "https://", "https://clinic.example/", "https://clinic.example/x", "https://*.example",
+                       "https://Clinic.example", "HTTPS://clinic.example", "https://clinic.example:", "https://clinic.example:443",
+                       "http://clinic.example:80", "https://a.example,https://b.example", "https://a.example https://b.example",
+                       "ftp://clinic.example", "https://user@clinic.example", "https://[::1", "https://clinic.example:x"):
+            refused = stack.gateway_svc.run_once(cors_origin=origin)
+            assert refused.returncode == 2 and "cors-origin: must be one origin" in refused.stderr, (origin, refused)
+
+
+@once
 def test_cors_lets_exactly_one_origin_in(driver):
     with RestStack(driver, without=("hospital", "booking", "history"), flags={"gateway": {"cors-origin": ORIGIN}}) as stack:
         gateway = stack.gateway
@@ -213,7 +224,7 @@ def test_cors_lets_exactly_one_origin_in(driver):
             assert allowed["Access-Control-Allow-Origin"] == ORIGIN
             assert "PUT" in allowed["Access-Control-Allow-Methods"].split(", ")
             names = allowed["Access-Control-Allow-Headers"].lower().split(", ")
-            assert {"content-type", "if-match", "idempotency-key", "connect-protocol-version", "last-event-id"} <= set(names)
+            assert {"content-type", "if-match", "idempotency-key", "connect-protocol-version", "last-event-id", "cache-control"} <= set(names)
             answer = gateway.request("OPTIONS", path, headers={**ask, "Origin": "https://evil.example"})
             assert answer.code != 204 and cors_of(answer) == {} and answer.headers["Vary"] == "Origin", answer
         for path, code in (("/openapi.json", 200), ("/nowhere", 404), ("/hospitals?x=1", 400)):
