@@ -1,4 +1,4 @@
-/* screenctl book, screenctl booking show|list|cancel */
+/* screenctl booking show|list|cancel */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -16,7 +16,7 @@ static void *ask(struct session *session, const char *method, ProtobufCMessage *
     return client_ask(session, PEER_BOOKING, &screening__v1__booking_service__descriptor, method, request);
 }
 
-static int show_booking(struct session *session, const Screening__V1__Booking *booking)
+int booking_output(struct session *session, const Screening__V1__Booking *booking)
 {
     if (booking == NULL) {
         return EXIT_FAILED;
@@ -28,7 +28,9 @@ static int show_booking(struct session *session, const Screening__V1__Booking *b
     output_begin_pairs(&table, session);
     output_pair(&table, "booking", booking->booking_id);
     output_pair(&table, "status", output_booking_status(booking->status));
-    output_pair(&table, "reason", booking->status_reason[0] != '\0' ? booking->status_reason : "-");
+    output_pair(&table, "reason",
+                booking->status_reason[0] != '\0' ? output_reason(booking->status, booking->status_reason)
+                                                  : "-");
     output_pair(&table, "customer", booking->customer_id);
     output_pair(&table, "name", booking->customer_name);
     output_pair(&table, "hospital", booking->hospital_id);
@@ -41,56 +43,56 @@ static int show_booking(struct session *session, const Screening__V1__Booking *b
 }
 
 /* The clinic's own question. */
-static void print_who_comes(const Screening__V1__ListBookingsResponse *list)
+static void print_who_comes(struct session *session, const Screening__V1__ListBookingsResponse *list)
 {
-    unsigned long long bookings = 0, people = 0;
+    size_t bookings = 0, people = 0;
     for (size_t i = 0; i < list->n_bookings; i++) {
         if (list->bookings[i]->status == SCREENING__V1__BOOKING_STATUS__CONFIRMED) {
             bookings++;
             people += list->bookings[i]->headcount;
         }
     }
-    printf(_("\n%zu bookings; confirmed: %llu, for %llu people\n"), list->n_bookings, bookings, people);
+    const char *counted = arena_printf(
+        &session->arena, output_plural(bookings, N_("%zu confirmed booking"), N_("%zu confirmed bookings")),
+        bookings);
+    const char *persons =
+        arena_printf(&session->arena, output_plural(people, N_("%zu person"), N_("%zu people")), people);
+    if (counted != NULL && persons != NULL) {
+        printf(_("\n%s for %s\n"), counted, persons);
+    }
 }
 
-static int show_bookings(struct session *session, const Screening__V1__ListBookingsResponse *list)
+/* What was asked for, and what follows from it, is the same in each row. */
+static int show_bookings(struct session *session, const Screening__V1__ListBookingsRequest *asked,
+                         const Screening__V1__ListBookingsResponse *list)
 {
+    enum { BOOKING, DATE, CUSTOMER, NAME, HOSPITAL, HEADCOUNT, STATUS, REASON };
     static const struct table_column columns[] = {
-        {N_("BOOKING"), false}, {N_("CUSTOMER"), false}, {N_("NAME"), false},   {N_("HOSPITAL"), false},
-        {N_("DATE"), false},    {N_("HEADCOUNT"), true}, {N_("STATUS"), false}, {N_("REASON"), false}};
+        {N_("BOOKING"), false},  {N_("DATE"), false},  {N_("CUSTOMER"), false}, {N_("NAME"), false},
+        {N_("HOSPITAL"), false}, {N_("PEOPLE"), true}, {N_("STATUS"), false},   {N_("REASON"), false}};
     struct table table;
     table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    table.layout = (struct table_layout){
+        .hidden = (asked->date[0] != '\0' ? TABLE_COLUMN(DATE) : 0) |
+                  (asked->status != 0 ? TABLE_COLUMN(STATUS) : 0) |
+                  (asked->hospital_id[0] != '\0' ? TABLE_COLUMN(HOSPITAL)
+                                                 : TABLE_COLUMN(CUSTOMER) | TABLE_COLUMN(NAME)),
+        .if_filled = TABLE_COLUMN(REASON),
+        .ids = TABLE_COLUMN(HOSPITAL),
+        .optional = TABLE_COLUMN(REASON),
+        .flexible = TABLE_COLUMN(CUSTOMER) | TABLE_COLUMN(NAME) | TABLE_COLUMN(REASON)};
     for (size_t i = 0; i < list->n_bookings; i++) {
         const Screening__V1__Booking *booking = list->bookings[i];
         table_text(&table, booking->booking_id);
+        table_text(&table, booking->date);
         table_text(&table, booking->customer_id);
         table_text(&table, booking->customer_name);
         table_text(&table, booking->hospital_id);
-        table_text(&table, booking->date);
         table_number(&table, booking->headcount);
         table_text(&table, output_booking_status(booking->status));
-        table_text(&table, booking->status_reason);
+        table_text(&table, output_reason(booking->status, booking->status_reason));
     }
-    return output_table(&table);
-}
-
-int booking_book(struct session *session, const struct command *command, int argc, char **argv)
-{
-    Screening__V1__CreateBookingRequest request = SCREENING__V1__CREATE_BOOKING_REQUEST__INIT;
-    const struct argument arguments[] = {
-        {"--customer", &request.customer_id, ARGUMENT_TEXT, true},
-        {"--name", &request.customer_name, ARGUMENT_TEXT, true},
-        {"--hospital", &request.hospital_id, ARGUMENT_TEXT, true},
-        {"--date", &request.date, ARGUMENT_DATE, true},
-        {"--headcount", &request.headcount, ARGUMENT_NUMBER, false},
-        {"--queue", &request.queue_if_unavailable, ARGUMENT_SWITCH, false},
-        {"--id", &request.booking_id, ARGUMENT_TEXT, false},
-    };
-    int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
-        return exit_code;
-    }
-    return show_booking(session, ask(session, "CreateBooking", &request.base));
+    return output_list(session, &table, N_("no bookings"));
 }
 
 int booking_show(struct session *session, const struct command *command, int argc, char **argv)
@@ -101,7 +103,7 @@ int booking_show(struct session *session, const struct command *command, int arg
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
         return exit_code;
     }
-    return show_booking(session, ask(session, "GetBooking", &request.base));
+    return booking_output(session, ask(session, "GetBooking", &request.base));
 }
 
 int booking_list(struct session *session, const struct command *command, int argc, char **argv)
@@ -111,18 +113,29 @@ int booking_list(struct session *session, const struct command *command, int arg
                                            .method = "ListBookings",
                                            .items = "bookings"};
     Screening__V1__ListBookingsRequest request = SCREENING__V1__LIST_BOOKINGS_REQUEST__INIT;
+    protobuf_c_boolean all = false;
     const struct argument arguments[] = {
         {"--customer", &request.customer_id, ARGUMENT_TEXT, false},
-        {"--hospital", &request.hospital_id, ARGUMENT_TEXT, false},
+        {"--hospital", &request.hospital_id, ARGUMENT_HOSPITAL, false},
         {"--date", &request.date, ARGUMENT_DATE, false},
         {"--status", &request.status, ARGUMENT_STATUS, false},
+        {"--all", &all, ARGUMENT_SWITCH, false},
+        {"--csv", &session->csv, ARGUMENT_SWITCH, false},
     };
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
         return exit_code;
     }
-    if ((request.customer_id[0] != '\0') == (request.hospital_id[0] != '\0')) {
+    bool of_hospital = request.hospital_id[0] != '\0';
+    if ((request.customer_id[0] != '\0') == of_hospital) {
         return usage_error(command, "exactly one of --customer and --hospital must be given");
+    }
+    if (all && request.status != 0) {
+        return usage_error(command, "only one of --all and --status may be given");
+    }
+    /* People want to know who comes; programs get what the service lists. */
+    if (of_hospital && !all && request.status == 0 && !session->json) {
+        request.status = SCREENING__V1__BOOKING_STATUS__CONFIRMED;
     }
     const Screening__V1__ListBookingsResponse *bookings = pages_ask(session, &list, &request.base);
     if (bookings == NULL) {
@@ -131,9 +144,9 @@ int booking_list(struct session *session, const struct command *command, int arg
     if (session->json) {
         return output_message(&bookings->base);
     }
-    exit_code = show_bookings(session, bookings);
-    if (exit_code == EXIT_DONE && request.hospital_id[0] != '\0') {
-        print_who_comes(bookings);
+    exit_code = show_bookings(session, &request, bookings);
+    if (exit_code == EXIT_DONE && of_hospital && !session->csv && bookings->n_bookings > 0) {
+        print_who_comes(session, bookings);
     }
     return exit_code;
 }
@@ -149,5 +162,5 @@ int booking_cancel(struct session *session, const struct command *command, int a
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
         return exit_code;
     }
-    return show_booking(session, ask(session, "CancelBooking", &request.base));
+    return booking_output(session, ask(session, "CancelBooking", &request.base));
 }

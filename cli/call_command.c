@@ -26,18 +26,19 @@ static const char *served_by(struct session *session, const struct method_servic
 static int list_methods(struct session *session)
 {
     static const struct table_column columns[] = {
-        {N_("METHOD"), false}, {N_("REQUEST"), false}, {N_("RESPONSE"), false}, {N_("SERVED BY"), false}};
+        {N_("METHOD"), false}, {N_("SERVED BY"), false}, {N_("REQUEST"), false}, {N_("RESPONSE"), false}};
     struct table table;
     table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    table.layout.optional = TABLE_COLUMN(2) | TABLE_COLUMN(3);
     for (size_t i = 0; i < METHOD_SERVICE_COUNT; i++) {
         const ProtobufCServiceDescriptor *descriptor = METHOD_SERVICES[i].descriptor;
         for (unsigned m = 0; m < descriptor->n_methods; m++) {
             const char *name =
                 arena_printf(&session->arena, "%s/%s", descriptor->name, descriptor->methods[m].name);
             table_text(&table, name != NULL ? name : descriptor->methods[m].name);
+            table_text(&table, served_by(session, &METHOD_SERVICES[i]));
             table_text(&table, descriptor->methods[m].input->short_name);
             table_text(&table, descriptor->methods[m].output->short_name);
-            table_text(&table, served_by(session, &METHOD_SERVICES[i]));
         }
     }
     return output_table(&table);

@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include "message.h"
+#include "words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -94,45 +95,23 @@ void *client_ask(struct session *session, enum peer_name peer, const ProtobufCSe
     return response;
 }
 
-/* What the words that services refuse with mean, where it can be told in the reader's language: their own
- * messages come in English. */
-static const char *explanation(const struct error *error)
+int client_fail_more(const struct error *error, const char *more)
 {
-    static const char *const words[] = {
-        N_("SOLD_OUT"),
-        N_("HOSPITAL_NOT_FOUND"),
-        N_("HOSPITAL_DELETED"),
-        N_("DATE_NOT_OPEN"),
-        N_("HOSPITAL_UNAVAILABLE"),
-        N_("BUDGET_SPENT"),
-        N_("RELEASED"),
-        N_("REFUSED"),
-        N_("CAPACITY_BELOW_RESERVED"),
-        N_("VERSION_MISMATCH"),
-        N_("BOOKING_FINAL"),
-        N_("DATE_PASSED"),
-        N_("LOG_DIVERGED"),
-        N_("DRAINING"),
-        N_("OVERLOADED"),
-        N_("NOT_FOUND"),
-        N_("ALREADY_EXISTS"),
-        N_("DEADLINE_EXCEEDED"),
-    };
     const char *word = error->reason[0] != '\0' ? error->reason : status_name(error->status);
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        const char *told = strcmp(words[i], word) == 0 ? message(words[i]) : words[i];
-        if (told != words[i]) {
-            return told;
-        }
-    }
-    return NULL;
+    struct arena arena;
+    arena_init(&arena);
+    const char *rule = word_rule(&arena, error->message);
+    const char *told = word_shown(word);
+    bool translated = rule == NULL && told != word;
+    fprintf(stderr, "screenctl: %s%s%s: %s%s%s%s%s%s\n", status_name(error->status),
+            error->reason[0] != '\0' ? " " : "", error->reason, translated ? told : "",
+            translated ? " (" : "", rule != NULL ? rule : error->message, translated ? ")" : "",
+            more != NULL ? "; " : "", more != NULL ? more : "");
+    arena_fini(&arena);
+    return EXIT_FAILED;
 }
 
 int client_fail(const struct error *error)
 {
-    const char *told = explanation(error);
-    fprintf(stderr, "screenctl: %s%s%s: %s%s%s%s\n", status_name(error->status),
-            error->reason[0] != '\0' ? " " : "", error->reason, told != NULL ? told : "",
-            told != NULL ? " (" : "", error->message, told != NULL ? ")" : "");
-    return EXIT_FAILED;
+    return client_fail_more(error, NULL);
 }

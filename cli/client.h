@@ -30,4 +30,7 @@ void *client_ask(struct session *session, enum peer_name peer, const ProtobufCSe
 /* "screenctl: FAILED_PRECONDITION SOLD_OUT: message" on stderr. Returns EXIT_FAILED. */
 int client_fail(const struct error *error);
 
+/* The same with "; MORE" behind it, unless that is NULL. */
+int client_fail_more(const struct error *error, const char *more);
+
 #endif

@@ -1,16 +1,15 @@
 #include "command.h"
 
-#include "date.h"
+#include "hospital_find.h"
 #include "message.h"
+#include "options.h"
+#include "values.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/civil.h"
-
-#include "screening/v1/types.pb-c.h"
+enum { ARGUMENTS_MAX = 16 };
 
 /* ---- usage ---- */
 
@@ -43,176 +42,129 @@ int usage_error(const struct command *command, const char *format, ...)
     return EXIT_USAGE;
 }
 
-/* ---- values ---- */
-
-bool number_read(const char *text, uint32_t max, uint32_t *out)
-{
-    enum { DIGITS_MAX = 10 };
-    size_t length = strlen(text);
-    if (length == 0 || length > DIGITS_MAX || strspn(text, "0123456789") != length) {
-        return false;
-    }
-    unsigned long long number = strtoull(text, NULL, 10);
-    if (number > max) {
-        return false;
-    }
-    *out = (uint32_t)number;
-    return true;
-}
-
-static enum status store_date(struct session *session, const struct argument *argument, const char *text,
-                              struct error *error)
-{
-    int32_t today = 0, day;
-    if (text[0] == '+' && session_today(session, &today, error) != STATUS_OK) {
-        return error->status;
-    }
-    if (!date_read(text, today, &day)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s", argument->name, _(DATE_RULE));
-    }
-    char *out = arena_alloc(&session->arena, CIVIL_TEXT_SIZE);
-    if (out == NULL) {
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-    }
-    *(char **)argument->value = civil_format(day, out);
-    return STATUS_OK;
-}
-
-static enum status store_status(const struct argument *argument, const char *text, struct error *error)
-{
-    const ProtobufCEnumValue *value =
-        protobuf_c_enum_descriptor_get_value_by_name(&screening__v1__booking_status__descriptor, text);
-    if (value == NULL || value->value == SCREENING__V1__BOOKING_STATUS__BOOKING_STATUS_UNSPECIFIED) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         _("%s: must be REQUESTED, CONFIRMED, REJECTED, CANCELLED or FORCE_CANCELLED"),
-                         argument->name);
-    }
-    *(Screening__V1__BookingStatus *)argument->value = (Screening__V1__BookingStatus)value->value;
-    return STATUS_OK;
-}
-
-static enum status store_list(const struct argument *argument, char *text, struct error *error)
-{
-    struct text_list *list = argument->value;
-    if (list->count == TEXT_LIST_MAX) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("%s: at most %d times"), argument->name,
-                         TEXT_LIST_MAX);
-    }
-    list->texts[list->count++] = text;
-    return STATUS_OK;
-}
-
-static enum status store(struct session *session, const struct argument *argument, char *text,
-                         struct error *error)
-{
-    switch (argument->type) {
-    case ARGUMENT_TEXT:
-        *(char **)argument->value = text;
-        break;
-    case ARGUMENT_NUMBER:
-        if (!number_read(text, UINT32_MAX, argument->value)) {
-            return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                             _("%s: must be a whole number from 0 to %u"), argument->name, UINT32_MAX);
-        }
-        break;
-    case ARGUMENT_SWITCH:
-        *(protobuf_c_boolean *)argument->value = true;
-        break;
-    case ARGUMENT_DATE:
-        return store_date(session, argument, text, error);
-    case ARGUMENT_STATUS:
-        return store_status(argument, text, error);
-    case ARGUMENT_LIST:
-        return store_list(argument, text, error);
-    }
-    return STATUS_OK;
-}
-
 /* ---- words ---- */
-
-static bool is_option(const char *word)
-{
-    return strncmp(word, "--", 2) == 0;
-}
-
-int command_take_common(struct session *session, int argc, char **argv)
-{
-    if (strcmp(argv[0], "--json") == 0) {
-        session->json = true;
-        return 1;
-    }
-    if (strcmp(argv[0], "--help") == 0) {
-        session->help = true;
-        return 1;
-    }
-    if (strcmp(argv[0], "--timeout") != 0) {
-        return 0;
-    }
-    uint32_t timeout_ms;
-    if (argc < 2 || !number_read(argv[1], TIMEOUT_MAX_MS, &timeout_ms) || timeout_ms == 0) {
-        return -1;
-    }
-    session->timeout_ms = timeout_ms;
-    return 2;
-}
 
 /* The argument that `word` belongs to: an option by its name, else the `place`-th of the others; `count` if
  * none. */
 static size_t find_argument(const struct argument *arguments, size_t count, const char *word, size_t place)
 {
     for (size_t i = 0; i < count; i++) {
-        bool option = is_option(arguments[i].name);
-        if (is_option(word) ? strcmp(arguments[i].name, word) == 0 : !option && place-- == 0) {
+        bool option = option_is(arguments[i].name);
+        if (option_is(word) ? strcmp(arguments[i].name, word) == 0 : !option && place-- == 0) {
             return i;
         }
     }
     return count;
 }
 
-/* Takes the word or words at argv[0]; returns how many, or -1 after telling what is wrong. */
-static int take_words(struct session *session, const struct command *command,
-                      const struct argument *arguments, size_t count, size_t place, bool given[], int argc,
-                      char **argv)
+static int wrong_word(const struct command *command, const struct argument *arguments, size_t count,
+                      const char *word)
 {
-    int common = command_take_common(session, argc, argv);
-    if (common != 0) {
-        if (common < 0) {
-            usage_error(command, "--timeout: must be 1 to %d ms", TIMEOUT_MAX_MS);
+    const char *options[ARGUMENTS_MAX];
+    size_t option_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (option_is(arguments[i].name)) {
+            options[option_count++] = arguments[i].name;
         }
-        return common;
     }
-    size_t i = find_argument(arguments, count, argv[0], place);
-    if (i == count) {
-        usage_error(command, is_option(argv[0]) ? N_("%s: unknown option") : N_("%s: unknown word"), argv[0]);
+    const char *nearest = option_is(word) ? values_nearest(word, options, option_count) : NULL;
+    if (nearest != NULL) {
+        usage_error(command, "%s: unknown option; did you mean %s?", word, nearest);
+    } else {
+        usage_error(command, option_is(word) ? N_("%s: unknown option") : N_("%s: unknown word"), word);
+    }
+    return -1;
+}
+
+/* Takes the option argv[0], or the option and its value; returns how many words, or -1 after printing what is
+ * wrong. */
+static int take_option(struct session *session, const struct command *command,
+                       const struct argument *arguments, size_t count, bool given[], int argc, char **argv)
+{
+    char *inside = option_split(argv[0]); /* the value of --name=value */
+    char *value = inside != NULL ? inside : argc > 1 && !option_is(argv[1]) ? argv[1] : NULL;
+    enum option_result common = options_take(session, command, argv[0], value);
+    size_t i = common == OPTION_OTHER ? find_argument(arguments, count, argv[0], 0) : count;
+    if (common == OPTION_WRONG) {
         return -1;
     }
-    bool with_value = is_option(argv[0]) && arguments[i].type != ARGUMENT_SWITCH;
-    if (with_value && (argc < 2 || is_option(argv[1]))) {
-        usage_error(command, "%s: missing value", argv[0]);
+    if (common == OPTION_OTHER && i == count) {
+        return wrong_word(command, arguments, count, argv[0]);
+    }
+    bool alone = common == OPTION_SWITCH || (i < count && arguments[i].type == ARGUMENT_SWITCH);
+    if (alone ? inside != NULL : value == NULL) {
+        usage_error(command, alone ? N_("%s: takes no value") : N_("%s: missing value"), argv[0]);
         return -1;
     }
     struct error error;
-    if (store(session, &arguments[i], argv[with_value ? 1 : 0], &error) != STATUS_OK) {
+    if (i < count && values_store(&arguments[i], value, &error) != STATUS_OK) {
+        usage_error(command, "%s", error.message);
+        return -1;
+    }
+    if (i < count) {
+        given[i] = true;
+    }
+    return alone || inside != NULL ? 1 : 2;
+}
+
+/* Takes the `place`-th word that is no option. */
+static int take_place(const struct command *command, const struct argument *arguments, size_t count,
+                      size_t place, bool given[], char *word)
+{
+    size_t i = find_argument(arguments, count, word, place);
+    if (i == count) {
+        return wrong_word(command, arguments, count, word);
+    }
+    struct error error;
+    if (values_store(&arguments[i], word, &error) != STATUS_OK) {
         usage_error(command, "%s", error.message);
         return -1;
     }
     given[i] = true;
-    return with_value ? 2 : 1;
+    return 1;
+}
+
+/* What the words mean, once all are read: dates need the zone, hospitals the address of hospital-svc. */
+static bool finish(struct session *session, const struct command *command, const struct argument *arguments,
+                   size_t count, const bool given[], int *exit_code)
+{
+    struct error error;
+    if (session_use_zone(session, &error) != STATUS_OK) {
+        usage_error(command, "%s", error.message);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (given[i] && arguments[i].type == ARGUMENT_DATE &&
+            values_finish_date(session, &arguments[i], &error) != STATUS_OK) {
+            usage_error(command, "%s", error.message);
+            return false;
+        }
+    }
+    *exit_code = EXIT_FAILED;
+    for (size_t i = 0; i < count; i++) {
+        bool whole = arguments[i].type == ARGUMENT_WHOLE_HOSPITAL;
+        if (given[i] && (whole || arguments[i].type == ARGUMENT_HOSPITAL) &&
+            !hospital_find(session, arguments[i].name, whole, arguments[i].value)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool command_read(struct session *session, const struct command *command, const struct argument *arguments,
                   size_t count, int argc, char **argv, int *exit_code)
 {
-    enum { ARGUMENTS_MAX = 16 };
     bool given[ARGUMENTS_MAX] = {false};
     size_t place = 0;
     *exit_code = EXIT_USAGE;
     for (int at = 0; at < argc;) {
-        int used = take_words(session, command, arguments, count, place, given, argc - at, argv + at);
+        bool option = option_is(argv[at]);
+        int used = option ? take_option(session, command, arguments, count, given, argc - at, argv + at)
+                          : take_place(command, arguments, count, place, given, argv[at]);
         if (used < 0) {
             return false;
         }
-        place += is_option(argv[at]) ? 0 : 1;
+        place += option ? 0 : 1;
         at += used;
     }
     if (session->help) {
@@ -226,5 +178,5 @@ bool command_read(struct session *session, const struct command *command, const 
             return false;
         }
     }
-    return true;
+    return finish(session, command, arguments, count, given, exit_code);
 }

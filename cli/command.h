@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct Screening__V1__Booking;
+struct Screening__V1__Hospital;
+
 struct command {
     const char *group;     /* "hospital" */
     const char *name;      /* "register"; NULL: the group is the command */
@@ -17,12 +20,16 @@ struct command {
 };
 
 enum argument_type {
-    ARGUMENT_TEXT,   /* char * */
-    ARGUMENT_NUMBER, /* uint32_t */
-    ARGUMENT_SWITCH, /* protobuf_c_boolean */
-    ARGUMENT_DATE,   /* char *, YYYY-MM-DD in the session's arena */
-    ARGUMENT_STATUS, /* Screening__V1__BookingStatus */
-    ARGUMENT_LIST    /* struct text_list: may be given several times */
+    ARGUMENT_TEXT,      /* char * */
+    ARGUMENT_NUMBER,    /* uint32_t */
+    ARGUMENT_HEADCOUNT, /* uint32_t, 1 to 100 */
+    ARGUMENT_CAPACITY,  /* uint32_t, 0 to 100000 */
+    ARGUMENT_SWITCH,    /* protobuf_c_boolean */
+    ARGUMENT_DATE,      /* char *, YYYY-MM-DD in the session's arena */
+    ARGUMENT_STATUS,    /* Screening__V1__BookingStatus */
+    ARGUMENT_LIST,      /* struct text_list: may be given several times */
+    ARGUMENT_HOSPITAL,  /* char *, an id: typed as one, as the beginning of one, as a name or a part of it */
+    ARGUMENT_WHOLE_HOSPITAL /* the same, but a part of a name does not do */
 };
 
 enum { TEXT_LIST_MAX = 400 };
@@ -41,16 +48,12 @@ struct argument {
 };
 
 /*
- * Reads the command's words into the arguments' values; --json, --timeout and --help may stand among them.
- * When false, *exit_code is what the command has to return: the usage was printed, because of --help or of a
- * mistake.
+ * Reads the command's words into the arguments' values; the options of options.h may stand among them. A word
+ * that names a hospital is looked up in hospital-svc. When false, *exit_code is what the command has to
+ * return: the usage was printed, because of --help or of a mistake, or a hospital was not found.
  */
 bool command_read(struct session *session, const struct command *command, const struct argument *arguments,
                   size_t count, int argc, char **argv, int *exit_code);
-
-/* Takes one of the options that every command knows; returns how many words it used, 0 = it is none, -1 =
- * wrong. */
-int command_take_common(struct session *session, int argc, char **argv);
 
 /* One line "screenctl: ..." and the command's usage on stderr; `command` NULL: a hint at --help. Returns
  * EXIT_USAGE. */
@@ -59,8 +62,16 @@ int usage_error(const struct command *command, const char *format, ...) __attrib
 /* The command's usage line, on stdout. */
 void usage_print(const struct command *command);
 
+enum { HEADCOUNT_MAX = 100, CAPACITY_MAX = 100000 };
+
 /* A whole number from 0 to `max`. */
 bool number_read(const char *text, uint32_t max, uint32_t *out);
+
+/* A booking as a command's answer; EXIT_FAILED for NULL, after client_ask. */
+int booking_output(struct session *session, const struct Screening__V1__Booking *booking);
+
+/* A hospital and its days as a command's answer; EXIT_FAILED for NULL, after client_ask. */
+int hospital_output(struct session *session, const struct Screening__V1__Hospital *hospital);
 
 /* ---- the commands, each in the file of its group ---- */
 

@@ -1,4 +1,6 @@
 #include "command.h"
+#include "hospital_find.h"
+#include "values.h"
 
 #include <string.h>
 
@@ -7,7 +9,7 @@
 
 #include "screening/v1/types.pb-c.h"
 
-enum { WORDS_MAX = 8 };
+enum { WORDS_MAX = 12 };
 
 static const struct command COMMAND = {.group = "group", .arguments = "", .summary = "summary"};
 
@@ -17,6 +19,8 @@ static struct session session;
 static struct {
     char *text;
     uint32_t number;
+    uint32_t people;
+    uint32_t room;
     protobuf_c_boolean on;
     char *date;
     Screening__V1__BookingStatus status;
@@ -26,10 +30,11 @@ static struct {
 } read;
 
 static const struct argument ARGUMENTS[] = {
-    {"--text", &read.text, ARGUMENT_TEXT, false},       {"FIRST", &read.first, ARGUMENT_TEXT, true},
-    {"--number", &read.number, ARGUMENT_NUMBER, false}, {"--switch", &read.on, ARGUMENT_SWITCH, false},
-    {"--date", &read.date, ARGUMENT_DATE, false},       {"SECOND", &read.second, ARGUMENT_TEXT, false},
-    {"--status", &read.status, ARGUMENT_STATUS, false}, {"--item", &read.list, ARGUMENT_LIST, false},
+    {"--text", &read.text, ARGUMENT_TEXT, false},          {"FIRST", &read.first, ARGUMENT_TEXT, true},
+    {"--number", &read.number, ARGUMENT_NUMBER, false},    {"--switch", &read.on, ARGUMENT_SWITCH, false},
+    {"--date", &read.date, ARGUMENT_DATE, false},          {"SECOND", &read.second, ARGUMENT_TEXT, false},
+    {"--status", &read.status, ARGUMENT_STATUS, false},    {"--item", &read.list, ARGUMENT_LIST, false},
+    {"--people", &read.people, ARGUMENT_HEADCOUNT, false}, {"--room", &read.room, ARGUMENT_CAPACITY, false},
 };
 
 static int set_up(void **state)
@@ -87,6 +92,81 @@ static void test_command_read_typed_values_are_converted(void **state)
     assert_in_range(today + 3 - day, 0, 1); /* midnight may have passed */
 }
 
+static void test_command_read_values_may_follow_an_equals_sign(void **state)
+{
+    (void)state;
+    assert_true(
+        READ("--text=--switch", "a", "--number=7", "--item=+1=5", "--timeout=250", "--date=2026-12-01"));
+    assert_string_equal(read.text, "--switch");
+    assert_int_equal(read.number, 7);
+    assert_string_equal(read.list.texts[0], "+1=5");
+    assert_int_equal(session.timeout_ms, 250);
+    assert_string_equal(read.date, "2026-12-01");
+    assert_false(READ("a", "--switch=1"));
+    assert_false(READ("a", "--json=1"));
+    assert_true(READ("a", "--text=")); /* empty, but given */
+}
+
+static void test_command_read_status_is_taken_in_any_case(void **state)
+{
+    (void)state;
+    assert_true(READ("a", "--status", "confirmed"));
+    assert_int_equal(read.status, SCREENING__V1__BOOKING_STATUS__CONFIRMED);
+    assert_true(READ("a", "--status=Force_Cancelled"));
+    assert_int_equal(read.status, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED);
+}
+
+static void test_command_read_numbers_have_the_range_of_what_they_count(void **state)
+{
+    (void)state;
+    assert_true(READ("a", "--people", "100", "--room", "100000"));
+    assert_int_equal(read.people, 100);
+    assert_int_equal(read.room, 100000);
+    assert_true(READ("a", "--people", "1", "--room", "0"));
+    assert_false(READ("a", "--people", "0"));
+    assert_false(READ("a", "--people", "101"));
+    assert_false(READ("a", "--people", "two"));
+    assert_false(READ("a", "--people", "-1"));
+    assert_false(READ("a", "--room", "100001"));
+}
+
+static void test_command_read_addresses_and_zone_are_taken_behind_the_command_too(void **state)
+{
+    (void)state;
+    assert_true(READ("a", "--booking-addr", "ipc:///x", "--time-zone=Europe/Berlin"));
+    assert_string_equal(session.addresses[PEER_BOOKING], "ipc:///x");
+    assert_string_equal(session.time_zone, "Europe/Berlin");
+    assert_false(READ("a", "--booking", "ipc:///x")); /* before the command only */
+    assert_false(READ("a", "--booking-addr", "http://x"));
+    assert_false(READ("a", "--time-zone", "Mars/Base"));
+}
+
+static void test_values_nearest_is_two_letters_away_at_most(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"CONFIRMED", "CANCELLED", "list", "show"};
+    assert_string_equal(values_nearest("CANCELED", names, 4), "CANCELLED");
+    assert_string_equal(values_nearest("confirmd", names, 4), "CONFIRMED");
+    assert_string_equal(values_nearest("lits", names, 4), "list");
+    assert_null(values_nearest("nothing", names, 4));
+    assert_null(values_nearest("", names, 4));
+    assert_null(values_nearest("a word that is longer than any name could ever be", names, 4));
+}
+
+static void test_hospital_match_prefers_the_whole_name(void **state)
+{
+    (void)state;
+    Screening__V1__Hospital hospital = SCREENING__V1__HOSPITAL__INIT;
+    hospital.hospital_id = "20a6a75c-5177-54e8-85ed-c48c78bb96e1";
+    hospital.name = "한빛검진센터";
+    assert_int_equal(hospital_match(&hospital, "한빛검진센터"), MATCH_NAME);
+    assert_int_equal(hospital_match(&hospital, "한빛"), MATCH_NAME_PART);
+    assert_int_equal(hospital_match(&hospital, "20A6a75c-51"), MATCH_ID_BEGIN);
+    assert_int_equal(hospital_match(&hospital, "20a"), MATCH_NONE); /* too short to mean one */
+    assert_int_equal(hospital_match(&hospital, ""), MATCH_NONE);
+    assert_int_equal(hospital_match(&hospital, "a75c"), MATCH_NONE);
+}
+
 static void test_command_read_lists_collect(void **state)
 {
     (void)state;
@@ -125,7 +205,7 @@ static void test_command_read_mistakes_are_wrong_usage(void **state)
         {"a", "--number", ""},
         {"a", "--date", "2026-02-30"},
         {"a", "--date", ""},
-        {"a", "--status", "confirmed"},
+        {"a", "--status", "CANCELED"},
         {"a", "--status", "BOOKING_STATUS_UNSPECIFIED"},
         {"a", "--timeout", "0"},
         {"a", "--timeout", "60001"},
@@ -145,6 +225,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_command_read_options_and_places_in_any_order),
         TEST(test_command_read_typed_values_are_converted),
+        TEST(test_command_read_values_may_follow_an_equals_sign),
+        TEST(test_command_read_status_is_taken_in_any_case),
+        TEST(test_command_read_numbers_have_the_range_of_what_they_count),
+        TEST(test_command_read_addresses_and_zone_are_taken_behind_the_command_too),
+        cmocka_unit_test(test_values_nearest_is_two_letters_away_at_most),
+        cmocka_unit_test(test_hospital_match_prefers_the_whole_name),
         TEST(test_command_read_lists_collect),
         TEST(test_command_read_common_options_are_taken_everywhere),
         TEST(test_command_read_help_ends_well),

@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/civil.h"
+#include "base/clock.h"
 
 enum { DAYS_AHEAD_MAX = 36500, DAYS_DIGITS_MAX = 5 };
 
@@ -22,4 +24,14 @@ bool date_read(const char *text, int32_t today, int32_t *day)
     }
     *day = today + (int32_t)ahead;
     return true;
+}
+
+char *date_time_format(int64_t instant_us, char out[DATE_TIME_SIZE])
+{
+    time_t second = (time_t)(instant_us / US_PER_MS / MS_PER_S);
+    struct tm local = {0};
+    if (localtime_r(&second, &local) == NULL || strftime(out, DATE_TIME_SIZE, "%F %T", &local) == 0) {
+        memcpy(out, "-", sizeof "-"); /* a year beyond four digits */
+    }
+    return out;
 }

@@ -12,4 +12,9 @@
 /* Reads "2026-12-01", or "+N": N days (0 to 36500) after `today`. */
 bool date_read(const char *text, int32_t today, int32_t *day);
 
+enum { DATE_TIME_SIZE = 20 };
+
+/* "2026-12-01 09:30:00" at the clinic, whose zone must be in force. Returns `out`. */
+char *date_time_format(int64_t instant_us, char out[DATE_TIME_SIZE]);
+
 #endif

@@ -99,7 +99,7 @@ static int print_line(enum peer_name log, const Screening__V1__Event *event)
     table_text(&table, event->type);
     table_text(&table, hospital == NULL ? "" : hospital);
     table_text(&table, detail_of(&line.arena, event));
-    int exit_code = output_table(&table);
+    int exit_code = table_print(&table, stdout) ? EXIT_DONE : EXIT_FAILED;
     arena_fini(&line.arena);
     return exit_code;
 }
@@ -176,7 +176,7 @@ int events_tail(struct session *session, const struct command *command, int argc
         {"--after", &after, ARGUMENT_LIST, false},
         {"--type", &tail.types, ARGUMENT_LIST, false},
         {"--booking", &tail.booking_id, ARGUMENT_TEXT, false},
-        {"--hospital-id", &tail.hospital_id, ARGUMENT_TEXT, false},
+        {"--hospital-id", &tail.hospital_id, ARGUMENT_HOSPITAL, false},
         {"--once", &once, ARGUMENT_SWITCH, false},
         {"--max", &tail.max, ARGUMENT_NUMBER, false},
     };

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "message.h"
 #include "output.h"
+#include "words.h"
 
 #include <string.h>
 
@@ -87,7 +88,7 @@ static void add_rows(struct table *table, const char *program, const char *addre
     const char *first = condition->degraded_count > 0 ? condition->degraded[0] : condition->detail;
     table_text(table, program);
     table_text(table, address);
-    table_text(table, condition->state);
+    table_text(table, word_shown(condition->state));
     table_text(table, first);
     for (size_t i = 1; i < condition->degraded_count; i++) {
         table_text(table, "");

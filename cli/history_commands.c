@@ -19,17 +19,20 @@ static const char *shown_status(struct session *session, const Screening__V1__Bo
 {
     const char *status = output_booking_status(summary->booking->status);
     const char *shown =
-        summary->provisional ? arena_printf(&session->arena, "%s (provisional)", status) : status;
+        summary->provisional ? arena_printf(&session->arena, _("%s (provisional)"), status) : status;
     return shown == NULL ? status : shown;
 }
 
 static int show_summaries(struct session *session, const Screening__V1__ListCustomerHistoryResponse *list)
 {
     static const struct table_column columns[] = {
-        {N_("BOOKING"), false}, {N_("DATE"), false},   {N_("HOSPITAL"), false}, {N_("HEADCOUNT"), true},
+        {N_("BOOKING"), false}, {N_("DATE"), false},   {N_("HOSPITAL"), false}, {N_("PEOPLE"), true},
         {N_("STATUS"), false},  {N_("REASON"), false}, {N_("UPDATED"), false}};
     struct table table;
     table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    table.layout = (struct table_layout){.if_filled = TABLE_COLUMN(5),
+                                         .optional = TABLE_COLUMN(5) | TABLE_COLUMN(6),
+                                         .flexible = TABLE_COLUMN(2) | TABLE_COLUMN(5)};
     for (size_t i = 0; i < list->n_bookings; i++) {
         const Screening__V1__BookingSummary *summary = list->bookings[i];
         if (summary->booking == NULL) {
@@ -40,10 +43,10 @@ static int show_summaries(struct session *session, const Screening__V1__ListCust
         table_text(&table, summary->hospital_name);
         table_number(&table, summary->booking->headcount);
         table_text(&table, shown_status(session, summary));
-        table_text(&table, summary->booking->status_reason);
+        table_text(&table, output_reason(summary->booking->status, summary->booking->status_reason));
         table_text(&table, output_instant(session, summary->booking->updated_at));
     }
-    return output_table(&table);
+    return output_list(session, &table, N_("no bookings"));
 }
 
 static int show_entries(struct session *session, const Screening__V1__GetBookingHistoryResponse *history)
@@ -57,7 +60,7 @@ static int show_entries(struct session *session, const Screening__V1__GetBooking
         const Screening__V1__HistoryEntry *entry = history->entries[i];
         table_number(&table, entry->version);
         table_text(&table, output_booking_status(entry->status));
-        table_text(&table, entry->reason);
+        table_text(&table, output_reason(entry->status, entry->reason));
         table_text(&table, output_instant(session, entry->occurred_at));
         table_text(&table, entry->source);
         table_number(&table, entry->seq);
@@ -99,6 +102,7 @@ int history_customer(struct session *session, const struct command *command, int
         {"--status", &request.status, ARGUMENT_STATUS, false},
         {"--from", &request.from_date, ARGUMENT_DATE, false},
         {"--to", &request.to_date, ARGUMENT_DATE, false},
+        {"--csv", &session->csv, ARGUMENT_SWITCH, false},
     };
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {

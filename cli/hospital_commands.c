@@ -5,6 +5,7 @@
 #include "message.h"
 #include "output.h"
 #include "pages.h"
+#include "words.h"
 
 #include <string.h>
 
@@ -23,7 +24,7 @@ static const char *status_text(Screening__V1__HospitalStatus status)
 {
     const ProtobufCEnumValue *value =
         protobuf_c_enum_descriptor_get_value(&screening__v1__hospital_status__descriptor, (int)status);
-    return value == NULL ? "UNRECOGNISED" : value->name;
+    return value == NULL ? "UNRECOGNISED" : word_shown(value->name);
 }
 
 /* ---- output ---- */
@@ -43,7 +44,7 @@ static int show_days(struct session *session, Screening__V1__ScreeningDay *const
     return output_table(&table);
 }
 
-static int show_hospital(struct session *session, const Screening__V1__Hospital *hospital)
+int hospital_output(struct session *session, const Screening__V1__Hospital *hospital)
 {
     if (hospital == NULL) {
         return EXIT_FAILED;
@@ -66,8 +67,9 @@ static int show_hospital(struct session *session, const Screening__V1__Hospital 
     return exit_code;
 }
 
+/* Without the deleted ones all have the same status. */
 static int show_hospitals(struct session *session, const Screening__V1__ListHospitalsResponse *list,
-                          bool with_day)
+                          bool with_day, bool with_deleted)
 {
     static const struct table_column columns[] = {{N_("HOSPITAL"), false}, {N_("NAME"), false},
                                                   {N_("ADDRESS"), false},  {N_("STATUS"), false},
@@ -75,6 +77,10 @@ static int show_hospitals(struct session *session, const Screening__V1__ListHosp
     enum { DAY_COLUMNS = 2 };
     struct table table;
     table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns) - (with_day ? 0 : DAY_COLUMNS));
+    table.layout = (struct table_layout){.hidden = with_deleted ? 0 : TABLE_COLUMN(3),
+                                         .if_filled = TABLE_COLUMN(2),
+                                         .ids = TABLE_COLUMN(0),
+                                         .flexible = TABLE_COLUMN(1) | TABLE_COLUMN(2)};
     for (size_t i = 0; i < list->n_hospitals; i++) {
         const Screening__V1__Hospital *hospital = list->hospitals[i];
         table_text(&table, hospital->hospital_id);
@@ -86,7 +92,7 @@ static int show_hospitals(struct session *session, const Screening__V1__ListHosp
             table_number(&table, hospital->n_days > 0 ? hospital->days[0]->remaining : 0);
         }
     }
-    return output_table(&table);
+    return output_list(session, &table, N_("no hospitals"));
 }
 
 /* ---- register ---- */
@@ -101,13 +107,18 @@ static enum status read_day(struct session *session, char *text, int32_t today,
     if (day->date == NULL) {
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     }
-    if (equals == NULL || !number_read(equals + 1, UINT32_MAX, &day->capacity)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--day: must be DATE=CAPACITY"));
+    if (equals == NULL) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--day %s: must be DATE=CAPACITY"), text);
+    }
+    if (!number_read(equals + 1, CAPACITY_MAX, &day->capacity)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         _("--day %s: capacity: must be a whole number from 0 to %d"), text, CAPACITY_MAX);
     }
     day->capacity_presence_case = SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE_CAPACITY;
     *equals = '\0';
     if (!date_read(text, today, &number)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--day: the date %s"), _(DATE_RULE));
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--day %s=%s: date: %s"), text, equals + 1,
+                         _(DATE_RULE));
     }
     civil_format(number, day->date);
     return STATUS_OK;
@@ -151,7 +162,7 @@ int hospital_register(struct session *session, const struct command *command, in
     if (read_days(session, &days, &request, &error) != STATUS_OK) {
         return usage_error(command, "%s", error.message);
     }
-    return show_hospital(session, ask(session, "RegisterHospital", &request.base));
+    return hospital_output(session, ask(session, "RegisterHospital", &request.base));
 }
 
 /* ---- the others ---- */
@@ -167,6 +178,7 @@ int hospital_list(struct session *session, const struct command *command, int ar
         {"--name", &request.name_contains, ARGUMENT_TEXT, false},
         {"--date", &request.date, ARGUMENT_DATE, false},
         {"--deleted", &request.include_deleted, ARGUMENT_SWITCH, false},
+        {"--csv", &session->csv, ARGUMENT_SWITCH, false},
     };
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
@@ -176,19 +188,20 @@ int hospital_list(struct session *session, const struct command *command, int ar
     if (hospitals == NULL) {
         return EXIT_FAILED;
     }
-    return session->json ? output_message(&hospitals->base)
-                         : show_hospitals(session, hospitals, request.date[0] != '\0');
+    return session->json
+               ? output_message(&hospitals->base)
+               : show_hospitals(session, hospitals, request.date[0] != '\0', request.include_deleted);
 }
 
 int hospital_show(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
-    const struct argument arguments[] = {{"HOSPITAL_ID", &request.hospital_id, ARGUMENT_TEXT, true}};
+    const struct argument arguments[] = {{"HOSPITAL", &request.hospital_id, ARGUMENT_HOSPITAL, true}};
     int exit_code;
     if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
         return exit_code;
     }
-    return show_hospital(session, ask(session, "GetHospital", &request.base));
+    return hospital_output(session, ask(session, "GetHospital", &request.base));
 }
 
 int hospital_set_capacity(struct session *session, const struct command *command, int argc, char **argv)
@@ -196,9 +209,9 @@ int hospital_set_capacity(struct session *session, const struct command *command
     Screening__V1__SetCapacityRequest request = SCREENING__V1__SET_CAPACITY_REQUEST__INIT;
     uint32_t version = 0;
     const struct argument arguments[] = {
-        {"HOSPITAL_ID", &request.hospital_id, ARGUMENT_TEXT, true},
+        {"HOSPITAL", &request.hospital_id, ARGUMENT_HOSPITAL, true},
         {"DATE", &request.date, ARGUMENT_DATE, true},
-        {"CAPACITY", &request.capacity, ARGUMENT_NUMBER, true},
+        {"CAPACITY", &request.capacity, ARGUMENT_CAPACITY, true},
         {"--version", &version, ARGUMENT_NUMBER, false},
     };
     int exit_code;
@@ -212,15 +225,4 @@ int hospital_set_capacity(struct session *session, const struct command *command
         return EXIT_FAILED;
     }
     return session->json ? output_message(&day->base) : show_days(session, &day, 1);
-}
-
-int hospital_delete(struct session *session, const struct command *command, int argc, char **argv)
-{
-    Screening__V1__DeleteHospitalRequest request = SCREENING__V1__DELETE_HOSPITAL_REQUEST__INIT;
-    const struct argument arguments[] = {{"HOSPITAL_ID", &request.hospital_id, ARGUMENT_TEXT, true}};
-    int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
-        return exit_code;
-    }
-    return show_hospital(session, ask(session, "DeleteHospital", &request.base));
 }

@@ -4,7 +4,8 @@
 #include "message.h"
 #include "output.h"
 
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "rpc/v1/introspection.pb-c.h"
 
@@ -55,12 +56,29 @@ static int show_methods(struct session *session, const struct question *question
                                                   {N_("RESPONSE"), false}};
     struct table table;
     table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
+    table.layout.optional = TABLE_COLUMN(1) | TABLE_COLUMN(3) | TABLE_COLUMN(4);
     for (int i = 0; i < PEER_COUNT; i++) {
         if (question->answers[i] != NULL) {
             add_methods(&table, (const Rpc__V1__DescribeResponse *)question->answers[i]);
         }
     }
     return output_table(&table);
+}
+
+static int compare_stats(const void *left, const void *right)
+{
+    return strcmp((*(Rpc__V1__Stat *const *)left)->name, (*(Rpc__V1__Stat *const *)right)->name);
+}
+
+/* By name: the service lists them as they were registered. */
+static void sort_stats(const struct question *question)
+{
+    for (int i = 0; i < PEER_COUNT; i++) {
+        const Rpc__V1__StatsResponse *answer = (const Rpc__V1__StatsResponse *)question->answers[i];
+        if (answer != NULL) {
+            qsort(answer->stats, answer->n_stats, sizeof answer->stats[0], compare_stats);
+        }
+    }
 }
 
 static void add_stats(struct session *session, struct table *table, const Rpc__V1__StatsResponse *answer)
@@ -84,6 +102,7 @@ static int show_stats(struct session *session, const struct question *question)
     static const struct table_column columns[] = {
         {N_("SERVICE"), false}, {N_("NAME"), false}, {N_("VALUE"), true}};
     struct table table;
+    sort_stats(question);
     table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
     for (int i = 0; i < PEER_COUNT; i++) {
         if (question->answers[i] != NULL) {
@@ -103,7 +122,7 @@ static int answer(struct session *session, const struct command *command, int ar
         return exit_code;
     }
     if (only != NULL && peer_find(only) == PEER_COUNT) {
-        return usage_error(command, "%s: must be hospital, booking or history", only);
+        return usage_error(command, "SERVICE %s: must be hospital, booking or history", only);
     }
     ask(session, question, only);
     exit_code =

@@ -1,7 +1,9 @@
 /* screenctl: the system from the command line. Options, then the table of commands. */
 #include "command.h"
 #include "message.h"
+#include "options.h"
 #include "table.h"
+#include "values.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,32 +15,33 @@
 static const struct command COMMANDS[] = {
     {"hospital", "register", "--name NAME [--address TEXT] [--id UUID] [--day DATE=CAPACITY]...",
      N_("registers a hospital and its screening days"), hospital_register},
-    {"hospital", "list", "[--name PART] [--date DATE] [--deleted]",
+    {"hospital", "list", "[--name PART] [--date DATE] [--deleted] [--csv]",
      N_("lists hospitals; with --date those that screen"), hospital_list},
-    {"hospital", "show", "HOSPITAL_ID", N_("shows a hospital and its days from today on"), hospital_show},
-    {"hospital", "set-capacity", "HOSPITAL_ID DATE CAPACITY [--version N]",
+    {"hospital", "show", "HOSPITAL", N_("shows a hospital and its days from today on"), hospital_show},
+    {"hospital", "set-capacity", "HOSPITAL DATE CAPACITY [--version N]",
      N_("sets a day's capacity, or opens the day"), hospital_set_capacity},
-    {"hospital", "delete", "HOSPITAL_ID", N_("deletes a hospital; its bookings are force-cancelled"),
-     hospital_delete},
+    {"hospital", "delete", "HOSPITAL [--yes]",
+     N_("deletes a hospital; its bookings are force-cancelled. Asks first, unless --yes"), hospital_delete},
     {"hospital", "import", "FILE.csv", N_("registers the hospitals of a file, or opens their missing days"),
      hospital_import},
     {"book", NULL,
-     "--customer ID --name NAME --hospital ID --date DATE [--headcount N] [--queue] [--id UUID]",
+     "--customer ID --name NAME --hospital HOSPITAL --date DATE [--headcount N] [--queue] [--id UUID]",
      N_("books a screening"), booking_book},
     {"booking", "show", "BOOKING_ID", N_("shows a booking"), booking_show},
-    {"booking", "list", "(--customer ID | --hospital ID) [--date DATE] [--status STATUS]",
-     N_("lists bookings: a customer's, or who comes to a hospital"), booking_list},
+    {"booking", "list",
+     "(--customer ID | --hospital HOSPITAL) [--date DATE] [--status STATUS | --all] [--csv]",
+     N_("lists bookings: a customer's, or who comes to a hospital; --all: not only CONFIRMED"), booking_list},
     {"booking", "cancel", "BOOKING_ID [--reason TEXT]", N_("cancels a booking"), booking_cancel},
     {"booking", "trace", "BOOKING_ID",
      N_("a booking's states, their events, and how far each log has been applied"), booking_trace},
-    {"history", "customer", "CUSTOMER_ID [--status STATUS] [--from DATE] [--to DATE]",
+    {"history", "customer", "CUSTOMER_ID [--status STATUS] [--from DATE] [--to DATE] [--csv]",
      N_("what a customer booked, newest first"), history_customer},
     {"history", "booking", "BOOKING_ID", N_("what happened to a booking"), history_booking},
     {"projection", NULL, "", N_("how far history has followed the logs"), history_projection},
     {"health", NULL, "[hospital|booking|history]", N_("whether the services are ready; exit code 1 if not"),
      health_show},
     {"events", "tail",
-     "[--log hospital|booking] [--after LOG:SEQ]... [--type TYPE]... [--booking ID] [--hospital-id ID] "
+     "[--log hospital|booking] [--after LOG:SEQ]... [--type TYPE]... [--booking ID] [--hospital-id HOSPITAL] "
      "[--once] "
      "[--max N]",
      N_("the events of both logs as they happen; --once: those that are there, from the first or --after on"),
@@ -47,7 +50,7 @@ static const struct command COMMANDS[] = {
      introspection_describe},
     {"stats", NULL, "[hospital|booking|history]", N_("the services' counters and gauges, and what ails them"),
      introspection_stats},
-    {"watch", NULL, "[--date DATE] [--hospital-id ID] [--interval MS]",
+    {"watch", NULL, "[--date DATE] [--hospital-id HOSPITAL] [--interval MS]",
      N_("a live view: days filling, rates, lag; q ends it"), watch_all},
     {"call", NULL, "METHOD ['{JSON}'] [--to hospital|booking|history] | --list",
      N_("calls any method with a JSON request"), call_method},
@@ -68,72 +71,47 @@ static int print_help(void)
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         print_command(&COMMANDS[i]);
     }
-    puts(_("\noptions, before the command (--json, --timeout and --help also after it):"));
-    for (int i = 0; i < PEER_COUNT; i++) {
-        printf(_("  %s ADDRESS%*s%s (environment %s, default %s)\n"), PEERS[i].option,
-               (int)(12 - strlen(PEERS[i].option)), "", PEERS[i].program, PEERS[i].environment,
-               PEERS[i].address);
-    }
-    printf(_("  --time-zone ZONE    the clinic's (environment SCREENING_TIME_ZONE, default Asia/Seoul)\n"
-             "  --timeout MS        of each call, 1 to %d, repeats included (default %d)\n"
-             "  --json              answers as JSON, one document\n"
-             "  --version           the program's version\n"
-             "\nA DATE is YYYY-MM-DD, or +N for N days from today.\n"
-             "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.\n"),
-           TIMEOUT_MAX_MS, TIMEOUT_DEFAULT_MS);
+    options_print_help();
     return EXIT_DONE;
 }
 
-static bool is_address(const char *text)
+static int print_version(void)
 {
-    enum { SCHEME_LENGTH = 6, PORT_MAX = 65535 };
-    const char *rest = text + SCHEME_LENGTH;
-    if (strncmp(text, "ipc://", SCHEME_LENGTH) == 0) {
-        return rest[0] != '\0';
-    }
-    if (strncmp(text, "tcp://", SCHEME_LENGTH) != 0) {
-        return false;
-    }
-    const char *colon = strrchr(rest, ':');
-    uint32_t port;
-    return colon != NULL && colon > rest && number_read(colon + 1, PORT_MAX, &port) && port > 0;
+    printf("screenctl %s\n", SCREENING_VERSION);
+    return EXIT_DONE;
 }
 
-/* Where the value of a global option goes; NULL if it is none. */
-static const char **option_target(struct session *session, const char *word)
+/* "NAME" as a command, "--NAME" or the letter's option. */
+static bool is_word(const char *word, const char *name, const char *letter)
 {
-    for (int i = 0; i < PEER_COUNT; i++) {
-        if (strcmp(word, PEERS[i].option) == 0) {
-            return &session->addresses[i];
-        }
-    }
-    return strcmp(word, "--time-zone") == 0 ? &session->time_zone : NULL;
+    return strcmp(word, name) == 0 || strcmp(word, letter) == 0 ||
+           (strncmp(word, "--", 2) == 0 && strcmp(word + 2, name) == 0);
 }
 
-/* Takes the options before the command; returns how many words they are, -1 after telling what is wrong. */
+/* Takes the options before the command; returns how many words they are, -1 after printing what is wrong. */
 static int take_options(struct session *session, int argc, char **argv)
 {
     int at = 0;
-    while (at < argc && strncmp(argv[at], "--", 2) == 0) {
-        int used = command_take_common(session, argc - at, argv + at);
-        if (used < 0) {
-            usage_error(NULL, "--timeout: must be 1 to %d ms", TIMEOUT_MAX_MS);
-            return -1;
-        }
-        const char **target = used == 0 ? option_target(session, argv[at]) : NULL;
-        if (used == 0 && target == NULL) {
+    while (at < argc && option_is(argv[at]) && !is_word(argv[at], "version", "-v")) {
+        char *inside = option_split(argv[at]);
+        const char *value = inside != NULL ? inside : at + 1 < argc ? argv[at + 1] : NULL;
+        switch (options_take(session, NULL, argv[at], value)) {
+        case OPTION_OTHER:
             usage_error(NULL, "%s: unknown option", argv[at]);
             return -1;
-        }
-        if (target != NULL) {
-            if (at + 1 == argc) {
-                usage_error(NULL, "%s: missing value", argv[at]);
+        case OPTION_WRONG:
+            return -1;
+        case OPTION_SWITCH:
+            if (inside != NULL) {
+                usage_error(NULL, "%s: takes no value", argv[at]);
                 return -1;
             }
-            *target = argv[at + 1];
-            used = 2;
+            at += 1;
+            break;
+        case OPTION_VALUE:
+            at += inside != NULL ? 1 : 2;
+            break;
         }
-        at += used;
     }
     return at;
 }
@@ -150,48 +128,81 @@ static const struct command *find_command(int argc, char **argv)
     return NULL;
 }
 
-/* The words after `group` name no command of it: shows what there is. */
-static int explain_group(const struct session *session, const char *group)
+/* The words that may stand where `group` (NULL: nothing) was read: each once, in the table's order. */
+static size_t choices(const char *group, const char *names[COMMAND_COUNT])
 {
-    bool known = false;
+    size_t count = 0;
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(COMMANDS[i].group, group) == 0) {
-            known = true;
-            if (session->help) {
+        bool in_group = group != NULL && strcmp(COMMANDS[i].group, group) == 0;
+        bool repeated = i > 0 && strcmp(COMMANDS[i].group, COMMANDS[i - 1].group) == 0;
+        if (group == NULL ? !repeated : in_group) {
+            names[count++] = group == NULL ? COMMANDS[i].group : COMMANDS[i].name;
+        }
+    }
+    return count;
+}
+
+/* No command is named by the words: says which there are. */
+static int explain(struct session *session, int argc, char **argv)
+{
+    const char *names[COMMAND_COUNT];
+    const char *group = argv[0];
+    size_t count = choices(group, names);
+    bool known = count > 0;
+    const char *unknown = !known ? group : argc > 1 ? argv[1] : NULL;
+    if (known && (session->help ||
+                  (unknown != NULL && (strcmp(unknown, "--help") == 0 || strcmp(unknown, "-h") == 0)))) {
+        for (size_t i = 0; i < COMMAND_COUNT; i++) {
+            if (strcmp(COMMANDS[i].group, group) == 0) {
                 print_command(&COMMANDS[i]);
             }
         }
-    }
-    if (known && session->help) {
         return EXIT_DONE;
     }
-    return usage_error(NULL, known ? N_("%s: which command of it?") : N_("%s: unknown command"), group);
+    if (!known) {
+        count = choices(NULL, names);
+    }
+    const char *before = known ? group : "", *space = known ? " " : "";
+    const char *nearest = unknown != NULL ? values_nearest(unknown, names, count) : NULL;
+    if (nearest != NULL) {
+        return usage_error(NULL, "%s%s%s: unknown command; did you mean %s?", before, space, unknown,
+                           nearest);
+    }
+    const char *list = names[0];
+    for (size_t i = 1; i < count && list != NULL; i++) {
+        list = arena_printf(&session->arena, "%s, %s", list, names[i]);
+    }
+    list = list == NULL ? "" : list;
+    return unknown == NULL
+               ? usage_error(NULL, "%s: which command? One of %s", group, list)
+               : usage_error(NULL, "%s%s%s: unknown command; one of %s", before, space, unknown, list);
 }
 
 static int run(struct session *session, int argc, char **argv)
 {
-    if (argc == 1 && strcmp(argv[0], "--version") == 0) {
-        printf("screenctl %s\n", SCREENING_VERSION);
-        return EXIT_DONE;
+    if (argc > 0 && is_word(argv[0], "version", "-v")) {
+        return print_version();
     }
     int used = take_options(session, argc, argv);
-    if (used < 0) {
+    if (used < 0 || !options_check_environment(session)) {
         return EXIT_USAGE;
     }
     argc -= used;
     argv += used;
-    for (int i = 0; i < PEER_COUNT; i++) {
-        if (!is_address(session->addresses[i])) {
-            return usage_error(NULL, "%s: must be tcp://HOST:PORT or ipc://PATH", PEERS[i].option);
-        }
+    if (argc > 0 && strcmp(argv[0], "help") == 0) {
+        session->help = true;
+        argc--;
+        argv++;
     }
     if (argc == 0) {
         return session->help ? print_help() : usage_error(NULL, "which command?");
     }
+    if (is_word(argv[0], "version", "-v")) {
+        return print_version();
+    }
     const struct command *command = find_command(argc, argv);
     if (command == NULL) {
-        session->help = session->help || (argc > 1 && strcmp(argv[1], "--help") == 0);
-        return explain_group(session, argv[0]);
+        return explain(session, argc, argv);
     }
     int words = command->name == NULL ? 1 : 2;
     return command->run(session, command, argc - words, argv + words);

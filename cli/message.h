@@ -1,8 +1,8 @@
 /*
  * What screenctl says to people, in Korean or English. Written in English in the source, marked for xgettext;
  * cli/po/ko.po translates, and its compiled catalogue is part of the program, so that it needs no file at run
- * time and no locale that the system would have to have generated. Words of the wire (status codes, reasons,
- * statuses, names of fields) and JSON are never translated.
+ * time and no locale that the system would have to have generated. Codes and reasons on stderr, names of
+ * fields and JSON are never translated; statuses in tables are (words.h).
  */
 #ifndef SCREENING_CLI_MESSAGE_H
 #define SCREENING_CLI_MESSAGE_H

@@ -51,7 +51,7 @@ static void test_message_without_translation_is_itself(void **state)
     assert_ptr_equal(message(unknown), unknown);
     assert_string_equal(message(""), "");
     assert_string_equal(message("ADDRESS"), "주소");
-    assert_string_equal(message("which command?"), "어떤 명령입니까?"); /* the last one */
+    assert_string_equal(message("which command?"), "명령을 지정하세요"); /* the last one */
 }
 
 int main(void)

@@ -1,7 +1,10 @@
 #include "output.h"
 
 #include "client.h"
+#include "date.h"
 #include "message.h"
+#include "terminal.h"
+#include "words.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -70,9 +73,27 @@ int output_messages(const char *name, const ProtobufCMessage *const *messages, s
     return output_document(json_pack("{s:o}", name, list));
 }
 
-int output_table(const struct table *table)
+int output_table(struct table *table)
 {
+    table->width_max = terminal_columns();
     return table_print(table, stdout) ? EXIT_DONE : out_of_memory();
+}
+
+int output_list(const struct session *session, struct table *table, const char *none)
+{
+    if (session->csv) {
+        return table_print_csv(table, stdout) ? EXIT_DONE : out_of_memory();
+    }
+    if (table_row_count(table) == 0 && !table->out_of_memory) {
+        puts(message(none));
+        return EXIT_DONE;
+    }
+    return output_table(table);
+}
+
+const char *output_plural(size_t count, const char *one, const char *many)
+{
+    return message(count == 1 ? one : many);
 }
 
 void output_begin_pairs(struct table *table, struct session *session)
@@ -102,7 +123,7 @@ void output_fill_projection(struct table *table, struct session *session,
     table_init(table, &session->arena, columns, sizeof columns / sizeof columns[0]);
     for (size_t i = 0; i < status->n_logs; i++) {
         table_text(table, status->logs[i]->log);
-        table_text(table, status->logs[i]->state);
+        table_text(table, word_shown(status->logs[i]->state));
         table_number(table, status->logs[i]->applied_seq);
         table_number(table, status->logs[i]->head_seq);
         table_number(table, status->logs[i]->lag_ms);
@@ -119,13 +140,12 @@ int output_projection(struct session *session, const Screening__V1__GetProjectio
 
 const char *output_instant(struct session *session, const Google__Protobuf__Timestamp *instant)
 {
-    enum { SECONDS_LENGTH = 19 }; /* of "2026-12-01T00:30:00" */
-    char text[CLOCK_TEXT_SIZE];
+    char text[DATE_TIME_SIZE];
     if (instant == NULL) {
         return "-";
     }
-    clock_format(instant->seconds * MS_PER_S * US_PER_MS, text);
-    const char *out = arena_printf(&session->arena, "%.*sZ", SECONDS_LENGTH, text);
+    const char *out =
+        arena_strdup(&session->arena, date_time_format(instant->seconds * MS_PER_S * US_PER_MS, text));
     return out == NULL ? "-" : out;
 }
 
@@ -133,5 +153,12 @@ const char *output_booking_status(Screening__V1__BookingStatus status)
 {
     const ProtobufCEnumValue *value =
         protobuf_c_enum_descriptor_get_value(&screening__v1__booking_status__descriptor, (int)status);
-    return value == NULL ? "UNRECOGNISED" : value->name;
+    return value == NULL ? "UNRECOGNISED" : word_shown(value->name);
+}
+
+const char *output_reason(Screening__V1__BookingStatus status, const char *reason)
+{
+    bool ours = status == SCREENING__V1__BOOKING_STATUS__REJECTED ||
+                status == SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED;
+    return ours ? word_shown(reason) : reason;
 }

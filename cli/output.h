@@ -24,8 +24,11 @@ int output_line(json_t *document);
  */
 int output_messages(const char *name, const ProtobufCMessage *const *messages, size_t count);
 
-/* The table for people. */
-int output_table(const struct table *table);
+/* The table for people, as wide as the terminal allows. */
+int output_table(struct table *table);
+
+/* The same for a list: with --csv as CSV; without rows the line `none` instead of a heading. */
+int output_list(const struct session *session, struct table *table, const char *none);
 
 /* Names and values of one thing, one pair a line. */
 void output_begin_pairs(struct table *table, struct session *session);
@@ -37,9 +40,19 @@ void output_fill_projection(struct table *table, struct session *session,
                             const Screening__V1__GetProjectionStatusResponse *status);
 int output_projection(struct session *session, const Screening__V1__GetProjectionStatusResponse *status);
 
-/* An instant as "2026-12-01T00:30:00Z", "-" if absent; lives in the session's arena. */
+/* An instant as "2026-12-01 09:30:00" at the clinic, "-" if absent; lives in the session's arena. */
 const char *output_instant(struct session *session, const Google__Protobuf__Timestamp *instant);
 
+/* The status in the reader's language. */
 const char *output_booking_status(Screening__V1__BookingStatus status);
+
+/* Why the booking has its status: a word of the services in the reader's language, people's words as they
+ * are. */
+const char *output_reason(Screening__V1__BookingStatus status, const char *reason);
+
+/* "1 booking", "2 bookings": the format that `count` wants, in the reader's language. Its argument is a
+ * size_t. */
+const char *output_plural(size_t count, const char *one, const char *many)
+    __attribute__((format_arg(2), format_arg(3)));
 
 #endif

@@ -39,17 +39,16 @@ static bool append(struct arena *arena, struct items *items, void **page, size_t
     return true;
 }
 
-void *pages_ask(struct session *session, const struct paged_list *list, ProtobufCMessage *request)
+void *pages_collect(struct session *session, const struct paged_list *list, ProtobufCMessage *request,
+                    struct error *error)
 {
     struct items items = {.all = NULL};
     *(uint32_t *)field_of(request, request->descriptor, "page_size") = PAGE_SIZE;
     char **page_token = field_of(request, request->descriptor, "page_token");
     for (;;) {
         ProtobufCMessage *page;
-        struct error error;
-        if (client_call(session, list->peer, list->service, list->method, request, &page, &error) !=
+        if (client_call(session, list->peer, list->service, list->method, request, &page, error) !=
             STATUS_OK) {
-            client_fail(&error);
             return NULL;
         }
         const ProtobufCFieldDescriptor *field =
@@ -57,8 +56,7 @@ void *pages_ask(struct session *session, const struct paged_list *list, Protobuf
         size_t *count = (size_t *)(void *)((char *)page + field->quantifier_offset);
         void ***page_items = (void ***)(void *)((char *)page + field->offset);
         if (!append(&session->arena, &items, *page_items, *count)) {
-            error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-            client_fail(&error);
+            error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
             return NULL;
         }
         *page_token = *(char **)field_of(page, page->descriptor, "next_page_token");
@@ -68,4 +66,14 @@ void *pages_ask(struct session *session, const struct paged_list *list, Protobuf
             return page;
         }
     }
+}
+
+void *pages_ask(struct session *session, const struct paged_list *list, ProtobufCMessage *request)
+{
+    struct error error;
+    void *response = pages_collect(session, list, request, &error);
+    if (response == NULL) {
+        client_fail(&error);
+    }
+    return response;
 }

@@ -22,4 +22,8 @@ struct paged_list {
  */
 void *pages_ask(struct session *session, const struct paged_list *list, ProtobufCMessage *request);
 
+/* The same in silence; NULL with *error. */
+void *pages_collect(struct session *session, const struct paged_list *list, ProtobufCMessage *request,
+                    struct error *error);
+
 #endif

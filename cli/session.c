@@ -9,12 +9,12 @@
 #include "base/clock.h"
 
 const struct peer PEERS[PEER_COUNT] = {
-    [PEER_HOSPITAL] = {"hospital", "hospital-svc", "--hospital", "SCREENING_HOSPITAL_ADDR",
+    [PEER_HOSPITAL] = {"hospital", "hospital-svc", "--hospital-addr", "--hospital", "SCREENING_HOSPITAL_ADDR",
                        "tcp://127.0.0.1:7101", ""},
-    [PEER_BOOKING] = {"booking", "booking-svc", "--booking", "SCREENING_BOOKING_ADDR", "tcp://127.0.0.1:7201",
-                      ""},
-    [PEER_HISTORY] = {"history", "history-svc", "--history", "SCREENING_HISTORY_ADDR", "tcp://127.0.0.1:7301",
-                      " --database postgresql://HOST/DATABASE"},
+    [PEER_BOOKING] = {"booking", "booking-svc", "--booking-addr", "--booking", "SCREENING_BOOKING_ADDR",
+                      "tcp://127.0.0.1:7201", ""},
+    [PEER_HISTORY] = {"history", "history-svc", "--history-addr", "--history", "SCREENING_HISTORY_ADDR",
+                      "tcp://127.0.0.1:7301", " --database postgresql://HOST/DATABASE"},
 };
 
 enum peer_name peer_find(const char *name)
@@ -52,12 +52,20 @@ void session_fini(struct session *session)
     arena_fini(&session->arena);
 }
 
-enum status session_today(const struct session *session, int32_t *day, struct error *error)
+enum status session_use_zone(const struct session *session, struct error *error)
 {
     if (civil_zone_set(session->time_zone, error) != STATUS_OK) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--time-zone: no zone file for %s"),
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--time-zone %s: there is no such zone"),
                          session->time_zone);
     }
-    *day = civil_day_at(clock_now_us());
     return STATUS_OK;
+}
+
+enum status session_today(const struct session *session, int32_t *day, struct error *error)
+{
+    enum status status = session_use_zone(session, error);
+    if (status == STATUS_OK) {
+        *day = civil_day_at(clock_now_us());
+    }
+    return status;
 }

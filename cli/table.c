@@ -1,14 +1,12 @@
 #include "table.h"
 
-#include "message.h"
-
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <string.h>
 #include <wchar.h>
 
-enum { CELLS_FIRST = 64, GAP_COLUMNS = 2 };
+enum { CELLS_FIRST = 64 };
 
 void table_use_locale(void)
 {
@@ -17,9 +15,7 @@ void table_use_locale(void)
     }
 }
 
-/* The character at `text`: its bytes and its columns; -1 columns where a terminal would not show it as
- * itself. */
-static size_t next_character(const char *text, int *columns)
+size_t text_character(const char *text, int *columns)
 {
     wchar_t character;
     mbstate_t state = {0};
@@ -37,7 +33,7 @@ size_t text_columns(const char *text)
     size_t columns = 0;
     while (*text != '\0') {
         int width;
-        text += next_character(text, &width);
+        text += text_character(text, &width);
         columns += width < 0 ? 1 : (size_t)width;
     }
     return columns;
@@ -59,7 +55,7 @@ static const char *printable_copy(struct arena *arena, const char *text)
     char *out = copy;
     while (*text != '\0') {
         int columns;
-        size_t size = next_character(text, &columns);
+        size_t size = text_character(text, &columns);
         if (columns < 0) {
             *out++ = '?';
         } else {
@@ -106,42 +102,7 @@ void table_number(struct table *table, uint64_t number)
     table_text(table, text);
 }
 
-static void print_line(const struct table *table, const char *const *cells, const size_t *widths, FILE *file)
+size_t table_row_count(const struct table *table)
 {
-    for (size_t i = 0; i < table->column_count; i++) {
-        int padding = (int)(widths[i] - text_columns(cells[i]));
-        bool last = i + 1 == table->column_count;
-        if (table->columns[i].right) {
-            fprintf(file, "%*s%s", padding, "", cells[i]);
-        } else {
-            fprintf(file, "%s%*s", cells[i], last ? 0 : padding, "");
-        }
-        fprintf(file, "%*s", last ? 0 : GAP_COLUMNS, "");
-    }
-    fputc('\n', file);
-}
-
-bool table_print(const struct table *table, FILE *file)
-{
-    if (table->out_of_memory) {
-        return false;
-    }
-    size_t widths[TABLE_COLUMNS_MAX] = {0};
-    const char *headings[TABLE_COLUMNS_MAX];
-    for (size_t i = 0; i < table->column_count; i++) {
-        headings[i] = table->columns[i].heading == NULL ? "" : message(table->columns[i].heading);
-        widths[i] = text_columns(headings[i]);
-    }
-    for (size_t i = 0, column = 0; i < table->cell_count; i++) {
-        size_t columns = text_columns(table->cells[i]);
-        widths[column] = columns > widths[column] ? columns : widths[column];
-        column = column + 1 < table->column_count ? column + 1 : 0;
-    }
-    if (table->columns[0].heading != NULL) {
-        print_line(table, headings, widths, file);
-    }
-    for (size_t row = 0; row + table->column_count <= table->cell_count; row += table->column_count) {
-        print_line(table, table->cells + row, widths, file);
-    }
-    return true;
+    return table->cell_count / table->column_count;
 }

@@ -55,7 +55,7 @@ static void test_table_columns_are_aligned_by_what_is_shown(void **state)
     table_text(&table, "");
     expect_printed(&table, "NAME        N  END\n"
                            "김하나      5  x\n"
-                           "Kim     12345  \n");
+                           "Kim     12345\n");
 }
 
 static void test_table_without_rows_is_its_heading(void **state)
@@ -103,9 +103,78 @@ static void test_table_many_rows_are_kept(void **state)
     expect_printed(&table, expected);
 }
 
+#define ID_A "20a6a75c-5177-54e8-85ed-c48c78bb96e1"
+#define ID_B "20a6a75c-51ff-54e8-85ed-c48c78bb96e1"
+
+/* An id, a name, a reason that is empty everywhere, and what nobody misses. */
+static void fill_wide(struct table *table)
+{
+    static const struct table_column columns[] = {
+        {"ID", false}, {"NAME", false}, {"REASON", false}, {"N", true}, {"MORE", false}};
+    table_init(table, &arena, columns, 5);
+    table->layout = (struct table_layout){.if_filled = TABLE_COLUMN(2),
+                                          .ids = TABLE_COLUMN(0),
+                                          .optional = TABLE_COLUMN(4),
+                                          .flexible = TABLE_COLUMN(1)};
+    const char *const rows[][2] = {{ID_A, "한빛종합검진센터"}, {ID_B, "B"}};
+    for (size_t i = 0; i < 2; i++) {
+        table_text(table, rows[i][0]);
+        table_text(table, rows[i][1]);
+        table_text(table, "");
+        table_number(table, 7);
+        table_text(table, "optional");
+    }
+}
+
+static void test_table_fits_the_terminal_step_by_step(void **state)
+{
+    (void)state;
+    struct table table;
+    fill_wide(&table);
+    expect_printed(&table, "ID                                    NAME              N  MORE\n" ID_A
+                           "  한빛종합검진센터  7  optional\n" ID_B "  B                 7  optional\n");
+    table.width_max = 60;
+    expect_printed(&table, "ID            NAME              N  MORE\n"
+                           "20a6a75c-517  한빛종합검진센터  7  optional\n"
+                           "20a6a75c-51f  B                 7  optional\n");
+    table.width_max = 40;
+    expect_printed(&table, "ID            NAME              N\n"
+                           "20a6a75c-517  한빛종합검진센터  7\n"
+                           "20a6a75c-51f  B                 7\n");
+    table.width_max = 30;
+    expect_printed(&table, "ID            NAME           N\n"
+                           "20a6a75c-517  한빛종합검진…  7\n"
+                           "20a6a75c-51f  B              7\n");
+}
+
+static void test_table_hidden_columns_are_in_the_csv(void **state)
+{
+    (void)state;
+    static const struct table_column columns[] = {{"A", false}, {"B", false}};
+    struct table table;
+    table_init(&table, &arena, columns, 2);
+    table.layout.hidden = TABLE_COLUMN(0);
+    table_text(&table, "=1+1");
+    table_text(&table, "x \"y\", z");
+    table_text(&table, "-");
+    table_text(&table, "");
+    expect_printed(&table, "B\nx \"y\", z\n\n");
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    assert_non_null(file);
+    assert_true(table_print_csv(&table, file));
+    fclose(file);
+    assert_string_equal(text, "\xef\xbb\xbf"
+                              "A,B\r\n\"'=1+1\",\"x \"\"y\"\", z\"\r\n-,\r\n");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_table_fits_the_terminal_step_by_step, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_table_hidden_columns_are_in_the_csv, set_up, tear_down),
         cmocka_unit_test(test_text_columns_korean_is_two_columns_wide),
         cmocka_unit_test_setup_teardown(test_table_columns_are_aligned_by_what_is_shown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_table_without_rows_is_its_heading, set_up, tear_down),

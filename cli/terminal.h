@@ -26,6 +26,9 @@ void terminal_close(struct terminal *terminal);
 /* Lines that fit on the screen now. */
 size_t terminal_lines(void);
 
+/* Columns of the terminal that stdout is; 0 if it is none or does not know. */
+size_t terminal_columns(void);
+
 /* Shows `text`, lines that end with \n, in place of what was there; what does not fit is cut off. */
 void terminal_show(const char *text);
 

@@ -125,11 +125,15 @@ static int show_entries(struct session *session, const struct trace *trace)
         {N_("EVENT"), false},  {N_("LOG"), false},    {N_("SEQ"), true},     {N_("EVENT ID"), false}};
     struct table table;
     table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
+    table.layout = (struct table_layout){.if_filled = TABLE_COLUMN(2),
+                                         .ids = TABLE_COLUMN(7),
+                                         .optional = TABLE_COLUMN(4) | TABLE_COLUMN(7),
+                                         .flexible = TABLE_COLUMN(2)};
     for (size_t i = 0; i < trace->entry_count; i++) {
         const Screening__V1__HistoryEntry *entry = trace->entries[i];
         table_number(&table, entry->version);
         table_text(&table, output_booking_status(entry->status));
-        table_text(&table, entry->reason[0] != '\0' ? entry->reason : "-");
+        table_text(&table, output_reason(entry->status, entry->reason));
         table_text(&table, output_instant(session, entry->occurred_at));
         table_text(&table, event_type(entry));
         table_text(&table, entry->source);
@@ -146,7 +150,9 @@ static int show_booking(struct session *session, const struct trace *trace)
     output_begin_pairs(&table, session);
     output_pair(&table, "booking", booking->booking_id);
     output_pair(&table, "status", output_booking_status(booking->status));
-    output_pair(&table, "reason", booking->status_reason[0] != '\0' ? booking->status_reason : "-");
+    output_pair(&table, "reason",
+                booking->status_reason[0] != '\0' ? output_reason(booking->status, booking->status_reason)
+                                                  : "-");
     output_pair_number(&table, "version", booking->version);
     output_pair(&table, "in history",
                 trace->caught_up ? _("up to this version") : _("not yet up to this version"));

@@ -12,7 +12,6 @@
 
 #include "base/civil.h"
 #include "base/clock.h"
-#include "base/uuid.h"
 
 #include "rpc/v1/introspection.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
@@ -261,7 +260,7 @@ int watch_all(struct session *session, const struct command *command, int argc, 
     uint32_t interval_ms = INTERVAL_DEFAULT_MS;
     const struct argument arguments[] = {
         {"--date", &date, ARGUMENT_DATE, false},
-        {"--hospital-id", &watch.hospital_id, ARGUMENT_TEXT, false},
+        {"--hospital-id", &watch.hospital_id, ARGUMENT_HOSPITAL, false},
         {"--interval", &interval_ms, ARGUMENT_NUMBER, false},
     };
     int exit_code;
@@ -270,12 +269,8 @@ int watch_all(struct session *session, const struct command *command, int argc, 
         return exit_code;
     }
     struct error error;
-    struct uuid id;
     if (interval_ms < INTERVAL_MIN_MS || interval_ms > INTERVAL_MAX_MS) {
         return usage_error(command, "--interval: must be %d to %d ms", INTERVAL_MIN_MS, INTERVAL_MAX_MS);
-    }
-    if (watch.hospital_id != NULL && !uuid_parse(watch.hospital_id, &id)) {
-        return usage_error(command, "--hospital-id: must be a UUID");
     }
     if (session->json || !isatty(STDOUT_FILENO)) {
         return usage_error(command,

@@ -122,7 +122,7 @@ class SeedLines:
         bookings = self.look.bookings("--hospital", self.hospital_id)
         live = [booking["bookingId"] for booking in bookings if booking["status"] == "CONFIRMED"]
         listed = len(self.look.hospitals_named(NAME))
-        words = ("hospital", "delete", self.hospital_id)
+        words = ("hospital", "delete", self.hospital_id, "--yes")
         self.screenctl.ask(*words)
         self._add_deletion(shown(*words), listed)
         self._add_forced(bookings, live)

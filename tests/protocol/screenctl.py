@@ -9,37 +9,9 @@ import termios
 
 from kit import rpc
 from kit.marks import once
-from kit.stack import DEADLINE_S, PROGRAMS, Stack, program, wait_for
+from kit.screenctl import check_error, command, done, screenctl
+from kit.stack import DEADLINE_S, PROGRAMS, Stack, wait_for
 from kit.world import CANCELLED, CONFIRMED, behind, book, booking_request, day, history_shows, register, remaining
-
-
-def command(stack, *words, services=PROGRAMS):
-    addresses = [word for name in services for word in ("--" + name, stack.services[name].rpc)]
-    return [program("screenctl"), "--timeout", "50000", *addresses, *words]
-
-
-def screenctl(stack, *words, services=PROGRAMS, **locale):
-    """In English, unless the locale is given: LANG="ko_KR.UTF-8"."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
-    return subprocess.run(command(stack, *words, services=services), capture_output=True, text=True, encoding="utf-8",
-                          timeout=2 * DEADLINE_S, check=False, cwd=stack.folder, stdin=subprocess.DEVNULL,
-                          env={**environment, "LC_ALL": "C.UTF-8", **locale})
-
-
-def done(stack, *words):
-    """Its JSON; it must exit with 0 and say nothing on stderr."""
-    result = screenctl(stack, "--json", *words)
-    assert result.returncode == 0 and result.stderr == "", result
-    return json.loads(result.stdout)
-
-
-def check_error(result, exit_code, *words):
-    assert result.returncode == exit_code, result
-    lines = result.stderr.strip().splitlines()
-    assert lines and lines[0].startswith("screenctl: "), result
-    assert exit_code == 2 or len(lines) == 1, result
-    for word in words:
-        assert word in result.stderr, result
 
 
 @once
@@ -97,7 +69,7 @@ def test_screenctl_plays_the_clinics_day(driver):
         assert booked["bookingId"] in screenctl(stack, "history", "customer", "c-1").stdout
         assert screenctl(stack, "projection").returncode == 0 and screenctl(stack, "health").returncode == 0
         assert hospital_id in screenctl(stack, "hospital", "list", "--name", "한빛").stdout
-        assert done(stack, "hospital", "delete", hospital_id)["status"] == "DELETED"
+        assert done(stack, "hospital", "delete", hospital_id, "--yes")["status"] == "DELETED"
 
 
 @once
@@ -328,13 +300,14 @@ def test_screenctl_speaks_korean_in_a_korean_locale_whether_or_not_it_is_install
         hospital_id = register(stack, capacity=1)
         check_error(screenctl(stack, "history", "customer", "c", **korean), 1, "UNAVAILABLE: ", stack.history_svc.rpc,
                     "시작하세요")
-        check_error(screenctl(stack, "nonsense", **korean), 2, "모르는 명령")
+        check_error(screenctl(stack, "nonsense", **korean), 2, "알 수 없는 명령")
         sold_out = ("book", "--customer", "c", "--name", "n", "--hospital", hospital_id, "--date", "+1", "--headcount", "2")
-        check_error(screenctl(stack, *sold_out, **korean), 1, "FAILED_PRECONDITION SOLD_OUT: ", "남은 자리가 없습니다")
+        check_error(screenctl(stack, *sold_out, **korean), 1, "FAILED_PRECONDITION SOLD_OUT: ", "잔여 인원이 부족합니다",
+                    "요청 2명, 잔여 1명")
         assert "사용법: screenctl" in screenctl(stack, "--help", **korean).stdout
         assert "날짜" in screenctl(stack, "hospital", "show", hospital_id, **korean).stdout
         machine = ("--json", "hospital", "show", hospital_id)
         assert screenctl(stack, *machine, **korean).stdout == screenctl(stack, *machine).stdout
         for english in ({}, {"LANGUAGE": "ko"}, {"LC_ALL": "", "LANG": "en_US.UTF-8"}, {"LC_ALL": "C", "LANG": "ko_KR.UTF-8"}):
             check_error(screenctl(stack, "nonsense", **english), 2, "unknown command")
-        check_error(screenctl(stack, "nonsense", LC_ALL="en_US.UTF-8", LANGUAGE="ko"), 2, "모르는 명령")
+        check_error(screenctl(stack, "nonsense", LC_ALL="en_US.UTF-8", LANGUAGE="ko"), 2, "알 수 없는 명령")

@@ -1,0 +1,121 @@
+/* screenctl book: a booking, or why not and what would do */
+#include "client.h"
+#include "command.h"
+#include "message.h"
+#include "output.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "screening/v1/booking.pb-c.h"
+#include "screening/v1/hospital.pb-c.h"
+
+#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
+
+/* What hospital-svc has from today on; NULL if it does not answer. */
+static const Screening__V1__GetAvailabilityResponse *
+ask_days(struct session *session, const Screening__V1__CreateBookingRequest *wanted)
+{
+    Screening__V1__GetAvailabilityRequest request = SCREENING__V1__GET_AVAILABILITY_REQUEST__INIT;
+    ProtobufCMessage *response;
+    struct error error;
+    request.hospital_id = wanted->hospital_id;
+    enum status status = client_call(session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor,
+                                     "GetAvailability", &request.base, &response, &error);
+    return status == STATUS_OK ? (void *)response : NULL;
+}
+
+/* "2026-12-03 (40), 2026-12-04 (7)": the first days that would do; "" if none would. */
+static const char *free_days(struct session *session, const Screening__V1__GetAvailabilityResponse *days,
+                             uint32_t headcount)
+{
+    enum { SHOWN_MAX = 3 };
+    const char *text = "";
+    int shown = 0;
+    for (size_t i = 0; i < days->n_days && shown < SHOWN_MAX && text != NULL; i++) {
+        if (days->days[i]->remaining >= headcount) {
+            text = arena_printf(&session->arena, "%s%s%s (%u)", text, shown > 0 ? ", " : "",
+                                days->days[i]->date, days->days[i]->remaining);
+            shown++;
+        }
+    }
+    return text == NULL ? "" : text;
+}
+
+/* How many places the wanted day has, and which other days would do; NULL if nobody knows. */
+static const char *what_would_do(struct session *session, const Screening__V1__CreateBookingRequest *wanted)
+{
+    const Screening__V1__GetAvailabilityResponse *days = ask_days(session, wanted);
+    uint32_t headcount = wanted->headcount == 0 ? 1 : wanted->headcount;
+    if (days == NULL) {
+        return NULL;
+    }
+    const char *left = "";
+    for (size_t i = 0; i < days->n_days && left != NULL; i++) {
+        if (strcmp(days->days[i]->date, wanted->date) == 0) {
+            left =
+                arena_printf(&session->arena, _("%u wanted, %u left; "), headcount, days->days[i]->remaining);
+        }
+    }
+    const char *others = free_days(session, days, headcount);
+    return left == NULL        ? NULL
+           : others[0] == '\0' ? arena_printf(&session->arena, _("%sno free day in the next 30 days"), left)
+                               : arena_printf(&session->arena, _("%sfree days: %s"), left, others);
+}
+
+static int refuse(struct session *session, const Screening__V1__CreateBookingRequest *wanted, bool own_id,
+                  struct error *error)
+{
+    const char *more = NULL;
+    if (strcmp(error->reason, "SOLD_OUT") == 0 || strcmp(error->reason, "DATE_NOT_OPEN") == 0) {
+        more = what_would_do(session, wanted);
+    } else if (!own_id && (strcmp(error->reason, "HOSPITAL_UNAVAILABLE") == 0 ||
+                           strcmp(error->reason, "BUDGET_SPENT") == 0)) {
+        char reason[ERROR_REASON_SIZE];
+        snprintf(reason, sizeof reason, "%s", error->reason);
+        error_set(error, error->status, reason, _("nothing was booked; try again later"));
+    }
+    return client_fail_more(error, more);
+}
+
+/* Whether the booking exists already: only asked for an id that was given. */
+static bool exists(struct session *session, char *booking_id)
+{
+    Screening__V1__GetBookingRequest request = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
+    ProtobufCMessage *response;
+    struct error error;
+    request.booking_id = booking_id;
+    return client_call(session, PEER_BOOKING, &screening__v1__booking_service__descriptor, "GetBooking",
+                       &request.base, &response, &error) == STATUS_OK;
+}
+
+int booking_book(struct session *session, const struct command *command, int argc, char **argv)
+{
+    Screening__V1__CreateBookingRequest request = SCREENING__V1__CREATE_BOOKING_REQUEST__INIT;
+    const struct argument arguments[] = {
+        {"--customer", &request.customer_id, ARGUMENT_TEXT, true},
+        {"--name", &request.customer_name, ARGUMENT_TEXT, true},
+        {"--hospital", &request.hospital_id, ARGUMENT_HOSPITAL, true},
+        {"--date", &request.date, ARGUMENT_DATE, true},
+        {"--headcount", &request.headcount, ARGUMENT_HEADCOUNT, false},
+        {"--queue", &request.queue_if_unavailable, ARGUMENT_SWITCH, false},
+        {"--id", &request.booking_id, ARGUMENT_TEXT, false},
+    };
+    int exit_code;
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    bool own_id = request.booking_id[0] != '\0';
+    bool there = own_id && !session->json && exists(session, request.booking_id);
+    ProtobufCMessage *response;
+    struct error error;
+    if (client_call(session, PEER_BOOKING, &screening__v1__booking_service__descriptor, "CreateBooking",
+                    &request.base, &response, &error) != STATUS_OK) {
+        return refuse(session, &request, own_id, &error);
+    }
+    exit_code = booking_output(session, (const Screening__V1__Booking *)response);
+    if (there && exit_code == EXIT_DONE) {
+        puts(_("\nThis booking was there already; nothing more was booked."));
+    }
+    return exit_code;
+}

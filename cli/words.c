@@ -1,0 +1,123 @@
+#include "words.h"
+
+#include "message.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What word_shown translates: xgettext finds them here, message() does the rest. */
+static const char *const WORDS[] = {
+    /* statuses of bookings, hospitals, services and logs */
+    N_("REQUESTED"),
+    N_("CONFIRMED"),
+    N_("REJECTED"),
+    N_("CANCELLED"),
+    N_("FORCE_CANCELLED"),
+    N_("ACTIVE"),
+    N_("DELETED"),
+    N_("SERVING"),
+    N_("NOT_SERVING"),
+    N_("FOLLOWING"),
+    N_("CATCHING_UP"),
+    N_("DIVERGED"),
+    N_("STOPPED"),
+    N_("DISCONNECTED"),
+    /* reasons of refusals, and codes of answers without one */
+    N_("SOLD_OUT"),
+    N_("HOSPITAL_NOT_FOUND"),
+    N_("HOSPITAL_DELETED"),
+    N_("DATE_NOT_OPEN"),
+    N_("HOSPITAL_UNAVAILABLE"),
+    N_("BUDGET_SPENT"),
+    N_("RELEASED"),
+    N_("REFUSED"),
+    N_("CAPACITY_BELOW_RESERVED"),
+    N_("VERSION_MISMATCH"),
+    N_("BOOKING_FINAL"),
+    N_("DATE_PASSED"),
+    N_("LOG_DIVERGED"),
+    N_("DRAINING"),
+    N_("OVERLOADED"),
+    N_("NOT_READY"),
+    N_("NOT_FOUND"),
+    N_("ALREADY_EXISTS"),
+    N_("DEADLINE_EXCEEDED"),
+};
+
+const char *word_shown(const char *word)
+{
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        if (strcmp(word, WORDS[i]) == 0) {
+            return message(WORDS[i]);
+        }
+    }
+    return word;
+}
+
+/* Rules behind "FIELD: "; %u stands for a whole number, which the translation takes in the same order. */
+static const char *const RULES[] = {
+    N_("must not contain spaces"),
+    N_("must not contain control characters"),
+    N_("must have %u to %u characters"),
+    N_("must be valid UTF-8"),
+    N_("must be an existing date, YYYY-MM-DD"),
+    N_("must be a UUID"),
+    N_("must be a UUID other than nil"),
+    N_("must be 0 to %u"),
+    N_("must be 1 to %u"),
+    N_("must be 0 (for 1) to 100"),
+    N_("must be at most %u"),
+    N_("must be today or later"),
+    N_("must not be before from_date"),
+};
+
+enum { NUMBERS_MAX = 2 };
+
+/* Whether `text` is the rule with numbers in the places of its %u; takes them. */
+static bool rule_fits(const char *rule, const char *text, unsigned numbers[NUMBERS_MAX])
+{
+    size_t count = 0;
+    while (*rule != '\0') {
+        if (rule[0] == '%' && rule[1] == 'u' && count < NUMBERS_MAX) {
+            int length = 0;
+            if (sscanf(text, "%9u%n", &numbers[count++], &length) != 1) {
+                return false;
+            }
+            text += length;
+            rule += 2;
+        } else if (*rule++ != *text++) {
+            return false;
+        }
+    }
+    return *text == '\0';
+}
+
+/* The rule with the numbers in the places of its %u. */
+static const char *fill_in(struct arena *arena, const char *rule, const unsigned numbers[NUMBERS_MAX])
+{
+    const char *filled = "";
+    for (size_t i = 0; i <= NUMBERS_MAX && filled != NULL; i++) {
+        const char *place = strstr(rule, "%u");
+        if (place == NULL || i == NUMBERS_MAX) {
+            return arena_printf(arena, "%s%s", filled, rule);
+        }
+        filled = arena_printf(arena, "%s%.*s%u", filled, (int)(place - rule), rule, numbers[i]);
+        rule = place + 2;
+    }
+    return filled;
+}
+
+const char *word_rule(struct arena *arena, const char *text)
+{
+    const char *colon = strstr(text, ": ");
+    for (size_t i = 0; colon != NULL && i < sizeof RULES / sizeof RULES[0]; i++) {
+        unsigned numbers[NUMBERS_MAX] = {0};
+        const char *rule = message(RULES[i]);
+        if (rule != RULES[i] && rule_fits(RULES[i], colon + 2, numbers)) {
+            const char *filled = fill_in(arena, rule, numbers);
+            return filled == NULL ? NULL : arena_printf(arena, "%.*s: %s", (int)(colon - text), text, filled);
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,221 @@
+"""What people type and read: conventions of screenctl's command line, names for ids, tables, CSV, Korean."""
+import csv
+import fcntl
+import io
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+import unicodedata
+
+from kit.marks import once
+from kit.screenctl import check_error, command, done, screenctl
+from kit.stack import DEADLINE_S, Stack
+from kit.world import book, booking_request, day, register, remaining
+
+KOREAN = {"LC_ALL": "", "LANG": "ko_KR.UTF-8"}
+
+
+def on_screen(words, columns, answer=None, environment=None):
+    """What it shows on a terminal of so many columns; types `answer` once it asks. (exit code, text)"""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))} \
+        | {"LC_ALL": "C.UTF-8"} | (environment or {})
+    process = subprocess.Popen(words, stdin=follower, stdout=follower, stderr=follower, env=environment)
+    os.close(follower)
+    shown = b""
+    try:
+        while True:
+            try:
+                chunk = os.read(leader, 65536)
+            except OSError:  # the other side is closed
+                break
+            if not chunk:
+                break
+            shown += chunk
+            if answer is not None and b"[y/N]" in shown:
+                os.write(leader, answer.encode() + b"\n")
+                answer = None
+        process.wait(DEADLINE_S)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(leader)
+    return process.returncode, shown.decode().replace("\r\n", "\n")
+
+
+def width(line):
+    """Terminal columns; Hangul takes two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+
+
+@once
+def test_screenctl_help_and_version_are_found_however_they_are_asked_for(driver):
+    with Stack(driver, without=("hospital", "booking", "history")) as stack:
+        whole = screenctl(stack, "--help").stdout
+        assert "hospital register" in whole and "--hospital-addr" in whole, whole
+        for words in (("-h",), ("help",)):
+            assert screenctl(stack, *words).stdout == whole
+        for words in (("--version",), ("-v",), ("version",)):
+            assert screenctl(stack, *words).stdout == screenctl(stack, "version", services=()).stdout != ""
+        group = screenctl(stack, "hospital", "-h")
+        assert group.returncode == 0 and "hospital import" in group.stdout and "booking" not in group.stdout.split("\n")[0], group
+        assert screenctl(stack, "help", "hospital").stdout == screenctl(stack, "hospital", "--help").stdout == group.stdout
+        one = screenctl(stack, "hospital", "list", "-h")
+        assert one.returncode == 0 and "--deleted" in one.stdout, one
+        assert screenctl(stack, "help", "hospital", "list").stdout == one.stdout
+        check_error(screenctl(stack, "hospital", "foo"), 2, "hospital foo", "register, list, show")
+        check_error(screenctl(stack, "hospital", "lits"), 2, "hospital lits", "did you mean list?")
+        check_error(screenctl(stack, "hospital"), 2, "register, list, show")
+        check_error(screenctl(stack, "bok"), 2, "did you mean book?")
+        check_error(screenctl(stack, "nonsense"), 2, "nonsense", "hospital, book, booking, history")
+        check_error(screenctl(stack, "hospital", "list", "--nmae", "x"), 2, "--nmae", "did you mean --name?")
+
+
+@once
+def test_screenctl_wrong_values_are_named(driver):
+    with Stack(driver, without=("hospital", "booking", "history")) as stack:
+        wanted = ("book", "--customer", "c", "--name", "n", "--hospital", "x")
+        for words, expected in (
+                ((*wanted, "--date", "+1", "--headcount", "two"), ("--headcount two", "1 to 100")),
+                ((*wanted, "--date", "+1", "--headcount=-1"), ("--headcount -1", "1 to 100")),
+                ((*wanted, "--date", "20261220"), ("--date 20261220", "YYYY-MM-DD")),
+                (("hospital", "register", "--name", "n", "--day", "20261220=5"), ("--day 20261220=5", "YYYY-MM-DD")),
+                (("hospital", "register", "--name", "n", "--day", "+1=abc"), ("--day +1=abc", "capacity")),
+                (("booking", "list", "--customer", "c", "--status", "CANCELED"), ("did you mean CANCELLED?",)),
+                (("booking", "list", "--customer", "c", "--status", "x"), ("--status x", "CONFIRMED")),
+                (("--time-zone", "Mars/Base", "health"), ("--time-zone Mars/Base",)),
+                (("--timeout=0", "health"), ("--timeout 0", "1 to 60000")),
+                (("--hospital-addr=http://x", "health"), ("--hospital-addr http://x", "tcp://HOST:PORT")),
+        ):
+            check_error(screenctl(stack, *words), 2, *expected)
+        check_error(screenctl(stack, "health", services=(), SCREENING_BOOKING_ADDR="booking:7201"), 2,
+                    "SCREENING_BOOKING_ADDR booking:7201")
+
+
+@once
+def test_screenctl_takes_a_name_or_the_beginning_of_an_id_for_a_hospital(driver):
+    with Stack(driver, without=("history",)) as stack:
+        first = done(stack, "hospital", "register", "--name=한빛검진센터", "--address=서울", "--day=+1=5")["hospitalId"]
+        second = done(stack, "hospital", "register", "--name=한빛의원", "--id=018f0000-0000-7000-8000-00000000000b")["hospitalId"]
+        for word in (first, first[:18], "한빛검진센터", "검진"):
+            assert done(stack, "hospital", "show", word)["hospitalId"] == first
+        assert done(stack, "hospital", "set-capacity", "한빛검진센터", "+1", "6")["capacity"] == 6
+        booked = done(stack, "book", "--customer=c", "--name=n", "--hospital=검진센터", "--date=+1")
+        assert booked["hospitalId"] == first
+        assert [b["bookingId"] for b in done(stack, "booking", "list", "--hospital", first[:13])["bookings"]] \
+            == [booked["bookingId"]]
+        several = screenctl(stack, "hospital", "show", "한빛")
+        assert several.returncode == 1 and "한빛: means 2 hospitals" in several.stderr, several
+        assert first in several.stderr and second in several.stderr, several
+        check_error(screenctl(stack, "hospital", "show", "없는병원"), 1, "없는병원", "no hospital")
+        check_error(screenctl(stack, "hospital", "show", "018"), 1, "018", "no hospital")  # too short to mean one
+        check_error(screenctl(stack, "hospital", "delete", "의원", "--yes"), 1, "no hospital")  # a part of a name is too little
+        assert done(stack, "hospital", "delete", "한빛의원", "--yes")["status"] == "DELETED"
+
+
+@once
+def test_screenctl_deletion_asks_first(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=9)
+        book(stack, hospital_id, headcount=2)
+        book(stack, hospital_id)
+        rejected = stack.booking.CreateBooking(**booking_request(hospital_id, headcount=50))
+        assert rejected.reason == "SOLD_OUT"
+        refused = screenctl(stack, "hospital", "delete", hospital_id)
+        check_error(refused, 2, "2 bookings for 3 people", "--yes")
+        words = command(stack, "hospital", "delete", hospital_id)
+        code, shown = on_screen(words, 80, answer="n")
+        assert code == 1 and "2 bookings for 3 people will be force-cancelled" in shown and "nothing was deleted" in shown, shown
+        assert done(stack, "hospital", "show", hospital_id)["status"] == "ACTIVE"
+        code, shown = on_screen(words, 80, answer="y")
+        assert code == 0 and "DELETED" in shown, shown
+        assert done(stack, "hospital", "show", hospital_id)["status"] == "DELETED"
+        other = register(stack, capacity=1)
+        stack.booking_svc.stop()
+        check_error(screenctl(stack, "hospital", "delete", other), 2, "unknown number of bookings")
+
+
+@once
+def test_screenctl_book_says_what_there_is(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=5)
+        done(stack, "hospital", "set-capacity", hospital_id, "+2", "40")
+        words = ("book", "--customer", "c", "--name", "n", "--hospital", hospital_id)
+        check_error(screenctl(stack, *words, "--date", "+1", "--headcount", "6"), 1, "SOLD_OUT", "6 wanted, 5 left",
+                    "free days: %s (40)" % day(2))
+        check_error(screenctl(stack, *words, "--date", "+3"), 1, "DATE_NOT_OPEN",
+                    "free days: %s (5), %s (40)" % (day(1), day(2)))
+        check_error(screenctl(stack, *words, "--date", "+1", "--headcount", "41"), 1, "no free day")
+        repeat = (*words, "--date", "+1", "--id", "018f0000-0000-7000-8000-00000000000c")
+        first, second = screenctl(stack, *repeat), screenctl(stack, *repeat)
+        assert "already" not in first.stdout and "was there already" in second.stdout, (first, second)
+        assert remaining(stack, hospital_id) == 4
+
+
+@once
+def test_screenctl_tables_fit_eighty_columns_and_pipes_get_everything(driver):
+    with Stack(driver) as stack:
+        hospital_id = done(stack, "hospital", "register", "--name=한빛종합건강검진센터", "--day=+1=5",
+                           "--address=서울특별시 성동구 서울숲길 17, 숲길메디컬타워 3층")["hospitalId"]
+        booking_id = book(stack, hospital_id, customer_id="kim-haneul", customer_name="김하늘").booking_id
+        book(stack, hospital_id, customer_id="lee-dain", customer_name="이다인")
+        stack.booking.CancelBooking(booking_id=booking_id, reason="일정 변경")
+        cancelled = (("booking", "list", "--customer", "kim-haneul"), ("history", "customer", "kim-haneul"))
+        lists = (("hospital", "list"), ("hospital", "list", "--date", "+1"), ("hospital", "show", hospital_id),
+                 ("booking", "list", "--hospital", hospital_id, "--date", "+1", "--all"), *cancelled,
+                 ("booking", "trace", booking_id), ("projection",), ("call", "--list"), ("describe", "booking"))
+        for words in lists:
+            code, shown = on_screen(command(stack, *words), 80)
+            assert code == 0 and max(width(line) for line in shown.splitlines()) <= 80, shown
+        piped = screenctl(stack, "booking", "list", "--hospital", hospital_id, "--date", "+1", "--all").stdout
+        assert booking_id in piped and "일정 변경" in piped and hospital_id not in piped, piped
+        comes = screenctl(stack, "booking", "list", "--hospital", hospital_id, "--date", "+1").stdout
+        assert "이다인" in comes and "김하늘" not in comes and "1 confirmed booking for 1 person" in comes, comes
+        assert screenctl(stack, "booking", "list", "--customer", "nobody").stdout == "no bookings\n"
+        assert screenctl(stack, "history", "customer", "nobody").stdout == "no bookings\n"
+        assert screenctl(stack, "hospital", "list", "--name", "nobody").stdout == "no hospitals\n"
+
+
+@once
+def test_screenctl_csv_opens_in_excel(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=5)
+        book(stack, hospital_id, customer_name='=HYPERLINK("http://x")', customer_id="c-1")
+        table = screenctl(stack, "booking", "list", "--hospital", hospital_id, "--csv")
+        assert table.returncode == 0 and table.stdout.startswith("\ufeffBOOKING,"), table
+        (row,) = csv.DictReader(io.StringIO(table.stdout[1:]))
+        assert row["NAME"] == '\'=HYPERLINK("http://x")' and row["HOSPITAL"] == hospital_id and row["STATUS"] == "CONFIRMED", row
+        assert screenctl(stack, "hospital", "list", "--csv").stdout.startswith("\ufeffHOSPITAL,NAME,ADDRESS,STATUS")
+        assert len(screenctl(stack, "hospital", "list", "--csv", "--name", "none").stdout.splitlines()) == 1
+
+
+@once
+def test_screenctl_times_are_the_clinics(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=5)
+        booking_id = book(stack, hospital_id).booking_id
+        created = stack.booking.GetBooking(booking_id=booking_id).message.created_at.seconds
+        for zone, offset_s in (("Asia/Seoul", 9 * 3600), ("Asia/Kathmandu", 5 * 3600 + 45 * 60)):
+            shown = screenctl(stack, "booking", "show", booking_id, "--time-zone", zone).stdout
+            hour, minute = re.search(r"created +\d{4}-\d\d-\d\d (\d\d):(\d\d):\d\d$", shown, re.M).groups()
+            assert (int(hour) * 60 + int(minute)) == (created + offset_s) // 60 % (24 * 60), (zone, shown, created)
+
+
+@once
+def test_screenctl_statuses_and_rules_are_korean_in_a_korean_locale(driver):
+    with Stack(driver) as stack:
+        hospital_id = register(stack, capacity=5)
+        booking_id = book(stack, hospital_id, customer_id="c-1").booking_id
+        assert "예약 완료" in screenctl(stack, "booking", "show", booking_id, **KOREAN).stdout
+        assert booking_id in screenctl(stack, "booking", "list", "--customer", "c-1", "--status", "예약 완료", **KOREAN).stdout
+        assert "운영 중" in screenctl(stack, "hospital", "show", hospital_id, **KOREAN).stdout
+        assert "정상" in screenctl(stack, "health", **KOREAN).stdout
+        assert "잔여 인원" in screenctl(stack, "hospital", "show", hospital_id, **KOREAN).stdout
+        check_error(screenctl(stack, "booking", "list", "--customer", "a b", **KOREAN), 1,
+                    "INVALID_ARGUMENT: customer_id: 공백을 쓸 수 없습니다")
+        check_error(screenctl(stack, "booking", "cancel", booking_id, "--reason", 300 * "x", **KOREAN), 1, "reason: ", "자여야 합니다")
+        assert "예약이 없습니다" in screenctl(stack, "booking", "list", "--customer", "nobody", **KOREAN).stdout
