@@ -2,7 +2,10 @@
 
 #include "message.h"
 
+#include <stdbool.h>
 #include <string.h>
+
+#include "base/text.h"
 
 static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
 
@@ -145,4 +148,52 @@ enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct 
     *reader = start;
     skip_line(reader);
     return CSV_BAD;
+}
+
+/* ---- encoding ---- */
+
+/* Whether two bytes make a character of CP949. */
+static bool is_cp949_pair(unsigned char lead, unsigned char trail)
+{
+    bool letter = (trail >= 'A' && trail <= 'Z') || (trail >= 'a' && trail <= 'z');
+    return lead >= 0x81 && lead <= 0xfe && (letter || (trail >= 0x81 && trail <= 0xfe));
+}
+
+/* Whether the bytes at `at` are a Hangul syllable in UTF-8, of which CP949 has no use. */
+static bool is_utf8_hangul(const unsigned char *at, size_t left)
+{
+    return left >= 3 && at[0] >= 0xea && at[0] <= 0xed && at[1] >= 0x80 && at[1] <= 0xbf && at[2] >= 0x80 &&
+           at[2] <= 0xbf;
+}
+
+/* All that is not ASCII pairs up as CP949 does, and nothing of it is Hangul in UTF-8. */
+static bool is_cp949(const char *bytes, size_t size)
+{
+    const unsigned char *at = (const unsigned char *)bytes;
+    size_t pairs = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (at[i] < 0x80) {
+            continue;
+        }
+        if (is_utf8_hangul(at + i, size - i) || i + 1 == size || !is_cp949_pair(at[i], at[i + 1])) {
+            return false;
+        }
+        pairs++;
+        i++;
+    }
+    return pairs > 0;
+}
+
+enum status csv_check_encoding(const char *bytes, size_t size, struct error *error)
+{
+    bool utf16 = size >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0);
+    if (utf16) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         _("encoding: this is UTF-16; save the file as \"CSV UTF-8\""));
+    }
+    if (!text_is_utf8(bytes, size) && is_cp949(bytes, size)) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         _("encoding: this is CP949 (EUC-KR); save the file as \"CSV UTF-8\" in Excel"));
+    }
+    return STATUS_OK;
 }

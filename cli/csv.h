@@ -33,6 +33,12 @@ enum csv_result {
 /* `bytes` must outlive the reader. */
 void csv_init(struct csv_reader *reader, const char *bytes, size_t size);
 
+/*
+ * INVALID_ARGUMENT "encoding: ..." for text that a spreadsheet saved as something else than UTF-8: UTF-16, or
+ * CP949, which Excel in Korea writes as "CSV". A stray byte in UTF-8 text is left to the check of its field.
+ */
+MUST_CHECK enum status csv_check_encoding(const char *bytes, size_t size, struct error *error);
+
 enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct csv_record *record,
                          struct error *error);
 

@@ -1,4 +1,4 @@
-/* screenctl hospital import FILE.csv: what import_plan.h thinks out, done */
+/* screenctl hospital import FILE.csv: what import_plan.h thinks out, done, or with --dry-run only said */
 #include "client.h"
 #include "command.h"
 #include "import_plan.h"
@@ -23,7 +23,11 @@ struct import {
     size_t registered;
     size_t found; /* was there with this name and address */
     size_t days_opened;
-    size_t failed; /* refused by the service, or another hospital has the id */
+    size_t days_changed; /* with --update */
+    size_t days_differ;  /* and were left as they are */
+    size_t failed;       /* refused by the service, or another hospital has the id */
+    protobuf_c_boolean update;
+    protobuf_c_boolean dry_run; /* counts what would be done, and does nothing */
 };
 
 /* ---- the file ---- */
@@ -31,7 +35,7 @@ struct import {
 /* The whole file; the caller frees it. NULL after telling why not. */
 static char *read_file(const char *path, size_t *size)
 {
-    FILE *file = fopen(path, "rbe");
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
     if (file == NULL) {
         fprintf(stderr, "screenctl: %s: %s\n", path, strerror(errno));
         return NULL;
@@ -55,7 +59,9 @@ static char *read_file(const char *path, size_t *size)
         fprintf(stderr, "screenctl: %s: %s\n", path, strerror(errno));
         free(bytes);
     }
-    fclose(file);
+    if (file != stdin) {
+        fclose(file);
+    }
     *size = used;
     return whole ? bytes : NULL;
 }
@@ -79,6 +85,32 @@ static enum status call(struct import *import, const char *method, ProtobufCMess
 static enum status out_of_memory(struct error *error)
 {
     return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
+}
+
+/* A typing error in an address makes a second hospital: says so, and goes on. */
+static void warn_of_namesake(struct import *import, const struct import_hospital *hospital)
+{
+    Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
+    ProtobufCMessage *response;
+    struct error error;
+    request.name_contains = arena_strdup(&import->session->arena, hospital->name);
+    if (request.name_contains == NULL ||
+        call(import, "ListHospitals", &request.base, &response, &error) != STATUS_OK) {
+        return;
+    }
+    const Screening__V1__ListHospitalsResponse *list = (void *)response;
+    for (size_t i = 0; i < list->n_hospitals; i++) {
+        const char *note =
+            strcmp(list->hospitals[i]->name, hospital->name) != 0
+                ? NULL
+                : arena_printf(&import->session->arena,
+                               _("note: a hospital of this name is there already, at \"%s\" (%s)"),
+                               list->hospitals[i]->address, list->hospitals[i]->hospital_id);
+        if (note != NULL) {
+            complain(import, hospital->line, note);
+            return;
+        }
+    }
 }
 
 static enum status register_hospital(struct import *import, const struct import_hospital *hospital, char *id,
@@ -105,9 +137,24 @@ static enum status register_hospital(struct import *import, const struct import_
         request.days[i] = &days[i];
     }
     ProtobufCMessage *response;
-    enum status status = call(import, "RegisterHospital", &request.base, &response, error);
+    warn_of_namesake(import, hospital);
+    enum status status =
+        import->dry_run ? STATUS_OK : call(import, "RegisterHospital", &request.base, &response, error);
     import->registered += status == STATUS_OK ? 1 : 0;
     return status;
+}
+
+static enum status set_capacity(struct import *import, const struct import_day *day, char *id,
+                                struct error *error)
+{
+    Screening__V1__SetCapacityRequest request = SCREENING__V1__SET_CAPACITY_REQUEST__INIT;
+    char date[CIVIL_TEXT_SIZE];
+    ProtobufCMessage *response;
+    request.hospital_id = id;
+    request.date = civil_format(day->day, date);
+    request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
+    request.capacity = day->capacity;
+    return import->dry_run ? STATUS_OK : call(import, "SetCapacity", &request.base, &response, error);
 }
 
 static enum status open_missing_days(struct import *import, const struct import_hospital *hospital,
@@ -121,17 +168,42 @@ static enum status open_missing_days(struct import *import, const struct import_
     size_t count = import_missing_days(hospital, there, missing);
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
-        Screening__V1__SetCapacityRequest request = SCREENING__V1__SET_CAPACITY_REQUEST__INIT;
-        char date[CIVIL_TEXT_SIZE];
-        ProtobufCMessage *response;
-        request.hospital_id = there->hospital_id;
-        request.date = civil_format(missing[i]->day, date);
-        request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
-        request.capacity = missing[i]->capacity;
-        status = call(import, "SetCapacity", &request.base, &response, error);
+        status = set_capacity(import, missing[i], there->hospital_id, error);
         import->days_opened += status == STATUS_OK ? 1 : 0;
     }
     return status;
+}
+
+/* With --update the file decides; else it is only said what differs. A day that cannot change, because more
+ * is reserved, does not stop the others. */
+static enum status settle_differences(struct import *import, const struct import_hospital *hospital,
+                                      const Screening__V1__Hospital *there, struct error *error)
+{
+    struct arena *arena = &import->session->arena;
+    const struct import_day **days = arena_alloc(arena, hospital->day_count * sizeof *days);
+    uint32_t *capacities = arena_alloc(arena, hospital->day_count * sizeof *capacities);
+    if (days == NULL || capacities == NULL) {
+        return out_of_memory(error);
+    }
+    size_t count = import_differing_days(hospital, there, days, capacities);
+    for (size_t i = 0; i < count; i++) {
+        enum status status =
+            import->update ? set_capacity(import, days[i], there->hospital_id, error) : STATUS_OK;
+        if (status_is_transient(status)) {
+            return status;
+        }
+        if (import->update && status == STATUS_OK) {
+            import->days_changed++;
+            continue;
+        }
+        const char *text = import->update
+                               ? arena_printf(arena, "capacity: %s %s", error->reason, error->message)
+                               : arena_printf(arena, _("capacity: %u here, but %u there (--update sets it)"),
+                                              days[i]->capacity, capacities[i]);
+        import->days_differ++;
+        complain(import, days[i]->line, text == NULL ? "capacity" : text);
+    }
+    return STATUS_OK;
 }
 
 static enum status get_hospital(struct import *import, const struct uuid *id, ProtobufCMessage **there,
@@ -175,6 +247,9 @@ static enum status import_hospital(struct import *import, const struct import_ho
         import->found++;
         status = open_missing_days(import, hospital, there, error);
     }
+    if (status == STATUS_OK) {
+        status = settle_differences(import, hospital, there, error);
+    }
     return status;
 }
 
@@ -198,20 +273,40 @@ static enum status import_all(struct import *import, const struct import_plan *p
     return STATUS_OK;
 }
 
+static int show_json(const struct import *import, const struct import_plan *plan)
+{
+    return output_document(json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "file", import->file, "hospitals",
+        (json_int_t)plan->hospital_count, "registered", (json_int_t)import->registered, "found",
+        (json_int_t)import->found, "daysOpened", (json_int_t)import->days_opened, "daysChanged",
+        (json_int_t)import->days_changed, "daysDiffer", (json_int_t)import->days_differ, "failed",
+        (json_int_t)import->failed, "badLines", (json_int_t)plan->bad_lines, "dryRun", import->dry_run != 0));
+}
+
+/* What did not occur is not mentioned. */
+static void show_part(size_t count, const char *one, const char *many)
+{
+    const char *text = count > 0 ? output_plural(count, one, many) : "";
+    const char *number = strstr(text, "%zu");
+    if (number != NULL) {
+        printf("%.*s%zu%s", (int)(number - text), text, count, number + strlen("%zu"));
+    }
+}
+
 static int show_summary(const struct import *import, const struct import_plan *plan)
 {
     if (import->session->json) {
-        return output_document(
-            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "file", import->file, "hospitals",
-                      (json_int_t)plan->hospital_count, "registered", (json_int_t)import->registered, "found",
-                      (json_int_t)import->found, "daysOpened", (json_int_t)import->days_opened, "failed",
-                      (json_int_t)import->failed, "badLines", (json_int_t)plan->bad_lines));
+        return show_json(import, plan);
     }
-    printf(
-        _("%zu hospitals in %s: %zu registered, %zu already there with %zu days opened, %zu failed; %zu bad "
-          "lines\n"),
-        plan->hospital_count, import->file, import->registered, import->found, import->days_opened,
-        import->failed, plan->bad_lines);
+    printf("%s: ", import->file);
+    show_part(plan->hospital_count, N_("%zu hospital: "), N_("%zu hospitals: "));
+    printf(_("%zu registered, %zu already there"), import->registered, import->found);
+    show_part(import->days_opened, N_(", %zu day opened"), N_(", %zu days opened"));
+    show_part(import->days_changed, N_(", %zu capacity changed"), N_(", %zu capacities changed"));
+    show_part(import->days_differ, N_(", %zu day differs"), N_(", %zu days differ"));
+    show_part(import->failed, N_(", %zu failed"), N_(", %zu failed"));
+    show_part(plan->bad_lines, N_(", %zu bad line"), N_(", %zu bad lines"));
+    puts(import->dry_run ? _(" (dry run: nothing was done)") : "");
     return EXIT_DONE;
 }
 
@@ -224,22 +319,33 @@ static int import_bytes(struct import *import, const char *bytes, size_t size, i
         complain(import, 1, error.message);
         return EXIT_FAILED;
     }
+    if (plan.hospital_count == 0 && plan.bad_lines == 0) {
+        complain(import, 1, _("a header, but no hospital behind it"));
+        return EXIT_FAILED;
+    }
     enum status status = import_all(import, &plan, &error);
     progress_clear(&import->progress);
     if (status != STATUS_OK) {
         client_fail(&error);
     }
     int exit_code = show_summary(import, &plan);
-    bool all_well = status == STATUS_OK && plan.bad_lines == 0 && import->failed == 0;
+    bool all_well =
+        status == STATUS_OK && plan.bad_lines == 0 && import->failed == 0 && import->days_differ == 0;
     return all_well ? exit_code : EXIT_FAILED;
 }
 
 int hospital_import(struct session *session, const struct command *command, int argc, char **argv)
 {
     char *file = NULL;
-    const struct argument arguments[] = {{"FILE.csv", &file, ARGUMENT_TEXT, true}};
+    struct import import = {.session = session};
+    const struct argument arguments[] = {
+        {"FILE.csv", &file, ARGUMENT_TEXT, true},
+        {"--update", &import.update, ARGUMENT_SWITCH, false},
+        {"--dry-run", &import.dry_run, ARGUMENT_SWITCH, false},
+    };
     int exit_code;
-    if (!command_read(session, command, arguments, 1, argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, sizeof arguments / sizeof arguments[0], argc, argv,
+                      &exit_code)) {
         return exit_code;
     }
     int32_t today;
@@ -252,7 +358,7 @@ int hospital_import(struct session *session, const struct command *command, int 
     if (bytes == NULL) {
         return EXIT_FAILED;
     }
-    struct import import = {.session = session, .file = file};
+    import.file = file;
     exit_code = import_bytes(&import, bytes, size, today);
     free(bytes);
     return exit_code;

@@ -9,6 +9,7 @@
 
 #include "base/civil.h"
 #include "base/map.h"
+#include "base/text.h"
 #include "base/unicode.h"
 
 enum {
@@ -111,13 +112,17 @@ static enum status read_day(const struct csv_record *record, int32_t today, stru
 {
     day->line = record->line;
     if (!date_read(record->fields[FIELD_DATE], today, &day->day)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("date: %s"), _(DATE_RULE));
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("date: %s, not \"%.40s\""), _(DATE_RULE),
+                         record->fields[FIELD_DATE]);
     }
     if (day->day < today) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("date: must not lie in the past"));
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         _("date: must not lie in the past, as \"%.40s\" does"), record->fields[FIELD_DATE]);
     }
     if (!number_read(record->fields[FIELD_CAPACITY], CAPACITY_MAX, &day->capacity)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("capacity: must be 0 to %d"), CAPACITY_MAX);
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         _("capacity: must be a whole number from 0 to %d, not \"%.40s\""), CAPACITY_MAX,
+                         record->fields[FIELD_CAPACITY]);
     }
     return STATUS_OK;
 }
@@ -225,7 +230,23 @@ static enum status add_row(struct planner *planner, const struct row *row, struc
 
 /* ---- the file ---- */
 
-static enum status check_header(struct csv_reader *reader, struct arena *arena, struct error *error)
+/* The file's first line, as far as it can be shown. */
+static const char *first_line(struct arena *arena, const char *bytes, size_t size)
+{
+    enum { SHOWN_MAX = 80 };
+    size_t length = 0;
+    while (length < size && length < SHOWN_MAX && bytes[length] != '\n' && bytes[length] != '\r') {
+        length++;
+    }
+    char *line = arena_printf(arena, "%.*s", (int)length, bytes);
+    if (line != NULL) {
+        text_make_utf8(line);
+    }
+    return line == NULL ? "" : line;
+}
+
+static enum status check_header(struct csv_reader *reader, const char *bytes, size_t size,
+                                struct arena *arena, struct error *error)
 {
     struct csv_record record;
     struct error unused;
@@ -233,9 +254,15 @@ static enum status check_header(struct csv_reader *reader, struct arena *arena, 
     for (size_t i = 0; right && i < FIELD_COUNT; i++) {
         right = strcmp(record.fields[i], HEADER[i]) == 0;
     }
-    return right ? STATUS_OK
-                 : error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                             _("header: must be hospital_id,name,address,date,capacity"));
+    if (right) {
+        return STATUS_OK;
+    }
+    const char *line = first_line(arena, bytes, size);
+    return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                     strchr(line, ';') != NULL
+                         ? _("header: must be hospital_id,name,address,date,capacity with commas, not \"%s\"")
+                         : _("header: must be hospital_id,name,address,date,capacity, not \"%s\""),
+                     line);
 }
 
 static bool is_empty(const struct csv_record *record)
@@ -286,7 +313,10 @@ enum status import_plan_read(const char *bytes, size_t size, int32_t today, stru
         .arena = arena, .plan = plan, .today = today, .complain = complain, .context = context};
     *plan = (struct import_plan){.hospitals = NULL};
     csv_init(&reader, bytes, size);
-    enum status status = check_header(&reader, arena, error);
+    enum status status = csv_check_encoding(bytes, size, error);
+    if (status == STATUS_OK) {
+        status = check_header(&reader, reader.at, (size_t)(reader.end - reader.at), arena, error);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -320,16 +350,17 @@ enum status import_same_hospital(const struct import_hospital *wanted, const Scr
     return STATUS_OK;
 }
 
-static bool has_day(const Screening__V1__Hospital *hospital, int32_t day)
+/* The day there; NULL if it is not open. */
+static const Screening__V1__ScreeningDay *find_day(const Screening__V1__Hospital *hospital, int32_t day)
 {
     char text[CIVIL_TEXT_SIZE];
     civil_format(day, text);
     for (size_t i = 0; i < hospital->n_days; i++) {
         if (strcmp(hospital->days[i]->date, text) == 0) {
-            return true;
+            return hospital->days[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 size_t import_missing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
@@ -337,8 +368,22 @@ size_t import_missing_days(const struct import_hospital *wanted, const Screening
 {
     size_t count = 0;
     for (size_t i = 0; i < wanted->day_count; i++) {
-        if (wanted->days[i].capacity > 0 && !has_day(there, wanted->days[i].day)) {
+        if (wanted->days[i].capacity > 0 && find_day(there, wanted->days[i].day) == NULL) {
             missing[count++] = &wanted->days[i];
+        }
+    }
+    return count;
+}
+
+size_t import_differing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
+                             const struct import_day **differing, uint32_t *capacities)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < wanted->day_count; i++) {
+        const Screening__V1__ScreeningDay *day = find_day(there, wanted->days[i].day);
+        if (day != NULL && day->capacity != wanted->days[i].capacity) {
+            capacities[count] = day->capacity;
+            differing[count++] = &wanted->days[i];
         }
     }
     return count;

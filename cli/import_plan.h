@@ -50,7 +50,7 @@ typedef void (*import_complain_fn)(void *context, size_t line, const char *compl
 /*
  * Reads `size` bytes of CSV. Good lines become the plan, which lives in `arena`; each bad one is complained
  * about once and left out. RESOURCE_EXHAUSTED when memory runs out; INVALID_ARGUMENT with "header: ..." for
- * another header.
+ * another header, with "encoding: ..." for a file that a spreadsheet saved in another encoding than UTF-8.
  */
 MUST_CHECK enum status import_plan_read(const char *bytes, size_t size, int32_t today, struct arena *arena,
                                         import_complain_fn complain, void *context, struct import_plan *plan,
@@ -62,6 +62,13 @@ MUST_CHECK enum status import_plan_read(const char *bytes, size_t size, int32_t 
  */
 size_t import_missing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
                            const struct import_day **missing);
+
+/*
+ * The days whose capacity is another one there, into `differing` as above; how many. `capacities`, with the
+ * same room, gets what is there.
+ */
+size_t import_differing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
+                             const struct import_day **differing, uint32_t *capacities);
 
 /* INVALID_ARGUMENT "name: ..." unless the hospital of this id is the wanted one: same name and address,
  * however they are written, not deleted. RESOURCE_EXHAUSTED when `arena` is. */

@@ -132,20 +132,22 @@ static void test_import_plan_bad_lines_are_told_and_the_others_go_on(void **stat
                      ",A\"B,x,+1,1\n"
                      ",A,x,+2,1\n");
     assert_int_equal(result.status, STATUS_OK);
-    static const char *const expected[] = {"2: hospital_id: must be a UUID or empty\n",
-                                           "3: name: ",
-                                           "\n4: date: must be a date that exists",
-                                           "\n5: date: must not lie in the past\n",
-                                           "\n6: capacity: must be 0 to 100000\n",
-                                           "\n7: capacity: must be 0 to 100000\n",
-                                           "\n8: record: must have 5 fields, not 4\n",
-                                           "\n9: name: ",
-                                           "\n11: date: must not be that of line 10 again\n",
-                                           "\n12: quotes: "};
+    static const char *const expected[] = {
+        "2: hospital_id: must be a UUID or empty\n",
+        "3: name: ",
+        "\n4: date: must be a date that exists",
+        "today, not \"2026-02-30\"\n",
+        "\n5: date: must not lie in the past, as \"2024-10-03\" does\n",
+        "\n6: capacity: must be a whole number from 0 to 100000, not \"100001\"\n",
+        "\n7: capacity: must be a whole number from 0 to 100000, not \"-1\"\n",
+        "\n8: record: must have 5 fields, not 4\n",
+        "\n9: name: ",
+        "\n11: date: must not be that of line 10 again\n",
+        "\n12: quotes: "};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         assert_non_null(strstr(result.complaints, expected[i]));
     }
-    assert_int_equal(result.plan.bad_lines, sizeof expected / sizeof expected[0]);
+    assert_int_equal(result.plan.bad_lines, 10);
     assert_int_equal(result.plan.hospital_count, 1);
     assert_int_equal(result.plan.hospitals[0].day_count, 2);
 }
@@ -182,12 +184,38 @@ static void test_import_plan_other_header_is_refused(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         read_plan(wrong[i]);
         assert_int_equal(result.status, STATUS_INVALID_ARGUMENT);
-        assert_string_equal(result.error.message, "header: must be hospital_id,name,address,date,capacity");
+        char expected[ERROR_MESSAGE_SIZE];
+        snprintf(expected, sizeof expected,
+                 "header: must be hospital_id,name,address,date,capacity, not \"%.*s\"",
+                 (int)strcspn(wrong[i], "\n"), wrong[i]);
+        assert_string_equal(result.error.message, expected);
         arena_fini(&result.arena);
     }
+    read_plan("hospital_id;name;address;date;capacity\n");
+    assert_non_null(strstr(result.error.message, "with commas, not \"hospital_id;"));
+    arena_fini(&result.arena);
     read_plan("\xef\xbb\xbf" HEADER);
     assert_int_equal(result.status, STATUS_OK);
     assert_int_equal(result.plan.hospital_count, 0);
+}
+
+/* As Excel in Korea saves "CSV", and as it saves "Unicode text". */
+static void test_import_plan_other_encodings_are_told(void **state)
+{
+    (void)state;
+    read_plan(HEADER ",\xb0\xa9\xba\xb4\xbf\xf8,\xbc\xad\xbf\xef \x8c\x63,+1,1\n");
+    assert_int_equal(result.status, STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(result.error.message, "CP949"));
+    assert_non_null(strstr(result.error.message, "CSV UTF-8"));
+    arena_fini(&result.arena);
+    read_plan("\xff\xfeh");
+    assert_int_equal(result.status, STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(result.error.message, "UTF-16"));
+    arena_fini(&result.arena);
+    /* A stray byte beside Hangul in UTF-8 is a fault of its line. */
+    read_plan(HEADER ",갑병원,서울,+1,1\n,\xb0\xa9,서울,+1,1\n");
+    assert_int_equal(result.status, STATUS_OK);
+    assert_int_equal(result.plan.bad_lines, 1);
 }
 
 static void make_there(Screening__V1__Hospital *there, char *name, char *address)
@@ -214,6 +242,30 @@ static void test_import_missing_days_are_those_not_there_with_places(void **stat
     assert_int_equal(import_missing_days(&result.plan.hospitals[0], &there, missing), 2);
     assert_int_equal(missing[0]->day, TODAY + 1);
     assert_int_equal(missing[1]->day, TODAY + 4);
+}
+
+static void test_import_differing_days_are_those_with_another_capacity(void **state)
+{
+    (void)state;
+    read_plan(HEADER ",A,x,+1,1\n,A,x,+2,5\n,A,x,+3,0\n,A,x,+4,9\n");
+    char dates[3][CIVIL_TEXT_SIZE];
+    Screening__V1__Hospital there;
+    make_there(&there, "A", "x");
+    Screening__V1__ScreeningDay day[3], *days[3];
+    for (int i = 0; i < 3; i++) { /* +1 with 1, +2 with 8, +3 with 8 */
+        screening__v1__screening_day__init(&day[i]);
+        day[i].date = civil_format(TODAY + 1 + i, dates[i]);
+        day[i].capacity = i == 0 ? 1 : 8;
+        days[i] = &day[i];
+    }
+    there.days = days;
+    there.n_days = 3;
+    const struct import_day *differing[4];
+    uint32_t capacities[4];
+    assert_int_equal(import_differing_days(&result.plan.hospitals[0], &there, differing, capacities), 2);
+    assert_int_equal(differing[0]->capacity, 5);
+    assert_int_equal(capacities[0], 8);
+    assert_int_equal(differing[1]->line, 4);
 }
 
 static void test_import_same_hospital_other_content_is_refused(void **state)
@@ -255,6 +307,8 @@ int main(void)
         cmocka_unit_test_teardown(test_import_plan_id_with_two_contents_is_told, tear_down),
         cmocka_unit_test_teardown(test_import_plan_more_days_than_a_hospital_may_have_are_told, tear_down),
         cmocka_unit_test_teardown(test_import_plan_other_header_is_refused, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_other_encodings_are_told, tear_down),
+        cmocka_unit_test_teardown(test_import_differing_days_are_those_with_another_capacity, tear_down),
         cmocka_unit_test_teardown(test_import_missing_days_are_those_not_there_with_places, tear_down),
         cmocka_unit_test_teardown(test_import_same_hospital_other_content_is_refused, tear_down),
     };

@@ -120,9 +120,16 @@ def test_screenctl_import_repeats_open_missing_days_and_report_bad_lines(driver)
         stack.hospital.SetCapacity(hospital_id=explicit, date=day(3), capacity=9)
         more = write(stack, "more.csv", ("hospital_id,name,address,date,capacity\n%s,두번째,부산,+3,5\n%s,두번째,부산,+4,6\n"
                                          % (explicit, explicit)).encode())
-        assert screenctl(stack, "hospital", "import", more).returncode == 0
+        differs = screenctl(stack, "hospital", "import", more)
+        assert differs.returncode == 1 and "more.csv:2: capacity: 5 here, but 9 there" in differs.stderr, differs
+        assert "1 day opened" in differs.stdout and "1 day differs" in differs.stdout, differs
         days = stack.hospital.GetHospital(hospital_id=explicit).message.days
         assert [(d.date, d.capacity) for d in days] == [(day(3), 9), (day(4), 6)]
+        dry = screenctl(stack, "hospital", "import", more, "--update", "--dry-run")
+        assert dry.returncode == 0 and "1 capacity changed" in dry.stdout and "dry run" in dry.stdout, dry
+        assert stack.hospital.GetHospital(hospital_id=explicit).message.days[0].capacity == 9
+        assert done(stack, "hospital", "import", more, "--update")["daysChanged"] == 1
+        assert stack.hospital.GetHospital(hospital_id=explicit).message.days[0].capacity == 5
         bad = write(stack, "bad.csv", (
             "hospital_id,name,address,date,capacity\n"
             ",세번째,a,+1,10\n"
@@ -132,11 +139,32 @@ def test_screenctl_import_repeats_open_missing_days_and_report_bad_lines(driver)
             ",,a,+1,1\n").encode() + b",\xff\xfe,a,+1,1\n")
         result = screenctl(stack, "hospital", "import", bad)
         assert result.returncode == 1, result
+        assert '"2026-02-30"' in result.stderr and '"many"' in result.stderr, result
         for line, field in ((3, "date"), (4, "capacity"), (5, "hospital_id"), (6, "name"), (7, "name")):
             assert "bad.csv:%d: %s: " % (line, field) in result.stderr, result
         third = stack.hospital.ListHospitals(name_contains="세번째").message.hospitals
         assert len(third) == 1  # the others went on
         assert len(stack.hospital.GetHospital(hospital_id=third[0].hospital_id).message.days) == 1
+
+
+@once
+def test_screenctl_import_says_what_is_wrong_with_the_whole_file(driver):
+    header = "hospital_id,name,address,date,capacity\n"
+    with Stack(driver, without=("booking", "history")) as stack:
+        for content, words in ((header.replace(",", ";"), ("header", "commas", "hospital_id;name")), (header, ("no hospital",)),
+                               ("", ("header",)), ("이름,주소\n", ("header", "이름,주소"))):
+            result = screenctl(stack, "hospital", "import", write(stack, "x.csv", content.encode()))
+            assert result.returncode == 1 and all(word in result.stderr for word in words), result
+        korean = header + ",갑병원,서울특별시 성동구,+1,5\n"
+        for encoding in ("cp949", "utf-16"):
+            result = screenctl(stack, "hospital", "import", write(stack, "x.csv", korean.encode(encoding)))
+            assert result.returncode == 1 and "CSV UTF-8" in result.stderr, result
+        assert not stack.hospital.ListHospitals().message.hospitals
+        piped = subprocess.run(command(stack, "--json", "hospital", "import", "-"), input=korean.encode(), capture_output=True,
+                               check=False, timeout=DEADLINE_S)
+        assert piped.returncode == 0 and json.loads(piped.stdout)["registered"] == 1, piped
+        elsewhere = screenctl(stack, "hospital", "import", write(stack, "x.csv", korean.replace("성동구", "성둥구").encode()))
+        assert elsewhere.returncode == 0 and "a hospital of this name is there already" in elsewhere.stderr, elsewhere
 
 
 @once
