@@ -104,6 +104,11 @@ enum status db_commit(struct db *db, struct error *error)
     return db->driver->commit(db, error == NULL ? &own : error);
 }
 
+uint64_t db_session(const struct db *db)
+{
+    return db->session;
+}
+
 void db_rollback(struct db *db)
 {
     if (!db->in_transaction)

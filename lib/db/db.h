@@ -83,6 +83,9 @@ char *db_url_redact(const char *url, char *out, size_t out_size);
 
 enum db_dialect db_dialect(const struct db *db);
 
+/* Which connection to the server it is: 1 is the first, each that is made anew adds one. */
+uint64_t db_session(const struct db *db);
+
 /*
  * Sets the schema that names resolve to (PostgreSQL's search_path, also after a reconnect); creates nothing.
  * SQLite: INTERNAL. `schema` must be a plain lower-case identifier.

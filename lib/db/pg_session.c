@@ -155,6 +155,7 @@ static enum status adopt(struct pg *pg, PGconn *connection, struct error *error)
 
     if (set_up(pg, connection)) {
         pg->connection = connection;
+        pg->db.session++;
         return STATUS_OK;
     }
     status = tell_connect_failure(connection, error);

@@ -202,7 +202,7 @@ static enum status open_database(const char *url, enum db_access access, struct 
     }
     if (sqlite->file != NULL)
         sqlite_file_note(sqlite->file);
-    sqlite->db = (struct db){.driver = &sqlite_driver, .dialect = DB_SQLITE};
+    sqlite->db = (struct db){.driver = &sqlite_driver, .dialect = DB_SQLITE, .session = 1};
     map_init(&sqlite->statements, sizeof(const struct db_statement *));
     *out = &sqlite->db;
     return STATUS_OK;

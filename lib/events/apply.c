@@ -19,13 +19,6 @@ static struct metric applied_total = METRIC("events_applied_total", "Events of o
 static struct metric dead_letters_total =
     METRIC("events_dead_letters_total", "Events stored as dead letters");
 
-static bool same_place(const struct event_cursor *a, const struct event_cursor *b)
-{
-    /* Before the first event the log_id is only remembered, not stored. */
-    return a->seq == b->seq &&
-           (a->seq == 0 || (uuid_equal(&a->log_id, &b->log_id) && uuid_equal(&a->event_id, &b->event_id)));
-}
-
 /* Reads where the cursor stands, for as long as it takes; then tells whether the chunk in hand still follows
  * it. */
 static enum apply_result look_at_cursor(struct event_subscriber *follower, struct backoff *backoff)
@@ -34,9 +27,9 @@ static enum apply_result look_at_cursor(struct event_subscriber *follower, struc
     while (event_cursor_read(follower->db, follower->log, &cursor, NULL) != STATUS_OK)
         if (!follower_sleep(follower, backoff_next_ns(backoff)))
             return APPLY_ENDED;
-    if (same_place(&cursor, &follower->cursor))
+    if (event_cursor_equal(&cursor, &follower->cursor))
         return APPLY_DONE;
-    follower_note_cursor(follower, &cursor);
+    follower_move_cursor(follower, &cursor);
     return APPLY_LOST;
 }
 

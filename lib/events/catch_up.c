@@ -63,6 +63,10 @@ static enum status check_response(struct event_subscriber *follower,
 
 static void fetch_failed(struct event_subscriber *follower, enum status status, const struct error *error)
 {
+    if (status == STATUS_DATA_LOSS && follower_reread(follower)) {
+        follower_fetch_at(follower, clock_monotonic_ns());
+        return;
+    }
     if (status == STATUS_DATA_LOSS) {
         follower_halt(follower, SUBSCRIBER_DIVERGED, error->message);
         return;

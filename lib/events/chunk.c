@@ -72,8 +72,13 @@ enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *
     status = event_cursor_read(db, chunk->log, &cursor, error);
     if (status != STATUS_OK)
         return status;
-    if (!cursor_fits(chunk, &log_id, &cursor))
-        return moved_elsewhere(chunk, error);
+    if (!cursor_fits(chunk, &log_id, &cursor)) {
+        /* Refused by itself: the other commands of the batch have nothing to do with it. */
+        (void)moved_elsewhere(chunk, &chunk->command.outcome);
+        chunk->skip = chunk->count;
+        *count = 0;
+        return STATUS_OK;
+    }
     uint64_t applied = cursor.seq + 1 - chunk->events[0]->seq;
     chunk->skip = applied < chunk->count ? (size_t)applied : chunk->count;
     chunk->cursor_seq = cursor.seq;

@@ -18,6 +18,11 @@ static const struct db_statement MOVE_CURSOR = {
     .sql = "UPDATE event_cursor SET seq = $3, event_id = $4 WHERE log = $1 AND log_id = $2 AND seq = $5",
 };
 
+static const struct db_statement REWIND_CURSOR = {
+    .name = "event_cursor_rewind",
+    .sql = "UPDATE event_cursor SET seq = $2, event_id = $3 WHERE log = $1",
+};
+
 static const struct db_statement FORGET_CURSOR = {
     .name = "event_cursor_forget",
     .sql = "DELETE FROM event_cursor WHERE log = $1",
@@ -39,6 +44,13 @@ static struct db_params *begin_params(const char *log)
     if (params != NULL)
         db_params_text(params, log);
     return params;
+}
+
+bool event_cursor_equal(const struct event_cursor *a, const struct event_cursor *b)
+{
+    /* Before the first event the log_id is only remembered, not stored. */
+    return a->seq == b->seq &&
+           (a->seq == 0 || (uuid_equal(&a->log_id, &b->log_id) && uuid_equal(&a->event_id, &b->event_id)));
 }
 
 enum status event_cursor_read(struct db *db, const char *log, struct event_cursor *out, struct error *error)
@@ -84,6 +96,22 @@ enum status event_cursor_forget(struct db *db, const char *log, struct error *er
     db_params_end_row(params);
     int64_t changed; /* none: it was forgotten already */
     enum status status = db_run_counting(db, &FORGET_CURSOR, params, &changed, error);
+    db_params_destroy(params);
+    return status;
+}
+
+enum status event_cursor_rewind(struct db *db, const char *log, uint64_t seq, const struct uuid *event_id,
+                                struct error *error)
+{
+    if (seq == 0)
+        return event_cursor_forget(db, log, error);
+    struct db_params *params = begin_params(log);
+    if (params == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    db_params_int(params, (int64_t)seq);
+    db_params_uuid(params, event_id);
+    db_params_end_row(params);
+    enum status status = db_run(db, &REWIND_CURSOR, params, NULL, NULL, error);
     db_params_destroy(params);
     return status;
 }

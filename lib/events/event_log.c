@@ -33,6 +33,9 @@ struct event_log {
     struct event_publisher *publisher;
     struct event_head before; /* as it was taken */
     struct event_head head;   /* with what was appended */
+    struct era_place found;   /* as the head was taken, with the era that was begun */
+    struct era_place left;    /* as this writer committed last */
+    const struct db_statement *lock;
     bool head_taken;
     bool saved;
     struct buffer batch;
@@ -84,12 +87,34 @@ static void forget(struct event_log *log)
 enum status event_log_take_head(struct event_log *log, struct db *db, struct error *error)
 {
     forget(log);
-    enum status status = event_store_lock_head(db, &log->before, error);
+    enum status status = event_store_lock_head(db, log->lock, &log->before, &log->found, error);
+    if (status == STATUS_OK && era_must_begin(&log->left, &log->found))
+        status = era_begin(db, &log->found.era, error);
     if (status != STATUS_OK)
         return status;
     log->head = log->before;
     log->head_taken = true;
     return STATUS_OK;
+}
+
+void event_log_lock_with(struct event_log *log, const struct db_statement *lock)
+{
+    log->lock = lock;
+}
+
+struct uuid event_log_id(const struct event_log *log)
+{
+    return log->before.log_id;
+}
+
+uint64_t event_log_head_seq(const struct event_log *log)
+{
+    return log->before.seq;
+}
+
+struct event_era *event_log_era(struct event_log *log)
+{
+    return &log->found.era;
 }
 
 /* Packs `event` at the end of the batch. */
@@ -174,8 +199,17 @@ static enum status finish_batch(struct event_log *log)
     return STATUS_OK;
 }
 
+static void note_left(struct event_log *log)
+{
+    log->left = log->found;
+    log->left.head_seq = log->head.seq;
+    log->left.head_event_id = log->head.event_id;
+}
+
 void event_log_publish(struct event_log *log)
 {
+    if (log->head_taken)
+        note_left(log);
     if (log->saved) {
         metric_add(&appended_total, (int64_t)log->count);
         metric_set(&head_seq, (int64_t)log->head.seq);

@@ -8,11 +8,15 @@
  *     event_log_save        last
  * and after the commit event_log_publish; a batch that failed is forgotten by the next event_log_take_head.
  *
- * Tables (lib/events/migrations): event_log_head{log_id, head_seq, head_event_id}, event_log{seq, event_id,
- * type, occurred_at_us, event}, event_cursor{log, log_id, seq, event_id}, dead_letter{...}.
+ * The head row also holds the database's era (era.h): taking the head begins one where that is due.
+ *
+ * Tables (lib/events/migrations): event_log_head{log_id, head_seq, head_event_id, era ...}, event_log{seq,
+ * event_id, type, occurred_at_us, event}, event_cursor{log, log_id, seq, event_id}, dead_letter{...}.
  */
 #ifndef SCREENING_EVENTS_EVENT_LOG_H
 #define SCREENING_EVENTS_EVENT_LOG_H
+
+#include "era.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -37,7 +41,27 @@ MUST_CHECK enum status events_migrate(struct db *db, struct error *error);
 struct event_log *event_log_create(struct event_publisher *publisher);
 void event_log_destroy(struct event_log *log);
 
+/*
+ * The statement that takes the head, a constant of the service: COMMIT_NO is the SQL of a number that never
+ * goes down in a database that does not go back. Of a service whose commits all append events "0" does.
+ */
+#define EVENT_LOCK_COLUMNS "SELECT log_id, head_seq, head_event_id, era_no, era, peer_era, paired, "
+#define EVENT_LOCK_HEAD(COMMIT_NO)                                                                           \
+    {                                                                                                        \
+        .name = "event_lock_head", .sql = EVENT_LOCK_COLUMNS "0, " COMMIT_NO " FROM event_log_head",         \
+        .postgresql =                                                                                        \
+            EVENT_LOCK_COLUMNS "tableoid::int8, " COMMIT_NO "::int8 FROM event_log_head FOR UPDATE"          \
+    }
+
+/* Takes the head by this statement from now on. Before the first batch. */
+void event_log_lock_with(struct event_log *log, const struct db_statement *lock);
+
 MUST_CHECK enum status event_log_take_head(struct event_log *log, struct db *db, struct error *error);
+
+/* The head and the era as the batch has taken them, the era as it was changed by era_pair. */
+struct uuid event_log_id(const struct event_log *log);
+uint64_t event_log_head_seq(const struct event_log *log);
+struct event_era *event_log_era(struct event_log *log);
 
 /*
  * Adds an event; seq, event_id and, from the arguments, type, occurred_at and traceparent are filled in,

@@ -1,5 +1,7 @@
 #include "event_store.h"
 
+#include "event_log.h"
+
 #include <stdbool.h>
 
 static const struct db_statement MAKE_HEAD = {
@@ -10,11 +12,7 @@ static const struct db_statement MAKE_HEAD = {
 
 /* A statement of its own: locking and loading in one reads stale rows under READ COMMITTED. SQLite's BEGIN
  * IMMEDIATE has locked already. */
-static const struct db_statement LOCK_HEAD = {
-    .name = "event_lock_head",
-    .sql = "SELECT log_id, head_seq, head_event_id FROM event_log_head",
-    .postgresql = "SELECT log_id, head_seq, head_event_id FROM event_log_head FOR UPDATE",
-};
+static const struct db_statement LOCK_HEAD = EVENT_LOCK_HEAD("0");
 
 static const struct db_statement READ_HEAD = {
     .name = "event_read_head",
@@ -102,9 +100,38 @@ static enum status read_head_with(struct db *db, const struct db_statement *stat
     return status;
 }
 
-enum status event_store_lock_head(struct db *db, struct event_head *out, struct error *error)
+struct locked_row {
+    struct position_row position; /* first: what take_head_row fills in */
+    struct era_place place;
+};
+
+static enum status take_locked_row(void *context, const struct db_row *row)
 {
-    return read_head_with(db, &LOCK_HEAD, out, error);
+    struct locked_row *out = context;
+    out->place.era = (struct event_era){.no = (uint64_t)db_row_int(row, 3),
+                                        .id = db_row_int(row, 4),
+                                        .peer = db_row_int(row, 5),
+                                        .paired = db_row_int(row, 6) != 0};
+    out->place.table = db_row_int(row, 7);
+    out->place.commit_no = db_row_int(row, 8);
+    return take_head_row(&out->position, row);
+}
+
+enum status event_store_lock_head(struct db *db, const struct db_statement *lock, struct event_head *out,
+                                  struct era_place *place, struct error *error)
+{
+    struct locked_row row = {0};
+    enum status status = db_run(db, lock != NULL ? lock : &LOCK_HEAD, NULL, take_locked_row, &row, error);
+    if (status == STATUS_OK)
+        status = need_head(&row.position, error);
+    if (status != STATUS_OK)
+        return status;
+    *out = row.position.position.head;
+    *place = row.place;
+    place->session = db_session(db);
+    place->head_seq = out->seq;
+    place->head_event_id = out->event_id;
+    return STATUS_OK;
 }
 
 enum status event_store_read_head(struct db *db, struct event_head *out, struct error *error)

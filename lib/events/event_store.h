@@ -3,6 +3,8 @@
 #ifndef SCREENING_EVENTS_EVENT_STORE_H
 #define SCREENING_EVENTS_EVENT_STORE_H
 
+#include "era.h"
+
 #include <stdint.h>
 
 #include "base/status.h"
@@ -26,8 +28,13 @@ struct event_position {
 /* Makes the head row with a new log_id unless there is one. */
 MUST_CHECK enum status event_store_make_head(struct db *db, struct error *error);
 
-/* Reads the head and locks it until the end of the transaction. INTERNAL if there is none. */
-MUST_CHECK enum status event_store_lock_head(struct db *db, struct event_head *out, struct error *error);
+/*
+ * Reads the head and the era and locks them until the end of the transaction. INTERNAL if there is no head.
+ * `lock` is what EVENT_LOCK_HEAD makes, NULL = for a service that does not count commits.
+ */
+MUST_CHECK enum status event_store_lock_head(struct db *db, const struct db_statement *lock,
+                                             struct event_head *out, struct era_place *place,
+                                             struct error *error);
 
 /* Reads the head. INTERNAL if there is none. */
 MUST_CHECK enum status event_store_read_head(struct db *db, struct event_head *out, struct error *error);

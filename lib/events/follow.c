@@ -167,7 +167,7 @@ static int64_t next_fetch_ns(const struct event_subscriber *follower)
     return due_ns;
 }
 
-enum next_step { STEP_END, STEP_FETCH, STEP_TAKE_IN };
+enum next_step { STEP_END, STEP_REREAD, STEP_FETCH, STEP_TAKE_IN };
 
 /* Waits for something to do. */
 static enum next_step wait_for_step(struct event_subscriber *follower)
@@ -180,6 +180,8 @@ static enum next_step wait_for_step(struct event_subscriber *follower)
         int64_t now_ns = clock_monotonic_ns();
         if (follower->closing)
             step = STEP_END;
+        else if (follower->reread)
+            step = STEP_REREAD;
         else if (follower->inbox.fetch_wanted || now_ns >= fetch_ns)
             step = STEP_FETCH;
         else if (now_ns >= take_in_ns)
@@ -194,11 +196,46 @@ static enum next_step wait_for_step(struct event_subscriber *follower)
     return step;
 }
 
-/* Others may use the channel still. */
-static void wait_for_close(struct event_subscriber *follower)
+/* The cursor is looked up again, and what follows it is fetched. */
+static void reread(struct event_subscriber *follower)
 {
-    while (follower_sleep(follower, LOOK_NS))
+    monitor_lock(&follower->monitor);
+    follower->reread = false;
+    monitor_unlock(&follower->monitor);
+    (void)follower_reread(follower); /* if it can't be read, the next chunk finds out */
+    follower_fetch_at(follower, clock_monotonic_ns());
+}
+
+/* Sleeps as long as the connections need no look, or until somebody says that the cursor was set back. */
+static bool sleep_halted(struct event_subscriber *follower)
+{
+    int64_t until_ns = clock_monotonic_ns() + LOOK_NS;
+    monitor_lock(&follower->monitor);
+    while (!follower->closing && !follower->reread && clock_monotonic_ns() < until_ns)
+        monitor_wait(&follower->monitor, until_ns);
+    follower->reread = false;
+    bool closing = follower->closing;
+    monitor_unlock(&follower->monitor);
+    return !closing;
+}
+
+/*
+ * Halted: until it is closed, since others may use the channel still, or until a cursor whose log has
+ * diverged was set back, by this process or by another. True: it goes on.
+ */
+static bool wait_halted(struct event_subscriber *follower)
+{
+    while (sleep_halted(follower)) {
         follower_look_after_connections(follower);
+        monitor_lock(&follower->monitor);
+        bool diverged = follower->progress.halted == SUBSCRIBER_DIVERGED;
+        monitor_unlock(&follower->monitor);
+        if (diverged && follower_reread(follower)) {
+            follower_resume(follower);
+            return true;
+        }
+    }
+    return false;
 }
 
 static void forget_held(struct event_subscriber *follower)
@@ -211,11 +248,14 @@ void *follower_run(void *context)
 {
     struct event_subscriber *follower = context;
     metric_register(&gaps_total);
-    bool running = !follower_halted(follower);
+    bool running = !follower_halted(follower) || wait_halted(follower);
     while (running) {
         switch (wait_for_step(follower)) {
         case STEP_END:
             running = false;
+            break;
+        case STEP_REREAD:
+            reread(follower);
             break;
         case STEP_FETCH:
             follower_catch_up(follower);
@@ -224,9 +264,11 @@ void *follower_run(void *context)
             take_in_and_apply(follower);
             break;
         }
-        running = running && !follower_halted(follower);
+        if (running && follower_halted(follower)) {
+            forget_held(follower);
+            running = wait_halted(follower);
+        }
     }
     forget_held(follower);
-    wait_for_close(follower);
     return NULL;
 }

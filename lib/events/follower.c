@@ -44,6 +44,16 @@ void follower_halt(struct event_subscriber *follower, enum subscriber_state stat
               LOG_TEXT("why", why));
 }
 
+void follower_resume(struct event_subscriber *follower)
+{
+    monitor_lock(&follower->monitor);
+    follower->progress.halted = SUBSCRIBER_CATCHING_UP;
+    monitor_unlock(&follower->monitor);
+    inbox_unmute(&follower->inbox);
+    log_event(LOG_INFO, "events.goes_on", LOG_TEXT("log", follower->log),
+              LOG_INT("seq", follower->cursor.seq));
+}
+
 bool follower_halted(struct event_subscriber *follower)
 {
     monitor_lock(&follower->monitor);
@@ -76,6 +86,27 @@ void follower_note_cursor(struct event_subscriber *follower, const struct event_
         progress->head_heard_us = 0;
     progress->oldest_in_hand_us = 0;
     monitor_unlock(&follower->monitor);
+}
+
+void follower_move_cursor(struct event_subscriber *follower, const struct event_cursor *cursor)
+{
+    monitor_lock(&follower->monitor);
+    if (cursor->seq < follower->progress.applied_seq) {
+        follower->progress.head_seq = cursor->seq; /* what was heard of may never have been there */
+        follower->progress.caught_up = false;
+    }
+    monitor_unlock(&follower->monitor);
+    follower_note_cursor(follower, cursor);
+}
+
+bool follower_reread(struct event_subscriber *follower)
+{
+    struct event_cursor cursor;
+    if (event_cursor_read(follower->db, follower->log, &cursor, NULL) != STATUS_OK ||
+        event_cursor_equal(&cursor, &follower->cursor))
+        return false;
+    follower_move_cursor(follower, &cursor);
+    return true;
 }
 
 void follower_note_dead_letter(struct event_subscriber *follower)

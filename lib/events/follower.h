@@ -54,6 +54,7 @@ struct event_subscriber {
     struct inbox inbox;
     /* guarded by the monitor */
     bool closing;
+    bool reread; /* the cursor may stand elsewhere */
     struct progress progress;
     /* the thread's own */
     struct db *db; /* reads the cursor */
@@ -85,14 +86,21 @@ void follower_look_after_connections(struct event_subscriber *follower);
 /* Waits; false if the subscriber is closed meanwhile. */
 bool follower_sleep(struct event_subscriber *follower, int64_t pause_ns);
 
-/* Never applies anything again; logged once, here. */
+/* Applies nothing any more; logged once, here. A log that diverged goes on once the cursor was set back. */
 void follower_halt(struct event_subscriber *follower, enum subscriber_state state, const char *why);
+void follower_resume(struct event_subscriber *follower);
 bool follower_halted(struct event_subscriber *follower);
 
 void follower_note_head(struct event_subscriber *follower, uint64_t head_seq);
 
 /* The cursor, as committed, stands there now. */
 void follower_note_cursor(struct event_subscriber *follower, const struct event_cursor *cursor);
+
+/* The same if it may stand before where it stood. */
+void follower_move_cursor(struct event_subscriber *follower, const struct event_cursor *cursor);
+
+/* Reads where the cursor stands; true if that is elsewhere than it was known to. */
+bool follower_reread(struct event_subscriber *follower);
 
 void follower_note_dead_letter(struct event_subscriber *follower);
 

@@ -196,6 +196,14 @@ void inbox_mute(struct inbox *inbox)
     monitor_unlock(inbox->monitor);
 }
 
+void inbox_unmute(struct inbox *inbox)
+{
+    monitor_lock(inbox->monitor);
+    inbox->muted = false;
+    inbox->fetch_wanted = true;
+    monitor_unlock(inbox->monitor);
+}
+
 void inbox_close(struct inbox *inbox)
 {
     nng_aio_stop(inbox->receive);

@@ -54,7 +54,8 @@ void inbox_look_after(struct inbox *inbox);
 /* The oldest message, now the caller's; NULL if there is none. With the monitor's lock held. */
 nng_msg *inbox_take(struct inbox *inbox);
 
-/* Frees what is kept and keeps nothing from now on. Not with the monitor's lock held. */
+/* Frees what is kept and keeps nothing from now on, until it is unmuted. Not with the monitor's lock held. */
 void inbox_mute(struct inbox *inbox);
+void inbox_unmute(struct inbox *inbox);
 
 #endif

@@ -139,6 +139,14 @@ void event_subscriber_close(struct event_subscriber *subscriber)
     destroy(subscriber);
 }
 
+void event_subscriber_reread(struct event_subscriber *subscriber)
+{
+    monitor_lock(&subscriber->monitor);
+    subscriber->reread = true;
+    monitor_notify(&subscriber->monitor);
+    monitor_unlock(&subscriber->monitor);
+}
+
 /* ---- asking ---- */
 
 /* With the monitor's lock held. */

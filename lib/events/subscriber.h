@@ -49,8 +49,9 @@ struct event_chunk {
 
 /*
  * Loads the cursor inside the transaction. *count = how many events are to be applied, from
- * event_chunk_events on; 0 is usual (all applied already, or a dead letter). ABORTED when the cursor does not
- * fit the chunk (another process moved it).
+ * event_chunk_events on; 0 is usual (all applied already, or a dead letter). When the cursor does not fit the
+ * chunk (it was moved by another process, or set back), the chunk alone is refused: 0 events, and its
+ * command's outcome is ABORTED.
  */
 MUST_CHECK enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *count,
                                          struct error *error);
@@ -105,6 +106,10 @@ MUST_CHECK enum status event_subscriber_open(const struct event_subscriber_optio
 
 /* Ends the thread after the chunk in hand. Before writer_close. NULL is allowed. */
 void event_subscriber_close(struct event_subscriber *subscriber);
+
+/* The cursor may have been moved by others than the subscriber: it is read again, and what follows it is
+ * fetched. Any thread. */
+void event_subscriber_reread(struct event_subscriber *subscriber);
 
 void event_subscriber_status(struct event_subscriber *subscriber, struct event_subscriber_status *out);
 const char *subscriber_state_name(enum subscriber_state state);

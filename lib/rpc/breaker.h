@@ -79,10 +79,10 @@ struct breaker_count breaker_window(const struct breaker *breaker, int64_t now_n
 
 /*
  * How the outcome of one call counts. Failures are UNAVAILABLE, DEADLINE_EXCEEDED and INTERNAL; what the
- * server did not want to take now (DRAINING, NOT_READY, RESOURCE_EXHAUSTED) counts as nothing; every other
- * answer, a refusal too, shows that it works. `had_ms`: how long the server had, or was waited for when the
- * message never left. When that was shorter than `fair_ms`, DEADLINE_EXCEEDED and a message that never left
- * count as nothing: they tell of a caller in a hurry, not of the server.
+ * server did not want to take now (DRAINING, NOT_READY, RECOVERING, RESOURCE_EXHAUSTED) counts as nothing;
+ * every other answer, a refusal too, shows that it works. `had_ms`: how long the server had, or was waited
+ * for when the message never left. When that was shorter than `fair_ms`, DEADLINE_EXCEEDED and a message that
+ * never left count as nothing: they tell of a caller in a hurry, not of the server.
  */
 enum breaker_outcome breaker_judge(enum status status, const char *reason, bool left, int64_t had_ms,
                                    uint32_t fair_ms);

@@ -43,7 +43,8 @@ bool retry_was_refused(enum status status, const char *reason)
 {
     return status == STATUS_RESOURCE_EXHAUSTED ||
            (status == STATUS_UNAVAILABLE &&
-            (strcmp(reason, "DRAINING") == 0 || strcmp(reason, "NOT_READY") == 0));
+            (strcmp(reason, "DRAINING") == 0 || strcmp(reason, "NOT_READY") == 0 ||
+             strcmp(reason, "RECOVERING") == 0));
 }
 
 bool retry_is_harmless(enum status status, const char *reason, bool left)

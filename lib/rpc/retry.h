@@ -32,7 +32,7 @@ void retry_budget_earn(struct retry_budget *budget);
 /* Takes the token for one retry; false: there is none now. */
 bool retry_budget_take(struct retry_budget *budget, int64_t now_ns);
 
-/* The server said that it does not take calls now and executed nothing: DRAINING, NOT_READY,
+/* The server said that it does not take calls now and executed nothing: DRAINING, NOT_READY, RECOVERING,
  * RESOURCE_EXHAUSTED. */
 bool retry_was_refused(enum status status, const char *reason);
 
