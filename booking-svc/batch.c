@@ -1,6 +1,7 @@
 #include "batch.h"
 
 #include "content.h"
+#include "pairing.h"
 #include "policy.h"
 #include "store.h"
 #include "wire.h"
@@ -138,7 +139,7 @@ static enum status load_bookings(struct batch *batch, struct db *db, struct writ
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         const struct booking_command *command = booking_command(commands[i]);
-        if (command != NULL && command->kind != COMMAND_FORCE_CANCEL)
+        if (command != NULL && command->kind <= COMMAND_MEET)
             status = id_set_add(&set, &command->booking_id);
     }
     map_fini(&set.seen);
@@ -305,6 +306,12 @@ static enum status decide_cancel(struct batch *batch, struct booking_command *co
 static enum status decide_settle(struct batch *batch, struct booking_command *command, struct entry *entry,
                                  struct error *error)
 {
+    /* A place that was granted in another era may have been lost with the tail of the database. */
+    command->ask_again = command->outcome == RESERVE_GRANTED &&
+                         command->era != event_log_era(batch->log)->peer &&
+                         entry->booking.status == BOOKING_REQUESTED;
+    if (command->ask_again)
+        return STATUS_OK;
     const struct deletion *deletion = map_get(&batch->deletions, &command->hospital_id);
     struct deletion_mark mark = {false, 0};
     if (entry->booking.status == BOOKING_REQUESTED)
@@ -370,6 +377,9 @@ static enum status decide(struct batch *batch, struct db *db, struct writer_comm
     struct booking_command *command = (struct booking_command *)writer_command;
     command->booking = NULL;
     command->finished = false;
+    command->ask_again = false;
+    if (command->kind == COMMAND_PAIR || command->kind == COMMAND_LOOK)
+        return STATUS_OK; /* see pair_first */
     if (command->kind == COMMAND_CREATE)
         return decide_create(batch, command, error);
     if (command->kind == COMMAND_FORCE_CANCEL)
@@ -389,6 +399,8 @@ static enum status decide(struct batch *batch, struct db *db, struct writer_comm
         return tell(batch, entry, booking_meet(&entry->booking, &batch->at), command->traceparent, error);
     case COMMAND_CREATE:
     case COMMAND_FORCE_CANCEL:
+    case COMMAND_PAIR:
+    case COMMAND_LOOK:
     default:
         return error_set(error, STATUS_INTERNAL, NULL, "unknown command");
     }
@@ -441,6 +453,20 @@ static enum status save(struct batch *batch, struct db *db, struct writer_comman
     return status;
 }
 
+/* Before everything else: what they read has been committed, and what is settled is judged by what they say.
+ */
+static enum status pair_first(struct batch *batch, struct db *db, struct writer_command *const *commands,
+                              size_t count, struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct booking_command *command = booking_command(commands[i]);
+        if (command != NULL && command->kind == COMMAND_PAIR)
+            status = pairing_apply((struct pairing *)commands[i], batch->log, db, error);
+    }
+    return status;
+}
+
 enum status batch_apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
                         struct error *error)
 {
@@ -453,6 +479,8 @@ enum status batch_apply(void *context, struct db *db, struct writer_command *con
     batch->at.today = civil_day_at(batch->at.now_us);
 
     enum status status = event_log_take_head(batch->log, db, error);
+    if (status == STATUS_OK)
+        status = pair_first(batch, db, commands, count, error);
     if (status == STATUS_OK)
         status = load(batch, db, commands, count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)

@@ -14,12 +14,15 @@
 #include "events/event_log.h"
 #include "writer/writer.h"
 
+/* Those about one booking come first. */
 enum command_kind {
     COMMAND_CREATE,       /* intent: the booking becomes REQUESTED, or is the one that exists */
     COMMAND_CANCEL,       /* the customer cancels */
     COMMAND_SETTLE,       /* hospital-svc's answer */
     COMMAND_MEET,         /* the settler meets it */
     COMMAND_FORCE_CANCEL, /* the next chunk of a deleted hospital's bookings */
+    COMMAND_PAIR,         /* a struct pairing */
+    COMMAND_LOOK,         /* nothing but to read the eras again */
 };
 
 /* Bookings that one COMMAND_FORCE_CANCEL works off: few enough not to hold up the commands behind it. */
@@ -32,18 +35,20 @@ enum { FORCE_CANCEL_CHUNK = 128 };
 struct booking_command {
     struct writer_command writer;
     enum command_kind kind;
-    struct uuid booking_id;        /* not for FORCE_CANCEL */
+    struct uuid booking_id;        /* CREATE, CANCEL, SETTLE, MEET */
     struct uuid hospital_id;       /* SETTLE, FORCE_CANCEL */
     const struct booking *request; /* CREATE */
     const char *reason;            /* CANCEL; SETTLE when refused */
     enum reserve_outcome outcome;  /* SETTLE */
+    int64_t era;                   /* SETTLE when granted: hospital-svc's when it granted */
     bool by_settler;               /* SETTLE */
     bool was_requested;            /* SETTLE, the batch's own: it has met the booking REQUESTED */
     const char *traceparent;       /* for the events; "" = none */
     /* Out, when writer.outcome is OK; valid inside `complete`. */
     const struct booking
-        *booking;  /* as committed, also after later commands of the batch; NULL for FORCE_CANCEL */
-    bool finished; /* FORCE_CANCEL: nothing is left to do */
+        *booking;   /* as committed, also after later commands of the batch; NULL if there is no booking_id */
+    bool finished;  /* FORCE_CANCEL: nothing is left to do */
+    bool ask_again; /* SETTLE: granted in an era that is not the one paired with; nothing has changed */
 };
 
 struct batch;

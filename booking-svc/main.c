@@ -2,6 +2,7 @@
 #include "api.h"
 #include "batch.h"
 #include "deletion_job.h"
+#include "pairing.h"
 #include "reserver.h"
 #include "settler.h"
 #include "store.h"
@@ -27,7 +28,6 @@
 #include "writer/writer.h"
 
 static const char PROGRAM[] = "booking-svc";
-static const char HOSPITAL_LOG[] = "hospital";
 /* Requests in hand beyond the two queues, of commands and of reads: those being refused, and long polls. */
 enum { CONTEXTS_SPARE = 512 };
 /* Calls beside the Reserves on the same channel: Fetches of the log, and the Reserve of what nobody waits
@@ -65,6 +65,7 @@ struct booking_service {
     struct deletion_job *deletions;
     struct settler *settler;
     struct booking_api api;
+    struct pairing_service pairing;
     struct transport_watch *watch;
     _Atomic bool running; /* everything above is there: health may ask it */
 };
@@ -259,6 +260,8 @@ static void listen_on_addresses(struct booking_service *service)
     service_listens_at(events.address);
     booking_api_init(&service->api);
     rpc_server_add(service->server, &service->api.service.base);
+    pairing_service_init(&service->pairing);
+    rpc_server_add(service->server, &service->pairing.service.base);
     rpc_server_add(service->server, event_publisher_service(service->publisher));
     rpc_server_observe(service->server, is_ready, list_degraded, service);
     must(rpc_server_start(service->server, &error), &error);
@@ -296,6 +299,9 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
 static void completing(void *context)
 {
     struct booking_service *service = context;
+    const struct event_era *era = event_log_era(service->log);
+    if (service->reserver != NULL) /* before anything of the batch is asked for */
+        reserver_set_eras(service->reserver, era->id, era->peer);
     if (service->server != NULL)
         rpc_server_hold_answers(service->server);
 }
@@ -408,6 +414,8 @@ static void serve(struct booking_service *service)
     service->api.works = service->works;
     service->api.writer = service->writer;
     service->api.readers = service->readers;
+    service->pairing.writer = service->writer;
+    service->pairing.subscriber = service->subscriber;
     service->running = true;
     rpc_server_serve(service->server);
     log_plain(LOG_INFO, "service.ready");

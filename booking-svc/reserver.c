@@ -15,7 +15,9 @@
 #include "work_list.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/civil.h"
 #include "base/clock.h"
@@ -44,8 +46,9 @@ struct reserver {
     struct rpc_client *client;
     struct rpc_guard *guard; /* the channel's */
     struct reserver_options options;
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t idle;  /* busy has become less */
+    _Atomic int64_t booking_era, hospital_era; /* as the last batch left them */
+    pthread_mutex_t lock;                      /* guards what follows */
+    pthread_cond_t idle;                       /* busy has become less */
     struct work_list ready;
     struct work_list background;
     struct work *delayed;      /* to be sent again, each at its not_before_ns */
@@ -129,6 +132,7 @@ static void distribute(struct reserve_call *reserve, const Screening__V1__BatchR
             verdict.code = (enum status)response->results[i]->code;
             verdict.reason = response->results[i]->reason;
             verdict.retry_after_ms = 0;
+            work->command.era = (int64_t)response->era;
         }
         bool ended = verdict_apply(&verdict, work, now_ns);
         count_for_breaker(&count, ended ? verdict_for_breaker(&verdict, work, now_ns) : BREAKER_NOTHING);
@@ -142,6 +146,8 @@ static void distribute(struct reserve_call *reserve, const Screening__V1__BatchR
         }
     }
     rpc_guard_record(reserve->reserver->guard, reserve->era, &count); /* before anyone hears of it */
+    if (strcmp(error->reason, "RECOVERING") == 0)
+        work_table_look(reserve->reserver->table); /* the eras that were sent may be old */
     work_settle(reserve->reserver->table, settled);
     put_delayed(reserve->reserver, again);
 }
@@ -262,6 +268,8 @@ static void send_call(struct reserver *reserver, const struct departure *departu
     Screening__V1__BatchReserveRequest request = SCREENING__V1__BATCH_RESERVE_REQUEST__INIT;
     request.requests = requests;
     request.n_requests = count;
+    request.booking_era = (uint64_t)atomic_load(&reserver->booking_era);
+    request.hospital_era = (uint64_t)atomic_load(&reserver->hospital_era);
     metric_add(&calls_total, 1);
     FAULT_POINT("booking.before_reserve");
     screening__v1__hospital_service__batch_reserve(rpc_client_service(reserver->client), &request, answered,
@@ -343,6 +351,26 @@ bool reserver_submit(struct reserver *reserver, struct work *work)
     bool accepted = !reserver->stopping;
     if (accepted)
         add_ready(reserver, work);
+    pthread_mutex_unlock(&reserver->lock);
+    return accepted;
+}
+
+void reserver_set_eras(struct reserver *reserver, int64_t booking_era, int64_t hospital_era)
+{
+    atomic_store(&reserver->booking_era, booking_era);
+    atomic_store(&reserver->hospital_era, hospital_era);
+}
+
+bool reserver_ask_again(struct reserver *reserver, struct work *work)
+{
+    work->tried = true;
+    work->not_before_ns = clock_monotonic_ns() + PACE_MS * (int64_t)NS_PER_MS;
+    pthread_mutex_lock(&reserver->lock);
+    bool accepted = !reserver->stopping;
+    if (accepted) {
+        work->next = reserver->delayed;
+        reserver->delayed = work;
+    }
     pthread_mutex_unlock(&reserver->lock);
     return accepted;
 }

@@ -57,6 +57,16 @@ void reserver_destroy(struct reserver *reserver);
  */
 MUST_CHECK bool reserver_submit(struct reserver *reserver, struct work *work);
 
+/*
+ * The same for a booking whose grant is of another era than the one paired with: it is sent once more, a
+ * moment later, if its budget lasts so long.
+ */
+MUST_CHECK bool reserver_ask_again(struct reserver *reserver, struct work *work);
+
+/* The eras that calls carry from now on: booking-svc's own, and hospital-svc's as it is paired with. Any
+ * thread. */
+void reserver_set_eras(struct reserver *reserver, int64_t booking_era, int64_t hospital_era);
+
 /* How many Reserves the breaker lets through now; SIZE_MAX = any number. Any thread. */
 size_t reserver_room(struct reserver *reserver);
 

@@ -80,6 +80,12 @@ static const struct db_statement COUNT_REQUESTED = {
     .sql = "SELECT count(*) FROM booking WHERE status = 1",
 };
 
+static const struct db_statement LIST_UNANNOUNCED = {
+    .name = "list_unannounced",
+    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE status = 1 AND announced = 0 AND booking_id > $1 "
+           "ORDER BY booking_id LIMIT $2",
+};
+
 static const struct db_statement LIST_LIVE = {
     .name = "list_live",
     .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE hospital_id = $1 AND booking_id > $2 "
@@ -97,6 +103,12 @@ static const struct db_statement LIST_UNFINISHED_DELETIONS = {
     .name = "list_unfinished_deletions",
     .sql = "SELECT hospital_id, day, next_booking_id, done FROM hospital_deletion WHERE done = 0 "
            "ORDER BY hospital_id LIMIT $1",
+};
+
+static const struct db_statement LIST_DELETIONS = {
+    .name = "list_deletions",
+    .sql = "SELECT hospital_id, day, next_booking_id, done FROM hospital_deletion WHERE hospital_id > $1 "
+           "ORDER BY hospital_id LIMIT $2",
 };
 
 static const struct db_statement SAVE_DELETIONS = {
@@ -293,6 +305,18 @@ enum status store_list_requested(struct db *db, int64_t after_us, const struct u
     return run_bookings(db, &LIST_REQUESTED, params, found, context, error);
 }
 
+enum status store_list_unannounced(struct db *db, const struct uuid *after, uint32_t limit,
+                                   store_booking_fn found, void *context, struct error *error)
+{
+    struct db_params *params = db_params_create();
+    if (params == NULL)
+        return no_memory(error);
+    db_params_uuid(params, after);
+    db_params_int(params, limit);
+    db_params_end_row(params);
+    return run_bookings(db, &LIST_UNANNOUNCED, params, found, context, error);
+}
+
 static enum status read_count(void *context, const struct db_row *row)
 {
     *(int64_t *)context = db_row_int(row, 0);
@@ -356,6 +380,21 @@ enum status store_list_unfinished_deletions(struct db *db, uint32_t limit, store
     db_params_int(params, limit);
     db_params_end_row(params);
     enum status status = db_run(db, &LIST_UNFINISHED_DELETIONS, params, read_deletion, &receiver, error);
+    db_params_destroy(params);
+    return status;
+}
+
+enum status store_list_deletions(struct db *db, const struct uuid *after, uint32_t limit,
+                                 store_deletion_fn found, void *context, struct error *error)
+{
+    struct found_deletion receiver = {found, context};
+    struct db_params *params = db_params_create();
+    if (params == NULL)
+        return no_memory(error);
+    db_params_uuid(params, after);
+    db_params_int(params, limit);
+    db_params_end_row(params);
+    enum status status = db_run(db, &LIST_DELETIONS, params, read_deletion, &receiver, error);
     db_params_destroy(params);
     return status;
 }

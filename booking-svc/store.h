@@ -11,6 +11,9 @@
 #include "base/status.h"
 #include "db/db.h"
 
+/* Topic, and name of the cursor, of the log that this service follows. */
+#define HOSPITAL_LOG "hospital"
+
 MUST_CHECK enum status store_migrate(struct db *db, struct error *error);
 
 /* Called for each booking found. Its texts are valid during the call only. */
@@ -52,6 +55,10 @@ MUST_CHECK enum status store_list_requested(struct db *db, int64_t after_us, con
 /* How many REQUESTED bookings there are. */
 MUST_CHECK enum status store_count_requested(struct db *db, int64_t *out, struct error *error);
 
+/* REQUESTED bookings that are not announced: their places may be asked for at this moment. */
+MUST_CHECK enum status store_list_unannounced(struct db *db, const struct uuid *after, uint32_t limit,
+                                              store_booking_fn found, void *context, struct error *error);
+
 /* Live bookings of a hospital. */
 MUST_CHECK enum status store_list_live(struct db *db, const struct uuid *hospital_id,
                                        const struct uuid *after, uint32_t limit, store_booking_fn found,
@@ -77,6 +84,10 @@ MUST_CHECK enum status store_list_unfinished_deletions(struct db *db, uint32_t l
 
 /* Forgets every deletion: the log that told of them is given up. In the caller's transaction. */
 MUST_CHECK enum status store_forget_deletions(struct db *db, struct error *error);
+
+/* All of them, in order of id, `after` excluded. */
+MUST_CHECK enum status store_list_deletions(struct db *db, const struct uuid *after, uint32_t limit,
+                                            store_deletion_fn found, void *context, struct error *error);
 
 /* Inserts or updates. */
 MUST_CHECK enum status store_save_deletions(struct db *db, struct hospital_deletion *const *deletions,

@@ -14,9 +14,19 @@ static struct metric settled_total = METRIC("bookings_settled_total", "Bookings 
 static struct metric unsettled_total =
     METRIC("bookings_left_to_settler_total", "Bookings whose settle could not be committed");
 
+static struct metric fenced_total =
+    METRIC("reserve_grants_of_another_era_total", "Grants that were not settled, but asked for again");
+
+struct look {
+    struct booking_command command; /* first: what the writer hands back */
+    atomic_flag *looking;
+};
+
 struct work_table {
     struct writer *writer;
     struct reserver *reserver;
+    struct look look; /* the writer's while `looking` is set */
+    atomic_flag looking;
     pthread_mutex_t lock; /* guards works and every work's waiters; nothing else is called with it held */
     struct map works;     /* booking_id -> struct work */
     size_t taken_up;      /* by the settler, of these */
@@ -31,6 +41,7 @@ struct work_table *work_table_create(void)
     map_init(&table->works, sizeof(struct uuid));
     metric_register(&settled_total);
     metric_register(&unsettled_total);
+    metric_register(&fenced_total);
     return table;
 }
 
@@ -47,6 +58,22 @@ void work_table_connect(struct work_table *table, struct writer *writer, struct 
 {
     table->writer = writer;
     table->reserver = reserver;
+}
+
+static void looked(struct writer_command *command)
+{
+    struct look *look = (struct look *)command;
+    atomic_flag_clear(look->looking);
+}
+
+void work_table_look(struct work_table *table)
+{
+    if (atomic_flag_test_and_set(&table->looking))
+        return;
+    table->look.command = (struct booking_command){.kind = COMMAND_LOOK,
+                                                   .writer = {.class = WRITER_SETTLE, .complete = looked}};
+    table->look.looking = &table->looking;
+    writer_submit(table->writer, &table->look.command.writer);
 }
 
 bool work_is_under_way(struct work_table *table, const struct uuid *booking_id)
@@ -125,9 +152,26 @@ static void finish(struct work *work)
     answer(work, &outcome, booking);
 }
 
+/* Asks for the place once more; false: nobody waits for it, or the service is stopping. */
+static bool ask_again(struct work *work)
+{
+    if (work->command.by_settler)
+        return false;
+    if (reserver_ask_again(work->table->reserver, work))
+        return true;
+    error_set(&work->command.writer.outcome, STATUS_UNAVAILABLE, NULL,
+              "the service is stopping; ask again with the same id");
+    return false;
+}
+
 static void settled(struct writer_command *command)
 {
     struct work *work = (struct work *)command;
+    if (command->outcome.status == STATUS_OK && work->command.ask_again) {
+        metric_add(&fenced_total, 1);
+        if (ask_again(work))
+            return;
+    }
     metric_add(command->outcome.status == STATUS_OK ? &settled_total : &unsettled_total, 1);
     log_event(LOG_DEBUG, "booking.settled", LOG_UUID("booking_id", &work->command.booking_id),
               LOG_TEXT("request_id", work->call != NULL ? rpc_call_request_id(work->call) : "settler"),

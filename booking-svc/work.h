@@ -50,6 +50,9 @@ void work_table_destroy(struct work_table *table);
 /* Before the first command is submitted. */
 void work_table_connect(struct work_table *table, struct writer *writer, struct reserver *reserver);
 
+/* Has the writer read the eras again, soon. Any thread. */
+void work_table_look(struct work_table *table);
+
 /* Whether a booking is in work. Any thread. */
 bool work_is_under_way(struct work_table *table, const struct uuid *booking_id);
 

@@ -149,6 +149,7 @@ static void complete_reserve(struct writer_command *base)
     }
     Screening__V1__ReserveResponse response = SCREENING__V1__RESERVE_RESPONSE__INIT;
     response.remaining = item->remaining;
+    response.era = (uint64_t)mine->command.wanted.reserve.era;
     rpc_call_reply(mine->call, &response.base);
 }
 
@@ -206,6 +207,7 @@ static void complete_batch(struct writer_command *base)
     Screening__V1__BatchReserveResponse response = SCREENING__V1__BATCH_RESERVE_RESPONSE__INIT;
     response.results = pointers;
     response.n_results = count;
+    response.era = (uint64_t)mine->command.wanted.reserve.era;
     rpc_call_reply(mine->call, &response.base);
 }
 
@@ -228,6 +230,8 @@ static enum status read_batch(const Screening__V1__BatchReserveRequest *request,
     mine->batch = request;
     mine->command.wanted.reserve.items = items;
     mine->command.wanted.reserve.count = count;
+    mine->command.wanted.reserve.booking_era = (int64_t)request->booking_era;
+    mine->command.wanted.reserve.hospital_era = (int64_t)request->hospital_era;
     return STATUS_OK;
 }
 

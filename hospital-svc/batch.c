@@ -12,6 +12,7 @@
 
 #include "base/civil.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/metrics.h"
 
 static struct metric granted_total =
@@ -21,6 +22,13 @@ static struct metric refused_total =
 static struct metric released_total = METRIC("hospital_reservations_released_total", "Reservations freed");
 static struct metric tombstones_total =
     METRIC("hospital_tombstones_total", "Releases of bookings that had no reservation");
+
+static struct metric recovering_total =
+    METRIC("hospital_reserves_recovering_total", "Reserves refused because of an era that is not paired");
+static struct metric reinstated_total =
+    METRIC("hospital_places_reinstated_total", "Places of confirmed bookings that a database had lost");
+static struct metric paired_now =
+    METRIC("hospital_paired", "1 = places are granted, 0 = booking-svc has not agreed on the era yet");
 
 enum status batch_out_of_memory(struct error *error)
 {
@@ -45,6 +53,10 @@ struct batch *batch_create(struct event_log *log)
     metric_register(&refused_total);
     metric_register(&released_total);
     metric_register(&tombstones_total);
+    metric_register(&recovering_total);
+    metric_register(&reinstated_total);
+    metric_register(&paired_now);
+    event_log_lock_with(log, &STORE_LOCK_HEAD);
     return batch;
 }
 
@@ -66,6 +78,8 @@ static void begin(struct batch *batch)
     batch->chunks = NULL;
     batch->chunk_count = 0;
     batch->tally = (struct batch_tally){0};
+    batch->pair = NULL;
+    batch->eras_differ = false;
     batch->now_us = clock_now_us();
     batch->today = civil_day_at(batch->now_us);
 }
@@ -87,6 +101,9 @@ static enum status purge(struct batch *batch, struct db *db, struct writer_comma
 static enum status save(struct batch *batch, struct db *db, struct error *error)
 {
     enum status status = store_save(db, batch->params, &batch->set, error);
+    if (status == STATUS_OK) {
+        status = batch_pair_save(batch, db, error);
+    }
     if (status == STATUS_OK) {
         status = event_log_save(batch->log, db, error);
     }
@@ -127,7 +144,23 @@ static void committed(void *context)
     metric_add(&refused_total, batch->tally.refused);
     metric_add(&released_total, batch->tally.released);
     metric_add(&tombstones_total, batch->tally.tombstones);
+    metric_add(&recovering_total, batch->tally.recovering);
+    if (batch->tally.reinstated > 0) {
+        metric_add(&reinstated_total, batch->tally.reinstated);
+        log_event(LOG_WARN, "places.reinstated", LOG_INT("bookings", batch->tally.reinstated));
+    }
+    bool paired = event_log_era(batch->log)->paired;
     event_log_publish(batch->log);
+    metric_set(&paired_now, paired);
+    if ((!paired || batch->eras_differ) && batch->unpaired != NULL) {
+        batch->unpaired(batch->unpaired_context, batch->eras_differ);
+    }
+}
+
+void batch_on_unpaired(struct batch *batch, void (*unpaired)(void *context, bool eras_differ), void *context)
+{
+    batch->unpaired = unpaired;
+    batch->unpaired_context = context;
 }
 
 struct writer_ops batch_ops(struct batch *batch)

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+enum { RECOVERING_RETRY_MS = 100 };
+
 static enum status append_event(struct batch *batch, const struct command *command, const char *type,
                                 const Screening__V1__Event *body, struct error *error)
 {
@@ -158,24 +160,24 @@ static enum status decide_capacity(struct batch *batch, struct command *command,
     return append_day(batch, command, answer, error);
 }
 
-/* The answer is without days, so that a repeat on a later day is answered the same. */
-static enum status decide_deletion(struct batch *batch, struct command *command, struct error *error)
+enum status batch_delete_hospital(struct batch *batch, const struct command *command,
+                                  struct hospital_row *row, const ProtobufCMessage **answer,
+                                  struct error *refusal, struct error *error)
 {
-    struct hospital_row *row = command->hospital;
     bool changed;
-    if (hospital_delete(&row->hospital, &changed, &command->base.outcome) != STATUS_OK) {
+    if (hospital_delete(&row->hospital, &changed, refusal) != STATUS_OK) {
         return STATUS_OK;
     }
-    Screening__V1__Hospital *answer = respond_hospital(command->arena, &row->hospital);
-    if (answer == NULL) {
+    Screening__V1__Hospital *message = respond_hospital(command->arena, &row->hospital);
+    if (message == NULL) {
         return batch_out_of_memory(error);
     }
-    command->answer = &answer->base;
+    *answer = &message->base;
     if (!changed) {
         return STATUS_OK;
     }
     row->dirty = true;
-    return append_hospital(batch, command, "hospital.deleted", answer, error);
+    return append_hospital(batch, command, "hospital.deleted", message, error);
 }
 
 static void decide_reserve(struct batch *batch, struct reserve_item *item)
@@ -202,6 +204,59 @@ static void decide_reserve(struct batch *batch, struct reserve_item *item)
         batch->tally.refused++;
         break;
     }
+}
+
+/* Nothing is granted before booking-svc and this service agree on the eras of their databases. */
+static bool is_recovering(struct batch *batch, const struct command *command)
+{
+    const struct event_era *era = event_log_era(batch->log);
+    bool differ =
+        (command->wanted.reserve.booking_era != 0 && command->wanted.reserve.booking_era != era->peer) ||
+        (command->wanted.reserve.hospital_era != 0 && command->wanted.reserve.hospital_era != era->id);
+    batch->eras_differ |= differ;
+    return !era->paired || differ;
+}
+
+static void decide_reserves(struct batch *batch, struct command *command)
+{
+    const size_t count = command->wanted.reserve.count;
+    if (is_recovering(batch, command)) {
+        (void)error_set(&command->base.outcome, STATUS_UNAVAILABLE, "RECOVERING",
+                        "hospital-svc is catching up with booking-svc; ask again");
+        command->base.outcome.retry_after_ms = RECOVERING_RETRY_MS;
+        batch->tally.recovering += (int64_t)count;
+        return;
+    }
+    command->wanted.reserve.era = event_log_era(batch->log)->id;
+    for (size_t i = 0; i < count; i++) {
+        decide_reserve(batch, &command->wanted.reserve.items[i]);
+    }
+}
+
+/*
+ * The booking was confirmed after its place had been committed. That there is no trace of the place proves
+ * that the database has gone back. A place that was released shows only that the log is followed from before
+ * that; so does a past day, whose traces are purged.
+ */
+static enum status reinstate(struct batch *batch, const struct release *confirmed,
+                             struct reservation_row *row, struct error *error)
+{
+    const struct reserve place = {.booking_id = confirmed->booking_id,
+                                  .hospital_id = confirmed->hospital_id,
+                                  .date = confirmed->date,
+                                  .headcount = confirmed->confirmed};
+    const bool lost = row->reservation.state == RESERVATION_NONE && place.date >= batch->today;
+    struct day_row *day = working_set_day(&batch->set, &confirmed->hospital_id, confirmed->date);
+    if (day == NULL) {
+        return batch_out_of_memory(error);
+    }
+    if (hospital_reinstate(&row->reservation, &day->day, &place) == REINSTATE_TAKEN) {
+        row->dirty = true;
+        day->dirty = true;
+        batch->tally.reinstated++;
+        batch->tally.lost += lost;
+    }
+    return STATUS_OK;
 }
 
 static enum status decide_release(struct batch *batch, const struct release *release,
@@ -234,7 +289,10 @@ static enum status decide_chunk(struct batch *batch, const struct batch_chunk *c
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < chunk->count && status == STATUS_OK; i++) {
-        status = decide_release(batch, &chunk->releases[i], chunk->reservations[i], error);
+        const struct release *release = &chunk->releases[i];
+        struct reservation_row *row = chunk->reservations[i];
+        status = release->confirmed > 0 ? reinstate(batch, release, row, error)
+                                        : decide_release(batch, release, row, error);
     }
     return status;
 }
@@ -247,12 +305,14 @@ static enum status decide_command(struct batch *batch, struct command *command, 
     case COMMAND_SET_CAPACITY:
         return decide_capacity(batch, command, error);
     case COMMAND_DELETE:
-        return decide_deletion(batch, command, error);
+        return batch_delete_hospital(batch, command, command->hospital, &command->answer,
+                                     &command->base.outcome, error);
     case COMMAND_RESERVE:
-        for (size_t i = 0; i < command->wanted.reserve.count; i++) {
-            decide_reserve(batch, &command->wanted.reserve.items[i]);
-        }
+        decide_reserves(batch, command);
         break;
+    case COMMAND_LOOK:
+    case COMMAND_PAIR:
+        return batch_pair_decide(batch, command, error);
     case COMMAND_PURGE: /* decides nothing: see batch.c */
         break;
     }

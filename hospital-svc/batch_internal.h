@@ -4,6 +4,7 @@
 #define SCREENING_HOSPITAL_SVC_BATCH_INTERNAL_H
 
 #include "batch.h"
+#include "command.h"
 #include "hospital.h"
 #include "working_set.h"
 
@@ -16,7 +17,8 @@
 
 /* What the batch did; counted once it is committed. */
 struct batch_tally {
-    int64_t granted, refused, released, tombstones;
+    int64_t granted, refused, released, tombstones, recovering;
+    int64_t reinstated, lost; /* places; lost: those that show that the database has gone back */
 };
 
 /* What one chunk of events releases. */
@@ -36,6 +38,10 @@ struct batch {
     struct batch_chunk *chunks;
     size_t chunk_count;
     struct batch_tally tally;
+    struct pair_done *pair; /* that the batch has agreed to; NULL = none */
+    bool eras_differ;       /* a caller knows other eras */
+    void (*unpaired)(void *context, bool eras_differ);
+    void *unpaired_context;
     int64_t now_us; /* one instant and one civil date for the whole batch */
     int32_t today;
 };
@@ -52,6 +58,21 @@ MUST_CHECK enum status batch_load(struct batch *batch, struct db *db, struct wri
 /* Decides the commands in order: outcomes, answers, changed rows, events. */
 MUST_CHECK enum status batch_decide(struct batch *batch, struct writer_command *const *commands, size_t count,
                                     struct error *error);
+
+/*
+ * Deletes a hospital for `command` and appends the event; or *refusal. *answer lies in the command's arena
+ * and is without days, so that a repeat on a later day is answered the same.
+ */
+MUST_CHECK enum status batch_delete_hospital(struct batch *batch, const struct command *command,
+                                             struct hospital_row *row, const ProtobufCMessage **answer,
+                                             struct error *refusal, struct error *error);
+
+/* ---- batch_pair.c: COMMAND_LOOK and COMMAND_PAIR, and what any batch has found out about the past ---- */
+
+MUST_CHECK enum status batch_pair_collect(struct batch *batch, struct db *db, struct command *command,
+                                          struct error *error);
+MUST_CHECK enum status batch_pair_decide(struct batch *batch, struct command *command, struct error *error);
+MUST_CHECK enum status batch_pair_save(struct batch *batch, struct db *db, struct error *error);
 
 enum status batch_out_of_memory(struct error *error);
 

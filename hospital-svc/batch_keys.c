@@ -55,6 +55,8 @@ static bool collect_command(struct batch *batch, struct command *command)
     case COMMAND_RESERVE:
         return collect_reserves(batch, command);
     case COMMAND_PURGE:
+    case COMMAND_LOOK: /* see batch_pair.c */
+    case COMMAND_PAIR:
         break;
     }
     return true;
@@ -71,19 +73,31 @@ static enum status collect_chunk(struct batch *batch, struct db *db, struct even
     if (status != STATUS_OK || count == 0) {
         return status;
     }
+    /* A dead letter that is applied again comes out of order: only what ends a booking is good at any time.
+     */
+    bool catching_up = !event_log_era(batch->log)->paired && !chunk->replay;
     work->releases = arena_alloc(&batch->arena, count * sizeof *work->releases);
     work->reservations = arena_alloc(&batch->arena, count * sizeof(struct reservation_row *));
     if (work->releases == NULL || work->reservations == NULL) {
         return batch_out_of_memory(error);
     }
-    status = policy_releases(event_chunk_events(chunk), count, work->releases, &work->count, error);
+    status =
+        policy_releases(event_chunk_events(chunk), count, catching_up, work->releases, &work->count, error);
     for (size_t i = 0; i < work->count; i++) {
         work->reservations[i] = working_set_reservation(&batch->set, &work->releases[i].booking_id);
-        if (work->reservations[i] == NULL) {
+        const struct release *release = &work->releases[i];
+        if (work->reservations[i] == NULL ||
+            (release->confirmed > 0 &&
+             working_set_day(&batch->set, &release->hospital_id, release->date) == NULL)) {
             return batch_out_of_memory(error);
         }
     }
     return status;
+}
+
+static bool is_pairing(const struct command *command)
+{
+    return command->kind == COMMAND_LOOK || command->kind == COMMAND_PAIR;
 }
 
 enum status batch_collect(struct batch *batch, struct db *db, struct writer_command *const *commands,
@@ -97,6 +111,8 @@ enum status batch_collect(struct batch *batch, struct db *db, struct writer_comm
         enum status status = STATUS_OK;
         if (commands[i]->class == WRITER_EVENT) {
             status = collect_chunk(batch, db, (struct event_chunk *)commands[i], error);
+        } else if (is_pairing((struct command *)commands[i])) {
+            status = batch_pair_collect(batch, db, (struct command *)commands[i], error);
         } else if (!collect_command(batch, (struct command *)commands[i])) {
             status = batch_out_of_memory(error);
         }

@@ -5,6 +5,7 @@
 #ifndef SCREENING_HOSPITAL_SVC_COMMAND_H
 #define SCREENING_HOSPITAL_SVC_COMMAND_H
 
+#include "batch_pair.h"
 #include "hospital.h"
 #include "working_set.h"
 
@@ -21,6 +22,8 @@ enum command_kind {
     COMMAND_DELETE,
     COMMAND_RESERVE,
     COMMAND_PURGE,
+    COMMAND_LOOK, /* the state of the era */
+    COMMAND_PAIR, /* the era is paired with booking-svc's */
 };
 
 /* One Reserve of a batch of them; each has an outcome of its own, none fails the command. */
@@ -57,7 +60,11 @@ struct command {
         struct {
             struct reserve_item *items;
             size_t count;
+            int64_t booking_era, hospital_era; /* as the caller knows them; 0 = not checked */
+            int64_t era;                       /* out: in which it was decided */
         } reserve;
+        struct pair_look *look;
+        struct pair_done *pair;
         struct {
             int32_t before; /* reservations that ended and whose screening date is earlier */
             int64_t max;

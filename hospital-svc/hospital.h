@@ -165,6 +165,7 @@ struct release {
     struct uuid booking_id;
     struct uuid hospital_id;
     int32_t date;
+    uint32_t confirmed; /* not an ending: the headcount of a confirmed booking, whose place must be live */
 };
 
 enum release_outcome {

@@ -10,5 +10,7 @@ extern const char hospital_0003_reserved_sqlite[];
 extern const char hospital_0003_reserved_postgresql[];
 extern const char hospital_0004_capacity_change_ids_sqlite[];
 extern const char hospital_0004_capacity_change_ids_postgresql[];
+extern const char hospital_0005_recovery_sqlite[];
+extern const char hospital_0005_recovery_postgresql[];
 
 #endif

@@ -2,6 +2,7 @@
 #include "api.h"
 #include "batch.h"
 #include "overcommit.h"
+#include "pairing.h"
 #include "policy.h"
 #include "purge.h"
 #include "settings.h"
@@ -44,6 +45,7 @@ struct hospital_service {
     struct hospital_api api;
     struct purge purge;
     struct overcommit overcommit;
+    struct pairing pairing;
     struct transport_watch *watch;
     atomic_bool running; /* everything above is there: Health and Stats may ask it */
 };
@@ -71,6 +73,7 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
         return 0;
     }
     count += event_subscriber_degraded(service->subscriber, reasons[count], RPC_DEGRADED_TEXT_SIZE);
+    count += pairing_degraded(&service->pairing, reasons + count, RPC_DEGRADED_MAX - count - 1);
     count += overcommit_degraded(&service->overcommit, reasons[count], RPC_DEGRADED_TEXT_SIZE);
     return count;
 }
@@ -183,6 +186,9 @@ static enum status prepare_database(void *context, struct db *db, struct error *
     if (status == STATUS_OK && settings->follow_log_from_start[0] != '\0') {
         status = follow_log_from_start(db, error);
     }
+    if (status == STATUS_OK && settings->acknowledge_recovery) {
+        status = store_acknowledge_recovery(db, error);
+    }
     return status;
 }
 
@@ -203,6 +209,7 @@ static enum status open_writer(struct hospital_service *service, struct error *e
         event_log_destroy(service->log);
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
     }
+    batch_on_unpaired(service->batch, pairing_note, &service->pairing);
     const struct writer_ops ops = batch_ops(service->batch);
     enum status status = writer_open(service->db, &options, &ops, &service->writer, error);
     if (status != STATUS_OK) {
@@ -273,6 +280,11 @@ static bool start_step(struct hospital_service *service, start_fn step)
     }
 }
 
+static enum status start_pairing(struct hospital_service *service, struct error *error)
+{
+    return pairing_open(&service->pairing, service->writer, service->subscriber, service->booking, error);
+}
+
 static enum status start_purge(struct hospital_service *service, struct error *error)
 {
     return purge_open(&service->purge, service->writer, service->settings.reservation_retention_days, error);
@@ -290,9 +302,9 @@ static enum status start_watch(struct hospital_service *service, struct error *e
 
 static bool start(struct hospital_service *service)
 {
-    static const start_fn STEPS[] = {open_database,   open_writer,      open_readers,
-                                     start_publisher, open_channel,     follow_bookings,
-                                     start_purge,     start_overcommit, start_watch};
+    static const start_fn STEPS[] = {open_database,    open_writer,     open_readers,  start_publisher,
+                                     open_channel,     follow_bookings, start_pairing, start_purge,
+                                     start_overcommit, start_watch};
     for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
         if (!start_step(service, STEPS[i])) {
             return false;
@@ -339,12 +351,15 @@ static void close_all(struct hospital_service *service)
     purge_close(&service->purge);
     event_subscriber_close(service->subscriber);
     if (service->booking != NULL) {
+        rpc_channel_stop(service->booking);
+        pairing_close(&service->pairing);
         rpc_channel_close(service->booking);
     }
     if (service->readers != NULL) {
         reader_pool_close(service->readers);
     }
     close_writer(service);
+    pairing_destroy(&service->pairing);
     rpc_server_close(service->server);
     event_publisher_close(service->publisher);
 }
@@ -376,6 +391,8 @@ int main(int argc, char **argv)
     standard_files_open();
     static struct hospital_service service;
     settings_load(&service.settings, argc, argv);
+    struct error error;
+    must(pairing_init(&service.pairing, service.settings.adopt, &error), &error);
     if (service.settings.replay_dead_letters) {
         return replay_dead_letters(&service);
     }

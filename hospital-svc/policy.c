@@ -26,22 +26,39 @@ static enum status read_release(const Screening__V1__Event *event, struct releas
                          "event %llu (%s) has no booking with booking_id, hospital_id and date",
                          (unsigned long long)event->seq, event->type);
     }
+    out->confirmed = 0;
     return STATUS_OK;
 }
 
-enum status policy_releases(Screening__V1__Event *const *events, size_t count, struct release *releases,
-                            size_t *released, struct error *error)
+static enum status read_confirmation(const Screening__V1__Event *event, struct release *out,
+                                     struct error *error)
+{
+    enum status status = read_release(event, out, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    out->confirmed = event->booking->headcount;
+    if (out->confirmed < 1 || out->confirmed > HEADCOUNT_MAX) {
+        return error_set(error, STATUS_INTERNAL, NULL, "event %llu (%s) has no headcount",
+                         (unsigned long long)event->seq, event->type);
+    }
+    return STATUS_OK;
+}
+
+enum status policy_releases(Screening__V1__Event *const *events, size_t count, bool catching_up,
+                            struct release *releases, size_t *released, struct error *error)
 {
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!policy_has_effect(events[i])) {
-            continue;
+        enum status status = STATUS_OK;
+        if (policy_has_effect(events[i])) {
+            status = read_release(events[i], &releases[found++], error);
+        } else if (catching_up && strcmp(events[i]->type, "booking.confirmed") == 0) {
+            status = read_confirmation(events[i], &releases[found++], error);
         }
-        enum status status = read_release(events[i], &releases[found], error);
         if (status != STATUS_OK) {
             return status;
         }
-        found++;
     }
     *released = found;
     return STATUS_OK;

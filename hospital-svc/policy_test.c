@@ -41,7 +41,7 @@ static void test_policy_releases_exactly_what_has_ended(void **state)
         fill(&samples[i], TYPES[i]);
         events[i] = &samples[i].event;
     }
-    assert_int_equal(policy_releases(events, COUNT, releases, &released, NULL), STATUS_OK);
+    assert_int_equal(policy_releases(events, COUNT, false, releases, &released, NULL), STATUS_OK);
     assert_int_equal(released, 4);
     for (size_t i = 0; i < released; i++) {
         char text[UUID_TEXT_SIZE];
@@ -71,7 +71,7 @@ static void test_policy_ending_without_what_it_must_tell_is_internal(void **stat
         } else {
             sample.event.body_case = SCREENING__V1__EVENT__BODY__NOT_SET;
         }
-        assert_int_equal(policy_releases(&event, 1, &release, &released, &error), STATUS_INTERNAL);
+        assert_int_equal(policy_releases(&event, 1, false, &release, &released, &error), STATUS_INTERNAL);
         assert_non_null(strstr(error.message, "event 12 (booking.cancelled)"));
     }
 }

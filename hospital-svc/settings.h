@@ -18,6 +18,8 @@ struct settings {
     int64_t reservation_retention_days;
     bool replay_dead_letters;
     const char *follow_log_from_start; /* empty, or BOOKING_LOG */
+    bool adopt;
+    bool acknowledge_recovery;
 };
 
 /*

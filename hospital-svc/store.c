@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "events/event_log.h"
+
 const struct db_migration HOSPITAL_MIGRATIONS[HOSPITAL_MIGRATION_COUNT] = {
     {.name = "initial",
      .sqlite = hospital_0001_initial_sqlite,
@@ -17,6 +19,9 @@ const struct db_migration HOSPITAL_MIGRATIONS[HOSPITAL_MIGRATION_COUNT] = {
     {.name = "capacity_change_ids",
      .sqlite = hospital_0004_capacity_change_ids_sqlite,
      .postgresql = hospital_0004_capacity_change_ids_postgresql},
+    {.name = "recovery",
+     .sqlite = hospital_0005_recovery_sqlite,
+     .postgresql = hospital_0005_recovery_postgresql},
 };
 
 #define RESERVATION_COLUMNS "booking_id, hospital_id, date, headcount, state"
@@ -79,6 +84,8 @@ static const struct db_statement COUNT_COMMIT = {
 
 /* Of the batch in hand, once it is counted: the statements name it themselves, which spares a round trip. */
 #define COMMIT_NO "(SELECT commit_no FROM commit_counter)"
+
+const struct db_statement STORE_LOCK_HEAD = EVENT_LOCK_HEAD(COMMIT_NO);
 
 #define SAVED_COLUMNS RESERVATION_COLUMNS ", taken_commit, released_commit"
 /* What is stored live keeps the commit in which it was taken; everything else is saved again only when its

@@ -13,9 +13,12 @@
 #include "db/db.h"
 #include "db/migrate.h"
 
+/* Takes the head of the event log, with the number of the last commit. */
+extern const struct db_statement STORE_LOCK_HEAD;
+
 /* The schema's steps, for db_migrate. */
 extern const struct db_migration HOSPITAL_MIGRATIONS[];
-enum { HOSPITAL_MIGRATION_COUNT = 4 };
+enum { HOSPITAL_MIGRATION_COUNT = 5 };
 
 /* `params` is scratch space in all of these. */
 

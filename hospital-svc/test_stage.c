@@ -33,6 +33,19 @@ void stage_open(struct stage *stage, void **state)
     stage->log = event_log_create(NULL);
     stage->batch = batch_create(stage->log);
     assert_non_null(stage->batch);
+    stage_pair(stage);
+}
+
+void stage_pair(struct stage *stage)
+{
+    const struct uuid booking_log_id = {{3}};
+    struct error error = {0};
+    fixture_expect(db_begin(stage->db, &error), STATUS_OK, &error);
+    fixture_expect(event_log_take_head(stage->log, stage->db, &error), STATUS_OK, &error);
+    fixture_expect(era_pair(stage->db, event_log_era(stage->log), STAGE_BOOKING_ERA, &booking_log_id, &error),
+                   STATUS_OK, &error);
+    fixture_expect(db_commit(stage->db, &error), STATUS_OK, &error);
+    event_log_publish(stage->log);
 }
 
 void stage_close(struct stage *stage)

@@ -39,9 +39,13 @@ struct stage {
     size_t count;
 };
 
-/* Skips the test if `state` has no database. */
+/* Skips the test if `state` has no database. The era is paired. */
 void stage_open(struct stage *stage, void **state);
 void stage_close(struct stage *stage);
+
+/* Pairs the era as it is, without asking anybody. */
+enum { STAGE_BOOKING_ERA = 77 };
+void stage_pair(struct stage *stage);
 
 /* Adds a command to the next batch. It and its answer are valid until the batch after that. */
 struct command *stage_add(struct stage *stage, enum command_kind kind);

@@ -1,13 +1,16 @@
 /* The operator's way out when a log is another one now. */
 #include "cursor.h"
 #include "dead_letter_store.h"
+#include "era.h"
 #include "subscriber.h"
 
-static enum status forget_all(struct db *db, const char *log, event_forget_fn forget, struct error *error)
+enum status event_log_forget(struct db *db, const char *log, event_forget_fn forget, struct error *error)
 {
     enum status status = event_cursor_forget(db, log, error);
     if (status == STATUS_OK)
         status = dead_letter_forget(db, log, error);
+    if (status == STATUS_OK)
+        status = era_forget_peer(db, error);
     if (status == STATUS_OK && forget != NULL)
         status = forget(db, error);
     return status;
@@ -18,7 +21,7 @@ enum status event_log_give_up(struct db *db, const char *log, event_forget_fn fo
     enum status status = db_begin(db, error);
     if (status != STATUS_OK)
         return status;
-    status = forget_all(db, log, forget, error);
+    status = event_log_forget(db, log, forget, error);
     if (status == STATUS_OK)
         return db_commit(db, error);
     db_rollback(db);

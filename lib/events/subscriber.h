@@ -124,12 +124,17 @@ bool event_subscriber_degraded(struct event_subscriber *subscriber, char *out, s
 typedef enum status (*event_forget_fn)(struct db *db, struct error *error);
 
 /*
- * Gives `log` up, in one transaction: forgets its cursor, its dead letters and what `forget` (may be NULL)
- * forgets, so that the next start follows the log from its beginning, with the log_id that it then meets. For
+ * Gives `log` up, in one transaction: forgets its cursor, its dead letters, the era that was paired with, and
+ * what `forget` (may be NULL) forgets, so that the next start follows the log from its beginning, with the
+ * log_id that it then meets. For
  * --follow-log-from-start. Statuses are those of db.h and of `forget`.
  */
 MUST_CHECK enum status event_log_give_up(struct db *db, const char *log, event_forget_fn forget,
                                          struct error *error);
+
+/* The same inside the caller's transaction. The subscriber finds out by itself. */
+MUST_CHECK enum status event_log_forget(struct db *db, const char *log, event_forget_fn forget,
+                                        struct error *error);
 
 /*
  * Applies every dead letter again, through `writer`, one per transaction, in order of log and seq; *applied

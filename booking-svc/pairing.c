@@ -1,0 +1,262 @@
+#include "pairing.h"
+
+#include "policy.h"
+#include "store.h"
+
+#include "base/civil.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/text.h"
+#include "events/event_store.h"
+#include "events/event_text.h"
+
+enum { PAGE_SIZE = 1000 };
+
+static struct metric pairings_total =
+    METRIC("pairings_total", "Pairings with hospital-svc that were agreed on");
+static struct metric set_back_total = METRIC(
+    "hospital_log_set_back_total", "Times that the hospital database went back, and the cursor with it");
+
+static enum status no_memory(struct error *error)
+{
+    return error_set(error, STATUS_UNAVAILABLE, NULL, "out of memory");
+}
+
+/* ---- checks ---- */
+
+static enum status wrong_database(const char *whose, struct error *error)
+{
+    return error_set(
+        error, STATUS_FAILED_PRECONDITION, "WRONG_DATABASE",
+        "%s database is another one than was paired with before; hospital-svc --adopt accepts it", whose);
+}
+
+/* Whether the booking log is the one that hospital-svc follows, and still has what it has applied. */
+static enum status check_own_log(const struct pairing *pairing, const struct uuid *log_id, struct db *db,
+                                 struct error *refusal, struct error *error)
+{
+    const struct event_cursor *applied = &pairing->wanted.applied;
+    if (uuid_is_zero(&applied->log_id))
+        return STATUS_OK;
+    if (!uuid_equal(&applied->log_id, log_id)) {
+        if (!pairing->wanted.adopt)
+            wrong_database("booking-svc's", refusal);
+        return STATUS_OK;
+    }
+    if (applied->seq == 0)
+        return STATUS_OK;
+    struct event_position position;
+    enum status status = event_store_read_position(db, applied->seq, &position, error);
+    if (status == STATUS_OK &&
+        (position.head.seq < applied->seq || !uuid_equal(&position.event_id, &applied->event_id)))
+        error_set(refusal, STATUS_DATA_LOSS, "LOG_DIVERGED",
+                  "the booking log does not have the event at seq %llu that hospital-svc has applied",
+                  (unsigned long long)applied->seq);
+    return status;
+}
+
+/* Whether the hospital database is the one that was paired with; sets the cursor of its log back as far as
+ * it may be another than it was. */
+static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, struct error *refusal,
+                                        struct error *error)
+{
+    const struct pair_wanted *wanted = &pairing->wanted;
+    struct era_details details = {0};
+    struct event_cursor cursor;
+    enum status status = era_read_details(db, &details, error);
+    if (status == STATUS_OK)
+        status = event_cursor_read(db, HOSPITAL_LOG, &cursor, error);
+    if (status != STATUS_OK)
+        return status;
+    const struct uuid *known = uuid_is_zero(&details.peer_log_id) ? &cursor.log_id : &details.peer_log_id;
+    if (!uuid_is_zero(known) && !uuid_equal(known, &wanted->log_id)) {
+        if (wanted->adopt)
+            return event_log_forget(db, HOSPITAL_LOG, store_forget_deletions, error);
+        wrong_database("hospital-svc's", refusal);
+        return STATUS_OK;
+    }
+    if (cursor.seq == 0 || !uuid_equal(&cursor.log_id, &wanted->log_id))
+        return STATUS_OK;
+    char event_id[UUID_TEXT_SIZE];
+    pairing->response.hospital_seq = cursor.seq;
+    pairing->response.hospital_event_id =
+        arena_strdup(pairing->arena, event_id_format(&cursor.event_id, event_id));
+    if (pairing->response.hospital_event_id == NULL)
+        return no_memory(error);
+    if (cursor.seq <= wanted->since.seq)
+        return STATUS_OK;
+    pairing->set_back_from = cursor;
+    return event_cursor_rewind(db, HOSPITAL_LOG, wanted->since.seq, &wanted->since.event_id, error);
+}
+
+/* ---- the answer ---- */
+
+static char *id_text(struct arena *arena, const struct uuid *id)
+{
+    char *text = arena_alloc(arena, UUID_TEXT_SIZE);
+    return text != NULL ? uuid_format(id, text) : NULL;
+}
+
+static enum status take_requested(void *context, const struct booking *booking)
+{
+    struct pairing *pairing = context;
+    Screening__V1__ReserveRequest *request = arena_alloc(pairing->arena, sizeof *request);
+    char *date = arena_alloc(pairing->arena, CIVIL_TEXT_SIZE);
+    if (request == NULL || date == NULL)
+        return STATUS_UNAVAILABLE;
+    screening__v1__reserve_request__init(request);
+    request->booking_id = id_text(pairing->arena, &booking->booking_id);
+    request->hospital_id = id_text(pairing->arena, &booking->hospital_id);
+    request->date = civil_format(booking->day, date);
+    request->headcount = booking->headcount;
+    if (request->booking_id == NULL || request->hospital_id == NULL)
+        return STATUS_UNAVAILABLE;
+    pairing->response.requested[pairing->response.n_requested++] = request;
+    return STATUS_OK;
+}
+
+static enum status take_deleted(void *context, const struct hospital_deletion *deletion)
+{
+    struct pairing *pairing = context;
+    char *id = id_text(pairing->arena, &deletion->hospital_id);
+    if (id == NULL)
+        return STATUS_UNAVAILABLE;
+    pairing->response.deleted_hospital_ids[pairing->response.n_deleted_hospital_ids++] = id;
+    return STATUS_OK;
+}
+
+static enum status fill_lists(struct pairing *pairing, struct db *db, struct error *error)
+{
+    Screening__V1__PairResponse *response = &pairing->response;
+    response->requested = arena_alloc(pairing->arena, PAGE_SIZE * sizeof *response->requested);
+    response->deleted_hospital_ids =
+        arena_alloc(pairing->arena, PAGE_SIZE * sizeof *response->deleted_hospital_ids);
+    if (response->requested == NULL || response->deleted_hospital_ids == NULL)
+        return no_memory(error);
+    enum status status = store_list_unannounced(db, &pairing->wanted.requested_after, PAGE_SIZE,
+                                                take_requested, pairing, error);
+    if (status == STATUS_OK)
+        status =
+            store_list_deletions(db, &pairing->wanted.deleted_after, PAGE_SIZE, take_deleted, pairing, error);
+    return status;
+}
+
+static enum status fill_answer(struct pairing *pairing, const struct event_log *log,
+                               const struct event_era *era, struct db *db, struct error *error)
+{
+    const struct uuid log_id = event_log_id(log);
+    pairing->response.log_id = id_text(pairing->arena, &log_id);
+    if (pairing->response.log_id == NULL)
+        return no_memory(error);
+    pairing->response.head_seq = event_log_head_seq(log);
+    pairing->response.era = (uint64_t)era->id;
+    pairing->response.page_size = PAGE_SIZE;
+    return fill_lists(pairing, db, error);
+}
+
+enum status pairing_apply(struct pairing *pairing, struct event_log *log, struct db *db, struct error *error)
+{
+    struct error *refusal = &pairing->command.writer.outcome;
+    const struct uuid log_id = event_log_id(log);
+    screening__v1__pair_response__init(&pairing->response);
+    pairing->set_back_from = (struct event_cursor){.seq = 0};
+    enum status status = check_own_log(pairing, &log_id, db, refusal, error);
+    if (status == STATUS_OK && refusal->status == STATUS_OK)
+        status = look_at_hospital_log(pairing, db, refusal, error);
+    if (status != STATUS_OK || refusal->status != STATUS_OK)
+        return status;
+    struct event_era *era = event_log_era(log);
+    status = era_pair(db, era, pairing->wanted.era, &pairing->wanted.log_id, error);
+    return status == STATUS_OK ? fill_answer(pairing, log, era, db, error) : status;
+}
+
+/* ---- the RPC service ---- */
+
+static void note_set_back(const struct pairing *pairing)
+{
+    metric_add(&set_back_total, 1);
+    log_event(LOG_WARN, "hospital_log.set_back", LOG_INT("from_seq", pairing->set_back_from.seq),
+              LOG_INT("to_seq", pairing->wanted.since.seq));
+}
+
+static void paired(struct writer_command *command)
+{
+    struct pairing *pairing = (struct pairing *)command;
+    if (command->outcome.status != STATUS_OK) {
+        log_event(LOG_WARN, "pairing.refused", LOG_TEXT("status", status_name(command->outcome.status)),
+                  LOG_TEXT("reason", command->outcome.reason));
+        const struct error refusal = command->outcome; /* the command goes with the call */
+        rpc_call_fail(pairing->call, &refusal);
+        return;
+    }
+    metric_add(&pairings_total, 1);
+    if (pairing->set_back_from.seq > 0)
+        note_set_back(pairing);
+    struct event_subscriber *subscriber = pairing->service->subscriber;
+    bool moved = pairing->set_back_from.seq > 0 || pairing->wanted.adopt;
+    rpc_call_reply(pairing->call, &pairing->response.base);
+    if (moved)
+        event_subscriber_reread(subscriber);
+}
+
+static enum status parse_id(const char *field, const char *text, struct uuid *out, struct error *error)
+{
+    if (text[0] == '\0') {
+        *out = (struct uuid){{0}};
+        return STATUS_OK;
+    }
+    return text_check_uuid(field, text, out, error);
+}
+
+static enum status read_request(const Screening__V1__PairRequest *request, struct pair_wanted *wanted,
+                                struct error *error)
+{
+    enum status status = text_check_uuid("log_id", request->log_id, &wanted->log_id, error);
+    if (status == STATUS_OK)
+        status = parse_id("since_event_id", request->since_event_id, &wanted->since.event_id, error);
+    if (status == STATUS_OK)
+        status = parse_id("booking_log_id", request->booking_log_id, &wanted->applied.log_id, error);
+    if (status == STATUS_OK)
+        status = parse_id("booking_event_id", request->booking_event_id, &wanted->applied.event_id, error);
+    if (status == STATUS_OK)
+        status = parse_id("requested_after", request->requested_after, &wanted->requested_after, error);
+    if (status == STATUS_OK)
+        status = parse_id("deleted_after", request->deleted_after, &wanted->deleted_after, error);
+    if (status == STATUS_OK && (request->era == 0 || request->era > INT64_MAX))
+        status = error_set(error, STATUS_INVALID_ARGUMENT, NULL, "era: must be 1 to 2^63 - 1");
+    wanted->era = (int64_t)request->era;
+    wanted->since.seq = request->since_seq;
+    wanted->applied.seq = request->booking_seq;
+    wanted->adopt = request->adopt;
+    return status;
+}
+
+static void pair(Screening__V1__PairingService_Service *service, const Screening__V1__PairRequest *request,
+                 Screening__V1__PairResponse_Closure closure, void *call)
+{
+    (void)closure;
+    struct error error;
+    struct pairing *pairing = arena_alloc(rpc_call_arena(call), sizeof *pairing);
+    enum status status = pairing != NULL
+                             ? read_request(request, &pairing->wanted, &error)
+                             : error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    if (status != STATUS_OK) {
+        rpc_call_fail(call, &error);
+        return;
+    }
+    pairing->call = call;
+    pairing->arena = rpc_call_arena(call);
+    pairing->service = (struct pairing_service *)service;
+    pairing->command.kind = COMMAND_PAIR;
+    pairing->command.traceparent = "";
+    pairing->command.writer.class = WRITER_SETTLE;
+    pairing->command.writer.complete = paired;
+    writer_submit(pairing->service->writer, &pairing->command.writer);
+}
+
+void pairing_service_init(struct pairing_service *service)
+{
+    *service = (struct pairing_service){.service = SCREENING__V1__PAIRING_SERVICE__INIT()};
+    metric_register(&pairings_total);
+    metric_register(&set_back_total);
+}

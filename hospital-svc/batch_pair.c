@@ -1,0 +1,167 @@
+#include "batch_pair.h"
+
+#include "batch_internal.h"
+#include "command.h"
+#include "respond.h"
+#include "settings.h"
+
+#include "events/event_store.h"
+
+/* ---- COMMAND_LOOK ---- */
+
+static enum status read_since(struct db *db, uint64_t since_seq, struct pair_look *look, struct error *error)
+{
+    struct event_position position;
+    enum status status = event_store_read_position(db, since_seq, &position, error);
+    if (status == STATUS_OK) {
+        look->since = (struct event_cursor){.seq = since_seq, .event_id = position.event_id};
+    }
+    return status;
+}
+
+static enum status look(struct batch *batch, struct db *db, struct pair_look *look, struct error *error)
+{
+    struct era_details details = {0};
+    enum status status = STATUS_OK;
+    if (look->forget_booking_log) {
+        status = event_log_forget(db, BOOKING_LOG, NULL, error);
+    }
+    if (status == STATUS_OK) {
+        status = era_read_details(db, &details, error);
+    }
+    if (status == STATUS_OK) {
+        status = read_since(db, details.since_seq, look, error);
+    }
+    if (status == STATUS_OK) {
+        status = event_cursor_read(db, BOOKING_LOG, &look->applied, error);
+    }
+    if (status == STATUS_OK) {
+        status = store_read_recovery(db, &look->recovery, error);
+    }
+    if (look->applied.seq == 0 && !look->forget_booking_log) {
+        look->applied.log_id = details.peer_log_id;
+    }
+    look->era = *event_log_era(batch->log);
+    look->log_id = event_log_id(batch->log);
+    return status;
+}
+
+/* ---- COMMAND_PAIR ---- */
+
+static enum status collect_pair(struct batch *batch, struct db *db, struct command *command,
+                                struct error *error)
+{
+    struct pair_done *done = command->wanted.pair;
+    struct event_position position;
+    enum status status = event_cursor_read(db, BOOKING_LOG, &done->applied, error);
+    if (status == STATUS_OK) {
+        status = era_read_details(db, &done->details, error);
+    }
+    if (status == STATUS_OK) {
+        status = event_store_read_position(db, done->told.seq, &position, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    done->lost = done->told.seq > 0 && !uuid_equal(&position.event_id, &done->told.event_id);
+    bool room = true;
+    for (size_t i = 0; i < done->requested_count && room; i++) {
+        const struct reserve *wanted = &done->requested[i];
+        room = working_set_day(&batch->set, &wanted->hospital_id, wanted->date) != NULL &&
+               working_set_reservation(&batch->set, &wanted->booking_id) != NULL;
+    }
+    for (size_t i = 0; i < done->deleted_count && room; i++) {
+        room = working_set_hospital(&batch->set, &done->deleted[i]) != NULL;
+    }
+    return room ? STATUS_OK : batch_out_of_memory(error);
+}
+
+enum status batch_pair_collect(struct batch *batch, struct db *db, struct command *command,
+                               struct error *error)
+{
+    return command->kind == COMMAND_LOOK ? look(batch, db, command->wanted.look, error)
+                                         : collect_pair(batch, db, command, error);
+}
+
+/* Those that were under way come before any other; as many of them as there are places. */
+static void grant_requested(struct batch *batch, struct pair_done *done)
+{
+    for (size_t i = 0; i < done->requested_count; i++) {
+        const struct reserve *wanted = &done->requested[i];
+        struct hospital_row *hospital = working_set_hospital(&batch->set, &wanted->hospital_id);
+        struct day_row *day = working_set_day(&batch->set, &wanted->hospital_id, wanted->date);
+        struct reservation_row *row = working_set_reservation(&batch->set, &wanted->booking_id);
+        if (hospital_reserve(&hospital->hospital, &day->day, &row->reservation, wanted, batch->today) ==
+            RESERVE_GRANTED) {
+            day->dirty = true;
+            row->dirty = true;
+            done->granted++;
+        }
+    }
+    batch->tally.granted += (int64_t)done->granted;
+}
+
+/* After the grants: a booking that was told CONFIRMED ends FORCE_CANCELLED then, not REJECTED. */
+static enum status delete_again(struct batch *batch, struct command *command, struct error *error)
+{
+    struct pair_done *done = command->wanted.pair;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < done->deleted_count && status == STATUS_OK; i++) {
+        struct hospital_row *row = working_set_hospital(&batch->set, &done->deleted[i]);
+        if (row->hospital.state == HOSPITAL_ACTIVE) {
+            const ProtobufCMessage *answer;
+            status = batch_delete_hospital(batch, command, row, &answer, &command->base.outcome, error);
+            done->deleted_again++;
+        }
+    }
+    return status;
+}
+
+enum status batch_pair_decide(struct batch *batch, struct command *command, struct error *error)
+{
+    struct pair_done *done = command->wanted.pair;
+    struct event_era *era = event_log_era(batch->log);
+    done->granted = done->deleted_again = 0;
+    if (command->kind == COMMAND_LOOK) {
+        return STATUS_OK;
+    }
+    if (era->id != done->era) {
+        (void)error_set(&command->base.outcome, STATUS_ABORTED, NULL, "another era has begun");
+        return STATUS_OK;
+    }
+    bool follows = done->head_seq == 0 || (uuid_equal(&done->applied.log_id, &done->booking_log_id) &&
+                                           done->applied.seq >= done->head_seq);
+    if (!follows) {
+        (void)error_set(&command->base.outcome, STATUS_UNAVAILABLE, NULL,
+                        "the booking log is not applied yet");
+        return STATUS_OK;
+    }
+    enum status status = STATUS_OK;
+    if (!era->paired) {
+        grant_requested(batch, done);
+        status = delete_again(batch, command, error);
+    }
+    era->paired = true;
+    era->peer = done->booking_era;
+    batch->pair = done;
+    return status;
+}
+
+enum status batch_pair_save(struct batch *batch, struct db *db, struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (batch->tally.lost > 0) {
+        status = store_add_reinstated(db, batch->tally.lost, error);
+    }
+    const struct pair_done *done = batch->pair;
+    if (done == NULL) {
+        return status;
+    }
+    if (status == STATUS_OK && done->lost && done->told.seq > done->details.since_seq) {
+        status = store_add_lost(db, done->details.since_seq + 1, done->told.seq, error);
+    }
+    if (status == STATUS_OK) {
+        status = era_pair(db, event_log_era(batch->log), done->booking_era, &done->booking_log_id, error);
+    }
+    return status;
+}

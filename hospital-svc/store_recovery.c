@@ -1,0 +1,68 @@
+/* Table recovery. */
+#include "batch_pair.h"
+
+static const struct db_statement READ_RECOVERY = {
+    .name = "read_recovery",
+    .sql = "SELECT reinstated, lost_from, lost_to FROM recovery",
+};
+
+static const struct db_statement ADD_REINSTATED = {
+    .name = "add_reinstated",
+    .sql = "UPDATE recovery SET reinstated = reinstated + $1",
+};
+
+static const struct db_statement ADD_LOST = {
+    .name = "add_lost",
+    .sql = "UPDATE recovery SET lost_from = CASE WHEN lost_from = 0 OR lost_from > $1 THEN $1 ELSE lost_from "
+           "END, lost_to = CASE WHEN lost_to < $2 THEN $2 ELSE lost_to END",
+};
+
+static const struct db_statement ACKNOWLEDGE = {
+    .name = "acknowledge_recovery",
+    .sql = "UPDATE recovery SET reinstated = 0, lost_from = 0, lost_to = 0",
+};
+
+static enum status take_recovery(void *context, const struct db_row *row)
+{
+    *(struct recovery *)context = (struct recovery){.reinstated = db_row_int(row, 0),
+                                                    .lost_from = (uint64_t)db_row_int(row, 1),
+                                                    .lost_to = (uint64_t)db_row_int(row, 2)};
+    return STATUS_OK;
+}
+
+enum status store_read_recovery(struct db *db, struct recovery *out, struct error *error)
+{
+    return db_run(db, &READ_RECOVERY, NULL, take_recovery, out, error);
+}
+
+static enum status update(struct db *db, const struct db_statement *statement, const int64_t *values,
+                          size_t count, struct error *error)
+{
+    struct db_params *params = db_params_create();
+    if (params == NULL) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        db_params_int(params, values[i]);
+    }
+    db_params_end_row(params);
+    enum status status = db_run(db, statement, params, NULL, NULL, error);
+    db_params_destroy(params);
+    return status;
+}
+
+enum status store_add_reinstated(struct db *db, int64_t count, struct error *error)
+{
+    return update(db, &ADD_REINSTATED, &count, 1, error);
+}
+
+enum status store_add_lost(struct db *db, uint64_t from, uint64_t to, struct error *error)
+{
+    const int64_t range[] = {(int64_t)from, (int64_t)to};
+    return update(db, &ADD_LOST, range, 2, error);
+}
+
+enum status store_acknowledge_recovery(struct db *db, struct error *error)
+{
+    return db_run(db, &ACKNOWLEDGE, NULL, NULL, NULL, error);
+}
