@@ -198,6 +198,9 @@ enum status db_run_script(struct db *db, const char *script, struct error *error
 
     if (status != STATUS_OK)
         return status;
+    if (db->access == DB_READ_ONLY)
+        return error_set(error, STATUS_INTERNAL, NULL,
+                         "database: a connection that only reads runs no script");
     return remember(db, db->driver->run_script(db, script, told), told);
 }
 

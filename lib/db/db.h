@@ -56,15 +56,20 @@ struct db_statement {
 
 /* Reasons of an UNAVAILABLE that no waiting heals; their words go to callers. */
 #define DB_GONE "DATABASE_GONE" /* the SQLite file was removed or replaced; begin fails from then on */
+#define DB_UNSUITABLE                                                                                        \
+    "DATABASE_UNSUITABLE" /* PostgreSQL's settings, or a pooler, are not as they must be                     \
+                           */
 
 /*
  * Opens "sqlite:PATH" or "postgresql://..." ("postgres://..." too; multi-host and target_session_attrs work).
  * A SQLite file is opened for writing by one process at a time, which holds a lock on PATH-lock:
  * FAILED_PRECONDITION, naming the other process, if another one does.
- * `options` in the query of the URL, such as statement_timeout, overrule our own. Returns OK and a connection
+ * `options` in the query of the URL, such as statement_timeout, overrule our own, but a
+ * synchronous_commit below `on` is refused. Returns OK and a connection
  * in *out; UNAVAILABLE if the server is merely not there yet (*out untouched); INVALID_ARGUMENT for a
  * malformed URL, a path that can't be opened, a refused login or a database that does not exist: asking again
- * does not help. Messages never contain the password.
+ * does not help; FAILED_PRECONDITION `DB_UNSUITABLE` if a setting that we rely on does not hold. Messages
+ * never contain the password.
  */
 MUST_CHECK enum status db_open(const char *url, enum db_access access, struct db **out, struct error *error);
 void db_close(struct db *db);

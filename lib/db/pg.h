@@ -3,6 +3,9 @@
  *
  *   postgresql.c  the driver: transactions, runs, scripts
  *   pg_session.c  making, losing and re-making the connection
+ *   pg_setup.c    what a fresh session is set to, and whether it holds
+ *   pg_pooler.c   a pooler in between that changes sessions
+ *   pg_options.c  `options` of a URL
  *   pg_queue.c    the pipeline: what was sent and not yet answered, reading the answers
  *   pg_send.c     prepared statements and their parameters
  *   pg_array.c    parameters in binary form
@@ -17,6 +20,7 @@
 #include <libpq-fe.h>
 
 #include "base/map.h"
+#include "base/repeat.h"
 #include "db/driver.h"
 #include "db/pg_array.h"
 
@@ -56,9 +60,15 @@ struct pg {
     char *url;
     char schema[PG_SCHEMA_SIZE]; /* empty = the server's default */
     PGconn *connection;          /* NULL while lost */
+    bool pooled;                 /* by way of a pooler */
+    int backend;                 /* the server's number of the session */
+    char statement_timeout[16];  /* in ms, as set for the session */
+    char guard[192];             /* fails in any other session */
     bool said_goodbye;           /* the server has told that it ends the session */
     int64_t next_attempt_ns;
     uint32_t backoff_ms; /* 0 = the last attempt succeeded */
+    bool unsuitable;     /* the last attempt failed for that */
+    struct repeat outage;
 
     struct pg_pending *pending; /* in order of sending */
     size_t pending_count;
@@ -76,8 +86,25 @@ MUST_CHECK enum status pg_session_open(struct pg *pg, struct error *error);
  */
 MUST_CHECK enum status pg_session_ensure(struct pg *pg, struct error *error);
 
+/* A new connection as the URL says, as libpq makes it; NULL when out of memory. */
+PGconn *pg_session_connect(const struct pg *pg);
+
 /* Closes the connection, if there is one, and forgets what was sent and prepared. */
 void pg_session_drop(struct pg *pg);
+
+/* ---- pg_setup.c ---- */
+
+/*
+ * Looks at the server, makes all settings and reads them back. FAILED_PRECONDITION `DB_UNSUITABLE` if the
+ * database, the server or a pooler is not as we need it; `options` are those of the URL, or NULL.
+ */
+MUST_CHECK enum status pg_setup(struct pg *pg, PGconn *connection, const char *options, struct error *error);
+
+/* ---- pg_pooler.c ---- */
+
+/* Of a connection by way of a pooler: as pg_pooler_refuse if it changes the session between transactions. */
+MUST_CHECK enum status pg_pooler_check(const struct pg *pg, PGconn *connection, struct error *error);
+enum status pg_pooler_refuse(struct error *error);
 
 /* ---- pg_queue.c ---- */
 

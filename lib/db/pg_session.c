@@ -10,36 +10,7 @@
 #include "db/pg.h"
 #include "db/pg_status.h"
 
-enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, OPTIONS_SIZE = 1024, CONNECT_KEYS_MAX = 16 };
-
-/*
- * What every session gets; `options` of the URL come behind and so may change it.
- *
- * enable_seqscan=off: a plan made while a table is empty is a sequential scan, and a prepared statement keeps
- * it while the table grows. Every statement of ours that meets a big table has an index to go by, and one
- * that has none still runs. jit=off, because a sequential scan that can't be avoided then looks expensive
- * enough to be compiled.
- *
- * Our statements go by keys, so one plan is good for all values. Else the first five executions of each in
- * each session are planned anew, which for a table of many partitions takes 5 ms. Measured for a writer, 64
- * rows per transaction (load, save, event): 18,000 rows/s with the server's defaults on tables that were
- * empty at first, 22,000 to 47,000 with plan_cache_mode=force_custom_plan, 45,000 to 51,000 without
- * sequential scans, 47,000 to 59,000 with generic plans too.
- */
-static const char session_options[] = "-c statement_timeout=5000 -c lock_timeout=2000"
-                                      " -c default_transaction_isolation=read\\ committed"
-                                      " -c client_min_messages=warning"
-                                      " -c enable_seqscan=off -c jit=off"
-                                      " -c plan_cache_mode=force_generic_plan";
-
-/*
- * A writer that stops between two statements holds locks on which every replica waits: the timeout ends it.
- *
- * A server whose default is to answer before the commit is on its disk would have us promise what it may
- * forget.
- */
-static const char writer_options[] = " -c idle_in_transaction_session_timeout=500"
-                                     " -c synchronous_commit=on";
+enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, CONNECT_KEYS_MAX = 16 };
 
 /* Sets a keyword unless the URL says something about it. */
 struct connect_keys {
@@ -69,16 +40,12 @@ static void default_key(struct connect_keys *keys, const PQconninfoOption *given
         set_key(keys, keyword, value);
 }
 
-static void fill_keys(const struct pg *pg, const PQconninfoOption *given, char options[OPTIONS_SIZE],
-                      struct connect_keys *keys)
+/* The server gets the URL's `options`, whole, and none of ours: see pg_setup.c. PGOPTIONS is not meant for
+ * us. */
+static void fill_keys(const struct pg *pg, const PQconninfoOption *given, struct connect_keys *keys)
 {
-    const char *theirs = url_value(given, "options");
-
-    snprintf(options, OPTIONS_SIZE, "%s%s %s%s%s", session_options,
-             pg->db.access == DB_READ_WRITE ? writer_options : "", theirs == NULL ? "" : theirs,
-             pg->schema[0] == '\0' ? "" : " -c search_path=", pg->schema);
     set_key(keys, "dbname", pg->url);
-    set_key(keys, "options", options);
+    default_key(keys, given, "options", "");
     set_key(keys, "client_encoding", "UTF8");
     set_key(keys, "fallback_application_name", program_invocation_short_name);
     default_key(keys, given, "connect_timeout", "2");
@@ -89,16 +56,15 @@ static void fill_keys(const struct pg *pg, const PQconninfoOption *given, char o
     default_key(keys, given, "keepalives_count", "3");
 }
 
-static PGconn *connect_server(const struct pg *pg)
+PGconn *pg_session_connect(const struct pg *pg)
 {
-    char options[OPTIONS_SIZE];
     struct connect_keys keys = {.count = 0};
     PQconninfoOption *given = PQconninfoParse(pg->url, NULL);
     PGconn *connection;
 
     if (given == NULL)
         return NULL;
-    fill_keys(pg, given, options, &keys);
+    fill_keys(pg, given, &keys);
     connection = PQconnectdbParams(keys.keywords, keys.values, 1);
     PQconninfoFree(given);
     return connection;
@@ -131,34 +97,31 @@ static enum status tell_connect_failure(const PGconn *connection, struct error *
     return error_set(error, STATUS_UNAVAILABLE, NULL, "database: %s", message);
 }
 
-/*
- * Makes a fresh connection ready for use. Read-only is set here and not by an option: libpq would not take a
- * session that starts read-only for the read-write server that target_session_attrs asks for.
- */
-static bool set_up(struct pg *pg, PGconn *connection)
+/* Makes a fresh connection ready for use; FAILED_PRECONDITION if it is not as it must be. */
+static enum status set_up(struct pg *pg, PGconn *connection, struct error *error)
 {
-    bool good = true;
+    PQconninfoOption *given = PQconninfoParse(pg->url, NULL);
+    enum status status;
 
+    if (given == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
     PQsetNoticeReceiver(connection, log_notice, pg);
-    if (pg->db.access == DB_READ_ONLY) {
-        PGresult *result = PQexec(connection, "SET default_transaction_read_only = on");
-
-        good = PQresultStatus(result) == PGRES_COMMAND_OK;
-        PQclear(result);
-    }
-    return good && PQsetnonblocking(connection, 1) == 0 && PQenterPipelineMode(connection) == 1;
+    status = pg_setup(pg, connection, url_value(given, "options"), error);
+    PQconninfoFree(given);
+    if (status == STATUS_OK && (PQsetnonblocking(connection, 1) != 0 || !PQenterPipelineMode(connection)))
+        status = tell_connect_failure(connection, error);
+    return status;
 }
 
 static enum status adopt(struct pg *pg, PGconn *connection, struct error *error)
 {
-    enum status status;
+    enum status status = set_up(pg, connection, error);
 
-    if (set_up(pg, connection)) {
+    if (status == STATUS_OK) {
         pg->connection = connection;
         pg->db.session++;
         return STATUS_OK;
     }
-    status = tell_connect_failure(connection, error);
     PQfinish(connection);
     return status;
 }
@@ -184,7 +147,7 @@ static enum status find_cause(PGconn *connection)
 
 enum status pg_session_open(struct pg *pg, struct error *error)
 {
-    PGconn *connection = connect_server(pg);
+    PGconn *connection = pg_session_connect(pg);
     enum status status;
 
     if (PQstatus(connection) == CONNECTION_OK)
@@ -213,9 +176,27 @@ static void back_off(struct pg *pg)
 /* All that whoever is served meanwhile needs to know: libpq's own words name hosts and paths. */
 static enum status not_reachable(const struct pg *pg, struct error *error)
 {
-    error_set(error, STATUS_UNAVAILABLE, NULL, "the database is not reachable");
+    if (pg->unsuitable)
+        error_set(error, STATUS_UNAVAILABLE, DB_UNSUITABLE, "the database is not set up as it must be");
+    else
+        error_set(error, STATUS_UNAVAILABLE, NULL, "the database is not reachable");
     error->retry_after_ms = (uint32_t)clock_remaining_ms(pg->next_attempt_ns) + 1;
     return STATUS_UNAVAILABLE;
+}
+
+static void note_failure(struct pg *pg, const struct error *error)
+{
+    bool unsuitable = strcmp(error->reason, DB_UNSUITABLE) == 0;
+
+    if (unsuitable != pg->unsuitable)
+        (void)repeat_end(&pg->outage); /* another one: to be logged at once */
+    pg->unsuitable = unsuitable;
+    if (!repeat_is_due(&pg->outage, clock_monotonic_ns()))
+        return;
+    if (unsuitable)
+        log_event(LOG_ERROR, "database.unsuitable", LOG_TEXT("message", error->message));
+    else
+        log_event(LOG_WARN, "database.not_reachable", LOG_TEXT("message", error->message));
 }
 
 static enum status reconnect(struct pg *pg, struct error *error)
@@ -225,7 +206,7 @@ static enum status reconnect(struct pg *pg, struct error *error)
 
     if (clock_monotonic_ns() < pg->next_attempt_ns)
         return not_reachable(pg, error);
-    connection = connect_server(pg);
+    connection = pg_session_connect(pg);
     if (PQstatus(connection) == CONNECTION_OK) {
         status = adopt(pg, connection, error);
     } else {
@@ -234,10 +215,11 @@ static enum status reconnect(struct pg *pg, struct error *error)
     }
     if (status == STATUS_OK) {
         pg->backoff_ms = 0;
+        pg->unsuitable = false;
+        (void)repeat_end(&pg->outage);
         return STATUS_OK;
     }
-    if (pg->backoff_ms == 0) /* the first attempt of an outage */
-        log_event(LOG_WARN, "database.not_reachable", LOG_TEXT("message", error->message));
+    note_failure(pg, error);
     back_off(pg);
     return not_reachable(pg, error);
 }

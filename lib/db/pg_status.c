@@ -18,6 +18,7 @@ static const struct mapping mappings[] = {
     {"25P04", STATUS_DEADLINE_EXCEEDED}, /* transaction_timeout */
     {"26000", STATUS_UNAVAILABLE},       /* the prepared statement is gone: a pooler changed the session */
     {"40", STATUS_ABORTED},              /* serialization_failure, deadlock_detected */
+    {"42P05", STATUS_UNAVAILABLE},       /* the prepared statement is there already: the same */
     {"42710", STATUS_ALREADY_EXISTS}, /* duplicate_object, _schema, _table: two processes create the same */
     {"42P06", STATUS_ALREADY_EXISTS},
     {"42P07", STATUS_ALREADY_EXISTS},
@@ -37,8 +38,11 @@ static const struct mapping mappings[] = {
 static const char *const storage_files[] = {"md.c",   "fd.c",   "smgr.c",    "bufmgr.c",
                                             "slru.c", "xlog.c", "buffile.c", "copydir.c"};
 
-/* What no waiting heals: a refused login, no such database. */
-static const char *const wrong_connection[] = {"28", "3D000"};
+/* What no waiting heals: a refused login, no such database, `options` that the server does not take. */
+static const char *const wrong_connection[] = {"28", "3D000", "22023", "42501", "42704", "42601"};
+
+/* What a pooler says to `options`, under a SQLSTATE that it gives to all that it refuses. */
+static const char options_refused[] = "unsupported startup parameter";
 
 static bool starts_with(const char *text, const char *prefix)
 {
@@ -71,7 +75,8 @@ bool pg_status_quotes_values(const char *sqlstate)
 bool pg_status_spoils_session(const char *sqlstate)
 {
     return (starts_with(sqlstate, "08") && !starts_with(sqlstate, "08P01")) || starts_with(sqlstate, "57P") ||
-           starts_with(sqlstate, "25006") || starts_with(sqlstate, "25P03") || starts_with(sqlstate, "26000");
+           starts_with(sqlstate, "25006") || starts_with(sqlstate, "25P03") ||
+           starts_with(sqlstate, "26000") || starts_with(sqlstate, "42P05");
 }
 
 /*
@@ -85,7 +90,8 @@ static bool is_wrong(const char *line, size_t length)
     const char *cause = memmem(line, length, mark, strlen(mark));
     const char *code;
 
-    if (starts_with(cause == NULL ? line : cause + strlen(mark), "invalid "))
+    if (starts_with(cause == NULL ? line : cause + strlen(mark), "invalid ") ||
+        memmem(line, length, options_refused, strlen(options_refused)) != NULL)
         return true;
     if (length < SQLSTATE_LENGTH + 1 || line[length - SQLSTATE_LENGTH - 1] != ' ')
         return false;

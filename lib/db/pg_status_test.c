@@ -65,6 +65,10 @@ static void test_pg_status_failed_connection_is_wrong_only_if_every_attempt_is(v
         {TO_A "FATAL:  28P01\n", STATUS_INVALID_ARGUMENT},
         {TO_A "FATAL:  28000\n" TO_A "치명적오류:  28000\n", STATUS_INVALID_ARGUMENT},
         {TO_A "FATAL:  3D000\n", STATUS_INVALID_ARGUMENT},
+        {TO_A "FATAL:  42704\n", STATUS_INVALID_ARGUMENT}, /* an option that there is not */
+        {TO_A "FATAL:  22023\n", STATUS_INVALID_ARGUMENT}, /* a value that it does not take */
+        {TO_A "FATAL:  unsupported startup parameter: options\n", STATUS_INVALID_ARGUMENT},
+        {TO_A "FATAL:  08P01\n", STATUS_UNAVAILABLE}, /* a pooler's word for everything */
         {TO_A "FATAL:  57P03\n", STATUS_UNAVAILABLE},
         {TO_A "FATAL:  53300\n", STATUS_UNAVAILABLE},
         {TO_A "Connection refused\n\tIs the server running on that host?\n" TO_A "FATAL:  28P01\n",

@@ -51,12 +51,21 @@ static enum status open_connection(const char *url, enum db_access access, struc
 
 /* ---- transactions ---- */
 
+/* Not by a setting of the session, which a pooler might give to somebody who writes. */
+static const char *begin_of(const struct db *db)
+{
+    return db->access == DB_READ_ONLY ? "BEGIN READ ONLY" : "BEGIN";
+}
+
 static enum status begin(struct db *db, struct error *error)
 {
     struct pg *pg = (struct pg *)db;
     enum status status = pg_session_ensure(pg, error);
 
-    if (status == STATUS_OK && !pg_queue_plain(pg, PG_STATEMENT, "BEGIN"))
+    if (status != STATUS_OK)
+        return status;
+    if (!pg_queue_plain(pg, PG_STATEMENT, begin_of(db)) ||
+        (pg->pooled && !pg_queue_plain(pg, PG_STATEMENT, pg->guard)))
         status = pg_connection_lost(pg, "BEGIN", error);
     return status;
 }
@@ -125,18 +134,43 @@ static enum status commit(struct db *db, struct error *error)
 
 /* ---- running ---- */
 
+/* A statement on its own: of a connection that only reads in a transaction that only reads, all sent at once.
+ */
+static enum status send_alone(struct pg *pg, const struct db_statement *statement,
+                              const struct db_params *params, bool wanted, struct error *error)
+{
+    bool wrap = pg->db.access == DB_READ_ONLY;
+    enum status status = wrap ? begin(&pg->db, error) : pg_session_ensure(pg, error);
+
+    if (status == STATUS_OK)
+        status = pg_send(pg, statement, params, wanted, error);
+    if (status == STATUS_OK && wrap && !pg_queue_plain(pg, PG_COMMIT, "COMMIT"))
+        status = pg_connection_lost(pg, "COMMIT", error);
+    return status;
+}
+
+/* A read that failed has not come to its COMMIT. */
+static void end_read(struct db *db)
+{
+    struct pg *pg = (struct pg *)db;
+
+    if (!db->in_transaction && db->access == DB_READ_ONLY && pg->connection != NULL &&
+        PQtransactionStatus(pg->connection) != PQTRANS_IDLE)
+        rollback(db);
+}
+
 static enum status run(struct db *db, const struct db_statement *statement, const struct db_params *params,
                        const struct db_sink *sink, struct error *error)
 {
     struct pg *pg = (struct pg *)db;
     struct pg_failure failure = {0};
     bool wanted = sink->on_row != NULL || sink->changed != NULL;
-    enum status status = STATUS_OK;
+    enum status status;
 
-    if (!db->in_transaction)
-        status = pg_session_ensure(pg, error);
-    if (status == STATUS_OK)
+    if (db->in_transaction)
         status = pg_send(pg, statement, params, wanted, error);
+    else
+        status = send_alone(pg, statement, params, wanted, error);
     if (db->in_transaction && !wanted)
         return status;
     if (pg->connection == NULL)
@@ -148,6 +182,7 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
     if (!pg_queue_sync(pg))
         return pg_connection_lost(pg, statement->name, error);
     pg_queue_drain(pg, sink, &failure, status == STATUS_OK ? error : &(struct error){0});
+    end_read(db);
     return status == STATUS_OK ? failure.status : status;
 }
 
@@ -187,6 +222,7 @@ static enum status run_script(struct db *db, const char *script, struct error *e
 {
     struct pg *pg = (struct pg *)db;
     struct error ignored;
+    char restore[sizeof "SET statement_timeout = " + sizeof pg->statement_timeout];
     enum status status = db->in_transaction ? STATUS_OK : pg_session_ensure(pg, error);
 
     if (status == STATUS_OK)
@@ -200,8 +236,8 @@ static enum status run_script(struct db *db, const char *script, struct error *e
     if (pg->connection == NULL)
         return status;
     /* In a failed transaction the server refuses this; its rollback then restores the timeout. */
-    if (execute(pg, "RESET statement_timeout", "script", status == STATUS_OK ? error : &ignored) !=
-            STATUS_OK &&
+    snprintf(restore, sizeof restore, "SET statement_timeout = %s", pg->statement_timeout);
+    if (execute(pg, restore, "script", status == STATUS_OK ? error : &ignored) != STATUS_OK &&
         status == STATUS_OK)
         status = STATUS_INTERNAL;
     if (pg->connection != NULL && !PQenterPipelineMode(pg->connection))

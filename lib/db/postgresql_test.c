@@ -29,8 +29,6 @@ static const struct db_statement lock_all = {.name = "lock_all",
                                              .sql = "LOCK TABLE thing IN ACCESS EXCLUSIVE MODE"};
 static const struct db_statement lock_timeout_ms = {
     .name = "lock_timeout_ms", .sql = "SELECT setting::int8 FROM pg_settings WHERE name = 'lock_timeout'"};
-static const struct db_statement commits_are_synced = {
-    .name = "commits_are_synced", .sql = "SELECT (current_setting('synchronous_commit') = 'on')::int::int8"};
 static const struct db_statement divide = {.name = "divide", .sql = "SELECT ($1::text)::int8"};
 static const struct db_statement where = {
     .name = "where",
@@ -254,22 +252,6 @@ static void test_postgresql_lock_held_by_another_is_deadline_exceeded(void **sta
     db_close(db);
 }
 
-static void test_postgresql_commits_are_synced_whatever_the_server_s_default(void **state)
-{
-    struct fixture *f = with_table(state);
-    struct error error = {0};
-    fixture_expect(
-        db_run_script(f->db,
-                      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off',"
-                      " current_database()); END $$",
-                      &error),
-        STATUS_OK, &error);
-    struct db *db = fixture_connect(f, DB_READ_WRITE);
-
-    assert_int_equal(fixture_number(db, &commits_are_synced), 1);
-    db_close(db);
-}
-
 static void test_postgresql_session_waits_two_seconds_for_a_lock(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -442,7 +424,6 @@ int main(void)
         TEST_POSTGRESQL(test_postgresql_rollback_and_failure_keep_the_session),
         TEST_POSTGRESQL(test_postgresql_slow_statement_is_deadline_exceeded_but_a_script_is_not),
         TEST_POSTGRESQL(test_postgresql_lock_held_by_another_is_deadline_exceeded),
-        TEST_POSTGRESQL(test_postgresql_commits_are_synced_whatever_the_server_s_default),
         TEST_POSTGRESQL(test_postgresql_session_waits_two_seconds_for_a_lock),
         TEST_POSTGRESQL(test_postgresql_idle_transaction_is_ended_by_the_server),
         TEST_POSTGRESQL(test_postgresql_failures_do_not_quote_values),

@@ -114,6 +114,7 @@ static const struct {
     const char *line;
 } troubles[] = {
     {DB_GONE, "the database file was removed or replaced\n"},
+    {DB_UNSUITABLE, "the database is not set up as it must be; database.unsuitable in the log tells why\n"},
     {"", "the database does not answer, or takes no writes\n"},
 };
 

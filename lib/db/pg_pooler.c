@@ -1,0 +1,87 @@
+/*
+ * PostgreSQL: a pooler in between that gives every transaction another session, as pgbouncer does with
+ * pool_mode=transaction or statement. Settings, prepared statements and locks belong to a session, so we
+ * can't work behind one; with pool_mode=session we can.
+ *
+ * A session that we have just used, outside a transaction, is free for others there. Most poolers give the
+ * one that was used last to the next that asks: a transaction on a second connection meets it again, which
+ * proves it. Else the first connection may meet another one now, which proves it too.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "db/pg.h"
+
+/* Other clients may have been quicker. */
+enum { ATTEMPTS = 2, ANSWER_MS = 500 };
+
+enum finding { FOUND_NOTHING, FOUND_SHARED, FOUND_NO_ANSWER };
+
+enum status pg_pooler_refuse(struct error *error)
+{
+    return error_set(error, STATUS_FAILED_PRECONDITION, DB_UNSUITABLE,
+                     "database: a pooler changes the session between transactions: set it to session mode "
+                     "(pgbouncer: pool_mode=session)");
+}
+
+/* The answer to a query that was sent; NULL if there is none in time: the pool may have no session left. */
+static PGresult *await(PGconn *connection)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + ANSWER_MS * (int64_t)NS_PER_MS;
+
+    while (PQisBusy(connection)) {
+        struct pollfd descriptor = {.fd = PQsocket(connection), .events = POLLIN};
+
+        if (poll(&descriptor, 1, clock_remaining_ms(deadline_ns)) <= 0 || PQconsumeInput(connection) == 0)
+            return NULL;
+    }
+    return PQgetResult(connection);
+}
+
+/* Runs one statement; its first number in *number, 0 if it has none. False: no answer. */
+static bool run(PGconn *connection, const char *sql, int *number, bool *refused)
+{
+    PGresult *result, *end;
+
+    if (PQsendQuery(connection, sql) == 0 || (result = await(connection)) == NULL)
+        return false;
+    *number = PQntuples(result) == 1 ? (int)strtol(PQgetvalue(result, 0, 0), NULL, 10) : 0;
+    *refused = PQresultStatus(result) == PGRES_FATAL_ERROR;
+    PQclear(result);
+    while ((end = await(connection)) != NULL)
+        PQclear(end);
+    return true;
+}
+
+/* In a transaction on the second connection, which holds its session, then on the first again. */
+static enum finding compare(const struct pg *pg, PGconn *first, PGconn *second)
+{
+    static const char own_pid[] = "SELECT pg_backend_pid()";
+    int other = 0, again = pg->backend, ignored;
+    bool no_transaction = false, refused = false;
+
+    if (!run(second, "BEGIN", &ignored, &no_transaction))
+        return FOUND_NO_ANSWER;
+    if (no_transaction) /* pool_mode=statement has none */
+        return FOUND_SHARED;
+    if (run(second, own_pid, &other, &refused) && !refused && other != pg->backend)
+        (void)run(first, own_pid, &again, &refused);
+    (void)run(second, "ROLLBACK", &ignored, &refused);
+    return other == pg->backend || again != pg->backend ? FOUND_SHARED : FOUND_NOTHING;
+}
+
+enum status pg_pooler_check(const struct pg *pg, PGconn *connection, struct error *error)
+{
+    enum finding finding = FOUND_NOTHING;
+
+    for (int i = 0; i < ATTEMPTS && finding == FOUND_NOTHING; i++) {
+        PGconn *second = pg_session_connect(pg);
+
+        if (PQstatus(second) == CONNECTION_OK)
+            finding = compare(pg, connection, second);
+        PQfinish(second);
+    }
+    return finding == FOUND_SHARED ? pg_pooler_refuse(error) : STATUS_OK;
+}

@@ -1,0 +1,61 @@
+"""A real pgbouncer in front of the tests' PostgreSQL."""
+import os
+import signal
+import subprocess
+
+from .stack import CLUSTER_URL, free_port, wait_for
+
+PROGRAM = "/usr/sbin/pgbouncer"
+SETTINGS = """[databases]
+* = host=%(socket)s port=5432 user=screening
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %(port)d
+unix_socket_dir =
+auth_type = any
+default_pool_size = 40
+pool_mode = %(mode)s
+%(more)s
+"""
+
+
+class Pooler:
+    """`with Pooler(folder, "session") as pooler:`; `pooler.url(database_url)` is the way through it."""
+
+    def __init__(self, folder, mode, more=""):
+        self.path = os.path.join(folder, "pgbouncer.ini")
+        self.more, self.port = more, free_port()
+        self.socket = os.path.realpath(CLUSTER_URL.split("host=")[1].split("&")[0])
+        self.process = None
+        self._write(mode)
+
+    def _write(self, mode):
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write(SETTINGS % {"socket": self.socket, "port": self.port, "mode": mode, "more": self.more})
+
+    def __enter__(self):
+        as_user = []
+        if os.geteuid() == 0:  # it does not run as root
+            os.chmod(os.path.dirname(self.path), 0o755)
+            as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        self.process = subprocess.Popen([*as_user, PROGRAM, "-q", self.path], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for("pgbouncer answers", self._answers)
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def _answers(self):
+        done = subprocess.run(["psql", self.url(CLUSTER_URL), "-Atc", "SELECT 1"], capture_output=True, check=False)
+        return done.returncode == 0
+
+    def change(self, mode):
+        """To another pool_mode, while its clients stay connected."""
+        self._write(mode)
+        self.process.send_signal(signal.SIGHUP)
+
+    def url(self, url):
+        database = url.split("?")[0].rsplit("/", 1)[1]
+        return "postgresql://screening@127.0.0.1:%d/%s" % (self.port, database)
