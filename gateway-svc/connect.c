@@ -228,13 +228,8 @@ static enum status read_message(const struct payload *payload, const ProtobufCMe
         return protojson_text_to_message(payload->bytes, payload->size, descriptor, PROTOJSON_IGNORE_UNKNOWN,
                                          arena, out, error);
     const uint8_t *bytes = (const uint8_t *)payload->bytes;
-    enum status status = wire_check(descriptor, bytes, payload->size, error);
-    if (status != STATUS_OK)
-        return status;
-    *out = protobuf_c_message_unpack(descriptor, arena_allocator(arena), payload->size, bytes);
-    return *out != NULL
-               ? STATUS_OK
-               : error_set(error, STATUS_INVALID_ARGUMENT, NULL, "payload: not a valid %s", descriptor->name);
+    *out = wire_unpack(descriptor, bytes, payload->size, WIRE_REQUEST_ELEMENTS_MAX, arena, error);
+    return *out != NULL ? STATUS_OK : error->status;
 }
 
 /* ---- calls ---- */

@@ -16,6 +16,7 @@
 #include "events/fetch_client.h"
 #include "events/inbox.h"
 #include "events/sequence.h"
+#include "rpc/wire_check.h"
 
 enum {
     SILENCE_MS = 3000,      /* without a message: fetch */
@@ -218,8 +219,9 @@ static void catch_up(struct live_feed *feed)
 static void take_in(struct live_feed *feed, nng_msg *message)
 {
     arena_reset(&feed->arena);
-    Screening__V1__EventBatch *batch = screening__v1__event_batch__unpack(
-        arena_allocator(&feed->arena), nng_msg_len(message), nng_msg_body(message));
+    Screening__V1__EventBatch *batch = (Screening__V1__EventBatch *)wire_unpack_answer(
+        &screening__v1__event_batch__descriptor, nng_msg_body(message), nng_msg_len(message), &feed->arena,
+        NULL);
     nng_msg_free(message);
     size_t skip = 0;
     switch (batch != NULL ? sequence_place(&feed->end, batch, &skip) : BATCH_DOUBT) {

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "rpc/wire_check.h"
 
 /* How often a publisher from which nothing is heard is asked. */
 static const int64_t SILENT_FETCH_NS = INT64_C(1000) * NS_PER_MS;
@@ -64,8 +65,9 @@ static void extend_run(struct event_subscriber *follower, const Screening__V1__E
 /* Decides about one message, which is the caller's no more. */
 static void take_in(struct event_subscriber *follower, nng_msg *message)
 {
-    Screening__V1__EventBatch *batch = screening__v1__event_batch__unpack(
-        arena_allocator(&follower->arena), nng_msg_len(message), nng_msg_body(message));
+    Screening__V1__EventBatch *batch = (Screening__V1__EventBatch *)wire_unpack_answer(
+        &screening__v1__event_batch__descriptor, nng_msg_body(message), nng_msg_len(message),
+        &follower->arena, NULL);
     size_t skip = 0;
     enum batch_place place = batch != NULL ? sequence_place(&follower->end, batch, &skip) : BATCH_DOUBT;
     bool kept = false;

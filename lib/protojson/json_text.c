@@ -54,12 +54,55 @@ static enum status refuse_text(const json_error_t *parsed, struct error *error)
                      parsed->text, parsed->line, parsed->column);
 }
 
+/* Where the text has more values than allowed, counted by what stands in front of each; NULL if nowhere. */
+static const char *find_excess(const char *text, size_t size)
+{
+    size_t values = 1;
+    bool quoted = false;
+    for (const char *at = text; at < text + size; at++) {
+        switch (*at) {
+        case '"':
+            quoted = !quoted;
+            break;
+        case '\\':
+            at += quoted; /* the next one ends nothing */
+            break;
+        case ',':
+        case '[':
+        case '{':
+            values += !quoted;
+            if (values > PROTOJSON_VALUES_MAX) {
+                return at;
+            }
+            break;
+        default:
+            break;
+        }
+    }
+    return NULL;
+}
+
+static enum status refuse_excess(const char *text, const char *excess, struct error *error)
+{
+    int line = 1, column = 0;
+    for (const char *at = text; at <= excess; at++) {
+        line += *at == '\n';
+        column = *at == '\n' ? 0 : column + 1;
+    }
+    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: more than %d values, line %d, column %d",
+                     PROTOJSON_VALUES_MAX, line, column);
+}
+
 enum status protojson_text_to_message(const char *text, size_t size_bytes,
                                       const ProtobufCMessageDescriptor *descriptor, unsigned flags,
                                       struct arena *arena, ProtobufCMessage **out, struct error *error)
 {
     if (size_bytes > 0 && memchr(text, '\0', size_bytes) != NULL) { /* jansson overlooks it behind a number */
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: NUL byte in the text");
+    }
+    const char *excess = find_excess(text, size_bytes);
+    if (excess != NULL) {
+        return refuse_excess(text, excess, error);
     }
     /* "\u0000" is let through here, so that the walker can say in which field it is. */
     json_error_t parsed;

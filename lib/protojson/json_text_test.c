@@ -74,11 +74,47 @@ static void test_json_text_error_does_not_quote_what_was_sent(void **state)
 static void test_json_text_deep_nesting_is_refused(void **state)
 {
     (void)state;
-    enum { DEPTH = 100000 };
+    enum { DEPTH = 10000 };
     char *text = malloc(DEPTH);
     assert_non_null(text);
     memset(text, '[', DEPTH);
     assert_no_json(text, DEPTH, "maximum parsing depth reached");
+    free(text);
+}
+
+enum { VALUE_BYTES = 16 };
+
+/* A text of `count` values: an object, an array, and what is in it. */
+static size_t write_values(char *text, size_t count, const char *value)
+{
+    static const char begin[] = "{\"x\":[";
+    size_t size = (size_t)snprintf(text, sizeof begin, "%s", begin);
+    for (size_t i = 2; i < count; i++) {
+        size += (size_t)snprintf(text + size, VALUE_BYTES, "%s%s", i > 2 ? "," : "", value);
+    }
+    return size + (size_t)snprintf(text + size, VALUE_BYTES, "]}");
+}
+
+static void test_json_text_number_of_values_is_bounded(void **state)
+{
+    (void)state;
+    char *text = malloc((size_t)VALUE_BYTES * (PROTOJSON_VALUES_MAX + 10));
+    assert_non_null(text);
+    struct arena arena;
+    arena_init(&arena);
+    ProtobufCMessage *message = NULL;
+    /* Texts may hold anything. */
+    size_t size = write_values(text, PROTOJSON_VALUES_MAX - 1, "\"[,\\\",{\"");
+    assert_int_equal(
+        protojson_text_to_message(text, size, CANCEL, PROTOJSON_IGNORE_UNKNOWN, &arena, &message, NULL),
+        STATUS_OK);
+    size = write_values(text, PROTOJSON_VALUES_MAX + 1, "0");
+    assert_no_json(text, size, "more than 16384 values, line 1, column ");
+    size = write_values(text, PROTOJSON_VALUES_MAX / 2 + 2, "[]");
+    assert_no_json(text, size, "more than 16384 values");
+    size = write_values(text, PROTOJSON_VALUES_MAX / 2 + 2, "{}");
+    assert_no_json(text, size, "more than 16384 values");
+    arena_fini(&arena);
     free(text);
 }
 
@@ -100,6 +136,7 @@ int main(void)
         cmocka_unit_test(test_json_text_invalid_utf8_is_refused),
         cmocka_unit_test(test_json_text_error_does_not_quote_what_was_sent),
         cmocka_unit_test(test_json_text_deep_nesting_is_refused),
+        cmocka_unit_test(test_json_text_number_of_values_is_bounded),
         cmocka_unit_test(test_json_text_size_bounds_the_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

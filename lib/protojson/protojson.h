@@ -46,6 +46,9 @@ enum {
 /* Messages nested deeper are INVALID_ARGUMENT, both ways; the outermost counts as 1. */
 enum { PROTOJSON_DEPTH_MAX = 32 };
 
+/* Text with more values than that, whatever they are, is INVALID_ARGUMENT before it is parsed. */
+enum { PROTOJSON_VALUES_MAX = 16384 };
+
 /*
  * Writes `message` as compact text with its NUL, `*size` bytes without it, in `arena`: an object, or a string
  * if it is a Timestamp. What a failed call allocated stays in the arena too.

@@ -53,16 +53,11 @@ enum status rpc_dispatch_decode(struct rpc_call *call, nng_msg *msg, struct erro
     const uint8_t *body = nng_msg_body(msg);
     call->size_bytes = nng_msg_len(msg);
     set_budget(call, server->default_timeout_ms);
-    enum status status = wire_check(&rpc__v1__request__descriptor, body, call->size_bytes, error);
-    if (status == STATUS_OK) {
-        call->request = rpc__v1__request__unpack(arena_allocator(&call->arena), call->size_bytes, body);
-    }
+    call->request = (Rpc__V1__Request *)wire_unpack(&rpc__v1__request__descriptor, body, call->size_bytes,
+                                                    WIRE_ENVELOPE_ELEMENTS_MAX, &call->arena, error);
     nng_msg_free(msg);
-    if (status != STATUS_OK) {
-        return status;
-    }
     if (call->request == NULL) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "request: not a valid rpc.v1.Request");
+        return STATUS_INVALID_ARGUMENT;
     }
     if (call->request->timeout_ms > server->max_timeout_ms) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "timeout_ms: must be at most %u",
@@ -94,22 +89,6 @@ static enum status check_open(struct rpc_call *call, struct error *error)
     return status;
 }
 
-/* NULL: the error says why. */
-static ProtobufCMessage *unpack(struct rpc_call *call, const ProtobufCMessageDescriptor *descriptor,
-                                struct error *error)
-{
-    const ProtobufCBinaryData *payload = &call->request->payload;
-    if (wire_check(descriptor, payload->data, payload->len, error) != STATUS_OK) {
-        return NULL;
-    }
-    ProtobufCMessage *message =
-        protobuf_c_message_unpack(descriptor, arena_allocator(&call->arena), payload->len, payload->data);
-    if (message == NULL) {
-        (void)error_set(error, STATUS_INVALID_ARGUMENT, NULL, "payload: not a valid %s", descriptor->name);
-    }
-    return message;
-}
-
 /* What generated handlers call with their response. */
 static void on_response(const ProtobufCMessage *response, void *closure_data)
 {
@@ -123,7 +102,9 @@ static void dispatch(struct rpc_call *call)
         rpc_call_fail(call, &error);
         return;
     }
-    ProtobufCMessage *request = unpack(call, call->method->input, &error);
+    const ProtobufCBinaryData *payload = &call->request->payload;
+    ProtobufCMessage *request = wire_unpack(call->method->input, payload->data, payload->len,
+                                            WIRE_REQUEST_ELEMENTS_MAX, &call->arena, &error);
     if (request == NULL) {
         rpc_call_fail(call, &error);
         return;

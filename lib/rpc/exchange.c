@@ -7,6 +7,7 @@
 #include "base/fault_point.h"
 #include "rpc/channel_state.h"
 #include "rpc/envelope.h"
+#include "rpc/wire_check.h"
 
 #include "rpc/v1/envelope.pb-c.h"
 
@@ -163,8 +164,8 @@ static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
 {
     struct error *error = &exchange->call->error;
     const char *address = exchange->channel->address;
-    Rpc__V1__Response *envelope =
-        rpc__v1__response__unpack(arena_allocator(&exchange->arena), nng_msg_len(msg), nng_msg_body(msg));
+    Rpc__V1__Response *envelope = (Rpc__V1__Response *)wire_unpack_answer(
+        &rpc__v1__response__descriptor, nng_msg_body(msg), nng_msg_len(msg), &exchange->arena, NULL);
     if (envelope == NULL) {
         (void)error_set(error, STATUS_INTERNAL, NULL, "the answer of %s is no rpc.v1.Response", address);
         return NULL;
@@ -178,11 +179,12 @@ static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
         }
         return NULL;
     }
-    ProtobufCMessage *response = protobuf_c_message_unpack(exchange->output, arena_allocator(exchange->into),
-                                                           envelope->payload.len, envelope->payload.data);
+    struct error problem;
+    ProtobufCMessage *response = wire_unpack_answer(exchange->output, envelope->payload.data,
+                                                    envelope->payload.len, exchange->into, &problem);
     if (response == NULL) {
-        (void)error_set(error, STATUS_INTERNAL, NULL, "the answer of %s is no %s", address,
-                        exchange->output->name);
+        (void)error_set(error, STATUS_INTERNAL, NULL, "the answer of %s is wrong: %s", address,
+                        problem.message);
     }
     return response;
 }

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-enum { DEPTH_MAX = 16, PATH_SIZE = 128, VARINT_BYTES_MAX = 10 };
+enum { DEPTH_MAX = 16, PATH_SIZE = 128, VARINT_BYTES_MAX = 10, FIELDS_SEEN_MAX = 64 };
 
 enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
@@ -14,12 +14,20 @@ enum verdict { WELL_FORMED, MALFORMED, REFUSED /* the error says why */ };
 /* A message on the way from the payload down to the field being looked at. */
 struct frame {
     const struct frame *outer;
-    const ProtobufCFieldDescriptor *field; /* being looked at */
+    const ProtobufCFieldDescriptor *field; /* being looked at; NULL if the descriptor does not know it */
+    uint32_t number;
 };
 
 struct reader {
     const uint8_t *at;
     const uint8_t *end;
+};
+
+/* Of one wire_check. */
+struct scan {
+    size_t elements_max;
+    size_t elements; /* met so far */
+    struct error *error;
 };
 
 static bool read_varint(struct reader *reader, uint64_t *value)
@@ -52,45 +60,83 @@ static size_t write_path(const struct frame *frame, char path[PATH_SIZE], size_t
             path[used++] = '.';
         }
     }
-    int length = snprintf(path + used, PATH_SIZE - used, "%s", frame->field->name);
+    int length = frame->field != NULL ? snprintf(path + used, PATH_SIZE - used, "%s", frame->field->name)
+                                      : snprintf(path + used, PATH_SIZE - used, "field %u", frame->number);
     size_t wanted = used + (size_t)(length > 0 ? length : 0);
     return wanted < PATH_SIZE ? wanted : PATH_SIZE - 1;
 }
 
-static enum verdict refuse(const struct frame *frame, const char *rule, struct error *error)
+static enum verdict refuse(const struct frame *frame, const char *rule, const struct scan *scan)
 {
     char path[PATH_SIZE] = "";
     (void)write_path(frame, path, 0);
-    (void)error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s", path, rule);
+    (void)error_set(scan->error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s", path, rule);
     return REFUSED;
 }
 
+static enum verdict count_elements(const struct frame *frame, size_t count, struct scan *scan)
+{
+    scan->elements += count;
+    if (scan->elements <= scan->elements_max) {
+        return WELL_FORMED;
+    }
+    char rule[PATH_SIZE];
+    (void)snprintf(rule, sizeof rule, "the message has more than %zu repeated or unknown elements",
+                   scan->elements_max);
+    return refuse(frame, rule, scan);
+}
+
+/* Of a packed field. Content that is malformed may give any number up to its size. */
+static size_t packed_count(ProtobufCType type, struct reader content)
+{
+    size_t size = (size_t)(content.end - content.at);
+    switch (type) {
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_FLOAT:
+        return size / sizeof(uint32_t);
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return size / sizeof(uint64_t);
+    default:
+        break;
+    }
+    size_t count = 0;
+    for (const uint8_t *at = content.at; at < content.end; at++) {
+        count += *at < 0x80; /* the last byte of a varint */
+    }
+    return count;
+}
+
 static enum verdict check_message(const ProtobufCMessageDescriptor *descriptor, struct reader reader,
-                                  const struct frame *outer, unsigned depth, struct error *error);
+                                  const struct frame *outer, unsigned depth, struct scan *scan);
 
 /* The content of a length-delimited field. */
 static enum verdict check_content(const struct frame *frame, struct reader content, unsigned depth,
-                                  struct error *error)
+                                  struct scan *scan)
 {
     switch (frame->field->type) {
     case PROTOBUF_C_TYPE_STRING:
         if (!text_is_utf8((const char *)content.at, (size_t)(content.end - content.at))) {
-            return refuse(frame, "must be valid UTF-8 without NUL", error);
+            return refuse(frame, "must be valid UTF-8 without NUL", scan);
         }
         return WELL_FORMED;
     case PROTOBUF_C_TYPE_MESSAGE:
         if (depth == DEPTH_MAX) {
-            return refuse(frame, "must not nest deeper than 16 messages", error);
+            return refuse(frame, "must not nest deeper than 16 messages", scan);
         }
-        return check_message(frame->field->descriptor, content, frame, depth + 1, error);
+        return check_message(frame->field->descriptor, content, frame, depth + 1, scan);
+    case PROTOBUF_C_TYPE_BYTES:
+        return WELL_FORMED;
     default:
-        return WELL_FORMED; /* packed numbers and bytes: unpack looks at them */
+        /* Packed numbers: unpack looks at each. */
+        return count_elements(frame, packed_count(frame->field->type, content), scan);
     }
 }
 
-/* frame->field is NULL for a field that the descriptor does not know. */
 static enum verdict check_field(struct reader *reader, const struct frame *frame, enum wire_type type,
-                                unsigned depth, struct error *error)
+                                unsigned depth, struct scan *scan)
 {
     uint64_t value;
     switch (type) {
@@ -109,17 +155,31 @@ static enum verdict check_field(struct reader *reader, const struct frame *frame
             return MALFORMED;
         }
         content.end = reader->at;
-        return frame->field != NULL ? check_content(frame, content, depth, error) : WELL_FORMED;
+        return frame->field != NULL ? check_content(frame, content, depth, scan) : WELL_FORMED;
     }
     default:
         return MALFORMED; /* groups: proto3 has none */
     }
 }
 
+/* Whether the field was met before in its message, or is unknown. */
+static bool is_element(const ProtobufCMessageDescriptor *descriptor, const ProtobufCFieldDescriptor *field,
+                       uint64_t *seen)
+{
+    if (field == NULL || field - descriptor->fields >= FIELDS_SEEN_MAX) {
+        return true;
+    }
+    uint64_t bit = UINT64_C(1) << (field - descriptor->fields);
+    bool before = (*seen & bit) != 0;
+    *seen |= bit;
+    return before;
+}
+
 static enum verdict check_message(const ProtobufCMessageDescriptor *descriptor, struct reader reader,
-                                  const struct frame *outer, unsigned depth, struct error *error)
+                                  const struct frame *outer, unsigned depth, struct scan *scan)
 {
     enum verdict verdict = WELL_FORMED;
+    uint64_t seen = 0; /* by the index of the field */
     while (verdict == WELL_FORMED && reader.at < reader.end) {
         uint64_t tag;
         if (!read_varint(&reader, &tag) || tag >> 3 == 0 || tag > UINT32_MAX) {
@@ -128,20 +188,27 @@ static enum verdict check_message(const ProtobufCMessageDescriptor *descriptor, 
         struct frame frame = {
             .outer = outer,
             .field = protobuf_c_message_descriptor_get_field(descriptor, (unsigned)(tag >> 3)),
+            .number = (uint32_t)(tag >> 3),
         };
-        verdict = check_field(&reader, &frame, (enum wire_type)(tag & 7), depth, error);
+        if (is_element(descriptor, frame.field, &seen)) {
+            verdict = count_elements(&frame, 1, scan);
+        }
+        if (verdict == WELL_FORMED) {
+            verdict = check_field(&reader, &frame, (enum wire_type)(tag & 7), depth, scan);
+        }
     }
     return verdict;
 }
 
 enum status wire_check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
-                       struct error *error)
+                       size_t elements_max, struct error *error)
 {
     if (size == 0) {
         return STATUS_OK;
     }
     struct reader reader = {.at = bytes, .end = bytes + size};
-    switch (check_message(descriptor, reader, NULL, 1, error)) {
+    struct scan scan = {.elements_max = elements_max, .error = error};
+    switch (check_message(descriptor, reader, NULL, 1, &scan)) {
     case WELL_FORMED:
         return STATUS_OK;
     case REFUSED:
@@ -149,4 +216,34 @@ enum status wire_check(const ProtobufCMessageDescriptor *descriptor, const uint8
     default:
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "payload: not a valid %s", descriptor->name);
     }
+}
+
+static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes,
+                                size_t size, struct arena *arena, struct error *error)
+{
+    ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, arena_allocator(arena), size, bytes);
+    if (message == NULL) {
+        (void)error_set(error, STATUS_INVALID_ARGUMENT, NULL, "payload: not a valid %s", descriptor->name);
+    }
+    return message;
+}
+
+ProtobufCMessage *wire_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
+                              size_t elements_max, struct arena *arena, struct error *error)
+{
+    if (wire_check(descriptor, bytes, size, elements_max, error) != STATUS_OK) {
+        return NULL;
+    }
+    return unpack(descriptor, bytes, size, arena, error);
+}
+
+ProtobufCMessage *wire_unpack_answer(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes,
+                                     size_t size, struct arena *arena, struct error *error)
+{
+    /* An element has at least one byte. */
+    if (size > WIRE_ANSWER_ELEMENTS_MAX &&
+        wire_check(descriptor, bytes, size, WIRE_ANSWER_ELEMENTS_MAX, error) != STATUS_OK) {
+        return NULL;
+    }
+    return unpack(descriptor, bytes, size, arena, error);
 }
