@@ -43,6 +43,16 @@ struct payload {
     size_t size;
 };
 
+/* What the query of a GET says. */
+enum parameter { CONNECT, ENCODING, BASE64, COMPRESSION, MESSAGE, PARAMETER_COUNT };
+static const char *const PARAMETERS[PARAMETER_COUNT] = {"connect", "encoding", "base64", "compression",
+                                                        "message"};
+
+struct query {
+    const char *values[PARAMETER_COUNT]; /* NULL: is not there */
+    const char *twice;                   /* the name of one that is there with two values; NULL: none is */
+};
+
 struct connect_call {
     struct rpc_client_call call; /* first: the closure's data */
     struct http_request *request;
@@ -201,13 +211,29 @@ static enum status decode_base64(struct arena *arena, struct payload *payload, s
     return STATUS_OK;
 }
 
-static enum status read_get(struct http_request *request, struct payload *payload, struct error *error)
+static bool take_parameter(void *context, const char *name, const char *value)
 {
-    const char *message = http_query(request, "message");
-    const char *base64 = http_query(request, "base64");
-    enum status status = check_version("connect", http_query(request, "connect"), "v1", error);
+    struct query *query = context;
+    for (int i = 0; i < PARAMETER_COUNT; i++) {
+        if (strcmp(name, PARAMETERS[i]) != 0)
+            continue;
+        if (query->values[i] != NULL && strcmp(query->values[i], value) != 0)
+            query->twice = PARAMETERS[i];
+        query->values[i] = value;
+    }
+    return true;
+}
+
+static enum status read_get(struct http_request *request, const struct query *query, struct payload *payload,
+                            struct error *error)
+{
+    const char *message = query->values[MESSAGE], *base64 = query->values[BASE64];
+    if (query->twice != NULL)
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                         "%s: must not be given twice with other values", query->twice);
+    enum status status = check_version(PARAMETERS[CONNECT], query->values[CONNECT], "v1", error);
     if (status == STATUS_OK)
-        status = check_compression(http_query(request, "compression"), error);
+        status = check_compression(query->values[COMPRESSION], error);
     if (status != STATUS_OK)
         return status;
     if (message == NULL)
@@ -274,12 +300,15 @@ void connect_handle(struct gateway *gateway, struct http_request *request)
         return;
     }
     struct payload payload = {0};
-    if (get ? !codec_of_encoding(http_query(request, "encoding"), &payload.codec)
+    struct query query = {.twice = NULL};
+    (void)http_query_visit(request, take_parameter, &query);
+    if (get ? !codec_of_encoding(query.values[ENCODING], &payload.codec)
             : !codec_of_type(http_header(request, "Content-Type"), &payload.codec)) {
         respond_bare(request, UNSUPPORTED_TYPE, "Accept-Post", ALL_TYPES);
         return;
     }
-    enum status status = get ? read_get(request, &payload, &error) : read_post(request, &payload, &error);
+    enum status status =
+        get ? read_get(request, &query, &payload, &error) : read_post(request, &payload, &error);
     if (status == STATUS_OK)
         status = start(gateway, method, &payload, request, &error);
     if (status != STATUS_OK)

@@ -78,11 +78,8 @@ const char *http_header(const struct http_request *request, const char *name);
 bool http_header_visit(const struct http_request *request,
                        bool (*visit)(void *context, const char *name, const char *value), void *context);
 
-/* A parameter of the query, "" for one without a value, NULL if it is not there. */
-const char *http_query(const struct http_request *request, const char *name);
-
-/* Calls `visit` for every parameter of the query but the empty ones of "?&a=b&&"; stops, and returns false,
- * when it does. */
+/* Calls `visit` for every parameter of the query, "" as the value of one without, but the empty ones of
+ * "?&a=b&&"; stops, and returns false, when it does. */
 bool http_query_visit(const struct http_request *request,
                       bool (*visit)(void *context, const char *name, const char *value), void *context);
 

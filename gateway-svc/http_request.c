@@ -18,30 +18,7 @@ const char *http_header(const struct http_request *request, const char *name)
     return MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name);
 }
 
-/* One that is given without "=" has no value in libmicrohttpd. */
-struct query_search {
-    const char *name;
-    const char *value;
-};
-
-static enum MHD_Result match_parameter(void *context, enum MHD_ValueKind kind, const char *name,
-                                       const char *value)
-{
-    struct query_search *search = context;
-    (void)kind;
-    if (strcmp(name, search->name) != 0)
-        return MHD_YES;
-    search->value = value != NULL ? value : "";
-    return MHD_NO;
-}
-
-const char *http_query(const struct http_request *request, const char *name)
-{
-    struct query_search search = {.name = name};
-    MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, match_parameter, &search);
-    return search.value;
-}
-
+/* A parameter that is given without "=" has no value in libmicrohttpd. */
 struct visit {
     bool (*visit)(void *context, const char *name, const char *value);
     void *context;

@@ -7,6 +7,7 @@
 #include "protojson_test.pb-c.h"
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/event.pb-c.h"
+#include "screening/v1/hospital.pb-c.h"
 #include "screening/v1/types.pb-c.h"
 
 static void assert_not_written(const ProtobufCMessage *message, enum status status, const char *wanted)
@@ -151,6 +152,17 @@ static void test_encode_oneof_member_appears_even_at_its_default(void **state)
     assert_written(&choice.base, 0, "{\"yes\":false}");
 }
 
+static void test_encode_optional_field_appears_when_it_is_given(void **state)
+{
+    (void)state;
+    Screening__V1__SetCapacityRequest request = SCREENING__V1__SET_CAPACITY_REQUEST__INIT;
+    assert_written(&request.base, 0, "{}");
+    assert_written(&request.base, PROTOJSON_EMIT_DEFAULTS,
+                   "{\"hospitalId\":\"\",\"date\":\"\",\"expectedVersion\":\"0\"}");
+    request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
+    assert_written(&request.base, 0, "{\"capacity\":0}");
+}
+
 static void test_encode_indented_text_is_for_people(void **state)
 {
     (void)state;
@@ -227,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_encode_every_character_is_escaped_as_it_must),
         cmocka_unit_test(test_encode_lists_keep_their_order),
         cmocka_unit_test(test_encode_oneof_member_appears_even_at_its_default),
+        cmocka_unit_test(test_encode_optional_field_appears_when_it_is_given),
         cmocka_unit_test(test_encode_indented_text_is_for_people),
         cmocka_unit_test(test_encode_bare_timestamp_is_a_string),
         cmocka_unit_test(test_encode_bad_content_is_refused_by_path),

@@ -11,14 +11,15 @@
  * - bytes: written in base64 with padding; also read in base64url and without padding
  * - google.protobuf.Timestamp: written "2026-12-01T00:30:00.250Z" with 0, 3, 6 or 9 digits of fraction;
  *   also read with 1 to 9 digits and with offsets such as "+09:00"
- * - repeated: an array; message: an object, written only where it is set; a oneof: its member that is set
+ * - repeated: an array; message: an object, written only where it is set; a oneof: its member that is set,
+ * and so proto3 `optional`, which is a oneof of one member here (cmake/ProtobufC.cmake)
  * - null is read as absent, for every field
  *
  * Integers with a fraction part or an exponent are exact up to 2^53 and refused above. jansson has no bare
  * integer above 2^63 - 1: uint64 values up there are read from strings only, as they are written.
  *
- * Not supported, because no proto of ours has them: maps, proto2 fields and proto3 `optional`, the other
- * well-known types. Such a message is answered UNIMPLEMENTED. Unknown wire fields do not appear in JSON.
+ * Not supported, because no proto of ours has them: maps, proto2 fields, the other well-known types. Such a
+ * message is answered UNIMPLEMENTED. Unknown wire fields do not appear in JSON.
  *
  * All functions may be called from any thread; they share nothing. Each may also return RESOURCE_EXHAUSTED
  * when memory runs out. On failure the out-parameters are untouched.

@@ -44,7 +44,9 @@ class Reply:
 
 
 def pack(method, payload, timeout_ms=0, metadata=None, explicit_presence=True):
-    request = envelope_pb2.Request(method=method, payload=payload, timeout_ms=timeout_ms, explicit_presence=explicit_presence)
+    request = envelope_pb2.Request(method=method, payload=payload, timeout_ms=timeout_ms)
+    if hasattr(request, "explicit_presence"):  # not in the builds of earlier versions
+        request.explicit_presence = explicit_presence
     for key, value in (metadata or {}).items():
         request.metadata.add(key=key, value=value)
     return request.SerializeToString()

@@ -58,6 +58,12 @@ def test_forms_parameter_given_twice_must_say_the_same(driver):
             camel = "".join(part if i == 0 else part.capitalize() for i, part in enumerate(name.split("_")))
             check_problem(rest.get("/bookings?" + query), 400, detail=camel + ": must not be given twice with other values")
         assert rest.get("/bookings?customerId=a&customerId=a&pageSize=5&page_size=5").code == 200
+        connect, path = web.Client(stack.gateway_svc.http), "/screening.v1.BookingService/ListBookings?encoding=json&"
+        message = urllib.parse.quote('{"customerId": "c-1"}')
+        answer = connect.get("%smessage=%s&message=%%7B%%7D" % (path, message))
+        assert answer.code == 400 and answer.json["message"].startswith("message: must not be given twice"), answer
+        assert connect.get("%smessage=%s&connect=v1&message=%s&connect=v1" % (path, message, message)).code == 200
+        connect.close()
 
 
 @once
@@ -75,6 +81,7 @@ def test_forms_empty_parameters_are_passed_over(driver):
         connect = web.Client(stack.gateway_svc.http)
         message = urllib.parse.quote('{"customerId": "c-1"}')
         assert connect.get("/screening.v1.BookingService/ListBookings?&encoding=json&&message=" + message).code == 200
+        assert connect.get("/events?&&from=x").json["detail"].startswith("hospitalId, customerId: one must be given")
         connect.close()
 
 

@@ -32,8 +32,8 @@ def literal(driver, content):
 
 def keep_booking_as_sent(stack, driver, request):
     """As the version before normalisation kept it: its texts and its digest as they came."""
-    stack.execute("booking", "UPDATE booking SET customer_name = '%s', content_hash = %s;" % (
-        request["customer_name"], literal(driver, digest(booking_pb2.CreateBookingRequest(**request)))))
+    stack.execute("booking", "UPDATE booking SET customer_id = '%s', customer_name = '%s', content_hash = %s;" % (
+        request["customer_id"], request["customer_name"], literal(driver, digest(booking_pb2.CreateBookingRequest(**request)))))
 
 
 def test_texts_of_a_booking_are_kept_tidy(driver):
@@ -96,7 +96,7 @@ def test_texts_of_a_booking_kept_as_sent_are_still_the_same(driver):
             request = booking_request(hospital_id, customer_name=SENT)
             made = stack.booking.CreateBooking(**request)
             assert made.code == rpc.OK, made
-            request["customer_name"] = name
+            request.update(customer_name=name, customer_id="c-1" if others else "c\u200d")
             keep_booking_as_sent(stack, driver, request)
             for repeat in (name,) + others:
                 again = stack.booking.CreateBooking(**{**request, "customer_name": repeat})
