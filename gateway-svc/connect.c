@@ -277,6 +277,7 @@ static enum status start(struct gateway *gateway, const struct backend_method *m
     const char *traceparent = http_header(request, "traceparent");
     call->call.timeout_ms = timeout_ms;
     call->call.traceparent = traceparent_is_valid(traceparent) ? traceparent : NULL;
+    call->call.client_address = http_client(request);
     call->call.authorization = http_header(request, "Authorization");
     call->request = request;
     call->method = method;

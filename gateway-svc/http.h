@@ -71,6 +71,9 @@ void http_close(struct http_server *server);
 const char *http_method(const struct http_request *request); /* "GET" also for HEAD */
 const char *http_path(const struct http_request *request);   /* percent signs resolved, without the query */
 
+/* Whom client_address.h makes of the other end; NULL if that is not known. */
+const char *http_client(struct http_request *request);
+
 /* A header field, any case, NULL if it is not there; the first of several. */
 const char *http_header(const struct http_request *request, const char *name);
 

@@ -1,6 +1,8 @@
 /* What a handler asks of the request in its hand. */
 #include "http_request.h"
 
+#include "client_address.h"
+
 #include <string.h>
 
 const char *http_method(const struct http_request *request)
@@ -11,6 +13,14 @@ const char *http_method(const struct http_request *request)
 const char *http_path(const struct http_request *request)
 {
     return request->path;
+}
+
+const char *http_client(struct http_request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    char *text = info != NULL ? arena_alloc(&request->arena, CLIENT_ADDRESS_SIZE) : NULL;
+    return text != NULL && client_address_format(info->client_addr, text) ? text : NULL;
 }
 
 const char *http_header(const struct http_request *request, const char *name)

@@ -89,6 +89,7 @@ static struct rest_call *make_call(struct http_request *request, const struct re
         if (call->next_page == NULL)
             return NULL;
     }
+    call->rpc.client_address = http_client(request);
     call->rpc.authorization = http_header(request, "Authorization");
     const char *traceparent = http_header(request, "traceparent");
     if (traceparent_is_valid(traceparent))

@@ -190,6 +190,7 @@ static void listen_on_address(struct history_service *service)
     const struct service_settings *settings = &service->settings.service;
     const struct rpc_server_options rpc = {
         .address = settings->rpc_listen,
+        .gateway_address = settings->gateway_listen,
         .program = PROGRAM,
         .contexts = (size_t)settings->queue_max + CONTEXTS_SPARE,
         .message_max_bytes = (size_t)settings->message_max_bytes,
@@ -198,6 +199,7 @@ static void listen_on_address(struct history_service *service)
     must(open_ops(service, &error), &error);
     must(rpc_server_open(&rpc, &service->server, &error), &error);
     service_listens_at(rpc.address);
+    service_listens_at(rpc.gateway_address);
     history_api_init(&service->api);
     rpc_server_add(service->server, &service->api.service.base);
     rpc_server_observe(service->server, is_ready, list_degraded, service);

@@ -124,6 +124,7 @@ static void listen_on_addresses(struct hospital_service *service)
     const struct service_settings *settings = &service->settings.service;
     const struct rpc_server_options rpc = {
         .address = settings->rpc_listen,
+        .gateway_address = settings->gateway_listen,
         .program = HOSPITAL_PROGRAM,
         .contexts = 2 * (size_t)settings->queue_max + CONTEXTS_SPARE,
         .message_max_bytes = (size_t)settings->message_max_bytes,
@@ -136,6 +137,7 @@ static void listen_on_addresses(struct hospital_service *service)
     must(open_ops(service, &error), &error);
     must(rpc_server_open(&rpc, &service->server, &error), &error);
     service_listens_at(rpc.address);
+    service_listens_at(rpc.gateway_address);
     must(event_publisher_open(&events, &service->publisher, &error), &error);
     service_listens_at(events.address);
     hospital_api_init(&service->api);

@@ -26,6 +26,7 @@ NAMES = ("hospital", "booking", "history")
 DEFAULT_PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None)}
 OPS_PORTS = {"hospital": 7109, "booking": 7209, "history": 7309}
 GATEWAY_PORTS = (8080, 8089)  # http and ops
+GATEWAY_FOLDER = "gateway"  # of mode 0700, else the services refuse it
 
 
 def _free_ports():
@@ -137,8 +138,13 @@ class Stack:
         self.cluster_started = False
         self.screenctl = Screenctl(self.rpc)
 
+    @staticmethod
+    def gateway_calls(name):
+        """Where the gateway calls a service, and the addresses of its HTTP clients are believed; relative to var/demo."""
+        return "ipc://%s/%s" % (GATEWAY_FOLDER, name)
+
     def _flags(self, name):
-        flags = {"rpc-listen": self.rpc[name], "ops-listen": self.ops[name]}
+        flags = {"rpc-listen": self.rpc[name], "ops-listen": self.ops[name], "gateway-listen": self.gateway_calls(name)}
         # Relative to var/demo, whatever the project's folder is called.
         flags["database"] = private_postgres("url", CLUSTER, "history") if name == "history" else "sqlite:%s.db" % name
         if name in self.events:
@@ -151,7 +157,7 @@ class Stack:
 
     def _gateway_flags(self):
         flags = {"http-listen": self.web.address, "ops-listen": self.ops["gateway"]}
-        flags.update({name + "-rpc": self.rpc[name] for name in NAMES})
+        flags.update({name + "-rpc": self.gateway_calls(name) for name in NAMES})
         flags.update({name + "-events": self.events[name] for name in self.events})
         return flags
 
@@ -161,6 +167,7 @@ class Stack:
         if DEMO.exists():
             shutil.rmtree(DEMO)
         DEMO.mkdir(parents=True)
+        (DEMO / GATEWAY_FOLDER).mkdir(mode=0o700)
 
     def start(self):
         self.start_cluster()

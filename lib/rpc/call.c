@@ -184,11 +184,6 @@ size_t rpc_call_response_max_bytes(const struct rpc_call *call)
     return max_bytes > RESPONSE_HEADER_MAX ? max_bytes - RESPONSE_HEADER_MAX : 0;
 }
 
-uint64_t rpc_call_source(const struct rpc_call *call)
-{
-    return call->connection;
-}
-
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key)
 {
     for (size_t i = 0; call->request != NULL && i < call->request->n_metadata; i++) {
@@ -202,6 +197,32 @@ const char *rpc_call_metadata(const struct rpc_call *call, const char *key)
 bool rpc_call_has_explicit_presence(const struct rpc_call *call)
 {
     return call->request != NULL && call->request->explicit_presence;
+}
+
+/* Only a gateway is believed whom it speaks for. */
+static bool is_from_gateway(const struct rpc_call *call)
+{
+    int gateway = nng_listener_id(call->server->gateway_listener);
+    return gateway > 0 && nng_listener_id(nng_pipe_listener((nng_pipe){.id = call->connection})) == gateway;
+}
+
+/* Never 0: that stands for no address. */
+static uint32_t hash_address(const char *address)
+{
+    enum { FNV_OFFSET = 0x811c9dc5, FNV_PRIME = 0x01000193 };
+    uint32_t hash = FNV_OFFSET;
+    for (const char *c = address; *c != '\0'; c++) {
+        hash = (hash ^ (uint8_t)*c) * FNV_PRIME;
+    }
+    return hash != 0 ? hash : 1;
+}
+
+uint64_t rpc_call_source(const struct rpc_call *call)
+{
+    enum { ADDRESS_SHIFT = 32 };
+    const char *address = rpc_call_metadata(call, "client-address");
+    uint32_t hash = address != NULL && is_from_gateway(call) ? hash_address(address) : 0;
+    return (uint64_t)hash << ADDRESS_SHIFT | call->connection;
 }
 
 const char *rpc_call_traceparent(const struct rpc_call *call)

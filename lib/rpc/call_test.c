@@ -1,3 +1,5 @@
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rpc/call.h"
@@ -83,11 +85,68 @@ static void test_call_malformed_traceparent_is_ignored(void **state)
     test_server_stop(&server);
 }
 
+/* The source of a call with this metadata, as in base/fair_queue.h. */
+static uint64_t source_of(nng_socket client, const char *key, const char *value)
+{
+    enum { HEXADECIMAL = 16 };
+    Screening__V1__Booking *booking = ask_trace(client, key, value);
+    uint64_t source = strtoull(booking->customer_id, NULL, HEXADECIMAL);
+    screening__v1__booking__free_unpacked(booking, NULL);
+    return source;
+}
+
+static void test_call_client_address_counts_where_gateways_call_only(void **state)
+{
+    (void)state;
+    static const char KEY[] = "client-address";
+    struct test_server server;
+    char gateway_address[64];
+    (void)snprintf(gateway_address, sizeof gateway_address, "tcp://127.0.0.1:%d", test_free_port());
+    const struct rpc_server_options options = {.program = "test-svc", .gateway_address = gateway_address};
+    test_server_init(&server);
+    test_server_start(&server, &options, false);
+    rpc_server_serve(server.server);
+    nng_socket anyone = test_dial(server.address), gateway = test_dial(gateway_address);
+    uint64_t plain = source_of(anyone, "x-request-id", "1");
+    assert_int_equal(plain >> 32, 0);
+    assert_int_equal(source_of(anyone, KEY, "192.0.2.1"), plain);
+    assert_int_equal(source_of(anyone, KEY, "192.0.2.2"), plain);
+    uint64_t own = source_of(gateway, "x-request-id", "1"), first = source_of(gateway, KEY, "192.0.2.1");
+    assert_int_equal(own >> 32, 0);
+    assert_int_not_equal(own, plain);
+    assert_int_equal((uint32_t)first, own);
+    assert_int_not_equal(first >> 32, 0);
+    assert_int_equal(source_of(gateway, KEY, "192.0.2.1"), first);
+    assert_int_not_equal(source_of(gateway, KEY, "192.0.2.2"), first);
+    assert_int_not_equal(source_of(gateway, KEY, "") >> 32, 0);
+    nng_close(gateway);
+    nng_close(anyone);
+    test_server_stop(&server);
+}
+
+static void test_call_gateway_address_that_is_taken_is_refused(void **state)
+{
+    (void)state;
+    struct test_server server;
+    struct rpc_server *other;
+    struct error error;
+    test_server_serve(&server);
+    char address[128];
+    (void)snprintf(address, sizeof address, "tcp://127.0.0.1:%d", test_free_port());
+    const struct rpc_server_options options = {
+        .program = "test-svc", .address = address, .gateway_address = server.address};
+    assert_int_equal(rpc_server_open(&options, &other, &error), STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "gateway-listen: "));
+    test_server_stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_call_request_id_comes_from_the_trace_or_is_made),
         cmocka_unit_test(test_call_malformed_traceparent_is_ignored),
+        cmocka_unit_test(test_call_client_address_counts_where_gateways_call_only),
+        cmocka_unit_test(test_call_gateway_address_that_is_taken_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

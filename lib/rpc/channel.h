@@ -53,10 +53,11 @@ struct rpc_channel_options {
 /* What a call needs and what became of it; the first member of the caller's own closure_data. */
 struct rpc_client_call {
     /* in */
-    uint32_t timeout_ms;       /* the whole budget, sent along; 0 = 1000. */
-    const char *traceparent;   /* NULL or "" = none; must live until the answer */
-    const char *authorization; /* the same */
-    bool idempotent;           /* may be executed twice: is sent again also when it may have been executed */
+    uint32_t timeout_ms;        /* the whole budget, sent along; 0 = 1000. */
+    const char *traceparent;    /* NULL or "" = none; must live until the answer */
+    const char *authorization;  /* the same */
+    const char *client_address; /* the same: of the caller that a gateway speaks for */
+    bool idempotent;            /* may be executed twice: is sent again also when it may have been executed */
     bool unguarded; /* the caller asks the breaker, counts the outcome and sends again itself, if at all */
     struct arena *into; /* where the response is unpacked; NULL = it lives during the closure only */
     /* out */

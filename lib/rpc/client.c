@@ -26,6 +26,7 @@ static void start(struct rpc_client *client, unsigned method_index, const Protob
         .timeout_ms = call->timeout_ms != 0 ? call->timeout_ms : TIMEOUT_DEFAULT_MS,
         .traceparent = call->traceparent,
         .authorization = call->authorization,
+        .client_address = call->client_address,
     };
     int64_t deadline_ns = clock_monotonic_ns() + (int64_t)request.timeout_ms * NS_PER_MS;
     nng_msg *msg;

@@ -68,10 +68,12 @@ enum status rpc_envelope_request(const struct rpc_request *request, size_t max_b
     size_t payload_size = protobuf_c_message_get_packed_size(request->message);
     struct entry trace = make_entry("traceparent", request->traceparent);
     struct entry authorization = make_entry("authorization", request->authorization);
+    struct entry client = make_entry("client-address", request->client_address);
     size_t size = wire_bytes_size(REQUEST_METHOD, method_size) +
                   wire_bytes_size(REQUEST_PAYLOAD, payload_size) +
                   wire_varint_field_size(REQUEST_TIMEOUT_MS, request->timeout_ms) + entry_field_size(&trace) +
-                  entry_field_size(&authorization) + wire_varint_field_size(REQUEST_EXPLICIT_PRESENCE, true);
+                  entry_field_size(&authorization) + entry_field_size(&client) +
+                  wire_varint_field_size(REQUEST_EXPLICIT_PRESENCE, true);
     nng_msg *msg;
     enum status status = allocate("request", size, max_bytes, &msg, error);
     if (status != STATUS_OK) {
@@ -82,6 +84,7 @@ enum status rpc_envelope_request(const struct rpc_request *request, size_t max_b
     at += protobuf_c_message_pack(request->message, at);
     at = put_entry(at, &trace);
     at = put_entry(at, &authorization);
+    at = put_entry(at, &client);
     at = wire_put_varint_field(at, REQUEST_EXPLICIT_PRESENCE, true);
     /* At the end, where rpc_envelope_shorten finds it. */
     (void)wire_put_varint_field(at, REQUEST_TIMEOUT_MS, request->timeout_ms);

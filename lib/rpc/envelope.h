@@ -16,8 +16,9 @@ struct rpc_request {
     const char *method; /* "screening.v1.BookingService/CreateBooking" */
     const ProtobufCMessage *message;
     uint32_t timeout_ms;
-    const char *traceparent;   /* NULL or "" = none */
-    const char *authorization; /* the same */
+    const char *traceparent;    /* NULL or "" = none */
+    const char *authorization;  /* the same */
+    const char *client_address; /* the same: whom a gateway speaks for */
 };
 
 /*

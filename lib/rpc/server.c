@@ -90,7 +90,8 @@ static void destroy(struct rpc_server *server)
     free(server);
 }
 
-static enum status listen_at(struct rpc_server *server, const char *address, struct error *error)
+static enum status listen_at(struct rpc_server *server, const char *setting, const char *address,
+                             nng_listener *out, struct error *error)
 {
     nng_listener listener;
     int rv = nng_listener_create(&listener, server->socket, address);
@@ -106,10 +107,23 @@ static enum status listen_at(struct rpc_server *server, const char *address, str
         rv = nng_listener_start(listener, 0);
     }
     if (rv != 0) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "rpc-listen: %s: %s", address,
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s: %s", setting, address,
                          nng_strerror(rv));
     }
+    *out = listener;
     return STATUS_OK;
+}
+
+static enum status listen_at_all(struct rpc_server *server, const struct rpc_server_options *options,
+                                 struct error *error)
+{
+    nng_listener listener;
+    const char *gateway = options->gateway_address;
+    enum status status = listen_at(server, "rpc-listen", options->address, &listener, error);
+    if (status == STATUS_OK && gateway != NULL && gateway[0] != '\0') {
+        status = listen_at(server, "gateway-listen", gateway, &server->gateway_listener, error);
+    }
+    return status;
 }
 
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
@@ -145,7 +159,7 @@ enum status rpc_server_open(const struct rpc_server_options *options, struct rpc
     if (rv != 0) {
         status = error_set(error, STATUS_INTERNAL, NULL, "rpc server: %s", nng_strerror(rv));
     } else {
-        status = listen_at(server, options->address, error);
+        status = listen_at_all(server, options, error);
     }
     if (status != STATUS_OK) {
         (void)nng_close(server->socket);

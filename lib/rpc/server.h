@@ -29,6 +29,9 @@ struct rpc_call;
 
 struct rpc_server_options {
     const char *address; /* "tcp://127.0.0.1:7101", "ipc:///path" */
+    /* NULL or empty = none: a second address, for gateways that speak for many callers. Only calls that come
+     * there are counted by the client-address that they name. */
+    const char *gateway_address;
     const char *program; /* for Introspection */
     /* Requests that the transport holds at once; 0 = 4608. More than all queues behind it may hold, so that
      * the next one is refused and does not wait. */
@@ -50,8 +53,8 @@ typedef size_t (*rpc_degraded_fn)(void *context, char reasons[RPC_DEGRADED_MAX][
 typedef bool (*rpc_ready_fn)(void *context);
 
 /*
- * Binds the address; answers nothing yet. INVALID_ARGUMENT "rpc-listen: ..." if the address is malformed or
- * taken.
+ * Binds the addresses; answers nothing yet. INVALID_ARGUMENT "rpc-listen: ..." or "gateway-listen: ..." if
+ * one is malformed or taken.
  */
 MUST_CHECK enum status rpc_server_open(const struct rpc_server_options *options, struct rpc_server **out,
                                        struct error *error);
@@ -117,7 +120,8 @@ struct arena *rpc_call_arena(struct rpc_call *call);
 /* How large a packed response may be: a larger one is answered RESOURCE_EXHAUSTED instead. */
 size_t rpc_call_response_max_bytes(const struct rpc_call *call);
 
-/* Who sent the call, for base/fair_queue.h: its connection. */
+/* Who sent the call, for base/fair_queue.h: its connection and, from a gateway, the address that it speaks
+ * for. */
 uint64_t rpc_call_source(const struct rpc_call *call);
 
 /*

@@ -35,6 +35,7 @@ struct rpc_service_entry {
 
 struct rpc_server {
     nng_socket socket;
+    nng_listener gateway_listener; /* NNG_LISTENER_INITIALIZER = none */
     char *program;
     size_t message_max_bytes;
     uint32_t default_timeout_ms;

@@ -1,6 +1,7 @@
 #include "rpc/test_support.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ static void reply_trace(struct rpc_call *call)
 {
     Screening__V1__Booking booking = SCREENING__V1__BOOKING__INIT;
     const char *authorization = rpc_call_metadata(call, "authorization");
+    booking.customer_id = arena_printf(rpc_call_arena(call), "%016" PRIx64, rpc_call_source(call));
     booking.customer_name = (char *)rpc_call_traceparent(call);
     booking.status_reason = (char *)rpc_call_request_id(call);
     booking.date = (char *)(authorization != NULL ? authorization : "none");

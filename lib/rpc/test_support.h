@@ -58,7 +58,8 @@ struct test_server {
  * GetBooking{booking_id}: "hold" keeps the call in `held`; "sold-out" fails with FAILED_PRECONDITION SOLD_OUT
  * and retry_after_ms 7; "broken" fails with INTERNAL; "huge" answers more than a message holds; "trace"
  * answers the traceparent as customer_name and the request id as status_reason, the metadata "authorization"
- * as date; any other id is answered with itself. CreateBooking answers a booking with the request's fields.
+ * as date, the source as customer_id in 16 hexadecimal digits; any other id is answered with itself.
+ * CreateBooking answers a booking with the request's fields.
  */
 void test_server_init(struct test_server *server);
 

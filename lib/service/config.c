@@ -41,6 +41,7 @@ static const char *placeholder(enum setting_type type)
     case SETTING_NUMBER:
         return " N";
     case SETTING_ADDRESS:
+    case SETTING_PRIVATE:
         return " ADDRESS";
     case SETTING_DATABASE:
         return " URL";

@@ -18,6 +18,7 @@ enum setting_type {
     SETTING_NUMBER,   /* int64_t, within min..max */
     SETTING_SWITCH,   /* bool: --name, --name=true|false; environment true|false */
     SETTING_ADDRESS,  /* const char *: tcp://HOST:PORT or ipc://PATH */
+    SETTING_PRIVATE,  /* the same, as private_address.h has it, or empty */
     SETTING_DATABASE, /* const char *: checked by db_url_check; shown without its password */
 };
 
@@ -45,7 +46,8 @@ void config_log(const struct setting *settings, size_t count);
 /* The settings that every service has: append them to the table of your own. */
 struct service_settings {
     const char *rpc_listen;
-    const char *ops_listen; /* empty = none */
+    const char *gateway_listen; /* empty = none */
+    const char *ops_listen;     /* empty = none */
     const char *database;
     const char *time_zone;
     const char *log_level;
@@ -64,6 +66,11 @@ struct service_settings {
      .value = &(settings).rpc_listen,                                                                        \
      .default_value = (default_rpc_address),                                                                 \
      .help = "address on which calls are served"},                                                           \
+        {.name = "gateway-listen",                                                                           \
+         .type = SETTING_PRIVATE,                                                                            \
+         .value = &(settings).gateway_listen,                                                                \
+         .default_value = "",                                                                                \
+         .help = "address for gateway-svc alone: each of its HTTP clients gets a share; empty = none"},      \
         {.name = "ops-listen",                                                                               \
          .type = SETTING_TEXT,                                                                               \
          .value = &(settings).ops_listen,                                                                    \

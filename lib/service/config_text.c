@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "db/db.h"
+#include "service/private_address.h"
 
 enum { PORT_MAX = 65535, IPC_PATH_MAX_BYTES = 107 /* what fits into a struct sockaddr_un */ };
 
@@ -62,6 +63,15 @@ static enum status check_address(const char *text, struct error *error)
                      "must be tcp://HOST:PORT (port 1 to %d) or ipc://PATH", PORT_MAX);
 }
 
+static enum status check_private(const char *text, struct error *error)
+{
+    if (text[0] == '\0') {
+        return STATUS_OK;
+    }
+    enum status status = check_address(text, error);
+    return status == STATUS_OK ? private_address_check(text, error) : status;
+}
+
 static enum status check_database(const char *text, struct error *error)
 {
     static const char prefix[] = "database: ";
@@ -109,6 +119,9 @@ enum status config_parse(const struct setting *setting, const char *text, struct
     case SETTING_ADDRESS:
         status = check_address(text, error);
         break;
+    case SETTING_PRIVATE:
+        status = check_private(text, error);
+        break;
     case SETTING_DATABASE:
         status = check_database(text, error);
         break;
@@ -136,6 +149,7 @@ const char *config_show(const struct setting *setting, struct arena *arena)
     }
     case SETTING_TEXT:
     case SETTING_ADDRESS:
+    case SETTING_PRIVATE:
         break;
     }
     return *(const char *const *)setting->value;

@@ -2,6 +2,9 @@
 
 import itertools
 import multiprocessing
+import re
+import selectors
+import socket
 import time
 
 from . import sp
@@ -10,25 +13,16 @@ from .stack import is_sanitized
 ROUNDS = 3  # a machine that is busy elsewhere can spoil a round, a defect spoils each
 
 
-class Flood:
-    """A process of its own that keeps so many requests under way on one connection, reading the answers: `with Flood(...)`.
-    `bodies`: packed requests (rpc.pack), sent in turn."""
+class _Process:
+    """Something done without end by a process of its own, `answered` so often: `with ...`."""
 
-    def __init__(self, address, bodies, in_flight):
-        self.address, self.bodies, self.in_flight = address, bodies, in_flight
+    def __init__(self):
         context = multiprocessing.get_context("fork")
         self.answered = context.Value("Q", 0)
         self.process = context.Process(target=self._run, daemon=True)
 
     def _run(self):
-        requester = sp.Requester(self.address)
-        bodies = itertools.cycle(self.bodies)
-        for _ in range(self.in_flight):
-            requester.send(next(bodies))
-        while True:
-            requester.pipe.receive()
-            self.answered.value += 1
-            requester.send(next(bodies))
+        raise NotImplementedError
 
     def __enter__(self):
         self.process.start()
@@ -41,6 +35,59 @@ class Flood:
     def __exit__(self, *_):
         self.process.kill()
         self.process.join()
+
+
+class Flood(_Process):
+    """Keeps so many requests under way on one connection, reading the answers. `bodies`: packed requests (rpc.pack), sent in
+    turn."""
+
+    def __init__(self, address, bodies, in_flight):
+        super().__init__()
+        self.address, self.bodies, self.in_flight = address, bodies, in_flight
+
+    def _run(self):
+        requester = sp.Requester(self.address)
+        bodies = itertools.cycle(self.bodies)
+        for _ in range(self.in_flight):
+            requester.send(next(bodies))
+        while True:
+            requester.pipe.receive()
+            self.answered.value += 1
+            requester.send(next(bodies))
+
+
+class HttpFlood(_Process):
+    """Sends a request again and again on each of so many connections over HTTP, as soon as it is answered. `source`: the
+    address that they come from; all of 127.0.0.0/8 is this machine."""
+
+    def __init__(self, address, request, connections, source):
+        super().__init__()
+        host, port = address.rsplit(":", 1)
+        self.where, self.request, self.connections, self.source = (host, int(port)), request, connections, source
+
+    def _run(self):
+        selector = selectors.DefaultSelector()
+        for _ in range(self.connections):
+            sock = socket.create_connection(self.where, source_address=(self.source, 0))
+            sock.sendall(self.request)
+            selector.register(sock, selectors.EVENT_READ, 0)
+        while True:
+            for key, _ in selector.select():
+                self._read(selector, key)
+
+    def _read(self, selector, key):
+        """`key.data`: how many bytes are missing of an answer whose beginning has been read; the head comes in one piece."""
+        data, missing = key.fileobj.recv(1 << 20), key.data
+        if not data:
+            raise ConnectionError("the gateway has closed the connection")
+        if missing == 0:
+            head, _, data = data.partition(b"\r\n\r\n")
+            missing = int(re.search(rb"(?i)\r\ncontent-length: (\d+)", head)[1])
+        missing -= len(data)
+        if missing == 0:
+            self.answered.value += 1
+            key.fileobj.sendall(self.request)
+        selector.modify(key.fileobj, selectors.EVENT_READ, missing)
 
 
 class Figures:

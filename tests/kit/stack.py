@@ -1,5 +1,6 @@
 """The real services on addresses and databases of their own, in a folder of their own."""
 
+import functools
 import json
 import os
 import random
@@ -57,6 +58,12 @@ def free_port():
 def program(name):
     """The path of a program that we built: hospital-svc, booking-svc, history-svc, screenctl."""
     return os.path.join(BUILD, "cli" if name == "screenctl" else name, name)
+
+
+@functools.lru_cache(maxsize=None)
+def knows(name, flag):
+    """Whether the build's service has the flag: tests also run against older builds."""
+    return flag in subprocess.run([program(name + "-svc"), "--help"], capture_output=True, text=True, check=True).stdout
 
 
 def psql(url, sql):
@@ -193,6 +200,7 @@ class Stack:
         self.clients = []
         self.services = {}
         self.without = without
+        self.with_gateway = gateway
         more = flags or {}
         for name in PROGRAMS:
             self.services[name] = Service(self, name, {**self._flags(name), **more.get(name, {})})
@@ -213,6 +221,8 @@ class Stack:
 
     def _flags(self, name):
         flags = {"rpc-listen": self.address(name + ".rpc"), "ops-listen": "", "database": self._database(name)}
+        if self.with_gateway and knows(name, "--gateway-listen"):
+            flags["gateway-listen"] = self.address(name + ".gateway")
         if name != "history":
             flags["events-listen"] = self.address(name + ".events")
         if name == "booking":
@@ -226,7 +236,9 @@ class Stack:
     def _gateway_flags(self):
         flags = {"http-listen": "127.0.0.1:%d" % free_port(), "ops-listen": "127.0.0.1:%d" % free_port()}
         for name in PROGRAMS:
-            flags[name + "-rpc"] = self.address(name + ".rpc")
+            # What a test plays itself listens at one address only.
+            of_its_own = "gateway-listen" in self.services[name].flags and name not in self.without
+            flags[name + "-rpc"] = self.address(name + (".gateway" if of_its_own else ".rpc"))
             if name != "history":
                 flags[name + "-events"] = self.address(name + ".events")
         return flags

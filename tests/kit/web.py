@@ -27,8 +27,8 @@ class Answer:
 class Client:
     """One connection that is kept alive. `body`: bytes as they are, anything else as JSON."""
 
-    def __init__(self, address, timeout=60.0):
-        self.connection = http.client.HTTPConnection(address, timeout=timeout)
+    def __init__(self, address, timeout=60.0, source=""):
+        self.connection = http.client.HTTPConnection(address, timeout=timeout, source_address=(source, 0) if source else None)
 
     def request(self, method, path, body=None, headers=None, query=None):
         head = dict(headers or {})

@@ -1,7 +1,9 @@
 """G8: a caller that takes all it can get hurts itself only. Each test compares with a control run of its own."""
-from kit import rpc
+from kit import rpc, web
 from kit.flood import Flood, check_unharmed
-from kit.stack import Stack, wait_for
+from kit.marks import once
+from kit.rpc import FakeService, booking_pb2
+from kit.stack import PROGRAMS, Stack, wait_for
 from kit.world import CONFIRMED, booking_request, history_shows, register
 
 BOOKINGS = 1000
@@ -67,3 +69,47 @@ def test_a_flood_of_fetches_leaves_the_log_to_subscribers(driver):
             reply = client.call("Fetch", timeout_ms=BUDGET_MS, subscriber="t", after_seq=head - 10)
             return reply.code == rpc.OK and len(reply.message.events) == 10
         check_unharmed(catch_up, lambda: Flood(stack.booking_svc.rpc, fetches, 200), RATIO)
+
+
+def check_invented_addresses(stack, flooded, called):
+    """A connection that names 10,000 addresses at one of booking-svc's listeners gains nothing against another connection."""
+    ids = book_many(stack, register(stack, capacity=BOOKINGS))
+    lists = [packed("ListBookings", customer_id="c-1", page_size=500, metadata={"client-address": "10.1.%d.%d" % divmod(i, 250)})
+             for i in range(10000)]
+    client = rpc.Client(called)
+    stack.clients.append(client)
+    check_unharmed(lambda: good(client, "GetBooking", booking_id=ids[0]), lambda: Flood(flooded, lists, 3000), RATIO)
+
+
+@once
+def test_ten_thousand_invented_addresses_gain_nothing_where_anyone_calls(driver):
+    with Stack(driver, without=("history", "gateway"), gateway=True) as stack:
+        check_invented_addresses(stack, stack.address("booking.rpc"), stack.address("booking.rpc"))
+
+
+@once
+def test_ten_thousand_invented_addresses_gain_nothing_where_gateways_call(driver):
+    with Stack(driver, without=("history", "gateway"), gateway=True) as stack:
+        check_invented_addresses(stack, stack.address("booking.gateway"), stack.address("booking.rpc"))
+
+
+@once
+def test_ten_thousand_invented_addresses_gain_nothing_against_another_gateway(driver):
+    with Stack(driver, without=("history", "gateway"), gateway=True) as stack:
+        check_invented_addresses(stack, stack.address("booking.gateway"), stack.address("booking.gateway"))
+
+
+@once
+def test_the_gateway_names_its_clients(driver):
+    """By REST and by Connect, whichever address they come from."""
+    with Stack(driver, without=PROGRAMS, gateway=True) as stack:
+        fake = FakeService(stack.address("booking.rpc"), lambda name, request: booking_pb2.ListBookingsResponse())
+        wait_for("the gateway connects", fake.listener.connections)
+        for source in ("127.0.0.1", "127.0.0.2"):
+            client = web.Client(stack.gateway_svc.http, source=source)
+            assert client.get("/bookings?customerId=c").code == 200
+            assert client.post("/screening.v1.BookingService/ListBookings", {"customerId": "c"}).code == 200
+            client.close()
+        named = [{m.key: m.value for m in one.metadata}.get("client-address") for one in fake.envelopes]
+        assert named == ["127.0.0.1"] * 2 + ["127.0.0.2"] * 2, named
+        fake.close()

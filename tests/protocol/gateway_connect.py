@@ -194,7 +194,7 @@ def test_connect_hands_on_budget_trace_and_authorization(driver):
             assert answer.code == 200 and answer.json == {}, answer
             seen = fake.envelopes[-1]
             assert seen.timeout_ms == budget_ms, (headers, seen)
-            assert {entry.key: entry.value for entry in seen.metadata} == metadata, (headers, seen)
+            assert {entry.key: entry.value for entry in seen.metadata} == {**metadata, "client-address": "127.0.0.1"}, (headers, seen)
         fake.close()
 
 

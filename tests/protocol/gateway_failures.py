@@ -93,9 +93,9 @@ def test_rest_passes_budget_trace_and_authorization_on(driver):
             return envelope.timeout_ms, {one.key: one.value for one in envelope.metadata}
         timeout_ms, metadata = sent(Request_Timeout_Ms="750", traceparent=TRACE, Authorization="Bearer abc")
         assert 0 < timeout_ms <= 750
-        assert metadata == {"traceparent": TRACE, "authorization": "Bearer abc"}
+        assert metadata == {"client-address": "127.0.0.1", "traceparent": TRACE, "authorization": "Bearer abc"}
         timeout_ms, metadata = sent(traceparent=TRACE.upper())
-        assert 750 < timeout_ms <= 2000 and metadata == {}
+        assert 750 < timeout_ms <= 2000 and metadata == {"client-address": "127.0.0.1"}
         assert 2000 < sent(Request_Timeout_Ms="60000")[0] <= 60000
         before = len(stack.fake.envelopes)
         for bad in ("0", "-1", "", "1.5", "1s", "60001", "99999999999999999999", " "):

@@ -55,6 +55,26 @@ def test_wrong_flags_are_one_line_and_exit_2(driver):
 
 
 @once
+def test_where_gateways_call_is_private_or_exit_2(driver):
+    """The addresses of callers are believed there: nobody else may reach it."""
+    with no_services(driver) as stack:
+        for folder, mode in (("open", 0o755), ("grouped", 0o710)):
+            os.mkdir(os.path.join(stack.folder, folder))
+            os.chmod(os.path.join(stack.folder, folder), mode)
+        for name in ALL:
+            for address in ("tcp://0.0.0.0:7999", "tcp://*:7999", "tcp://localhost:7999", "tcp://[::]:7999", "ipc:///tmp/gateway",
+                            "ipc://open/gateway", "ipc://grouped/gateway", "ipc://nowhere/gateway", "nonsense"):
+                check_config_error(run(stack, name, *own_flags(stack, name, gateway_listen=address)), "gateway-listen")
+                wrong = run(stack, name, *own_flags(stack, name), environment={"SCREENING_GATEWAY_LISTEN": address})
+                check_config_error(wrong, "SCREENING_GATEWAY_LISTEN")
+            for address in ("tcp://127.0.0.1:7999", "tcp://[::1]:7999", "ipc://gateway", "ipc://%s/gateway" % stack.folder, ""):
+                shown = run(stack, name, *own_flags(stack, name, gateway_listen=address), "--print-config")
+                assert shown.returncode == 0, shown
+        left = [file for file in os.listdir(stack.folder) if not file.endswith(".log")]
+        assert sorted(left) == ["grouped", "open"], left
+
+
+@once
 def test_help_version_and_print_config(driver):
     with no_services(driver) as stack:
         for name in ALL:
