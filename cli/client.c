@@ -1,6 +1,8 @@
 #include "client.h"
 
 #include "message.h"
+#include "patience.h"
+#include "probe.h"
 #include "words.h"
 
 #include <stdio.h>
@@ -14,10 +16,35 @@
 /* Every call may be repeated: a creation carries its id. What limits that is the user's --timeout. */
 static const struct retry_options RETRY = {.percent = 100, .min_per_s = 10};
 
+/* A wrong port is told at once: the channel would only go on trying. */
+static enum status check_listener(const struct session *session, enum peer_name peer, struct error *error)
+{
+    enum { PROBE_MS = 300 };
+    const char *address = session->addresses[peer], *program = PEERS[peer].program;
+    switch (probe(address, session->timeout_ms < PROBE_MS ? session->timeout_ms : PROBE_MS)) {
+    case PROBE_EVENTS:
+        return error_set(error, STATUS_UNAVAILABLE, NULL,
+                         _("%s is a port for events; %s answers calls on another (default %s)"), address,
+                         program, PEERS[peer].address);
+    case PROBE_OTHER:
+        return error_set(error, STATUS_UNAVAILABLE, NULL,
+                         _("something listens at %s, but it is no %s (default %s)"), address, program,
+                         PEERS[peer].address);
+    case PROBE_NOBODY:
+    case PROBE_CALLS:
+    case PROBE_SILENT:
+        break;
+    }
+    return STATUS_OK;
+}
+
 enum status client_connect(struct session *session, enum peer_name peer, struct error *error)
 {
     if (session->channels[peer] != NULL) {
         return STATUS_OK;
+    }
+    if (check_listener(session, peer, error) != STATUS_OK) {
+        return error->status;
     }
     const struct rpc_channel_options options = {
         .address = session->addresses[peer], .connect_now = true, .retry = RETRY};
@@ -73,8 +100,14 @@ enum status client_call(struct session *session, enum peer_name peer,
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     }
     struct rpc_client_call call = {.timeout_ms = session->timeout_ms, .idempotent = true};
+    patience_begin(PEERS[peer].program);
     status = rpc_client_call_wait(client, method, request, &call, &session->arena, response);
+    patience_end();
     *error = call.error;
+    if (status == STATUS_UNIMPLEMENTED) {
+        error_set(error, status, error->reason, _("%s; is %s the address of %s?"), error->message,
+                  session->addresses[peer], PEERS[peer].program);
+    }
     rpc_client_destroy(client);
     char **id = creation_id(request);
     if (status_is_transient(status) && id != NULL) {

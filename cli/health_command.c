@@ -1,8 +1,10 @@
-/* screenctl health: every service, or the one that is named: whether it is ready, and what ails it */
+/* screenctl health: every service and the gateway, or the one that is named: whether it is ready, and what
+ * ails it */
 #include "client.h"
 #include "command.h"
 #include "message.h"
 #include "output.h"
+#include "probe.h"
 #include "words.h"
 
 #include <string.h>
@@ -11,6 +13,19 @@
 #include "rpc/v1/introspection.pb-c.h"
 
 #define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
+
+/* The peers, and the gateway behind them. */
+enum { GATEWAY = PEER_COUNT, CONDITION_COUNT };
+
+static const char *program_of(int i)
+{
+    return i == GATEWAY ? GATEWAY_PROGRAM : PEERS[i].program;
+}
+
+static const char *address_of(const struct session *session, int i)
+{
+    return i == GATEWAY ? session->gateway : session->addresses[i];
+}
 
 struct condition {
     const char *state; /* "SERVING", "NOT_SERVING" or the error's code; NULL: was not asked */
@@ -58,6 +73,25 @@ static void ask_peer(struct session *session, enum peer_name peer, struct condit
     condition->degraded_count = answer->n_degraded;
 }
 
+/* By its /readyz. False if it does not count: nobody said that there is one, and there is none. */
+static bool ask_gateway(struct session *session, struct condition *condition)
+{
+    enum { BODY_SIZE = 256, OK = 200, UNREADY = 503 };
+    char body[BODY_SIZE];
+    int code = probe_http(session->gateway, "/readyz", session->timeout_ms, body, sizeof body);
+    body[strcspn(body, "\r\n")] = '\0';
+    const char *detail = code == OK        ? ""
+                         : code == UNREADY ? arena_strdup(&session->arena, body)
+                         : code == 0       ? _("nobody listens there")
+                                           : _("no answer, or none of gateway-svc");
+    *condition = (struct condition){.state = code == OK        ? "SERVING"
+                                             : code == UNREADY ? "NOT_SERVING"
+                                             : code == 0       ? "NOT_RUNNING"
+                                                               : status_name(STATUS_UNAVAILABLE),
+                                    .detail = detail == NULL ? "" : detail};
+    return code != 0 || session->gateway_named;
+}
+
 static json_t *degraded_list(const struct condition *condition)
 {
     json_t *list = json_array();
@@ -67,16 +101,16 @@ static json_t *degraded_list(const struct condition *condition)
     return list;
 }
 
-static int show_json(const struct session *session, const struct condition conditions[PEER_COUNT])
+static int show_json(const struct session *session, const struct condition conditions[CONDITION_COUNT])
 {
     json_t *services = json_array();
-    for (int i = 0; i < PEER_COUNT; i++) {
+    for (int i = 0; i < CONDITION_COUNT; i++) {
         if (conditions[i].state == NULL) {
             continue;
         }
         json_array_append_new(services,
-                              json_pack("{s:s, s:s, s:s, s:s, s:o}", "service", PEERS[i].program, "address",
-                                        session->addresses[i], "status", conditions[i].state, "detail",
+                              json_pack("{s:s, s:s, s:s, s:s, s:o}", "service", program_of(i), "address",
+                                        address_of(session, i), "status", conditions[i].state, "detail",
                                         conditions[i].detail, "degraded", degraded_list(&conditions[i])));
     }
     return output_document(json_pack("{s:o}", "services", services));
@@ -98,15 +132,16 @@ static void add_rows(struct table *table, const char *program, const char *addre
     }
 }
 
-static int show_table(struct session *session, const struct condition conditions[PEER_COUNT])
+static int show_table(struct session *session, const struct condition conditions[CONDITION_COUNT])
 {
     static const struct table_column columns[] = {
         {N_("SERVICE"), false}, {N_("ADDRESS"), false}, {N_("STATUS"), false}, {N_("DETAIL"), false}};
     struct table table;
     table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
-    for (int i = 0; i < PEER_COUNT; i++) {
+    table.layout.if_filled = TABLE_COLUMN(3);
+    for (int i = 0; i < CONDITION_COUNT; i++) {
         if (conditions[i].state != NULL) {
-            add_rows(&table, PEERS[i].program, session->addresses[i], &conditions[i]);
+            add_rows(&table, program_of(i), address_of(session, i), &conditions[i]);
         }
     }
     return output_table(&table);
@@ -114,19 +149,25 @@ static int show_table(struct session *session, const struct condition conditions
 
 /* Whether all that had to be asked serve; `only` NULL = every service. False in *known: there is no such one.
  */
-static bool ask_peers(struct session *session, const char *only, struct condition conditions[PEER_COUNT],
-                      bool *known)
+static bool ask_all(struct session *session, const char *only, struct condition conditions[CONDITION_COUNT],
+                    bool *known)
 {
     bool serving = true;
     *known = false;
-    for (int i = 0; i < PEER_COUNT; i++) {
+    for (int i = 0; i < CONDITION_COUNT; i++) {
+        const char *name = i == GATEWAY ? "gateway" : PEERS[i].name;
+        bool counts = true;
         conditions[i] = (struct condition){.detail = ""};
-        if (only != NULL && strcmp(only, PEERS[i].name) != 0) {
+        if (only != NULL ? strcmp(only, name) != 0 : i == GATEWAY && session->gateway[0] == '\0') {
             continue;
         }
         *known = true;
-        ask_peer(session, (enum peer_name)i, &conditions[i]);
-        serving = serving && strcmp(conditions[i].state, "SERVING") == 0;
+        if (i == GATEWAY) {
+            counts = ask_gateway(session, &conditions[i]) || only != NULL;
+        } else {
+            ask_peer(session, (enum peer_name)i, &conditions[i]);
+        }
+        serving = serving && (!counts || strcmp(conditions[i].state, "SERVING") == 0);
     }
     return serving;
 }
@@ -140,11 +181,11 @@ int health_show(struct session *session, const struct command *command, int argc
                       &exit_code)) {
         return exit_code;
     }
-    struct condition conditions[PEER_COUNT];
+    struct condition conditions[CONDITION_COUNT];
     bool known;
-    bool serving = ask_peers(session, only, conditions, &known);
+    bool serving = ask_all(session, only, conditions, &known);
     if (!known) {
-        return usage_error(command, "%s: unknown service", only);
+        return usage_error(command, "SERVICE %s: must be hospital, booking, history or gateway", only);
     }
     exit_code = session->json ? show_json(session, conditions) : show_table(session, conditions);
     return exit_code == EXIT_DONE && !serving ? EXIT_FAILED : exit_code;

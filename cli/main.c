@@ -39,8 +39,8 @@ static const struct command COMMANDS[] = {
      N_("what a customer booked, newest first"), history_customer},
     {"history", "booking", "BOOKING_ID", N_("what happened to a booking"), history_booking},
     {"projection", NULL, "", N_("how far history has followed the logs"), history_projection},
-    {"health", NULL, "[hospital|booking|history]", N_("whether the services are ready; exit code 1 if not"),
-     health_show},
+    {"health", NULL, "[hospital|booking|history|gateway]",
+     N_("whether the services are ready; exit code 1 if not"), health_show},
     {"events", "tail",
      "[--log hospital|booking] [--after LOG:SEQ]... [--type TYPE]... [--booking ID] [--hospital-id HOSPITAL] "
      "[--once] "
@@ -52,7 +52,7 @@ static const struct command COMMANDS[] = {
     {"stats", NULL, "[hospital|booking|history]", N_("the services' counters and gauges, and what ails them"),
      introspection_stats},
     {"watch", NULL, "[--date DATE] [--hospital-id HOSPITAL] [--interval MS]",
-     N_("a live view: days filling, rates, lag; q ends it"), watch_all},
+     N_("a live view: days filling, rates, lag; arrow keys scroll, q ends it"), watch_all},
     {"call", NULL, "METHOD ['{JSON}'] [--to hospital|booking|history] | --list",
      N_("calls any method with a JSON request"), call_method},
 };

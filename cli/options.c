@@ -50,6 +50,10 @@ bool options_check_environment(const struct session *session)
             return false;
         }
     }
+    if (session->gateway[0] != '\0' && !has_port(session->gateway)) {
+        usage_error(NULL, "%s %s: must be HOST:PORT, or empty", GATEWAY_ENVIRONMENT, session->gateway);
+        return false;
+    }
     return true;
 }
 
@@ -102,6 +106,18 @@ static enum option_result take_address(struct session *session, const struct com
     return OPTION_VALUE;
 }
 
+static enum option_result take_gateway(struct session *session, const struct command *command,
+                                       const char *value)
+{
+    if (value[0] != '\0' && !has_port(value)) {
+        usage_error(command, "%s %s: must be HOST:PORT, or empty", GATEWAY_OPTION, value);
+        return OPTION_WRONG;
+    }
+    session->gateway = value;
+    session->gateway_named = true;
+    return OPTION_VALUE;
+}
+
 enum option_result options_take(struct session *session, const struct command *command, const char *name,
                                 const char *value)
 {
@@ -110,7 +126,8 @@ enum option_result options_take(struct session *session, const struct command *c
     }
     enum peer_name peer = address_option(name, command == NULL);
     bool timeout = strcmp(name, "--timeout") == 0, zone = strcmp(name, "--time-zone") == 0;
-    if (peer == PEER_COUNT && !timeout && !zone) {
+    bool gateway = strcmp(name, GATEWAY_OPTION) == 0;
+    if (peer == PEER_COUNT && !timeout && !zone && !gateway) {
         return OPTION_OTHER;
     }
     if (value == NULL) {
@@ -119,6 +136,9 @@ enum option_result options_take(struct session *session, const struct command *c
     }
     if (timeout) {
         return take_timeout(session, command, value);
+    }
+    if (gateway) {
+        return take_gateway(session, command, value);
     }
     if (zone) {
         session->time_zone = value;
@@ -137,6 +157,9 @@ void options_print_help(void)
                OPTION_COLUMNS - used, "", PEERS[i].program, PEERS[i].environment, OPTION_COLUMNS, "",
                PEERS[i].address);
     }
+    printf(_("  %s HOST:PORT %s's ops port, for health (environment\n"
+             "                          %s, default %s)\n"),
+           GATEWAY_OPTION, GATEWAY_PROGRAM, GATEWAY_ENVIRONMENT, GATEWAY_ADDRESS);
     printf(_("  --time-zone ZONE        the clinic's time zone, in which times are shown\n"
              "                          (environment SCREENING_TIME_ZONE, default Asia/Seoul)\n"
              "  --timeout MS            of each call, 1 to %d, repeats included (default %d)\n"

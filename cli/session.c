@@ -38,6 +38,9 @@ void session_init(struct session *session)
     for (int i = 0; i < PEER_COUNT; i++) {
         session->addresses[i] = environment_or(PEERS[i].environment, PEERS[i].address);
     }
+    session->gateway = getenv(GATEWAY_ENVIRONMENT);
+    session->gateway_named = session->gateway != NULL;
+    session->gateway = session->gateway_named ? session->gateway : GATEWAY_ADDRESS;
     session->time_zone = environment_or("SCREENING_TIME_ZONE", "Asia/Seoul");
     arena_init(&session->arena);
 }

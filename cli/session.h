@@ -28,10 +28,18 @@ struct peer {
 
 extern const struct peer PEERS[PEER_COUNT];
 
+/* gateway-svc answers no calls, only HTTP: where it says whether it is ready. */
+#define GATEWAY_PROGRAM     "gateway-svc"
+#define GATEWAY_OPTION      "--gateway-ops"
+#define GATEWAY_ENVIRONMENT "SCREENING_GATEWAY_OPS"
+#define GATEWAY_ADDRESS     "127.0.0.1:8089"
+
 enum { TIMEOUT_DEFAULT_MS = 5000, TIMEOUT_MAX_MS = 60000 };
 
 struct session {
     const char *addresses[PEER_COUNT];
+    const char *gateway; /* HOST:PORT; empty = there is none */
+    bool gateway_named;  /* by the option or the environment: it is expected to be there */
     const char *time_zone;
     uint32_t timeout_ms; /* the budget of each call, repeats included */
     bool json;

@@ -88,15 +88,24 @@ void terminal_show(const char *text)
     fflush(stdout);
 }
 
-/* False if it says to go. */
-static bool take_key(void)
+/* The key that was typed; an arrow is ESC [ and a letter, read at once. Others count as time that is over. */
+static enum terminal_key take_key(void)
 {
-    char key;
-    ssize_t count = read(STDIN_FILENO, &key, 1);
-    return count == 1 ? key != 'q' && key != 'Q' : count < 0 && errno == EINTR;
+    char keys[8] = "";
+    ssize_t count = read(STDIN_FILENO, keys, sizeof keys - 1);
+    if (count <= 0) {
+        return count < 0 && errno == EINTR ? TERMINAL_NONE : TERMINAL_QUIT;
+    }
+    if (strcmp(keys, "\033[A") == 0 || strcmp(keys, "\033OA") == 0 || keys[0] == 'k') {
+        return TERMINAL_UP;
+    }
+    if (strcmp(keys, "\033[B") == 0 || strcmp(keys, "\033OB") == 0 || keys[0] == 'j') {
+        return TERMINAL_DOWN;
+    }
+    return strpbrk(keys, "qQ") != NULL ? TERMINAL_QUIT : TERMINAL_NONE;
 }
 
-bool terminal_wait(const struct terminal *terminal, uint32_t wait_ms)
+enum terminal_key terminal_wait(const struct terminal *terminal, uint32_t wait_ms)
 {
     int64_t end_ns = clock_monotonic_ns() + (int64_t)wait_ms * NS_PER_MS;
     for (;;) {
@@ -105,11 +114,9 @@ bool terminal_wait(const struct terminal *terminal, uint32_t wait_ms)
                                          .tv_nsec = (long)(left_ms % MS_PER_S) * NS_PER_MS};
         struct pollfd input = {.fd = terminal->keys ? STDIN_FILENO : -1, .events = POLLIN};
         int ready = ppoll(&input, 1, &timeout, &terminal->mask_before);
-        if (end_asked != 0 || (ready > 0 && !take_key())) {
-            return false;
-        }
-        if (ready == 0) {
-            return true;
+        enum terminal_key key = end_asked != 0 ? TERMINAL_QUIT : ready > 0 ? take_key() : TERMINAL_NONE;
+        if (key != TERMINAL_NONE || ready == 0) {
+            return key;
         }
     }
 }

@@ -32,7 +32,14 @@ size_t terminal_columns(void);
 /* Shows `text`, lines that end with \n, in place of what was there; what does not fit is cut off. */
 void terminal_show(const char *text);
 
-/* Waits so long for a key; false if it is time to go: q, Ctrl-C, a signal, or the terminal is gone. */
-bool terminal_wait(const struct terminal *terminal, uint32_t wait_ms);
+enum terminal_key {
+    TERMINAL_NONE, /* time is over */
+    TERMINAL_UP,   /* arrow, or k */
+    TERMINAL_DOWN, /* arrow, or j */
+    TERMINAL_QUIT  /* q, Ctrl-C, a signal, or the terminal is gone */
+};
+
+/* Waits so long for a key. */
+enum terminal_key terminal_wait(const struct terminal *terminal, uint32_t wait_ms);
 
 #endif

@@ -1,9 +1,12 @@
 /* screenctl watch: how the days fill, how fast the services work, how far history is behind; until q */
 #include "client.h"
 #include "command.h"
+#include "date.h"
 #include "message.h"
 #include "output.h"
+#include "patience.h"
 #include "terminal.h"
+#include "watch_days.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +17,8 @@
 #include "base/clock.h"
 
 #include "rpc/v1/introspection.pb-c.h"
-#include "screening/v1/hospital.pb-c.h"
 
 enum { CALL_TIMEOUT_MS = 1000, INTERVAL_DEFAULT_MS = 1000, INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 60000 };
-enum { BAR_COLUMNS = 30 };
 
 /* What the rates are made from: counters at an instant. */
 struct sample {
@@ -28,8 +29,7 @@ struct sample {
 
 struct watch {
     struct session *session;
-    char date[CIVIL_TEXT_SIZE];
-    char *hospital_id; /* NULL = all that screen on the date */
+    struct watch_days days;
     int64_t sampled_ns;
     struct sample samples[PEER_COUNT];
     FILE *frame;
@@ -99,6 +99,8 @@ static void draw_services(struct watch *watch)
     struct table table;
     int64_t now_ns = clock_monotonic_ns();
     table_init(&table, &watch->session->arena, columns, sizeof columns / sizeof columns[0]);
+    table.layout.flexible = TABLE_COLUMN(4);
+    table.width_max = terminal_columns();
     for (int i = 0; i < PEER_COUNT; i++) {
         add_service(watch, &table, (enum peer_name)i, now_ns - watch->sampled_ns);
     }
@@ -120,99 +122,34 @@ static void draw_lag(struct watch *watch)
     }
 }
 
-/* ---- the days ---- */
-
-static void add_day(struct table *table, const char *name, const Screening__V1__ScreeningDay *day)
-{
-    char bar[BAR_COLUMNS + 1];
-    uint32_t taken = day->capacity - day->remaining;
-    size_t filled = day->capacity == 0 ? 0 : (size_t)taken * BAR_COLUMNS / day->capacity;
-    for (size_t i = 0; i < BAR_COLUMNS; i++) {
-        bar[i] = i < filled ? '#' : '.';
-    }
-    bar[BAR_COLUMNS] = '\0';
-    table_text(table, name);
-    table_text(table, day->date);
-    table_number(table, taken);
-    table_number(table, day->capacity);
-    table_text(table, bar);
-}
-
-static enum status add_hospital(struct watch *watch, struct table *table, struct error *error)
-{
-    Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
-    ProtobufCMessage *response;
-    request.hospital_id = watch->hospital_id;
-    enum status status =
-        client_call(watch->session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor,
-                    "GetHospital", &request.base, &response, error);
-    if (status == STATUS_OK) {
-        const Screening__V1__Hospital *hospital = (Screening__V1__Hospital *)response;
-        for (size_t i = 0; i < hospital->n_days; i++) {
-            add_day(table, hospital->name, hospital->days[i]);
-        }
-    }
-    return status;
-}
-
-/* As many as may fit on the screen. */
-static enum status add_hospitals(struct watch *watch, struct table *table, struct error *error)
-{
-    Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
-    ProtobufCMessage *response;
-    size_t lines = terminal_lines();
-    request.date = watch->date;
-    request.page_size = lines < 200 ? (uint32_t)lines : 200;
-    enum status status =
-        client_call(watch->session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor,
-                    "ListHospitals", &request.base, &response, error);
-    if (status == STATUS_OK) {
-        const Screening__V1__ListHospitalsResponse *list = (Screening__V1__ListHospitalsResponse *)response;
-        for (size_t i = 0; i < list->n_hospitals; i++) {
-            for (size_t d = 0; d < list->hospitals[i]->n_days; d++) {
-                add_day(table, list->hospitals[i]->name, list->hospitals[i]->days[d]);
-            }
-        }
-    }
-    return status;
-}
-
-static void draw_days(struct watch *watch)
-{
-    static const struct table_column columns[] = {{N_("HOSPITAL"), false},
-                                                  {N_("DATE"), false},
-                                                  {N_("TAKEN"), true},
-                                                  {N_("CAPACITY"), true},
-                                                  {"", false}};
-    struct table table;
-    struct error error;
-    table_init(&table, &watch->session->arena, columns, sizeof columns / sizeof columns[0]);
-    enum status status = watch->hospital_id != NULL ? add_hospital(watch, &table, &error)
-                                                    : add_hospitals(watch, &table, &error);
-    fputc('\n', watch->frame);
-    if (status == STATUS_OK) {
-        table_print(&table, watch->frame);
-    } else {
-        fprintf(watch->frame, "%s: %s\n", status_name(status), error.message);
-    }
-}
-
 /* ---- frame by frame ---- */
+
+/* Lines of the screen below what was drawn. */
+static size_t lines_left(const char *text)
+{
+    size_t lines = terminal_lines(), used = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        used += *at == '\n' ? 1 : 0;
+    }
+    return used < lines ? lines - used : 0;
+}
 
 /* False when out of memory. */
 static bool draw(struct watch *watch)
 {
-    char *text = NULL, now[CLOCK_TEXT_SIZE];
+    char *text = NULL, now[DATE_TIME_SIZE];
     size_t size = 0;
     arena_reset(&watch->session->arena); /* of the frame before: nothing else lives there */
     watch->frame = open_memstream(&text, &size);
     if (watch->frame == NULL) {
         return false;
     }
-    fprintf(watch->frame, _("screenctl watch   %.19sZ   q quits\n\n"), clock_format(clock_now_us(), now));
+    fprintf(watch->frame, _("screenctl watch   %s   q quits\n\n"), date_time_format(clock_now_us(), now));
     draw_services(watch);
     draw_lag(watch);
-    draw_days(watch);
+    fputc('\n', watch->frame);
+    fflush(watch->frame);
+    watch_days_draw(&watch->days, lines_left(text), watch->frame);
     bool drawn = fclose(watch->frame) == 0;
     if (drawn) {
         terminal_show(text);
@@ -225,10 +162,17 @@ static int run(struct watch *watch, uint32_t interval_ms)
 {
     struct terminal terminal;
     terminal_open(&terminal);
-    bool drawn;
+    bool drawn, over = false;
     do {
         drawn = draw(watch);
-    } while (drawn && terminal_wait(&terminal, interval_ms));
+        enum terminal_key key = terminal_wait(&terminal, interval_ms);
+        over = key == TERMINAL_QUIT;
+        if (key == TERMINAL_DOWN) {
+            watch->days.scroll++; /* drawing knows where it ends */
+        } else if (key == TERMINAL_UP && watch->days.scroll > 0) {
+            watch->days.scroll--;
+        }
+    } while (drawn && !over);
     terminal_close(&terminal);
     if (!drawn) {
         struct error error;
@@ -238,29 +182,14 @@ static int run(struct watch *watch, uint32_t interval_ms)
     return EXIT_DONE;
 }
 
-/* The date to watch, today if none was given; kept outside of the arena. */
-static enum status choose_date(struct watch *watch, const char *given, struct error *error)
-{
-    int32_t today;
-    if (given != NULL) {
-        snprintf(watch->date, sizeof watch->date, "%s", given);
-        return STATUS_OK;
-    }
-    enum status status = session_today(watch->session, &today, error);
-    if (status == STATUS_OK) {
-        civil_format(today, watch->date);
-    }
-    return status;
-}
-
 int watch_all(struct session *session, const struct command *command, int argc, char **argv)
 {
-    struct watch watch = {.session = session};
+    struct watch watch = {.session = session, .days = {.session = session}};
     char *date = NULL;
     uint32_t interval_ms = INTERVAL_DEFAULT_MS;
     const struct argument arguments[] = {
         {"--date", &date, ARGUMENT_DATE, false},
-        {"--hospital-id", &watch.hospital_id, ARGUMENT_HOSPITAL, false},
+        {"--hospital-id", &watch.days.hospital_id, ARGUMENT_HOSPITAL, false},
         {"--interval", &interval_ms, ARGUMENT_NUMBER, false},
     };
     int exit_code;
@@ -268,7 +197,6 @@ int watch_all(struct session *session, const struct command *command, int argc, 
                       &exit_code)) {
         return exit_code;
     }
-    struct error error;
     if (interval_ms < INTERVAL_MIN_MS || interval_ms > INTERVAL_MAX_MS) {
         return usage_error(command, "--interval: must be %d to %d ms", INTERVAL_MIN_MS, INTERVAL_MAX_MS);
     }
@@ -276,9 +204,10 @@ int watch_all(struct session *session, const struct command *command, int argc, 
         return usage_error(command,
                            "watch needs a terminal; for scripts there are stats, projection and health");
     }
-    if (choose_date(&watch, date, &error) != STATUS_OK) {
-        return usage_error(command, "%s", error.message);
+    if (date != NULL) {
+        snprintf(watch.days.date, sizeof watch.days.date, "%s", date);
     }
+    patience_off();
     session->timeout_ms = session->timeout_ms < CALL_TIMEOUT_MS ? session->timeout_ms : CALL_TIMEOUT_MS;
     return run(&watch, interval_ms);
 }

@@ -18,6 +18,7 @@ static const char *const WORDS[] = {
     N_("DELETED"),
     N_("SERVING"),
     N_("NOT_SERVING"),
+    N_("NOT_RUNNING"),
     N_("FOLLOWING"),
     N_("CATCHING_UP"),
     N_("DIVERGED"),

@@ -15,9 +15,10 @@ def command(stack, *words, services=PROGRAMS):
 def screenctl(stack, *words, services=PROGRAMS, **locale):
     """In English, unless the locale is given: LANG="ko_KR.UTF-8"."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
+    gateway = stack.services["gateway"].ops if "gateway" in stack.services else ""
     return subprocess.run(command(stack, *words, services=services), capture_output=True, text=True, encoding="utf-8",
                           timeout=2 * DEADLINE_S, check=False, cwd=stack.folder, stdin=subprocess.DEVNULL,
-                          env={**environment, "LC_ALL": "C.UTF-8", **locale})
+                          env={**environment, "LC_ALL": "C.UTF-8", "SCREENING_GATEWAY_OPS": gateway, **locale})
 
 
 def done(stack, *words):

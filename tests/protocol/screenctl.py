@@ -308,7 +308,7 @@ def test_screenctl_watch_shows_days_filling_and_gives_the_terminal_back(driver):
         hospital_id = register(stack, capacity=4)
         book(stack, hospital_id, headcount=3)
         words = command(stack, "watch", "--date", "+1", "--interval", "100")
-        filled = ("%s%s" % (22 * "#", 8 * ".")).encode()
+        filled = ("%s%s" % (18 * "#", 6 * ".")).encode()
         for keys in (b"q", b"\x03"):
             code, shown, same = on_terminal(words, stack.folder, keys, until=(filled, b"FOLLOWING"))
             assert code == 0 and same and "한빛검진센터" in shown and "FOLLOWING" in shown, shown

@@ -2,28 +2,33 @@
 import csv
 import fcntl
 import io
+import json
 import os
 import pty
 import re
 import struct
 import subprocess
 import termios
+import time
 import unicodedata
 
 from kit.marks import once
 from kit.screenctl import check_error, command, done, screenctl
-from kit.stack import DEADLINE_S, Stack
+from kit.stack import DEADLINE_S, Stack, free_port, wait_for
 from kit.world import book, booking_request, day, register, remaining
 
 KOREAN = {"LC_ALL": "", "LANG": "ko_KR.UTF-8"}
 
 
-def on_screen(words, columns, answer=None, environment=None):
-    """What it shows on a terminal of so many columns; types `answer` once it asks. (exit code, text)"""
+def on_screen(words, columns, answer=None, keys=()):
+    """What it shows on a terminal of so many columns; types `answer` once it asks, and each of the keys once it shows the
+    text before it. (exit code, text)"""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))} \
-        | {"LC_ALL": "C.UTF-8"} | (environment or {})
+        | {"LC_ALL": "C.UTF-8"}
+    if answer is not None:
+        keys = ((b"[y/N]", answer.encode() + b"\n"),)
     process = subprocess.Popen(words, stdin=follower, stdout=follower, stderr=follower, env=environment)
     os.close(follower)
     shown = b""
@@ -36,9 +41,9 @@ def on_screen(words, columns, answer=None, environment=None):
             if not chunk:
                 break
             shown += chunk
-            if answer is not None and b"[y/N]" in shown:
-                os.write(leader, answer.encode() + b"\n")
-                answer = None
+            if keys and keys[0][0] in shown:
+                os.write(leader, keys[0][1])
+                keys = keys[1:]
         process.wait(DEADLINE_S)
     finally:
         process.kill()
@@ -219,3 +224,52 @@ def test_screenctl_statuses_and_rules_are_korean_in_a_korean_locale(driver):
                     "INVALID_ARGUMENT: customer_id: 공백을 쓸 수 없습니다")
         check_error(screenctl(stack, "booking", "cancel", booking_id, "--reason", 300 * "x", **KOREAN), 1, "reason: ", "자여야 합니다")
         assert "예약이 없습니다" in screenctl(stack, "booking", "list", "--customer", "nobody", **KOREAN).stdout
+
+
+@once
+def test_screenctl_names_what_listens_at_a_wrong_address_at_once(driver):
+    with Stack(driver, without=("history",), gateway=True) as stack:
+        address = {name: stack.services[name].rpc for name in ("hospital", "booking")}
+        events = stack.booking_svc.flags["events-listen"]
+        for found, words in ((events, ("port for events", "tcp://127.0.0.1:7201")),
+                             ("tcp://" + stack.gateway_svc.http, ("it is no booking-svc",)),
+                             (address["hospital"], ("UNIMPLEMENTED", "the address of booking-svc"))):
+            begun = time.monotonic()
+            result = screenctl(stack, "--booking-addr", found, "booking", "list", "--customer", "c", services=())
+            assert time.monotonic() - begun < 40, result  # the calls' own timeout is 50 s
+            check_error(result, 1, found, *words)
+        check_error(screenctl(stack, "--booking-addr", "tcp://127.0.0.1:%d" % free_port(), "booking", "list", "--customer", "c"),
+                    1, "no booking-svc at")
+
+
+@once
+def test_screenctl_health_asks_the_gateway_too(driver):
+    with Stack(driver, gateway=True) as stack:
+        def states(result):
+            return {one["service"]: one["status"] for one in json.loads(result.stdout)["services"]}
+        all_well = screenctl(stack, "--json", "health")
+        assert all_well.returncode == 0 and states(all_well)["gateway-svc"] == "SERVING", all_well
+        assert screenctl(stack, "health", "gateway").returncode == 0
+        stack.booking_svc.stop()
+        wait_for("the gateway misses booking-svc", lambda: states(screenctl(stack, "--json", "health", "gateway"))
+                 == {"gateway-svc": "NOT_SERVING"})
+        unready = screenctl(stack, "health", "gateway")
+        assert unready.returncode == 1 and "booking-svc" in unready.stdout, unready
+        stack.gateway_svc.stop()
+        away = screenctl(stack, "health", "gateway")
+        assert away.returncode == 1 and "NOT_RUNNING" in away.stdout and stack.gateway_svc.ops in away.stdout, away
+        nowhere = screenctl(stack, "--json", "health", SCREENING_GATEWAY_OPS="")  # there is none
+        assert "gateway-svc" not in states(nowhere), nowhere
+        check_error(screenctl(stack, "--gateway-ops=nonsense", "health"), 2, "--gateway-ops nonsense")
+
+
+@once
+def test_screenctl_watch_shows_the_next_open_day_the_fullest_hospital_first(driver):
+    with Stack(driver, without=("history",)) as stack:
+        names = ["병원%02d" % number for number in range(40)]
+        ids = {name: register(stack, capacity=4, days=(2,), name=name) for name in names}
+        book(stack, ids[names[17]], offset=2, headcount=3)
+        code, shown = on_screen(command(stack, "watch", "--interval", "100"), 80, keys=((b"1 to", b"j"), (b"2 to", b"q")))
+        lines = [line for line in re.sub(r"\033\[[0-9?]*[A-Za-z]", "", shown).splitlines() if line.startswith("병원")]
+        assert code == 0 and lines[0].startswith("병원17 ") and "######" in lines[0] and day(2) in lines[0], shown
+        assert "of 40" in shown and max(width(line) for line in lines) <= 80, shown

@@ -1,0 +1,23 @@
+/* The part of screenctl watch that shows how days fill. */
+#ifndef SCREENING_CLI_WATCH_DAYS_H
+#define SCREENING_CLI_WATCH_DAYS_H
+
+#include "session.h"
+
+#include <stdio.h>
+
+#include "base/civil.h"
+
+struct watch_days {
+    struct session *session;
+    char date[CIVIL_TEXT_SIZE]; /* empty: the next one on which a hospital screens */
+    char *hospital_id;          /* NULL = all that screen on the date */
+    size_t scroll;              /* rows that lie above the screen */
+};
+
+enum { WATCH_AHEAD_DAYS = 14 };
+
+/* Writes at most `lines` lines: the fullest first, from the row that was scrolled to. */
+void watch_days_draw(struct watch_days *days, size_t lines, FILE *frame);
+
+#endif
