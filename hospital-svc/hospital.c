@@ -41,7 +41,8 @@ static bool is_repeat(const struct hospital *hospital, const struct registration
 {
     return hospital->state != HOSPITAL_NONE &&
            (memcmp(hospital->content, command->content, DIGEST_SIZE) == 0 ||
-            memcmp(hospital->content, command->content_as_sent, DIGEST_SIZE) == 0);
+            memcmp(hospital->content, command->content_as_sent, DIGEST_SIZE) == 0 ||
+            memcmp(hospital->content, command->content_decomposed, DIGEST_SIZE) == 0);
 }
 
 /* Places reinstated before the day was opened stay reserved. */

@@ -80,7 +80,8 @@ struct registration {
     const char *name;
     const char *address;
     uint8_t content[DIGEST_SIZE];
-    uint8_t content_as_sent[DIGEST_SIZE]; /* before its texts were made tidy: what earlier versions kept */
+    /* Of the texts as they came, and decomposed: what earlier versions may have kept. */
+    uint8_t content_as_sent[DIGEST_SIZE], content_decomposed[DIGEST_SIZE];
     const char
         *refusal; /* "field: rule" that a new hospital would break; NULL = none: a repeat is answered */
     const struct day_wanted *days; /* dates unique, in the order of the request */

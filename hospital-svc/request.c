@@ -141,7 +141,8 @@ static bool digest_content(const Screening__V1__RegisterHospitalRequest *normal,
 
 /*
  * The digest of the request with its id in lower case, its texts tidy and its days in order of date, so that
- * two spellings of the same content are the same; and that with the texts as they came.
+ * two spellings of the same content are the same; and those with the texts in the forms that earlier versions
+ * may have kept.
  */
 static enum status digest_registration(const Screening__V1__RegisterHospitalRequest *request,
                                        struct arena *arena, struct registration *out, struct error *error)
@@ -159,13 +160,15 @@ static enum status digest_registration(const Screening__V1__RegisterHospitalRequ
     if (!digest_content(&normal, arena, out->content)) {
         return out_of_memory(error);
     }
-    memcpy(out->content_as_sent, out->content, DIGEST_SIZE);
-    if (out->name == request->name && out->address == request->address) {
-        return STATUS_OK; /* they were tidy */
-    }
     normal.name = request->name;
     normal.address = request->address;
-    return digest_content(&normal, arena, out->content_as_sent) ? STATUS_OK : out_of_memory(error);
+    if (!digest_content(&normal, arena, out->content_as_sent)) {
+        return out_of_memory(error);
+    }
+    normal.name = (char *)unicode_decompose(out->name, arena);
+    normal.address = (char *)unicode_decompose(out->address, arena);
+    bool made = normal.name != NULL && normal.address != NULL;
+    return made && digest_content(&normal, arena, out->content_decomposed) ? STATUS_OK : out_of_memory(error);
 }
 
 /* Makes name and address tidy. What they must not show is left to be told: only a new hospital is refused for

@@ -54,7 +54,7 @@ def read(stream, size):
 
 def ask(stream, method, fields):
     """Calls a method of BookingService, one at a time, and prints the booking that it answers with."""
-    body = b"\x80\0\0\1" + encode({1: "screening.v1.BookingService/" + method, 2: encode(fields), 3: BUDGET_MS})
+    body = b"\x80\0\0\1" + encode({1: "screening.v1.BookingService/" + method, 2: encode(fields), 3: BUDGET_MS, 5: 1})
     stream.write(struct.pack(">Q", len(body)) + body)
     stream.flush()
     (size,) = struct.unpack(">Q", read(stream, 8))

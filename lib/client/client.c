@@ -174,6 +174,7 @@ static uint8_t *pack(const struct call *call, size_t *size)
     authorization.value = call->client->authorization;
     envelope.method = (char *)call->method;
     envelope.timeout_ms = left_ms(call);
+    envelope.explicit_presence = true;
     envelope.metadata = metadata;
     envelope.n_metadata = authorization.value != NULL ? 1 : 0;
     envelope.payload.len = protobuf_c_message_get_packed_size(call->request);

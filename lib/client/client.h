@@ -13,6 +13,11 @@
  *         screening__v1__booking__free_unpacked(booking, NULL);
  *     }
  *
+ * A capacity is sent if its capacity_presence_case is set as well, 0 too; a request without it is refused:
+ *
+ *     request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
+ *     request.capacity = 0;
+ *
  * A client is for one server: the methods of booking-svc, hospital-svc and history-svc are called at their
  * own addresses. Any thread may call with the same client; each call that is in flight uses a connection of
  * its own, which the next call reuses. The library starts no thread, installs no signal handler, and keeps

@@ -304,3 +304,16 @@ def test_python_client_in_an_empty_folder(driver):
     with EmptyFolder() as folder:
         shutil.copy(os.path.join(EXAMPLES, "client.py"), folder)
         check_client(driver, folder, "/usr/bin/python3", "-I", "-S", "client.py")
+
+
+@once
+def test_c_client_says_which_capacity_it_means(driver):
+    address = "tcp://127.0.0.1:%d" % free_port()
+    with EmptyFolder() as folder, Stack(driver, without=("booking", "history"), flags={"hospital": {"rpc-listen": address}}) as stack:
+        prefix = install(folder)
+        shutil.copy(os.path.join(ROOT, "tests/install/capacity.c"), folder)
+        output(*COMPILER, "capacity.c", "-o", "capacity", *shared_flags(prefix), folder=folder)
+        hospital_id = register(stack, days=(OPEN,))
+        said = output("./capacity", address, hospital_id, day(OPEN), folder=folder)
+        assert said == "INVALID_ARGUMENT capacity: must be given\nOK \n", said
+        assert stack.hospital.GetHospital(hospital_id=hospital_id).message.days[0].capacity == 0

@@ -115,6 +115,13 @@ def test_texts_of_a_hospital_kept_as_sent_are_still_found(driver):
             SENT, literal(driver, digest(hospital_pb2.RegisterHospitalRequest(**request)))))
         again = stack.hospital.RegisterHospital(**request)
         assert again.code == rpc.OK and again.message.name == SENT, again
+        check_refused(stack.hospital.RegisterHospital(**{**request, "name": NAME + "x"}), rpc.ALREADY_EXISTS)
+        other = {**request, "hospital_id": rpc.new_id(), "name": unicodedata.normalize("NFD", "다른")}
+        assert stack.hospital.RegisterHospital(**other).code == rpc.OK
+        stack.execute("hospital", "UPDATE hospital SET content = %s WHERE name = '다른';" % (
+            literal(driver, digest(hospital_pb2.RegisterHospitalRequest(**{**other, "address": unicodedata.normalize("NFD", "서울")})))))
+        for name in ("다른", other["name"]):
+            assert stack.hospital.RegisterHospital(**{**other, "name": name}).code == rpc.OK, name
         for part in ("한빛", "센터", unicodedata.normalize("NFD", "검진"), SENT):
             assert len(stack.hospital.ListHospitals(name_contains=part).message.hospitals) == 1, part
         assert len(stack.hospital.ListHospitals(name_contains="없음").message.hospitals) == 0
