@@ -21,6 +21,7 @@
 #include "rpc/server.h"
 #include "rpc/transport_watch.h"
 #include "service/config.h"
+#include "service/database_metric.h"
 #include "service/log_metrics.h"
 #include "service/ops.h"
 #include "service/service.h"
@@ -224,8 +225,10 @@ static const char *tell_why_not_ready(void *context)
 static void refresh_metrics(void *context)
 {
     struct booking_service *service = context;
-    if (service->running)
+    if (service->running) {
         log_metrics_refresh(FOLLOWED_HOSPITAL, service->subscriber);
+        database_metric_refresh(service->readers);
+    }
 }
 
 static enum status open_ops(struct booking_service *service, struct error *error)

@@ -89,8 +89,11 @@ static void add_stats(struct session *session, struct table *table, const Rpc__V
         table_text(table, answer->degraded[i]);
     }
     for (size_t i = 0; i < answer->n_stats; i++) {
-        const char *value =
-            arena_printf(&session->arena, "%lld", (long long)answer->stats[i]->value); /* may be negative */
+        const char *value = answer->stats[i]->unit != 0
+                                ? arena_printf(&session->arena, "%.15g",
+                                               (double)answer->stats[i]->value * answer->stats[i]->unit)
+                                : arena_printf(&session->arena, "%lld",
+                                               (long long)answer->stats[i]->value); /* may be negative */
         table_text(table, answer->program);
         table_text(table, answer->stats[i]->name);
         table_text(table, value == NULL ? "" : value);

@@ -10,9 +10,9 @@ PACKAGES=(
   libsqlite3-dev libpq-dev libjansson-dev libmd-dev libmicrohttpd-dev libutf8proc-dev libcmocka-dev
   gettext python3 python3-protobuf sqlite3 tzdata util-linux
 )
-TEST_PACKAGES=(git curl pgbouncer valgrind clang-tidy)
+TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml clang-tidy)
 # Version 14 decides layout; Debian 13 has only later ones.
-! grep -qs '^VERSION_ID="12"' /etc/os-release || TEST_PACKAGES=(git curl pgbouncer valgrind clang-tidy-14 clang-format-14)
+! grep -qs '^VERSION_ID="12"' /etc/os-release || TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml clang-tidy-14 clang-format-14)
 NODE_PACKAGES=(nodejs npm)
 CREATECLUSTER_CONF=/etc/postgresql-common/createcluster.conf
 

@@ -295,6 +295,7 @@ void connect_handle(struct gateway *gateway, struct http_request *request)
         respond_error(request, &error);
         return;
     }
+    http_set_route(request, http_path(request));
     bool get = strcmp(http_method(request), "GET") == 0;
     if (get ? !method->no_side_effects : strcmp(http_method(request), "POST") != 0) {
         respond_bare(request, METHOD_NOT_ALLOWED, "Allow", method->no_side_effects ? "GET, POST" : "POST");

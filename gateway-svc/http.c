@@ -5,6 +5,7 @@
 #include "http.h"
 
 #include "http_head.h"
+#include "http_metrics.h"
 #include "http_request.h"
 #include "http_system.h"
 
@@ -60,7 +61,6 @@ struct http_server {
     struct connection *connections;
 };
 
-static struct metric requests_total = METRIC("http_requests_total", "Requests answered over HTTP");
 static struct metric in_hand_now =
     METRIC("http_requests_in_hand", "Requests over HTTP that wait for their answer");
 static struct metric connections_now = METRIC("http_connections", "Connections over HTTP");
@@ -172,7 +172,8 @@ enum MHD_Result http_queue_response(struct http_request *request, unsigned code,
     if (result == MHD_YES)
         result = MHD_queue_response(request->mhd, code, response);
     MHD_destroy_response(response);
-    metric_add(&requests_total, 1);
+    http_metrics_count(request->route, request->method, code,
+                       request->stream == NULL ? clock_monotonic_ns() - request->begun_ns : -1);
     return result;
 }
 
@@ -239,6 +240,7 @@ static struct http_request *begin_request(struct http_server *server, struct MHD
     request->mhd = mhd;
     request->connection = connection_of(mhd);
     request->path = path;
+    request->begun_ns = clock_monotonic_ns();
     request->method = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0 ? MHD_HTTP_METHOD_GET : method;
     arena_init(&request->arena);
     atomic_fetch_add(&server->in_hand, 1);
@@ -397,7 +399,6 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 
 static void register_metrics(void)
 {
-    metric_register(&requests_total);
     metric_register(&in_hand_now);
     metric_register(&connections_now);
     metric_register(&timeouts_total);

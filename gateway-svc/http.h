@@ -74,6 +74,10 @@ const char *http_path(const struct http_request *request);   /* percent signs re
 /* Whom client_address.h makes of the other end; NULL if that is not known. */
 const char *http_client(struct http_request *request);
 
+/* Which route of ours the request takes, for its metrics: a pattern such as "/bookings/{bookingId}", which
+ * must live as the request does. Without: none. */
+void http_set_route(struct http_request *request, const char *route);
+
 /* A header field, any case, NULL if it is not there; the first of several. */
 const char *http_header(const struct http_request *request, const char *name);
 

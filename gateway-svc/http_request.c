@@ -10,6 +10,11 @@ const char *http_method(const struct http_request *request)
     return request->method;
 }
 
+void http_set_route(struct http_request *request, const char *route)
+{
+    request->route = route;
+}
+
 const char *http_path(const struct http_request *request)
 {
     return request->path;

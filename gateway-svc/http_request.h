@@ -21,6 +21,8 @@ struct http_request {
     struct connection *connection; /* NULL: has no deadline */
     const char *method;
     const char *path;
+    const char *route; /* NULL = none of ours */
+    int64_t begun_ns;
     struct arena arena;
     char *body;
     size_t body_size, body_capacity;

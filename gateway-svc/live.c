@@ -253,6 +253,7 @@ void live_handle(struct live *live, struct http_request *request)
     struct live_wish wish;
     struct live_position last;
     struct error error;
+    http_set_route(request, "/events");
     if (strcmp(http_method(request), "GET") != 0) {
         problem_respond_http(request, 405, "only GET is allowed", "GET");
         return;

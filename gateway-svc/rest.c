@@ -126,13 +126,15 @@ void rest_handle(struct gateway *gateway, struct http_request *request)
     struct rest_match match;
     char allow[REST_ALLOW_SIZE];
     if (rest_route_find(http_method(request), path, &match, allow)) {
+        http_set_route(request, match.route->pattern);
         call_method(gateway, request, &match);
         return;
     }
     struct http_answer document;
-    if (find_document(path, &document))
+    if (find_document(path, &document)) {
+        http_set_route(request, path);
         answer_document(request, &document);
-    else if (allow[0] == '\0')
+    } else if (allow[0] == '\0')
         problem_respond_http(request, NOT_FOUND, "no such path: / names the documents", NULL);
     else
         refuse_method(request, allow);

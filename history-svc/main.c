@@ -13,6 +13,7 @@
 #include "rpc/server.h"
 #include "rpc/transport_watch.h"
 #include "service/config.h"
+#include "service/database_metric.h"
 #include "service/log_metrics.h"
 #include "service/ops.h"
 #include "service/service.h"
@@ -171,6 +172,8 @@ static void refresh_metrics(void *context)
     for (int i = 0; service->running && i < FEED_LOG_COUNT; i++)
         log_metrics_refresh(i == FEED_BOOKING ? FOLLOWED_BOOKING : FOLLOWED_HOSPITAL,
                             feed_subscriber(service->feed, (enum feed_log)i));
+    if (service->running)
+        database_metric_refresh(service->readers);
 }
 
 static enum status open_ops(struct history_service *service, struct error *error)

@@ -20,6 +20,7 @@
 #include "rpc/channel.h"
 #include "rpc/server.h"
 #include "rpc/transport_watch.h"
+#include "service/database_metric.h"
 #include "service/log_metrics.h"
 #include "service/ops.h"
 #include "service/service.h"
@@ -104,6 +105,7 @@ static void refresh_metrics(void *context)
     struct hospital_service *service = context;
     if (service->running) {
         log_metrics_refresh(FOLLOWED_BOOKING, service->subscriber);
+        database_metric_refresh(service->readers);
     }
 }
 

@@ -12,7 +12,7 @@
 enum { INTERVAL_MS = 3000 };
 
 static struct metric overcommitted_days =
-    METRIC("hospital_days_overcommitted", "Days from today on with more places reserved than they have");
+    METRIC("hospital_dates_overcommitted", "Days from today on with more places reserved than they have");
 
 static void note(struct overcommit *overcommit, int64_t days)
 {

@@ -25,7 +25,8 @@ enum {
 static struct metric pairings_total =
     METRIC("hospital_pairings_total", "Eras that were agreed on with booking-svc");
 static struct metric last_us =
-    METRIC("hospital_pairing_last_us", "How long the last era was unpaired, until places were granted");
+    METRIC_IN_UNIT("hospital_pairing_last_seconds",
+                   "How long the last era was unpaired, until places were granted", NULL, 1e-6);
 
 enum status pairing_init(struct pairing *pairing, bool adopt, struct error *error)
 {

@@ -13,6 +13,7 @@ struct metric {
     const char *name; /* "writer_commits_total"; counters end in _total, units stand in the name */
     const char *help;
     const char *labels; /* "log=\"booking\"", as Prometheus writes them; NULL = none */
+    double unit;        /* a value of 1, as it is shown: 1e-3 for milliseconds shown as seconds; 0 = 1 */
     _Atomic int64_t value;
     _Atomic int registered;
     struct metric *next; /* the registry's own */
@@ -27,6 +28,12 @@ struct metric {
 #define METRIC_LABELLED(metric_name, metric_help, metric_labels)                                             \
     {                                                                                                        \
         .name = (metric_name), .help = (metric_help), .labels = (metric_labels)                              \
+    }
+
+/* One that counts in another unit than its name says. */
+#define METRIC_IN_UNIT(metric_name, metric_help, metric_labels, shown_unit)                                  \
+    {                                                                                                        \
+        .name = (metric_name), .help = (metric_help), .labels = (metric_labels), .unit = (shown_unit)        \
     }
 
 /* Makes the metric visible; again: nothing. The metric must live as long as the process. */

@@ -103,6 +103,7 @@ static void add_metric(void *context, const struct metric *metric, int64_t value
         return;
     }
     stat->value = value;
+    stat->unit = metric->unit;
     stats->pointers[stats->count++] = stat;
 }
 

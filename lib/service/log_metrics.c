@@ -5,8 +5,8 @@
 
 #define LOG_METRICS(log)                                                                                     \
     {                                                                                                        \
-        .lag_ms =                                                                                            \
-            METRIC_LABELLED("events_lag_ms", "Age of the oldest event known and not yet applied", log),      \
+        .lag_ms = METRIC_IN_UNIT("events_lag_seconds", "Age of the oldest event known and not yet applied",  \
+                                 log, 1e-3),                                                                 \
         .applied_seq = METRIC_LABELLED("events_applied_seq", "Last event applied of a followed log", log),   \
         .known_seq =                                                                                         \
             METRIC_LABELLED("events_known_head_seq", "Highest seq heard of in a followed log", log),         \

@@ -83,9 +83,14 @@ static void write_metric(FILE *out, const struct metric *metric, const char *bef
 {
     const char *labels = metric->labels;
     write_head(out, metric->name, metric->help, ends_in_total(metric->name) ? "counter" : "gauge", before);
-    fprintf(out, "%s%s%s%s %" PRId64 "\n", metric->name, labels != NULL ? "{" : "",
-            labels != NULL ? labels : "", labels != NULL ? "}" : "",
-            atomic_load_explicit(&metric->value, memory_order_relaxed));
+    int64_t value = atomic_load_explicit(&metric->value, memory_order_relaxed);
+    fprintf(out, "%s%s%s%s ", metric->name, labels != NULL ? "{" : "", labels != NULL ? labels : "",
+            labels != NULL ? "}" : "");
+    if (metric->unit != 0) {
+        fprintf(out, "%.15g\n", (double)value * metric->unit);
+    } else {
+        fprintf(out, "%" PRId64 "\n", value);
+    }
 }
 
 /* The count is the sum of the buckets as they were read, so that both always agree. */

@@ -10,8 +10,8 @@
 
 #include "base/log.h"
 #include "service/listen.h"
-#include "service/memory_metric.h"
 #include "service/metrics_text.h"
+#include "service/process_metrics.h"
 
 enum { CONNECTION_MEMORY = 16384 };
 
@@ -82,7 +82,7 @@ static enum MHD_Result answer_path(const struct ops_server *ops, struct MHD_Conn
 {
     if (strcmp(path, "/metrics") == 0) {
         ops->options.refresh(ops->options.context);
-        memory_metric_refresh();
+        process_metrics_refresh();
         return answer(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8",
                       metrics_response());
     }

@@ -133,7 +133,7 @@ def test_metrics_tell_how_far_each_log_is_followed(driver):
                 labels = 'log="%s"' % log
                 wait_for("%s has applied the %s log" % (name, log), lambda: all((
                     value(stack.metrics(name), "events_applied_seq", labels) > 0,
-                    value(stack.metrics(name), "events_lag_ms", labels) == 0,
+                    value(stack.metrics(name), "events_lag_seconds", labels) == 0,
                     value(stack.metrics(name), "events_following", labels) == 1)))
                 page = stack.metrics(name)
                 assert value(page, "events_dead_letters", labels) == 0

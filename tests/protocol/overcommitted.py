@@ -24,7 +24,7 @@ def test_an_overcommitted_day_grants_nothing_until_it_fits(driver):
         stack.execute("hospital", "UPDATE screening_day SET capacity = 1; INSERT INTO screening_day (hospital_id, date, "
                                   "capacity, reserved, version) SELECT hospital_id, '%s', 1, 2, 1 FROM hospital" % day(-1))
         wait_for("the day is told", lambda: _degraded(stack) == ["1 day overcommitted"])
-        assert _metric(stack, "hospital_days_overcommitted") == 1
+        assert _metric(stack, "hospital_dates_overcommitted") == 1
         health = subprocess.run([program("screenctl"), "--json", "--hospital", stack.hospital_svc.rpc, "health", "hospital"],
                                 capture_output=True, text=True, timeout=DEADLINE_S, check=True)
         assert json.loads(health.stdout)["services"][0]["degraded"] == ["1 day overcommitted"], health

@@ -1,0 +1,35 @@
+"""promtool, which checks what Prometheus is given. Debian has it in the package prometheus, whose installation would start a
+server: only the program is unpacked, into the build folder."""
+import fcntl
+import glob
+import os
+import shutil
+import subprocess
+
+from .stack import BUILD, DEADLINE_S
+
+FOLDER = os.path.join(BUILD, "tests/promtool")
+
+
+def path():
+    """Of the program; fetched on first use."""
+    installed = shutil.which("promtool")
+    if installed:
+        return installed
+    os.makedirs(FOLDER, exist_ok=True)
+    program = os.path.join(FOLDER, "usr/bin/promtool")
+    with open(os.path.join(FOLDER, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(program):
+            for command in (["apt-get", "download", "prometheus"], None):
+                command = command or ["dpkg", "-x", *glob.glob(os.path.join(FOLDER, "prometheus_*.deb")), "."]
+                done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+                assert done.returncode == 0, (command, done.stderr)
+    return program
+
+
+def run(*words, text=None):
+    """What it prints; it must end with 0."""
+    done = subprocess.run([path(), *words], input=text, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return done.stdout + done.stderr
