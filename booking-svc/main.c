@@ -467,7 +467,7 @@ static int replay_dead_letters(struct booking_service *service)
     batch_destroy(service->batch);
     event_log_destroy(service->log);
     if (status != STATUS_OK) {
-        fprintf(stderr, "%s: %s\n", PROGRAM, error.message);
+        log_say(PROGRAM, error.message);
         return SERVICE_EXIT_FAILED;
     }
     printf("%zu dead letters applied, %zu left\n", applied, left);

@@ -268,7 +268,7 @@ static void drain_and_close(struct history_service *service)
 
 static int report_failure(const struct error *error)
 {
-    fprintf(stderr, "%s: %s\n", PROGRAM, error->message);
+    log_say(PROGRAM, error->message);
     return SERVICE_EXIT_FAILED;
 }
 

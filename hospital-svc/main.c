@@ -383,7 +383,7 @@ static int replay_dead_letters(struct hospital_service *service)
                                              &applied, &left, &error);
     close_writer(service);
     if (status != STATUS_OK) {
-        (void)fprintf(stderr, "%s: %s\n", HOSPITAL_PROGRAM, error.message);
+        log_say(HOSPITAL_PROGRAM, error.message);
         return SERVICE_EXIT_FAILED;
     }
     (void)printf("%zu dead letters applied, %zu left\n", applied, left);

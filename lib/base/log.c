@@ -2,26 +2,33 @@
  * A line is built in a buffer on the stack and written in one call, so that lines of several threads and
  * processes never mix (a write of this size to a pipe is atomic). What does not fit is cut at a character,
  * later fields are left out, and the line says so; it is valid JSON all the same.
+ *
+ * `lock` guards `limit`, `next_report_ns` and log_sink.c; it is held during a write, which does not block.
  */
 #include "base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_limit.h"
+#include "base/log_sink.h"
 #include "base/metrics.h"
 #include "base/utf8.h"
 
 #define CUT_MARK ",\"truncated\":true"
 #define LINE_END "}\n"
 
-enum { LINE_SIZE = 2048, BODY_SIZE = LINE_SIZE - (sizeof CUT_MARK - 1) - (sizeof LINE_END - 1) };
+enum { BODY_SIZE = LOG_LINE_MAX - (sizeof CUT_MARK - 1) - (sizeof LINE_END - 1) };
+
+/* How often it is told which lines were suppressed, if no later line of the event does. */
+enum { REPORT_EVERY_MS = 10000 };
 
 struct line {
-    char text[LINE_SIZE];
+    char text[LOG_LINE_MAX];
     size_t used;
     bool cut;
 };
@@ -31,12 +38,23 @@ static const char *const LEVEL_NAMES[] = {"debug", "info", "warn", "error"};
 static const char *program_name = "";
 static enum log_level lowest_level = LOG_INFO;
 static struct metric lines_lost = METRIC("log_lines_lost_total", "Log lines that stderr did not take");
+static struct metric lines_suppressed = METRIC(
+    "log_lines_suppressed_total", "Log lines that were not written because there were too many like them");
+
+/* At debug each booking has its lines. */
+static const struct log_rate DEBUG_RATE = {.burst = 1000, .per_s = 200};
+static const struct log_rate RATE = {.burst = 200, .per_s = 20};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct log_limit limit;
+static int64_t next_report_ns;
 
 void log_open(const char *program, enum log_level threshold)
 {
     program_name = program;
     lowest_level = threshold;
     metric_register(&lines_lost);
+    metric_register(&lines_suppressed);
 }
 
 bool log_level_parse(const char *text, enum log_level *out)
@@ -138,23 +156,10 @@ static void put_field(struct line *line, const struct log_field *field)
     }
 }
 
-static void write_line(const struct line *line)
-{
-    ssize_t written;
-    do {
-        written = write(STDERR_FILENO, line->text, line->used);
-    } while (written < 0 && errno == EINTR);
-    if (written != (ssize_t)line->used) {
-        metric_add(&lines_lost, 1);
-    }
-}
+/* ---- building ---- */
 
-void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count)
+static void begin_line(struct line *line, enum log_level level, const char *event)
 {
-    if (!log_enabled(level)) {
-        return;
-    }
-    int caller_errno = errno;
     char time[CLOCK_TEXT_SIZE];
     const struct log_field common[] = {
         LOG_TEXT("ts", clock_format(clock_now_us(), time)),
@@ -162,18 +167,106 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         LOG_TEXT("program", program_name),
         LOG_TEXT("event", event),
     };
-    struct line line;
-    line.used = 0;
-    line.cut = false;
+    line->used = 0;
+    line->cut = false;
     for (size_t i = 0; i < sizeof common / sizeof common[0]; i++) {
-        put_field(&line, &common[i]);
+        put_field(line, &common[i]);
+    }
+}
+
+static void end_line(struct line *line)
+{
+    const char *end = line->cut ? CUT_MARK LINE_END : LINE_END;
+    memcpy(line->text + line->used, end, strlen(end));
+    line->used += strlen(end);
+}
+
+/* ---- writing, with the lock ---- */
+
+static void write_text(const char *text, size_t size)
+{
+    if (!log_sink_write(text, size)) {
+        metric_add(&lines_lost, 1);
+    }
+}
+
+/* A flood that has ended has no later line that tells how much of it was suppressed. */
+static void report_suppressed(int64_t now_ns)
+{
+    const int64_t pause_ns = (int64_t)REPORT_EVERY_MS * NS_PER_MS;
+    const char *event;
+    uint64_t suppressed = 0;
+    if (now_ns < next_report_ns) {
+        return;
+    }
+    next_report_ns = now_ns + pause_ns;
+    while ((event = log_limit_next_suppressed(&limit, now_ns - pause_ns, &suppressed)) != NULL) {
+        struct line line;
+        begin_line(&line, LOG_WARN, "log.suppressed");
+        put_field(&line, &LOG_TEXT("of", event));
+        put_field(&line, &LOG_INT("lines", suppressed));
+        end_line(&line);
+        write_text(line.text, line.used);
+    }
+}
+
+/* ---- all together ---- */
+
+static bool take(enum log_level level, const char *event, int64_t now_ns, uint64_t *suppressed)
+{
+    pthread_mutex_lock(&lock);
+    bool taken = log_limit_take(&limit, event, level == LOG_DEBUG ? &DEBUG_RATE : &RATE, now_ns, suppressed);
+    pthread_mutex_unlock(&lock);
+    if (!taken) {
+        metric_add(&lines_suppressed, 1);
+    }
+    return taken;
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    uint64_t suppressed = 0;
+    if (!log_enabled(level) || !take(level, event, now_ns, &suppressed)) {
+        return;
+    }
+    int caller_errno = errno;
+    struct line line;
+    begin_line(&line, level, event);
+    if (suppressed > 0) {
+        put_field(&line, &LOG_INT("suppressed", suppressed));
     }
     for (size_t i = 0; i < count && !line.cut; i++) {
         put_field(&line, &fields[i]);
     }
-    const char *end = line.cut ? CUT_MARK LINE_END : LINE_END;
-    memcpy(line.text + line.used, end, strlen(end));
-    line.used += strlen(end);
-    write_line(&line);
+    end_line(&line);
+    pthread_mutex_lock(&lock);
+    write_text(line.text, line.used);
+    report_suppressed(now_ns);
+    pthread_mutex_unlock(&lock);
     errno = caller_errno;
+}
+
+bool log_is_first(const char *event, const char *key)
+{
+    pthread_mutex_lock(&lock);
+    bool first = log_limit_first(&limit, event, key, clock_monotonic_ns());
+    pthread_mutex_unlock(&lock);
+    if (!first) {
+        metric_add(&lines_suppressed, 1);
+    }
+    return first;
+}
+
+void log_say(const char *program, const char *message)
+{
+    char text[LOG_LINE_MAX];
+    int size = snprintf(text, sizeof text, "%s: %s\n", program, message);
+    if (size >= (int)sizeof text) {
+        size = sizeof text - 1;
+        text[size - 1] = '\n';
+    }
+    pthread_mutex_lock(&lock);
+    write_text(text, (size_t)size);
+    pthread_mutex_unlock(&lock);
 }

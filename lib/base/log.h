@@ -4,6 +4,11 @@
  *     log_event(LOG_WARN, "booking.refused", LOG_UUID("booking_id", &id), LOG_TEXT("reason", reason));
  *
  * Every line about a booking carries booking_id and request_id. Any thread; a line is written in one call.
+ *
+ * Logging never waits: a line that a full pipe, terminal or socket has no room for is lost, and counted in
+ * log_lines_lost_total. Nor can a caller of the service fill the log: of each event 200 lines are written at
+ * once and 20 a second from then on (debug: 1000 and 200); the next one has the number of those in between as
+ * "suppressed", and log_lines_suppressed_total counts them.
  */
 #ifndef SCREENING_BASE_LOG_H
 #define SCREENING_BASE_LOG_H
@@ -52,7 +57,24 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         }                                                                                                    \
     } while (0)
 
+/*
+ * As log_event, but only the first line of the event for `key` within a minute: for what a caller who is
+ * named by `key` can make happen again and again.
+ */
+#define log_event_once_a_minute(level, event, key, ...)                                                      \
+    do {                                                                                                     \
+        if (log_enabled(level) && log_is_first((event), (key))) {                                            \
+            log_event((level), (event), __VA_ARGS__);                                                        \
+        }                                                                                                    \
+    } while (0)
+
+/* For log_event_once_a_minute. */
+bool log_is_first(const char *event, const char *key);
+
 /* As log_event, for an event without fields. */
 #define log_plain(level, event) log_write((level), (event), NULL, 0)
+
+/* One line "PROGRAM: MESSAGE" for people, without limit and level. Like a line of the log it never waits. */
+void log_say(const char *program, const char *message);
 
 #endif

@@ -31,6 +31,7 @@ static const char *capture(void (*act)(void))
     assert_true(dup2(saved, STDERR_FILENO) >= 0);
     (void)close(saved);
     (void)close(ends[1]);
+    assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0); /* the log may still have its end open */
     size_t used = 0;
     ssize_t got;
     while ((got = read(ends[0], output + used, sizeof output - 1 - used)) > 0) {
@@ -211,6 +212,76 @@ static void test_log_line_that_stderr_refuses_is_counted_and_errno_kept(void **s
     assert_int_equal(kept, EDOM);
 }
 
+static void find_suppressed(void *context, const struct metric *metric, int64_t value)
+{
+    if (strcmp(metric->name, "log_lines_suppressed_total") == 0) {
+        *(int64_t *)context = value;
+    }
+}
+
+static void write_a_flood(void)
+{
+    for (int i = 0; i < 300; i++) {
+        log_event(LOG_INFO, "flood", LOG_INT("n", i));
+    }
+    log_event(LOG_INFO, "other", LOG_INT("n", 1));
+}
+
+static int64_t suppressed_total(void)
+{
+    int64_t value = -1;
+    metrics_visit(find_suppressed, &value);
+    return value;
+}
+
+static void test_log_flood_of_one_event_is_suppressed_and_counted(void **state)
+{
+    (void)state;
+    int64_t before = suppressed_total();
+    (void)capture(write_a_flood);
+    int lines = 0;
+    char *rest = output;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0'; lines++) {
+        json_decref(parse_line(line));
+    }
+    assert_in_range(lines, 201, 290); /* some more on a machine that takes long */
+    assert_int_equal(suppressed_total() - before, 301 - lines);
+}
+
+static void write_of_keys(void)
+{
+    for (int i = 0; i < 10; i++) {
+        log_event_once_a_minute(LOG_ERROR, "keyed", i % 2 == 0 ? "even" : "odd", LOG_INT("n", i));
+    }
+}
+
+static void test_log_once_a_minute_is_once_for_each_key(void **state)
+{
+    (void)state;
+    const char *text = capture(write_of_keys);
+    assert_non_null(strstr(text, "\"n\":0}\n"));
+    assert_non_null(strstr(text, "\"n\":1}\n"));
+    assert_null(strstr(text, "\"n\":2}\n"));
+    assert_null(strstr(text, "\"n\":9}\n"));
+}
+
+static void say(void)
+{
+    log_say("log_test", "what is wrong");
+    log_say("log_test", long_text);
+}
+
+static void test_log_say_is_one_line(void **state)
+{
+    (void)state;
+    memset(long_text, 'x', sizeof long_text - 1);
+    const char *text = capture(say);
+    assert_int_equal(strncmp(text, "log_test: what is wrong\nlog_test: xxx", 37), 0);
+    const char *second = strchr(text, '\n') + 1;
+    assert_int_equal(strlen(second), 2047);
+    assert_string_equal(second + 2045, "x\n");
+}
+
 static void test_log_level_parse_takes_the_four_names(void **state)
 {
     (void)state;
@@ -237,6 +308,9 @@ int main(void)
         cmocka_unit_test(test_log_below_the_threshold_writes_and_evaluates_nothing),
         cmocka_unit_test(test_log_lines_of_threads_do_not_mix),
         cmocka_unit_test(test_log_line_that_stderr_refuses_is_counted_and_errno_kept),
+        cmocka_unit_test(test_log_flood_of_one_event_is_suppressed_and_counted),
+        cmocka_unit_test(test_log_once_a_minute_is_once_for_each_key),
+        cmocka_unit_test(test_log_say_is_one_line),
         cmocka_unit_test(test_log_level_parse_takes_the_four_names),
     };
     log_open("log_test", LOG_INFO);

@@ -224,8 +224,9 @@ static void serve_one(struct fetch_server *server, struct fetch *fetch, bool dra
     enum status status = fetch_read(fetch, server->db, &server->page, &error);
     note_database(server, status);
     if (status == STATUS_DATA_LOSS)
-        log_event(LOG_ERROR, "events.subscriber_diverged", LOG_TEXT("subscriber", fetch->subscriber),
-                  LOG_INT("after_seq", fetch->after_seq), LOG_TEXT("why", error.message));
+        log_event_once_a_minute(LOG_ERROR, "events.subscriber_diverged", fetch->subscriber,
+                                LOG_TEXT("subscriber", fetch->subscriber),
+                                LOG_INT("after_seq", fetch->after_seq), LOG_TEXT("why", error.message));
     if (status != STATUS_OK)
         fail(server, fetch, &error);
     else if (server->page.count > 0 || !park(server, fetch, draining))

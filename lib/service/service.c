@@ -56,7 +56,7 @@ _Noreturn void service_config_error(const char *program, const struct error *err
             *c = ' '; /* libpq's messages have several lines */
         }
     }
-    fprintf(stderr, "%s: %s\n", program, line);
+    log_say(program, line);
     remove_socket_files();
     exit(SERVICE_EXIT_CONFIG);
 }

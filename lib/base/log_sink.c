@@ -1,0 +1,122 @@
+/*
+ * A pipe or terminal that nobody reads is full some day, and a write to it then waits for ever. O_NONBLOCK
+ * prevents that, but it is a property of the open file description, which we share with whoever started us
+ * (and a shell or another program would see EAGAIN all of a sudden). So these are opened again by way of
+ * /proc, which makes a description of our own. Where that is not allowed, poll says whether the line fits: no
+ * other thread writes meanwhile, only another process that shares the pipe could still fill it in between.
+ * A socket can't be opened again, but send takes the flag with each call.
+ *
+ * Everything else, a file above all, is written to as it is.
+ */
+#include "base/log_sink.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static_assert((int)LOG_LINE_MAX <= PIPE_BUF, "a line must be written to a pipe in one piece");
+
+enum sink_kind { SINK_FILE, SINK_WAITING /* a pipe or terminal, not opened again */, SINK_OWN, SINK_SOCKET };
+
+/* What file descriptor 2 was when it was looked at. */
+static struct {
+    bool known;
+    dev_t device;
+    ino_t inode;
+    enum sink_kind kind;
+    int own;   /* SINK_OWN: ours, else -1 */
+    bool torn; /* the last line has no end */
+} sink = {.own = -1};
+
+/* A FIFO without a reader, for example, can't be opened now, but perhaps later. */
+static void open_own(void)
+{
+    sink.own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (sink.own >= 0) {
+        sink.kind = SINK_OWN;
+    }
+}
+
+static enum sink_kind kind_of(const struct stat *status)
+{
+    if (S_ISSOCK(status->st_mode)) {
+        return SINK_SOCKET;
+    }
+    if (S_ISFIFO(status->st_mode) || (S_ISCHR(status->st_mode) && isatty(STDERR_FILENO) != 0)) {
+        return SINK_WAITING;
+    }
+    return SINK_FILE;
+}
+
+/* Looks at file descriptor 2 again if it is not what it was. */
+static void look(void)
+{
+    struct stat status;
+    if (fstat(STDERR_FILENO, &status) != 0) {
+        status = (struct stat){.st_mode = S_IFREG}; /* the write says what is wrong */
+    }
+    if (!sink.known || sink.device != status.st_dev || sink.inode != status.st_ino) {
+        if (sink.own >= 0) {
+            (void)close(sink.own);
+        }
+        sink.known = true;
+        sink.device = status.st_dev;
+        sink.inode = status.st_ino;
+        sink.kind = kind_of(&status);
+        sink.own = -1;
+        sink.torn = false;
+    }
+    if (sink.kind == SINK_WAITING) {
+        open_own();
+    }
+}
+
+static bool has_room(void)
+{
+    struct pollfd wanted = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&wanted, 1, 0) == 1 && (wanted.revents & POLLOUT) != 0;
+}
+
+static ssize_t write_once(const char *bytes, size_t size)
+{
+    switch (sink.kind) {
+    case SINK_OWN:
+        return write(sink.own, bytes, size);
+    case SINK_SOCKET:
+        return send(STDERR_FILENO, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    case SINK_WAITING:
+        return has_room() ? write(STDERR_FILENO, bytes, size) : -1;
+    case SINK_FILE:
+    default:
+        return write(STDERR_FILENO, bytes, size);
+    }
+}
+
+static ssize_t write_now(const char *bytes, size_t size)
+{
+    ssize_t written;
+    do {
+        errno = 0;
+        written = write_once(bytes, size);
+    } while (written < 0 && errno == EINTR);
+    return written;
+}
+
+bool log_sink_write(const char *line, size_t size)
+{
+    look();
+    if (sink.torn) {
+        if (write_now("\n", 1) != 1) {
+            return false;
+        }
+        sink.torn = false;
+    }
+    ssize_t written = write_now(line, size);
+    sink.torn = written > 0 && written < (ssize_t)size;
+    return written == (ssize_t)size;
+}
