@@ -9,12 +9,15 @@
 
 /* ---- COMMAND_LOOK ---- */
 
-static enum status read_since(struct db *db, uint64_t since_seq, struct pair_look *look, struct error *error)
+/* Of an era that is paired, nothing can be lost: its own head. */
+static enum status read_since(struct batch *batch, struct db *db, uint64_t since_seq, struct pair_look *look,
+                              struct error *error)
 {
     struct event_position position;
-    enum status status = event_store_read_position(db, since_seq, &position, error);
+    const uint64_t seq = event_log_era(batch->log)->paired ? event_log_head_seq(batch->log) : since_seq;
+    enum status status = event_store_read_position(db, seq, &position, error);
     if (status == STATUS_OK) {
-        look->since = (struct event_cursor){.seq = since_seq, .event_id = position.event_id};
+        look->since = (struct event_cursor){.seq = seq, .event_id = position.event_id};
     }
     return status;
 }
@@ -30,7 +33,7 @@ static enum status look(struct batch *batch, struct db *db, struct pair_look *lo
         status = era_read_details(db, &details, error);
     }
     if (status == STATUS_OK) {
-        status = read_since(db, details.since_seq, look, error);
+        status = read_since(batch, db, details.since_seq, look, error);
     }
     if (status == STATUS_OK) {
         status = event_cursor_read(db, BOOKING_LOG, &look->applied, error);
@@ -117,14 +120,11 @@ static enum status delete_again(struct batch *batch, struct command *command, st
     return status;
 }
 
-enum status batch_pair_decide(struct batch *batch, struct command *command, struct error *error)
+static enum status decide_pair(struct batch *batch, struct command *command, struct error *error)
 {
     struct pair_done *done = command->wanted.pair;
     struct event_era *era = event_log_era(batch->log);
     done->granted = done->deleted_again = 0;
-    if (command->kind == COMMAND_LOOK) {
-        return STATUS_OK;
-    }
     if (era->id != done->era) {
         (void)error_set(&command->base.outcome, STATUS_ABORTED, NULL, "another era has begun");
         return STATUS_OK;
@@ -145,6 +145,11 @@ enum status batch_pair_decide(struct batch *batch, struct command *command, stru
     era->peer = done->booking_era;
     batch->pair = done;
     return status;
+}
+
+enum status batch_pair_decide(struct batch *batch, struct command *command, struct error *error)
+{
+    return command->kind == COMMAND_LOOK ? STATUS_OK : decide_pair(batch, command, error);
 }
 
 enum status batch_pair_save(struct batch *batch, struct db *db, struct error *error)

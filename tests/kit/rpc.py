@@ -5,7 +5,7 @@ import threading
 from google.protobuf import symbol_database
 from grpc.health.v1 import health_pb2
 from rpc.v1 import envelope_pb2, introspection_pb2
-from screening.v1 import booking_pb2, event_pb2, history_pb2, hospital_pb2, types_pb2
+from screening.v1 import booking_pb2, event_pb2, history_pb2, hospital_pb2, pairing_pb2, types_pb2
 
 from . import sp
 from .ids import new_id  # noqa: F401  rpc.new_id() is how the tests say it
@@ -16,7 +16,7 @@ UNAVAILABLE, DATA_LOSS = 14, 15
 
 SERVICES = {
     service.full_name: service
-    for file in (booking_pb2, event_pb2, history_pb2, hospital_pb2, introspection_pb2, health_pb2)
+    for file in (booking_pb2, event_pb2, history_pb2, hospital_pb2, pairing_pb2, introspection_pb2, health_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 }
 # "CreateBooking" -> "screening.v1.BookingService/CreateBooking"

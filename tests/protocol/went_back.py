@@ -3,11 +3,13 @@ and heal all the same: no place is sold twice, and what was promised is kept."""
 import os
 import sqlite3
 import subprocess
+import threading
 
-from kit import rpc
-from kit.stack import DEADLINE_S, Stack, psql, wait_for
-from kit.world import (CANCELLED, CONFIRMED, FORCE_CANCELLED, all_bookings, book, booking_request, check_refused, day,
-                       register, remaining, status_of)
+from kit import rpc, sp
+from kit.rpc import FakeService, envelope_pb2
+from kit.stack import DEADLINE_S, PATIENT_MS, Stack, psql, wait_for
+from kit.world import (CONFIRMED, DELETED, FORCE_CANCELLED, book, booking_request, check_refused, day, register, remaining,
+                       status_of)
 
 
 def command(*words):
@@ -116,3 +118,205 @@ def test_a_restart_is_paired_without_a_trace(driver):
         assert not degraded(stack, "hospital") and not degraded(stack, "booking")
         assert remaining(stack, hospital_id) == 2
         wait_same(stack)
+
+
+class Between(FakeService):
+    """Stands before hospital-svc: keeps back the Reserve of a booking before or after it is executed, until it is let go."""
+
+    def __init__(self, stack):
+        self.real, self.before, self.after, self.held = stack.hospital_svc.rpc, {}, {}, set()
+        stack.booking_svc.flags["hospital-rpc"] = stack.address("between.rpc")
+        super().__init__(stack.address("between.rpc"), self._forward)
+
+    def hold(self, where, booking_id):
+        where[booking_id] = threading.Event()
+
+    def let_go(self, where, booking_id):
+        where.pop(booking_id).set()
+
+    def _wait(self, where, name, request):
+        ids = [item.booking_id for item in request.requests] if name == "BatchReserve" else []
+        for booking_id in ids:
+            gate = where.get(booking_id)
+            if gate is not None:
+                self.held.add(booking_id)
+                gate.wait(DEADLINE_S)
+
+    def _forward(self, name, request):
+        self._wait(self.before, name, request)
+        try:
+            requester = sp.Requester(self.real)
+            try:
+                answer = requester.request(rpc.pack(rpc.METHODS[name][0], request.SerializeToString(), PATIENT_MS))
+            finally:
+                requester.close()
+        except OSError:
+            return None  # it is away
+        self._wait(self.after, name, request)
+        return envelope_pb2.Response.FromString(answer)
+
+
+def test_a_grant_whose_answer_comes_after_the_restore_is_asked_for_again(driver):
+    """One place. Two bookings are under way: one was granted, and its answer is on its way; the other one was not executed.
+    After the restore the place goes to the latter; the answer of before must not confirm the former too."""
+    stack = Stack(driver, without=("history",))
+    between = Between(stack)
+    with stack:
+        hospital_id = register(stack, capacity=1)
+        backup = back_up(stack, "hospital")
+        first, second = sorted((booking_request(hospital_id) for _ in range(2)), key=lambda one: one["booking_id"])
+        between.hold(between.before, first["booking_id"])
+        between.hold(between.after, second["booking_id"])
+        client = stack.client("booking")
+        sent = []
+        for request in (first, second):
+            sent.append(client.send("CreateBooking", timeout_ms=PATIENT_MS, **request))
+            wait_for("its Reserve is held", lambda: request["booking_id"] in between.held)
+        assert remaining(stack, hospital_id) == 0
+        go_back(stack, "hospital", backup)
+        stack.wait_paired()
+        assert remaining(stack, hospital_id) == 0  # the first by id has it
+        between.let_go(between.after, second["booking_id"])
+        check_refused(client.receive(sent[1]), rpc.FAILED_PRECONDITION, "SOLD_OUT")
+        between.let_go(between.before, first["booking_id"])
+        assert client.receive(sent[0]).message.status == CONFIRMED
+        assert stack.stat("booking", "reserve_grants_of_another_era_total") == 1
+        wait_same(stack)
+    between.close()
+
+
+def test_a_database_replaced_under_a_live_session_is_paired_again(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=5)
+        backup = back_up(stack, "hospital")
+        for _ in range(5):
+            book(stack, hospital_id)
+        restore_live(stack, "hospital", backup)
+        reply = stack.booking.CreateBooking(timeout_ms=PATIENT_MS, **booking_request(hospital_id))
+        check_refused(reply, rpc.FAILED_PRECONDITION, "SOLD_OUT")
+        assert stack.stat("hospital", "hospital_places_reinstated_total") == 5
+        wait_same(stack)
+
+
+def test_what_the_lost_time_held_beside_bookings_is_healed_or_named(driver):
+    """A registration, a capacity and a deletion are lost; booking-svc knows of the deletion."""
+    with Stack(driver, without=("history",)) as stack:
+        kept, deleted = register(stack, capacity=2), register(stack, capacity=3)
+        ended = book(stack, deleted)
+        wait_for("the hospital log is applied", lambda: stack.value("booking", "SELECT seq FROM event_cursor") == 2)
+        backup = back_up(stack, "hospital")
+        lost = register(stack, capacity=4)
+        stack.hospital.SetCapacity(hospital_id=kept, date=day(1), capacity=1)
+        stack.hospital.DeleteHospital(hospital_id=deleted)
+        booked = [book(stack, kept), book(stack, lost)]
+        wait_for("the deletion is heard of", lambda: status_of(stack, ended.booking_id) == FORCE_CANCELLED)
+        wait_for("the hospital log is applied", lambda: stack.value("booking", "SELECT seq FROM event_cursor") == 5)
+        go_back(stack, "hospital", backup)
+        stack.wait_paired()
+        assert stack.hospital.GetHospital(hospital_id=deleted).message.status == DELETED
+        assert stack.hospital.GetHospital(hospital_id=lost).code == rpc.NOT_FOUND
+        told = degraded(stack, "hospital")
+        assert "the database went back: 2 confirmed bookings had no place" in told, told
+        assert "the database went back: events 3 to 5 of the hospital log are lost" in told, told
+        wait_same(stack)
+        # What is registered again has the places of before, and the capacity is that of the backup.
+        register(stack, capacity=4, hospital_id=lost)
+        assert (remaining(stack, lost), remaining(stack, kept)) == (3, 1)
+        # booking-svc follows the log as it is now.
+        wait_for("booking-svc is well", lambda: not degraded(stack, "booking"))
+        stack.hospital.DeleteHospital(hospital_id=kept)
+        wait_for("a new deletion is heard of", lambda: status_of(stack, booked[0].booking_id) == FORCE_CANCELLED)
+        assert status_of(stack, booked[1].booking_id) == CONFIRMED
+        wait_same(stack)
+
+
+def test_a_booking_database_that_went_back_sells_nothing_before_it_is_followed_again(driver):
+    """Its backup has a CONFIRMED booking that was cancelled since, and whose place was sold."""
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=1)
+        early = book(stack, hospital_id)
+        backup = back_up(stack, "booking")
+        stack.booking.CancelBooking(booking_id=early.booking_id)
+        wait_for("the place is free", lambda: remaining(stack, hospital_id) == 1)
+        go_back(stack, "booking", backup)
+        assert status_of(stack, early.booking_id) == CONFIRMED
+        reply = stack.booking.CreateBooking(**booking_request(hospital_id))
+        check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
+        wait_for("hospital-svc says why", lambda: "no places are granted: LOG_DIVERGED" in degraded(stack, "hospital"))
+        stack.hospital_svc.stop()
+        stack.hospital_svc.start(follow_log_from_start="booking")
+        stack.wait_paired()
+        check_refused(stack.booking.CreateBooking(**booking_request(hospital_id)), rpc.FAILED_PRECONDITION, "SOLD_OUT")
+        assert not degraded(stack, "hospital")
+        wait_same(stack)
+
+
+def empty(stack, name):
+    """A new database in the place of the service's, which stands still."""
+    url = stack.url(name)
+    if url.startswith("sqlite:"):
+        file = url[len("sqlite:"):]
+        command("rm", "-f", file, file + "-wal", file + "-shm")
+    else:
+        psql(url, "DROP SCHEMA public CASCADE")
+        psql(url, "CREATE SCHEMA public")
+
+
+def test_an_empty_hospital_database_is_another_one_until_an_operator_adopts_it(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=2)
+        booked = book(stack, hospital_id)
+        wait_for("the hospital log is applied", lambda: stack.rows("booking", "SELECT seq FROM event_cursor"))
+        stack.hospital_svc.kill()
+        empty(stack, "hospital")
+        stack.hospital_svc.start()
+        wait_for("it is refused", lambda: "no places are granted: WRONG_DATABASE" in degraded(stack, "hospital"))
+        register(stack, capacity=2, hospital_id=hospital_id)
+        reply = stack.booking.CreateBooking(**booking_request(hospital_id))
+        check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
+        stack.hospital_svc.stop()
+        stack.hospital_svc.start(adopt="true")
+        stack.wait_paired()
+        assert remaining(stack, hospital_id) == 1
+        more = book(stack, hospital_id)
+        wait_same(stack)
+        stack.hospital.DeleteHospital(hospital_id=hospital_id)
+        for booking in (booked, more):
+            wait_for("the new log is followed", lambda: status_of(stack, booking.booking_id) == FORCE_CANCELLED)
+
+
+def test_an_empty_booking_database_is_another_one_until_an_operator_adopts_it(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=3)
+        book(stack, hospital_id)
+        wait_for("the booking log is applied", lambda: stack.rows("hospital", "SELECT seq FROM event_cursor"))
+        stack.booking_svc.kill()
+        empty(stack, "booking")
+        stack.booking_svc.start()
+        reply = stack.booking.CreateBooking(**booking_request(hospital_id))
+        check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
+        wait_for("it is refused", lambda: "no places are granted: WRONG_DATABASE" in degraded(stack, "hospital"))
+        stack.hospital_svc.stop()
+        stack.hospital_svc.start(adopt="true")
+        stack.wait_paired()
+        cancelled = book(stack, hospital_id)
+        assert remaining(stack, hospital_id) == 1  # the lost booking holds its place
+        stack.booking.CancelBooking(booking_id=cancelled.booking_id)
+        wait_for("the new log is followed", lambda: remaining(stack, hospital_id) == 2)
+        assert not degraded(stack, "hospital")
+
+
+def test_a_booking_svc_too_old_to_pair_is_named(driver):
+    def answer(name, _):
+        return envelope_pb2.Response(code=rpc.UNIMPLEMENTED, message="no such method") if name == "Pair" else None
+    with Stack(driver, without=("booking", "history")) as stack:
+        fake = FakeService(stack.address("booking.rpc"), answer)
+        hospital_id = register(stack, capacity=3)
+        wait_for("it is asked", lambda: fake.count("Pair"))
+        place = {"booking_id": rpc.new_id(), "hospital_id": hospital_id, "date": day(1), "headcount": 1}
+        reply = stack.hospital.Reserve(**place)
+        check_refused(reply, rpc.UNAVAILABLE, "RECOVERING")
+        assert reply.retry_after_ms == 100
+        wait_for("it says why", lambda: "no places are granted: booking-svc is too old to pair" in degraded(stack, "hospital"))
+        assert remaining(stack, hospital_id) == 3
+        fake.close()
