@@ -9,6 +9,7 @@ import traceback
 
 from faults.proxy import Mangler
 from kit import rpc
+from kit.backup import back_up, restore, restore_live
 
 WAIT_FOR_CALLS_S = 2.0  # a stack that is hit hard may take no calls: the next fault comes all the same
 
@@ -77,6 +78,20 @@ class Injector:
         time.sleep(fault["down_s"])
         for name in fault["victims"]:
             self.stack.revive(name)
+
+    def _restore(self, fault):
+        """The backup is made now."""
+        name = fault["victim"]
+        backup = back_up(self.stack, name)
+        self._wait_for_calls(fault["calls"])
+        self._strike("restore", [name])
+        if fault["live"]:
+            restore_live(self.stack, name, backup)
+            return
+        self.stack.kill([name])
+        restore(self.stack, name, backup)
+        time.sleep(fault["down_s"])
+        self.stack.revive(name)
 
     def _stop(self, fault):
         for name in fault["victims"]:

@@ -209,7 +209,9 @@ class Client:
               (look_back, 4), (availability, 5), (capacity, 5), (register, 1), (delete, 1))
 
     def run(self):
-        doings, weights = zip(*self.DOINGS)
+        # A round with a database that goes back leaves the hospitals as they are.
+        changes = (Client.capacity, Client.register, Client.delete, Client.availability)
+        doings, weights = zip(*(one for one in self.DOINGS if not self.load.plan.get("went_back") or one[0] not in changes))
         try:
             while not self.load.ending.is_set():
                 self.random.choices(doings, weights)[0](self)

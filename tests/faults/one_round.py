@@ -83,7 +83,7 @@ class Round:
         self.result.problems += load.problems
         stack.end_all()
         self.snapshot = snapshot.read(stack)
-        self.result.problems += checker.check(list(self.history), self.snapshot)
+        self.result.problems += checker.check(list(self.history), self.snapshot, went_back=self.plan["went_back"])
 
     def _wait_agreement(self, stack):
         """From now, or from the end of the last deletion's job, until all agree: in seconds."""

@@ -5,6 +5,9 @@ import random
 from faults.fault_stack import CLIENT_LINKS, EVENT_LINKS, RPC_LINKS, database_links
 from kit.stack import PROGRAMS
 
+# Not among those that are drawn: a database that goes back loses what hospitals were told meanwhile, so that such a round
+# leaves the hospitals as they are, and has no other faults than those that lose nothing.
+RESTORE = "restore"
 KINDS = ("kill", "stop", "pause", "database", "cut", "delay", "pubsub", "point", "commit", "disk", "clock")
 OFTENER = {"kill": 2, "point": 3}
 FAULTS_S = 4.0  # for all faults of a round, which takes 12 s with its beginning and its end
@@ -121,7 +124,14 @@ def _clock(randoms, driver):
         "gap_s": round(randoms.uniform(0.1, 0.5), 3)}
 
 
-MAKERS = {"kill": _kill, "stop": _stop, "pause": _pause, "database": _database, "cut": _cut, "delay": _delay,
+def _restore(randoms, driver):
+    """hospital-svc's database, after so many calls more; at times under the running service."""
+    del driver
+    return {"victim": "hospital", "calls": randoms.choice((0, 20, 150, 400)), "live": randoms.random() < 0.3,
+            "down_s": round(randoms.choice((0, randoms.uniform(0.05, 0.8))), 3)}
+
+
+MAKERS = {RESTORE: _restore, "kill": _kill, "stop": _stop, "pause": _pause, "database": _database, "cut": _cut, "delay": _delay,
           "pubsub": _pubsub, "commit": _commit, "disk": _disk, "clock": _clock}
 
 
@@ -139,6 +149,9 @@ def make(seed, driver, kinds, points):
             "flags": {"booking": {"reserve-timeout-ms": randoms.choice((150, 300, 600)),
                                   "reserve-calls-max": randoms.choice((2, 32))}},
             "points": {}, "faults": []}
+    plan["went_back"] = RESTORE in kinds
+    if plan["went_back"]:
+        plan["deletions"] = 0
     if not kinds:
         return plan
     total_s = 0.0
@@ -163,7 +176,7 @@ def seconds(fault):
     """About how long a fault takes."""
     each = {"stop": 1.0, "kill": fault.get("gap_s", 0) + 0.1}.get(fault["kind"], 0) * len(fault.get("victims", ()))
     steps = fault.get("times", len(fault.get("steps_s", ()))) * (fault.get("gap_s", 0) + fault.get("refuse_s", 0))
-    work = {"database": 1.5, "commit": 1}.get(fault["kind"], 0)
+    work = {"database": 1.5, "commit": 1, RESTORE: 1}.get(fault["kind"], 0)
     return each + steps + work + fault.get("down_s", 0) + fault.get("for_s", 0)
 
 

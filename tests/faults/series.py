@@ -15,7 +15,8 @@ IDLE_MAX = 10  # rounds in a row that meet nothing: then something is wrong with
 # The short form: every kind, on the drivers where it differs.
 SHORT = (("kill", "sqlite"), ("point", "postgresql"), ("database", "postgresql"), ("pubsub", "sqlite"), ("point", "sqlite"),
          ("commit", "postgresql"), ("disk", "sqlite"), ("kill", "postgresql"), ("cut", "sqlite"), ("pause", "postgresql"),
-         ("stop", "sqlite"), ("delay", "postgresql"), ("clock", "sqlite"), ("disk", "postgresql"))
+         ("stop", "sqlite"), ("delay", "postgresql"), ("clock", "sqlite"), ("disk", "postgresql"),
+         ("restore", "sqlite"), ("restore", "postgresql"))
 
 
 def fault_points():

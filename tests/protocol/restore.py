@@ -1,39 +1,8 @@
 """Backup and restore as docs/operations.md tells, with its commands, and the way out when a log has diverged."""
-import os
-import subprocess
-
 from kit import rpc
-from kit.stack import DEADLINE_S, PROGRAMS, Stack, wait_for
+from kit.backup import back_up, restore
+from kit.stack import PROGRAMS, Stack, wait_for
 from kit.world import CONFIRMED, book, register, remaining, wait_agreement, wait_history
-
-
-def command(*words):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
-    assert done.returncode == 0, (words, done.stderr)
-
-
-def back_up(stack, name):
-    """While the service runs; the path of the backup."""
-    path = os.path.join(stack.folder, name + ".backup")
-    url = stack.url(name)
-    if url.startswith("sqlite:"):
-        command("sqlite3", url[len("sqlite:"):], ".backup " + path)
-    else:
-        command("pg_dump", "--format=custom", "--file=" + path, url)
-    return path
-
-
-def restore(stack, name, path):
-    """While the service is stopped."""
-    url = stack.url(name)
-    if url.startswith("sqlite:"):
-        file = url[len("sqlite:"):]
-        command("rm", "-f", file, file + "-wal", file + "-shm")
-        command("cp", path, file)
-    else:
-        if name == "history":
-            command("psql", "--quiet", "--command=DROP SCHEMA IF EXISTS history CASCADE", url)
-        command("pg_restore", "--clean", "--if-exists", "--single-transaction", "--dbname=" + url, path)
 
 
 def stop_all(stack):

@@ -1,0 +1,46 @@
+"""Backups and restores with the commands of docs/operations.md."""
+import os
+import sqlite3
+import subprocess
+
+from .ids import new_id
+from .stack import DEADLINE_S
+
+
+def command(*words):
+    done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert done.returncode == 0, (words, done.stderr)
+
+
+def back_up(stack, name):
+    """While the service runs; the path of the backup."""
+    path = os.path.join(stack.folder, "%s.%s.backup" % (name, new_id()))
+    url = stack.url(name)
+    if url.startswith("sqlite:"):
+        command("sqlite3", url[len("sqlite:"):], ".timeout 30000", ".backup " + path)
+    else:
+        command("pg_dump", "--format=custom", "--file=" + path, url)
+    return path
+
+
+def restore(stack, name, path):
+    """While the service is stopped; on PostgreSQL also under a service that runs."""
+    url = stack.url(name)
+    if url.startswith("sqlite:"):
+        file = url[len("sqlite:"):]
+        command("rm", "-f", file, file + "-wal", file + "-shm")
+        command("cp", path, file)
+    else:
+        if name == "history":
+            command("psql", "--quiet", "--command=DROP SCHEMA IF EXISTS history CASCADE", url)
+        command("pg_restore", "--clean", "--if-exists", "--single-transaction", "--dbname=" + url, path)
+
+
+def restore_live(stack, name, path):
+    """Under the service, which keeps its session."""
+    url = stack.url(name)
+    if url.startswith("sqlite:"):
+        with sqlite3.connect(path) as source, sqlite3.connect(url[len("sqlite:"):], timeout=30) as target:
+            source.backup(target)
+    else:
+        restore(stack, name, path)
