@@ -268,7 +268,7 @@ static enum status check_header(struct csv_reader *reader, const char *bytes, si
 static bool is_empty(const struct csv_record *record)
 {
     size_t i = 0;
-    while (i < record->count && record->fields[i][0] == '\0') {
+    while (i < record->count && record->fields[i][strspn(record->fields[i], " \t")] == '\0') {
         i++;
     }
     return i == record->count;

@@ -110,7 +110,7 @@ static void test_import_plan_spellings_of_one_name_are_one_hospital(void **state
 static void test_import_plan_empty_records_are_passed_over(void **state)
 {
     (void)state;
-    read_plan(HEADER ",,,,\n,A,x,+1,1\n,,,,\n,,\n\"\",,,,\n");
+    read_plan(HEADER ",,,,\n ,\t, ,,\n,A,x,+1,1\n,,,,\n,,\n\"\",,,,\n");
     assert_string_equal(result.complaints, "");
     assert_int_equal(result.plan.bad_lines, 0);
     assert_int_equal(result.plan.hospital_count, 1);

@@ -8,9 +8,12 @@
 #include "base/text.h"
 #include "base/utf8.h"
 
-/* A character decomposes into at most so many. Longer texts are refused before they are normalised: putting
- * combining characters in order takes time that grows with the square of their number. */
-enum { DECOMPOSED_MAX = 4 };
+/*
+ * A character decomposes into at most DECOMPOSED_MAX: longer texts are too long in any form. So many
+ * combining characters in a row no script needs (UAX 15, stream-safe text), and putting them in order takes
+ * time that grows with the square of their number. Both are refused before the text is normalised.
+ */
+enum { DECOMPOSED_MAX = 4, COMBINING_MAX = 30 };
 
 static bool is_between(uint32_t code_point, uint32_t first, uint32_t last)
 {
@@ -92,6 +95,18 @@ static bool is_plainly_tidy(const char *text)
     return size == 0 || !after_space;
 }
 
+static bool has_too_many_combining(const char *text)
+{
+    size_t size = strlen(text), position = 0, in_a_row = 0;
+    while (position < size && in_a_row <= COMBINING_MAX) {
+        uint32_t code_point = 0;
+        position += utf8_decode(text + position, size - position, &code_point);
+        bool combining = utf8proc_get_property((utf8proc_int32_t)code_point)->combining_class != 0;
+        in_a_row = combining ? in_a_row + 1 : 0;
+    }
+    return in_a_row > COMBINING_MAX;
+}
+
 /* Removes and folds white space in place. */
 static void fold_spaces(char *text)
 {
@@ -150,7 +165,12 @@ enum status unicode_read(const char *field, const char *text, size_t min, size_t
         return status;
     }
     const char *tidy = text;
-    if (text_length(text) <= DECOMPOSED_MAX * max) {
+    if (!is_plainly_tidy(text) && text_length(text) <= DECOMPOSED_MAX * max) {
+        if (has_too_many_combining(text)) {
+            return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
+                             "%s: must not have more than %d combining characters in a row", field,
+                             COMBINING_MAX);
+        }
         tidy = unicode_tidy(text, arena);
         if (tidy == NULL) {
             return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");

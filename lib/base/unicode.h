@@ -16,7 +16,8 @@
 /*
  * Makes `text` tidy, as above: *out is `text` itself if it is tidy already, else a copy in `arena`.
  * INVALID_ARGUMENT "FIELD: RULE" unless `text` is valid UTF-8 without control characters (U+0000 to U+001F,
- * U+007F to U+009F) and has `min` to `max` characters when it is tidy; RESOURCE_EXHAUSTED when out of memory.
+ * U+007F to U+009F), has `min` to `max` characters when it is tidy, and has no more than 30 combining
+ * characters in a row; RESOURCE_EXHAUSTED when out of memory.
  */
 MUST_CHECK enum status unicode_read(const char *field, const char *text, size_t min, size_t max,
                                     struct arena *arena, const char **out, struct error *error);

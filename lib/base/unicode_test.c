@@ -98,6 +98,24 @@ static void test_unicode_read_counts_what_is_kept(void **state)
                    "name: must not contain control characters");
 }
 
+static void test_unicode_read_takes_so_many_combining_characters_in_a_row(void **state)
+{
+    (void)state;
+    struct error error;
+    const char *read = NULL;
+    char text[128] = "q";
+    for (int i = 0; i < 15; i++) {
+        strncat(text, "\u0301\u0323", 5);
+    }
+    strncat(text, "q\u0323", 4);
+    assert_int_equal(unicode_read("name", text, 1, 200, &arena, &read, &error), STATUS_OK);
+    strncat(text, "\u0301", 3);
+    assert_int_equal(unicode_read("name", text, 1, 200, &arena, &read, &error), STATUS_OK);
+    memmove(strrchr(text, 'q'), "\u0301\u0301", 5);
+    assert_refused(unicode_read("name", text, 1, 200, &arena, &read, &error), &error,
+                   "name: must not have more than 30 combining characters in a row");
+}
+
 static void test_unicode_decompose_is_the_form_of_other_systems(void **state)
 {
     (void)state;
@@ -170,6 +188,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unicode_read_composes_and_folds_white_space, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unicode_read_leaves_tidy_text_where_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unicode_read_counts_what_is_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unicode_read_takes_so_many_combining_characters_in_a_row, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_unicode_decompose_is_the_form_of_other_systems, set_up,
                                         tear_down),
         cmocka_unit_test(test_unicode_shown_text_has_something_visible),
