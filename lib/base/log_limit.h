@@ -1,6 +1,6 @@
 /*
- * How many lines of each event may be written: a burst, then so many a second. Whoever can make a program log
- * something, by a wrong request for example, can't make it log without end.
+ * How many lines of each event may be written: a burst, then so many a second. So a caller that can
+ * make a program log something, with a wrong request for example, cannot fill the log.
  *
  * Pure; not for several threads at once.
  */

@@ -1,7 +1,7 @@
 /*
  * A pipe or terminal that nobody reads is full some day, and a write to it then waits for ever. O_NONBLOCK
- * prevents that, but it is a property of the open file description, which we share with whoever started us
- * (and a shell or another program would see EAGAIN all of a sudden). So these are opened again by way of
+ * prevents that, but it is a property of the open file description, which we share with the process that
+ * started us: a shell or another program would see EAGAIN all of a sudden. So these are opened again through
  * /proc, which makes a description of our own. Where that is not allowed, poll says whether the line fits: no
  * other thread writes meanwhile, only another process that shares the pipe could still fill it in between.
  * A socket can't be opened again, but send takes the flag with each call.
