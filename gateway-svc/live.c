@@ -23,10 +23,11 @@ static struct metric listeners_now = METRIC("live_listeners", "Listeners of /eve
 
 /* ---- open and close ---- */
 
-/* Proxies end connections on which nothing comes for long. */
+/* Proxies end connections on which nothing comes for long; and at midnight windows move. */
 static void keep_alive(void *context, struct ticker *ticker)
 {
     struct live *live = context;
+    int32_t today = civil_day_at(clock_now_us());
     (void)ticker;
     live->looks++;
     monitor_lock(&live->monitor);
@@ -34,6 +35,8 @@ static void keep_alive(void *context, struct ticker *ticker)
         if (live->looks % KEEP_ALIVE_LOOKS == 0)
             (void)http_stream_write(l->stream, KEEP_ALIVE, sizeof KEEP_ALIVE - 1);
         http_stream_look(l->stream);
+        if (l->hospital != NULL)
+            live_days_move(live, l, today);
     }
     monitor_unlock(&live->monitor);
 }
@@ -197,6 +200,8 @@ static void add_listener(struct live *live, const struct live_wish *wish, const 
         return;
     }
     listener->live = live;
+    if (wish->customer_id != NULL)
+        listener->budget_key = live_budget_key(http_client(request), wish->customer_id);
     if (last != NULL) {
         listener->has_begin = true;
         listener->booking_seq = last->booking;

@@ -114,6 +114,30 @@ void live_days_touch(struct live *live, struct live_hospital *hospital, int32_t 
     schedule(live, hospital, now_ns);
 }
 
+/* Days before all that somebody listens to are not asked for again. */
+static void forget_past(struct live_hospital *hospital)
+{
+    size_t past = 0;
+    while (past < hospital->day_count && hospital->days[past].date < hospital->from)
+        past++;
+    if (past > 0)
+        memmove(hospital->days, hospital->days + past, (hospital->day_count - past) * sizeof *hospital->days);
+    hospital->day_count -= past;
+}
+
+void live_days_move(struct live *live, struct live_listener *listener, int32_t today)
+{
+    struct live_hospital *hospital = listener->hospital;
+    int32_t fresh;
+    if (!live_window_move(&listener->window, today, &fresh))
+        return;
+    if (fresh < listener->fresh_from)
+        listener->fresh_from = fresh;
+    live_registry_measure(hospital);
+    forget_past(hospital);
+    live_days_touch(live, hospital, fresh, listener->window.to, false);
+}
+
 void live_days_forget(struct live *live, struct live_hospital *hospital)
 {
     unlist(live, hospital);
@@ -173,8 +197,8 @@ static void skip_unheard(struct live_hospital *hospital)
 {
     int32_t first = INT32_MAX;
     for (const struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital) {
-        int32_t from = l->from > hospital->touched_from ? l->from : hospital->touched_from;
-        if (from <= l->to && from < first)
+        int32_t from = l->window.from > hospital->touched_from ? l->window.from : hospital->touched_from;
+        if (from <= l->window.to && from < first)
             first = from;
     }
     if (first <= hospital->touched_to)
@@ -209,7 +233,7 @@ static bool begin_reading(struct live *live, struct live_hospital *hospital, str
     for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital) {
         if (l->days != DAYS_WANTED)
             continue;
-        if (include(reading, l->from, l->to))
+        if (include(reading, l->window.from, l->window.to))
             l->days = DAYS_BEING_READ;
         else
             wanted = true;
@@ -279,8 +303,8 @@ static void tell_day(struct live_days *reader, struct live_hospital *hospital,
     bool changed = note_day(hospital, &now);
     char *data = day_data(reader, hospital, day);
     for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital)
-        if (now.date >= l->from && now.date <= l->to &&
-            (l->days == DAYS_BEING_READ || (l->days == DAYS_TOLD && changed)))
+        if (now.date >= l->window.from && now.date <= l->window.to &&
+            (l->days == DAYS_BEING_READ || (l->days == DAYS_TOLD && (changed || now.date >= l->fresh_from))))
             live_send(l, "availability", data);
 }
 
@@ -292,13 +316,25 @@ static void end_reading(struct live_hospital *hospital, enum days_state state)
             l->days = state;
 }
 
-static void tell_days(struct live_days *reader, struct live_hospital *hospital,
+/* The fresh days that were read now are told. */
+static void end_fresh(struct live_hospital *hospital, const struct reading *reading)
+{
+    for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital) {
+        if (l->fresh_from >= reading->from && l->fresh_from <= reading->to)
+            l->fresh_from = reading->to + 1;
+        if (l->fresh_from > l->window.to)
+            l->fresh_from = INT32_MAX;
+    }
+}
+
+static void tell_days(struct live_days *reader, struct live_hospital *hospital, const struct reading *reading,
                       const Screening__V1__GetAvailabilityResponse *response)
 {
     hospital->gone[0] = '\0';
     for (size_t i = 0; i < response->n_days; i++)
         tell_day(reader, hospital, response->days[i]);
     end_reading(hospital, DAYS_TOLD);
+    end_fresh(hospital, reading);
 }
 
 static void tell_gone(struct live_days *reader, struct live_hospital *hospital, const struct error *error)
@@ -365,7 +401,7 @@ static void use_answer(struct live_days *reader, const struct reading *reading, 
     if (hospital == NULL)
         return;
     if (status == STATUS_OK)
-        tell_days(reader, hospital, response);
+        tell_days(reader, hospital, reading, response);
     else if (gone)
         tell_gone(reader, hospital, error);
     else

@@ -5,12 +5,9 @@
 
 #include "base/civil.h"
 
-/* Who is further behind than this asks the services instead. */
-enum { REPLAY_MAX = 10000 };
-
 /* ---- where listeners begin ---- */
 
-static void reset(struct live_listener *listener)
+void live_reset(struct live_listener *listener)
 {
     listener->behind = false;
     listener->booking_seq = listener->live->position.booking;
@@ -27,8 +24,8 @@ void live_place(struct live_listener *listener)
         listener->has_begin = true;
         listener->booking_seq = head;
         listener->behind = false;
-    } else if (listener->booking_seq > head || head - listener->booking_seq > REPLAY_MAX) {
-        reset(listener);
+    } else if (listener->booking_seq > head || head - listener->booking_seq > LIVE_REPLAY_MAX) {
+        live_reset(listener);
     } else {
         listener->behind = listener->booking_seq < head;
     }
@@ -68,7 +65,7 @@ void live_booking_begun(void *context, uint64_t head_seq)
     bool again = note_begun(live, LIVE_BOOKING);
     for (struct live_listener *l = live->listeners; l != NULL; l = l->next) {
         if (l->customer != NULL && again)
-            reset(l);
+            live_reset(l);
         else if (l->customer != NULL)
             live_place(l);
     }

@@ -6,6 +6,7 @@
 #define GATEWAY_SVC_LIVE_INTERNAL_H
 
 #include "live.h"
+#include "live_budget.h"
 #include "live_feed.h"
 #include "live_text.h"
 
@@ -32,11 +33,14 @@ struct live_listener {
     struct live_listener *next_of_customer;
     bool has_begin;       /* booking_seq is known */
     bool behind;          /* what follows comes from live_replay.c, until it is where the feed is */
+    bool in_round;        /* that's own */
+    uint64_t budget_key;  /* of what it is sent from there */
     uint64_t booking_seq; /* sent, or passed over, up to here */
     /* a hospital's days */
     struct live_hospital *hospital; /* NULL: none */
     struct live_listener *next_of_hospital;
-    int32_t from, to;
+    struct live_window window;
+    int32_t fresh_from; /* from this day on it is told, changed or not; INT32_MAX: from none */
     enum days_state days;
 };
 
@@ -88,6 +92,7 @@ struct live {
     struct map customers; /* digest of the id -> struct live_customer */
     struct map hospitals; /* id -> struct live_hospital */
     struct live_hospital *to_read;
+    struct live_budget budget;
     struct live_position position; /* how far the feeds are */
     bool known[LIVE_LOGS];         /* whether they have begun */
 };
@@ -98,6 +103,9 @@ struct live {
 MUST_CHECK enum status live_registry_add(struct live *live, struct live_listener *listener,
                                          const struct live_wish *wish);
 void live_registry_remove(struct live *live, struct live_listener *listener);
+
+/* The window of one of its listeners has changed. */
+void live_registry_measure(struct live_hospital *hospital);
 
 /* NULL if nobody listens. */
 struct live_customer *live_registry_customer(const struct live *live, const char *customer_id);
@@ -132,6 +140,12 @@ void live_booking_take(void *context, Screening__V1__Event *const *events, size_
 void live_hospital_begun(void *context, uint64_t head_seq);
 void live_hospital_take(void *context, Screening__V1__Event *const *events, size_t count);
 
+/* A listener that is further behind than this asks the services instead; TOO_LONG: that fell behind later. */
+enum { LIVE_REPLAY_MAX = 1000, LIVE_REPLAY_TOO_LONG = 2000 };
+
+/* Tells a customer's listener to ask the services: it goes on from where the feed is. With the lock. */
+void live_reset(struct live_listener *listener);
+
 /* Where a customer's listener begins; at has_begin and booking_seq if the log goes on behind them. With the
  * lock. */
 void live_place(struct live_listener *listener);
@@ -148,6 +162,9 @@ void live_days_touch(struct live *live, struct live_hospital *hospital, int32_t 
 
 /* The listener is to be told all of its days. With the lock. */
 void live_days_want(struct live *live, struct live_listener *listener);
+
+/* It is `today` now: moves the listener's window, which may want it to be told more days. With the lock. */
+void live_days_move(struct live *live, struct live_listener *listener, int32_t today);
 
 /* Nobody listens to it any more. With the lock. */
 void live_days_forget(struct live *live, struct live_hospital *hospital);

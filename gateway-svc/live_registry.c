@@ -99,10 +99,18 @@ static struct live_hospital *find_or_add_hospital(struct live *live, const struc
 
 static void widen(struct live_hospital *hospital, const struct live_listener *listener)
 {
-    if (listener->from < hospital->from)
-        hospital->from = listener->from;
-    if (listener->to > hospital->to)
-        hospital->to = listener->to;
+    if (listener->window.from < hospital->from)
+        hospital->from = listener->window.from;
+    if (listener->window.to > hospital->to)
+        hospital->to = listener->window.to;
+}
+
+void live_registry_measure(struct live_hospital *hospital)
+{
+    hospital->from = INT32_MAX;
+    hospital->to = INT32_MIN;
+    for (const struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital)
+        widen(hospital, l);
 }
 
 static bool join_hospital(struct live *live, struct live_listener *listener, const struct live_wish *wish)
@@ -111,8 +119,8 @@ static bool join_hospital(struct live *live, struct live_listener *listener, con
     if (hospital == NULL)
         return false;
     listener->hospital = hospital;
-    listener->from = wish->from;
-    listener->to = wish->to;
+    listener->window = wish->days;
+    listener->fresh_from = INT32_MAX;
     listener->next_of_hospital = hospital->listeners;
     hospital->listeners = listener;
     widen(hospital, listener);
@@ -126,10 +134,7 @@ static void leave_hospital(struct live *live, struct live_listener *listener)
     while (*at != listener)
         at = &(*at)->next_of_hospital;
     *at = listener->next_of_hospital;
-    hospital->from = INT32_MAX;
-    hospital->to = INT32_MIN;
-    for (const struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital)
-        widen(hospital, l);
+    live_registry_measure(hospital);
     if (hospital->listeners == NULL) {
         live_days_forget(live, hospital);
         map_remove(&live->hospitals, &hospital->id);

@@ -1,6 +1,10 @@
 /*
- * Listeners that come back are sent what they missed: all that are behind walk through the log together, from
- * the one furthest behind. Who does not read as fast as the others is left to a later round.
+ * Listeners that come back are sent what they missed. All of them walk through the log together, from the one
+ * furthest behind to the head. A listener that comes during a walk and begins behind its position waits for
+ * the next walk. A walk is about LIVE_REPLAY_MAX events long, so a listener waits for two of them at most,
+ * however often others come back.
+ *
+ * A listener that does not read as fast as the others is left to a later round.
  */
 #include "live_internal.h"
 
@@ -8,6 +12,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 
 enum { FETCH_EVENTS = 256, UNREAD_MAX = HTTP_STREAM_MAX / 2, SLOW_PAUSE_MS = 50, FAILED_PAUSE_MS = 200 };
 
@@ -18,24 +23,38 @@ static bool takes_more(const struct live_listener *listener)
 
 enum round { ROUND_NONE, ROUND_LATER, ROUND_NOW };
 
-/* Where the next round begins. */
-static enum round find_begin(struct live *live, uint64_t *after_seq)
+/* A listener that reads so slowly that the log runs away from it is reset. */
+static bool is_behind(struct live_listener *listener)
 {
-    enum round round = ROUND_NONE;
+    const uint64_t head = listener->live->position.booking;
+    if (listener->behind && head - listener->booking_seq > LIVE_REPLAY_TOO_LONG)
+        live_reset(listener);
+    return listener->behind;
+}
+
+/* Where the next round begins: as near behind `at_seq` as anybody stands, else at the one furthest behind. */
+static enum round find_begin(struct live *live, uint64_t at_seq, uint64_t *after_seq)
+{
+    uint64_t nearest = UINT64_MAX, furthest = UINT64_MAX;
+    bool waits = false;
     monitor_lock(&live->monitor);
     bool known = live->known[LIVE_BOOKING] && !live->stopping;
-    for (const struct live_listener *l = live->listeners; known && l != NULL; l = l->next) {
-        if (!l->behind)
+    for (struct live_listener *l = live->listeners; known && l != NULL; l = l->next) {
+        if (!is_behind(l))
             continue;
-        if (!takes_more(l)) {
-            round = round == ROUND_NONE ? ROUND_LATER : round;
-        } else if (round != ROUND_NOW || l->booking_seq < *after_seq) {
-            round = ROUND_NOW;
-            *after_seq = l->booking_seq;
-        }
+        waits = true;
+        if (!takes_more(l))
+            continue;
+        if (l->booking_seq < furthest)
+            furthest = l->booking_seq;
+        if (l->booking_seq >= at_seq && l->booking_seq < nearest)
+            nearest = l->booking_seq;
     }
     monitor_unlock(&live->monitor);
-    return round;
+    *after_seq = nearest != UINT64_MAX ? nearest : furthest;
+    if (*after_seq != UINT64_MAX)
+        return ROUND_NOW;
+    return waits ? ROUND_LATER : ROUND_NONE;
 }
 
 static enum status fetch(struct live *live, uint64_t after_seq, struct arena *arena,
@@ -56,55 +75,87 @@ static enum status fetch(struct live *live, uint64_t after_seq, struct arena *ar
     return status;
 }
 
-static bool is_for(const struct live_listener *listener, const Screening__V1__Event *event)
-{
-    return live_concerns_customers(event) && strcmp(event->booking->customer_id, listener->customer_id) == 0;
-}
+/* ---- a round, with the lock ---- */
 
-/* The events after where the listener stands, as long as it takes them. */
-static void send_missed(struct live_listener *listener, const Screening__V1__FetchResponse *response)
+/* Those who stand where the events begin, or among them, take part. */
+static void begin_round(struct live *live, uint64_t after_seq, uint64_t end_seq)
 {
-    for (size_t i = 0; i < response->n_events; i++) {
-        const Screening__V1__Event *event = response->events[i];
-        if (event->seq <= listener->booking_seq)
-            continue;
-        if (is_for(listener, event)) {
-            if (!takes_more(listener))
-                return;
-            char *data = live_booking_data(event);
-            live_send_booking(listener, event, data);
-            free(data);
-        }
-        listener->booking_seq = event->seq;
-    }
-    listener->behind = listener->booking_seq < listener->live->position.booking;
-}
-
-static void send_round(struct live *live, uint64_t after_seq, const Screening__V1__FetchResponse *response)
-{
-    monitor_lock(&live->monitor);
-    uint64_t end_seq = after_seq + response->n_events;
     for (struct live_listener *l = live->listeners; l != NULL; l = l->next)
-        if (l->behind && l->booking_seq >= after_seq && l->booking_seq <= end_seq)
-            send_missed(l, response);
+        l->in_round = l->behind && l->booking_seq >= after_seq && l->booking_seq <= end_seq;
+}
+
+static void send_missed(struct live_listener *listener, const Screening__V1__Event *event, const char *data,
+                        int64_t now_ns)
+{
+    if (!takes_more(listener)) {
+        listener->in_round = false;
+        listener->booking_seq = event->seq - 1; /* there it goes on */
+    } else if (!live_budget_take(&listener->live->budget, listener->budget_key, now_ns)) {
+        listener->in_round = false;
+        live_reset(listener);
+    } else {
+        live_send_booking(listener, event, data);
+    }
+}
+
+static void send_event(struct live *live, const Screening__V1__Event *event, int64_t now_ns)
+{
+    char *data = NULL;
+    if (event->body_case != SCREENING__V1__EVENT__BODY_BOOKING)
+        return;
+    const struct live_customer *customer = live_registry_customer(live, event->booking->customer_id);
+    struct live_listener *l = customer != NULL ? customer->listeners : NULL;
+    for (; l != NULL; l = l->next_of_customer) {
+        if (!l->in_round || event->seq <= l->booking_seq)
+            continue;
+        if (data == NULL)
+            data = live_booking_data(event);
+        send_missed(l, event, data, now_ns);
+    }
+    free(data);
+}
+
+static void end_round(struct live *live, uint64_t end_seq)
+{
+    for (struct live_listener *l = live->listeners; l != NULL; l = l->next) {
+        if (!l->in_round)
+            continue;
+        l->in_round = false;
+        l->booking_seq = end_seq;
+        l->behind = end_seq < live->position.booking;
+    }
+}
+
+/* Returns where the round ended. */
+static uint64_t send_round(struct live *live, uint64_t after_seq,
+                           const Screening__V1__FetchResponse *response)
+{
+    uint64_t end_seq = after_seq + response->n_events;
+    int64_t now_ns = clock_monotonic_ns();
+    monitor_lock(&live->monitor);
+    begin_round(live, after_seq, end_seq);
+    for (size_t i = 0; i < response->n_events; i++)
+        send_event(live, response->events[i], now_ns);
+    end_round(live, end_seq);
     monitor_unlock(&live->monitor);
+    return end_seq;
 }
 
 void live_replay(void *context, struct ticker *ticker)
 {
     struct live *live = context;
     struct arena arena;
-    uint64_t after_seq = 0;
+    uint64_t at_seq = 0, after_seq = 0;
     enum round round;
     bool going = true;
     arena_init(&arena);
-    while (going && (round = find_begin(live, &after_seq)) != ROUND_NONE) {
+    while (going && (round = find_begin(live, at_seq, &after_seq)) != ROUND_NONE) {
         const Screening__V1__FetchResponse *response;
         arena_reset(&arena);
         if (round == ROUND_LATER) {
             going = ticker_sleep(ticker, SLOW_PAUSE_MS);
         } else if (fetch(live, after_seq, &arena, &response) == STATUS_OK && response->n_events > 0) {
-            send_round(live, after_seq, response);
+            at_seq = send_round(live, after_seq, response);
             going = !ticker_stopping(ticker);
         } else {
             going = ticker_sleep(ticker, FAILED_PAUSE_MS); /* the feed notices too, and does what is to do */

@@ -68,26 +68,41 @@ const char **live_query_slot(struct live_query *query, const char *name)
     return NULL;
 }
 
-static enum status parse_days(const struct live_query *query, int32_t today, struct live_wish *wish,
+bool live_window_move(struct live_window *window, int32_t today, int32_t *fresh)
+{
+    if (!window->from_today || window->from == today)
+        return false;
+    bool forward = today > window->from && today <= window->to;
+    *fresh = forward ? window->to + 1 : today;
+    window->from = today;
+    if (window->to_moves)
+        window->to = today + LIVE_DAYS_DEFAULT - 1;
+    return true;
+}
+
+static enum status parse_days(const struct live_query *query, int32_t today, struct live_window *out,
                               struct error *error)
 {
-    wish->from = today;
+    struct live_window window = {.from = today,
+                                 .from_today = query->from == NULL,
+                                 .to_moves = query->from == NULL && query->to == NULL};
     if (query->from != NULL) {
-        enum status status = text_check_date("from", query->from, &wish->from, error);
+        enum status status = text_check_date("from", query->from, &window.from, error);
         if (status != STATUS_OK)
             return status;
     }
-    wish->to = wish->from + LIVE_DAYS_DEFAULT - 1;
+    window.to = window.from + LIVE_DAYS_DEFAULT - 1;
     if (query->to != NULL) {
-        enum status status = text_check_date("to", query->to, &wish->to, error);
+        enum status status = text_check_date("to", query->to, &window.to, error);
         if (status != STATUS_OK)
             return status;
     }
-    if (wish->to < wish->from)
+    if (window.to < window.from)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "to: must not be before from");
-    if (wish->to - wish->from >= LIVE_DAYS_MAX)
+    if (window.to - window.from >= LIVE_DAYS_MAX)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "to: must be at most %d days after from",
                          LIVE_DAYS_MAX - 1);
+    *out = window;
     return STATUS_OK;
 }
 
@@ -106,7 +121,7 @@ enum status live_wish_parse(const struct live_query *query, int32_t today, struc
     if (status == STATUS_OK && wish.has_hospital)
         status = text_check_uuid("hospitalId", query->hospital_id, &wish.hospital_id, error);
     if (status == STATUS_OK && wish.has_hospital)
-        status = parse_days(query, today, &wish, error);
+        status = parse_days(query, today, &wish.days, error);
     if (status == STATUS_OK)
         *out = wish;
     return status;

@@ -32,11 +32,24 @@ struct live_query {
 /* Where the parameter of that name goes; NULL if there is none of that name. */
 const char **live_query_slot(struct live_query *query, const char *name);
 
+/* Days, both included; none while `to` is before `from`. */
+struct live_window {
+    int32_t from, to;
+    bool from_today; /* it begins with today, whichever day that is, */
+    bool to_moves;   /* and always has as many days */
+};
+
+/*
+ * It is `today` now. True if the window has moved; *fresh is then the first of its days that it did not have
+ * before, up to its end.
+ */
+bool live_window_move(struct live_window *window, int32_t today, int32_t *fresh);
+
 /* The same, understood. */
 struct live_wish {
     bool has_hospital;
     struct uuid hospital_id;
-    int32_t from, to;        /* its days, both included */
+    struct live_window days; /* the hospital's */
     const char *customer_id; /* NULL: nobody's bookings */
 };
 

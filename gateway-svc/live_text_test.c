@@ -81,12 +81,78 @@ static void test_wish_without_days_has_a_month_from_today(void **state)
     assert_int_equal(live_wish_parse(&query, today, &wish, &error), STATUS_OK);
     assert_true(wish.has_hospital);
     assert_null(wish.customer_id);
-    assert_int_equal(wish.from, today);
-    assert_int_equal(wish.to, date_of("2026-12-31"));
+    assert_int_equal(wish.days.from, today);
+    assert_int_equal(wish.days.to, date_of("2026-12-31"));
     const struct live_query later = {.hospital_id = HOSPITAL, .from = "2027-01-01"};
     assert_int_equal(live_wish_parse(&later, today, &wish, &error), STATUS_OK);
-    assert_int_equal(wish.from, date_of("2027-01-01"));
-    assert_int_equal(wish.to, date_of("2027-01-31"));
+    assert_int_equal(wish.days.from, date_of("2027-01-01"));
+    assert_int_equal(wish.days.to, date_of("2027-01-31"));
+}
+
+/* ---- windows */
+
+static struct live_window window_of(const char *from, const char *to, const char *today)
+{
+    const struct live_query query = {.hospital_id = HOSPITAL, .from = from, .to = to};
+    struct live_wish wish;
+    struct error error;
+    assert_int_equal(live_wish_parse(&query, date_of(today), &wish, &error), STATUS_OK);
+    return wish.days;
+}
+
+static void assert_window(const struct live_window *window, const char *from, const char *to)
+{
+    assert_int_equal(window->from, date_of(from));
+    assert_int_equal(window->to, date_of(to));
+}
+
+static void test_window_without_days_moves_with_the_day(void **state)
+{
+    (void)state;
+    struct live_window window = window_of(NULL, NULL, "2026-12-24");
+    int32_t fresh = 0;
+    assert_false(live_window_move(&window, date_of("2026-12-24"), &fresh));
+    assert_true(live_window_move(&window, date_of("2026-12-25"), &fresh));
+    assert_window(&window, "2026-12-25", "2027-01-24");
+    assert_int_equal(fresh, date_of("2027-01-24"));
+    assert_false(live_window_move(&window, date_of("2026-12-25"), &fresh));
+    assert_true(live_window_move(&window, date_of("2026-12-28"), &fresh)); /* the process stood meanwhile */
+    assert_window(&window, "2026-12-28", "2027-01-27");
+    assert_int_equal(fresh, date_of("2027-01-25"));
+}
+
+static void test_window_that_has_nothing_in_common_with_before_is_fresh(void **state)
+{
+    (void)state;
+    struct live_window window = window_of(NULL, NULL, "2026-12-24");
+    int32_t fresh = 0;
+    assert_true(live_window_move(&window, date_of("2027-06-01"), &fresh));
+    assert_window(&window, "2027-06-01", "2027-07-01");
+    assert_int_equal(fresh, date_of("2027-06-01"));
+    assert_true(live_window_move(&window, date_of("2027-05-31"), &fresh)); /* the clock was set back */
+    assert_window(&window, "2027-05-31", "2027-06-30");
+    assert_int_equal(fresh, date_of("2027-05-31"));
+}
+
+static void test_window_with_an_end_only_begins_later(void **state)
+{
+    (void)state;
+    struct live_window window = window_of(NULL, "2026-12-25", "2026-12-24");
+    int32_t fresh = 0;
+    assert_true(live_window_move(&window, date_of("2026-12-25"), &fresh));
+    assert_window(&window, "2026-12-25", "2026-12-25");
+    assert_true(fresh > window.to); /* none */
+    assert_true(live_window_move(&window, date_of("2026-12-26"), &fresh));
+    assert_true(window.from > window.to && fresh > window.to);
+}
+
+static void test_window_with_a_begin_stays(void **state)
+{
+    (void)state;
+    struct live_window window = window_of("2026-12-24", NULL, "2026-12-24");
+    int32_t fresh = 0;
+    assert_false(live_window_move(&window, date_of("2026-12-25"), &fresh));
+    assert_window(&window, "2026-12-24", "2027-01-23");
 }
 
 static void test_wish_takes_a_customer_alone(void **state)
@@ -153,6 +219,10 @@ int main(void)
         cmocka_unit_test(test_position_that_is_none_is_refused_and_changes_nothing),
         cmocka_unit_test(test_parameters_are_known_by_name),
         cmocka_unit_test(test_wish_without_days_has_a_month_from_today),
+        cmocka_unit_test(test_window_without_days_moves_with_the_day),
+        cmocka_unit_test(test_window_that_has_nothing_in_common_with_before_is_fresh),
+        cmocka_unit_test(test_window_with_an_end_only_begins_later),
+        cmocka_unit_test(test_window_with_a_begin_stays),
         cmocka_unit_test(test_wish_takes_a_customer_alone),
         cmocka_unit_test(test_wish_that_cannot_be_fulfilled_names_the_parameter),
         cmocka_unit_test(test_message_has_its_id_first),
