@@ -5,7 +5,7 @@ import re
 from . import web
 
 KEYWORDS = {"type", "description", "properties", "required", "items", "enum", "$ref", "additionalProperties", "pattern",
-            "format", "minimum", "maximum", "minLength", "maxLength", "maxItems"}
+            "examples", "format", "minimum", "maximum", "minLength", "maxLength", "maxItems"}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
 DESCRIBED_HEADERS = ("ETag", "Link", "Location", "Retry-After")
 
@@ -68,7 +68,7 @@ class Document:
         for name, item in value.items():
             if name in properties:
                 wrong += self.faults(item, properties[name], where + "." + name)
-            elif schema.get("additionalProperties") is False:
+            elif properties:  # a client takes more than is described, what is answered here must be described
                 wrong.append("%s: has %s" % (where, name))
         return wrong
 
