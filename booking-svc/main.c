@@ -190,17 +190,21 @@ static bool must_try_again(enum status status, const struct error *error)
     return service_must_try_again(PROGRAM, status, error);
 }
 
-static bool is_ready(void *context)
+static const char *find_trouble(void *context)
 {
     struct booking_service *service = context;
-    return service->running && writer_database_trouble(service->writer) == NULL;
+    return service->running ? writer_database_trouble(service->writer) : SERVICE_STARTING;
 }
 
 static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
 {
     struct booking_service *service = context;
-    return service->running &&
-           event_subscriber_degraded(service->subscriber, reasons[0], RPC_DEGRADED_TEXT_SIZE);
+    size_t count = 0;
+    if (!service->running)
+        return 0;
+    count += service_damage_degrades(reasons[count], RPC_DEGRADED_TEXT_SIZE);
+    count += event_subscriber_degraded(service->subscriber, reasons[count], RPC_DEGRADED_TEXT_SIZE);
+    return count;
 }
 
 /* An answer to Fetch: at most 1 MiB, and no larger than a message may be. */
@@ -214,12 +218,7 @@ static size_t fetch_max_bytes(const struct service_settings *settings)
 static const char *tell_why_not_ready(void *context)
 {
     struct booking_service *service = context;
-    if (!service->running)
-        return "starting: the database is not there yet, or is being prepared\n";
-    const char *trouble = writer_database_trouble(service->writer);
-    if (trouble != NULL)
-        return trouble;
-    return rpc_server_is_serving(service->server) ? NULL : "stopping\n";
+    return service->running ? rpc_server_not_ready(service->server) : SERVICE_STARTING;
 }
 
 static void refresh_metrics(void *context)
@@ -268,7 +267,7 @@ static void listen_on_addresses(struct booking_service *service)
     pairing_service_init(&service->pairing);
     rpc_server_add(service->server, &service->pairing.service.base);
     rpc_server_add(service->server, event_publisher_service(service->publisher));
-    rpc_server_observe(service->server, is_ready, list_degraded, service);
+    rpc_server_observe(service->server, find_trouble, list_degraded, service);
     must(rpc_server_start(service->server, &error), &error);
 }
 

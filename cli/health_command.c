@@ -69,6 +69,7 @@ static void ask_peer(struct session *session, enum peer_name peer, struct condit
         return;
     }
     const Rpc__V1__StatsResponse *answer = (Rpc__V1__StatsResponse *)response;
+    condition->detail = answer->not_ready;
     condition->degraded = answer->degraded;
     condition->degraded_count = answer->n_degraded;
 }
@@ -119,12 +120,12 @@ static int show_json(const struct session *session, const struct condition condi
 static void add_rows(struct table *table, const char *program, const char *address,
                      const struct condition *condition)
 {
-    const char *first = condition->degraded_count > 0 ? condition->degraded[0] : condition->detail;
+    bool detailed = condition->detail[0] != '\0' || condition->degraded_count == 0;
     table_text(table, program);
     table_text(table, address);
     table_text(table, word_shown(condition->state));
-    table_text(table, first);
-    for (size_t i = 1; i < condition->degraded_count; i++) {
+    table_text(table, detailed ? condition->detail : condition->degraded[0]);
+    for (size_t i = detailed ? 0 : 1; i < condition->degraded_count; i++) {
         table_text(table, "");
         table_text(table, "");
         table_text(table, "");

@@ -106,11 +106,11 @@ static const char *not_ready(void *context)
     const struct gateway_service *service = context;
     struct backend *backend = service->gateway.backend;
     if (!rpc_channel_connected(backend_channel(backend, BACKEND_HOSPITAL)))
-        return "not connected to hospital-svc\n";
+        return "not connected to hospital-svc";
     if (!rpc_channel_connected(backend_channel(backend, BACKEND_BOOKING)))
-        return "not connected to booking-svc\n";
+        return "not connected to booking-svc";
     if (!live_begun(service->gateway.live))
-        return "not following the logs\n";
+        return "not following the logs";
     return NULL; /* without histories bookings go on */
 }
 

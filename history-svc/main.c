@@ -135,10 +135,10 @@ static bool must_try_again(enum status status, const struct error *error)
     return service_must_try_again(PROGRAM, status, error);
 }
 
-static bool is_ready(void *context)
+static const char *find_trouble(void *context)
 {
     struct history_service *service = context;
-    return service->running && writer_database_trouble(feed_writer(service->feed)) == NULL;
+    return service->running ? writer_database_trouble(feed_writer(service->feed)) : SERVICE_STARTING;
 }
 
 static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
@@ -147,6 +147,7 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
     size_t count = 0;
     if (!service->running)
         return 0;
+    count += service_damage_degrades(reasons[count], RPC_DEGRADED_TEXT_SIZE);
     for (int i = 0; i < FEED_LOG_COUNT; i++)
         if (event_subscriber_degraded(feed_subscriber(service->feed, (enum feed_log)i), reasons[count],
                                       RPC_DEGRADED_TEXT_SIZE))
@@ -158,12 +159,7 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
 static const char *tell_why_not_ready(void *context)
 {
     struct history_service *service = context;
-    if (!service->running)
-        return "starting: the database is not there yet, or is being prepared\n";
-    const char *trouble = writer_database_trouble(feed_writer(service->feed));
-    if (trouble != NULL)
-        return trouble;
-    return rpc_server_is_serving(service->server) ? NULL : "stopping\n";
+    return service->running ? rpc_server_not_ready(service->server) : SERVICE_STARTING;
 }
 
 static void refresh_metrics(void *context)
@@ -205,7 +201,7 @@ static void listen_on_address(struct history_service *service)
     service_listens_at(rpc.gateway_address);
     history_api_init(&service->api);
     rpc_server_add(service->server, &service->api.service.base);
-    rpc_server_observe(service->server, is_ready, list_degraded, service);
+    rpc_server_observe(service->server, find_trouble, list_degraded, service);
     must(rpc_server_start(service->server, &error), &error);
 }
 

@@ -12,7 +12,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/repeat.h"
 #include "base/standard_files.h"
 #include "events/event_log.h"
 #include "events/publisher.h"
@@ -60,10 +62,10 @@ static void must(enum status status, const struct error *error)
     }
 }
 
-static bool is_ready(void *context)
+static const char *find_trouble(void *context)
 {
     struct hospital_service *service = context;
-    return service->running && writer_database_trouble(service->writer) == NULL;
+    return service->running ? writer_database_trouble(service->writer) : SERVICE_STARTING;
 }
 
 static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
@@ -73,6 +75,7 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
     if (!service->running) {
         return 0;
     }
+    count += service_damage_degrades(reasons[count], RPC_DEGRADED_TEXT_SIZE);
     count += event_subscriber_degraded(service->subscriber, reasons[count], RPC_DEGRADED_TEXT_SIZE);
     count += pairing_degraded(&service->pairing, reasons + count, RPC_DEGRADED_MAX - count - 1);
     count += overcommit_degraded(&service->overcommit, reasons[count], RPC_DEGRADED_TEXT_SIZE);
@@ -90,14 +93,7 @@ static size_t fetch_max_bytes(const struct service_settings *settings)
 static const char *tell_why_not_ready(void *context)
 {
     struct hospital_service *service = context;
-    if (!service->running) {
-        return "starting: the database is not there yet, or is being prepared\n";
-    }
-    const char *trouble = writer_database_trouble(service->writer);
-    if (trouble != NULL) {
-        return trouble;
-    }
-    return rpc_server_is_serving(service->server) ? NULL : "stopping\n";
+    return service->running ? rpc_server_not_ready(service->server) : SERVICE_STARTING;
 }
 
 static void refresh_metrics(void *context)
@@ -145,7 +141,7 @@ static void listen_on_addresses(struct hospital_service *service)
     hospital_api_init(&service->api);
     rpc_server_add(service->server, &service->api.service.base);
     rpc_server_add(service->server, event_publisher_service(service->publisher));
-    rpc_server_observe(service->server, is_ready, list_degraded, service);
+    rpc_server_observe(service->server, find_trouble, list_degraded, service);
     must(rpc_server_start(service->server, &error), &error);
 }
 
@@ -267,21 +263,19 @@ static enum status follow_bookings(struct hospital_service *service, struct erro
 static bool start_step(struct hospital_service *service, start_fn step)
 {
     struct error error;
-    for (bool told = false;; told = true) {
-        enum status status = step(service, &error);
-        if (status == STATUS_OK) {
-            return true;
-        }
-        if (!status_is_transient(status)) {
+    struct repeat waiting = {0};
+    while (step(service, &error) != STATUS_OK) {
+        if (!db_may_heal(&error)) {
             service_config_error(HOSPITAL_PROGRAM, &error);
         }
-        if (service_stop_requested(told ? RETRY_MS : 0)) {
+        if (service_stop_requested(waiting.lasts ? RETRY_MS : 0)) {
             return false;
         }
-        if (!told) {
+        if (repeat_is_due(&waiting, clock_monotonic_ns())) {
             log_event(LOG_WARN, "start.waiting", LOG_TEXT("error", error.message));
         }
     }
+    return true;
 }
 
 static enum status start_pairing(struct hospital_service *service, struct error *error)

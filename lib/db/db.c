@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "db/damage.h"
 #include "db/driver.h"
 
 static const char *const type_names[DB_TYPE_COUNT] = {
@@ -25,6 +26,7 @@ enum status db_open(const char *url, enum db_access access, struct db **out, str
 
     if (status != STATUS_OK)
         return status;
+    metric_register(&db_damaged);
     if (db_url_sqlite_path(url) != NULL)
         driver = &sqlite_driver;
     status = driver->open(url, access, out, error == NULL ? &own : error);
@@ -202,6 +204,32 @@ enum status db_run_script(struct db *db, const char *script, struct error *error
         return error_set(error, STATUS_INTERNAL, NULL,
                          "database: a connection that only reads runs no script");
     return remember(db, db->driver->run_script(db, script, told), told);
+}
+
+/* ---- a look ---- */
+
+/* The table, of one page, is gone again when the transaction ends: what had no room for a page has none now.
+ */
+static const struct db_statement write_nothing = {
+    .name = "write_nothing",
+    .sql = "PRAGMA user_version = 0",
+    .postgresql = "CREATE TEMP TABLE write_nothing ON COMMIT DROP AS SELECT 1 AS nothing",
+};
+
+enum status db_probe(struct db *db, bool write, struct error *error)
+{
+    struct error own;
+    enum status status = db_begin(db, &own);
+
+    if (status == STATUS_OK && write)
+        status = db_run(db, &write_nothing, NULL, NULL, NULL, &own);
+    if (status == STATUS_OK)
+        status = db_commit(db, &own);
+    else
+        db_rollback(db);
+    if (error != NULL && status != STATUS_OK)
+        *error = own;
+    return status;
 }
 
 /* ---- rows ---- */

@@ -55,7 +55,8 @@ struct db_statement {
 /* ---- connections ---- */
 
 /* Reasons of an UNAVAILABLE that no waiting heals; their words go to callers. */
-#define DB_GONE "DATABASE_GONE" /* the SQLite file was removed or replaced; begin fails from then on */
+#define DB_GONE    "DATABASE_GONE"    /* the SQLite file was removed or replaced; begin fails from then on */
+#define DB_DAMAGED "DATABASE_DAMAGED" /* what is read there makes no sense; logged once a minute */
 #define DB_UNSUITABLE                                                                                        \
     "DATABASE_UNSUITABLE" /* PostgreSQL's settings, or a pooler, are not as they must be                     \
                            */
@@ -86,6 +87,16 @@ MUST_CHECK enum status db_url_check(const char *url, struct error *error);
 /* The URL with its password replaced by ***, for logs and --print-config. Returns `out`. */
 char *db_url_redact(const char *url, char *out, size_t out_size);
 
+/* Whether a failure is due to that. */
+bool db_is_damaged(const struct error *error);
+
+/* Whether any connection of the process has met a damaged database so far. Any thread. */
+bool db_damage_seen(void);
+
+/* Whether waiting can heal a failure to open or to prepare a database: it is transient, and not for a damage.
+ */
+bool db_may_heal(const struct error *error);
+
 enum db_dialect db_dialect(const struct db *db);
 
 /* Which connection to the server it is: 1 is the first, each that is made anew adds one. */
@@ -101,6 +112,12 @@ MUST_CHECK enum status db_use_schema(struct db *db, const char *schema, struct e
 
 /* SQLite: BEGIN IMMEDIATE (a read-only connection: BEGIN). PostgreSQL: BEGIN, READ COMMITTED. */
 MUST_CHECK enum status db_begin(struct db *db, struct error *error);
+
+/*
+ * Commits a transaction that changes nothing. With `write` it takes all that a change takes: room on the
+ * disk, a sync, the right to write. Fails as db_begin, db_run and db_commit do.
+ */
+MUST_CHECK enum status db_probe(struct db *db, bool write, struct error *error);
 
 /* OK: durable. UNKNOWN: the answer was lost. Anything else: nothing was committed, and the transaction is
  * over. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "db/damage.h"
 #include "db/pg.h"
 #include "db/pg_status.h"
 
@@ -93,6 +94,8 @@ enum status pg_result_failure(const struct pg *pg, const PGresult *result, const
         status = STATUS_INTERNAL;
     if (message == NULL || pg_status_quotes_values(sqlstate))
         message = "refused";
+    if (pg_status_is_damage(sqlstate))
+        return db_damage_tell(error, NULL, name, message, sqlstate);
     return error_set(error, status, NULL, "database: %s: %s (%s)", name, message, sqlstate);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/damage.h"
 #include "db/pg.h"
 #include "db/pg_options.h"
 #include "db/pg_status.h"
@@ -80,6 +81,9 @@ static PGresult *ask(const struct setup *setup, const char *sql, const char *doi
     sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (sqlstate == NULL) {
         *status = error_set(setup->error, STATUS_UNAVAILABLE, NULL, "database: %s: connection lost", doing);
+    } else if (pg_status_is_damage(sqlstate)) {
+        *status = db_damage_tell(setup->error, NULL, doing,
+                                 PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
     } else {
         const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 

@@ -67,6 +67,12 @@ enum status pg_status(const char *sqlstate, const char *source_file)
     return STATUS_INTERNAL;
 }
 
+bool pg_status_is_damage(const char *sqlstate)
+{
+    return starts_with(sqlstate, "XX001") ||
+           starts_with(sqlstate, "XX002"); /* data_corrupted, index_corrupted */
+}
+
 bool pg_status_quotes_values(const char *sqlstate)
 {
     return starts_with(sqlstate, "22"); /* data exceptions: invalid input syntax for type integer: "..." */

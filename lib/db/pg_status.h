@@ -12,6 +12,9 @@
  */
 enum status pg_status(const char *sqlstate, const char *source_file);
 
+/* Whether it says that data or an index are damaged. */
+bool pg_status_is_damage(const char *sqlstate);
+
 /* Whether the server's message for it may quote a value: never shown. */
 bool pg_status_quotes_values(const char *sqlstate);
 

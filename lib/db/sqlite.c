@@ -8,11 +8,13 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "db/damage.h"
 
 enum { BUSY_TIMEOUT_MS = 5000, RETRY_SLEEP_MS = 10 };
 
@@ -50,10 +52,22 @@ enum status sqlite_status(int code)
     }
 }
 
+bool sqlite_is_damage(int code)
+{
+    return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB ||
+           code == SQLITE_IOERR_CORRUPTFS;
+}
+
 enum status sqlite_fail(const struct sqlite *sqlite, int code, const char *doing, struct error *error)
 {
-    return error_set(error, sqlite_status(code), NULL, "database: %s: %s (%d)", doing,
-                     sqlite3_errmsg(sqlite->handle), code);
+    char number[16];
+
+    if (!sqlite_is_damage(code))
+        return error_set(error, sqlite_status(code), NULL, "database: %s: %s (%d)", doing,
+                         sqlite3_errmsg(sqlite->handle), code);
+    snprintf(number, sizeof number, "%d", code);
+    return db_damage_tell(error, sqlite3_db_filename(sqlite->handle, "main"), doing,
+                          sqlite3_errmsg(sqlite->handle), number);
 }
 
 /* ---- opening ---- */
@@ -132,6 +146,10 @@ static enum status tell_open_failure(sqlite3 *handle, int code, const char *path
     const char *why = sqlite3_errstr(code);
     enum status status = STATUS_INVALID_ARGUMENT;
 
+    if (sqlite_is_damage(code)) {
+        (void)db_damage_tell(error, path, "open", why, "SQLite");
+        return error->status = status;
+    }
     if ((code & 0xff) == SQLITE_CANTOPEN && system != 0)
         why = strerror_r(folder != 0 ? folder : system, buffer, sizeof buffer);
     /* Only what asking again can heal; a path that can't be opened stays so. */

@@ -18,6 +18,9 @@ struct sqlite {
     struct sqlite_file *file;
 };
 
+/* Whether a result code says that the file is damaged. */
+bool sqlite_is_damage(int code);
+
 /* The status of a result code, of which the extended part may be set. */
 enum status sqlite_status(int code);
 

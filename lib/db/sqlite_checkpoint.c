@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 #include "base/ticker.h"
+#include "db/damage.h"
+#include "db/sqlite.h"
 
 /*
  * Pages, of 4 KiB. The longer the log, the fewer pages are copied, since one that was changed often is copied
@@ -27,10 +29,13 @@ struct sqlite_checkpoint {
 static void note_outcome(struct sqlite_checkpoint *checkpoint, int code)
 {
     bool failing = code != SQLITE_OK;
+    struct error error; /* nobody waits for it */
 
     if (failing && !checkpoint->failing)
         log_event(LOG_WARN, "database.checkpoint_failed", LOG_TEXT("message", sqlite3_errstr(code)),
                   LOG_INT("code", code));
+    if (sqlite_is_damage(code))
+        (void)db_damage_tell(&error, NULL, "checkpoint", sqlite3_errstr(code), "SQLite");
     checkpoint->failing = failing;
 }
 

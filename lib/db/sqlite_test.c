@@ -41,6 +41,20 @@ static void expect_refused(const char *path, enum db_access access, const char *
     assert_null(db);
 }
 
+static void expect_damaged(const char *path, enum db_access access)
+{
+    char text[256];
+    struct db *db = NULL;
+    struct error error = {0};
+
+    snprintf(text, sizeof text, "sqlite:%s", path);
+    fixture_expect(db_open(text, access, &db, &error), STATUS_INVALID_ARGUMENT, &error);
+    snprintf(text, sizeof text, "database: %s is damaged: restore a backup (docs/operations.md, Restore)",
+             path);
+    assert_memory_equal(error.message, text, strlen(text));
+    assert_true(db_is_damaged(&error));
+}
+
 static void test_sqlite_path_that_cannot_be_opened_is_refused(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -55,8 +69,8 @@ static void test_sqlite_path_that_cannot_be_opened_is_refused(void **state)
     file = open(path, O_CREAT | O_WRONLY, 0600);
     assert_int_equal(write(file, "This is no database, but long enough to look at.", 48), 48);
     close(file);
-    expect_refused(path, DB_READ_WRITE, "file is not a database");
-    expect_refused(path, DB_READ_ONLY, "file is not a database");
+    expect_damaged(path, DB_READ_WRITE);
+    expect_damaged(path, DB_READ_ONLY);
     unlink(path);
 }
 
@@ -90,6 +104,35 @@ static void test_sqlite_full_database_is_unavailable_and_usable_afterwards(void 
     fixture_expect(db_commit(f->db, &error), STATUS_OK, &error);
     assert_int_equal(fixture_number(f->db, &count_all), 1);
     free(bytes);
+}
+
+/* A page that is read for the first time, as after a fault of the disk. */
+static void test_sqlite_damaged_page_is_unavailable_and_called_damage(void **state)
+{
+    static const struct db_statement root = {
+        .name = "root", .sql = "SELECT rootpage FROM sqlite_master WHERE name = 'thing'"};
+    struct fixture *f = fixture_of(state);
+    const char *path = f->url + strlen("sqlite:");
+    struct error error = {0};
+    char rubbish[4096];
+    int file;
+    int64_t page;
+
+    fixture_expect(db_run_script(f->db, "CREATE TABLE thing (content BLOB)", &error), STATUS_OK, &error);
+    page = fixture_number(f->db, &root);
+    db_close(f->db);
+    memset(rubbish, 0xff, sizeof rubbish);
+    file = open(path, O_WRONLY);
+    assert_int_equal(pwrite(file, rubbish, sizeof rubbish, (page - 1) * (off_t)sizeof rubbish),
+                     sizeof rubbish);
+    close(file);
+    f->db = fixture_connect(f, DB_READ_WRITE);
+    assert_false(db_damage_seen());
+    fixture_expect(db_run(f->db, &count_all, NULL, NULL, NULL, &error), STATUS_UNAVAILABLE, &error);
+    assert_string_equal(error.reason, DB_DAMAGED);
+    assert_true(db_damage_seen());
+    assert_false(db_may_heal(&error));
+    fixture_expect(db_probe(f->db, true, &error), STATUS_OK, &error); /* other pages are not touched by it */
 }
 
 static off_t size_of(const char *path)
@@ -356,6 +399,7 @@ static void test_sqlite_status_of_every_kind_of_code(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST_SQLITE(test_sqlite_damaged_page_is_unavailable_and_called_damage),
         TEST_SQLITE(test_sqlite_path_that_cannot_be_opened_is_refused),
         TEST_SQLITE(test_sqlite_connection_is_durable_and_checks_foreign_keys),
         TEST_SQLITE(test_sqlite_full_database_is_unavailable_and_usable_afterwards),

@@ -27,7 +27,7 @@ static void check(Grpc__Health__V1__Health_Service *service,
         return;
     }
     Grpc__Health__V1__HealthCheckResponse response = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
-    response.status = rpc_server_is_serving(server)
+    response.status = rpc_server_not_ready(server) == NULL
                           ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
                           : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING;
     closure(&response, closure_data);

@@ -136,6 +136,8 @@ static void report(Rpc__V1__Introspection_Service *service, const Rpc__V1__Stats
     for (size_t i = 0; i < response.n_degraded; i++) {
         degraded[i] = reasons[i];
     }
+    const char *not_ready = rpc_server_not_ready(server);
+    response.not_ready = (char *)(uintptr_t)(not_ready == NULL ? "" : not_ready);
     response.n_stats = stats.count;
     response.stats = stats.pointers;
     closure(&response, closure_data);

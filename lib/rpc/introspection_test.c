@@ -16,9 +16,9 @@ static void assert_get(nng_socket client, const char *booking_id, enum status co
     rpc__v1__response__free_unpacked(response, NULL);
 }
 
-static bool tell_ready(void *context)
+static const char *tell_not_ready(void *context)
 {
-    return *(_Atomic bool *)context;
+    return *(_Atomic bool *)context ? NULL : "the database is on holiday";
 }
 
 static size_t tell_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
@@ -33,7 +33,7 @@ static void start_observed(struct test_server *server, _Atomic bool *ready)
 {
     test_server_init(server);
     test_server_start(server, NULL, false);
-    rpc_server_observe(server->server, tell_ready, tell_degraded, ready);
+    rpc_server_observe(server->server, tell_not_ready, tell_degraded, ready);
     rpc_server_serve(server->server);
 }
 

@@ -176,10 +176,10 @@ void rpc_server_add(struct rpc_server *server, ProtobufCService *service)
     add_service(server, service, false);
 }
 
-void rpc_server_observe(struct rpc_server *server, rpc_ready_fn ready, rpc_degraded_fn degraded,
+void rpc_server_observe(struct rpc_server *server, rpc_not_ready_fn not_ready, rpc_degraded_fn degraded,
                         void *context)
 {
-    server->ready = ready;
+    server->not_ready = not_ready;
     server->degraded = degraded;
     server->observer = context;
 }
@@ -235,10 +235,13 @@ void rpc_server_serve(struct rpc_server *server)
     atomic_store(&server->serving, true);
 }
 
-bool rpc_server_is_serving(struct rpc_server *server)
+const char *rpc_server_not_ready(struct rpc_server *server)
 {
-    return atomic_load(&server->serving) && !atomic_load(&server->draining) &&
-           (server->ready == NULL || server->ready(server->observer));
+    if (atomic_load(&server->draining)) {
+        return "stopping"; /* what is observed may be gone soon */
+    }
+    const char *observed = server->not_ready == NULL ? NULL : server->not_ready(server->observer);
+    return observed != NULL || atomic_load(&server->serving) ? observed : "starting";
 }
 
 size_t rpc_server_in_flight(struct rpc_server *server)

@@ -49,8 +49,9 @@ enum { RPC_DEGRADED_MAX = 8, RPC_DEGRADED_TEXT_SIZE = 96 };
  * quick. */
 typedef size_t (*rpc_degraded_fn)(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE]);
 
-/* Whether the service is ready (Health.Check SERVING). Any thread, quick. */
-typedef bool (*rpc_ready_fn)(void *context);
+/* NULL if the service is ready (Health.Check SERVING), else why it is not, a line that stays. Any thread,
+ * quick. */
+typedef const char *(*rpc_not_ready_fn)(void *context);
 
 /*
  * Binds the addresses; answers nothing yet. INVALID_ARGUMENT "rpc-listen: ..." or "gateway-listen: ..." if
@@ -66,7 +67,7 @@ void rpc_server_add(struct rpc_server *server, ProtobufCService *service);
  * Whom Health and Introspection ask. Before rpc_server_start. Without it the server is always ready, never
  * degraded.
  */
-void rpc_server_observe(struct rpc_server *server, rpc_ready_fn ready, rpc_degraded_fn degraded,
+void rpc_server_observe(struct rpc_server *server, rpc_not_ready_fn not_ready, rpc_degraded_fn degraded,
                         void *context);
 
 /*
@@ -94,8 +95,8 @@ bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms);
 /* Closes the listener and all connections, waits for sends under way and for calls in hand to be released. */
 void rpc_server_close(struct rpc_server *server);
 
-/* Ready, answering and not draining, as Health tells it. Any thread. */
-bool rpc_server_is_serving(struct rpc_server *server);
+/* NULL if it is ready, answering and not draining, which Health calls SERVING; else why not. Any thread. */
+const char *rpc_server_not_ready(struct rpc_server *server);
 
 /* Calls received and not yet answered. Any thread. */
 size_t rpc_server_in_flight(struct rpc_server *server);

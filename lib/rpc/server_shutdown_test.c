@@ -39,12 +39,12 @@ static void slow(Screening__V1__BookingService_Service *service,
     closure(&booking, closure_data);
 }
 
-static bool is_ready(void *context)
+static const char *not_ready(void *context)
 {
     (void)context;
     use();
     atomic_fetch_add(&used.observed, 1);
-    return true;
+    return NULL;
 }
 
 static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
@@ -103,7 +103,7 @@ static void test_after_an_incomplete_drain_nothing_is_asked_any_more(void **stat
     (void)snprintf(server.address, sizeof server.address, "ipc://%s/rpc", server.folder);
     assert_int_equal(rpc_server_open(&options, &server.server, &error), STATUS_OK);
     rpc_server_add(server.server, &server.service.base);
-    rpc_server_observe(server.server, is_ready, list_degraded, NULL);
+    rpc_server_observe(server.server, not_ready, list_degraded, NULL);
     assert_int_equal(rpc_server_start(server.server, &error), STATUS_OK);
     rpc_server_serve(server.server);
     nng_socket holder = test_dial(server.address);

@@ -47,7 +47,7 @@ struct rpc_server {
     struct rpc_method_metrics *unknown_method;
     struct rpc_health health;
     struct rpc_introspection introspection;
-    rpc_ready_fn ready;
+    rpc_not_ready_fn not_ready;
     rpc_degraded_fn degraded;
     void *observer;
 

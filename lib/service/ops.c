@@ -13,7 +13,7 @@
 #include "service/metrics_text.h"
 #include "service/process_metrics.h"
 
-enum { CONNECTION_MEMORY = 16384 };
+enum { CONNECTION_MEMORY = 16384, LINE_SIZE = 128 };
 
 struct ops_server {
     struct ops_options options;
@@ -43,12 +43,13 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned code, 
     return result;
 }
 
-/* `text` must stay. */
+/* One line. */
 static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned code, const char *text)
 {
-    return answer(
-        connection, code, PLAIN,
-        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT));
+    char line[LINE_SIZE];
+    int length = snprintf(line, sizeof line, "%.*s\n", LINE_SIZE - 2, text);
+    return answer(connection, code, PLAIN,
+                  MHD_create_response_from_buffer((size_t)length, line, MHD_RESPMEM_MUST_COPY));
 }
 
 /* NULL when out of memory. */
@@ -73,7 +74,7 @@ static struct MHD_Response *metrics_response(void)
 static enum MHD_Result answer_ready(const struct ops_server *ops, struct MHD_Connection *connection)
 {
     const char *why_not = ops->options.not_ready(ops->options.context);
-    return why_not == NULL ? answer_text(connection, MHD_HTTP_OK, "ready\n")
+    return why_not == NULL ? answer_text(connection, MHD_HTTP_OK, "ready")
                            : answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, why_not);
 }
 
@@ -87,12 +88,12 @@ static enum MHD_Result answer_path(const struct ops_server *ops, struct MHD_Conn
                       metrics_response());
     }
     if (strcmp(path, "/livez") == 0) {
-        return answer_text(connection, MHD_HTTP_OK, "alive\n");
+        return answer_text(connection, MHD_HTTP_OK, "alive");
     }
     if (strcmp(path, "/readyz") == 0) {
         return answer_ready(ops, connection);
     }
-    return answer_text(connection, MHD_HTTP_NOT_FOUND, "there are /metrics, /livez and /readyz\n");
+    return answer_text(connection, MHD_HTTP_NOT_FOUND, "there are /metrics, /livez and /readyz");
 }
 
 /*
@@ -106,7 +107,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     (void)version;
     (void)body;
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
-        return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+        return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD");
     }
     if (*head_seen == NULL) {
         *head_seen = context;

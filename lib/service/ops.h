@@ -20,7 +20,8 @@ struct ops_server;
 struct ops_options {
     const char *listen; /* "127.0.0.1:7109", "[::1]:7109"; empty = none */
 
-    /* NULL if the service is ready, else why it is not, a text that stays. Called on the server's thread. */
+    /* NULL if the service is ready, else why it is not, a line that stays, without a newline. Called on the
+     * server's thread. */
     const char *(*not_ready)(void *context);
 
     /* Before each /metrics, on the server's thread: sets what is not counted as it happens. */

@@ -99,7 +99,7 @@ static void test_ops_paths_and_methods_are_answered_as_promised(void **state)
     assert_answer(port, "GET /livez", "HTTP/1.1 200 ", "alive\n");
     assert_answer(port, "HEAD /livez", "HTTP/1.1 200 ", "");
     assert_answer(port, "GET /readyz", "HTTP/1.1 200 ", "ready\n");
-    not_ready_because = "the database does not answer\n";
+    not_ready_because = "the database does not answer";
     assert_answer(port, "GET /readyz?verbose", "HTTP/1.1 503 ", "the database does not answer\n");
     assert_answer(port, "GET /livez", "HTTP/1.1 200 ", "alive\n");
     assert_answer(port, "GET /", "HTTP/1.1 404 ", "there are /metrics, /livez and /readyz\n");

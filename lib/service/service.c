@@ -19,6 +19,7 @@
 #include "base/civil.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/repeat.h"
 
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, RETRY_MS = 200, LOOK_MS = 1000 };
 
@@ -200,6 +201,19 @@ void service_wait(char **argv, service_stuck_fn is_stuck, void *context)
 
 /* ---- database ---- */
 
+/* A database that is waited for. Main thread only. */
+static struct repeat waiting;
+
+static void must_heal(const char *program, const struct error *error)
+{
+    if (!db_may_heal(error)) {
+        service_config_error(program, error);
+    }
+    if (repeat_is_due(&waiting, clock_monotonic_ns())) {
+        log_event(LOG_WARN, "database.waiting", LOG_TEXT("error", error->message));
+    }
+}
+
 static enum status open_and_prepare(const char *url, service_prepare_fn prepare, void *context,
                                     struct db **db, struct error *error)
 {
@@ -218,22 +232,15 @@ struct db *service_open_database(const char *program, const char *url, service_p
 {
     struct db *db = NULL;
     struct error error;
-    bool told = false;
     for (int backoff_ms = BACKOFF_FIRST_MS;;) {
         enum status status = open_and_prepare(url, prepare, context, &db, &error);
         if (status == STATUS_OK) {
-            if (told) {
+            if (repeat_end(&waiting)) {
                 log_plain(LOG_INFO, "database.there");
             }
             return db;
         }
-        if (!status_is_transient(status)) {
-            service_config_error(program, &error);
-        }
-        if (!told) {
-            log_event(LOG_WARN, "database.waiting", LOG_TEXT("error", error.message));
-            told = true;
-        }
+        must_heal(program, &error);
         if (service_stop_requested(backoff_ms)) {
             return NULL;
         }
@@ -244,13 +251,23 @@ struct db *service_open_database(const char *program, const char *url, service_p
 bool service_must_try_again(const char *program, enum status status, const struct error *error)
 {
     if (status == STATUS_OK) {
+        if (repeat_end(&waiting)) {
+            log_plain(LOG_INFO, "database.there");
+        }
         return false;
     }
-    if (!status_is_transient(status)) {
-        service_config_error(program, error);
-    }
+    must_heal(program, error);
     if (service_stop_requested(RETRY_MS)) {
         exit(0);
     }
+    return true;
+}
+
+bool service_damage_degrades(char *reason, size_t size)
+{
+    if (!db_damage_seen()) {
+        return false;
+    }
+    (void)snprintf(reason, size, "the database is damaged: restore a backup");
     return true;
 }

@@ -39,17 +39,26 @@ _Noreturn void service_config_error(const char *program, const struct error *err
 /* Makes a database ready that has just been opened: its migrations above all. */
 typedef enum status (*service_prepare_fn)(void *context, struct db *db, struct error *error);
 
+/* Why a service is not ready that still waits for its database. */
+#define SERVICE_STARTING "starting: the database is not there yet, or is being prepared"
+
 /*
  * Opens the database and prepares it (`prepare` may be NULL), trying both again with backoff (100 ms to 2 s)
- * while the failure is a transient one, which is logged once; any other: service_config_error. Returns NULL
+ * while waiting can heal the failure, which is logged at first and once a minute; any other, also a damaged
+ * database: service_config_error. Returns NULL
  * if a signal asks to stop meanwhile.
  */
 struct db *service_open_database(const char *program, const char *url, service_prepare_fn prepare,
                                  void *context);
 
+/* Whether the database was found damaged since the start; then writes the reason for which the service is
+ * degraded. Any thread. */
+bool service_damage_degrades(char *reason, size_t size);
+
 /*
  * For what opens a database connection of its own: true, after a pause, if it is to be tried again because
- * the database went away meanwhile. Any other failure: service_config_error; asked to stop meanwhile: exit 0.
+ * the database went away meanwhile, which is logged at first and once a minute. Any other failure:
+ * service_config_error; asked to stop meanwhile: exit 0.
  */
 bool service_must_try_again(const char *program, enum status status, const struct error *error);
 

@@ -14,6 +14,8 @@
 #include "base/clock.h"
 #include "base/fault_point.h"
 #include "base/log.h"
+#include "base/repeat.h"
+#include "writer/trouble.h"
 #include "writer/writer_metrics.h"
 
 /* A serialisation failure ends when the other transaction does; more in a row mean something else. */
@@ -108,37 +110,27 @@ static void finish_all(struct group_commit *commit, struct writer_command **comm
         ops->completed(ops->context);
 }
 
-/* What ails the database, for /readyz, by the reason of a failure. The last entry is for any other. */
-static const struct {
-    const char *reason;
-    const char *line;
-} troubles[] = {
-    {DB_GONE, "the database file was removed or replaced\n"},
-    {DB_UNSUITABLE, "the database is not set up as it must be; database.unsuitable in the log tells why\n"},
-    {"", "the database does not answer, or takes no writes\n"},
-};
-
-enum { TROUBLES = sizeof troubles / sizeof troubles[0] };
-
-static const char *find_trouble(const char *reason)
-{
-    size_t i = 0;
-
-    while (i < TROUBLES - 1 && strcmp(troubles[i].reason, reason) != 0)
-        i++;
-    return troubles[i].line;
-}
-
-/* Logs the change only: while the database is away, batches fail as fast as they come. */
+/* Logs the change, and once a minute what lasts: while the database is away, batches fail as fast as they
+ * come. */
 static void note_database(struct group_commit *commit, bool up, const struct error *error)
 {
-    const char *trouble = up ? NULL : find_trouble(error->reason);
-    const char *before = atomic_exchange(&commit->trouble, trouble);
-
-    if (up && before != NULL)
-        log_plain(LOG_INFO, "writer.database_back");
-    else if (!up && before == NULL)
+    atomic_store(&commit->trouble, up ? NULL : trouble_line(error));
+    if (up) {
+        if (repeat_end(&commit->outage))
+            log_plain(LOG_INFO, "writer.database_back");
+    } else if (!db_is_damaged(error) && repeat_is_due(&commit->outage, clock_monotonic_ns())) {
         log_event(LOG_WARN, "writer.database_lost", LOG_TEXT("message", error->message));
+    }
+}
+
+/* What a caller is told of a batch that failed for now. */
+static void tell_unavailable(struct error *outcome, const struct error *error)
+{
+    if (trouble_tell(error, outcome))
+        return;
+    error_set(outcome, STATUS_UNAVAILABLE, NULL,
+              "the database did not confirm it; ask again with the same id");
+    outcome->retry_after_ms = RETRY_AFTER_MS;
 }
 
 static void fail_unavailable(struct group_commit *commit, struct writer_command **commands, size_t count,
@@ -150,15 +142,8 @@ static void fail_unavailable(struct group_commit *commit, struct writer_command 
     if (!lost)
         log_event(LOG_WARN, "writer.batch_failed", LOG_TEXT("status", status_name(status)),
                   LOG_TEXT("message", error->message), LOG_INT("commands", count));
-    for (size_t i = 0; i < count; i++) {
-        if (error->reason[0] != '\0')
-            error_set(&commands[i]->outcome, STATUS_UNAVAILABLE, error->reason, "%s",
-                      find_trouble(error->reason));
-        else
-            error_set(&commands[i]->outcome, STATUS_UNAVAILABLE, NULL,
-                      "the database did not confirm it; ask again with the same id");
-        commands[i]->outcome.retry_after_ms = RETRY_AFTER_MS;
-    }
+    for (size_t i = 0; i < count; i++)
+        tell_unavailable(&commands[i]->outcome, error);
     finish_all(commit, commands, count);
 }
 
@@ -189,8 +174,8 @@ static void succeed(struct group_commit *commit, struct writer_command **command
 /* ---- a batch ---- */
 
 /*
- * A poisoned batch. If the database goes away meanwhile, it has for all that remain: trying each of 512 would
- * hold up everyone for 512 timeouts.
+ * A poisoned batch, or one that met a damaged page. If the database goes away meanwhile, it has for all that
+ * remain: trying each of 512 would hold up everyone for 512 timeouts.
  */
 static void run_alone(struct group_commit *commit, struct writer_command **commands, size_t count)
 {
@@ -200,6 +185,8 @@ static void run_alone(struct group_commit *commit, struct writer_command **comma
 
         if (status == STATUS_OK) {
             succeed(commit, &commands[i], 1);
+        } else if (db_is_damaged(&error)) {
+            fail_unavailable(commit, &commands[i], 1, status, &error);
         } else if (status_is_transient(status)) {
             fail_unavailable(commit, &commands[i], count - i, status, &error);
             return;
@@ -216,6 +203,8 @@ static void run(struct group_commit *commit, struct writer_command **commands, s
 
     if (status == STATUS_OK) {
         succeed(commit, commands, count);
+    } else if (db_is_damaged(&error) && count > 1) {
+        run_alone(commit, commands, count);
     } else if (status_is_transient(status)) {
         fail_unavailable(commit, commands, count, status, &error);
     } else if (count == 1) {
@@ -258,17 +247,18 @@ void group_commit_run(struct group_commit *commit, struct writer_command **comma
 
 void group_commit_probe(struct group_commit *commit)
 {
-    struct error error;
-    enum status status = db_begin(commit->db, &error);
+    struct error error = {0};
+    bool writes_failed = atomic_load(&commit->trouble) != NULL;
+    enum status status = db_probe(commit->db, writes_failed, &error);
 
-    if (status == STATUS_OK)
-        status = db_commit(commit->db, &error);
-    else
-        db_rollback(commit->db);
-    note_database(commit, status == STATUS_OK, &error);
+    if (status != STATUS_OK)
+        metric_add(&writer_metrics.probes_failed, 1);
+    note_database(commit, status == STATUS_OK || !status_is_transient(status), &error);
 }
 
 const char *group_commit_database_trouble(struct group_commit *commit)
 {
-    return db_in_place(commit->db) ? atomic_load(&commit->trouble) : find_trouble(DB_GONE);
+    const struct error gone = {.status = STATUS_UNAVAILABLE, .reason = DB_GONE};
+
+    return db_in_place(commit->db) ? atomic_load(&commit->trouble) : trouble_line(&gone);
 }

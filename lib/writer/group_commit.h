@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/repeat.h"
 #include "db/db.h"
 #include "writer/writer.h"
 
@@ -21,6 +22,7 @@ struct group_commit {
     /* Ends a command, its outcome set; the command is gone afterwards. */
     void (*finish)(void *owner, struct writer_command *command);
     void *owner;
+    struct repeat outage;          /* the writer thread's */
     _Atomic(const char *) trouble; /* with the database, a line that stays; starts NULL = none */
 };
 
@@ -36,7 +38,7 @@ size_t group_commit_drop_expired(struct group_commit *commit, struct writer_comm
  */
 void group_commit_run(struct group_commit *commit, struct writer_command **commands, size_t count);
 
-/* Looks whether the database is there, without changing anything. Writer thread. */
+/* Looks whether the database is there, and after a failure whether it takes writes again. Writer thread. */
 void group_commit_probe(struct group_commit *commit);
 
 /* As writer_database_trouble. Any thread. */

@@ -13,6 +13,7 @@
 #include "base/admission.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "writer/trouble.h"
 #include "writer/writer_metrics.h"
 
 enum { THREADS_DEFAULT = 2, QUEUE_MAX_DEFAULT = 4096 };
@@ -77,6 +78,8 @@ void reader_task_explain(struct reader_task *task, const struct error *cause, co
         log_event(LOG_WARN, "reader.database_lost", LOG_TEXT("status", status_name(cause->status)),
                   LOG_TEXT("message", cause->message));
     reader->database_lost = true;
+    if (trouble_tell(cause, told))
+        return;
     error_set(told, STATUS_UNAVAILABLE, NULL, "the database is not reachable; ask again");
     told->retry_after_ms = UNREACHABLE_RETRY_AFTER_MS;
 }

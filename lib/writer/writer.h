@@ -120,9 +120,9 @@ MUST_CHECK enum status writer_submit_request(struct writer *writer, struct write
 void writer_release_place(struct writer *writer, uint64_t source);
 
 /*
- * Why the service is not ready for want of its database, a line that stays: the last batch failed for it, or,
- * without batches, the last look for it, every two seconds; or its file is not in its place any more. NULL =
- * it is ready. Any thread.
+ * Why the service is not ready for want of its database, a line that stays, without a newline: the last batch
+ * failed for it, or, without batches, the last look for it, every two seconds; or its file is not in its
+ * place any more. NULL = it is ready. Any thread.
  */
 const char *writer_database_trouble(struct writer *writer);
 

@@ -10,6 +10,8 @@ struct writer_metrics writer_metrics = {
     .batch_commands_max = METRIC("writer_batch_commands_max", "commands in the largest batch so far"),
     .batch_sizes = HISTOGRAM("writer_batch_size", "commands in each batch handed to the database", 1, 1),
     .queue_depth = METRIC("writer_queue_depth", "commands waiting for the writer"),
+    .probes_failed =
+        METRIC("writer_probes_failed_total", "looks for the database, between batches, that failed"),
     .poisoned = METRIC("writer_poisoned_total", "commands that failed in a transaction of their own"),
     .expired = METRIC("writer_expired_total", "commands whose deadline was spent while they waited"),
     .overloaded = METRIC("writer_overloaded_total", "requests refused because all places were taken"),
@@ -34,6 +36,7 @@ void writer_metrics_register(void)
     metric_register(&writer_metrics.batch_commands_max);
     histogram_register(&writer_metrics.batch_sizes);
     metric_register(&writer_metrics.queue_depth);
+    metric_register(&writer_metrics.probes_failed);
     metric_register(&writer_metrics.poisoned);
     metric_register(&writer_metrics.expired);
     metric_register(&writer_metrics.overloaded);

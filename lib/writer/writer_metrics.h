@@ -14,6 +14,7 @@ struct writer_metrics {
     struct metric batch_commands_max; /* the largest batch */
     struct histogram batch_sizes;     /* commands in each batch */
     struct metric queue_depth;        /* commands that wait now */
+    struct metric probes_failed;      /* looks for the database, between batches */
     struct metric poisoned;           /* commands that failed alone */
     struct metric expired;            /* commands whose deadline was spent in the queue */
     struct metric overloaded;         /* requests refused by the bound, */

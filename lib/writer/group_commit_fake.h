@@ -1,0 +1,57 @@
+/*
+ * For tests of group_commit.c: a database that this file plays. What begin, apply and commit answer is
+ * scripted, and the steps are written down in order. The fake applies like real commands do: what is in the
+ * database already is left.
+ */
+#ifndef SCREENING_WRITER_GROUP_COMMIT_FAKE_H
+#define SCREENING_WRITER_GROUP_COMMIT_FAKE_H
+
+#include "base/unit_test.h"
+#include "writer/group_commit.h"
+
+enum { COMMANDS_MAX = 512, ANSWERS_MAX = 16, TRACE_SIZE = 4096 };
+
+struct test_command {
+    struct writer_command head;
+    bool poison;
+    bool damage;     /* apply meets a damaged page for it */
+    bool refused;    /* apply refuses it for a reason of the rules */
+    bool staged;     /* applied in the open transaction */
+    int in_database; /* how often it was applied and committed */
+    int finished;
+};
+
+struct answers {
+    enum status list[ANSWERS_MAX];
+    size_t used;
+};
+
+struct fake {
+    struct answers begin, apply, commit; /* OK when used up */
+    enum status commit_always;           /* for every commit, if not OK */
+    bool lost_commit_lands;              /* whether a COMMIT answered UNKNOWN was executed */
+    char trace[TRACE_SIZE]; /* B begin, A apply, C commit, R rollback, f finish, P committed, L look, W look
+                               that writes */
+    size_t steps;
+    struct test_command commands[COMMANDS_MAX];
+    struct writer_command *batch[COMMANDS_MAX];
+    size_t count;
+    bool moved; /* the database file is not in its place */
+    struct group_commit commit_under_test;
+};
+
+extern struct fake fake;
+
+/* The set-up of each test. */
+int set_up(void **state);
+
+/* Runs the first `count` commands; the trace begins again. */
+void run(size_t count);
+
+void assert_ended(size_t i, enum status status, int in_database);
+void assert_all_ended(size_t from, size_t to, enum status status, int in_database);
+
+/* How often the trace has the step. */
+size_t steps_of(char step);
+
+#endif

@@ -1,0 +1,68 @@
+/* What ails a database: who is told, and when it is over. Against a database that group_commit_fake.c plays.
+ */
+#include <string.h>
+
+#include "writer/group_commit_fake.h"
+
+/* ---- what ails the database ---- */
+
+static void test_group_commit_damage_fails_only_what_meets_it(void **state)
+{
+    (void)state;
+    fake.commands[1].damage = true;
+    fake.commands[1].head.class = WRITER_EVENT;
+    run(3);
+    assert_string_equal(fake.trace, "BARBACfPBARfBACfP");
+    assert_ended(0, STATUS_OK, 1);
+    assert_ended(1, STATUS_UNAVAILABLE, 0); /* not INTERNAL: the event would be put away */
+    assert_string_equal(fake.commands[1].head.outcome.reason, DB_DAMAGED);
+    assert_ended(2, STATUS_OK, 1);
+    assert_null(group_commit_database_trouble(&fake.commit_under_test));
+}
+
+static void test_group_commit_damage_alone_is_told_as_the_trouble(void **state)
+{
+    (void)state;
+    fake.commands[0].damage = true;
+    run(1);
+    assert_string_equal(fake.trace, "BARf");
+    assert_non_null(strstr(group_commit_database_trouble(&fake.commit_under_test), "restore a backup"));
+    assert_non_null(strstr(fake.commands[0].head.outcome.message, "restore a backup"));
+}
+
+static void test_group_commit_probe_writes_only_after_a_failure(void **state)
+{
+    (void)state;
+    group_commit_probe(&fake.commit_under_test);
+    assert_string_equal(fake.trace, "L");
+    fake.apply.list[0] = STATUS_UNAVAILABLE; /* a full disk: begin and commit go well */
+    run(1);
+    fake.begin.list[2] = STATUS_UNAVAILABLE;
+    group_commit_probe(&fake.commit_under_test);
+    assert_non_null(group_commit_database_trouble(&fake.commit_under_test));
+    group_commit_probe(&fake.commit_under_test);
+    assert_null(group_commit_database_trouble(&fake.commit_under_test));
+    group_commit_probe(&fake.commit_under_test);
+    assert_string_equal(fake.trace, "BARfWWL");
+}
+
+static void test_group_commit_file_not_in_its_place_is_told_at_once(void **state)
+{
+    (void)state;
+    fake.moved = true;
+    assert_non_null(strstr(group_commit_database_trouble(&fake.commit_under_test), "removed or replaced"));
+    fake.moved = false;
+    assert_null(group_commit_database_trouble(&fake.commit_under_test));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_group_commit_damage_fails_only_what_meets_it, set_up),
+        cmocka_unit_test_setup(test_group_commit_damage_alone_is_told_as_the_trouble, set_up),
+        cmocka_unit_test_setup(test_group_commit_probe_writes_only_after_a_failure, set_up),
+        cmocka_unit_test_setup(test_group_commit_file_not_in_its_place_is_told_at_once, set_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
