@@ -95,5 +95,14 @@ class Services:
         numbers = tuple(int(word) for word in row)
         return numbers if len(numbers) > 1 else numbers[0]
 
+    def change(self, name, sql):
+        """Changes a service's database behind its back."""
+        if self.url(name).startswith("sqlite:"):
+            with contextlib.closing(sqlite3.connect(self.url(name).removeprefix("sqlite:"), timeout=ASK_S)) as database:
+                database.execute(sql)
+                database.commit()
+        else:
+            self.cluster.ask(sql, self.database(name))
+
     def pid(self, name):
         return self.children[name].process.pid

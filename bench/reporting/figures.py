@@ -27,6 +27,7 @@ GOALS = {
     "P14": "deletion of a hospital with many bookings",
     "P15": "what a call costs over HTTP",
     "P16": "siege through the gateway",
+    "P17": "a backlog behind customers",
 }
 IN_FLIGHT = 64  # of bench/compare, unless it is told otherwise
 SCENARIO = re.compile(r"(P[0-9]+b?)(?:\.([0-9]+))?\.json")

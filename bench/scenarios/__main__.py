@@ -24,9 +24,9 @@ from options import read_options  # noqa: E402
 SCENARIOS = {
     "P7": "p7_sold_out", "P8": "p8_event_lag", "P9": "p9_catch_up", "P9b": "p9b_live_history", "P10": "p10_growth",
     "P11": "p11_history_queries", "P12": "p12_memory", "P13": "p13_start_stop", "P14": "p14_deletion",
-    "P15": "p15_http", "P16": "p16_siege"}
+    "P15": "p15_http", "P16": "p16_siege", "P17": "p17_backlog"}
 # P10 and P11 share 10,000,000 bookings; every other goal has a PostgreSQL of its own.
-TOGETHER = (("P7",), ("P8",), ("P9",), ("P9b",), ("P10", "P11"), ("P12",), ("P13",), ("P14",), ("P15",), ("P16",))
+TOGETHER = (("P7",), ("P8",), ("P9",), ("P9b",), ("P10", "P11"), ("P12",), ("P13",), ("P14",), ("P15",), ("P16",), ("P17",))
 
 # Such as anybody sets for a database that has the machine's memory to itself and is written to.
 POSTGRESQL = {"shared_buffers": "1GB", "max_wal_size": "4GB"}

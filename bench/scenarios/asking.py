@@ -16,7 +16,7 @@ def connected(address):
         client.close()
 
 
-def answer(client, name, **request):
+def answer(client, name, /, **request):
     """The response; any other code than OK is a failure."""
     reply = client.call(name, **request)
     must(reply.code == rpc.OK, "%s: %r" % (name, reply))
