@@ -46,6 +46,7 @@ struct settler {
     bool went_round;      /* once, to the end */
     struct map sightings; /* booking_id -> struct sighting */
     uint64_t round;
+    size_t put_off;            /* when this round began */
     size_t room;               /* in this round: how many more the breaker lets be taken up */
     int64_t counted_ns;        /* when the backlog was counted last */
     struct booking page[PAGE]; /* without their texts */
@@ -123,6 +124,9 @@ static bool wait_for_turn(struct settler *settler, struct ticker *ticker)
     while (work_count_taken_up(settler->table) >= TAKEN_UP_MAX)
         if (!ticker_sleep(ticker, WAIT_MS) || count_backlog(settler, &error) != STATUS_OK)
             return false;
+    /* The younger would overtake the older: all of them wait for the next round. */
+    if (work_count_put_off(settler->table) != settler->put_off)
+        return false;
     /* While the breaker is closed there is room for any number. */
     size_t room = reserver_room(settler->reserver);
     if (room == SIZE_MAX || room < settler->room)
@@ -182,6 +186,7 @@ static enum status go_round(struct settler *settler, struct ticker *ticker, stru
     struct booking last = {.created_at_us = INT64_MIN};
     bool going = true;
     settler->round++;
+    settler->put_off = work_count_put_off(settler->table);
     settler->room = reserver_room(settler->reserver);
     while (going && settler->room > 0) {
         settler->page_count = 0;

@@ -30,6 +30,7 @@ struct work_table {
     pthread_mutex_t lock; /* guards works and every work's waiters; nothing else is called with it held */
     struct map works;     /* booking_id -> struct work */
     size_t taken_up;      /* by the settler, of these */
+    size_t put_off;       /* of those that it took up, until now */
 };
 
 struct work_table *work_table_create(void)
@@ -100,6 +101,14 @@ size_t work_count_taken_up(struct work_table *table)
     return count;
 }
 
+size_t work_count_put_off(struct work_table *table)
+{
+    pthread_mutex_lock(&table->lock);
+    size_t count = table->put_off;
+    pthread_mutex_unlock(&table->lock);
+    return count;
+}
+
 bool work_is_background(const struct work *work)
 {
     return work->command.by_settler && work->deadline_ns == 0;
@@ -142,6 +151,7 @@ static void finish(struct work *work)
     pthread_mutex_lock(&table->lock);
     map_remove(&table->works, &work->command.booking_id);
     table->taken_up -= work->command.by_settler;
+    table->put_off += work->command.by_settler && (work->tried || work->command.ask_again);
     pthread_mutex_unlock(&table->lock);
     const struct error outcome = work->command.writer.outcome;
     const struct booking *booking = work->command.booking;

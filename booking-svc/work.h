@@ -60,6 +60,12 @@ bool work_is_under_way(struct work_table *table, const struct uuid *booking_id);
 size_t work_count(struct work_table *table);
 size_t work_count_taken_up(struct work_table *table);
 
+/*
+ * How many that the settler took up were put off so far: hospital-svc did not execute them for a reason that
+ * holds for all bookings, such as no connection. Any thread.
+ */
+size_t work_count_put_off(struct work_table *table);
+
 /* Whether nobody waits for it: it goes behind the works that somebody waits for. Any thread. */
 bool work_is_background(const struct work *work);
 
