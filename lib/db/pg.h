@@ -100,6 +100,12 @@ void pg_session_drop(struct pg *pg);
  */
 MUST_CHECK enum status pg_setup(struct pg *pg, PGconn *connection, const char *options, struct error *error);
 
+/*
+ * Runs one statement outside the pipeline and waits for its answer, at most `timeout_ms`; NULL if there is
+ * none, and then the connection is of no use. The result is the caller's.
+ */
+PGresult *pg_ask(PGconn *connection, const char *sql, int timeout_ms);
+
 /* ---- pg_pooler.c ---- */
 
 /* Of a connection by way of a pooler: as pg_pooler_refuse if it changes the session between transactions. */

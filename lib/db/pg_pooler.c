@@ -7,11 +7,8 @@
  * one that was used last to the next that asks: a transaction on a second connection meets it again, which
  * proves it. Else the first connection may meet another one now, which proves it too.
  */
-#include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/clock.h"
 #include "db/pg.h"
 
 /* Other clients may have been quicker. */
@@ -26,32 +23,17 @@ enum status pg_pooler_refuse(struct error *error)
                      "(pgbouncer: pool_mode=session)");
 }
 
-/* The answer to a query that was sent; NULL if there is none in time: the pool may have no session left. */
-static PGresult *await(PGconn *connection)
-{
-    int64_t deadline_ns = clock_monotonic_ns() + ANSWER_MS * (int64_t)NS_PER_MS;
-
-    while (PQisBusy(connection)) {
-        struct pollfd descriptor = {.fd = PQsocket(connection), .events = POLLIN};
-
-        if (poll(&descriptor, 1, clock_remaining_ms(deadline_ns)) <= 0 || PQconsumeInput(connection) == 0)
-            return NULL;
-    }
-    return PQgetResult(connection);
-}
-
-/* Runs one statement; its first number in *number, 0 if it has none. False: no answer. */
+/* Runs one statement; its first number in *number, 0 if it has none. False: no answer, the pool may have no
+ * session left. */
 static bool run(PGconn *connection, const char *sql, int *number, bool *refused)
 {
-    PGresult *result, *end;
+    PGresult *result = pg_ask(connection, sql, ANSWER_MS);
 
-    if (PQsendQuery(connection, sql) == 0 || (result = await(connection)) == NULL)
+    if (result == NULL)
         return false;
     *number = PQntuples(result) == 1 ? (int)strtol(PQgetvalue(result, 0, 0), NULL, 10) : 0;
     *refused = PQresultStatus(result) == PGRES_FATAL_ERROR;
     PQclear(result);
-    while ((end = await(connection)) != NULL)
-        PQclear(end);
     return true;
 }
 

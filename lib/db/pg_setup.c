@@ -4,10 +4,13 @@
  * Nothing is left to the startup packet: a pooler drops it, refuses it, or gave the session away long ago.
  * All of it is set by statements and then read back.
  */
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "db/damage.h"
 #include "db/pg.h"
 #include "db/pg_options.h"
@@ -46,7 +49,9 @@ static const struct setting settings[] = {
     {"idle_in_transaction_session_timeout", "500", true},
 };
 
-enum { SETTINGS = sizeof settings / sizeof settings[0] };
+/* A pooler may have no session left, a server may stand: nobody waits for that longer than for a statement.
+ */
+enum { SETTINGS = sizeof settings / sizeof settings[0], ANSWER_MS = 5000 };
 
 static const char least_commit[] = "on";
 
@@ -61,6 +66,39 @@ struct setup {
 
 /* ---- asking ---- */
 
+/* Whether the answer, or its end, is there by the deadline. */
+static bool await(PGconn *connection, int64_t deadline_ns)
+{
+    while (PQisBusy(connection)) {
+        struct pollfd descriptor = {.fd = PQsocket(connection), .events = POLLIN};
+        int ready = poll(&descriptor, 1, clock_remaining_ms(deadline_ns));
+
+        if (ready == 0 || (ready < 0 && errno != EINTR))
+            return false;
+        if (ready > 0 && PQconsumeInput(connection) == 0)
+            return true; /* PQgetResult says why */
+    }
+    return true;
+}
+
+PGresult *pg_ask(PGconn *connection, const char *sql, int timeout_ms)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + timeout_ms * (int64_t)NS_PER_MS;
+    PGresult *result = NULL, *next;
+
+    if (PQsendQuery(connection, sql) == 0)
+        return NULL;
+    while (await(connection, deadline_ns)) {
+        next = PQgetResult(connection);
+        if (next == NULL)
+            return result;
+        PQclear(result);
+        result = next;
+    }
+    PQclear(result);
+    return NULL;
+}
+
 static enum status unsuitable(const struct setup *setup, const char *what, const char *is, const char *must)
 {
     return error_set(setup->error, STATUS_FAILED_PRECONDITION, DB_UNSUITABLE,
@@ -70,7 +108,7 @@ static enum status unsuitable(const struct setup *setup, const char *what, const
 /* What `sql` answers, to be cleared; NULL and the error if it fails. */
 static PGresult *ask(const struct setup *setup, const char *sql, const char *doing, enum status *status)
 {
-    PGresult *result = PQexec(setup->connection, sql);
+    PGresult *result = pg_ask(setup->connection, sql, ANSWER_MS);
     ExecStatusType code = PQresultStatus(result);
     const char *sqlstate;
 
@@ -80,7 +118,7 @@ static PGresult *ask(const struct setup *setup, const char *sql, const char *doi
     }
     sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (sqlstate == NULL) {
-        *status = error_set(setup->error, STATUS_UNAVAILABLE, NULL, "database: %s: connection lost", doing);
+        *status = error_set(setup->error, STATUS_UNAVAILABLE, NULL, "database: %s: no answer", doing);
     } else if (pg_status_is_damage(sqlstate)) {
         *status = db_damage_tell(setup->error, NULL, doing,
                                  PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
@@ -157,7 +195,8 @@ static void write_setting(FILE *out, const struct setup *setup, const char *name
     PQfreemem(quoted_value);
 }
 
-static enum status set_ours(struct setup *setup)
+/* In one statement. */
+static enum status set_all(struct setup *setup, const struct setting *wanted, size_t count)
 {
     char *sql = NULL;
     size_t size;
@@ -167,13 +206,8 @@ static enum status set_ours(struct setup *setup)
     if (out == NULL)
         return error_set(setup->error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
     fputs("SELECT 1", out);
-    for (int i = 0; i < SETTINGS; i++)
-        if (is_ours(setup, &settings[i]))
-            write_setting(out, setup, settings[i].name, settings[i].value);
-    if (setup->pg->db.access == DB_READ_WRITE && !pg_options_name(setup->options, "synchronous_commit"))
-        write_setting(out, setup, "synchronous_commit", setup->commit);
-    if (setup->pg->schema[0] != '\0')
-        write_setting(out, setup, "search_path", setup->pg->schema);
+    for (size_t i = 0; i < count; i++)
+        write_setting(out, setup, wanted[i].name, wanted[i].value);
     if (fclose(out) != 0) {
         free(sql);
         return error_set(setup->error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
@@ -183,29 +217,36 @@ static enum status set_ours(struct setup *setup)
     return status;
 }
 
+static enum status set_ours(struct setup *setup)
+{
+    struct setting wanted[SETTINGS + 2];
+    size_t count = 0;
+
+    for (int i = 0; i < SETTINGS; i++)
+        if (is_ours(setup, &settings[i]))
+            wanted[count++] = settings[i];
+    if (setup->pg->db.access == DB_READ_WRITE && !pg_options_name(setup->options, "synchronous_commit"))
+        wanted[count++] = (struct setting){.name = "synchronous_commit", .value = setup->commit};
+    if (setup->pg->schema[0] != '\0')
+        wanted[count++] = (struct setting){.name = "search_path", .value = setup->pg->schema};
+    return set_all(setup, wanted, count);
+}
+
 /*
  * The settings of the URL, for a server that has not seen them. One that can only be set while the session
  * begins is passed over.
  */
 static enum status set_theirs(struct setup *setup)
 {
-    static const char too_late[] = "55P02";
+    static const char too_late[] = "(55P02)";
     const char *rest = setup->options;
     struct pg_option option;
     enum status status = STATUS_OK;
 
     while (status == STATUS_OK && rest != NULL && pg_options_next(&rest, &option)) {
-        const char *const values[] = {option.name, option.value};
-        PGresult *result = PQexecParams(setup->connection, "SELECT set_config($1, $2, false)", 2, NULL,
-                                        values, NULL, NULL, 0);
-        const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
-        if (PQresultStatus(result) != PGRES_TUPLES_OK &&
-            (sqlstate == NULL || strcmp(sqlstate, too_late) != 0))
-            status = error_set(setup->error, STATUS_FAILED_PRECONDITION, DB_UNSUITABLE,
-                               "database: option %s of the URL was refused (%s)", option.name,
-                               sqlstate == NULL ? "no answer" : sqlstate);
-        PQclear(result);
+        status = set_all(setup, &(struct setting){.name = option.name, .value = option.value}, 1);
+        if (status != STATUS_OK && strstr(setup->error->message, too_late) != NULL)
+            status = STATUS_OK;
     }
     return status;
 }

@@ -144,12 +144,12 @@ static enum status send_alone(struct pg *pg, const struct db_statement *statemen
 
     if (status == STATUS_OK)
         status = pg_send(pg, statement, params, wanted, error);
-    if (status == STATUS_OK && wrap && !pg_queue_plain(pg, PG_COMMIT, "COMMIT"))
-        status = pg_connection_lost(pg, "COMMIT", error);
+    if (status == STATUS_OK && wrap && !pg_queue_plain(pg, PG_STATEMENT, "END"))
+        status = pg_connection_lost(pg, "END", error);
     return status;
 }
 
-/* A read that failed has not come to its COMMIT. */
+/* A read that failed has not come to its END. */
 static void end_read(struct db *db)
 {
     struct pg *pg = (struct pg *)db;

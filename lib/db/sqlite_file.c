@@ -135,6 +135,9 @@ static enum status lock_database(struct sqlite_file *file, struct error *error)
     if (stat(file->names[0], &database) != 0)
         return error_set(error, STATUS_UNAVAILABLE, NULL, "database: %s was removed while it was opened",
                          file->names[0]);
+    if (!S_ISREG(database.st_mode))
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "database: %s is no regular file",
+                         file->names[0]);
     if (database.st_nlink > 1)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                          "database: %s has %lu names (hard links): SQLite's log would belong to one of them",

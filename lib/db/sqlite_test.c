@@ -58,7 +58,9 @@ static void expect_damaged(const char *path, enum db_access access)
 static void test_sqlite_path_that_cannot_be_opened_is_refused(void **state)
 {
     struct fixture *f = fixture_of(state);
-    char path[128];
+    struct db *db = NULL;
+    struct error error = {0};
+    char path[128], url[32];
     int file;
 
     expect_refused("/nonexistent/folder/x.db", DB_READ_WRITE, "No such file or directory");
@@ -72,6 +74,9 @@ static void test_sqlite_path_that_cannot_be_opened_is_refused(void **state)
     expect_damaged(path, DB_READ_WRITE);
     expect_damaged(path, DB_READ_ONLY);
     unlink(path);
+    snprintf(url, sizeof url, "sqlite:/dev/null");
+    fixture_expect(db_open(url, DB_READ_WRITE, &db, &error), STATUS_INVALID_ARGUMENT, &error);
+    assert_int_equal(access("/dev/null-lock", F_OK), -1);
 }
 
 static void test_sqlite_connection_is_durable_and_checks_foreign_keys(void **state)

@@ -182,9 +182,10 @@ class Injector:
         self._strike("disk", [name])
         self.stack.muted.add(process)
         try:
-            before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             time.sleep(fault["for_s"])
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, before)
+            # Not what was there before: that may be the limit of another fault, which has ended meanwhile.
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         except ProcessLookupError:
             pass  # another fault has ended it meanwhile
 

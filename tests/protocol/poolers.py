@@ -194,3 +194,22 @@ def test_a_lock_is_waited_for_briefly_through_a_pooler(driver):
         finally:
             locked.kill()
             locked.wait()
+
+
+@once
+def test_a_pooler_without_a_free_session_is_waited_for(driver):
+    del driver
+    with not_started() as stack, Pooler(stack.folder, "session", "default_pool_size = 1") as pooler:
+        url = stack.url("hospital")
+        held = subprocess.Popen(["psql", pooler.url(url), "-Xqc", "SELECT pg_sleep(600)"], stdout=subprocess.DEVNULL)
+        try:
+            wait_for("the only session is held", lambda: psql(url, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE "
+                     "'SELECT pg_sleep%'") == [["1"]])
+            stack.hospital_svc.flags["database"] = pooler.url(url)
+            stack.hospital_svc.spawn()
+            wait_for("hospital-svc says why it waits", lambda: [line for line in stack.hospital_svc.log_lines() if line.get(
+                "event") == "database.waiting" and "no answer" in line["error"]])
+            stack.hospital_svc.stop()
+        finally:
+            held.kill()
+            held.wait()
