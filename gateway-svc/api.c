@@ -5,6 +5,7 @@
 #include "header_rules.h"
 #include "live.h"
 #include "problem.h"
+#include "request_bounds.h"
 #include "rest.h"
 
 #include <string.h>
@@ -31,6 +32,14 @@ static bool is_unambiguous(struct gateway *gateway, struct http_request *request
         arena_printf(http_arena(request), "%s: must not be given twice with other values", name);
     api_refuse(gateway, request, BAD_REQUEST, why != NULL ? why : "out of memory");
     return false;
+}
+
+size_t api_body_max(void *context, const struct http_request *request)
+{
+    const struct gateway *gateway = context;
+    const struct backend_method *method =
+        is_connect(request) ? connect_method(gateway, http_path(request)) : rest_method(gateway, request);
+    return request_bounds_of(method != NULL ? method->method->input : NULL).body_bytes;
 }
 
 void api_handle(void *context, struct http_request *request)

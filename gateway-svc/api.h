@@ -19,6 +19,7 @@ struct gateway {
 
 /* The handlers of struct http_options; the context is a struct gateway. */
 void api_handle(void *context, struct http_request *request);
+size_t api_body_max(void *context, const struct http_request *request);
 void api_refuse(void *context, struct http_request *request, unsigned code, const char *why);
 
 #endif

@@ -9,6 +9,7 @@
 #include "header_rules.h"
 #include "json_body.h"
 #include "policy.h"
+#include "request_bounds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -125,7 +126,7 @@ static void on_answer(const ProtobufCMessage *response, void *data)
 
 /* ---- what a request asks for ---- */
 
-static const struct backend_method *find_method(const struct gateway *gateway, const char *path)
+const struct backend_method *connect_method(const struct gateway *gateway, const char *path)
 {
     const char *service = path + 1;
     const char *slash = strchr(service, '/');
@@ -250,9 +251,12 @@ static enum status read_get(struct http_request *request, const struct query *qu
 static enum status read_message(const struct payload *payload, const ProtobufCMessageDescriptor *descriptor,
                                 struct arena *arena, ProtobufCMessage **out, struct error *error)
 {
-    if (payload->codec == CODEC_JSON)
-        return protojson_text_to_message(payload->bytes, payload->size, descriptor, PROTOJSON_IGNORE_UNKNOWN,
-                                         arena, out, error);
+    if (payload->codec == CODEC_JSON) {
+        enum status status = request_bounds_check_json(descriptor, payload->bytes, payload->size, error);
+        return status != STATUS_OK ? status
+                                   : protojson_text_to_message(payload->bytes, payload->size, descriptor,
+                                                               PROTOJSON_IGNORE_UNKNOWN, arena, out, error);
+    }
     const uint8_t *bytes = (const uint8_t *)payload->bytes;
     *out = wire_unpack(descriptor, bytes, payload->size, WIRE_REQUEST_ELEMENTS_MAX, arena, error);
     return *out != NULL ? STATUS_OK : error->status;
@@ -288,7 +292,7 @@ static enum status start(struct gateway *gateway, const struct backend_method *m
 
 void connect_handle(struct gateway *gateway, struct http_request *request)
 {
-    const struct backend_method *method = find_method(gateway, http_path(request));
+    const struct backend_method *method = connect_method(gateway, http_path(request));
     struct error error;
     if (method == NULL) {
         (void)error_set(&error, STATUS_UNIMPLEMENTED, NULL, "there is no such method");

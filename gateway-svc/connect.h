@@ -4,6 +4,9 @@
 
 #include "api.h"
 
+/* The method that a path names; NULL if there is none. */
+const struct backend_method *connect_method(const struct gateway *gateway, const char *path);
+
 /* Answers the path "/screening.v1.BookingService/CreateBooking" and its like. */
 void connect_handle(struct gateway *gateway, struct http_request *request);
 

@@ -248,6 +248,16 @@ static struct http_request *begin_request(struct http_server *server, struct MHD
     return request;
 }
 
+static size_t body_max(struct http_request *request)
+{
+    const struct http_options *options = &request->server->options;
+    if (request->body_max == 0) {
+        size_t max = options->body_max(options->context, request);
+        request->body_max = max < options->body_max_bytes ? max : options->body_max_bytes;
+    }
+    return request->body_max;
+}
+
 static bool is_head_too_large(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
@@ -269,7 +279,7 @@ static enum MHD_Result on_head(struct http_request *request, const char *version
     unsigned long long length = http_head_length(request->mhd);
     if (length > DROPPED_BODIES * max)
         return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
-    request->too_large = length > max;
+    request->too_large = length > 0 && length > body_max(request);
     return MHD_YES;
 }
 
@@ -278,7 +288,7 @@ static enum MHD_Result on_head(struct http_request *request, const char *version
 static enum MHD_Result on_body(struct http_request *request, const char *bytes, size_t size)
 {
     size_t max = request->server->options.body_max_bytes;
-    if (request->too_large || request->body_size + size > max) {
+    if (request->too_large || request->body_size + size > body_max(request)) {
         request->too_large = true;
         request->body_size += size;
         return request->body_size > DROPPED_BODIES * max ? MHD_NO : MHD_YES;

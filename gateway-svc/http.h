@@ -46,6 +46,9 @@ struct http_options {
     unsigned threads;
     uint32_t request_timeout_ms; /* from the head to the last byte of the body */
     uint32_t idle_timeout_ms;    /* from the connection or the last answer to the end of the next head */
+    /* The largest body of a request whose head has come, as far as body_max_bytes allows: asked before any of
+     * it is kept. */
+    size_t (*body_max)(void *context, const struct http_request *request);
     void (*handle)(void *context, struct http_request *request);
     /* Answers a request that is refused before the handler sees it: 400, 413, 431. */
     void (*refuse)(void *context, struct http_request *request, unsigned code, const char *why);

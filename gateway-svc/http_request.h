@@ -26,6 +26,7 @@ struct http_request {
     struct arena arena;
     char *body;
     size_t body_size, body_capacity;
+    size_t body_max; /* 0 = not asked for yet */
     bool too_large;
     bool handed_over; /* to the handler */
     bool sent;        /* the answer was given to libmicrohttpd */

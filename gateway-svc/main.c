@@ -157,6 +157,7 @@ static void open_all(struct gateway_service *service)
         .threads = (unsigned)settings->http_threads,
         .request_timeout_ms = (uint32_t)settings->request_timeout_ms,
         .idle_timeout_ms = (uint32_t)settings->idle_timeout_ms,
+        .body_max = api_body_max,
         .handle = api_handle,
         .refuse = api_refuse,
         .context = &service->gateway,

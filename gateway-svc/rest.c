@@ -97,11 +97,23 @@ static struct rest_call *make_call(struct http_request *request, const struct re
     return call;
 }
 
+static const struct backend_method *method_of(const struct gateway *gateway, const struct rest_route *route)
+{
+    return backend_find(gateway->backend, route->service, strlen(route->service), route->rpc);
+}
+
+const struct backend_method *rest_method(const struct gateway *gateway, const struct http_request *request)
+{
+    struct rest_match match;
+    char allow[REST_ALLOW_SIZE];
+    bool found = rest_route_find(http_method(request), http_path(request), &match, allow);
+    return found ? method_of(gateway, match.route) : NULL;
+}
+
 static void call_method(struct gateway *gateway, struct http_request *request, const struct rest_match *match)
 {
     const struct rest_route *route = match->route;
-    const struct backend_method *method =
-        backend_find(gateway->backend, route->service, strlen(route->service), route->rpc);
+    const struct backend_method *method = method_of(gateway, route);
     const ProtobufCMessageDescriptor *input = method->method->input;
     struct rest_refusal refusal;
     uint32_t timeout_ms =

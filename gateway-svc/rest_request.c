@@ -1,6 +1,7 @@
 #include "rest_request.h"
 
 #include "header_rules.h"
+#include "request_bounds.h"
 #include "rest_words.h"
 
 #include <stdio.h>
@@ -87,8 +88,11 @@ static bool read_body(struct reading *reading, enum rest_body wanted, const Prot
         http_add_field(reading->request, "Accept-Encoding", "identity");
         return refuse(refusal, UNSUPPORTED_MEDIA_TYPE, "Content-Encoding: must be identity, or not be given");
     }
-    return accept(refusal, protojson_text_to_message(body, size, input, 0, http_arena(reading->request),
-                                                     &reading->message, &refusal->error));
+    enum status status = request_bounds_check_json(input, body, size, &refusal->error);
+    if (status == STATUS_OK)
+        status = protojson_text_to_message(body, size, input, 0, http_arena(reading->request),
+                                           &reading->message, &refusal->error);
+    return accept(refusal, status);
 }
 
 /* ---- path and query ---- */

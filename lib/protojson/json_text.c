@@ -54,8 +54,8 @@ static enum status refuse_text(const json_error_t *parsed, struct error *error)
                      parsed->text, parsed->line, parsed->column);
 }
 
-/* Where the text has more values than allowed, counted by what stands in front of each; NULL if nowhere. */
-static const char *find_excess(const char *text, size_t size)
+/* Where the text has more than `max` values, counted by what stands in front of each; NULL if nowhere. */
+static const char *find_excess(const char *text, size_t size, size_t max)
 {
     size_t values = 1;
     bool quoted = false;
@@ -71,7 +71,7 @@ static const char *find_excess(const char *text, size_t size)
         case '[':
         case '{':
             values += !quoted;
-            if (values > PROTOJSON_VALUES_MAX) {
+            if (values > max) {
                 return at;
             }
             break;
@@ -82,15 +82,21 @@ static const char *find_excess(const char *text, size_t size)
     return NULL;
 }
 
-static enum status refuse_excess(const char *text, const char *excess, struct error *error)
+static enum status refuse_excess(const char *text, const char *excess, size_t max, struct error *error)
 {
     int line = 1, column = 0;
     for (const char *at = text; at <= excess; at++) {
         line += *at == '\n';
         column = *at == '\n' ? 0 : column + 1;
     }
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: more than %d values, line %d, column %d",
-                     PROTOJSON_VALUES_MAX, line, column);
+    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: more than %zu values, line %d, column %d",
+                     max, line, column);
+}
+
+enum status protojson_check_values(const char *text, size_t size_bytes, size_t max, struct error *error)
+{
+    const char *excess = find_excess(text, size_bytes, max);
+    return excess == NULL ? STATUS_OK : refuse_excess(text, excess, max, error);
 }
 
 enum status protojson_text_to_message(const char *text, size_t size_bytes,
@@ -100,9 +106,9 @@ enum status protojson_text_to_message(const char *text, size_t size_bytes,
     if (size_bytes > 0 && memchr(text, '\0', size_bytes) != NULL) { /* jansson overlooks it behind a number */
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: NUL byte in the text");
     }
-    const char *excess = find_excess(text, size_bytes);
-    if (excess != NULL) {
-        return refuse_excess(text, excess, error);
+    enum status status = protojson_check_values(text, size_bytes, PROTOJSON_VALUES_MAX, error);
+    if (status != STATUS_OK) {
+        return status;
     }
     /* "\u0000" is let through here, so that the walker can say in which field it is. */
     json_error_t parsed;
@@ -111,7 +117,7 @@ enum status protojson_text_to_message(const char *text, size_t size_bytes,
     if (json == NULL) {
         return refuse_text(&parsed, error);
     }
-    enum status status = protojson_to_message(json, descriptor, flags, arena, out, error);
+    status = protojson_to_message(json, descriptor, flags, arena, out, error);
     json_decref(json);
     return status;
 }

@@ -94,6 +94,13 @@ MUST_CHECK enum status protojson_text_to_message(const char *text, size_t size_b
                                                  struct error *error);
 
 /*
+ * INVALID_ARGUMENT "JSON: ..." if text that need not be JSON has more than `max` values, objects and arrays
+ * among them: where fewer than PROTOJSON_VALUES_MAX are enough. Costs a fraction of parsing it.
+ */
+MUST_CHECK enum status protojson_check_values(const char *text, size_t size_bytes, size_t max,
+                                              struct error *error);
+
+/*
  * Sets the field `name`, by either of its names, to what `text` says: a value as a path, a query or a header
  * field carries it, without quotes. For fields that hold one value, no message, and are in no oneof.
  * NOT_FOUND "NAME: ..." if the message has no such field. INVALID_ARGUMENT as protojson_to_message, and if

@@ -1,6 +1,6 @@
 """G8: a caller that takes all it can get hurts itself only. Each test compares with a control run of its own."""
 from kit import rpc, web
-from kit.flood import Flood, check_unharmed
+from kit.flood import Flood, HttpFlood, check_unharmed
 from kit.marks import once
 from kit.rpc import FakeService, booking_pb2
 from kit.stack import PROGRAMS, Stack, wait_for
@@ -113,3 +113,18 @@ def test_the_gateway_names_its_clients(driver):
         named = [{m.key: m.value for m in one.metadata}.get("client-address") for one in fake.envelopes]
         assert named == ["127.0.0.1"] * 2 + ["127.0.0.2"] * 2, named
         fake.close()
+
+
+def http_post(path, body):
+    return b"POST %s HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+        path.encode(), len(body), body)
+
+
+@once
+def test_bodies_full_of_values_leave_the_gateway_to_others(driver):
+    """Nothing of them is ever a valid request: what they cost is reading them."""
+    with Stack(driver, without=("history",), gateway=True) as stack:
+        hospital_id = register(stack)
+        body = (b'{"days": [' + 20000 * b"[]," + b"[]]}").ljust(65536)
+        check_unharmed(lambda: stack.gateway.get("/hospitals/" + hospital_id).code == 200,
+                       lambda: HttpFlood(stack.gateway_svc.http, http_post("/hospitals", body), 64, "127.0.0.2"), 50)

@@ -147,6 +147,43 @@ def test_gateway_refuses_heads_and_bodies_that_are_too_large(driver):
 # ---- many
 
 
+CREATE_BOOKING, REGISTER_HOSPITAL = "/screening.v1.BookingService/CreateBooking", "/screening.v1.HospitalService/RegisterHospital"
+
+
+@once
+def test_gateway_bounds_bodies_by_the_method_that_they_call(driver):
+    """In every encoding; 400 days fit, however they are indented."""
+    with Stack(driver, without=("history",), gateway=True) as stack:
+        web, hospital_id = stack.gateway, register(stack, capacity=100)
+        connect_json, connect_proto = {"Content-Type": "application/json"}, {"Content-Type": "application/proto"}
+        booking = json.dumps(booking_body(hospital_id))
+        days = [{"date": day(1 + i), "capacity": 100} for i in range(400)]
+        hospital = json.dumps({"name": "한빛", "days": days}, indent=8)
+        assert 20000 < len(hospital) < 65536
+        bounds = (("POST", "/bookings", booking, 8192, 201), ("POST", CREATE_BOOKING, booking, 8192, 200),
+                  ("POST", "/hospitals", hospital, 65536, 201), ("POST", REGISTER_HOSPITAL, hospital, 65536, 200),
+                  ("PUT", "/hospitals/%s/days/%s" % (hospital_id, day(1)), '{"capacity": 100}', 8192, 200),
+                  ("POST", "/nowhere", "{}", 8192, 404))
+        for method, path, body, most, code in bounds:
+            fitting = body.ljust(most).encode()
+            for sent, wanted in ((fitting, code), (fitting + b" ", 429 if path.startswith("/screening") else 413)):
+                answer = web.request(method, path, sent, headers=connect_json)
+                assert answer.code == wanted, (method, path, len(sent), answer)
+                split = chunks(head(method, path, TYPE, "Transfer-Encoding: chunked"), sent)
+                with Connection(stack.gateway_svc.http) as connection:
+                    connection.send(split)
+                    assert connection.reply().code == wanted, (method, path, len(sent))
+        unknown = b"\xfa\x06"  # field 111, of so many bytes
+        for size, code in ((8000, 400), (9000, 429)):  # no booking at all, but read
+            body = unknown + bytes([size & 127 | 128, size >> 7]) + b"x" * size
+            assert web.post(CREATE_BOOKING, body, headers=connect_proto).code == code, size
+
+
+def chunks(first, body, size=1000):
+    parts = [body[i:i + size] for i in range(0, len(body), size)]
+    return first + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
 @once
 def test_gateway_holds_a_thousand_idle_connections_and_others_book(driver):
     many_files()

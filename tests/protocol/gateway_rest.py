@@ -227,7 +227,7 @@ def test_rest_refuses_what_is_no_json(driver):
         rest, path = stack.rest, stack.hospital_path()
         good = json.dumps(booking_of(path)).encode()
         bodies = [b"", b"{", b"[]", b"null", b"17", b'"x"', good + b"x", good[:-1], b"{'a':1}", b"\xff", b'{"customerId":"\xff"}',
-                  b'{"customerId":"\\u0000"}', good[:-1] + b',"date":"2026-12-01"}', b"{" * 3000, b"[" * 100000,
+                  b'{"customerId":"\\u0000"}', good[:-1] + b',"date":"2026-12-01"}', b"{" * 3000, b"[" * 8000,
                   b'{"headcount":"many"}', b'{"headcount":-1}', b'{"headcount":1e99}', b'{"queueIfUnavailable":"yes"}',
                   b'{"customerId":5}', b'{"customerId":{}}', b"{}\0"]
         for body in bodies:
