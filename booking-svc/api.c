@@ -2,6 +2,7 @@
 
 #include "content.h"
 #include "reads.h"
+#include "repair.h"
 #include "wire.h"
 
 #include <string.h>
@@ -169,6 +170,28 @@ static void list_bookings(Screening__V1__BookingService_Service *service,
     (void)closure;
     struct error error;
     if (reads_list_bookings(api_of(service)->readers, input, closure_data, &error) != STATUS_OK)
+        rpc_call_fail(closure_data, &error);
+}
+
+/* ---- for operators ---- */
+
+static void look_up_bookings(Screening__V1__BookingService_Service *service,
+                             const Screening__V1__LookUpBookingsRequest *input,
+                             Screening__V1__LookUpBookingsResponse_Closure closure, void *closure_data)
+{
+    (void)closure;
+    struct error error;
+    if (repair_look_up(api_of(service)->readers, input, closure_data, &error) != STATUS_OK)
+        rpc_call_fail(closure_data, &error);
+}
+
+static void abandon_booking(Screening__V1__BookingService_Service *service,
+                            const Screening__V1__AbandonBookingRequest *input,
+                            Screening__V1__Booking_Closure closure, void *closure_data)
+{
+    (void)closure;
+    struct error error;
+    if (repair_abandon(api_of(service)->writer, input, closure_data, &error) != STATUS_OK)
         rpc_call_fail(closure_data, &error);
 }
 

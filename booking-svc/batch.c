@@ -1,5 +1,4 @@
-#include "batch.h"
-
+#include "batch_internal.h"
 #include "content.h"
 #include "pairing.h"
 #include "policy.h"
@@ -14,31 +13,6 @@
 #include "base/fault_point.h"
 #include "base/map.h"
 #include "events/subscriber.h"
-
-/* A booking of the working set. */
-struct entry {
-    struct booking booking;
-    bool is_new;
-    bool changed;
-};
-
-/* A deleted hospital of the working set, and the chunk of its bookings that is being worked off. */
-struct deletion {
-    struct hospital_deletion row;
-    bool changed;
-    const struct uuid *chunk;
-    size_t chunk_count;
-};
-
-struct batch {
-    struct event_log *log;
-    struct arena arena;   /* everything of the batch at hand */
-    struct map bookings;  /* booking_id -> struct entry */
-    struct map deletions; /* hospital_id -> struct deletion */
-    struct moment at;
-    bool began_deletion;
-    bool hospital_unavailable;
-};
 
 struct batch *batch_create(struct event_log *log)
 {
@@ -72,175 +46,6 @@ bool batch_began_deletion(const struct batch *batch)
     return batch->began_deletion;
 }
 
-static enum status no_memory(struct error *error)
-{
-    return error_set(error, STATUS_UNAVAILABLE, NULL, "out of memory");
-}
-
-static const struct booking_command *booking_command(const struct writer_command *command)
-{
-    return command->class == WRITER_EVENT ? NULL : (const struct booking_command *)command;
-}
-
-/* ---- load ---- */
-
-static struct entry *add_entry(struct batch *batch, const struct booking *booking)
-{
-    struct entry *entry = arena_alloc(&batch->arena, sizeof *entry);
-    if (entry == NULL || map_put(&batch->bookings, &booking->booking_id, entry) != STATUS_OK)
-        return NULL;
-    entry->booking = *booking;
-    return entry;
-}
-
-static enum status take_booking(void *context, const struct booking *booking)
-{
-    struct batch *batch = context;
-    if (map_get(&batch->bookings, &booking->booking_id) != NULL)
-        return STATUS_OK;
-    const struct booking *copy = store_copy_booking(&batch->arena, booking);
-    if (copy == NULL || add_entry(batch, copy) == NULL)
-        return STATUS_UNAVAILABLE;
-    return STATUS_OK;
-}
-
-static enum status take_deletion(void *context, const struct hospital_deletion *row)
-{
-    struct batch *batch = context;
-    struct deletion *deletion = arena_alloc(&batch->arena, sizeof *deletion);
-    if (deletion == NULL || map_put(&batch->deletions, &row->hospital_id, deletion) != STATUS_OK)
-        return STATUS_UNAVAILABLE;
-    deletion->row = *row;
-    return STATUS_OK;
-}
-
-/* A set of ids without repetition, to be loaded with one statement. */
-struct id_set {
-    struct map seen;
-    struct uuid *ids;
-    size_t count;
-};
-
-static enum status id_set_add(struct id_set *set, const struct uuid *id)
-{
-    if (map_get(&set->seen, id) != NULL)
-        return STATUS_OK;
-    set->ids[set->count] = *id;
-    return map_put(&set->seen, id, &set->ids[set->count++]);
-}
-
-static enum status load_bookings(struct batch *batch, struct db *db, struct writer_command *const *commands,
-                                 size_t count, struct error *error)
-{
-    struct id_set set = {.ids = arena_alloc(&batch->arena, count * sizeof(struct uuid))};
-    if (set.ids == NULL)
-        return no_memory(error);
-    map_init(&set.seen, sizeof(struct uuid));
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct booking_command *command = booking_command(commands[i]);
-        if (command != NULL && command->kind <= COMMAND_MEET)
-            status = id_set_add(&set, &command->booking_id);
-    }
-    map_fini(&set.seen);
-    if (status != STATUS_OK)
-        return no_memory(error);
-    return store_load_bookings(db, set.ids, set.count, take_booking, batch, error);
-}
-
-/* Deletions matter to settles, to the job that works them off, and to the events that may begin one. */
-static size_t deletions_of_interest(const struct writer_command *command)
-{
-    if (command->class == WRITER_EVENT)
-        return ((const struct event_chunk *)command)->count;
-    enum command_kind kind = ((const struct booking_command *)command)->kind;
-    return kind == COMMAND_SETTLE || kind == COMMAND_FORCE_CANCEL ? 1 : 0;
-}
-
-static enum status add_chunk_hospitals(struct id_set *set, const struct event_chunk *chunk)
-{
-    for (size_t i = 0; i < chunk->count; i++) {
-        struct hospital_deletion deletion;
-        bool reacts;
-        /* An event that can't be understood fails when it is decided on. */
-        if (policy_hospital_event(chunk->events[i], &reacts, &deletion, NULL) == STATUS_OK && reacts &&
-            id_set_add(set, &deletion.hospital_id) != STATUS_OK)
-            return STATUS_UNAVAILABLE;
-    }
-    return STATUS_OK;
-}
-
-static enum status load_deletions(struct batch *batch, struct db *db, struct writer_command *const *commands,
-                                  size_t count, struct error *error)
-{
-    size_t most = 0;
-    for (size_t i = 0; i < count; i++)
-        most += deletions_of_interest(commands[i]);
-    if (most == 0)
-        return STATUS_OK;
-    struct id_set set = {.ids = arena_alloc(&batch->arena, most * sizeof(struct uuid))};
-    if (set.ids == NULL)
-        return no_memory(error);
-    map_init(&set.seen, sizeof(struct uuid));
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (commands[i]->class == WRITER_EVENT)
-            status = add_chunk_hospitals(&set, (const struct event_chunk *)commands[i]);
-        else if (deletions_of_interest(commands[i]) > 0)
-            status = id_set_add(&set, &booking_command(commands[i])->hospital_id);
-    }
-    map_fini(&set.seen);
-    if (status != STATUS_OK)
-        return no_memory(error);
-    return store_load_deletions(db, set.ids, set.count, take_deletion, batch, error);
-}
-
-struct chunk_loader {
-    struct batch *batch;
-    struct uuid *ids;
-    size_t count;
-};
-
-static enum status take_chunk_booking(void *context, const struct booking *booking)
-{
-    struct chunk_loader *loader = context;
-    loader->ids[loader->count++] = booking->booking_id;
-    return take_booking(loader->batch, booking);
-}
-
-static enum status load_force_cancel_chunk(struct batch *batch, struct db *db,
-                                           const struct booking_command *command, struct error *error)
-{
-    struct deletion *deletion = map_get(&batch->deletions, &command->hospital_id);
-    if (deletion == NULL || deletion->row.done || deletion->chunk != NULL)
-        return STATUS_OK;
-    struct chunk_loader loader = {
-        .batch = batch,
-        .ids = arena_alloc(&batch->arena, FORCE_CANCEL_CHUNK * sizeof(struct uuid)),
-    };
-    if (loader.ids == NULL)
-        return no_memory(error);
-    enum status status = store_list_live(db, &command->hospital_id, &deletion->row.next_booking_id,
-                                         FORCE_CANCEL_CHUNK, take_chunk_booking, &loader, error);
-    deletion->chunk = loader.ids;
-    deletion->chunk_count = loader.count;
-    return status;
-}
-
-static enum status load(struct batch *batch, struct db *db, struct writer_command *const *commands,
-                        size_t count, struct error *error)
-{
-    enum status status = load_bookings(batch, db, commands, count, error);
-    if (status == STATUS_OK)
-        status = load_deletions(batch, db, commands, count, error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct booking_command *command = booking_command(commands[i]);
-        if (command != NULL && command->kind == COMMAND_FORCE_CANCEL)
-            status = load_force_cancel_chunk(batch, db, command, error);
-    }
-    return status;
-}
-
 /* ---- decide ---- */
 
 static enum status tell(struct batch *batch, struct entry *entry, struct booking_change change,
@@ -266,6 +71,16 @@ static enum status settle_unasked(struct batch *batch, const struct booking_comm
     return tell(batch, entry, change, command->traceparent, error);
 }
 
+/* The request's texts go with its call, which may be answered before others of the same booking. */
+static struct entry *add_new(struct batch *batch, const struct booking *created)
+{
+    const struct booking *copy = store_copy_booking(&batch->arena, created);
+    struct entry *entry = copy != NULL ? batch_add_entry(batch, copy) : NULL;
+    if (entry != NULL)
+        entry->is_new = true;
+    return entry;
+}
+
 static enum status decide_create(struct batch *batch, struct booking_command *command, struct error *error)
 {
     struct entry *entry = map_get(&batch->bookings, &command->booking_id);
@@ -279,14 +94,25 @@ static enum status decide_create(struct batch *batch, struct booking_command *co
         command->booking = &entry->booking;
         return STATUS_OK;
     }
-    /* The request's texts go with its call, which may be answered before others of the same booking. */
-    const struct booking *copy = store_copy_booking(&batch->arena, &created);
-    entry = copy != NULL ? add_entry(batch, copy) : NULL;
+    entry = add_new(batch, &created);
     if (entry == NULL)
-        return no_memory(error);
-    entry->is_new = true;
+        return batch_no_memory(error);
     command->booking = &entry->booking;
     return batch->hospital_unavailable ? settle_unasked(batch, command, entry, error) : STATUS_OK;
+}
+
+static enum status decide_abandon(struct batch *batch, struct booking_command *command, struct error *error)
+{
+    struct entry *entry = map_get(&batch->bookings, &command->booking_id);
+    struct booking made;
+    const struct booking *existing = entry != NULL ? &entry->booking : NULL;
+    struct booking_change change = booking_abandon(existing, command->request, &batch->at, &made);
+    if (entry == NULL)
+        entry = add_new(batch, &made);
+    if (entry == NULL)
+        return batch_no_memory(error);
+    command->booking = &entry->booking;
+    return tell(batch, entry, change, command->traceparent, error);
 }
 
 static enum status decide_cancel(struct batch *batch, struct booking_command *command, struct entry *entry,
@@ -299,7 +125,7 @@ static enum status decide_cancel(struct batch *batch, struct booking_command *co
     /* Like the texts of a request, the reason goes with its call. */
     entry->booking.status_reason = arena_strdup(&batch->arena, entry->booking.status_reason);
     if (entry->booking.status_reason == NULL)
-        return no_memory(error);
+        return batch_no_memory(error);
     return tell(batch, entry, change, command->traceparent, error);
 }
 
@@ -361,8 +187,8 @@ static enum status decide_events(struct batch *batch, struct db *db, struct even
         status = policy_hospital_event(events[i], &reacts, &row, error);
         if (status != STATUS_OK || !reacts || map_get(&batch->deletions, &row.hospital_id) != NULL)
             continue;
-        if (take_deletion(batch, &row) != STATUS_OK)
-            return no_memory(error);
+        if (batch_take_deletion(batch, &row) != STATUS_OK)
+            return batch_no_memory(error);
         ((struct deletion *)map_get(&batch->deletions, &row.hospital_id))->changed = true;
         batch->began_deletion = true;
     }
@@ -382,6 +208,8 @@ static enum status decide(struct batch *batch, struct db *db, struct writer_comm
         return STATUS_OK; /* see pair_first */
     if (command->kind == COMMAND_CREATE)
         return decide_create(batch, command, error);
+    if (command->kind == COMMAND_ABANDON)
+        return decide_abandon(batch, command, error);
     if (command->kind == COMMAND_FORCE_CANCEL)
         return decide_force_cancel(batch, command, error);
     struct entry *entry = map_get(&batch->bookings, &command->booking_id);
@@ -398,6 +226,7 @@ static enum status decide(struct batch *batch, struct db *db, struct writer_comm
     case COMMAND_MEET:
         return tell(batch, entry, booking_meet(&entry->booking, &batch->at), command->traceparent, error);
     case COMMAND_CREATE:
+    case COMMAND_ABANDON:
     case COMMAND_FORCE_CANCEL:
     case COMMAND_PAIR:
     case COMMAND_LOOK:
@@ -414,7 +243,7 @@ static enum status save_bookings(struct batch *batch, struct db *db, struct erro
     struct booking **inserted = arena_alloc(&batch->arena, room * sizeof(struct booking *));
     struct booking **updated = arena_alloc(&batch->arena, room * sizeof(struct booking *));
     if (inserted == NULL || updated == NULL)
-        return no_memory(error);
+        return batch_no_memory(error);
     for (struct entry *entry; (entry = map_next(&batch->bookings, &position, NULL)) != NULL;) {
         if (entry->is_new)
             inserted[inserts++] = &entry->booking;
@@ -432,7 +261,7 @@ static enum status save_deletions(struct batch *batch, struct db *db, struct err
     size_t room = batch->deletions.count + 1, count = 0, position = 0;
     struct hospital_deletion **rows = arena_alloc(&batch->arena, room * sizeof(struct hospital_deletion *));
     if (rows == NULL)
-        return no_memory(error);
+        return batch_no_memory(error);
     for (struct deletion *deletion; (deletion = map_next(&batch->deletions, &position, NULL)) != NULL;)
         if (deletion->changed)
             rows[count++] = &deletion->row;
@@ -460,7 +289,7 @@ static enum status pair_first(struct batch *batch, struct db *db, struct writer_
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct booking_command *command = booking_command(commands[i]);
+        const struct booking_command *command = batch_booking_command(commands[i]);
         if (command != NULL && command->kind == COMMAND_PAIR)
             status = pairing_apply((struct pairing *)commands[i], batch->log, db, error);
     }
@@ -482,7 +311,7 @@ enum status batch_apply(void *context, struct db *db, struct writer_command *con
     if (status == STATUS_OK)
         status = pair_first(batch, db, commands, count, error);
     if (status == STATUS_OK)
-        status = load(batch, db, commands, count, error);
+        status = batch_load(batch, db, commands, count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         status = decide(batch, db, commands[i], error);
     if (status == STATUS_OK)

@@ -20,6 +20,7 @@ enum command_kind {
     COMMAND_CANCEL,       /* the customer cancels */
     COMMAND_SETTLE,       /* hospital-svc's answer */
     COMMAND_MEET,         /* the settler meets it */
+    COMMAND_ABANDON,      /* an operator gives back a place */
     COMMAND_FORCE_CANCEL, /* the next chunk of a deleted hospital's bookings */
     COMMAND_PAIR,         /* a struct pairing */
     COMMAND_LOOK,         /* nothing but to read the eras again */
@@ -35,9 +36,9 @@ enum { FORCE_CANCEL_CHUNK = 128 };
 struct booking_command {
     struct writer_command writer;
     enum command_kind kind;
-    struct uuid booking_id;        /* CREATE, CANCEL, SETTLE, MEET */
+    struct uuid booking_id;        /* CREATE, CANCEL, SETTLE, MEET, ABANDON */
     struct uuid hospital_id;       /* SETTLE, FORCE_CANCEL */
-    const struct booking *request; /* CREATE */
+    const struct booking *request; /* CREATE; ABANDON: the place */
     const char *reason;            /* CANCEL; SETTLE when refused */
     enum reserve_outcome outcome;  /* SETTLE */
     int64_t era;                   /* SETTLE when granted: hospital-svc's when it granted */

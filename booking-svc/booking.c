@@ -45,11 +45,20 @@ static struct booking_change announce(struct booking *booking)
     return (struct booking_change){BOOKING_EVENT_REQUESTED};
 }
 
+static const char REASON_ABANDONED[] = "ABANDONED";
+
+/* No other rejection has this reason, and a rejection is final. */
+static bool is_abandoned(const struct booking *booking)
+{
+    return booking->status == BOOKING_REJECTED && strcmp(booking->status_reason, REASON_ABANDONED) == 0;
+}
+
 enum status booking_create(const struct booking *existing, const struct booking *request,
                            const struct moment *at, struct booking *booking, struct error *refusal)
 {
     if (existing != NULL) {
-        if (memcmp(existing->content_hash, request->content_hash, BOOKING_HASH_BYTES) != 0 &&
+        if (!is_abandoned(existing) &&
+            memcmp(existing->content_hash, request->content_hash, BOOKING_HASH_BYTES) != 0 &&
             memcmp(existing->content_hash, request->content_as_sent, BOOKING_HASH_BYTES) != 0)
             return error_set(refusal, STATUS_ALREADY_EXISTS, NULL,
                              "booking_id: a booking with this id and other content exists");
@@ -67,6 +76,23 @@ enum status booking_create(const struct booking *existing, const struct booking 
     booking->version = 1;
     booking->announced = false;
     return STATUS_OK;
+}
+
+struct booking_change booking_abandon(const struct booking *existing, const struct booking *place,
+                                      const struct moment *at, struct booking *booking)
+{
+    if (existing != NULL) {
+        if (booking_is_live(existing->status) || is_abandoned(existing))
+            return NO_CHANGE;
+        return (struct booking_change){BOOKING_EVENT_RELEASED};
+    }
+    *booking = *place;
+    booking->customer_id = "";
+    booking->customer_name = "";
+    booking->created_at_us = at->now_us;
+    booking->version = 1; /* as if it had been REQUESTED, and announced to nobody */
+    booking->announced = false;
+    return transition(booking, BOOKING_REJECTED, REASON_ABANDONED, at);
 }
 
 static bool is_force_cancelled_by(const struct booking *booking, const struct deletion_mark *mark)
@@ -154,6 +180,7 @@ enum status booking_rejection(const struct booking *booking, uint32_t unavailabl
         {"HOSPITAL_UNAVAILABLE", "hospital-svc did not answer; another attempt needs a new booking_id"},
         {"BUDGET_SPENT",
          "the call's budget ended before a place was asked for; another attempt needs a new booking_id"},
+        {REASON_ABANDONED, "the booking was lost and its place given back; another needs a new booking_id"},
     };
     const char *message = "hospital-svc refused the booking";
     for (size_t i = 0; i < sizeof MESSAGES / sizeof MESSAGES[0]; i++)

@@ -86,12 +86,21 @@ bool booking_is_live(enum booking_status status);
 /*
  * A request to book meets what is known under its id. `existing` NULL: `request` becomes the REQUESTED
  * booking *booking (no event: nobody was told yet), INVALID_ARGUMENT if its day has passed or a text of it
- * breaks a rule. Otherwise nothing changes: ALREADY_EXISTS if it had other content; else OK, and the answer
- * depends on the existing booking.
+ * breaks a rule. Otherwise nothing changes: ALREADY_EXISTS if it had other content (which nobody knows of an
+ * abandoned booking); else OK, and the answer depends on the existing booking.
  */
 MUST_CHECK enum status booking_create(const struct booking *existing, const struct booking *request,
                                       const struct moment *at, struct booking *booking,
                                       struct error *refusal);
+
+/*
+ * An operator gives back the place that hospital-svc holds for a booking of that id. `existing` NULL:
+ * *booking becomes one that is REJECTED `ABANDONED`, of nobody, with the content of `place`, so that its
+ * event releases the place and no late call can take it again. Otherwise the existing booking wins and does
+ * not change; the place of one that has ended is released by an event. A booking abandoned before: no event.
+ */
+struct booking_change booking_abandon(const struct booking *existing, const struct booking *place,
+                                      const struct moment *at, struct booking *booking);
 
 /*
  * Applies hospital-svc's answer. Only a REQUESTED booking changes; a place granted to one that has ended is

@@ -297,13 +297,50 @@ static void test_force_cancel_earlier_or_final_changes_nothing(void **state)
     }
 }
 
+/* ---- abandon ---- */
+
+static void test_abandon_unknown_becomes_rejected_of_nobody(void **state)
+{
+    (void)state;
+    const struct booking place = {
+        .booking_id = {{1}}, .hospital_id = {{2}}, .day = TODAY - 9, .headcount = 2};
+    struct booking booking;
+    struct booking_change change = booking_abandon(NULL, &place, &AT, &booking);
+    assert_ptr_equal(change.event_type, BOOKING_EVENT_REJECTED);
+    assert_int_equal(booking.status, BOOKING_REJECTED);
+    assert_string_equal(booking.status_reason, "ABANDONED");
+    assert_int_equal(booking.version, 2);
+    assert_false(booking.announced);
+    assert_string_equal(booking.customer_id, "");
+    assert_int_equal(booking.headcount, 2);
+    assert_int_equal(booking.created_at_us, NOW);
+
+    /* Whatever was asked for under that id is answered by it, and once is enough. */
+    struct booking request = sample(0), made;
+    struct error error = {0};
+    assert_int_equal(booking_create(&booking, &request, &AT, &made, &error), STATUS_OK);
+    assert_null(booking_abandon(&booking, &place, &AT, &made).event_type);
+}
+
+static void test_abandon_existing_booking_wins_and_an_ended_one_is_released(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STATES; i++) {
+        struct booking booking = sample(ALL[i]), made;
+        struct booking_change change = booking_abandon(&booking, &booking, &AT, &made);
+        assert_ptr_equal(change.event_type, booking_is_live(ALL[i]) ? NULL : BOOKING_EVENT_RELEASED);
+        assert_unchanged(&booking, ALL[i]);
+    }
+}
+
 /* ---- what the caller is told ---- */
 
 static void test_rejection_carries_the_reason(void **state)
 {
     (void)state;
     const char *reasons[] = {"SOLD_OUT", "HOSPITAL_NOT_FOUND",   "HOSPITAL_DELETED", "DATE_NOT_OPEN",
-                             "RELEASED", "HOSPITAL_UNAVAILABLE", "BUDGET_SPENT",     "REFUSED"};
+                             "RELEASED", "HOSPITAL_UNAVAILABLE", "BUDGET_SPENT",     "REFUSED",
+                             "ABANDONED"};
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
         struct booking booking = sample(BOOKING_REJECTED);
         struct error error;
@@ -349,6 +386,8 @@ int main(void)
         cmocka_unit_test(test_cancel_live_after_its_day_has_passed),
         cmocka_unit_test(test_force_cancel_live_of_the_day_or_later),
         cmocka_unit_test(test_force_cancel_earlier_or_final_changes_nothing),
+        cmocka_unit_test(test_abandon_unknown_becomes_rejected_of_nobody),
+        cmocka_unit_test(test_abandon_existing_booking_wins_and_an_ended_one_is_released),
         cmocka_unit_test(test_rejection_carries_the_reason),
         cmocka_unit_test(test_rejection_tells_when_hospital_svc_is_asked_again),
     };

@@ -108,8 +108,8 @@ static void test_policy_public_is_what_is_not_between_services(void **state)
         const ProtobufCServiceDescriptor *service;
         unsigned hidden; /* of its methods */
     } cases[] = {
-        {&screening__v1__hospital_service__descriptor, 2}, /* Reserve, BatchReserve */
-        {&screening__v1__booking_service__descriptor, 0},
+        {&screening__v1__hospital_service__descriptor, 3}, /* Reserve, BatchReserve, ListReservations */
+        {&screening__v1__booking_service__descriptor, 2},  /* LookUpBookings, AbandonBooking */
         {&screening__v1__history_service__descriptor, 0},
         {&screening__v1__event_log_service__descriptor, 1}, /* Fetch */
     };

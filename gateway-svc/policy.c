@@ -93,9 +93,10 @@ unsigned policy_retry_after_s(const struct error *error, unsigned rest_code)
 
 bool policy_is_public(const ProtobufCServiceDescriptor *service, const ProtobufCMethodDescriptor *method)
 {
-    static const char *const INTERNAL[] = {"screening.v1.HospitalService/Reserve",
-                                           "screening.v1.HospitalService/BatchReserve",
-                                           "screening.v1.EventLogService/Fetch"};
+    static const char *const INTERNAL[] = {
+        "screening.v1.HospitalService/Reserve",          "screening.v1.HospitalService/BatchReserve",
+        "screening.v1.HospitalService/ListReservations", "screening.v1.BookingService/LookUpBookings",
+        "screening.v1.BookingService/AbandonBooking",    "screening.v1.EventLogService/Fetch"};
     size_t length = strlen(service->name);
 
     for (size_t i = 0; i < sizeof INTERNAL / sizeof INTERNAL[0]; i++)

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "reads.h"
 #include "request.h"
+#include "reservations.h"
 
 #include "base/log.h"
 #include "rpc/server.h"
@@ -271,6 +272,14 @@ static void get_availability(Screening__V1__HospitalService_Service *service,
 {
     (void)closure;
     reads_get_availability(api_of(service)->readers, request, call);
+}
+
+static void list_reservations(Screening__V1__HospitalService_Service *service,
+                              const Screening__V1__ListReservationsRequest *request,
+                              Screening__V1__ListReservationsResponse_Closure closure, void *call)
+{
+    (void)closure;
+    reservations_list(api_of(service)->readers, request, call);
 }
 
 void hospital_api_init(struct hospital_api *api)

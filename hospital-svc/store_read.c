@@ -55,6 +55,21 @@ static const struct db_statement COUNT_LIVE = {
     .sql = "SELECT count(*) FROM reservation WHERE state = 1",
 };
 
+#define RESERVATION_COLUMNS "booking_id, hospital_id, date, headcount, state"
+
+static const struct db_statement LIST_RESERVATIONS = {
+    .name = "list_reservations",
+    .sql = "SELECT " RESERVATION_COLUMNS " FROM reservation WHERE state = 1 AND booking_id > $1"
+           " ORDER BY booking_id LIMIT $2",
+};
+
+static const struct db_statement FIND_RESERVATIONS = {
+    .name = "find_reservations",
+    .sql = "SELECT " RESERVATION_COLUMNS " FROM reservation WHERE state = 1 AND booking_id = $1",
+    .postgresql_set = "SELECT " RESERVATION_COLUMNS " FROM reservation WHERE state = 1"
+                      " AND booking_id = ANY ($1::uuid[])",
+};
+
 static const struct db_statement LIST_LIVE = {
     .name = "list_live",
     .sql = "SELECT booking_id FROM reservation WHERE state = 1 ORDER BY booking_id DESC LIMIT $1",
@@ -262,4 +277,42 @@ enum status store_list_live(struct db *db, int64_t max, int64_t *count, store_re
     }
     db_params_int(params, max);
     return run_once(db, &LIST_LIVE, params, take_live, &read, error);
+}
+
+struct reservations_read {
+    store_live_fn on_live;
+    void *context;
+};
+
+static enum status take_reservation(void *context, const struct db_row *row)
+{
+    const struct reservations_read *read = context;
+    const struct reservation reservation = {.booking_id = db_row_uuid(row, 0),
+                                            .hospital_id = db_row_uuid(row, 1),
+                                            .date = db_row_date(row, 2),
+                                            .headcount = (uint32_t)db_row_int(row, 3),
+                                            .state = (enum reservation_state)db_row_int(row, 4)};
+    return read->on_live(read->context, &reservation);
+}
+
+enum status store_list_reservations(struct db *db, const struct store_live *wanted, store_live_fn on_live,
+                                    void *context, struct error *error)
+{
+    struct reservations_read read = {on_live, context};
+    struct db_params *params = db_params_create();
+    if (params == NULL) {
+        return out_of_memory(error);
+    }
+    if (wanted->id_count == 0) {
+        db_params_uuid(params, &wanted->after);
+        db_params_int(params, wanted->max);
+        return run_once(db, &LIST_RESERVATIONS, params, take_reservation, &read, error);
+    }
+    for (size_t i = 0; i < wanted->id_count; i++) {
+        db_params_uuid(params, &wanted->ids[i]);
+        db_params_end_row(params);
+    }
+    enum status status = db_run(db, &FIND_RESERVATIONS, params, take_reservation, &read, error);
+    db_params_destroy(params);
+    return status;
 }

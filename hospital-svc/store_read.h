@@ -56,4 +56,17 @@ MUST_CHECK enum status store_list_live(struct db *db, int64_t max, int64_t *coun
                                        store_reservation_fn on_reservation, void *context,
                                        struct error *error);
 
+struct store_live {
+    const struct uuid *ids; /* only these; NULL = all */
+    size_t id_count;
+    struct uuid after; /* of all: the page before ended here */
+    uint32_t max;      /* of all: rows */
+};
+
+typedef enum status (*store_live_fn)(void *context, const struct reservation *reservation);
+
+/* Live reservations: all in order of booking_id, or those of `ids` in any. */
+MUST_CHECK enum status store_list_reservations(struct db *db, const struct store_live *wanted,
+                                               store_live_fn on_live, void *context, struct error *error);
+
 #endif

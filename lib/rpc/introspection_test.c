@@ -69,7 +69,7 @@ static void test_introspection_describe_lists_services_and_methods(void **state)
     assert_int_equal(described->n_services, 3);
     const Rpc__V1__ServiceDescription *booking = described->services[2];
     assert_string_equal(booking->name, TEST_BOOKING_SERVICE);
-    assert_int_equal(booking->n_methods, 4);
+    assert_int_equal(booking->n_methods, 6);
     assert_string_equal(booking->methods[1]->name, TEST_GET_BOOKING);
     assert_string_equal(booking->methods[1]->request_type, "screening.v1.GetBookingRequest");
     assert_string_equal(booking->methods[1]->response_type, "screening.v1.Booking");

@@ -100,6 +100,7 @@ def test_connect_refuses_other_methods_and_types_of_http(driver):
 def test_connect_knows_no_internal_and_no_other_method(driver):
     with Stack(driver, without=("history",), gateway=True) as stack:
         for path in ("HospitalService/Reserve", "HospitalService/BatchReserve", "EventLogService/Fetch",
+                     "HospitalService/ListReservations", "BookingService/LookUpBookings", "BookingService/AbandonBooking",
                      "BookingService/Nothing", "BookingService/CreateBooking/", "BookingService/createBooking",
                      "BookingService/", "BookingService", "Booking/GetBooking", "HistoryService/CreateBooking", ""):
             for answer in (call(stack, "/screening.v1." + path), call(stack, "/screening.v1." + path, b"", PROTO),

@@ -286,8 +286,11 @@ def test_gateway_reaches_no_method_that_is_for_services_only(driver):
         hospital_id = register(stack, capacity=5)
         reserve = {"bookingId": rpc.new_id(), "hospitalId": hospital_id, "date": day(1), "headcount": 1}
         bodies = {"Reserve": reserve, "BatchReserve": {"requests": [reserve]}, "Fetch": {"maxEvents": 1},
+                  "ListReservations": {}, "LookUpBookings": {"bookingIds": [rpc.new_id()]}, "AbandonBooking": reserve,
                   "Check": {}, "Stats": {}, "Describe": {}}
         services = {"Reserve": "screening.v1.HospitalService", "BatchReserve": "screening.v1.HospitalService",
+                    "ListReservations": "screening.v1.HospitalService", "LookUpBookings": "screening.v1.BookingService",
+                    "AbandonBooking": "screening.v1.BookingService",
                     "Fetch": "screening.v1.EventLogService", "Check": "grpc.health.v1.Health",
                     "Stats": "rpc.v1.Introspection", "Describe": "rpc.v1.Introspection"}
         for method, body in bodies.items():

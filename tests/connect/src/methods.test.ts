@@ -13,7 +13,7 @@ import { BookingSchema, BookingStatus, HospitalSchema, HospitalStatus } from "..
 import { baseUrl, bookingOf, clientsOf, open, register, tomorrow, ways, type Clients } from "./clients.js";
 import { failureOf } from "./failures.js";
 
-const INTERNAL = ["Reserve", "BatchReserve"];
+const INTERNAL = ["Reserve", "BatchReserve", "ListReservations", "LookUpBookings", "AbandonBooking"];
 
 async function waitFor<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
   for (const end = Date.now() + 60_000; Date.now() < end; ) {
@@ -99,9 +99,10 @@ for (const way of ways) {
   });
 
   test(`internal methods are none: ${way.name}`, async () => {
-    const { hospital } = clientsOf(open(way));
+    const { hospital, booking } = clientsOf(open(way));
     const log = createClient(EventLogService, open(way));
-    for (const call of [() => hospital.reserve({}), () => hospital.batchReserve({}), () => log.fetch({})]) {
+    for (const call of [() => hospital.reserve({}), () => hospital.batchReserve({}), () => hospital.listReservations({}),
+      () => booking.lookUpBookings({}), () => booking.abandonBooking({}), () => log.fetch({})]) {
       assert.equal((await failureOf(call())).code, "Unimplemented");
     }
   });

@@ -1,0 +1,175 @@
+#include "batch_internal.h"
+#include "policy.h"
+
+#include "events/subscriber.h"
+
+enum status batch_no_memory(struct error *error)
+{
+    return error_set(error, STATUS_UNAVAILABLE, NULL, "out of memory");
+}
+
+const struct booking_command *batch_booking_command(const struct writer_command *command)
+{
+    return command->class == WRITER_EVENT ? NULL : (const struct booking_command *)command;
+}
+
+struct entry *batch_add_entry(struct batch *batch, const struct booking *booking)
+{
+    struct entry *entry = arena_alloc(&batch->arena, sizeof *entry);
+    if (entry == NULL || map_put(&batch->bookings, &booking->booking_id, entry) != STATUS_OK)
+        return NULL;
+    entry->booking = *booking;
+    return entry;
+}
+
+static enum status take_booking(void *context, const struct booking *booking)
+{
+    struct batch *batch = context;
+    if (map_get(&batch->bookings, &booking->booking_id) != NULL)
+        return STATUS_OK;
+    const struct booking *copy = store_copy_booking(&batch->arena, booking);
+    if (copy == NULL || batch_add_entry(batch, copy) == NULL)
+        return STATUS_UNAVAILABLE;
+    return STATUS_OK;
+}
+
+enum status batch_take_deletion(struct batch *batch, const struct hospital_deletion *row)
+{
+    struct deletion *deletion = arena_alloc(&batch->arena, sizeof *deletion);
+    if (deletion == NULL || map_put(&batch->deletions, &row->hospital_id, deletion) != STATUS_OK)
+        return STATUS_UNAVAILABLE;
+    deletion->row = *row;
+    return STATUS_OK;
+}
+
+static enum status take_deletion(void *context, const struct hospital_deletion *row)
+{
+    return batch_take_deletion(context, row);
+}
+
+/* A set of ids without repetition, to be loaded with one statement. */
+struct id_set {
+    struct map seen;
+    struct uuid *ids;
+    size_t count;
+};
+
+static enum status id_set_add(struct id_set *set, const struct uuid *id)
+{
+    if (map_get(&set->seen, id) != NULL)
+        return STATUS_OK;
+    set->ids[set->count] = *id;
+    return map_put(&set->seen, id, &set->ids[set->count++]);
+}
+
+static enum status load_bookings(struct batch *batch, struct db *db, struct writer_command *const *commands,
+                                 size_t count, struct error *error)
+{
+    struct id_set set = {.ids = arena_alloc(&batch->arena, count * sizeof(struct uuid))};
+    if (set.ids == NULL)
+        return batch_no_memory(error);
+    map_init(&set.seen, sizeof(struct uuid));
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct booking_command *command = batch_booking_command(commands[i]);
+        if (command != NULL && command->kind <= COMMAND_ABANDON)
+            status = id_set_add(&set, &command->booking_id);
+    }
+    map_fini(&set.seen);
+    if (status != STATUS_OK)
+        return batch_no_memory(error);
+    return store_load_bookings(db, set.ids, set.count, take_booking, batch, error);
+}
+
+/* Deletions matter to settles, to the job that works them off, and to the events that may begin one. */
+static size_t deletions_of_interest(const struct writer_command *command)
+{
+    if (command->class == WRITER_EVENT)
+        return ((const struct event_chunk *)command)->count;
+    enum command_kind kind = ((const struct booking_command *)command)->kind;
+    return kind == COMMAND_SETTLE || kind == COMMAND_FORCE_CANCEL ? 1 : 0;
+}
+
+static enum status add_chunk_hospitals(struct id_set *set, const struct event_chunk *chunk)
+{
+    for (size_t i = 0; i < chunk->count; i++) {
+        struct hospital_deletion deletion;
+        bool reacts;
+        /* An event that can't be understood fails when it is decided on. */
+        if (policy_hospital_event(chunk->events[i], &reacts, &deletion, NULL) == STATUS_OK && reacts &&
+            id_set_add(set, &deletion.hospital_id) != STATUS_OK)
+            return STATUS_UNAVAILABLE;
+    }
+    return STATUS_OK;
+}
+
+static enum status load_deletions(struct batch *batch, struct db *db, struct writer_command *const *commands,
+                                  size_t count, struct error *error)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++)
+        most += deletions_of_interest(commands[i]);
+    if (most == 0)
+        return STATUS_OK;
+    struct id_set set = {.ids = arena_alloc(&batch->arena, most * sizeof(struct uuid))};
+    if (set.ids == NULL)
+        return batch_no_memory(error);
+    map_init(&set.seen, sizeof(struct uuid));
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (commands[i]->class == WRITER_EVENT)
+            status = add_chunk_hospitals(&set, (const struct event_chunk *)commands[i]);
+        else if (deletions_of_interest(commands[i]) > 0)
+            status = id_set_add(&set, &batch_booking_command(commands[i])->hospital_id);
+    }
+    map_fini(&set.seen);
+    if (status != STATUS_OK)
+        return batch_no_memory(error);
+    return store_load_deletions(db, set.ids, set.count, take_deletion, batch, error);
+}
+
+struct chunk_loader {
+    struct batch *batch;
+    struct uuid *ids;
+    size_t count;
+};
+
+static enum status take_chunk_booking(void *context, const struct booking *booking)
+{
+    struct chunk_loader *loader = context;
+    loader->ids[loader->count++] = booking->booking_id;
+    return take_booking(loader->batch, booking);
+}
+
+static enum status load_force_cancel_chunk(struct batch *batch, struct db *db,
+                                           const struct booking_command *command, struct error *error)
+{
+    struct deletion *deletion = map_get(&batch->deletions, &command->hospital_id);
+    if (deletion == NULL || deletion->row.done || deletion->chunk != NULL)
+        return STATUS_OK;
+    struct chunk_loader loader = {
+        .batch = batch,
+        .ids = arena_alloc(&batch->arena, FORCE_CANCEL_CHUNK * sizeof(struct uuid)),
+    };
+    if (loader.ids == NULL)
+        return batch_no_memory(error);
+    enum status status = store_list_live(db, &command->hospital_id, &deletion->row.next_booking_id,
+                                         FORCE_CANCEL_CHUNK, take_chunk_booking, &loader, error);
+    deletion->chunk = loader.ids;
+    deletion->chunk_count = loader.count;
+    return status;
+}
+
+enum status batch_load(struct batch *batch, struct db *db, struct writer_command *const *commands,
+                       size_t count, struct error *error)
+{
+    enum status status = load_bookings(batch, db, commands, count, error);
+    if (status == STATUS_OK)
+        status = load_deletions(batch, db, commands, count, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct booking_command *command = batch_booking_command(commands[i]);
+        if (command != NULL && command->kind == COMMAND_FORCE_CANCEL)
+            status = load_force_cancel_chunk(batch, db, command, error);
+    }
+    return status;
+}
