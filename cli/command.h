@@ -93,6 +93,7 @@ int health_show(struct session *session, const struct command *command, int argc
 int events_tail(struct session *session, const struct command *command, int argc, char **argv);
 int introspection_describe(struct session *session, const struct command *command, int argc, char **argv);
 int introspection_stats(struct session *session, const struct command *command, int argc, char **argv);
+int repair_places(struct session *session, const struct command *command, int argc, char **argv);
 int watch_all(struct session *session, const struct command *command, int argc, char **argv);
 int call_method(struct session *session, const struct command *command, int argc, char **argv);
 

@@ -31,6 +31,7 @@ static const char *const WORDS[] = {
     N_("DATE_NOT_OPEN"),
     N_("HOSPITAL_UNAVAILABLE"),
     N_("BUDGET_SPENT"),
+    N_("ABANDONED"),
     N_("RELEASED"),
     N_("REFUSED"),
     N_("CAPACITY_BELOW_RESERVED"),

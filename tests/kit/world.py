@@ -1,10 +1,12 @@
 """Short words for what most tests do, and the agreement that must hold between the services in the end."""
 
 import datetime
+import json
+import subprocess
 import zoneinfo
 
 from . import rpc
-from .stack import PROGRAMS, wait_for
+from .stack import DEADLINE_S, PROGRAMS, program, wait_for
 
 # A test that runs across the clinic's midnight goes on with the days that it has opened.
 BEGUN = datetime.datetime.now(datetime.timezone.utc)
@@ -102,6 +104,15 @@ def check_refused(reply, code, reason="", field=""):
     assert reply.reason == reason, reply
     if field:
         assert reply.text.startswith(field), reply
+
+
+def repair(stack, *words, booking=None):
+    """What `screenctl repair` lists: booking_id -> (state of the booking, outcome)."""
+    done = subprocess.run([program("screenctl"), "--json", "--timeout", "50000", "--hospital", stack.hospital_svc.rpc,
+                           "--booking", booking or stack.booking_svc.rpc, "repair", *words], capture_output=True, text=True,
+                          timeout=2 * DEADLINE_S, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0 and done.stderr == "", done
+    return {place["bookingId"]: (place["booking"], place["outcome"]) for place in json.loads(done.stdout)["places"]}
 
 
 # ---- agreement

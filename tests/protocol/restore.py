@@ -2,7 +2,7 @@
 from kit import rpc
 from kit.backup import back_up, restore
 from kit.stack import PROGRAMS, Stack, wait_for
-from kit.world import CONFIRMED, book, register, remaining, wait_agreement, wait_history
+from kit.world import CONFIRMED, book, register, remaining, repair, wait_agreement, wait_history
 
 
 def stop_all(stack):
@@ -60,4 +60,8 @@ def test_a_restored_booking_database_alone_diverges_and_there_is_a_way_out(drive
         new = book(stack, hospital_id)
         wait_history(stack, new.booking_id, CONFIRMED)
         assert stack.history.GetBookingHistory(booking_id=lost.booking_id).code == rpc.NOT_FOUND
+        assert repair(stack) == {lost.booking_id: ("NONE", "HELD")}
+        assert repair(stack, "--release") == {lost.booking_id: ("REJECTED", "RELEASED")}
+        wait_for("its place is free", lambda: remaining(stack, hospital_id) == 9)
+        wait_agreement(stack)
         assert not any(getattr(stack, name).Stats().message.degraded for name in PROGRAMS)
