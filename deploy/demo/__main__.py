@@ -7,6 +7,7 @@ import interrupts
 interrupts.install()
 
 import cleaning  # noqa: E402  from here on a signal is only noted
+import ports  # noqa: E402
 from clinic import CLINIC, import_hospitals  # noqa: E402
 from places import DEMO, ROOT, VAR, program  # noqa: E402
 from problems import PROBLEMS  # noqa: E402
@@ -71,7 +72,7 @@ def play_and_stop(stack, report):
 
 def run_play():
     from stack import Stack
-    stack = Stack(default_ports=False)
+    stack = Stack()
     stack.prepare()
     report = Report(DEMO / "demo.json")
     counts = play_and_stop(stack, report)
@@ -79,6 +80,7 @@ def run_play():
     if counts is not None:
         show_how_to_count(counts)
     held = counts is not None and report.all_held()
+    show("\nWhat next: ./demo --serve starts it again and keeps it running, to try it by hand (README.md).")
     show("\n%s (%d lines, also in %s)" % ("Everything held." if held else "NOT everything held.", len(report.lines),
                                         (DEMO / "demo.json").relative_to(ROOT)))
     return 0 if held else 1
@@ -87,12 +89,19 @@ def run_play():
 def show_how_to_call(stack, clinic):
     """What to type in another terminal."""
     day = stack.screenctl.ask("hospital", "show", clinic)["days"][0]["date"]
-    tool = program("screenctl")
-    show("\nThe services are at the default addresses, so screenctl needs no options:")
+    tool = program("screenctl").relative_to(ROOT) if program("screenctl").is_relative_to(ROOT) else program("screenctl")
+    show("\nIt is all there:")
     for name, address in stack.rpc.items():
-        show("  %-13s %s%s" % (name + "-svc", address, ", events " + stack.events[name] if name in stack.events else ""))
-    show("  %-13s http://%s" % ("gateway-svc", stack.web.address))
-    show("\nIn another terminal:")
+        show("  %-13s %s%s, ops http://%s" % (name + "-svc", address,
+                                              ", events " + stack.events[name][len("tcp://127.0.0.1"):]
+                                              if name in stack.events else "", stack.ops[name]))
+    show("  %-13s http://%s, ops http://%s" % ("gateway-svc", stack.web.address, stack.ops["gateway"]))
+    show("  ops: /metrics, /livez, /readyz")
+    show("\nIn another terminal, in %s:" % ROOT)
+    if stack.ports != ports.DEFAULT:
+        for name, address in stack.rpc.items():
+            show("  export SCREENING_%s_ADDR=%s" % (name.upper(), address))
+        show("  export SCREENING_GATEWAY_OPS=%s" % stack.ops["gateway"])
     for words in ("hospital list", "hospital show " + clinic,
                   "book --customer kim-haneul --name 김하늘 --hospital %s --date %s" % (clinic, day),
                   "booking list --customer kim-haneul", "booking cancel BOOKING_ID", "history customer kim-haneul", "health",
@@ -112,9 +121,9 @@ def watch(stack):
         interrupts.sleep(0.2)
 
 
-def run_serve():
+def run_serve(base_port):
     from stack import Stack
-    stack, ready = Stack(default_ports=True), False
+    stack, ready = Stack(ports.from_base(base_port) if base_port else ports.DEFAULT), False
     try:
         stack.prepare()
         stack.start()
@@ -139,7 +148,7 @@ def main():
         return cleaning.clean()
     VAR.mkdir(exist_ok=True)
     try:
-        return run_serve() if mode == "--serve" else run_play()
+        return run_serve(int(sys.argv[2]) if len(sys.argv) > 2 else None) if mode == "--serve" else run_play()
     except interrupts.Interrupted as interrupted:
         say("interrupted; everything that was started has been stopped")
         return interrupted.exit_code

@@ -3,11 +3,14 @@
 import itertools
 import json
 import os
+import shutil
 import sys
 import time
 import unicodedata
 
-CELL_MAX = 72
+# The table is as wide as the terminal, within these; without one the narrower reader is served.
+TABLE_MIN, TABLE_MAX, TABLE_DEFAULT = 80, 120, 100
+NAME_MAX = 30
 _begun = time.monotonic()
 
 
@@ -40,19 +43,18 @@ def pad(text, columns):
 
 
 def wrap(text, columns):
-    """Lines of at most so many columns, broken after commas only."""
+    """Lines of at most so many columns, broken between words."""
     lines = [""]
-    for piece in text.split(", "):
-        if lines[-1] and width(lines[-1]) + width(piece) + 2 > columns:
-            lines[-1] += ","
+    for word in text.split(" "):
+        if lines[-1] and width(lines[-1]) + 1 + width(word) > columns:
             lines.append("")
-        lines[-1] += (", " if lines[-1] else "") + piece
+        lines[-1] += (" " if lines[-1] else "") + word
     return lines
 
 
-def table(header, rows):
-    """Lines of a table, every column as wide as its widest line; long cells take several lines."""
-    lines = [[wrap(cell, CELL_MAX) for cell in row] for row in (header, *rows)]
+def table(header, rows, limits):
+    """Lines of a table, every column as wide as its widest line and not beyond its limit; long cells take several lines."""
+    lines = [[wrap(cell, limit) for cell, limit in zip(row, limits)] for row in (header, *rows)]
     columns = [max(width(line) for row in lines for line in row[i]) for i in range(len(header))]
     shown = ["  ".join(pad(cell or "", columns[i]) for i, cell in enumerate(cells)).rstrip()
              for row in lines for cells in itertools.zip_longest(*row)]
@@ -100,8 +102,11 @@ class Report:
         return all(line["held"] for line in self.lines)
 
     def show_table(self):
+        """What was expected is only told where something else was seen."""
         rows = [(str(line["line"]), "held" if line["held"] else "NOT", line["name"],
-                 text_of(line["saw"]), "the same" if line["held"] else text_of(line["expected"])) for line in self.lines]
+                 text_of(line["saw"]) + ("" if line["held"] else " - expected: " + text_of(line["expected"])))
+                for line in self.lines]
+        columns = min(max(shutil.get_terminal_size((TABLE_DEFAULT, 0)).columns, TABLE_MIN), TABLE_MAX)
         show()
-        for line in table(("", "", "what", "saw", "expected"), rows):
+        for line in table(("", "", "what", "saw, as expected"), rows, (2, 4, NAME_MAX, columns - NAME_MAX - 12)):
             show(line)

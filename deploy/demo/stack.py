@@ -1,16 +1,15 @@
 """The three services, their PostgreSQL and the gateway, as the demo runs them."""
 
 import json
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 import cleaning
 import interrupts
+import ports
 from places import BUILD, CLUSTER, DEMO, PIDS, ROOT, environment, private_postgres, program
 from problems import StackError
 from report import say
@@ -22,33 +21,7 @@ from web import Web  # noqa: E402  which needs the kit too
 
 READY_S = 30
 NAMES = ("hospital", "booking", "history")
-# Those of docs: rpc and events of each service.
-DEFAULT_PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None)}
-OPS_PORTS = {"hospital": 7109, "booking": 7209, "history": 7309}
-GATEWAY_PORTS = (8080, 8089)  # http and ops
 GATEWAY_FOLDER = "gateway"  # of mode 0700, else the services refuse it
-
-
-def _free_ports():
-    """Ports below those that the system hands to clients: they stay free while a service is down for a moment."""
-    wanted, sockets = [], []
-    for port in random.sample(range(20000, 30000), 500):
-        sock = socket.socket()
-        try:
-            sock.bind(("127.0.0.1", port))
-        except OSError:
-            sock.close()
-            continue
-        sockets.append(sock)
-        wanted.append(port)
-        if len(wanted) == 7:
-            break
-    for sock in sockets:
-        sock.close()
-    if len(wanted) < 7:
-        raise StackError("no seven free ports between 20000 and 30000")
-    services = {"hospital": (wanted[0], wanted[1]), "booking": (wanted[2], wanted[3]), "history": (wanted[4], None)}
-    return services, (wanted[5], wanted[6])
 
 
 class Service:
@@ -126,14 +99,15 @@ class Gateway(Service):
 class Stack:
     """hospital-svc and booking-svc on SQLite, history-svc on the private PostgreSQL, the gateway before them, all in var/demo."""
 
-    def __init__(self, default_ports):
-        ports, gateway = (DEFAULT_PORTS, GATEWAY_PORTS) if default_ports else _free_ports()
-        self.rpc = {name: "tcp://127.0.0.1:%d" % ports[name][0] for name in NAMES}
-        self.events = {name: "tcp://127.0.0.1:%d" % ports[name][1] for name in NAMES if ports[name][1]}
-        # Only with the ports of docs: nobody has to know others.
-        self.ops = {name: "127.0.0.1:%d" % OPS_PORTS[name] if default_ports else "" for name in NAMES}
-        self.ops["gateway"] = "127.0.0.1:%d" % gateway[1]  # it is asked there whether it is ready
-        self.web = Web("127.0.0.1:%d" % gateway[0])
+    def __init__(self, chosen=None):
+        """`chosen`: the ports by what listens there; without them on free ones, and nobody has to know the pages for operators
+        but the gateway's, which is asked there whether it is ready."""
+        self.must_check, self.ports = chosen is not None, chosen or ports.free()
+        self.rpc = {name: "tcp://127.0.0.1:%d" % self.ports[name] for name in NAMES}
+        self.events = {name: "tcp://127.0.0.1:%d" % self.ports[name + " events"] for name in NAMES if name + " events" in self.ports}
+        self.ops = {name: "127.0.0.1:%d" % self.ports[name + " ops"] if chosen or name == "gateway" else ""
+                    for name in (*NAMES, "gateway")}
+        self.web = Web("127.0.0.1:%d" % self.ports["gateway"])
         self.services = {}
         self.cluster_started = False
         self.screenctl = Screenctl(self.rpc)
@@ -164,6 +138,8 @@ class Stack:
     def prepare(self):
         """Ends what an earlier demo left, makes var/demo anew."""
         cleaning.end_leftovers()
+        if self.must_check:
+            ports.check(self.ports)
         if DEMO.exists():
             shutil.rmtree(DEMO)
         DEMO.mkdir(parents=True)

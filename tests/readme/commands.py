@@ -77,7 +77,7 @@ def own_tests(text):
     """Each way in which a document calls ./demo and ./test: (program, options)."""
     quoted = list(spans(text)) + [command for block in cut(text) for command in block.commands]
     calls = [OWN_TESTS.fullmatch(words) for words in quoted]
-    return sorted({(call[1], option) for call in calls if call for option in re.findall(r"(?<!\S)--?\w+", call[2])})
+    return sorted({(call[1], option) for call in calls if call for option in re.findall(r"(?<!\S)--?[\w-]+", call[2])})
 
 
 def ports(text):

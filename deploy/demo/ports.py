@@ -1,0 +1,89 @@
+"""The ports of the stack: which they are, and who holds those that are taken."""
+
+import os
+import random
+import re
+import socket
+
+from problems import StackError
+
+# What listens where: the addresses of docs, which programs take without options.
+DEFAULT = {"hospital": 7101, "hospital events": 7102, "hospital ops": 7109,
+           "booking": 7201, "booking events": 7202, "booking ops": 7209,
+           "history": 7301, "history ops": 7309,
+           "gateway": 8080, "gateway ops": 8089}
+LISTEN = "0A"  # the state in /proc/net/tcp
+
+
+def from_base(base):
+    """Ten ports in a row; the gateway's, the one to type most often, is the base itself."""
+    names = sorted(DEFAULT, key=lambda name: (name != "gateway", DEFAULT[name]))
+    return {name: base + number for number, name in enumerate(names)}
+
+
+def free():
+    """Ports below those that the system hands to clients: they stay free while a service is down for a moment."""
+    wanted, sockets = [], []
+    for port in random.sample(range(20000, 30000), 500):
+        sock = socket.socket()
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            sock.close()
+            continue
+        sockets.append(sock)
+        wanted.append(port)
+        if len(wanted) == len(DEFAULT):
+            break
+    for sock in sockets:
+        sock.close()
+    if len(wanted) < len(DEFAULT):
+        raise StackError("no %d free ports between 20000 and 30000" % len(DEFAULT))
+    return dict(zip(DEFAULT, wanted))
+
+
+def _is_taken(port):
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection that ended a moment ago holds nothing
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def _listeners(port):
+    """The inodes of the sockets that listen on the port."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table, encoding="ascii") as lines:
+                for fields in map(str.split, lines):
+                    if fields[3] == LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                        inodes.add(fields[9])
+        except OSError:
+            continue
+    return inodes
+
+
+def holder(port):
+    """The program that listens on the port: "python3 (process 4711)"; another user's is not ours to see."""
+    inodes = _listeners(port)
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            for name in os.listdir("/proc/%s/fd" % pid):
+                found = re.fullmatch(r"socket:\[(\d+)\]", os.readlink("/proc/%s/fd/%s" % (pid, name)))
+                if found and found[1] in inodes:
+                    with open("/proc/%s/comm" % pid, encoding="utf-8", errors="replace") as comm:
+                        return "%s (process %s)" % (comm.read().strip(), pid)
+        except OSError:
+            continue  # it ended meanwhile, or belongs to somebody else
+    return "a process of another user"
+
+
+def check(ports):
+    """Before anything is started: names every port that is taken, and what to do about it."""
+    taken = ["port %d (%s) is taken by %s" % (port, name if " " in name else name + "-svc", holder(port))
+             for name, port in ports.items() if _is_taken(port)]
+    if taken:
+        raise StackError("%s\nother ports: ./demo --serve --base-port 18000 takes 18000 to 18009" % "\n".join(taken))
