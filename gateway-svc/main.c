@@ -3,6 +3,9 @@
 #include "cors.h"
 #include "live.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/log.h"
 #include "base/standard_files.h"
 #include "rpc/transport_watch.h"
@@ -24,6 +27,7 @@ struct settings {
 /* Everything that runs, in the order in which it starts. */
 struct gateway_service {
     struct settings settings;
+    bool said_ready;
     struct gateway gateway;
     struct ops_server *ops;
     struct http_server *http;
@@ -114,10 +118,35 @@ static const char *not_ready(void *context)
     return NULL; /* without histories bookings go on */
 }
 
+/* The first time that it is. */
+static void say_ready(struct gateway_service *service)
+{
+    if (!service->said_ready && not_ready(service) == NULL) {
+        service->said_ready = true;
+        log_plain(LOG_INFO, "service.ready");
+    }
+}
+
+/* At once where the services are there; else is_stuck looks every second. */
+static void wait_for_services(struct gateway_service *service)
+{
+    enum { LOOKS = 50, LOOK_MS = 20, WHY_SIZE = 64 };
+    log_release();
+    for (int i = 0; i < LOOKS && !service->said_ready && !service_stop_requested(LOOK_MS); i++)
+        say_ready(service);
+    const char *why = service->said_ready ? NULL : not_ready(service);
+    if (why != NULL) {
+        char text[WHY_SIZE];
+        snprintf(text, sizeof text, "%.*s", (int)strcspn(why, "\n"), why);
+        log_event(LOG_INFO, "service.waiting", LOG_TEXT("why", text));
+    }
+}
+
 /* About once a second: connections that broke while they were being made are made anew. */
 static bool is_stuck(void *context)
 {
     struct gateway_service *service = context;
+    say_ready(service);
     for (int i = 0; i < BACKEND_COUNT; i++)
         if (!rpc_channel_connected(backend_channel(service->gateway.backend, i)))
             rpc_channel_look_after(backend_channel(service->gateway.backend, i));
@@ -167,7 +196,6 @@ static void open_all(struct gateway_service *service)
         .listen = settings->ops_listen, .not_ready = not_ready, .refresh = refresh, .context = service};
     must(ops_open(&ops, &service->ops, &error), &error);
     must(transport_watch_open(&service->watch, &error), &error);
-    log_plain(LOG_INFO, "service.ready");
 }
 
 static void drain_and_close(struct gateway_service *service)
@@ -190,6 +218,7 @@ int main(int argc, char **argv)
     struct gateway_service service = {0};
     load_settings(&service.settings, argc, argv);
     open_all(&service);
+    wait_for_services(&service);
     service_wait(argv, is_stuck, &service);
     drain_and_close(&service);
     return 0;

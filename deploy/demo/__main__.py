@@ -102,8 +102,8 @@ def show_how_to_call(stack, clinic):
         for name, address in stack.rpc.items():
             show("  export SCREENING_%s_ADDR=%s" % (name.upper(), address))
         show("  export SCREENING_GATEWAY_OPS=%s" % stack.ops["gateway"])
-    for words in ("hospital list", "hospital show " + clinic,
-                  "book --customer kim-haneul --name 김하늘 --hospital %s --date %s" % (clinic, day),
+    for words in ("hospital list", "hospital show " + CLINIC,
+                  "book --customer kim-haneul --name 김하늘 --hospital %s --date %s" % (CLINIC, day),
                   "booking list --customer kim-haneul", "booking cancel BOOKING_ID", "history customer kim-haneul", "health",
                   "call GetProjectionStatus '{}'", "--help"):
         show("  %s %s" % (tool, words))

@@ -86,4 +86,6 @@ def check(ports):
     taken = ["port %d (%s) is taken by %s" % (port, name if " " in name else name + "-svc", holder(port))
              for name, port in ports.items() if _is_taken(port)]
     if taken:
-        raise StackError("%s\nother ports: ./demo --serve --base-port 18000 takes 18000 to 18009" % "\n".join(taken))
+        base = 28000 if ports["gateway"] == 18000 else 18000
+        raise StackError("%s\nother ports: ./demo --serve --base-port %d takes %d to %d" %
+                         ("\n".join(taken), base, base, base + len(DEFAULT) - 1))

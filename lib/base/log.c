@@ -190,6 +190,33 @@ static void write_text(const char *text, size_t size)
     }
 }
 
+/* Between log_hold and log_release. */
+static struct {
+    bool on;
+    size_t used;
+    char text[2 * LOG_LINE_MAX];
+} held;
+
+static void write_held(void)
+{
+    if (held.used > 0) {
+        write_text(held.text, held.used);
+    }
+    held.used = 0;
+    held.on = false;
+}
+
+static void write_line(enum log_level level, const struct line *line)
+{
+    if (held.on && level < LOG_WARN && held.used + line->used <= sizeof held.text) {
+        memcpy(held.text + held.used, line->text, line->used);
+        held.used += line->used;
+        return;
+    }
+    write_held();
+    write_text(line->text, line->used);
+}
+
 /* A flood that has ended has no later line that tells how much of it was suppressed. */
 static void report_suppressed(int64_t now_ns)
 {
@@ -241,7 +268,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     }
     end_line(&line);
     pthread_mutex_lock(&lock);
-    write_text(line.text, line.used);
+    write_line(level, &line);
     report_suppressed(now_ns);
     pthread_mutex_unlock(&lock);
     errno = caller_errno;
@@ -256,6 +283,28 @@ bool log_is_first(const char *event, const char *key)
         metric_add(&lines_suppressed, 1);
     }
     return first;
+}
+
+void log_hold(void)
+{
+    pthread_mutex_lock(&lock);
+    held.on = true;
+    pthread_mutex_unlock(&lock);
+}
+
+void log_release(void)
+{
+    pthread_mutex_lock(&lock);
+    write_held();
+    pthread_mutex_unlock(&lock);
+}
+
+void log_drop(void)
+{
+    pthread_mutex_lock(&lock);
+    held.used = 0;
+    held.on = false;
+    pthread_mutex_unlock(&lock);
 }
 
 void log_say(const char *program, const char *message)

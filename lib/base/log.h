@@ -74,6 +74,14 @@ bool log_is_first(const char *event, const char *key);
 /* As log_event, for an event without fields. */
 #define log_plain(level, event) log_write((level), (event), NULL, 0)
 
+/*
+ * From log_hold on, lines below warn are kept, a few at most; log_release writes them, as does a line that is
+ * not kept, and log_drop forgets them: a start that fails for its configuration says one line and no more.
+ */
+void log_hold(void);
+void log_release(void);
+void log_drop(void);
+
 /* One line "PROGRAM: MESSAGE" for people, without limit and level. Like a line of the log it never waits. */
 void log_say(const char *program, const char *message);
 

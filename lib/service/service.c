@@ -57,6 +57,7 @@ _Noreturn void service_config_error(const char *program, const struct error *err
             *c = ' '; /* libpq's messages have several lines */
         }
     }
+    log_drop();
     log_say(program, line);
     remove_socket_files();
     exit(SERVICE_EXIT_CONFIG);
@@ -112,6 +113,7 @@ void service_begin(const char *program, const char *log_level, const char *time_
         }
         service_config_error(program, &error);
     }
+    log_hold();
     raise_file_limit();
 }
 
@@ -192,6 +194,7 @@ static _Noreturn void restart(char **argv)
 
 void service_wait(char **argv, service_stuck_fn is_stuck, void *context)
 {
+    log_release();
     while (!service_stop_requested(LOOK_MS)) {
         if (is_stuck != NULL && is_stuck(context)) {
             restart(argv);
@@ -235,6 +238,7 @@ struct db *service_open_database(const char *program, const char *url, service_p
     for (int backoff_ms = BACKOFF_FIRST_MS;;) {
         enum status status = open_and_prepare(url, prepare, context, &db, &error);
         if (status == STATUS_OK) {
+            log_release();
             if (repeat_end(&waiting)) {
                 log_plain(LOG_INFO, "database.there");
             }

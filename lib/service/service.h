@@ -22,7 +22,8 @@ enum { SERVICE_EXIT_FAILED = 1, SERVICE_EXIT_CONFIG = 2 };
 /*
  * First thing in main, before any thread or nng call: blocks SIGINT, SIGTERM, SIGHUP for all threads, ignores
  * SIGPIPE and SIGXFSZ, opens the log, sets the clinic's time zone, raises RLIMIT_NOFILE to the hard limit and
- * logs it. A wrong time zone or log level: one line on stderr, exit 2.
+ * logs it. A wrong time zone or log level: one line on stderr, exit 2. Lines below warn are held back until
+ * the database was opened or is waited for, or service_wait: a wrong configuration is one line and no more.
  */
 void service_begin(const char *program, const char *log_level, const char *time_zone);
 

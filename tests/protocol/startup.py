@@ -26,10 +26,9 @@ def own_flags(stack, name, **more):
 def check_config_error(done, *words):
     assert done.returncode == 2, done
     lines = done.stderr.strip().splitlines()
-    plain = [line for line in lines if not line.startswith("{")]  # the log may say what it did before
-    assert len(plain) == 1, done.stderr
+    assert len(lines) == 1 and not lines[0].startswith("{"), done.stderr
     for word in words:
-        assert word in plain[0], done.stderr
+        assert word in lines[0], done.stderr
 
 
 def no_services(driver="sqlite"):
@@ -213,3 +212,26 @@ def test_logs_hold_no_data_of_people(driver):
             assert lines and all("event" in line and "ts" in line for line in lines), lines[:2]
         mine = [line for line in stack.booking_svc.log_lines() if line.get("booking_id") == booking.booking_id]
         assert mine and all("request_id" in line for line in mine)
+
+
+@once
+def test_gateway_a_port_taken_is_one_line_and_exit_2(driver):
+    with Stack(driver, without=(*ALL, "gateway"), gateway=True) as stack, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        check_config_error(run(stack, "gateway", *own_flags(stack, "gateway", http_listen=address)), "http-listen", address)
+        check_config_error(run(stack, "gateway", *own_flags(stack, "gateway", ops_listen=address)), "ops-listen", address)
+
+
+@once
+def test_gateway_says_ready_when_it_is(driver):
+    with Stack(driver, without=("booking", "history"), gateway=True) as stack:
+        def logged(event):
+            return [line for line in stack.gateway_svc.log_lines() if line.get("event") == event]
+        waiting = wait_for("the gateway says that it waits", lambda: logged("service.waiting"))
+        assert "booking-svc" in waiting[0]["why"] or "logs" in waiting[0]["why"], waiting
+        assert not logged("service.ready")
+        stack.booking_svc.start()
+        wait_for("the gateway says that it is ready", lambda: logged("service.ready"))
+        assert len(logged("service.ready")) == 1

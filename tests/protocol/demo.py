@@ -1,0 +1,60 @@
+"""./demo: its words, the check of its ports, and its last table."""
+import os
+import socket
+import subprocess
+import sys
+
+from kit.marks import once
+from kit.stack import DEADLINE_S, free_port
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(ROOT, "deploy/demo"))
+sys.dont_write_bytecode = True
+import ports  # noqa: E402
+import report  # noqa: E402
+from problems import StackError  # noqa: E402
+
+
+def demo(*words):
+    return subprocess.run([os.path.join(ROOT, "demo"), *words], capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+
+
+@once
+def test_demo_refuses_wrong_words(driver):
+    del driver
+    for words in (("--serve", "--base-port", "80"), ("--serve", "--base-port=70000"), ("--serve", "--base-port=x"),
+                  ("--serve", "--base-port"), ("--serve", "--port", "1"), ("--base-port", "18000"), ("--clean", "x"), ("-x",)):
+        done = demo(*words)
+        assert done.returncode == 2 and done.stderr, (words, done)
+    assert "--base-port" in demo("--help").stdout
+
+
+@once
+def test_demo_names_every_port_that_is_taken_and_its_holder(driver):
+    del driver
+    first = free_port()
+    wanted = ports.from_base(first)
+    assert sorted(wanted.values()) == list(range(first, first + 10)) and wanted["gateway"] == first
+    chosen = {name: free_port() for name in wanted}
+    ports.check(chosen)
+    with socket.socket() as one, socket.socket() as other:
+        for sock, name in ((one, "gateway"), (other, "booking ops")):
+            sock.bind(("127.0.0.1", chosen[name]))
+            sock.listen()
+        try:
+            ports.check(chosen)
+        except StackError as problem:
+            lines = str(problem).splitlines()
+        assert len(lines) == 3 and "--base-port" in lines[2], lines
+        for port, name in ((chosen["gateway"], "gateway-svc"), (chosen["booking ops"], "booking ops")):
+            assert any("port %d (%s) " % (port, name) in line and "process %d" % os.getpid() in line for line in lines), lines
+
+
+@once
+def test_demo_table_fits_a_terminal(driver):
+    del driver
+    rows = [("1", "held", "manager registers a hospital and its screening days", "status CONFIRMED, remaining 2026-12-01 40, "
+             "who 한빛종합건강검진센터 서울특별시 성동구 서울숲길 17, history " + "CONFIRMED, " * 9)]
+    for columns in (80, 100, 120):
+        lines = report.table(("", "", "what", "saw"), rows, (2, 4, report.NAME_MAX, columns - report.NAME_MAX - 12))
+        assert max(map(report.width, lines)) <= columns, lines
