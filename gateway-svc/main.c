@@ -130,8 +130,11 @@ static void say_ready(struct gateway_service *service)
 /* At once where the services are there; else is_stuck looks every second. */
 static void wait_for_services(struct gateway_service *service)
 {
-    enum { LOOKS = 50, LOOK_MS = 20, WHY_SIZE = 64 };
+    enum { LOOKS = 50, LOOK_MS = 20, WHY_SIZE = 64, ADDRESS_SIZE = 300 };
+    char address[ADDRESS_SIZE];
+    snprintf(address, sizeof address, "tcp://%s", service->settings.http_listen);
     log_release();
+    service_warn_if_open(address);
     for (int i = 0; i < LOOKS && !service->said_ready && !service_stop_requested(LOOK_MS); i++)
         say_ready(service);
     const char *why = service->said_ready ? NULL : not_ready(service);

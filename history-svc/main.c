@@ -298,7 +298,8 @@ static int rebuild(const struct settings *settings)
     db_close(db);
     if (status != STATUS_OK)
         return report_failure(&error);
-    printf("rebuilt: %llu booking events, %llu hospital events, %llu dead letters\n",
+    printf("rebuilt: %llu booking events, %llu hospital events, %llu dead letters\n"
+           "A history-svc that a log had diverged for must be restarted to follow it again.\n",
            (unsigned long long)counts.applied_seq[FEED_BOOKING],
            (unsigned long long)counts.applied_seq[FEED_HOSPITAL], (unsigned long long)counts.dead_letters);
     return 0;

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/repeat.h"
+#include "service/private_address.h"
 
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, RETRY_MS = 200, LOOK_MS = 1000 };
 
@@ -34,6 +35,15 @@ void service_listens_at(const char *address)
 {
     if (listener_count < SERVICE_LISTENERS_MAX) {
         listeners[listener_count++] = address;
+    }
+}
+
+void service_warn_if_open(const char *address)
+{
+    static const char tcp[] = "tcp://", local[] = "tcp://localhost:";
+    if (strncmp(address, tcp, strlen(tcp)) == 0 && strncmp(address, local, strlen(local)) != 0 &&
+        private_address_check(address, NULL) != STATUS_OK) {
+        log_event(LOG_WARN, "service.open_to_others", LOG_TEXT("address", address));
     }
 }
 
@@ -239,6 +249,9 @@ struct db *service_open_database(const char *program, const char *url, service_p
         enum status status = open_and_prepare(url, prepare, context, &db, &error);
         if (status == STATUS_OK) {
             log_release();
+            for (size_t i = 0; i < listener_count; i++) {
+                service_warn_if_open(listeners[i]);
+            }
             if (repeat_end(&waiting)) {
                 log_plain(LOG_INFO, "database.there");
             }

@@ -34,6 +34,12 @@ void service_begin(const char *program, const char *log_level, const char *time_
 enum { SERVICE_LISTENERS_MAX = 4 };
 void service_listens_at(const char *address);
 
+/*
+ * A warning in the log if other machines reach `address`, a tcp:// one: nobody is asked who he is. Those of
+ * service_listens_at are looked at once the database is open.
+ */
+void service_warn_if_open(const char *address);
+
 /* One line "PROGRAM: message" on stderr and exit 2. */
 _Noreturn void service_config_error(const char *program, const struct error *error);
 

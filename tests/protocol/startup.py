@@ -5,7 +5,7 @@ import subprocess
 
 from kit import rpc
 from kit.marks import once
-from kit.stack import CLUSTER_URL, DEADLINE_S, PROGRAMS, Stack, program, psql, wait_for
+from kit.stack import CLUSTER_URL, DEADLINE_S, PROGRAMS, Stack, free_port, program, psql, wait_for
 from kit.world import CONFIRMED, book, register, wait_history
 
 ALL = PROGRAMS
@@ -235,3 +235,11 @@ def test_gateway_says_ready_when_it_is(driver):
         stack.booking_svc.start()
         wait_for("the gateway says that it is ready", lambda: logged("service.ready"))
         assert len(logged("service.ready")) == 1
+
+
+@once
+def test_an_address_that_others_reach_is_warned_of(driver):
+    port = free_port()
+    with Stack(driver, flags={"hospital": {"rpc-listen": "tcp://0.0.0.0:%d" % port}}, without=("booking", "history")) as stack:
+        warned = [line for line in stack.hospital_svc.log_lines() if line.get("event") == "service.open_to_others"]
+        assert [line["address"] for line in warned] == ["tcp://0.0.0.0:%d" % port], warned
