@@ -149,7 +149,49 @@ static void delete_hospital(struct stage *stage)
     delete_hospital_later(stage, 0);
 }
 
+/* hospital-svc's era is `era` from now on. */
+static void pair(struct stage *stage, int64_t era)
+{
+    const struct uuid log_id = {{4}};
+    struct error error = {0};
+    fixture_expect(db_begin(stage->db, &error), STATUS_OK, &error);
+    fixture_expect(event_log_take_head(stage->log, stage->db, &error), STATUS_OK, &error);
+    fixture_expect(era_pair(stage->db, event_log_era(stage->log), era, &log_id, &error), STATUS_OK, &error);
+    fixture_expect(db_commit(stage->db, &error), STATUS_OK, &error);
+}
+
 /* ---- one booking ---- */
+
+static void test_batch_grant_of_another_era_changes_nothing_and_is_asked_for_again(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    add_create(&stage, 1);
+    add_create(&stage, 2);
+    run(&stage);
+    pair(&stage, 9);
+    static const int64_t OTHERS[] = {0, 8}; /* hospital-svc was too old to have one, or has gone back */
+    for (size_t i = 0; i < 2; i++) {
+        struct booking_command *settle = add_settle(&stage, 1, RESERVE_GRANTED);
+        settle->era = OTHERS[i];
+        run(&stage);
+        assert_true(settle->ask_again);
+        assert_int_equal(settle->booking->status, BOOKING_REQUESTED);
+    }
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 0);
+    struct booking_command *refused = add_settle(&stage, 2, RESERVE_REFUSED);
+    struct booking_command *granted = add_settle(&stage, 1, RESERVE_GRANTED);
+    granted->era = 9;
+    run(&stage);
+    assert_int_equal(refused->booking->status, BOOKING_REJECTED);
+    assert_int_equal(granted->booking->status, BOOKING_CONFIRMED);
+    struct booking_command *late = add_settle(&stage, 1, RESERVE_GRANTED);
+    late->era = 8;
+    run(&stage);
+    assert_false(late->ask_again); /* it is settled */
+    assert_int_equal(late->booking->status, BOOKING_CONFIRMED);
+    stage_close(&stage);
+}
 
 static void test_batch_create_settle_and_cancel_of_one_booking(void **state)
 {
@@ -474,6 +516,7 @@ int main(void)
     clock_replace(stopped_clock);
     const struct CMUnitTest tests[] = {
         TEST_BOTH(test_batch_create_settle_and_cancel_of_one_booking),
+        TEST_BOTH(test_batch_grant_of_another_era_changes_nothing_and_is_asked_for_again),
         TEST_BOTH(test_batch_answers_need_no_texts_of_other_calls),
         TEST_BOTH(test_batch_applied_again_changes_nothing),
         TEST_BOTH(test_batch_applied_again_after_its_commit_refuses_and_tells_nothing),

@@ -75,7 +75,8 @@ static void test_verdict_retry_after_is_obeyed_or_there_is_no_other_try(void **s
         const char *reason;
     } refusals[] = {{STATUS_RESOURCE_EXHAUSTED, "OVERLOADED"},
                     {STATUS_UNAVAILABLE, "DRAINING"},
-                    {STATUS_UNAVAILABLE, "NOT_READY"}};
+                    {STATUS_UNAVAILABLE, "NOT_READY"},
+                    {STATUS_UNAVAILABLE, "RECOVERING"}};
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         struct work work;
         prepare(&work);

@@ -79,6 +79,7 @@ static void test_retry_helps_only_where_nothing_was_executed_or_twice_does_no_ha
         {{.status = STATUS_UNAVAILABLE}, true, false, true},
         {{.status = STATUS_UNAVAILABLE, .reason = "DRAINING"}, true, true, true},
         {{.status = STATUS_UNAVAILABLE, .reason = "NOT_READY"}, true, true, true},
+        {{.status = STATUS_UNAVAILABLE, .reason = "RECOVERING"}, true, true, true},
         {{.status = STATUS_RESOURCE_EXHAUSTED, .retry_after_ms = 5}, true, true, true},
         {{.status = STATUS_RESOURCE_EXHAUSTED}, true, false, false}, /* too large, now and for ever */
         {{.status = STATUS_DEADLINE_EXCEEDED}, true, false, false},

@@ -1,0 +1,219 @@
+/* Batches of an era that is not paired, and the one in which it is. */
+#include "test_stage.h"
+
+#include <string.h>
+
+static const struct db_statement LIVE = {
+    .name = "test_live",
+    .sql = "SELECT count(*) FROM reservation WHERE state = 1",
+};
+static const struct db_statement RESERVED = {
+    .name = "test_reserved",
+    .sql = "SELECT reserved FROM screening_day",
+};
+static const struct db_statement DELETED_EVENTS = {
+    .name = "test_deleted_events",
+    .sql = "SELECT count(*) FROM event_log WHERE type = 'hospital.deleted'",
+};
+static const struct db_statement FOUND = {
+    .name = "test_found",
+    .sql = "SELECT reinstated FROM recovery",
+};
+static const struct db_statement LOST_FROM = {
+    .name = "test_lost_from",
+    .sql = "SELECT lost_from FROM recovery",
+};
+static const struct db_statement LOST_TO = {
+    .name = "test_lost_to",
+    .sql = "SELECT lost_to FROM recovery",
+};
+
+/* As a new process: what the batches left is forgotten, and an era begins with the next one. */
+static void start_again(struct stage *stage)
+{
+    batch_destroy(stage->batch);
+    event_log_destroy(stage->log);
+    stage->log = event_log_create(NULL);
+    stage->batch = batch_create(stage->log);
+    assert_non_null(stage->batch);
+}
+
+static struct pair_look look_at(struct stage *stage)
+{
+    struct pair_look look = {.forget_booking_log = false};
+    stage_add(stage, COMMAND_LOOK)->wanted.look = &look;
+    stage_run(stage);
+    return look;
+}
+
+static struct reserve request_of(uint8_t booking)
+{
+    return (struct reserve){
+        .booking_id = {{booking}}, .hospital_id = STAGE_HOSPITAL_ID, .date = stage_today, .headcount = 1};
+}
+
+static enum status pair_with(struct stage *stage, struct pair_done *done)
+{
+    struct command *command = stage_add(stage, COMMAND_PAIR);
+    command->wanted.pair = done;
+    stage_run(stage);
+    return command->base.outcome.status;
+}
+
+/* One event of the booking log, as a batch of its own. */
+static void tell(struct stage *stage, uint64_t seq, const char *type, uint8_t booking)
+{
+    struct told told;
+    stage_tell(&told, seq, type, booking);
+    told.booking.headcount = 1;
+    stage_add_told(stage, &told);
+    stage_run(stage);
+}
+
+static void test_unpaired_era_grants_nothing_and_says_when_to_ask_again(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 3);
+    stage_add_reserves(&stage, 10, 1);
+    stage_run(&stage);
+    start_again(&stage);
+    for (uint8_t booking = 10; booking < 12; booking++) { /* also what was granted before */
+        stage_add_reserves(&stage, booking, 1);
+        struct command *reserve = &stage.commands[0];
+        stage_run(&stage);
+        assert_int_equal(reserve->base.outcome.status, STATUS_UNAVAILABLE);
+        assert_string_equal(reserve->base.outcome.reason, "RECOVERING");
+        assert_int_equal(reserve->base.outcome.retry_after_ms, 100);
+    }
+    assert_int_equal(stage_number(&stage, &LIVE), 1);
+    stage_close(&stage);
+}
+
+static void test_reserve_with_eras_that_differ_is_not_executed(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 9);
+    stage_run(&stage);
+    const int64_t era = look_at(&stage).era.id;
+    const struct {
+        int64_t booking_era, hospital_era;
+        bool executed;
+    } cases[] = {{0, 0, true},
+                 {STAGE_BOOKING_ERA, era, true},
+                 {STAGE_BOOKING_ERA, 0, true},
+                 {STAGE_BOOKING_ERA + 1, era, false},
+                 {STAGE_BOOKING_ERA, era ^ 1, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        stage_add_reserves(&stage, (uint8_t)(10 + i), 1);
+        struct command *reserve = &stage.commands[0];
+        reserve->wanted.reserve.booking_era = cases[i].booking_era;
+        reserve->wanted.reserve.hospital_era = cases[i].hospital_era;
+        stage_run(&stage);
+        assert_int_equal(reserve->base.outcome.status, cases[i].executed ? STATUS_OK : STATUS_UNAVAILABLE);
+        if (cases[i].executed) {
+            assert_int_equal(reserve->wanted.reserve.era, era);
+        }
+    }
+    assert_int_equal(stage_number(&stage, &LIVE), 3);
+    stage_close(&stage);
+}
+
+static void test_confirmed_takes_its_place_only_while_unpaired(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 2);
+    stage_run(&stage);
+    tell(&stage, 1, "booking.confirmed", 20);
+    assert_int_equal(stage_number(&stage, &LIVE), 0);
+    start_again(&stage);
+    for (uint8_t i = 0; i < 3; i++) { /* beyond the capacity */
+        tell(&stage, 2u + i, "booking.confirmed", (uint8_t)(30 + i));
+    }
+    assert_int_equal(stage_number(&stage, &LIVE), 3);
+    assert_int_equal(stage_number(&stage, &RESERVED), 3);
+    tell(&stage, 5, "booking.cancelled", 31);
+    tell(&stage, 6, "booking.cancelled", 40);
+    tell(&stage, 7, "booking.confirmed", 40); /* over a tombstone: no proof that the database went back */
+    assert_int_equal(stage_number(&stage, &RESERVED), 3);
+    assert_int_equal(stage_number(&stage, &FOUND), 3);
+    stage_close(&stage);
+}
+
+static void test_look_tells_what_was_applied_and_where_the_era_began(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 2);
+    stage_run(&stage);
+    tell(&stage, 1, "booking.cancelled", 20);
+    tell(&stage, 2, "booking.cancelled", 21);
+    struct pair_look look = look_at(&stage);
+    const struct uuid second = {{2, 9}};
+    assert_int_equal(look.applied.seq, 2);
+    assert_true(uuid_equal(&look.applied.event_id, &second));
+    assert_true(look.era.paired);
+    assert_int_equal(look.since.seq, 1); /* paired: nothing is lost */
+    start_again(&stage);
+    stage_add_capacity(&stage, stage_today, 5);
+    stage_run(&stage);
+    look = look_at(&stage);
+    assert_false(look.era.paired);
+    assert_int_equal(look.since.seq, 1);
+    assert_false(uuid_is_zero(&look.since.event_id));
+    stage_close(&stage);
+}
+
+static void test_pair_grants_what_was_under_way_then_deletes_again(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 2);
+    stage_add_reserves(&stage, 10, 1);
+    stage_run(&stage);
+    start_again(&stage);
+    const struct reserve requested[] = {request_of(10), request_of(11), request_of(12)};
+    const struct uuid deleted[] = {STAGE_HOSPITAL_ID, {{99}}};
+    struct pair_done done = {.era = look_at(&stage).era.id + 1,
+                             .booking_era = 5,
+                             .requested = requested,
+                             .requested_count = 3,
+                             .deleted = deleted,
+                             .deleted_count = 2,
+                             .told = {.seq = 4, .event_id = {{1}}}};
+    assert_int_equal(pair_with(&stage, &done), STATUS_ABORTED); /* another era */
+    done.era--;
+    done.head_seq = 1;
+    done.booking_log_id = (struct uuid){{3}};
+    assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE); /* the log is not followed so far */
+    assert_int_equal(stage_number(&stage, &LIVE), 1);
+    done.head_seq = 0;
+    assert_int_equal(pair_with(&stage, &done), STATUS_OK);
+    assert_int_equal(done.granted, 1); /* one is live, and one does not fit */
+    assert_int_equal(done.deleted_again, 1);
+    assert_int_equal(stage_number(&stage, &RESERVED), 2);
+    assert_int_equal(stage_number(&stage, &DELETED_EVENTS), 1);
+    assert_int_equal(stage_number(&stage, &LOST_FROM), 2);
+    assert_int_equal(stage_number(&stage, &LOST_TO), 4);
+    const struct pair_look look = look_at(&stage);
+    assert_true(look.era.paired);
+    assert_int_equal(look.era.peer, 5);
+    assert_int_equal(pair_with(&stage, &done), STATUS_OK); /* by another replica */
+    assert_int_equal(done.granted + done.deleted_again, 0);
+    stage_close(&stage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_BOTH(test_unpaired_era_grants_nothing_and_says_when_to_ask_again),
+        TEST_BOTH(test_reserve_with_eras_that_differ_is_not_executed),
+        TEST_BOTH(test_confirmed_takes_its_place_only_while_unpaired),
+        TEST_BOTH(test_look_tells_what_was_applied_and_where_the_era_began),
+        TEST_BOTH(test_pair_grants_what_was_under_way_then_deletes_again),
+    };
+    stage_stop_clock();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
