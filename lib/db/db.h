@@ -99,7 +99,10 @@ bool db_may_heal(const struct error *error);
 
 enum db_dialect db_dialect(const struct db *db);
 
-/* Which connection to the server it is: 1 is the first, each that is made anew adds one. */
+/*
+ * Which session it is: 1 is the first. Each connection that is made anew adds one, and so does, on SQLite,
+ * each transaction that finds the file changed by somebody else.
+ */
 uint64_t db_session(const struct db *db);
 
 /*

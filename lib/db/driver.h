@@ -88,7 +88,7 @@ struct db {
     enum db_dialect dialect;
     enum db_access access;
     bool in_transaction;
-    uint64_t session;     /* counts the connections made; db_session */
+    uint64_t session;     /* db_session */
     struct error failure; /* the first one of the open transaction */
 };
 

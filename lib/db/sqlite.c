@@ -253,6 +253,29 @@ static enum status use_schema(struct db *db, const char *schema, struct error *e
 
 /* ---- transactions ---- */
 
+/* The version counts up with each commit, also with one of another connection that is met. */
+static unsigned read_version(const struct sqlite *sqlite)
+{
+    unsigned version = 0;
+
+    (void)sqlite3_file_control(sqlite->handle, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+    return version;
+}
+
+static void note_version(struct sqlite *sqlite)
+{
+    sqlite->version = read_version(sqlite);
+    sqlite->version_known = true;
+}
+
+/* A file that somebody else has written to, as a restore does, is not the one that this session has left. */
+static void look_for_changes(struct sqlite *sqlite)
+{
+    if (sqlite->version_known && read_version(sqlite) != sqlite->version)
+        sqlite->db.session++;
+    note_version(sqlite);
+}
+
 static enum status begin(struct db *db, struct error *error)
 {
     const struct db_statement *statement = db->access == DB_READ_ONLY ? &begin_reading : &begin_writing;
@@ -260,7 +283,10 @@ static enum status begin(struct db *db, struct error *error)
     if (!in_place(db))
         return error_set(error, STATUS_UNAVAILABLE, DB_GONE,
                          "the database file was removed or replaced while the service runs");
-    return sqlite_run(db, statement, NULL, &no_sink, error);
+    enum status status = sqlite_run(db, statement, NULL, &no_sink, error);
+    if (status == STATUS_OK && db->access == DB_READ_WRITE)
+        look_for_changes((struct sqlite *)db);
+    return status;
 }
 
 static void rollback(struct db *db)
@@ -274,14 +300,17 @@ static void rollback(struct db *db)
         return;
     status = sqlite_run(db, &rollback_statement, NULL, &no_sink, &ignored);
     (void)status; /* SQLite's ROLLBACK ends the transaction even when it reports an I/O error */
+    note_version(sqlite);
 }
 
 static enum status commit(struct db *db, struct error *error)
 {
     enum status status = sqlite_run(db, &commit_statement, NULL, &no_sink, error);
 
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        note_version((struct sqlite *)db);
         return DB_FAULT_STATUS(db, "db.commit_answer", error);
+    }
     rollback(db);
     return status;
 }

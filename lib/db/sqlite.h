@@ -16,6 +16,8 @@ struct sqlite {
     /* NULL for one that only reads. */
     struct sqlite_checkpoint *checkpoint;
     struct sqlite_file *file;
+    bool version_known;
+    unsigned version; /* of the content, as this connection left it */
 };
 
 /* Whether a result code says that the file is damaged. */

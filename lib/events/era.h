@@ -35,8 +35,9 @@ struct era_place {
     struct event_era era;
     uint64_t head_seq;
     struct uuid head_event_id;
+    /* PostgreSQL: */
     int64_t commit_no; /* of a service that counts commits without events too, else 0 */
-    int64_t table;     /* PostgreSQL: another once the table was made again, as a restore does */
+    int64_t table;     /* another once the table was made again, as a restore does */
 };
 
 /*

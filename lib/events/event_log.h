@@ -43,14 +43,15 @@ void event_log_destroy(struct event_log *log);
 
 /*
  * The statement that takes the head, a constant of the service: COMMIT_NO is the SQL of a number that never
- * goes down in a database that does not go back. Of a service whose commits all append events "0" does.
+ * goes down in a PostgreSQL database that does not go back; on SQLite the session tells. Of a service whose
+ * commits all append events "0" does.
  */
-#define EVENT_LOCK_COLUMNS "SELECT log_id, head_seq, head_event_id, era_no, era, peer_era, paired, "
+#define EVENT_LOCK_COLUMNS "SELECT log_id, head_seq, head_event_id, era_no, era, peer_era, paired"
 #define EVENT_LOCK_HEAD(COMMIT_NO)                                                                           \
     {                                                                                                        \
-        .name = "event_lock_head", .sql = EVENT_LOCK_COLUMNS "0, " COMMIT_NO " FROM event_log_head",         \
+        .name = "event_lock_head", .sql = EVENT_LOCK_COLUMNS " FROM event_log_head",                         \
         .postgresql =                                                                                        \
-            EVENT_LOCK_COLUMNS "tableoid::int8, " COMMIT_NO "::int8 FROM event_log_head FOR UPDATE"          \
+            EVENT_LOCK_COLUMNS ", tableoid::int8, " COMMIT_NO "::int8 FROM event_log_head FOR UPDATE"        \
     }
 
 /* Takes the head by this statement from now on. Before the first batch. */

@@ -103,6 +103,7 @@ static enum status read_head_with(struct db *db, const struct db_statement *stat
 struct locked_row {
     struct position_row position; /* first: what take_head_row fills in */
     struct era_place place;
+    bool has_table; /* and the number of the last commit */
 };
 
 static enum status take_locked_row(void *context, const struct db_row *row)
@@ -112,15 +113,17 @@ static enum status take_locked_row(void *context, const struct db_row *row)
                                         .id = db_row_int(row, 4),
                                         .peer = db_row_int(row, 5),
                                         .paired = db_row_int(row, 6) != 0};
-    out->place.table = db_row_int(row, 7);
-    out->place.commit_no = db_row_int(row, 8);
+    if (out->has_table) {
+        out->place.table = db_row_int(row, 7);
+        out->place.commit_no = db_row_int(row, 8);
+    }
     return take_head_row(&out->position, row);
 }
 
 enum status event_store_lock_head(struct db *db, const struct db_statement *lock, struct event_head *out,
                                   struct era_place *place, struct error *error)
 {
-    struct locked_row row = {0};
+    struct locked_row row = {.has_table = db_dialect(db) == DB_POSTGRESQL};
     enum status status = db_run(db, lock != NULL ? lock : &LOCK_HEAD, NULL, take_locked_row, &row, error);
     if (status == STATUS_OK)
         status = need_head(&row.position, error);
