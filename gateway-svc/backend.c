@@ -2,9 +2,12 @@
 
 #include "policy.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/digest.h"
 #include "base/uuid.h"
 
 #include "google/protobuf/descriptor.pb-c.h"
@@ -16,6 +19,17 @@
  */
 extern const char gateway_descriptor_set[];
 extern const size_t gateway_descriptor_set_size;
+
+/*
+ * Calls to one service under way at once: more than it takes to keep it busy, and a fraction of what it holds
+ * at once. Lists apart, and fewer: their answers are large, and what comes over the same connection comes
+ * behind them.
+ */
+enum { CALLS_MAX = 256, LISTS_MAX = 16, TURN_RETRY_AFTER_MS = 1000 };
+enum { CALLS, LISTS, KINDS };
+
+/* An answer with more elements than that takes long enough to be written elsewhere. */
+enum { ELEMENTS_SMALL = 32 };
 
 enum { METHODS_MAX = 64, CLIENTS_MAX = 8, SERVICE_METHODS_MAX = 32 };
 
@@ -33,6 +47,8 @@ enum { SERVICE_COUNT = sizeof services / sizeof services[0] };
 
 struct backend {
     struct rpc_channel *channels[BACKEND_COUNT];
+    struct turns *turns[BACKEND_COUNT][KINDS];
+    struct answers *answers;
     struct rpc_client *clients[SERVICE_COUNT];
     struct backend_method methods[METHODS_MAX];
     size_t method_count;
@@ -64,6 +80,11 @@ static idempotency_level level_of(const Google__Protobuf__FileDescriptorSet *fil
     return LEVEL(IDEMPOTENCY_UNKNOWN);
 }
 
+static bool has_pages(const ProtobufCMessageDescriptor *input)
+{
+    return protobuf_c_message_descriptor_get_field_by_name(input, "page_token") != NULL;
+}
+
 static void list_methods(struct backend *backend, const Google__Protobuf__FileDescriptorSet *files)
 {
     for (size_t s = 0; s < SERVICE_COUNT; s++) {
@@ -76,7 +97,8 @@ static void list_methods(struct backend *backend, const Google__Protobuf__FileDe
                                               .method = &service->methods[m],
                                               .index = m,
                                               .client = s,
-                                              .peer = services[s].peer};
+                                              .peer = services[s].peer,
+                                              .lists = has_pages(service->methods[m].input)};
             idempotency_level level = level_of(files, method);
             method->no_side_effects = level == LEVEL(NO_SIDE_EFFECTS);
             method->idempotent = level != LEVEL(IDEMPOTENCY_UNKNOWN);
@@ -127,6 +149,10 @@ static enum status connect_all(const struct backend_options *options, struct bac
             .retry = {.percent = 10, .min_per_s = 10},
         };
         status = rpc_channel_open(&channel, &backend->channels[i], error);
+        if (status == STATUS_OK)
+            status = turns_open(CALLS_MAX, &backend->turns[i][CALLS], error);
+        if (status == STATUS_OK)
+            status = turns_open(LISTS_MAX, &backend->turns[i][LISTS], error);
     }
     for (size_t s = 0; s < SERVICE_COUNT && status == STATUS_OK; s++) {
         backend->clients[s] = rpc_client_create(backend->channels[services[s].peer], services[s].descriptor);
@@ -144,6 +170,8 @@ enum status backend_open(const struct backend_options *options, struct backend *
     enum status status = read_methods(backend, error);
     if (status == STATUS_OK)
         status = connect_all(options, backend, error);
+    if (status == STATUS_OK)
+        status = answers_open(&backend->answers, error);
     if (status != STATUS_OK) {
         backend_close(backend);
         return status;
@@ -154,8 +182,13 @@ enum status backend_open(const struct backend_options *options, struct backend *
 
 void backend_stop(struct backend *backend)
 {
-    for (int i = 0; i < BACKEND_COUNT; i++)
+    for (int i = 0; i < BACKEND_COUNT; i++) {
+        turns_stop(backend->turns[i][CALLS]);
+        turns_stop(backend->turns[i][LISTS]);
         rpc_channel_stop(backend->channels[i]);
+    }
+    answers_close(backend->answers); /* no call brings a large answer any more */
+    backend->answers = NULL;
 }
 
 void backend_close(struct backend *backend)
@@ -166,6 +199,11 @@ void backend_close(struct backend *backend)
         rpc_client_destroy(backend->clients[s]);
     for (int i = 0; i < BACKEND_COUNT; i++)
         rpc_channel_close(backend->channels[i]);
+    answers_close(backend->answers);
+    for (int i = 0; i < BACKEND_COUNT; i++) {
+        turns_close(backend->turns[i][CALLS]);
+        turns_close(backend->turns[i][LISTS]);
+    }
     free(backend);
 }
 
@@ -186,15 +224,101 @@ static char **creation_id(ProtobufCMessage *request)
     return NULL;
 }
 
+static struct backend_call *call_of_turn(struct turn *turn)
+{
+    return (struct backend_call *)((char *)turn - offsetof(struct backend_call, turn));
+}
+
+static struct backend_call *call_of_answer(struct answer *answer)
+{
+    return (struct backend_call *)((char *)answer - offsetof(struct backend_call, answer));
+}
+
+static struct turns *turns_of(const struct backend *backend, const struct backend_method *method)
+{
+    return backend->turns[method->peer][method->lists ? LISTS : CALLS];
+}
+
+/* The call is gone afterwards: its place is not. */
+static void finish(struct backend_call *call, const ProtobufCMessage *response)
+{
+    struct turns *turns = turns_of(call->backend, call->method);
+    uint64_t source = call->turn.item.source;
+    call->closure(response, call);
+    turns_end(turns, source);
+}
+
+static void write_answer(struct answer *answer)
+{
+    struct backend_call *call = call_of_answer(answer);
+    finish(call, call->response);
+}
+
+static bool is_large(const ProtobufCMessage *response)
+{
+    const ProtobufCMessageDescriptor *descriptor = response->descriptor;
+    for (unsigned i = 0; i < descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
+        if (field->label == PROTOBUF_C_LABEL_REPEATED &&
+            *(const size_t *)(const void *)((const char *)response + field->quantifier_offset) >
+                ELEMENTS_SMALL)
+            return true;
+    }
+    return false;
+}
+
+static void on_answer(const ProtobufCMessage *response, void *data)
+{
+    struct backend_call *call = data;
+    if (response == NULL || !is_large(response)) {
+        finish(call, response);
+        return;
+    }
+    call->response = response;
+    call->answer = (struct answer){.item.source = call->turn.item.source, .write = write_answer};
+    answers_put(call->backend->answers, &call->answer);
+}
+
+/* What waited for its turn has so much less time. */
+static void begin(struct turn *turn)
+{
+    struct backend_call *call = call_of_turn(turn);
+    ProtobufCService *service = rpc_client_service(call->backend->clients[call->method->client]);
+    if (turn->waited) {
+        int64_t left_ms = (turn->deadline_ns - clock_monotonic_ns()) / NS_PER_MS;
+        call->rpc.timeout_ms = left_ms > 1 ? (uint32_t)left_ms : 1;
+    }
+    service->invoke(service, call->method->index, call->request, on_answer, call);
+}
+
+static void give_up(struct turn *turn)
+{
+    struct backend_call *call = call_of_turn(turn);
+    call->rpc.left = false;
+    (void)error_set(&call->rpc.error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many calls wait");
+    call->rpc.error.retry_after_ms = TURN_RETRY_AFTER_MS;
+    call->closure(NULL, call);
+}
+
 void backend_call(struct backend *backend, const struct backend_method *method, ProtobufCMessage *request,
-                  struct backend_id *id, ProtobufCClosure closure, struct rpc_client_call *call)
+                  ProtobufCClosure closure, struct backend_call *call)
 {
     char **creation = creation_id(request);
     if (creation != NULL && (*creation)[0] == '\0') {
         struct uuid made = uuid_v7();
-        *creation = uuid_format(&made, id->text);
+        *creation = uuid_format(&made, call->id);
     }
-    call->idempotent = method->idempotent || creation != NULL; /* a creation is, once it has its id */
-    ProtobufCService *service = rpc_client_service(backend->clients[method->client]);
-    service->invoke(service, method->index, request, closure, call);
+    const char *client = call->rpc.client_address;
+    call->rpc.idempotent = method->idempotent || creation != NULL; /* a creation is, once it has its id */
+    call->backend = backend;
+    call->method = method;
+    call->request = request;
+    call->closure = closure;
+    call->turn = (struct turn){
+        .item.source = client != NULL ? digest_text(client) : 0,
+        .deadline_ns = clock_monotonic_ns() + (int64_t)call->rpc.timeout_ms * NS_PER_MS,
+        .begin = begin,
+        .give_up = give_up,
+    };
+    turns_take(turns_of(backend, method), &call->turn);
 }

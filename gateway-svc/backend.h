@@ -2,6 +2,9 @@
 #ifndef GATEWAY_SVC_BACKEND_H
 #define GATEWAY_SVC_BACKEND_H
 
+#include "answers.h"
+#include "turns.h"
+
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +24,7 @@ struct backend_method {
     unsigned index; /* in the service */
     size_t client;  /* backend.c's own */
     enum backend_peer peer;
+    bool lists;           /* its answer has pages */
     bool no_side_effects; /* option idempotency_level of the .proto file */
     bool idempotent;      /* also with side effects */
 };
@@ -52,14 +56,30 @@ const struct backend_method *backend_find(const struct backend *backend, const c
 const struct backend_method *backend_methods(const struct backend *backend, size_t *count);
 
 /*
- * Calls it, asynchronously: `closure` and `call` as rpc/channel.h tells; call->idempotent is set here. Of a
- * creation without an id the id is filled in before: `request` must stay until the closure has been called,
- * and `id` too.
+ * A call on its way: the first member of what the closure gets. It is set to zero, then the caller fills in
+ * `rpc` as rpc/channel.h says, but `idempotent`.
  */
-struct backend_id {
-    char text[37];
+struct backend_call {
+    struct rpc_client_call rpc; /* first member */
+    /* backend.c's own */
+    struct turn turn;
+    struct answer answer;
+    struct backend *backend;
+    const struct backend_method *method;
+    ProtobufCMessage *request;
+    const ProtobufCMessage *response;
+    ProtobufCClosure closure;
+    char id[37];
 };
+
+/*
+ * Calls it, asynchronously, when it is the turn of rpc.client_address: RESOURCE_EXHAUSTED `OVERLOADED` with
+ * retry_after_ms if that does not come within the budget. Of a creation without an id the id is filled in
+ * before. `request` and `call` must stay until the closure has been called, which is on a thread of nng, on
+ * one that writes large answers, or still on this one. The response is unpacked into rpc.into, which must be
+ * given.
+ */
 void backend_call(struct backend *backend, const struct backend_method *method, ProtobufCMessage *request,
-                  struct backend_id *id, ProtobufCClosure closure, struct rpc_client_call *call);
+                  ProtobufCClosure closure, struct backend_call *call);
 
 #endif

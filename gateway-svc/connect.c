@@ -55,11 +55,10 @@ struct query {
 };
 
 struct connect_call {
-    struct rpc_client_call call; /* first: the closure's data */
+    struct backend_call backend; /* first: the closure's data */
     struct http_request *request;
     const struct backend_method *method;
     enum codec codec;
-    struct backend_id id;
 };
 
 /* ---- answers ---- */
@@ -113,7 +112,7 @@ static void on_answer(const ProtobufCMessage *response, void *data)
     struct http_answer answer = {.code = OK};
     struct error error;
     if (response == NULL) {
-        respond_error(call->request, &call->call.error);
+        respond_error(call->request, &call->backend.rpc.error);
     } else if (write_message(call, response, &answer, &error) != STATUS_OK) {
         log_event(LOG_ERROR, "connect.answer_not_written", LOG_TEXT("method", call->method->method->name),
                   LOG_TEXT("error", error.message));
@@ -279,14 +278,15 @@ static enum status start(struct gateway *gateway, const struct backend_method *m
     if (call == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
     const char *traceparent = http_header(request, "traceparent");
-    call->call.timeout_ms = timeout_ms;
-    call->call.traceparent = traceparent_is_valid(traceparent) ? traceparent : NULL;
-    call->call.client_address = http_client(request);
-    call->call.authorization = http_header(request, "Authorization");
+    call->backend.rpc.timeout_ms = timeout_ms;
+    call->backend.rpc.traceparent = traceparent_is_valid(traceparent) ? traceparent : NULL;
+    call->backend.rpc.into = arena;
+    call->backend.rpc.client_address = http_client(request);
+    call->backend.rpc.authorization = http_header(request, "Authorization");
     call->request = request;
     call->method = method;
     call->codec = payload->codec;
-    backend_call(gateway->backend, method, message, &call->id, on_answer, &call->call);
+    backend_call(gateway->backend, method, message, on_answer, &call->backend);
     return STATUS_OK;
 }
 

@@ -89,11 +89,12 @@ static struct rest_call *make_call(struct http_request *request, const struct re
         if (call->next_page == NULL)
             return NULL;
     }
-    call->rpc.client_address = http_client(request);
-    call->rpc.authorization = http_header(request, "Authorization");
+    call->backend.rpc.into = http_arena(request);
+    call->backend.rpc.client_address = http_client(request);
+    call->backend.rpc.authorization = http_header(request, "Authorization");
     const char *traceparent = http_header(request, "traceparent");
     if (traceparent_is_valid(traceparent))
-        call->rpc.traceparent = traceparent;
+        call->backend.rpc.traceparent = traceparent;
     return call;
 }
 
@@ -128,8 +129,8 @@ static void call_method(struct gateway *gateway, struct http_request *request, c
         problem_respond_http(request, UNAVAILABLE, "out of memory", NULL);
         return;
     }
-    call->rpc.timeout_ms = timeout_ms;
-    backend_call(gateway->backend, method, message, &call->id, rest_answer, &call->rpc);
+    call->backend.rpc.timeout_ms = timeout_ms;
+    backend_call(gateway->backend, method, message, rest_answer, &call->backend);
 }
 
 void rest_handle(struct gateway *gateway, struct http_request *request)

@@ -109,7 +109,7 @@ void rest_answer(const ProtobufCMessage *response, void *rest_call)
         .call = call, .message = response, .arena = http_arena(call->request), .answer = {.code = OK}};
     struct error error;
     if (response == NULL) {
-        error = call->rpc.error;
+        error = call->backend.rpc.error;
         rest_words(call->input, error.message);
         problem_respond(call->request, &error);
     } else if (make(&making, &error) != STATUS_OK) {

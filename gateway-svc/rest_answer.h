@@ -8,13 +8,12 @@
 
 /* A call on its way, in the arena of its request. */
 struct rest_call {
-    struct rpc_client_call rpc; /* first: the closure's data */
+    struct backend_call backend; /* first: the closure's data */
     struct http_request *request;
     const struct rest_route *route;
     const ProtobufCMessageDescriptor *input; /* of its method */
     const char *if_none_match;               /* NULL: whatever there is is sent */
     const char *next_page;                   /* its query up to the token; NULL: the method has no pages */
-    struct backend_id id;
 };
 
 /*

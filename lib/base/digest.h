@@ -11,4 +11,7 @@ enum { DIGEST_SIZE = 16 };
  * ever. */
 void digest_sha256_128(const void *bytes, size_t size, uint8_t out[DIGEST_SIZE]);
 
+/* 32 bits that tell texts apart where a chance of mistaking two does little harm; never 0. */
+uint32_t digest_text(const char *text);
+
 #endif

@@ -1,7 +1,5 @@
 #include "base/fair_queue.h"
 
-#include <stdbool.h>
-
 enum { ADDRESS_SHIFT = 32 };
 
 size_t fair_line_of(uint64_t source)
@@ -73,17 +71,35 @@ static struct fair_item *pop_from_line(struct fair_line *line)
     return item;
 }
 
-struct fair_item *fair_queue_pop(struct fair_queue *queue)
+/* Of the line whose turn was taken. */
+static struct fair_item *serve_line(struct fair_queue *queue, struct fair_line *line)
 {
-    struct fair_line *line = (struct fair_line *)take_turn(&queue->turns);
-
-    if (line == NULL)
-        return NULL;
     struct fair_item *item = pop_from_line(line);
+
     if (line->waiting > 0)
         add_turn(&queue->turns, &line->turn);
     queue->waiting--;
     return item;
+}
+
+struct fair_item *fair_queue_pop(struct fair_queue *queue)
+{
+    struct fair_line *line = (struct fair_line *)take_turn(&queue->turns);
+
+    return line != NULL ? serve_line(queue, line) : NULL;
+}
+
+struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *context, uint64_t source),
+                                    void *context)
+{
+    for (size_t turns = queue->turns.count; turns > 0; turns--) {
+        struct fair_line *line = (struct fair_line *)take_turn(&queue->turns);
+
+        if (may(context, line->lanes[0].head->source))
+            return serve_line(queue, line);
+        add_turn(&queue->turns, &line->turn);
+    }
+    return NULL;
 }
 
 /* Of `waiting` items in `turns` turns, behind `own` of its own: each of the others may go before each of its

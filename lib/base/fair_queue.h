@@ -11,6 +11,7 @@
 #ifndef SCREENING_BASE_FAIR_QUEUE_H
 #define SCREENING_BASE_FAIR_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,6 +63,11 @@ void fair_queue_push(struct fair_queue *queue, struct fair_item *item);
 
 /* The next one; NULL when nothing waits. */
 struct fair_item *fair_queue_pop(struct fair_queue *queue);
+
+/* The next one whose source `may` be served now, of those whose connections have a turn each; NULL if there
+ * is none. For sources that name no address. */
+struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *context, uint64_t source),
+                                    void *context);
 
 /* How many at most would be served before an item of `source` that came now. */
 size_t fair_queue_ahead(const struct fair_queue *queue, uint64_t source);

@@ -116,6 +116,33 @@ static void test_fair_queue_ten_thousand_addresses_gain_nothing_against_a_connec
     assert_next(stage, 10001);
 }
 
+static bool is_even(void *context, uint64_t source)
+{
+    ++*(size_t *)context;
+    return source % 2 == 0;
+}
+
+static void test_fair_queue_pop_if_passes_over_those_who_may_not(void **state)
+{
+    struct stage *stage = *state;
+    size_t asked = 0;
+    push(stage, 1, 2); /* 0, 1 */
+    push(stage, 3, 1); /* 2 */
+    push(stage, 2, 2); /* 3, 4 */
+    push(stage, 4, 1); /* 5 */
+    for (size_t i = 0; i < 3; i++) {
+        static const size_t evens[] = {3, 5, 4};
+        assert_ptr_equal(fair_queue_pop_if(&stage->queue, is_even, &asked), &stage->items[evens[i]]);
+    }
+    asked = 0;
+    assert_null(fair_queue_pop_if(&stage->queue, is_even, &asked));
+    assert_int_equal(asked, 2);
+    assert_int_equal(stage->queue.waiting, 3);
+    size_t first = fair_queue_pop(&stage->queue) == &stage->items[0];
+    assert_next(stage, first ? 2 : 0);
+    assert_next(stage, 1);
+}
+
 /* `source` is served after no more than was said, in a queue of three connections, one of them with three
  * addresses. */
 static void check_ahead(struct stage *stage, uint64_t source, size_t said)
@@ -159,6 +186,7 @@ int main(void)
         TEST(test_fair_queue_numbers_that_are_the_same_modulo_share_a_line),
         TEST(test_fair_queue_addresses_take_turns_within_their_connections_turn),
         TEST(test_fair_queue_ten_thousand_addresses_gain_nothing_against_a_connection),
+        TEST(test_fair_queue_pop_if_passes_over_those_who_may_not),
         TEST(test_fair_queue_ahead_is_never_too_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

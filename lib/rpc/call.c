@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "rpc/envelope.h"
@@ -206,22 +207,11 @@ static bool is_from_gateway(const struct rpc_call *call)
     return gateway > 0 && nng_listener_id(nng_pipe_listener((nng_pipe){.id = call->connection})) == gateway;
 }
 
-/* Never 0: that stands for no address. */
-static uint32_t hash_address(const char *address)
-{
-    enum { FNV_OFFSET = 0x811c9dc5, FNV_PRIME = 0x01000193 };
-    uint32_t hash = FNV_OFFSET;
-    for (const char *c = address; *c != '\0'; c++) {
-        hash = (hash ^ (uint8_t)*c) * FNV_PRIME;
-    }
-    return hash != 0 ? hash : 1;
-}
-
 uint64_t rpc_call_source(const struct rpc_call *call)
 {
     enum { ADDRESS_SHIFT = 32 };
     const char *address = rpc_call_metadata(call, "client-address");
-    uint32_t hash = address != NULL && is_from_gateway(call) ? hash_address(address) : 0;
+    uint32_t hash = address != NULL && is_from_gateway(call) ? digest_text(address) : 0;
     return (uint64_t)hash << ADDRESS_SHIFT | call->connection;
 }
 

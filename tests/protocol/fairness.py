@@ -1,8 +1,11 @@
 """G8: a caller that takes all it can get hurts itself only. Each test compares with a control run of its own."""
+import collections
+import socket
+
 from kit import rpc, web
 from kit.flood import Flood, HttpFlood, check_unharmed
 from kit.marks import once
-from kit.rpc import FakeService, booking_pb2
+from kit.rpc import FakeService, booking_pb2, types_pb2
 from kit.stack import PROGRAMS, Stack, wait_for
 from kit.world import CONFIRMED, booking_request, history_shows, register
 
@@ -128,3 +131,44 @@ def test_bodies_full_of_values_leave_the_gateway_to_others(driver):
         body = (b'{"days": [' + 20000 * b"[]," + b"[]]}").ljust(65536)
         check_unharmed(lambda: stack.gateway.get("/hospitals/" + hospital_id).code == 200,
                        lambda: HttpFlood(stack.gateway_svc.http, http_post("/hospitals", body), 64, "127.0.0.2"), 50)
+
+
+def http_get(path):
+    return ("GET %s HTTP/1.1\r\nHost: t\r\n\r\n" % path).encode()
+
+
+@once
+def test_a_flood_of_lists_over_http_leaves_the_reads_of_other_addresses(driver):
+    with Stack(driver, without=("history",), gateway=True) as stack:
+        ids = book_many(stack, register(stack, capacity=BOOKINGS))
+        lists = http_get("/bookings?customerId=c-1&pageSize=500")
+        headers = {"Request-Timeout-Ms": str(BUDGET_MS)}
+        check_unharmed(lambda: stack.gateway.get("/bookings/" + ids[0], headers=headers).code == 200,
+                       lambda: HttpFlood(stack.gateway_svc.http, lists, 300, "127.0.0.2"), RATIO, seconds=2)
+
+
+@once
+def test_calls_that_hang_leave_places_for_other_addresses(driver):
+    """A service that answers some calls only: who asks for the others waits for himself."""
+    hanging, known = rpc.new_id(), rpc.new_id()
+
+    def answer(name, request):
+        return types_pb2.Hospital(hospital_id=known) if name == "GetHospital" and request.hospital_id == known else None
+    with Stack(driver, without=PROGRAMS, gateway=True) as stack:
+        fake = FakeService(stack.address("hospital.rpc"), answer)
+        wait_for("the gateway connects", fake.listener.connections)
+        client = stack.client("gateway")
+        answered = client.get("/hospitals/" + known)
+        assert answered.code == 200, answered
+        host, port = stack.gateway_svc.http.split(":")
+        flood = [socket.create_connection((host, int(port)), 60, ("127.0.0.2", 0)) for _ in range(300)]
+        for sock in flood:
+            sock.sendall(b"GET /hospitals/%s HTTP/1.1\r\nHost: t\r\nRequest-Timeout-Ms: 5000\r\n\r\n" % hanging.encode())
+        wait_for("one address has its share", lambda: fake.count("GetHospital") >= 1 + 224)  # 7/8 of 256
+        answered = client.get("/hospitals/" + known)
+        assert answered.code == 200, answered
+        codes = collections.Counter(sock.recv(65536).split(b" ")[1] for sock in flood)
+        assert codes[b"504"] >= 224 and set(codes) <= {b"504", b"429"} and sum(codes.values()) == 300, codes
+        for sock in flood:
+            sock.close()
+        fake.close()

@@ -1,0 +1,190 @@
+/*
+ * `lock` guards everything; it is never held while a turn begins or is given up. One thread at a time lets
+ * those begin that wait: a call that fails at once ends within its beginning, and its end must not begin the
+ * next.
+ */
+#include "turns.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/admission.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/ticker.h"
+
+enum { LOOK_MS = 100 };
+
+struct turns {
+    pthread_mutex_t lock;
+    struct fair_queue *waiting;
+    size_t places, taken;
+    size_t by_line[FAIR_CONNECTIONS]; /* the same, by source */
+    bool beginning;
+    bool stopped;
+    struct ticker *ticker;
+};
+
+static struct metric waiting_now =
+    METRIC("gateway_calls_waiting", "Calls that wait for their turn at a service");
+static struct metric given_up_total =
+    METRIC("gateway_calls_given_up_total", "Calls refused because their turn did not come in time");
+
+/* ---- under the lock ---- */
+
+static bool has_room(void *context, uint64_t source)
+{
+    const struct turns *turns = context;
+    return admission_has_room(turns->places, turns->taken, turns->by_line[fair_line_of(source)], false, 0);
+}
+
+static void take_place(struct turns *turns, uint64_t source)
+{
+    turns->taken++;
+    turns->by_line[fair_line_of(source)]++;
+}
+
+static void put_waiting(struct turns *turns, struct turn *turn)
+{
+    turn->waited = true;
+    fair_queue_push(turns->waiting, &turn->item);
+    metric_add(&waiting_now, 1);
+}
+
+/* The next that may begin now, with its place; NULL if there is none. */
+static struct turn *take_waiting(struct turns *turns)
+{
+    struct fair_item *item = fair_queue_pop_if(turns->waiting, has_room, turns);
+    if (item == NULL)
+        return NULL;
+    take_place(turns, item->source);
+    metric_add(&waiting_now, -1);
+    return (struct turn *)item;
+}
+
+/* Takes out those whose deadline is over at `now_ns`, linked by `item.next`; the others keep their order. */
+static struct fair_item *take_expired(struct turns *turns, int64_t now_ns)
+{
+    struct fair_item *expired = NULL, *kept = NULL, **end = &kept, *item;
+    while ((item = fair_queue_pop(turns->waiting)) != NULL) {
+        item->next = NULL;
+        if (((struct turn *)item)->deadline_ns <= now_ns) {
+            item->next = expired;
+            expired = item;
+            metric_add(&waiting_now, -1);
+        } else {
+            *end = item;
+            end = &item->next;
+        }
+    }
+    while ((item = kept) != NULL) {
+        kept = item->next;
+        fair_queue_push(turns->waiting, item);
+    }
+    return expired;
+}
+
+/* ---- without it ---- */
+
+static void give_up_all(struct turns *turns, int64_t now_ns)
+{
+    pthread_mutex_lock(&turns->lock);
+    struct fair_item *expired = turns->waiting->waiting > 0 ? take_expired(turns, now_ns) : NULL;
+    pthread_mutex_unlock(&turns->lock);
+    while (expired != NULL) {
+        struct turn *turn = (struct turn *)expired;
+        expired = expired->next; /* the turn is gone once it has been given up */
+        metric_add(&given_up_total, 1);
+        turn->give_up(turn);
+    }
+}
+
+static void look(void *context, struct ticker *ticker)
+{
+    (void)ticker;
+    give_up_all(context, clock_monotonic_ns());
+}
+
+void turns_take(struct turns *turns, struct turn *turn)
+{
+    pthread_mutex_lock(&turns->lock);
+    bool stopped = turns->stopped;
+    bool now = !stopped && has_room(turns, turn->item.source);
+    if (now)
+        take_place(turns, turn->item.source);
+    else if (!stopped)
+        put_waiting(turns, turn);
+    pthread_mutex_unlock(&turns->lock);
+    if (now)
+        turn->begin(turn);
+    else if (stopped)
+        turn->give_up(turn);
+}
+
+void turns_end(struct turns *turns, uint64_t source)
+{
+    pthread_mutex_lock(&turns->lock);
+    turns->taken--;
+    turns->by_line[fair_line_of(source)]--;
+    bool mine = !turns->beginning;
+    turns->beginning = true;
+    struct turn *turn = mine ? take_waiting(turns) : NULL;
+    while (turn != NULL) {
+        pthread_mutex_unlock(&turns->lock);
+        turn->begin(turn);
+        pthread_mutex_lock(&turns->lock);
+        turn = take_waiting(turns);
+    }
+    if (mine)
+        turns->beginning = false;
+    pthread_mutex_unlock(&turns->lock);
+}
+
+/* ---- opening and closing ---- */
+
+static void release(struct turns *turns)
+{
+    pthread_mutex_destroy(&turns->lock);
+    free(turns->waiting);
+    free(turns);
+}
+
+enum status turns_open(size_t places, struct turns **out, struct error *error)
+{
+    struct turns *turns = calloc(1, sizeof *turns);
+    struct fair_queue *waiting = calloc(1, sizeof *waiting);
+    if (turns == NULL || waiting == NULL) {
+        free(waiting);
+        free(turns);
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    turns->waiting = waiting;
+    turns->places = places;
+    pthread_mutex_init(&turns->lock, NULL);
+    metric_register(&waiting_now);
+    metric_register(&given_up_total);
+    enum status status = ticker_open(LOOK_MS, look, turns, &turns->ticker, error);
+    if (status != STATUS_OK) {
+        release(turns);
+        return status;
+    }
+    *out = turns;
+    return STATUS_OK;
+}
+
+void turns_stop(struct turns *turns)
+{
+    pthread_mutex_lock(&turns->lock);
+    turns->stopped = true;
+    pthread_mutex_unlock(&turns->lock);
+    give_up_all(turns, INT64_MAX);
+}
+
+void turns_close(struct turns *turns)
+{
+    if (turns == NULL)
+        return;
+    ticker_close(turns->ticker);
+    release(turns);
+}
