@@ -1,5 +1,6 @@
 """G8: a caller that takes all it can get hurts itself only. Each test compares with a control run of its own."""
 import collections
+import json
 import socket
 
 from kit import rpc, web
@@ -7,12 +8,13 @@ from kit.flood import Flood, HttpFlood, check_unharmed
 from kit.marks import once
 from kit.rpc import FakeService, booking_pb2, types_pb2
 from kit.stack import PROGRAMS, Stack, wait_for
-from kit.world import CONFIRMED, booking_request, history_shows, register
+from kit.world import CONFIRMED, booking_request, day, history_shows, register
 
 BOOKINGS = 1000
 BUDGET_MS = 1000
 # Of the p99. Without turns it is a second and more, with them about the time of one list.
 RATIO = 200
+WRITE_RATIO = 50  # a commit is slower than a read to begin with
 
 
 def packed(name, timeout_ms=60000, metadata=None, **fields):
@@ -172,3 +174,22 @@ def test_calls_that_hang_leave_places_for_other_addresses(driver):
         for sock in flood:
             sock.close()
         fake.close()
+
+
+def test_a_flood_of_bookings_leaves_the_bookings_of_others(driver):
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=100000)
+        bookings = [packed("CreateBooking", **booking_request(hospital_id)) for _ in range(3000)]
+        client = stack.client("booking")
+        check_unharmed(lambda: good(client, "CreateBooking", **booking_request(hospital_id)),
+                       lambda: Flood(stack.booking_svc.rpc, bookings, 2000), WRITE_RATIO)
+
+
+@once
+def test_a_flood_of_bookings_over_http_leaves_the_bookings_of_other_addresses(driver):
+    with Stack(driver, without=("history",), gateway=True) as stack:
+        hospital_id = register(stack, capacity=100000)
+        booking = {"customerId": "c", "customerName": "n", "hospitalId": hospital_id, "date": day(1)}
+        check_unharmed(lambda: stack.gateway.post("/bookings", booking).code == 201,
+                       lambda: HttpFlood(stack.gateway_svc.http, http_post("/bookings", json.dumps(booking).encode()), 300, "127.0.0.2"),
+                       WRITE_RATIO)
