@@ -174,6 +174,7 @@ def test_a_late_reserve_for_a_cancelled_booking_is_refused(driver):
         stack.hospital_svc.start()
         wait_for("the tombstone is there",
                  lambda: stack.value("hospital", "SELECT COUNT(*) FROM reservation WHERE state <> 1") == 1)
+        stack.wait_paired()
         late = {key: request[key] for key in ("booking_id", "hospital_id", "date", "headcount")}
         check_refused(stack.hospital.Reserve(**late), rpc.FAILED_PRECONDITION, "RELEASED")
         assert remaining(stack, hospital_id) == 5

@@ -249,7 +249,9 @@ def test_a_client_that_never_reads_hurts_only_itself(driver):
 @once
 def test_bad_peers_do_not_disturb(driver):
     port = free_port()
-    with Stack(driver, without=("history",), flags={"booking": {"rpc-listen": "tcp://127.0.0.1:%d" % port}}) as stack:
+    address = "tcp://127.0.0.1:%d" % port
+    flags = {"booking": {"rpc-listen": address}, "hospital": {"booking-rpc": address}}
+    with Stack(driver, without=("history",), flags=flags) as stack:
         hospital_id = register(stack)
         for attack in range(200):
             sock = socket.create_connection(("127.0.0.1", port), timeout=5)
