@@ -202,7 +202,7 @@ def test_a_cancellation_while_hospital_svc_is_asked_stays(driver):
         assert reply.code == rpc.OK and reply.message.status == CANCELLED, reply
         assert status_of(stack, request["booking_id"]) == CANCELLED
         told = stack.booking.Fetch(subscriber="t").message.events
-        assert [event.type for event in told] == ["booking.cancelled"], told
+        assert [event.type for event in told] == ["booking.cancelled", "booking.released"], told
         fake.close()
 
 
