@@ -62,7 +62,7 @@ struct pg {
     PGconn *connection;          /* NULL while lost */
     bool pooled;                 /* by way of a pooler */
     int backend;                 /* the server's number of the session */
-    char statement_timeout[16];  /* in ms, as set for the session */
+    char statement_timeout[16];  /* as set for the session */
     char guard[192];             /* fails in any other session */
     bool said_goodbye;           /* the server has told that it ends the session */
     int64_t next_attempt_ns;

@@ -18,7 +18,7 @@
 
 struct setting {
     const char *name;
-    const char *value; /* as pg_settings shows it */
+    const char *value; /* as SHOW says it */
     bool for_writers;
 };
 
@@ -39,14 +39,14 @@ struct setting {
  * A writer that stops between two statements holds locks on which every replica waits: the last one ends it.
  */
 static const struct setting settings[] = {
-    {"statement_timeout", "5000", false},
-    {"lock_timeout", "2000", false},
+    {"statement_timeout", "5s", false},
+    {"lock_timeout", "2s", false},
     {"default_transaction_isolation", "read committed", false},
     {"client_min_messages", "warning", false},
     {"enable_seqscan", "off", false},
     {"jit", "off", false},
     {"plan_cache_mode", "force_generic_plan", false},
-    {"idle_in_transaction_session_timeout", "500", true},
+    {"idle_in_transaction_session_timeout", "500ms", true},
 };
 
 /* A pooler may have no session left, a server may stand: nobody waits for that longer than for a statement.
@@ -156,10 +156,13 @@ static void choose_commit(struct setup *setup, const char *preset)
     snprintf(setup->commit, sizeof setup->commit, "%s", strong ? preset : least_commit);
 }
 
+/* A connection that only reads has nothing to do with commits, and needs no look at that large view. */
 static enum status look(struct setup *setup, bool *pooled)
 {
-    static const char sql[] = "SELECT pg_backend_pid(), current_setting('server_encoding'),"
-                              " (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit')";
+    const char *sql = setup->pg->db.access == DB_READ_WRITE
+                          ? "SELECT pg_backend_pid(), current_setting('server_encoding'),"
+                            " (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit')"
+                          : "SELECT pg_backend_pid(), current_setting('server_encoding'), ''";
     enum status status;
     PGresult *result = ask(setup, sql, "looking at the server", &status);
 
@@ -253,55 +256,75 @@ static enum status set_theirs(struct setup *setup)
 
 /* ---- reading back ---- */
 
-static enum status verify_setting(const struct setup *setup, const char *name, const char *value)
+/* The columns of what is asked; then those of `settings`, in their order. */
+enum { OWN_BACKEND, OWN_SCHEMA, CLIENT_ENCODING, COMMIT, FIRST_SETTING };
+
+static char *write_question(void)
 {
-    if (strcmp(name, "synchronous_commit") == 0) {
-        if (setup->pg->db.access == DB_READ_WRITE && pg_commit_rank(value) < pg_commit_rank(setup->commit))
-            return unsuitable(setup, name, value, setup->commit);
-        return STATUS_OK;
-    }
-    if (strcmp(name, "client_encoding") == 0)
-        return strcmp(value, "UTF8") == 0 ? STATUS_OK : unsuitable(setup, name, value, "UTF8");
-    if (strcmp(name, "statement_timeout") == 0)
-        snprintf(setup->pg->statement_timeout, sizeof setup->pg->statement_timeout, "%s", value);
+    char *sql = NULL;
+    size_t size;
+    FILE *out = open_memstream(&sql, &size);
+
+    if (out == NULL)
+        return NULL;
+    fputs("SELECT pg_backend_pid(), current_schema(), current_setting('client_encoding'),"
+          " current_setting('synchronous_commit')",
+          out);
     for (int i = 0; i < SETTINGS; i++)
-        if (strcmp(settings[i].name, name) == 0 && is_ours(setup, &settings[i]) &&
-            strcmp(settings[i].value, value) != 0)
-            return unsuitable(setup, name, value, settings[i].value);
+        fprintf(out, ", current_setting('%s')", settings[i].name);
+    if (fclose(out) == 0)
+        return sql;
+    free(sql);
+    return NULL;
+}
+
+static enum status verify_session(const struct setup *setup, const PGresult *row)
+{
+    const char *schema = setup->pg->schema;
+
+    if (strtol(PQgetvalue(row, 0, OWN_BACKEND), NULL, 10) != setup->pg->backend)
+        return pg_pooler_refuse(setup->error);
+    if (schema[0] != '\0' && strcmp(PQgetvalue(row, 0, OWN_SCHEMA), schema) != 0)
+        return error_set(setup->error, STATUS_FAILED_PRECONDITION, DB_UNSUITABLE,
+                         "database: there is no schema %s", schema);
+    if (strcmp(PQgetvalue(row, 0, CLIENT_ENCODING), "UTF8") != 0)
+        return unsuitable(setup, "client_encoding", PQgetvalue(row, 0, CLIENT_ENCODING), "UTF8");
     return STATUS_OK;
 }
 
-static enum status verify_settings(const struct setup *setup)
+static enum status verify_settings(const struct setup *setup, const PGresult *row)
 {
-    static const char sql[] =
-        "SELECT name, setting FROM pg_settings WHERE name IN ('synchronous_commit', 'client_encoding',"
-        " 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',"
-        " 'default_transaction_isolation', 'client_min_messages', 'enable_seqscan', 'jit', "
-        "'plan_cache_mode')";
-    enum status status;
-    PGresult *result = ask(setup, sql, "reading the settings back", &status);
+    const char *commit = PQgetvalue(row, 0, COMMIT);
 
-    for (int row = 0; status == STATUS_OK && row < PQntuples(result); row++)
-        status = verify_setting(setup, PQgetvalue(result, row, 0), PQgetvalue(result, row, 1));
-    PQclear(result);
-    return status;
+    if (setup->pg->db.access == DB_READ_WRITE && pg_commit_rank(commit) < pg_commit_rank(setup->commit))
+        return unsuitable(setup, "synchronous_commit", commit, setup->commit);
+    for (int i = 0; i < SETTINGS; i++) {
+        const char *value = PQgetvalue(row, 0, FIRST_SETTING + i);
+
+        if (is_ours(setup, &settings[i]) && strcmp(settings[i].value, value) != 0)
+            return unsuitable(setup, settings[i].name, value, settings[i].value);
+    }
+    return STATUS_OK;
 }
 
-static enum status verify_session(const struct setup *setup)
+static enum status read_back(const struct setup *setup)
 {
+    char *sql = write_question();
+    PGresult *row;
     enum status status;
-    PGresult *result =
-        ask(setup, "SELECT pg_backend_pid(), current_schema()", "looking at the session", &status);
-    const char *schema = setup->pg->schema;
 
-    if (result == NULL)
-        return status;
-    if (strtol(PQgetvalue(result, 0, 0), NULL, 10) != setup->pg->backend)
-        status = pg_pooler_refuse(setup->error);
-    else if (schema[0] != '\0' && strcmp(PQgetvalue(result, 0, 1), schema) != 0)
-        status = error_set(setup->error, STATUS_FAILED_PRECONDITION, DB_UNSUITABLE,
-                           "database: there is no schema %s", schema);
-    PQclear(result);
+    if (sql == NULL)
+        return error_set(setup->error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
+    row = ask(setup, sql, "reading the settings back", &status);
+    free(sql);
+    if (status == STATUS_OK)
+        status = verify_session(setup, row);
+    if (status == STATUS_OK)
+        status = verify_settings(setup, row);
+    if (status == STATUS_OK) /* the first of them */
+        snprintf(setup->pg->statement_timeout, sizeof setup->pg->statement_timeout, "%s",
+                 PQgetvalue(row, 0, FIRST_SETTING));
+    PQclear(row);
     return status;
 }
 
@@ -319,9 +342,7 @@ enum status pg_setup(struct pg *pg, PGconn *connection, const char *options, str
     if (status == STATUS_OK && pg->pooled)
         status = set_theirs(&setup);
     if (status == STATUS_OK)
-        status = verify_settings(&setup);
-    if (status == STATUS_OK)
-        status = verify_session(&setup);
+        status = read_back(&setup);
     if (status == STATUS_OK)
         snprintf(pg->guard, sizeof pg->guard,
                  "DO $$ BEGIN IF pg_backend_pid() <> %d THEN RAISE 'not the session that was set up'"

@@ -222,7 +222,7 @@ static enum status run_script(struct db *db, const char *script, struct error *e
 {
     struct pg *pg = (struct pg *)db;
     struct error ignored;
-    char restore[sizeof "SET statement_timeout = " + sizeof pg->statement_timeout];
+    char restore[sizeof "SET statement_timeout = ''" + sizeof pg->statement_timeout];
     enum status status = db->in_transaction ? STATUS_OK : pg_session_ensure(pg, error);
 
     if (status == STATUS_OK)
@@ -236,7 +236,7 @@ static enum status run_script(struct db *db, const char *script, struct error *e
     if (pg->connection == NULL)
         return status;
     /* In a failed transaction the server refuses this; its rollback then restores the timeout. */
-    snprintf(restore, sizeof restore, "SET statement_timeout = %s", pg->statement_timeout);
+    snprintf(restore, sizeof restore, "SET statement_timeout = '%s'", pg->statement_timeout);
     if (execute(pg, restore, "script", status == STATUS_OK ? error : &ignored) != STATUS_OK &&
         status == STATUS_OK)
         status = STATUS_INTERNAL;
