@@ -80,10 +80,14 @@ static const struct db_statement COUNT_REQUESTED = {
     .sql = "SELECT count(*) FROM booking WHERE status = 1",
 };
 
+/* By the index of those that are REQUESTED, which are few: SQLite must be kept from reading the whole table
+ * in the order of its key. */
 static const struct db_statement LIST_UNANNOUNCED = {
     .name = "list_unannounced",
-    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE status = 1 AND announced = 0 AND booking_id > $1 "
-           "ORDER BY booking_id LIMIT $2",
+    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE status = 1 AND announced = 0 AND +booking_id > $1 "
+           "ORDER BY +booking_id LIMIT $2",
+    .postgresql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE status = 1 "
+                  "AND announced = 0::smallint AND booking_id > $1 ORDER BY booking_id LIMIT $2",
 };
 
 static const struct db_statement LIST_LIVE = {
