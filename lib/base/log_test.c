@@ -59,6 +59,58 @@ static void write_every_type(void)
               LOG_INT("count", INT64_MIN));
 }
 
+static void hold_and_drop(void)
+{
+    log_hold();
+    log_plain(LOG_INFO, "config");
+    log_drop();
+    log_say("log_test", "the port is taken");
+}
+
+static void hold_and_release(void)
+{
+    log_hold();
+    log_plain(LOG_INFO, "config");
+    log_say("log_test", "between");
+    log_release();
+    log_plain(LOG_INFO, "after");
+}
+
+static void hold_and_warn(void)
+{
+    log_hold();
+    log_plain(LOG_INFO, "config");
+    log_plain(LOG_WARN, "waiting");
+    log_plain(LOG_INFO, "after");
+}
+
+static void hold_more_than_there_is_room_for(void)
+{
+    log_hold();
+    for (int i = 0; i < 100; i++) {
+        log_event(LOG_INFO, "many", LOG_INT("number", i));
+    }
+    log_drop();
+}
+
+static void test_log_held_lines_are_dropped_or_written_in_order(void **state)
+{
+    (void)state;
+    assert_string_equal(capture(hold_and_drop), "log_test: the port is taken\n");
+    const char *text = capture(hold_and_release);
+    const char *between = strstr(text, "between"), *config = strstr(text, "\"config\"");
+    assert_true(between != NULL && config != NULL && between < config);
+    assert_non_null(strstr(config, "\"after\""));
+    text = capture(hold_and_warn);
+    config = strstr(text, "\"config\"");
+    const char *warning = strstr(text, "\"waiting\"");
+    assert_true(config != NULL && warning != NULL && config < warning);
+    assert_non_null(strstr(warning, "\"after\"")); /* nothing is held any more */
+    text = capture(hold_more_than_there_is_room_for);
+    assert_non_null(strstr(text, "\"number\":0}"));
+    assert_non_null(strstr(text, "\"number\":99}"));
+}
+
 static void test_log_line_is_the_expected_json(void **state)
 {
     (void)state;
@@ -302,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_log_line_is_the_expected_json),
+        cmocka_unit_test(test_log_held_lines_are_dropped_or_written_in_order),
         cmocka_unit_test(test_log_text_is_escaped),
         cmocka_unit_test(test_log_long_line_is_cut_and_stays_json),
         cmocka_unit_test(test_log_too_many_fields_leaves_out_the_last),
