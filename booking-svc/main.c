@@ -433,6 +433,7 @@ static void drain_and_close(struct booking_service *service)
         log_plain(LOG_WARN, "service.drain_incomplete");
     ops_close(service->ops);
     transport_watch_close(service->watch);
+    pairing_service_leave_subscriber(&service->pairing);
     event_subscriber_close(service->subscriber);
     settler_close(service->settler);
     deletion_job_stop(service->deletions);

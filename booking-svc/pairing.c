@@ -55,6 +55,16 @@ static enum status check_own_log(const struct pairing *pairing, const struct uui
     return status;
 }
 
+static enum status tell_applied(struct pairing *pairing, const struct event_cursor *cursor,
+                                struct error *error)
+{
+    char event_id[UUID_TEXT_SIZE];
+    pairing->response.hospital_seq = cursor->seq;
+    pairing->response.hospital_event_id =
+        arena_strdup(pairing->arena, event_id_format(&cursor->event_id, event_id));
+    return pairing->response.hospital_event_id != NULL ? STATUS_OK : no_memory(error);
+}
+
 /* Whether the hospital database is the one that was paired with; sets the cursor of its log back as far as
  * it may be another than it was. */
 static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, struct error *refusal,
@@ -77,14 +87,11 @@ static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, 
     }
     if (cursor.seq == 0 || !uuid_equal(&cursor.log_id, &wanted->log_id))
         return STATUS_OK;
-    char event_id[UUID_TEXT_SIZE];
-    pairing->response.hospital_seq = cursor.seq;
-    pairing->response.hospital_event_id =
-        arena_strdup(pairing->arena, event_id_format(&cursor.event_id, event_id));
-    if (pairing->response.hospital_event_id == NULL)
-        return no_memory(error);
-    if (cursor.seq <= wanted->since.seq)
-        return STATUS_OK;
+    /* Applied again after a COMMIT whose answer was lost: the cursor may have been set back by that. */
+    const bool before = pairing->set_back_from.seq > cursor.seq;
+    status = tell_applied(pairing, before ? &pairing->set_back_from : &cursor, error);
+    if (status != STATUS_OK || wanted->paired || cursor.seq <= wanted->since.seq)
+        return status;
     pairing->set_back_from = cursor;
     return event_cursor_rewind(db, HOSPITAL_LOG, wanted->since.seq, &wanted->since.event_id, error);
 }
@@ -159,7 +166,6 @@ enum status pairing_apply(struct pairing *pairing, struct event_log *log, struct
     struct error *refusal = &pairing->command.writer.outcome;
     const struct uuid log_id = event_log_id(log);
     screening__v1__pair_response__init(&pairing->response);
-    pairing->set_back_from = (struct event_cursor){.seq = 0};
     enum status status = check_own_log(pairing, &log_id, db, refusal, error);
     if (status == STATUS_OK && refusal->status == STATUS_OK)
         status = look_at_hospital_log(pairing, db, refusal, error);
@@ -175,8 +181,23 @@ enum status pairing_apply(struct pairing *pairing, struct event_log *log, struct
 static void note_set_back(const struct pairing *pairing)
 {
     metric_add(&set_back_total, 1);
-    log_event(LOG_WARN, "hospital_log.set_back", LOG_INT("from_seq", pairing->set_back_from.seq),
+    log_event(LOG_INFO, "hospital_log.set_back", LOG_INT("from_seq", pairing->set_back_from.seq),
               LOG_INT("to_seq", pairing->wanted.since.seq));
+}
+
+static void have_log_reread(struct pairing_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    if (service->subscriber != NULL)
+        event_subscriber_reread(service->subscriber);
+    pthread_mutex_unlock(&service->lock);
+}
+
+void pairing_service_leave_subscriber(struct pairing_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    service->subscriber = NULL;
+    pthread_mutex_unlock(&service->lock);
 }
 
 static void paired(struct writer_command *command)
@@ -192,11 +213,9 @@ static void paired(struct writer_command *command)
     metric_add(&pairings_total, 1);
     if (pairing->set_back_from.seq > 0)
         note_set_back(pairing);
-    struct event_subscriber *subscriber = pairing->service->subscriber;
-    bool moved = pairing->set_back_from.seq > 0 || pairing->wanted.adopt;
+    if (pairing->set_back_from.seq > 0 || pairing->wanted.adopt)
+        have_log_reread(pairing->service);
     rpc_call_reply(pairing->call, &pairing->response.base);
-    if (moved)
-        event_subscriber_reread(subscriber);
 }
 
 static enum status parse_id(const char *field, const char *text, struct uuid *out, struct error *error)
@@ -228,6 +247,9 @@ static enum status read_request(const Screening__V1__PairRequest *request, struc
     wanted->since.seq = request->since_seq;
     wanted->applied.seq = request->booking_seq;
     wanted->adopt = request->adopt;
+    wanted->paired = request->paired;
+    if (status == STATUS_OK && wanted->since.seq > 0 && uuid_is_zero(&wanted->since.event_id))
+        status = error_set(error, STATUS_INVALID_ARGUMENT, NULL, "since_event_id: must be a UUID");
     return status;
 }
 
@@ -257,6 +279,7 @@ static void pair(Screening__V1__PairingService_Service *service, const Screening
 void pairing_service_init(struct pairing_service *service)
 {
     *service = (struct pairing_service){.service = SCREENING__V1__PAIRING_SERVICE__INIT()};
+    pthread_mutex_init(&service->lock, NULL);
     metric_register(&pairings_total);
     metric_register(&set_back_total);
 }

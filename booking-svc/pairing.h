@@ -10,6 +10,7 @@
 
 #include "batch.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,7 +29,7 @@ struct pair_wanted {
     int64_t era;
     struct event_cursor since;   /* its log_id is not used */
     struct event_cursor applied; /* of the booking log; all zero = nothing */
-    bool adopt;
+    bool adopt, paired;
     struct uuid requested_after, deleted_after;
 };
 
@@ -51,10 +52,15 @@ MUST_CHECK enum status pairing_apply(struct pairing *pairing, struct event_log *
 struct pairing_service {
     Screening__V1__PairingService_Service service; /* first: what the generated code hands back */
     struct writer *writer;
-    struct event_subscriber *subscriber; /* of the hospital log */
+    pthread_mutex_t lock;
+    struct event_subscriber
+        *subscriber; /* of the hospital log; NULL once it is being closed; with the lock */
 };
 
-/* Fills in the methods. The other members must be set before the server calls them. */
+/* Fills in the methods. The writer and the subscriber must be set before the server calls them. */
 void pairing_service_init(struct pairing_service *service);
+
+/* Before event_subscriber_close: Pairs that still wait for the writer leave the subscriber alone. */
+void pairing_service_leave_subscriber(struct pairing_service *service);
 
 #endif

@@ -101,6 +101,9 @@ static enum status purge(struct batch *batch, struct db *db, struct writer_comma
 static enum status save(struct batch *batch, struct db *db, struct error *error)
 {
     enum status status = store_save(db, batch->params, &batch->set, error);
+    if (status == STATUS_OK && store_counts_commit(&batch->set)) {
+        event_log_note_commit(batch->log);
+    }
     if (status == STATUS_OK) {
         status = batch_pair_save(batch, db, error);
     }

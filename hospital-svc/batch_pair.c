@@ -9,15 +9,17 @@
 
 /* ---- COMMAND_LOOK ---- */
 
-/* Of an era that is paired, nothing can be lost: its own head. */
+/* Of an era that is paired, nothing can be lost. */
 static enum status read_since(struct batch *batch, struct db *db, uint64_t since_seq, struct pair_look *look,
                               struct error *error)
 {
+    if (event_log_era(batch->log)->paired) {
+        return STATUS_OK;
+    }
     struct event_position position;
-    const uint64_t seq = event_log_era(batch->log)->paired ? event_log_head_seq(batch->log) : since_seq;
-    enum status status = event_store_read_position(db, seq, &position, error);
+    enum status status = event_store_read_position(db, since_seq, &position, error);
     if (status == STATUS_OK) {
-        look->since = (struct event_cursor){.seq = seq, .event_id = position.event_id};
+        look->since = (struct event_cursor){.seq = since_seq, .event_id = position.event_id};
     }
     return status;
 }
@@ -28,6 +30,7 @@ static enum status look(struct batch *batch, struct db *db, struct pair_look *lo
     enum status status = STATUS_OK;
     if (look->forget_booking_log) {
         status = event_log_forget(db, BOOKING_LOG, NULL, error);
+        event_log_era(batch->log)->paired = false;
     }
     if (status == STATUS_OK) {
         status = era_read_details(db, &details, error);

@@ -28,8 +28,8 @@ struct pair_look {
     bool forget_booking_log; /* in: follow it from its start, it is another one */
     /* out */
     struct event_era era;
-    struct uuid log_id;          /* of the hospital log */
-    struct event_cursor since;   /* the hospital log when the first era began that is not paired */
+    struct uuid log_id;        /* of the hospital log */
+    struct event_cursor since; /* the hospital log when the first era began that is not paired; 0 = paired */
     struct event_cursor applied; /* of the booking log; without one, the log paired with, at seq 0 */
     struct recovery recovery;
 };

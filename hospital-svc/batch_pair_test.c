@@ -155,7 +155,7 @@ static void test_look_tells_what_was_applied_and_where_the_era_began(void **stat
     assert_int_equal(look.applied.seq, 2);
     assert_true(uuid_equal(&look.applied.event_id, &second));
     assert_true(look.era.paired);
-    assert_int_equal(look.since.seq, 1); /* paired: nothing is lost */
+    assert_int_equal(look.since.seq, 0); /* nothing is lost */
     start_again(&stage);
     stage_add_capacity(&stage, stage_today, 5);
     stage_run(&stage);
@@ -205,6 +205,28 @@ static void test_pair_grants_what_was_under_way_then_deletes_again(void **state)
     stage_close(&stage);
 }
 
+static const struct db_statement LOSE_ONE_COMMIT = {
+    .name = "test_lose_one_commit",
+    .sql = "UPDATE commit_counter SET commit_no = commit_no - 1",
+};
+
+static void test_losing_exactly_the_last_commit_begins_an_era(void **state)
+{
+    struct stage stage;
+    struct error error = {0};
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 3);
+    stage_run(&stage);
+    stage_add_reserves(&stage, 10, 1);
+    stage_run(&stage);
+    assert_true(look_at(&stage).era.paired);
+    stage_add_reserves(&stage, 11, 1);
+    stage_run(&stage);
+    fixture_expect(db_run(stage.db, &LOSE_ONE_COMMIT, NULL, NULL, NULL, &error), STATUS_OK, &error);
+    assert_false(look_at(&stage).era.paired);
+    stage_close(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +235,7 @@ int main(void)
         TEST_BOTH(test_confirmed_takes_its_place_only_while_unpaired),
         TEST_BOTH(test_look_tells_what_was_applied_and_where_the_era_began),
         TEST_BOTH(test_pair_grants_what_was_under_way_then_deletes_again),
+        TEST_BOTH(test_losing_exactly_the_last_commit_begins_an_era),
     };
     stage_stop_clock();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -347,10 +347,12 @@ static void close_all(struct hospital_service *service)
     transport_watch_close(service->watch);
     overcommit_close(&service->overcommit);
     purge_close(&service->purge);
+    if (service->booking != NULL) {
+        rpc_channel_stop(service->booking); /* nobody waits for an answer any more */
+        pairing_close(&service->pairing);   /* it asks the subscriber */
+    }
     event_subscriber_close(service->subscriber);
     if (service->booking != NULL) {
-        rpc_channel_stop(service->booking);
-        pairing_close(&service->pairing);
         rpc_channel_close(service->booking);
     }
     if (service->readers != NULL) {

@@ -128,6 +128,10 @@ static void note_paired(struct pairing *pairing, const struct pair_done *done, b
         log_plain(LOG_DEBUG, "pairing.checked");
         return;
     }
+    if (done->lost && done->told.seq > done->details.since_seq) {
+        log_event(LOG_WARN, "hospital_log.lost", LOG_INT("from_seq", done->details.since_seq + 1),
+                  LOG_INT("to_seq", done->told.seq));
+    }
     metric_add(&pairings_total, 1);
     metric_set(&last_us, us);
     log_event(LOG_INFO, "pairing.paired", LOG_INT("unpaired_us", us), LOG_INT("booking_seq", done->head_seq),

@@ -35,6 +35,7 @@ static void fill_request(struct pair_request *request, const struct pair_look *l
     message->booking_seq = look->applied.seq;
     message->booking_event_id = event_id_format(&look->applied.event_id, request->booking_event_id);
     message->adopt = adopt;
+    message->paired = look->era.paired;
 }
 
 static enum status call(struct rpc_client *client, const struct pair_request *request, struct arena *arena,

@@ -342,7 +342,7 @@ static enum status save_capacity_changes(struct db *db, struct db_params *params
 }
 
 /* Every change of a day is also one of a reservation or of its capacity. */
-static bool changes_places(const struct working_set *set)
+bool store_counts_commit(const struct working_set *set)
 {
     bool changes = set->capacity_changes != NULL;
     for (const struct reservation_row *row = set->reservations; row != NULL && !changes; row = row->next) {
@@ -355,7 +355,7 @@ enum status store_save(struct db *db, struct db_params *params, const struct wor
                        struct error *error)
 {
     enum status status = STATUS_OK;
-    if (changes_places(set)) {
+    if (store_counts_commit(set)) {
         status = db_run(db, &COUNT_COMMIT, NULL, NULL, NULL, error);
     }
     if (status == STATUS_OK) {

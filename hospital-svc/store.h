@@ -39,6 +39,9 @@ MUST_CHECK enum status store_find_capacity_change(struct db *db, struct db_param
                                                   const struct uuid *change_id, struct screening_day *day,
                                                   bool *found, struct error *error);
 
+/* Whether the set changes days or reservations. */
+bool store_counts_commit(const struct working_set *set);
+
 /*
  * Writes every dirty row and every capacity change. If days or reservations are among them, this is the next
  * commit by number, and what was taken, released and set carries it.

@@ -17,7 +17,8 @@ static const struct db_statement PAIR_ERA = {
 
 static const struct db_statement FORGET_PEER = {
     .name = "event_era_forget_peer",
-    .sql = "UPDATE event_log_head SET peer_era = 0, peer_log_id = $1",
+    .sql = "UPDATE event_log_head SET peer_era = 0, peer_log_id = $1, "
+           "since_seq = CASE WHEN paired = 1 THEN head_seq ELSE since_seq END, paired = 0",
 };
 
 static const struct db_statement READ_DETAILS = {

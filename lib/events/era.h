@@ -53,7 +53,7 @@ MUST_CHECK enum status era_begin(struct db *db, struct event_era *era, struct er
 MUST_CHECK enum status era_pair(struct db *db, struct event_era *era, int64_t peer,
                                 const struct uuid *peer_log_id, struct error *error);
 
-/* Forgets which log the database was paired with: any other may take its place. */
+/* Forgets what the database was paired with: any other may take its place, and it is not paired any more. */
 MUST_CHECK enum status era_forget_peer(struct db *db, struct error *error);
 
 /* What only a pairing asks for. */

@@ -116,7 +116,13 @@ static void test_era_of_each_session_begins_once_and_is_paired_once(void **state
     }
     const struct uuid peer_log_id = details_of(db).peer_log_id;
     assert_true(uuid_equal(&peer_log_id, &OTHER_ID));
+    log = event_log_create(NULL);
+    pair(log, db, 78);
     expect(era_forget_peer(db, &error), STATUS_OK, &error);
+    commit_batch(log, db, 1);
+    assert_false(event_log_era(log)->paired); /* for every replica */
+    assert_int_equal(details_of(db).since_seq, 7);
+    event_log_destroy(log);
     const struct uuid forgotten = details_of(db).peer_log_id;
     assert_true(uuid_is_zero(&forgotten));
     db_close(db);

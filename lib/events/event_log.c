@@ -102,6 +102,12 @@ void event_log_lock_with(struct event_log *log, const struct db_statement *lock)
     log->lock = lock;
 }
 
+void event_log_note_commit(struct event_log *log)
+{
+    if (log->found.table != 0) /* SQLite: its number is not looked at */
+        log->found.commit_no++;
+}
+
 struct uuid event_log_id(const struct event_log *log)
 {
     return log->before.log_id;

@@ -59,6 +59,9 @@ void event_log_lock_with(struct event_log *log, const struct db_statement *lock)
 
 MUST_CHECK enum status event_log_take_head(struct event_log *log, struct db *db, struct error *error);
 
+/* The batch has counted its commit: the number that COMMIT_NO gives is one more when it is committed. */
+void event_log_note_commit(struct event_log *log);
+
 /* The head and the era as the batch has taken them, the era as it was changed by era_pair. */
 struct uuid event_log_id(const struct event_log *log);
 uint64_t event_log_head_seq(const struct event_log *log);
