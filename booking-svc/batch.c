@@ -133,9 +133,10 @@ static enum status decide_settle(struct batch *batch, struct booking_command *co
                                  struct error *error)
 {
     /* A place that was granted in another era may have been lost with the tail of the database. */
-    command->ask_again = command->outcome == RESERVE_GRANTED &&
-                         command->era != event_log_era(batch->log)->peer &&
-                         entry->booking.status == BOOKING_REQUESTED;
+    const struct event_era *era = event_log_era(batch->log);
+    const bool fits = command->era == era->peer && (command->own_era == 0 || command->own_era == era->id);
+    command->ask_again =
+        command->outcome == RESERVE_GRANTED && !fits && entry->booking.status == BOOKING_REQUESTED;
     if (command->ask_again)
         return STATUS_OK;
     const struct deletion *deletion = map_get(&batch->deletions, &command->hospital_id);

@@ -42,6 +42,7 @@ struct booking_command {
     const char *reason;            /* CANCEL; SETTLE when refused */
     enum reserve_outcome outcome;  /* SETTLE */
     int64_t era;                   /* SETTLE when granted: hospital-svc's when it granted */
+    int64_t own_era;               /* SETTLE: of this service when the place was asked for; 0 = not checked */
     bool by_settler;               /* SETTLE */
     bool was_requested;            /* SETTLE, the batch's own: it has met the booking REQUESTED */
     const char *traceparent;       /* for the events; "" = none */

@@ -179,6 +179,11 @@ static void test_batch_grant_of_another_era_changes_nothing_and_is_asked_for_aga
         assert_int_equal(settle->booking->status, BOOKING_REQUESTED);
     }
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 0);
+    struct booking_command *own = add_settle(&stage, 1, RESERVE_GRANTED);
+    own->era = 9;
+    own->own_era = 1; /* asked for before a Pair */
+    run(&stage);
+    assert_true(own->ask_again);
     struct booking_command *refused = add_settle(&stage, 2, RESERVE_REFUSED);
     struct booking_command *granted = add_settle(&stage, 1, RESERVE_GRANTED);
     granted->era = 9;

@@ -172,7 +172,12 @@ enum status pairing_apply(struct pairing *pairing, struct event_log *log, struct
     if (status != STATUS_OK || refusal->status != STATUS_OK)
         return status;
     struct event_era *era = event_log_era(log);
-    status = era_pair(db, era, pairing->wanted.era, &pairing->wanted.log_id, error);
+    /* With another era of hospital-svc begins one of ours: what was asked for before is not settled any more,
+     * also if this Pair has waited so long that its era is over. */
+    if (era->peer != pairing->wanted.era)
+        status = era_begin(db, era, error);
+    if (status == STATUS_OK)
+        status = era_pair(db, era, pairing->wanted.era, &pairing->wanted.log_id, error);
     return status == STATUS_OK ? fill_answer(pairing, log, era, db, error) : status;
 }
 

@@ -68,6 +68,7 @@ struct reserve_call {
     size_t count;
     bool background;
     uint64_t era; /* in which the breaker let it through */
+    int64_t booking_era;
     struct reserve_item {
         Screening__V1__ReserveRequest message;
         char booking_id[UUID_TEXT_SIZE], hospital_id[UUID_TEXT_SIZE], date[CIVIL_TEXT_SIZE];
@@ -133,6 +134,7 @@ static void distribute(struct reserve_call *reserve, const Screening__V1__BatchR
             verdict.reason = response->results[i]->reason;
             verdict.retry_after_ms = 0;
             work->command.era = (int64_t)response->era;
+            work->command.own_era = reserve->booking_era;
         }
         bool ended = verdict_apply(&verdict, work, now_ns);
         count_for_breaker(&count, ended ? verdict_for_breaker(&verdict, work, now_ns) : BREAKER_NOTHING);
@@ -268,7 +270,8 @@ static void send_call(struct reserver *reserver, const struct departure *departu
     Screening__V1__BatchReserveRequest request = SCREENING__V1__BATCH_RESERVE_REQUEST__INIT;
     request.requests = requests;
     request.n_requests = count;
-    request.booking_era = (uint64_t)atomic_load(&reserver->booking_era);
+    reserve->booking_era = atomic_load(&reserver->booking_era);
+    request.booking_era = (uint64_t)reserve->booking_era;
     request.hospital_era = (uint64_t)atomic_load(&reserver->hospital_era);
     metric_add(&calls_total, 1);
     FAULT_POINT("booking.before_reserve");
