@@ -169,6 +169,21 @@ def test_a_caller_cannot_fill_the_log(driver):
 
 
 @once
+def test_calls_that_fail_inside_fill_no_log(driver):
+    """Each is answered INTERNAL and makes two lines."""
+    with Stack(driver, without=("booking", "history")) as stack:
+        stack.execute("hospital", "ALTER TABLE hospital RENAME TO gone")
+        begun, client = time.monotonic(), stack.client("hospital")
+        for _ in range(10 * BURST // 100):
+            replies = client.call_all("ListHospitals", [{}] * 100, timeout_ms=30000)
+            assert all(reply.code == rpc.INTERNAL for reply in replies), replies[0]
+        took_s = time.monotonic() - begun
+        for event in ("rpc.internal_error", "reader.failed"):
+            count = sum(1 for line in stack.hospital_svc.log_lines() if line["event"] == event)
+            assert 0 < count <= BURST + PER_S * (took_s + 1), (event, count)
+
+
+@once
 def test_calls_fill_no_log_at_level_debug(driver):
     with Stack(driver, without=PROGRAMS) as stack:
         stack.hospital_svc.start(log_level="debug")
