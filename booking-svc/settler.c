@@ -178,32 +178,42 @@ static enum status take_row(void *context, const struct booking *booking)
 }
 
 /*
- * Goes through the REQUESTED bookings, the oldest first, page by page: between two pages no statement stands
- * open, however long the bookings of one take.
+ * Goes through the announced or the other REQUESTED bookings, the oldest first, page by page: between two
+ * pages no statement stands open, however long the bookings of one take. *going: false if the round is to
+ * end.
+ */
+static enum status go_through(struct settler *settler, bool announced, bool *going, struct ticker *ticker,
+                              struct error *error)
+{
+    struct requested_filter filter = {.announced = announced, .after_us = INT64_MIN};
+    do {
+        settler->page_count = 0;
+        enum status status = store_list_requested(settler->db, &filter, PAGE, take_row, settler, error);
+        if (status != STATUS_OK)
+            return status;
+        for (size_t i = 0; i < settler->page_count && *going; i++)
+            *going = consider(settler, &settler->page[i], ticker);
+        filter.after_us = settler->page[PAGE - 1].created_at_us;
+        filter.after = settler->page[PAGE - 1].booking_id;
+    } while (*going && settler->page_count == PAGE);
+    return STATUS_OK;
+}
+
+/* First those of which nobody was told that they wait: a crash left them behind, and their callers may ask.
  */
 static enum status go_round(struct settler *settler, struct ticker *ticker, struct error *error)
 {
-    struct booking last = {.created_at_us = INT64_MIN};
-    bool going = true;
     settler->round++;
     settler->put_off = work_count_put_off(settler->table);
     settler->room = reserver_room(settler->reserver);
-    while (going && settler->room > 0) {
-        settler->page_count = 0;
-        enum status status = store_list_requested(settler->db, last.created_at_us, &last.booking_id, PAGE,
-                                                  take_row, settler, error);
-        if (status != STATUS_OK)
-            return status;
-        for (size_t i = 0; i < settler->page_count && going; i++)
-            going = consider(settler, &settler->page[i], ticker);
-        if (going && settler->page_count < PAGE) {
-            settler->went_round = true;
-            return forget_settled(settler);
-        }
-        if (going)
-            last = settler->page[PAGE - 1];
-    }
-    return STATUS_OK;
+    bool going = settler->room > 0;
+    enum status status = going ? go_through(settler, false, &going, ticker, error) : STATUS_OK;
+    if (status == STATUS_OK && going)
+        status = go_through(settler, true, &going, ticker, error);
+    if (status != STATUS_OK || !going)
+        return status;
+    settler->went_round = true;
+    return forget_settled(settler);
 }
 
 static void tick(void *context, struct ticker *ticker)

@@ -8,6 +8,8 @@ extern const char booking_0001_initial_sqlite[];
 extern const char booking_0001_initial_postgresql[];
 extern const char booking_0002_requested_by_age_sqlite[];
 extern const char booking_0002_requested_by_age_postgresql[];
+extern const char booking_0003_requested_by_announcement_sqlite[];
+extern const char booking_0003_requested_by_announcement_postgresql[];
 
 /* One order of columns for every statement that returns bookings; `read_booking` knows it. */
 #define BOOKING_COLUMNS                                                                                      \
@@ -70,9 +72,8 @@ static const struct db_statement LIST_BY_HOSPITAL_DAY = {
 
 static const struct db_statement LIST_REQUESTED = {
     .name = "list_requested",
-    .sql =
-        "SELECT " BOOKING_COLUMNS " FROM booking WHERE status = 1 AND (created_at_us, booking_id) > ($1, $2) "
-        "ORDER BY created_at_us, booking_id LIMIT $3",
+    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE status = 1 AND announced = $1 "
+           "AND (created_at_us, booking_id) > ($2, $3) ORDER BY created_at_us, booking_id LIMIT $4",
 };
 
 static const struct db_statement COUNT_REQUESTED = {
@@ -80,14 +81,12 @@ static const struct db_statement COUNT_REQUESTED = {
     .sql = "SELECT count(*) FROM booking WHERE status = 1",
 };
 
-/* By the index of those that are REQUESTED, which are few: SQLite must be kept from reading the whole table
- * in the order of its key. */
+/* Materialized, or the order would lead through all bookings: there are few unannounced ones. */
 static const struct db_statement LIST_UNANNOUNCED = {
     .name = "list_unannounced",
-    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE status = 1 AND announced = 0 AND +booking_id > $1 "
-           "ORDER BY +booking_id LIMIT $2",
-    .postgresql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE status = 1 "
-                  "AND announced = 0::smallint AND booking_id > $1 ORDER BY booking_id LIMIT $2",
+    .sql = "WITH unannounced AS MATERIALIZED (SELECT " BOOKING_COLUMNS " FROM booking "
+           "WHERE status = 1 AND announced = 0) "
+           "SELECT " BOOKING_COLUMNS " FROM unannounced WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
 };
 
 static const struct db_statement LIST_LIVE = {
@@ -130,6 +129,8 @@ static const struct db_statement FORGET_DELETIONS = {
 static const struct db_migration MIGRATIONS[] = {
     {"initial", booking_0001_initial_sqlite, booking_0001_initial_postgresql},
     {"requested_by_age", booking_0002_requested_by_age_sqlite, booking_0002_requested_by_age_postgresql},
+    {"requested_by_announcement", booking_0003_requested_by_announcement_sqlite,
+     booking_0003_requested_by_announcement_postgresql},
 };
 
 enum status store_migrate(struct db *db, struct error *error)
@@ -296,14 +297,15 @@ enum status store_list_bookings(struct db *db, const struct booking_filter *filt
     return run_bookings(db, statement, params, found, context, error);
 }
 
-enum status store_list_requested(struct db *db, int64_t after_us, const struct uuid *after, uint32_t limit,
+enum status store_list_requested(struct db *db, const struct requested_filter *filter, uint32_t limit,
                                  store_booking_fn found, void *context, struct error *error)
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
         return no_memory(error);
-    db_params_int(params, after_us);
-    db_params_uuid(params, after);
+    db_params_int(params, filter->announced);
+    db_params_int(params, filter->after_us);
+    db_params_uuid(params, &filter->after);
     db_params_int(params, limit);
     db_params_end_row(params);
     return run_bookings(db, &LIST_REQUESTED, params, found, context, error);

@@ -47,8 +47,15 @@ MUST_CHECK enum status store_list_bookings(struct db *db, const struct booking_f
                                            const struct uuid *after, uint32_t limit, store_booking_fn found,
                                            void *context, struct error *error);
 
-/* REQUESTED bookings, the oldest first: those after the one created at `after_us` with id `after`. */
-MUST_CHECK enum status store_list_requested(struct db *db, int64_t after_us, const struct uuid *after,
+/* Those announced or those not, after the booking that was created at `after_us` and has the id `after`. */
+struct requested_filter {
+    bool announced;
+    int64_t after_us;
+    struct uuid after;
+};
+
+/* REQUESTED bookings, the oldest first. */
+MUST_CHECK enum status store_list_requested(struct db *db, const struct requested_filter *filter,
                                             uint32_t limit, store_booking_fn found, void *context,
                                             struct error *error);
 
