@@ -2,6 +2,7 @@
 import os
 import sqlite3
 import subprocess
+import time
 
 from .ids import new_id
 from .stack import DEADLINE_S
@@ -10,6 +11,17 @@ from .stack import DEADLINE_S
 def command(*words):
     done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 0, (words, done.stderr)
+
+
+def in_one_transaction(*words):
+    """Again while the service's transactions, or those of one that was just killed, stand in its way."""
+    end = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            return command(*words)
+        except AssertionError as problem:
+            if "deadlock detected" not in str(problem) or time.monotonic() > end:
+                raise
 
 
 def back_up(stack, name):
@@ -33,7 +45,7 @@ def restore(stack, name, path):
     else:
         if name == "history":
             command("psql", "--quiet", "--command=DROP SCHEMA IF EXISTS history CASCADE", url)
-        command("pg_restore", "--clean", "--if-exists", "--single-transaction", "--dbname=" + url, path)
+        in_one_transaction("pg_restore", "--clean", "--if-exists", "--single-transaction", "--dbname=" + url, path)
 
 
 def restore_live(stack, name, path):
