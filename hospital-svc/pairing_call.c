@@ -8,7 +8,10 @@
 
 #include "screening/v1/pairing.pb-c.h"
 
-enum { CALL_TIMEOUT_MS = 1000, PAGES_MAX = 1000 };
+enum {
+    CALL_TIMEOUT_MS = 10000, /* a slow commit of booking-svc must not let each attempt begin again */
+    PAGES_MAX = 1000,
+};
 
 /* The request and the texts it points to. */
 struct pair_request {

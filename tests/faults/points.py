@@ -73,6 +73,9 @@ def test_capacities_set_in_a_lost_commit_are_not_refused(driver):
             requests = [{"hospital_id": hospital_id, "date": day(1), "capacity": 10 * expected, "expected_version": expected}
                         for expected in (version, version + 1)]
             for reply, request in zip(client.call_all("SetCapacity", requests), requests):
+                overtook = re.search(r"the day has version (\d+), not (\d+)", reply.text)
+                if overtook and int(overtook[1]) < int(overtook[2]):
+                    continue  # it came before the first: calls of one connection have no order
                 version += 1
                 assert reply.code == rpc.OK and reply.message.version == version, (reply, request)
                 assert reply.message.capacity == request["capacity"], (reply, request)
