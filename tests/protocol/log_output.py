@@ -98,7 +98,7 @@ def test_every_service_goes_on_and_ends_while_its_log_is_full(driver):
         for service in stack.services.values():
             service.wait_ready()
         wait_history(stack, book(stack, register(stack)).booking_id, CONFIRMED)
-        assert stack.gateway.get("/hospitals").code == 200
+        wait_for("gateway-svc is connected", lambda: stack.gateway.get("/hospitals").code == 200)
         for name in (*PROGRAMS, "gateway"):
             wait_for(name + "-svc counts lost lines", lambda name=name: lost(stack, name) > 0)
             stack.services[name].stop()
