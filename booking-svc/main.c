@@ -21,6 +21,7 @@
 #include "rpc/server.h"
 #include "rpc/transport_watch.h"
 #include "service/config.h"
+#include "service/connection_limits.h"
 #include "service/database_metric.h"
 #include "service/log_metrics.h"
 #include "service/ops.h"
@@ -256,6 +257,7 @@ static void listen_on_addresses(struct booking_service *service)
     const struct event_publisher_options events = {.topic = "booking",
                                                    .fetch_max_bytes = fetch_max_bytes(settings),
                                                    .address = service->settings.events_listen};
+    must(service_limit_connections(settings, &error), &error);
     must(open_ops(service, &error), &error);
     must(rpc_server_open(&rpc, &service->server, &error), &error);
     service_listens_at(rpc.address);

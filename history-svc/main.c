@@ -13,6 +13,7 @@
 #include "rpc/server.h"
 #include "rpc/transport_watch.h"
 #include "service/config.h"
+#include "service/connection_limits.h"
 #include "service/database_metric.h"
 #include "service/log_metrics.h"
 #include "service/ops.h"
@@ -195,6 +196,7 @@ static void listen_on_address(struct history_service *service)
         .message_max_bytes = (size_t)settings->message_max_bytes,
         .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
     };
+    must(service_limit_connections(settings, &error), &error);
     must(open_ops(service, &error), &error);
     must(rpc_server_open(&rpc, &service->server, &error), &error);
     service_listens_at(rpc.address);

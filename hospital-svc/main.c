@@ -22,6 +22,7 @@
 #include "rpc/channel.h"
 #include "rpc/server.h"
 #include "rpc/transport_watch.h"
+#include "service/connection_limits.h"
 #include "service/database_metric.h"
 #include "service/log_metrics.h"
 #include "service/ops.h"
@@ -132,6 +133,7 @@ static void listen_on_addresses(struct hospital_service *service)
                                                    .fetch_max_bytes = fetch_max_bytes(settings),
                                                    .address = service->settings.events_listen};
     struct error error;
+    must(service_limit_connections(settings, &error), &error);
     must(open_ops(service, &error), &error);
     must(rpc_server_open(&rpc, &service->server, &error), &error);
     service_listens_at(rpc.address);

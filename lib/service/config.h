@@ -55,6 +55,10 @@ struct service_settings {
     int64_t batch_max;
     int64_t message_max_bytes;
     int64_t default_timeout_ms;
+    int64_t connections_max;
+    int64_t connections_per_address;
+    int64_t receive_timeout_ms;
+    int64_t receive_bytes_max;
     int64_t drain_grace_ms;
     int64_t reader_threads;
 };
@@ -119,6 +123,34 @@ struct service_settings {
          .min = 1,                                                                                           \
          .max = 60000,                                                                                       \
          .help = "budget of calls that name none, in ms"},                                                   \
+        {.name = "connections-max",                                                                          \
+         .type = SETTING_NUMBER,                                                                             \
+         .value = &(settings).connections_max,                                                               \
+         .default_value = "4096",                                                                            \
+         .min = 1,                                                                                           \
+         .max = 1000000,                                                                                     \
+         .help = "connections for calls and events at once; then silent ones end"},                          \
+        {.name = "connections-per-address",                                                                  \
+         .type = SETTING_NUMBER,                                                                             \
+         .value = &(settings).connections_per_address,                                                       \
+         .default_value = "1024",                                                                            \
+         .min = 1,                                                                                           \
+         .max = 1000000,                                                                                     \
+         .help = "of these, connections from one address"},                                                  \
+        {.name = "receive-timeout-ms",                                                                       \
+         .type = SETTING_NUMBER,                                                                             \
+         .value = &(settings).receive_timeout_ms,                                                            \
+         .default_value = "10000",                                                                           \
+         .min = 100,                                                                                         \
+         .max = 600000,                                                                                      \
+         .help = "longest time for a message to arrive, in ms"},                                             \
+        {.name = "receive-bytes-max",                                                                        \
+         .type = SETTING_NUMBER,                                                                             \
+         .value = &(settings).receive_bytes_max,                                                             \
+         .default_value = "67108864",                                                                        \
+         .min = 1048576,                                                                                     \
+         .max = 17179869184,                                                                                 \
+         .help = "size of all unfinished messages together, in bytes"},                                      \
         {.name = "drain-grace-ms",                                                                           \
          .type = SETTING_NUMBER,                                                                             \
          .value = &(settings).drain_grace_ms,                                                                \

@@ -1,0 +1,65 @@
+/*
+ * accept, readv, shutdown and close, which nng calls in our programs: they show connections.h what nng
+ * accepts and reads. As with closed_peer.c, a function of the program goes before the C library's, for nng's
+ * library too.
+ *
+ * nng alone calls accept and readv: libmicrohttpd calls accept4 and recv, libpq and SQLite neither. The
+ * others look at the descriptors of these connections only.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "rpc/connections.h"
+
+/* By this name CMakeLists.txt has the file linked. */
+extern const char rpc_connection_calls;
+const char rpc_connection_calls = 0;
+
+int accept(int fd, struct sockaddr *restrict address, socklen_t *restrict size)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    socklen_t peer_size = sizeof peer;
+    bool wanted = address != NULL; /* nng does not ask */
+    int accepted = (int)(wanted ? syscall(SYS_accept4, fd, address, size, 0)
+                                : syscall(SYS_accept4, fd, &peer, &peer_size, 0));
+    if (accepted < 0 && (errno == EMFILE || errno == ENFILE)) {
+        int reason = errno;
+        rpc_connections_without_file();
+        errno = reason; /* nng waits a moment and tries again */
+    }
+    if (accepted < 0 || wanted || rpc_connections_admit(accepted, &peer)) {
+        return accepted;
+    }
+    (void)syscall(SYS_close, accepted);
+    errno = ECONNABORTED; /* nng goes on with the next */
+    return -1;
+}
+
+ssize_t readv(int fd, const struct iovec *pieces, int count)
+{
+    if (rpc_connections_ended(fd)) {
+        return 0;
+    }
+    ssize_t size = syscall(SYS_readv, fd, pieces, count);
+    if (size > 0) {
+        rpc_connections_read(fd, pieces, count, (size_t)size);
+    } else if (size == 0) {
+        rpc_connections_leave(fd);
+    }
+    return size;
+}
+
+int shutdown(int fd, int how)
+{
+    rpc_connections_leave(fd); /* nng does not wait for its client; closing comes when its turn comes */
+    return (int)syscall(SYS_shutdown, fd, how);
+}
+
+int close(int fd)
+{
+    rpc_connections_forget(fd);
+    return (int)syscall(SYS_close, fd);
+}

@@ -1,0 +1,479 @@
+/*
+ * The table has an entry for each descriptor. `tracked` is set while nng has the descriptor open, between
+ * rpc_connections_admit and rpc_connections_forget. The reading thread alone touches `frame` (nng reads a
+ * connection on one thread at a time); what it tells the others is atomic. Everything else is guarded by
+ * `lock`, and no descriptor is closed with it held, so that one that is tracked is open. `lock` is taken
+ * last: nng calls with locks of its own.
+ *
+ * Time is counted in ticks: a process that was suspended does not find all its connections late.
+ */
+#include "rpc/connections.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/map.h"
+#include "base/ticker.h"
+#include "rpc/connection_address.h"
+#include "rpc/connection_notes.h"
+#include "rpc/frame.h"
+
+enum {
+    TICKS = 10,           /* to the timeout of a message */
+    SILENT_TICKS = 2,     /* a connection that has been silent for so long may end for a newcomer */
+    COUNTED_BYTES = 4096, /* smaller messages are not counted: a connection has at most one */
+    FILES_SPARE = 4096,   /* entries for descriptors that are no connections */
+};
+
+/* All connections of one address. */
+struct holder {
+    struct connection_address address;
+    size_t count;             /* connections that have not left */
+    size_t open;              /* these too */
+    uint64_t bytes;           /* sizes of its unfinished messages */
+    struct connection *first; /* by `next` */
+    uint64_t all_busy_at;     /* the tick at which none of them was silent */
+};
+
+struct connection {
+    _Atomic bool tracked;
+    _Atomic bool ended;
+    /* the reading thread's */
+    struct rpc_frame frame;
+    bool counted;
+    /* what it tells the ticker */
+    _Atomic uint32_t reads;
+    _Atomic uint32_t messages; /* completed */
+    _Atomic bool unfinished;   /* the greeting, or a message */
+    /* guarded by the lock */
+    struct holder *holder;
+    bool joined; /* takes room: the client is there, and was not ended */
+    struct connection *next, **link;
+    uint64_t bytes; /* counted for its message */
+    uint64_t begun; /* a number that grows with each message that is counted */
+    uint32_t seen_reads, seen_messages;
+    unsigned silent_ticks, unfinished_ticks;
+};
+
+/* One for the process: the functions that call have no context. */
+static struct {
+    _Atomic bool limited;
+    _Atomic bool has_table; /* which is then never freed: a read may be on its way */
+    struct connection *table;
+    size_t table_size;
+    struct rpc_connection_limits limits;
+    pthread_mutex_t lock; /* guards what follows */
+    size_t highest;       /* entry that was ever used */
+    struct map holders;   /* address -> struct holder */
+    size_t live;          /* connections that are not ended */
+    size_t open;          /* these too */
+    uint64_t bytes;       /* sizes of all unfinished messages */
+    uint64_t begun;
+    uint64_t ticks;
+    uint64_t all_busy_at;
+    struct ticker *ticker;
+} all = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* NULL if it is none that nng accepted. */
+static struct connection *find(int fd)
+{
+    if (!atomic_load_explicit(&all.has_table, memory_order_acquire) || fd < 0 ||
+        (size_t)fd >= all.table_size) {
+        return NULL;
+    }
+    struct connection *connection = &all.table[fd];
+    return atomic_load_explicit(&connection->tracked, memory_order_acquire) ? connection : NULL;
+}
+
+/* ---- with the lock: coming and going ---- */
+
+static struct holder *holder_of(const struct connection_address *address)
+{
+    struct holder *holder = map_get(&all.holders, address);
+    if (holder != NULL) {
+        return holder;
+    }
+    holder = calloc(1, sizeof *holder);
+    if (holder == NULL || map_put(&all.holders, address, holder) != STATUS_OK) {
+        free(holder);
+        return NULL;
+    }
+    holder->address = *address;
+    return holder;
+}
+
+static void drop_if_empty(struct holder *holder)
+{
+    if (holder->open == 0) {
+        (void)map_remove(&all.holders, &holder->address);
+        free(holder);
+    }
+}
+
+static void uncount(struct connection *connection)
+{
+    connection->holder->bytes -= connection->bytes;
+    all.bytes -= connection->bytes;
+    connection->bytes = 0;
+}
+
+static void join(struct connection *connection, struct holder *holder)
+{
+    connection->holder = holder;
+    connection->joined = true;
+    connection->next = holder->first;
+    connection->link = &holder->first;
+    if (holder->first != NULL) {
+        holder->first->link = &connection->next;
+    }
+    holder->first = connection;
+    holder->count++;
+    holder->open++;
+    all.live++;
+    all.open++;
+    connection_notes_count(1);
+}
+
+static void leave(struct connection *connection)
+{
+    if (!connection->joined) {
+        return;
+    }
+    uncount(connection);
+    *connection->link = connection->next;
+    if (connection->next != NULL) {
+        connection->next->link = connection->link;
+    }
+    connection->joined = false;
+    connection->holder->count--;
+    all.live--;
+    connection_notes_count(-1);
+}
+
+/* nng sees what it would see if the client had sent its last byte. */
+static void end(struct connection *connection, enum connection_note why)
+{
+    connection_note(why, &connection->holder->address);
+    leave(connection);
+    atomic_store(&connection->ended, true);
+    /* Wakes the read that waits; the client may have gone already. Not with our own shutdown, which locks. */
+    (void)syscall(SYS_shutdown, (int)(connection - all.table), SHUT_RD);
+}
+
+/* ---- with the lock: room ---- */
+
+static struct connection *more_silent(struct connection *one, struct connection *other)
+{
+    return one == NULL || other->silent_ticks > one->silent_ticks ? other : one;
+}
+
+static struct connection *most_silent_of(const struct holder *holder)
+{
+    struct connection *found = NULL;
+    for (struct connection *other = holder->first; other != NULL; other = other->next) {
+        found = more_silent(found, other);
+    }
+    return found;
+}
+
+static struct connection *most_silent_of_all(void)
+{
+    struct connection *found = NULL;
+    for (size_t i = 0; i <= all.highest; i++) {
+        if (all.table[i].joined) {
+            found = more_silent(found, &all.table[i]);
+        }
+    }
+    return found;
+}
+
+/* Ends a silent connection of the address; false if it has none. Looks for one once a tick if it has none. */
+static bool end_silent_of(struct holder *holder)
+{
+    struct connection *found = holder->all_busy_at != all.ticks ? most_silent_of(holder) : NULL;
+    if (found != NULL && found->silent_ticks >= SILENT_TICKS) {
+        end(found, CONNECTION_SILENT);
+        return true;
+    }
+    holder->all_busy_at = all.ticks;
+    return false;
+}
+
+static bool end_silent_of_all(void)
+{
+    struct connection *found = all.all_busy_at != all.ticks ? most_silent_of_all() : NULL;
+    if (found != NULL && found->silent_ticks >= SILENT_TICKS) {
+        end(found, CONNECTION_SILENT);
+        return true;
+    }
+    all.all_busy_at = all.ticks;
+    return false;
+}
+
+static struct holder *largest_holder(void)
+{
+    struct holder *largest = NULL;
+    size_t position = 0;
+    for (struct holder *holder; (holder = map_next(&all.holders, &position, NULL)) != NULL;) {
+        if (largest == NULL || holder->count > largest->count) {
+            largest = holder;
+        }
+    }
+    return largest;
+}
+
+/* Whether there is room for one more connection of this address, which others may have to leave for it. */
+static bool make_room(struct holder *newcomer)
+{
+    if (newcomer->count >= all.limits.per_address_max) {
+        return end_silent_of(newcomer);
+    }
+    if (all.live < all.limits.connections_max) {
+        return true;
+    }
+    struct holder *largest = largest_holder();
+    if (largest->count > newcomer->count + 1) {
+        end(most_silent_of(largest), CONNECTION_SILENT);
+        return true;
+    }
+    return newcomer->count > 0 ? end_silent_of(newcomer) : end_silent_of_all();
+}
+
+static void track(struct connection *connection, struct holder *holder, bool is_ipc)
+{
+    rpc_frame_init(&connection->frame, is_ipc);
+    connection->counted = false;
+    atomic_store(&connection->reads, 0);
+    atomic_store(&connection->messages, 0);
+    atomic_store(&connection->unfinished, true);
+    atomic_store(&connection->ended, false);
+    connection->bytes = 0;
+    connection->seen_reads = connection->seen_messages = 0;
+    connection->silent_ticks = connection->unfinished_ticks = 0;
+    join(connection, holder);
+    size_t index = (size_t)(connection - all.table);
+    all.highest = index > all.highest ? index : all.highest;
+    atomic_store_explicit(&connection->tracked, true, memory_order_release);
+}
+
+static bool has_file_for(int fd, const struct holder *holder)
+{
+    return (size_t)fd < all.table_size && all.open < all.limits.files_max &&
+           holder->open <= all.limits.files_max / 2;
+}
+
+static bool admit(int fd, const struct connection_address *address)
+{
+    struct holder *holder = holder_of(address);
+    if (holder != NULL && has_file_for(fd, holder) && make_room(holder)) {
+        track(&all.table[fd], holder, address->family == AF_UNIX);
+        return true;
+    }
+    if (holder != NULL) {
+        drop_if_empty(holder);
+    }
+    connection_note(CONNECTION_REFUSED, address);
+    return false;
+}
+
+bool rpc_connections_admit(int fd, const struct sockaddr_storage *peer)
+{
+    if (!atomic_load_explicit(&all.limited, memory_order_acquire)) {
+        return true;
+    }
+    struct connection_address address;
+    connection_address_get(fd, peer, &address);
+    pthread_mutex_lock(&all.lock);
+    bool admitted = admit(fd, &address);
+    pthread_mutex_unlock(&all.lock);
+    return admitted;
+}
+
+void rpc_connections_leave(int fd)
+{
+    struct connection *connection = find(fd);
+    if (connection == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&all.lock);
+    leave(connection);
+    pthread_mutex_unlock(&all.lock);
+}
+
+void rpc_connections_forget(int fd)
+{
+    struct connection *connection = find(fd);
+    if (connection == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&all.lock);
+    leave(connection);
+    all.open--;
+    connection->holder->open--;
+    drop_if_empty(connection->holder);
+    atomic_store(&connection->tracked, false);
+    pthread_mutex_unlock(&all.lock);
+}
+
+void rpc_connections_without_file(void)
+{
+    connection_note(CONNECTION_NO_FILE, NULL);
+}
+
+/* ---- reading ---- */
+
+bool rpc_connections_ended(int fd)
+{
+    const struct connection *connection = find(fd);
+    return connection != NULL && atomic_load_explicit(&connection->ended, memory_order_relaxed);
+}
+
+/* With the lock: the one whose message began first. */
+static struct connection *first_unfinished_of(const struct holder *holder)
+{
+    struct connection *first = NULL;
+    for (struct connection *other = holder->first; other != NULL; other = other->next) {
+        if (other->bytes > 0 && (first == NULL || other->begun < first->begun)) {
+            first = other;
+        }
+    }
+    return first;
+}
+
+/* With the lock: ends one connection of the address with most bytes in unfinished messages. */
+static bool end_largest_debtor(void)
+{
+    const struct holder *largest = NULL;
+    size_t position = 0;
+    for (const struct holder *holder; (holder = map_next(&all.holders, &position, NULL)) != NULL;) {
+        if (largest == NULL || holder->bytes > largest->bytes) {
+            largest = holder;
+        }
+    }
+    struct connection *found = largest != NULL ? first_unfinished_of(largest) : NULL;
+    if (found != NULL) {
+        end(found, CONNECTION_UNFINISHED);
+    }
+    return found != NULL;
+}
+
+/* A message of this size has begun, or none is under way that is counted. */
+static void count(struct connection *connection, uint64_t size)
+{
+    pthread_mutex_lock(&all.lock);
+    uncount(connection);
+    if (connection->joined && size > 0) {
+        connection->bytes = size;
+        connection->holder->bytes += size;
+        connection->begun = ++all.begun;
+        all.bytes += size;
+        while (all.bytes > all.limits.receive_bytes_max && end_largest_debtor()) {
+        }
+    }
+    pthread_mutex_unlock(&all.lock);
+}
+
+void rpc_connections_read(int fd, const struct iovec *pieces, int piece_count, size_t size)
+{
+    struct connection *connection = find(fd);
+    if (connection == NULL) {
+        return;
+    }
+    struct rpc_frame *frame = &connection->frame;
+    size_t messages = 0;
+    for (int i = 0; i < piece_count && size > 0; i++) {
+        size_t part = pieces[i].iov_len < size ? pieces[i].iov_len : size;
+        messages += rpc_frame_take(frame, pieces[i].iov_base, part);
+        size -= part;
+    }
+    /* A message that is too large has its connection closed by nng. */
+    bool is_large = frame->place == RPC_FRAME_BODY && frame->size_bytes >= COUNTED_BYTES &&
+                    frame->size_bytes <= all.limits.receive_bytes_max;
+    if (is_large != connection->counted || (is_large && messages > 0)) {
+        connection->counted = is_large;
+        count(connection, is_large ? frame->size_bytes : 0);
+    }
+    atomic_fetch_add_explicit(&connection->reads, 1, memory_order_relaxed);
+    if (messages > 0) {
+        atomic_fetch_add_explicit(&connection->messages, (uint32_t)messages, memory_order_relaxed);
+    }
+    atomic_store_explicit(&connection->unfinished, frame->place != RPC_FRAME_BETWEEN, memory_order_relaxed);
+}
+
+/* ---- the ticker ---- */
+
+/* Whether bytes have come that nng has not read yet: then the client is not the one who is late. */
+static bool has_unread(int fd)
+{
+    int size = 0;
+    return ioctl(fd, FIONREAD, &size) == 0 && size > 0;
+}
+
+/* With the lock. */
+static void look_at(struct connection *connection)
+{
+    uint32_t reads = atomic_load(&connection->reads), messages = atomic_load(&connection->messages);
+    connection->silent_ticks = reads == connection->seen_reads ? connection->silent_ticks + 1 : 0;
+    bool late = atomic_load(&connection->unfinished) && messages == connection->seen_messages;
+    connection->unfinished_ticks = late ? connection->unfinished_ticks + 1 : 0;
+    connection->seen_reads = reads;
+    connection->seen_messages = messages;
+    if (connection->unfinished_ticks > TICKS && !has_unread((int)(connection - all.table))) {
+        end(connection, CONNECTION_UNFINISHED);
+    }
+}
+
+static void tick(void *context, struct ticker *ticker)
+{
+    (void)context;
+    (void)ticker;
+    pthread_mutex_lock(&all.lock);
+    all.ticks++;
+    for (size_t i = 0; i <= all.highest; i++) {
+        if (all.table[i].joined) {
+            look_at(&all.table[i]);
+        }
+    }
+    pthread_mutex_unlock(&all.lock);
+    connection_notes_log();
+}
+
+/* ---- on and off ---- */
+
+/* The table is as large as the first limits ask for. */
+static bool make_table(size_t files_max)
+{
+    if (all.table == NULL) {
+        all.table_size = files_max + FILES_SPARE;
+        all.table = calloc(all.table_size, sizeof all.table[0]); /* untouched until used */
+        map_init(&all.holders, sizeof(struct connection_address));
+        atomic_store_explicit(&all.has_table, all.table != NULL, memory_order_release);
+    }
+    return all.table != NULL;
+}
+
+enum status rpc_connections_limit(const struct rpc_connection_limits *limits, struct error *error)
+{
+    if (!make_table(limits->files_max)) {
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    }
+    connection_notes_register();
+    all.limits = *limits;
+    all.ticks = 1; /* what is zero was never busy */
+    enum status status = ticker_open(limits->receive_timeout_ms / TICKS, tick, NULL, &all.ticker, error);
+    if (status == STATUS_OK) {
+        atomic_store_explicit(&all.limited, true, memory_order_release);
+    }
+    return status;
+}
+
+void rpc_connections_unlimit(void)
+{
+    ticker_close(all.ticker);
+    all.ticker = NULL;
+    atomic_store(&all.limited, false);
+}

@@ -1,0 +1,316 @@
+/* Bounds of accepted connections: raw clients of several addresses of loopback against a server. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "rpc/connections.h"
+#include "rpc/server.h"
+#include "rpc/socket_close.h"
+#include "rpc/test_support.h"
+
+/* nng 1.5.2 does not free every connection that breaks while it is being set up. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libnng";
+}
+
+enum {
+    TIMEOUT_MS = 1000, /* ten ticks; two without a byte are silence */
+    SILENCE_MS = 400,
+    CONNECTIONS = 8,
+    PER_ADDRESS = 5,
+    MIB = 1024 * 1024,
+    BYTES_MAX = 4 * MIB,
+    ATTACKER = 2, /* 127.0.0.2 */
+    OTHERS = 3,
+};
+
+/* SP protocol, version 0, REQ. */
+static const uint8_t HELLO[8] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
+
+static struct test_server server;
+
+static int begin_with(bool tcp)
+{
+    const struct rpc_connection_limits limits = {.connections_max = CONNECTIONS,
+                                                 .per_address_max = PER_ADDRESS,
+                                                 .files_max = 4 * CONNECTIONS,
+                                                 .receive_timeout_ms = TIMEOUT_MS,
+                                                 .receive_bytes_max = BYTES_MAX};
+    struct error error;
+    assert_int_equal(rpc_connections_limit(&limits, &error), STATUS_OK);
+    test_server_init(&server);
+    test_server_start(&server, NULL, tcp);
+    rpc_server_serve(server.server);
+    return 0;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    return begin_with(true);
+}
+
+static int begin_ipc(void **state)
+{
+    (void)state;
+    return begin_with(false);
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    test_server_stop(&server);
+    rpc_connections_unlimit();
+    return 0;
+}
+
+/* From 127.0.0.`host`. */
+static int connect_from(uint8_t host)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK - 1 + host)}};
+    struct sockaddr_in target = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    target.sin_port = htons((uint16_t)strtoul(strrchr(server.address, ':') + 1, NULL, 10));
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&target, sizeof target), 0);
+    return fd;
+}
+
+static int connect_ipc(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un target = {.sun_family = AF_UNIX};
+    const char *path = server.address + strlen("ipc://");
+    assert_true(strlen(path) < sizeof target.sun_path);
+    memcpy(target.sun_path, path, strlen(path));
+    assert_int_equal(connect(fd, (struct sockaddr *)&target, sizeof target), 0);
+    return fd;
+}
+
+/* It may have been ended already. */
+static void send_bytes(int fd, const void *bytes, size_t size)
+{
+    (void)send(fd, bytes, size, MSG_NOSIGNAL);
+}
+
+/* Greets; waits for the server's greeting, so that it was accepted. False if it was refused. */
+static bool greet(int fd)
+{
+    send_bytes(fd, HELLO, sizeof HELLO);
+    uint8_t answer[8];
+    return recv(fd, answer, sizeof answer, MSG_WAITALL) == (ssize_t)sizeof answer;
+}
+
+static int greeted_from(uint8_t host)
+{
+    int fd = connect_from(host);
+    assert_true(greet(fd));
+    return fd;
+}
+
+static bool is_closed(int fd)
+{
+    char byte;
+    ssize_t got = recv(fd, &byte, 1, MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN);
+}
+
+/* A message of `size` bytes of which only `sent` come. */
+static void send_part(int fd, bool is_ipc, uint32_t size, size_t sent)
+{
+    uint8_t header[9] = {1};
+    uint32_t length = htonl(size);
+    memcpy(header + 5, &length, sizeof length);
+    send_bytes(fd, header + (is_ipc ? 0 : 1), is_ipc ? 9 : 8);
+    static const uint8_t zeros[MIB];
+    send_bytes(fd, zeros, sent);
+}
+
+static void assert_serves(void)
+{
+    nng_socket client = test_dial(server.address);
+    test_assert_answer(test_get(client, "good", 0), STATUS_OK, "");
+    (void)rpc_socket_close(client);
+}
+
+static void close_all(const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(close(fds[i]), 0);
+    }
+}
+
+static size_t closed_of(const int *fds, size_t count)
+{
+    size_t closed = 0;
+    for (size_t i = 0; i < count; i++) {
+        closed += is_closed(fds[i]) ? 1 : 0;
+    }
+    return closed;
+}
+
+static void test_connections_of_one_address_are_bounded(void **state)
+{
+    (void)state;
+    int fds[PER_ADDRESS];
+    for (size_t i = 0; i < PER_ADDRESS; i++) {
+        fds[i] = greeted_from(ATTACKER);
+    }
+    int64_t refused = test_metric("rpc_connections_refused_total");
+    int refused_fd = connect_from(ATTACKER); /* none of its others is silent yet */
+    assert_false(greet(refused_fd));
+    assert_true(test_metric("rpc_connections_refused_total") > refused);
+    assert_int_equal(closed_of(fds, PER_ADDRESS), 0);
+    assert_serves(); /* another address */
+    nng_msleep(SILENCE_MS);
+    int next = greeted_from(ATTACKER); /* now one of the silent ones has to leave */
+    assert_soon(closed_of(fds, PER_ADDRESS) == 1);
+    assert_false(is_closed(next));
+    close_all(fds, PER_ADDRESS);
+    assert_int_equal(close(next), 0);
+    assert_int_equal(close(refused_fd), 0);
+}
+
+static void test_connections_in_all_are_taken_from_who_has_most(void **state)
+{
+    (void)state;
+    int fds[PER_ADDRESS], others[CONNECTIONS - PER_ADDRESS];
+    for (size_t i = 0; i < PER_ADDRESS; i++) {
+        fds[i] = greeted_from(ATTACKER);
+    }
+    for (size_t i = 0; i < CONNECTIONS - PER_ADDRESS; i++) {
+        others[i] = greeted_from((uint8_t)(OTHERS + i));
+    }
+    assert_serves(); /* one more address */
+    assert_soon(closed_of(fds, PER_ADDRESS) == 1);
+    assert_int_equal(closed_of(others, CONNECTIONS - PER_ADDRESS), 0);
+    close_all(fds, PER_ADDRESS);
+    close_all(others, CONNECTIONS - PER_ADDRESS);
+    assert_soon(test_metric("rpc_connections") == 0);
+    assert_serves();
+}
+
+static void test_connections_of_as_many_addresses_leave_when_silent(void **state)
+{
+    (void)state;
+    int fds[CONNECTIONS];
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        fds[i] = greeted_from((uint8_t)(OTHERS + i));
+    }
+    int early = connect_from(ATTACKER);
+    assert_false(greet(early));
+    nng_msleep(SILENCE_MS);
+    assert_serves();
+    assert_soon(closed_of(fds, CONNECTIONS) == 1);
+    close_all(fds, CONNECTIONS);
+    assert_int_equal(close(early), 0);
+}
+
+/* The parts of a message that never comes: what is sent before it, and of itself. */
+static void check_unfinished(bool is_ipc)
+{
+    int silent = is_ipc ? connect_ipc() : connect_from(ATTACKER);
+    int greeting = is_ipc ? connect_ipc() : connect_from(ATTACKER);
+    int length = is_ipc ? connect_ipc() : connect_from(ATTACKER);
+    int body = is_ipc ? connect_ipc() : connect_from(ATTACKER);
+    int idle = is_ipc ? connect_ipc() : connect_from(ATTACKER);
+    send_bytes(greeting, HELLO, 3);
+    assert_true(greet(length) && greet(body) && greet(idle));
+    send_bytes(length, "\1\0\0", 3);
+    send_part(body, is_ipc, MIB, MIB / 2);
+    int64_t began_ms = test_now_ms();
+    int64_t sent_ms = began_ms;
+    while (!is_closed(body) && test_now_ms() < began_ms + TEST_PATIENCE_MS) {
+        if (test_now_ms() > sent_ms + TIMEOUT_MS / 10) { /* that more comes slowly changes nothing */
+            send_bytes(body, "x", 1);
+            sent_ms = test_now_ms();
+        }
+        nng_msleep(1);
+    }
+    assert_true(test_now_ms() - began_ms >= TIMEOUT_MS / 2);
+    assert_soon(is_closed(length));
+    assert_true(recv(silent, (uint8_t[8]){0}, 8, 0) == 8); /* the server's greeting */
+    assert_true(recv(greeting, (uint8_t[8]){0}, 8, 0) == 8);
+    assert_soon(is_closed(silent) && is_closed(greeting));
+    assert_false(is_closed(idle));
+    assert_serves();
+    close_all((const int[]){silent, greeting, length, body, idle}, 5);
+}
+
+static void test_connections_with_an_unfinished_message_are_ended(void **state)
+{
+    (void)state;
+    check_unfinished(false);
+}
+
+static void test_connections_over_ipc_are_bounded_too(void **state)
+{
+    (void)state;
+    int fds[PER_ADDRESS];
+    for (size_t i = 0; i < PER_ADDRESS; i++) {
+        fds[i] = connect_ipc();
+        assert_true(greet(fds[i]));
+    }
+    int refused = connect_ipc(); /* all of one process */
+    assert_false(greet(refused));
+    close_all(fds, PER_ADDRESS);
+    assert_int_equal(close(refused), 0);
+    assert_soon(test_metric("rpc_connections") == 0);
+    check_unfinished(true);
+}
+
+static void test_connections_share_a_budget_for_unfinished_messages(void **state)
+{
+    (void)state;
+    int fds[PER_ADDRESS];
+    int other = greeted_from(OTHERS);
+    send_part(other, false, MIB, 10);
+    for (size_t i = 0; i < PER_ADDRESS; i++) {
+        fds[i] = greeted_from(ATTACKER);
+        send_part(fds[i], false, MIB, MIB - 1);
+    }
+    /* Four are allowed, one of them is the other's: the attacker's first two have to leave. */
+    assert_soon(is_closed(fds[0]) && is_closed(fds[1]));
+    assert_int_equal(closed_of(fds, PER_ADDRESS), 2);
+    assert_false(is_closed(other));
+    assert_serves();
+    close_all(fds, PER_ADDRESS);
+    assert_int_equal(close(other), 0);
+}
+
+static void test_connections_of_large_messages_that_arrive_go_on(void **state)
+{
+    (void)state;
+    nng_socket client = test_dial(server.address);
+    static uint8_t payload[MIB / 2]; /* no message: it is answered all the same */
+    for (int i = 0; i < 4 * BYTES_MAX / MIB; i++) {
+        Rpc__V1__Response *response =
+            test_ask(client, TEST_BOOKING_SERVICE "/CreateBooking", payload, sizeof payload, 0);
+        assert_int_equal(response->code, STATUS_INVALID_ARGUMENT);
+        rpc__v1__response__free_unpacked(response, NULL);
+    }
+    (void)rpc_socket_close(client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_connections_of_one_address_are_bounded, begin, finish),
+        cmocka_unit_test_setup_teardown(test_connections_in_all_are_taken_from_who_has_most, begin, finish),
+        cmocka_unit_test_setup_teardown(test_connections_of_as_many_addresses_leave_when_silent, begin,
+                                        finish),
+        cmocka_unit_test_setup_teardown(test_connections_with_an_unfinished_message_are_ended, begin, finish),
+        cmocka_unit_test_setup_teardown(test_connections_over_ipc_are_bounded_too, begin_ipc, finish),
+        cmocka_unit_test_setup_teardown(test_connections_share_a_budget_for_unfinished_messages, begin,
+                                        finish),
+        cmocka_unit_test_setup_teardown(test_connections_of_large_messages_that_arrive_go_on, begin, finish),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
