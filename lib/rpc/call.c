@@ -16,7 +16,6 @@
 
 enum {
     SPARE_MAX = 1024,
-    KEEP_BYTES_MAX = 4096, /* the arena of a larger request is not kept */
     REQUEST_ID_MAX = 128,
     RESPONSE_HEADER_MAX = 6, /* of the payload's field in the envelope: tag and length */
 };
@@ -75,6 +74,7 @@ struct rpc_call *rpc_call_acquire(struct rpc_server *server, struct rpc_slot *sl
     call->metrics = server->unknown_method;
     call->connection = (uint32_t)nng_pipe_id(slot->pipe);
     call->arrival_ns = arrival_ns;
+    call->size_bytes = 0;
     call->request = NULL;
     call->request_id = NULL;
     return call;
@@ -83,7 +83,8 @@ struct rpc_call *rpc_call_acquire(struct rpc_server *server, struct rpc_slot *sl
 static void release(struct rpc_call *call)
 {
     struct rpc_call_pool *pool = &call->server->calls;
-    if (call->size_bytes > KEEP_BYTES_MAX) {
+    if (call->size_bytes > RPC_CALL_KEEP_BYTES_MAX) {
+        atomic_fetch_sub(&call->server->large_bytes, call->size_bytes);
         arena_fini(&call->arena);
         arena_init(&call->arena);
     } else {

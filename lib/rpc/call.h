@@ -37,6 +37,9 @@ struct rpc_call {
     struct arena arena;
 };
 
+/* Memory of a larger request is not kept for the next, and counts for RPC_LARGE_REQUESTS. */
+enum { RPC_CALL_KEEP_BYTES_MAX = 4096 };
+
 struct rpc_call_pool {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t all_released;

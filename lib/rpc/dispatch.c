@@ -47,12 +47,35 @@ static enum status find_method(struct rpc_call *call, struct error *error)
     return STATUS_OK;
 }
 
+/*
+ * A request keeps its memory as long as its call waits, and may be far larger than what it asks for: text
+ * that is refused, fields that nobody knows. What is small is bounded by the number of calls.
+ */
+static enum status check_memory(struct rpc_call *call, struct error *error)
+{
+    struct rpc_server *server = call->server;
+    if (call->size_bytes <= RPC_CALL_KEEP_BYTES_MAX) {
+        return STATUS_OK;
+    }
+    size_t held = atomic_fetch_add(&server->large_bytes, call->size_bytes) + call->size_bytes;
+    if (held <= RPC_LARGE_REQUESTS * server->message_max_bytes) {
+        return STATUS_OK;
+    }
+    (void)error_set(error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many large requests wait");
+    error->retry_after_ms = RPC_RETRY_AFTER_MS;
+    return error->status;
+}
+
 enum status rpc_dispatch_decode(struct rpc_call *call, nng_msg *msg, struct error *error)
 {
     const struct rpc_server *server = call->server;
     const uint8_t *body = nng_msg_body(msg);
     call->size_bytes = nng_msg_len(msg);
     set_budget(call, server->default_timeout_ms);
+    if (check_memory(call, error) != STATUS_OK) {
+        nng_msg_free(msg);
+        return error->status;
+    }
     call->request = (Rpc__V1__Request *)wire_unpack(&rpc__v1__request__descriptor, body, call->size_bytes,
                                                     WIRE_ENVELOPE_ELEMENTS_MAX, &call->arena, error);
     nng_msg_free(msg);

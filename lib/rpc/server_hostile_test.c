@@ -294,6 +294,59 @@ static void test_server_close_under_load_ends(void **state)
     }
 }
 
+/* ---- large requests that wait ---- */
+
+enum { LARGE_MAX = 8192, LARGE_CALLS = 40, LARGE_ALLOWED = 32 };
+
+/* GetBooking "hold" with a field that nobody knows, as large as the server takes. */
+static size_t pack_large(uint8_t *out)
+{
+    static uint8_t payload[LARGE_MAX];
+    uint8_t *payload_end = wire_put_bytes(payload, 1, "hold", 4);
+    size_t rest = LARGE_MAX - 128;
+    payload_end = wire_put_bytes_header(payload_end, 1023, rest);
+    memset(payload_end, 0, rest);
+    payload_end += rest;
+    uint8_t *end = wire_put_bytes(out, 1, TEST_GET_BOOKING, strlen(TEST_GET_BOOKING));
+    end = wire_put_bytes(end, 2, payload, (size_t)(payload_end - payload));
+    assert_true(end - out <= LARGE_MAX);
+    return (size_t)(end - out);
+}
+
+static void test_server_large_requests_that_wait_have_a_budget(void **state)
+{
+    (void)state;
+    struct test_server server;
+    struct rpc_server_options options = {.program = "test-svc", .message_max_bytes = LARGE_MAX};
+    start_tcp(&server, &options);
+    static uint8_t request[LARGE_MAX];
+    size_t size = pack_large(request);
+    nng_socket clients[LARGE_CALLS];
+    for (size_t i = 0; i < LARGE_CALLS; i++) {
+        clients[i] = test_dial(server.address);
+        assert_int_equal(nng_send(clients[i], request, size, 0), 0);
+        assert_soon(test_server_held(&server) == i + 1 || i >= LARGE_ALLOWED);
+    }
+    nng_socket client = test_dial(server.address);
+    Rpc__V1__Response *response = test_ask_bytes(client, request, size);
+    assert_string_equal(response->reason, "OVERLOADED");
+    assert_true(response->retry_after_ms > 0);
+    test_assert_answer(response, STATUS_RESOURCE_EXHAUSTED, "too many large requests wait");
+    assert_answers(client); /* small ones go on */
+    size_t held = test_server_held(&server);
+    assert_true(held >= LARGE_ALLOWED && held < LARGE_CALLS);
+    test_server_release(&server);
+    assert_soon(rpc_server_in_flight(server.server) == 0);
+    assert_int_equal(nng_send(client, request, size, 0), 0);
+    assert_soon(test_server_held(&server) == 1); /* there is room again */
+    for (size_t i = 0; i < LARGE_CALLS; i++) {
+        (void)rpc_socket_close(clients[i]);
+    }
+    test_server_release(&server);
+    (void)rpc_socket_close(client);
+    test_server_stop(&server);
+}
+
 /* ---- clients that vanish, and a server that closes, with calls in hand ---- */
 
 static void test_server_answers_to_vanished_clients_are_dropped(void **state)
@@ -354,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_server_client_that_never_reads_stalls_nobody),
         cmocka_unit_test(test_server_client_that_reads_again_is_answered_again),
         cmocka_unit_test(test_server_close_under_load_ends),
+        cmocka_unit_test(test_server_large_requests_that_wait_have_a_budget),
         cmocka_unit_test(test_server_answers_to_vanished_clients_are_dropped),
         cmocka_unit_test(test_server_close_waits_for_calls_in_hand),
     };

@@ -25,6 +25,7 @@ enum {
     RPC_SLOTS_BLOCK = 128, /* opened at once, */
     RPC_SLOTS_LOW = 32,    /* when so few are receiving */
     RPC_RETRY_AFTER_MS = 300,
+    RPC_LARGE_REQUESTS = 32, /* of the largest size: so much memory may large requests take together */
 };
 
 struct rpc_service_entry {
@@ -57,7 +58,8 @@ struct rpc_server {
     _Atomic size_t receiving;  /* slots in each state */
     _Atomic size_t in_flight;
     _Atomic size_t sending;
-    _Atomic size_t invoking; /* callbacks that call a handler, or may yet call one */
+    _Atomic size_t large_bytes; /* of the large requests whose calls are held */
+    _Atomic size_t invoking;    /* callbacks that call a handler, or may yet call one */
 
     struct rpc_call_pool calls;
     struct rpc_janitor janitor;
