@@ -106,7 +106,7 @@ static enum status look(struct pairing *pairing, bool forget_booking_log, struct
 /* Waits until the booking log is followed up to `seq`; false if that takes too long. */
 static bool wait_followed(struct pairing *pairing, struct ticker *ticker, uint64_t seq)
 {
-    int64_t until_ns = clock_monotonic_ns() + FOLLOW_MAX_MS * NS_PER_MS;
+    int64_t until_ns = clock_monotonic_ns() + FOLLOW_MAX_MS * (int64_t)NS_PER_MS;
     struct event_subscriber_status status;
     for (;;) {
         event_subscriber_status(pairing->subscriber, &status);
