@@ -10,7 +10,7 @@ from kit.marks import once
 from kit.stack import PROGRAMS, Stack, wait_for
 from kit.world import CONFIRMED, REJECTED, REQUESTED, book, booking_request, register, status_of, wait_agreement
 
-ROOM = 64 * 1024  # what still fits: the disk gets full in the middle of the traffic
+ROOM = 256 * 1024  # what still fits, some bookings: the disk gets full in the middle of the traffic
 REFUSALS = 20  # how many refused calls end the traffic
 CALLS_MAX = 2000
 DISK = 4 * 1024 * 1024
