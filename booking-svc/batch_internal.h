@@ -31,7 +31,7 @@ struct deletion {
 
 struct batch {
     struct event_log *log;
-    struct arena arena;   /* everything of the batch at hand */
+    struct arena arena;   /* memory of the current batch */
     struct map bookings;  /* booking_id -> struct entry */
     struct map deletions; /* hospital_id -> struct deletion */
     struct moment at;

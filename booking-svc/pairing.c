@@ -65,8 +65,8 @@ static enum status tell_applied(struct pairing *pairing, const struct event_curs
     return pairing->response.hospital_event_id != NULL ? STATUS_OK : no_memory(error);
 }
 
-/* Whether the hospital database is the one that was paired with; sets the cursor of its log back as far as
- * it may be another than it was. */
+/* Refuses a hospital database other than the paired one. Sets the cursor of its log back to the place from
+ * which the log may have changed. */
 static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, struct error *refusal,
                                         struct error *error)
 {
@@ -172,8 +172,8 @@ enum status pairing_apply(struct pairing *pairing, struct event_log *log, struct
     if (status != STATUS_OK || refusal->status != STATUS_OK)
         return status;
     struct event_era *era = event_log_era(log);
-    /* With another era of hospital-svc begins one of ours: what was asked for before is not settled any more,
-     * also if this Pair has waited so long that its era is over. */
+    /* Another era of hospital-svc begins a new era here, so that grants asked for earlier are not settled,
+     * even if this Pair waited so long that its own era has ended. */
     if (era->peer != pairing->wanted.era)
         status = era_begin(db, era, error);
     if (status == STATUS_OK)
@@ -211,7 +211,7 @@ static void paired(struct writer_command *command)
     if (command->outcome.status != STATUS_OK) {
         log_event(LOG_WARN, "pairing.refused", LOG_TEXT("status", status_name(command->outcome.status)),
                   LOG_TEXT("reason", command->outcome.reason));
-        const struct error refusal = command->outcome; /* the command goes with the call */
+        const struct error refusal = command->outcome; /* the answer frees the command */
         rpc_call_fail(pairing->call, &refusal);
         return;
     }

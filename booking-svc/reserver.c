@@ -235,8 +235,8 @@ struct departure {
     size_t count;
 };
 
-/* Sends one BatchReserve for works that the breaker let through in `era`. The answer comes to `answered`,
- * also if nothing could be sent. */
+/* Sends one BatchReserve for works that the breaker let through in `era`. `answered` is called with
+ * the answer, even if nothing could be sent. */
 static void send_call(struct reserver *reserver, const struct departure *departure, uint64_t era,
                       int64_t now_ns)
 {

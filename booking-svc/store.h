@@ -89,7 +89,7 @@ MUST_CHECK enum status store_load_deletions(struct db *db, const struct uuid *ho
 MUST_CHECK enum status store_list_unfinished_deletions(struct db *db, uint32_t limit, store_deletion_fn found,
                                                        void *context, struct error *error);
 
-/* Forgets every deletion: the log that told of them is given up. In the caller's transaction. */
+/* Forgets every deletion, because their log is given up. In the caller's transaction. */
 MUST_CHECK enum status store_forget_deletions(struct db *db, struct error *error);
 
 /* All of them, in order of id, `after` excluded. */

@@ -230,7 +230,7 @@ static enum status add_row(struct planner *planner, const struct row *row, struc
 
 /* ---- the file ---- */
 
-/* The file's first line, as far as it can be shown. */
+/* The printable beginning of the file's first line. */
 static const char *first_line(struct arena *arena, const char *bytes, size_t size)
 {
     enum { SHOWN_MAX = 80 };

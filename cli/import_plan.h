@@ -64,8 +64,8 @@ size_t import_missing_days(const struct import_hospital *wanted, const Screening
                            const struct import_day **missing);
 
 /*
- * The days whose capacity is another one there, into `differing` as above; how many. `capacities`, with the
- * same room, gets what is there.
+ * The days whose capacity is another one there, into `differing` as above; how many. Writes the stored
+ * capacities to `capacities`, which has the same size.
  */
 size_t import_differing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
                              const struct import_day **differing, uint32_t *capacities);

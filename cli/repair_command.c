@@ -32,7 +32,7 @@ struct place {
 
 struct repair {
     struct session *session;
-    struct session page; /* the same, but what it is answered goes with the page */
+    struct session page; /* the same session, with an arena freed after each page */
     const char *from;    /* no place before that date */
     bool release;
     struct place *places, **end;
