@@ -427,10 +427,8 @@ static void look_at(struct connection *connection)
     }
 }
 
-static void tick(void *context, struct ticker *ticker)
+void rpc_connections_tick(void)
 {
-    (void)context;
-    (void)ticker;
     pthread_mutex_lock(&all.lock);
     all.ticks++;
     for (size_t i = 0; i <= all.highest; i++) {
@@ -440,6 +438,13 @@ static void tick(void *context, struct ticker *ticker)
     }
     pthread_mutex_unlock(&all.lock);
     connection_notes_log();
+}
+
+static void tick(void *context, struct ticker *ticker)
+{
+    (void)context;
+    (void)ticker;
+    rpc_connections_tick();
 }
 
 /* ---- on and off ---- */

@@ -41,6 +41,10 @@ MUST_CHECK enum status rpc_connections_limit(const struct rpc_connection_limits 
 /* They hold no longer; after the last listener is closed. Without rpc_connections_limit: nothing. */
 void rpc_connections_unlimit(void);
 
+/* A tick passes. The thread that rpc_connections_limit starts lets ten pass in a timeout; a test may call it
+ * too. */
+void rpc_connections_tick(void);
+
 /* ---- for connection_calls.c; any thread, any descriptor ---- */
 
 /* A connection was accepted: false if it is to be closed at once. */
