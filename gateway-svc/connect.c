@@ -90,12 +90,8 @@ static enum status write_message(const struct connect_call *call, const Protobuf
 {
     struct arena *arena = http_arena(call->request);
     answer->type = TYPES[call->codec];
-    if (call->codec == CODEC_JSON) {
-        char *text;
-        enum status status = protojson_write(message, 0, arena, &text, &answer->body_size, error);
-        answer->body = status == STATUS_OK ? text : NULL;
-        return status;
-    }
+    if (call->codec == CODEC_JSON)
+        return json_body_write(message, 0, arena, answer, error);
     answer->body_size = protobuf_c_message_get_packed_size(message);
     uint8_t *packed = arena_alloc(arena, answer->body_size);
     if (packed == NULL)

@@ -1,5 +1,7 @@
 #include "json_body.h"
 
+#include "protojson/protojson.h"
+
 enum { FIRST_SIZE = 1024 }; /* most answers are smaller */
 
 bool json_body_set(struct http_request *request, const json_t *json, struct http_answer *answer)
@@ -10,14 +12,31 @@ bool json_body_set(struct http_request *request, const json_t *json, struct http
     if (text == NULL)
         return false;
     size_t size = json_dumpb(json, text, room, JSON_COMPACT);
-    if (size > room) { /* nothing was cut: it tells what it needs */
-        room = size;
+    if (size >= room) { /* nothing was cut: the size is what the text needs */
+        room = size + 1;
         text = arena_alloc(arena, room);
         if (text == NULL)
             return false;
         size = json_dumpb(json, text, room, JSON_COMPACT);
     }
+    if (size == 0)
+        return false;
+    text[size] = '\n';
     answer->body = text;
-    answer->body_size = size;
-    return size > 0;
+    answer->body_size = size + 1;
+    return true;
+}
+
+enum status json_body_write(const ProtobufCMessage *message, unsigned flags, struct arena *arena,
+                            struct http_answer *answer, struct error *error)
+{
+    char *text;
+    size_t size;
+    enum status status = protojson_write(message, flags, arena, &text, &size, error);
+    if (status != STATUS_OK)
+        return status;
+    text[size] = '\n'; /* where its NUL was */
+    answer->body = text;
+    answer->body_size = size + 1;
+    return STATUS_OK;
 }

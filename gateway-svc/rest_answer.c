@@ -1,5 +1,6 @@
 #include "rest_answer.h"
 
+#include "json_body.h"
 #include "problem.h"
 #include "rest_words.h"
 
@@ -88,18 +89,12 @@ static bool add_link(struct making *making)
 static enum status make(struct making *making, struct error *error)
 {
     struct http_answer *answer = &making->answer;
-    char *text;
     if (!add_location(making) || !add_etag(making) || !add_link(making))
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
     if (answer->code == NOT_MODIFIED)
         return STATUS_OK;
-    enum status status = protojson_write(making->message, PROTOJSON_EMIT_DEFAULTS, making->arena, &text,
-                                         &answer->body_size, error);
-    if (status == STATUS_OK) {
-        answer->type = "application/json";
-        answer->body = text;
-    }
-    return status;
+    answer->type = "application/json";
+    return json_body_write(making->message, PROTOJSON_EMIT_DEFAULTS, making->arena, answer, error);
 }
 
 void rest_answer(const ProtobufCMessage *response, void *rest_call)

@@ -101,6 +101,8 @@ class Document:
     def _check_body(self, answer, kind, schema, what):
         if answer.headers["Content-Type"] != kind:
             raise Undocumented("%s as %s" % (what, answer.headers["Content-Type"]))
+        if not answer.body.endswith(b"}\n"):
+            raise Undocumented("%s that no newline ends" % what)
         wrong = self.faults(answer.json, schema)
         if wrong:
             raise Undocumented("%s: %s" % (what, "; ".join(wrong)))

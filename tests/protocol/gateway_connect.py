@@ -27,7 +27,7 @@ def check_error(answer, http_code, code, said=""):
     """An error of the protocol, with no more in it than it has; what it says."""
     assert answer.code == http_code and answer.headers["Content-Type"] == JSON, answer
     assert answer.json["code"] == code and said in answer.json["message"], answer
-    assert set(answer.json) <= {"code", "message", "details"}, answer
+    assert set(answer.json) <= {"code", "message", "details"} and answer.body.endswith(b"}\n"), answer
     return answer.json
 
 
@@ -62,6 +62,7 @@ def test_connect_speaks_json_and_binary(driver):
             assert answer.code == 200 and answer.headers["Content-Type"] == JSON, answer
             assert answer.json["status"] == "CONFIRMED" and answer.json["version"] == "2", answer
             assert "statusReason" not in answer.json, answer  # canonical: no defaults
+            assert answer.body.endswith(b"}\n"), answer
         # A name as it stands in the .proto file, and a field that nobody knows.
         asked = call(stack, GET, {"booking_id": request["booking_id"], "colour": {"of": ["the", 1]}})
         assert asked.json == answer.json, asked
