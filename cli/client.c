@@ -84,31 +84,43 @@ static enum status fill_in_id(struct session *session, ProtobufCMessage *request
     return STATUS_OK;
 }
 
-enum status client_call(struct session *session, enum peer_name peer,
-                        const ProtobufCServiceDescriptor *service, const char *method,
-                        ProtobufCMessage *request, ProtobufCMessage **response, struct error *error)
+/* On the connected channel. */
+static enum status call_connected(struct session *session, enum peer_name peer,
+                                  const ProtobufCServiceDescriptor *service, const char *method,
+                                  ProtobufCMessage *request, ProtobufCMessage **response, struct error *error)
 {
-    enum status status = fill_in_id(session, request, error);
-    if (status == STATUS_OK) {
-        status = client_connect(session, peer, error);
-    }
-    if (status != STATUS_OK) {
-        return status;
-    }
     struct rpc_client *client = rpc_client_create(session->channels[peer], service);
     if (client == NULL) {
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     }
     struct rpc_client_call call = {.timeout_ms = session->timeout_ms, .idempotent = true};
-    patience_begin(PEERS[peer].program);
-    status = rpc_client_call_wait(client, method, request, &call, &session->arena, response);
-    patience_end();
+    enum status status = rpc_client_call_wait(client, method, request, &call, &session->arena, response);
     *error = call.error;
+    rpc_client_destroy(client);
+    return status;
+}
+
+enum status client_call(struct session *session, enum peer_name peer,
+                        const ProtobufCServiceDescriptor *service, const char *method,
+                        ProtobufCMessage *request, ProtobufCMessage **response, struct error *error)
+{
+    if (fill_in_id(session, request, error) != STATUS_OK) {
+        return error->status;
+    }
+    patience_begin(PEERS[peer].program);
+    enum status status = client_connect(session, peer, error);
+    bool connected = status == STATUS_OK;
+    if (connected) {
+        status = call_connected(session, peer, service, method, request, response, error);
+    }
+    patience_end();
+    if (!connected) {
+        return status; /* the request never left: no id to ask for */
+    }
     if (status == STATUS_UNIMPLEMENTED) {
         error_set(error, status, error->reason, _("%s; is %s the address of %s?"), error->message,
                   session->addresses[peer], PEERS[peer].program);
     }
-    rpc_client_destroy(client);
     char **id = creation_id(request);
     if (status_is_transient(status) && id != NULL) {
         error_set(error, status, error->reason, _("%s; ask again with the id %s"), error->message, *id);

@@ -21,7 +21,7 @@ KOREAN = {"LC_ALL": "", "LANG": "ko_KR.UTF-8"}
 
 def on_screen(words, columns, answer=None, keys=()):
     """What it shows on a terminal of so many columns; types `answer` once it asks, and each of the keys once it shows the
-    text before it. (exit code, text)"""
+    text before it. A key may be a function to call. (exit code, text)"""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))} \
@@ -41,7 +41,11 @@ def on_screen(words, columns, answer=None, keys=()):
                 break
             shown += chunk
             if keys and keys[0][0] in shown:
-                os.write(leader, keys[0][1])
+                key = keys[0][1]
+                if callable(key):
+                    key()
+                else:
+                    os.write(leader, key)
                 keys = keys[1:]
         process.wait(DEADLINE_S)
     finally:
@@ -54,6 +58,18 @@ def on_screen(words, columns, answer=None, keys=()):
 def width(line):
     """Terminal columns; Hangul takes two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+
+
+@once
+def test_screenctl_says_on_a_terminal_what_it_waits_for(driver):
+    with Stack(driver, without=("booking", "history")) as stack:
+        register(stack, name="한빛")
+        hospital, words = stack.services["hospital"], command(stack, "hospital", "list", services=("hospital",))
+        hospital.pause()
+        code, shown = on_screen(words, 80, keys=((b"waiting for hospital-svc ...", hospital.resume),))
+        before, cleared, after = shown.partition("waiting for hospital-svc ...\r\x1b[K")
+        assert code == 0 and cleared and "한빛" in after and before == "", (code, shown)
+        assert "waiting" not in on_screen(words, 80)[1]
 
 
 @once
