@@ -33,11 +33,9 @@ int64_t metric_get(struct metric *metric)
     return atomic_load_explicit(&metric->value, memory_order_relaxed);
 }
 
-void metrics_visit(void (*visit)(void *context, const struct metric *metric, int64_t value), void *context)
+struct metric *metrics_newest(void)
 {
-    for (struct metric *metric = atomic_load(&newest); metric != NULL; metric = metric->next) {
-        visit(context, metric, metric_get(metric));
-    }
+    return atomic_load(&newest);
 }
 
 void histogram_register(struct histogram *histogram)
@@ -67,10 +65,7 @@ void histogram_add(struct histogram *histogram, int64_t value)
     atomic_fetch_add_explicit(&histogram->sum, value, memory_order_relaxed);
 }
 
-void histograms_visit(void (*visit)(void *context, struct histogram *histogram), void *context)
+struct histogram *histograms_newest(void)
 {
-    for (struct histogram *histogram = atomic_load(&newest_histogram); histogram != NULL;
-         histogram = histogram->next) {
-        visit(context, histogram);
-    }
+    return atomic_load(&newest_histogram);
 }

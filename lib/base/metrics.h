@@ -16,7 +16,7 @@ struct metric {
     double unit;        /* a value of 1, as it is shown: 1e-3 for milliseconds shown as seconds; 0 = 1 */
     _Atomic int64_t value;
     _Atomic int registered;
-    struct metric *next; /* the registry's own */
+    struct metric *next; /* registered before this one; NULL = none */
 };
 
 #define METRIC(metric_name, metric_help)                                                                     \
@@ -43,8 +43,11 @@ void metric_add(struct metric *metric, int64_t delta);
 void metric_set(struct metric *metric, int64_t value);
 int64_t metric_get(struct metric *metric);
 
-/* Calls `visit` for every registered metric. */
-void metrics_visit(void (*visit)(void *context, const struct metric *metric, int64_t value), void *context);
+/*
+ * The metric that was registered last, the head of the list by `next`; NULL = none. One that is registered
+ * later is not in the list from there: who walks it twice keeps the head.
+ */
+struct metric *metrics_newest(void);
 
 /*
  * How often a value fell into each of HISTOGRAM_BUCKETS ranges: the first ends at `first_bound`, each further
@@ -61,7 +64,7 @@ struct histogram {
     _Atomic int64_t counts[HISTOGRAM_BUCKETS + 1];
     _Atomic int64_t sum;
     _Atomic int registered;
-    struct histogram *next; /* the registry's own */
+    struct histogram *next; /* registered before this one; NULL = none */
 };
 
 #define HISTOGRAM(histogram_name, histogram_help, bound, shown_unit)                                         \
@@ -75,7 +78,7 @@ void histogram_add(struct histogram *histogram, int64_t value);
 /* The upper bound of bucket `i` < HISTOGRAM_BUCKETS, which belongs to it. */
 int64_t histogram_bound(const struct histogram *histogram, int i);
 
-/* Calls `visit` for every registered histogram. */
-void histograms_visit(void (*visit)(void *context, struct histogram *histogram), void *context);
+/* The same for histograms. */
+struct histogram *histograms_newest(void);
 
 #endif

@@ -11,24 +11,19 @@ static struct metric gauge = METRIC("test_gauge", "Set and read");
 static struct metric hidden = METRIC("test_hidden", "Never registered");
 
 struct sighting {
-    const char *name;
     int times;
     int64_t value;
 };
 
-static void note(void *context, const struct metric *metric, int64_t value)
-{
-    struct sighting *sighting = context;
-    if (strcmp(metric->name, sighting->name) == 0) {
-        sighting->times++;
-        sighting->value = value;
-    }
-}
-
 static struct sighting look_for(const char *name)
 {
-    struct sighting sighting = {.name = name};
-    metrics_visit(note, &sighting);
+    struct sighting sighting = {.times = 0};
+    for (struct metric *metric = metrics_newest(); metric != NULL; metric = metric->next) {
+        if (strcmp(metric->name, name) == 0) {
+            sighting.times++;
+            sighting.value = metric_get(metric);
+        }
+    }
     return sighting;
 }
 
@@ -100,18 +95,15 @@ static void test_histogram_value_on_a_bound_belongs_to_the_lower_bucket(void **s
     assert_int_equal(atomic_load(&sizes.sum), 62 + (INT64_C(1) << 40));
 }
 
-static void count_sizes(void *context, struct histogram *histogram)
-{
-    *(int *)context += histogram == &sizes;
-}
-
 static void test_histogram_registered_twice_is_visited_once(void **state)
 {
     (void)state;
     int seen = 0;
     histogram_register(&sizes);
     histogram_register(&sizes);
-    histograms_visit(count_sizes, &seen);
+    for (struct histogram *histogram = histograms_newest(); histogram != NULL; histogram = histogram->next) {
+        seen += histogram == &sizes;
+    }
     assert_int_equal(seen, 1);
 }
 

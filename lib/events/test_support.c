@@ -118,23 +118,13 @@ void wait_until(bool (*condition)(void *context), void *context, const char *wha
     }
 }
 
-struct metric_wanted {
-    const char *name;
-    int64_t value;
-};
-
-static void take_metric(void *context, const struct metric *metric, int64_t value)
-{
-    struct metric_wanted *wanted = context;
-    if (strcmp(metric->name, wanted->name) == 0)
-        wanted->value = value;
-}
-
 int64_t metric_by_name(const char *name)
 {
-    struct metric_wanted wanted = {.name = name};
-    metrics_visit(take_metric, &wanted);
-    return wanted.value;
+    int64_t value = 0;
+    for (struct metric *metric = metrics_newest(); metric != NULL; metric = metric->next)
+        if (strcmp(metric->name, name) == 0)
+            value = metric_get(metric);
+    return value;
 }
 
 static enum status take_number(void *context, const struct db_row *row)

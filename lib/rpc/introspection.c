@@ -1,5 +1,7 @@
 #include "rpc/introspection.h"
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/metrics.h"
 #include "rpc/server_state.h"
@@ -71,40 +73,38 @@ static void describe(Rpc__V1__Introspection_Service *service, const Rpc__V1__Des
     closure(&response, closure_data);
 }
 
-/* The metrics are counted in a first visit; one registered between the two is left out. */
-struct stats {
-    struct arena *arena;
-    bool complete; /* false: out of memory */
-    Rpc__V1__Stat *stats;
-    Rpc__V1__Stat **pointers;
-    size_t count;
-    size_t capacity;
-};
-
-static void count_metric(void *context, const struct metric *metric, int64_t value)
+/* False when out of memory. */
+static bool show(struct arena *arena, struct metric *metric, Rpc__V1__Stat *stat)
 {
-    (void)metric;
-    (void)value;
-    ((struct stats *)context)->capacity++;
-}
-
-static void add_metric(void *context, const struct metric *metric, int64_t value)
-{
-    struct stats *stats = context;
-    if (stats->count == stats->capacity) {
-        return;
-    }
-    Rpc__V1__Stat *stat = &stats->stats[stats->count];
     rpc__v1__stat__init(stat);
     stat->name = metric->labels == NULL ? (char *)metric->name
-                                        : arena_printf(stats->arena, "%s{%s}", metric->name, metric->labels);
-    if (stat->name == NULL) {
-        stats->complete = false;
-        return;
-    }
-    stat->value = value;
+                                        : arena_printf(arena, "%s{%s}", metric->name, metric->labels);
+    stat->value = metric_get(metric);
     stat->unit = metric->unit;
-    stats->pointers[stats->count++] = stat;
+    return stat->name != NULL;
+}
+
+/* False when out of memory. */
+static bool show_all(struct arena *arena, Rpc__V1__StatsResponse *response)
+{
+    struct metric *newest = metrics_newest();
+    size_t count = 0;
+    for (struct metric *metric = newest; metric != NULL; metric = metric->next) {
+        count++;
+    }
+    Rpc__V1__Stat *stats = arena_alloc(arena, count * sizeof stats[0]);
+    response->stats = arena_alloc(arena, count * sizeof response->stats[0]);
+    if (stats == NULL || response->stats == NULL) {
+        return false;
+    }
+    for (struct metric *metric = newest; metric != NULL; metric = metric->next) {
+        Rpc__V1__Stat *stat = &stats[response->n_stats];
+        if (!show(arena, metric, stat)) {
+            return false;
+        }
+        response->stats[response->n_stats++] = stat;
+    }
+    return true;
 }
 
 static void report(Rpc__V1__Introspection_Service *service, const Rpc__V1__StatsRequest *request,
@@ -112,24 +112,14 @@ static void report(Rpc__V1__Introspection_Service *service, const Rpc__V1__Stats
 {
     (void)request; /* has no fields */
     struct rpc_server *server = ((struct rpc_introspection *)service)->server;
-    struct arena *arena = rpc_call_arena(closure_data);
-    struct stats stats = {.arena = arena, .complete = true};
-    metrics_visit(count_metric, &stats);
-    stats.stats = arena_alloc(arena, stats.capacity * sizeof stats.stats[0]);
-    stats.pointers = arena_alloc(arena, stats.capacity * sizeof stats.pointers[0]);
-    if (stats.stats == NULL || stats.pointers == NULL) {
-        fail_without_memory(closure_data);
-        return;
-    }
-    metrics_visit(add_metric, &stats);
-    if (!stats.complete) {
+    Rpc__V1__StatsResponse response = RPC__V1__STATS_RESPONSE__INIT;
+    if (!show_all(rpc_call_arena(closure_data), &response)) {
         fail_without_memory(closure_data);
         return;
     }
 
     char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE];
     char *degraded[RPC_DEGRADED_MAX];
-    Rpc__V1__StatsResponse response = RPC__V1__STATS_RESPONSE__INIT;
     response.program = server->program;
     response.n_degraded = server->degraded != NULL ? server->degraded(server->observer, reasons) : 0;
     response.degraded = degraded;
@@ -138,8 +128,6 @@ static void report(Rpc__V1__Introspection_Service *service, const Rpc__V1__Stats
     }
     const char *not_ready = rpc_server_not_ready(server);
     response.not_ready = (char *)(uintptr_t)(not_ready == NULL ? "" : not_ready);
-    response.n_stats = stats.count;
-    response.stats = stats.pointers;
     closure(&response, closure_data);
 }
 

@@ -3,8 +3,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/metrics.h"
 #include "rpc/introspection.h"
 #include "rpc/test_support.h"
+
+void *__real_arena_alloc(struct arena *arena, size_t size_bytes);
+void *__wrap_arena_alloc(struct arena *arena, size_t size_bytes);
+
+/* What another thread registers while the metrics are listed. */
+static struct metric late[8];
+static atomic_size_t late_count = sizeof late / sizeof late[0];
+
+void *__wrap_arena_alloc(struct arena *arena, size_t size_bytes)
+{
+    if (atomic_load(&late_count) < sizeof late / sizeof late[0]) {
+        struct metric *metric = &late[atomic_fetch_add(&late_count, 1)];
+        *metric = (struct metric)METRIC("test_late", "Registered meanwhile");
+        metric_register(metric);
+    }
+    return __real_arena_alloc(arena, size_bytes);
+}
 
 static void assert_get(nng_socket client, const char *booking_id, enum status code, const char *reason,
                        const char *message)
@@ -128,9 +147,28 @@ static void test_introspection_stats_count_calls_and_tell_what_is_degraded(void 
     test_server_stop(&server);
 }
 
+static void test_introspection_stats_miss_no_metric_while_others_are_registered(void **state)
+{
+    (void)state;
+    static struct metric before = METRIC("test_before", "Registered before the server's");
+    metric_register(&before);
+    struct test_server server;
+    test_server_serve(&server);
+    nng_socket client = test_dial(server.address);
+    atomic_store(&late_count, 0);
+    int64_t value = stat_value(client, "test_before");
+    assert_true(atomic_load(&late_count) > 0);
+    atomic_store(&late_count, sizeof late / sizeof late[0]);
+    assert_int_equal(value, 0);
+    nng_close(client);
+    test_server_stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            test_introspection_stats_miss_no_metric_while_others_are_registered), /* the oldest metric */
         cmocka_unit_test(test_health_tells_whether_the_service_is_ready),
         cmocka_unit_test(test_introspection_describe_lists_services_and_methods),
         cmocka_unit_test(test_introspection_stats_count_calls_and_tell_what_is_degraded),

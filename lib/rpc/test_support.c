@@ -281,22 +281,11 @@ void test_assert_health(nng_socket client, const char *service, int expected)
     rpc__v1__response__free_unpacked(response, NULL);
 }
 
-struct wanted_metric {
-    const char *name;
-    int64_t value;
-};
-
-static void look_at_metric(void *context, const struct metric *metric, int64_t value)
-{
-    struct wanted_metric *wanted = context;
-    if (strcmp(metric->name, wanted->name) == 0) {
-        wanted->value += value;
-    }
-}
-
 int64_t test_metric(const char *name)
 {
-    struct wanted_metric wanted = {.name = name};
-    metrics_visit(look_at_metric, &wanted);
-    return wanted.value;
+    int64_t sum = 0;
+    for (struct metric *metric = metrics_newest(); metric != NULL; metric = metric->next) {
+        sum += strcmp(metric->name, name) == 0 ? metric_get(metric) : 0;
+    }
+    return sum;
 }

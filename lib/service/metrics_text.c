@@ -7,45 +7,6 @@
 
 #include "base/metrics.h"
 
-/* What is to be written; each list sorted, so that a family stands together. */
-struct page {
-    const struct metric **metrics;
-    size_t metric_count, metric_capacity;
-    struct histogram **histograms;
-    size_t histogram_count, histogram_capacity;
-};
-
-static void count_metric(void *context, const struct metric *metric, int64_t value)
-{
-    (void)metric;
-    (void)value;
-    ((struct page *)context)->metric_capacity++;
-}
-
-/* One registered since they were counted is left for the next time. */
-static void take_metric(void *context, const struct metric *metric, int64_t value)
-{
-    struct page *page = context;
-    (void)value;
-    if (page->metric_count < page->metric_capacity) {
-        page->metrics[page->metric_count++] = metric;
-    }
-}
-
-static void count_histogram(void *context, struct histogram *histogram)
-{
-    (void)histogram;
-    ((struct page *)context)->histogram_capacity++;
-}
-
-static void take_histogram(void *context, struct histogram *histogram)
-{
-    struct page *page = context;
-    if (page->histogram_count < page->histogram_capacity) {
-        page->histograms[page->histogram_count++] = histogram;
-    }
-}
-
 static int compare(const char *name_a, const char *labels_a, const char *name_b, const char *labels_b)
 {
     int order = strcmp(name_a, name_b);
@@ -54,7 +15,7 @@ static int compare(const char *name_a, const char *labels_a, const char *name_b,
 
 static int compare_metrics(const void *left, const void *right)
 {
-    const struct metric *a = *(const struct metric *const *)left, *b = *(const struct metric *const *)right;
+    const struct metric *a = *(struct metric *const *)left, *b = *(struct metric *const *)right;
     return compare(a->name, a->labels, b->name, b->labels);
 }
 
@@ -79,11 +40,11 @@ static void write_head(FILE *out, const char *name, const char *help, const char
     }
 }
 
-static void write_metric(FILE *out, const struct metric *metric, const char *before)
+static void write_metric(FILE *out, struct metric *metric, const char *before)
 {
     const char *labels = metric->labels;
     write_head(out, metric->name, metric->help, ends_in_total(metric->name) ? "counter" : "gauge", before);
-    int64_t value = atomic_load_explicit(&metric->value, memory_order_relaxed);
+    int64_t value = metric_get(metric);
     fprintf(out, "%s%s%s%s ", metric->name, labels != NULL ? "{" : "", labels != NULL ? labels : "",
             labels != NULL ? "}" : "");
     if (metric->unit != 0) {
@@ -113,28 +74,54 @@ static void write_histogram(FILE *out, struct histogram *histogram, const char *
     fprintf(out, "%s_count%s%s%s %" PRId64 "\n", name, open, labels, close, count);
 }
 
+/* Families stand together, so each list is sorted. */
+static bool write_metrics(FILE *out)
+{
+    struct metric *newest = metrics_newest();
+    size_t count = 0;
+    for (struct metric *metric = newest; metric != NULL; metric = metric->next) {
+        count++;
+    }
+    struct metric **sorted = calloc(count + 1, sizeof(struct metric *));
+    if (sorted == NULL) {
+        return false;
+    }
+    size_t i = 0;
+    for (struct metric *metric = newest; metric != NULL; metric = metric->next) {
+        sorted[i++] = metric;
+    }
+    qsort(sorted, count, sizeof sorted[0], compare_metrics);
+    for (i = 0; i < count; i++) {
+        write_metric(out, sorted[i], i > 0 ? sorted[i - 1]->name : NULL);
+    }
+    free(sorted);
+    return true;
+}
+
+static bool write_histograms(FILE *out)
+{
+    struct histogram *newest = histograms_newest();
+    size_t count = 0;
+    for (struct histogram *histogram = newest; histogram != NULL; histogram = histogram->next) {
+        count++;
+    }
+    struct histogram **sorted = calloc(count + 1, sizeof(struct histogram *));
+    if (sorted == NULL) {
+        return false;
+    }
+    size_t i = 0;
+    for (struct histogram *histogram = newest; histogram != NULL; histogram = histogram->next) {
+        sorted[i++] = histogram;
+    }
+    qsort(sorted, count, sizeof sorted[0], compare_histograms);
+    for (i = 0; i < count; i++) {
+        write_histogram(out, sorted[i], i > 0 ? sorted[i - 1]->name : NULL);
+    }
+    free(sorted);
+    return true;
+}
+
 enum status metrics_text_write(FILE *out)
 {
-    struct page page = {.metric_count = 0};
-    metrics_visit(count_metric, &page);
-    histograms_visit(count_histogram, &page);
-    page.metrics = calloc(page.metric_capacity + 1, sizeof(struct metric *));
-    page.histograms = calloc(page.histogram_capacity + 1, sizeof(struct histogram *));
-    enum status status = STATUS_RESOURCE_EXHAUSTED;
-    if (page.metrics != NULL && page.histograms != NULL) {
-        metrics_visit(take_metric, &page);
-        histograms_visit(take_histogram, &page);
-        qsort(page.metrics, page.metric_count, sizeof page.metrics[0], compare_metrics);
-        qsort(page.histograms, page.histogram_count, sizeof page.histograms[0], compare_histograms);
-        for (size_t i = 0; i < page.metric_count; i++) {
-            write_metric(out, page.metrics[i], i > 0 ? page.metrics[i - 1]->name : NULL);
-        }
-        for (size_t i = 0; i < page.histogram_count; i++) {
-            write_histogram(out, page.histograms[i], i > 0 ? page.histograms[i - 1]->name : NULL);
-        }
-        status = STATUS_OK;
-    }
-    free(page.histograms);
-    free(page.metrics);
-    return status;
+    return write_metrics(out) && write_histograms(out) ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
 }
