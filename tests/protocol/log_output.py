@@ -15,6 +15,9 @@ from kit.world import CONFIRMED, book, day, register, wait_history
 
 # More lines than a pipe, a terminal or a socket has room for: each call at level debug is one.
 CALLS = 4000
+# At once, of those that wait for a thread: with many more, a machine that stands still for a moment makes a service believe
+# that the last of them would wait too long, and it refuses them.
+AT_ONCE = 10
 # Of one event: at once, and per second (lib/base/log.c).
 BURST, PER_S, DEBUG_BURST, DEBUG_PER_S = 200, 20, 1000, 200
 # Far from what is measured, since other tests run beside this one.
@@ -52,10 +55,8 @@ def spawn(service, stderr):
 def lost(stack, name):
     client = Client(stack.services[name].flags["ops-listen"])
     try:
-        for line in client.get("/metrics").body.decode().splitlines():
-            if line.startswith("log_lines_lost_total "):
-                return int(line.split()[1])
-        return 0  # the metric comes with the first line that is lost
+        lines = client.get("/metrics").body.decode().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("log_lines_lost_total "))
     finally:
         client.close()
 
@@ -73,8 +74,9 @@ def test_a_log_that_nobody_reads_stops_no_call_and_no_stop(driver):
             stack.hospital_svc.wait_ready()
             client = stack.client("hospital")
             for _ in range(CALLS // 100):
-                replies = client.call_all("ListHospitals", [{}] * 100, timeout_ms=30000)
-                assert all(reply.code == rpc.OK for reply in replies), (make.__name__, replies[-1])
+                replies = client.call_all("Check", [{}] * 100)
+                assert all(reply.code == rpc.OK for reply in replies), (make.__name__, replies)
+            assert client.ListHospitals().code == rpc.OK
             assert lost(stack, "hospital") > 0, make.__name__
             assert os.get_blocking(writer), "the flags of a description that others share were changed"
             stack.hospital_svc.stop()
@@ -142,9 +144,9 @@ def test_a_caller_cannot_fill_the_log(driver):
             """Cursors that fit nowhere, each from a subscriber of another name."""
             client = rpc.Client(stack.hospital_svc.rpc)
             while not calls.stopping.is_set() and asked[0] < 50 * BURST:
-                requests = [{"after_seq": 1000000, "subscriber": "s-%d" % (asked[0] + i)} for i in range(100)]
-                replies = client.call_all("Fetch", requests, timeout_ms=30000)
-                assert all(reply.code == rpc.DATA_LOSS for reply in replies), replies[0]
+                requests = [{"after_seq": 1000000, "subscriber": "s-%d" % (asked[0] + i)} for i in range(AT_ONCE)]
+                replies = client.call_all("Fetch", requests)
+                assert all(reply.code == rpc.DATA_LOSS for reply in replies), replies
                 asked[0] += len(replies)
             client.close()
         with Calls(stack, flood) as beside:
@@ -174,9 +176,9 @@ def test_calls_that_fail_inside_fill_no_log(driver):
     with Stack(driver, without=("booking", "history")) as stack:
         stack.execute("hospital", "ALTER TABLE hospital RENAME TO gone")
         begun, client = time.monotonic(), stack.client("hospital")
-        for _ in range(10 * BURST // 100):
-            replies = client.call_all("ListHospitals", [{}] * 100, timeout_ms=30000)
-            assert all(reply.code == rpc.INTERNAL for reply in replies), replies[0]
+        for _ in range(10 * BURST // AT_ONCE):
+            replies = client.call_all("ListHospitals", [{}] * AT_ONCE)
+            assert all(reply.code == rpc.INTERNAL for reply in replies), replies
         took_s = time.monotonic() - begun
         for event in ("rpc.internal_error", "reader.failed"):
             count = sum(1 for line in stack.hospital_svc.log_lines() if line["event"] == event)
