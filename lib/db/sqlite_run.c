@@ -185,64 +185,70 @@ enum status sqlite_run(struct db *db, const struct db_statement *statement, cons
 
 /* ---- rows ---- */
 
-static bool cell_text(sqlite3_stmt *handle, int column, struct db_value *out)
+/*
+ * A value is asked for once and looked at itself: each sqlite3_column function finds the column again, and
+ * locks. Values may be used so because a connection belongs to one thread.
+ */
+static bool cell_text(sqlite3_value *value, struct db_value *out)
 {
-    if (sqlite3_column_type(handle, column) != SQLITE_TEXT)
+    if (sqlite3_value_type(value) != SQLITE_TEXT)
         return false;
-    out->as.text = (const char *)sqlite3_column_text(handle, column);
-    out->size_bytes = (size_t)sqlite3_column_bytes(handle, column);
+    out->as.text = (const char *)sqlite3_value_text(value);
+    out->size_bytes = (size_t)sqlite3_value_bytes(value);
     return out->as.text != NULL;
 }
 
-static bool cell_bytes(sqlite3_stmt *handle, int column, struct db_value *out)
+static bool cell_bytes(sqlite3_value *value, struct db_value *out)
 {
-    if (sqlite3_column_type(handle, column) != SQLITE_BLOB)
+    if (sqlite3_value_type(value) != SQLITE_BLOB)
         return false;
-    out->as.bytes = sqlite3_column_blob(handle, column);
-    out->size_bytes = (size_t)sqlite3_column_bytes(handle, column);
+    out->as.bytes = sqlite3_value_blob(value);
+    out->size_bytes = (size_t)sqlite3_value_bytes(value);
     return out->as.bytes != NULL || out->size_bytes == 0;
 }
 
-static bool cell_uuid(sqlite3_stmt *handle, int column, struct db_value *out)
+static bool cell_uuid(sqlite3_value *value, struct db_value *out)
 {
     struct db_value bytes = {0};
 
-    if (!cell_bytes(handle, column, &bytes) || bytes.size_bytes != sizeof out->as.uuid.bytes)
+    if (!cell_bytes(value, &bytes) || bytes.size_bytes != sizeof out->as.uuid.bytes)
         return false;
     memcpy(out->as.uuid.bytes, bytes.as.bytes, sizeof out->as.uuid.bytes);
     return true;
 }
 
-static bool cell_date(sqlite3_stmt *handle, int column, struct db_value *out)
+static bool cell_date(sqlite3_value *value, struct db_value *out)
 {
     struct db_value text = {0};
 
-    return cell_text(handle, column, &text) && civil_parse(text.as.text, &out->as.day);
+    return cell_text(value, &text) && civil_parse(text.as.text, &out->as.day);
 }
 
 bool sqlite_cell(const struct db_row *row, int column, enum db_type wanted, struct db_value *out)
 {
     sqlite3_stmt *handle = row->source;
+    sqlite3_value *value;
 
     if (column < 0 || column >= sqlite3_column_count(handle))
         return false;
-    if (sqlite3_column_type(handle, column) == SQLITE_NULL) {
+    value = sqlite3_column_value(handle, column);
+    if (sqlite3_value_type(value) == SQLITE_NULL) {
         out->type = DB_NULL;
         return true;
     }
     out->type = wanted;
     switch (wanted) {
     case DB_INT:
-        out->as.number = sqlite3_column_int64(handle, column);
-        return sqlite3_column_type(handle, column) == SQLITE_INTEGER;
+        out->as.number = sqlite3_value_int64(value);
+        return sqlite3_value_type(value) == SQLITE_INTEGER;
     case DB_TEXT:
-        return cell_text(handle, column, out);
+        return cell_text(value, out);
     case DB_BYTES:
-        return cell_bytes(handle, column, out);
+        return cell_bytes(value, out);
     case DB_UUID:
-        return cell_uuid(handle, column, out);
+        return cell_uuid(value, out);
     case DB_DATE:
-        return cell_date(handle, column, out);
+        return cell_date(value, out);
     case DB_NULL:
         break;
     }
