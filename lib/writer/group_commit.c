@@ -245,10 +245,15 @@ void group_commit_run(struct group_commit *commit, struct writer_command **comma
     run(commit, commands, count);
 }
 
+bool group_commit_writes_fail(const struct group_commit *commit)
+{
+    return atomic_load(&commit->trouble) != NULL;
+}
+
 void group_commit_probe(struct group_commit *commit)
 {
     struct error error = {0};
-    bool writes_failed = atomic_load(&commit->trouble) != NULL;
+    bool writes_failed = group_commit_writes_fail(commit);
     enum status status = db_probe(commit->db, writes_failed, &error);
 
     if (status != STATUS_OK)

@@ -41,6 +41,9 @@ void group_commit_run(struct group_commit *commit, struct writer_command **comma
 /* Looks whether the database is there, and after a failure whether it takes writes again. Writer thread. */
 void group_commit_probe(struct group_commit *commit);
 
+/* Whether the last batch or look failed for the database. Does not look itself. Any thread. */
+bool group_commit_writes_fail(const struct group_commit *commit);
+
 /* As writer_database_trouble. Any thread. */
 const char *group_commit_database_trouble(struct group_commit *commit);
 

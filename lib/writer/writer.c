@@ -139,7 +139,7 @@ static void unlock_and_wake(struct writer *writer)
 static void wait_or_probe(struct writer *writer)
 {
     struct timespec until;
-    int64_t pause_ms = group_commit_database_trouble(&writer->commit) == NULL ? PROBE_IDLE_MS : PROBE_AWAY_MS;
+    int64_t pause_ms = group_commit_writes_fail(&writer->commit) ? PROBE_AWAY_MS : PROBE_IDLE_MS;
     int64_t until_ns = clock_monotonic_ns() + pause_ms * NS_PER_MS;
 
     until = (struct timespec){.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
