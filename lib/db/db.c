@@ -6,6 +6,7 @@
  */
 #include "db/db.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "db/damage.h"
@@ -109,6 +110,20 @@ enum status db_commit(struct db *db, struct error *error)
 uint64_t db_session(const struct db *db)
 {
     return db->session;
+}
+
+uint64_t db_stamp(const struct db *db)
+{
+    return db->in_transaction ? db->stamp : 0;
+}
+
+void db_restamp(struct db *db)
+{
+    /* Of the process: a connection that is opened later has none of a former one's. */
+    static atomic_uint_fast64_t last;
+
+    if (db->dialect == DB_SQLITE)
+        db->stamp = atomic_fetch_add(&last, 1) + 1;
 }
 
 void db_rollback(struct db *db)

@@ -106,6 +106,17 @@ enum db_dialect db_dialect(const struct db *db);
 uint64_t db_session(const struct db *db);
 
 /*
+ * A stamp for rows that the caller remembers. If it is the same in a later transaction, these rows are as
+ * they were: nobody but this connection has written to the database, none of its transactions was rolled
+ * back, and nobody has called db_restamp. 0: not known, as always outside of a transaction and on PostgreSQL,
+ * where others write.
+ */
+uint64_t db_stamp(const struct db *db);
+
+/* The caller writes to rows that others remember by their stamp. */
+void db_restamp(struct db *db);
+
+/*
  * Sets the schema that names resolve to (PostgreSQL's search_path, also after a reconnect); creates nothing.
  * SQLite: INTERNAL. `schema` must be a plain lower-case identifier.
  */

@@ -89,6 +89,7 @@ struct db {
     enum db_access access;
     bool in_transaction;
     uint64_t session;     /* db_session */
+    uint64_t stamp;       /* db_stamp, of a driver that knows it, else 0 */
     struct error failure; /* the first one of the open transaction */
 };
 

@@ -258,7 +258,7 @@ static unsigned read_version(const struct sqlite *sqlite)
 {
     unsigned version = 0;
 
-    (void)sqlite3_file_control(sqlite->handle, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+    (void)sqlite3_file_control(sqlite->handle, NULL, SQLITE_FCNTL_DATA_VERSION, &version);
     return version;
 }
 
@@ -271,21 +271,28 @@ static void note_version(struct sqlite *sqlite)
 /* A file that somebody else has written to, as a restore does, is not the one that this session has left. */
 static void look_for_changes(struct sqlite *sqlite)
 {
-    if (sqlite->version_known && read_version(sqlite) != sqlite->version)
+    unsigned version = read_version(sqlite);
+
+    if (sqlite->version_known && version == sqlite->version)
+        return;
+    if (sqlite->version_known)
         sqlite->db.session++;
-    note_version(sqlite);
+    db_restamp(&sqlite->db);
+    sqlite->version = version;
+    sqlite->version_known = true;
 }
 
 static enum status begin(struct db *db, struct error *error)
 {
     const struct db_statement *statement = db->access == DB_READ_ONLY ? &begin_reading : &begin_writing;
+    struct sqlite *sqlite = (struct sqlite *)db;
 
     if (!in_place(db))
         return error_set(error, STATUS_UNAVAILABLE, DB_GONE,
                          "the database file was removed or replaced while the service runs");
     enum status status = sqlite_run(db, statement, NULL, &no_sink, error);
     if (status == STATUS_OK && db->access == DB_READ_WRITE)
-        look_for_changes((struct sqlite *)db);
+        look_for_changes(sqlite);
     return status;
 }
 
@@ -295,6 +302,7 @@ static void rollback(struct db *db)
     struct error ignored;
     enum status status;
 
+    db_restamp(db); /* what was remembered of the transaction is not there */
     /* A full disk or an I/O error may have ended the transaction already. */
     if (sqlite3_get_autocommit(sqlite->handle))
         return;

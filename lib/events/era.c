@@ -51,6 +51,7 @@ static enum status run(struct db *db, const struct db_statement *statement, stru
                        struct error *error)
 {
     db_params_end_row(params);
+    db_restamp(db); /* the log remembers the row */
     enum status status = db_run(db, statement, params, NULL, NULL, error);
     db_params_destroy(params);
     return status;

@@ -128,12 +128,41 @@ static void test_era_of_each_session_begins_once_and_is_paired_once(void **state
     db_close(db);
 }
 
+/* What the log remembers of the head row must not outlive it. */
+static void test_era_that_a_batch_forgets_is_not_remembered(void **state)
+{
+    struct stage *stage = stage_of(state);
+    struct error error = {0};
+    struct db *db;
+    expect(db_open(stage->origin_url, DB_READ_WRITE, &db, &error), STATUS_OK, &error);
+    expect(events_migrate(db, &error), STATUS_OK, &error);
+    struct event_log *log = event_log_create(NULL);
+    pair(log, db, 77);
+    commit_batch(log, db, 1);
+    commit_batch(log, db, 1);
+    const struct event_era era = *event_log_era(log);
+    assert_true(era.paired);
+    expect(db_begin(db, &error), STATUS_OK, &error);
+    expect(event_log_take_head(log, db, &error), STATUS_OK, &error);
+    expect(era_forget_peer(db, &error), STATUS_OK, &error);
+    expect(db_commit(db, &error), STATUS_OK, &error);
+    event_log_publish(log);
+    commit_batch(log, db, 1);
+    assert_int_equal(event_log_era(log)->id, era.id);
+    assert_int_equal(event_log_era(log)->peer, 0);
+    assert_false(event_log_era(log)->paired);
+    event_log_destroy(log);
+    db_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_era_begins_when_the_database_is_behind_what_was_left),
         TEST_SQLITE(test_era_of_each_session_begins_once_and_is_paired_once),
         TEST_POSTGRESQL(test_era_of_each_session_begins_once_and_is_paired_once),
+        TEST_SQLITE(test_era_that_a_batch_forgets_is_not_remembered),
+        TEST_POSTGRESQL(test_era_that_a_batch_forgets_is_not_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

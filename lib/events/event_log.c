@@ -35,6 +35,8 @@ struct event_log {
     struct event_head head;   /* with what was appended */
     struct era_place found;   /* as the head was taken, with the era that was begun */
     struct era_place left;    /* as this writer committed last */
+    uint64_t taken_stamp;     /* of the row as the head was taken */
+    uint64_t left_stamp;      /* and as this writer committed last; 0 = the row has to be read */
     const struct db_statement *lock;
     bool head_taken;
     bool saved;
@@ -84,14 +86,34 @@ static void forget(struct event_log *log)
     buffer_reset(&log->batch);
 }
 
-enum status event_log_take_head(struct event_log *log, struct db *db, struct error *error)
+/* Whether the head row is what this writer left there, so that it need not be read. */
+static bool is_as_left(const struct event_log *log)
 {
-    forget(log);
+    return log->left_stamp != 0 && log->left_stamp == log->taken_stamp;
+}
+
+static enum status read_head(struct event_log *log, struct db *db, struct error *error)
+{
     enum status status = event_store_lock_head(db, log->lock, &log->before, &log->found, error);
     if (status == STATUS_OK && era_must_begin(&log->left, &log->found))
         status = era_begin(db, &log->found.era, error);
-    if (status != STATUS_OK)
-        return status;
+    return status;
+}
+
+enum status event_log_take_head(struct event_log *log, struct db *db, struct error *error)
+{
+    forget(log);
+    log->taken_stamp = db_stamp(db);
+    bool as_left = is_as_left(log);
+    log->left_stamp = 0; /* until this batch is committed */
+    if (as_left) {
+        log->before = log->head;
+        log->found = log->left;
+    } else {
+        enum status status = read_head(log, db, error);
+        if (status != STATUS_OK)
+            return status;
+    }
     log->head = log->before;
     log->head_taken = true;
     return STATUS_OK;
@@ -210,6 +232,7 @@ static void note_left(struct event_log *log)
     log->left = log->found;
     log->left.head_seq = log->head.seq;
     log->left.head_event_id = log->head.event_id;
+    log->left_stamp = log->taken_stamp;
 }
 
 void event_log_publish(struct event_log *log)

@@ -8,7 +8,8 @@
  *     event_log_save        last
  * and after the commit event_log_publish; a batch that failed is forgotten by the next event_log_take_head.
  *
- * The head row also holds the database's era (era.h): taking the head begins one where that is due.
+ * The head row also holds the database's era (era.h): taking the head begins one where that is due. As long
+ * as db_stamp says that nobody else has written, the row is not read again.
  *
  * Tables (lib/events/migrations): event_log_head{log_id, head_seq, head_event_id, era ...}, event_log{seq,
  * event_id, type, occurred_at_us, event}, event_cursor{log, log_id, seq, event_id}, dead_letter{...}.
