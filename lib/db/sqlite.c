@@ -287,7 +287,7 @@ static enum status begin(struct db *db, struct error *error)
     const struct db_statement *statement = db->access == DB_READ_ONLY ? &begin_reading : &begin_writing;
     struct sqlite *sqlite = (struct sqlite *)db;
 
-    if (!in_place(db))
+    if (sqlite->file != NULL && !sqlite_file_still_in_place(sqlite->file))
         return error_set(error, STATUS_UNAVAILABLE, DB_GONE,
                          "the database file was removed or replaced while the service runs");
     enum status status = sqlite_run(db, statement, NULL, &no_sink, error);

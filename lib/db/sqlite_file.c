@@ -10,11 +10,16 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "db/folder_watch.h"
 
 /* The holder writes its name right after it took the lock: a process that comes between the two looks again.
  */
 enum { LOCK_ATTEMPTS = 100, HOLDER_ATTEMPTS = 20, HOLDER_PAUSE_US = 5000, HOLDER_SIZE = 96 };
+
+/* For what the watch of the folder does not see. */
+enum { LOOK_MS = 100 };
 
 static const char *const suffixes[SQLITE_FILE_NAMES] = {"", "-wal", "-shm"};
 
@@ -162,7 +167,7 @@ static struct sqlite_file *create(const char *path)
 
     if (file == NULL)
         return NULL;
-    file->lock = -1;
+    file->lock = file->watch = -1;
     for (int i = 0; i < SQLITE_FILE_NAMES; i++) {
         if (asprintf(&file->names[i], "%s%s", path, suffixes[i]) >= 0)
             continue;
@@ -191,6 +196,7 @@ enum status sqlite_file_claim(sqlite3 *handle, struct sqlite_file **out, struct 
 
 void sqlite_file_note(struct sqlite_file *file)
 {
+    file->watch = folder_watch_open(file->names[0]);
     for (int i = 0; i < SQLITE_FILE_NAMES; i++) {
         struct stat now;
 
@@ -233,12 +239,27 @@ bool sqlite_file_in_place(struct sqlite_file *file)
     return false;
 }
 
+bool sqlite_file_still_in_place(struct sqlite_file *file)
+{
+    bool changed =
+        folder_watch_changed(file->watch); /* first: what changes from now on, the next call sees */
+    int64_t now_ns = clock_monotonic_ns();
+
+    if (file->seen_in_place && !changed && now_ns - file->looked_ns < (int64_t)LOOK_MS * NS_PER_MS)
+        return true;
+    file->looked_ns = now_ns;
+    file->seen_in_place = sqlite_file_in_place(file);
+    return file->seen_in_place;
+}
+
 void sqlite_file_release(struct sqlite_file *file)
 {
     if (file == NULL)
         return;
     if (file->lock >= 0)
         close(file->lock);
+    if (file->watch >= 0)
+        close(file->watch);
     for (int i = 0; i < SQLITE_FILE_NAMES; i++)
         free(file->names[i]);
     free(file);

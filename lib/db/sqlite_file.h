@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/status.h"
@@ -26,6 +27,10 @@ struct sqlite_file {
         ino_t inode; /* 0: was not there when it was noted */
     } identities[SQLITE_FILE_NAMES];
     atomic_bool gone; /* has been logged */
+    /* of the thread that writes */
+    int watch; /* of the folder: folder_watch.h */
+    bool seen_in_place;
+    int64_t looked_ns; /* when all three were looked at */
 };
 
 /*
@@ -40,6 +45,12 @@ void sqlite_file_note(struct sqlite_file *file);
 
 /* Whether they still are. Logs the change. Any thread. */
 bool sqlite_file_in_place(struct sqlite_file *file);
+
+/*
+ * The same for the thread that writes, before each transaction: looks at the files only if a name in their
+ * folder has changed, and otherwise every 100 ms, for what the watch does not see.
+ */
+bool sqlite_file_still_in_place(struct sqlite_file *file);
 
 /* NULL is allowed. After the connection was closed. */
 void sqlite_file_release(struct sqlite_file *file);

@@ -385,6 +385,53 @@ static void test_sqlite_file_removed_or_replaced_takes_no_more_writes(void **sta
     }
 }
 
+/* Waits until a transaction is refused: a folder further up is noticed only after a moment. */
+static bool gone_within_a_second(struct db *db)
+{
+    const int64_t deadline_ns = clock_monotonic_ns() + INT64_C(1000) * NS_PER_MS;
+    struct error error = {0};
+
+    while (db_begin(db, &error) == STATUS_OK) {
+        fixture_expect(db_commit(db, &error), STATUS_OK, &error);
+        if (clock_monotonic_ns() > deadline_ns)
+            return false;
+    }
+    return strcmp(error.reason, DB_GONE) == 0;
+}
+
+static void test_sqlite_folder_renamed_takes_no_more_writes(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct error error = {0};
+    char outer[80], inner[96], url[128], aside[96];
+    struct db *db;
+
+    snprintf(outer, sizeof outer, "%s/outer", f->folder);
+    snprintf(inner, sizeof inner, "%s/inner", outer);
+    snprintf(aside, sizeof aside, "%s/aside", f->folder);
+    snprintf(url, sizeof url, "sqlite:%s/x.db", inner);
+    assert_int_equal(mkdir(outer, 0700), 0);
+    assert_int_equal(mkdir(inner, 0700), 0);
+    fixture_expect(db_open(url, DB_READ_WRITE, &db, &error), STATUS_OK, &error);
+    expect_in_place(db);
+    assert_int_equal(rename(inner, aside), 0);
+    expect_gone(db);
+    assert_int_equal(rename(aside, inner), 0);
+    expect_in_place(db);
+    assert_int_equal(rename(outer, aside), 0);
+    assert_false(db_in_place(db));
+    assert_true(gone_within_a_second(db));
+    assert_int_equal(rename(aside, outer), 0);
+    expect_in_place(db);
+    db_close(db);
+    snprintf(url, sizeof url, "%s/x.db", inner);
+    assert_int_equal(unlink(url), 0);
+    snprintf(url, sizeof url, "%s/x.db-lock", inner);
+    assert_int_equal(unlink(url), 0);
+    assert_int_equal(rmdir(inner), 0);
+    assert_int_equal(rmdir(outer), 0);
+}
+
 static void test_sqlite_status_of_every_kind_of_code(void **state)
 {
     (void)state;
@@ -417,6 +464,7 @@ int main(void)
         TEST_SQLITE(test_sqlite_lock_left_behind_is_no_obstacle),
         TEST_SQLITE(test_sqlite_file_with_two_names_is_refused),
         TEST_SQLITE(test_sqlite_file_removed_or_replaced_takes_no_more_writes),
+        TEST_SQLITE(test_sqlite_folder_renamed_takes_no_more_writes),
         cmocka_unit_test(test_sqlite_status_of_every_kind_of_code),
     };
 

@@ -1,0 +1,34 @@
+#include "db/folder_watch.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+enum {
+    NAMES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
+    EVENTS_BYTES = 4096, /* of those that are behind, the next call finds */
+};
+
+int folder_watch_open(const char *path)
+{
+    int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    char *copy = strdup(path);
+
+    if (watch >= 0 && (copy == NULL || inotify_add_watch(watch, dirname(copy), NAMES) < 0)) {
+        close(watch);
+        watch = -1;
+    }
+    free(copy);
+    return watch;
+}
+
+bool folder_watch_changed(int watch)
+{
+    char events[EVENTS_BYTES];
+
+    /* What each says does not matter. Any failure but that there is none: look. */
+    return read(watch, events, sizeof events) >= 0 || errno != EAGAIN;
+}
