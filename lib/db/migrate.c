@@ -223,13 +223,20 @@ static enum status step(struct db *db, const char *component, const struct db_mi
     return apply(db, component, &migrations[version], version + 1, error);
 }
 
+/*
+ * SQLite's ALTER TABLE opens the temporary database of the connection, which from then on takes part in each
+ * transaction. Another kind of storage for it, and back, closes it.
+ */
+static const char close_temporary[] = "PRAGMA temp_store = MEMORY; PRAGMA temp_store = DEFAULT";
+
 enum status db_migrate(struct db *db, const char *component, const struct db_migration *migrations,
                        size_t count, struct error *error)
 {
     enum status status = ensure_table(db, error);
     bool done = false;
+    size_t steps = 0;
 
-    while (status == STATUS_OK && !done) {
+    for (; status == STATUS_OK && !done; steps++) {
         status = db_begin(db, error);
         if (status != STATUS_OK)
             return status;
@@ -239,5 +246,7 @@ enum status db_migrate(struct db *db, const char *component, const struct db_mig
         else
             db_rollback(db);
     }
+    if (status == STATUS_OK && steps > 1 && db_dialect(db) == DB_SQLITE)
+        status = db_run_script(db, close_temporary, error);
     return status;
 }

@@ -46,6 +46,25 @@ static void test_migrate_fresh_database_gets_every_step_once(void **state)
     assert_int_equal(fixture_number(f->db, &count_versions), 1);
 }
 
+static const struct db_migration renaming[] = {
+    {"initial", "CREATE TABLE a (id INTEGER)", NULL},
+    {"renamed", "ALTER TABLE a RENAME TO b", NULL},
+};
+static const struct db_statement count_databases = {.name = "count_databases",
+                                                    .sql = "SELECT count(*) FROM pragma_database_list"};
+
+static void test_migrate_leaves_no_temporary_database(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct error error = {0};
+
+    fixture_expect(db_run_script(f->db, "CREATE TEMP TABLE c (id INTEGER); DROP TABLE c", &error), STATUS_OK,
+                   &error);
+    assert_int_equal(fixture_number(f->db, &count_databases), 2);
+    fixture_expect(db_migrate(f->db, "x", renaming, 2, &error), STATUS_OK, &error);
+    assert_int_equal(fixture_number(f->db, &count_databases), 1);
+}
+
 static void test_migrate_newer_database_is_refused(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -191,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST_BOTH(test_migrate_fresh_database_gets_every_step_once),
+        TEST_SQLITE(test_migrate_leaves_no_temporary_database),
         TEST_BOTH(test_migrate_newer_database_is_refused),
         TEST_BOTH(test_migrate_failing_step_leaves_nothing_of_itself),
         TEST_BOTH(test_migrate_component_without_a_script_is_refused),
