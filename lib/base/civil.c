@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,9 @@ enum { US_PER_S = 1000000, S_PER_DAY = 86400 };
 
 /* 0001-01-01 and 9999-12-31: what four digits can tell. */
 enum { FIRST_DAY = -719162, LAST_DAY = 2932896 };
+
+/* Another one with each zone that is set. */
+static atomic_uint zone_number = 1;
 
 #define ZONE_FOLDER "/usr/share/zoneinfo"
 
@@ -138,13 +142,31 @@ enum status civil_zone_set(const char *zone, struct error *error)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "time zone: %s", strerror(errno));
     }
     tzset();
+    atomic_fetch_add(&zone_number, 1);
     return STATUS_OK;
+}
+
+static int32_t day_at(time_t second)
+{
+    struct tm local = {0};
+    (void)localtime_r(&second, &local); /* fails only for years beyond int: out of an instant's reach */
+    return (int32_t)floor_divide(second + local.tm_gmtoff, S_PER_DAY);
 }
 
 int32_t civil_day_at(int64_t instant_us)
 {
+    /* The writer asks in each batch, and localtime_r takes a lock and searches the zone's rules. */
+    static _Thread_local struct {
+        time_t second;
+        int32_t day;
+        unsigned zone_number; /* 0: none yet */
+    } latest;
     time_t second = (time_t)floor_divide(instant_us, US_PER_S);
-    struct tm local = {0};
-    (void)localtime_r(&second, &local); /* fails only for years beyond int: out of an instant's reach */
-    return (int32_t)floor_divide(second + local.tm_gmtoff, S_PER_DAY);
+    unsigned number = atomic_load_explicit(&zone_number, memory_order_relaxed);
+    if (latest.second != second || latest.zone_number != number) {
+        latest.day = day_at(second);
+        latest.second = second;
+        latest.zone_number = number;
+    }
+    return latest.day;
 }

@@ -110,7 +110,8 @@ static void test_civil_day_at_changes_at_midnight_of_the_zone(void **state)
     set_zone("Asia/Seoul");
     assert_int_equal(civil_day_at(1796137200 * US_PER_S - 1), parsed("2026-12-01"));
     assert_int_equal(civil_day_at(1796137200 * US_PER_S), parsed("2026-12-02"));
-    set_zone("UTC");
+    set_zone("UTC"); /* the same instant in another zone */
+    assert_int_equal(civil_day_at(1796137200 * US_PER_S), parsed("2026-12-01"));
     assert_int_equal(civil_day_at(-1), -1);
     assert_int_equal(civil_day_at(0), 0);
 }

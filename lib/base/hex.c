@@ -1,18 +1,13 @@
 #include "base/hex.h"
 
-static int digit_value(char digit)
-{
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    if (digit >= 'a' && digit <= 'f') {
-        return digit - 'a' + 10;
-    }
-    if (digit >= 'A' && digit <= 'F') {
-        return digit - 'A' + 10;
-    }
-    return -1;
-}
+enum { DIGIT_VALUES = 256 };
+
+/* One more than the value of each digit; 0: no digit. */
+static const uint8_t digits[DIGIT_VALUES] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 char *hex_write(char *out, const uint8_t *bytes, size_t size)
 {
@@ -28,15 +23,15 @@ char *hex_write(char *out, const uint8_t *bytes, size_t size)
 bool hex_read(const char *text, uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
-        int high = digit_value(text[2 * i]);
-        if (high < 0) {
+        unsigned high = digits[(uint8_t)text[2 * i]];
+        if (high == 0) {
             return false;
         }
-        int low = digit_value(text[2 * i + 1]);
-        if (low < 0) {
+        unsigned low = digits[(uint8_t)text[2 * i + 1]];
+        if (low == 0) {
             return false;
         }
-        bytes[i] = (uint8_t)(high << 4 | low);
+        bytes[i] = (uint8_t)((high - 1) << 4 | (low - 1));
     }
     return true;
 }

@@ -5,10 +5,24 @@
 #include "base/civil.h"
 #include "base/utf8.h"
 
+/* Whether the word at `bytes` holds eight ASCII characters other than NUL. */
+static bool is_ascii_word(const char *bytes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    /* Less one, a byte without its top bit has it only if it is 0, or if the one before it was. */
+    return (word & tops) == 0 && ((word - ones) & tops) == 0;
+}
+
 bool text_is_utf8(const char *bytes, size_t size)
 {
     size_t position = 0;
     while (position < size) {
+        if (size - position >= sizeof(uint64_t) && is_ascii_word(bytes + position)) {
+            position += sizeof(uint64_t);
+            continue;
+        }
         uint32_t code_point = 0;
         size_t length = utf8_decode(bytes + position, size - position, &code_point);
         if (length == 0 || code_point == 0) {
@@ -81,18 +95,29 @@ static bool any_character(const char *text, size_t size, bool (*is_of_kind)(uint
     return false;
 }
 
+/* As most texts are. */
+static bool is_printable_ascii(const char *text, size_t size)
+{
+    size_t position = 0;
+    while (position < size && text[position] >= ' ' && text[position] <= '~') {
+        position++;
+    }
+    return position == size;
+}
+
 enum status text_check(const char *field, const char *text, size_t min, size_t max, struct error *error)
 {
     size_t size = strlen(text);
-    if (!text_is_utf8(text, size)) {
+    bool plain = is_printable_ascii(text, size);
+    if (!plain && !text_is_utf8(text, size)) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be valid UTF-8", field);
     }
-    size_t length = text_length(text);
+    size_t length = plain ? size : text_length(text);
     if (length < min || length > max) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must have %zu to %zu characters", field,
                          min, max);
     }
-    if (any_character(text, size, is_control)) {
+    if (!plain && any_character(text, size, is_control)) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must not contain control characters",
                          field);
     }

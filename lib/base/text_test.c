@@ -60,6 +60,22 @@ static void test_text_utf8_invalid_text_is_refused(void **state)
     assert_false(text_is_utf8("검", 2));
 }
 
+static void test_text_utf8_looks_at_every_byte_of_a_long_text(void **state)
+{
+    (void)state;
+    char text[] = "as long as three words: \x01\x7f";
+    const size_t size = sizeof text - 1;
+    assert_true(text_is_utf8(text, size));
+    for (size_t i = 0; i < size; i++) {
+        const char kept = text[i];
+        text[i] = '\0';
+        assert_false(text_is_utf8(text, size));
+        text[i] = '\xff';
+        assert_false(text_is_utf8(text, size));
+        text[i] = kept;
+    }
+}
+
 static void test_text_make_utf8_replaces_only_what_is_none(void **state)
 {
     (void)state;
@@ -96,6 +112,7 @@ static void test_text_check_good_text_passes(void **state)
     struct error error;
     assert_int_equal(text_check("name", "김 영희", 1, 4, &error), STATUS_OK);
     assert_int_equal(text_check("name", "", 0, 200, &error), STATUS_OK);
+    assert_int_equal(text_check("name", " ~", 2, 2, &error), STATUS_OK);
     assert_int_equal(text_check("name", "\xc2\xa0", 1, 1, NULL), STATUS_OK);
 }
 
@@ -155,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_utf8_valid_text_is_taken),
         cmocka_unit_test(test_text_utf8_invalid_text_is_refused),
+        cmocka_unit_test(test_text_utf8_looks_at_every_byte_of_a_long_text),
         cmocka_unit_test(test_text_make_utf8_replaces_only_what_is_none),
         cmocka_unit_test(test_text_length_counts_characters),
         cmocka_unit_test(test_text_check_good_text_passes),

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,21 @@ static void test_uuid_parse_takes_upper_case(void **state)
     assert_string_equal(uuid_format(&uuid, text), "2ed6657d-e927-568b-95e1-2665a8aea6a2");
 }
 
+static void test_uuid_parse_takes_no_other_byte_for_a_digit(void **state)
+{
+    (void)state;
+    struct uuid uuid;
+    for (int byte = 0; byte < 256; byte++) {
+        char text[] = "2ed6657d-e927-568b-95e1-2665a8aea6a2";
+        text[7] = (char)byte;
+        assert_int_equal(uuid_parse(text, &uuid), isxdigit(byte) != 0);
+        if (isxdigit(byte)) {
+            assert_int_equal(uuid.bytes[3] >> 4, 7);
+            assert_int_equal(uuid.bytes[3] & 0x0f, isdigit(byte) ? byte - '0' : tolower(byte) - 'a' + 10);
+        }
+    }
+}
+
 static void test_uuid_parse_other_text_is_refused_and_leaves_out_alone(void **state)
 {
     (void)state;
@@ -208,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_uuid_v5_matches_the_rfc),
         cmocka_unit_test(test_uuid_parse_reads_what_format_writes),
         cmocka_unit_test(test_uuid_parse_takes_upper_case),
+        cmocka_unit_test(test_uuid_parse_takes_no_other_byte_for_a_digit),
         cmocka_unit_test(test_uuid_parse_other_text_is_refused_and_leaves_out_alone),
         cmocka_unit_test(test_uuid_compare_orders_as_bytes),
     };
