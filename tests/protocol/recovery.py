@@ -219,4 +219,5 @@ def test_a_database_that_was_away_is_found_again_without_traffic(driver):
         wait_for("booking-svc is not ready", lambda: not stack.booking_svc.serving())
         os.symlink(real_folder, link)
         wait_for("booking-svc is ready again", stack.booking_svc.serving)
+        wait_for("hospital-svc too: else the booking may be REJECTED, for good", stack.hospital_svc.serving)
         wait_for("the booking is taken", lambda: stack.booking.CreateBooking(**request).code == rpc.OK)
