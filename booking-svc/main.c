@@ -308,6 +308,7 @@ static void completing(void *context)
     const struct event_era *era = event_log_era(service->log);
     if (service->reserver != NULL) /* before anything of the batch is asked for */
         reserver_set_eras(service->reserver, era->id, era->peer);
+    pairing_service_note_era(&service->pairing, era->id);
     if (service->server != NULL)
         rpc_server_hold_answers(service->server);
 }
@@ -421,7 +422,7 @@ static void serve(struct booking_service *service)
     service->api.writer = service->writer;
     service->api.readers = service->readers;
     service->pairing.writer = service->writer;
-    service->pairing.subscriber = service->subscriber;
+    pairing_service_join_subscriber(&service->pairing, service->subscriber);
     service->running = true;
     rpc_server_serve(service->server);
     log_plain(LOG_INFO, "service.ready");

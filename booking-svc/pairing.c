@@ -198,11 +198,24 @@ static void have_log_reread(struct pairing_service *service)
     pthread_mutex_unlock(&service->lock);
 }
 
-void pairing_service_leave_subscriber(struct pairing_service *service)
+void pairing_service_join_subscriber(struct pairing_service *service, struct event_subscriber *subscriber)
 {
     pthread_mutex_lock(&service->lock);
-    service->subscriber = NULL;
+    service->subscriber = subscriber;
     pthread_mutex_unlock(&service->lock);
+}
+
+void pairing_service_leave_subscriber(struct pairing_service *service)
+{
+    pairing_service_join_subscriber(service, NULL);
+}
+
+void pairing_service_note_era(struct pairing_service *service, int64_t era)
+{
+    if (era == service->era)
+        return;
+    service->era = era;
+    have_log_reread(service);
 }
 
 static void paired(struct writer_command *command)

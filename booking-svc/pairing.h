@@ -53,12 +53,19 @@ struct pairing_service {
     Screening__V1__PairingService_Service service; /* first: what the generated code hands back */
     struct writer *writer;
     pthread_mutex_t lock;
-    struct event_subscriber
-        *subscriber; /* of the hospital log; NULL once it is being closed; with the lock */
+    struct event_subscriber *subscriber; /* of the hospital log; NULL unless it is open; with the lock */
+    int64_t era;                         /* of the writer's last batch; the writer thread's */
 };
 
-/* Fills in the methods. The writer and the subscriber must be set before the server calls them. */
+/* Fills in the methods. The writer must be set before the server calls them. */
 void pairing_service_init(struct pairing_service *service);
+
+/* The subscriber is open. */
+void pairing_service_join_subscriber(struct pairing_service *service, struct event_subscriber *subscriber);
+
+/* After each commit, with the era of the batch. In another era than before, the cursor of the hospital log
+ * may have gone back with the database: the subscriber reads it again. */
+void pairing_service_note_era(struct pairing_service *service, int64_t era);
 
 /* Before event_subscriber_close: Pairs that still wait for the writer leave the subscriber alone. */
 void pairing_service_leave_subscriber(struct pairing_service *service);
