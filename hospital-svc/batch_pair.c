@@ -64,12 +64,12 @@ static enum status collect_pair(struct batch *batch, struct db *db, struct comma
         status = era_read_details(db, &done->details, error);
     }
     if (status == STATUS_OK) {
-        status = event_store_read_position(db, done->told.seq, &position, error);
+        status = event_store_read_position(db, done->furthest.seq, &position, error);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    done->lost = done->told.seq > 0 && !uuid_equal(&position.event_id, &done->told.event_id);
+    done->lost = done->furthest.seq > 0 && !uuid_equal(&position.event_id, &done->furthest.event_id);
     bool room = true;
     for (size_t i = 0; i < done->requested_count && room; i++) {
         const struct reserve *wanted = &done->requested[i];
@@ -165,8 +165,8 @@ enum status batch_pair_save(struct batch *batch, struct db *db, struct error *er
     if (done == NULL) {
         return status;
     }
-    if (status == STATUS_OK && done->lost && done->told.seq > done->details.since_seq) {
-        status = store_add_lost(db, done->details.since_seq + 1, done->told.seq, error);
+    if (status == STATUS_OK && done->lost && done->furthest.seq > done->details.since_seq) {
+        status = store_add_lost(db, done->details.since_seq + 1, done->furthest.seq, error);
     }
     if (status == STATUS_OK) {
         status = era_pair(db, event_log_era(batch->log), done->booking_era, &done->booking_log_id, error);

@@ -41,7 +41,8 @@ struct pair_done {
     int64_t booking_era;
     struct uuid booking_log_id;
     uint64_t head_seq;
-    struct event_cursor told; /* how far booking-svc had applied the hospital log */
+    struct event_cursor told;     /* how far booking-svc had applied the hospital log */
+    struct event_cursor furthest; /* the furthest that it told, also in attempts that have failed */
     const struct reserve *requested;
     size_t requested_count;
     const struct uuid *deleted; /* hospitals */
@@ -50,7 +51,7 @@ struct pair_done {
     size_t granted, deleted_again;
     /* the batch's own */
     struct event_cursor applied;
-    bool lost; /* `told` is not in the hospital log */
+    bool lost; /* `furthest` is not in the hospital log */
     struct era_details details;
 };
 

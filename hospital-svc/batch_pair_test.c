@@ -182,7 +182,7 @@ static void test_pair_grants_what_was_under_way_then_deletes_again(void **state)
                              .requested_count = 3,
                              .deleted = deleted,
                              .deleted_count = 2,
-                             .told = {.seq = 4, .event_id = {{1}}}};
+                             .furthest = {.seq = 4, .event_id = {{1}}}};
     assert_int_equal(pair_with(&stage, &done), STATUS_ABORTED); /* another era */
     done.era--;
     done.head_seq = 1;

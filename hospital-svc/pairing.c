@@ -128,9 +128,9 @@ static void note_paired(struct pairing *pairing, const struct pair_done *done, b
         log_plain(LOG_DEBUG, "pairing.checked");
         return;
     }
-    if (done->lost && done->told.seq > done->details.since_seq) {
+    if (done->lost && done->furthest.seq > done->details.since_seq) {
         log_event(LOG_WARN, "hospital_log.lost", LOG_INT("from_seq", done->details.since_seq + 1),
-                  LOG_INT("to_seq", done->told.seq));
+                  LOG_INT("to_seq", done->furthest.seq));
     }
     metric_add(&pairings_total, 1);
     metric_set(&last_us, us);
@@ -152,6 +152,16 @@ static enum status follow_adopted(struct pairing *pairing, const struct pair_don
     return status;
 }
 
+/* booking-svc sets its cursor of the hospital log back with the first answer, so that only this one says how
+ * far it was. */
+static void keep_furthest(struct pairing *pairing, struct pair_done *done)
+{
+    if (done->told.seq > pairing->furthest.seq) {
+        pairing->furthest = done->told;
+    }
+    done->furthest = pairing->furthest;
+}
+
 static enum status attempt(struct pairing *pairing, struct ticker *ticker, struct arena *arena,
                            struct error *error)
 {
@@ -167,6 +177,7 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
     if (status != STATUS_OK) {
         return status;
     }
+    keep_furthest(pairing, &done);
     if (before.applied.seq < done.head_seq) {
         event_subscriber_reread(pairing->subscriber);
     }
@@ -181,6 +192,7 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
     }
     if (status == STATUS_OK) {
         pairing->adopt = false;
+        pairing->furthest = (struct event_cursor){.seq = 0};
         note_paired(pairing, &done, before.era.paired);
         status = look(pairing, false, &before, error); /* what there is to acknowledge now */
     }

@@ -33,7 +33,8 @@ struct pairing {
     struct event_subscriber *subscriber; /* of the booking log */
     struct rpc_channel *channel;         /* to booking-svc */
     struct rpc_client *client;
-    bool adopt; /* accept another database, once */
+    bool adopt;                   /* accept another database, once */
+    struct event_cursor furthest; /* what booking-svc had applied of the hospital log; the thread's own */
     _Atomic(struct ticker *) ticker;
     atomic_bool wanted;                   /* the writer has met an unpaired era, or other eras */
     _Atomic int64_t unpaired_ns;          /* since when; 0 = it is paired */
