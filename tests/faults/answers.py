@@ -28,8 +28,8 @@ def _fits(booking, requests):
 class Fates:
     """The check of one booking after the other; `problems` grows."""
 
-    def __init__(self, facts, snapshot):
-        self.facts, self.snapshot = facts, snapshot
+    def __init__(self, facts, snapshot, bookings_lost):
+        self.facts, self.snapshot, self.bookings_lost = facts, snapshot, bookings_lost
         self.bookings = {booking["booking_id"]: booking for booking in snapshot["bookings"]}
         self.problems = []
 
@@ -147,6 +147,8 @@ class Fates:
             if every_id_known:
                 self._object(booking_id, "is stored as %s, but nobody asked for it", stored)
             return
+        if self.bookings_lost and (booking["status"], booking["status_reason"]) == (REJECTED, "ABANDONED"):
+            return  # nothing of it is known but the place that it held: `screenctl repair --release` gave that back
         wanted = [_wanted(record["request"]) for record in creates]
         if not _fits(booking, wanted):
             self._object(booking_id, "is stored with %s, asked for was %s", _content(booking), wanted[0])
@@ -163,5 +165,6 @@ class Fates:
             self._object(booking_id, "is stored as %s without a reason", stored)
 
 
-def check(facts, snapshot):
-    return Fates(facts, snapshot).check()
+def check(facts, snapshot, bookings_lost=False):
+    """bookings_lost: booking-svc's database went back, and places of bookings that it lost were given back."""
+    return Fates(facts, snapshot, bookings_lost).check()

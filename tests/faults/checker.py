@@ -2,20 +2,22 @@
 the contract. It is pure, shares no code with the services and trusts none of them."""
 import re
 
-from . import answers, refusals, replay, stored
+from . import answers, refusals, replay, restores as gone, stored
 from .facts import Facts
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-def check(records, snapshot, went_back=False):
+def check(records, snapshot, restores=()):
     """What is wrong, one text each: first the id, then what was told when, and what is stored. Empty: nothing.
-    went_back: hospital-svc's database did. A place that was lost and taken again then has the number of a later commit than
-    the one in which it was granted, so that answers can't be held against commits."""
-    facts = Facts(records)
+    restores: the databases that went back (restores.Restore). A place that was lost and taken again then has the number of
+    a later commit than the one in which it was granted, so that answers can't be held against commits."""
+    lost = gone.bookings_lost(restores)
+    facts = Facts(gone.binding(records, restores))
     days = replay.days_of(snapshot)
-    problems = [*answers.check(facts, snapshot), *stored.check(snapshot), *replay.check(days, snapshot)]
-    if not went_back:
+    problems = [*answers.check(facts, snapshot, bool(lost)), *stored.check(snapshot, bool(lost)),
+                *replay.check(days, snapshot, gone.Excess(facts, snapshot, lost) if lost else None)]
+    if not restores:
         problems += refusals.check(facts, snapshot, days)
     return list(dict.fromkeys(problems))
 

@@ -10,9 +10,11 @@ import threading
 import time
 
 from faults.proxy import Proxy
-from kit.stack import BUILD, PROGRAMS, Stack
+from kit.stack import BUILD, PROGRAMS, Service, Stack
 
-PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None)}
+PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None),
+         "hospital2": (7103, 7104), "booking2": (7203, 7204)}
+SECOND = {"hospital": "hospital2", "booking": "booking2"}  # the names of the second replicas
 CLOCK_STEP = os.path.join(BUILD, "tests/clock_step.so")
 STOP_S = 15  # SIGTERM to the end: the grace period of the drain is 10 s
 
@@ -34,9 +36,10 @@ def loopback():
 
 class FaultStack(Stack):
     """`links`: where proxies are wanted. `points`: {service: [SCREENING_FAULTS of its first start, of its second, ...]}.
-    `clock`: whether the services' wall clocks can be stepped."""
+    `clock`: whether the services' wall clocks can be stepped. `replicas`: hospital-svc and booking-svc run twice, on one
+    PostgreSQL database each; the second ones call and follow each other, history-svc follows the first ones."""
 
-    def __init__(self, driver, cluster_url, flags=None, links=(), points=None, clock=False):
+    def __init__(self, driver, cluster_url, flags=None, links=(), points=None, clock=False, replicas=False):
         self.host, self.links = loopback(), links
         self.proxies, self.direct_urls = {}, {}
         self.points = {name: list(entries) for name, entries in (points or {}).items()}
@@ -48,6 +51,10 @@ class FaultStack(Stack):
         self.problems, self.kept = [], None
         self._watching = threading.Event()
         super().__init__(driver, flags=flags, cluster_url=cluster_url)
+        if replicas:
+            for name, second in SECOND.items():
+                self.services[second] = self._second(name, second)
+        self.names = tuple(self.services)
         self.clock = clock
         if clock:
             # Of a sanitizer's runtime, which wants to be the first library.
@@ -75,6 +82,20 @@ class FaultStack(Stack):
             flags["database"] = self._database_by_way_of(link, flags["database"])
         return flags
 
+    def _second(self, name, second):
+        flags = {**self.services[name].flags, "rpc-listen": self.address(second + ".rpc"),
+                 "events-listen": self.address(second + ".events")}
+        other = "booking" if name == "hospital" else "hospital"
+        flags.update({other + "-rpc": self.address(SECOND[other] + ".rpc"),
+                      other + "-events": self.address(SECOND[other] + ".events")})
+        service = Service(self, name, flags)
+        service.log_path = os.path.join(self.folder, second + ".log")
+        return service
+
+    def replicas_of(self, name):
+        """The names of all processes on this service's database, the first one first."""
+        return [one for one in self.names if self.services[one].name == name]
+
     def _by_way_of(self, link):
         target = self.address(link.split(">")[1])
         if link not in self.links:
@@ -98,12 +119,12 @@ class FaultStack(Stack):
 
     # ---- processes
 
-    def spawn(self, name):
-        """Starts it, with the fault points that are next."""
+    def spawn(self, name, **more):
+        """Starts it, with the fault points that are next; `more` flags this time."""
         service = self.services[name]
         entries = self.points.get(name)
         service.environment["SCREENING_FAULTS"] = entries.pop(0) if entries else ""
-        service.spawn()
+        service.spawn(**more)
 
     def kill(self, names):
         """kill -9 of these at once; they stay down until `revive`."""
@@ -116,11 +137,11 @@ class FaultStack(Stack):
             for process in processes:
                 process.wait()
 
-    def revive(self, name):
+    def revive(self, name, **more):
         """Starts it again, unless another fault at the same time has done so."""
         with self.lock:
             if name in self.down and self.services[name].process.poll() is not None:
-                self.spawn(name)
+                self.spawn(name, **more)
                 self.down.discard(name)
 
     def begin_stop(self, name):
@@ -137,10 +158,15 @@ class FaultStack(Stack):
 
     def stop_and_start(self, name):
         """SIGTERM, the end with 0, and a new start."""
-        with self.lock:
-            self.down.add(name)
-        self.end(name)
+        self.stop([name])
         self.revive(name)
+
+    def stop(self, names):
+        """SIGTERM to all of these, and their ends with 0; they stay down until `revive`."""
+        for name in names:
+            self.begin_stop(name)
+        for name in names:
+            self.end(name)
 
     def end(self, name):
         """SIGTERM; anything but exit code 0 in time is a problem, unless a fault point ended it."""
@@ -175,7 +201,7 @@ class FaultStack(Stack):
 
     def _watch(self):
         while self._watching.is_set():
-            for name in PROGRAMS:
+            for name in self.names:
                 with self.lock:
                     process = self.services[name].process
                     if not self._watching.is_set() or name in self.down or process.poll() is None:
@@ -199,7 +225,7 @@ class FaultStack(Stack):
 
     def __enter__(self):
         try:
-            for name in PROGRAMS:
+            for name in self.names:
                 self.spawn(name)
             self.watch()
         except BaseException:
@@ -214,13 +240,13 @@ class FaultStack(Stack):
                 return service.serving()
             except AssertionError:
                 return False  # ended just now: the watch starts it again
-        return all(serving(self.services[name]) for name in PROGRAMS)
+        return all(serving(self.services[name]) for name in self.names)
 
     def heal(self):
         """Undoes what faults of any kind may have left; services that are down are started."""
         for proxy in self.proxies.values():
             proxy.heal()
-        for name in PROGRAMS:
+        for name in self.names:
             with self.lock:
                 self.revive(name)
                 self.services[name].process.send_signal(signal.SIGCONT)
@@ -229,8 +255,9 @@ class FaultStack(Stack):
 
     def end_all(self):
         self.unwatch()
-        for name in ("booking", "hospital", "history"):
-            self.end(name)
+        for name in ("booking", "booking2", "hospital", "hospital2", "history"):
+            if name in self.names:
+                self.end(name)
         self.problems += self._sanitizer_reports()
 
     def keep(self, folder):
@@ -239,7 +266,7 @@ class FaultStack(Stack):
 
     def close(self, failed=False):
         self.unwatch()
-        for name in PROGRAMS:
+        for name in self.names:
             process = self.services[name].process
             if process is not None and process.poll() is None:
                 process.kill()

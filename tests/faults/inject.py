@@ -8,6 +8,7 @@ import time
 import traceback
 
 from faults.proxy import Mangler
+from faults.restores import Restore
 from kit import rpc
 from kit.backup import back_up, restore, restore_live
 
@@ -24,8 +25,8 @@ class Strike:
 
 
 class Injector:
-    def __init__(self, stack, cluster, load):
-        self.stack, self.cluster, self.load = stack, cluster, load
+    def __init__(self, stack, cluster, load, operator):
+        self.stack, self.cluster, self.load, self.operator = stack, cluster, load, operator
         self.strikes, self.begun = [], time.monotonic()
 
     def run(self, faults):
@@ -81,17 +82,24 @@ class Injector:
 
     def _restore(self, fault):
         """The backup is made now."""
-        name = fault["victim"]
+        name, begun_ns = fault["victim"], time.monotonic_ns()
         backup = back_up(self.stack, name)
         self._wait_for_calls(fault["calls"])
-        self._strike("restore", [name])
-        if fault["live"]:
-            restore_live(self.stack, name, backup)
-            return
-        self.stack.kill([name])
-        restore(self.stack, name, backup)
-        time.sleep(fault["down_s"])
-        self.stack.revive(name)
+        with self.operator.lock:
+            self._strike("restore", [name])
+            self._go_back(name, backup, fault)
+            self.operator.restored(Restore(name, begun_ns, time.monotonic_ns()))
+
+    def _go_back(self, name, backup, fault):
+        """Under all of its replicas, under one of them, or while none runs."""
+        replicas = self.stack.replicas_of(name)
+        killed = [] if fault["live"] else replicas[:1] if fault["half"] else replicas
+        self.stack.kill(killed)
+        (restore if killed == replicas else restore_live)(self.stack, name, backup)
+        if killed:
+            time.sleep(fault["down_s"])
+        for one in killed:
+            self.stack.revive(one)
 
     def _stop(self, fault):
         for name in fault["victims"]:

@@ -9,7 +9,7 @@ import traceback
 from faults.history import plain
 from kit import rpc
 from kit.ids import new_id
-from kit.world import day
+from kit.world import CONFIRMED, day
 
 UNKNOWN = (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED, rpc.RESOURCE_EXHAUSTED, rpc.INTERNAL)
 PATIENCE_S = 30  # for a definite answer once nothing is wrong any more
@@ -31,10 +31,11 @@ class World:
 
 
 class Client:
-    """One client. Only `run` is for its own thread; the rest is read by others."""
+    """One client. Only `run` is for its own thread; the rest is read by others. Of several replicas it calls one, and its
+    twin another."""
 
     def __init__(self, load, index):
-        self.load, self.name = load, "c%d" % index
+        self.load, self.name, self.index = load, "c%d" % index, index
         self.random = random.Random(load.plan["seed"] * 1000 + index)
         self.connections = {}
 
@@ -44,7 +45,8 @@ class Client:
         key = (service, twin)
         if key not in self.connections:
             timeout_s = self.load.plan["budget_ms"] / 1000 + 1
-            self.connections[key] = rpc.Client(self.load.addresses[service], timeout=timeout_s)
+            addresses = self.load.addresses[service]
+            self.connections[key] = rpc.Client(addresses[(self.index + twin) % len(addresses)], timeout=timeout_s)
         return self.connections[key]
 
     def drop(self, service, twin=False):
@@ -186,14 +188,25 @@ class Client:
         self.may_give_up("hospital", "SetCapacity", ident, hospital_id=ident, date=date,
                          capacity=self.random.randint(low // 2, high), expected_version=expected_version)
 
-    def register(self):
+    def register(self, capacity=None, in_world=True):
+        """A hospital; `in_world`: for all clients."""
         low, high = self.load.plan["capacity"]
         dates = [day(offset) for offset in self.load.plan["days"]]
         request = {"hospital_id": new_id(), "name": "한빛검진센터", "address": "서울",
-                   "days": [{"date": date, "capacity": self.random.randint(low, high)} for date in dates]}
+                   "days": [{"date": date, "capacity": capacity or self.random.randint(low, high)} for date in dates]}
         reply = self.ask("hospital", "RegisterHospital", request["hospital_id"], **request)
-        if reply is not None and reply.code == rpc.OK:
-            self.load.world.add({"hospital_id": request["hospital_id"], "dates": dates})
+        hospital = {"hospital_id": request["hospital_id"], "dates": dates}
+        if reply is not None and reply.code == rpc.OK and in_world:
+            self.load.world.add(hospital)
+        return hospital
+
+    def probe(self, hospital, replica):
+        """Whether a booking there, which has places, is confirmed by way of this replica of booking-svc."""
+        request = {"booking_id": new_id(), "customer_id": "customer-0", "customer_name": "김하늘",
+                   "hospital_id": hospital["hospital_id"], "date": hospital["dates"][0], "headcount": 1}
+        begun = self.begin("booking", "CreateBooking", request["booking_id"], request, twin=replica != "booking")
+        reply = self.finish(begun)
+        return reply is not None and reply.code == rpc.OK and reply.message.status == CONFIRMED
 
     def delete(self):
         """At most so many in all; not the first two, so that there is always something to book."""
@@ -224,7 +237,7 @@ class Client:
 
 
 class Load:
-    """The clients of a round. addresses: {service: address}; history: where every attempt goes."""
+    """The clients of a round. addresses: {service: [address of each replica]}; history: where every attempt goes."""
 
     def __init__(self, plan, addresses, history):
         self.plan, self.addresses, self.history = plan, addresses, history
@@ -267,6 +280,10 @@ class Load:
                          for index in range(self.plan["clients"])]
         for thread in self._threads:
             thread.start()
+
+    def client(self):
+        """One that somebody else calls by."""
+        return Client(self, 0)
 
     def end(self):
         """Nothing is wrong any more: the clients finish what they do. Returns when all have."""

@@ -11,6 +11,7 @@ from faults.fault_stack import FaultStack
 from faults.history import History
 from faults.inject import Injector, calls_met
 from faults.load import Load
+from faults.ways_out import Operator
 from kit.stack import PROGRAMS, wait_for
 from kit.world import behind, disagreements
 
@@ -25,6 +26,7 @@ class Result:
         self.plan = plan
         self.problems, self.strikes = [], []
         self.struck, self.met, self.fired = collections.Counter(), collections.Counter(), collections.Counter()
+        self.ways_out = collections.Counter()  # that an operator had to take
         self.calls = 0
         self.agreed_s = self.took_s = 0.0
         self.folder = ""
@@ -37,9 +39,10 @@ class Result:
         met = ", ".join("%s %d of %d" % (kind, self.met[kind], count) for kind, count in sorted(self.struck.items()))
         fired = ", ".join("%s*%d" % item for item in sorted(self.fired.items()))
         verdict = "FAILED" if self.problems else "ok" if self.counts else "met nothing, does not count"
-        return "round %d seed %d %s: %d calls; met calls: %s; fired: %s; agreed in %.1f s, took %.1f s: %s" % (
-            number, self.plan["seed"], self.plan["driver"], self.calls, met or "-", fired or "-", self.agreed_s,
-            self.took_s, verdict)
+        taken = "; ways out: " + ", ".join("%s*%d" % item for item in sorted(self.ways_out.items())) if self.ways_out else ""
+        return "round %d seed %d %s%s: %d calls; met calls: %s; fired: %s%s; agreed in %.1f s, took %.1f s: %s" % (
+            number, self.plan["seed"], self.plan["driver"], ", two replicas" if self.plan["replicas"] else "", self.calls,
+            met or "-", fired or "-", taken, self.agreed_s, self.took_s, verdict)
 
 
 class Round:
@@ -54,7 +57,7 @@ class Round:
         begun = time.monotonic()
         plan = self.plan
         with FaultStack(plan["driver"], self.cluster.url, flags=plan["flags"], links=plans.links(plan),
-                        points=plan["points"], clock="clock" in plans.kinds_of(plan)) as stack:
+                        points=plan["points"], clock="clock" in plans.kinds_of(plan), replicas=plan["replicas"]) as stack:
             try:
                 self._run(stack)
             except Exception:
@@ -67,23 +70,31 @@ class Round:
         return self.result
 
     def _run(self, stack):
-        load = Load(self.plan, {name: stack.client_address(name) if name != "history" else stack.services[name].rpc
-                                for name in PROGRAMS}, self.history)
-        injector = Injector(stack, self.cluster, load)
+        load = Load(self.plan, {name: [stack.client_address(one) if name != "history" else stack.services[one].rpc
+                                       for one in stack.replicas_of(name)] for name in PROGRAMS}, self.history)
+        operator = Operator(stack, load)
+        injector = Injector(stack, self.cluster, load, operator)
         self.result.strikes = injector.strikes
         wait_for("all services are ready", stack.ready)
+        if self.plan["went_back"]:
+            operator.prepare()
         load.start()
         injector.run(self.plan["faults"])
         injector.load_on(self.plan["load_s"])
         stack.heal()
         wait_for("all services are ready again", stack.ready)
         load.end()
+        if self.plan["went_back"]:
+            operator.finish()
         self.result.agreed_s = self._wait_agreement(stack)
         load.look_at_all(100)
         self.result.problems += load.problems
+        if self.plan["went_back"]:
+            operator.check_reasons()
+        self.result.ways_out.update(+operator.taken)
         stack.end_all()
         self.snapshot = snapshot.read(stack)
-        self.result.problems += checker.check(list(self.history), self.snapshot, went_back=self.plan["went_back"])
+        self.result.problems += checker.check(list(self.history), self.snapshot, operator.restores)
 
     def _wait_agreement(self, stack):
         """From now, or from the end of the last deletion's job, until all agree: in seconds."""
@@ -93,7 +104,8 @@ class Round:
             nonlocal begun
             if stack.value("booking", "SELECT COUNT(*) FROM hospital_deletion WHERE done = 0"):
                 begun = time.monotonic()
-            last[:] = behind(stack) or disagreements(stack)
+            # Which days may be overcommitted after a restore is for the checker to say.
+            last[:] = behind(stack) or disagreements(stack, overcommitted=self.plan["went_back"])
             return not last
         try:
             wait_for("the services agree", agree, deadline_s=AGREE_S, interval_s=0.05)
@@ -108,8 +120,8 @@ class Round:
             result.struck[strike.kind] += 1
             result.met[strike.kind] += strike.sure or calls_met(strike, records) > 0
         result.met = +result.met
-        for name in PROGRAMS:
-            for line in stack.services[name].log_lines():
+        for service in stack.services.values():
+            for line in service.log_lines():
                 if line.get("event") == "fault.fired":
                     result.fired["%s:%s" % (line["point"], line["action"])] += 1
 

@@ -1,5 +1,5 @@
 """Faults from outside that belong to one guarantee each, without chance: PostgreSQL killed under load, pub/sub messages that
-get lost, doubled and out of order, and clocks that jump."""
+get lost, doubled and out of order, clocks that jump, and databases that go back."""
 import tempfile
 
 from faults import plan as plans
@@ -53,6 +53,27 @@ def test_clock_steps_stop_no_booking_and_break_no_order(driver):
         confirmed = [r for r in player.history if r["op"] == "CreateBooking" and strike.at_ns < r["begin_ns"]
                      and r["end_ns"] < strike.until_ns and r["answer"] and r["answer"]["code"] == rpc.OK]
         assert confirmed, "nobody could book after step %d, of %s s" % (number, steps_s[number])
+
+
+def restored(victim, **more):
+    return {"kind": "restore", "victim": victim, "calls": 150, "live": False, "half": False, "down_s": 0.0, **more}
+
+
+def test_a_booking_database_restored_under_load_loses_its_tail_and_nothing_else(driver):
+    """G1, G2: once while booking-svc is killed, once under its session; an operator does what the services ask for."""
+    player = play(driver, [restored("booking"), restored("booking", live=True)], went_back=True, clients=5)
+    assert player.result.met["restore"] == 2
+    assert player.result.ways_out["follow"] and player.result.ways_out["rebuild"], player.result.ways_out
+
+
+@once
+def test_databases_of_two_replicas_each_restored_under_load_sell_nothing_twice(driver):
+    """Both databases under one of their two services while the other one is killed, then under both, and under none."""
+    del driver
+    player = play("postgresql", [restored("hospital", half=True), restored("booking", half=True),
+                                 restored("hospital", live=True), restored("booking")], went_back=True, clients=5, replicas=True)
+    assert player.result.met["restore"] == 4
+    assert player.result.ways_out["follow"] and player.result.ways_out["rebuild"], player.result.ways_out
 
 
 def test_clock_set_back_leaves_a_fresh_booking_to_its_caller(driver):

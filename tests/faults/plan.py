@@ -125,10 +125,10 @@ def _clock(randoms, driver):
 
 
 def _restore(randoms, driver):
-    """hospital-svc's database, after so many calls more; at times under the running service."""
+    """A database, after so many calls more; at times under the running service, or under one of its two replicas."""
     del driver
-    return {"victim": "hospital", "calls": randoms.choice((0, 20, 150, 400)), "live": randoms.random() < 0.3,
-            "down_s": round(randoms.choice((0, randoms.uniform(0.05, 0.8))), 3)}
+    return {"victim": randoms.choice(LOGS), "calls": randoms.choice((0, 20, 150, 400)), "live": randoms.random() < 0.3,
+            "half": randoms.random() < 0.3, "down_s": round(randoms.choice((0, randoms.uniform(0.05, 0.8))), 3)}
 
 
 MAKERS = {RESTORE: _restore, "kill": _kill, "stop": _stop, "pause": _pause, "database": _database, "cut": _cut, "delay": _delay,
@@ -150,8 +150,10 @@ def make(seed, driver, kinds, points):
                                   "reserve-calls-max": randoms.choice((2, 32))}},
             "points": {}, "faults": []}
     plan["went_back"] = RESTORE in kinds
+    plan["replicas"] = False
     if plan["went_back"]:
         plan["deletions"] = 0
+        plan["replicas"] = driver == "postgresql" and randoms.random() < 0.5
     if not kinds:
         return plan
     total_s = 0.0

@@ -95,13 +95,14 @@ def days_of(snapshot):
     return {key: Day(*key, story, is_purged(snapshot, key[1])) for key, story in commits.items()}
 
 
-def check_days(days, snapshot):
-    """G1: after each commit 0 <= reserved <= capacity; and the story ends with what is stored."""
+def check_days(days, snapshot, excess):
+    """G1: after each commit 0 <= reserved <= capacity, or what `excess` allows; and the story ends with what is stored."""
     stored = {(day["hospital_id"], day["date"]): day for day in snapshot["days"]}
     for key in sorted(set(days) | set(stored)):
         story = days.get(key) or Day(*key, {})
         for number, (capacity, reserved, _), bookings in zip(story.numbers, story.states, story.bookings):
-            if not 0 <= reserved <= capacity:
+            if not 0 <= reserved <= capacity and not (
+                    excess and reserved > 0 and excess.allows(key, reserved - capacity, bookings)):
                 yield "%s: after commit %d %d of %d places were reserved%s" % (
                     story.name(), number, reserved, capacity,
                     "; it took places for booking " + ", ".join(sorted(bookings)[:5]) if bookings else "")
@@ -115,12 +116,14 @@ def check_days(days, snapshot):
             yield "%s: stored is capacity %d, reserved %d, version %d, by its story it is %s" % (
                 story.name(), day["capacity"], day["reserved"], day["version"],
                 "capacity %d, reserved %d, version %d" % last if last else "unknown")
-        if not 0 <= day["reserved"] <= day["capacity"]:
+        if not 0 <= day["reserved"] <= day["capacity"] and not (
+                excess and day["reserved"] > 0 and excess.may_stay(key, day["reserved"] - day["capacity"])):
             yield "%s: %d of %d places are reserved" % (story.name(), day["reserved"], day["capacity"])
 
 
-def check_counter(snapshot):
-    """Every number of a commit is used, as long as nothing was purged, and none beyond the counter."""
+def check_counter(snapshot, bookings_lost):
+    """Every number of a commit is used, as long as nothing was purged, and none beyond the counter. A released place that
+    is taken again, since the cancellation was lost, forgets the numbers of before."""
     if len(snapshot["commit_counter"]) != 1:
         yield "hospital-svc: has %d commit counters" % len(snapshot["commit_counter"])
         return
@@ -130,7 +133,7 @@ def check_counter(snapshot):
         used |= {place["taken_commit"], place["released_commit"]}
     used -= {None, 0}
     missing = sorted(set(range(1, counter + 1)) - used)
-    if missing and not any(is_purged(snapshot, day["date"]) for day in snapshot["days"]):
+    if missing and not bookings_lost and not any(is_purged(snapshot, day["date"]) for day in snapshot["days"]):
         yield "hospital-svc: nothing is left of commit %d (of %d such)" % (missing[0], len(missing))
     if used and max(used) > counter:
         yield "hospital-svc: commit %d is beyond the counter, %d" % (max(used), counter)
@@ -170,7 +173,8 @@ def check_capacity_events(snapshot):
                 hospital["hospital_id"], hospital["state"], "an" if hospital["hospital_id"] in deleted else "no")
 
 
-def check(days, snapshot):
-    yield from check_days(days, snapshot)
-    yield from check_counter(snapshot)
+def check(days, snapshot, excess=None):
+    """excess: restores.Excess, if booking-svc's database went back."""
+    yield from check_days(days, snapshot, excess)
+    yield from check_counter(snapshot, excess is not None)
     yield from check_capacity_events(snapshot)

@@ -126,14 +126,15 @@ def _plain(rows):
             for row in rows]
 
 
-def disagreements(stack, with_history=True):
-    """What does not fit together in the databases now, as text; empty when all services agree (G1, G4)."""
+def disagreements(stack, with_history=True, overcommitted=False):
+    """What does not fit together in the databases now, as text; empty when all services agree (G1, G4). overcommitted: days
+    may have more places reserved than their capacities."""
     problems = []
     for row in stack.rows("hospital", """
             SELECT d.capacity, d.reserved, COALESCE((SELECT SUM(r.headcount) FROM reservation r
             WHERE r.hospital_id = d.hospital_id AND r.date = d.date AND r.state = 1), 0) FROM screening_day d"""):
         capacity, reserved, held = (int(value) for value in row)
-        if not reserved == held <= capacity:
+        if reserved != held or (held > capacity and not overcommitted):
             problems.append("a day with capacity %d, reserved %d, held by live reservations %d" % (capacity, reserved, held))
     live = {row[0] for row in _plain(stack.rows("hospital", "SELECT booking_id FROM reservation WHERE state = 1"))}
     bookings = _plain(stack.rows("booking", BOOKINGS))

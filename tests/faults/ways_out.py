@@ -1,0 +1,118 @@
+"""What docs/operations.md has an operator do after a restore, done when the services ask for it and not otherwise."""
+import collections
+import threading
+import time
+
+from kit import rpc
+from kit.stack import DEADLINE_S, wait_for
+from kit.world import behind, repair
+
+PLACES = 100000  # of the day that tells whether places are granted: nobody else books it
+
+
+class Operator:
+    """One per round. `load` gives it a client, whose calls are recorded like all others."""
+
+    def __init__(self, stack, load):
+        self.stack, self.load = stack, load
+        self.restores = []
+        self.lock = threading.Lock()  # one restore at a time, with all that it asks for
+        self.taken = collections.Counter()  # ways out
+        self.client = None
+        self.day = None
+
+    def prepare(self):
+        """Before the first backup."""
+        self.client = self.load.client()
+        self.day = self.client.register(PLACES, in_world=False)
+
+    def restored(self, restore):
+        """Its database has just gone back: returns when places are granted again by way of every replica, and history-svc
+        follows the log."""
+        self.restores.append(restore)
+        for name in self.stack.replicas_of("booking"):
+            self._wait_granted(name)
+        self.attend()
+        restore.history_ns = time.monotonic_ns()
+
+    def _wait_granted(self, name):
+        """A service that grants nothing says so, and that is attended to; one that says nothing grants."""
+        end = time.monotonic() + DEADLINE_S
+        while not self.client.probe(self.day, name):
+            self.attend()
+            assert time.monotonic() < end, "nothing is granted by way of %s, and nobody says why: %s" % (
+                name, {one: self.reasons(one) for one in self.stack.names})
+
+    def attend(self):
+        """Does what the reasons of the services ask for."""
+        if any("diverged" in reason.lower() for name in self.stack.replicas_of("hospital") for reason in self.reasons(name)):
+            self.taken["follow"] += 1
+            self._follow_from_start()
+        if self._is_history_lost():
+            self.taken["rebuild"] += 1
+            self._rebuild()
+
+    def _is_history_lost(self):
+        """What history-svc has applied is not in the log any more. It must say so within a moment."""
+        def settled():
+            if any("diverged" in reason.lower() for reason in self.reasons("history")):
+                return "lost"
+            applied = self.stack.rows("history", "SELECT seq, event_id FROM event_cursor WHERE log = 'booking'")
+            if not applied:
+                return "followed"
+            seq, event_id = int(applied[0][0]), _plain(applied[0][1])
+            found = self.stack.rows("booking", "SELECT event_id FROM event_log WHERE seq = %d" % seq)
+            return "followed" if seq == 0 or (found and _plain(found[0][0]) == event_id) else None
+        return wait_for("history-svc follows the booking log or says that it diverged", settled) == "lost"
+
+    def reasons(self, name):
+        """Why this service is not well, as it says; nothing while it does not answer."""
+        try:
+            client = rpc.Client(self.stack.services[name].rpc, timeout=5)
+        except OSError:
+            return []
+        try:
+            reply = client.Stats()
+            return list(reply.message.degraded) if reply.code == rpc.OK else []
+        except OSError:
+            return []
+        finally:
+            client.close()
+
+    def _follow_from_start(self):
+        """All replicas are stopped, one is started with the flag, then the others."""
+        names = self.stack.replicas_of("hospital")
+        self.stack.stop(names)
+        self.stack.revive(names[0], follow_log_from_start="booking")
+        wait_for("hospital-svc is ready", self.stack.services[names[0]].serving)
+        for name in names[1:]:
+            self.stack.revive(name)
+
+    def _rebuild(self):
+        done = self.stack.services["history"].run_once(rebuild="true")
+        assert done.returncode == 0, "history-svc --rebuild: %s" % done.stderr
+        self.stack.stop_and_start("history")
+        for restore in self.restores:
+            restore.history_ns = time.monotonic_ns()
+
+    def finish(self):
+        """When nobody books any more: what restores still ask for, and the places of the bookings that were lost."""
+        def followed():
+            self.attend()
+            return not behind(self.stack)
+        wait_for("the logs are followed to their ends", followed)
+        repair(self.stack, "--release")
+
+    def check_reasons(self):
+        """In the end services complain of nothing but overcommitted days, if there are any (they are counted every 3 s), and
+        of what a restored hospital database leaves to be acknowledged."""
+        days = self.stack.value("hospital", "SELECT COUNT(*) FROM screening_day WHERE reserved > capacity")
+        told = ["%d day%s overcommitted" % (days, "" if days == 1 else "s")] if days else []
+        for name in self.stack.names:
+            expected = told if name in self.stack.replicas_of("hospital") else []
+            wait_for("%s says %s and no more" % (name, expected), lambda: [
+                reason for reason in self.reasons(name) if not reason.startswith("the database went back:")] == expected)
+
+
+def _plain(event_id):
+    return event_id.hex() if isinstance(event_id, bytes) else event_id.replace("-", "")
