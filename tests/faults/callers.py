@@ -5,6 +5,7 @@ import threading
 import time
 
 from kit import rpc
+from kit.stack import PROGRAMS
 from kit.workers import Workers
 from kit.world import CANCELLED, CONFIRMED, booking_request, day, status_of
 
@@ -13,10 +14,11 @@ AGAIN = (rpc.UNAVAILABLE, rpc.RESOURCE_EXHAUSTED, rpc.DEADLINE_EXCEEDED)
 
 
 class Line:
-    """One program's connection to one service, made anew whenever it breaks."""
+    """One program's connection to one service, made anew whenever it breaks; of several replicas to the next one then, and
+    when one is not available."""
 
-    def __init__(self, address, budget_s):
-        self.address, self.budget_s = address, budget_s
+    def __init__(self, addresses, budget_s):
+        self.addresses, self.budget_s = addresses, budget_s
         self.client = None
         self.attempts = 0
 
@@ -31,6 +33,8 @@ class Line:
             reply = self._attempt(name, left_s, request)
             if not isinstance(reply, str) and reply.code not in AGAIN:
                 return reply
+            if not isinstance(reply, str) and reply.code == rpc.UNAVAILABLE and len(self.addresses) > 1:
+                self.close()
             met.append("%.3f s before the end: %s" % (left_s, reply))
             pause_s = RECONNECT_PAUSE_S if isinstance(reply, str) else reply.retry_after_ms / 1000
             time.sleep(max(0, min(pause_s, end - time.monotonic())))
@@ -39,7 +43,7 @@ class Line:
         """The answer, or how the connection failed as text."""
         try:
             if self.client is None:
-                self.client = rpc.Client(self.address, timeout=left_s)
+                self.client = rpc.Client(self.addresses[0], timeout=left_s)
             self.client.requester.pipe.sock.settimeout(left_s + 1)
             return self.client.call(name, timeout_ms=int(left_s * 1000), **request)
         except OSError as problem:
@@ -50,24 +54,28 @@ class Line:
         if self.client is not None:
             self.client.close()
         self.client = None
+        self.addresses = self.addresses[1:] + self.addresses[:1]
 
 
 class Callers(Workers):
     """`with Callers(stack, hospital_id) as callers: ...` has four programs book (and cancel every fourth booking) and two
-    look, at hospital-svc and at history-svc, all the time. `callers.failed` lists what their budgets did not suffice for."""
+    look, at hospital-svc and at history-svc, all the time. `callers.failed` lists what their budgets did not suffice for, `callers.refused` the answers among it, each with the
+    time at which its call began."""
 
     def __init__(self, stack, hospital_id, budget_s=5, bookers=4, readers=("hospital", "history"), pause_s=0.002):
         self.stack, self.hospital_id, self.budget_s, self.pause_s = stack, hospital_id, budget_s, pause_s
-        self.confirmed, self.cancelled, self.failed = set(), set(), []
+        self.confirmed, self.cancelled, self.failed, self.refused = set(), set(), [], []
         self.calls = self.attempts = 0
         self.longest_s = 0.0
         self.lock = threading.Lock()
+        self.addresses = {name: [service.rpc for service in stack.services.values() if service.name == name]
+                          for name in PROGRAMS}
         work = [(self._book, "booking", seed) for seed in range(bookers)]
         work += [(getattr(self, "_look_at_" + name), name, bookers) for name in readers]
         super().__init__([(self._work, arguments) for arguments in work])
 
     def _work(self, task, name, seed):
-        line, randoms = Line(self.stack.services[name].rpc, self.budget_s), random.Random(seed)
+        line, randoms = Line(self.addresses[name], self.budget_s), random.Random(seed)
         try:
             while not self.stopping.is_set():
                 task(line, randoms)
@@ -87,6 +95,7 @@ class Callers(Workers):
             self.longest_s = max(self.longest_s, time.monotonic() - begun)
             if isinstance(reply, str) or reply.code != rpc.OK:
                 self.failed.append("%s %s: %s" % (name, request.get("booking_id", ""), reply))
+                self.refused.append((begun, reply))
                 return None
         return reply.message
 
@@ -114,6 +123,10 @@ class Callers(Workers):
     def check(self):
         """No call failed, and booking-svc holds what it told. Call it when the load has ended."""
         assert not self.failed, "%d of %d calls failed, for example %s" % (len(self.failed), self.calls, self.failed[:3])
+        self.check_stored()
+
+    def check_stored(self):
+        """booking-svc holds what it told, whatever failed."""
         for ids, status in ((self.confirmed, CONFIRMED), (self.cancelled, CANCELLED)):
             for booking_id in sorted(ids)[:200]:
                 assert status_of(self.stack, booking_id) == status, (booking_id, status)

@@ -56,13 +56,13 @@ class Cluster:
         if done.returncode != 0:
             raise AssertionError("psql: " + done.stderr)
 
-    def _postmaster(self):
+    def postmaster(self):
         with open(os.path.join(self.folder, "data/postmaster.pid"), encoding="utf-8") as file:
             return int(file.readline())
 
     def runs(self):
         try:
-            return _runs(self._postmaster())
+            return _runs(self.postmaster())
         except FileNotFoundError:
             return False
 
@@ -83,7 +83,7 @@ class Cluster:
 
     def kill(self, number=signal.SIGKILL):
         """Ends it without a chance to write anything: SIGKILL to the postmaster, or SIGQUIT, its immediate shutdown."""
-        postmaster = self._postmaster()
+        postmaster = self.postmaster()
         os.kill(postmaster, number)
         end = time.monotonic() + START_S
         while _runs(postmaster):
@@ -93,7 +93,7 @@ class Cluster:
 
     def limit_files(self, size):
         """No file of the server may grow beyond so many bytes from now on, "unlimited" lifts it: a full disk."""
-        postmaster = self._postmaster()
+        postmaster = self.postmaster()
         with open("/proc/%d/task/%d/children" % (postmaster, postmaster), encoding="utf-8") as file:
             pids = [str(postmaster)] + file.read().split()
         owner = os.stat("/proc/%d" % postmaster)

@@ -6,7 +6,9 @@ import os
 import time
 
 from faults.callers import Callers
-from kit.stack import PROGRAMS, Stack, is_sanitized, wait_for
+from faults.fault_stack import FaultStack
+from kit.marks import once
+from kit.stack import CLUSTER_URL, PROGRAMS, Stack, is_sanitized, wait_for
 from kit.world import register, wait_agreement
 
 FULL = os.environ.get("SCREENING_FULL") == "1"
@@ -39,3 +41,25 @@ def test_a_rolling_restart_under_load_fails_no_call(driver):
         print(callers)
         callers.check()
         wait_agreement(stack)
+
+
+@once
+def test_a_rolling_restart_of_two_replicas_fails_no_call(driver):
+    """Each start begins an era of a database that another process uses. Clients know the addresses of both."""
+    del driver
+    flags = {} if is_sanitized() else {"booking": {"reserve-timeout-ms": 600}}
+    with FaultStack("postgresql", CLUSTER_URL, flags=flags, replicas=True) as stack:
+        wait_for("all services are ready", stack.ready)
+        hospital_id = register(stack, capacity=100000)
+        with Callers(stack, hospital_id, BUDGET_S) as callers:
+            for _ in range(RESTARTS):
+                for name in stack.names:
+                    wanted = callers.calls + CALLS_BETWEEN
+                    wait_for("calls after a restart", lambda: callers.calls >= wanted or callers.failed)
+                    stack.stop_and_start(name)
+                    wait_for("all services are ready again", stack.ready)
+        print(callers)
+        callers.check()
+        wait_agreement(stack)
+        stack.end_all()
+        assert not stack.problems, stack.problems
