@@ -9,10 +9,20 @@
 #include "db/sqlite_checkpoint.h"
 #include "db/sqlite_file.h"
 
+enum { SQLITE_RECENT = 64 }; /* a power of two; more than a service has statements for one batch */
+
+struct prepared;
+
 struct sqlite {
     struct db db;
     sqlite3 *handle;
     struct map statements; /* struct db_statement * -> struct prepared * */
+    /* Of these, those found last, each at the place that its address gives: the map's hash is for keys that
+     * strangers choose. */
+    struct {
+        const struct db_statement *statement;
+        struct prepared *prepared;
+    } recent[SQLITE_RECENT];
     /* NULL for one that only reads. */
     struct sqlite_checkpoint *checkpoint;
     struct sqlite_file *file;

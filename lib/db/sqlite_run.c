@@ -56,9 +56,8 @@ static enum status compile(struct sqlite *sqlite, const struct db_statement *sta
     return STATUS_OK;
 }
 
-/* NULL and `error` when that fails. */
-static struct prepared *find_prepared(struct sqlite *sqlite, const struct db_statement *statement,
-                                      struct error *error)
+static struct prepared *find_or_compile(struct sqlite *sqlite, const struct db_statement *statement,
+                                        struct error *error)
 {
     struct prepared *prepared = map_get(&sqlite->statements, &statement);
     enum status status;
@@ -82,6 +81,23 @@ static struct prepared *find_prepared(struct sqlite *sqlite, const struct db_sta
     return NULL;
 }
 
+/* NULL and `error` when that fails. */
+static struct prepared *find_prepared(struct sqlite *sqlite, const struct db_statement *statement,
+                                      struct error *error)
+{
+    size_t place = (uintptr_t)statement / sizeof *statement % SQLITE_RECENT;
+
+    if (sqlite->recent[place].statement != statement) {
+        struct prepared *prepared = find_or_compile(sqlite, statement, error);
+
+        if (prepared == NULL)
+            return NULL;
+        sqlite->recent[place].statement = statement;
+        sqlite->recent[place].prepared = prepared;
+    }
+    return sqlite->recent[place].prepared;
+}
+
 void sqlite_forget_statements(struct sqlite *sqlite)
 {
     struct prepared *prepared;
@@ -92,6 +108,7 @@ void sqlite_forget_statements(struct sqlite *sqlite)
         free(prepared);
     }
     map_clear(&sqlite->statements);
+    memset(sqlite->recent, 0, sizeof sqlite->recent);
 }
 
 /* ---- running ---- */
