@@ -30,5 +30,5 @@ bool folder_watch_changed(int watch)
     char events[EVENTS_BYTES];
 
     /* What each says does not matter. Any failure but that there is none: look. */
-    return read(watch, events, sizeof events) >= 0 || errno != EAGAIN;
+    return watch < 0 || read(watch, events, sizeof events) >= 0 || errno != EAGAIN;
 }
