@@ -13,14 +13,16 @@ NAMES = ("hospital", "booking", "history")
 PUBLISHERS = ("hospital", "booking")
 LOG_END = 2000
 ASK_S = 30
+PATIENT_MS = 30_000
 
 
 class Services:
     """`with Services(folder, cluster, driver) as services:`; none runs before `start`. The folder is made here. `driver` is that
-    of hospital-svc and booking-svc; history-svc is always on PostgreSQL. A failure of the block tells the ends of the logs."""
+    of hospital-svc and booking-svc; history-svc is always on PostgreSQL. `patient`: booking-svc waits long for hospital-svc, in a
+    run whose figures do not count. A failure of the block tells the ends of the logs."""
 
-    def __init__(self, folder, cluster, driver):
-        self.folder, self.cluster, self.driver = folder, cluster, driver
+    def __init__(self, folder, cluster, driver, patient=False):
+        self.folder, self.cluster, self.driver, self.patient = folder, cluster, driver, patient
         self.rpc = {name: "tcp://" + free_address() for name in NAMES}
         self.events = {name: "tcp://" + free_address() for name in PUBLISHERS}
         self.http = free_address()  # of gateway-svc
@@ -67,6 +69,8 @@ class Services:
         for other in PUBLISHERS:
             if other != name:
                 flags += ["--%s-rpc=%s" % (other, self.rpc[other]), "--%s-events=%s" % (other, self.events[other])]
+        if name == "booking" and self.patient:
+            flags.append("--reserve-timeout-ms=%d" % PATIENT_MS)
         return [BUILD / (name + "-svc") / (name + "-svc"), *flags, *more]
 
     def start(self, *names):

@@ -45,7 +45,10 @@ class Bench:
 
     def services(self, driver="sqlite"):
         """None of them runs yet; databases and folder are new, and gone after the `with` block."""
-        return Services(self.folder / "run", self.cluster, driver)
+        return self._services("run", driver)
+
+    def _services(self, name, driver):
+        return Services(self.folder / name, self.cluster, driver, patient=self.scale < 1)
 
     def seeded(self, driver="sqlite"):
         """Services that hold 10,000,000 bookings, history-svc too; none of them runs. Made once, gone with the bench."""
@@ -53,7 +56,7 @@ class Bench:
             free = shutil.disk_usage(self.folder).free
             must(free > self.seeded_count * SEEDED_BYTES, "%d GB are free in %s, too few for %d bookings" % (
                 free // 10**9, self.folder, self.seeded_count))
-            services = self.stack.enter_context(Services(self.folder / ("large_" + driver), self.cluster, driver))
+            services = self.stack.enter_context(self._services("large_" + driver, driver))
             self.seed(services, self.seeded_count, history=driver == "sqlite")
             self.large[driver] = services
         return self.large[driver]

@@ -13,7 +13,7 @@ def run_once(bench, mix, callers):
     """Fresh services and one load; what it reports."""
     with bench.services() as services:
         services.start("hospital", "booking")
-        return load(services, "--mix", mix, "--in-flight", IN_FLIGHT, "--count", callers)
+        return load(services, "--mix", mix, "--in-flight", bench.amount(IN_FLIGHT), "--count", callers)
 
 
 def confirmations(bench, callers):
@@ -36,10 +36,10 @@ def refusals(bench, callers):
 
 def measure(bench):
     """As many calls for 100 places as for more than enough of them, alternately."""
-    callers = bench.amount(CALLERS)
+    callers, in_flight = bench.amount(CALLERS), bench.amount(IN_FLIGHT)
     rounds = [(confirmations(bench, callers), refusals(bench, callers)) for _ in bench.each_round()]
     confirmed, refused = ([one[which][0] for one in rounds] for which in (0, 1))
-    rows = [ratio_row("refusals / confirmations per s, %d callers, %d in flight" % (callers, IN_FLIGHT), refused, confirmed, ">= 1"),
+    rows = [ratio_row("refusals / confirmations per s, %d callers, %d in flight" % (callers, in_flight), refused, confirmed, ">= 1"),
             row("refusals", "per s", refused), row("confirmations", "per s", confirmed)]
     for which, kind in enumerate(("confirmation", "refusal")):
         for name in ("booking-svc", "hospital-svc"):

@@ -12,7 +12,7 @@ from kit.marks import once
 from kit.stack import wait_for
 
 SCENARIOS = pathlib.Path(__file__).resolve().parent
-PATIENCE_S = 120
+PATIENCE_S = 240  # with TSan beside other tests it takes two minutes
 
 
 @contextlib.contextmanager
