@@ -30,13 +30,13 @@ static void finish(struct rpc_exchange *exchange, const ProtobufCMessage *respon
     rpc_channel_release(exchange->channel, exchange);
 }
 
-/* Begins `operation`, unless the exchange was stopped. */
-static bool begin(struct rpc_exchange *exchange, void (*operation)(nng_ctx, nng_aio *))
+/* Begins `operation` with `aio`, unless the exchange was stopped. */
+static bool begin(struct rpc_exchange *exchange, void (*operation)(nng_ctx, nng_aio *), nng_aio *aio)
 {
     pthread_mutex_lock(&exchange->mutex);
     bool begun = !exchange->stopped;
     if (begun) {
-        operation(exchange->ctx, exchange->aio);
+        operation(exchange->ctx, aio);
     }
     pthread_mutex_unlock(&exchange->mutex);
     return begun;
@@ -147,8 +147,8 @@ static void on_sent(struct rpc_exchange *exchange)
     exchange->left = exchange->call->left = true;
     FAULT_POINT("rpc.client.after_send");
     exchange->state = RPC_EXCHANGE_RECEIVING;
-    nng_aio_set_timeout(exchange->aio, remaining(exchange));
-    if (!begin(exchange, nng_ctx_recv)) {
+    nng_aio_set_timeout(exchange->receive_aio, remaining(exchange));
+    if (!begin(exchange, nng_ctx_recv, exchange->receive_aio)) {
         fail(exchange, STATUS_UNAVAILABLE, "closed the channel to");
     }
 }
@@ -191,10 +191,10 @@ static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
 
 static void on_received(struct rpc_exchange *exchange)
 {
-    switch (nng_aio_result(exchange->aio)) {
+    switch (nng_aio_result(exchange->receive_aio)) {
     case 0: {
-        nng_msg *msg = nng_aio_get_msg(exchange->aio);
-        nng_aio_set_msg(exchange->aio, NULL);
+        nng_msg *msg = nng_aio_get_msg(exchange->receive_aio);
+        nng_aio_set_msg(exchange->receive_aio, NULL);
         ProtobufCMessage *response = decode(exchange, msg);
         nng_msg_free(msg);
         conclude(exchange, response);
@@ -259,7 +259,7 @@ static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
     exchange->state = RPC_EXCHANGE_SENDING;
     nng_aio_set_msg(exchange->aio, msg);
     nng_aio_set_timeout(exchange->aio, budget_ms < SEND_TIMEOUT_MAX_MS ? budget_ms : SEND_TIMEOUT_MAX_MS);
-    if (!begin(exchange, nng_ctx_send)) {
+    if (!begin(exchange, nng_ctx_send, exchange->aio)) {
         nng_aio_set_msg(exchange->aio, NULL);
         nng_msg_free(msg);
         fail(exchange, STATUS_UNAVAILABLE, "closed the channel to");
@@ -307,13 +307,18 @@ struct rpc_exchange *rpc_exchange_create(struct rpc_channel *channel)
     if (nng_aio_alloc(&exchange->aio, on_event, exchange) != 0) {
         goto free_exchange;
     }
-    if (nng_ctx_open(&exchange->ctx, channel->socket) != 0) {
+    if (nng_aio_alloc(&exchange->receive_aio, on_event, exchange) != 0) {
         goto free_aio;
+    }
+    if (nng_ctx_open(&exchange->ctx, channel->socket) != 0) {
+        goto free_receive_aio;
     }
     pthread_mutex_init(&exchange->mutex, NULL);
     arena_init(&exchange->arena);
     return exchange;
 
+free_receive_aio:
+    nng_aio_free(exchange->receive_aio);
 free_aio:
     nng_aio_free(exchange->aio);
 free_exchange:
@@ -324,6 +329,7 @@ free_exchange:
 void rpc_exchange_destroy(struct rpc_exchange *exchange)
 {
     nng_aio_free(exchange->aio);
+    nng_aio_free(exchange->receive_aio);
     (void)nng_ctx_close(exchange->ctx);
     pthread_mutex_destroy(&exchange->mutex);
     arena_fini(&exchange->arena);
@@ -346,4 +352,5 @@ void rpc_exchange_stop(struct rpc_exchange *exchange)
     exchange->stopped = true;
     pthread_mutex_unlock(&exchange->mutex);
     nng_aio_stop(exchange->aio);
+    nng_aio_stop(exchange->receive_aio);
 }

@@ -35,7 +35,13 @@ struct rpc_exchange {
     struct rpc_exchange *next_idle;
     struct rpc_exchange *next_of_all;
     nng_ctx ctx;
-    nng_aio *aio;
+    nng_aio *aio; /* to send and to pause */
+    /*
+     * nng 1.5.2 takes all aios whose time is up from its list, and then cancels what each of them does one
+     * after the other: a receive that begins on the aio of a send in between would time out as well, with all
+     * of its time left, and its answer would be lost.
+     */
+    nng_aio *receive_aio;
     pthread_mutex_t mutex; /* held while an operation is begun, so that stopping meets it or prevents it */
     bool stopped;
     enum rpc_exchange_state state;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "rpc/exchange.h"
@@ -130,6 +132,89 @@ static void test_exchange_strange_answers_are_internal(void **state)
     bare_server_close(&server);
 }
 
+/* ---- a server that reads late ---- */
+
+enum { LATE_CALLS = 300, LATE_ROUNDS = 10, LATE_ID_BYTES = 32768 };
+
+/* Accepts the connection of a channel and greets; reads no further. */
+static int accept_raw(int listener)
+{
+    static const uint8_t HELLO[8] = {0, 'S', 'P', 0, 0, 0x31, 0, 0}; /* REP */
+    uint8_t theirs[8];
+    int fd = accept(listener, NULL, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(send(fd, HELLO, sizeof HELLO, MSG_NOSIGNAL), sizeof HELLO);
+    assert_int_equal(recv(fd, theirs, sizeof theirs, MSG_WAITALL), sizeof theirs);
+    return fd;
+}
+
+/* Whether one of the calls has. */
+static bool has_ended(const struct test_pending *pending)
+{
+    bool ended = false;
+    for (int i = 0; i < LATE_CALLS && !ended; i++) {
+        ended = atomic_load(&pending[i].answers) > 0;
+    }
+    return ended;
+}
+
+/* Reads, without answering, until each of the calls has either come as a whole or ended. */
+static void read_until_all_left_or_ended(int fd, const struct test_pending *pending)
+{
+    static uint8_t bytes[4 * LATE_ID_BYTES];
+    size_t taken = 0, settled = 0;
+    int64_t until_ms = test_now_ms() + TEST_PATIENCE_MS;
+    while (settled < LATE_CALLS && test_now_ms() < until_ms) {
+        ssize_t size = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        taken += size > 0 ? (size_t)size : 0;
+        settled =
+            taken / LATE_ID_BYTES; /* a message has a few bytes more, all of them together less than one id */
+        for (int i = 0; i < LATE_CALLS; i++) {
+            settled += (size_t)atomic_load(&pending[i].answers);
+        }
+    }
+    assert_true(settled >= LATE_CALLS);
+}
+
+/* The connection takes the requests just when the time to send them is over. */
+static void test_exchange_receive_keeps_its_time_when_the_send_took_all_of_its_own(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/rpc-test-XXXXXX", address[96], id[LATE_ID_BYTES + 1];
+    memset(id, 'x', LATE_ID_BYTES);
+    id[LATE_ID_BYTES] = '\0';
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(address, sizeof address, "ipc://%s/rpc", folder);
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    (void)snprintf(at.sun_path, sizeof at.sun_path, "%s/rpc", folder);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    for (int round = 0; round < LATE_ROUNDS; round++) {
+        static struct test_pending pending[LATE_CALLS];
+        struct rpc_channel *channel = test_open_channel(address);
+        struct rpc_client *client = test_create_client(channel);
+        int fd = accept_raw(listener);
+        assert_soon(rpc_channel_connected(channel));
+        for (int i = 0; i < LATE_CALLS; i++) {
+            pending[i] = (struct test_pending){.call = {.timeout_ms = 30000}};
+            test_begin_get(client, id, &pending[i]);
+        }
+        assert_soon(has_ended(pending)); /* so the time of the others is over as well, or nearly */
+        read_until_all_left_or_ended(fd, pending);
+        rpc_channel_close(channel);
+        for (int i = 0; i < LATE_CALLS; i++) {
+            assert_int_equal(atomic_load(&pending[i].answers), 1);
+            assert_int_equal(pending[i].call.error.status, STATUS_UNAVAILABLE);
+        }
+        rpc_client_destroy(client);
+        assert_int_equal(close(fd), 0);
+    }
+    assert_int_equal(close(listener), 0);
+    assert_int_equal(unlink(at.sun_path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 /* ---- closing ---- */
 
 enum { CLOSED_CALLS = 100 };
@@ -220,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_exchange_lost_connection_is_unknown_and_never_sent_again),
         cmocka_unit_test(test_exchange_silent_server_is_deadline_exceeded),
         cmocka_unit_test(test_exchange_strange_answers_are_internal),
+        cmocka_unit_test(test_exchange_receive_keeps_its_time_when_the_send_took_all_of_its_own),
         cmocka_unit_test(test_exchange_close_fails_the_calls_in_flight),
         cmocka_unit_test(test_exchange_stopped_channel_fails_calls_and_can_still_be_asked),
         cmocka_unit_test(test_exchange_closures_may_begin_calls_also_while_it_closes),
