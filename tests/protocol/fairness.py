@@ -170,7 +170,8 @@ def test_calls_that_hang_leave_places_for_other_addresses(driver):
         answered = client.get("/hospitals/" + known)
         assert answered.code == 200, answered
         codes = collections.Counter(sock.recv(65536).split(b" ")[1] for sock in flood)
-        assert codes[b"504"] >= 224 and set(codes) <= {b"504", b"429"} and sum(codes.values()) == 300, codes
+        # The others' turn comes when hardly any of their time is left: it may end before they are sent (503).
+        assert codes[b"504"] >= 224 and set(codes) <= {b"504", b"429", b"503"} and sum(codes.values()) == 300, codes
         for sock in flood:
             sock.close()
         fake.close()
