@@ -78,6 +78,8 @@ def confirmed_per_s(figures):
 def one_round(stack):
     """What is wrong with it, as texts."""
     peak = confirmed_per_s(bench(stack, "--in-flight", "512", "--warm-up", "1", "--seconds", str(PEAK_S)))
+    if peak == 0:
+        return ["nothing was confirmed below the overload"]
     with RssWatch(stack.booking_svc.process, WARM_UP_S) as rss:
         over = bench(stack, "--rate", "%d" % (FACTOR * peak), "--warm-up", str(WARM_UP_S), "--seconds", str(OVERLOAD_S))
     goodput, refused = confirmed_per_s(over), over["outcomes"].get("RESOURCE_EXHAUSTED OVERLOADED")
