@@ -19,16 +19,23 @@ static struct metric applied_total = METRIC("events_applied_total", "Events of o
 static struct metric dead_letters_total =
     METRIC("events_dead_letters_total", "Events stored as dead letters");
 
+static struct metric other_era_total =
+    METRIC("events_chunks_of_another_era_total", "Chunks left because the publisher's database went back");
+
 /* Reads where the cursor stands, for as long as it takes; then tells whether the chunk in hand still follows
  * it. */
-static enum apply_result look_at_cursor(struct event_subscriber *follower, struct backoff *backoff)
+static enum apply_result look_at_cursor(struct event_subscriber *follower, const struct event_chunk *chunk,
+                                        struct backoff *backoff)
 {
     struct event_cursor cursor;
     while (event_cursor_read(follower->db, follower->log, &cursor, NULL) != STATUS_OK)
         if (!follower_sleep(follower, backoff_next_ns(backoff)))
             return APPLY_ENDED;
-    if (event_cursor_equal(&cursor, &follower->cursor))
+    const bool fits = chunk_fits_era(chunk, cursor.era);
+    if (event_cursor_equal(&cursor, &follower->cursor) && fits)
         return APPLY_DONE;
+    if (!fits)
+        metric_add(&other_era_total, 1);
     follower_move_cursor(follower, &cursor);
     return APPLY_LOST;
 }
@@ -69,7 +76,7 @@ static enum apply_result settle(struct event_subscriber *follower, const struct 
             return APPLY_DONE;
         if (!follower_sleep(follower, backoff_next_ns(&backoff)))
             return APPLY_ENDED;
-        enum apply_result result = look_at_cursor(follower, &backoff);
+        enum apply_result result = look_at_cursor(follower, chunk, &backoff);
         if (result != APPLY_DONE)
             return result;
     }
@@ -98,10 +105,11 @@ static void log_applied(const struct event_subscriber *follower, const struct ev
 static void advance(struct event_subscriber *follower, const struct event_chunk *chunk)
 {
     const Screening__V1__Event *last = chunk->events[chunk->count - 1];
-    struct event_cursor cursor = {.log_id = follower->cursor.log_id, .seq = last->seq};
+    struct event_cursor cursor = {.log_id = follower->cursor.log_id, .seq = last->seq, .era = chunk->era};
     if (!uuid_parse(last->event_id, &cursor.event_id))
         cursor.event_id = (struct uuid){{0}}; /* not reached: checked when it was taken in */
     metric_add(&applied_total, (int64_t)chunk->count);
+    follower->from_era = chunk->era;
     follower_note_cursor(follower, &cursor);
 }
 
@@ -135,6 +143,8 @@ static enum apply_result apply_chunk(struct event_subscriber *follower, Screenin
     struct event_chunk chunk = {
         .log = follower->log,
         .log_id = uuid_format(&follower->cursor.log_id, log_id),
+        .era = follower->era,
+        .from_era = follower->from_era,
         .events = events,
         .count = count,
     };
@@ -163,6 +173,7 @@ enum apply_result follower_apply(struct event_subscriber *follower, Screening__V
 {
     metric_register(&applied_total);
     metric_register(&dead_letters_total);
+    metric_register(&other_era_total);
     size_t done = 0;
     while (done < count) {
         if (follower_closing(follower))

@@ -9,9 +9,10 @@
 
 static struct metric fetches_total = METRIC("events_fetches_total", "Fetches sent to other logs");
 
-/* Asks for what follows `after`. NULL: out of memory, or there is no connection. */
+/* Asks for what follows the event that the cursor will have reached, in that era, when the answer is applied.
+ * NULL: out of memory, or there is no connection. */
 static struct fetch_call *begin_fetch(struct event_subscriber *follower, uint64_t after_seq,
-                                      char *after_event_id)
+                                      char *after_event_id, int64_t era)
 {
     /* A call without a connection would wait for one until its budget is spent. */
     if (!rpc_channel_connected(follower->channel))
@@ -22,6 +23,7 @@ static struct fetch_call *begin_fetch(struct event_subscriber *follower, uint64_
     request.max_events = (uint32_t)follower->chunk_max;
     request.subscriber = follower->name;
     metric_add(&fetches_total, 1);
+    follower->asked_from_era = era;
     return fetch_call_begin(follower->client, &request, &follower->monitor);
 }
 
@@ -31,8 +33,9 @@ static enum status fetch(struct event_subscriber *follower, struct fetch_call **
 {
     char after_event_id[UUID_TEXT_SIZE];
     if (*call == NULL)
-        *call = begin_fetch(follower, follower->cursor.seq,
-                            event_id_format(&follower->cursor.event_id, after_event_id));
+        *call =
+            begin_fetch(follower, follower->cursor.seq,
+                        event_id_format(&follower->cursor.event_id, after_event_id), follower->cursor.era);
     if (*call == NULL)
         return error_set(error, STATUS_UNAVAILABLE, NULL, "no connection");
     return fetch_call_wait(*call, &follower->closing, out, error);
@@ -95,6 +98,17 @@ static void note_caught_up(struct event_subscriber *follower)
     monitor_unlock(&follower->monitor);
 }
 
+/* The event at the cursor is in the log as it is in this era: Fetch has looked for it. A head that was heard
+ * of in another era may be lost. */
+static void note_answer(struct event_subscriber *follower, const Screening__V1__FetchResponse *response)
+{
+    if ((int64_t)response->era != follower->era)
+        follower_lower_head(follower, response->head_seq);
+    follower_note_head(follower, response->head_seq);
+    follower->era = (int64_t)response->era;
+    follower->from_era = follower->asked_from_era;
+}
+
 /*
  * Applies what was fetched. What follows it is asked for before, so that the publisher reads while we write;
  * *next is that fetch, NULL if there is none. True if there may be more.
@@ -105,7 +119,7 @@ static bool apply_and_fetch_next(struct event_subscriber *follower,
     const Screening__V1__Event *last =
         response->n_events > 0 ? response->events[response->n_events - 1] : NULL;
     if (last != NULL && last->seq < response->head_seq)
-        *next = begin_fetch(follower, last->seq, last->event_id);
+        *next = begin_fetch(follower, last->seq, last->event_id, follower->era);
     enum apply_result result = follower_apply(follower, response->events, response->n_events);
     if (result == APPLY_DONE && follower->cursor.seq < response->head_seq)
         return true;
@@ -129,7 +143,7 @@ static bool fetch_and_apply(struct event_subscriber *follower, struct fetch_call
         status = check_response(follower, response, &error);
     if (status == STATUS_OK) {
         note_fetch_works(follower);
-        follower_note_head(follower, response->head_seq);
+        note_answer(follower, response);
         more = apply_and_fetch_next(follower, response, &next);
     } else {
         fetch_failed(follower, status, &error);

@@ -2,6 +2,7 @@
  * A chunk inside the writer's transaction. Each of these may be called again for the same chunk after a
  * failure, so nothing is remembered but what begin sets.
  */
+#include "chunk_run.h"
 #include "cursor.h"
 #include "dead_letter_store.h"
 #include "event_text.h"
@@ -10,6 +11,11 @@
 #include <string.h>
 
 #include "base/fault_point.h"
+
+bool chunk_fits_era(const struct event_chunk *chunk, int64_t cursor_era)
+{
+    return cursor_era == chunk->era || cursor_era == chunk->from_era;
+}
 
 static enum status moved_elsewhere(const struct event_chunk *chunk, struct error *error)
 {
@@ -42,11 +48,14 @@ static enum status begin_replay(struct event_chunk *chunk, struct db *db, size_t
     return STATUS_OK;
 }
 
-/* Whether the chunk follows the cursor, or overlaps it in the same events. */
+/* Whether the chunk follows the cursor, or overlaps it in the same events. Both are of one line of events
+ * only if the eras say so. */
 static bool cursor_fits(const struct event_chunk *chunk, const struct uuid *log_id,
                         const struct event_cursor *cursor)
 {
     uint64_t first = chunk->events[0]->seq;
+    if (!chunk_fits_era(chunk, cursor->era))
+        return false;
     if (cursor->seq == 0)
         return first == 1;
     if (!uuid_equal(&cursor->log_id, log_id) || cursor->seq + 1 < first)
@@ -91,6 +100,11 @@ Screening__V1__Event *const *event_chunk_events(const struct event_chunk *chunk)
     return chunk->events + chunk->skip;
 }
 
+bool event_chunk_moves_cursor(const struct event_chunk *chunk)
+{
+    return !chunk->replay && chunk->skip < chunk->count;
+}
+
 static enum status finish_replay(struct event_chunk *chunk, struct db *db, struct error *error)
 {
     struct dead_letter_key key;
@@ -106,7 +120,7 @@ static enum status finish_replay(struct event_chunk *chunk, struct db *db, struc
 static enum status move_cursor(struct event_chunk *chunk, struct db *db, struct error *error)
 {
     const Screening__V1__Event *last = chunk->events[chunk->count - 1];
-    struct event_cursor cursor = {.seq = last->seq};
+    struct event_cursor cursor = {.seq = last->seq, .era = chunk->era};
     if (!uuid_parse(chunk->log_id, &cursor.log_id) || !uuid_parse(last->event_id, &cursor.event_id))
         return error_set(error, STATUS_INTERNAL, NULL, "log_id and event_id: must be UUIDs");
     bool moved;

@@ -7,6 +7,9 @@
 
 #include "writer/writer.h"
 
+/* Whether the chunk may be applied at a cursor of that era: see subscriber.h. */
+bool chunk_fits_era(const struct event_chunk *chunk, int64_t cursor_era);
+
 /*
  * Returns the outcome, and tells more in `error`. A patient chunk waits a moment for a batch that others
  * begin. Not with the monitor's lock held.

@@ -124,6 +124,82 @@ static void test_event_chunk_that_does_not_fit_the_cursor_is_refused_alone(void 
     db_close(db);
 }
 
+static struct event_chunk chunk_in(struct past *past, size_t first, size_t count, int64_t era,
+                                   int64_t from_era)
+{
+    struct event_chunk chunk = chunk_of(past, first, count);
+    chunk.era = era;
+    chunk.from_era = from_era;
+    return chunk;
+}
+
+static void enter_era(struct db *db, int64_t era)
+{
+    struct error error = {0};
+    struct uuid log_id;
+    assert_true(uuid_parse(LOG_ID, &log_id));
+    expect(event_cursor_enter_era(db, "booking", &log_id, era, &error), STATUS_OK, &error);
+}
+
+static void expect_era(struct db *db, int64_t era)
+{
+    struct error error = {0};
+    struct event_cursor cursor;
+    expect(event_cursor_read(db, "booking", &cursor, &error), STATUS_OK, &error);
+    assert_int_equal(cursor.era, era);
+}
+
+static void test_event_chunk_of_another_era_is_refused(void **state)
+{
+    enum { FIRST = 11, SECOND = 22, THIRD = 33 };
+    struct db *db = open_migrated(stage_of(state));
+    struct past past;
+    make_past(&past, 0);
+    apply(chunk_in(&past, 1, 2, FIRST, 0), db, 2);
+    expect_era(db, FIRST);
+    /* The publisher has begun another era; nobody has said that it lost anything. */
+    expect_no_fit(chunk_in(&past, 3, 1, SECOND, SECOND), db);
+    apply(chunk_in(&past, 3, 1, SECOND, FIRST), db, 1);
+    expect_era(db, SECOND);
+    apply(chunk_in(&past, 4, 1, SECOND, FIRST), db, 1);
+    enter_era(db, THIRD);
+    expect_cursor(db, 4);
+    expect_no_fit(chunk_in(&past, 5, 1, SECOND, SECOND), db);
+    expect_no_fit(chunk_in(&past, 4, 1, SECOND, SECOND), db); /* not even what is applied already */
+    struct event_chunk letter = chunk_in(&past, 5, 1, SECOND, SECOND);
+    letter.as_dead_letter = true;
+    letter.dead_letter_reason = "INTERNAL: poison";
+    expect_no_fit(letter, db);
+    assert_int_equal(number_of(db, &COUNT_LETTERS), 0);
+    apply(chunk_in(&past, 5, 1, THIRD, SECOND), db, 1);
+    expect_cursor(db, 5);
+    /* A publisher too old to tell its era. */
+    expect_no_fit(chunk_in(&past, 6, 1, 0, 0), db);
+    apply(chunk_in(&past, 6, 1, 0, THIRD), db, 1);
+    expect_era(db, 0);
+    apply(chunk_in(&past, 7, 1, FIRST, 0), db, 1);
+    db_close(db);
+}
+
+static void test_event_chunk_of_another_era_is_refused_before_the_first_event(void **state)
+{
+    struct db *db = open_migrated(stage_of(state));
+    struct error error = {0};
+    struct past past;
+    make_past(&past, 0);
+    enter_era(db, 22);
+    expect_cursor(db, 0);
+    expect_no_fit(chunk_in(&past, 1, 2, 11, 0), db);
+    apply(chunk_in(&past, 1, 2, 22, 0), db, 2);
+    expect_cursor(db, 2);
+    expect(event_cursor_rewind(db, "booking", 0, &(struct uuid){{0}}, &error), STATUS_OK, &error);
+    enter_era(db, 33);
+    expect_no_fit(chunk_in(&past, 1, 2, 22, 22), db);
+    apply(chunk_in(&past, 1, 3, 33, 22), db, 3);
+    expect_cursor(db, 3);
+    db_close(db);
+}
+
 static void test_event_chunk_as_dead_letter_is_stored_with_the_cursor_once(void **state)
 {
     struct db *db = open_migrated(stage_of(state));
@@ -241,6 +317,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_BOTH(test_event_chunk_overlapping_the_cursor_gives_only_what_is_new),
         TEST_BOTH(test_event_chunk_that_does_not_fit_the_cursor_is_refused_alone),
+        TEST_BOTH(test_event_chunk_of_another_era_is_refused),
+        TEST_BOTH(test_event_chunk_of_another_era_is_refused_before_the_first_event),
         TEST_BOTH(test_event_chunk_as_dead_letter_is_stored_with_the_cursor_once),
         TEST_BOTH(test_event_chunk_as_dead_letter_replaces_the_letter_of_a_lost_tail),
         TEST_BOTH(test_event_log_given_up_forgets_cursor_and_letters_or_nothing),

@@ -4,23 +4,31 @@
 
 static const struct db_statement READ_CURSOR = {
     .name = "event_cursor_read",
-    .sql = "SELECT log_id, seq, event_id FROM event_cursor WHERE log = $1",
+    .sql = "SELECT log_id, seq, event_id, era FROM event_cursor WHERE log = $1",
 };
 
 static const struct db_statement FIRST_CURSOR = {
     .name = "event_cursor_first",
-    .sql = "INSERT INTO event_cursor (log, log_id, seq, event_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO "
-           "NOTHING",
+    .sql = "INSERT INTO event_cursor (log, log_id, seq, event_id, era) VALUES ($1, $2, $3, $4, $5) "
+           "ON CONFLICT (log) DO UPDATE SET log_id = excluded.log_id, seq = excluded.seq, "
+           "event_id = excluded.event_id, era = excluded.era WHERE event_cursor.seq = 0",
 };
 
 static const struct db_statement MOVE_CURSOR = {
     .name = "event_cursor_move",
-    .sql = "UPDATE event_cursor SET seq = $3, event_id = $4 WHERE log = $1 AND log_id = $2 AND seq = $5",
+    .sql = "UPDATE event_cursor SET seq = $3, event_id = $4, era = $5 "
+           "WHERE log = $1 AND log_id = $2 AND seq = $6",
 };
 
 static const struct db_statement REWIND_CURSOR = {
     .name = "event_cursor_rewind",
     .sql = "UPDATE event_cursor SET seq = $2, event_id = $3 WHERE log = $1",
+};
+
+static const struct db_statement ENTER_ERA = {
+    .name = "event_cursor_enter_era",
+    .sql = "INSERT INTO event_cursor (log, log_id, seq, event_id, era) VALUES ($1, $2, 0, $3, $4) "
+           "ON CONFLICT (log) DO UPDATE SET era = excluded.era",
 };
 
 static const struct db_statement FORGET_CURSOR = {
@@ -34,6 +42,7 @@ static enum status take_cursor(void *context, const struct db_row *row)
     cursor->log_id = db_row_uuid(row, 0);
     cursor->seq = (uint64_t)db_row_int(row, 1);
     cursor->event_id = db_row_uuid(row, 2);
+    cursor->era = db_row_int(row, 3);
     return STATUS_OK;
 }
 
@@ -49,7 +58,7 @@ static struct db_params *begin_params(const char *log)
 bool event_cursor_equal(const struct event_cursor *a, const struct event_cursor *b)
 {
     /* Before the first event the log_id is only remembered, not stored. */
-    return a->seq == b->seq &&
+    return a->seq == b->seq && a->era == b->era &&
            (a->seq == 0 || (uuid_equal(&a->log_id, &b->log_id) && uuid_equal(&a->event_id, &b->event_id)));
 }
 
@@ -76,6 +85,7 @@ enum status event_cursor_move(struct db *db, const char *log, uint64_t old_seq,
     db_params_uuid(params, &new_cursor->log_id);
     db_params_int(params, (int64_t)new_cursor->seq);
     db_params_uuid(params, &new_cursor->event_id);
+    db_params_int(params, new_cursor->era);
     if (old_seq > 0)
         db_params_int(params, (int64_t)old_seq);
     db_params_end_row(params);
@@ -85,6 +95,22 @@ enum status event_cursor_move(struct db *db, const char *log, uint64_t old_seq,
     db_params_destroy(params);
     if (status == STATUS_OK)
         *moved = changed == 1;
+    return status;
+}
+
+enum status event_cursor_enter_era(struct db *db, const char *log, const struct uuid *log_id, int64_t era,
+                                   struct error *error)
+{
+    const struct uuid none = {{0}};
+    struct db_params *params = begin_params(log);
+    if (params == NULL)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    db_params_uuid(params, log_id);
+    db_params_uuid(params, &none);
+    db_params_int(params, era);
+    db_params_end_row(params);
+    enum status status = db_run(db, &ENTER_ERA, params, NULL, NULL, error);
+    db_params_destroy(params);
     return status;
 }
 

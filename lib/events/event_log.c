@@ -19,7 +19,7 @@
 enum { TYPE_SIZE = 48 };
 
 /* Field numbers of screening.v1.EventBatch. */
-enum { BATCH_LOG_ID = 1, BATCH_HEAD_SEQ = 2, BATCH_PREV_EVENT_ID = 3, BATCH_EVENTS = 4 };
+enum { BATCH_LOG_ID = 1, BATCH_HEAD_SEQ = 2, BATCH_PREV_EVENT_ID = 3, BATCH_EVENTS = 4, BATCH_ERA = 5 };
 
 struct appended {
     struct uuid event_id;
@@ -140,6 +140,11 @@ uint64_t event_log_head_seq(const struct event_log *log)
     return log->before.seq;
 }
 
+struct uuid event_log_head_event_id(const struct event_log *log)
+{
+    return log->before.event_id;
+}
+
 struct event_era *event_log_era(struct event_log *log)
 {
     return &log->found.era;
@@ -218,12 +223,14 @@ static enum status finish_batch(struct event_log *log)
     size_t prev_size = strlen(event_id_format(&log->before.event_id, prev_event_id));
     uint8_t *at = buffer_extend(&log->batch, wire_bytes_size(BATCH_LOG_ID, log_id_size) +
                                                  wire_varint_field_size(BATCH_HEAD_SEQ, log->head.seq) +
-                                                 wire_bytes_size(BATCH_PREV_EVENT_ID, prev_size));
+                                                 wire_bytes_size(BATCH_PREV_EVENT_ID, prev_size) +
+                                                 wire_fixed64_field_size(BATCH_ERA));
     if (at == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
     at = wire_put_bytes(at, BATCH_LOG_ID, log_id, log_id_size);
     at = wire_put_varint_field(at, BATCH_HEAD_SEQ, log->head.seq);
-    wire_put_bytes(at, BATCH_PREV_EVENT_ID, prev_event_id, prev_size);
+    at = wire_put_bytes(at, BATCH_PREV_EVENT_ID, prev_event_id, prev_size);
+    wire_put_fixed64_field(at, BATCH_ERA, (uint64_t)log->found.era.id);
     return STATUS_OK;
 }
 

@@ -66,6 +66,7 @@ void event_log_note_commit(struct event_log *log);
 /* The head and the era as the batch has taken them, the era as it was changed by era_pair. */
 struct uuid event_log_id(const struct event_log *log);
 uint64_t event_log_head_seq(const struct event_log *log);
+struct uuid event_log_head_event_id(const struct event_log *log);
 struct event_era *event_log_era(struct event_log *log);
 
 /*

@@ -16,7 +16,7 @@ static const struct db_statement LOCK_HEAD = EVENT_LOCK_HEAD("0");
 
 static const struct db_statement READ_HEAD = {
     .name = "event_read_head",
-    .sql = "SELECT log_id, head_seq, head_event_id FROM event_log_head",
+    .sql = "SELECT log_id, head_seq, head_event_id, era FROM event_log_head",
 };
 
 static const struct db_statement MOVE_HEAD = {
@@ -34,7 +34,7 @@ static const struct db_statement INSERT_EVENT = {
 /* One statement, hence one snapshot also under READ COMMITTED. */
 static const struct db_statement READ_POSITION = {
     .name = "event_read_position",
-    .sql = "SELECT log_id, head_seq, head_event_id, (SELECT min(seq) FROM event_log), "
+    .sql = "SELECT log_id, head_seq, head_event_id, era, (SELECT min(seq) FROM event_log), "
            "(SELECT event_id FROM event_log WHERE seq = $1) FROM event_log_head",
 };
 
@@ -71,14 +71,20 @@ enum status event_store_make_head(struct db *db, struct error *error)
     return run_once(db, &MAKE_HEAD, params, NULL, NULL, error);
 }
 
-static enum status take_head_row(void *context, const struct db_row *row)
+static enum status take_place(struct position_row *out, const struct db_row *row)
 {
-    struct position_row *out = context;
     out->position.head.log_id = db_row_uuid(row, 0);
     out->position.head.seq = (uint64_t)db_row_int(row, 1);
     out->position.head.event_id = db_row_uuid(row, 2);
     out->found = true;
     return STATUS_OK;
+}
+
+static enum status take_head_row(void *context, const struct db_row *row)
+{
+    struct position_row *out = context;
+    out->position.head.era = db_row_int(row, 3);
+    return take_place(out, row);
 }
 
 static enum status need_head(const struct position_row *row, struct error *error)
@@ -101,7 +107,7 @@ static enum status read_head_with(struct db *db, const struct db_statement *stat
 }
 
 struct locked_row {
-    struct position_row position; /* first: what take_head_row fills in */
+    struct position_row position;
     struct era_place place;
     bool has_table; /* and the number of the last commit */
 };
@@ -117,7 +123,8 @@ static enum status take_locked_row(void *context, const struct db_row *row)
         out->place.table = db_row_int(row, 7);
         out->place.commit_no = db_row_int(row, 8);
     }
-    return take_head_row(&out->position, row);
+    out->position.position.head.era = out->place.era.id;
+    return take_place(&out->position, row);
 }
 
 enum status event_store_lock_head(struct db *db, const struct db_statement *lock, struct event_head *out,
@@ -171,9 +178,9 @@ enum status event_store_insert(struct db *db, const struct db_params *params, st
 static enum status take_position_row(void *context, const struct db_row *row)
 {
     struct position_row *out = context;
-    out->position.first_seq = (uint64_t)db_row_int(row, 3);
-    if (!db_row_is_null(row, 4))
-        out->position.event_id = db_row_uuid(row, 4);
+    out->position.first_seq = (uint64_t)db_row_int(row, 4);
+    if (!db_row_is_null(row, 5))
+        out->position.event_id = db_row_uuid(row, 5);
     return take_head_row(context, row);
 }
 

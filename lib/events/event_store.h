@@ -16,6 +16,7 @@ struct event_head {
     struct uuid log_id;
     uint64_t seq;
     struct uuid event_id;
+    int64_t era; /* of the database; 0 = none has begun */
 };
 
 /* What one snapshot of the log says about a reader that stands at `after_seq`. */

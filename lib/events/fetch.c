@@ -142,6 +142,7 @@ void fetch_reply(struct fetch *fetch, struct fetch_page *page)
     response.log_id = uuid_format(&fetch->seen.head.log_id, log_id);
     response.first_seq = fetch->seen.first_seq;
     response.head_seq = fetch->seen.head.seq;
+    response.era = (uint64_t)fetch->seen.head.era;
     if (page != NULL) {
         uint8_t *at = page->bytes.bytes;
         for (size_t i = 0; i < page->count; i++) {

@@ -69,7 +69,10 @@ static void take_in(struct event_subscriber *follower, nng_msg *message)
         &screening__v1__event_batch__descriptor, nng_msg_body(message), nng_msg_len(message),
         &follower->arena, NULL);
     size_t skip = 0;
-    enum batch_place place = batch != NULL ? sequence_place(&follower->end, batch, &skip) : BATCH_DOUBT;
+    enum batch_place place = BATCH_DOUBT;
+    /* Of another era than the last answer to Fetch: only Fetch knows whether it follows the cursor. */
+    if (batch != NULL && (int64_t)batch->era == follower->era)
+        place = sequence_place(&follower->end, batch, &skip);
     bool kept = false;
     switch (place) {
     case BATCH_OLD:

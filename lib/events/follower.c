@@ -73,6 +73,17 @@ void follower_note_head(struct event_subscriber *follower, uint64_t head_seq)
     monitor_unlock(&follower->monitor);
 }
 
+void follower_lower_head(struct event_subscriber *follower, uint64_t head_seq)
+{
+    monitor_lock(&follower->monitor);
+    struct progress *progress = &follower->progress;
+    if (head_seq < progress->head_seq)
+        progress->head_seq = head_seq > progress->applied_seq ? head_seq : progress->applied_seq;
+    if (progress->head_seq == progress->applied_seq)
+        progress->head_heard_us = 0;
+    monitor_unlock(&follower->monitor);
+}
+
 void follower_note_cursor(struct event_subscriber *follower, const struct event_cursor *cursor)
 {
     follower->cursor = *cursor;

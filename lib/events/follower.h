@@ -61,6 +61,9 @@ struct event_subscriber {
     struct rpc_client *client;
     struct event_cursor cursor; /* the last event applied */
     struct event_cursor end;    /* the last event taken in */
+    int64_t era;                /* the publisher's, as the last answer to Fetch told it: of what is applied */
+    int64_t from_era;           /* the cursor's, as that Fetch was sent, or since it was moved into `era` */
+    int64_t asked_from_era;     /* the cursor's when a Fetch is sent */
     struct arena arena;         /* of the events taken in */
     Screening__V1__Event **run; /* those events, gapless after the cursor */
     size_t run_count;
@@ -92,6 +95,9 @@ void follower_resume(struct event_subscriber *follower);
 bool follower_halted(struct event_subscriber *follower);
 
 void follower_note_head(struct event_subscriber *follower, uint64_t head_seq);
+
+/* The publisher's head is no higher than that, whatever was heard of before. */
+void follower_lower_head(struct event_subscriber *follower, uint64_t head_seq);
 
 /* The cursor, as committed, stands there now. */
 void follower_note_cursor(struct event_subscriber *follower, const struct event_cursor *cursor);

@@ -64,7 +64,7 @@ static void send_message(struct event_publisher *publisher, const uint8_t *bytes
 
 static void send_heartbeat(void *context, const struct event_head *head)
 {
-    enum { HEARTBEAT_MAX_BYTES = 128 }; /* two ids, a number and their tags */
+    enum { HEARTBEAT_MAX_BYTES = 128 }; /* two ids, two numbers and their tags */
     char log_id[UUID_TEXT_SIZE];
     char event_id[UUID_TEXT_SIZE];
     uint8_t packed[HEARTBEAT_MAX_BYTES];
@@ -72,6 +72,7 @@ static void send_heartbeat(void *context, const struct event_head *head)
     batch.log_id = uuid_format(&head->log_id, log_id);
     batch.head_seq = head->seq;
     batch.prev_event_id = event_id_format(&head->event_id, event_id);
+    batch.era = (uint64_t)head->era;
     send_message(context, packed, screening__v1__event_batch__pack(&batch, packed));
 }
 

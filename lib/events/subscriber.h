@@ -9,6 +9,11 @@
  *     for the `count` events at event_chunk_events(chunk): react (its policy)
  *     event_chunk_finish(chunk, db)            moves the cursor by compare-and-set
  *
+ * A chunk is of the era in which its publisher's database was (era.h). It is applied only if the cursor
+ * stands in this era, or stood, when the publisher was asked for what follows it, in the one in which it
+ * stands now: so nothing of a line of events that the publisher has lost is applied once the services have
+ * agreed on another era (event_cursor_enter_era), however long it was on its way.
+ *
  * A chunk that fails for a reason in itself is handed in again event by event; the event that fails alone
  * goes to table dead_letter with the cursor, in one transaction (event_chunk_begin then gives count 0). At
  * DEAD_LETTER_MAX the log stops.
@@ -35,9 +40,11 @@ enum { EVENT_CHUNK_MAX = 512, DEAD_LETTER_MAX = 10000 };
 /* ---- a chunk, as the service's apply meets it ---- */
 
 struct event_chunk {
-    struct writer_command command;       /* class WRITER_EVENT */
-    const char *log;                     /* "booking" or "hospital" */
-    const char *log_id;                  /* as the publisher tells it */
+    struct writer_command command; /* class WRITER_EVENT */
+    const char *log;               /* "booking" or "hospital" */
+    const char *log_id;            /* as the publisher tells it */
+    int64_t era;                   /* the publisher's; 0 = not told */
+    int64_t from_era;              /* the cursor's, when the publisher was last asked for what follows it */
     Screening__V1__Event *const *events; /* in order of seq, gapless */
     size_t count;
     size_t skip;         /* set by event_chunk_begin: events already applied */
@@ -50,12 +57,15 @@ struct event_chunk {
 /*
  * Loads the cursor inside the transaction. *count = how many events are to be applied, from
  * event_chunk_events on; 0 is usual (all applied already, or a dead letter). When the cursor does not fit the
- * chunk (it was moved by another process, or set back), the chunk alone is refused: 0 events, and its
- * command's outcome is ABORTED.
+ * chunk (it was moved by another process, or set back, or stands in another era), the chunk alone is refused:
+ * 0 events, and its command's outcome is ABORTED.
  */
 MUST_CHECK enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *count,
                                          struct error *error);
 Screening__V1__Event *const *event_chunk_events(const struct event_chunk *chunk);
+
+/* Whether event_chunk_finish is going to move the cursor, into the chunk's era. After event_chunk_begin. */
+bool event_chunk_moves_cursor(const struct event_chunk *chunk);
 
 /* Moves the cursor, or stores the dead letter, or deletes the replayed row. ABORTED if another process moved
  * it. */

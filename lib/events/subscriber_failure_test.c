@@ -385,6 +385,103 @@ static void test_subscriber_whose_cursor_was_moved_leaves_what_it_fetched_ahead(
     play_close(&play);
 }
 
+/* The services agree on the era in which the publisher's database is. */
+static void pair(struct play *play)
+{
+    struct error error = {0};
+    struct event_head head;
+    struct db *db = stage_open_beside(play->service.stage);
+    expect(event_store_read_head(play->origin.db, &head, &error), STATUS_OK, &error);
+    expect(event_cursor_enter_era(db, "booking", &head.log_id, head.era, &error), STATUS_OK, &error);
+    db_close(db);
+}
+
+static bool tried(void *context)
+{
+    const struct play *play = context;
+    return atomic_load(&play->service.chunks) > 1;
+}
+
+/* The publisher's database goes back behind events that the subscriber can't apply for the moment, and they
+ * would follow its cursor. */
+static void test_subscriber_leaves_events_that_its_publisher_has_lost(void **state)
+{
+    struct play play;
+    play_open(&play, stage_of(state));
+    play_commit(&play, 2);
+    play_follow_to_head(&play, &PLAY_PATIENT);
+    atomic_store(&play.service.chunks, 0);
+    atomic_store(&play.service.failures, INT32_MAX);
+    play_commit(&play, 3);
+    play_send_events(&play, 3, 3);
+    wait_until(tried, &play, "the chunk in hand is tried");
+    origin_go_back(&play.origin, 2);
+    play_commit(&play, 1);
+    pair(&play);
+    int64_t left = metric_by_name("events_chunks_of_another_era_total");
+    atomic_store(&play.service.failures, 0);
+    service_wait_applied(&play.service, 3);
+    play_expect_cursor(&play, 3);
+    play_wait_state(&play, SUBSCRIBER_FOLLOWING);
+    assert_int_equal(metric_by_name("events_chunks_of_another_era_total"), left + 1);
+    assert_int_equal(play_status(&play).head_seq, 3); /* a lag that never ends would be shown otherwise */
+    play_close(&play);
+}
+
+static nng_msg *message_of_lost_events(struct play *play)
+{
+    play_commit(play, 3);
+    nng_msg *message = origin_message(&play->origin, 3, 3);
+    origin_go_back(&play->origin, 2);
+    return message;
+}
+
+static bool asked(void *context)
+{
+    return metric_by_name("events_fetches_total") > *(int64_t *)context;
+}
+
+/* The same events on their way still when the services have agreed, and Fetch has answered since. */
+static void test_subscriber_of_a_late_message_of_another_era_asks(void **state)
+{
+    struct play play;
+    play_open(&play, stage_of(state));
+    play_commit(&play, 2);
+    play_follow_to_head(&play, &PLAY_PATIENT);
+    nng_msg *lost = message_of_lost_events(&play);
+    pair(&play);
+    int64_t fetches = metric_by_name("events_fetches_total");
+    play_send(&play, lost);
+    wait_until(asked, &fetches, "a fetch");
+    play_commit(&play, 2);
+    play_send_events(&play, 3, 2);
+    service_wait_applied(&play.service, 4);
+    play_expect_cursor(&play, 4);
+    play_close(&play);
+}
+
+/* A restart is no loss: what follows is applied, and asked for once. */
+static void test_subscriber_of_a_publisher_that_begins_an_era_goes_on(void **state)
+{
+    struct play play;
+    play_open(&play, stage_of(state));
+    play_commit(&play, 2);
+    play_follow_to_head(&play, &PLAY_PATIENT);
+    for (uint64_t seq = 3; seq < 8; seq++) {
+        origin_begin_era(&play.origin);
+        play_commit(&play, 1);
+        play_send_events(&play, seq, 1);
+        service_wait_applied(&play.service, (int64_t)seq);
+    }
+    int64_t fetches = metric_by_name("events_fetches_total");
+    play_commit(&play, 2);
+    play_send_events(&play, 8, 1);
+    play_send_events(&play, 9, 1);
+    service_wait_applied(&play.service, 9);
+    assert_int_equal(metric_by_name("events_fetches_total"), fetches);
+    play_close(&play);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +498,9 @@ int main(void)
         TEST_SQLITE(test_subscriber_close_while_a_fetch_waits_returns_at_once),
         TEST_BOTH(test_subscriber_in_catch_up_fetches_on_while_its_chunk_is_applied),
         TEST_BOTH(test_subscriber_whose_cursor_was_moved_leaves_what_it_fetched_ahead),
+        TEST_BOTH(test_subscriber_leaves_events_that_its_publisher_has_lost),
+        TEST_BOTH(test_subscriber_of_a_late_message_of_another_era_asks),
+        TEST_BOTH(test_subscriber_of_a_publisher_that_begins_an_era_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,7 +172,12 @@ void origin_open_unstarted(struct origin *origin, const struct stage *stage,
     expect(events_migrate(origin->db, &error), STATUS_OK, &error);
     expect(event_publisher_open(&filled, &origin->publisher, &error), STATUS_OK, &error);
     origin->log = event_log_create(origin->publisher);
+    origin->silent_log = event_log_create(NULL);
     assert_non_null(origin->log);
+    assert_non_null(origin->silent_log);
+    /* The first batch of each begins an era. */
+    origin_commit(origin, "", 0, true);
+    origin_commit(origin, "", 0, false);
     serve(origin);
 }
 
@@ -191,6 +196,7 @@ void origin_close(struct origin *origin)
     rpc_channel_close(origin->channel);
     rpc_server_close(origin->server);
     event_publisher_close(origin->publisher);
+    event_log_destroy(origin->silent_log);
     event_log_destroy(origin->log);
     db_close(origin->db);
 }
@@ -204,13 +210,59 @@ void origin_commit(struct origin *origin, const char *type, size_t count, bool p
     event.body_case = SCREENING__V1__EVENT__BODY_BOOKING;
     event.booking = &booking;
     expect(db_begin(origin->db, &error), STATUS_OK, &error);
-    expect(event_log_take_head(origin->log, origin->db, &error), STATUS_OK, &error);
+    struct event_log *log = publish ? origin->log : origin->silent_log;
+    expect(event_log_take_head(log, origin->db, &error), STATUS_OK, &error);
     for (size_t i = 0; i < count; i++)
-        expect(event_log_append(origin->log, type, clock_now_us(), "", &event, &error), STATUS_OK, &error);
-    expect(event_log_save(origin->log, origin->db, &error), STATUS_OK, &error);
+        expect(event_log_append(log, type, clock_now_us(), "", &event, &error), STATUS_OK, &error);
+    expect(event_log_save(log, origin->db, &error), STATUS_OK, &error);
     expect(db_commit(origin->db, &error), STATUS_OK, &error);
-    if (publish)
-        event_log_publish(origin->log);
+    event_log_publish(log);
+}
+
+static const struct db_statement LOSE_TAIL = {
+    .name = "test_lose_tail",
+    .sql = "DELETE FROM event_log WHERE seq > $1",
+};
+
+void origin_go_back(struct origin *origin, uint64_t seq)
+{
+    struct error error = {0};
+    struct event_position position;
+    struct db_params *params = db_params_create();
+    assert_non_null(params);
+    db_params_int(params, (int64_t)seq);
+    db_params_end_row(params);
+    expect(event_store_read_position(origin->db, seq, &position, &error), STATUS_OK, &error);
+    const struct event_head head = {.seq = seq, .event_id = position.event_id};
+    const int64_t before = position.head.era;
+    expect(db_begin(origin->db, &error), STATUS_OK, &error);
+    expect(db_run(origin->db, &LOSE_TAIL, params, NULL, NULL, &error), STATUS_OK, &error);
+    expect(event_store_move_head(origin->db, &head, &error), STATUS_OK, &error);
+    expect(db_commit(origin->db, &error), STATUS_OK, &error);
+    db_params_destroy(params);
+    expect(db_begin(origin->db, &error), STATUS_OK, &error);
+    db_rollback(origin->db); /* the logs read the head row again */
+    origin_commit(origin, "", 0, false);
+    assert_int_not_equal(origin_era(origin), before);
+}
+
+void origin_begin_era(struct origin *origin)
+{
+    struct error error = {0};
+    struct event_log *log = origin->silent_log;
+    expect(db_begin(origin->db, &error), STATUS_OK, &error);
+    expect(event_log_take_head(log, origin->db, &error), STATUS_OK, &error);
+    expect(era_begin(origin->db, event_log_era(log), &error), STATUS_OK, &error);
+    expect(db_commit(origin->db, &error), STATUS_OK, &error);
+    event_log_publish(log);
+}
+
+int64_t origin_era(struct origin *origin)
+{
+    struct error error = {0};
+    struct event_head head;
+    expect(event_store_read_head(origin->db, &head, &error), STATUS_OK, &error);
+    return head.era;
 }
 
 char *origin_event_id(struct origin *origin, uint64_t seq, char out[UUID_TEXT_SIZE])
@@ -252,6 +304,7 @@ nng_msg *origin_message(struct origin *origin, uint64_t first, size_t count)
     batch.prev_event_id = origin_event_id(origin, request.after_seq, prev_event_id);
     batch.events = response->events;
     batch.n_events = count;
+    batch.era = response->era;
     size_t size = screening__v1__event_batch__get_packed_size(&batch);
     nng_msg *message;
     assert_int_equal(nng_msg_alloc(&message, strlen("booking\n") + size), 0);

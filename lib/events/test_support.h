@@ -66,7 +66,7 @@ int64_t number_of(struct db *db, const struct db_statement *statement);
 struct origin {
     const struct stage *stage;
     struct db *db;
-    struct event_log *log;
+    struct event_log *log, *silent_log; /* the latter tells nobody */
     struct event_publisher *publisher;
     struct rpc_server *server;
     struct rpc_channel *channel;
@@ -83,6 +83,15 @@ void origin_close(struct origin *origin);
 
 /* Appends and commits `count` events of the type in one batch; `publish` also tells. */
 void origin_commit(struct origin *origin, const char *type, size_t count, bool publish);
+
+/* The database goes back to the event at `seq`, and begins another era. */
+void origin_go_back(struct origin *origin, uint64_t seq);
+
+/* It begins another era and loses nothing, as at each start of a service. */
+void origin_begin_era(struct origin *origin);
+
+/* Its era. */
+int64_t origin_era(struct origin *origin);
 
 /* The id of the event at `seq`, by way of the database. */
 char *origin_event_id(struct origin *origin, uint64_t seq, char out[UUID_TEXT_SIZE]);

@@ -19,6 +19,9 @@ size_t wire_bytes_size(unsigned field, size_t size);
 /* Bytes of a varint field. Proto3 leaves zero values out: that is the caller's decision. */
 size_t wire_varint_field_size(unsigned field, uint64_t value);
 
+/* Bytes of a field of type fixed64. */
+size_t wire_fixed64_field_size(unsigned field);
+
 /* All of these write at `at`, which has the room told by the _size functions, and return the first byte
  * behind. */
 uint8_t *wire_put_varint(uint8_t *at, uint64_t value);
@@ -30,5 +33,7 @@ uint8_t *wire_put_bytes(uint8_t *at, unsigned field, const void *bytes, size_t s
 uint8_t *wire_put_bytes_header(uint8_t *at, unsigned field, size_t size);
 
 uint8_t *wire_put_varint_field(uint8_t *at, unsigned field, uint64_t value);
+
+uint8_t *wire_put_fixed64_field(uint8_t *at, unsigned field, uint64_t value);
 
 #endif

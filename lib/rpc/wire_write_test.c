@@ -52,6 +52,16 @@ static void test_wire_write_fields_equal_what_protobuf_c_packs(void **state)
     assert_memory_equal(written, expected, expected_size);
 }
 
+static void test_wire_write_fixed64_is_tag_and_little_endian(void **state)
+{
+    (void)state;
+    const uint8_t expected[] = {5 << 3 | 1, 0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01};
+    uint8_t written[sizeof expected];
+    assert_int_equal(wire_fixed64_field_size(5), sizeof expected);
+    assert_int_equal(wire_put_fixed64_field(written, 5, 0x0123456789abcdef) - written, sizeof expected);
+    assert_memory_equal(written, expected, sizeof expected);
+}
+
 static void test_wire_write_empty_bytes_is_tag_and_zero(void **state)
 {
     (void)state;
@@ -67,6 +77,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wire_write_varint_has_protobufs_form),
         cmocka_unit_test(test_wire_write_fields_equal_what_protobuf_c_packs),
+        cmocka_unit_test(test_wire_write_fixed64_is_tag_and_little_endian),
         cmocka_unit_test(test_wire_write_empty_bytes_is_tag_and_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

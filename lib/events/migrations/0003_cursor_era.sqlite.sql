@@ -1,0 +1,2 @@
+-- The era of the other database whose line of events the cursor stands in; 0 = not known.
+ALTER TABLE event_cursor ADD COLUMN era INTEGER NOT NULL DEFAULT 0;
