@@ -151,9 +151,10 @@ static enum status fill_lists(struct pairing *pairing, struct db *db, struct err
 static enum status fill_answer(struct pairing *pairing, const struct event_log *log,
                                const struct event_era *era, struct db *db, struct error *error)
 {
-    const struct uuid log_id = event_log_id(log);
+    const struct uuid log_id = event_log_id(log), head_event_id = event_log_head_event_id(log);
     pairing->response.log_id = id_text(pairing->arena, &log_id);
-    if (pairing->response.log_id == NULL)
+    pairing->response.head_event_id = id_text(pairing->arena, &head_event_id);
+    if (pairing->response.log_id == NULL || pairing->response.head_event_id == NULL)
         return no_memory(error);
     pairing->response.head_seq = event_log_head_seq(log);
     pairing->response.era = (uint64_t)era->id;
@@ -178,6 +179,9 @@ enum status pairing_apply(struct pairing *pairing, struct event_log *log, struct
         status = era_begin(db, era, error);
     if (status == STATUS_OK)
         status = era_pair(db, era, pairing->wanted.era, &pairing->wanted.log_id, error);
+    if (status == STATUS_OK)
+        status =
+            event_cursor_enter_era(db, HOSPITAL_LOG, &pairing->wanted.log_id, pairing->wanted.era, error);
     return status == STATUS_OK ? fill_answer(pairing, log, era, db, error) : status;
 }
 

@@ -54,22 +54,35 @@ static enum status look(struct batch *batch, struct db *db, struct pair_look *lo
 
 /* ---- COMMAND_PAIR ---- */
 
+/* Whether the hospital log does not have the event at `told`. */
+static enum status look_for(struct db *db, const struct event_cursor *told, bool *lost, struct error *error)
+{
+    struct event_position position;
+    enum status status = event_store_read_position(db, told->seq, &position, error);
+    if (status == STATUS_OK) {
+        *lost = told->seq > 0 && !uuid_equal(&position.event_id, &told->event_id);
+    }
+    return status;
+}
+
 static enum status collect_pair(struct batch *batch, struct db *db, struct command *command,
                                 struct error *error)
 {
     struct pair_done *done = command->wanted.pair;
-    struct event_position position;
     enum status status = event_cursor_read(db, BOOKING_LOG, &done->applied, error);
     if (status == STATUS_OK) {
         status = era_read_details(db, &done->details, error);
     }
     if (status == STATUS_OK) {
-        status = event_store_read_position(db, done->furthest.seq, &position, error);
+        status = look_for(db, &done->furthest, &done->lost, error);
+    }
+    done->from_start = false;
+    if (status == STATUS_OK && !done->set_back) {
+        status = look_for(db, &done->told, &done->from_start, error);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    done->lost = done->furthest.seq > 0 && !uuid_equal(&position.event_id, &done->furthest.event_id);
     bool room = true;
     for (size_t i = 0; i < done->requested_count && room; i++) {
         const struct reserve *wanted = &done->requested[i];
@@ -123,6 +136,42 @@ static enum status delete_again(struct batch *batch, struct command *command, st
     return status;
 }
 
+/* Whether the booking log has the event at the cursor by what booking-svc has said, whatever the eras. */
+static bool is_known(const struct pair_done *done)
+{
+    const struct event_cursor *applied = &done->applied;
+    return event_cursor_equal(applied, &done->checked) ||
+           (applied->seq > 0 && applied->seq == done->head_seq &&
+            uuid_equal(&applied->event_id, &done->head_event_id));
+}
+
+/*
+ * Whether the cursor, as this batch leaves it, stands in the booking log of booking-svc's era. An event that
+ * is applied in this batch, or was after booking-svc had been asked, may be lost already; only its era says
+ * that it is not. A booking-svc too old to name its era is believed.
+ */
+static bool is_in_log(const struct batch *batch, const struct pair_done *done)
+{
+    int64_t era = done->applied.era;
+    bool moved = !is_known(done);
+    for (size_t i = 0; i < batch->chunk_count; i++) {
+        if (event_chunk_moves_cursor(batch->chunks[i].chunk)) {
+            era = batch->chunks[i].chunk->era;
+            moved = true;
+        }
+    }
+    return !moved || era == done->booking_era || era == 0;
+}
+
+static bool is_followed(const struct batch *batch, const struct pair_done *done)
+{
+    if (done->head_seq > 0 &&
+        (!uuid_equal(&done->applied.log_id, &done->booking_log_id) || done->applied.seq < done->head_seq)) {
+        return false;
+    }
+    return is_in_log(batch, done);
+}
+
 static enum status decide_pair(struct batch *batch, struct command *command, struct error *error)
 {
     struct pair_done *done = command->wanted.pair;
@@ -132,11 +181,14 @@ static enum status decide_pair(struct batch *batch, struct command *command, str
         (void)error_set(&command->base.outcome, STATUS_ABORTED, NULL, "another era has begun");
         return STATUS_OK;
     }
-    bool follows = done->head_seq == 0 || (uuid_equal(&done->applied.log_id, &done->booking_log_id) &&
-                                           done->applied.seq >= done->head_seq);
-    if (!follows) {
+    if (!is_followed(batch, done)) {
         (void)error_set(&command->base.outcome, STATUS_UNAVAILABLE, NULL,
                         "the booking log is not applied yet");
+        return STATUS_OK;
+    }
+    if (done->from_start) {
+        (void)error_set(&command->base.outcome, STATUS_ABORTED, NULL,
+                        "booking-svc has applied an event that is not in the hospital log");
         return STATUS_OK;
     }
     enum status status = STATUS_OK;
@@ -170,6 +222,9 @@ enum status batch_pair_save(struct batch *batch, struct db *db, struct error *er
     }
     if (status == STATUS_OK) {
         status = era_pair(db, event_log_era(batch->log), done->booking_era, &done->booking_log_id, error);
+    }
+    if (status == STATUS_OK) {
+        status = event_cursor_enter_era(db, BOOKING_LOG, &done->booking_log_id, done->booking_era, error);
     }
     return status;
 }

@@ -34,14 +34,20 @@ struct pair_look {
     struct recovery recovery;
 };
 
-/* COMMAND_PAIR: becomes paired, if the booking log has been followed up to `head_seq` and the era is still
- * the one that booking-svc was told. */
+/*
+ * COMMAND_PAIR: becomes paired, if the era is still the one that booking-svc was told, and the booking log
+ * has been followed up to `head_seq` as it is in booking-svc's era: events of a log that has been lost since
+ * may have been applied while booking-svc was asked.
+ */
 struct pair_done {
     int64_t era;
     int64_t booking_era;
     struct uuid booking_log_id;
     uint64_t head_seq;
+    struct uuid head_event_id;    /* zero = not told */
+    struct event_cursor checked;  /* of the booking log: it has this event in booking-svc's era */
     struct event_cursor told;     /* how far booking-svc had applied the hospital log */
+    bool set_back;                /* it has set this cursor back */
     struct event_cursor furthest; /* the furthest that it told, also in attempts that have failed */
     const struct reserve *requested;
     size_t requested_count;
@@ -51,7 +57,8 @@ struct pair_done {
     size_t granted, deleted_again;
     /* the batch's own */
     struct event_cursor applied;
-    bool lost; /* `furthest` is not in the hospital log */
+    bool lost;       /* `furthest` is not in the hospital log */
+    bool from_start; /* `told` is not either, and was not set back: booking-svc must go back to the start */
     struct era_details details;
 };
 

@@ -60,14 +60,26 @@ static enum status pair_with(struct stage *stage, struct pair_done *done)
     return command->base.outcome.status;
 }
 
+static void tell_told(struct told *told, uint64_t seq, const char *type, uint8_t booking, int64_t era)
+{
+    stage_tell(told, seq, type, booking);
+    told->booking.headcount = 1;
+    told->chunk.era = era;
+    told->chunk.from_era = seq > 1 ? era : 0; /* there is no cursor yet */
+}
+
 /* One event of the booking log, as a batch of its own. */
-static void tell(struct stage *stage, uint64_t seq, const char *type, uint8_t booking)
+static void tell_in(struct stage *stage, uint64_t seq, const char *type, uint8_t booking, int64_t era)
 {
     struct told told;
-    stage_tell(&told, seq, type, booking);
-    told.booking.headcount = 1;
+    tell_told(&told, seq, type, booking, era);
     stage_add_told(stage, &told);
     stage_run(stage);
+}
+
+static void tell(struct stage *stage, uint64_t seq, const char *type, uint8_t booking)
+{
+    tell_in(stage, seq, type, booking, 0);
 }
 
 static void test_unpaired_era_grants_nothing_and_says_when_to_ask_again(void **state)
@@ -182,7 +194,9 @@ static void test_pair_grants_what_was_under_way_then_deletes_again(void **state)
                              .requested_count = 3,
                              .deleted = deleted,
                              .deleted_count = 2,
-                             .furthest = {.seq = 4, .event_id = {{1}}}};
+                             .told = {.seq = 4, .event_id = {{1}}},
+                             .furthest = {.seq = 4, .event_id = {{1}}},
+                             .set_back = true};
     assert_int_equal(pair_with(&stage, &done), STATUS_ABORTED); /* another era */
     done.era--;
     done.head_seq = 1;
@@ -202,6 +216,121 @@ static void test_pair_grants_what_was_under_way_then_deletes_again(void **state)
     assert_int_equal(look.era.peer, 5);
     assert_int_equal(pair_with(&stage, &done), STATUS_OK); /* by another replica */
     assert_int_equal(done.granted + done.deleted_again, 0);
+    stage_close(&stage);
+}
+
+/* The booking log loses its tail while booking-svc is asked: events of this tail were applied meanwhile. */
+static void test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again(void **state)
+{
+    enum { LOST_ERA = 4, ERA = 5 };
+    struct stage stage;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 2);
+    stage_add_reserves(&stage, 20, 1);
+    stage_run(&stage);
+    tell_in(&stage, 1, "booking.confirmed", 20, LOST_ERA);
+    start_again(&stage);
+    struct pair_look look = look_at(&stage);
+    struct pair_done done = {.era = look.era.id,
+                             .booking_era = ERA,
+                             .booking_log_id = look.applied.log_id,
+                             .head_seq = 1,
+                             .checked = look.applied};
+    struct told lost;
+    tell_in(&stage, 2, "booking.cancelled", 20, LOST_ERA);
+    assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE);
+    assert_false(look_at(&stage).era.paired);
+    done.head_seq = 2; /* another event is there now */
+    done.head_event_id = (struct uuid){{1}};
+    assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE);
+    done.checked = look_at(&stage).applied; /* booking-svc is asked again, and has this event */
+    tell_told(&lost, 3, "booking.cancelled", 21, LOST_ERA);
+    stage_add_told(&stage, &lost); /* another one comes in the very batch */
+    assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE);
+    done.checked = look_at(&stage).applied;
+    assert_int_equal(done.checked.seq, 3);
+    tell_told(&lost, 4, "booking.cancelled", 22, ERA);
+    lost.chunk.from_era = LOST_ERA; /* fetched: the log has what was applied before */
+    stage_add_told(&stage, &lost);
+    assert_int_equal(pair_with(&stage, &done), STATUS_OK);
+    look = look_at(&stage);
+    assert_int_equal(look.applied.seq, 4);
+    assert_int_equal(look.applied.era, ERA);
+    assert_int_equal(look.era.peer, ERA);
+    stage_close(&stage);
+}
+
+/* booking-svc answered with its era, and a chunk of the one before is still on its way. */
+static void test_pair_leaves_what_comes_of_another_era_later(void **state)
+{
+    enum { LOST_ERA = 4, ERA = 5 };
+    struct stage stage;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 2);
+    stage_add_reserves(&stage, 20, 1);
+    stage_run(&stage);
+    tell_in(&stage, 1, "booking.confirmed", 20, LOST_ERA);
+    struct pair_look look = look_at(&stage);
+    struct pair_done done = {.era = look.era.id,
+                             .booking_era = ERA,
+                             .booking_log_id = look.applied.log_id,
+                             .head_seq = 1,
+                             .checked = look.applied};
+    assert_int_equal(pair_with(&stage, &done), STATUS_OK);
+    struct told lost;
+    tell_told(&lost, 2, "booking.cancelled", 20, LOST_ERA);
+    stage_add_told(&stage, &lost);
+    stage_run(&stage);
+    assert_int_equal(lost.chunk.command.outcome.status, STATUS_ABORTED);
+    assert_int_equal(stage_number(&stage, &LIVE), 1);
+    assert_int_equal(look_at(&stage).applied.seq, 1);
+    tell_in(&stage, 2, "booking.cancelled", 20, ERA);
+    assert_int_equal(stage_number(&stage, &LIVE), 0);
+    stage_close(&stage);
+}
+
+/* As most often: booking-svc begins an era when it is asked, and what it had before was fetched before. */
+static void test_pair_at_the_head_does_not_ask_for_its_era(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 2);
+    stage_run(&stage);
+    start_again(&stage);
+    struct pair_look look = look_at(&stage);
+    struct pair_done done = {.era = look.era.id,
+                             .booking_era = 5,
+                             .head_seq = 2,
+                             .head_event_id = {{2, 9}},
+                             .checked = look.applied};
+    tell_in(&stage, 1, "booking.confirmed", 20, 4);
+    tell_in(&stage, 2, "booking.confirmed", 21, 4);
+    look = look_at(&stage);
+    done.booking_log_id = look.applied.log_id;
+    assert_int_equal(pair_with(&stage, &done), STATUS_OK);
+    assert_int_equal(look_at(&stage).applied.era, 5);
+    stage_close(&stage);
+}
+
+static void test_pair_with_an_event_that_was_never_here_asks_to_begin_at_the_start(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 2);
+    stage_add_capacity(&stage, stage_today, 3);
+    stage_run(&stage);
+    start_again(&stage);
+    struct pair_look look = look_at(&stage);
+    assert_int_equal(look.since.seq, 2);
+    struct pair_done done = {
+        .era = look.era.id, .booking_era = 5, .checked = look.applied, .told = {.seq = 1, .event_id = {{1}}}};
+    assert_int_equal(pair_with(&stage, &done), STATUS_ABORTED);
+    assert_true(done.from_start);
+    assert_false(look_at(&stage).era.paired);
+    done.set_back = true;
+    assert_int_equal(pair_with(&stage, &done), STATUS_OK);
+    assert_false(done.from_start);
+    assert_int_equal(stage_number(&stage, &LOST_TO), 0); /* nobody knows what was lost */
     stage_close(&stage);
 }
 
@@ -235,6 +364,10 @@ int main(void)
         TEST_BOTH(test_confirmed_takes_its_place_only_while_unpaired),
         TEST_BOTH(test_look_tells_what_was_applied_and_where_the_era_began),
         TEST_BOTH(test_pair_grants_what_was_under_way_then_deletes_again),
+        TEST_BOTH(test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again),
+        TEST_BOTH(test_pair_leaves_what_comes_of_another_era_later),
+        TEST_BOTH(test_pair_at_the_head_does_not_ask_for_its_era),
+        TEST_BOTH(test_pair_with_an_event_that_was_never_here_asks_to_begin_at_the_start),
         TEST_BOTH(test_losing_exactly_the_last_commit_begins_an_era),
     };
     stage_stop_clock();

@@ -2,8 +2,6 @@
  */
 #include "pairing.h"
 
-#include "pairing_call.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +28,7 @@ static struct metric last_us =
 
 enum status pairing_init(struct pairing *pairing, bool adopt, struct error *error)
 {
-    *pairing = (struct pairing){.adopt = adopt};
+    *pairing = (struct pairing){.wish.adopt = adopt};
     atomic_store(&pairing->wanted, true);
     metric_register(&pairings_total);
     metric_register(&last_us);
@@ -169,9 +167,9 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
     struct pair_done done = {0};
     enum status status = look(pairing, false, &before, error);
     if (status == STATUS_OK) {
-        status = pairing_call(pairing->client, &before, pairing->adopt, arena, &done, error);
+        status = pairing_call(pairing->client, &before, &pairing->wish, arena, &done, error);
     }
-    if (status == STATUS_OK && pairing->adopt) {
+    if (status == STATUS_OK && pairing->wish.adopt) {
         status = follow_adopted(pairing, &done, &before, error);
     }
     if (status != STATUS_OK) {
@@ -187,11 +185,12 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
     struct pairing_command command = {
         .command = {.kind = COMMAND_PAIR, .arena = arena, .wanted.pair = &done}};
     status = run(pairing, &command, error);
+    pairing->wish.from_start |= done.from_start;
     if (status == STATUS_UNAVAILABLE) {
         event_subscriber_reread(pairing->subscriber); /* its cursor is not where the subscriber thinks */
     }
     if (status == STATUS_OK) {
-        pairing->adopt = false;
+        pairing->wish = (struct pairing_wish){.adopt = false};
         pairing->furthest = (struct event_cursor){.seq = 0};
         note_paired(pairing, &done, before.era.paired);
         status = look(pairing, false, &before, error); /* what there is to acknowledge now */

@@ -14,6 +14,7 @@
 #define SCREENING_HOSPITAL_SVC_PAIRING_H
 
 #include "command.h"
+#include "pairing_call.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -33,7 +34,7 @@ struct pairing {
     struct event_subscriber *subscriber; /* of the booking log */
     struct rpc_channel *channel;         /* to booking-svc */
     struct rpc_client *client;
-    bool adopt;                   /* accept another database, once */
+    struct pairing_wish wish;     /* of the next call; the thread's own once it runs */
     struct event_cursor furthest; /* what booking-svc had applied of the hospital log; the thread's own */
     _Atomic(struct ticker *) ticker;
     atomic_bool wanted;                   /* the writer has met an unpaired era, or other eras */

@@ -26,19 +26,22 @@ struct rpc_client *pairing_client_create(struct rpc_channel *channel)
     return rpc_client_create(channel, &screening__v1__pairing_service__descriptor);
 }
 
-static void fill_request(struct pair_request *request, const struct pair_look *look, bool adopt)
+static void fill_request(struct pair_request *request, const struct pair_look *look,
+                         const struct pairing_wish *wish)
 {
     Screening__V1__PairRequest *message = &request->message;
     screening__v1__pair_request__init(message);
     message->log_id = uuid_format(&look->log_id, request->log_id);
     message->era = (uint64_t)look->era.id;
-    message->since_seq = look->since.seq;
-    message->since_event_id = event_id_format(&look->since.event_id, request->since_event_id);
+    if (!wish->from_start) {
+        message->since_seq = look->since.seq;
+        message->since_event_id = event_id_format(&look->since.event_id, request->since_event_id);
+    }
     message->booking_log_id = event_id_format(&look->applied.log_id, request->booking_log_id);
     message->booking_seq = look->applied.seq;
     message->booking_event_id = event_id_format(&look->applied.event_id, request->booking_event_id);
-    message->adopt = adopt;
-    message->paired = look->era.paired;
+    message->adopt = wish->adopt;
+    message->paired = look->era.paired && !wish->from_start;
 }
 
 static enum status call(struct rpc_client *client, const struct pair_request *request, struct arena *arena,
@@ -104,15 +107,17 @@ static enum status take_deleted(const Screening__V1__PairResponse *response, str
 }
 
 /* Of the first page: later ones may find that the log has grown. */
-static enum status take_head(const Screening__V1__PairResponse *response, struct pair_done *done,
-                             struct error *error)
+static enum status take_head(const struct pair_request *request, const Screening__V1__PairResponse *response,
+                             struct pair_done *done, struct error *error)
 {
     done->booking_era = (int64_t)response->era;
     done->head_seq = response->head_seq;
     done->told.seq = response->hospital_seq;
+    done->set_back = !request->message.paired && response->hospital_seq > request->message.since_seq;
     if (!uuid_parse(response->log_id, &done->booking_log_id) ||
+        !event_id_parse(response->head_event_id, &done->head_event_id) ||
         !event_id_parse(response->hospital_event_id, &done->told.event_id)) {
-        return bad_answer("log_id, hospital_event_id", error);
+        return bad_answer("log_id, head_event_id, hospital_event_id", error);
     }
     return STATUS_OK;
 }
@@ -138,18 +143,19 @@ static bool turn_page(const Screening__V1__PairResponse *response, const struct 
     return more;
 }
 
-enum status pairing_call(struct rpc_client *client, const struct pair_look *look, bool adopt,
-                         struct arena *arena, struct pair_done *done, struct error *error)
+enum status pairing_call(struct rpc_client *client, const struct pair_look *look,
+                         const struct pairing_wish *wish, struct arena *arena, struct pair_done *done,
+                         struct error *error)
 {
     struct pair_request request;
-    fill_request(&request, look, adopt);
-    *done = (struct pair_done){.era = look->era.id};
+    fill_request(&request, look, wish);
+    *done = (struct pair_done){.era = look->era.id, .checked = look->applied};
     bool more = true;
     for (size_t page = 0; more && page < PAGES_MAX; page++) {
         const Screening__V1__PairResponse *response;
         enum status status = call(client, &request, arena, &response, error);
         if (status == STATUS_OK && page == 0) {
-            status = take_head(response, done, error);
+            status = take_head(&request, response, done, error);
         }
         if (status == STATUS_OK && !look->era.paired) {
             status = take_requested(response, arena, done, error);

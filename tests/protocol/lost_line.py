@@ -1,0 +1,209 @@
+"""Events of the time that a database has lost, on their way still when it is back: they would follow what was applied, but are
+of another line of events, and a place that they free, or a cursor that they move, would be wrong for good."""
+import threading
+import time
+
+from kit import rpc, sp
+from kit.backup import back_up, restore, restore_live
+from kit.rpc import FakeService, envelope_pb2
+from kit.stack import DEADLINE_S, PATIENT_MS, Stack, wait_for
+from kit.world import (CONFIRMED, FORCE_CANCELLED, book, booking_request, check_refused, day, register, remaining, status_of)
+
+# A subscriber waits so long for an answer to Fetch, less what it takes to pass it on.
+IN_TIME_S, ATTEMPTS = 1.7, 8
+
+
+class Between(FakeService):
+    """Stands before a service: keeps back requests, or answers, that a test names, until they are let go."""
+
+    def __init__(self, address, real):
+        self.real, self.gate = real, None
+        super().__init__(address, self._forward)
+
+    def hold(self, where, wanted):
+        """`wanted`(method name, message): whether this `request` or `answer` is kept back. Only one thing is at a time."""
+        self.gate = (where, wanted, threading.Event(), threading.Event())
+
+    def wait_held(self):
+        wait_for("it is kept back", self.gate[2].is_set)
+        return time.monotonic()
+
+    def let_go(self):
+        gate, self.gate = self.gate, None
+        gate[3].set()
+
+    def _pass(self, where, name, message):
+        gate = self.gate
+        if gate is not None and gate[0] == where and gate[1](name, message):
+            gate[2].set()
+            gate[3].wait(DEADLINE_S)
+
+    def _forward(self, name, request):
+        self._pass("request", name, request)
+        try:
+            requester = sp.Requester(self.real)
+            try:
+                packed = requester.request(rpc.pack(rpc.METHODS[name][0], request.SerializeToString(), PATIENT_MS))
+            finally:
+                requester.close()
+        except OSError:
+            return None  # it is away
+        answer = envelope_pb2.Response.FromString(packed)
+        self._pass("answer", name, rpc.message_class(rpc.METHODS[name][1].output_type).FromString(answer.payload))
+        return answer
+
+
+def stack_with(driver, subscriber, publisher, by_fetch_only=False):
+    """A stack whose subscriber speaks to the publisher by a Between."""
+    stack = Stack(driver, without=("history",))
+    between = Between(stack.address("between.rpc"), stack.services[publisher].rpc)
+    stack.services[subscriber].flags[publisher + "-rpc"] = stack.address("between.rpc")
+    if by_fetch_only:
+        stack.services[subscriber].flags[publisher + "-events"] = stack.address("nobody.events")
+    return stack, between
+
+
+def degraded(stack, name):
+    return list(getattr(stack, name).Stats().message.degraded)
+
+
+def cursor_of(stack, name):
+    rows = stack.rows(name, "SELECT seq FROM event_cursor")
+    return int(rows[0][0]) if rows else 0
+
+
+def wait_followed(stack, name, seq):
+    wait_for("%s-svc has applied event %d" % (name, seq), lambda: cursor_of(stack, name) == seq)
+
+
+def brings_events(name, message):
+    return name == "Fetch" and len(message.events) > 0
+
+
+def until_in_time(attempt):
+    """Plays it again if the machine was too slow: the subscriber then waited no longer for what was kept back."""
+    for _ in range(ATTEMPTS):
+        if attempt():
+            return
+    raise AssertionError("the machine is too slow for this test")
+
+
+def sold_out(stack):
+    reply = stack.booking.CreateBooking(timeout_ms=PATIENT_MS, **booking_request(stack.hospital_id))
+    check_refused(reply, rpc.FAILED_PRECONDITION, "SOLD_OUT")
+
+
+def test_a_booking_database_that_goes_back_while_pair_is_under_way_sells_nothing_twice(driver):
+    """hospital-svc has said where it stands and applies one event more, which frees a place; then booking-svc's database goes
+    back behind this event, and booking-svc answers that it knows where hospital-svc stood."""
+    stack, between = stack_with(driver, "hospital", "booking")
+    with stack:
+        stack.hospital_id = register(stack, capacity=1)
+        early = book(stack, stack.hospital_id)
+        wait_followed(stack, "hospital", 1)
+        backup = back_up(stack, "booking")
+        between.hold("request", lambda name, _: name == "Pair")
+        stack.hospital_svc.restart()
+        between.wait_held()
+        stack.booking.CancelBooking(booking_id=early.booking_id)
+        wait_for("the place is free", lambda: remaining(stack, stack.hospital_id) == 1)
+        restore_live(stack, "booking", backup)
+        assert status_of(stack, early.booking_id) == CONFIRMED
+        between.let_go()
+        stuck = "no places are granted: LOG_DIVERGED"
+        wait_for("hospital-svc has decided",
+                 lambda: stack.stat("hospital", "hospital_paired") or stuck in degraded(stack, "hospital"))
+        assert stuck in degraded(stack, "hospital") and not stack.stat("hospital", "hospital_paired")
+        place = {"booking_id": rpc.new_id(), "hospital_id": stack.hospital_id, "date": day(1), "headcount": 1}
+        check_refused(stack.hospital.Reserve(**place), rpc.UNAVAILABLE, "RECOVERING")
+        stack.hospital_svc.stop()
+        stack.hospital_svc.start(follow_log_from_start="booking")
+        stack.wait_paired()
+        sold_out(stack)
+    between.close()
+
+
+def test_a_place_that_only_lost_events_free_is_not_sold_again(driver):
+    """hospital-svc has fetched the cancellation, but it is on its way until booking-svc's database has gone back behind it, and
+    both have agreed on that."""
+    def attempt():
+        stack, between = stack_with(driver, "hospital", "booking", by_fetch_only=True)
+        with stack:
+            stack.hospital_id = register(stack, capacity=1)
+            early = book(stack, stack.hospital_id)
+            wait_followed(stack, "hospital", 1)
+            backup = back_up(stack, "booking")
+            between.hold("answer", brings_events)
+            stack.booking.CancelBooking(booking_id=early.booking_id)
+            held_at = between.wait_held()
+            restore_live(stack, "booking", backup)
+            sold_out(stack)  # in another era
+            in_time = time.monotonic() - held_at < IN_TIME_S
+            fetches = between.count("Fetch")
+            between.let_go()
+            if in_time:
+                wait_for("it asks again", lambda: between.count("Fetch") > fetches)
+                assert remaining(stack, stack.hospital_id) == 0
+                sold_out(stack)
+                wait_followed(stack, "hospital", stack.value("booking", "SELECT head_seq FROM event_log_head"))
+                assert not degraded(stack, "hospital")
+                stack.booking.CancelBooking(booking_id=early.booking_id)
+                wait_for("the place is free", lambda: remaining(stack, stack.hospital_id) == 1)
+        between.close()
+        return in_time
+    until_in_time(attempt)
+
+
+def test_lost_events_of_the_hospital_log_do_not_stop_those_that_follow(driver):
+    """booking-svc has fetched an event, which is on its way until hospital-svc's database has gone back behind it, and both have
+    agreed on that: the cursor need not be set back. A deletion of later is heard of."""
+    def attempt():
+        stack, between = stack_with(driver, "booking", "hospital", by_fetch_only=True)
+        with stack:
+            hospital_id = register(stack, capacity=3)
+            wait_followed(stack, "booking", 1)
+            backup = back_up(stack, "hospital")
+            between.hold("answer", brings_events)
+            stack.hospital.SetCapacity(hospital_id=hospital_id, date=day(1), capacity=4)
+            held_at = between.wait_held()
+            restore_live(stack, "hospital", backup)
+            booked = book(stack, hospital_id)  # in another era
+            in_time = time.monotonic() - held_at < IN_TIME_S
+            fetches = between.count("Fetch")
+            between.let_go()
+            if in_time:
+                wait_for("it asks again", lambda: between.count("Fetch") > fetches)
+                assert cursor_of(stack, "booking") == 1
+                stack.hospital.DeleteHospital(hospital_id=hospital_id)
+                wait_for("the deletion is heard of", lambda: status_of(stack, booked.booking_id) == FORCE_CANCELLED)
+                assert not [reason for reason in degraded(stack, "booking") if "diverged" in reason]
+        between.close()
+        return in_time
+    until_in_time(attempt)
+
+
+def test_a_hospital_database_that_goes_back_and_forth_is_followed_from_its_start(driver):
+    """It is restored to an early backup, lives on, and is restored to a late one: what booking-svc has applied in between is in
+    neither, though the late one is longer."""
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=5)
+        booked = book(stack, hospital_id)
+        wait_followed(stack, "booking", 1)
+        early = back_up(stack, "hospital")
+        for capacity in (6, 7):
+            stack.hospital.SetCapacity(hospital_id=hospital_id, date=day(1), capacity=capacity)
+        wait_followed(stack, "booking", 3)
+        late = back_up(stack, "hospital")
+        for path, head in ((early, 1), (late, 3)):
+            stack.hospital_svc.kill()
+            restore(stack, "hospital", path)
+            stack.hospital_svc.start()
+            stack.wait_paired()
+            assert stack.value("hospital", "SELECT head_seq FROM event_log_head") == head
+            if path is early:
+                stack.hospital.SetCapacity(hospital_id=hospital_id, date=day(1), capacity=9)
+                wait_followed(stack, "booking", 2)
+        wait_followed(stack, "booking", 3)
+        stack.hospital.DeleteHospital(hospital_id=hospital_id)
+        wait_for("the deletion is heard of", lambda: status_of(stack, booked.booking_id) == FORCE_CANCELLED)
+        assert not degraded(stack, "booking")
