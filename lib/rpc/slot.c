@@ -58,10 +58,18 @@ static void hold(struct rpc_slot *slot, struct rpc_call *call)
 static void on_received(struct rpc_slot *slot)
 {
     int64_t arrival_ns = clock_monotonic_ns();
-    if (nng_aio_result(slot->aio) != 0) {
+    struct rpc_server *server = slot->server;
+    int rv = nng_aio_result(slot->aio);
+    if (rv == NNG_ETIMEDOUT) {
+        /* A receive has no timeout: this is the one of the send before it. nng 1.5.2 expires aios in batches
+         * and may cancel the operation that follows (exchange.h). Nothing was taken from the socket. */
+        atomic_fetch_sub(&server->receiving, 1);
+        rpc_slot_receive(slot);
+        return;
+    }
+    if (rv != 0) {
         return; /* the slot is being stopped: a receive of REP fails for nothing else */
     }
-    struct rpc_server *server = slot->server;
     nng_msg *msg = nng_aio_get_msg(slot->aio);
     nng_aio_set_msg(slot->aio, NULL);
     if (atomic_fetch_sub(&server->receiving, 1) == RPC_SLOTS_LOW) {
