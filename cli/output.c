@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -126,7 +127,12 @@ void output_fill_projection(struct table *table, struct session *session,
         table_text(table, word_shown(status->logs[i]->state));
         table_number(table, status->logs[i]->applied_seq);
         table_number(table, status->logs[i]->head_seq);
-        table_number(table, status->logs[i]->lag_ms);
+        /* What was applied of a log that has diverged is not in it: there is nothing to be behind of. */
+        if (strcmp(status->logs[i]->state, "DIVERGED") == 0) {
+            table_text(table, "-");
+        } else {
+            table_number(table, status->logs[i]->lag_ms);
+        }
         table_number(table, status->logs[i]->dead_letters);
     }
 }

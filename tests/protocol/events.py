@@ -1,11 +1,13 @@
 """The event logs: lost, repeated, reordered, late messages; divergence; dead letters; rebuild."""
 import contextlib
+import re
 import uuid
 
 from kit import rpc
 from kit.marks import once
 from kit.played_log import Log
 from kit.rpc import Subscriber, event_pb2
+from kit.screenctl import screenctl
 from kit.stack import Stack, psql, wait_for
 from kit.world import (CANCELLED, CONFIRMED, FORCE_CANCELLED, book, booking_request, check_refused, history_of, register,
                        remaining, status_of, wait_agreement, wait_history)
@@ -361,6 +363,8 @@ def test_rebuild_follows_a_log_that_diverged(driver):
         stack.hospital_svc.start(follow_log_from_start="booking")
         stack.booking_svc.start()
         wait_for("history-svc has stopped", lambda: applied(stack)[1] == "DIVERGED")
+        shown = screenctl(stack, "projection").stdout
+        assert re.search(r"^booking +DIVERGED +\d+ +\d+ +- +0$", shown, re.MULTILINE), shown
         stack.history_svc.stop()
         assert stack.history_svc.run_once(rebuild="true").returncode == 0
         stack.history_svc.start()
