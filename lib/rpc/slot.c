@@ -62,9 +62,10 @@ static void on_received(struct rpc_slot *slot)
     int rv = nng_aio_result(slot->aio);
     if (rv == NNG_ETIMEDOUT) {
         /* A receive has no timeout: this is the one of the send before it. nng 1.5.2 expires aios in batches
-         * and may cancel the operation that follows (exchange.h). Nothing was taken from the socket. */
-        atomic_fetch_sub(&server->receiving, 1);
-        rpc_slot_receive(slot);
+         * and may cancel the operation that follows (exchange.h). Nothing was taken from the socket.
+         * `receiving` keeps counting the slot: a count that is lower for a moment can skip RPC_SLOTS_LOW
+         * below. */
+        nng_ctx_recv(slot->ctx, slot->aio);
         return;
     }
     if (rv != 0) {
