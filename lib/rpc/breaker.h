@@ -1,13 +1,13 @@
 /*
- * A circuit breaker: when too many of the latest calls to a server failed, none are made for a while, so
- * that callers get their answer at once and the server gets a rest.
+ * A circuit breaker: when too many of the latest calls to a server have failed, it lets no calls through for
+ * a while, so that callers fail fast and the server can recover.
  *
  *   CLOSED --too many failures in the window--> OPEN --open_ms later, with the next call--> HALF_OPEN
  *      ^                                         ^                                           |    |
  *      |                                         \------------a probe failed-----------------/    |
  *      \-----------------------------`probes` successes in a row---------------------------------/
  *
- * Pure: the clock is handed in, nothing is locked. One owner at a time.
+ * Pure: the caller passes the time, and nothing is locked. One owner at a time.
  */
 #ifndef SCREENING_RPC_BREAKER_H
 #define SCREENING_RPC_BREAKER_H
@@ -18,16 +18,16 @@
 
 #include "base/status.h"
 
-/* The numbers are those of the metric. */
+/* The values are exported by the metric rpc_breaker_state. */
 enum breaker_state { BREAKER_CLOSED = 0, BREAKER_HALF_OPEN = 1, BREAKER_OPEN = 2 };
 
 struct breaker_options {
-    uint32_t window_ms;       /* how far back calls count; 0 = there is no breaker, every call may be made */
-    uint32_t min_calls;       /* in the window, before anything is concluded */
-    uint32_t failure_percent; /* of the calls in the window: so many open it */
-    uint32_t open_ms;         /* how long no call is made */
-    uint32_t probes;  /* calls in flight at most while half-open; so many successes in a row close it */
-    uint32_t fair_ms; /* what a call must have had before its want of an answer counts; breaker_judge */
+    uint32_t window_ms;       /* how far back calls count; 0 = no breaker, every call is let through */
+    uint32_t min_calls;       /* the breaker stays closed while the window has fewer calls */
+    uint32_t failure_percent; /* opens when at least this share of the calls in the window failed */
+    uint32_t open_ms;         /* how long it stays open */
+    uint32_t probes;  /* maximum calls in flight while half-open; closes after this many successes in a row */
+    uint32_t fair_ms; /* a call that had less time than this is not blamed on the server; see breaker_judge */
 };
 
 /* How the outcome of a call counts. */
@@ -43,46 +43,48 @@ enum { BREAKER_BUCKETS = 10 };
 struct breaker {
     struct breaker_options options;
     enum breaker_state state;
-    uint64_t era; /* goes up with every change of state: what was let through before counts no more */
+    uint64_t era; /* incremented on every change of state; results of calls from an earlier era are ignored */
     struct breaker_bucket {
-        int64_t number; /* of the time slice it counts */
+        int64_t number; /* of the time slice that it counts */
         size_t successes, failures;
     } buckets[BREAKER_BUCKETS];
-    int64_t probe_ns; /* while open: when it ends */
-    size_t probing;   /* while half-open: in flight */
+    int64_t probe_ns; /* while open: when probing may start */
+    size_t probing;   /* while half-open: probes in flight */
     size_t streak;    /* while half-open: successes in a row */
 };
 
-/* Closed, with an empty window. */
+/* Starts closed, with an empty window. */
 void breaker_init(struct breaker *breaker, const struct breaker_options *options);
 
 /*
- * How many of `wanted` calls may be made now: all while closed, none while open, while half-open as many as
- * there are probes left. Each of them must be recorded, with the *era returned here.
+ * Returns how many of `wanted` calls may be made now: all while closed, none while open, and as many as there
+ * are probes left while half-open. The caller must record each of them, with the *era returned here.
  */
 size_t breaker_admit(struct breaker *breaker, size_t wanted, int64_t now_ns, uint64_t *era);
 
-/* Calls that were let through in `era` have ended. */
+/* Records the outcomes of calls that were let through in `era`. */
 void breaker_record(struct breaker *breaker, uint64_t era, const struct breaker_count *count, int64_t now_ns);
 
-/* How many calls may be made now; SIZE_MAX = any number. */
+/* Returns how many calls may be made now; SIZE_MAX = no limit. */
 size_t breaker_room(const struct breaker *breaker, int64_t now_ns);
 
 /*
- * Milliseconds, rounded up, until a call may be made: 0 = now. While half-open with every probe in flight, a
- * guess: how these end is not known.
+ * Milliseconds, rounded up, until a call may be made; 0 = now. While half-open with every probe in flight
+ * this is a guess, since nobody knows when the probes will end.
  */
 uint32_t breaker_wait_ms(const struct breaker *breaker, int64_t now_ns);
 
-/* The calls in the window. */
+/* Counts the calls in the window. */
 struct breaker_count breaker_window(const struct breaker *breaker, int64_t now_ns);
 
 /*
- * How the outcome of one call counts. Failures are UNAVAILABLE, DEADLINE_EXCEEDED and INTERNAL; what the
- * server did not want to take now (DRAINING, NOT_READY, RECOVERING, RESOURCE_EXHAUSTED) counts as nothing;
- * every other answer, a refusal too, shows that it works. `had_ms`: how long the server had, or was waited
- * for when the message never left. When that was shorter than `fair_ms`, DEADLINE_EXCEEDED and a message that
- * never left count as nothing: they tell of a caller in a hurry, not of the server.
+ * Classifies the outcome of one call. UNAVAILABLE, DEADLINE_EXCEEDED and INTERNAL are failures. Replies with
+ * which the server put the call off (DRAINING, NOT_READY, RECOVERING, RESOURCE_EXHAUSTED) count as nothing.
+ * Any other reply, even a refusal, shows that the server works.
+ *
+ * `had_ms` is the time that the server had or, if the message never left, the time that the call waited for a
+ * connection. If it is shorter than `fair_ms`, DEADLINE_EXCEEDED and a message that never left count as
+ * nothing: they show that the caller was in a hurry, not that the server is in trouble.
  */
 enum breaker_outcome breaker_judge(enum status status, const char *reason, bool left, int64_t had_ms,
                                    uint32_t fair_ms);

@@ -1,6 +1,6 @@
 /*
- * A call in hand: what a handler holds from the method's invocation until it answers, also when the server
- * has answered for it meanwhile. Calls are pooled, each with its arena.
+ * A call: what a handler holds from the invocation of its method until it replies, even if the server has
+ * replied for it in the meantime. Calls are pooled, each with its arena.
  */
 #ifndef SCREENING_RPC_CALL_H
 #define SCREENING_RPC_CALL_H
@@ -21,42 +21,42 @@ struct rpc_service_entry;
 
 struct rpc_call {
     struct rpc_server *server;
-    struct rpc_slot *slot; /* may have gone on to another call */
-    struct rpc_call *next; /* in the pool */
-    struct rpc_method_metrics
-        *metrics; /* of the method, or of what is unknown; set before the slot holds the call */
-    const struct rpc_service_entry *entry; /* of the method; set with it by rpc_dispatch_decode */
+    struct rpc_slot *slot; /* may have moved on to another call */
+    struct rpc_call *next; /* in the pool's list */
+    /* of the method, or of unknown methods; set before the slot holds the call */
+    struct rpc_method_metrics *metrics;
+    const struct rpc_service_entry *entry; /* set with `method` by rpc_dispatch_decode */
     const ProtobufCMethodDescriptor *method;
-    uint32_t connection; /* a number for where it came from */
+    uint32_t connection; /* id of the nng pipe that the request came from */
     int64_t arrival_ns;
     int64_t deadline_ns;
-    size_t size_bytes;         /* of the request */
+    size_t size_bytes;         /* of the packed request */
     Rpc__V1__Request *request; /* in the arena */
-    const char *request_id;    /* NULL until someone asks */
+    const char *request_id;    /* NULL until rpc_call_request_id is first called */
     char request_id_made[UUID_TEXT_SIZE];
     struct arena arena;
 };
 
-/* Memory of a larger request is not kept for the next, and counts for RPC_LARGE_REQUESTS. */
+/* A larger request's arena is freed, not reused, and its size counts towards RPC_LARGE_REQUESTS. */
 enum { RPC_CALL_KEEP_BYTES_MAX = 4096 };
 
 struct rpc_call_pool {
-    pthread_mutex_t mutex; /* guards what follows */
+    pthread_mutex_t mutex; /* guards the fields below */
     pthread_cond_t all_released;
     struct rpc_call *spare;
     size_t spare_count;
-    size_t held; /* acquired and not released */
+    size_t held; /* calls acquired and not released */
 };
 
 void rpc_call_pool_init(struct rpc_call_pool *pool);
 
-/* When no call is held. */
+/* No call may be held. */
 void rpc_call_pool_fini(struct rpc_call_pool *pool);
 
-/* Waits until no call is held. */
+/* Blocks until no call is held. */
 void rpc_call_pool_wait(struct rpc_call_pool *pool);
 
-/* A call for the request that arrived at `slot`. NULL when out of memory. */
+/* Returns a call for the request that arrived at `slot`, or NULL when out of memory. */
 struct rpc_call *rpc_call_acquire(struct rpc_server *server, struct rpc_slot *slot, int64_t arrival_ns);
 
 #endif

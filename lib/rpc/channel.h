@@ -1,25 +1,25 @@
 /*
- * The client side: a channel to one server, with deadlines; typed stubs through protobuf-c's service
+ * The client side: a channel to one server, with deadlines and with typed stubs through protobuf-c's service
  * descriptors.
  *
- * Asynchronous, with a generated stub:
+ * An asynchronous call with a generated stub:
  *
  *     struct my_call { struct rpc_client_call call; ... } *mine = ...;
  *     mine->call.timeout_ms = 600;
  *     screening__v1__hospital_service__batch_reserve(rpc_client_service(client), &request, on_answer, mine);
  *
  * closure_data must point to a struct rpc_client_call. `on_answer` gets the response, or NULL and the reason
- * in call.error. It runs on an nng callback thread (or, when nothing could be sent, on the caller's before
- * the stub returns), must not block, and the response is valid during it only.
+ * in call.error. It runs on an nng callback thread or, if nothing could be sent, on the caller's thread
+ * before the stub returns. It must not block, and the response is valid only until it returns.
  *
- * What the channel does against a server in trouble is chosen by its options, each of them off by default: a
- * breaker, a bulkhead (a bound on calls in flight), a budget for retries. It sends a request again only
- * within that budget and the call's own, and only when nothing was executed or the call is marked idempotent;
- * nng's own resending is off. A server that drains is left alone as long as it asks for, and until it has
- * closed that connection, always.
+ * Options protect a server in trouble; each is off by default: a circuit breaker, a bulkhead (a limit on
+ * calls in flight) and a retry budget. The channel retries a request only within that budget and the call's
+ * own, and only if nothing was executed or the call is marked idempotent; nng's own resending is off.
+ * Regardless of the options, the channel sends nothing to a draining server for as long as the server asks,
+ * nor on the connection on which the server said so, until that is closed.
  *
- * Refused here, without anything sent (left = false): UNAVAILABLE `BREAKER_OPEN` or `DRAINING`, with
- * retry_after_ms; RESOURCE_EXHAUSTED `CALLS_MAX`.
+ * The channel refuses a call without sending anything (left = false) with UNAVAILABLE `BREAKER_OPEN` or
+ * `DRAINING`, both with retry_after_ms, or RESOURCE_EXHAUSTED `CALLS_MAX`.
  */
 #ifndef SCREENING_RPC_CHANNEL_H
 #define SCREENING_RPC_CHANNEL_H
@@ -40,73 +40,80 @@ struct rpc_client;
 
 struct rpc_channel_options {
     const char *address;
-    size_t
-        message_max_bytes; /* 0 = 1 MiB: larger requests fail with RESOURCE_EXHAUSTED before they are sent */
-    bool connect_now; /* fail with UNAVAILABLE if nobody listens now; else connect in the background, for ever
-                       */
-    const char *peer; /* the server's name in metrics and log; NULL = neither; must outlive the channel */
+    /* 0 = 1 MiB; larger requests fail with RESOURCE_EXHAUSTED before they are sent */
+    size_t message_max_bytes;
+    /*
+     * true: fail with UNAVAILABLE if nothing listens now; false: connect in the background, retrying forever
+     */
+    bool connect_now;
+    /* the server's name in metrics and log, NULL = neither; must outlive the channel */
+    const char *peer;
     struct breaker_options breaker;
     struct retry_options retry;
-    size_t calls_max; /* in flight at once; 0 = no bound */
+    size_t calls_max; /* maximum calls in flight; 0 = no limit */
 };
 
-/* What a call needs and what became of it; the first member of the caller's own closure_data. */
+/* Inputs and result of a call; the first member of the caller's closure_data. */
 struct rpc_client_call {
     /* in */
-    uint32_t timeout_ms;        /* the whole budget, sent along; 0 = 1000. */
-    const char *traceparent;    /* NULL or "" = none; must live until the answer */
+    uint32_t timeout_ms;        /* the whole budget, sent to the server; 0 = 1000 */
+    const char *traceparent;    /* NULL or "" = none; must stay valid until the closure is called */
     const char *authorization;  /* the same */
-    const char *client_address; /* the same: of the caller that a gateway speaks for */
-    bool idempotent;            /* may be executed twice: is sent again also when it may have been executed */
-    bool unguarded; /* the caller asks the breaker, counts the outcome and sends again itself, if at all */
-    struct arena *into; /* where the response is unpacked; NULL = it lives during the closure only */
+    const char *client_address; /* the same; set by a gateway: the client that it calls for */
+    bool idempotent;            /* may be executed twice, so retry even if the server may have executed it */
+    bool unguarded;     /* the caller itself asks the breaker, records the outcome and retries, if at all */
+    struct arena *into; /* where to unpack the response; NULL = it is valid only during the closure */
     /* out */
-    struct error error; /* OK: the response was delivered */
-    bool left;          /* false: the message never left (nothing was executed); true: it did or may have */
+    struct error error; /* OK = the response was delivered */
+    bool left; /* false: the message never left, so nothing was executed; true: it left or may have left */
 };
 
-/* INVALID_ARGUMENT for a malformed address; UNAVAILABLE see connect_now. Any number of calls may then be in
- * flight. */
+/*
+ * INVALID_ARGUMENT for a malformed address; UNAVAILABLE: see connect_now. An open channel carries any number
+ * of concurrent calls.
+ */
 MUST_CHECK enum status rpc_channel_open(const struct rpc_channel_options *options, struct rpc_channel **out,
                                         struct error *error);
 
 /*
- * Fails the calls in flight with UNAVAILABLE (their closures are called) and waits for them; calls that come
- * later fail so at once, on their own threads. The channel and its guard may still be asked. Not from nng
- * callbacks.
+ * Fails the calls in flight with UNAVAILABLE and waits until their closures have returned. Later calls fail
+ * likewise at once, on the caller's thread. The channel and its guard may still be queried. Do not call from
+ * an nng callback.
  */
 void rpc_channel_stop(struct rpc_channel *channel);
 
-/* The same unless it was done, and closes: no thread may use the channel or its guard any more. NULL is
- * allowed. */
+/*
+ * Stops the channel unless it is stopped already, then closes it. No thread may use the channel or its guard
+ * any longer. NULL is allowed.
+ */
 void rpc_channel_close(struct rpc_channel *channel);
 
-/* True while a connection stands. Any thread. */
+/* Returns true while there is a connection. Any thread. */
 bool rpc_channel_connected(struct rpc_channel *channel);
 
 /*
- * To be called about every second while it is not connected, by one thread that is none of nng's: a
- * connection that broke while it was being made is else never made again (redial.h).
+ * Call about once a second while the channel is not connected, always from the same thread, which must not be
+ * one of nng's. Without it, a connection that broke during its setup might never be made again (redial.h).
  */
 void rpc_channel_look_after(struct rpc_channel *channel);
 
-/* For callers of unguarded calls. Lives as long as the channel. */
+/* For callers of unguarded calls. The guard lives as long as the channel. */
 struct rpc_guard *rpc_channel_guard(struct rpc_channel *channel);
 
-/* The address it was opened with. */
+/* The address that the channel was opened with. */
 const char *rpc_channel_address(const struct rpc_channel *channel);
 
-/* A client of one service over the channel. NULL when out of memory. */
+/* Creates a client of one service over the channel. Returns NULL when out of memory. */
 struct rpc_client *rpc_client_create(struct rpc_channel *channel,
                                      const ProtobufCServiceDescriptor *descriptor);
 void rpc_client_destroy(struct rpc_client *client);
 
-/* What the generated stubs take as `service`. Any thread may call any stub at any time. */
+/* Returns the `service` argument for the generated stubs. Any thread may call any stub at any time. */
 ProtobufCService *rpc_client_service(struct rpc_client *client);
 
 /*
- * A blocking call, for threads that may wait. `call` as above (may be reused). On OK *response is unpacked
- * into `arena`. Not from nng callbacks.
+ * A blocking call, for threads that may wait. `call` as above; it may be reused. On OK *response is unpacked
+ * into `arena`. Do not call from an nng callback.
  */
 MUST_CHECK enum status rpc_client_call_wait(struct rpc_client *client, const char *method,
                                             const ProtobufCMessage *request, struct rpc_client_call *call,

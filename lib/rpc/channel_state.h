@@ -1,4 +1,4 @@
-/* What the files of the channel share. */
+/* State shared by the channel's source files. */
 #ifndef SCREENING_RPC_CHANNEL_STATE_H
 #define SCREENING_RPC_CHANNEL_STATE_H
 
@@ -16,21 +16,21 @@
 struct rpc_channel {
     nng_socket socket;
     char *address;
-    struct rpc_redial redial; /* of the one thread that looks after it */
+    struct rpc_redial redial; /* used only by the thread that calls rpc_channel_look_after */
     size_t message_max_bytes;
     size_t calls_max;    /* 0 = no bound */
-    _Atomic int pipe_id; /* of the connection that stands, 0 = none */
+    _Atomic int pipe_id; /* of the current connection, 0 = none */
     struct rpc_guard guard;
 
-    pthread_mutex_t mutex; /* guards what follows; nothing else is taken while it is held */
+    pthread_mutex_t mutex; /* guards the fields below; no other lock is taken while it is held */
     bool closing;
     bool answers_may_come;     /* calls were in flight when it was stopped */
     size_t busy;               /* exchanges that are not idle */
-    struct rpc_exchange *idle; /* the one used last comes first: its memory is warm */
+    struct rpc_exchange *idle; /* the most recently used comes first: its memory is warm */
     struct rpc_exchange *all;
 };
 
-/* An idle exchange, a new one if there is none. NULL: the error says why. */
+/* Returns an idle exchange, or a new one if none is idle. Returns NULL with `error` set on failure. */
 struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, struct error *error);
 
 void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *exchange);

@@ -1,16 +1,17 @@
 /*
- * Bounds for the connections that nng accepts in this process, on all its listeners together: how many there
- * are, in all and from one address, how long a message may take to arrive, and how large unfinished messages
- * may be together.
+ * Limits on the connections that nng accepts in this process, on all its listeners together: how many there
+ * are, in all and per address; how long a message may take to arrive; and the total size of all unfinished
+ * messages.
  *
- * nng has no such bounds, and shows neither what it accepts before the greeting nor what of a message has
- * arrived. So connection_calls.c stands in front of the C library's functions, and tells this file. A
- * connection is ended as its client would end it: its next read says that nothing more comes. nng then closes
- * it as any other; we never close one of nng's ourselves (muted.h tells why).
+ * nng has no such limits, and exposes neither a connection before its greeting nor a partly received message.
+ * So connection_calls.c interposes on the C library's functions and reports to this module. To end a
+ * connection, the module makes its next read return end of file, as if the client had closed it, and nng then
+ * closes it as usual. We never close one of nng's descriptors ourselves (muted.h explains why).
  *
- * An address is an IPv4 address, an IPv6 network of 64 bits, or, on ipc, the process at the other end. When
- * there is no room, the connection that has been silent for longest ends, of the address that has most of
- * them; where that is the newcomer's own, and none of its connections is silent, the newcomer is refused.
+ * An address is an IPv4 address, a 64-bit IPv6 network or, on ipc, the peer process. When there is no room,
+ * the address with the most connections loses the one that has been silent longest. If the newcomer's address
+ * is at its own limit, or would then have as many connections as any other, only a silent connection makes
+ * way: one of that address, if it has any connection. Without a silent one the newcomer is refused.
  */
 #ifndef SCREENING_RPC_CONNECTIONS_H
 #define SCREENING_RPC_CONNECTIONS_H
@@ -24,45 +25,48 @@
 #include "base/status.h"
 
 struct rpc_connection_limits {
-    size_t connections_max; /* in all; at least 1 */
-    size_t per_address_max; /* at least 1 */
-    size_t files_max; /* descriptors of connections, with those that nng has yet to close; at least twice
-                         connections_max where the process may have so many; half of them for one address */
-    uint32_t receive_timeout_ms; /* for the greeting, and for a message from its first byte to its last */
-    size_t receive_bytes_max; /* the sizes of all unfinished messages together; at least the largest one's */
+    size_t connections_max;      /* in all; at least 1 */
+    size_t per_address_max;      /* at least 1 */
+    size_t files_max;            /* descriptors, including those that nng has yet to close; at least twice
+                                    connections_max if the process may have so many; one address may use half */
+    uint32_t receive_timeout_ms; /* for the greeting, and for each message from its first byte to its last */
+    size_t receive_bytes_max;    /* total size of all unfinished messages; at least the size of the largest
+                                    message */
 };
 
 /*
- * From now on these bounds hold; until then none does. Before the first listener is opened.
+ * Enforces these limits from now on; before that there are none. Call before the first listener is opened.
  * RESOURCE_EXHAUSTED when out of memory or threads.
  */
 MUST_CHECK enum status rpc_connections_limit(const struct rpc_connection_limits *limits, struct error *error);
 
-/* They hold no longer; after the last listener is closed. Without rpc_connections_limit: nothing. */
+/* Lifts the limits. Call after the last listener is closed. No-op without rpc_connections_limit. */
 void rpc_connections_unlimit(void);
 
-/* A tick passes. The thread that rpc_connections_limit starts lets ten pass in a timeout; a test may call it
- * too. */
+/*
+ * Advances the time by one tick. The thread that rpc_connections_limit starts calls this ten times in each
+ * receive_timeout_ms; tests may call it too.
+ */
 void rpc_connections_tick(void);
 
 /* ---- for connection_calls.c; any thread, any descriptor ---- */
 
-/* A connection was accepted: false if it is to be closed at once. */
+/* Registers an accepted connection. On false the caller must close it at once. */
 bool rpc_connections_admit(int fd, const struct sockaddr_storage *peer);
 
-/* None could be accepted: the process has no descriptor left. */
+/* accept failed: the process has no descriptor left. */
 void rpc_connections_without_file(void);
 
-/* Whether it was ended: its reads then give nothing more. */
+/* Returns whether the connection was ended. If it was, its reads must return end of file. */
 bool rpc_connections_ended(int fd);
 
-/* What was read. By one thread at a time for each descriptor. */
+/* Reports the bytes that a read returned. One thread at a time for each descriptor. */
 void rpc_connections_read(int fd, const struct iovec *pieces, int count, size_t size);
 
-/* Its client has gone, or nng is about to close it: it takes no room any more. */
+/* The client has closed the connection, or nng is about to: it no longer takes up room. */
 void rpc_connections_leave(int fd);
 
-/* It will be closed now. */
+/* The descriptor is about to be closed. */
 void rpc_connections_forget(int fd);
 
 #endif

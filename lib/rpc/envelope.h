@@ -9,7 +9,10 @@
 
 #include "base/status.h"
 
-/* What NNG_OPT_RECVMAXSZ counts beyond the envelope: the request id of REQ/REP. */
+/*
+ * RPC_NNG_HEADER_BYTES: NNG_OPT_RECVMAXSZ also counts the request id of REQ/REP, which precedes the
+ * envelope.
+ */
 enum { RPC_NNG_HEADER_BYTES = 4, RPC_MESSAGE_MAX_DEFAULT = 1024 * 1024 };
 
 struct rpc_request {
@@ -18,24 +21,27 @@ struct rpc_request {
     uint32_t timeout_ms;
     const char *traceparent;    /* NULL or "" = none */
     const char *authorization;  /* the same */
-    const char *client_address; /* the same: whom a gateway speaks for */
+    const char *client_address; /* the same; the client that a gateway calls for */
 };
 
 /*
- * RESOURCE_EXHAUSTED if the envelope would be larger than `max_bytes`, or when out of memory. *out is the
- * caller's.
+ * Packs a request. RESOURCE_EXHAUSTED if the envelope would exceed `max_bytes`, or when out of memory. The
+ * caller owns *out.
  */
 MUST_CHECK enum status rpc_envelope_request(const struct rpc_request *request, size_t max_bytes,
                                             nng_msg **out, struct error *error);
 
-/* Writes a smaller timeout_ms than `old_ms` into a request: its budget shrinks with every attempt. */
+/*
+ * Replaces the timeout of a packed request, `old_ms`, by a smaller one: every retry has less of the budget
+ * left.
+ */
 void rpc_envelope_shorten(nng_msg *request, uint32_t old_ms, uint32_t timeout_ms);
 
-/* A successful answer; fails like rpc_envelope_request. */
+/* Packs a successful response. Fails like rpc_envelope_request. */
 MUST_CHECK enum status rpc_envelope_response(const ProtobufCMessage *message, size_t max_bytes, nng_msg **out,
                                              struct error *error);
 
-/* An answer that tells `error`. NULL when out of memory. */
+/* Packs a response that reports `error`. Returns NULL when out of memory. */
 nng_msg *rpc_envelope_error(const struct error *error);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * What stands between the callers of a channel and its server: the breaker, the retry budget, and the time
- * until which the server wants to be left alone. Any thread; while the breaker is closed and the server
- * content, asking whether calls may be made takes no lock.
+ * Guards a channel's server against its callers: the breaker, the retry budget, and the time until which a
+ * draining server wants no requests. Any thread. While the breaker is closed and the server is not draining,
+ * asking whether calls may be made takes no lock.
  */
 #ifndef SCREENING_RPC_GUARD_H
 #define SCREENING_RPC_GUARD_H
@@ -18,25 +18,28 @@
 
 struct rpc_guard {
     const char *peer;
-    struct rpc_peer_metrics *metrics; /* NULL = nothing is counted */
+    struct rpc_peer_metrics *metrics; /* NULL = no metrics */
     bool has_breaker, has_retries;
-    _Atomic int state;             /* of the breaker */
-    _Atomic int64_t left_alone_ns; /* the server is draining: until then nothing is sent */
-    _Atomic int drained;           /* the connection over which it said so; 0 = none */
+    _Atomic int state;             /* copy of the breaker's state, readable without the lock */
+    _Atomic int64_t left_alone_ns; /* a draining server is sent nothing until then */
+    _Atomic int drained;           /* id of the connection on which the server said so; 0 = none */
 
-    pthread_mutex_t mutex; /* guards what follows; only the log and metrics are called with it held */
+    pthread_mutex_t
+        mutex; /* guards the fields below; while it is held, only the log and the metrics are called */
     struct breaker breaker;
     struct retry_budget budget;
 };
 
-/* `peer` NULL: nothing is counted or logged under a name; it must outlive the guard. RESOURCE_EXHAUSTED when
- * out of memory. */
+/*
+ * `peer` is the name in metrics and log and must outlive the guard; NULL = neither. RESOURCE_EXHAUSTED when
+ * out of memory.
+ */
 MUST_CHECK enum status rpc_guard_init(struct rpc_guard *guard, const char *peer,
                                       const struct breaker_options *breaker,
                                       const struct retry_options *retry);
 void rpc_guard_fini(struct rpc_guard *guard);
 
-/* As breaker_admit. `first`: they are no retries, so that together they earn a share of a retry. */
+/* As breaker_admit. `first`: the calls are not retries; together they earn one call's share of a retry. */
 size_t rpc_guard_admit(struct rpc_guard *guard, size_t wanted, bool first, uint64_t *era);
 
 /* As breaker_record. */
@@ -45,19 +48,19 @@ void rpc_guard_record(struct rpc_guard *guard, uint64_t era, const struct breake
 /* As breaker_room. */
 size_t rpc_guard_room(struct rpc_guard *guard);
 
-/* As breaker_wait_ms, if the breaker stands in the way; 0 = it does not. */
+/* As breaker_wait_ms; 0 = the breaker lets calls through. */
 uint32_t rpc_guard_wait_ms(struct rpc_guard *guard);
 
-/* Takes a retry out of the budget; false: there is none now. */
+/* Takes one retry from the budget. Returns false if none is left now. */
 bool rpc_guard_take_retry(struct rpc_guard *guard);
 
-/* The server answered DRAINING over the connection with this id. */
+/* Notes that the server replied DRAINING on the connection with this id. */
 void rpc_guard_leave_alone(struct rpc_guard *guard, uint32_t retry_after_ms, int connection);
 
 /*
- * Milliseconds, rounded up, until something may be sent to the server again; 0 = now. `connection` is the one
- * that stands, 0 = none: while that is still the one over which the server said that it drains, it will be
- * closed at any moment, and what is sent then may be lost.
+ * Milliseconds, rounded up, until the server may be sent a request again; 0 = now. `connection` is the id of
+ * the current connection, 0 = none. If that is still the one on which the server replied DRAINING, the wait
+ * goes on for up to 2 s: the server is about to close it, and a request sent on it may be lost.
  */
 uint32_t rpc_guard_alone_ms(struct rpc_guard *guard, int connection);
 

@@ -1,4 +1,4 @@
-/* grpc.health.v1.Health over a server: SERVING while the service is ready and not draining. */
+/* grpc.health.v1.Health for a server: SERVING while the service is ready and not draining. */
 #ifndef SCREENING_RPC_HEALTH_H
 #define SCREENING_RPC_HEALTH_H
 
@@ -7,11 +7,11 @@
 struct rpc_server;
 
 struct rpc_health {
-    Grpc__Health__V1__Health_Service base; /* first: what the generated code calls us with */
+    Grpc__Health__V1__Health_Service base; /* must be first: generated code passes a pointer to it */
     struct rpc_server *server;
 };
 
-/* Returns the service to be added. */
+/* Returns the service to add to the server. */
 ProtobufCService *rpc_health_init(struct rpc_health *health, struct rpc_server *server);
 
 #endif

@@ -1,4 +1,4 @@
-/* rpc.v1.Introspection over a server: what it serves, and its counters as they are now. */
+/* rpc.v1.Introspection for a server: the services that it offers, and the current values of its metrics. */
 #ifndef SCREENING_RPC_INTROSPECTION_H
 #define SCREENING_RPC_INTROSPECTION_H
 
@@ -7,11 +7,11 @@
 struct rpc_server;
 
 struct rpc_introspection {
-    Rpc__V1__Introspection_Service base; /* first: what the generated code calls us with */
+    Rpc__V1__Introspection_Service base; /* must be first: generated code passes a pointer to it */
     struct rpc_server *server;
 };
 
-/* Returns the service to be added. */
+/* Returns the service to add to the server. */
 ProtobufCService *rpc_introspection_init(struct rpc_introspection *introspection, struct rpc_server *server);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The server's own thread, asleep until there is something to do: it answers calls whose budget has ended,
- * and opens more slots when few are left.
+ * The server's own thread. It sleeps until there is work: it replies to calls whose budget has ended, and
+ * opens more slots when few are receiving.
  */
 #ifndef SCREENING_RPC_JANITOR_H
 #define SCREENING_RPC_JANITOR_H
@@ -19,25 +19,28 @@ struct rpc_janitor {
     bool started;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
-    _Atomic int64_t planned_ns; /* when it will look again; written with the mutex held */
-    bool asked;                 /* to look now */
+    _Atomic int64_t planned_ns; /* time of the next scan; written with the mutex held */
+    bool asked;                 /* a scan was requested */
     bool stop;
 };
 
 void rpc_janitor_init(struct rpc_janitor *janitor);
 void rpc_janitor_fini(struct rpc_janitor *janitor);
 
-/* RESOURCE_EXHAUSTED if there is no thread to be had. */
+/* RESOURCE_EXHAUSTED if the thread cannot be created. */
 MUST_CHECK enum status rpc_janitor_start(struct rpc_janitor *janitor, struct rpc_server *server,
                                          struct error *error);
 
-/* Ends the thread, if it was started, and waits for it. */
+/* Ends the thread, if it was started, and joins it. */
 void rpc_janitor_stop(struct rpc_janitor *janitor);
 
-/* Makes it look at the slots at `deadline_ns` at the latest; the slot's own deadline is set already. */
+/*
+ * Makes the janitor scan the slots by `deadline_ns` at the latest. The caller has already stored the slot's
+ * deadline.
+ */
 void rpc_janitor_expect(struct rpc_janitor *janitor, int64_t deadline_ns);
 
-/* Makes it look now. */
+/* Makes the janitor scan the slots now. */
 void rpc_janitor_wake(struct rpc_janitor *janitor);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * What is counted per method: answers by code, and how long they took from the request's arrival. Made once
- * for each service and kept until the process ends, also when its server is gone; counting takes no lock.
+ * Metrics per method: replies by status code, and the time from the request's arrival to the reply. They are
+ * created once per service and kept until the process exits, even after the server is closed. Counting takes
+ * no lock.
  */
 #ifndef SCREENING_RPC_METHOD_METRICS_H
 #define SCREENING_RPC_METHOD_METRICS_H
@@ -13,16 +14,22 @@
 
 struct rpc_method_metrics {
     struct histogram seconds;
-    struct metric answers[STATUS_COUNT]; /* each becomes visible with its first answer */
+    struct metric answers[STATUS_COUNT]; /* each is registered with its first reply */
 };
 
-/* Those of the service's methods, in the descriptor's order. NULL when out of memory. Any thread. */
+/*
+ * Returns the metrics of the service's methods, in the descriptor's order, or NULL when out of memory. Any
+ * thread.
+ */
 struct rpc_method_metrics *rpc_method_metrics_of(const ProtobufCServiceDescriptor *service);
 
-/* Those of all requests that name no method of ours. NULL when out of memory. Any thread. */
+/*
+ * Returns the metrics shared by all requests that name no known method, or NULL when out of memory. Any
+ * thread.
+ */
 struct rpc_method_metrics *rpc_method_metrics_unknown(void);
 
-/* A request was answered with `status`, so long after it arrived. Any thread. */
+/* Counts a reply with `status`, sent `took_us` after the request arrived. Any thread. */
 void rpc_method_metrics_answered(struct rpc_method_metrics *method, enum status status, int64_t took_us);
 
 #endif

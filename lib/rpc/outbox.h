@@ -1,7 +1,7 @@
 /*
- * Answers that one thread gives together: a writer that has committed for many callers. Its time is what all
- * of them wait for, and sending is dear; so it only hands them over, with one wake-up, and the outbox's
- * thread sends them while the next batch is being written.
+ * Replies that one thread gives together: a writer thread that has committed for many callers. Every caller
+ * waits for the writer thread, and sending is expensive, so it hands the batch over with a single wake-up.
+ * The outbox's thread sends the replies while the writer thread writes the next batch.
  */
 #ifndef SCREENING_RPC_OUTBOX_H
 #define SCREENING_RPC_OUTBOX_H
@@ -15,12 +15,12 @@ struct rpc_slot;
 
 struct rpc_outbox {
     pthread_t thread;
-    pthread_mutex_t mutex; /* guards what follows */
+    pthread_mutex_t mutex; /* guards the fields below */
     pthread_cond_t filled;
     struct rpc_slot *first, **end; /* linked by next_to_send */
     bool sleeping;
     bool stopping;
-    bool started; /* of the thread that starts and stops it */
+    bool started; /* used only by the thread that starts and stops the outbox */
 };
 
 void rpc_outbox_init(struct rpc_outbox *outbox);
@@ -28,16 +28,16 @@ void rpc_outbox_fini(struct rpc_outbox *outbox);
 
 MUST_CHECK enum status rpc_outbox_start(struct rpc_outbox *outbox, struct error *error);
 
-/* Sends what is there and ends the thread. Nothing may be handed over any more. */
+/* Sends the queued replies, then ends the thread. The caller must not hand over further replies. */
 void rpc_outbox_stop(struct rpc_outbox *outbox);
 
-/* From now on the calling thread's answers are held, until rpc_outbox_release. */
+/* Holds the calling thread's replies from now on, until rpc_outbox_release. */
 void rpc_outbox_hold(void);
 
-/* Whether the calling thread holds its answers; then this one is held too. */
+/* Returns whether the calling thread holds its replies. If it does, this slot's reply is held too. */
 bool rpc_outbox_take(struct rpc_slot *slot);
 
-/* Sends the answers held, and what the calling thread answers from now on at once. */
+/* Sends the held replies and ends the hold: later replies of the calling thread leave at once. */
 void rpc_outbox_release(struct rpc_outbox *outbox);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What is counted per server that a process calls under a breaker. Made once for each name and kept until the
- * process ends; counting takes no lock.
+ * Metrics for each server that the process calls under a name (`peer` in channel.h). They are created once
+ * per name and kept until the process exits. Counting takes no lock.
  */
 #ifndef SCREENING_RPC_PEER_METRICS_H
 #define SCREENING_RPC_PEER_METRICS_H
@@ -19,7 +19,7 @@ struct rpc_peer_metrics {
     struct metric in_flight;
 };
 
-/* Those of the peer of this name, registered. NULL when out of memory. Any thread. */
+/* Returns the registered metrics of this peer, or NULL when out of memory. Any thread. */
 struct rpc_peer_metrics *rpc_peer_metrics_of(const char *peer);
 
 #endif

@@ -1,11 +1,11 @@
 /*
  * A dialer that never gives up.
  *
- * nng's own dialer connects again and again, but can end without a word: when its peer closes a connection
- * before the handshake has been written, and the write fails with EPIPE, nng 1.5.2 takes that for a close of
- * its own (dialer_connect_cb). closed_peer.c spares it that; but in a round of faults both subscribers of a
- * service that was killed behind a proxy were seen without a connection for a minute all the same, and we do
- * not know why. So a dialer that is long without a connection is made anew.
+ * nng's own dialer reconnects in a loop, but the loop can end silently: if the peer closes a connection
+ * before the handshake is written, the write fails with EPIPE, and nng 1.5.2 mistakes that for its own close
+ * (dialer_connect_cb). closed_peer.c prevents this case. Even so, in one round of fault tests both
+ * subscribers of a service that was killed behind a proxy stayed without a connection for a minute, and we
+ * do not know why. So we replace a dialer that has been without a connection for long.
  */
 #ifndef SCREENING_RPC_REDIAL_H
 #define SCREENING_RPC_REDIAL_H
@@ -14,20 +14,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Longer than any pause between two of nng's own attempts. */
+/* Longer than any pause between two of nng's own attempts to connect. */
 enum { RPC_REDIAL_AFTER_MS = 2000 };
 
 struct rpc_redial {
     nng_socket socket;
-    const char *address; /* must outlive this */
+    const char *address; /* must outlive the struct */
     nng_dialer dialer;
-    int64_t alone_ns; /* since when looks have seen no connection; 0 = the last one saw one */
+    int64_t alone_ns; /* start of the time without a connection, as seen by rpc_redial_look; 0 = connected at
+                         the last look */
 };
 
-/* Dials; `flags` as of nng_dialer_start. Returns nng's own code, or 0. */
+/* Starts to dial; `flags` as for nng_dialer_start. Returns nng's error code, or 0. */
 int rpc_redial_start(struct rpc_redial *redial, nng_socket socket, const char *address, int flags);
 
-/* To be called about every second while there is no connection, by one thread that is none of nng's. */
+/*
+ * Call about once a second while there is no connection, always from the same thread, which must not be one
+ * of nng's. Starts a new dialer once RPC_REDIAL_AFTER_MS have passed without a connection.
+ */
 void rpc_redial_look(struct rpc_redial *redial, bool connected);
 
 #endif

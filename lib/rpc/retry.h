@@ -1,8 +1,8 @@
 /*
- * What may be sent again, and how often: a token bucket per server, filled by a share of the calls made and
- * by a small steady rate, so that a server in trouble is not asked ever more, and a quiet client can still
- * ride out the server's restart. Pure: the clock is handed in, nothing is locked. The pauses are those of
- * base/backoff.
+ * Decides which calls may be retried, and how often. The retry budget is a token bucket per server, filled by
+ * a share of the calls made and at a small steady rate: retries cannot overload a server in trouble, yet a
+ * quiet client can ride out the server's restart. Pure: the caller passes the time, and nothing is locked.
+ * base/backoff computes the pauses.
  */
 #ifndef SCREENING_RPC_RETRY_H
 #define SCREENING_RPC_RETRY_H
@@ -13,8 +13,8 @@
 #include "base/status.h"
 
 struct retry_options {
-    uint32_t percent;   /* of the calls made may be sent again */
-    uint32_t min_per_s; /* retries a second that are allowed in any case; both 0: nothing is sent again */
+    uint32_t percent;   /* share of the calls made that may be retried */
+    uint32_t min_per_s; /* retries per second allowed in any case; if both are 0, nothing is retried */
 };
 
 struct retry_budget {
@@ -23,25 +23,27 @@ struct retry_budget {
     int64_t filled_ns;
 };
 
-/* Full at `now_ns`. */
+/* Starts with a full budget at `now_ns`. */
 void retry_budget_init(struct retry_budget *budget, const struct retry_options *options, int64_t now_ns);
 
-/* A call was made for the first time. */
+/* Adds a call's share to the budget. Call for the first attempt only. */
 void retry_budget_earn(struct retry_budget *budget);
 
-/* Takes the token for one retry; false: there is none now. */
+/* Takes the token for one retry. Returns false if there is none now. */
 bool retry_budget_take(struct retry_budget *budget, int64_t now_ns);
 
-/* The server said that it does not take calls now and executed nothing: DRAINING, NOT_READY, RECOVERING,
- * RESOURCE_EXHAUSTED. */
+/*
+ * Returns true if the server refused the call for now and executed nothing: DRAINING, NOT_READY, RECOVERING,
+ * RESOURCE_EXHAUSTED.
+ */
 bool retry_was_refused(enum status status, const char *reason);
 
-/* Certainly nothing was executed: the message never left, or was refused. */
+/* Returns true if the server certainly executed nothing: the message never left, or the server refused it. */
 bool retry_is_harmless(enum status status, const char *reason, bool left);
 
 /*
- * Whether a call that ended like this is worth sending again, and may be: it was UNAVAILABLE or refused for
- * now, and nothing was executed or it is idempotent.
+ * Returns whether a failed call is worth retrying and may be retried: it was UNAVAILABLE or refused for now,
+ * and the server executed nothing or the call is idempotent.
  */
 bool retry_may_help(const struct error *error, bool left, bool idempotent);
 

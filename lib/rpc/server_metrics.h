@@ -1,28 +1,28 @@
-/* The server's counters, of all servers of the process together. Any thread. */
+/* Metrics of all RPC servers in the process, added up. Any thread. */
 #ifndef SCREENING_RPC_SERVER_METRICS_H
 #define SCREENING_RPC_SERVER_METRICS_H
 
-/* Makes them visible; again: nothing. */
+/* Registers the metrics. Idempotent. */
 void rpc_server_metrics_register(void);
 
 void rpc_server_metrics_received(void);
 
-/* A call was answered; with what, method_metrics.h counts. */
+/* Counts a call as answered; method_metrics.h counts the status codes. */
 void rpc_server_metrics_answered(void);
 
-/* The server answered for a handler whose time was up. */
+/* The server replied for a handler that exceeded the call's budget. */
 void rpc_server_metrics_expired(void);
 
-/* A handler's answer came after that. */
+/* A handler's reply came after that and was dropped. */
 void rpc_server_metrics_dropped(void);
 
-/* An answer was dropped because its client did not take it in time. */
+/* A reply was dropped because its client did not take it in time. */
 void rpc_server_metrics_not_taken(void);
 
-/* Another slot was opened or, -1, closed. */
+/* A slot was opened (1) or closed (-1). */
 void rpc_server_metrics_slots(int delta);
 
-/* A connection came or, -1, is gone for good. */
+/* A connection was added (1) or removed (-1). */
 void rpc_server_metrics_connections(int delta);
 
 #endif

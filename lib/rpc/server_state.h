@@ -1,6 +1,4 @@
-/*
- * What the files of the server share. Lock order: none is ever held while another is taken.
- */
+/* State shared by the server's source files. No lock is taken while another one is held. */
 #ifndef SCREENING_RPC_SERVER_STATE_H
 #define SCREENING_RPC_SERVER_STATE_H
 
@@ -22,16 +20,17 @@
 
 enum {
     RPC_SERVICES_MAX = 16,
-    RPC_SLOTS_BLOCK = 128, /* opened at once, */
-    RPC_SLOTS_LOW = 32,    /* when so few are receiving */
+    RPC_SLOTS_BLOCK = 128, /* slots opened at a time */
+    RPC_SLOTS_LOW = 32,    /* another block is opened when fewer slots than this are receiving */
     RPC_RETRY_AFTER_MS = 300,
-    RPC_LARGE_REQUESTS = 32, /* of the largest size: so much memory may large requests take together */
+    /* limit on the memory of all large requests together, in multiples of message_max_bytes */
+    RPC_LARGE_REQUESTS = 32,
 };
 
 struct rpc_service_entry {
     ProtobufCService *service;
-    struct rpc_method_metrics *metrics; /* of its methods; set by rpc_server_start */
-    bool always;                        /* also before rpc_server_serve and while draining */
+    struct rpc_method_metrics *metrics; /* by method; set by rpc_server_start */
+    bool always;                        /* served even before rpc_server_serve and while draining */
 };
 
 struct rpc_server {
@@ -43,7 +42,7 @@ struct rpc_server {
     uint32_t max_timeout_ms;
     uint32_t reply_timeout_ms;
 
-    struct rpc_service_entry services[RPC_SERVICES_MAX]; /* fixed once started */
+    struct rpc_service_entry services[RPC_SERVICES_MAX]; /* fixed once the server has started */
     size_t service_count;
     struct rpc_method_metrics *unknown_method;
     struct rpc_health health;
@@ -52,14 +51,14 @@ struct rpc_server {
     rpc_degraded_fn degraded;
     void *observer;
 
-    struct rpc_slot *slots; /* slot_max of them; the first slot_count are open */
+    struct rpc_slot *slots; /* slot_max entries; the first slot_count are open */
     size_t slot_max;
-    _Atomic size_t slot_count; /* grows only: by rpc_server_start, then by the janitor */
-    _Atomic size_t receiving;  /* slots in each state */
+    _Atomic size_t slot_count; /* only grows: in rpc_server_start, then in the janitor */
+    _Atomic size_t receiving;  /* slots in this state; likewise the next two */
     _Atomic size_t in_flight;
     _Atomic size_t sending;
-    _Atomic size_t large_bytes; /* of the large requests whose calls are held */
-    _Atomic size_t invoking;    /* callbacks that call a handler, or may yet call one */
+    _Atomic size_t large_bytes; /* total size of the large requests whose calls are held */
+    _Atomic size_t invoking;    /* callbacks that are calling a handler, or may still do so */
 
     struct rpc_call_pool calls;
     struct rpc_janitor janitor;
@@ -68,15 +67,19 @@ struct rpc_server {
 
     _Atomic bool serving;
     _Atomic bool draining;
-    _Atomic bool shut;             /* no handler is called any more, `always` or not */
-    _Atomic int64_t last_heard_ns; /* draining: when a request was last refused or still in hand */
+    _Atomic bool shut;             /* no handler may be called from now on, not even of an `always` service */
+    _Atomic int64_t last_heard_ns; /* while draining: when the server last refused a request or still had a
+                                      call to finish */
 
-    /* Of the thread that drains and closes. */
-    bool hung_up;          /* listener and connections are closed */
-    bool callbacks_linger; /* they could not be closed: the server has to stay for nng's callbacks */
+    /* Used only by the thread that drains and closes. */
+    bool hung_up;          /* the listener and all connections are closed */
+    bool callbacks_linger; /* closing hung: the server must stay in memory for nng's callbacks */
 };
 
-/* Opens up to RPC_SLOTS_BLOCK more slots, as far as slot_max, and lets them receive. One thread at a time. */
+/*
+ * Opens up to RPC_SLOTS_BLOCK more slots, but no more than slot_max in all, and starts to receive on them.
+ * One thread at a time.
+ */
 MUST_CHECK enum status rpc_server_grow(struct rpc_server *server, struct error *error);
 
 #endif

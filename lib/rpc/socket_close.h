@@ -1,4 +1,4 @@
-/* Closing an nng socket without the risk of waiting for ever. */
+/* Closes an nng socket without the risk of blocking forever. */
 #ifndef SCREENING_RPC_SOCKET_CLOSE_H
 #define SCREENING_RPC_SOCKET_CLOSE_H
 
@@ -6,11 +6,13 @@
 #include <stdbool.h>
 
 /*
- * nng_close waits until all connections of the socket are gone. In nng 1.5.2 a connection that breaks while a
- * message is coming in on it can block nng's reaper for good (see muted.h), and with it the closing of every
- * socket of the process. True: closed. False after 2 s (100 ms if that has happened before): it is still
- * being closed and will be until the process ends; what its callbacks may touch must stay. Not from nng
- * callbacks.
+ * nng_close waits until all connections of the socket have been freed. In nng 1.5.2 a connection that breaks
+ * while a message is arriving on it can block nng's reaper thread for good (see muted.h), and so block the
+ * closing of every socket in the process.
+ *
+ * Returns true if the socket is closed. Returns false after 2 s (100 ms if an earlier close has hung): the
+ * close goes on until the process exits, and whatever the socket's callbacks may touch must stay in memory.
+ * Do not call from an nng callback.
  */
 bool rpc_socket_close(nng_socket socket);
 

@@ -11,23 +11,26 @@
 struct rpc_channel *test_open_channel(const char *address);
 struct rpc_client *test_create_client(struct rpc_channel *channel);
 
-/* GetBooking, waiting for it; the id of the answer is written to `answer`, if there is one. */
+/*
+ * Calls GetBooking and waits for the reply. If it succeeds, copies the booking id of the response to
+ * `answer`.
+ */
 enum status test_get_and_wait(struct rpc_client *client, const char *booking_id, struct rpc_client_call *call,
                               char answer[64]);
 
-/* A call that is answered with what it asked for. */
+/* Makes one call and checks that its response holds the booking id that it asked for. */
 void test_assert_works(struct rpc_client *client);
 
-/* A call that a stub began. */
+/* A call begun through a generated stub. */
 struct test_pending {
-    struct rpc_client_call call; /* first */
-    char booking_id[64];         /* of the answer */
+    struct rpc_client_call call; /* must be first */
+    char booking_id[64];         /* of the response */
     _Atomic int answers;
 };
 
 void test_begin_get(struct rpc_client *client, const char *booking_id, struct test_pending *pending);
 
-/* Waits for its answer: exactly one, with this status. */
+/* Waits for the reply and checks that there was exactly one, with this status and this `left`. */
 void test_assert_outcome(struct test_pending *pending, enum status status, bool left);
 
 #endif
