@@ -122,7 +122,7 @@ void breaker_record(struct breaker *breaker, uint64_t era, const struct breaker_
         record_probes(breaker, count, now_ns);
         return;
     }
-    /* Nothing is let through while it is open, so it is closed. */
+    /* The breaker admits nothing while it is open, so it is closed now. */
     count_in_window(breaker, count, now_ns);
     if (count->failures > 0 && too_many_failed(breaker, now_ns)) {
         move(breaker, BREAKER_OPEN, now_ns);

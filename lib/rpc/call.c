@@ -17,7 +17,7 @@
 enum {
     SPARE_MAX = 1024,
     REQUEST_ID_MAX = 128,
-    RESPONSE_HEADER_MAX = 6, /* of the payload's field in the envelope: tag and length */
+    RESPONSE_HEADER_MAX = 6, /* the payload field's tag and length in the envelope */
 };
 
 void rpc_call_pool_init(struct rpc_call_pool *pool)
@@ -113,7 +113,7 @@ static const char *method_name(const struct rpc_call *call)
     return call->request != NULL ? call->request->method : "";
 }
 
-/* False if the server has answered already: then the call is gone. */
+/* Returns false if the server has already replied; the call is then freed. */
 static bool claim(struct rpc_call *call)
 {
     if (rpc_slot_claim(call->slot, call)) {
@@ -201,7 +201,7 @@ bool rpc_call_has_explicit_presence(const struct rpc_call *call)
     return call->request != NULL && call->request->explicit_presence;
 }
 
-/* Only a gateway is believed whom it speaks for. */
+/* Only a gateway is trusted to name the client that it calls for. */
 static bool is_from_gateway(const struct rpc_call *call)
 {
     int gateway = nng_listener_id(call->server->gateway_listener);
@@ -227,7 +227,7 @@ static const char *find_request_id(struct rpc_call *call)
     const char *traceparent = rpc_call_traceparent(call);
     if (traceparent[0] != '\0') {
         (void)snprintf(call->request_id_made, sizeof call->request_id_made, "%.*s", TRACE_ID_LENGTH,
-                       traceparent + TRACE_ID_OFFSET); /* 32 of 36 characters */
+                       traceparent + TRACE_ID_OFFSET); /* 32 of the 36 characters that fit */
         return call->request_id_made;
     }
     const char *given = rpc_call_metadata(call, "x-request-id");

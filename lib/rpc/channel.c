@@ -19,19 +19,21 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
     if (event == NNG_PIPE_EV_ADD_POST) {
         atomic_store(&channel->pipe_id, id);
     } else {
-        /* Only if it is the one that stood: a refused connection is removed without having been added. */
+        /* Only the current one: a refused connection is removed too, though it was never added. */
         (void)atomic_compare_exchange_strong(&channel->pipe_id, &id, 0);
     }
 }
 
-/* nng's own code, or 0. */
+/* Returns nng's error code, or 0. */
 static int set_options(struct rpc_channel *channel)
 {
     int rv = nng_socket_set_size(channel->socket, NNG_OPT_RECVMAXSZ,
                                  channel->message_max_bytes + RPC_NNG_HEADER_BYTES);
     if (rv == 0) {
-        /* Else nng sends a request again, on its own, when the connection is lost: it would be executed
-         * twice. */
+        /*
+         * Otherwise nng itself sends a request again when the connection is lost, and the server would
+         * execute it twice.
+         */
         rv = nng_socket_set_ms(channel->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
     }
     if (rv == 0) {
@@ -121,7 +123,7 @@ void rpc_channel_stop(struct rpc_channel *channel)
     if (!channel->closing) {
         channel->answers_may_come = channel->busy > 0;
     }
-    channel->closing = true; /* the list of all stays as it is from here on */
+    channel->closing = true; /* no exchange is added to `all` from here on */
     pthread_mutex_unlock(&channel->mutex);
     for (struct rpc_exchange *exchange = channel->all; exchange != NULL; exchange = exchange->next_of_all) {
         rpc_exchange_stop(exchange);
@@ -140,10 +142,10 @@ void rpc_channel_close(struct rpc_channel *channel)
         rpc_exchange_destroy(exchange);
     }
     if (channel->answers_may_come) {
-        nng_msleep(CLOSE_SETTLE_MS); /* muted.h tells why a connection is not closed while it reads */
+        nng_msleep(CLOSE_SETTLE_MS); /* muted.h explains why a connection is not closed while it reads */
     }
     if (!rpc_socket_close(channel->socket)) {
-        return; /* its callbacks may still come */
+        return; /* nng's callbacks may still use the channel */
     }
     pthread_mutex_destroy(&channel->mutex);
     rpc_guard_fini(&channel->guard);
@@ -171,7 +173,7 @@ const char *rpc_channel_address(const struct rpc_channel *channel)
     return channel->address;
 }
 
-/* Whether one more call may be in flight. Lock held. */
+/* Checks whether one more call may be in flight. Lock held. */
 static enum status check_room(const struct rpc_channel *channel, struct error *error)
 {
     if (channel->closing) {
@@ -196,7 +198,10 @@ static void change_busy(struct rpc_channel *channel, int delta)
     }
 }
 
-/* A new exchange, already counted as in flight, joins the others. NULL: the error says why. */
+/*
+ * Creates an exchange, which the caller has already counted as in flight, and adds it to `all`. Returns NULL
+ * with `error` set on failure.
+ */
 static struct rpc_exchange *add_exchange(struct rpc_channel *channel, struct error *error)
 {
     struct rpc_exchange *exchange = rpc_exchange_create(channel);
@@ -210,7 +215,7 @@ static struct rpc_exchange *add_exchange(struct rpc_channel *channel, struct err
     }
     pthread_mutex_unlock(&channel->mutex);
     if (exchange == NULL) {
-        error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory for a call"); /* callers may see it */
+        error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory for a call"); /* clients may see it */
         return NULL;
     }
     if (closing) {

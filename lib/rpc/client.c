@@ -1,4 +1,4 @@
-/* What generated stubs call, and the blocking call on top of it. */
+/* The function that the generated stubs call, and a blocking call on top of it. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -8,10 +8,10 @@
 enum { TIMEOUT_DEFAULT_MS = 1000 };
 
 struct rpc_client {
-    ProtobufCService service; /* first: what the stubs call us with */
+    ProtobufCService service; /* must be first: the stubs pass a pointer to it */
     struct rpc_channel *channel;
     struct arena names;
-    const char **methods; /* full names, in the order of the descriptor */
+    const char **methods; /* full names, in the descriptor's order */
 };
 
 static void start(struct rpc_client *client, unsigned method_index, const ProtobufCMessage *input,
@@ -93,9 +93,9 @@ ProtobufCService *rpc_client_service(struct rpc_client *client)
     return &client->service;
 }
 
-/* A thread waiting for its answer. */
+/* A thread that waits for its reply. */
 struct waiter {
-    struct rpc_client_call call; /* first: the closure's data */
+    struct rpc_client_call call; /* must be first: closure_data points to it */
     pthread_mutex_t mutex;
     pthread_cond_t answered;
     bool done;
@@ -108,7 +108,8 @@ static void on_answer(const ProtobufCMessage *response, void *closure_data)
     pthread_mutex_lock(&waiter->mutex);
     waiter->response = response;
     waiter->done = true;
-    pthread_cond_signal(&waiter->answered); /* with the mutex held: the waiter is gone right afterwards */
+    /* Signal with the mutex held: the waiter is destroyed right afterwards. */
+    pthread_cond_signal(&waiter->answered);
     pthread_mutex_unlock(&waiter->mutex);
 }
 
@@ -143,7 +144,7 @@ enum status rpc_client_call_wait(struct rpc_client *client, const char *method,
     waiter.call.into = call->into;
     *call = waiter.call;
     if (waiter.response != NULL) {
-        *response = (ProtobufCMessage *)waiter.response; /* lies in the caller's own arena */
+        *response = (ProtobufCMessage *)waiter.response; /* it is in the caller's arena */
     }
     return call->error.status;
 }

@@ -1,18 +1,18 @@
 /*
  * The sendmsg that nng calls in our programs.
  *
- * nng 1.5.2 (mended later) takes EPIPE for a close of its own: a listener whose client has gone before the
- * handshake is written never accepts again, and a dialer never dials again. Whoever connects and leaves could
- * shut everybody else out. Told that the connection was reset, nng goes on.
+ * nng 1.5.2 (fixed later) mistakes EPIPE for its own close: if the peer closes the connection before the
+ * handshake is written, a listener never accepts again, and a dialer never dials again. So a client that
+ * connects and leaves could shut out all others. If sendmsg reports ECONNRESET instead, nng goes on.
  *
- * A function of the program goes before the C library's, for nng's library too.
+ * A function defined in the program takes precedence over the C library's, for calls from nng's library too.
  */
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* By this name CMakeLists.txt has the file linked: sendmsg itself is found elsewhere first. */
+/* CMakeLists.txt links this file by this symbol: sendmsg alone would be resolved from elsewhere. */
 extern const char rpc_closed_peer;
 const char rpc_closed_peer = 0;
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAPPED_OFFSET = 12 /* of the IPv4 address in an IPv6 address that stands for one */ };
+enum { MAPPED_OFFSET = 12 /* of the IPv4 address in an IPv4-mapped IPv6 address */ };
 
 static void take_ipv4(struct connection_address *out, const void *bytes)
 {
@@ -23,7 +23,7 @@ static void take_ipv6(struct connection_address *out, const struct in6_addr *add
     memcpy(out->bytes, address->s6_addr, sizeof out->bytes);
 }
 
-/* A process of another container has no number here: then its user stands for it. */
+/* A process in another container has no pid here (0), so its user stands for it. */
 static void take_process(struct connection_address *out, int fd)
 {
     struct ucred peer = {0};

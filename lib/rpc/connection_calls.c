@@ -1,10 +1,10 @@
 /*
- * accept, readv, shutdown and close, which nng calls in our programs: they show connections.h what nng
- * accepts and reads. As with closed_peer.c, a function of the program goes before the C library's, for nng's
- * library too.
+ * The accept, readv, shutdown and close that nng calls in our programs: they report to connections.h what nng
+ * accepts and reads. As in closed_peer.c, a function defined in the program takes precedence over the C
+ * library's, for calls from nng's library too.
  *
- * nng alone calls accept and readv: libmicrohttpd calls accept4 and recv, libpq and SQLite neither. The
- * others look at the descriptors of these connections only.
+ * Only nng calls accept and readv: libmicrohttpd calls accept4 and recv, and libpq and SQLite call neither.
+ * Other libraries do call shutdown and close, but connections.h ignores their descriptors.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -14,7 +14,7 @@
 
 #include "rpc/connections.h"
 
-/* By this name CMakeLists.txt has the file linked. */
+/* CMakeLists.txt links this file by this symbol. */
 extern const char rpc_connection_calls;
 const char rpc_connection_calls = 0;
 
@@ -22,19 +22,19 @@ int accept(int fd, struct sockaddr *restrict address, socklen_t *restrict size)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     socklen_t peer_size = sizeof peer;
-    bool wanted = address != NULL; /* nng does not ask */
+    bool wanted = address != NULL; /* nng passes NULL */
     int accepted = (int)(wanted ? syscall(SYS_accept4, fd, address, size, 0)
                                 : syscall(SYS_accept4, fd, &peer, &peer_size, 0));
     if (accepted < 0 && (errno == EMFILE || errno == ENFILE)) {
         int reason = errno;
         rpc_connections_without_file();
-        errno = reason; /* nng waits a moment and tries again */
+        errno = reason; /* nng pauses and tries again */
     }
     if (accepted < 0 || wanted || rpc_connections_admit(accepted, &peer)) {
         return accepted;
     }
     (void)syscall(SYS_close, accepted);
-    errno = ECONNABORTED; /* nng goes on with the next */
+    errno = ECONNABORTED; /* nng accepts the next one */
     return -1;
 }
 
@@ -54,7 +54,7 @@ ssize_t readv(int fd, const struct iovec *pieces, int count)
 
 int shutdown(int fd, int how)
 {
-    rpc_connections_leave(fd); /* nng does not wait for its client; closing comes when its turn comes */
+    rpc_connections_leave(fd); /* nng no longer waits for the client; it calls close later */
     return (int)syscall(SYS_shutdown, fd, how);
 }
 

@@ -18,11 +18,11 @@ static struct metric totals[CONNECTION_NOTES] = {
     METRIC("rpc_connections_without_file_total", "attempts to accept that failed for want of a descriptor"),
 };
 
-/* Since the last line. */
+/* Counts since the last log line. */
 static struct {
     pthread_mutex_t lock;
     int64_t counts[CONNECTION_NOTES];
-    struct connection_address address; /* the last */
+    struct connection_address address; /* of the latest one */
     int64_t next_ns;
 } notes = {.lock = PTHREAD_MUTEX_INITIALIZER};
 

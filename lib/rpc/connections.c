@@ -1,11 +1,11 @@
 /*
- * The table has an entry for each descriptor. `tracked` is set while nng has the descriptor open, between
- * rpc_connections_admit and rpc_connections_forget. The reading thread alone touches `frame` (nng reads a
- * connection on one thread at a time); what it tells the others is atomic. Everything else is guarded by
- * `lock`, and no descriptor is closed with it held, so that one that is tracked is open. `lock` is taken
- * last: nng calls with locks of its own.
+ * The table has one entry per descriptor. `tracked` is set while nng has the descriptor open, from
+ * rpc_connections_admit to rpc_connections_forget. Only the reading thread touches `frame` (nng reads a
+ * connection on one thread at a time); what that thread reports to the others is atomic. `lock` guards
+ * everything else. A tracked descriptor is not closed while `lock` is held, so the holder of the lock may use
+ * it. Take `lock` last: nng may hold locks of its own when it calls.
  *
- * Time is counted in ticks: a process that was suspended does not find all its connections late.
+ * Time is counted in ticks, so that a process that was suspended does not find all its connections late.
  */
 #include "rpc/connections.h"
 
@@ -23,54 +23,54 @@
 #include "rpc/frame.h"
 
 enum {
-    TICKS = 10,           /* to the timeout of a message */
-    SILENT_TICKS = 2,     /* a connection that has been silent for so long may end for a newcomer */
-    COUNTED_BYTES = 4096, /* smaller messages are not counted: a connection has at most one */
-    FILES_SPARE = 4096,   /* entries for descriptors that are no connections */
+    TICKS = 10,           /* per receive_timeout_ms */
+    SILENT_TICKS = 2,     /* a connection that was silent for this long may be ended for a newcomer */
+    COUNTED_BYTES = 4096, /* smaller messages are not counted: a connection has at most one at a time */
+    FILES_SPARE = 4096,   /* entries for descriptors that are not connections */
 };
 
 /* All connections of one address. */
 struct holder {
     struct connection_address address;
     size_t count;             /* connections that have not left */
-    size_t open;              /* these too */
+    size_t open;              /* those, and the ones that left but whose descriptor is still open */
     uint64_t bytes;           /* sizes of its unfinished messages */
-    struct connection *first; /* by `next` */
-    uint64_t all_busy_at;     /* the tick at which none of them was silent */
+    struct connection *first; /* list linked by `next` */
+    uint64_t all_busy_at;     /* the last tick at which no connection was found silent */
 };
 
 struct connection {
     _Atomic bool tracked;
     _Atomic bool ended;
-    /* the reading thread's */
+    /* used only by the reading thread */
     struct rpc_frame frame;
     bool counted;
-    /* what it tells the ticker */
+    /* reported by the reading thread to the ticker */
     _Atomic uint32_t reads;
-    _Atomic uint32_t messages; /* completed */
-    _Atomic bool unfinished;   /* the greeting, or a message */
-    /* guarded by the lock */
+    _Atomic uint32_t messages; /* completed messages */
+    _Atomic bool unfinished;   /* the greeting or a message is incomplete */
+    /* guarded by `lock` */
     struct holder *holder;
-    bool joined; /* takes room: the client is there, and was not ended */
+    bool joined; /* takes up room: the client is connected, and we have not ended the connection */
     struct connection *next, **link;
-    uint64_t bytes; /* counted for its message */
-    uint64_t begun; /* a number that grows with each message that is counted */
+    uint64_t bytes; /* counted for its unfinished message */
+    uint64_t begun; /* sequence number of the message being counted */
     uint32_t seen_reads, seen_messages;
     unsigned silent_ticks, unfinished_ticks;
 };
 
-/* One for the process: the functions that call have no context. */
+/* One per process: the interposed functions have no context argument. */
 static struct {
     _Atomic bool limited;
-    _Atomic bool has_table; /* which is then never freed: a read may be on its way */
+    _Atomic bool has_table; /* once allocated, the table is never freed: a read may be in progress */
     struct connection *table;
     size_t table_size;
     struct rpc_connection_limits limits;
-    pthread_mutex_t lock; /* guards what follows */
-    size_t highest;       /* entry that was ever used */
+    pthread_mutex_t lock; /* guards the fields below */
+    size_t highest;       /* highest entry ever used */
     struct map holders;   /* address -> struct holder */
-    size_t live;          /* connections that are not ended */
-    size_t open;          /* these too */
+    size_t live;          /* connections that have not left */
+    size_t open;          /* those, and the ones that left but whose descriptor is still open */
     uint64_t bytes;       /* sizes of all unfinished messages */
     uint64_t begun;
     uint64_t ticks;
@@ -78,7 +78,7 @@ static struct {
     struct ticker *ticker;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* NULL if it is none that nng accepted. */
+/* Returns NULL if the descriptor is not a connection that nng accepted. */
 static struct connection *find(int fd)
 {
     if (!atomic_load_explicit(&all.has_table, memory_order_acquire) || fd < 0 ||
@@ -154,13 +154,16 @@ static void leave(struct connection *connection)
     connection_notes_count(-1);
 }
 
-/* nng sees what it would see if the client had sent its last byte. */
+/* Makes nng see what it would see if the client had closed the connection. */
 static void end(struct connection *connection, enum connection_note why)
 {
     connection_note(why, &connection->holder->address);
     leave(connection);
     atomic_store(&connection->ended, true);
-    /* Wakes the read that waits; the client may have gone already. Not with our own shutdown, which locks. */
+    /*
+     * Wakes a waiting read; may fail because the client has already closed. Our own shutdown would take the
+     * lock again.
+     */
     (void)syscall(SYS_shutdown, (int)(connection - all.table), SHUT_RD);
 }
 
@@ -191,7 +194,10 @@ static struct connection *most_silent_of_all(void)
     return found;
 }
 
-/* Ends a silent connection of the address; false if it has none. Looks for one once a tick if it has none. */
+/*
+ * Ends a silent connection of the address; returns false if it has none. After a failed search it does not
+ * search again until the next tick.
+ */
 static bool end_silent_of(struct holder *holder)
 {
     struct connection *found = holder->all_busy_at != all.ticks ? most_silent_of(holder) : NULL;
@@ -226,7 +232,10 @@ static struct holder *largest_holder(void)
     return largest;
 }
 
-/* Whether there is room for one more connection of this address, which others may have to leave for it. */
+/*
+ * Makes room for one more connection of this address, ending another one if necessary. Returns false if there
+ * is none.
+ */
 static bool make_room(struct holder *newcomer)
 {
     if (newcomer->count >= all.limits.per_address_max) {
@@ -332,7 +341,7 @@ bool rpc_connections_ended(int fd)
     return connection != NULL && atomic_load_explicit(&connection->ended, memory_order_relaxed);
 }
 
-/* With the lock: the one whose message began first. */
+/* Lock held. Returns the connection whose counted message began first. */
 static struct connection *first_unfinished_of(const struct holder *holder)
 {
     struct connection *first = NULL;
@@ -344,7 +353,7 @@ static struct connection *first_unfinished_of(const struct holder *holder)
     return first;
 }
 
-/* With the lock: ends one connection of the address with most bytes in unfinished messages. */
+/* Lock held. Ends one connection of the address with the most bytes in unfinished messages. */
 static bool end_largest_debtor(void)
 {
     const struct holder *largest = NULL;
@@ -361,7 +370,7 @@ static bool end_largest_debtor(void)
     return found != NULL;
 }
 
-/* A message of this size has begun, or none is under way that is counted. */
+/* Counts a message of `size` bytes that has begun; 0 = no message that counts is in progress. */
 static void count(struct connection *connection, uint64_t size)
 {
     pthread_mutex_lock(&all.lock);
@@ -390,7 +399,7 @@ void rpc_connections_read(int fd, const struct iovec *pieces, int piece_count, s
         messages += rpc_frame_take(frame, pieces[i].iov_base, part);
         size -= part;
     }
-    /* A message that is too large has its connection closed by nng. */
+    /* nng itself closes the connection of a message that is too large. */
     bool is_large = frame->place == RPC_FRAME_BODY && frame->size_bytes >= COUNTED_BYTES &&
                     frame->size_bytes <= all.limits.receive_bytes_max;
     if (is_large != connection->counted || (is_large && messages > 0)) {
@@ -406,14 +415,14 @@ void rpc_connections_read(int fd, const struct iovec *pieces, int piece_count, s
 
 /* ---- the ticker ---- */
 
-/* Whether bytes have come that nng has not read yet: then the client is not the one who is late. */
+/* Returns whether bytes have arrived that nng has not read yet. If so, it is not the client that is late. */
 static bool has_unread(int fd)
 {
     int size = 0;
     return ioctl(fd, FIONREAD, &size) == 0 && size > 0;
 }
 
-/* With the lock. */
+/* Lock held. */
 static void look_at(struct connection *connection)
 {
     uint32_t reads = atomic_load(&connection->reads), messages = atomic_load(&connection->messages);
@@ -449,7 +458,7 @@ static void tick(void *context, struct ticker *ticker)
 
 /* ---- on and off ---- */
 
-/* The table is as large as the first limits ask for. */
+/* The first limits determine the size of the table. */
 static bool make_table(size_t files_max)
 {
     if (all.table == NULL) {
@@ -468,7 +477,7 @@ enum status rpc_connections_limit(const struct rpc_connection_limits *limits, st
     }
     connection_notes_register();
     all.limits = *limits;
-    all.ticks = 1; /* what is zero was never busy */
+    all.ticks = 1; /* all_busy_at = 0 must not equal the current tick */
     enum status status = ticker_open(limits->receive_timeout_ms / TICKS, tick, NULL, &all.ticker, error);
     if (status == STATUS_OK) {
         atomic_store_explicit(&all.limited, true, memory_order_release);

@@ -12,7 +12,7 @@ static void set_budget(struct rpc_call *call, uint32_t timeout_ms)
     call->deadline_ns = call->arrival_ns + (int64_t)timeout_ms * NS_PER_MS;
 }
 
-/* The service of `name`, up to its `length`; NULL if there is none. */
+/* Finds the service whose name is the first `length` bytes of `name`. Returns NULL if there is none. */
 static const struct rpc_service_entry *find_service(const struct rpc_server *server, const char *name,
                                                     size_t length)
 {
@@ -48,8 +48,9 @@ static enum status find_method(struct rpc_call *call, struct error *error)
 }
 
 /*
- * A request keeps its memory as long as its call waits, and may be far larger than what it asks for: text
- * that is refused, fields that nobody knows. What is small is bounded by the number of calls.
+ * Limits the memory of large requests. A request keeps its memory until its call is answered, and may be far
+ * larger than what it asks for: text that will be refused, or unknown fields. The number of calls limits the
+ * small requests.
  */
 static enum status check_memory(struct rpc_call *call, struct error *error)
 {
@@ -92,7 +93,7 @@ enum status rpc_dispatch_decode(struct rpc_call *call, nng_msg *msg, struct erro
     return find_method(call, error);
 }
 
-/* Whether the server calls the call's service now. */
+/* Checks whether the server serves the call's service now. */
 static enum status check_open(struct rpc_call *call, struct error *error)
 {
     struct rpc_server *server = call->server;
@@ -112,7 +113,7 @@ static enum status check_open(struct rpc_call *call, struct error *error)
     return status;
 }
 
-/* What generated handlers call with their response. */
+/* The closure that handlers call with their response. */
 static void on_response(const ProtobufCMessage *response, void *closure_data)
 {
     rpc_call_reply(closure_data, response);
@@ -142,8 +143,8 @@ static void dispatch(struct rpc_call *call)
 
 void rpc_dispatch(struct rpc_call *call)
 {
-    struct rpc_server *server = call->server; /* the call may be gone when its handler returns */
-    /* Counted before check_open reads the flags: shut() sets them first and reads the count after that. */
+    struct rpc_server *server = call->server; /* the call may be freed by the time its handler returns */
+    /* Increment before check_open reads the flags: shut() sets them first and reads the count afterwards. */
     atomic_fetch_add(&server->invoking, 1);
     dispatch(call);
     atomic_fetch_sub(&server->invoking, 1);

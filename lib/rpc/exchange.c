@@ -11,15 +11,15 @@
 
 #include "rpc/v1/envelope.pb-c.h"
 
-/* A caller wants to know soon that there is no connection, however long its budget. */
+/* A caller must learn soon that there is no connection, however large its budget. */
 enum { SEND_TIMEOUT_MAX_MS = 100 };
 
-/* The pauses before a call is sent again, unless the server names one. */
+/* Bounds of the pause before a retry, unless the server asks for a longer one. */
 enum { PAUSE_FIRST_MS = 20, PAUSE_MAX_MS = 500 };
 
 static void on_event(void *context);
 
-/* NULL: the call's error says why. */
+/* Ends the call. `response` NULL: the call's error says why. */
 static void finish(struct rpc_exchange *exchange, const ProtobufCMessage *response)
 {
     exchange->state = RPC_EXCHANGE_IDLE;
@@ -30,7 +30,7 @@ static void finish(struct rpc_exchange *exchange, const ProtobufCMessage *respon
     rpc_channel_release(exchange->channel, exchange);
 }
 
-/* Begins `operation` with `aio`, unless the exchange was stopped. */
+/* Starts `operation` on `aio`. Returns false if the exchange was stopped. */
 static bool begin(struct rpc_exchange *exchange, void (*operation)(nng_ctx, nng_aio *), nng_aio *aio)
 {
     pthread_mutex_lock(&exchange->mutex);
@@ -42,20 +42,23 @@ static bool begin(struct rpc_exchange *exchange, void (*operation)(nng_ctx, nng_
     return begun;
 }
 
-/* ---- what an attempt came to ---- */
+/* ---- the outcome of an attempt ---- */
 
 static enum breaker_outcome judge(const struct rpc_exchange *exchange)
 {
     const struct error *error = &exchange->call->error;
     int64_t now_ns = clock_monotonic_ns();
-    /* What did not leave was waited for since the call began; what left had what was left of the budget. */
+    /*
+     * A message that never left has waited since the call began. For one that left, the server had the budget
+     * that remained when the attempt began.
+     */
     int64_t began_ns = exchange->deadline_ns - (int64_t)exchange->timeout_ms * NS_PER_MS;
     int64_t had_ns = exchange->left ? exchange->deadline_ns - exchange->begun_ns : now_ns - began_ns;
     return breaker_judge(error->status, error->reason, exchange->left, had_ns / NS_PER_MS,
                          exchange->channel->guard.breaker.options.fair_ms);
 }
 
-/* Tells the breaker, if it let the attempt through. */
+/* Reports the outcome to the breaker if the breaker admitted the attempt. */
 static void record(struct rpc_exchange *exchange, enum breaker_outcome outcome)
 {
     if (!exchange->admitted) {
@@ -70,7 +73,7 @@ static void record(struct rpc_exchange *exchange, enum breaker_outcome outcome)
     rpc_guard_record(&exchange->channel->guard, exchange->era, &count);
 }
 
-/* Milliseconds until the failed call may be sent again; 0: it is not. */
+/* Returns the pause in ms before the failed call is sent again; 0 = do not retry. */
 static nng_duration next_pause(struct rpc_exchange *exchange)
 {
     const struct rpc_client_call *call = exchange->call;
@@ -87,8 +90,10 @@ static nng_duration next_pause(struct rpc_exchange *exchange)
     return rpc_guard_take_retry(&exchange->channel->guard) ? (nng_duration)pause_ms : 0;
 }
 
-/* The pause ends as a sleep cut short by its timeout: after a sleep that ended by itself nng (1.5.2 for one)
- * gives every later timeout of the same aio out as success. */
+/*
+ * Pauses by letting a timeout cut a longer sleep short. After a sleep that ends by itself nng (at least
+ * 1.5.2) reports every later timeout of the same aio as success. Returns false if the exchange was stopped.
+ */
 static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
 {
     exchange->state = RPC_EXCHANGE_PAUSING;
@@ -102,12 +107,12 @@ static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
     return begun;
 }
 
-/* An attempt is over; NULL: the call's error says why. */
+/* Ends an attempt: retries after a pause, or ends the call. `response` NULL: the call's error says why. */
 static void conclude(struct rpc_exchange *exchange, const ProtobufCMessage *response)
 {
     nng_duration pause_ms = response == NULL ? next_pause(exchange) : 0;
     if (pause_ms > 0) {
-        record(exchange, BREAKER_NOTHING); /* the last result counts */
+        record(exchange, BREAKER_NOTHING); /* only the last attempt's result counts */
         if (begin_pause(exchange, pause_ms)) {
             return;
         }
@@ -124,7 +129,7 @@ static void fail(struct rpc_exchange *exchange, enum status status, const char *
 
 /* ---- sending and receiving ---- */
 
-/* What is left of the budget, rounded up: a context that has sent must receive, be it for a moment. */
+/* Remaining budget in ms, at least 1: after a send nng requires a receive, even if it times out at once. */
 static nng_duration remaining(const struct rpc_exchange *exchange)
 {
     int64_t left_ms = (exchange->deadline_ns - clock_monotonic_ns() + NS_PER_MS - 1) / NS_PER_MS;
@@ -153,13 +158,13 @@ static void on_sent(struct rpc_exchange *exchange)
     }
 }
 
-/* The status that a server sent; codes that are none of ours are its fault. */
+/* The status that the server sent. A code that we do not know is the server's fault. */
 static enum status status_of(uint32_t code)
 {
     return code >= STATUS_COUNT || code == STATUS_UNKNOWN ? STATUS_INTERNAL : (enum status)code;
 }
 
-/* Unpacks the answer. NULL: the call's error says why. */
+/* Unpacks the reply. Returns NULL on failure; the call's error then says why. */
 static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
 {
     struct error *error = &exchange->call->error;
@@ -209,7 +214,7 @@ static void on_received(struct rpc_exchange *exchange)
     }
 }
 
-/* False while the server drains; the call's error then says so. */
+/* Returns false while the server drains; the call's error then says so. */
 static bool may_be_asked(struct rpc_exchange *exchange)
 {
     struct rpc_channel *channel = exchange->channel;
@@ -222,7 +227,7 @@ static bool may_be_asked(struct rpc_exchange *exchange)
     return wait_ms == 0;
 }
 
-/* Whether the breaker lets the attempt through; else the call's error says so. */
+/* Returns whether the breaker admits the attempt; if not, the call's error says so. */
 static bool admit(struct rpc_exchange *exchange, bool first)
 {
     struct rpc_channel *channel = exchange->channel;
@@ -239,7 +244,7 @@ static bool admit(struct rpc_exchange *exchange, bool first)
     return exchange->admitted;
 }
 
-/* Sends `msg`, which it takes over. */
+/* Sends `msg` and takes ownership of it. */
 static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
 {
     exchange->left = false;
@@ -251,7 +256,7 @@ static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
     }
     if (!admit(exchange, first)) {
         nng_msg_free(msg);
-        finish(exchange, NULL); /* not tried again: who comes to an open breaker is to know at once */
+        finish(exchange, NULL); /* no retry: a caller that meets an open breaker must learn it at once */
         return;
     }
     FAULT_POINT("rpc.client.before_send");
@@ -270,7 +275,7 @@ static void on_paused(struct rpc_exchange *exchange)
 {
     nng_msg *msg;
     if (nng_aio_result(exchange->aio) != NNG_ETIMEDOUT || nng_msg_dup(&msg, exchange->kept) != 0) {
-        finish(exchange, NULL); /* with the error of the attempt before */
+        finish(exchange, NULL); /* with the error of the previous attempt */
         return;
     }
     arena_reset(&exchange->arena);
@@ -341,7 +346,7 @@ void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
     exchange->admitted = false;
     exchange->backoff = (struct backoff){.first_ms = PAUSE_FIRST_MS, .max_ms = PAUSE_MAX_MS};
     if (!exchange->call->unguarded && exchange->channel->guard.has_retries) {
-        (void)nng_msg_dup(&exchange->kept, msg); /* without memory for it, it is sent once */
+        (void)nng_msg_dup(&exchange->kept, msg); /* if out of memory, the message is sent only once */
     }
     attempt(exchange, msg, true);
 }

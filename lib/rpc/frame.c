@@ -21,7 +21,7 @@ static size_t smaller(uint64_t left, size_t size)
     return left < size ? (size_t)left : size;
 }
 
-/* Of the greeting; returns how many bytes were its own. */
+/* Consumes bytes of the greeting. Returns how many. */
 static size_t take_greeting(struct rpc_frame *frame, size_t size)
 {
     size_t taken = smaller(RPC_FRAME_GREETING_BYTES - (uint64_t)frame->have, size);
@@ -33,7 +33,7 @@ static size_t take_greeting(struct rpc_frame *frame, size_t size)
     return taken;
 }
 
-/* Of a length; *completed: the message has no body. */
+/* Consumes bytes of a length and returns how many. *completed: the message has no body, so it is complete. */
 static size_t take_length(struct rpc_frame *frame, const uint8_t *bytes, size_t size, bool *completed)
 {
     size_t kind = frame->is_ipc ? 1 : 0;

@@ -3,10 +3,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* No server may silence its clients for longer. */
+/* No server may keep its clients silent for longer than this. */
 enum { LEFT_ALONE_MAX_MS = 10000 };
 
-/* A server closes the connections on which it drains; one that has not so long after is asked again. */
+/*
+ * A draining server closes the connections on which it said so. If it has not done so after CLOSING_MAX_MS,
+ * it is sent requests again.
+ */
 enum { CLOSING_MAX_MS = 2000, CLOSING_LOOK_MS = 50 };
 
 enum status rpc_guard_init(struct rpc_guard *guard, const char *peer, const struct breaker_options *breaker,
@@ -37,8 +40,10 @@ void rpc_guard_fini(struct rpc_guard *guard)
 
 /* ---- the breaker ---- */
 
-/* Tells of a change of state, and for BREAKER_OPEN of the calls that led to it. Lock held, so that the lines
- * come in the order of the changes. */
+/*
+ * Reports a change of state and, for BREAKER_OPEN, the calls that led to it. Lock held, so that the log lines
+ * appear in the order of the changes.
+ */
 static void tell(struct rpc_guard *guard, struct breaker_count led_to_it)
 {
     enum breaker_state state = guard->breaker.state;
@@ -98,7 +103,7 @@ void rpc_guard_record(struct rpc_guard *guard, uint64_t era, const struct breake
     int64_t now_ns = clock_monotonic_ns();
     breaker_record(&guard->breaker, era, count, now_ns);
     if (guard->breaker.state != before) {
-        /* Opened by a failed probe, it has counted only that one. */
+        /* If a failed probe reopened it, report only the probes just recorded, not the old window. */
         tell(guard, before == BREAKER_CLOSED ? breaker_window(&guard->breaker, now_ns) : *count);
     }
     pthread_mutex_unlock(&guard->mutex);

@@ -9,7 +9,7 @@
 #include "rpc/server_metrics.h"
 #include "rpc/server_state.h"
 
-/* Between two looks at the slots: what the answer to an ended budget may be late. */
+/* Minimum time between two scans of the slots: how late the reply to an expired call may be. */
 enum { SCAN_GAP_MS = 2 };
 
 static void answer_expired(struct rpc_slot *slot, const struct rpc_expired *expired)
@@ -23,7 +23,7 @@ static void answer_expired(struct rpc_slot *slot, const struct rpc_expired *expi
     rpc_slot_send(slot, rpc_envelope_error(&error));
 }
 
-/* Returns the earliest deadline that is still to come. */
+/* Replies to all expired calls. Returns the earliest deadline still to come. */
 static int64_t answer_all_expired(struct rpc_server *server, int64_t now_ns)
 {
     int64_t earliest_ns = RPC_SLOT_NO_DEADLINE;
@@ -53,7 +53,7 @@ static void open_slots_if_low(struct rpc_server *server)
     }
 }
 
-/* Does what there is to do; returns when to look again. */
+/* Does the work that is due. Returns the time of the next scan. */
 static int64_t look(struct rpc_server *server)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -65,7 +65,7 @@ static int64_t look(struct rpc_server *server)
     return next_ns;
 }
 
-/* With the mutex held. */
+/* Mutex held. */
 static void sleep_until_planned(struct rpc_janitor *janitor)
 {
     for (;;) {
@@ -78,7 +78,7 @@ static void sleep_until_planned(struct rpc_janitor *janitor)
         } else {
             struct timespec until = {.tv_sec = planned_ns / ((int64_t)NS_PER_MS * MS_PER_S),
                                      .tv_nsec = planned_ns % ((int64_t)NS_PER_MS * MS_PER_S)};
-            (void)pthread_cond_timedwait(&janitor->wake, &janitor->mutex, &until); /* the loop looks why */
+            (void)pthread_cond_timedwait(&janitor->wake, &janitor->mutex, &until); /* rechecked above */
         }
     }
 }
@@ -95,9 +95,9 @@ static void *run(void *context)
         }
         janitor->asked = false;
         /*
-         * From here on every new call announces its deadline, also if its slot was already looked at:
-         * rpc_janitor_expect reads planned_ns after the slot's deadline was stored, look() the other way
-         * round.
+         * From here on every new call announces its deadline, even if look() has already passed its slot:
+         * rpc_janitor_expect reads planned_ns after the slot's deadline was stored, and look() reads the
+         * deadlines after planned_ns was reset.
          */
         atomic_store(&janitor->planned_ns, RPC_SLOT_NO_DEADLINE);
         pthread_mutex_unlock(&janitor->mutex);

@@ -6,9 +6,9 @@
 
 #include "base/arena.h"
 
-enum { FIRST_BOUND_US = 64 }; /* the last bound is then 8.4 s */
+enum { FIRST_BOUND_US = 64 }; /* which makes the last bound 8.4 s */
 
-/* One service, or, with descriptor NULL, what is unknown. */
+/* The metrics of one service or, with descriptor NULL, of unknown methods. */
 struct service_metrics {
     const ProtobufCServiceDescriptor *descriptor;
     struct service_metrics *next;
@@ -16,7 +16,7 @@ struct service_metrics {
     struct rpc_method_metrics methods[];
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the list, not what is counted */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the list, not the metrics */
 static struct service_metrics *known;
 
 static bool init_method(struct rpc_method_metrics *method, struct arena *arena, const char *service,

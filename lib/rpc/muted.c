@@ -23,7 +23,7 @@ void rpc_muted_add(struct rpc_muted *muted, nng_pipe pipe)
     atomic_store(&muted->count, muted->pipes.count);
     pthread_mutex_unlock(&muted->mutex);
     if (status != STATUS_OK) {
-        log_plain(LOG_ERROR, "rpc.out_of_memory"); /* it goes on costing each slot a timeout */
+        log_plain(LOG_ERROR, "rpc.out_of_memory"); /* each reply to it still costs a slot a timeout */
     }
 }
 
@@ -34,7 +34,7 @@ void rpc_muted_remove(struct rpc_muted *muted, nng_pipe pipe)
     }
     int id = nng_pipe_id(pipe);
     pthread_mutex_lock(&muted->mutex);
-    (void)map_remove(&muted->pipes, &id); /* mostly there is none */
+    (void)map_remove(&muted->pipes, &id); /* usually there is no entry */
     atomic_store(&muted->count, muted->pipes.count);
     pthread_mutex_unlock(&muted->mutex);
 }

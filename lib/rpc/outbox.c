@@ -2,10 +2,10 @@
 
 #include "rpc/slot.h"
 
-/* So few are sent by the thread that gave them: a wake-up would cost more. */
+/* The holding thread itself sends up to this many replies: a wake-up would cost more. */
 enum { SENT_AT_ONCE = 2 };
 
-/* What the calling thread holds. */
+/* The replies that the calling thread holds. */
 struct held {
     bool holding;
     size_t count;
@@ -16,12 +16,12 @@ static _Thread_local struct held held;
 static void send_all(struct rpc_slot *first)
 {
     for (struct rpc_slot *slot = first, *next; slot != NULL; slot = next) {
-        next = slot->next_to_send; /* gone on once it is sent */
+        next = slot->next_to_send; /* the slot moves on once the reply is sent */
         rpc_slot_send_now(slot);
     }
 }
 
-/* What waits, as soon as there is something; NULL: nothing will come any more. */
+/* Waits for replies and takes all of them. Returns NULL when the outbox is stopping and empty. */
 static struct rpc_slot *take_all(struct rpc_outbox *outbox)
 {
     pthread_mutex_lock(&outbox->mutex);

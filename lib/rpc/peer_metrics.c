@@ -13,7 +13,7 @@ struct peer {
     const char *name;
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the list, not what is counted */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the list, not the metrics */
 static struct peer *known;
 
 static const struct rpc_peer_metrics NEW = {

@@ -33,7 +33,7 @@ void rpc_redial_look(struct rpc_redial *redial, bool connected)
         return;
     }
     redial->alone_ns = now_ns;
-    (void)nng_dialer_close(redial->dialer); /* fails only for one that the last attempt left closed */
+    (void)nng_dialer_close(redial->dialer); /* fails only if a failed redial has closed it already */
     int rv = rpc_redial_start(redial, redial->socket, redial->address, NNG_FLAG_NONBLOCK);
     if (rv != 0) {
         log_event(LOG_ERROR, "rpc.redial_failed", LOG_TEXT("address", redial->address),

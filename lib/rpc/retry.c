@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 
-/* Tokens are counted in thousandths; no more are saved up than for a burst of 100 retries. */
+/* Tokens are counted in thousandths of a retry; the budget saves up at most 100 retries. */
 enum { RETRY = 1000, TOKENS_MAX = 100 * RETRY, TOKENS_PER_PERCENT = RETRY / 100 };
 
 static void fill(struct retry_budget *budget, int64_t tokens)
@@ -27,10 +27,10 @@ void retry_budget_earn(struct retry_budget *budget)
 
 bool retry_budget_take(struct retry_budget *budget, int64_t now_ns)
 {
-    /* One retry a second is a thousandth each millisecond. */
+    /* One retry per second is a thousandth of a retry per millisecond. */
     int64_t passed_ms = (now_ns - budget->filled_ns) / NS_PER_MS;
     budget->filled_ns += passed_ms * NS_PER_MS;
-    /* So long fills it even at the smallest rate; more would only overflow. */
+    /* After TOKENS_MAX ms the budget is full even at the smallest rate; a larger number could overflow. */
     fill(budget, (passed_ms < TOKENS_MAX ? passed_ms : TOKENS_MAX) * budget->options.min_per_s);
     if (budget->tokens < RETRY) {
         return false;
@@ -54,7 +54,10 @@ bool retry_is_harmless(enum status status, const char *reason, bool left)
 
 bool retry_may_help(const struct error *error, bool left, bool idempotent)
 {
-    /* Too large a message is RESOURCE_EXHAUSTED as well, and will be the next time. */
+    /*
+     * RESOURCE_EXHAUSTED without retry_after_ms means, for example, that the message is too large: a retry
+     * would fail too.
+     */
     bool for_now = error->status == STATUS_UNAVAILABLE ||
                    (error->status == STATUS_RESOURCE_EXHAUSTED && error->retry_after_ms > 0);
     return for_now && (idempotent || retry_is_harmless(error->status, error->reason, left));

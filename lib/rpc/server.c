@@ -1,6 +1,6 @@
 /*
- * Life of a server: open (bound, silent), start (answers Health and Introspection), serve (everything),
- * drain, close. What happens to one request is told in slot.h, dispatch.h and call.h.
+ * Life cycle of a server: open (bound, silent), start (serves Health and Introspection), serve (serves
+ * everything), drain, close. slot.h, dispatch.h and call.h describe the life of one request.
  */
 #include "rpc/server.h"
 
@@ -41,7 +41,7 @@ static uint32_t ms_or(uint32_t value, uint32_t fallback)
 static void add_service(struct rpc_server *server, ProtobufCService *service, bool always)
 {
     if (server->service_count == RPC_SERVICES_MAX) {
-        abort(); /* a program that adds so many must be changed together with the maximum */
+        abort(); /* a program that adds so many services must raise the maximum */
     }
     server->services[server->service_count++] =
         (struct rpc_service_entry){.service = service, .always = always};
@@ -100,7 +100,7 @@ static enum status listen_at(struct rpc_server *server, const char *setting, con
                                    server->message_max_bytes + RPC_NNG_HEADER_BYTES);
     }
     if (rv == 0 && strncmp(address, "tcp://", 6) == 0) {
-        /* A client whose machine vanished leaves a connection behind that only probing finds. */
+        /* A client whose machine vanished leaves a connection that only keepalive probes can detect. */
         rv = nng_listener_set_bool(listener, NNG_OPT_TCP_KEEPALIVE, true);
     }
     if (rv == 0) {
@@ -135,7 +135,10 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
     }
 }
 
-/* nng's own code, or 0. A connection refused by the protocol is removed too, but was never ADD_POST. */
+/*
+ * Returns nng's error code, or 0. nng also reports REM_POST for a connection that the protocol refused, which
+ * never had an ADD_POST, so count with ADD_PRE.
+ */
 static int watch_pipes(struct rpc_server *server)
 {
     int rv = nng_pipe_notify(server->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, server);
@@ -201,7 +204,7 @@ enum status rpc_server_grow(struct rpc_server *server, struct error *error)
     return STATUS_OK;
 }
 
-/* False when out of memory. */
+/* Returns false when out of memory. */
 static bool find_metrics(struct rpc_server *server)
 {
     server->unknown_method = rpc_method_metrics_unknown();
@@ -226,7 +229,7 @@ enum status rpc_server_start(struct rpc_server *server, struct error *error)
     if (status != STATUS_OK) {
         return status;
     }
-    /* Only now: it opens slots too, as soon as requests come. */
+    /* Start the janitor last: it opens slots too, as soon as requests arrive. */
     return rpc_janitor_start(&server->janitor, server, error);
 }
 
@@ -238,7 +241,7 @@ void rpc_server_serve(struct rpc_server *server)
 const char *rpc_server_not_ready(struct rpc_server *server)
 {
     if (atomic_load(&server->draining)) {
-        return "stopping"; /* what is observed may be gone soon */
+        return "stopping"; /* the caller may soon close what not_ready queries */
     }
     const char *observed = server->not_ready == NULL ? NULL : server->not_ready(server->observer);
     return observed != NULL || atomic_load(&server->serving) ? observed : "starting";
@@ -251,7 +254,7 @@ size_t rpc_server_in_flight(struct rpc_server *server)
 
 void rpc_server_hold_answers(struct rpc_server *server)
 {
-    (void)server; /* a thread answers for one server only */
+    (void)server; /* a thread replies for one server only */
     rpc_outbox_hold();
 }
 
@@ -260,13 +263,16 @@ void rpc_server_send_answers(struct rpc_server *server)
     rpc_outbox_release(&server->outbox);
 }
 
-/* In hand, or answered and not yet taken over by a connection. */
+/* Returns whether a call is in flight, or a reply not yet handed to a connection. */
 static bool is_busy(struct rpc_server *server)
 {
     return atomic_load(&server->in_flight) > 0 || atomic_load(&server->sending) > 0;
 }
 
-/* Whoever was answered last may ask again: it has as long to be refused as everybody had in the beginning. */
+/*
+ * A client whose reply just left may send another request; restart the quiet period so that one is refused
+ * too.
+ */
 static bool is_quiet(struct rpc_server *server)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -276,7 +282,7 @@ static bool is_quiet(struct rpc_server *server)
     return now_ns - atomic_load(&server->last_heard_ns) >= (int64_t)DRAIN_QUIET_MS * NS_PER_MS;
 }
 
-/* From here on no slot is opened and nothing is received. */
+/* Closes everything: from here on no slot is opened and nothing is received. */
 static void hang_up(struct rpc_server *server)
 {
     rpc_janitor_stop(&server->janitor);
@@ -289,15 +295,19 @@ static void hang_up(struct rpc_server *server)
         rpc_slot_close(&server->slots[i]);
         rpc_server_metrics_slots(-1);
     }
-    /* Without slots a connection reads no further than its next request; muted.h tells why that is waited
-     * for. */
+    /*
+     * Without slots a connection reads no further than its next request; wait for that read (muted.h explains
+     * why).
+     */
     nng_msleep(CLOSE_SETTLE_MS);
     server->callbacks_linger = !rpc_socket_close(server->socket);
     server->hung_up = true;
 }
 
-/* Afterwards no handler runs or begins. Calls may still be answered. The wait has no time limit: handlers
- * never block, and the caller frees what they use. */
+/*
+ * Waits until no handler runs, and prevents new ones. Calls may still be answered. The wait has no time
+ * limit: handlers never block, and the caller frees what they use.
+ */
 static void shut(struct rpc_server *server)
 {
     atomic_store(&server->draining, true);

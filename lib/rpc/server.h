@@ -98,8 +98,8 @@ void rpc_server_serve(struct rpc_server *server);
  * Call from the thread that calls rpc_server_close.
  *
  * Whatever it returns, no handler, rpc_not_ready_fn or rpc_degraded_fn runs or starts afterwards, so the
- * caller may close what they use. It waits for a running handler even beyond `grace_ms`. Calls still
- * unanswered may be answered until rpc_server_close.
+ * caller may close what they use. It waits for a running handler even beyond `grace_ms`. Handlers may still
+ * reply to unanswered calls; rpc_server_close waits for them.
  */
 bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms);
 

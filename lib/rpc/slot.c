@@ -9,8 +9,10 @@
 #include "rpc/server_metrics.h"
 #include "rpc/server_state.h"
 
-/* With half of the slots sending, clients that are slow to read begin to cost the others: patience ends
- * sooner. */
+/*
+ * While more than half of the slots are sending, slow clients begin to cost the others: replies time out
+ * sooner.
+ */
 enum { HURRIED_TIMEOUT_MS = 100 };
 
 static void drop_answer(struct rpc_slot *slot)
@@ -35,13 +37,13 @@ static void on_sent(struct rpc_slot *slot)
         break;
     default:
         drop_answer(
-            slot); /* the slot is being stopped, then it receives nothing any more; or out of memory */
+            slot); /* the slot is being stopped, so it receives nothing more; or nng is out of memory */
         break;
     }
     rpc_slot_receive(slot);
 }
 
-/* From here on the janitor may answer the call. */
+/* Lets the slot hold the call. From here on the janitor may answer it. */
 static void hold(struct rpc_slot *slot, struct rpc_call *call)
 {
     rpc_server_metrics_received();
@@ -61,26 +63,28 @@ static void on_received(struct rpc_slot *slot)
     struct rpc_server *server = slot->server;
     int rv = nng_aio_result(slot->aio);
     if (rv == NNG_ETIMEDOUT) {
-        /* A receive has no timeout: this is the one of the send before it. nng 1.5.2 expires aios in batches
-         * and may cancel the operation that follows (exchange.h). Nothing was taken from the socket.
-         * `receiving` keeps counting the slot: a count that is lower for a moment can skip RPC_SLOTS_LOW
-         * below. */
+        /*
+         * A receive has no timeout: this is the timeout of the send before it. nng 1.5.2 expires aios in
+         * batches and may cancel the next operation instead (exchange.h). No message was taken from the
+         * socket. `receiving` still counts the slot: a lower count, even for a moment, could skip
+         * RPC_SLOTS_LOW below.
+         */
         nng_ctx_recv(slot->ctx, slot->aio);
         return;
     }
     if (rv != 0) {
-        return; /* the slot is being stopped: a receive of REP fails for nothing else */
+        return; /* the slot is being stopped: a REP receive fails for no other reason */
     }
     nng_msg *msg = nng_aio_get_msg(slot->aio);
     nng_aio_set_msg(slot->aio, NULL);
     if (atomic_fetch_sub(&server->receiving, 1) == RPC_SLOTS_LOW) {
-        rpc_janitor_wake(&server->janitor); /* to open more of them */
+        rpc_janitor_wake(&server->janitor); /* to open more slots */
     }
     slot->pipe = nng_msg_get_pipe(msg);
     struct rpc_call *call = rpc_call_acquire(server, slot, arrival_ns);
     if (call == NULL) {
         log_plain(LOG_ERROR, "rpc.out_of_memory");
-        nng_msg_free(msg); /* the caller's time will end */
+        nng_msg_free(msg); /* the client's call will time out */
         rpc_slot_receive(slot);
         return;
     }
@@ -97,7 +101,7 @@ static void on_received(struct rpc_slot *slot)
 static void on_event(void *context)
 {
     struct rpc_slot *slot = context;
-    /* Read without the mutex: it was written before the operation began that has just ended. */
+    /* Safe without the mutex: the state was written before the operation that just ended was started. */
     if (slot->state == RPC_SLOT_SENDING) {
         on_sent(slot);
     } else {
@@ -132,7 +136,7 @@ void rpc_slot_receive(struct rpc_slot *slot)
     nng_ctx_recv(slot->ctx, slot->aio);
 }
 
-/* With the mutex held. */
+/* Mutex held. */
 static void take(struct rpc_slot *slot)
 {
     slot->call = NULL;
@@ -163,7 +167,7 @@ bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns, struct rpc_ex
     return mine;
 }
 
-/* How long the answer may wait for its client, with so many others waiting. */
+/* Returns how long the reply may wait for its client while `sending` others wait. */
 static nng_duration patience(const struct rpc_slot *slot, size_t sending)
 {
     struct rpc_server *server = slot->server;
@@ -194,7 +198,7 @@ void rpc_slot_send_now(struct rpc_slot *slot)
     }
     FAULT_POINT("rpc.server.before_reply");
     size_t sending = atomic_fetch_add(&server->sending, 1);
-    atomic_fetch_sub(&server->in_flight, 1); /* in this order, so that draining sees one of them */
+    atomic_fetch_sub(&server->in_flight, 1); /* after `sending`, so that draining sees at least one */
     nng_aio_set_msg(slot->aio, msg);
     nng_aio_set_timeout(slot->aio, patience(slot, sending));
     nng_ctx_send(slot->ctx, slot->aio);
@@ -207,7 +211,7 @@ void rpc_slot_stop(struct rpc_slot *slot)
 
 void rpc_slot_close(struct rpc_slot *slot)
 {
-    /* An answer given to an aio already stopped is still there. */
+    /* A stopped aio still holds a reply that was passed to it afterwards. */
     nng_msg *unsent = nng_aio_get_msg(slot->aio);
     if (unsent != NULL) {
         nng_msg_free(unsent);

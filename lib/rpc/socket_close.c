@@ -10,13 +10,13 @@
 
 enum { PATIENCE_MS = 2000, PATIENCE_ONCE_HUNG_MS = 100 };
 
-/* Once nng's reaper is stuck it stays so: what is closed next need not be waited for as long. */
+/* Once nng's reaper thread is stuck it stays stuck, so later closes get a shorter wait. */
 static _Atomic bool hung;
 
-/* Shared by the waiter and the thread that closes; the last of them frees it. */
+/* Shared by the waiting thread and the closing thread; the last one to use it frees it. */
 struct closing {
     nng_socket socket;
-    pthread_mutex_t mutex; /* guards what follows */
+    pthread_mutex_t mutex; /* guards the fields below */
     pthread_cond_t wake;
     bool closed;
     bool abandoned;
@@ -32,7 +32,7 @@ static void destroy(struct closing *closing)
 static void *run(void *context)
 {
     struct closing *closing = context;
-    (void)nng_close(closing->socket); /* fails only for a socket that is closed already */
+    (void)nng_close(closing->socket); /* fails only if the socket is already closed */
     pthread_mutex_lock(&closing->mutex);
     closing->closed = true;
     bool abandoned = closing->abandoned;
@@ -60,7 +60,7 @@ static struct closing *create(nng_socket socket)
     return closing;
 }
 
-/* Whether it was closed in time; if not, its thread frees it. */
+/* Returns whether the socket was closed in time. If not, the closing thread frees `closing`. */
 static bool wait_until_closed(struct closing *closing)
 {
     int64_t patience_ns = (int64_t)(atomic_load(&hung) ? PATIENCE_ONCE_HUNG_MS : PATIENCE_MS) * NS_PER_MS;
@@ -86,7 +86,7 @@ bool rpc_socket_close(nng_socket socket)
         if (closing != NULL) {
             destroy(closing);
         }
-        (void)nng_close(socket); /* without memory: take the risk */
+        (void)nng_close(socket); /* out of memory or threads: risk blocking */
         return true;
     }
     if (!wait_until_closed(closing)) {

@@ -78,7 +78,7 @@ static void get_booking(Screening__V1__BookingService_Service *service,
                         const Screening__V1__GetBookingRequest *request,
                         Screening__V1__Booking_Closure closure, void *closure_data)
 {
-    (void)closure; /* rpc_call_reply is the same */
+    (void)closure; /* rpc_call_reply does the same */
     struct test_server *server = (struct test_server *)service;
     count(server);
     if (strcmp(request->booking_id, "hold") == 0) {
@@ -174,7 +174,7 @@ void test_server_stop(struct test_server *server)
     pthread_mutex_destroy(&server->mutex);
     char path[96];
     (void)snprintf(path, sizeof path, "%s/rpc", server->folder);
-    (void)unlink(path); /* none with tcp */
+    (void)unlink(path); /* there is no such file with tcp */
     assert_int_equal(rmdir(server->folder), 0);
 }
 

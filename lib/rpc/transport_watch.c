@@ -15,16 +15,17 @@ enum { TRY_EVERY_MS = 500, CLOSE_WAIT_MS = 1000, NS_PER_S = 1000000000 };
 
 struct transport_watch {
     pthread_t thread;
-    pthread_mutex_t lock; /* guards stopping and ended */
+    pthread_mutex_t lock; /* guards `stopping` and `ended` */
     pthread_cond_t changed;
     bool stopping;
     bool ended;
-    _Atomic uint64_t attempt; /* odd: under way */
-    uint64_t seen;            /* the looker's: the attempt seen last, and how often in a row */
-    int looks;
+    _Atomic uint64_t attempt; /* odd: an attempt is under way */
+    /* Used only by the caller of transport_watch_is_stuck. */
+    uint64_t seen; /* the last attempt seen */
+    int looks;     /* how often it was seen under way in a row */
 };
 
-/* Hangs if nng does. Failures are not its matter: what can't be opened needs no closing. */
+/* Hangs if nng is stuck. Ignores failures: what cannot be opened need not be closed. */
 static void try_transport(void)
 {
     nng_socket listening, dialing;

@@ -9,12 +9,12 @@ enum { DEPTH_MAX = 16, PATH_SIZE = 128, VARINT_BYTES_MAX = 10, FIELDS_SEEN_MAX =
 
 enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
-enum verdict { WELL_FORMED, MALFORMED, REFUSED /* the error says why */ };
+enum verdict { WELL_FORMED, MALFORMED, REFUSED /* `error` gives the reason */ };
 
-/* A message on the way from the payload down to the field being looked at. */
+/* A message on the path from the payload down to the current field. */
 struct frame {
     const struct frame *outer;
-    const ProtobufCFieldDescriptor *field; /* being looked at; NULL if the descriptor does not know it */
+    const ProtobufCFieldDescriptor *field; /* the current field; NULL if the descriptor does not know it */
     uint32_t number;
 };
 
@@ -23,10 +23,10 @@ struct reader {
     const uint8_t *end;
 };
 
-/* Of one wire_check. */
+/* The state of one wire_check. */
 struct scan {
     size_t elements_max;
-    size_t elements; /* met so far */
+    size_t elements; /* counted so far */
     struct error *error;
 };
 
@@ -86,7 +86,7 @@ static enum verdict count_elements(const struct frame *frame, size_t count, stru
     return refuse(frame, rule, scan);
 }
 
-/* Of a packed field. Content that is malformed may give any number up to its size. */
+/* Counts the numbers in a packed field. For malformed content the result may be any number up to its size. */
 static size_t packed_count(ProtobufCType type, struct reader content)
 {
     size_t size = (size_t)(content.end - content.at);
@@ -112,7 +112,7 @@ static size_t packed_count(ProtobufCType type, struct reader content)
 static enum verdict check_message(const ProtobufCMessageDescriptor *descriptor, struct reader reader,
                                   const struct frame *outer, unsigned depth, struct scan *scan);
 
-/* The content of a length-delimited field. */
+/* Checks the content of a length-delimited field. */
 static enum verdict check_content(const struct frame *frame, struct reader content, unsigned depth,
                                   struct scan *scan)
 {
@@ -130,7 +130,7 @@ static enum verdict check_content(const struct frame *frame, struct reader conte
     case PROTOBUF_C_TYPE_BYTES:
         return WELL_FORMED;
     default:
-        /* Packed numbers: unpack looks at each. */
+        /* Packed numbers: only count them; unpack checks each. */
         return count_elements(frame, packed_count(frame->field->type, content), scan);
     }
 }
@@ -158,11 +158,11 @@ static enum verdict check_field(struct reader *reader, const struct frame *frame
         return frame->field != NULL ? check_content(frame, content, depth, scan) : WELL_FORMED;
     }
     default:
-        return MALFORMED; /* groups: proto3 has none */
+        return MALFORMED; /* proto3 has no groups */
     }
 }
 
-/* Whether the field was met before in its message, or is unknown. */
+/* Returns whether the field counts as an element: it has occurred before in its message, or is unknown. */
 static bool is_element(const ProtobufCMessageDescriptor *descriptor, const ProtobufCFieldDescriptor *field,
                        uint64_t *seen)
 {
@@ -179,7 +179,7 @@ static enum verdict check_message(const ProtobufCMessageDescriptor *descriptor, 
                                   const struct frame *outer, unsigned depth, struct scan *scan)
 {
     enum verdict verdict = WELL_FORMED;
-    uint64_t seen = 0; /* by the index of the field */
+    uint64_t seen = 0; /* one bit per field index */
     while (verdict == WELL_FORMED && reader.at < reader.end) {
         uint64_t tag;
         if (!read_varint(&reader, &tag) || tag >> 3 == 0 || tag > UINT32_MAX) {
@@ -240,7 +240,7 @@ ProtobufCMessage *wire_unpack(const ProtobufCMessageDescriptor *descriptor, cons
 ProtobufCMessage *wire_unpack_answer(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes,
                                      size_t size, struct arena *arena, struct error *error)
 {
-    /* An element has at least one byte. */
+    /* An element takes at least one byte, so a smaller message cannot have too many. */
     if (size > WIRE_ANSWER_ELEMENTS_MAX &&
         wire_check(descriptor, bytes, size, WIRE_ANSWER_ELEMENTS_MAX, error) != STATUS_OK) {
         return NULL;
