@@ -10,7 +10,7 @@ static const struct breaker_options OPTIONS = {
 static const int64_t SECOND = INT64_C(1000) * NS_PER_MS;
 static const int64_t START = INT64_C(1000) * 1000 * NS_PER_MS;
 
-/* So many calls of one outcome, let through and ended at `now_ns`. */
+/* Records calls that were admitted and ended at `now_ns`. */
 static void record(struct breaker *breaker, size_t successes, size_t failures, int64_t now_ns)
 {
     uint64_t era;
@@ -61,7 +61,7 @@ static void test_breaker_forgets_what_is_older_than_the_window(void **state)
     record(&breaker, 0, 1, START + 10 * SECOND);
     assert_int_equal(breaker.state, BREAKER_CLOSED);
     assert_int_equal(breaker_window(&breaker, START + 10 * SECOND).failures, 1);
-    /* Spread over the window they all count; a bucket that comes round again starts from nothing. */
+    /* Failures spread over the window all count; a bucket that is reused starts empty. */
     breaker_init(&breaker, &OPTIONS);
     for (int64_t i = 0; i < 30; i++) {
         record(&breaker, 1, 0, START + i * SECOND);
@@ -138,7 +138,7 @@ static void test_breaker_failed_probe_opens_it_anew(void **state)
     record(&breaker, 0, 1, now_ns);
     assert_int_equal(breaker.state, BREAKER_OPEN);
     assert_int_equal(breaker_wait_ms(&breaker, now_ns), 5000);
-    record(&breaker, 1, 0, now_ns + 5 * SECOND); /* the two from before count no more */
+    record(&breaker, 1, 0, now_ns + 5 * SECOND); /* the two successes of the earlier era do not count */
     record(&breaker, 1, 0, now_ns + 5 * SECOND);
     assert_int_equal(breaker.state, BREAKER_HALF_OPEN);
 }
@@ -165,7 +165,7 @@ static void test_breaker_calls_from_before_a_change_count_no_more(void **state)
     assert_int_equal(breaker_admit(&breaker, 100, START, &early), 100);
     record(&breaker, 0, 20, START);
     const struct breaker_count good = {.successes = 50}, bad = {.failures = 50};
-    breaker_record(&breaker, early, &bad, START + SECOND); /* open already: not for longer */
+    breaker_record(&breaker, early, &bad, START + SECOND); /* already open: the time is not extended */
     assert_int_equal(breaker_wait_ms(&breaker, START + SECOND), 4000);
     assert_int_equal(breaker_admit(&breaker, 1, START + 5 * SECOND, &probe), 1);
     breaker_record(&breaker, early, &good, START + 5 * SECOND);

@@ -5,7 +5,7 @@
 #include "rpc/call.h"
 #include "rpc/test_support.h"
 
-/* Sends one metadata entry to "trace"; what the handler saw of it comes back in the booking. */
+/* Calls "trace" with one metadata entry; the booking shows what the handler saw of it. */
 static Screening__V1__Booking *ask_trace(nng_socket client, const char *key, const char *value)
 {
     Rpc__V1__Metadata entry = RPC__V1__METADATA__INIT;
@@ -85,7 +85,7 @@ static void test_call_malformed_traceparent_is_ignored(void **state)
     test_server_stop(&server);
 }
 
-/* The source of a call with this metadata, as in base/fair_queue.h. */
+/* Returns the source of a call with this metadata, as used by base/fair_queue.h. */
 static uint64_t source_of(nng_socket client, const char *key, const char *value)
 {
     enum { HEXADECIMAL = 16 };

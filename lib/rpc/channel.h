@@ -42,9 +42,7 @@ struct rpc_channel_options {
     const char *address;
     /* 0 = 1 MiB; larger requests fail with RESOURCE_EXHAUSTED before they are sent */
     size_t message_max_bytes;
-    /*
-     * true: fail with UNAVAILABLE if nothing listens now; false: connect in the background, retrying forever
-     */
+    /* true: fail with UNAVAILABLE if nothing listens now; false: keep trying to connect in the background */
     bool connect_now;
     /* the server's name in metrics and log, NULL = neither; must outlive the channel */
     const char *peer;

@@ -46,8 +46,10 @@ static void test_channel_thousand_calls_at_once_get_their_own_answers(void **sta
     for (int i = 0; i < MANY_CALLS; i++) {
         assert_soon(atomic_load(&pending[i].answers) == 1);
         if (!pending[i].call.left) {
-            unsent++; /* a loaded machine: the connection took no more within 100 ms, and nothing was executed
-                       */
+            /*
+             * On a loaded machine the connection may take no message for 100 ms; nothing was executed then.
+             */
+            unsent++;
             assert_int_equal(pending[i].call.error.status, STATUS_UNAVAILABLE);
             continue;
         }
@@ -105,8 +107,7 @@ static void test_channel_budget_and_metadata_travel_with_the_call(void **state)
     struct rpc_client_call hanging = {.timeout_ms = 50};
     assert_int_equal(test_get_and_wait(client, "hold", &hanging, NULL), STATUS_DEADLINE_EXCEEDED);
     assert_true(hanging.left);
-    /* The server's own answer to it comes as late: nng may hang for ever when its connection closes just
-     * then. */
+    /* The server's own reply is just as late, and nng may hang forever if its connection closes just then. */
     assert_soon(rpc_server_in_flight(server.server) == 0);
     test_assert_works(client);
     rpc_client_destroy(client);
@@ -157,8 +158,7 @@ static void test_channel_request_larger_than_a_message_is_not_sent(void **state)
     struct rpc_channel *channel = test_open_channel(server.address);
     struct rpc_client *client = test_create_client(channel);
     struct rpc_client_call call = {.timeout_ms = 5000};
-    /* The envelope: method 2+41, payload header 4, explicit_presence 2, timeout 3; in the payload the name's
-     * header 4. */
+    /* Envelope: method 2 + 41, payload header 4, explicit_presence 2, timeout 3; payload: name's header 4. */
     size_t largest = 1024 * 1024 - (2 + 41 + 4 + 2 + 3 + 4);
     assert_int_equal(create_with_name(client, largest, &call), STATUS_OK);
     assert_int_equal(create_with_name(client, largest + 1, &call), STATUS_RESOURCE_EXHAUSTED);
@@ -169,7 +169,7 @@ static void test_channel_request_larger_than_a_message_is_not_sent(void **state)
     test_server_stop(&server);
 }
 
-/* ---- nobody there ---- */
+/* ---- no listener ---- */
 
 static void test_channel_without_listener_fails_soon_and_nothing_left(void **state)
 {

@@ -1,7 +1,4 @@
-/*
- * The owner of a connection, by which connections.h counts. Pure, except that ipc asks the kernel for the
- * peer.
- */
+/* The owner of a connection, by which connections.h counts. Pure, except that ipc asks the kernel. */
 #ifndef SCREENING_RPC_CONNECTION_ADDRESS_H
 #define SCREENING_RPC_CONNECTION_ADDRESS_H
 

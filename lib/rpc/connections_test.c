@@ -1,4 +1,4 @@
-/* Bounds of accepted connections: raw clients of several addresses of loopback against a server. */
+/* Limits on accepted connections: raw clients on several loopback addresses against a server. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 #include "rpc/socket_close.h"
 #include "rpc/test_support.h"
 
-/* nng 1.5.2 does not free every connection that breaks while it is being set up. */
+/* nng 1.5.2 leaks some of the connections that break during setup. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -23,8 +23,8 @@ const char *__lsan_default_suppressions(void)
 
 enum {
     TIMEOUT_MS = 1000,      /* ten ticks */
-    STILL_MS = 3600 * 1000, /* the ticks of a test that lets them pass itself: no slow machine adds one */
-    SILENCE_TICKS_MAX = 10, /* two are enough once nng has read the greetings */
+    STILL_MS = 3600 * 1000, /* tick interval for tests that tick themselves: even a slow machine adds none */
+    SILENCE_TICKS_MAX = 10, /* two ticks are enough once nng has read the greetings */
     CONNECTIONS = 8,
     PER_ADDRESS = 5,
     MIB = 1024 * 1024,
@@ -85,7 +85,7 @@ static int finish(void **state)
     return 0;
 }
 
-/* From 127.0.0.`host`. */
+/* Connects from 127.0.0.`host`. */
 static int connect_to(in_port_t port, uint8_t host)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -113,13 +113,16 @@ static int connect_ipc(void)
     return fd;
 }
 
-/* It may have been ended already. */
+/* Ignores errors: the connection may have been ended already. */
 static void send_bytes(int fd, const void *bytes, size_t size)
 {
     (void)send(fd, bytes, size, MSG_NOSIGNAL);
 }
 
-/* Greets; waits for the server's greeting, so that it was accepted. False if it was refused. */
+/*
+ * Sends the greeting and waits for the server's, which shows that the connection was accepted. Returns false
+ * if it was refused.
+ */
 static bool greet(int fd)
 {
     send_bytes(fd, HELLO, sizeof HELLO);
@@ -134,7 +137,7 @@ static int greeted_from(uint8_t host)
     return fd;
 }
 
-/* Lets ticks pass until a silent connection leaves for this one. */
+/* Ticks until a silent connection is ended in favor of a new one, which it returns. */
 static int greeted_after_silence(uint8_t host)
 {
     for (int i = 0; i < SILENCE_TICKS_MAX; i++) {
@@ -156,7 +159,7 @@ static bool is_closed(int fd)
     return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
-/* A message of `size` bytes of which only `sent` come. */
+/* Sends `sent` bytes of a message of `size` bytes. */
 static void send_part(int fd, bool is_ipc, uint32_t size, size_t sent)
 {
     uint8_t header[9] = {1};
@@ -198,11 +201,11 @@ static void test_connections_of_one_address_are_bounded(void **state)
         fds[i] = greeted_from(ATTACKER);
     }
     int64_t refused = test_metric("rpc_connections_refused_total");
-    int refused_fd = connect_from(ATTACKER); /* none of its others is silent yet */
+    int refused_fd = connect_from(ATTACKER); /* none of the attacker's connections is silent yet */
     assert_false(greet(refused_fd));
     assert_true(test_metric("rpc_connections_refused_total") > refused);
     assert_int_equal(closed_of(fds, PER_ADDRESS), 0);
-    assert_serves(); /* another address */
+    assert_serves(); /* from another address */
     int next = greeted_after_silence(ATTACKER);
     assert_soon(closed_of(fds, PER_ADDRESS) == 1);
     assert_false(is_closed(next));
@@ -221,7 +224,7 @@ static void test_connections_in_all_are_taken_from_who_has_most(void **state)
     for (size_t i = 0; i < CONNECTIONS - PER_ADDRESS; i++) {
         others[i] = greeted_from((uint8_t)(OTHERS + i));
     }
-    assert_serves(); /* one more address */
+    assert_serves(); /* from one more address */
     assert_soon(closed_of(fds, PER_ADDRESS) == 1);
     assert_int_equal(closed_of(others, CONNECTIONS - PER_ADDRESS), 0);
     close_all(fds, PER_ADDRESS);
@@ -248,7 +251,7 @@ static void test_connections_of_as_many_addresses_leave_when_silent(void **state
     assert_serves();
 }
 
-/* The parts of a message that never comes: what is sent before it, and of itself. */
+/* Checks connections that stop before or inside each part of a message. */
 static void check_unfinished(bool is_ipc)
 {
     int silent = is_ipc ? connect_ipc() : connect_from(ATTACKER);
@@ -263,7 +266,7 @@ static void check_unfinished(bool is_ipc)
     int64_t began_ms = test_now_ms();
     int64_t sent_ms = began_ms;
     while (!is_closed(body) && test_now_ms() < began_ms + TEST_PATIENCE_MS) {
-        if (test_now_ms() > sent_ms + TIMEOUT_MS / 10) { /* that more comes slowly changes nothing */
+        if (test_now_ms() > sent_ms + TIMEOUT_MS / 10) { /* a trickle of bytes must not help */
             send_bytes(body, "x", 1);
             sent_ms = test_now_ms();
         }
@@ -299,7 +302,7 @@ static void test_connections_over_ipc_are_bounded_too(void **state)
         fds[i] = connect_ipc();
         assert_true(greet(fds[i]));
     }
-    int refused = connect_ipc(); /* all of one process */
+    int refused = connect_ipc(); /* all from one process */
     assert_false(greet(refused));
     close_all(fds, PER_ADDRESS);
     assert_int_equal(close(refused), 0);
@@ -315,7 +318,7 @@ static void test_connections_share_a_budget_for_unfinished_messages(void **state
         fds[i] = greeted_from(ATTACKER);
         send_part(fds[i], false, MIB, MIB - 1);
     }
-    /* Four are allowed, one of them is the other's: two of the attacker's have to leave. */
+    /* Four are allowed, and `other` has one of them: two of the attacker's must be ended. */
     assert_soon(closed_of(fds, PER_ADDRESS) >= 2);
     assert_int_equal(closed_of(fds, PER_ADDRESS), 2);
     assert_false(is_closed(other));
@@ -324,7 +327,7 @@ static void test_connections_share_a_budget_for_unfinished_messages(void **state
     assert_int_equal(close(other), 0);
 }
 
-/* Accepted by the program's accept, as nng's are. */
+/* A connection accepted by the program's accept, like nng's own. */
 struct pair {
     int client, accepted;
 };
@@ -340,7 +343,7 @@ static struct pair accepted_from(int listener, uint8_t host)
     return pair;
 }
 
-/* Greets and begins a message of a MiB, of which the program's readv reads the size. */
+/* Greets and begins a message of 1 MiB; the program's readv reads the message's length. */
 static void begin_message(const struct pair *pair)
 {
     send_bytes(pair->client, HELLO, sizeof HELLO);
@@ -354,7 +357,7 @@ static void begin_message(const struct pair *pair)
     }
 }
 
-/* Which of nng's threads reads first is not ours to say: here the test reads. */
+/* We cannot control which nng thread reads first, so here the test itself reads. */
 static void test_connections_whose_message_began_first_leave_first(void **state)
 {
     (void)state;
@@ -383,7 +386,7 @@ static void test_connections_of_large_messages_that_arrive_go_on(void **state)
 {
     (void)state;
     nng_socket client = test_dial(server.address);
-    static uint8_t payload[MIB / 2]; /* no message: it is answered all the same */
+    static uint8_t payload[MIB / 2]; /* not a valid message, but the server replies all the same */
     for (int i = 0; i < 4 * BYTES_MAX / MIB; i++) {
         Rpc__V1__Response *response =
             test_ask(client, TEST_BOOKING_SERVICE "/CreateBooking", payload, sizeof payload, 0);

@@ -9,10 +9,7 @@
 
 #include "base/status.h"
 
-/*
- * RPC_NNG_HEADER_BYTES: NNG_OPT_RECVMAXSZ also counts the request id of REQ/REP, which precedes the
- * envelope.
- */
+/* RPC_NNG_HEADER_BYTES: NNG_OPT_RECVMAXSZ also counts the request id of REQ/REP before the envelope. */
 enum { RPC_NNG_HEADER_BYTES = 4, RPC_MESSAGE_MAX_DEFAULT = 1024 * 1024 };
 
 struct rpc_request {
@@ -31,10 +28,7 @@ struct rpc_request {
 MUST_CHECK enum status rpc_envelope_request(const struct rpc_request *request, size_t max_bytes,
                                             nng_msg **out, struct error *error);
 
-/*
- * Replaces the timeout of a packed request, `old_ms`, by a smaller one: every retry has less of the budget
- * left.
- */
+/* Replaces the timeout of a packed request, `old_ms`, by a smaller one: each retry has less budget left. */
 void rpc_envelope_shorten(nng_msg *request, uint32_t old_ms, uint32_t timeout_ms);
 
 /* Packs a successful response. Fails like rpc_envelope_request. */

@@ -1,4 +1,4 @@
-/* Exchanges with a server that behaves badly, a bare REP socket, and with a channel that is being closed. */
+/* Exchanges with a misbehaving server, a bare REP socket, and on a channel that is being closed. */
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <stdatomic.h>
@@ -39,7 +39,7 @@ static void bare_server_close(struct bare_server *server)
     assert_int_equal(rmdir(server->folder), 0);
 }
 
-/* Takes the next request and tells whom it asks for; the caller frees the message. */
+/* Receives the next request and copies the booking id that it asks for; the caller frees the message. */
 static nng_msg *bare_server_receive(struct bare_server *server, char booking_id[64])
 {
     nng_msg *msg;
@@ -68,7 +68,7 @@ static void test_exchange_lost_connection_is_unknown_and_never_sent_again(void *
         assert_soon(rpc_channel_connected(channel));
         struct test_pending pending = {.call = {.timeout_ms = 30000}};
         test_begin_get(client, expected, &pending);
-        /* A request sent again would come before this one. */
+        /* A retry of the request would arrive before this one. */
         nng_msg *msg = bare_server_receive(&server, booking_id);
         assert_string_equal(booking_id, expected);
         assert_int_equal(nng_pipe_close(nng_msg_get_pipe(msg)), 0);
@@ -125,8 +125,8 @@ static void test_exchange_strange_answers_are_internal(void **state)
     assert_answer_becomes(&server, client, "\x08\x02", 2, STATUS_INTERNAL); /* UNKNOWN */
     assert_answer_becomes(&server, client, "\x08\x63", 2, STATUS_INTERNAL); /* 99 */
     assert_answer_becomes(&server, client, "\xff\xff\xff", 3, STATUS_INTERNAL);
-    assert_answer_becomes(&server, client, "\x1a\x02\x0a\x7f", 4, STATUS_INTERNAL); /* no Booking */
-    assert_answer_becomes(&server, client, "", 0, STATUS_OK); /* a Booking of defaults */
+    assert_answer_becomes(&server, client, "\x1a\x02\x0a\x7f", 4, STATUS_INTERNAL); /* not a Booking */
+    assert_answer_becomes(&server, client, "", 0, STATUS_OK); /* a Booking with default values */
     rpc_client_destroy(client);
     rpc_channel_close(channel);
     bare_server_close(&server);
@@ -136,7 +136,7 @@ static void test_exchange_strange_answers_are_internal(void **state)
 
 enum { LATE_CALLS = 300, LATE_ROUNDS = 10, LATE_ID_BYTES = 32768 };
 
-/* Accepts the connection of a channel and greets; reads no further. */
+/* Accepts a channel's connection and greets, but reads no further. */
 static int accept_raw(int listener)
 {
     static const uint8_t HELLO[8] = {0, 'S', 'P', 0, 0, 0x31, 0, 0}; /* REP */
@@ -148,7 +148,7 @@ static int accept_raw(int listener)
     return fd;
 }
 
-/* Whether one of the calls has. */
+/* Returns whether one of the calls has ended. */
 static bool has_ended(const struct test_pending *pending)
 {
     bool ended = false;
@@ -158,7 +158,7 @@ static bool has_ended(const struct test_pending *pending)
     return ended;
 }
 
-/* Reads, without answering, until each of the calls has either come as a whole or ended. */
+/* Reads without replying until each call has either arrived completely or ended. */
 static void read_until_all_left_or_ended(int fd, const struct test_pending *pending)
 {
     static uint8_t bytes[4 * LATE_ID_BYTES];
@@ -167,8 +167,7 @@ static void read_until_all_left_or_ended(int fd, const struct test_pending *pend
     while (settled < LATE_CALLS && test_now_ms() < until_ms) {
         ssize_t size = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
         taken += size > 0 ? (size_t)size : 0;
-        settled =
-            taken / LATE_ID_BYTES; /* a message has a few bytes more, all of them together less than one id */
+        settled = taken / LATE_ID_BYTES; /* each message adds a few bytes, all together fewer than one id */
         for (int i = 0; i < LATE_CALLS; i++) {
             settled += (size_t)atomic_load(&pending[i].answers);
         }
@@ -176,7 +175,7 @@ static void read_until_all_left_or_ended(int fd, const struct test_pending *pend
     assert_true(settled >= LATE_CALLS);
 }
 
-/* The connection takes the requests just when the time to send them is over. */
+/* The connection takes the requests just as their send timeout ends. */
 static void test_exchange_receive_keeps_its_time_when_the_send_took_all_of_its_own(void **state)
 {
     (void)state;
@@ -200,7 +199,7 @@ static void test_exchange_receive_keeps_its_time_when_the_send_took_all_of_its_o
             pending[i] = (struct test_pending){.call = {.timeout_ms = 30000}};
             test_begin_get(client, id, &pending[i]);
         }
-        assert_soon(has_ended(pending)); /* so the time of the others is over as well, or nearly */
+        assert_soon(has_ended(pending)); /* so the other calls have timed out too, or nearly */
         read_until_all_left_or_ended(fd, pending);
         rpc_channel_close(channel);
         for (int i = 0; i < LATE_CALLS; i++) {
@@ -265,9 +264,9 @@ static void test_exchange_stopped_channel_fails_calls_and_can_still_be_asked(voi
     bare_server_close(&server);
 }
 
-/* Begins another call as soon as it is answered, as a retry would. */
+/* Begins another call as soon as one is answered, as a retry would. */
 struct again {
-    struct rpc_client_call call; /* first */
+    struct rpc_client_call call; /* must be first */
     struct rpc_client *client;
     _Atomic int answers;
 };

@@ -3,7 +3,7 @@
 #include "base/unit_test.h"
 #include "rpc/frame.h"
 
-/* A greeting, messages of 3, 0 and 300 bytes; the same with ipc's byte in front of each. */
+/* Writes a greeting and messages of 3, 0 and 300 bytes, with ipc's type byte before each if `is_ipc`. */
 static size_t write_stream(uint8_t *out, bool is_ipc)
 {
     static const uint16_t sizes[] = {3, 0, 300};

@@ -1,4 +1,4 @@
-/* Introspection and Health, as a client sees them. */
+/* Introspection and Health as seen by a client. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 void *__real_arena_alloc(struct arena *arena, size_t size_bytes);
 void *__wrap_arena_alloc(struct arena *arena, size_t size_bytes);
 
-/* What another thread registers while the metrics are listed. */
+/* Metrics that another thread registers while the metrics are listed. */
 static struct metric late[8];
 static atomic_size_t late_count = sizeof late / sizeof late[0];
 
@@ -135,7 +135,7 @@ static void test_introspection_stats_count_calls_and_tell_what_is_degraded(void 
     assert_get(client, "broken", STATUS_INTERNAL, "", "as the test wished");
     assert_int_equal(stat_value(client, REFUSED), 1);
     assert_int_equal(stat_value(client, "rpc_server_calls_total"), calls + 4);
-    assert_int_equal(stat_value(client, "rpc_server_in_flight"), 1); /* this one */
+    assert_int_equal(stat_value(client, "rpc_server_in_flight"), 1); /* this call itself */
 
     Rpc__V1__StatsResponse *stats = ask_stats(client);
     assert_string_equal(stats->program, "test-svc");

@@ -18,15 +18,12 @@ struct rpc_method_metrics {
 };
 
 /*
- * Returns the metrics of the service's methods, in the descriptor's order, or NULL when out of memory. Any
+ * Returns the metrics of the service's methods in the descriptor's order, NULL when out of memory. Any
  * thread.
  */
 struct rpc_method_metrics *rpc_method_metrics_of(const ProtobufCServiceDescriptor *service);
 
-/*
- * Returns the metrics shared by all requests that name no known method, or NULL when out of memory. Any
- * thread.
- */
+/* Returns the metrics shared by all requests for unknown methods, NULL when out of memory. Any thread. */
 struct rpc_method_metrics *rpc_method_metrics_unknown(void);
 
 /* Counts a reply with `status`, sent `took_us` after the request arrived. Any thread. */

@@ -1,4 +1,4 @@
-/* A channel with breaker, bulkhead and retries against a server that is in trouble. */
+/* A channel with breaker, bulkhead and retries against a server in trouble. */
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <stdatomic.h>
@@ -13,13 +13,13 @@
 #include "rpc/test_client.h"
 #include "rpc/test_support.h"
 
-/* Long enough that a busy machine can't let them go by between two steps of a test. */
+/* Long enough not to pass between two steps of a test on a busy machine. */
 enum { OPEN_MS = 1000, RETRY_AFTER_MS = 1500 };
 
 static const struct breaker_options BREAKER = {
     .window_ms = 10000, .min_calls = 4, .failure_percent = 50, .open_ms = OPEN_MS, .probes = 2};
 
-/* A raw REP socket: every answer is the test's. */
+/* A raw REP socket: the test chooses every reply. */
 struct scripted {
     char folder[64];
     char address[96];
@@ -54,7 +54,7 @@ static void scripted_close(struct scripted *scripted)
     assert_int_equal(rmdir(scripted->folder), 0);
 }
 
-/* The next request; its budget in ms. */
+/* Receives the next request and its budget in ms. */
 static nng_msg *receive(struct scripted *scripted, uint32_t *timeout_ms)
 {
     nng_msg *msg;
@@ -87,7 +87,7 @@ static void answer(struct scripted *scripted, nng_msg *request, enum status stat
     assert_int_equal(nng_sendmsg(scripted->socket, request, 0), 0);
 }
 
-/* A call that is answered like this; OK is a booking of defaults. */
+/* Makes a call and gives this reply; OK is a booking with default values. */
 static void exchange(struct scripted *scripted, enum status status, const char *reason)
 {
     struct test_pending pending = {.call = {.timeout_ms = 30000}};
@@ -120,7 +120,7 @@ static void test_resilience_breaker_open_answers_without_the_server_then_probes_
     assert_false(call.left);
     assert_soon(rpc_guard_wait_ms(rpc_channel_guard(scripted.channel)) == 0);
 
-    /* Of three calls at once two are probes. */
+    /* Of three concurrent calls two are probes. */
     struct test_pending pending[3];
     for (int i = 0; i < 3; i++) {
         pending[i] = (struct test_pending){.call = {.timeout_ms = 30000}};
@@ -187,7 +187,7 @@ static void test_resilience_unguarded_calls_pass_an_open_breaker_and_do_not_coun
         answer(&scripted, receive(&scripted, NULL), STATUS_INTERNAL, NULL, 0);
         test_assert_outcome(&pending, STATUS_INTERNAL, true);
     }
-    open_breaker(&scripted); /* it was closed still */
+    open_breaker(&scripted); /* the breaker is still closed here */
     struct test_pending pending = {.call = {.timeout_ms = 30000, .unguarded = true}};
     test_begin_get(scripted.client, "x", &pending);
     answer(&scripted, receive(&scripted, NULL), STATUS_NOT_FOUND, NULL, 0);
@@ -212,7 +212,7 @@ static void test_resilience_idempotent_call_is_sent_again_with_what_is_left_of_i
         nng_msg *msg = receive(&scripted, &timeout_ms);
         assert_true(timeout_ms < last_ms && timeout_ms > 0);
         last_ms = timeout_ms;
-        if (i == 2) { /* lost, and perhaps executed */
+        if (i == 2) { /* connection lost; perhaps executed */
             assert_int_equal(nng_pipe_close(nng_msg_get_pipe(msg)), 0);
             nng_msg_free(msg);
         } else {
@@ -233,7 +233,7 @@ static void test_resilience_call_that_may_have_been_executed_is_not_sent_again(v
     test_begin_get(scripted.client, "x", &pending);
     answer(&scripted, receive(&scripted, NULL), STATUS_UNAVAILABLE, NULL, 0);
     test_assert_outcome(&pending, STATUS_UNAVAILABLE, true);
-    /* What was refused for now was not executed. */
+    /* A call that was refused for now was not executed. */
     struct test_pending refused = {.call = {.timeout_ms = 30000}};
     test_begin_get(scripted.client, "x", &refused);
     int64_t begin_ms = test_now_ms();
@@ -245,7 +245,7 @@ static void test_resilience_call_that_may_have_been_executed_is_not_sent_again(v
     scripted_close(&scripted);
 }
 
-/* nng lets a timeout after a sleep pass for success. */
+/* nng reports a timeout after a sleep as success. */
 static void test_resilience_silence_after_a_pause_is_deadline_exceeded(void **state)
 {
     (void)state;
@@ -256,7 +256,7 @@ static void test_resilience_silence_after_a_pause_is_deadline_exceeded(void **st
     answer(&scripted, receive(&scripted, NULL), STATUS_UNAVAILABLE, NULL, 0);
     nng_msg_free(receive(&scripted, NULL));
     test_assert_outcome(&pending, STATUS_DEADLINE_EXCEEDED, true);
-    struct test_pending next = {.call = {.timeout_ms = 100}}; /* in the same exchange */
+    struct test_pending next = {.call = {.timeout_ms = 100}}; /* reuses the exchange */
     test_begin_get(scripted.client, "x", &next);
     nng_msg_free(receive(&scripted, NULL));
     test_assert_outcome(&next, STATUS_DEADLINE_EXCEEDED, true);
@@ -333,7 +333,7 @@ static void test_resilience_draining_server_is_left_alone_by_every_call(void **s
     test_begin_get(scripted.client, "x", &waiting);
     assert_soon(rpc_guard_alone_ms(rpc_channel_guard(scripted.channel), 0) == 0);
     assert_true(test_now_ms() - begin_ms >= RETRY_AFTER_MS);
-    /* Its time is over, but it may still close this connection with a request on the way. */
+    /* The pause is over, but the server may still close this connection while a request is in transit. */
     nng_msg *early;
     assert_int_equal(nng_socket_set_ms(scripted.socket, NNG_OPT_RECVTIMEO, 100), 0);
     assert_int_equal(nng_recvmsg(scripted.socket, &early, 0), NNG_ETIMEDOUT);

@@ -49,12 +49,12 @@ static void test_retry_budget_of_a_quiet_client_grows_with_time(void **state)
     assert_false(retry_budget_take(&budget, START + SECOND / 10 - 1));
     assert_true(retry_budget_take(&budget, START + SECOND / 10));
     assert_int_equal(take_all(&budget, START + 2 * SECOND + SECOND / 10), 20);
-    /* Asked at every moment, it gets no more than asked once. */
+    /* Frequent calls must not yield more retries than a single one. */
     int taken = 0;
     for (int64_t now_ns = START + 3 * SECOND; now_ns < START + 4 * SECOND; now_ns += SECOND / 7000) {
         taken += retry_budget_take(&budget, now_ns);
     }
-    assert_in_range(taken, 18, 19); /* of 1.9 s */
+    assert_in_range(taken, 18, 19); /* earned in 1.9 s */
 }
 
 static void test_retry_budget_saves_up_no_more_than_a_burst(void **state)
@@ -81,7 +81,7 @@ static void test_retry_helps_only_where_nothing_was_executed_or_twice_does_no_ha
         {{.status = STATUS_UNAVAILABLE, .reason = "NOT_READY"}, true, true, true},
         {{.status = STATUS_UNAVAILABLE, .reason = "RECOVERING"}, true, true, true},
         {{.status = STATUS_RESOURCE_EXHAUSTED, .retry_after_ms = 5}, true, true, true},
-        {{.status = STATUS_RESOURCE_EXHAUSTED}, true, false, false}, /* too large, now and for ever */
+        {{.status = STATUS_RESOURCE_EXHAUSTED}, true, false, false}, /* too large for good */
         {{.status = STATUS_DEADLINE_EXCEEDED}, true, false, false},
         {{.status = STATUS_INTERNAL}, true, false, false},
         {{.status = STATUS_FAILED_PRECONDITION, .reason = "SOLD_OUT"}, true, false, false},

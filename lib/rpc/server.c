@@ -270,8 +270,7 @@ static bool is_busy(struct rpc_server *server)
 }
 
 /*
- * A client whose reply just left may send another request; restart the quiet period so that one is refused
- * too.
+ * A client whose reply just left may send another request; restart the quiet period to refuse that one too.
  */
 static bool is_quiet(struct rpc_server *server)
 {
@@ -295,10 +294,7 @@ static void hang_up(struct rpc_server *server)
         rpc_slot_close(&server->slots[i]);
         rpc_server_metrics_slots(-1);
     }
-    /*
-     * Without slots a connection reads no further than its next request; wait for that read (muted.h explains
-     * why).
-     */
+    /* Without slots a connection reads no further than its next request; wait for that read (see muted.h). */
     nng_msleep(CLOSE_SETTLE_MS);
     server->callbacks_linger = !rpc_socket_close(server->socket);
     server->hung_up = true;

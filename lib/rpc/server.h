@@ -104,8 +104,7 @@ void rpc_server_serve(struct rpc_server *server);
 bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms);
 
 /*
- * Waits until all calls are released, then ends the remaining sends and closes the listener and all
- * connections.
+ * Waits until all calls are released, ends the remaining sends, and closes the listener and all connections.
  */
 void rpc_server_close(struct rpc_server *server);
 

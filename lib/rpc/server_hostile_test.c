@@ -1,5 +1,7 @@
-/* Clients that break the rules hurt only themselves: raw TCP against a server, while a good client is
- * answered. */
+/*
+ * Clients that break the rules harm only themselves: raw TCP clients against a server that must keep serving
+ * a good client.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +19,7 @@
 #include "rpc/test_support.h"
 #include "rpc/wire_write.h"
 
-/* nng 1.5.2 does not free every connection that breaks while it is being set up. The other tests look for our
- * leaks. */
+/* nng 1.5.2 leaks some of the connections that break during setup. The other tests look for our own leaks. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -126,7 +127,7 @@ static void test_server_message_too_large_closes_only_its_connection(void **stat
     nng_socket greedy = test_dial(server.address);
     char bytes[1001] = {0};
     Rpc__V1__Response *response = test_ask_bytes(greedy, bytes, 1000);
-    assert_int_equal(response->code, STATUS_INVALID_ARGUMENT); /* it was read */
+    assert_int_equal(response->code, STATUS_INVALID_ARGUMENT); /* the server read it */
     rpc__v1__response__free_unpacked(response, NULL);
     assert_int_equal(nng_send(greedy, bytes, 1001, 0), 0);
     nng_msg *answer;
@@ -139,7 +140,7 @@ static void test_server_message_too_large_closes_only_its_connection(void **stat
 
 /* ---- a client that sends and never reads ---- */
 
-/* A CreateBooking whose answer is as large as itself, as it goes over the wire. */
+/* A CreateBooking in wire format whose response is as large as the request. */
 static size_t pack_flood(uint8_t *out)
 {
     static char name[FLOOD_NAME_BYTES];
@@ -168,10 +169,10 @@ struct flood {
     int fd;
     uint8_t message[FLOOD_NAME_BYTES + 128];
     size_t size;
-    size_t sent; /* of the message on its way */
+    size_t sent; /* bytes sent of the current message */
 };
 
-/* Sends as much as the connection takes, at most 100 requests. */
+/* Sends as much as the connection takes, but at most 100 requests. */
 static void flood_on(struct flood *flood)
 {
     for (size_t total = 0; total < 100 * flood->size;) {
@@ -209,7 +210,7 @@ static void test_server_client_that_never_reads_stalls_nobody(void **state)
         slowest_ms = took_ms > slowest_ms ? took_ms : slowest_ms;
     }
     assert_true(test_metric(NOT_TAKEN) >= enough);
-    assert_true(slowest_ms < 4000); /* far from the reply timeout: with its slots short the server hurries */
+    assert_true(slowest_ms < 4000); /* far below the reply timeout: with few slots left the server hurries */
     assert_int_equal(close(flood.fd), 0);
     (void)rpc_socket_close(client);
     test_server_stop(&server);
@@ -218,7 +219,7 @@ static void test_server_client_that_never_reads_stalls_nobody(void **state)
 static const uint32_t FLOOD_ID = 0x80000001;
 static const uint32_t LAST_ID = 0x80000002;
 
-/* A request as a raw REQ socket sends it. */
+/* Sends a request in the format of a raw REQ socket. */
 static void send_raw(nng_socket raw, const void *request, size_t size, uint32_t id)
 {
     nng_msg *msg;
@@ -226,11 +227,11 @@ static void send_raw(nng_socket raw, const void *request, size_t size, uint32_t 
     assert_int_equal(nng_msg_append(msg, request, size), 0);
     assert_int_equal(nng_msg_header_append_u32(msg, id), 0);
     if (nng_sendmsg(raw, msg, NNG_FLAG_NONBLOCK) != 0) {
-        nng_msg_free(msg); /* the connection takes no more now */
+        nng_msg_free(msg); /* the connection takes no more for now */
     }
 }
 
-/* Takes the next answer, if one comes soon; tells whether it is the one to the request `id`. */
+/* Receives the next reply if one comes soon. Returns whether it belongs to the request `id`. */
 static bool takes_answer(nng_socket raw, uint32_t id)
 {
     nng_msg *msg;
@@ -269,7 +270,7 @@ static void test_server_client_that_reads_again_is_answered_again(void **state)
         answered = takes_answer(raw, LAST_ID);
     }
     assert_true(answered);
-    nng_msg *rest; /* nng forgets to free a request that it has not yet sent when it is closed */
+    nng_msg *rest; /* on close, nng leaks a request that it has not yet sent */
     while (nng_recvmsg(raw, &rest, 0) == 0) {
         nng_msg_free(rest);
     }
@@ -277,7 +278,7 @@ static void test_server_client_that_reads_again_is_answered_again(void **state)
     test_server_stop(&server);
 }
 
-/* A connection closed while requests come in on it: nng 1.5.2 then hangs, see muted.h. */
+/* Closes a connection while requests arrive on it: nng 1.5.2 would hang, see muted.h. */
 static void test_server_close_under_load_ends(void **state)
 {
     (void)state;
@@ -294,11 +295,11 @@ static void test_server_close_under_load_ends(void **state)
     }
 }
 
-/* ---- large requests that wait ---- */
+/* ---- large requests in flight ---- */
 
 enum { LARGE_MAX = 8192, LARGE_CALLS = 40, LARGE_ALLOWED = 32 };
 
-/* GetBooking "hold" with a field that nobody knows, as large as the server takes. */
+/* GetBooking "hold" with an unknown field, as large as the server accepts. */
 static size_t pack_large(uint8_t *out)
 {
     static uint8_t payload[LARGE_MAX];
@@ -332,7 +333,7 @@ static void test_server_large_requests_that_wait_have_a_budget(void **state)
     assert_string_equal(response->reason, "OVERLOADED");
     assert_true(response->retry_after_ms > 0);
     test_assert_answer(response, STATUS_RESOURCE_EXHAUSTED, "too many large requests wait");
-    assert_answers(client); /* small ones go on */
+    assert_answers(client); /* small requests are still served */
     size_t held = test_server_held(&server);
     assert_true(held >= LARGE_ALLOWED && held < LARGE_CALLS);
     test_server_release(&server);
@@ -347,7 +348,7 @@ static void test_server_large_requests_that_wait_have_a_budget(void **state)
     test_server_stop(&server);
 }
 
-/* ---- clients that vanish, and a server that closes, with calls in hand ---- */
+/* ---- clients that vanish, and a server that closes, with calls in flight ---- */
 
 static void test_server_answers_to_vanished_clients_are_dropped(void **state)
 {
@@ -373,7 +374,7 @@ static void test_server_answers_to_vanished_clients_are_dropped(void **state)
 
 static void *release_later(void *context)
 {
-    nng_msleep(50); /* while the server is being closed: sooner or later is tested too, by the others */
+    nng_msleep(50); /* while the server closes; the other tests cover earlier and later times */
     test_server_release(context);
     return NULL;
 }

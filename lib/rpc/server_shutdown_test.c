@@ -1,5 +1,4 @@
-/* After rpc_server_drain a service frees what handlers and observers use, whether all calls were answered or
- * not. */
+/* After rpc_server_drain a service frees what handlers and observers use, even with calls unanswered. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +10,7 @@
 
 enum { HANDLER_MS = 400 };
 
-/* Stands for what a service frees after a drain: an access while `freed` would be a use after free. */
+/* Stands for what a service frees after a drain: an access while `freed` is set would be a use after free. */
 static struct {
     _Atomic int inside;
     _Atomic bool freed;
@@ -127,7 +126,7 @@ static void test_after_an_incomplete_drain_nothing_is_asked_any_more(void **stat
     assert_int_equal(atomic_load(&used.used_after), 0);
     assert_int_equal(test_server_invoked(&server), invoked);
 
-    test_server_release(&server); /* what was in hand is still answered */
+    test_server_release(&server); /* the calls in flight are still answered */
     nng_msg *answer;
     assert_int_equal(nng_recvmsg(holder, &answer, 0), 0);
     nng_msg_free(answer);

@@ -123,10 +123,10 @@ static void test_server_hanging_method_is_answered_when_the_budget_ends(void **s
     int64_t begin_ms = test_now_ms();
     test_assert_answer(test_get(client, "hold", 60), STATUS_DEADLINE_EXCEEDED, "the call's time is up");
     int64_t took_ms = test_now_ms() - begin_ms;
-    assert_true(took_ms >= 60 && took_ms < 30000); /* without the budget it would hang for ever */
+    assert_true(took_ms >= 60 && took_ms < 30000); /* without a budget it would hang forever */
     assert_int_equal(rpc_server_in_flight(server.server), 0);
     assert_int_equal(test_server_held(&server), 1);
-    /* The handler's answer comes too late and disturbs nobody. */
+    /* The handler's reply comes too late and has no effect. */
     test_server_release(&server);
     assert_echo(client, "next");
     nng_close(client);
@@ -246,7 +246,7 @@ static bool is_refused(nng_socket client)
     return refused;
 }
 
-/* Leaves a call of `holder` with the handler, who has `count` then. */
+/* Starts a call from `holder` and waits until the handler holds `count` calls. */
 static void hold_as(struct test_server *server, nng_socket holder, size_t count)
 {
     uint8_t request[128];
@@ -269,7 +269,7 @@ static void assert_answered(nng_socket holder)
     nng_msg_free(answer);
 }
 
-/* So many that the outbox's thread sends them, and so few that this one does. */
+/* Covers both cases: many replies, sent by the outbox's thread, and few, sent by the calling thread. */
 static void test_server_answers_held_back_are_sent_together(void **state)
 {
     enum { MANY = 20, FEW = 2 };
@@ -287,7 +287,7 @@ static void test_server_answers_held_back_are_sent_together(void **state)
         }
         rpc_server_hold_answers(server.server);
         test_server_release(&server);
-        assert_int_equal(rpc_server_in_flight(server.server), count); /* none has been sent */
+        assert_int_equal(rpc_server_in_flight(server.server), count); /* no reply has been sent */
         rpc_server_send_answers(server.server);
         for (size_t i = 0; i < count; i++) {
             assert_answered(holders[i]);
@@ -304,7 +304,7 @@ static void *send_thread(void *argument)
     struct test_server *server = argument;
     rpc_server_hold_answers(server->server);
     test_server_release(server);
-    nng_msleep(2300); /* longer than a drain refuses: it waits for these answers alone */
+    nng_msleep(2300); /* longer than the drain refuses: now it waits only for these replies */
     rpc_server_send_answers(server->server);
     return NULL;
 }
@@ -316,8 +316,8 @@ static void test_server_drain_waits_for_answers_held_back(void **state)
     struct test_server server;
     test_server_serve(&server);
     nng_socket holders[COUNT];
-    nng_aio *answers[COUNT]; /* asked for at once: nng forgets an answer that nobody has when the connection
-                                ends */
+    /* Receive at once: when a connection ends, nng drops a reply that no receive is waiting for. */
+    nng_aio *answers[COUNT];
     for (size_t i = 0; i < COUNT; i++) {
         holders[i] = test_dial(server.address);
         hold_as(&server, holders[i], i + 1);
@@ -356,7 +356,7 @@ static void test_server_drain_refuses_new_calls_and_finishes_those_in_hand(void 
     assert_int_equal(response->retry_after_ms, 300);
     test_assert_answer(response, STATUS_UNAVAILABLE, "test-svc is shutting down");
     test_assert_health(client, "", TEST_NOT_SERVING);
-    nng_msleep(2300); /* longer than it refuses: from now on it waits for the held call alone */
+    nng_msleep(2300); /* longer than the drain refuses: from now on it waits only for the held call */
     assert_false(atomic_load(&drain.done));
 
     test_server_release(&server);
@@ -368,7 +368,7 @@ static void test_server_drain_refuses_new_calls_and_finishes_those_in_hand(void 
     test_server_stop(&server);
 }
 
-/* It may ask again, and is to be refused then. */
+/* That client may send another request, which must be refused. */
 static void test_server_drain_waits_200_ms_for_whoever_was_answered_last(void **state)
 {
     (void)state;
@@ -380,7 +380,7 @@ static void test_server_drain_waits_200_ms_for_whoever_was_answered_last(void **
     struct drain drain = {.server = server.server, .grace_ms = 20000};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, drain_thread, &drain), 0);
-    nng_msleep(300); /* longer than a quiet server takes */
+    nng_msleep(300); /* longer than the drain of an idle server takes */
     int64_t answered_ms = test_now_ms();
     test_server_release(&server);
     assert_int_equal(pthread_join(thread, NULL), 0);
@@ -412,11 +412,11 @@ static void test_server_idle_drain_takes_200_ms(void **state)
     int64_t begin_ms = test_now_ms();
     assert_true(rpc_server_drain(server.server, GRACE_MS));
     int64_t took_ms = test_now_ms() - begin_ms;
-    assert_true(took_ms >= 199 && took_ms < GRACE_MS); /* it did not wait for its grace */
+    assert_true(took_ms >= 199 && took_ms < GRACE_MS); /* less than the grace period */
     test_server_stop(&server);
 }
 
-/* Whoever was refused comes again 300 ms later: the connection must be gone by then, not closing. */
+/* A refused client retries 300 ms later: by then its connection must be closed, not closing. */
 static void test_server_drained_has_closed_its_connections(void **state)
 {
     (void)state;

@@ -10,8 +10,7 @@
 #include "rpc/server_state.h"
 
 /*
- * While more than half of the slots are sending, slow clients begin to cost the others: replies time out
- * sooner.
+ * While more than half of the slots are sending, slow clients begin to cost the others, so time out sooner.
  */
 enum { HURRIED_TIMEOUT_MS = 100 };
 

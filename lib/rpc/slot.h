@@ -52,9 +52,7 @@ void rpc_slot_receive(struct rpc_slot *slot);
 /* Returns true to exactly one caller per call; that caller must call rpc_slot_send. */
 bool rpc_slot_claim(struct rpc_slot *slot, const struct rpc_call *call);
 
-/*
- * The same for the current call if its budget has ended at `now_ns`. The handler still owns the call itself.
- */
+/* The same for the current call if its budget has ended at `now_ns`. The handler still owns the call. */
 struct rpc_expired {
     struct rpc_method_metrics *metrics;
     int64_t arrival_ns;

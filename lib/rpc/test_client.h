@@ -11,10 +11,7 @@
 struct rpc_channel *test_open_channel(const char *address);
 struct rpc_client *test_create_client(struct rpc_channel *channel);
 
-/*
- * Calls GetBooking and waits for the reply. If it succeeds, copies the booking id of the response to
- * `answer`.
- */
+/* Calls GetBooking and waits for the reply. On success, copies the response's booking id to `answer`. */
 enum status test_get_and_wait(struct rpc_client *client, const char *booking_id, struct rpc_client_call *call,
                               char answer[64]);
 

@@ -103,10 +103,7 @@ void test_assert_answer(Rpc__V1__Response *response, enum status code, const cha
 /* Checks the status that Health reports for `service`: TEST_SERVING or TEST_NOT_SERVING. */
 void test_assert_health(nng_socket socket, const char *service, int expected);
 
-/*
- * Returns the value of a metric of this process, summed over its labels; 0 if there is no metric of that
- * name.
- */
+/* Returns the value of a metric of this process, summed over its labels; 0 if there is no such metric. */
 int64_t test_metric(const char *name);
 
 #endif

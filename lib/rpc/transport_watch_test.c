@@ -30,7 +30,7 @@ static void test_watch_well_transport_is_never_stuck(void **state)
 
 static atomic_bool blocked, released;
 
-/* Runs on nng's reaper thread: as long as it does not return, nothing is reaped. */
+/* Runs on nng's reaper thread, which reaps nothing until this returns. */
 static void block_reaper(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
     (void)pipe;

@@ -20,10 +20,7 @@ enum {
     /* A BatchReserve of 1,024 bookings, each with seven fields that this version does not know. */
     WIRE_REQUEST_ELEMENTS_MAX = 8192,
     WIRE_ENVELOPE_ELEMENTS_MAX = 128, /* mainly metadata */
-    /*
-     * Responses and events of our own services: 1 MiB of registrations, each with 400 days, has 65,000
-     * elements.
-     */
+    /* Responses and events of our own services: 1 MiB of registrations with 400 days each has 65,000. */
     WIRE_ANSWER_ELEMENTS_MAX = 131072,
 };
 

@@ -38,7 +38,7 @@ static void test_wire_check_whole_message_is_ok(void **state)
     size_t size = screening__v1__register_hospital_request__pack(&request, packed);
     struct error error;
     assert_int_equal(check_register(packed, packed + size, &error), STATUS_OK);
-    /* Cut anywhere but between two fields it is no message. */
+    /* A message cut anywhere except between two fields is invalid. */
     size_t ok = 0;
     for (size_t cut = 0; cut < size; cut++) {
         ok += check_register(packed, packed + cut, &error) == STATUS_OK ? 1 : 0;
@@ -99,7 +99,7 @@ static void test_wire_check_garbage_is_refused(void **state)
     }
 }
 
-/* None of ours nests in itself; a message like this must not exhaust the stack all the same. */
+/* None of our messages contains itself; one that does must still not exhaust the stack. */
 extern const ProtobufCMessageDescriptor nested_descriptor;
 static const ProtobufCFieldDescriptor nested_field = {
     .name = "child", .id = 1, .type = PROTOBUF_C_TYPE_MESSAGE, .descriptor = &nested_descriptor};
@@ -138,11 +138,11 @@ static void test_wire_check_nesting_is_limited_to_16(void **state)
                      STATUS_INVALID_ARGUMENT);
 }
 
-/* ---- how many elements ---- */
+/* ---- number of elements ---- */
 
 enum { ELEMENTS_MAX = 100, ALL_BYTES = 4096 };
 
-/* What stands for one element in `bytes`, as often as `count`. */
+/* Writes the bytes of one element `count` times. */
 static uint8_t *repeat(uint8_t *at, const void *element, size_t size, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -174,11 +174,12 @@ static void test_wire_check_elements_of_every_kind_are_bounded(void **state)
         &screening__v1__register_hospital_request__descriptor;
     static const ProtobufCMessageDescriptor *const stats = &rpc__v1__stats_response__descriptor;
     static uint8_t bytes[ALL_BYTES];
-    /* The first of a known field is not counted: a message with each of its fields once has no elements. */
+    /* The first occurrence of a known field does not count: a message with each field once has none. */
     assert_elements(requests, bytes, repeat(bytes, "\x0a\0", 2, 101), 100, "requests");
     assert_elements(hospital, bytes, repeat(bytes, "\x22\0", 2, 101), 100, "days");
-    assert_elements(stats, bytes, repeat(bytes, "\x12\0", 2, 101), 100, "degraded"); /* texts */
-    assert_elements(hospital, bytes, repeat(bytes, "\x12\0", 2, 101), 100, "name");  /* single, given again */
+    assert_elements(stats, bytes, repeat(bytes, "\x12\0", 2, 101), 100, "degraded"); /* strings */
+    assert_elements(hospital, bytes, repeat(bytes, "\x12\0", 2, 101), 100,
+                    "name"); /* singular, given again */
     assert_elements(hospital, bytes, repeat(bytes, "\xf8\x3f\1", 3, 100), 100, "field 1023"); /* unknown */
     assert_elements(hospital, bytes, repeat(bytes, "\xfa\x3f\0", 3, 100), 100, "field 1023");
 }
@@ -187,18 +188,18 @@ static void test_wire_check_elements_of_nested_messages_are_counted_together(voi
 {
     (void)state;
     static uint8_t bytes[ALL_BYTES];
-    /* 10 days, each with 9 unknown fields: 9 + 90. */
+    /* 10 days with 9 unknown fields each: 9 + 90 elements. */
     static const uint8_t day[] = {0x22, 18, 0x78, 1, 0x78, 1, 0x78, 1, 0x78, 1,
                                   0x78, 1,  0x78, 1, 0x78, 1, 0x78, 1, 0x78, 1};
     assert_elements(&screening__v1__register_hospital_request__descriptor, bytes,
                     repeat(bytes, day, sizeof day, 10), 99, "days.field 15");
-    /* An unknown field is not looked into: it could be anything. */
+    /* An unknown field is not parsed: its content could be anything. */
     uint8_t *end = wire_put_bytes_header(bytes, 1023, 200);
     end = repeat(end, "\x22\0", 2, 100);
     assert_elements(&screening__v1__register_hospital_request__descriptor, bytes, end, 1, "field 1023");
 }
 
-/* None of ours has packed fields. */
+/* None of our messages has packed fields. */
 static const ProtobufCFieldDescriptor packed_fields[] = {
     {.name = "numbers", .id = 1, .label = PROTOBUF_C_LABEL_REPEATED, .type = PROTOBUF_C_TYPE_UINT64},
     {.name = "words", .id = 2, .label = PROTOBUF_C_LABEL_REPEATED, .type = PROTOBUF_C_TYPE_FIXED32},
@@ -226,7 +227,7 @@ static void test_wire_check_packed_numbers_are_counted(void **state)
                     "numbers"); /* not packed */
 }
 
-/* The largest that are allowed: requests of our own services, answers of a full Fetch. */
+/* The largest allowed messages: requests of our own services, and the response of a full Fetch. */
 static void test_wire_check_largest_messages_of_ours_fit(void **state)
 {
     (void)state;
@@ -265,7 +266,7 @@ static void test_wire_check_largest_messages_of_ours_fit(void **state)
     answer.events = events;
     answer.n_events = EVENTS;
     size_t size = screening__v1__fetch_response__pack(&answer, bytes);
-    assert_true(size > (size_t)1024 * 1024); /* more than an answer holds */
+    assert_true(size > (size_t)1024 * 1024); /* more than a response may hold */
     assert_int_equal(
         wire_check(&screening__v1__fetch_response__descriptor, bytes, size, WIRE_ANSWER_ELEMENTS_MAX, &error),
         STATUS_OK);
@@ -288,8 +289,7 @@ static void test_wire_unpack_refuses_what_the_check_refuses(void **state)
     arena_fini(&arena);
 }
 
-/* Whatever passes must unpack without reading beyond its end: run with sanitizers this is a small fuzz test.
- */
+/* A message that passes must unpack without reads beyond its end. With sanitizers: a small fuzz test. */
 static void test_wire_check_random_changes_never_break_unpack(void **state)
 {
     (void)state;

@@ -14,8 +14,7 @@ enum { WIRE_VARINT_FIELD_MAX = 15 }; /* longest tag plus longest value */
 size_t wire_varint_size(uint64_t value);
 
 /*
- * Size of field `field` of type string, bytes or message with `size` bytes of content: tag, length and
- * content.
+ * Size of field `field` of type string, bytes or message with `size` bytes of content: tag, length, content.
  */
 size_t wire_bytes_size(unsigned field, size_t size);
 
