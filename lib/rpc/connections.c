@@ -89,7 +89,7 @@ static struct connection *find(int fd)
     return atomic_load_explicit(&connection->tracked, memory_order_acquire) ? connection : NULL;
 }
 
-/* ---- with the lock: coming and going ---- */
+/* ---- lock held: joining and leaving ---- */
 
 static struct holder *holder_of(const struct connection_address *address)
 {
@@ -167,7 +167,7 @@ static void end(struct connection *connection, enum connection_note why)
     (void)syscall(SYS_shutdown, (int)(connection - all.table), SHUT_RD);
 }
 
-/* ---- with the lock: room ---- */
+/* ---- lock held: room ---- */
 
 static struct connection *more_silent(struct connection *one, struct connection *other)
 {

@@ -20,7 +20,7 @@
 #include "base/map.h"
 
 struct rpc_muted {
-    _Atomic size_t count;  /* number of entries; while it is 0, nothing takes the mutex */
+    _Atomic size_t count;  /* number of entries; while it is 0, lookups and removals skip the mutex */
     pthread_mutex_t mutex; /* guards the fields below */
     struct map pipes;
 };

@@ -21,8 +21,8 @@ struct rpc_redial {
     nng_socket socket;
     const char *address; /* must outlive the struct */
     nng_dialer dialer;
-    int64_t alone_ns; /* start of the time without a connection, as seen by rpc_redial_look; 0 = connected at
-                         the last look */
+    /* start of the time without a connection, as seen by rpc_redial_look; 0 = connected at the last look */
+    int64_t alone_ns;
 };
 
 /* Starts to dial; `flags` as for nng_dialer_start. Returns nng's error code, or 0. */
