@@ -1,12 +1,12 @@
 /*
- * Who is let into a queue, and in what order it is served: the turns of fair_queue.h, a bound on the places,
- * and a refusal for what would wait too long.
+ * Admission to a queue and its order of service: the turns of fair_queue.h, a limit on the places, and a
+ * refusal for items that would wait too long.
  *
- * Shares of the places are nested like the turns. The last eighth of all places is kept for connections that
- * hold fewer than these are. Of what a connection may take, the last eighth is kept for those of its
- * addresses that hold fewer than these are.
+ * The places are shared by connection and by address, like the turns. The last eighth of all places is
+ * reserved for connections that hold fewer places than that eighth. The last eighth of a connection's share
+ * is reserved for those of its addresses that hold fewer places than that eighth.
  *
- * The caller's lock guards all of it but admission_release.
+ * The caller's lock guards everything except admission_release.
  */
 #ifndef SCREENING_BASE_ADMISSION_H
 #define SCREENING_BASE_ADMISSION_H
@@ -20,14 +20,16 @@
 #include "base/fair_queue.h"
 #include "base/status.h"
 
-/* The counts of places only grow under the caller's lock and may shrink at any time, so who sees a free place
- * under the lock has it. */
+/*
+ * The place counters grow only under the caller's lock and may shrink at any time, so a place seen free under
+ * the lock stays free.
+ */
 struct admission {
     struct fair_queue queue;
     struct backlog backlog;
     size_t places_max;
-    int64_t since_ns; /* admission_pop_paced: what stayed behind at every pop since then, 0 = nothing, */
-    size_t popped;    /* while so many went */
+    int64_t since_ns; /* admission_pop_paced: items waited at every pop since then; 0 = none, */
+    size_t popped;    /* and this many were popped since */
     atomic_size_t taken;
     atomic_uint by_connection[FAIR_CONNECTIONS];
     atomic_uint by_address[FAIR_CONNECTIONS][FAIR_ADDRESSES];
@@ -35,16 +37,16 @@ struct admission {
 
 enum admission_verdict {
     ADMISSION_GRANTED,
-    ADMISSION_FULL,    /* all places that the source may take are taken */
-    ADMISSION_HOPELESS /* half of its time would go by in the queue */
+    ADMISSION_FULL,    /* the source holds all the places it may take */
+    ADMISSION_HOPELESS /* the item would spend half of its time in the queue */
 };
 
 /* NULL when out of memory; free with free(). */
 struct admission *admission_create(size_t places_max);
 
 /*
- * Whether the item may come in now, with a deadline (monotonic, 0 = none). One whose time has gone by is
- * granted: it is to be told that, not this.
+ * Whether the item may enter the queue now. `deadline_ns` is monotonic; 0 = none. An item whose deadline has
+ * passed is granted: its client should get DEADLINE_EXCEEDED rather than an overload error.
  */
 enum admission_verdict admission_ask(const struct admission *admission, const struct fair_item *item,
                                      int64_t deadline_ns, int64_t now_ns);
@@ -52,20 +54,25 @@ enum admission_verdict admission_ask(const struct admission *admission, const st
 /* Sets RESOURCE_EXHAUSTED `OVERLOADED`, "too many WHAT wait". `error` may be NULL. */
 enum status admission_refuse(const char *what, uint32_t retry_after_ms, struct error *error);
 
-/* Takes a place and queues the item, asked or not. */
+/* Takes a place and queues the item, even if admission_ask was not called or refused it. */
 void admission_push(struct admission *admission, struct fair_item *item);
 
-/* The next one, which keeps its place; NULL when nothing waits. */
+/* The next item, which keeps its place; NULL when the queue is empty. */
 struct fair_item *admission_pop(struct admission *admission);
 
-/* The same, and learns how long those that wait now will wait: for queues that are served one by one. */
+/*
+ * As admission_pop, and measures the pace for the wait estimate: for queues that are served one item at a
+ * time.
+ */
 struct fair_item *admission_pop_paced(struct admission *admission, int64_t now_ns);
 
-/* Gives back the place of an item from `source`. Any thread, without the lock. */
+/* Releases the place of an item from `source`. Any thread, no lock needed. */
 void admission_release(struct admission *admission, uint64_t source);
 
-/* Whether a source that names an address, or does not, may take one more of `max` places, of which `taken`
- * are taken, so many by its connection and so many by its address. Pure. */
+/*
+ * Whether a source may take one more of `max` places, of which `taken` are in use: `by_connection` by its
+ * connection and `by_address` by its address. `names_address`: the source has an address. Pure.
+ */
 bool admission_has_room(size_t max, size_t taken, size_t by_connection, bool names_address,
                         size_t by_address);
 

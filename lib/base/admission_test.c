@@ -35,7 +35,7 @@ static uint64_t at(uint64_t connection, uint64_t address)
     return address << 32 | connection;
 }
 
-/* Whether one more of `source` was let in. */
+/* Submits one item of `source`; whether it was let in. */
 static bool come(struct stage *stage, uint64_t source)
 {
     struct fair_item *item = &stage->items[stage->count];
@@ -47,7 +47,7 @@ static bool come(struct stage *stage, uint64_t source)
     return true;
 }
 
-/* How many of `source` are let in until one is refused. */
+/* Submits items of `source` until one is refused; returns how many were let in. */
 static size_t fill(struct stage *stage, uint64_t source)
 {
     size_t count = 0;
@@ -110,7 +110,7 @@ static void test_admission_few_places_are_for_anyone(void **state)
     assert_true(admission_has_room(4, 3, 3, true, 3));
 }
 
-/* One goes every `gap_ms` while others of connection 1 wait. */
+/* Serves one item every `gap_ms` while other items of connection 1 wait. */
 static void serve(struct stage *stage, size_t count, int64_t gap_ms, int64_t *now_ns)
 {
     for (size_t i = 0; i < count; i++, *now_ns += gap_ms * MS) {
@@ -129,7 +129,7 @@ static void test_admission_refuses_what_would_wait_for_half_its_time(void **stat
     for (int i = 0; i < 40; i++)
         assert_true(come(stage, 1));
     assert_int_equal(admission_ask(stage->admission, &flood, now_ns + MS, now_ns), ADMISSION_GRANTED);
-    serve(stage, 10, 50, &now_ns); /* 40 wait: for 2 s */
+    serve(stage, 10, 50, &now_ns); /* 40 wait, 50 ms each: 2 s */
     assert_int_equal(admission_ask(stage->admission, &flood, now_ns + 3500 * MS, now_ns), ADMISSION_HOPELESS);
     assert_int_equal(admission_ask(stage->admission, &flood, now_ns + 4500 * MS, now_ns), ADMISSION_GRANTED);
     assert_int_equal(admission_ask(stage->admission, &flood, 0, now_ns), ADMISSION_GRANTED);
@@ -147,7 +147,7 @@ static void test_admission_many_quick_ones_are_measured_together(void **state)
     for (int i = 0; i < 40; i++)
         assert_true(come(stage, 1));
     serve(stage, 200, 1, &now_ns);
-    serve(stage, 1, 60, &now_ns); /* one stall is no reason to despair */
+    serve(stage, 1, 60, &now_ns); /* one stall must not cause refusals */
     assert_int_equal(admission_ask(stage->admission, &flood, now_ns + 250 * MS, now_ns), ADMISSION_GRANTED);
     end(stage);
 }

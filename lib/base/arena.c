@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Chunks double from the first size to the last, so that a small request takes little and a big one few
- * calls. */
+/* Chunks double in size: small requests use little memory, and big ones need few mallocs. */
 enum { FIRST_CHUNK_BYTES = 4096, LAST_CHUNK_BYTES = 65536, ALIGNMENT = alignof(max_align_t) };
 
 struct arena_chunk {
@@ -25,7 +24,7 @@ static void *protobuf_alloc(void *arena, size_t size)
 
 static void protobuf_free(void *arena, void *memory)
 {
-    /* Everything is freed together. */
+    /* The arena frees everything together. */
     (void)arena;
     (void)memory;
 }
@@ -110,13 +109,13 @@ char *arena_printf(struct arena *arena, const char *format, ...)
         return NULL;
     }
     va_start(arguments, format);
-    (void)vsnprintf(text, (size_t)length + 1, format, arguments); /* the same that was measured above */
+    (void)vsnprintf(text, (size_t)length + 1, format, arguments); /* the length measured above */
     va_end(arguments);
     return text;
 }
 
 ProtobufCAllocator *arena_allocator(struct arena *arena)
 {
-    arena->allocator.allocator_data = arena; /* set here, because an arena may move before its first use */
+    arena->allocator.allocator_data = arena; /* set here because an arena may move before its first use */
     return &arena->allocator;
 }

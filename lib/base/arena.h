@@ -11,7 +11,7 @@ struct arena_chunk;
 
 struct arena {
     struct arena_chunk *chunks; /* newest first */
-    size_t used;                /* bytes used of the newest chunk */
+    size_t used;                /* bytes used in the newest chunk */
     ProtobufCAllocator allocator;
 };
 
@@ -21,7 +21,7 @@ void arena_init(struct arena *arena);
 /* Frees everything. The arena may be initialised again. */
 void arena_fini(struct arena *arena);
 
-/* Forgets every allocation, keeping the first chunk for reuse unless one big allocation made it big. */
+/* Drops every allocation and keeps the first chunk for reuse, unless a big allocation made that chunk big. */
 void arena_reset(struct arena *arena);
 
 /* `size_bytes` of zeroed memory aligned for any type, valid until reset or fini. NULL when out of memory. */
@@ -34,8 +34,8 @@ char *arena_strdup(struct arena *arena, const char *text);
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * For protobuf-c's unpack functions. What is unpacked with it lives until reset or fini: never call
- * free_unpacked on it. Owned by the arena, which must not move in memory meanwhile.
+ * For protobuf-c's unpack functions. A message unpacked with it lives until reset or fini: never call
+ * free_unpacked on it. The arena owns the allocator and must not move in memory while it is in use.
  */
 ProtobufCAllocator *arena_allocator(struct arena *arena);
 

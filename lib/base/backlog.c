@@ -1,9 +1,9 @@
 #include "base/backlog.h"
 
-/* How much what was known before a batch still weighs after it: half of it is forgotten after seven. */
+/* Weight that older batches keep after each new one: half of it is lost after seven batches. */
 static const double REMEMBERED = 0.9;
 
-/* So long took so many commands. */
+/* `commands` took `ns`. */
 static void note_pace(struct backlog *backlog, size_t commands, int64_t ns)
 {
     backlog->ns = backlog->ns * REMEMBERED + (double)ns;
@@ -34,14 +34,14 @@ void backlog_passed(struct backlog *backlog, size_t requests, int64_t ns)
 void backlog_ended(struct backlog *backlog)
 {
     backlog->standing = false;
-    backlog->ns = backlog->commands_in_ns = 0; /* the next backlog may have another reason */
+    backlog->ns = backlog->commands_in_ns = 0; /* the next backlog may have a different cause */
 }
 
 int64_t backlog_wait_ns(const struct backlog *backlog, size_t ahead)
 {
     if (!(backlog->commands_in_ns > 0))
         return 0;
-    /* If none of them was a request, one would have been a lot. */
+    /* With no recent request, assume one rather than divide by zero. */
     double requests = backlog->requests > 1 ? backlog->requests : 1;
     return (int64_t)((double)ahead * backlog->commands / requests * backlog->ns / backlog->commands_in_ns);
 }

@@ -1,8 +1,7 @@
 /*
- * How long a request that comes now will wait, judged by how fast batches went lately while requests stayed
- * behind, and by how many other commands went before each request. Without such a time nothing is known, and
- * nothing is predicted: whoever waits behind nobody waits for one batch at most. Not for several threads at
- * once.
+ * Predicts how long a new request will wait, from the recent pace of batches while requests were left waiting
+ * and from the number of other commands per request. Without a measured pace it predicts nothing: a request
+ * with no backlog ahead waits for one batch at most. Not thread-safe.
  */
 #ifndef SCREENING_BASE_BACKLOG_H
 #define SCREENING_BASE_BACKLOG_H
@@ -11,27 +10,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of all sums the older parts weigh less and less. */
+/* All sums decay: older batches count less and less. */
 struct backlog {
-    double commands, requests; /* taken, the requests among them; also without a backlog */
-    bool standing;             /* requests stayed behind when the last batch was taken, */
-    int64_t taken_ns;          /* then, */
-    size_t taken;              /* with so many commands in it */
-    double ns, commands_in_ns; /* while it stood: in so long so many commands were done */
+    double commands, requests; /* taken; requests are part of commands; also counted without a backlog */
+    bool standing;             /* the last batch left requests waiting, */
+    int64_t taken_ns;          /* it was taken then */
+    size_t taken;              /* and held this many commands */
+    double ns, commands_in_ns; /* commands done during a backlog, and the time they took */
 };
 
-/* A batch of `commands`, `requests` of them requests, was taken at `now_ns`, and `left` requests stayed
- * behind. */
+/* A batch of `commands`, `requests` of them requests, was taken at `now_ns`; `left` requests wait. */
 void backlog_took(struct backlog *backlog, size_t commands, size_t requests, size_t left, int64_t now_ns);
 
-/* The same for a queue that is served one by one: `requests` went within `ns` while others waited all the
- * time; */
+/*
+ * The same for a queue that is served one item at a time: `requests` were served in `ns` while others waited
+ * throughout.
+ */
 void backlog_passed(struct backlog *backlog, size_t requests, int64_t ns);
 
-/* and when nobody waits any more. */
+/* Counterpart of backlog_passed: the queue is empty. */
 void backlog_ended(struct backlog *backlog);
 
-/* How long a request will wait behind `ahead` others until its batch begins; 0 = not known, or not at all. */
+/* How long a request waits behind `ahead` others until its batch starts; 0 = unknown, or not at all. */
 int64_t backlog_wait_ns(const struct backlog *backlog, size_t ahead);
 
 #endif

@@ -4,8 +4,10 @@
 
 static const int64_t MS = NS_PER_MS;
 
-/* Takes `batches` of `commands`, `requests` of them requests, `gap_ms` apart, from *now_ns on, others left
- * behind. */
+/*
+ * Takes `batches` batches of `commands`, among them `requests` requests, `gap_ms` apart, from *now_ns on;
+ * each leaves others waiting.
+ */
 static void take_batches(struct backlog *backlog, int batches, size_t commands, size_t requests,
                          int64_t gap_ms, int64_t *now_ns)
 {
@@ -30,7 +32,7 @@ static void test_backlog_steady_rate_is_predicted(void **state)
     struct backlog backlog = {0};
     int64_t now_ns = 1000 * MS;
     take_batches(&backlog, 1, 30, 30, 20, &now_ns);
-    assert_int_equal(backlog_wait_ns(&backlog, 300), 0); /* how long that batch takes is not known yet */
+    assert_int_equal(backlog_wait_ns(&backlog, 300), 0); /* the time of that batch is not known yet */
     take_batches(&backlog, 1, 30, 30, 20, &now_ns);
     assert_in_range(backlog_wait_ns(&backlog, 300), 199 * MS, 201 * MS);
     take_batches(&backlog, 50, 30, 30, 20, &now_ns);
@@ -50,7 +52,7 @@ static void test_backlog_slower_and_faster_batches_are_noticed_soon(void **state
     assert_in_range(backlog_wait_ns(&backlog, 1000), 100 * MS, 130 * MS);
 }
 
-/* Each request brings a settle, which goes first: the time that takes is the requests', too. */
+/* Each request causes a settle, which is served first. The time that it takes counts for the requests too. */
 static void test_backlog_what_goes_before_requests_counts(void **state)
 {
     (void)state;
@@ -61,8 +63,7 @@ static void test_backlog_what_goes_before_requests_counts(void **state)
     assert_in_range(backlog_wait_ns(&backlog, 1000), 180 * MS, 240 * MS);
 }
 
-/* Requests and settles go in lumps: the first batches of a backlog may have none of the one or of the other.
- */
+/* Requests and settles arrive in bursts: the first batches of a backlog may lack one or the other. */
 static void test_backlog_begun_with_a_batch_of_settles_is_no_reason_to_despair(void **state)
 {
     (void)state;
@@ -84,7 +85,7 @@ static void test_backlog_nobody_taken_for_long_predicts_long(void **state)
     assert_true(backlog_wait_ns(&backlog, 10) > 1000 * MS);
 }
 
-/* A database that hung once is not held against those who come when nobody waits any more. */
+/* A stall of the database must not count against requests that come after the backlog has drained. */
 static void test_backlog_worked_off_is_forgotten(void **state)
 {
     (void)state;

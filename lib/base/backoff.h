@@ -1,19 +1,19 @@
-/* Growing, jittered pauses between attempts. Pure but for the jitter; one owner. */
+/* Growing, jittered pauses between attempts. Pure apart from the jitter; one owner. */
 #ifndef SCREENING_BASE_BACKOFF_H
 #define SCREENING_BASE_BACKOFF_H
 
 #include <stdint.h>
 
 struct backoff {
-    uint32_t next_ms; /* 0 = the first attempt has not failed yet */
+    uint32_t next_ms; /* 0 = no attempt has failed yet */
     uint32_t first_ms;
     uint32_t max_ms;
 };
 
-/* The next pause, from half to all of a length that doubles up to max_ms. */
+/* The next pause: a random time between half and all of a length that doubles up to max_ms. */
 int64_t backoff_next_ns(struct backoff *backoff);
 
-/* After a success. */
+/* Call after a success. */
 void backoff_reset(struct backoff *backoff);
 
 #endif

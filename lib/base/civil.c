@@ -12,10 +12,10 @@
 
 enum { US_PER_S = 1000000, S_PER_DAY = 86400 };
 
-/* 0001-01-01 and 9999-12-31: what four digits can tell. */
+/* 0001-01-01 and 9999-12-31: the range of a four-digit year. */
 enum { FIRST_DAY = -719162, LAST_DAY = 2932896 };
 
-/* Another one with each zone that is set. */
+/* Changes with every civil_zone_set, to invalidate the threads' caches. */
 static atomic_uint zone_number = 1;
 
 #define ZONE_FOLDER "/usr/share/zoneinfo"
@@ -27,9 +27,9 @@ static int64_t floor_divide(int64_t dividend, int64_t divisor)
 }
 
 /*
- * Both conversions count years from March, so that the leap day is a year's last, and days from 0000-03-01 in
- * eras of 400 years (Howard Hinnant, "chrono-compatible low-level date algorithms"). Year 0 only occurs
- * inside.
+ * Both conversions count years from March, so that the leap day is the last day of a year, and days from
+ * 0000-03-01 in eras of 400 years (Howard Hinnant, "chrono-compatible low-level date algorithms"). Year 0
+ * occurs only internally.
  */
 enum { DAYS_PER_ERA = 146097, EPOCH_FROM_MARCH_0000 = 719468 };
 
@@ -64,7 +64,7 @@ static int32_t month_length(int32_t year, int32_t month)
     return month == 2 && leap ? 29 : LENGTHS[month - 1];
 }
 
-/* Reads exactly `digits` digits; stops at the first other character, a NUL too. */
+/* Reads exactly `digits` digits; stops at the first other character, including NUL. */
 static bool read_number(const char *text, size_t digits, int32_t *out)
 {
     int32_t number = 0;
@@ -116,7 +116,7 @@ char *civil_format(int32_t day, char out[CIVIL_TEXT_SIZE])
     return out;
 }
 
-/* Folders and the tables beside the zones are no zones: the file must start like one. */
+/* Directories and the tables next to the zones are not zones: check the file's magic. */
 static bool is_zone_file(const char *path)
 {
     char magic[4] = "";
@@ -125,7 +125,7 @@ static bool is_zone_file(const char *path)
         return false;
     }
     ssize_t got = read(file, magic, sizeof magic);
-    (void)close(file); /* only read */
+    (void)close(file); /* opened for reading only */
     return got == (ssize_t)sizeof magic && memcmp(magic, "TZif", sizeof magic) == 0;
 }
 
@@ -137,7 +137,7 @@ enum status civil_zone_set(const char *zone, struct error *error)
         !is_zone_file(path)) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "no time zone \"%s\" in " ZONE_FOLDER, zone);
     }
-    /* The whole path, so that it is the file just seen even where TZDIR points elsewhere. */
+    /* The whole path, so that tzset loads the file just checked even if TZDIR points elsewhere. */
     if (setenv("TZ", path, 1) != 0) {
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "time zone: %s", strerror(errno));
     }
@@ -149,17 +149,20 @@ enum status civil_zone_set(const char *zone, struct error *error)
 static int32_t day_at(time_t second)
 {
     struct tm local = {0};
-    (void)localtime_r(&second, &local); /* fails only for years beyond int: out of an instant's reach */
+    (void)localtime_r(&second, &local); /* fails only if the year overflows int, which no instant can */
     return (int32_t)floor_divide(second + local.tm_gmtoff, S_PER_DAY);
 }
 
 int32_t civil_day_at(int64_t instant_us)
 {
-    /* The writer asks in each batch, and localtime_r takes a lock and searches the zone's rules. */
+    /*
+     * Cache: the writer thread asks in each batch, and localtime_r takes a lock and searches the zone's
+     * rules.
+     */
     static _Thread_local struct {
         time_t second;
         int32_t day;
-        unsigned zone_number; /* 0: none yet */
+        unsigned zone_number; /* 0 = empty */
     } latest;
     time_t second = (time_t)floor_divide(instant_us, US_PER_S);
     unsigned number = atomic_load_explicit(&zone_number, memory_order_relaxed);

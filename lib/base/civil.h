@@ -1,6 +1,4 @@
-/*
- * Civil dates of the clinic: a day number (days since 1970-01-01) inside, "2026-12-01" outside.
- */
+/* Civil dates of the clinic: a day number (days since 1970-01-01) internally, "2026-12-01" externally. */
 #ifndef SCREENING_BASE_CIVIL_H
 #define SCREENING_BASE_CIVIL_H
 
@@ -9,12 +7,12 @@
 
 #include "base/status.h"
 
-enum { CIVIL_TEXT_SIZE = 11 }; /* with the closing NUL; years 0001 to 9999 */
+enum { CIVIL_TEXT_SIZE = 11 }; /* with the terminating NUL; years 0001 to 9999 */
 
-/* Reads exactly YYYY-MM-DD of a date that exists. False otherwise, and for NULL. Any thread. */
+/* Parses YYYY-MM-DD. False for any other text, for a date that does not exist and for NULL. Any thread. */
 bool civil_parse(const char *text, int32_t *day);
 
-/* Returns `out`. A day outside those years is written as the nearest inside. Any thread. */
+/* Returns `out`. Days outside those years are clamped to the nearest one inside. Any thread. */
 char *civil_format(int32_t day, char out[CIVIL_TEXT_SIZE]);
 
 /*

@@ -100,7 +100,7 @@ static void test_civil_zone_set_what_is_no_zone_is_refused(void **state)
     memset(long_name, 'a', sizeof long_name);
     long_name[sizeof long_name - 1] = '\0';
     assert_int_equal(civil_zone_set(long_name, NULL), STATUS_INVALID_ARGUMENT);
-    /* The zone before still holds: 2026-12-01T15:00Z is midnight in Seoul. */
+    /* The previous zone is still set: 2026-12-01T15:00Z is midnight in Seoul. */
     assert_int_equal(civil_day_at(1796137200 * US_PER_S), parsed("2026-12-02"));
 }
 

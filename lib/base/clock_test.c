@@ -14,7 +14,7 @@ static void test_clock_now_follows_the_system(void **state)
     int64_t before = (int64_t)time(NULL);
     int64_t now_us = clock_now_us();
     int64_t after = (int64_t)time(NULL);
-    /* time() may lag behind by one tick of the kernel. */
+    /* time() may lag by one kernel tick. */
     assert_in_range(now_us / 1000000, before, after + 1);
 }
 

@@ -7,11 +7,10 @@
 
 enum { DIGEST_SIZE = 16 };
 
-/* The first 16 bytes of the SHA-256 of `size` bytes: equal contents, equal digests, on every machine and for
- * ever. */
+/* The first 16 bytes of the SHA-256 of `size` bytes. The result is stable across machines and releases. */
 void digest_sha256_128(const void *bytes, size_t size, uint8_t out[DIGEST_SIZE]);
 
-/* 32 bits that tell texts apart where a chance of mistaking two does little harm; never 0. */
+/* A 32-bit hash for uses where a collision does little harm; never 0. */
 uint32_t digest_text(const char *text);
 
 #endif

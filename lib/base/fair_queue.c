@@ -16,7 +16,7 @@ size_t fair_lane_of(uint64_t source)
 
 /* ---- turns ---- */
 
-/* The last turn is this one's. */
+/* Appends a turn. */
 static void add_turn(struct fair_turns *turns, struct fair_turn *turn)
 {
     turn->next = NULL;
@@ -71,7 +71,7 @@ static struct fair_item *pop_from_line(struct fair_line *line)
     return item;
 }
 
-/* Of the line whose turn was taken. */
+/* Serves one item of a line whose turn was just taken. */
 static struct fair_item *serve_line(struct fair_queue *queue, struct fair_line *line)
 {
     struct fair_item *item = pop_from_line(line);
@@ -102,8 +102,10 @@ struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *
     return NULL;
 }
 
-/* Of `waiting` items in `turns` turns, behind `own` of its own: each of the others may go before each of its
- * own, and before itself. */
+/*
+ * An upper bound on the items served before a new one: the `own` items of its turn, plus one item of each
+ * other turn before each of those and before the new one, but no more than `waiting` in all.
+ */
 static size_t count_ahead(size_t own, bool has_turn, const struct fair_turns *turns, size_t waiting)
 {
     size_t others = has_turn ? turns->count - 1 : turns->count;

@@ -1,12 +1,12 @@
 /*
- * Items in the order in which they are served. Connections take turns, one item each; within a connection the
- * addresses that it speaks for take turns; the items of one address are served first come, first served. So a
- * caller that sends thousands at once waits behind itself, and one connection gains nothing by naming many
- * addresses.
+ * A queue with two levels of round robin. Connections take turns, one item each; within a connection, the
+ * addresses that it speaks for take turns; the items of one address are served first come, first served. A
+ * caller that sends thousands of items at once therefore waits for its own items, and a connection gains
+ * nothing by naming many addresses.
  *
- * A source is a number: the connection in the low 32 bits, the address in the high ones, 0 = none named.
- * Connections that are equal modulo FAIR_CONNECTIONS count as one, and so do addresses of one connection that
- * are equal modulo FAIR_ADDRESSES - 1: that bounds the memory. Not for several threads at once.
+ * A source is a number: the connection in the low 32 bits, the address in the high 32 bits (0 = none). To
+ * bound the memory, connections that are equal modulo FAIR_CONNECTIONS count as one, and so do addresses of
+ * one connection that are equal modulo FAIR_ADDRESSES - 1. Not thread-safe.
  */
 #ifndef SCREENING_BASE_FAIR_QUEUE_H
 #define SCREENING_BASE_FAIR_QUEUE_H
@@ -17,13 +17,13 @@
 
 enum { FAIR_CONNECTIONS = 256, FAIR_ADDRESSES = 128 };
 
-/* Embed it in what waits. */
+/* Embed it in the waiting object. */
 struct fair_item {
-    struct fair_item *next; /* the queue's own */
+    struct fair_item *next; /* owned by the queue */
     uint64_t source;
 };
 
-/* Somebody's place in the order of turns. */
+/* The place of a line or a lane in the round robin. */
 struct fair_turn {
     struct fair_turn *next;
 };
@@ -33,14 +33,14 @@ struct fair_turns {
     size_t count;
 };
 
-/* What waits of one address. */
+/* The waiting items of one address. */
 struct fair_lane {
     struct fair_turn turn; /* first member */
     struct fair_item *head, *tail;
     size_t waiting;
 };
 
-/* What waits of one connection. */
+/* The waiting items of one connection. */
 struct fair_line {
     struct fair_turn turn; /* first member */
     struct fair_turns turns;
@@ -48,28 +48,30 @@ struct fair_line {
     struct fair_lane lanes[FAIR_ADDRESSES];
 };
 
-/* Large, and empty when all zero: allocate it with calloc, then only the part in use takes memory. */
+/* Large, and empty when all zero: allocate it with calloc, so that only the used part takes memory. */
 struct fair_queue {
-    struct fair_turns turns; /* of the lines in which something waits */
+    struct fair_turns turns; /* of the lines that have waiting items */
     size_t waiting;
     struct fair_line lines[FAIR_CONNECTIONS];
 };
 
-/* Where the source is counted; the lane 0 is for items that name no address. */
+/* The line and the lane of a source. Lane 0 is for items that name no address. */
 size_t fair_line_of(uint64_t source);
 size_t fair_lane_of(uint64_t source);
 
 void fair_queue_push(struct fair_queue *queue, struct fair_item *item);
 
-/* The next one; NULL when nothing waits. */
+/* The next item; NULL when the queue is empty. */
 struct fair_item *fair_queue_pop(struct fair_queue *queue);
 
-/* The next one whose source `may` be served now, of those whose connections have a turn each; NULL if there
- * is none. For sources that name no address. */
+/*
+ * The first item, in order of turns, whose source `may` be served now; asks once per waiting connection. NULL
+ * if there is none. For sources that name no address.
+ */
 struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *context, uint64_t source),
                                     void *context);
 
-/* How many at most would be served before an item of `source` that came now. */
+/* The most items that could be served before a new item of `source`. */
 size_t fair_queue_ahead(const struct fair_queue *queue, uint64_t source);
 
 #endif

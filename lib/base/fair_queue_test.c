@@ -39,13 +39,13 @@ static void push(struct stage *stage, uint64_t source, size_t count)
     }
 }
 
-/* The next is the item that was pushed as number `number`. */
+/* The next item is the one pushed as number `number`. */
 static void assert_next(struct stage *stage, size_t number)
 {
     assert_ptr_equal(fair_queue_pop(&stage->queue), &stage->items[number]);
 }
 
-/* The items come in this order, given by their numbers in the order of pushing, and no others. */
+/* Pops all items and expects them in this order, given by the numbers in which they were pushed. */
 static void assert_order(struct stage *stage, const size_t *numbers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -143,8 +143,10 @@ static void test_fair_queue_pop_if_passes_over_those_who_may_not(void **state)
     assert_next(stage, 1);
 }
 
-/* `source` is served after no more than was said, in a queue of three connections, one of them with three
- * addresses. */
+/*
+ * Checks that no more than `said` items are served before one of `source`, in a queue of three connections,
+ * one of them with three addresses.
+ */
 static void check_ahead(struct stage *stage, uint64_t source, size_t said)
 {
     *stage = (struct stage){.count = 0};
@@ -168,11 +170,11 @@ static void test_fair_queue_ahead_is_never_too_small(void **state)
     check_ahead(stage, 4, 3);
     check_ahead(stage, 3, 5);
     check_ahead(stage, 2, 11);
-    check_ahead(stage, 1, 17);        /* five of its connection */
-    check_ahead(stage, at(1, 9), 11); /* three of its connection, */
-    check_ahead(stage, at(1, 8), 18); /* all of it, */
+    check_ahead(stage, 1, 17);        /* waits for 5 of its connection */
+    check_ahead(stage, at(1, 9), 11); /* for 3 */
+    check_ahead(stage, at(1, 8), 18); /* for all 14 */
     check_ahead(stage, at(1, 7), 18);
-    check_ahead(stage, at(2, 9), 5); /* one of it */
+    check_ahead(stage, at(2, 9), 5); /* for 1 */
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)

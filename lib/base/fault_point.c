@@ -1,7 +1,6 @@
 /*
- * Entries are set before other threads start and never changed afterwards; only the counters of passes are
- * shared, and they are atomic. A pass finds its point by comparing names: it costs that only while something
- * is armed.
+ * Entries are set before other threads start and never change after that. The threads share only the pass
+ * counters, which are atomic. A pass finds its point by comparing names, but only while some point is armed.
  */
 #include "base/fault_point.h"
 
@@ -18,10 +17,10 @@
 
 enum { ENTRIES_MAX = 64, STALL_MAX_MS = 3600 * MS_PER_S, ACTION_TEXT_SIZE = 32, EXIT_CONFIG = 2 };
 
-/* All points there are; `tests/checks/check docs` compares them with the code and with the page. */
+/* All points; `tests/checks/check docs` compares them with the code and with the page. */
 static const struct point {
     const char *name;
-    enum status fails_with; /* unless the entry names another; STATUS_OK: it can't fail */
+    enum status fails_with; /* default for fail; STATUS_OK: the point cannot fail */
 } POINTS[] = {
     // clang-format off
     {"db.begin", STATUS_UNAVAILABLE},
@@ -59,10 +58,10 @@ enum action { CRASH, STALL, FAIL };
 
 struct entry {
     size_t point;
-    int64_t first, last; /* passes */
+    int64_t first, last; /* range of passes */
     enum action action;
-    enum status status; /* FAIL */
-    int64_t stall_ms;   /* STALL */
+    enum status status; /* for FAIL */
+    int64_t stall_ms;   /* for STALL */
 };
 
 bool fault_points_armed;
@@ -71,7 +70,7 @@ static struct entry entries[ENTRIES_MAX];
 static size_t entry_count;
 static atomic_llong passes[POINT_COUNT];
 
-/* POINT_COUNT: there is no such point. */
+/* Returns POINT_COUNT for an unknown name. */
 static size_t find_point(const char *name)
 {
     size_t i = 0;
@@ -83,7 +82,7 @@ static size_t find_point(const char *name)
 
 /* ---- parsing ---- */
 
-/* A number from 1 to `max` at *text, which moves behind it. */
+/* Parses a number from 1 to `max` at *text and moves *text past it. */
 static bool take_number(const char **text, int64_t max, int64_t *out)
 {
     char *end = NULL;
@@ -142,7 +141,7 @@ static bool parse_action(const char *text, struct entry *entry)
                                          parse_status(text + sizeof fail - 1, &entry->status));
 }
 
-/* Takes POINT:ACTION[@PASSES] apart; NULL, or what is wrong with it. */
+/* Parses POINT:ACTION[@PASSES] in place. Returns NULL, or a message that says what is wrong with it. */
 static const char *parse_entry(char *text, struct entry *entry)
 {
     char *action = strchr(text, ':');
@@ -203,7 +202,7 @@ enum status fault_points_arm(const char *text, struct error *error)
     return status;
 }
 
-/* Before main, so that every program of ours obeys without a line of its own about it. */
+/* Runs before main, so that every program supports fault points without code of its own. */
 __attribute__((constructor)) static void arm_from_environment(void)
 {
     const char *text = getenv("SCREENING_FAULTS");
@@ -237,7 +236,7 @@ static const char *action_text(const struct entry *entry, char text[ACTION_TEXT_
     return text;
 }
 
-/* A line is written to stderr in one call: nothing of it waits in a buffer that a crash would lose. */
+/* A line is written to stderr in one call, so a crash loses nothing in a buffer. */
 static void tell(const struct entry *entry, int64_t pass)
 {
     char text[ACTION_TEXT_SIZE];
@@ -260,14 +259,13 @@ static void stall(int64_t ms)
     }
 }
 
-/* Counts the pass and does what is armed for it, in the order given; STATUS_OK, or what it is to fail with.
- */
+/* Counts the pass and performs its entries in the order given. STATUS_OK, or the status to fail with. */
 static enum status pass_point(const char *name)
 {
     enum status failed = STATUS_OK;
     size_t point = find_point(name);
     if (point == POINT_COUNT) {
-        return STATUS_OK; /* the check of the source finds it */
+        return STATUS_OK; /* the source check reports it */
     }
     int64_t pass = atomic_fetch_add(&passes[point], 1) + 1;
     for (size_t i = 0; i < entry_count; i++) {
@@ -289,7 +287,7 @@ static enum status pass_point(const char *name)
 
 void fault_point_pass(const char *name)
 {
-    (void)pass_point(name); /* a statement can't be armed to fail */
+    (void)pass_point(name); /* parsing rejects fail for a point that is a statement */
 }
 
 enum status fault_point_status(const char *name, struct error *error)

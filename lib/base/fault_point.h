@@ -1,16 +1,16 @@
 /*
- * Named places where a test build can be made to crash, stall or fail (docs/fault-points.md). Only a build
- * with SCREENING_FAULT_POINTS has them: elsewhere the macros vanish, names and all.
+ * Named places where a test build can be made to crash, stall or fail (docs/fault-points.md). They exist only
+ * in builds with SCREENING_FAULT_POINTS; otherwise the macros expand to nothing and drop the names.
  *
  *     FAULT_POINT("writer.before_commit");
  *     status = FAULT_STATUS("db.commit", error);
  *
- * The environment arms them: SCREENING_FAULTS, entries separated by ';', each POINT:ACTION[@N|@N+|@N-M].
- * ACTION is crash (SIGKILL to itself), stall=MS, or, at a FAULT_STATUS, fail[=STATUS] (what the point
- * fails with if not given). @N is the N-th pass of that point in this process (1 if not given), @N+ each from
- * then on, @N-M those. Each firing is logged as fault.fired. Before main begins, a wrong entry ends the
- * program with one line on stderr and exit code 2; SCREENING_FAULTS=list prints the names of all points and
- * ends it with 0.
+ * The environment variable SCREENING_FAULTS arms them. It holds entries separated by ';', each
+ * POINT:ACTION[@N|@N+|@N-M]. ACTION is crash (the process sends itself SIGKILL), stall=MS or, at a
+ * FAULT_STATUS, fail[=STATUS] (default: the status of that point). @N is the N-th pass of the point in this
+ * process (default 1), @N+ is that pass and all later ones, @N-M is a range. Each firing is logged as
+ * fault.fired. Entries are parsed before main: a wrong one ends the program with one line on stderr and exit
+ * code 2. SCREENING_FAULTS=list prints the names of all points and exits with 0.
  */
 #ifndef SCREENING_BASE_FAULT_POINT_H
 #define SCREENING_BASE_FAULT_POINT_H
@@ -29,7 +29,7 @@
         }                                                                                                    \
     } while (0)
 
-/* An enum status: OK, unless the point is to fail; then `error` (may be NULL) tells. Any thread. */
+/* An enum status: OK, unless the point is armed to fail; then it fills `error` (may be NULL). Any thread. */
 #define FAULT_STATUS(name, error) (fault_points_armed ? fault_point_status((name), (error)) : STATUS_OK)
 
 #else
@@ -39,16 +39,17 @@
 
 #endif
 
-/* Whether any point has an entry: all that a pass costs while none has. Set before other threads start. */
+/* Whether any point is armed. An unarmed pass costs only this test. Set before other threads start. */
 extern bool fault_points_armed;
 
 /*
- * Arms what `entries` says in place of what was armed, and counts the passes from zero; "" or NULL: nothing.
- * INVALID_ARGUMENT, which names the entry and the rule: nothing is armed. While no other thread passes one.
+ * Replaces the armed entries with `entries` and resets the pass counters; "" or NULL disarms all.
+ * INVALID_ARGUMENT, naming the entry and the rule, disarms all too. Call while no other thread passes a
+ * point.
  */
 MUST_CHECK enum status fault_points_arm(const char *entries, struct error *error);
 
-/* What the macros call. */
+/* Called by the macros. */
 void fault_point_pass(const char *name);
 MUST_CHECK enum status fault_point_status(const char *name, struct error *error);
 

@@ -1,4 +1,4 @@
-/* In builds with fault points: what may be armed, and which passes fire. In others: that nothing is there. */
+/* With fault points: what can be armed, and which passes fire. Without: nothing is there. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static void assert_refused(const char *entries, const char *rule)
     assert_false(fault_points_armed);
 }
 
-/* What db.commit does in its next eight passes: a letter each, '.' = it does not fail. */
+/* The outcome of the next eight passes of db.commit, a letter each; '.' = no failure. */
 static const char *eight_passes(void)
 {
     static char seen[9];
@@ -116,7 +116,7 @@ static void test_fault_point_wrong_entries_are_refused_by_name(void **state)
     }
 }
 
-/* Runs `body` in a process of its own; its wait status, and what it wrote to stderr. */
+/* Runs `body` in a child process. Returns its wait status, and its stderr in `told`. */
 static int run_apart(void (*body)(void), char *told, size_t told_size)
 {
     int ends[2], status = 0;

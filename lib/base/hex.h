@@ -1,4 +1,4 @@
-/* Hexadecimal digits, for lib/base itself. Pure; any thread. */
+/* Hexadecimal digits, for use within lib/base. Pure; any thread. */
 #ifndef SCREENING_BASE_HEX_H
 #define SCREENING_BASE_HEX_H
 
@@ -6,11 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Writes 2 * `size` lower-case digits, no NUL; returns the place behind them. */
+/* Writes 2 * `size` lower-case digits without a NUL; returns the end. */
 char *hex_write(char *out, const uint8_t *bytes, size_t size);
 
-/* Reads 2 * `size` digits of either case. False at the first other character, a NUL too: nothing beyond is
- * read. */
+/*
+ * Reads 2 * `size` digits of either case. False at the first other character, including NUL; never reads past
+ * it.
+ */
 bool hex_read(const char *text, uint8_t *bytes, size_t size);
 
 #endif

@@ -1,9 +1,10 @@
 /*
- * A line is built in a buffer on the stack and written in one call, so that lines of several threads and
- * processes never mix (a write of this size to a pipe is atomic). What does not fit is cut at a character,
- * later fields are left out, and the line says so; it is valid JSON all the same.
+ * A line is built in a buffer on the stack and written in one call, so lines of several threads and processes
+ * never interleave (a write of this size to a pipe is atomic). Text that does not fit is cut at a character
+ * boundary, later fields are left out, and the line is marked as truncated; it is always valid JSON.
  *
- * `lock` guards `limit`, `next_report_ns` and log_sink.c; it is held during a write, which does not block.
+ * `lock` guards `limit`, `next_report_ns`, `held` and log_sink.c; it is held during a write, which does not
+ * block.
  */
 #include "base/log.h"
 
@@ -24,7 +25,7 @@
 
 enum { BODY_SIZE = LOG_LINE_MAX - (sizeof CUT_MARK - 1) - (sizeof LINE_END - 1) };
 
-/* How often it is told which lines were suppressed, if no later line of the event does. */
+/* How often to report suppressed lines of events that log no further line. */
 enum { REPORT_EVERY_MS = 10000 };
 
 struct line {
@@ -41,7 +42,7 @@ static struct metric lines_lost = METRIC("log_lines_lost_total", "Log lines that
 static struct metric lines_suppressed = METRIC(
     "log_lines_suppressed_total", "Log lines that were not written because there were too many like them");
 
-/* At debug each booking has its lines. */
+/* Debug logs several lines per booking. */
 static const struct log_rate DEBUG_RATE = {.burst = 1000, .per_s = 200};
 static const struct log_rate RATE = {.burst = 200, .per_s = 20};
 
@@ -73,7 +74,7 @@ bool log_enabled(enum log_level level)
     return level >= lowest_level;
 }
 
-/* Appends all of it or nothing, keeping `spare` bytes of the body free behind it. */
+/* Appends all or nothing, leaving at least `spare` bytes of the body free. */
 static bool put(struct line *line, const char *bytes, size_t size, size_t spare)
 {
     if (size + spare > BODY_SIZE - line->used) {
@@ -90,7 +91,9 @@ static bool put_raw(struct line *line, const char *text)
     return put(line, text, strlen(text), 0);
 }
 
-/* The character at `text` as it stands in a JSON string, in `out`; returns how many bytes of `text` it was.
+/*
+ * Encodes the character at `text` for a JSON string into `out`. Returns the number of bytes of `text`
+ * consumed.
  */
 static size_t escape(const char *text, size_t size, char out[8], size_t *out_size)
 {
@@ -181,7 +184,7 @@ static void end_line(struct line *line)
     line->used += strlen(end);
 }
 
-/* ---- writing, with the lock ---- */
+/* ---- writing, lock held ---- */
 
 static void write_text(const char *text, size_t size)
 {
@@ -190,7 +193,7 @@ static void write_text(const char *text, size_t size)
     }
 }
 
-/* Between log_hold and log_release. */
+/* Lines buffered between log_hold and log_release. */
 static struct {
     bool on;
     size_t used;
@@ -217,7 +220,7 @@ static void write_line(enum log_level level, const struct line *line)
     write_text(line->text, line->used);
 }
 
-/* A flood that has ended has no later line that tells how much of it was suppressed. */
+/* After a flood ends, no further line of that event would report its suppressed lines. */
 static void report_suppressed(int64_t now_ns)
 {
     const int64_t pause_ns = (int64_t)REPORT_EVERY_MS * NS_PER_MS;
@@ -237,7 +240,7 @@ static void report_suppressed(int64_t now_ns)
     }
 }
 
-/* ---- all together ---- */
+/* ---- public functions ---- */
 
 static bool take(enum log_level level, const char *event, int64_t now_ns, uint64_t *suppressed)
 {

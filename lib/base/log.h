@@ -1,14 +1,14 @@
 /*
- * Structured log: one line of JSON per event on stderr. Never customer names, tokens or SQL parameters.
+ * Structured log: one line of JSON per event on stderr. Never log customer names, tokens or SQL parameters.
  *
  *     log_event(LOG_WARN, "booking.refused", LOG_UUID("booking_id", &id), LOG_TEXT("reason", reason));
  *
- * Every line about a booking carries booking_id and request_id. Any thread; a line is written in one call.
+ * Every line about a booking carries booking_id and request_id. Any thread; each line is written in one call.
  *
- * Logging never waits: a line that a full pipe, terminal or socket has no room for is lost, and counted in
- * log_lines_lost_total. Nor can a caller of the service fill the log: of each event 200 lines are written at
- * once and 20 a second from then on (debug: 1000 and 200); the next one has the number of those in between as
- * "suppressed", and log_lines_suppressed_total counts them.
+ * Logging never blocks: a line that does not fit into a full pipe, terminal or socket is dropped and counted
+ * in log_lines_lost_total. Clients cannot flood the log: each event may log a burst of 200 lines and then 20
+ * per second (debug: 1000 and 200). The next line reports the number of skipped ones as "suppressed", and
+ * log_lines_suppressed_total counts them.
  */
 #ifndef SCREENING_BASE_LOG_H
 #define SCREENING_BASE_LOG_H
@@ -38,7 +38,7 @@ struct log_field {
 #define LOG_INT(field_name, v)  ((struct log_field){(field_name), LOG_FIELD_INT, {.number = (int64_t)(v)}})
 #define LOG_UUID(field_name, v) ((struct log_field){(field_name), LOG_FIELD_UUID, {.uuid = (v)}})
 
-/* Sets the program's name in every line and the lowest level written. Before other threads start. */
+/* Sets the program name for every line, and the lowest level written. Before other threads start. */
 void log_open(const char *program, enum log_level threshold);
 
 /* "debug", "info", "warn", "error"; false for anything else. */
@@ -48,7 +48,7 @@ bool log_enabled(enum log_level level);
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
 
-/* The arguments are evaluated only if the level is written. */
+/* Evaluates the arguments only if the level is enabled. */
 #define log_event(level, event, ...)                                                                         \
     do {                                                                                                     \
         if (log_enabled(level)) {                                                                            \
@@ -58,8 +58,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     } while (0)
 
 /*
- * As log_event, but only the first line of the event for `key` within a minute: for what a caller who is
- * named by `key` can make happen again and again.
+ * As log_event, but logs only the first line of the event for `key` within a minute: for events that a
+ * client, identified by `key`, can trigger over and over.
  */
 #define log_event_once_a_minute(level, event, key, ...)                                                      \
     do {                                                                                                     \
@@ -75,14 +75,15 @@ bool log_is_first(const char *event, const char *key);
 #define log_plain(level, event) log_write((level), (event), NULL, 0)
 
 /*
- * From log_hold on, lines below warn are kept, a few at most; log_release writes them, as does a line that is
- * not kept, and log_drop forgets them: a start that fails for its configuration says one line and no more.
+ * After log_hold, lines below warn are buffered, up to a few. log_release writes them, and so does any line
+ * that cannot be buffered; log_drop discards them. This way a start that fails because of its configuration
+ * prints a single line.
  */
 void log_hold(void);
 void log_release(void);
 void log_drop(void);
 
-/* One line "PROGRAM: MESSAGE" for people, without limit and level. Like a line of the log it never waits. */
+/* One line "PROGRAM: MESSAGE" for people, with no rate limit and no level. It never blocks either. */
 void log_say(const char *program, const char *message);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * How many lines of each event may be written: a burst, then so many a second. So a caller that can
- * make a program log something, with a wrong request for example, cannot fill the log.
+ * Rate limit for log lines: each event has a burst, then a number of lines per second. This keeps a client
+ * that can trigger log lines, for example with bad requests, from filling the log.
  *
- * Pure; not for several threads at once.
+ * Pure; not thread-safe.
  */
 #ifndef SCREENING_BASE_LOG_LIMIT_H
 #define SCREENING_BASE_LOG_LIMIT_H
@@ -12,17 +12,17 @@
 
 enum { LOG_LIMIT_EVENTS = 128, LOG_LIMIT_KEYS = 256 };
 
-/* How many lines of one event: at once, and per second from then on. */
+/* Lines of one event: at once, and per second after that. */
 struct log_rate {
     uint32_t burst, per_s;
 };
 
-/* An event's; those beyond LOG_LIMIT_EVENTS share one with another. */
+/* State of one event. Events beyond LOG_LIMIT_EVENTS share a bucket with another. */
 struct log_bucket {
     const char *event; /* NULL = unused */
-    int64_t full_ns;   /* the burst is used up as far as this lies in the future */
+    int64_t full_ns;   /* the further in the future, the more of the burst is used */
     uint64_t suppressed;
-    int64_t suppressed_ns; /* the last one */
+    int64_t suppressed_ns; /* time of the last one */
 };
 
 struct log_limit {
@@ -34,20 +34,19 @@ struct log_limit {
 };
 
 /*
- * Whether a line of `event`, which must stay, may be written at the monotonic `now_ns`; if so, *suppressed is
- * the number of its lines that were not, since the last one that was.
+ * Whether a line of `event` may be written at `now_ns` (monotonic). If so, *suppressed is the number of its
+ * lines suppressed since the last one written. `event` must stay valid.
  */
 bool log_limit_take(struct log_limit *limit, const char *event, const struct log_rate *rate, int64_t now_ns,
                     uint64_t *suppressed);
 
 /*
- * Whether this is the first line of `event` for `key` within a minute; if not it counts as suppressed. Of
- * more keys than LOG_LIMIT_KEYS some are forgotten earlier.
+ * Whether this is the first line of `event` for `key` within a minute; any other counts as suppressed. With
+ * more than LOG_LIMIT_KEYS keys, some are forgotten early.
  */
 bool log_limit_first(struct log_limit *limit, const char *event, const char *key, int64_t now_ns);
 
-/* An event of which lines were suppressed, the last before `before_ns`; they are counted from 0 again. NULL:
- * none. */
+/* Returns an event with its last suppressed line before `before_ns`, and resets its count; or NULL. */
 const char *log_limit_next_suppressed(struct log_limit *limit, int64_t before_ns, uint64_t *suppressed);
 
 #endif

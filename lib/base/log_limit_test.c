@@ -20,7 +20,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* How many of `count` lines are written at one moment. */
+/* How many of `count` lines are let through at the same time. */
 static int take(struct log_limit *limit, const char *event, int count, int64_t now_ns)
 {
     int taken = 0;
@@ -37,12 +37,12 @@ static void test_log_limit_lets_a_burst_pass_and_then_the_rate(void **state)
     assert_int_equal(take(*state, "a", 100, BEGIN + SECOND / 4), 0);
     assert_int_equal(take(*state, "a", 100, BEGIN + SECOND / 2), 1);
     assert_int_equal(take(*state, "a", 100, BEGIN + 3 * SECOND), 5);
-    assert_int_equal(take(*state, "a", 100, BEGIN + 100 * SECOND), 10); /* never more than the burst */
+    assert_int_equal(take(*state, "a", 100, BEGIN + 100 * SECOND), 10); /* never more than a burst */
 }
 
 static void test_log_limit_of_one_event_leaves_others_alone(void **state)
 {
-    static char same_text[] = "a"; /* at another address */
+    static char same_text[] = "a"; /* same text, different address */
     assert_int_equal(take(*state, "a", 100, BEGIN), 10);
     assert_int_equal(take(*state, same_text, 1, BEGIN), 0);
     assert_int_equal(take(*state, "b", 100, BEGIN), 10);

@@ -1,12 +1,12 @@
 /*
- * A pipe or terminal that nobody reads is full some day, and a write to it then waits for ever. O_NONBLOCK
- * prevents that, but it is a property of the open file description, which we share with the process that
- * started us: a shell or another program would see EAGAIN all of a sudden. So these are opened again through
- * /proc, which makes a description of our own. Where that is not allowed, poll says whether the line fits: no
- * other thread writes meanwhile, only another process that shares the pipe could still fill it in between.
- * A socket can't be opened again, but send takes the flag with each call.
+ * A pipe or terminal without a reader fills up sooner or later, and then a write to it blocks for ever.
+ * O_NONBLOCK prevents that, but it is a property of the open file description, which we share with the
+ * process that started us: a shell or another program would suddenly see EAGAIN. So we reopen pipes and
+ * terminals through /proc, which creates a description that is ours alone. Where that is not allowed, we use
+ * poll to see if the line fits: no other thread writes at the same time, and only another process that shares
+ * the pipe could fill it in between. A socket can't be reopened, but send takes the flag with each call.
  *
- * Everything else, a file above all, is written to as it is.
+ * Everything else, in particular a file, is written to directly.
  */
 #include "base/log_sink.h"
 
@@ -21,19 +21,19 @@
 
 static_assert((int)LOG_LINE_MAX <= PIPE_BUF, "a line must be written to a pipe in one piece");
 
-enum sink_kind { SINK_FILE, SINK_WAITING /* a pipe or terminal, not opened again */, SINK_OWN, SINK_SOCKET };
+enum sink_kind { SINK_FILE, SINK_WAITING /* a pipe or terminal, not reopened */, SINK_OWN, SINK_SOCKET };
 
-/* What file descriptor 2 was when it was looked at. */
+/* File descriptor 2 as last inspected. */
 static struct {
     bool known;
     dev_t device;
     ino_t inode;
     enum sink_kind kind;
-    int own;   /* SINK_OWN: ours, else -1 */
-    bool torn; /* the last line has no end */
+    int own;   /* SINK_OWN: our descriptor, otherwise -1 */
+    bool torn; /* the last line was cut off */
 } sink = {.own = -1};
 
-/* A FIFO without a reader, for example, can't be opened now, but perhaps later. */
+/* May fail now and succeed later, for example for a FIFO that has no reader yet. */
 static void open_own(void)
 {
     sink.own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -53,12 +53,12 @@ static enum sink_kind kind_of(const struct stat *status)
     return SINK_FILE;
 }
 
-/* Looks at file descriptor 2 again if it is not what it was. */
+/* Inspects file descriptor 2 again if it now refers to something different. */
 static void look(void)
 {
     struct stat status;
     if (fstat(STDERR_FILENO, &status) != 0) {
-        status = (struct stat){.st_mode = S_IFREG}; /* the write says what is wrong */
+        status = (struct stat){.st_mode = S_IFREG}; /* the write will report the error */
     }
     if (!sink.known || sink.device != status.st_dev || sink.inode != status.st_ino) {
         if (sink.own >= 0) {

@@ -1,7 +1,7 @@
 /*
- * Where log lines go: file descriptor 2, whatever it is at that moment. A line never waits for a reader.
+ * Writes log lines to file descriptor 2, whatever it refers to at the time. A write never blocks.
  *
- * Private to log.c, under its lock.
+ * Private to log.c, which holds its lock.
  */
 #ifndef SCREENING_BASE_LOG_SINK_H
 #define SCREENING_BASE_LOG_SINK_H
@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Of a line with its end. A write of this size to a pipe is whole or not at all. */
+/* Includes the newline. A write of this size to a pipe is atomic. */
 enum { LOG_LINE_MAX = 2048 };
 
-/* Writes a whole line of at most LOG_LINE_MAX bytes. False: it is lost, all of it or its end. */
+/* Writes a whole line of at most LOG_LINE_MAX bytes. False: the line, or the end of it, is lost. */
 bool log_sink_write(const char *line, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* Every test puts something that is full, and that nobody reads, in the place of file descriptor 2. */
+/* Every test replaces file descriptor 2 with something that is full and that no process reads. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ enum { LINES_MAX = 100000, TEXT_MAX = 1 << 20, ALARM_S = 20 };
 static int saved = -1;
 static char text[TEXT_MAX], last_line[LOG_LINE_MAX];
 
-/* A write that waits ends the test. */
+/* The alarm ends a test whose write blocks. */
 static int setup(void **state)
 {
     (void)state;
@@ -34,7 +34,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* What the sink writes to from now on; closes `file`. */
+/* Makes `file` the sink's target and closes it. */
 static void replace_stderr(int file)
 {
     assert_true(file >= 0);
@@ -42,7 +42,7 @@ static void replace_stderr(int file)
     (void)close(file);
 }
 
-/* Lines of several lengths until one is lost; returns how many were written. */
+/* Writes lines of several lengths until one is lost; returns how many were written. */
 static int fill(void)
 {
     for (int i = 0; i < LINES_MAX; i++) {
@@ -58,7 +58,7 @@ static int fill(void)
     return 0;
 }
 
-/* Reads what is there, until nothing comes; the number of whole lines of one letter. Fails on any other. */
+/* Reads until nothing is left. Returns the number of whole lines of one letter; fails on any other line. */
 static int read_lines(int file)
 {
     size_t used = 0;
@@ -112,7 +112,7 @@ static void test_log_sink_fifo_whose_reader_comes_later(void **state)
     replace_stderr(open(path, O_WRONLY));
     (void)signal(SIGPIPE, SIG_IGN);
     (void)close(reader);
-    assert_false(log_sink_write("xxx\n", 4)); /* nobody there */
+    assert_false(log_sink_write("xxx\n", 4)); /* no reader yet */
     reader = open(path, O_RDONLY | O_NONBLOCK);
     assert_true(log_sink_write("xxx\n", 4));
     assert_int_equal(read_lines(reader), 1);
@@ -122,7 +122,7 @@ static void test_log_sink_fifo_whose_reader_comes_later(void **state)
     (void)rmdir(folder);
 }
 
-/* As for a process that may not open it again: /proc says no, and only poll is left. */
+/* As in a process that may not reopen the pipe: /proc refuses, and only poll is left. */
 static void test_log_sink_pipe_that_cannot_be_opened_again(void **state)
 {
     (void)state;
@@ -152,11 +152,11 @@ static void lose_lines_to_a_socket(int type)
     assert_true(fill() > 1);
     assert_flags_kept(flags);
     (void)read_lines(ends[0]);
-    assert_true(log_sink_write("xxx\n", 4)); /* in a line of its own, though the last one was cut */
+    assert_true(log_sink_write("xxx\n", 4)); /* on a separate line, although the last one was cut */
     assert_true(read_lines(ends[0]) >= 1);
     assert_string_equal(last_line, "xxx");
     (void)close(ends[0]);
-    assert_false(log_sink_write("xxx\n", 4)); /* and no SIGPIPE */
+    assert_false(log_sink_write("xxx\n", 4)); /* without a SIGPIPE */
 }
 
 static void test_log_sink_full_socket_loses_lines(void **state)

@@ -19,7 +19,7 @@ static int64_t fixed_now_us(void)
     return 1796085000000000;
 }
 
-/* What `act` writes to stderr, which is a pipe meanwhile; it must fit into one. */
+/* Returns what `act` writes to stderr, which is redirected to a pipe. It must fit into the pipe. */
 static const char *capture(void (*act)(void))
 {
     int ends[2];
@@ -105,7 +105,7 @@ static void test_log_held_lines_are_dropped_or_written_in_order(void **state)
     config = strstr(text, "\"config\"");
     const char *warning = strstr(text, "\"waiting\"");
     assert_true(config != NULL && warning != NULL && config < warning);
-    assert_non_null(strstr(warning, "\"after\"")); /* nothing is held any more */
+    assert_non_null(strstr(warning, "\"after\"")); /* no longer held */
     text = capture(hold_more_than_there_is_room_for);
     assert_non_null(strstr(text, "\"number\":0}"));
     assert_non_null(strstr(text, "\"number\":99}"));
@@ -238,7 +238,7 @@ static void test_log_lines_of_threads_do_not_mix(void **state)
     assert_int_equal(lines, THREADS * LINES_PER_THREAD);
 }
 
-/* -1 if there is no such metric. */
+/* Returns -1 if there is no such metric. */
 static int64_t metric_value(const char *name)
 {
     int64_t value = -1;
@@ -290,7 +290,7 @@ static void test_log_flood_of_one_event_is_suppressed_and_counted(void **state)
     for (char *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0'; lines++) {
         json_decref(parse_line(line));
     }
-    assert_in_range(lines, 201, 290); /* some more on a machine that takes long */
+    assert_in_range(lines, 201, 290); /* a few more on a slow machine */
     assert_int_equal(suppressed_total() - before, 301 - lines);
 }
 

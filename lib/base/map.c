@@ -1,8 +1,8 @@
 /*
- * Open addressing with linear probing: an entry stands at its hash's slot or behind it with no gap between;
- * removing closes the gap (no tombstones). Keys come from outside, ordered ids above all, so the hash is
- * SipHash-1-3 with a secret of the process: nobody can choose ids that collide. The secret is made before the
- * first entry of any map.
+ * Open addressing with linear probing: an entry sits at its home slot or after it, with no empty slot in
+ * between; removal closes the gap (no tombstones). Keys come from outside and are mostly ordered ids, so the
+ * hash is SipHash-1-3 with a per-process secret: an attacker cannot choose ids that collide. The secret is
+ * generated before the first entry of any map.
  */
 #include "base/map.h"
 
@@ -17,8 +17,8 @@
 enum { FIRST_SLOTS = 16, KEPT_SLOTS = 4096, WORD_SIZE = sizeof(uint64_t) };
 
 struct map_slot {
-    void *value;    /* NULL: empty */
-    uint64_t key[]; /* key_words(map) of them, the last padded with zeros */
+    void *value;    /* NULL = empty */
+    uint64_t key[]; /* key_words(map) words, the last one zero-padded */
 };
 
 static uint64_t secret[2];
@@ -63,7 +63,7 @@ static void sip_round(uint64_t v[4])
     v[2] = rotate(v[2], 32);
 }
 
-/* The length is not mixed in, as SipHash does: all keys of a map have the same. */
+/* Unlike SipHash, leaves out the length: all keys of a map have the same one. */
 static size_t home_of(const struct map *map, const uint64_t *key)
 {
     uint64_t v[4] = {secret[0] ^ 0x736f6d6570736575u, secret[1] ^ 0x646f72616e646f6du,
@@ -86,7 +86,7 @@ static void load_key(const struct map *map, const void *key, uint64_t words[MAP_
     memcpy(words, key, map->key_size_bytes);
 }
 
-/* The slot that holds the key, or the empty one where it belongs. There always is an empty one. */
+/* The slot that holds the key, or the empty slot where it belongs. The map always has an empty slot. */
 static size_t find(const struct map *map, const uint64_t *key)
 {
     size_t index = home_of(map, key);
@@ -137,7 +137,7 @@ static enum status grow(struct map *map)
     if (larger.slots == NULL) {
         return STATUS_RESOURCE_EXHAUSTED;
     }
-    (void)pthread_once(&secret_made, make_secret); /* fails only for a control that is no pthread_once_t */
+    (void)pthread_once(&secret_made, make_secret); /* fails only for an invalid pthread_once_t */
     for (size_t i = 0; i < map->slot_count; i++) {
         const struct map_slot *slot = slot_at(map, i);
         if (slot->value != NULL) {
@@ -167,7 +167,7 @@ enum status map_put(struct map *map, const void *key, void *value)
     return STATUS_OK;
 }
 
-/* Moves entries back into the gap as long as one may stand there, then empties the last place left. */
+/* Moves entries back into the gap where their home slot allows it, then empties the last gap. */
 static void close_gap(struct map *map, size_t gap)
 {
     const size_t mask = map->slot_count - 1;

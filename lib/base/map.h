@@ -1,6 +1,6 @@
 /*
- * A hash map from keys of one fixed size (at most 32 bytes) to pointers. Not thread-safe; owns copies of the
- * keys, never the values. Iteration order is unspecified.
+ * A hash map from fixed-size keys (at most 32 bytes) to pointers. Not thread-safe. The map owns copies of the
+ * keys but never the values. Iteration order is unspecified.
  */
 #ifndef SCREENING_BASE_MAP_H
 #define SCREENING_BASE_MAP_H
@@ -25,7 +25,7 @@ struct map {
 void map_init(struct map *map, size_t key_size_bytes);
 void map_fini(struct map *map);
 
-/* Removes every entry, keeping the memory unless it has grown far beyond what small maps need. */
+/* Removes every entry. Keeps the memory unless it has grown far beyond what small maps need. */
 void map_clear(struct map *map);
 
 /* The value stored under `key`, NULL if none. */
@@ -34,13 +34,12 @@ void *map_get(const struct map *map, const void *key);
 /* Stores `value` (not NULL) under `key`, replacing any other. RESOURCE_EXHAUSTED when out of memory. */
 MUST_CHECK enum status map_put(struct map *map, const void *key, void *value);
 
-/* Takes the value out and returns it; NULL if there is none. */
+/* Removes and returns the value; NULL if there is none. */
 void *map_remove(struct map *map, const void *key);
 
 /*
- * Walks all entries: start with *position = 0; returns the next value or NULL at the end. `*key` (if key is
- * not NULL) points into the map. Removing the entry just returned is not allowed; nor is map_put during a
- * walk.
+ * Iterates over all entries: start with *position = 0; returns the next value, or NULL at the end. `*key` (if
+ * key is not NULL) points into the map. Do not call map_remove or map_put during the iteration.
  */
 void *map_next(const struct map *map, size_t *position, const void **key);
 

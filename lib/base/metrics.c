@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-/* Lists that only grow, at their heads: readers need no lock. */
+/* Lists that grow only at the head, so readers need no lock. */
 static _Atomic(struct metric *) newest;
 static _Atomic(struct histogram *) newest_histogram;
 

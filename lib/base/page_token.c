@@ -1,6 +1,6 @@
 /*
- * A token is 32 bytes in hexadecimal: major (big-endian), id, and a check over both and the query. The check
- * finds damage and mix-ups; it is no signature, a position is no secret and gives no right.
+ * A token is 32 bytes in hexadecimal: major (big-endian), id, and a checksum over both and the query. The
+ * checksum detects damage and mix-ups. It is not a signature: a position is not secret and grants no access.
  */
 #include "base/page_token.h"
 
@@ -69,7 +69,7 @@ enum status page_size_check(uint32_t requested, uint32_t *out, struct error *err
     return STATUS_OK;
 }
 
-/* A field of protobuf: its tag, one byte up to number 15, and its length, at most five. */
+/* Header of a protobuf field: its tag, one byte up to field number 15, and its length, at most five bytes. */
 enum { FIELD_HEADER_BYTES = 6 };
 
 void page_room_init(struct page_room *room, size_t response_max_bytes)

@@ -8,13 +8,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Bytes drawn and not yet handed out: the last `left` of the array. */
+/* Random bytes not yet handed out: the last `left` bytes of the array. */
 static _Thread_local uint8_t stock[RANDOM_MAX_BYTES];
 static _Thread_local size_t left;
 
 static pthread_once_t fork_guarded = PTHREAD_ONCE_INIT;
 
-/* A child must not hand out its parent's bytes a second time; only the thread that forked lives on in it. */
+/* A child must not hand out its parent's bytes again. Only the thread that forked survives in it. */
 static void forget_stock(void)
 {
     left = 0;
@@ -23,19 +23,19 @@ static void forget_stock(void)
 static void guard_fork(void)
 {
     if (pthread_atfork(NULL, NULL, forget_stock) != 0) {
-        abort(); /* out of memory at the first id of the process: nothing runs yet that could be saved */
+        abort(); /* out of memory at the process's first id: there is no work to save yet */
     }
 }
 
 static void restock(void)
 {
-    (void)pthread_once(&fork_guarded, guard_fork); /* fails only for a control that is no pthread_once_t */
+    (void)pthread_once(&fork_guarded, guard_fork); /* fails only for an invalid pthread_once_t */
     ssize_t got;
     do {
         got = getrandom(stock, sizeof stock, 0);
     } while (got < 0 && errno == EINTR);
     if (got != (ssize_t)sizeof stock) {
-        abort(); /* 256 bytes are never cut short; a kernel without getrandom can't make safe ids */
+        abort(); /* the kernel never cuts 256 bytes short; without getrandom we can't make safe ids */
     }
     left = sizeof stock;
 }

@@ -1,4 +1,4 @@
-/* Random bytes of the kernel, for lib/base itself. Any thread. */
+/* Random bytes from the kernel, for use within lib/base. Any thread. */
 #ifndef SCREENING_BASE_RANDOM_H
 #define SCREENING_BASE_RANDOM_H
 
@@ -6,8 +6,10 @@
 
 enum { RANDOM_MAX_BYTES = 256 };
 
-/* Fills `size` bytes, at most RANDOM_MAX_BYTES. Cheap for small sizes: one system call serves many calls of a
- * thread. */
+/*
+ * Fills `size` bytes, at most RANDOM_MAX_BYTES. Small sizes are cheap: one system call serves many calls of a
+ * thread.
+ */
 void random_fill(void *out, size_t size);
 
 #endif

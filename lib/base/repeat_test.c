@@ -8,7 +8,7 @@ static const int64_t SECOND = INT64_C(1000000000);
 static void test_repeat_is_due_at_first_and_once_a_minute(void **state)
 {
     struct repeat repeat = {0};
-    int64_t begun = -5 * SECOND; /* the monotonic clock may begin anywhere */
+    int64_t begun = -5 * SECOND; /* the monotonic clock may start anywhere */
 
     (void)state;
     assert_true(repeat_is_due(&repeat, begun));

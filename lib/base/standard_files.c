@@ -12,8 +12,10 @@ void standard_files_open(void)
         if (fcntl(file, F_GETFD) >= 0 || errno != EBADF) {
             continue;
         }
-        /* The lowest free number is given: those below are open. Without O_CLOEXEC, so that it stays open
-         * over exec. */
+        /*
+         * open returns the lowest free number, and those below are in use. No O_CLOEXEC: it must stay open
+         * across exec.
+         */
         if (open("/dev/null", O_RDWR) != file) {
             _exit(EXIT_WRONG_START);
         }

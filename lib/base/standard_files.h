@@ -1,11 +1,11 @@
-/* File descriptors 0, 1 and 2: a program that was started without them must not give them to a socket. */
+/* File descriptors 0, 1 and 2: a program started without them must not hand them out to sockets. */
 #ifndef SCREENING_BASE_STANDARD_FILES_H
 #define SCREENING_BASE_STANDARD_FILES_H
 
 /*
- * Opens each of the file descriptors 0, 1 and 2 that is closed on /dev/null. Otherwise the next socket or
- * database file would get that number, and log lines would be written into it. They stay open over exec.
- * First statement of every main. Ends the process with exit code 2 if /dev/null cannot be opened.
+ * Opens /dev/null on each of the file descriptors 0, 1 and 2 that is closed. Otherwise the next socket or
+ * database file would get that number, and log lines would be written into it. They stay open across exec.
+ * Must be the first statement of every main. Exits with code 2 if /dev/null cannot be opened.
  */
 void standard_files_open(void);
 

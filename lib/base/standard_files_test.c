@@ -17,7 +17,7 @@ static bool is_null_device(int file)
            found.st_rdev == wanted.st_rdev;
 }
 
-/* In a child process: closes what `closed` says, and returns 0 if exactly these are /dev/null afterwards. */
+/* Child process: closes the files in `closed`; returns 0 if exactly these are /dev/null afterwards. */
 static int child(unsigned closed)
 {
     int kept = open("/dev/zero", O_RDWR);

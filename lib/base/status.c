@@ -34,7 +34,7 @@ bool status_is_transient(enum status status)
     }
 }
 
-/* What snprintf returned and left behind becomes whole characters: it cuts between bytes. */
+/* Drops a character that snprintf, whose return value is `wanted`, has cut in the middle. */
 static void mend_cut(char *text, size_t capacity, int wanted)
 {
     if (wanted < 0) {
@@ -49,7 +49,7 @@ void error_write(struct error *error, enum status status, const char *reason, co
     if (error == NULL) {
         return;
     }
-    /* Built aside, because the arguments may point into *error. */
+    /* Built in a local, because the arguments may point into *error. */
     struct error next = {.status = status};
     if (reason != NULL) {
         mend_cut(next.reason, sizeof next.reason, snprintf(next.reason, sizeof next.reason, "%s", reason));

@@ -1,9 +1,9 @@
 /*
  * One status for everything that can fail: the codes of google.rpc.Code, 0 = OK.
  *
- * Codes of nng, SQLite, libpq and the system are translated where they occur and go no further. A function
- * that can fail returns an `enum status`, and tells more in a `struct error` that its caller owns and may
- * leave NULL.
+ * Codes of nng, SQLite, libpq and the system are translated where they occur and never passed on. A function
+ * that can fail returns an `enum status` and puts the details into a `struct error`, which the caller owns;
+ * the caller may pass NULL.
  */
 #ifndef SCREENING_BASE_STATUS_H
 #define SCREENING_BASE_STATUS_H
@@ -14,7 +14,7 @@
 enum status {
     STATUS_OK = 0,
     STATUS_CANCELLED = 1,
-    STATUS_UNKNOWN = 2, /* inside only: a COMMIT whose answer was lost */
+    STATUS_UNKNOWN = 2, /* internal only: a COMMIT whose result was lost */
     STATUS_INVALID_ARGUMENT = 3,
     STATUS_DEADLINE_EXCEEDED = 4,
     STATUS_NOT_FOUND = 5,
@@ -46,25 +46,27 @@ struct error {
 /* The code's name, "INVALID_ARGUMENT"; "UNRECOGNISED" outside the enum. Never NULL. Any thread. */
 const char *status_name(enum status status);
 
-/* Whether asking again can help: UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, RESOURCE_EXHAUSTED, UNKNOWN. */
+/* Whether a retry can succeed: UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, RESOURCE_EXHAUSTED, UNKNOWN. */
 bool status_is_transient(enum status status);
 
 /*
- * Fills `error` (if not NULL) and returns `status`, so that a failing function can end with
- * `return error_set(error, STATUS_NOT_FOUND, NULL, "no booking %s", id);`. Resets retry_after_ms; `reason`
- * may be NULL; a longer text is cut at a character boundary. `error` may be the source of the arguments.
+ * Fills `error` (if not NULL) and returns `status`, so that a failing function can end with `return
+ * error_set(error, STATUS_NOT_FOUND, NULL, "no booking %s", id);`. Resets retry_after_ms. `reason` may be
+ * NULL; longer text is truncated at a character boundary. The arguments may point into `error`.
  */
 #define error_set(error, status, reason, ...)                                                                \
     (error_write((error), (status), (reason), __VA_ARGS__), error_status(status))
 
-/* Its result: a function, so that callers may leave it. */
+/* The value of error_set. A function, so that callers may ignore it. */
 static inline enum status error_status(enum status status)
 {
     return status;
 }
 
-/* What error_set does, as a function: a macro, because then the compiler and the analysers see which status
- * it is. */
+/*
+ * The function part of error_set, which is a macro so that the compiler and the static analysers see the
+ * status.
+ */
 void error_write(struct error *error, enum status status, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

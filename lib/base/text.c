@@ -5,13 +5,16 @@
 #include "base/civil.h"
 #include "base/utf8.h"
 
-/* Whether the word at `bytes` holds eight ASCII characters other than NUL. */
+/* Whether the eight bytes at `bytes` are ASCII characters other than NUL. */
 static bool is_ascii_word(const char *bytes)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
     uint64_t word;
     memcpy(&word, bytes, sizeof word);
-    /* Less one, a byte without its top bit has it only if it is 0, or if the one before it was. */
+    /*
+     * Subtracting 1 sets the top bit of an ASCII byte only if the byte is 0 or a lower 0 byte borrows from
+     * it.
+     */
     return (word & tops) == 0 && ((word - ones) & tops) == 0;
 }
 
@@ -62,7 +65,7 @@ static bool is_control(uint32_t code_point)
     return code_point < 0x20u || (code_point >= 0x7fu && code_point <= 0x9fu);
 }
 
-/* Unicode's White_Space without the controls, and the two spaces of no width. */
+/* Unicode's White_Space without the controls, plus the two zero-width spaces. */
 static bool is_space(uint32_t code_point)
 {
     switch (code_point) {
@@ -81,7 +84,7 @@ static bool is_space(uint32_t code_point)
     }
 }
 
-/* Whether a character of `text`, which is valid UTF-8, is of a kind. */
+/* Whether `text`, which is valid UTF-8, contains a character of a kind. */
 static bool any_character(const char *text, size_t size, bool (*is_of_kind)(uint32_t code_point))
 {
     size_t position = 0;
@@ -95,7 +98,7 @@ static bool any_character(const char *text, size_t size, bool (*is_of_kind)(uint
     return false;
 }
 
-/* As most texts are. */
+/* Fast path: most texts are. */
 static bool is_printable_ascii(const char *text, size_t size)
 {
     size_t position = 0;

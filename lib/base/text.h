@@ -1,4 +1,4 @@
-/* Checks on text from outside. Pure; any thread. */
+/* Validates text from outside. Pure; any thread. */
 #ifndef SCREENING_BASE_TEXT_H
 #define SCREENING_BASE_TEXT_H
 
@@ -12,10 +12,10 @@
 /* Whether `size` bytes are valid UTF-8 (no surrogates, no overlong forms) without NUL. */
 bool text_is_utf8(const char *bytes, size_t size);
 
-/* Puts "?" in the place of each byte that keeps the text from being valid UTF-8. */
+/* Replaces each byte that is not part of valid UTF-8 with "?". */
 void text_make_utf8(char *text);
 
-/* Characters (code points) in valid UTF-8. */
+/* Number of characters (code points) in valid UTF-8. */
 size_t text_length(const char *text);
 
 /*
@@ -25,21 +25,18 @@ size_t text_length(const char *text);
 MUST_CHECK enum status text_check(const char *field, const char *text, size_t min, size_t max,
                                   struct error *error);
 
-/*
- * As text_check, and every character must be printable ASCII or beyond, no space of any kind: an opaque
- * identifier.
- */
+/* As text_check, and rejects spaces of any kind: for opaque identifiers. */
 MUST_CHECK enum status text_check_opaque(const char *field, const char *text, size_t min, size_t max,
                                          struct error *error);
 
 /*
- * INVALID_ARGUMENT "FIELD: must be a UUID" unless uuid_parse reads `text`; also for the nil UUID, after which
- * every list begins.
+ * INVALID_ARGUMENT "FIELD: must be a UUID" unless uuid_parse accepts `text`. Rejects the nil UUID too, which
+ * lists use as their start.
  */
 MUST_CHECK enum status text_check_uuid(const char *field, const char *text, struct uuid *out,
                                        struct error *error);
 
-/* INVALID_ARGUMENT "FIELD: must be an existing date, YYYY-MM-DD" unless civil_parse reads `text`. */
+/* INVALID_ARGUMENT "FIELD: must be an existing date, YYYY-MM-DD" unless civil_parse accepts `text`. */
 MUST_CHECK enum status text_check_date(const char *field, const char *text, int32_t *day,
                                        struct error *error);
 

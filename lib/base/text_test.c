@@ -36,14 +36,14 @@ static void test_text_utf8_invalid_text_is_refused(void **state)
 {
     (void)state;
     static const char *const TEXTS[] = {
-        "\x80",             /* a continuation alone */
-        "a\xbf",            /* behind a character */
+        "\x80",             /* a lone continuation byte */
+        "a\xbf",            /* after a character */
         "\xc0\x80",         /* overlong NUL */
         "\xc1\xbf",         /* overlong, 2 bytes */
         "\xe0\x9f\xbf",     /* overlong, 3 bytes */
         "\xf0\x8f\xbf\xbf", /* overlong, 4 bytes */
         "\xed\xa0\x80",     /* the first surrogate */
-        "\xed\xbf\xbf",     /* the last */
+        "\xed\xbf\xbf",     /* the last surrogate */
         "\xf4\x90\x80\x80", /* beyond U+10FFFF */
         "\xf8\x88\x80\x80\x80",
         "\xfe",
@@ -87,7 +87,7 @@ static void test_text_make_utf8_replaces_only_what_is_none(void **state)
         {"a\xd1geSize", "a?geSize"},
         {"\xc0\x80", "??"},
         {"\xed\xa0\x80z", "???z"},
-        {"서\xec\x9a", "서??"}, /* cut off in the middle of a character */
+        {"서\xec\x9a", "서??"}, /* cut in the middle of a character */
     };
     for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++) {
         char text[32];

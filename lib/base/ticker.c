@@ -13,13 +13,13 @@ struct ticker {
     void *context;
     uint32_t period_ms;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards what follows; never held while ticking */
+    pthread_mutex_t lock; /* guards the fields below; never held during a tick */
     pthread_cond_t changed;
     bool woken;
     bool stopping;
 };
 
-/* Lock held. Returns when stopping, when the time has come, or, if `wakeable`, when woken. */
+/* Lock held. Returns when stopping, when the time is up or, if `wakeable`, when woken. */
 static void wait_ms(struct ticker *ticker, uint32_t ms, bool wakeable)
 {
     int64_t until_ns = clock_monotonic_ns() + (int64_t)ms * NS_PER_MS;

@@ -9,9 +9,9 @@
 #include "base/utf8.h"
 
 /*
- * A character decomposes into at most DECOMPOSED_MAX: longer texts are too long in any form. So many
- * combining characters in a row no script needs (UAX 15, stream-safe text), and putting them in order takes
- * time that grows with the square of their number. Both are refused before the text is normalised.
+ * A character decomposes into at most DECOMPOSED_MAX characters: longer texts are too long in any form. No
+ * script needs more than COMBINING_MAX combining characters in a row (UAX 15, stream-safe text), and sorting
+ * them takes quadratic time. Both limits are checked before the text is normalised.
  */
 enum { DECOMPOSED_MAX = 4, COMBINING_MAX = 30 };
 
@@ -40,15 +40,14 @@ static bool is_bidi_control(uint32_t code_point)
            is_between(code_point, 0x202au, 0x202eu) || is_between(code_point, 0x2066u, 0x2069u);
 }
 
-/* Default_Ignorable_Code_Point; utf8proc does not know those that are not assigned. */
+/* Default_Ignorable_Code_Point, including the unassigned code points that utf8proc does not know. */
 static bool is_ignorable(uint32_t code_point)
 {
     return utf8proc_get_property((utf8proc_int32_t)code_point)->ignorable || code_point == 0x2065u ||
            is_between(code_point, 0xfff0u, 0xfff8u) || is_between(code_point, 0xe0000u, 0xe0fffu);
 }
 
-/* Nothing is seen of white space, of what is ignorable or only controls others, and of an empty Braille
- * pattern. */
+/* White space, ignorable characters, controls, formats and the blank Braille pattern show nothing. */
 static bool is_visible(uint32_t code_point)
 {
     utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code_point);
@@ -56,7 +55,7 @@ static bool is_visible(uint32_t code_point)
            category != UTF8PROC_CATEGORY_CF && code_point != 0x2800u;
 }
 
-/* Whether a character of `text`, which is valid UTF-8, is of a kind. */
+/* Whether `text`, which is valid UTF-8, contains a character of a kind. */
 static bool any_character(const char *text, bool (*is_of_kind)(uint32_t code_point))
 {
     size_t size = strlen(text), position = 0;
@@ -70,15 +69,20 @@ static bool any_character(const char *text, bool (*is_of_kind)(uint32_t code_poi
     return false;
 }
 
-/* Neither changes by composition nor is white space: Latin without combining characters, Han, and syllables
- * of Hangul as long as no single letters of it follow. */
+/*
+ * Neither affected by composition nor white space: Latin without combining characters, Han, and Hangul
+ * syllables unless single letters follow.
+ */
 static bool is_plain(uint32_t code_point)
 {
     return is_between(code_point, 0x21u, 0x9fu) || is_between(code_point, 0xa1u, 0x2ffu) ||
            is_between(code_point, 0x4e00u, 0x9fffu) || is_between(code_point, 0xac00u, 0xd7a3u);
 }
 
-/* Whether `text` is tidy, as most are: found without normalising it. False if that is not certain. */
+/*
+ * Fast path: whether `text` is obviously tidy, as most texts are. False if that takes normalising to find
+ * out.
+ */
 static bool is_plainly_tidy(const char *text)
 {
     size_t size = strlen(text), position = 0;
@@ -107,7 +111,7 @@ static bool has_too_many_combining(const char *text)
     return in_a_row > COMBINING_MAX;
 }
 
-/* Removes and folds white space in place. */
+/* Trims and folds white space in place. */
 static void fold_spaces(char *text)
 {
     size_t size = strlen(text), position = 0;
@@ -130,7 +134,7 @@ static void fold_spaces(char *text)
     *end = '\0';
 }
 
-/* utf8proc's copy in the arena; NULL stays NULL. */
+/* Moves a string that utf8proc allocated into the arena; NULL stays NULL. */
 static char *take(utf8proc_uint8_t *made, struct arena *arena)
 {
     char *copy = made != NULL ? arena_strdup(arena, (const char *)made) : NULL;

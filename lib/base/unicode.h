@@ -1,8 +1,8 @@
 /*
- * The form in which texts for people are kept and compared, and what ids must not hold. Pure; any thread.
+ * The canonical form of human-readable text, and the characters that ids must not contain. Pure; any thread.
  *
- * Texts that look the same are the same: they are normalised (NFC), white space at either end is removed, and
- * each run of white space within is one space.
+ * Texts that look the same should be equal, so they are stored and compared tidy: normalised (NFC), with no
+ * white space at either end and a single space for each run of white space within.
  */
 #ifndef SCREENING_BASE_UNICODE_H
 #define SCREENING_BASE_UNICODE_H
@@ -14,35 +14,39 @@
 #include "base/status.h"
 
 /*
- * Makes `text` tidy, as above: *out is `text` itself if it is tidy already, else a copy in `arena`.
+ * Makes `text` tidy, as above: *out is `text` itself if it is tidy already, otherwise a copy in `arena`.
  * INVALID_ARGUMENT "FIELD: RULE" unless `text` is valid UTF-8 without control characters (U+0000 to U+001F,
- * U+007F to U+009F), has `min` to `max` characters when it is tidy, and has no more than 30 combining
- * characters in a row; RESOURCE_EXHAUSTED when out of memory.
+ * U+007F to U+009F), has `min` to `max` characters once tidy, and has no more than 30 combining characters in
+ * a row; RESOURCE_EXHAUSTED when out of memory.
  */
 MUST_CHECK enum status unicode_read(const char *field, const char *text, size_t min, size_t max,
                                     struct arena *arena, const char **out, struct error *error);
 
 /*
- * INVALID_ARGUMENT "FIELD: RULE" if `text`, valid UTF-8, has a bidirectional control character (property
- * Bidi_Control), with which a name can be made to look like another; or if it is not empty and nothing in it
- * is visible. Joiners (U+200C, U+200D), which some scripts need, may stand in it.
+ * INVALID_ARGUMENT "FIELD: RULE" if `text` (valid UTF-8) contains a bidirectional control character (property
+ * Bidi_Control), which could disguise a name as another one, or if it is not empty but nothing in it is
+ * visible. Allows joiners (U+200C, U+200D), which some scripts need.
  */
 MUST_CHECK enum status unicode_check_shown(const char *field, const char *text, struct error *error);
 
 /*
- * As text_check_opaque, and no character may be invisible (property Default_Ignorable_Code_Point, which has
- * the bidirectional controls and the joiners): two ids that look the same are the same. For ids that are
- * taken into use.
+ * As text_check_opaque, and rejects invisible characters (property Default_Ignorable_Code_Point, which
+ * includes the bidirectional controls and the joiners), so that two ids that look the same are the same. For
+ * new ids.
  */
 MUST_CHECK enum status unicode_check_id(const char *field, const char *text, size_t min, size_t max,
                                         struct error *error);
 
-/* Valid UTF-8 as unicode_read makes it, without its rules: at most a few hundred characters. NULL when out of
- * memory. */
+/*
+ * Makes valid UTF-8 tidy like unicode_read, without its checks. For texts of at most a few hundred
+ * characters. NULL when out of memory.
+ */
 const char *unicode_tidy(const char *text, struct arena *arena);
 
-/* Valid UTF-8, decomposed (NFD), at most a few hundred characters: in `arena`, or `text` itself if nothing in
- * it can be decomposed. NULL when out of memory. */
+/*
+ * Decomposes (NFD) valid UTF-8 of at most a few hundred characters. Returns a copy in `arena`, or `text`
+ * itself if nothing in it decomposes; NULL when out of memory.
+ */
 const char *unicode_decompose(const char *text, struct arena *arena);
 
 #endif

@@ -1,10 +1,10 @@
-/* Texts that look the same are the same. */
+/* Texts that look the same must be equal. */
 #include <string.h>
 
 #include "base/unicode.h"
 #include "base/unit_test.h"
 
-#define NFC_NAME "\ud55c\ube5b" /* two syllables of Hangul */
+#define NFC_NAME "\ud55c\ube5b" /* two Hangul syllables */
 #define NFD_NAME "\u1112\u1161\u11ab\u1107\u1175\u11be"
 
 static struct arena arena;
@@ -30,7 +30,7 @@ static void assert_tidy(const char *text, const char *expected)
     assert_string_equal(unicode_tidy(text, &arena), expected);
     assert_int_equal(unicode_read("name", text, 0, 200, &arena, &read, &error), STATUS_OK);
     assert_string_equal(read, expected);
-    assert_ptr_equal(unicode_tidy(read, &arena), read); /* once tidy, it stays as it is */
+    assert_ptr_equal(unicode_tidy(read, &arena), read); /* tidy text stays as it is */
 }
 
 static void test_unicode_read_composes_and_folds_white_space(void **state)
@@ -38,12 +38,12 @@ static void test_unicode_read_composes_and_folds_white_space(void **state)
     (void)state;
     static const char *const PAIRS[][2] = {
         {NFD_NAME, NFC_NAME},
-        {"\u1112\u1161\u11ab\ube5b", NFC_NAME}, /* half and half */
+        {"\u1112\u1161\u11ab\ube5b", NFC_NAME}, /* only the first syllable decomposed */
         {"\ud558\u11ab\ube5b", NFC_NAME},       /* a syllable and its last consonant */
         {"e\u0301", "\u00e9"},                  /* a letter and its accent */
-        {"a\u0323\u0307", "\u1ea1\u0307"},      /* accents in order */
-        {"a\u0307\u0323", "\u1ea1\u0307"},      /* and out of it */
-        {"\u212b", "\u00c5"},                   /* the sign of the unit is the letter */
+        {"a\u0323\u0307", "\u1ea1\u0307"},      /* accents in order, */
+        {"a\u0307\u0323", "\u1ea1\u0307"},      /* and out of order */
+        {"\u212b", "\u00c5"},                   /* the angstrom sign is the letter */
         {"\uf900", "\u8c48"},                   /* a compatibility ideograph is the ideograph */
         {"", ""},
         {" ", ""},
@@ -51,7 +51,7 @@ static void test_unicode_read_composes_and_folds_white_space(void **state)
         {"  a  b ", "a b"},
         {"a\u00a0b", "a b"},
         {"a \u3000\u2028\u2029\u202f\u205f\u1680 b", "a b"},
-        {"\u200b a", "\u200b a"}, /* of no width, and no white space */
+        {"\u200b a", "\u200b a"}, /* zero width, but not white space */
         {"a\u200db", "a\u200db"}, /* joiners stay */
         {" \u0301", "\u0301"},
     };

@@ -1,4 +1,4 @@
-/* cmocka and what its header wants before it. */
+/* cmocka and the headers that it requires before its own. */
 #ifndef SCREENING_BASE_UNIT_TEST_H
 #define SCREENING_BASE_UNIT_TEST_H
 

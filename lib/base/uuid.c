@@ -1,7 +1,7 @@
 /*
  * Version 7: 48 bits of milliseconds, then 12 bits that hold the fraction of the millisecond (RFC 9562, 6.2,
- * method 3), then 62 random bits. The first 60 of these never repeat nor go back in a process: `last_tick` is
- * the newest handed out.
+ * method 3), then 62 random bits. The first 60 of these bits strictly increase within a process: `last_tick`
+ * is the newest value handed out.
  */
 #include "base/uuid.h"
 
@@ -26,7 +26,10 @@ static void stamp_version(struct uuid *uuid, unsigned version)
     uuid->bytes[8] = (uint8_t)((uuid->bytes[8] & 0x3fu) | 0x80u);
 }
 
-/* Now, or one after the newest if the clock has not moved on: then it runs ahead of the clock. */
+/*
+ * The current tick, or the newest plus one if the clock has not advanced; then the ids run ahead of the
+ * clock.
+ */
 static uint64_t next_tick(void)
 {
     uint64_t now_us = (uint64_t)clock_now_us();

@@ -1,4 +1,4 @@
-/* UUIDs: 16 bytes inside, text only at the edges. All functions may be called from any thread. */
+/* UUIDs: 16 bytes internally, text only at the edges. All functions may be called from any thread. */
 #ifndef SCREENING_BASE_UUID_H
 #define SCREENING_BASE_UUID_H
 
@@ -6,32 +6,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { UUID_TEXT_SIZE = 37 }; /* with the closing NUL */
+enum { UUID_TEXT_SIZE = 37 }; /* with the terminating NUL */
 
 struct uuid {
     uint8_t bytes[16];
 };
 
-/* A new version 7 id: ordered by time of creation, also within one millisecond of one process. */
+/* A new version 7 id: ordered by creation time, even within one millisecond of one process. */
 struct uuid uuid_v7(void);
 
 /* A random version 4 id. */
 struct uuid uuid_v4(void);
 
-/* The version 5 id of `size` bytes at `name` in the namespace: the same input, the same id. */
+/* The version 5 id of `size` bytes at `name` in the namespace: the same input gives the same id. */
 struct uuid uuid_v5(const struct uuid *name_space, const void *name, size_t size);
 
 /* The DNS namespace of RFC 9562. */
 extern const struct uuid UUID_NAMESPACE_DNS;
 
-/* Reads 8-4-4-4-12 hexadecimal digits of either case, any version. False if `text` is anything else; NULL
- * too. */
+/* Parses 8-4-4-4-12 hexadecimal digits of either case, any version. False for any other text and for NULL. */
 bool uuid_parse(const char *text, struct uuid *out);
 
-/* Writes lower-case text and its NUL; returns `out`. */
+/* Writes lower-case text with its NUL; returns `out`. */
 char *uuid_format(const struct uuid *uuid, char out[UUID_TEXT_SIZE]);
 
-/* Like memcmp: the order of the bytes, which is that of the text. */
+/* Like memcmp. The byte order is also the order of the texts. */
 int uuid_compare(const struct uuid *a, const struct uuid *b);
 
 bool uuid_equal(const struct uuid *a, const struct uuid *b);

@@ -33,7 +33,7 @@ static void assert_version(const struct uuid *uuid, int version)
     assert_int_equal(uuid->bytes[8] >> 6, 2);
 }
 
-/* First of all, while no later id was made: ids never go back in a process. */
+/* Must run first, before any later id exists: ids never go back in a process. */
 static void test_uuid_v7_carries_the_time(void **state)
 {
     (void)state;
@@ -89,7 +89,7 @@ static void test_uuid_v7_of_many_threads_are_ordered_and_unique(void **state)
     }
     qsort(ids, THREADS * IDS_PER_THREAD, sizeof *ids, compare_ids);
     for (size_t i = 1; i < THREADS * IDS_PER_THREAD; i++) {
-        /* Already the 60 ordered bits differ. */
+        /* The 60 ordered bits alone differ. */
         assert_true(memcmp(&ids[i - 1], &ids[i], 8) < 0);
     }
     test_free(ids);
