@@ -1,10 +1,9 @@
 /*
- * A batch ends in one of three ways: committed; failed for a transient reason, after the retries that the
- * reason deserves; or poisoned, and then its commands are run one by one.
+ * A batch ends in one of three ways: committed; failed for a transient reason, after the retries that this
+ * reason warrants; or poisoned, and then its commands run one by one.
  *
- * A transaction that committed is always followed by the completion of its own commands and by `committed`,
- * before the next transaction begins: what apply left for `committed` (events to publish) is never
- * overwritten.
+ * After each commit, the commands of that transaction are completed and `committed` is called before the next
+ * transaction begins. So the data that apply leaves for `committed` (events to publish) is never overwritten.
  */
 #include "writer/group_commit.h"
 
@@ -18,10 +17,12 @@
 #include "writer/trouble.h"
 #include "writer/writer_metrics.h"
 
-/* A serialisation failure ends when the other transaction does; more in a row mean something else. */
+/* A serialisation failure ends when the other transaction does; more of them in a row have another cause. */
 enum { ABORT_RETRIES = 5 };
 
-/* Between two attempts to reach the database after a lost COMMIT: db itself backs off, in steps from 100 ms.
+/*
+ * Pause between attempts to reach the database after a lost COMMIT. lib/db backs off by itself, from 100 ms
+ * up.
  */
 enum { LOST_PAUSE_MS = 20 };
 
@@ -31,7 +32,7 @@ static void pause_ms(int64_t ms)
 {
     struct timespec pause = {.tv_sec = 0, .tv_nsec = (long)(ms * NS_PER_MS)};
 
-    nanosleep(&pause, NULL); /* an early end does no harm: the caller looks at the clock */
+    nanosleep(&pause, NULL); /* may end early: the caller checks the clock */
 }
 
 /* ---- one transaction ---- */
@@ -65,9 +66,9 @@ static enum status apply_once(struct group_commit *commit, struct writer_command
 }
 
 /*
- * Tries again what may be tried again. Once a COMMIT was lost its batch may be in the database, so from then
- * on every transient failure, above all that the connection is not back yet, is tried again until the time is
- * spent.
+ * Retries the failures that can be retried. After a lost COMMIT the batch may be in the database, so from
+ * then on every transient failure, above all a connection that is still down, is retried until the time is
+ * up.
  */
 static enum status apply_with_retries(struct group_commit *commit, struct writer_command **commands,
                                       size_t count, struct error *error)
@@ -96,7 +97,7 @@ static enum status apply_with_retries(struct group_commit *commit, struct writer
     }
 }
 
-/* ---- telling ---- */
+/* ---- outcomes ---- */
 
 static void finish_all(struct group_commit *commit, struct writer_command **commands, size_t count)
 {
@@ -110,8 +111,10 @@ static void finish_all(struct group_commit *commit, struct writer_command **comm
         ops->completed(ops->context);
 }
 
-/* Logs the change, and once a minute what lasts: while the database is away, batches fail as fast as they
- * come. */
+/*
+ * Logs each change, and a lasting outage once a minute: while the database is away, batches fail as fast as
+ * they come.
+ */
 static void note_database(struct group_commit *commit, bool up, const struct error *error)
 {
     atomic_store(&commit->trouble, up ? NULL : trouble_line(error));
@@ -123,7 +126,7 @@ static void note_database(struct group_commit *commit, bool up, const struct err
     }
 }
 
-/* What a caller is told of a batch that failed for now. */
+/* Sets the outcome of a command whose batch failed for a transient reason. */
 static void tell_unavailable(struct error *outcome, const struct error *error)
 {
     if (trouble_tell(error, outcome))
@@ -154,7 +157,7 @@ static void fail_poisoned(struct group_commit *commit, struct writer_command *co
     metric_add(&writer_metrics.poisoned, 1);
     log_event(LOG_ERROR, "writer.poisoned", LOG_TEXT("status", status_name(status)),
               LOG_TEXT("message", error->message), LOG_INT("class", command->class));
-    /* An event is our own: its cause goes with it to the dead letters. Callers are told nothing of it. */
+    /* Events are internal: the dead letter stores the cause. Clients do not get to see it. */
     error_set(&command->outcome, STATUS_INTERNAL, NULL, "%s",
               command->class == WRITER_EVENT ? error->message
                                              : "a fault of the service, which has logged it");
@@ -174,8 +177,9 @@ static void succeed(struct group_commit *commit, struct writer_command **command
 /* ---- a batch ---- */
 
 /*
- * A poisoned batch, or one that met a damaged page. If the database goes away meanwhile, it has for all that
- * remain: trying each of 512 would hold up everyone for 512 timeouts.
+ * Runs the commands of a batch that is poisoned or that met a damaged page. If the database becomes
+ * unreachable, all remaining commands fail at once: trying each of 512 would make every client wait for 512
+ * timeouts.
  */
 static void run_alone(struct group_commit *commit, struct writer_command **commands, size_t count)
 {

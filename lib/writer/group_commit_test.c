@@ -1,4 +1,4 @@
-/* The failure rules, against a database that group_commit_fake.c plays. */
+/* The failure rules, against the fake database of group_commit_fake.c. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -120,7 +120,7 @@ static void test_group_commit_aborted_is_applied_again(void **state)
     (void)state;
     fake.apply.list[0] = STATUS_ABORTED;
     fake.commit.list[0] = STATUS_ABORTED;
-    fake.commands[0].refused = true; /* its outcome must be gone when it is applied again */
+    fake.commands[0].refused = true; /* the next apply must not see its outcome */
     run(2);
     assert_string_equal(fake.trace, "BARBACRBACffP");
     assert_ended(0, STATUS_FAILED_PRECONDITION, 0);
@@ -136,7 +136,7 @@ static void test_group_commit_aborted_for_ever_answers_unavailable(void **state)
     assert_all_ended(0, 2, STATUS_UNAVAILABLE, 0);
 }
 
-/* ---- a COMMIT whose answer was lost ---- */
+/* ---- a COMMIT whose result was lost ---- */
 
 static void test_group_commit_lost_answer_of_executed_commit_applies_once(void **state)
 {

@@ -24,15 +24,15 @@ struct reader {
     struct reader_pool *pool;
     struct db *db;
     bool started;
-    bool database_lost; /* its own: by the last read that met the database */
-    bool failed;        /* its own: the read at hand met no database */
+    bool database_lost; /* used by its own thread only: the last read that used the database failed */
+    bool failed;        /* used by its own thread only: the current read failed */
 };
 
 struct reader_pool {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct admission *queue;
-    size_t idle; /* threads that wait for `wake` */
+    size_t idle; /* threads waiting for `wake` */
     bool closing;
     size_t count;
     struct reader readers[]; /* count */
@@ -40,7 +40,7 @@ struct reader_pool {
 
 /* ---- the threads ---- */
 
-/* Waits for a task; NULL = closing, and nothing waits. */
+/* Waits for a task; NULL = closing, and the queue is empty. */
 static struct reader_task *next_task(struct reader_pool *pool)
 {
     struct reader_task *task;
@@ -115,7 +115,7 @@ static void *work(void *argument)
     struct reader_task *task;
 
     while ((task = next_task(reader->pool)) != NULL) {
-        uint64_t source = task->item.source; /* the task is gone once it has been run */
+        uint64_t source = task->item.source; /* run may free the task */
 
         run(reader, task);
         admission_release(reader->pool->queue, source);

@@ -1,7 +1,7 @@
 /*
- * Reads never go through the writer: a few threads, each with a database connection of its own. Their sources
- * take turns, and they are refused as the writer's requests are (base/admission.h): for want of a place,
- * which a task holds until it has been run, or because half of their time would go by before they begin.
+ * Reads bypass the writer: a few threads serve them, each with its own database connection. Sources take
+ * turns, and reads are refused like the writer's requests (base/admission.h): when no place is free (a task
+ * holds its place until it has run), or when half of the task's time would pass before it begins.
  */
 #ifndef SCREENING_WRITER_READER_H
 #define SCREENING_WRITER_READER_H
@@ -16,23 +16,25 @@
 struct reader_pool;
 struct reader;
 
-/* Embed it as the first member of your own task. It belongs to the pool from a successful submit until `run`
- * or `refuse` is called. */
+/*
+ * Embed it as the first member of your task. The pool owns it from a successful submit until `run` or
+ * `refuse` is called.
+ */
 struct reader_task {
-    struct fair_item item; /* first member; `source` says who asks, `next` is the pool's own */
-    struct reader *reader; /* the pool's own: the thread that runs it */
+    struct fair_item item; /* first member; `source` identifies the client; the pool owns `next` */
+    struct reader *reader; /* owned by the pool: the thread that runs it */
     int64_t deadline_ns;   /* monotonic; 0 = none */
-    /* Does the read; on a reader thread. Owns the task again. */
+    /* Performs the read, on a reader thread. Owns the task again. */
     void (*run)(struct reader_task *task, struct db *db);
-    /* Called instead of run when the deadline has passed (DEADLINE_EXCEEDED); the same in all else. */
+    /* Called instead of run, on the same thread, when the deadline has passed (DEADLINE_EXCEEDED). */
     void (*refuse)(struct reader_task *task, const struct error *error);
 };
 
 /*
- * What the caller of a read that failed is told, inside `run`: a refusal (NOT_FOUND, RESOURCE_EXHAUSTED) as
- * it is; of what a database says, which may name hosts and paths, only that it is not reachable (UNAVAILABLE
- * with retry_after_ms) or that the fault is ours (INTERNAL). The cause goes to the log: INTERNAL each time
- * under `request_id`, a lost database once, until a read of the same thread succeeds.
+ * Translates a failed read for the client; call it within `run`. A refusal (NOT_FOUND, RESOURCE_EXHAUSTED) is
+ * passed on. A database error may name hosts and paths, so the client only learns that the database is
+ * unreachable (UNAVAILABLE with retry_after_ms) or that the fault is ours (INTERNAL). The cause is logged:
+ * INTERNAL each time, with `request_id`; a lost database once, until a read on the same thread succeeds.
  */
 void reader_task_explain(struct reader_task *task, const struct error *cause, const char *request_id,
                          struct error *told);
@@ -47,11 +49,13 @@ struct reader_options {
 MUST_CHECK enum status reader_pool_open(const char *database_url, const struct reader_options *options,
                                         struct reader_pool **out, struct error *error);
 
-/* Finishes what waits, ends the threads. No submit may run or follow. */
+/* Finishes the waiting tasks and ends the threads. No submit may run concurrently or follow. */
 void reader_pool_close(struct reader_pool *pool);
 
-/* RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if it is refused; the task is then the caller's. Any
- * thread. */
+/*
+ * RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if the read is refused; the caller then keeps the task.
+ * Any thread.
+ */
 MUST_CHECK enum status reader_pool_submit(struct reader_pool *pool, struct reader_task *task,
                                           struct error *error);
 

@@ -1,4 +1,4 @@
-/* The pool on a SQLite file of one row. */
+/* The pool on a SQLite file with one row. */
 #include <sched.h>
 #include <stdlib.h>
 
@@ -23,10 +23,10 @@ struct test_task {
     struct reader_task head;
     struct rig *rig;
     const struct db_statement *statement; /* NULL = select_answer */
-    size_t gate;                          /* before it reads: waits until the gate was opened so often */
+    size_t gate;                          /* before the read, waits until the gate was opened this often */
     int64_t answer;
-    size_t position;           /* in the order of ending, from 1 */
-    const struct error *cause; /* what its read is made to fail with */
+    size_t position;           /* in the order of completion, from 1 */
+    const struct error *cause; /* the failure of its read, set by the test */
     enum status status;
     int runs, refusals;
     struct error told;
@@ -110,7 +110,7 @@ static void submit(struct rig *rig, struct test_task *task)
     assert_int_equal(reader_pool_submit(rig->pool, &task->head, NULL), STATUS_OK);
 }
 
-/* Holds one reader thread inside `gate`, until open_gate. */
+/* Holds one reader thread in `gate` until open_gate. */
 static void close_gate(struct rig *rig, struct test_task *gate)
 {
     *gate = task_of(rig);
@@ -176,7 +176,7 @@ static void test_reader_two_threads_run_two_tasks_at_once(void **state)
         tasks[i].gate = 1;
         submit(rig, &tasks[i]);
     }
-    assert_true(test_signal_await(&rig->entered, 2)); /* both are inside, none has ended */
+    assert_true(test_signal_await(&rig->entered, 2)); /* both are inside, neither has ended */
     open_gate(rig);
     reader_pool_close(rig->pool);
     assert_answered(&tasks[0]);
@@ -196,7 +196,7 @@ static void test_reader_tasks_run_first_come_first_served(void **state)
         submit(rig, &tasks[i]);
     }
     open_gate(rig);
-    reader_pool_close(rig->pool); /* also finishes what waits */
+    reader_pool_close(rig->pool); /* also finishes the waiting tasks */
     assert_answered(&gate);
     for (size_t i = 0; i < 3; i++) {
         assert_answered(&tasks[i]);
@@ -234,7 +234,7 @@ static void test_reader_the_last_places_are_for_sources_that_hold_little(void **
     struct test_task tasks[PLACES], refused = task_of(rig), gate;
 
     (void)state;
-    close_gate(rig, &gate); /* holds a place as well */
+    close_gate(rig, &gate); /* holds a place too */
     for (size_t i = 1; i < PLACES - KEPT; i++) {
         tasks[i] = task_of(rig);
         submit(rig, &tasks[i]);
@@ -254,7 +254,7 @@ static void test_reader_the_last_places_are_for_sources_that_hold_little(void **
     free_rig(rig);
 }
 
-/* Nine wait and each takes a step: the next one of that source would begin when its time has gone by. */
+/* Nine wait and each takes a step: the next one of that source would begin after its deadline. */
 static void test_reader_task_whose_wait_would_be_too_long_is_refused(void **state)
 {
     enum { TASKS = 12, STEP_MS = 60 };
@@ -326,7 +326,7 @@ static void test_reader_full_queue_refuses_at_once(void **state)
     close_gate(rig, &gate);
     submit(rig, &tasks[0]);
     submit(rig, &tasks[1]);
-    assert_int_equal(metric_get(&writer_metrics.reads_waiting), waiting + 2); /* the gate has a place too */
+    assert_int_equal(metric_get(&writer_metrics.reads_waiting), waiting + 2); /* the gate holds a place too */
     assert_int_equal(reader_pool_submit(rig->pool, &tasks[2].head, &error), STATUS_RESOURCE_EXHAUSTED);
     assert_string_equal(error.reason, "OVERLOADED");
     assert_true(error.retry_after_ms > 0);

@@ -1,4 +1,4 @@
-/* For tests: a SQLite file in a folder of its own. */
+/* For tests: a SQLite file in a temporary folder. */
 #ifndef SCREENING_WRITER_TEST_DATABASE_H
 #define SCREENING_WRITER_TEST_DATABASE_H
 
@@ -14,7 +14,7 @@ struct test_database {
     char url[128];
 };
 
-/* Makes the file, runs `script` in it and returns the connection, which is the caller's. */
+/* Creates the file, runs `script` in it and returns the connection, which the caller owns. */
 static inline struct db *test_database_create(struct test_database *database, const char *script)
 {
     struct db *db = NULL;
@@ -27,7 +27,7 @@ static inline struct db *test_database_create(struct test_database *database, co
     return db;
 }
 
-/* Removes file and folder, after all connections are closed. */
+/* Removes the file and the folder. Call it after all connections are closed. */
 static inline void test_database_destroy(const struct test_database *database)
 {
     static const char *const names[] = {"test.db-wal", "test.db-shm", "test.db-lock", "test.db"};
@@ -36,7 +36,7 @@ static inline void test_database_destroy(const struct test_database *database)
         char path[128];
 
         snprintf(path, sizeof path, "%s/%s", database->folder, names[i]);
-        unlink(path); /* the first two are there only if a reader closed last; rmdir tells if one stays */
+        unlink(path); /* the first two exist only if a reader closed last; rmdir fails if any file is left */
     }
     assert_int_equal(rmdir(database->folder), 0);
 }

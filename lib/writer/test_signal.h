@@ -1,4 +1,4 @@
-/* For tests: a count that one thread raises and another awaits, with a deadline instead of a sleep. */
+/* For tests: a counter that one thread raises and another awaits, with a deadline instead of a sleep. */
 #ifndef SCREENING_WRITER_TEST_SIGNAL_H
 #define SCREENING_WRITER_TEST_SIGNAL_H
 
@@ -20,7 +20,7 @@ struct test_signal {
         PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0                                               \
     }
 
-/* Returns the count reached. Any thread. */
+/* Returns the new count. Any thread. */
 static inline size_t test_signal_raise(struct test_signal *signal)
 {
     size_t count;

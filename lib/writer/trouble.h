@@ -1,4 +1,4 @@
-/* Why a database is of no use for now, as callers and operators are told. Pure; any thread. */
+/* Describes to clients and operators why a database is unusable. Pure; any thread. */
 #ifndef SCREENING_WRITER_TROUBLE_H
 #define SCREENING_WRITER_TROUBLE_H
 
@@ -6,12 +6,12 @@
 
 #include "base/status.h"
 
-/* A line for operators, by the reason of a failure; it stays. */
+/* A static line for operators, by the reason of the failure. */
 const char *trouble_line(const struct error *cause);
 
 /*
- * Fills `told` with UNAVAILABLE and the reason, if the failure has one that no waiting heals. Else false: the
- * caller knows better what to say.
+ * Fills `told` with UNAVAILABLE and the reason if waiting cannot fix the failure. Otherwise returns false:
+ * the caller knows better what to report.
  */
 bool trouble_tell(const struct error *cause, struct error *told);
 

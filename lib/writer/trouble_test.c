@@ -1,10 +1,9 @@
-/* What ails a database: who is told, and when it is over. Against a database that group_commit_fake.c plays.
- */
+/* Reports of an unusable database, and when they end. Against the fake database of group_commit_fake.c. */
 #include <string.h>
 
 #include "writer/group_commit_fake.h"
 
-/* ---- what ails the database ---- */
+/* ---- damage and probes ---- */
 
 static void test_group_commit_damage_fails_only_what_meets_it(void **state)
 {
@@ -14,7 +13,7 @@ static void test_group_commit_damage_fails_only_what_meets_it(void **state)
     run(3);
     assert_string_equal(fake.trace, "BARBACfPBARfBACfP");
     assert_ended(0, STATUS_OK, 1);
-    assert_ended(1, STATUS_UNAVAILABLE, 0); /* not INTERNAL: the event would be put away */
+    assert_ended(1, STATUS_UNAVAILABLE, 0); /* not INTERNAL: that would make the event a dead letter */
     assert_string_equal(fake.commands[1].head.outcome.reason, DB_DAMAGED);
     assert_ended(2, STATUS_OK, 1);
     assert_null(group_commit_database_trouble(&fake.commit_under_test));
@@ -35,7 +34,7 @@ static void test_group_commit_probe_writes_only_after_a_failure(void **state)
     (void)state;
     group_commit_probe(&fake.commit_under_test);
     assert_string_equal(fake.trace, "L");
-    fake.apply.list[0] = STATUS_UNAVAILABLE; /* a full disk: begin and commit go well */
+    fake.apply.list[0] = STATUS_UNAVAILABLE; /* a full disk: begin and commit succeed */
     run(1);
     fake.begin.list[2] = STATUS_UNAVAILABLE;
     group_commit_probe(&fake.commit_under_test);

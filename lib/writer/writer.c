@@ -1,9 +1,9 @@
 /*
- * The queue and its thread; what happens to a batch is group_commit.c.
+ * The queue and its thread; group_commit.c runs the batches.
  *
- * `lock` guards the queues, `sleeping` and `closing`; it is never held while a callback runs, so that
- * callbacks may submit. `batch` and `commit` belong to the writer thread. Every command of class
- * WRITER_REQUEST holds a place, however it came in.
+ * `lock` guards the queues, `sleeping` and `closing`; it is never held during a callback, so callbacks may
+ * submit. `batch` and `commit` belong to the writer thread. Every command of class WRITER_REQUEST holds a
+ * place, no matter which function submitted it.
  */
 #include "writer/writer.h"
 
@@ -19,14 +19,13 @@
 
 enum { BATCH_MAX_DEFAULT = 512, QUEUE_MAX_DEFAULT = 4096, COMMIT_RETRY_DEFAULT_MS = 2000 };
 
-/* One in so many commands of a batch may be a background command, and has its place there. */
+/* One command in BACKGROUND_SHARE of a batch may be a background command, and requests leave room for it. */
 enum { BACKGROUND_SHARE = 8 };
 
-/* About the time in which a full queue is worked off. */
+/* Roughly the time that a full queue takes to drain. */
 enum { OVERLOADED_RETRY_AFTER_MS = 200 };
 
-/* How often a writer without work looks for its database: while it is away, and while it seems to be there.
- */
+/* How often an idle writer probes its database: after a failure, and otherwise. */
 enum { PROBE_AWAY_MS = 500, PROBE_IDLE_MS = 2000, NS_PER_S = 1000000000 };
 
 struct queue {
@@ -38,20 +37,20 @@ struct writer {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct queue queues[WRITER_REQUEST]; /* of all classes but the requests */
+    struct queue queues[WRITER_REQUEST]; /* one per class except requests */
     struct admission *requests;
     size_t waiting;    /* commands in all queues */
     size_t background; /* background commands among them */
-    size_t patient;    /* events among them that begin no batch */
-    bool hurried;      /* they do, after all */
-    bool sleeping;     /* the thread waits for `wake`, and nobody has signalled yet */
+    size_t patient;    /* events among them that start no batch */
+    bool hurried;      /* let the patient events start a batch */
+    bool sleeping;     /* the thread waits for `wake` and was not signalled yet */
     bool closing;
     size_t batch_max;
     struct group_commit commit;
     struct writer_command *batch[]; /* batch_max */
 };
 
-/* ---- the queue, under the lock ---- */
+/* ---- the queue, lock held ---- */
 
 static void push(struct writer *writer, struct writer_command *command)
 {
@@ -82,7 +81,7 @@ static struct writer_command *pop(struct writer *writer, enum writer_class class
     return (struct writer_command *)item;
 }
 
-/* Fills the batch from `count` to at most `end` with commands of one class; returns how many it has then. */
+/* Fills the batch from `count` up to `end` with commands of one class; returns the new count. */
 static size_t take(struct writer *writer, enum writer_class class, size_t count, size_t end)
 {
     size_t before = count;
@@ -106,7 +105,7 @@ static size_t take_batch(struct writer *writer)
     size_t count = take(writer, WRITER_SETTLE, 0, most);
 
     count = take(writer, WRITER_EVENT, count, most);
-    /* Of a batch of one the request is the one. */
+    /* In a batch of one the request comes first. */
     count = take(writer, WRITER_REQUEST, count, most > background ? most - background : most);
     if (background > most - count)
         background = most - count;
@@ -119,7 +118,7 @@ static size_t take_batch(struct writer *writer)
     return count;
 }
 
-/* Unlocks, and wakes the thread if this is the submit that it sleeps for: a wake-up is a system call. */
+/* Unlocks, and wakes the thread only if it sleeps and was not signalled yet: a wake-up is a system call. */
 static void unlock_and_wake(struct writer *writer)
 {
     bool wake = writer->sleeping;
@@ -133,8 +132,9 @@ static void unlock_and_wake(struct writer *writer)
 /* ---- the thread ---- */
 
 /*
- * While nobody asks for anything, the writer looks for the database itself: a service without traffic must
- * tell that it is not ready, and become ready again. Lock held, not meanwhile.
+ * Waits for commands. While none come, the writer probes the database: a service without traffic must report
+ * that it is not ready, and when it is ready again. Called with the lock held; releases it during the wait
+ * and the probe.
  */
 static void wait_or_probe(struct writer *writer)
 {
@@ -150,13 +150,13 @@ static void wait_or_probe(struct writer *writer)
     pthread_mutex_lock(&writer->lock);
 }
 
-/* Whether a batch is to begin. Lock held. */
+/* Whether to start a batch. Lock held. */
 static bool is_due(const struct writer *writer)
 {
     return writer->waiting > (writer->hurried ? 0 : writer->patient);
 }
 
-/* Waits for commands; 0 = closing, and nothing waits. */
+/* Waits for commands; 0 = closing, and the queues are empty. */
 static size_t next_batch(struct writer *writer)
 {
     size_t count;
@@ -172,8 +172,10 @@ static size_t next_batch(struct writer *writer)
     return count;
 }
 
-/* Of the `count` commands taken, those whose time is up make room for others; returns how many there are
- * then. */
+/*
+ * Completes those of the `count` commands taken that have expired, and gives their room in the batch to
+ * requests. Returns the new count.
+ */
 static size_t replace_expired(struct writer *writer, size_t count)
 {
     size_t live = group_commit_drop_expired(&writer->commit, writer->batch, count);
@@ -217,7 +219,9 @@ static void finish(void *owner, struct writer_command *command)
 {
     struct writer *writer = owner;
 
-    /* Before complete: whoever reads the answer finds the place free, and the command may be gone afterwards.
+    /*
+     * Release the place before complete: a client that reads the reply must find it free, and complete may
+     * free the command.
      */
     if (command->class == WRITER_REQUEST && !command->keeps_place)
         writer_release_place(writer, command->item.source);
@@ -326,7 +330,7 @@ void writer_submit_chain(struct writer *writer, struct writer_command *first, si
 
     pthread_mutex_lock(&writer->lock);
     for (size_t i = 0; i < count; i++) {
-        struct fair_item *next = command->item.next; /* push ends the chain here */
+        struct fair_item *next = command->item.next; /* push overwrites item.next */
 
         push(writer, command);
         command = (struct writer_command *)next;

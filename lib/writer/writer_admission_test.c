@@ -1,6 +1,6 @@
 /*
- * What the writer refuses, what it drops when it is too slow for what comes, and what waits for others. Every
- * batch waits in its apply for the test's step.
+ * Which requests the writer refuses, which it drops when it is too slow, and which commands wait for others.
+ * The apply of every batch waits for the test's step.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "writer/writer.h"
 #include "writer/writer_metrics.h"
 
-/* What a busy machine takes from a thread is short beside the step. */
+/* Long compared with the delays that a busy machine causes. */
 enum { BATCHES_MAX = 64, STEP_MS = 100 };
 
 struct rig {
@@ -66,7 +66,7 @@ static struct rig *open_rig(size_t batch_max)
     return open_rig_with(&(struct writer_options){.batch_max = batch_max});
 }
 
-/* Lets all batches end, waits for the end of `count` commands in all, closes. */
+/* Lets all batches end, waits until `count` commands in all have completed, and closes. */
 static void close_rig(struct rig *rig, size_t count)
 {
     for (size_t i = 0; i < BATCHES_MAX; i++)
@@ -120,8 +120,10 @@ static void let_pass(int64_t ms)
         sched_yield();
 }
 
-/* One command per batch, each batch of STEP_MS at least: the second one's time is known when the third
- * begins. */
+/*
+ * Runs one command per batch, each batch at least STEP_MS long. The time of the second batch is known when
+ * the third begins.
+ */
 static void make_slow(struct rig *rig, struct test_command *commands, size_t count)
 {
     submit_all(rig, commands, count);
@@ -142,7 +144,7 @@ static void test_writer_request_whose_wait_would_be_too_long_is_refused(void **s
     int64_t overloaded = metric_get(&writer_metrics.overloaded);
 
     (void)state;
-    make_slow(rig, commands, 7); /* four wait: two steps at least, even if the first batch took no time */
+    make_slow(rig, commands, 7); /* four wait: at least two steps, even if the first batch took no time */
     assert_int_equal(submit(rig, &late, in_ms(3 * STEP_MS), &error), STATUS_RESOURCE_EXHAUSTED);
     assert_string_equal(error.reason, "OVERLOADED");
     assert_true(error.retry_after_ms > 0);
@@ -161,12 +163,12 @@ static void test_writer_without_a_backlog_refuses_nobody_for_the_wait(void **sta
     (void)state;
     make_slow(rig, commands, 4);
     test_signal_raise(&rig->step);
-    await_batch(rig, 4); /* nobody stayed behind */
+    await_batch(rig, 4); /* the queue is empty */
     assert_int_equal(submit(rig, &next, in_ms(1), NULL), STATUS_OK);
     close_rig(rig, 5);
 }
 
-/* The same time for both: one waits behind all others of its source, the other behind one of them. */
+/* Both have the same deadline: one waits for all others of its source, the other for one of them. */
 static void test_writer_one_sources_backlog_is_not_held_against_another(void **state)
 {
     struct rig *rig = open_rig(1);
@@ -243,10 +245,10 @@ static void test_writer_patient_event_goes_with_the_next_batch_of_others(void **
 
     submit_all(rig, commands, 1);
     await_batch(rig, 1);
-    submit_patient(rig, &patient[0]); /* while a batch is under way, */
+    submit_patient(rig, &patient[0]); /* while a batch is being applied, */
     test_signal_raise(&rig->step);
     let_pass(STEP_MS);
-    submit_patient(rig, &patient[1]); /* and while there is none */
+    submit_patient(rig, &patient[1]); /* and while none is */
     let_pass(STEP_MS);
     assert_int_equal(submit(rig, &commands[1], 0, NULL), STATUS_OK);
     await_batch(rig, 2);
@@ -260,14 +262,14 @@ static void test_writer_hurry_begins_a_batch_of_patient_events(void **state)
     struct rig *rig = open_rig(512);
     struct test_command patient[2];
 
-    writer_hurry(rig->writer); /* nothing is there: of no effect later */
+    writer_hurry(rig->writer); /* without effect: no patient event waits */
     submit_patient(rig, &patient[0]);
     writer_hurry(rig->writer);
     await_batch(rig, 1);
     test_signal_raise(&rig->step);
     assert_true(test_signal_await(&rig->completed, 1));
     submit_patient(rig, &patient[1]);
-    close_rig(rig, 1); /* closing waits for nobody */
+    close_rig(rig, 1); /* closing does not wait for others */
 }
 
 /* ---- background commands ---- */
@@ -283,7 +285,10 @@ static void submit_background(struct rig *rig, struct test_command *commands, si
     }
 }
 
-/* The batches that `requests` and `background` make which came while another batch was applied. */
+/*
+ * Checks the sizes of the batches made of `requests` and `background` commands that came during another
+ * batch.
+ */
 static void assert_batches(size_t batch_max, size_t requests, size_t background, const size_t *sizes,
                            size_t count)
 {

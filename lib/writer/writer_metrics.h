@@ -1,4 +1,4 @@
-/* What the writer and the readers count, for the whole process. */
+/* Process-wide metrics of the writer and the readers. */
 #ifndef SCREENING_WRITER_WRITER_METRICS_H
 #define SCREENING_WRITER_WRITER_METRICS_H
 
@@ -6,29 +6,29 @@
 
 struct writer_metrics {
     struct metric commits;            /* transactions committed */
-    struct metric rollbacks;          /* transactions that failed, whatever the reason */
-    struct metric commits_unknown;    /* COMMITs whose answer was lost */
+    struct metric rollbacks;          /* transactions that failed, for any reason */
+    struct metric commits_unknown;    /* COMMITs whose result was lost */
     struct metric commands;           /* commands completed */
-    struct metric batches;            /* batches handed to the database */
-    struct metric batch_commands;     /* commands in these batches: divided by batches, the mean size */
+    struct metric batches;            /* batches run against the database */
+    struct metric batch_commands;     /* commands in these batches; divided by batches, the mean size */
     struct metric batch_commands_max; /* the largest batch */
     struct histogram batch_sizes;     /* commands in each batch */
-    struct metric queue_depth;        /* commands that wait now */
-    struct metric probes_failed;      /* looks for the database, between batches */
+    struct metric queue_depth;        /* commands waiting now */
+    struct metric probes_failed;      /* failed probes of the database, between batches */
     struct metric poisoned;           /* commands that failed alone */
-    struct metric expired;            /* commands whose deadline was spent in the queue */
-    struct metric overloaded;         /* requests refused by the bound, */
-    struct metric hopeless;           /* or for the wait that they would have had */
+    struct metric expired;            /* commands whose deadline passed in the queue */
+    struct metric overloaded;         /* requests refused for lack of a place */
+    struct metric hopeless;           /* requests refused because of their expected wait */
     struct metric reads;              /* read tasks run */
-    struct metric reads_waiting;      /* read tasks that wait now */
-    struct metric reads_expired;      /* read tasks whose deadline was spent in the queue */
-    struct metric reads_overloaded;   /* read tasks refused by the bound, */
-    struct metric reads_hopeless;     /* or for the wait that they would have had */
+    struct metric reads_waiting;      /* read tasks waiting now */
+    struct metric reads_expired;      /* read tasks whose deadline passed in the queue */
+    struct metric reads_overloaded;   /* read tasks refused for lack of a place */
+    struct metric reads_hopeless;     /* read tasks refused because of their expected wait */
 };
 
 extern struct writer_metrics writer_metrics;
 
-/* Makes all of them visible; again: nothing. Any thread. */
+/* Registers all of them. Idempotent. Any thread. */
 void writer_metrics_register(void);
 
 #endif

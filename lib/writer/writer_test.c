@@ -1,6 +1,6 @@
 /*
  * The queue and its thread on a SQLite file. The commands are rows: the table counts how often each was
- * applied, and refuses the poisoned id. A gate command holds the writer inside apply while the test fills the
+ * applied, and rejects the poisoned id. A gate command holds the writer inside apply while the test fills the
  * queues.
  */
 #include <sched.h>
@@ -31,11 +31,11 @@ struct test_command {
     struct writer_command head;
     int64_t id;
     struct rig *rig;
-    struct test_command *then_submit; /* by complete, as a request if it is of that class */
-    enum status then_status;          /* what that submit said */
+    struct test_command *then_submit; /* submitted by complete; as a request if of that class */
+    enum status then_status;          /* result of that submit */
 };
 
-/* What happened, in order. Written by the writer thread; read after a signal or the close. */
+/* A record of events, in order. Written by the writer thread; read after a signal or the close. */
 struct rig {
     struct test_database database;
     struct writer *writer;
@@ -46,7 +46,7 @@ struct rig {
     size_t published;
     int64_t order[IDS_MAX]; /* ids in the order of apply */
     size_t applied;
-    int times[IDS_MAX]; /* the table's, after the close */
+    int times[IDS_MAX]; /* from the table, after the close */
 };
 
 /* ---- the service ---- */
@@ -118,7 +118,7 @@ static enum status keep_times(void *context, const struct db_row *row)
     return STATUS_OK;
 }
 
-/* Closes the writer and reads what the database says. */
+/* Closes the writer and reads the table. */
 static void close_writer(struct rig *rig)
 {
     struct db *db = NULL;
@@ -141,7 +141,7 @@ static struct test_command command_of(struct rig *rig, int64_t id, enum writer_c
     return (struct test_command){.head = {.class = class, .complete = complete}, .id = id, .rig = rig};
 }
 
-/* Holds the writer in the apply of `gate`, until open_gate. */
+/* Holds the writer in the apply of `gate` until open_gate. */
 static void close_gate(struct rig *rig, struct test_command *gate)
 {
     *gate = command_of(rig, GATE_ID, WRITER_EVENT);
@@ -315,7 +315,7 @@ static void test_writer_kept_place_is_taken_until_released(void **state)
 
     (void)state;
     first.head.keeps_place = true;
-    first.then_submit = &settle; /* a settle takes no place, and gives none back */
+    first.then_submit = &settle; /* a settle neither takes nor releases a place */
     request(rig, &first);
     assert_true(test_signal_await(&rig->completed, 2));
     assert_int_equal(writer_submit_request(rig->writer, &second.head, NULL), STATUS_RESOURCE_EXHAUSTED);
@@ -422,7 +422,9 @@ struct submitter {
     size_t refused;
 };
 
-/* Requests ask again when refused; every fourth command is an event, every fifth keeps its place for a while.
+/*
+ * Requests are sent again when refused. Every fourth command is an event, and every fifth keeps its place for
+ * a while.
  */
 static void *submit_many(void *argument)
 {
