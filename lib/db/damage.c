@@ -13,7 +13,7 @@
 struct metric db_damaged =
     METRIC("database_damaged", "1 from the moment on at which the database was found damaged");
 static atomic_bool seen;
-static struct repeat lines; /* under `lock` */
+static struct repeat lines; /* guarded by `lock` */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool is_line_due(void)

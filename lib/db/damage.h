@@ -1,4 +1,4 @@
-/* Private to lib/db: what the drivers do when they meet a damaged database. */
+/* Private to lib/db: how the drivers report a damaged database. */
 #ifndef SCREENING_DB_DAMAGE_H
 #define SCREENING_DB_DAMAGE_H
 
@@ -9,9 +9,9 @@
 extern struct metric db_damaged;
 
 /*
- * Notes that the database is damaged, logs it, once a minute at most, and fills the error: UNAVAILABLE
- * `DB_DAMAGED`, so that neither commands nor events are taken to be at fault. `which` names the database, or
- * is NULL. Any thread.
+ * Records that the database is damaged, logs it at most once a minute, and sets the error: UNAVAILABLE
+ * `DB_DAMAGED`, so that no command or event is blamed for it. `which` names the database, or is NULL. Any
+ * thread.
  */
 enum status db_damage_tell(struct error *error, const char *which, const char *doing, const char *cause,
                            const char *code);

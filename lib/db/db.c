@@ -1,7 +1,7 @@
 /*
- * The front of both drivers: order of calls, the first failure of a transaction, rows.
+ * The front of both drivers: the order of calls, the first failure of a transaction, rows.
  *
- * Invariant: failure.status is other than OK only inside a transaction; then every run returns it and
+ * Invariant: failure.status is other than OK only inside a transaction. Every run then returns it, and
  * db_commit rolls back and returns it.
  */
 #include "db/db.h"
@@ -119,7 +119,7 @@ uint64_t db_stamp(const struct db *db)
 
 void db_restamp(struct db *db)
 {
-    /* Of the process: a connection that is opened later has none of a former one's. */
+    /* Process-wide, so that a new connection never repeats a stamp of an earlier one. */
     static atomic_uint_fast64_t last;
 
     if (db->dialect == DB_SQLITE)
@@ -137,7 +137,7 @@ void db_rollback(struct db *db)
 
 /* ---- running ---- */
 
-/* Whether a call may go on: nothing has failed in this transaction. */
+/* Returns OK if the call may proceed, otherwise the earlier failure of this transaction. */
 static enum status check_transaction(const struct db *db, struct error *error)
 {
     if (error != NULL && db->failure.status != STATUS_OK)
@@ -145,7 +145,7 @@ static enum status check_transaction(const struct db *db, struct error *error)
     return db->failure.status;
 }
 
-/* Every call that may have reached the database ends here. */
+/* Every call that may have reached the database returns through here. */
 static enum status remember(struct db *db, enum status status, const struct error *error)
 {
     if (status != STATUS_OK && db->in_transaction && db->failure.status == STATUS_OK)
@@ -221,10 +221,9 @@ enum status db_run_script(struct db *db, const char *script, struct error *error
     return remember(db, db->driver->run_script(db, script, told), told);
 }
 
-/* ---- a look ---- */
+/* ---- probing ---- */
 
-/* The table, of one page, is gone again when the transaction ends: what had no room for a page has none now.
- */
+/* Needs disk space but keeps none: PostgreSQL drops the table, which takes one page, at the commit. */
 static const struct db_statement write_nothing = {
     .name = "write_nothing",
     .sql = "PRAGMA user_version = 0",

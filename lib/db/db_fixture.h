@@ -1,4 +1,4 @@
-/* For the tests of lib/db: a fresh database of either kind, made for one test and removed after it. */
+/* For the tests of lib/db: a fresh database of either kind, created for one test and removed after it. */
 #ifndef SCREENING_DB_DB_FIXTURE_H
 #define SCREENING_DB_DB_FIXTURE_H
 
@@ -8,15 +8,17 @@ enum { FIXTURE_URL_SIZE = 512, FIXTURE_SCHEMA_SIZE = 64 };
 
 struct fixture {
     enum db_dialect dialect;
-    char folder[64]; /* SQLite: a folder of its own */
+    char folder[64]; /* SQLite: the test's private folder */
     char url[FIXTURE_URL_SIZE];
-    char schema[FIXTURE_SCHEMA_SIZE]; /* PostgreSQL: a schema of its own */
+    char schema[FIXTURE_SCHEMA_SIZE]; /* PostgreSQL: the test's private schema */
     struct db *db;
     struct db_params *params;
 };
 
-/* cmocka's setup and teardown. Without SCREENING_TEST_POSTGRESQL=URL the state of the PostgreSQL tests is
- * NULL. */
+/*
+ * cmocka's setup and teardown. Without SCREENING_TEST_POSTGRESQL=URL, the state of the PostgreSQL tests is
+ * NULL.
+ */
 int fixture_setup_sqlite(void **state);
 int fixture_setup_postgresql(void **state);
 int fixture_teardown(void **state);
@@ -27,7 +29,7 @@ struct fixture *fixture_of(void **state);
 /* Another connection to the same database. */
 struct db *fixture_connect(const struct fixture *fixture, enum db_access access);
 
-/* Runs a statement once, without parameters, that answers with one number. */
+/* Runs a statement without parameters that returns one number. */
 int64_t fixture_number(struct db *db, const struct db_statement *statement);
 
 /* Fails the test with the error's message unless `status` is `expected`. */

@@ -1,4 +1,4 @@
-/* What both drivers promise: parameters, rows, transactions. */
+/* The contract of both drivers: parameters, rows, transactions. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +58,7 @@ static struct fixture *with_table(void **state)
     return f;
 }
 
-/* Row `id`; every third has nulls only. */
+/* Adds row `id`; every third row has only nulls. */
 static void add_thing(struct db_params *params, int64_t id)
 {
     struct uuid owner = {{1, 2, 3}};
@@ -136,7 +136,7 @@ static void test_db_every_type_as_a_set_comes_back(void **state)
     insert_and_check(state, &insert_set);
 }
 
-/* One row of nulls only, then one with values, then nulls again: the types become known in between. */
+/* A row of only nulls, then one with values, then nulls again: the types become known in between. */
 static void nulls_and_values(void **state, const struct db_statement *statement)
 {
     struct fixture *f = with_table(state);
@@ -297,7 +297,7 @@ static void test_db_commit_reports_the_first_failure_and_commits_nothing(void **
     fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(insert_one(f, 2, &error), STATUS_OK, &error);
-    status = insert_one(f, 1, &error); /* PostgreSQL learns of it later */
+    status = insert_one(f, 1, &error); /* PostgreSQL reports it later */
     fixture_expect(status, f->dialect == DB_SQLITE ? STATUS_ALREADY_EXISTS : STATUS_OK, &error);
     status = insert_one(f, 3, &error);
     fixture_expect(status, f->dialect == DB_SQLITE ? STATUS_ALREADY_EXISTS : STATUS_OK, &error);
@@ -337,7 +337,7 @@ static void test_db_rollback_leaves_a_usable_connection(void **state)
             assert_int_equal(fixture_number(f->db, &count_all), 1);
         db_rollback(f->db);
     }
-    db_rollback(f->db); /* nothing open: nothing happens */
+    db_rollback(f->db); /* no effect without a transaction */
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
     fixture_expect(db_commit(f->db, &error), STATUS_OK, &error);

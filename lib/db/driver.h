@@ -1,7 +1,6 @@
 /*
- * Private to lib/db: what a driver implements. db.c stands in front of the drivers: it checks the order of
- * calls and remembers the first failure of a transaction, so that a driver is only called where the call
- * makes sense.
+ * Private to lib/db: the interface of a driver. db.c stands in front of the drivers. It checks the order of
+ * calls and remembers the first failure of a transaction, so drivers only see calls that make sense.
  */
 #ifndef SCREENING_DB_DRIVER_H
 #define SCREENING_DB_DRIVER_H
@@ -32,25 +31,25 @@ struct db_value {
 };
 
 struct db_params {
-    struct db_value *values; /* row after row */
-    size_t count;            /* values, those of the row at hand included */
+    struct db_value *values; /* row by row */
+    size_t count;            /* values, including those of the current row */
     size_t capacity;
-    size_t row_start; /* where the row at hand begins */
-    size_t columns;   /* known once the first row has ended */
+    size_t row_start; /* index of the current row's first value */
+    size_t columns;   /* known after the first row */
     size_t rows;
-    enum db_type types[DB_COLUMNS_MAX]; /* DB_NULL: nothing but nulls so far */
-    enum status status;                 /* the first fault made while filling */
+    enum db_type types[DB_COLUMNS_MAX]; /* DB_NULL: only nulls so far */
+    enum status status;                 /* the first error while filling */
     const char *fault;
 };
 
-/* What becomes of a statement's answer. All members may be NULL. */
+/* Where a statement's result goes. All members may be NULL. */
 struct db_sink {
     db_row_fn on_row;
     void *context;
-    int64_t *changed; /* counts up */
+    int64_t *changed; /* incremented */
 };
 
-/* A getter that was asked for the wrong type; reported when on_row returns. */
+/* Records a getter called with the wrong type; reported when on_row returns. */
 struct db_mismatch {
     bool found;
     int column;
@@ -60,7 +59,7 @@ struct db_mismatch {
 struct db_row {
     const struct db_driver *driver;
     void *source; /* PGresult or sqlite3_stmt */
-    int number;   /* of the row in a PGresult */
+    int number;   /* index of the row in a PGresult */
     struct db_mismatch *mismatch;
 };
 
@@ -70,14 +69,14 @@ struct db_driver {
     bool (*in_place)(struct db *db); /* NULL: always */
     enum status (*use_schema)(struct db *db, const char *schema, struct error *error);
     enum status (*begin)(struct db *db, struct error *error);
-    /* Whatever it returns, the transaction is over. */
+    /* The transaction is over, no matter what this returns. */
     enum status (*commit)(struct db *db, struct error *error);
     void (*rollback)(struct db *db);
     /* `params` is NULL or has rows. */
     enum status (*run)(struct db *db, const struct db_statement *statement, const struct db_params *params,
                        const struct db_sink *sink, struct error *error);
     enum status (*run_script)(struct db *db, const char *script, struct error *error);
-    /* Reads a cell as `wanted` or as DB_NULL. False if it holds something else. */
+    /* Reads a cell as `wanted` or as DB_NULL. False if it holds another type. */
     bool (*cell)(const struct db_row *row, int column, enum db_type wanted, struct db_value *out);
     bool (*is_null)(const struct db_row *row, int column);
 };
@@ -89,21 +88,21 @@ struct db {
     enum db_access access;
     bool in_transaction;
     uint64_t session;     /* db_session */
-    uint64_t stamp;       /* db_stamp, of a driver that knows it, else 0 */
+    uint64_t stamp;       /* db_stamp, if the driver knows it, otherwise 0 */
     struct error failure; /* the first one of the open transaction */
 };
 
 extern const struct db_driver sqlite_driver;
 extern const struct db_driver postgresql_driver;
 
-/* FAULT_STATUS on connections that write: what is armed must not be used up by a reader. */
+/* FAULT_STATUS for connections that write: readers must not use up the armed faults. */
 #define DB_FAULT_STATUS(db, name, error)                                                                     \
     ((db)->access == DB_READ_WRITE ? FAULT_STATUS((name), (error)) : STATUS_OK)
 
-/* The part after the scheme of "sqlite:PATH", NULL if the URL is another. */
+/* The part after the scheme of "sqlite:PATH"; NULL for any other URL. */
 const char *db_url_sqlite_path(const char *url);
 
-/* Hands one row to the sink's on_row. INTERNAL if it read a column as the wrong type. */
+/* Passes one row to the sink's on_row. INTERNAL if on_row read a column as the wrong type. */
 MUST_CHECK enum status db_sink_row(const struct db_sink *sink, const struct db_driver *driver, void *source,
                                    int number, const char *statement_name, struct error *error);
 

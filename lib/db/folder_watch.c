@@ -9,7 +9,7 @@
 
 enum {
     NAMES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
-    EVENTS_BYTES = 4096, /* of those that are behind, the next call finds */
+    EVENTS_BYTES = 4096, /* later events stay for the next call */
 };
 
 int folder_watch_open(const char *path)
@@ -29,6 +29,6 @@ bool folder_watch_changed(int watch)
 {
     char events[EVENTS_BYTES];
 
-    /* What each says does not matter. Any failure but that there is none: look. */
+    /* The event contents do not matter. Any error except EAGAIN (no events) counts as a change. */
     return watch < 0 || read(watch, events, sizeof events) >= 0 || errno != EAGAIN;
 }

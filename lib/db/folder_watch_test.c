@@ -13,7 +13,7 @@ struct place {
     char folder[32];
     char file[PATH_SIZE];
     char other[PATH_SIZE];
-    char elsewhere[PATH_SIZE]; /* of the folder */
+    char elsewhere[PATH_SIZE]; /* outside the folder */
 };
 
 static void make_file(const char *path)

@@ -9,8 +9,8 @@ static const char create_table[] = "CREATE TABLE IF NOT EXISTS schema_version ("
                                    " version bigint NOT NULL)";
 
 /*
- * Holds other processes back until the commit; a long migration of theirs must not fail this one. (SQLite's
- * BEGIN IMMEDIATE already does.)
+ * Keeps other processes out until the commit. Without a lock timeout, because a long migration in another
+ * process must not fail this one. (SQLite's BEGIN IMMEDIATE already locks.)
  */
 static const char lock_table[] = "SET LOCAL lock_timeout = 0;"
                                  "LOCK TABLE schema_version IN SHARE ROW EXCLUSIVE MODE";
@@ -26,7 +26,7 @@ static const struct db_statement save_version = {
            " ON CONFLICT (component) DO UPDATE SET version = excluded.version",
 };
 
-/* The component that the database of every service has. */
+/* The component that every service's database has. */
 static const char shared_component[] = "events";
 
 static const struct db_statement find_other = {
@@ -40,7 +40,10 @@ static const struct db_statement save_owner = {
         "INSERT INTO schema_version (component, version) VALUES ($1, 0) ON CONFLICT (component) DO NOTHING",
 };
 
-/* A file is one program's. A PostgreSQL database may well have other tables: of an extension, in public. */
+/*
+ * A SQLite file belongs to one program. A PostgreSQL database may well have other tables, for example of an
+ * extension in the schema public.
+ */
 static const struct db_statement find_strangers = {
     .name = "find_strangers",
     .sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
@@ -96,7 +99,7 @@ static enum status store_version(struct db *db, const char *component, int64_t v
     return status;
 }
 
-/* ---- whose database it is ---- */
+/* ---- ownership ---- */
 
 struct owner {
     const char *name;
@@ -200,7 +203,7 @@ static enum status apply(struct db *db, const char *component, const struct db_m
     return store_version(db, component, version, error);
 }
 
-/* Inside a transaction: applies the next migration, if one is missing. */
+/* Applies the next migration, if any is missing. Called inside a transaction. */
 static enum status step(struct db *db, const char *component, const struct db_migration *migrations,
                         size_t count, bool *done, struct error *error)
 {
@@ -224,8 +227,8 @@ static enum status step(struct db *db, const char *component, const struct db_mi
 }
 
 /*
- * SQLite's ALTER TABLE opens the temporary database of the connection, which from then on takes part in each
- * transaction. Another kind of storage for it, and back, closes it.
+ * SQLite's ALTER TABLE opens the connection's temporary database, which from then on takes part in each
+ * transaction. Changing its storage and changing it back closes it.
  */
 static const char close_temporary[] = "PRAGMA temp_store = MEMORY; PRAGMA temp_store = DEFAULT";
 

@@ -1,6 +1,4 @@
-/*
- * Schema migrations, applied at start, each in a transaction of its own together with its version number.
- */
+/* Schema migrations, applied at start, each in one transaction together with its version number. */
 #ifndef SCREENING_DB_MIGRATE_H
 #define SCREENING_DB_MIGRATE_H
 
@@ -9,8 +7,10 @@
 #include "base/status.h"
 #include "db/db.h"
 
-/* One step of a component's schema. Its version is its place in the list, from 1. Scripts have no BEGIN or
- * COMMIT. */
+/*
+ * One step of a component's schema. Its version is its position in the list, from 1. Scripts contain no BEGIN
+ * or COMMIT.
+ */
 struct db_migration {
     const char *name;   /* "initial" */
     const char *sqlite; /* NULL: this component does not run on SQLite */
@@ -18,17 +18,18 @@ struct db_migration {
 };
 
 /*
- * Makes the database that of the service `owner` ("booking"), before its migrations: notes the component with
- * version 0, unless it is there. FAILED_PRECONDITION if the database has a component of another service, or
- * if a SQLite file has tables of another program. Of several processes that call it at once for an empty
- * database, one owner wins.
+ * Claims the database for the service `owner` ("booking") before its migrations: records the component with
+ * version 0 unless it is already there. FAILED_PRECONDITION if the database has a component of another
+ * service, or if a SQLite file has tables of another program. If several processes call it at once on an
+ * empty database, one owner wins.
  */
 MUST_CHECK enum status db_claim(struct db *db, const char *owner, struct error *error);
 
 /*
- * Brings the component's tables up to the last migration of the list; the table schema_version{component,
- * version} remembers. Several processes may call it at once. FAILED_PRECONDITION if the database is newer
- * than the list (an older binary on a newer database); else what the database says.
+ * Brings the component's tables up to the last migration of the list. The table schema_version{component,
+ * version} records the progress. Several processes may call it at once. FAILED_PRECONDITION if the database
+ * is newer than the list (an older binary on a newer database); otherwise the status of the failed database
+ * call.
  */
 MUST_CHECK enum status db_migrate(struct db *db, const char *component, const struct db_migration *migrations,
                                   size_t count, struct error *error);

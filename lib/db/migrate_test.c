@@ -147,7 +147,7 @@ static void test_claim_database_of_another_service_is_refused(void **state)
     assert_int_equal(fixture_number(f->db, &count_versions), 2);
 }
 
-/* Earlier versions noted a component with its first migration, events before its own. */
+/* Earlier versions recorded a component with its first migration, and events before their own component. */
 static void test_claim_of_a_database_from_before_claims_is_accepted(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -215,7 +215,7 @@ int main(void)
         TEST_BOTH(test_migrate_failing_step_leaves_nothing_of_itself),
         TEST_BOTH(test_migrate_component_without_a_script_is_refused),
         TEST_POSTGRESQL(
-            test_migrate_several_at_once_apply_each_step_once), /* of a SQLite file there is one writer */
+            test_migrate_several_at_once_apply_each_step_once), /* a SQLite file has a single writer */
         TEST_BOTH(test_claim_database_of_another_service_is_refused),
         TEST_BOTH(test_claim_of_a_database_from_before_claims_is_accepted),
         TEST_SQLITE(test_claim_file_of_another_program_is_refused),

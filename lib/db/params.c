@@ -79,7 +79,7 @@ void db_params_text(struct db_params *params, const char *value)
 
 void db_params_bytes(struct db_params *params, const void *bytes, size_t size)
 {
-    /* An empty value may come without an address; a driver would take that for null. */
+    /* An empty value may have a NULL address, which a driver would take for null. */
     add(params,
         &(struct db_value){.type = DB_BYTES, .size_bytes = size, .as.bytes = bytes == NULL ? "" : bytes});
 }

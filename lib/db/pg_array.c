@@ -119,7 +119,7 @@ static void append_array_of_nulls(struct pg_buffer *buffer, size_t rows)
 {
     for (size_t row = 0; row < rows; row++)
         append(buffer, row == 0 ? "{NULL" : ",NULL", 5);
-    append(buffer, "}", 2); /* with its NUL: text parameters have no length */
+    append(buffer, "}", 2); /* with its NUL: a parameter in text format has no length */
 }
 
 static bool has_nulls(const struct db_params *params, size_t column)

@@ -1,4 +1,4 @@
-/* Parameters in PostgreSQL's binary form, single or a whole column as an array. Pure; any thread. */
+/* Parameters in PostgreSQL's binary form: single values, or a whole column as an array. Pure; any thread. */
 #ifndef SCREENING_DB_PG_ARRAY_H
 #define SCREENING_DB_PG_ARRAY_H
 
@@ -8,7 +8,7 @@
 
 #include "db/driver.h"
 
-/* Type OIDs of pg_type.dat; they never change. */
+/* Type OIDs from pg_type.dat; they never change. */
 enum {
     PG_OID_BOOL = 16,
     PG_OID_BYTEA = 17,
@@ -22,7 +22,7 @@ enum {
     PG_DATE_EPOCH_DAY = 10957 /* 2000-01-01 as a civil day */
 };
 
-/* Bytes that grow; reused from call to call. */
+/* A growable buffer, reused from call to call. */
 struct pg_buffer {
     char *bytes;
     size_t size;
@@ -32,19 +32,19 @@ struct pg_buffer {
 
 void pg_buffer_fini(struct pg_buffer *buffer);
 
-/* The type of one value, and of an array of them; 0 for DB_NULL: the server finds out. */
+/* The type of one value, and of an array of them; 0 for DB_NULL: the server infers it. */
 Oid pg_scalar_oid(enum db_type type);
 Oid pg_array_oid(enum db_type type);
 
-/* The array of an element type; 0 if it is not one of ours. */
+/* The element type of an array type; DB_NULL if it is not one of ours. */
 enum db_type pg_type_of_array(Oid array);
 
-/* Appends one value, which is not null. */
+/* Appends one non-null value. */
 void pg_append_value(struct pg_buffer *buffer, const struct db_value *value);
 
 /*
- * Appends column `column` of all rows as a one-dimensional array of `type`. DB_NULL (nothing but nulls, type
- * not known) is written as text, "{NULL,NULL}", which the server reads as an array of any type.
+ * Appends column `column` of all rows as a one-dimensional array of `type`. DB_NULL (only nulls, type
+ * unknown) is written as text, "{NULL,NULL}", which the server accepts as an array of any type.
  */
 void pg_append_array(struct pg_buffer *buffer, const struct db_params *params, size_t column,
                      enum db_type type);

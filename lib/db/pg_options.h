@@ -1,11 +1,10 @@
-/* Private to the PostgreSQL driver: `options` as a connection string holds them, "-c NAME=VALUE
- * --NAME=VALUE". */
+/* Private to the PostgreSQL driver: parses `options` of a connection string, "-c NAME=VALUE --NAME=VALUE". */
 #ifndef SCREENING_DB_PG_OPTIONS_H
 #define SCREENING_DB_PG_OPTIONS_H
 
 #include <stdbool.h>
 
-/* As long as a URL can be. */
+/* The longest possible URL. */
 enum { PG_OPTION_SIZE = 2048 };
 
 struct pg_option {
@@ -14,16 +13,16 @@ struct pg_option {
 };
 
 /*
- * Reads the next setting at *rest and moves it on; false at the end. Passes over what sets nothing, such as
- * other switches: the server itself has read them. Words end at white space; a backslash keeps the character
- * behind it.
+ * Reads the next setting at *rest and advances *rest; false at the end. Skips words that set nothing, such as
+ * other switches: the server has parsed those itself. Words end at white space; a backslash escapes the next
+ * character.
  */
 bool pg_options_next(const char **rest, struct pg_option *out);
 
 /* Whether `options` set `name`. NULL sets nothing. */
 bool pg_options_name(const char *options, const char *name);
 
-/* How much a value of synchronous_commit promises, 0 (off) to 4 (remote_apply); -1 for any other. */
+/* The strength of a synchronous_commit value, from 0 (off) to 4 (remote_apply); -1 for any other value. */
 int pg_commit_rank(const char *value);
 
 #endif

@@ -1,17 +1,18 @@
 /*
- * PostgreSQL: a pooler in between that gives every transaction another session, as pgbouncer does with
+ * PostgreSQL: detects a pooler that gives each transaction a different session, as pgbouncer does with
  * pool_mode=transaction or statement. Settings, prepared statements and locks belong to a session, so we
- * can't work behind one; with pool_mode=session we can.
+ * can't work through such a pooler. With pool_mode=session we can.
  *
- * A session that we have just used, outside a transaction, is free for others there. Most poolers give the
- * one that was used last to the next that asks: a transaction on a second connection meets it again, which
- * proves it. Else the first connection may meet another one now, which proves it too.
+ * Such a pooler offers a session that we have just used, outside a transaction, to other clients. Most
+ * poolers give the most recently used session to the next client, so a transaction on a second connection
+ * gets our session, which proves the sharing. Otherwise the first connection may get a different session now,
+ * which proves it too.
  */
 #include <stdlib.h>
 
 #include "db/pg.h"
 
-/* Other clients may have been quicker. */
+/* More than one attempt, since other clients may have taken the session first. */
 enum { ATTEMPTS = 2, ANSWER_MS = 500 };
 
 enum finding { FOUND_NOTHING, FOUND_SHARED, FOUND_NO_ANSWER };
@@ -23,8 +24,10 @@ enum status pg_pooler_refuse(struct error *error)
                      "(pgbouncer: pool_mode=session)");
 }
 
-/* Runs one statement; its first number in *number, 0 if it has none. False: no answer, the pool may have no
- * session left. */
+/*
+ * Runs one statement. Sets *number to the first number of its only row, or to 0 if it has none. False: no
+ * result; the pool may have no session left.
+ */
 static bool run(PGconn *connection, const char *sql, int *number, bool *refused)
 {
     PGresult *result = pg_ask(connection, sql, ANSWER_MS);
@@ -37,7 +40,10 @@ static bool run(PGconn *connection, const char *sql, int *number, bool *refused)
     return true;
 }
 
-/* In a transaction on the second connection, which holds its session, then on the first again. */
+/*
+ * Compares the session of a transaction on the second connection, which pins it, with the session that the
+ * first connection gets during that transaction.
+ */
 static enum finding compare(const struct pg *pg, PGconn *first, PGconn *second)
 {
     static const char own_pid[] = "SELECT pg_backend_pid()";
@@ -46,7 +52,7 @@ static enum finding compare(const struct pg *pg, PGconn *first, PGconn *second)
 
     if (!run(second, "BEGIN", &ignored, &no_transaction))
         return FOUND_NO_ANSWER;
-    if (no_transaction) /* pool_mode=statement has none */
+    if (no_transaction) /* pool_mode=statement allows no transactions */
         return FOUND_SHARED;
     if (run(second, own_pid, &other, &refused) && !refused && other != pg->backend)
         (void)run(first, own_pid, &again, &refused);

@@ -1,9 +1,9 @@
 /*
- * PostgreSQL's pipeline: what was sent and not yet answered, and reading the answers.
+ * PostgreSQL's pipeline: what was sent and not yet answered, and reading the results.
  *
- * Invariant: pending[] names, in order, everything libpq has been given since the last drain. A drain always
- * reads all of it. After a failure the server skips up to the next sync, and libpq answers
- * PGRES_PIPELINE_ABORTED for it.
+ * Invariant: pending[] lists, in order, everything given to libpq since the last drain. A drain always reads
+ * all of it. After a failure the server skips everything up to the next sync, and libpq returns
+ * PGRES_PIPELINE_ABORTED for each skipped entry.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,8 +16,8 @@
 #include "db/pg_status.h"
 
 /*
- * So long may the server be silent. It cuts off a statement after statement_timeout itself, so a longer
- * silence comes from a machine that has stopped.
+ * How long the server may be silent. It cancels a statement after statement_timeout by itself, so a longer
+ * silence means that its machine has stopped.
  */
 enum { SILENCE_MAX_MS = 30000 };
 
@@ -88,7 +88,9 @@ enum status pg_result_failure(const struct pg *pg, const PGresult *result, const
         return error_set(error, STATUS_INTERNAL, NULL, "database: %s: unexpected answer %s", name,
                          PQresStatus(PQresultStatus(result)));
     status = pg_status(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FILE));
-    /* On a connection that may not write, a write is the statement's fault and not a change of the primary.
+    /*
+     * On a read-only connection, a write is the statement's fault and does not mean that the primary has
+     * changed.
      */
     if (strcmp(sqlstate, "25006") == 0 && pg->db.access == DB_READ_ONLY)
         status = STATUS_INTERNAL;
@@ -101,14 +103,14 @@ enum status pg_result_failure(const struct pg *pg, const PGresult *result, const
 
 /* ---- waiting ---- */
 
-/* Writes what is waiting, then sleeps until something can be read or written. False: silence for too long. */
+/* Flushes unsent data, then sleeps until the socket is readable or writable. False: silent for too long. */
 static bool wait_for_server(PGconn *connection)
 {
     int unwritten = PQflush(connection);
     struct pollfd descriptor = {.fd = PQsocket(connection), .events = POLLIN};
     int ready;
 
-    /* A lost connection shows when the answer is read: what the server said last comes first. */
+    /* Reading the result reports a lost connection, after the last message of the server. */
     if (unwritten < 0)
         return PQconsumeInput(connection) >= 0;
     if (unwritten == 1)
@@ -119,11 +121,11 @@ static bool wait_for_server(PGconn *connection)
     if (ready <= 0)
         return false;
     if ((descriptor.revents & ~POLLOUT) != 0)
-        (void)PQconsumeInput(connection); /* a failure stays in the connection, for PQgetResult */
+        (void)PQconsumeInput(connection); /* PQgetResult will report a failure */
     return true;
 }
 
-/* The next result, NULL at the end of an answer. *silent: the server did not answer. */
+/* The next result; NULL at the end of an entry's results. *silent: the server did not respond. */
 static PGresult *next_result(struct pg *pg, bool *silent)
 {
     while (PQisBusy(pg->connection)) {
@@ -135,7 +137,7 @@ static PGresult *next_result(struct pg *pg, bool *silent)
     return PQgetResult(pg->connection);
 }
 
-/* ---- reading answers ---- */
+/* ---- reading results ---- */
 
 struct drain {
     struct pg *pg;
@@ -210,7 +212,7 @@ static void take_result(struct drain *drain, const struct pg_pending *pending, P
         pending->prepared->state = PG_UNKNOWN;
 }
 
-/* Reads the whole answer to one entry. */
+/* Reads all results of one entry. */
 static void take_answer(struct drain *drain, const struct pg_pending *pending)
 {
     bool silent = false;
@@ -219,7 +221,7 @@ static void take_answer(struct drain *drain, const struct pg_pending *pending)
     while ((result = next_result(drain->pg, &silent)) != NULL) {
         take_result(drain, pending, result);
         PQclear(result);
-        if (pending->kind == PG_SYNC) /* the only answer without an end */
+        if (pending->kind == PG_SYNC) /* a sync has no NULL after its result */
             return;
     }
     if (!silent)

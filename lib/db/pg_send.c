@@ -1,8 +1,8 @@
 /*
  * Prepared statements and their parameters. A statement is prepared when a session first needs it, in the
- * pipeline right before its use. The parameters' types are told, except where a column has shown only nulls:
- * those the server infers, and when a value comes later the statement is prepared once more under another
- * name.
+ * pipeline right before its use. We declare the types of its parameters, except for columns that have held
+ * only nulls so far: the server infers those. When such a column gets a value later, the statement is
+ * prepared again under another name.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #include "db/pg.h"
 
-/* The statement as it will be run this time. */
+/* The text of the statement for this run. */
 struct text {
     const char *sql;
     const char *name;
@@ -58,8 +58,7 @@ static struct pg_prepared *find_or_add(struct pg *pg, const struct text *text)
     return prepared;
 }
 
-/* Brings the types up to date with what these parameters show. False: a parameter has another type than
- * before. */
+/* Updates the types from these parameters. False: a parameter has changed its type. */
 static bool merge_types(struct pg_prepared *prepared, const struct text *text, const struct db_params *params)
 {
     bool better_known = prepared->generation == 0;
@@ -92,7 +91,7 @@ static void set_name(struct pg_prepared *prepared, const struct text *text)
         snprintf(prepared->name, sizeof prepared->name, "%s%s/%u", text->name, kind, prepared->generation);
 }
 
-/* NULL and `error` when that fails. */
+/* Returns NULL and sets `error` on failure. */
 static struct pg_prepared *ensure_prepared(struct pg *pg, const struct text *text,
                                            const struct db_params *params, struct error *error)
 {
@@ -127,7 +126,7 @@ struct encoded {
     int formats[DB_COLUMNS_MAX];
 };
 
-/* Encodes row `row`, or all rows as arrays. `encoded` points into the buffer until it is used again. */
+/* Encodes row `row`, or all rows as arrays. `encoded` points into the buffer until the buffer is reused. */
 static bool encode(struct pg_buffer *buffer, const struct text *text, const struct pg_prepared *prepared,
                    const struct db_params *params, size_t row, struct encoded *encoded)
 {
@@ -147,7 +146,7 @@ static bool encode(struct pg_buffer *buffer, const struct text *text, const stru
         pg_append_array(buffer, params, i, pg_type_of_array(prepared->types[i]));
     }
     encoded->offsets[columns] = buffer->size;
-    /* The buffer has stopped moving. */
+    /* The buffer no longer moves. */
     for (size_t i = 0; i < columns; i++) {
         bool null = !text->is_set && values[i].type == DB_NULL;
         const char *start = buffer->bytes == NULL ? "" : buffer->bytes + encoded->offsets[i];

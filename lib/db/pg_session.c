@@ -1,4 +1,4 @@
-/* PostgreSQL: making, losing and re-making the connection. */
+/* PostgreSQL: opening, losing and reopening the connection. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, CONNECT_KEYS_MAX = 16 };
 
-/* Sets a keyword unless the URL says something about it. */
+/* Connection keywords in addition to those of the URL. */
 struct connect_keys {
     const char *keywords[CONNECT_KEYS_MAX + 1];
     const char *values[CONNECT_KEYS_MAX + 1];
@@ -40,8 +40,10 @@ static void default_key(struct connect_keys *keys, const PQconninfoOption *given
         set_key(keys, keyword, value);
 }
 
-/* The server gets the URL's `options`, whole, and none of ours: see pg_setup.c. PGOPTIONS is not meant for
- * us. */
+/*
+ * Passes the URL's `options` to the server unchanged, and none of ours: see pg_setup.c. The empty default
+ * overrides PGOPTIONS, which is not meant for us.
+ */
 static void fill_keys(const struct pg *pg, const PQconninfoOption *given, struct connect_keys *keys)
 {
     set_key(keys, "dbname", pg->url);
@@ -49,7 +51,7 @@ static void fill_keys(const struct pg *pg, const PQconninfoOption *given, struct
     set_key(keys, "client_encoding", "UTF8");
     set_key(keys, "fallback_application_name", program_invocation_short_name);
     default_key(keys, given, "connect_timeout", "2");
-    /* A peer that vanished without a word is noticed after about ten seconds, whether we write or wait. */
+    /* Detects within about ten seconds a peer that vanished silently, whether we write or wait. */
     default_key(keys, given, "tcp_user_timeout", "10000");
     default_key(keys, given, "keepalives_idle", "4");
     default_key(keys, given, "keepalives_interval", "2");
@@ -70,20 +72,20 @@ PGconn *pg_session_connect(const struct pg *pg)
     return connection;
 }
 
-/* Only codes: a warning's text may quote values. */
+/* Logs only codes: a warning's text may quote values. */
 static void log_notice(void *context, const PGresult *notice)
 {
     struct pg *pg = context;
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-    /* libpq's place for the last words of a session that ends while nothing is asked of it. */
+    /* libpq delivers the last message of a session that ends while idle as a notice. */
     if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
         pg->said_goodbye = true;
     log_event(LOG_WARN, "database.notice", LOG_TEXT("severity", severity),
               LOG_TEXT("sqlstate", PQresultErrorField(notice, PG_DIAG_SQLSTATE)));
 }
 
-/* One line for people: an attempt per address would be several. */
+/* Makes one line of libpq's message, which has a line for each address that was tried. */
 static enum status tell_connect_failure(const PGconn *connection, struct error *error)
 {
     char message[ERROR_MESSAGE_SIZE];
@@ -97,7 +99,7 @@ static enum status tell_connect_failure(const PGconn *connection, struct error *
     return error_set(error, STATUS_UNAVAILABLE, NULL, "database: %s", message);
 }
 
-/* Makes a fresh connection ready for use; FAILED_PRECONDITION if it is not as it must be. */
+/* Prepares a fresh connection for use. FAILED_PRECONDITION if it does not meet our needs. */
 static enum status set_up(struct pg *pg, PGconn *connection, struct error *error)
 {
     PQconninfoOption *given = PQconninfoParse(pg->url, NULL);
@@ -126,7 +128,7 @@ static enum status adopt(struct pg *pg, PGconn *connection, struct error *error)
     return status;
 }
 
-/* Why the connection failed, or OK if it has come about meanwhile. */
+/* Why the connection failed, or OK if a further attempt succeeded. */
 static enum status find_cause(PGconn *connection)
 {
     enum status status = pg_status_of_connection(PQerrorMessage(connection));
@@ -135,8 +137,10 @@ static enum status find_cause(PGconn *connection)
         return STATUS_INVALID_ARGUMENT;
     if (connection == NULL || status == STATUS_INVALID_ARGUMENT)
         return status;
-    /* libpq gives the SQLSTATE of a failed connection in its message only, and only if asked before: once
-     * more. */
+    /*
+     * libpq reports the SQLSTATE of a failed connection only in its message, and only if the verbosity was
+     * set before the attempt. So try once more.
+     */
     PQsetErrorVerbosity(connection, PQERRORS_SQLSTATE);
     PQreset(connection);
     if (PQstatus(connection) != CONNECTION_OK)
@@ -161,7 +165,7 @@ enum status pg_session_open(struct pg *pg, struct error *error)
     return status;
 }
 
-/* Delays grow to BACKOFF_MAX_MS; jitter keeps replicas from coming back all at once. */
+/* Delays double up to BACKOFF_MAX_MS; jitter keeps replicas from reconnecting all at once. */
 static void back_off(struct pg *pg)
 {
     uint32_t half;
@@ -173,7 +177,7 @@ static void back_off(struct pg *pg)
     pg->next_attempt_ns = clock_monotonic_ns() + (int64_t)(half + arc4random_uniform(half + 1)) * NS_PER_MS;
 }
 
-/* All that whoever is served meanwhile needs to know: libpq's own words name hosts and paths. */
+/* Clients learn no more than this: libpq's own messages name hosts and paths. */
 static enum status not_reachable(const struct pg *pg, struct error *error)
 {
     if (pg->unsuitable)
@@ -189,7 +193,7 @@ static void note_failure(struct pg *pg, const struct error *error)
     bool unsuitable = strcmp(error->reason, DB_UNSUITABLE) == 0;
 
     if (unsuitable != pg->unsuitable)
-        (void)repeat_end(&pg->outage); /* another one: to be logged at once */
+        (void)repeat_end(&pg->outage); /* a different failure: log it at once */
     pg->unsuitable = unsuitable;
     if (!repeat_is_due(&pg->outage, clock_monotonic_ns()))
         return;
@@ -224,13 +228,13 @@ static enum status reconnect(struct pg *pg, struct error *error)
     return not_reachable(pg, error);
 }
 
-/* Whether the server has ended the session since it was last used. Mostly costs one system call. */
+/* Whether the server has ended the session since its last use. Usually costs one system call. */
 static bool has_ended(const struct pg *pg)
 {
     struct pollfd descriptor = {.fd = PQsocket(pg->connection), .events = POLLIN};
 
     while (poll(&descriptor, 1, 0) > 0) {
-        /* PQisBusy takes apart what has been read. */
+        /* PQisBusy parses what was read. */
         if (PQconsumeInput(pg->connection) == 0 || PQisBusy(pg->connection) || pg->said_goodbye)
             return true;
     }

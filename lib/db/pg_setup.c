@@ -1,8 +1,8 @@
 /*
- * PostgreSQL: what a fresh session is set to, and whether it holds.
+ * PostgreSQL: applies the settings of a fresh session and verifies them.
  *
- * Nothing is left to the startup packet: a pooler drops it, refuses it, or gave the session away long ago.
- * All of it is set by statements and then read back.
+ * Nothing relies on the startup packet: a pooler drops it, refuses it, or has sent its own long ago. All
+ * settings are made by statements and then read back.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,25 +18,27 @@
 
 struct setting {
     const char *name;
-    const char *value; /* as SHOW says it */
+    const char *value; /* as SHOW prints it */
     bool for_writers;
 };
 
 /*
- * `options` of the URL overrule these.
+ * `options` in the URL override these.
  *
  * enable_seqscan=off: a plan made while a table is empty is a sequential scan, and a prepared statement keeps
- * it while the table grows. Every statement of ours that meets a big table has an index to go by, and one
- * that has none still runs. jit=off, because a sequential scan that can't be avoided then looks expensive
- * enough to be compiled.
+ * that plan while the table grows. Every statement of ours on a big table has an index to use, and a
+ * statement without an index still runs. jit=off, because a sequential scan that can't be avoided then looks
+ * expensive enough to be compiled.
  *
- * Our statements go by keys, so one plan is good for all values. Else the first five executions of each in
- * each session are planned anew, which for a table of many partitions takes 5 ms. Measured for a writer, 64
- * rows per transaction (load, save, event): 18,000 rows/s with the server's defaults on tables that were
- * empty at first, 22,000 to 47,000 with plan_cache_mode=force_custom_plan, 45,000 to 51,000 without
- * sequential scans, 47,000 to 59,000 with generic plans too.
+ * Our statements look rows up by key, so one generic plan suits all values. Otherwise the server plans each
+ * of the first five executions of a statement in each session, which takes 5 ms for a table with many
+ * partitions. Measured for a writer, 64 rows per transaction (load, save, event): 18,000 rows/s with the
+ * server's defaults on tables that were empty at first, 22,000 to 47,000 with
+ * plan_cache_mode=force_custom_plan, 45,000 to 51,000 without sequential scans, 47,000 to 59,000 with generic
+ * plans too.
  *
- * A writer that stops between two statements holds locks on which every replica waits: the last one ends it.
+ * A writer that stalls between two statements holds locks that every replica waits for: the last setting ends
+ * its session.
  */
 static const struct setting settings[] = {
     {"statement_timeout", "5s", false},
@@ -49,24 +51,23 @@ static const struct setting settings[] = {
     {"idle_in_transaction_session_timeout", "500ms", true},
 };
 
-/* A pooler may have no session left, a server may stand: nobody waits for that longer than for a statement.
- */
+/* A pooler may have no session left, and a server may hang: wait no longer than for a statement. */
 enum { SETTINGS = sizeof settings / sizeof settings[0], ANSWER_MS = 5000 };
 
 static const char least_commit[] = "on";
 
-/* A session while it is set up. */
+/* A session during its setup. */
 struct setup {
     struct pg *pg;
     PGconn *connection;
-    const char *options; /* of the URL; NULL = none */
+    const char *options; /* from the URL; NULL = none */
     struct error *error;
-    char commit[16]; /* what synchronous_commit must be at least */
+    char commit[16]; /* the lowest synchronous_commit allowed */
 };
 
-/* ---- asking ---- */
+/* ---- queries ---- */
 
-/* Whether the answer, or its end, is there by the deadline. */
+/* Waits for the result, or for its end. False: the deadline passed. */
 static bool await(PGconn *connection, int64_t deadline_ns)
 {
     while (PQisBusy(connection)) {
@@ -76,7 +77,7 @@ static bool await(PGconn *connection, int64_t deadline_ns)
         if (ready == 0 || (ready < 0 && errno != EINTR))
             return false;
         if (ready > 0 && PQconsumeInput(connection) == 0)
-            return true; /* PQgetResult says why */
+            return true; /* PQgetResult will report why */
     }
     return true;
 }
@@ -105,7 +106,7 @@ static enum status unsuitable(const struct setup *setup, const char *what, const
                      "database: %s is %s: it must be %s", what, is, must);
 }
 
-/* What `sql` answers, to be cleared; NULL and the error if it fails. */
+/* Returns the result of `sql`, which the caller clears, or NULL and the error. */
 static PGresult *ask(const struct setup *setup, const char *sql, const char *doing, enum status *status)
 {
     PGresult *result = pg_ask(setup->connection, sql, ANSWER_MS);
@@ -126,7 +127,7 @@ static PGresult *ask(const struct setup *setup, const char *sql, const char *doi
         const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
         *status = pg_status(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FILE));
-        /* A value that the server does not take, a right that is missing: no waiting helps. */
+        /* The server rejects a value, or we lack a privilege: waiting does not help. */
         if (!status_is_transient(*status))
             *status = STATUS_FAILED_PRECONDITION;
         error_set(setup->error, *status, status_is_transient(*status) ? NULL : DB_UNSUITABLE,
@@ -136,7 +137,7 @@ static PGresult *ask(const struct setup *setup, const char *sql, const char *doi
     return NULL;
 }
 
-/* ---- what the server is ---- */
+/* ---- inspecting the server ---- */
 
 static enum status check_encoding(const struct setup *setup, const char *encoding)
 {
@@ -146,8 +147,8 @@ static enum status check_encoding(const struct setup *setup, const char *encodin
 }
 
 /*
- * A server whose default is to answer before the commit is on its disk would have us promise what it may
- * forget. One that waits for its standbys goes on doing so.
+ * A server that by default replies before the commit is on its disk would make us promise what it may lose,
+ * so raise it to `on`. A server that waits for its standbys keeps doing so.
  */
 static void choose_commit(struct setup *setup, const char *preset)
 {
@@ -156,7 +157,7 @@ static void choose_commit(struct setup *setup, const char *preset)
     snprintf(setup->commit, sizeof setup->commit, "%s", strong ? preset : least_commit);
 }
 
-/* A connection that only reads has nothing to do with commits, and needs no look at that large view. */
+/* A read-only connection never commits, so it does not query pg_settings, which is a large view. */
 static enum status look(struct setup *setup, bool *pooled)
 {
     const char *sql = setup->pg->db.access == DB_READ_WRITE
@@ -169,7 +170,7 @@ static enum status look(struct setup *setup, bool *pooled)
     if (result == NULL)
         return status;
     setup->pg->backend = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
-    /* A pooler makes up the number that it gives its clients. */
+    /* A pooler invents the backend PID that it reports to its clients. */
     *pooled = setup->pg->backend != PQbackendPID(setup->connection);
     choose_commit(setup, PQgetvalue(result, 0, 2));
     status = check_encoding(setup, PQgetvalue(result, 0, 1));
@@ -191,14 +192,14 @@ static void write_setting(FILE *out, const struct setup *setup, const char *name
     char *quoted_name = PQescapeLiteral(setup->connection, name, strlen(name));
     char *quoted_value = PQescapeLiteral(setup->connection, value, strlen(value));
 
-    /* A failure, for want of memory, shows when it is read back. */
+    /* A failure (out of memory) shows when the settings are read back. */
     if (quoted_name != NULL && quoted_value != NULL)
         fprintf(out, ", set_config(%s, %s, false)", quoted_name, quoted_value);
     PQfreemem(quoted_name);
     PQfreemem(quoted_value);
 }
 
-/* In one statement. */
+/* Applies all settings in one statement. */
 static enum status set_all(struct setup *setup, const struct setting *wanted, size_t count)
 {
     char *sql = NULL;
@@ -236,8 +237,8 @@ static enum status set_ours(struct setup *setup)
 }
 
 /*
- * The settings of the URL, for a server that has not seen them. One that can only be set while the session
- * begins is passed over.
+ * Applies the URL's settings on a server that has not seen them because of a pooler. Skips those that can
+ * only be set at session start.
  */
 static enum status set_theirs(struct setup *setup)
 {
@@ -256,7 +257,7 @@ static enum status set_theirs(struct setup *setup)
 
 /* ---- reading back ---- */
 
-/* The columns of what is asked; then those of `settings`, in their order. */
+/* Columns of the query; those of `settings` follow in their order. */
 enum { OWN_BACKEND, OWN_SCHEMA, CLIENT_ENCODING, COMMIT, FIRST_SETTING };
 
 static char *write_question(void)
@@ -321,14 +322,14 @@ static enum status read_back(const struct setup *setup)
         status = verify_session(setup, row);
     if (status == STATUS_OK)
         status = verify_settings(setup, row);
-    if (status == STATUS_OK) /* the first of them */
+    if (status == STATUS_OK) /* the first of `settings` */
         snprintf(setup->pg->statement_timeout, sizeof setup->pg->statement_timeout, "%s",
                  PQgetvalue(row, 0, FIRST_SETTING));
     PQclear(row);
     return status;
 }
 
-/* ---- all of it ---- */
+/* ---- setup ---- */
 
 enum status pg_setup(struct pg *pg, PGconn *connection, const char *options, struct error *error)
 {

@@ -1,4 +1,4 @@
-/* What a session is set to, and what becomes of one where that does not hold. */
+/* The settings of a session, and the handling of sessions where they do not hold. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ static const struct db_statement one = {.name = "one", .sql = "SELECT 1::int8"};
 
 enum { ON = 4, REMOTE_APPLY = 5 };
 
-/* Each on its own statement: the next session of any user of the database begins with it. */
+/* Runs as a separate statement: the next session of any user of the database starts with the setting. */
 static void preset_commit(struct fixture *f, const char *value)
 {
     char script[160];
@@ -62,7 +62,7 @@ static void test_setup_a_script_leaves_the_timeout_as_it_was(void **state)
     assert_int_equal(fixture_number(f->db, &statement_timeout_ms), 5000);
 }
 
-/* As it is behind a pooler that gives the transaction another session. */
+/* As through a pooler that runs the transaction in another session. */
 static void test_setup_a_transaction_in_another_session_fails(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -79,7 +79,7 @@ static void test_setup_a_transaction_in_another_session_fails(void **state)
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(db_run(f->db, &one, NULL, NULL, NULL, &error), STATUS_OK, &error);
     fixture_expect(db_commit(f->db, &error), STATUS_UNAVAILABLE, &error);
-    assert_null(pg->connection); /* and the next one is set up again */
+    assert_null(pg->connection); /* the next one is set up again */
     assert_int_equal(fixture_number(f->db, &one), 1);
 }
 

@@ -8,18 +8,18 @@ struct mapping {
     enum status status;
 };
 
-/* The first match counts. */
+/* The first match wins. */
 static const struct mapping mappings[] = {
-    {"08P01", STATUS_INTERNAL},       /* protocol_violation: wrong number of parameters */
-    {"08", STATUS_UNAVAILABLE},       /* connection */
-    {"23505", STATUS_ALREADY_EXISTS}, /* unique_violation */
-    {"25006", STATUS_UNAVAILABLE},    /* read_only_sql_transaction: this server is not the primary any more */
-    {"25P03", STATUS_UNAVAILABLE},    /* idle_in_transaction_session_timeout: the session is gone */
+    {"08P01", STATUS_INTERNAL},          /* protocol_violation: wrong number of parameters */
+    {"08", STATUS_UNAVAILABLE},          /* connection */
+    {"23505", STATUS_ALREADY_EXISTS},    /* unique_violation */
+    {"25006", STATUS_UNAVAILABLE},       /* read_only_sql_transaction: this server is no longer the primary */
+    {"25P03", STATUS_UNAVAILABLE},       /* idle_in_transaction_session_timeout: the session has ended */
     {"25P04", STATUS_DEADLINE_EXCEEDED}, /* transaction_timeout */
-    {"26000", STATUS_UNAVAILABLE},       /* the prepared statement is gone: a pooler changed the session */
+    {"26000", STATUS_UNAVAILABLE},       /* no such prepared statement: a pooler changed the session */
     {"40", STATUS_ABORTED},              /* serialization_failure, deadlock_detected */
-    {"42P05", STATUS_UNAVAILABLE},       /* the prepared statement is there already: the same */
-    {"42710", STATUS_ALREADY_EXISTS}, /* duplicate_object, _schema, _table: two processes create the same */
+    {"42P05", STATUS_UNAVAILABLE},       /* duplicate prepared statement: same cause */
+    {"42710", STATUS_ALREADY_EXISTS},    /* duplicate_object, _schema, _table: created by two processes */
     {"42P06", STATUS_ALREADY_EXISTS},
     {"42P07", STATUS_ALREADY_EXISTS},
     {"53", STATUS_UNAVAILABLE},          /* disk full, out of memory, too many connections */
@@ -32,16 +32,16 @@ static const struct mapping mappings[] = {
 };
 
 /*
- * XX000 says nothing by itself. Raised here, the file system failed with an errno for which the server has no
- * code (EFBIG, at a limit on the size of files): no statement's fault.
+ * XX000 alone says nothing. If one of these files raised it, the file system failed with an errno that the
+ * server has no code for (EFBIG, at a file size limit): not the statement's fault.
  */
 static const char *const storage_files[] = {"md.c",   "fd.c",   "smgr.c",    "bufmgr.c",
                                             "slru.c", "xlog.c", "buffile.c", "copydir.c"};
 
-/* What no waiting heals: a refused login, no such database, `options` that the server does not take. */
+/* Failures that waiting cannot fix: a refused login, no such database, `options` that the server rejects. */
 static const char *const wrong_connection[] = {"28", "3D000", "22023", "42501", "42704", "42601"};
 
-/* What a pooler says to `options`, under a SQLSTATE that it gives to all that it refuses. */
+/* A pooler's message for `options`; the SQLSTATE is the one it gives to everything it refuses. */
 static const char options_refused[] = "unsupported startup parameter";
 
 static bool starts_with(const char *text, const char *prefix)
@@ -87,7 +87,7 @@ bool pg_status_spoils_session(const char *sqlstate)
 
 /*
  * Whether a line "connection to server at ... failed: FATAL:  28P01" ends in a code of `wrong_connection`, or
- * libpq could not use an option at all: "invalid sslmode value: ...".
+ * libpq rejected an option itself: "invalid sslmode value: ...".
  */
 static bool is_wrong(const char *line, size_t length)
 {

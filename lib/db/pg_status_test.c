@@ -32,7 +32,7 @@ static void test_pg_status_every_known_sqlstate_has_its_status(void **state)
             fail_msg("%s", expectations[i].text);
 }
 
-/* "could not extend file ...: File too large": an event must not become a dead letter for that. */
+/* "could not extend file ...: File too large": this must not make an event a dead letter. */
 static void test_pg_status_internal_errors_of_the_storage_are_nobody_s_fault(void **state)
 {
     (void)state;
@@ -65,10 +65,10 @@ static void test_pg_status_failed_connection_is_wrong_only_if_every_attempt_is(v
         {TO_A "FATAL:  28P01\n", STATUS_INVALID_ARGUMENT},
         {TO_A "FATAL:  28000\n" TO_A "치명적오류:  28000\n", STATUS_INVALID_ARGUMENT},
         {TO_A "FATAL:  3D000\n", STATUS_INVALID_ARGUMENT},
-        {TO_A "FATAL:  42704\n", STATUS_INVALID_ARGUMENT}, /* an option that there is not */
-        {TO_A "FATAL:  22023\n", STATUS_INVALID_ARGUMENT}, /* a value that it does not take */
+        {TO_A "FATAL:  42704\n", STATUS_INVALID_ARGUMENT}, /* no such option */
+        {TO_A "FATAL:  22023\n", STATUS_INVALID_ARGUMENT}, /* a value that the option rejects */
         {TO_A "FATAL:  unsupported startup parameter: options\n", STATUS_INVALID_ARGUMENT},
-        {TO_A "FATAL:  08P01\n", STATUS_UNAVAILABLE}, /* a pooler's word for everything */
+        {TO_A "FATAL:  08P01\n", STATUS_UNAVAILABLE}, /* a pooler uses this code for everything */
         {TO_A "FATAL:  57P03\n", STATUS_UNAVAILABLE},
         {TO_A "FATAL:  53300\n", STATUS_UNAVAILABLE},
         {TO_A "Connection refused\n\tIs the server running on that host?\n" TO_A "FATAL:  28P01\n",

@@ -1,8 +1,8 @@
 /*
  * The PostgreSQL driver: transactions, runs and scripts on a pipeline.
  *
- * A transaction is BEGIN, statements and COMMIT in one pipeline: nothing waits for an answer but statements
- * that return rows, and COMMIT.
+ * A transaction is BEGIN, its statements and COMMIT in one pipeline: only COMMIT and statements that return
+ * rows wait for a result.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static enum status open_connection(const char *url, enum db_access access, struc
 
 /* ---- transactions ---- */
 
-/* Not by a setting of the session, which a pooler might give to somebody who writes. */
+/* Not a setting of the session, which a pooler might give to a client that writes. */
 static const char *begin_of(const struct db *db)
 {
     return db->access == DB_READ_ONLY ? "BEGIN READ ONLY" : "BEGIN";
@@ -78,7 +78,7 @@ static void rollback(struct db *db)
 
     if (pg->connection == NULL)
         return;
-    /* The first sync ends the skipping after a failure; only then is ROLLBACK heard. */
+    /* The first sync ends the skipping after a failure; only after it does the server execute ROLLBACK. */
     if (!pg_queue_sync(pg) || !pg_queue_plain(pg, PG_STATEMENT, "ROLLBACK") || !pg_queue_sync(pg)) {
         pg_session_drop(pg);
         return;
@@ -89,8 +89,8 @@ static void rollback(struct db *db)
 }
 
 /*
- * Whether COMMIT may have been done although an answer is missing. Not if the server itself reported a
- * failure of an earlier statement, nor if it refused COMMIT in a session that goes on (a deferred
+ * Whether COMMIT may have taken effect although a result is missing. Not if the server itself reported the
+ * failure of an earlier statement, and not if it refused COMMIT in a session that goes on (a deferred
  * constraint).
  */
 static bool is_unknown(const struct pg_failure *failure)
@@ -99,7 +99,7 @@ static bool is_unknown(const struct pg_failure *failure)
            (!failure->told || failure->kind == PG_COMMIT || failure->kind == PG_SYNC);
 }
 
-/* After a COMMIT that was done: OK, unless a fault point says that its answer was lost on the way. */
+/* After a successful COMMIT: OK, unless a fault point simulates the loss of its result. */
 static enum status keep_answer(struct pg *pg, struct error *error)
 {
     enum status status = DB_FAULT_STATUS(&pg->db, "db.commit_answer", error);
@@ -126,7 +126,7 @@ static enum status commit(struct db *db, struct error *error)
     if (is_unknown(&failure))
         return error_set(error, STATUS_UNKNOWN, NULL,
                          "database: COMMIT: the connection ended before its answer");
-    /* A refused COMMIT has ended the transaction; behind another failure it was skipped. */
+    /* A refused COMMIT has ended the transaction. After another failure COMMIT was skipped, so roll back. */
     if (pg->connection != NULL && PQtransactionStatus(pg->connection) != PQTRANS_IDLE)
         rollback(db);
     return failure.status;
@@ -134,7 +134,9 @@ static enum status commit(struct db *db, struct error *error)
 
 /* ---- running ---- */
 
-/* A statement on its own: of a connection that only reads in a transaction that only reads, all sent at once.
+/*
+ * Sends a single statement outside a transaction. A read-only connection wraps it in a read-only transaction,
+ * all sent at once.
  */
 static enum status send_alone(struct pg *pg, const struct db_statement *statement,
                               const struct db_params *params, bool wanted, struct error *error)
@@ -149,7 +151,7 @@ static enum status send_alone(struct pg *pg, const struct db_statement *statemen
     return status;
 }
 
-/* A read that failed has not come to its END. */
+/* A failed read has not executed its END. */
 static void end_read(struct db *db)
 {
     struct pg *pg = (struct pg *)db;
@@ -176,8 +178,8 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
     if (pg->connection == NULL)
         return status;
     /*
-     * A sync also inside a transaction, where a flush would do: only behind a sync the server counts the time
-     * until the next statement as idle, and ends the transaction of a client that has stopped.
+     * Sends a sync even inside a transaction, where a flush would do: only after a sync does the server count
+     * the time until the next statement as idle, and end the transaction of a client that stalls.
      */
     if (!pg_queue_sync(pg))
         return pg_connection_lost(pg, statement->name, error);
@@ -188,7 +190,7 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
 
 /* ---- scripts ---- */
 
-/* Runs in libpq's simple mode, which waits and takes several statements. */
+/* Uses libpq's simple query mode, which blocks and accepts several statements. */
 static enum status execute(struct pg *pg, const char *sql, const char *name, struct error *error)
 {
     PGresult *result = PQexec(pg->connection, sql);
@@ -203,7 +205,7 @@ static enum status execute(struct pg *pg, const char *sql, const char *name, str
     return status;
 }
 
-/* Ends the pipeline, reporting what failed in it. */
+/* Leaves the pipeline and reports any failure in it. */
 static enum status leave_pipeline(struct pg *pg, struct error *error)
 {
     struct pg_failure failure = {0};
@@ -229,13 +231,13 @@ static enum status run_script(struct db *db, const char *script, struct error *e
         status = leave_pipeline(pg, error);
     if (status != STATUS_OK)
         return status;
-    /* A migration or an index of a rebuild takes as long as it takes. */
+    /* A migration, or building the indexes of a rebuild, may take any time. */
     status = execute(pg, "SET statement_timeout = 0", "script", error);
     if (status == STATUS_OK)
         status = execute(pg, script, "script", error);
     if (pg->connection == NULL)
         return status;
-    /* In a failed transaction the server refuses this; its rollback then restores the timeout. */
+    /* In a failed transaction the server refuses this; the rollback then restores the timeout. */
     snprintf(restore, sizeof restore, "SET statement_timeout = '%s'", pg->statement_timeout);
     if (execute(pg, restore, "script", status == STATUS_OK ? error : &ignored) != STATUS_OK &&
         status == STATUS_OK)
@@ -252,7 +254,7 @@ static enum status use_schema(struct db *db, const char *schema, struct error *e
 
     snprintf(pg->schema, sizeof pg->schema, "%s", schema);
     if (pg->connection == NULL)
-        return STATUS_OK; /* the next connection gets it */
+        return STATUS_OK; /* applies to the next connection */
     snprintf(script, sizeof script, "SET search_path = %s", schema);
     return run_script(db, script, error);
 }

@@ -1,4 +1,4 @@
-/* What only PostgreSQL can do: losing a connection, unknown commits, timeouts, refused connections. */
+/* Specific to PostgreSQL: lost connections, unknown commits, timeouts, refused connections. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +68,7 @@ static enum status take_number(void *context, const struct db_row *row)
     return STATUS_OK;
 }
 
-/* Waits until the backend is gone. */
+/* Waits until the backend has ended. */
 static void await_end(struct fixture *f, struct db *other, int64_t pid)
 {
     int64_t deadline_ns = clock_monotonic_ns() + (int64_t)DEADLINE_MS * NS_PER_MS;
@@ -83,7 +83,7 @@ static void await_end(struct fixture *f, struct db *other, int64_t pid)
     }
 }
 
-/* Ends a session from outside. */
+/* Ends a session from another one. */
 static void end_session(struct fixture *f, struct db *db)
 {
     struct db *other = fixture_connect(f, DB_READ_WRITE);
@@ -316,7 +316,7 @@ static void test_postgresql_options_that_libpq_does_not_know_are_refused(void **
     expect_open("postgresql://me:secret@127.0.0.1:99999/db", STATUS_INVALID_ARGUMENT);
 }
 
-/* Where the test's server listens, and as whom this test is there. */
+/* Where the test's server listens, and the test's user there. */
 struct place {
     char user[64];
     char database[64];
@@ -375,7 +375,7 @@ static void test_postgresql_second_host_is_used_when_the_first_is_down(void **st
     db_close(db);
 }
 
-/* A socket of the server under another name, which can be taken away. */
+/* A symlink to the server's socket, which the test can remove. */
 static void test_postgresql_server_away_backs_off_and_comes_back(void **state)
 {
     struct fixture *f = with_table(state);

@@ -1,8 +1,8 @@
 /*
  * SQLite: opening, transactions, scripts.
  *
- * One connection belongs to one thread, so the library's own locks are off (NOMUTEX). WAL lets readers go on
- * beside the writer; synchronous=FULL makes every commit durable.
+ * A connection belongs to one thread at a time, so the library's own locks are off (NOMUTEX). With WAL,
+ * readers run alongside the writer; synchronous=FULL makes every commit durable.
  */
 #include "db/sqlite.h"
 
@@ -42,8 +42,10 @@ enum status sqlite_status(int code)
     case SQLITE_NOMEM:
     case SQLITE_CANTOPEN:
     case SQLITE_PROTOCOL:
-    /* Not the statement's fault: were these INTERNAL, good commands would be refused and good events put
-     * away. */
+    /*
+     * Not the statement's fault: with INTERNAL, valid commands would be refused and valid events
+     * dead-lettered.
+     */
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return STATUS_UNAVAILABLE;
@@ -72,8 +74,10 @@ enum status sqlite_fail(const struct sqlite *sqlite, int code, const char *doing
 
 /* ---- opening ---- */
 
-/* Runs a pragma that answers with one word; tries again while others hold the file, as SQLite itself does not
- * here. */
+/*
+ * Runs a pragma, which must return `expected` unless that is NULL. Retries while others hold the file: SQLite
+ * itself does not retry here.
+ */
 static int pragma(sqlite3 *handle, const char *text, const char *expected)
 {
     int64_t deadline_ns = clock_monotonic_ns() + (int64_t)BUSY_TIMEOUT_MS * NS_PER_MS;
@@ -97,19 +101,19 @@ static int pragma(sqlite3 *handle, const char *text, const char *expected)
 }
 
 /*
- * For the one that writes: customers' bookings lie all over their index, so that nearly every booking changes
- * another page of it. What is not in the cache is read again for that.
+ * For the writer: customers' bookings are scattered over their index, so nearly every booking changes a
+ * different page, and a page outside the cache must be read again first.
  */
 static int configure_writer(sqlite3 *handle)
 {
-    return pragma(handle, "PRAGMA cache_size=-16384", NULL); /* KiB */
+    return pragma(handle, "PRAGMA cache_size=-16384", NULL); /* in KiB */
 }
 
 static int configure(sqlite3 *handle, enum db_access access)
 {
     int code = sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
 
-    /* The first statement that reads the file: tells a file that is no database. */
+    /* The first statement that reads the file: it fails if the file is not a database. */
     if (code == SQLITE_OK && access == DB_READ_WRITE)
         code = pragma(handle, "PRAGMA journal_mode=WAL", "wal");
     if (code == SQLITE_OK)
@@ -126,8 +130,8 @@ static int configure(sqlite3 *handle, enum db_access access)
 }
 
 /*
- * What a new file in the folder of `path` would fail with, 0 if nothing is against it. SQLite itself tries a
- * second time to open for reading only, and what it reports is that there is nothing to be read.
+ * Returns the errno that creating a file in the folder of `path` would give, or 0. After a failure to create
+ * a file, SQLite tries to open it read-only, and then it only reports that the file does not exist.
  */
 static int find_folder_fault(const char *path)
 {
@@ -152,17 +156,20 @@ static enum status tell_open_failure(sqlite3 *handle, int code, const char *path
     }
     if ((code & 0xff) == SQLITE_CANTOPEN && system != 0)
         why = strerror_r(folder != 0 ? folder : system, buffer, sizeof buffer);
-    /* Only what asking again can heal; a path that can't be opened stays so. */
+    /* Only for failures that a retry can fix; a path that can't be opened stays so. */
     if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_NOMEM)
         status = STATUS_UNAVAILABLE;
     return error_set(error, status, NULL, "database: cannot open %s: %s", path, why);
 }
 
-/* `file`: of a connection that writes, which needs the lock before it touches the file; else NULL. */
+/* `file` is not NULL for a connection that writes: it must take the lock before it touches the file. */
 static enum status open_handle(const char *path, sqlite3 **out, struct sqlite_file **file,
                                struct error *error)
 {
-    /* Read-only too opens for writing: a reader of a WAL database writes its shared memory file. */
+    /*
+     * Readers also open the file for writing, since a reader of a WAL database writes to its shared memory
+     * file.
+     */
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     sqlite3 *handle = NULL;
     enum status status = STATUS_OK;
@@ -171,7 +178,7 @@ static enum status open_handle(const char *path, sqlite3 **out, struct sqlite_fi
     if (file != NULL)
         flags |= SQLITE_OPEN_CREATE;
     code = sqlite3_open_v2(path, &handle, flags, NULL);
-    /* SQLite opens a write-protected file for reading without a word. */
+    /* SQLite silently opens a write-protected file as read-only. */
     if (code == SQLITE_OK && sqlite3_db_readonly(handle, "main") == 1)
         code = SQLITE_READONLY;
     if (code == SQLITE_OK && file != NULL)
@@ -187,7 +194,7 @@ static enum status open_handle(const char *path, sqlite3 **out, struct sqlite_fi
     return status;
 }
 
-/* What only the connection that writes has. */
+/* Starts the checkpoints of the writing connection. */
 static enum status look_after_log(struct sqlite *sqlite, const char *path, struct error *error)
 {
     sqlite3 *copier;
@@ -253,7 +260,7 @@ static enum status use_schema(struct db *db, const char *schema, struct error *e
 
 /* ---- transactions ---- */
 
-/* The version counts up with each commit, also with one of another connection that is met. */
+/* The version grows with each commit, and with each commit of another connection that SQLite notices. */
 static unsigned read_version(const struct sqlite *sqlite)
 {
     unsigned version = 0;
@@ -268,7 +275,7 @@ static void note_version(struct sqlite *sqlite)
     sqlite->version_known = true;
 }
 
-/* A file that somebody else has written to, as a restore does, is not the one that this session has left. */
+/* A file that another connection has changed, as a restore does, is not as this session left it. */
 static void look_for_changes(struct sqlite *sqlite)
 {
     unsigned version = read_version(sqlite);
@@ -302,7 +309,7 @@ static void rollback(struct db *db)
     struct error ignored;
     enum status status;
 
-    db_restamp(db); /* what was remembered of the transaction is not there */
+    db_restamp(db); /* cached rows may come from this transaction */
     /* A full disk or an I/O error may have ended the transaction already. */
     if (sqlite3_get_autocommit(sqlite->handle))
         return;

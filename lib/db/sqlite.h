@@ -9,7 +9,7 @@
 #include "db/sqlite_checkpoint.h"
 #include "db/sqlite_file.h"
 
-enum { SQLITE_RECENT = 64 }; /* a power of two; more than a service has statements for one batch */
+enum { SQLITE_RECENT = 64 }; /* a power of two; more than the statements of one batch */
 
 struct prepared;
 
@@ -17,13 +17,15 @@ struct sqlite {
     struct db db;
     sqlite3 *handle;
     struct map statements; /* struct db_statement * -> struct prepared * */
-    /* Of these, those found last, each at the place that its address gives: the map's hash is for keys that
-     * strangers choose. */
+    /*
+     * The statements found last, each at an index derived from its address. Faster than the map, whose hash
+     * is made for untrusted keys.
+     */
     struct {
         const struct db_statement *statement;
         struct prepared *prepared;
     } recent[SQLITE_RECENT];
-    /* NULL for one that only reads. */
+    /* NULL for a connection that only reads. */
     struct sqlite_checkpoint *checkpoint;
     struct sqlite_file *file;
     bool version_known;
@@ -33,13 +35,13 @@ struct sqlite {
 /* Whether a result code says that the file is damaged. */
 bool sqlite_is_damage(int code);
 
-/* The status of a result code, of which the extended part may be set. */
+/* The status of a result code, which may be an extended one. */
 enum status sqlite_status(int code);
 
-/* Fills `error` from the last call on the handle, which returned `code`. */
+/* Sets `error` from the last call on the handle, which returned `code`. */
 enum status sqlite_fail(const struct sqlite *sqlite, int code, const char *doing, struct error *error);
 
-/* The members of the driver that run statements. */
+/* The driver members that run statements. */
 MUST_CHECK enum status sqlite_run(struct db *db, const struct db_statement *statement,
                                   const struct db_params *params, const struct db_sink *sink,
                                   struct error *error);

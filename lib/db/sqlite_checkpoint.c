@@ -9,9 +9,9 @@
 #include "db/sqlite.h"
 
 /*
- * Pages, of 4 KiB. The longer the log, the fewer pages are copied, since one that was changed often is copied
- * once. The smaller a pass, the less do the commits wait for the disk that go on beside it: measured at half
- * of the peak, passes of 1,500 against one of 8,000 halve the p99.9 of a booking, and cost 5 % of the peak.
+ * In pages of 4 KiB. The longer the log, the fewer pages are copied in all, since a page that changes often
+ * is copied once. The smaller a pass, the less concurrent commits wait for the disk: measured at half of
+ * the peak, passes of 1,500 instead of one of 8,000 halve the p99.9 of a booking and cost 5 % of the peak.
  */
 enum { LOG_PAGES = 8000, PASS_PAGES = 1500, REST_PAGES = 250 };
 
@@ -22,14 +22,14 @@ struct sqlite_checkpoint {
     sqlite3 *copier;
     struct ticker *thread;
     atomic_bool copying; /* set by the writer, cleared by the copier */
-    int copied;          /* pages of the log at hand; of the one whose turn it is */
-    bool failing;        /* the copier's own: its last pass failed */
+    int copied;          /* pages of the current log; belongs to the thread whose turn it is */
+    bool failing;        /* used by the copier only: its last pass failed */
 };
 
 static void note_outcome(struct sqlite_checkpoint *checkpoint, int code)
 {
     bool failing = code != SQLITE_OK;
-    struct error error; /* nobody waits for it */
+    struct error error; /* no caller to report it to */
 
     if (failing && !checkpoint->failing)
         log_event(LOG_WARN, "database.checkpoint_failed", LOG_TEXT("message", sqlite3_errstr(code)),
@@ -39,8 +39,10 @@ static void note_outcome(struct sqlite_checkpoint *checkpoint, int code)
     checkpoint->failing = failing;
 }
 
-/* SQLite itself syncs the database only in the checkpoint that copies the last page, which is the writer's:
- * were it left to that, the writer would wait for all that was copied. */
+/*
+ * SQLite itself syncs the database only in the checkpoint that copies the last page, which is the writer's.
+ * Without this sync the writer would have to wait for all the pages copied so far.
+ */
 static int sync_database(sqlite3 *handle)
 {
     sqlite3_file *file = NULL;
@@ -49,7 +51,7 @@ static int sync_database(sqlite3 *handle)
     return code == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : code;
 }
 
-/* One pass. After a failure the writer's next commit asks for another. */
+/* Runs one pass. If it fails, the writer's next commit requests another. */
 static void copy(void *context, struct ticker *thread)
 {
     struct sqlite_checkpoint *checkpoint = context;
@@ -68,8 +70,9 @@ static void copy(void *context, struct ticker *thread)
 }
 
 /*
- * After each commit of the writer, in its thread. The copier is given its turn only here: then the log holds
- * at least this commit's pages, which nobody has copied, and is not begun anew before somebody has.
+ * Called after each commit, on the writer thread. The copier gets its turn only here: at this point the log
+ * holds at least the pages of this commit, which are not copied yet, so the log cannot restart before they
+ * are.
  */
 static int committed(void *context, sqlite3 *writer, const char *database, int pages_in_log)
 {
@@ -78,14 +81,16 @@ static int committed(void *context, sqlite3 *writer, const char *database, int p
 
     if (atomic_load(&checkpoint->copying))
         return SQLITE_OK;
-    /* Begun anew without us: the copier had copied all of it when the next commit came. */
+    /* The log restarted without us: the copier had copied all of it before this commit. */
     if (pages_in_log < checkpoint->copied)
         checkpoint->copied = 0;
     rest = pages_in_log - checkpoint->copied;
-    /* When commits come as fast as they are copied the rest stays large: a longer log allows for more of it.
+    /*
+     * When commits come as fast as pages are copied, the rest stays large; a longer log permits a larger
+     * rest.
      */
     if (pages_in_log >= LOG_PAGES && rest < REST_PAGES * (pages_in_log / LOG_PAGES)) {
-        /* A failure leaves a longer log, no more: the next commit tries again. */
+        /* A failure only makes the log longer: the next commit tries again. */
         (void)sqlite3_wal_checkpoint_v2(writer, database, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
         checkpoint->copied = 0;
     } else if (pages_in_log >= LOG_PAGES || rest >= PASS_PAGES) {

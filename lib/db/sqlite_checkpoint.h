@@ -1,15 +1,16 @@
 /*
- * Private to the SQLite driver: copies the write-ahead log into the database beside the thread that commits.
+ * Private to the SQLite driver: copies the write-ahead log into the database on a separate thread, while the
+ * writer thread goes on committing.
  *
- * A checkpoint of some thousand pages takes tens of milliseconds, for which everybody would wait whose commit
- * comes after it. So a thread with a connection of its own, the copier, copies what the log holds, pass after
- * pass, while commits go on being appended to it. Once the log is long and all but a little of it copied, the
- * committing thread copies that rest, after which SQLite begins the log anew.
+ * A checkpoint of some thousand pages takes tens of milliseconds, and all clients whose commits come after it
+ * would wait. So a thread with a separate connection, the copier, copies the log pass by pass while commits
+ * are still appended to it. Once the log is long and only a little of it is left to copy, the writer thread
+ * copies the rest, and SQLite then restarts the log.
  *
- * SQLite up to 3.51.2 can lose commits when a checkpoint begins just as another connection begins the log
- * anew (sqlite.org/wal.html, "the WAL-reset bug"). Here it can't: a log is begun anew only when it was copied
- * whole, and the copier begins a pass only when there is something that nobody has copied and nobody else
- * copies.
+ * SQLite up to 3.51.2 can lose commits when a checkpoint begins just as another connection restarts the log
+ * (sqlite.org/wal.html, "the WAL-reset bug"). That cannot happen here: the log restarts only after all of it
+ * was copied, and the copier begins a pass only when some pages are not copied yet and no other thread is
+ * copying.
  */
 #ifndef SCREENING_DB_SQLITE_CHECKPOINT_H
 #define SCREENING_DB_SQLITE_CHECKPOINT_H
@@ -21,14 +22,13 @@
 struct sqlite_checkpoint;
 
 /*
- * Looks after the log of `writer` from its next commit on, in place of SQLite's own checkpoints. `copier` is
- * another connection to the same file; it is taken over if this returns OK. RESOURCE_EXHAUSTED if there can
- * be no thread.
+ * Takes over the checkpoints of `writer` from SQLite, from its next commit on. `copier` is another connection
+ * to the same file; on OK this takes ownership of it. RESOURCE_EXHAUSTED if no thread can be started.
  */
 MUST_CHECK enum status sqlite_checkpoint_start(sqlite3 *writer, sqlite3 *copier,
                                                struct sqlite_checkpoint **out, struct error *error);
 
-/* Waits for the copier and closes its connection; before the writer is closed. NULL is allowed. */
+/* Waits for the copier and closes its connection. Call it before the writer is closed. NULL is allowed. */
 void sqlite_checkpoint_stop(struct sqlite_checkpoint *checkpoint);
 
 #endif

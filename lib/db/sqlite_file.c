@@ -14,11 +14,10 @@
 #include "base/log.h"
 #include "db/folder_watch.h"
 
-/* The holder writes its name right after it took the lock: a process that comes between the two looks again.
- */
+/* The holder writes its name right after it takes the lock; a reader in between must look again. */
 enum { LOCK_ATTEMPTS = 100, HOLDER_ATTEMPTS = 20, HOLDER_PAUSE_US = 5000, HOLDER_SIZE = 96 };
 
-/* For what the watch of the folder does not see. */
+/* Interval of the checks for changes that the watch of the folder misses. */
 enum { LOOK_MS = 100 };
 
 static const char *const suffixes[SQLITE_FILE_NAMES] = {"", "-wal", "-shm"};
@@ -26,8 +25,8 @@ static const char *const suffixes[SQLITE_FILE_NAMES] = {"", "-wal", "-shm"};
 /* ---- the lock ---- */
 
 /*
- * Whoever may write to the database may take its lock, also after root did. A failure shows when the next one
- * opens the lock.
+ * Lets every user who may write to the database take its lock, even after root created it. A failure shows
+ * when the next process opens the lock.
  */
 static void share(int lock, const struct stat *database)
 {
@@ -48,7 +47,7 @@ static int open_lock(const char *path, const struct stat *database)
     return lock;
 }
 
-/* False if somebody removed the file between our open and our lock. */
+/* False if the file was removed between our open and our lock. */
 static bool is_at(int lock, const char *path)
 {
     struct stat held, there;
@@ -57,7 +56,7 @@ static bool is_at(int lock, const char *path)
            held.st_dev == there.st_dev;
 }
 
-/* The locked file; -1 and errno if that fails, EWOULDBLOCK if another process holds the lock. */
+/* Returns the locked file, or -1 and errno: EWOULDBLOCK if another process holds the lock. */
 static int take_lock(const char *path, const struct stat *database)
 {
     for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
@@ -81,7 +80,10 @@ static int take_lock(const char *path, const struct stat *database)
     return -1;
 }
 
-/* For people: PID (PROGRAM on HOST). On a full disk it is not written, and a second process names nobody. */
+/*
+ * For people: PID (PROGRAM on HOST). A full disk prevents the write; a second process then reports
+ * "(unknown)".
+ */
 static void write_holder(int lock)
 {
     char host[40] = "", text[HOLDER_SIZE];
@@ -180,7 +182,7 @@ static struct sqlite_file *create(const char *path)
 
 enum status sqlite_file_claim(sqlite3 *handle, struct sqlite_file **out, struct error *error)
 {
-    /* As SQLite resolved it, so that links and other spellings meet at one lock. */
+    /* The path as SQLite resolved it, so that links and other spellings lead to the same lock. */
     struct sqlite_file *file = create(sqlite3_db_filename(handle, "main"));
     enum status status;
 
@@ -207,10 +209,11 @@ void sqlite_file_note(struct sqlite_file *file)
     }
 }
 
-/* A file that can't be looked at, for whatever reason, is taken to be there. */
 /*
- * Asks for the inode only. Once the times of a file have been asked for, Linux 6.13 and later note a time of
- * its own for the next write, and the sync of each commit writes the inode too.
+ * A file that cannot be checked, for whatever reason, counts as present.
+ *
+ * Requests only the inode. Once the timestamps of a file have been requested, Linux 6.13 and later give its
+ * next write a separate timestamp, and the sync of each commit must write the inode too.
  */
 static bool is_gone(const struct sqlite_file *file, int i)
 {
@@ -241,8 +244,7 @@ bool sqlite_file_in_place(struct sqlite_file *file)
 
 bool sqlite_file_still_in_place(struct sqlite_file *file)
 {
-    bool changed =
-        folder_watch_changed(file->watch); /* first: what changes from now on, the next call sees */
+    bool changed = folder_watch_changed(file->watch); /* first, so that the next call sees later changes */
     int64_t now_ns = clock_monotonic_ns();
 
     if (file->seen_in_place && !changed && now_ns - file->looked_ns < (int64_t)LOOK_MS * NS_PER_MS)

@@ -1,10 +1,10 @@
 /*
- * Private to the SQLite driver: the file behind a connection.
+ * Private to the SQLite driver: the files of a connection.
  *
- * One process writes to a database at a time: it holds a lock (flock) on PATH-lock, a file beside the
- * database, which stays there. Never on the database itself: when any descriptor of that is closed, the
- * process loses the locks that SQLite holds on it. The system gives the lock up when the process ends,
- * however it ends, and when it executes another program.
+ * One process at a time writes to a database: it holds a lock (flock) on PATH-lock, a file next to the
+ * database that is never removed. The lock is never on the database file itself: when a process closes any
+ * descriptor of that file, it loses the locks that SQLite holds on it. The system releases the lock when the
+ * process ends, even in a crash, and when it executes another program.
  */
 #ifndef SCREENING_DB_SQLITE_FILE_H
 #define SCREENING_DB_SQLITE_FILE_H
@@ -24,35 +24,35 @@ struct sqlite_file {
     char *names[SQLITE_FILE_NAMES];
     struct {
         dev_t device;
-        ino_t inode; /* 0: was not there when it was noted */
+        ino_t inode; /* 0: it did not exist when it was recorded */
     } identities[SQLITE_FILE_NAMES];
-    atomic_bool gone; /* has been logged */
-    /* of the thread that writes */
-    int watch; /* of the folder: folder_watch.h */
+    atomic_bool gone; /* already logged */
+    /* for the writer thread only: */
+    int watch; /* on the folder, see folder_watch.h */
     bool seen_in_place;
-    int64_t looked_ns; /* when all three were looked at */
+    int64_t looked_ns; /* last check of all three files */
 };
 
 /*
- * Takes the lock of the database that `handle` has opened. FAILED_PRECONDITION, and the process that holds it
- * is named, if another one does; INVALID_ARGUMENT if PATH-lock can't be used, or if the database has several
- * names (hard links), of which SQLite's log and the lock would know one. On success *out is to be released.
+ * Takes the lock of the database that `handle` has opened. FAILED_PRECONDITION, naming the holder, if another
+ * process has it; INVALID_ARGUMENT if PATH-lock is unusable, or if the database has several names (hard
+ * links), since SQLite's log and the lock belong to only one of them. On success the caller releases *out.
  */
 MUST_CHECK enum status sqlite_file_claim(sqlite3 *handle, struct sqlite_file **out, struct error *error);
 
-/* Remembers which files they are. After the connection has read for the first time. */
+/* Records the identities of the files. Call it after the connection has read for the first time. */
 void sqlite_file_note(struct sqlite_file *file);
 
-/* Whether they still are. Logs the change. Any thread. */
+/* Whether the files are still the recorded ones. Logs the change. Any thread. */
 bool sqlite_file_in_place(struct sqlite_file *file);
 
 /*
- * The same for the thread that writes, before each transaction: looks at the files only if a name in their
- * folder has changed, and otherwise every 100 ms, for what the watch does not see.
+ * As sqlite_file_in_place, for the writer thread before each transaction: checks the files only if a name in
+ * their folder has changed, and every 100 ms for changes that the watch misses.
  */
 bool sqlite_file_still_in_place(struct sqlite_file *file);
 
-/* NULL is allowed. After the connection was closed. */
+/* Call it after the connection is closed. NULL is allowed. */
 void sqlite_file_release(struct sqlite_file *file);
 
 #endif

@@ -9,7 +9,7 @@
 struct prepared {
     sqlite3_stmt *handle;
     int parameter_count;
-    /* SQLite numbers parameters as they occur; the column of each is in its name, $1. */
+    /* SQLite numbers parameters in order of occurrence; the name of each, $1, gives its column. */
     unsigned char columns[DB_COLUMNS_MAX];
 };
 
@@ -81,7 +81,7 @@ static struct prepared *find_or_compile(struct sqlite *sqlite, const struct db_s
     return NULL;
 }
 
-/* NULL and `error` when that fails. */
+/* Returns NULL and sets `error` on failure. */
 static struct prepared *find_prepared(struct sqlite *sqlite, const struct db_statement *statement,
                                       struct error *error)
 {
@@ -120,7 +120,7 @@ static int bind_date(sqlite3_stmt *handle, int index, int32_t day)
     return sqlite3_bind_text(handle, index, civil_format(day, text), -1, SQLITE_TRANSIENT);
 }
 
-/* The value must stay where it is until the statement is reset. */
+/* The value must stay in place until the statement is reset. */
 static int bind_value(sqlite3_stmt *handle, int index, const struct db_value *value)
 {
     switch (value->type) {
@@ -160,7 +160,7 @@ static enum status bind_row(struct sqlite *sqlite, const struct prepared *prepar
     return STATUS_OK;
 }
 
-/* Steps to the end, handing over every row. The caller resets the statement. */
+/* Steps to the end and passes every row to the sink. The caller resets the statement. */
 static enum status step_all(struct sqlite *sqlite, sqlite3_stmt *handle, const struct db_statement *statement,
                             const struct db_sink *sink, struct error *error)
 {
@@ -195,7 +195,7 @@ enum status sqlite_run(struct db *db, const struct db_statement *statement, cons
         status = bind_row(sqlite, prepared, statement, params, row, error);
         if (status == STATUS_OK)
             status = step_all(sqlite, prepared->handle, statement, sink, error);
-        (void)sqlite3_reset(prepared->handle); /* returns the failure of the step again, which is told */
+        (void)sqlite3_reset(prepared->handle); /* repeats the step's failure, already reported */
     }
     return status;
 }
@@ -203,8 +203,8 @@ enum status sqlite_run(struct db *db, const struct db_statement *statement, cons
 /* ---- rows ---- */
 
 /*
- * A value is asked for once and looked at itself: each sqlite3_column function finds the column again, and
- * locks. Values may be used so because a connection belongs to one thread.
+ * Fetches each value once and reads it directly: every sqlite3_column function looks the column up again and
+ * locks. That is safe for such values because a connection belongs to one thread.
  */
 static bool cell_text(sqlite3_value *value, struct db_value *out)
 {

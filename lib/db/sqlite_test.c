@@ -1,4 +1,4 @@
-/* What only SQLite can do: files that can't be opened, a full database, opening at the same moment. */
+/* Specific to SQLite: files that can't be opened, a full database, concurrent opening. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -111,7 +111,7 @@ static void test_sqlite_full_database_is_unavailable_and_usable_afterwards(void 
     free(bytes);
 }
 
-/* A page that is read for the first time, as after a fault of the disk. */
+/* A page that is read for the first time, as after a disk fault. */
 static void test_sqlite_damaged_page_is_unavailable_and_called_damage(void **state)
 {
     static const struct db_statement root = {
@@ -137,7 +137,7 @@ static void test_sqlite_damaged_page_is_unavailable_and_called_damage(void **sta
     assert_string_equal(error.reason, DB_DAMAGED);
     assert_true(db_damage_seen());
     assert_false(db_may_heal(&error));
-    fixture_expect(db_probe(f->db, true, &error), STATUS_OK, &error); /* other pages are not touched by it */
+    fixture_expect(db_probe(f->db, true, &error), STATUS_OK, &error); /* it does not touch the damaged page */
 }
 
 static off_t size_of(const char *path)
@@ -159,8 +159,10 @@ static void commit_blob(struct fixture *f, const char *bytes)
     fixture_expect(db_commit(f->db, &error), STATUS_OK, &error);
 }
 
-/* 1,500 pages of 4 KiB are copied beside the writer, who does nothing more then; after that the next commit
- * begins the log anew, and 1,500 pages of that are copied too. */
+/*
+ * The copier copies 1,500 pages of 4 KiB while the writer is idle. The next commit then restarts the log, and
+ * the copier copies 1,500 pages of that too.
+ */
 static void test_sqlite_log_is_copied_while_nobody_commits(void **state)
 {
     enum { ROUNDS = 3, COMMITS = 6, REST_US = 50000 };
@@ -178,12 +180,12 @@ static void test_sqlite_log_is_copied_while_nobody_commits(void **state)
             assert_true(clock_monotonic_ns() < deadline_ns);
             usleep(1000);
         }
-        usleep(REST_US); /* the copier has more to do than to write; if it takes longer, this shows less */
+        usleep(REST_US); /* the copier does not only write; if it takes longer, the test proves less */
     }
     free(bytes);
 }
 
-/* A log that was never begun anew would be longer than all that is in it. */
+/* A log that never restarted would be longer than its content. */
 static void test_sqlite_log_is_begun_anew_while_it_is_written_to(void **state)
 {
     enum { AT_LEAST = 64 };
@@ -380,12 +382,12 @@ static void test_sqlite_file_removed_or_replaced_takes_no_more_writes(void **sta
         expect_gone(f->db);
         close(open(path, O_CREAT | O_WRONLY, 0600));
         expect_gone(f->db);
-        assert_int_equal(rename(aside, path), 0); /* put back, the very file */
+        assert_int_equal(rename(aside, path), 0); /* put the same file back */
         expect_in_place(f->db);
     }
 }
 
-/* Waits until a transaction is refused: a folder further up is noticed only after a moment. */
+/* Waits until a transaction is refused: a change further up in the path is noticed only after a moment. */
 static bool gone_within_a_second(struct db *db)
 {
     const int64_t deadline_ns = clock_monotonic_ns() + INT64_C(1000) * NS_PER_MS;

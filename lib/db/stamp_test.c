@@ -1,4 +1,4 @@
-/* When rows that a caller remembers have to be read again. */
+/* When a caller must read cached rows again. */
 #include <sqlite3.h>
 #include <string.h>
 
@@ -44,7 +44,7 @@ static void add_thing_from_outside(const struct fixture *f)
     assert_int_equal(sqlite3_close(other), SQLITE_OK);
 }
 
-/* The stamp in a transaction that leaves everything as it is. */
+/* The stamp in a transaction that changes nothing. */
 static uint64_t stamp_of(struct db *db)
 {
     uint64_t stamp;
@@ -83,7 +83,7 @@ static void test_stamp_is_another_after_what_may_have_changed_a_row(void **state
     stamp = stamp_of(f->db);
     assert_true(stamp != before);
 
-    add_thing(f->db); /* outside of a transaction */
+    add_thing(f->db); /* outside a transaction */
     before = stamp;
     stamp = stamp_of(f->db);
     assert_true(stamp != before);

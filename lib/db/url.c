@@ -1,6 +1,6 @@
 /*
- * Database URLs. Nothing here may let a password out, not even that of a URL that libpq cannot read: libpq's
- * own messages quote the URL.
+ * Database URLs. Nothing here may leak a password, not even from a URL that libpq cannot parse: libpq's own
+ * messages quote the URL.
  */
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -22,7 +22,7 @@ const char *db_url_sqlite_path(const char *url)
     return has_prefix(url, "sqlite:") ? url + strlen("sqlite:") : NULL;
 }
 
-/* What follows "postgresql://"; NULL if the URL is another. */
+/* The part after "postgresql://" or "postgres://"; NULL for any other URL. */
 static const char *after_scheme(const char *url)
 {
     if (has_prefix(url, "postgresql://"))
@@ -32,7 +32,7 @@ static const char *after_scheme(const char *url)
     return NULL;
 }
 
-/* Whether libpq would take part of a password for a host or a database, which messages name. */
+/* Whether libpq would take part of a password for a host or a database, which its messages name. */
 static bool has_stray_at_sign(const char *authority)
 {
     const char *rest = authority + strcspn(authority, "@/");
@@ -59,7 +59,7 @@ static enum status malformed(const char *why, struct error *error)
     return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "database: malformed URL: %s", why);
 }
 
-/* Repeats the parse without the password, so that the message can be shown. */
+/* Parses again without the password, so that the message can be shown. */
 static enum status tell_parse_failure(const char *url, struct error *error)
 {
     char redacted[URL_SIZE_MAX];
