@@ -1,4 +1,4 @@
-/* Hands a chunk to the writer and waits for what becomes of it. */
+/* Submits a chunk to the writer and waits for its outcome. */
 #ifndef SCREENING_EVENTS_CHUNK_RUN_H
 #define SCREENING_EVENTS_CHUNK_RUN_H
 
@@ -7,12 +7,12 @@
 
 #include "writer/writer.h"
 
-/* Whether the chunk may be applied at a cursor of that era: see subscriber.h. */
+/* True if the chunk may be applied at a cursor of era `cursor_era`; see subscriber.h. */
 bool chunk_fits_era(const struct event_chunk *chunk, int64_t cursor_era);
 
 /*
- * Returns the outcome, and tells more in `error`. A patient chunk waits a moment for a batch that others
- * begin. Not with the monitor's lock held.
+ * Returns the chunk's outcome, with details in `error`. A patient chunk waits briefly to join a batch that
+ * other commands start. The caller must not hold the monitor's lock.
  */
 MUST_CHECK enum status chunk_run(struct writer *writer, struct monitor *monitor,
                                  const struct event_chunk *chunk, bool patient, struct error *error);

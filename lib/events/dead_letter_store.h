@@ -1,4 +1,4 @@
-/* The SQL of table dead_letter: events that this service can't apply, for a reason in the event. */
+/* The SQL of table dead_letter: events that this service cannot apply for a reason in the event itself. */
 #ifndef SCREENING_EVENTS_DEAD_LETTER_STORE_H
 #define SCREENING_EVENTS_DEAD_LETTER_STORE_H
 
@@ -15,17 +15,17 @@
 
 enum { LOG_NAME_SIZE = 32 };
 
-/* Where a letter stands in the order of replay. */
+/* A letter's position in the order of replay. */
 struct dead_letter_key {
     char log[LOG_NAME_SIZE];
     struct uuid log_id;
     uint64_t seq;
 };
 
-/* How many there are, of `log`, or of all logs if it is NULL. */
+/* Counts the dead letters of `log`, or of all logs if it is NULL. */
 MUST_CHECK enum status dead_letter_count(struct db *db, const char *log, uint64_t *out, struct error *error);
 
-/* Stores the event. One that stands there already is of a log's lost tail, and is replaced. */
+/* Stores the event. A letter with the same key belongs to a lost tail of the log and is replaced. */
 MUST_CHECK enum status dead_letter_insert(struct db *db, const char *log, const struct uuid *log_id,
                                           const Screening__V1__Event *event, const char *reason,
                                           struct error *error);
@@ -37,12 +37,12 @@ MUST_CHECK enum status dead_letter_exists(struct db *db, const struct dead_lette
 MUST_CHECK enum status dead_letter_delete(struct db *db, const struct dead_letter_key *key, bool *deleted,
                                           struct error *error);
 
-/* Deletes every letter of `log`, whatever its log_id. */
+/* Deletes every letter of `log`, under any log_id. */
 MUST_CHECK enum status dead_letter_forget(struct db *db, const char *log, struct error *error);
 
 /*
- * Reads the letter that follows *key in the order of log and seq, its packed event into `event`, and sets
- * *key to it. NOT_FOUND after the last. An all-zero key stands before the first.
+ * Reads the letter that follows *key in replay order: its packed event into `event`, its key into *key.
+ * NOT_FOUND after the last. An all-zero key is before the first.
  */
 MUST_CHECK enum status dead_letter_next(struct db *db, struct dead_letter_key *key, struct buffer *event,
                                         struct error *error);

@@ -1,15 +1,15 @@
 /*
- * The era of a database: a stretch of time for which it is certain that it did not go back (no restored
- * backup, no standby that lacks its tail).
+ * The era of a database: a period in which the database certainly did not go back (to a backup, or to a
+ * standby that lacks its tail).
  *
- * The writer of a service begins one in the first batch of each of its database sessions, and in a batch that
- * finds the database behind what this writer left. Nobody needs to notice that a database went back: a
- * restart, a failover and a restore are the same. An era is known by a random id; ids are compared, never
- * ordered, because a database that went back counts the same numbers again. Only within one database does
- * `no` tell that another replica has begun a later one.
+ * The writer of a service begins an era in the first batch of each database session, and in any batch that
+ * finds the database behind this writer's last commit. Nothing has to detect that a database went back: a
+ * restart, a failover and a restore are handled alike. A random id identifies an era. Ids are compared for
+ * equality only, never ordered, because a database that went back counts the same numbers again. Within one
+ * database, a higher `no` means that another replica has begun a later era.
  *
- * Two services that depend on each other keep the other's era too, in the same row, and agree on both
- * (Pair) before the one grants what the other relies on.
+ * Two services that depend on each other keep the other's era too, in the same row. They agree on both eras
+ * (Pair) before either grants what the other relies on.
  */
 #ifndef SCREENING_EVENTS_ERA_H
 #define SCREENING_EVENTS_ERA_H
@@ -21,42 +21,42 @@
 #include "base/uuid.h"
 #include "db/db.h"
 
-/* What the head row says, as the batch has locked it. */
+/* The era columns of the head row, as locked by the batch. */
 struct event_era {
-    uint64_t no;  /* counts up; 0 = none has begun */
+    uint64_t no;  /* counts up; 0 = no era has begun */
     int64_t id;   /* random, positive */
-    int64_t peer; /* id of the other database's era that this one is paired with; 0 = none */
+    int64_t peer; /* id of the other database's era paired with this one; 0 = none */
     bool paired;  /* since this era began */
 };
 
-/* Where a writer stands in its database. */
+/* A writer's position in its database. */
 struct era_place {
-    uint64_t session; /* db_session; 0 = nowhere yet */
+    uint64_t session; /* db_session; 0 = none yet */
     struct event_era era;
     uint64_t head_seq;
     struct uuid head_event_id;
-    /* PostgreSQL: */
-    int64_t commit_no; /* of a service that counts commits without events too, else 0 */
-    int64_t table;     /* another once the table was made again, as a restore does */
+    /* PostgreSQL only: */
+    int64_t commit_no; /* for a service that also counts commits without events, otherwise 0 */
+    int64_t table;     /* changes when the table is created again, as a restore does */
 };
 
 /*
- * Whether the batch must begin an era: `found` is what it reads, `left` what this writer committed last. A
- * higher `no` is another replica's era, and as good as one's own.
+ * True if the batch must begin an era. `found` is the position that the batch reads, `left` the one that this
+ * writer committed last. A higher `no` is the era of another replica, and as good as this writer's own.
  */
 bool era_must_begin(const struct era_place *left, const struct era_place *found);
 
-/* Begins the next era, unpaired, in the head row that the transaction has locked. */
+/* Begins the next era, unpaired, in the head row. The transaction has locked that row. */
 MUST_CHECK enum status era_begin(struct db *db, struct event_era *era, struct error *error);
 
-/* Notes what the database is paired with. The transaction has locked the head row. */
+/* Records the peer era that this database is paired with. The transaction has locked the head row. */
 MUST_CHECK enum status era_pair(struct db *db, struct event_era *era, int64_t peer,
                                 const struct uuid *peer_log_id, struct error *error);
 
-/* Forgets what the database was paired with: any other may take its place, and it is not paired any more. */
+/* Forgets the paired peer, so that any other log may take its place. The database is no longer paired. */
 MUST_CHECK enum status era_forget_peer(struct db *db, struct error *error);
 
-/* What only a pairing asks for. */
+/* Columns that only a pairing reads. */
 struct era_details {
     uint64_t since_seq;      /* the log's head when the first era began that is not paired yet */
     struct uuid peer_log_id; /* zero = never paired */

@@ -1,18 +1,19 @@
 /*
- * The publisher's durable event log: events are appended in the transaction of the state change that they
- * tell.
+ * The publisher's durable event log, a transactional outbox: events are appended in the transaction of the
+ * state change that they record.
  *
  * In every batch, on the writer thread, inside the transaction:
- *     event_log_take_head   first of all, in a statement of its own: it locks the head row, so that seq is
- * gapless and in commit order also with several replicas event_log_append ...  in the order of the decisions
+ *     event_log_take_head   first, in a statement of its own
+ *     event_log_append ...  in the order of the decisions
  *     event_log_save        last
- * and after the commit event_log_publish; a batch that failed is forgotten by the next event_log_take_head.
+ * and event_log_publish after the commit. The next event_log_take_head forgets a batch that failed. Taking
+ * the head locks the head row, which keeps seq gapless and in commit order even with several replicas.
  *
- * The head row also holds the database's era (era.h): taking the head begins one where that is due. As long
- * as db_stamp says that nobody else has written, the row is not read again.
+ * The head row also holds the database's era (era.h). Taking the head begins an era when one is due. While
+ * db_stamp shows that nothing else has written, the row is not read again.
  *
  * Tables (lib/events/migrations): event_log_head{log_id, head_seq, head_event_id, era ...}, event_log{seq,
- * event_id, type, occurred_at_us, event}, event_cursor{log, log_id, seq, event_id}, dead_letter{...}.
+ * event_id, type, occurred_at_us, event}, event_cursor{log, log_id, seq, event_id, era}, dead_letter{...}.
  */
 #ifndef SCREENING_EVENTS_EVENT_LOG_H
 #define SCREENING_EVENTS_EVENT_LOG_H
@@ -32,20 +33,20 @@ struct event_log;
 struct event_publisher;
 
 /*
- * Applies the migrations of the events tables ("events" in schema_version), and makes the log_id if there is
+ * Applies the migrations of the events tables ("events" in schema_version) and creates the log_id if there is
  * none.
  */
 MUST_CHECK enum status events_migrate(struct db *db, struct error *error);
 
-/* `publisher` may be NULL (nothing is published, for one-shot commands); it stays the caller's. NULL when out
- * of memory. */
+/* `publisher` remains the caller's; NULL publishes nothing, for one-shot commands. NULL when out of
+ * memory. */
 struct event_log *event_log_create(struct event_publisher *publisher);
 void event_log_destroy(struct event_log *log);
 
 /*
- * The statement that takes the head, a constant of the service: COMMIT_NO is the SQL of a number that never
- * goes down in a PostgreSQL database that does not go back; on SQLite the session tells. Of a service whose
- * commits all append events "0" does.
+ * The statement that takes the head, a constant of each service. COMMIT_NO is an SQL expression whose value
+ * decreases only if the PostgreSQL database goes back; on SQLite, db_session detects that. "0" is enough for
+ * a service whose every commit appends events.
  */
 #define EVENT_LOCK_COLUMNS "SELECT log_id, head_seq, head_event_id, era_no, era, peer_era, paired"
 #define EVENT_LOCK_HEAD(COMMIT_NO)                                                                           \
@@ -55,33 +56,34 @@ void event_log_destroy(struct event_log *log);
             EVENT_LOCK_COLUMNS ", tableoid::int8, " COMMIT_NO "::int8 FROM event_log_head FOR UPDATE"        \
     }
 
-/* Takes the head by this statement from now on. Before the first batch. */
+/* Takes the head with this statement from now on. Before the first batch. */
 void event_log_lock_with(struct event_log *log, const struct db_statement *lock);
 
 MUST_CHECK enum status event_log_take_head(struct event_log *log, struct db *db, struct error *error);
 
-/* The batch has counted its commit: the number that COMMIT_NO gives is one more when it is committed. */
+/* Notes that the batch counted its commit: the value of COMMIT_NO will be one higher once the batch is
+ * committed. */
 void event_log_note_commit(struct event_log *log);
 
-/* The head and the era as the batch has taken them, the era as it was changed by era_pair. */
+/* The head and the era as taken by the batch; the era includes changes by era_pair. */
 struct uuid event_log_id(const struct event_log *log);
 uint64_t event_log_head_seq(const struct event_log *log);
 struct uuid event_log_head_event_id(const struct event_log *log);
 struct event_era *event_log_era(struct event_log *log);
 
 /*
- * Adds an event; seq, event_id and, from the arguments, type, occurred_at and traceparent are filled in,
- * `body` gives the oneof (body_case and its member; the rest of *body is ignored). Everything is packed
- * before it returns.
+ * Appends an event and packs it before returning. The log assigns seq and event_id, and sets type,
+ * occurred_at and traceparent from the arguments. `body` supplies the oneof (body_case and its member); its
+ * other fields are ignored.
  */
 MUST_CHECK enum status event_log_append(struct event_log *log, const char *type, int64_t occurred_at_us,
                                         const char *traceparent, const Screening__V1__Event *body,
                                         struct error *error);
 
-/* Writes what was appended and moves the head; nothing appended: writes nothing. */
+/* Writes the appended events and moves the head. Writes nothing if nothing was appended. */
 MUST_CHECK enum status event_log_save(struct event_log *log, struct db *db, struct error *error);
 
-/* After the commit: sends the batch's events as one message and wakes long polls. */
+/* After the commit: sends the batch's events as one message and wakes the long polls. */
 void event_log_publish(struct event_log *log);
 
 #endif

@@ -1,5 +1,4 @@
-/* The SQL of the event log: its head row and its events. Called inside or outside a transaction, as each
- * says. */
+/* The SQL of the event log: its head row and its events. */
 #ifndef SCREENING_EVENTS_EVENT_STORE_H
 #define SCREENING_EVENTS_EVENT_STORE_H
 
@@ -19,19 +18,19 @@ struct event_head {
     int64_t era; /* of the database; 0 = none has begun */
 };
 
-/* What one snapshot of the log says about a reader that stands at `after_seq`. */
+/* One snapshot of the log, for a reader positioned at `after_seq`. */
 struct event_position {
     struct event_head head;
-    uint64_t first_seq;   /* the oldest event that is still there; head.seq + 1 if none is */
+    uint64_t first_seq;   /* the oldest event that still exists; head.seq + 1 if there is none */
     struct uuid event_id; /* of the event at after_seq; zero if there is none */
 };
 
-/* Makes the head row with a new log_id unless there is one. */
+/* Creates the head row with a new log_id unless it exists. */
 MUST_CHECK enum status event_store_make_head(struct db *db, struct error *error);
 
 /*
- * Reads the head and the era and locks them until the end of the transaction. INTERNAL if there is no head.
- * `lock` is what EVENT_LOCK_HEAD makes, NULL = for a service that does not count commits.
+ * Reads the head and the era, and locks them until the end of the transaction. INTERNAL if there is no head.
+ * `lock` comes from EVENT_LOCK_HEAD; NULL = for a service that does not count commits.
  */
 MUST_CHECK enum status event_store_lock_head(struct db *db, const struct db_statement *lock,
                                              struct event_head *out, struct era_place *place,
@@ -43,7 +42,7 @@ MUST_CHECK enum status event_store_read_head(struct db *db, struct event_head *o
 MUST_CHECK enum status event_store_move_head(struct db *db, const struct event_head *head,
                                              struct error *error);
 
-/* Adds one row of event_store_insert's parameters; `bytes` must stay until that has returned. */
+/* Adds one row to the parameters of event_store_insert. `bytes` must remain valid until that returns. */
 void event_store_add_row(struct db_params *params, uint64_t seq, const struct uuid *event_id,
                          const char *type, int64_t occurred_at_us, const uint8_t *bytes, size_t size);
 MUST_CHECK enum status event_store_insert(struct db *db, const struct db_params *params, struct error *error);

@@ -1,6 +1,6 @@
 /*
- * One EventLogService.Fetch: checked, read from the log, answered. The events are answered as they are
- * stored, not unpacked. On the fetch thread, except fetch_accept.
+ * One EventLogService.Fetch: checks the request, reads the log, replies. Events are sent as stored, without
+ * unpacking them. All functions run on the fetch thread, except fetch_accept.
  */
 #ifndef SCREENING_EVENTS_FETCH_H
 #define SCREENING_EVENTS_FETCH_H
@@ -22,22 +22,22 @@
 
 /* Lives in the call's arena, until the call is answered. */
 struct fetch {
-    struct fair_item item; /* first member; `next` is the queue's own */
+    struct fair_item item; /* first member; the queue owns `next` */
     struct rpc_call *call;
-    const char *subscriber; /* who asks */
+    const char *subscriber; /* its name */
     uint64_t after_seq;
     struct uuid after_event_id; /* zero = not checked */
     bool check_event_id;
     uint32_t max_events;
-    int64_t wait_until_ns;      /* monotonic; in the past = does not wait */
-    struct event_position seen; /* when it was last read */
+    int64_t wait_until_ns;      /* monotonic; in the past = do not wait */
+    struct event_position seen; /* as of the last read */
 };
 
-/* What one answer carries; reused from answer to answer. */
+/* The contents of one reply; reused for every reply. */
 struct fetch_page {
     size_t max_bytes;
-    uint64_t head_seq;   /* events beyond are left out: they are not of this snapshot */
-    struct buffer bytes; /* each event behind its length */
+    uint64_t head_seq;   /* later events are left out: they are not in this snapshot */
+    struct buffer bytes; /* each event preceded by its length */
     ProtobufCMessageUnknownField *events;
     size_t count;
     size_t capacity;
@@ -49,18 +49,18 @@ void fetch_page_init(struct fetch_page *page, size_t max_bytes);
 void fetch_page_fini(struct fetch_page *page);
 
 /*
- * Turns a request into a fetch. INVALID_ARGUMENT "max_events: ..." and the like; RESOURCE_EXHAUSTED when out
- * of memory. Any thread.
+ * Validates a request and creates its fetch. INVALID_ARGUMENT "max_events: ..." and the like;
+ * RESOURCE_EXHAUSTED when out of memory. Any thread.
  */
 MUST_CHECK enum status fetch_accept(struct rpc_call *call, const Screening__V1__FetchRequest *request,
                                     struct fetch **out, struct error *error);
 
-/* Reads what follows into `page` and sets fetch->seen. DATA_LOSS `LOG_DIVERGED`, or what the database says.
- */
+/* Reads the events after after_seq into `page` and sets fetch->seen. DATA_LOSS `LOG_DIVERGED`, or the status
+ * of the database. */
 MUST_CHECK enum status fetch_read(struct fetch *fetch, struct db *db, struct fetch_page *page,
                                   struct error *error);
 
-/* Answers with `page`, or without events if it is NULL. The fetch is gone afterwards. */
+/* Replies with `page`, or without events if it is NULL. The fetch is invalid afterwards. */
 void fetch_reply(struct fetch *fetch, struct fetch_page *page);
 
 #endif

@@ -1,7 +1,4 @@
-/*
- * EventLogService.Fetch from the subscriber's side: a call that goes on while its caller does something else,
- * and that the caller may walk away from.
- */
+/* The subscriber's side of EventLogService.Fetch: an asynchronous call that its caller may abandon. */
 #ifndef SCREENING_EVENTS_FETCH_CLIENT_H
 #define SCREENING_EVENTS_FETCH_CLIENT_H
 
@@ -17,20 +14,22 @@
 struct fetch_call;
 
 /*
- * Sends the request. The channel must outlive the call, also one that was left behind, and the monitor, which
- * is notified, must until it is ended. NULL when out of memory. Not with the monitor's lock held.
+ * Sends the request. The channel must outlive the call, even an abandoned one. The monitor is notified of the
+ * reply and must live until fetch_call_end. NULL when out of memory. The caller must not hold the monitor's
+ * lock.
  */
 struct fetch_call *fetch_call_begin(struct rpc_client *client, const Screening__V1__FetchRequest *request,
                                     struct monitor *monitor);
 
 /*
- * Waits for the answer, which lives until the call is ended. CANCELLED once *stop is true (guarded by the
- * monitor), else what the call ended with. Not with the monitor's lock held.
+ * Waits for the reply, which lives until fetch_call_end. CANCELLED once *stop is true (guarded by the
+ * monitor), otherwise the status of the call. The caller must not hold the monitor's lock.
  */
 MUST_CHECK enum status fetch_call_wait(struct fetch_call *fetch, const bool *stop,
                                        const Screening__V1__FetchResponse **out, struct error *error);
 
-/* Leaves the call, answered or not. NULL is allowed. Not with the monitor's lock held. */
+/* Ends the call, or abandons it if it is still in flight. NULL is allowed. The caller must not hold the
+ * monitor's lock. */
 void fetch_call_end(struct fetch_call *fetch);
 
 #endif

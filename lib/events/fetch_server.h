@@ -1,9 +1,9 @@
 /*
- * The thread that answers fetches, keeps long polls waiting and looks at the head for the heartbeat, with a
- * database connection of its own. Connections take turns (base/fair_queue.h), so that a subscriber that
- * catches up waits for one fetch of each of the others, however many these send. Fetches are refused as the
- * writer's requests are (base/admission.h); one that arrives when its connection has all the long polls that
- * it may have is answered at once.
+ * The fetch thread: it serves fetches, holds long polls, and reads the head for each heartbeat, on its own
+ * database connection. Client connections take turns (base/fair_queue.h): a subscriber that catches up waits
+ * for at most one fetch of each other subscriber, however many they send. Fetches are shed as the writer's
+ * requests are (base/admission.h). A fetch whose connection already has its share of long polls gets its
+ * reply at once.
  */
 #ifndef SCREENING_EVENTS_FETCH_SERVER_H
 #define SCREENING_EVENTS_FETCH_SERVER_H
@@ -25,7 +25,7 @@ struct fetch_server_options {
     uint32_t heartbeat_ms;
     size_t response_max_bytes;
     size_t long_polls_max;
-    /* Called on the thread at every heartbeat with the head as the database tells it. */
+    /* Called on the fetch thread at every heartbeat, with the head as read from the database. */
     void (*heartbeat)(void *context, const struct event_head *head);
     void *context;
 };
@@ -33,21 +33,23 @@ struct fetch_server_options {
 /* NULL when out of memory. */
 struct fetch_server *fetch_server_create(const struct fetch_server_options *options);
 
-/* Stops the thread if there is one and frees. No fetch may be in hand or follow. NULL is allowed. */
+/* Stops the thread if it runs, and frees the server. No fetch may be in flight or be submitted later. NULL is
+ * allowed. */
 void fetch_server_destroy(struct fetch_server *server);
 
 /* Opens the connection and starts the thread. Fails as db_open does. */
 MUST_CHECK enum status fetch_server_start(struct fetch_server *server, const char *database_url,
                                           struct error *error);
 
-/* Answers the call sooner or later, in any case. Any thread; never blocks. */
+/* Queues the call; it is always answered eventually. Any thread; never blocks. */
 void fetch_server_submit(struct fetch_server *server, struct rpc_call *call,
                          const Screening__V1__FetchRequest *request);
 
-/* The head has moved: long polls look again; `heartbeat`: and a heartbeat tells at once. Any thread. */
+/* Notes that the head has moved: long polls read the log again. `heartbeat` also sends a heartbeat at once.
+ * Any thread. */
 void fetch_server_wake(struct fetch_server *server, bool heartbeat);
 
-/* From now on no poll waits. Any thread. */
+/* Lets no long poll wait any longer. Any thread. */
 void fetch_server_drain(struct fetch_server *server);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The subscriber's inside. Its thread is follow.c; what it does stands in catch_up.c (Fetch) and apply.c
- * (chunks).
+ * The internals of the subscriber. Its thread is in follow.c, Fetch in catch_up.c, and applying chunks in
+ * apply.c.
  */
 #ifndef SCREENING_EVENTS_FOLLOWER_H
 #define SCREENING_EVENTS_FOLLOWER_H
@@ -21,21 +21,21 @@
 
 enum { HELD_MAX = 64 };
 
-/* A batch that came before one that it follows. */
+/* A batch that arrived before its predecessor. */
 struct held_batch {
     nng_msg *message;
     uint64_t first_seq;
 };
 
-/* What others may ask for; guarded by the monitor. */
+/* What other threads may read; guarded by the monitor. */
 struct progress {
-    enum subscriber_state halted; /* SUBSCRIBER_DIVERGED or _STOPPED; anything else: it goes on */
+    enum subscriber_state halted; /* SUBSCRIBER_DIVERGED or _STOPPED; any other value: not halted */
     bool caught_up;
     uint64_t applied_seq;
     uint64_t head_seq;
     uint64_t dead_letters;
-    int64_t head_heard_us;     /* since when a head beyond applied_seq is known; 0 = none is */
-    int64_t oldest_in_hand_us; /* occurred_at of the first event that is being applied; 0 = none is */
+    int64_t head_heard_us;     /* since when a head beyond applied_seq is known; 0 = none is known */
+    int64_t oldest_in_hand_us; /* occurred_at of the first event being applied; 0 = none */
     struct uuid log_id;
 };
 
@@ -43,7 +43,7 @@ struct event_subscriber {
     char *log;
     char *name;
     struct writer *writer;
-    bool (*has_effect)(const Screening__V1__Event *event); /* NULL: every one */
+    bool (*has_effect)(const Screening__V1__Event *event); /* NULL: every event */
     struct rpc_channel *channel;
     int64_t silence_ns;
     int64_t gap_wait_ns;
@@ -54,82 +54,81 @@ struct event_subscriber {
     struct inbox inbox;
     /* guarded by the monitor */
     bool closing;
-    bool reread; /* the cursor may stand elsewhere */
+    bool reread; /* the cursor may have been moved */
     struct progress progress;
-    /* the thread's own */
+    /* owned by the thread */
     struct db *db; /* reads the cursor */
     struct rpc_client *client;
     struct event_cursor cursor; /* the last event applied */
-    struct event_cursor end;    /* the last event taken in */
-    int64_t era;                /* the publisher's, as the last answer to Fetch told it: of what is applied */
-    int64_t from_era;           /* the cursor's, as that Fetch was sent, or since it was moved into `era` */
-    int64_t asked_from_era;     /* the cursor's when a Fetch is sent */
-    struct arena arena;         /* of the events taken in */
-    Screening__V1__Event **run; /* those events, gapless after the cursor */
+    struct event_cursor end;    /* the last event appended to `run` */
+    int64_t era;            /* the publisher's, from the last Fetch reply; the era of all events applied */
+    int64_t from_era;       /* the cursor's when that Fetch was sent, or `era` once the cursor entered it */
+    int64_t asked_from_era; /* the cursor's when the newest Fetch was sent */
+    struct arena arena;     /* of the events in `run` */
+    Screening__V1__Event **run; /* events to apply, gapless after the cursor */
     size_t run_count;
     size_t run_capacity;
     struct held_batch held[HELD_MAX];
     size_t held_count;
-    int64_t take_in_ns; /* before, what arrives is left to gather */
-    int64_t gap_ns;     /* when a gap shall be fetched; 0 = none is known */
-    int64_t fetch_ns;   /* when to fetch for another reason; 0 = none */
+    int64_t take_in_ns; /* until then arriving messages accumulate */
+    int64_t gap_ns;     /* when to fetch a gap; 0 = no gap is known */
+    int64_t fetch_ns;   /* when to fetch for any other reason; 0 = none */
     int64_t fetched_ns; /* when the last fetch ended */
     struct backoff fetch_backoff;
     bool fetch_failing; /* logged already */
     bool apply_failing; /* the same */
 };
 
-/* ---- follower.c: what all parts need. On the thread ---- */
+/* ---- follower.c: shared by all parts. On the follower's thread ---- */
 
 bool follower_closing(struct event_subscriber *follower);
 
-/* Both connections to the publisher: to be called about every second while one of them is missing. */
+/* Maintains both connections to the publisher. Call it about every second while one of them is down. */
 void follower_look_after_connections(struct event_subscriber *follower);
 
-/* Waits; false if the subscriber is closed meanwhile. */
+/* Sleeps; returns false if the subscriber is closed in the meantime. */
 bool follower_sleep(struct event_subscriber *follower, int64_t pause_ns);
 
-/* Applies nothing any more; logged once, here. A log that diverged goes on once the cursor was set back. */
+/* Stops applying events and logs that once. A diverged log resumes after its cursor was set back. */
 void follower_halt(struct event_subscriber *follower, enum subscriber_state state, const char *why);
 void follower_resume(struct event_subscriber *follower);
 bool follower_halted(struct event_subscriber *follower);
 
 void follower_note_head(struct event_subscriber *follower, uint64_t head_seq);
 
-/* The publisher's head is no higher than that, whatever was heard of before. */
+/* Lowers the publisher's known head, whatever was reported before. */
 void follower_lower_head(struct event_subscriber *follower, uint64_t head_seq);
 
-/* The cursor, as committed, stands there now. */
+/* Notes the committed position of the cursor. */
 void follower_note_cursor(struct event_subscriber *follower, const struct event_cursor *cursor);
 
-/* The same if it may stand before where it stood. */
+/* The same, for a cursor that may have moved backwards. */
 void follower_move_cursor(struct event_subscriber *follower, const struct event_cursor *cursor);
 
-/* Reads where the cursor stands; true if that is elsewhere than it was known to. */
+/* Reads the cursor from the database; true if it is not where it was last known to be. */
 bool follower_reread(struct event_subscriber *follower);
 
 void follower_note_dead_letter(struct event_subscriber *follower);
 
-/* Unless a fetch is due earlier. */
+/* Schedules a fetch at `at_ns`, unless an earlier one is due. */
 void follower_fetch_at(struct event_subscriber *follower, int64_t at_ns);
 
 /* ---- the parts ---- */
 
 enum apply_result {
-    APPLY_DONE,  /* all of them are committed */
-    APPLY_LOST,  /* the cursor stands elsewhere: fetch */
+    APPLY_DONE,  /* all events are committed */
+    APPLY_LOST,  /* the cursor was moved: fetch */
     APPLY_ENDED, /* closing, or halted */
 };
 
-/* Applies events that follow the cursor, in chunks, each for as long as it takes. */
+/* Applies events that follow the cursor, in chunks. Retries each chunk until it has a definite outcome. */
 MUST_CHECK enum apply_result follower_apply(struct event_subscriber *follower,
                                             Screening__V1__Event *const *events, size_t count);
 
-/* Fetches and applies until the publisher's head is reached, or something fails and is to be tried again
- * later. */
+/* Fetches and applies until it reaches the publisher's head, or until a failure that is retried later. */
 void follower_catch_up(struct event_subscriber *follower);
 
-/* The thread. */
+/* The thread's main function. */
 void *follower_run(void *context);
 
 #endif

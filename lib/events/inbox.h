@@ -1,6 +1,6 @@
 /*
- * Receives a publisher's pub/sub messages on nng's threads and keeps them for the follower's thread, whose
- * monitor guards everything here. It connects, and reconnects, by itself.
+ * Receives a publisher's pub/sub messages on nng's threads and queues them for the follower's thread. The
+ * follower's monitor guards the inbox. The socket connects and reconnects on its own.
  */
 #ifndef SCREENING_EVENTS_INBOX_H
 #define SCREENING_EVENTS_INBOX_H
@@ -23,38 +23,40 @@ struct inbox {
     nng_aio *receive;
     struct inbox_link *link;
     char *address;
-    struct rpc_redial redial;    /* the follower's thread's own */
+    struct rpc_redial redial;    /* owned by the follower's thread */
     char topic[INBOX_TOPIC_MAX]; /* with its line feed */
     size_t topic_size;
-    /* guarded */
+    /* guarded by the monitor */
     nng_msg *messages[INBOX_MESSAGES_MAX]; /* a ring */
     size_t first;
     size_t count;
     size_t bytes;
     int connections;
     bool was_connected;
-    bool fetch_wanted; /* a new connection, or messages were dropped: only Fetch knows what was missed */
-    bool muted;        /* nobody takes messages any more */
+    bool fetch_wanted; /* a new connection, or dropped messages: only Fetch knows what was missed */
+    bool muted;        /* the follower takes no messages */
     int64_t heard_ns;  /* when the last message arrived; monotonic */
 };
 
-/* INVALID_ARGUMENT for a malformed address; RESOURCE_EXHAUSTED. A publisher that is not there yet is no
- * failure. */
+/* INVALID_ARGUMENT for a malformed address; RESOURCE_EXHAUSTED. It is no failure if the publisher is not
+ * running yet. */
 MUST_CHECK enum status inbox_open(struct inbox *inbox, const char *topic, const char *address,
                                   struct monitor *monitor, struct error *error);
 
-/* Stops receiving and frees what was kept. The socket itself stays until the process ends, see inbox.c. Not
- * with the monitor's lock held. */
+/* Stops receiving and frees the queued messages. The socket stays open until the process ends; see inbox.c.
+ * The caller must not hold the monitor's lock. */
 void inbox_close(struct inbox *inbox);
 
-/* To be called about every second while it is not connected, see redial.h. The follower's thread, without the
- * monitor's lock. */
+/* Redials if necessary (redial.h). Call it about every second while disconnected, on the follower's thread,
+ * without the monitor's lock. */
 void inbox_look_after(struct inbox *inbox);
 
-/* The oldest message, now the caller's; NULL if there is none. With the monitor's lock held. */
+/* Takes the oldest message, which then belongs to the caller; NULL if there is none. With the monitor's lock
+ * held. */
 nng_msg *inbox_take(struct inbox *inbox);
 
-/* Frees what is kept and keeps nothing from now on, until it is unmuted. Not with the monitor's lock held. */
+/* Frees the queued messages and drops new ones until inbox_unmute. The caller must not hold the monitor's
+ * lock. */
 void inbox_mute(struct inbox *inbox);
 void inbox_unmute(struct inbox *inbox);
 

@@ -1,4 +1,4 @@
-/* A lock with one condition, timed by the monotonic clock. Any thread. */
+/* A mutex with one condition variable, timed by the monotonic clock. Any thread. */
 #ifndef SCREENING_EVENTS_MONITOR_H
 #define SCREENING_EVENTS_MONITOR_H
 
@@ -12,18 +12,18 @@ struct monitor {
     pthread_cond_t changed;
 };
 
-/* RESOURCE_EXHAUSTED when the system has none left. */
+/* RESOURCE_EXHAUSTED if the system cannot provide another lock. */
 MUST_CHECK enum status monitor_init(struct monitor *monitor);
 void monitor_fini(struct monitor *monitor);
 
 void monitor_lock(struct monitor *monitor);
 void monitor_unlock(struct monitor *monitor);
 
-/* With the lock held: wakes all that wait. */
+/* With the lock held: wakes all waiters. */
 void monitor_notify(struct monitor *monitor);
 
-/* With the lock held: waits for a notification, at most until `deadline_ns` (monotonic; INT64_MAX = for
- * ever). May return early. */
+/* With the lock held: waits for a notification, at most until `deadline_ns` (monotonic; INT64_MAX = no
+ * deadline). May return early. */
 void monitor_wait(struct monitor *monitor, int64_t deadline_ns);
 
 #endif

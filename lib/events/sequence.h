@@ -1,4 +1,4 @@
-/* Where a batch stands relative to what has been applied. Pure; any thread. */
+/* The position of a batch relative to the events already taken in. Pure; any thread. */
 #ifndef SCREENING_EVENTS_SEQUENCE_H
 #define SCREENING_EVENTS_SEQUENCE_H
 
@@ -10,20 +10,20 @@
 #include "screening/v1/event.pb-c.h"
 
 enum batch_place {
-    BATCH_OLD,   /* all applied, or a heartbeat that tells nothing new */
-    BATCH_NEXT,  /* continues the log; its first events may be applied already */
-    BATCH_LATER, /* something before it is missing */
-    BATCH_DOUBT, /* of another log, another past, or malformed: only Fetch can tell */
+    BATCH_OLD,   /* all taken in already, or a heartbeat with no news */
+    BATCH_NEXT,  /* continues the log; its first events may be taken in already */
+    BATCH_LATER, /* events before it are missing */
+    BATCH_DOUBT, /* of another log or another past, or malformed: only Fetch can resolve it */
 };
 
 /*
- * `end` is the last event taken in, its log_id zero before the first contact. For BATCH_NEXT, *skip is how
- * many events of the batch come first that are taken in already.
+ * `end` is the last event taken in; its log_id is zero before the first contact. For BATCH_NEXT, *skip is the
+ * number of leading events in the batch that were taken in already.
  */
 enum batch_place sequence_place(const struct event_cursor *end, const Screening__V1__EventBatch *batch,
                                 size_t *skip);
 
-/* Whether the events follow one another from `first_seq` on and have ids. */
+/* True if the events have consecutive seqs from `first_seq` on, and valid ids. */
 bool sequence_is_gapless(Screening__V1__Event *const *events, size_t count, uint64_t first_seq);
 
 #endif
