@@ -1,8 +1,8 @@
 /*
- * One table of all settings per program. Flag `--rpc-listen VALUE` or `--rpc-listen=VALUE`, environment
- * SCREENING_RPC_LISTEN, else the default; a flag beats the environment, the last of several equal flags
- * counts, an empty environment variable counts as none. `--help`, `--version` and `--print-config` are on
- * every program.
+ * Each program has one table of its settings. A setting takes its value from the flag `--rpc-listen VALUE` or
+ * `--rpc-listen=VALUE`, otherwise from the environment variable SCREENING_RPC_LISTEN, otherwise from its
+ * default. The last of several equal flags wins; an empty environment variable counts as unset. Every program
+ * also accepts `--help`, `--version` and `--print-config`.
  */
 #ifndef SCREENING_SERVICE_CONFIG_H
 #define SCREENING_SERVICE_CONFIG_H
@@ -18,14 +18,14 @@ enum setting_type {
     SETTING_NUMBER,   /* int64_t, within min..max */
     SETTING_SWITCH,   /* bool: --name, --name=true|false; environment true|false */
     SETTING_ADDRESS,  /* const char *: tcp://HOST:PORT or ipc://PATH */
-    SETTING_PRIVATE,  /* the same, as private_address.h has it, or empty */
+    SETTING_PRIVATE,  /* the same, restricted by private_address.h, or empty */
     SETTING_DATABASE, /* const char *: checked by db_url_check; shown without its password */
 };
 
 struct setting {
     const char *name;          /* "rpc-listen" */
-    void *value;               /* where the result goes; texts live as long as the process */
-    const char *default_value; /* as text; NULL = must be given */
+    void *value;               /* receives the value; texts live as long as the process */
+    const char *default_value; /* as text; NULL = required */
     int64_t min, max;
     const char *help; /* one line; units included */
     enum setting_type type;
@@ -33,9 +33,9 @@ struct setting {
 };
 
 /*
- * Reads flags and environment into the table's values. `--help`, `--version`, `--print-config` print on
- * stdout and exit with 0. Anything wrong is one line on stderr ("hospital-svc: --queue-max: must be 1 to
- * 1000000") and exit 2. A word that is no flag is wrong too.
+ * Reads flags and environment into the table's values. `--help`, `--version` and `--print-config` print on
+ * stdout and exit with 0. An error, including a word that is not a flag, prints one line on stderr
+ * ("hospital-svc: --queue-max: must be 1 to 1000000") and exits with 2.
  */
 void config_load(const char *program, const char *summary, const struct setting *settings, size_t count,
                  int argc, char **argv);
@@ -43,7 +43,7 @@ void config_load(const char *program, const char *summary, const struct setting 
 /* Logs the effective configuration in one line, without secrets. After log_open. */
 void config_log(const struct setting *settings, size_t count);
 
-/* The settings that every service has: append them to the table of your own. */
+/* The settings shared by all services; each service appends them to its own table. */
 struct service_settings {
     const char *rpc_listen;
     const char *gateway_listen; /* empty = none */
@@ -63,7 +63,8 @@ struct service_settings {
     int64_t reader_threads;
 };
 
-/* Their rows; `settings` is a struct service_settings, a NULL `default_database` must be given. */
+/* The table rows of these settings. `settings` is a struct service_settings; a NULL `default_database` makes
+ * --database required. */
 #define SERVICE_SETTINGS(settings, default_rpc_address, default_ops_address, default_database)               \
     {.name = "rpc-listen",                                                                                   \
      .type = SETTING_ADDRESS,                                                                                \

@@ -1,4 +1,4 @@
-/* Settings to and from text. Private to lib/service. */
+/* Converts settings to and from text. Private to lib/service. */
 #ifndef SCREENING_SERVICE_CONFIG_TEXT_H
 #define SCREENING_SERVICE_CONFIG_TEXT_H
 
@@ -14,13 +14,12 @@ enum { CONFIG_ENVIRONMENT_NAME_SIZE = 96 };
 char *config_environment_name(const char *name, char out[CONFIG_ENVIRONMENT_NAME_SIZE]);
 
 /*
- * Stores `text` as the setting's value; texts are not copied. INVALID_ARGUMENT with the rule alone as the
- * message
- * ("must be 1 to 64") if it does not fit.
+ * Stores `text` as the setting's value; texts are not copied. If it does not fit, INVALID_ARGUMENT with only
+ * the rule as the message ("must be 1 to 64").
  */
 MUST_CHECK enum status config_parse(const struct setting *setting, const char *text, struct error *error);
 
-/* The setting's present value as text without secrets, in the arena; NULL when out of memory. */
+/* The setting's current value as text without secrets, in the arena; NULL when out of memory. */
 const char *config_show(const struct setting *setting, struct arena *arena);
 
 #endif

@@ -1,4 +1,4 @@
-/* How far another service's log has been followed, as metrics labelled with the log's name. */
+/* The progress of following another service's log, as metrics labelled with the log's name. */
 #ifndef SCREENING_SERVICE_LOG_METRICS_H
 #define SCREENING_SERVICE_LOG_METRICS_H
 
@@ -6,7 +6,7 @@
 
 enum followed_log { FOLLOWED_BOOKING, FOLLOWED_HOSPITAL, FOLLOWED_COUNT };
 
-/* Asks the subscriber and sets the metrics; the first time it makes them visible. One thread at a time. */
+/* Sets the metrics from the subscriber's status; the first call registers them. One thread at a time. */
 void log_metrics_refresh(enum followed_log log, struct event_subscriber *subscriber);
 
 #endif

@@ -1,4 +1,4 @@
-/* The metrics of the process as Prometheus reads them: text format 0.0.4. */
+/* The metrics of the process in Prometheus text format 0.0.4. */
 #ifndef SCREENING_SERVICE_METRICS_TEXT_H
 #define SCREENING_SERVICE_METRICS_TEXT_H
 
@@ -7,9 +7,9 @@
 #include "base/status.h"
 
 /*
- * Writes all registered metrics and histograms, each family once with its HELP and TYPE: counters end in
- * _total, other metrics are gauges. RESOURCE_EXHAUSTED when out of memory; what `out` met, ferror tells. Any
- * thread.
+ * Writes all registered metrics and histograms, each family once with its HELP and TYPE. Counters end in
+ * _total; other metrics are gauges. RESOURCE_EXHAUSTED when out of memory; the caller checks ferror for write
+ * errors. Any thread.
  */
 MUST_CHECK enum status metrics_text_write(FILE *out);
 
