@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 
-/* All zero but `arena` and `error` at first. */
+/* Initially all zero except `arena` and `error`. */
 struct output {
     struct arena *arena;
     struct error *error;
@@ -17,17 +17,17 @@ struct output {
     size_t size, capacity;
 };
 
-/* Room for `size_bytes` more, which count as written; NULL when out of memory. */
+/* Appends `size_bytes` uninitialised bytes and returns them; NULL when out of memory. */
 char *output_extend(struct output *output, size_t size_bytes);
 
 MUST_CHECK enum status output_put(struct output *output, const char *bytes, size_t size_bytes);
 MUST_CHECK enum status output_text(struct output *output, const char *text);
 
-/* In quotes, for text that needs no escapes; and for any text in UTF-8. */
+/* Append text in quotes: output_quoted for text that needs no escapes, output_escaped for any UTF-8 text. */
 MUST_CHECK enum status output_quoted(struct output *output, const char *text, size_t size_bytes);
 MUST_CHECK enum status output_escaped(struct output *output, const char *text, size_t size_bytes);
 
-/* A number, in quotes if it is asked for. */
+/* Append a number, optionally in quotes. */
 MUST_CHECK enum status output_signed(struct output *output, int64_t value, bool quoted);
 MUST_CHECK enum status output_unsigned(struct output *output, uint64_t value, bool quoted);
 

@@ -1,4 +1,4 @@
-/* Where in a message a walker stands, for error messages: a chain of steps on the walkers' stacks. */
+/* A walker's position in a message, for error messages: a chain of steps on the walker's stack. */
 #ifndef SCREENING_PROTOJSON_PATH_H
 #define SCREENING_PROTOJSON_PATH_H
 
@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-/* One step: into the field `name`, or, where that is NULL, to the element `index` of the field before. */
+/* One step: into the field `name`, or, if that is NULL, to element `index` of the preceding field. */
 struct protojson_path {
     const struct protojson_path *parent; /* NULL for the first step */
     const char *name;
@@ -14,14 +14,14 @@ struct protojson_path {
 };
 
 /*
- * Fills `error` with "days[2].capacity: RULE", or with the rule alone where `path` is NULL (the whole
- * message), and returns `status`. Steps may come from outside: each is cut at 64 bytes, without control
- * characters.
+ * Fills `error` with "days[2].capacity: RULE", or with only the rule if `path` is NULL (the whole message),
+ * and returns `status`. Steps may contain untrusted text, so each is cut to 64 bytes and its control
+ * characters are replaced.
  */
 enum status protojson_refuse(struct error *error, enum status status, const struct protojson_path *path,
                              const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* RESOURCE_EXHAUSTED "out of memory". */
+/* Sets and returns RESOURCE_EXHAUSTED "out of memory". */
 enum status protojson_out_of_memory(struct error *error);
 
 #endif

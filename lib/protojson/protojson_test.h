@@ -1,9 +1,9 @@
-/* What every unit test of this folder includes. */
+/* Included by every unit test in this folder. */
 #ifndef SCREENING_PROTOJSON_PROTOJSON_TEST_H
 #define SCREENING_PROTOJSON_PROTOJSON_TEST_H
 
 // clang-format off
-/* cmocka.h wants these before it. */
+/* cmocka.h requires these first. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Reads `text`; fails the test with the reader's own words if it is refused. */
+/* Reads `text`; if it is refused, fails the test with the reader's message. */
 static inline ProtobufCMessage *must_read(const char *text, const ProtobufCMessageDescriptor *descriptor,
                                           unsigned flags, struct arena *arena)
 {

@@ -1,4 +1,4 @@
-/* One JSON value as one value of a field that is no message. */
+/* Reads one JSON value into a field that is not a message. */
 #ifndef SCREENING_PROTOJSON_SCALAR_H
 #define SCREENING_PROTOJSON_SCALAR_H
 
@@ -10,9 +10,9 @@
 #include "base/arena.h"
 
 /*
- * Reads `json` into `slot`, which holds one value of the field's type; text and bytes are copied to `arena`.
- * INVALID_ARGUMENT "PATH: RULE" if it is none, RESOURCE_EXHAUSTED when out of memory; then `slot` stays as
- * is.
+ * Reads `json` into `slot`, which holds one value of the field's type. Text and bytes are copied to `arena`.
+ * INVALID_ARGUMENT "PATH: RULE" if `json` is no such value, RESOURCE_EXHAUSTED when out of memory; `slot` is
+ * then unchanged.
  */
 MUST_CHECK enum status protojson_scalar_read(const ProtobufCFieldDescriptor *field, const json_t *json,
                                              const struct protojson_path *path, struct arena *arena,

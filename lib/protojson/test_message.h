@@ -1,4 +1,5 @@
-/* Test support: random messages of any type, made from the descriptor; the same seed, the same message. */
+/* Test support: random messages of any type, built from the descriptor. The same seed gives the same
+ * message. */
 #ifndef SCREENING_PROTOJSON_TEST_MESSAGE_H
 #define SCREENING_PROTOJSON_TEST_MESSAGE_H
 
@@ -12,10 +13,10 @@
 extern const ProtobufCMessageDescriptor *const test_message_types[];
 extern const size_t test_message_type_count;
 
-/* The next number of the sequence that `*seed` stands in (xorshift; never 0, nor may the seed be). */
+/* The next number of the xorshift sequence in `*seed`. It is never 0, and the seed must not be 0. */
 uint64_t test_random(uint64_t *seed);
 
-/* A message of the type, in `arena`; fields are unset, at an edge of their range, or anything. */
+/* A message of the type, in `arena`. Each field is unset, at an edge of its range, or random. */
 ProtobufCMessage *test_message(const ProtobufCMessageDescriptor *descriptor, uint64_t *seed,
                                struct arena *arena);
 
