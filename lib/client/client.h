@@ -13,24 +13,24 @@
  *         screening__v1__booking__free_unpacked(booking, NULL);
  *     }
  *
- * A capacity is sent if its capacity_presence_case is set as well, 0 too; a request without it is refused:
+ * A capacity, even 0, is sent only if its capacity_presence_case is also set; the server refuses a request
+ * without it:
  *
  *     request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
  *     request.capacity = 0;
  *
- * A client is for one server: the methods of booking-svc, hospital-svc and history-svc are called at their
- * own addresses. Any thread may call with the same client; each call that is in flight uses a connection of
- * its own, which the next call reuses. The library starts no thread, installs no signal handler, and keeps
- * nothing but its connections.
+ * A client is for one server: booking-svc, hospital-svc and history-svc each have their own address. Any
+ * thread may call with the same client. Each call in flight uses its own connection, which later calls reuse.
+ * The library starts no threads, installs no signal handlers, and keeps no state but its connections.
  *
- * Every call returns the code that it also stores in `error`, which may be NULL. On SCREENING_OK `*response`
- * belongs to the caller, who frees it with the generated `..._free_unpacked(response, NULL)`. Otherwise it is
- * NULL.
+ * Every call returns the code that it also stores in `error`, which may be NULL. On SCREENING_OK the caller
+ * owns `*response` and frees it with the generated `..._free_unpacked(response, NULL)`. Otherwise `*response`
+ * is NULL.
  *
  * A call ends within `timeout_ms`. Within that time it waits for a server that is restarting, and sends a
- * request again only if it was certainly not executed. A call whose connection broke after the request was
- * sent fails with SCREENING_UNAVAILABLE and `sent` set: the outcome is unknown. Repeat it with the same id;
- * a repeat changes nothing that the first did not.
+ * request again only if the server certainly did not execute it. If the connection breaks after the request
+ * was sent, the call fails with SCREENING_UNAVAILABLE and `sent` set: the outcome is unknown. Repeat it with
+ * the same id, the idempotency key: a repeat changes nothing that the first call did not.
  */
 #ifndef SCREENING_CLIENT_H
 #define SCREENING_CLIENT_H
@@ -72,40 +72,40 @@ enum screening_code {
 
 struct screening_error {
     enum screening_code code;
-    bool sent; /* the request was sent: unless the code is a definite refusal, it may have been executed */
-    uint32_t retry_after_ms; /* when to ask again; 0 = the server did not say */
-    char reason[64];         /* a stable word for programs, such as SOLD_OUT, or empty */
+    bool sent; /* the request was sent: it may have been executed, unless the code is a definite refusal */
+    uint32_t retry_after_ms; /* when to retry; 0 = the server did not say */
+    char reason[64];         /* stable, for programs, such as SOLD_OUT; may be empty */
     char message[256];       /* for people; may change */
 };
 
 struct screening_options {
     const char *address;       /* tcp://HOST:PORT or ipc:///PATH */
-    uint32_t timeout_ms;       /* of each call; 0 = 5000, at most 60000 */
+    uint32_t timeout_ms;       /* per call; 0 = 5000, at most 60000 */
     const char *authorization; /* sent with each call; NULL = nothing */
 };
 
 struct screening_client;
 
 /*
- * A client of the server at the address, which need not run yet: nothing is connected before the first call.
- * NULL and SCREENING_INVALID_ARGUMENT for malformed options, SCREENING_RESOURCE_EXHAUSTED without memory.
- * The options are copied. The caller closes the client.
+ * Creates a client for the server at the address. The server need not run yet: the client connects on the
+ * first call. NULL and SCREENING_INVALID_ARGUMENT for malformed options, SCREENING_RESOURCE_EXHAUSTED when
+ * out of memory. The options are copied. The caller closes the client.
  */
 struct screening_client *screening_client_open(const struct screening_options *options,
                                                struct screening_error *error);
 
-/* No thread may use the client any more. NULL is allowed. */
+/* Closes the client. No thread may use it any longer. NULL is allowed. */
 void screening_client_close(struct screening_client *client);
 
-/* "INVALID_ARGUMENT"; "UNRECOGNISED" for other numbers. Never NULL. */
+/* Returns "INVALID_ARGUMENT" and the like, "UNRECOGNISED" for unknown codes. Never NULL. */
 const char *screening_code_name(enum screening_code code);
 
-/* The version of the library that runs; SCREENING_CLIENT_VERSION is that of the header. */
+/* The version of the library at run time; SCREENING_CLIENT_VERSION is the version of the header. */
 const char *screening_client_version(void);
 
 enum { SCREENING_ID_SIZE = 37 };
 
-/* Writes a new id of version 7 as text, with its NUL, and returns `out`; for booking_id and hospital_id. */
+/* Writes a new version 7 UUID as text with its NUL, and returns `out`. For booking_id and hospital_id. */
 char *screening_new_id(char out[SCREENING_ID_SIZE]);
 
 /* booking-svc */

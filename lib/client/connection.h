@@ -16,11 +16,11 @@ struct connection {
     uint32_t last_id;
 };
 
-/* What a step came to. */
+/* The result of a step. */
 enum step {
     STEP_DONE,
     STEP_LATE,   /* the deadline has passed */
-    STEP_BROKEN, /* closed, refused or reset: errno says why, 0 = the peer closed it */
+    STEP_BROKEN, /* closed, refused or reset; errno has the cause, 0 = the peer closed it */
     STEP_WRONG,  /* the peer does not speak this protocol, or sends more than RESPONSE_MAX */
     STEP_MEMORY,
 };
@@ -34,22 +34,22 @@ struct address {
     char port[6];
 };
 
-/* False if it is neither. */
+/* False if it has neither form. */
 bool connection_parse(const char *address, struct address *out);
 
-/* Connects and shakes hands. On anything but STEP_DONE nothing stays open. */
+/* Connects and performs the handshake. On anything but STEP_DONE no socket stays open. */
 enum step connection_open(struct connection *connection, const struct address *address, int64_t deadline_ns);
 
-/* False if the server has closed the connection while nobody used it, or has sent what nobody asked for. */
+/* False if the server has closed the idle connection or has sent data without a request. */
 bool connection_is_usable(const struct connection *connection);
 
 /*
- * Sends the request: `message` has REQUEST_HEADER_SIZE bytes of room before its `size` bytes of body. On
- * anything but STEP_DONE the server cannot have received all of it, so it executes nothing.
+ * Sends the request. `message` has REQUEST_HEADER_SIZE bytes of room before its `size` bytes of body. On
+ * anything but STEP_DONE the server cannot have received the whole request, so it does not execute it.
  */
 enum step connection_send(struct connection *connection, uint8_t *message, size_t size, int64_t deadline_ns);
 
-/* The answer's body, which the caller frees. Answers to earlier requests are passed over. */
+/* Receives the body of the reply, which the caller frees. Skips replies to earlier requests. */
 enum step connection_receive(struct connection *connection, uint8_t **body, size_t *size,
                              int64_t deadline_ns);
 
