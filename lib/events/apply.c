@@ -1,6 +1,6 @@
 /*
- * Chunks to the writer: a transient failure is tried again for ever, a chunk that fails in itself is taken
- * apart, an event that fails alone becomes a dead letter.
+ * Applies chunks through the writer. A transient failure is retried forever. A chunk that fails for a reason
+ * of its own is split into single events, and an event that fails alone becomes a dead letter.
  */
 #include "chunk_run.h"
 #include "event_text.h"
@@ -22,8 +22,7 @@ static struct metric dead_letters_total =
 static struct metric other_era_total =
     METRIC("events_chunks_of_another_era_total", "Chunks left because the publisher's database went back");
 
-/* Reads where the cursor stands, for as long as it takes; then tells whether the chunk in hand still follows
- * it. */
+/* Reads the cursor, retrying for as long as it takes, and checks that the current chunk still follows it. */
 static enum apply_result look_at_cursor(struct event_subscriber *follower, const struct event_chunk *chunk,
                                         struct backoff *backoff)
 {
@@ -40,7 +39,7 @@ static enum apply_result look_at_cursor(struct event_subscriber *follower, const
     return APPLY_LOST;
 }
 
-/* A failure is logged when it begins, not at every attempt. */
+/* Logs a failure when it begins, not at every attempt. */
 static void note_outcome(struct event_subscriber *follower, const struct event_chunk *chunk,
                          enum status status)
 {
@@ -52,7 +51,7 @@ static void note_outcome(struct event_subscriber *follower, const struct event_c
     follower->apply_failing = failing;
 }
 
-/* Whether the chunk only moves the cursor. */
+/* True if the chunk only moves the cursor. */
 static bool is_patient(const struct event_subscriber *follower, const struct event_chunk *chunk)
 {
     bool patient = follower->has_effect != NULL && !chunk->as_dead_letter;
@@ -62,8 +61,8 @@ static bool is_patient(const struct event_subscriber *follower, const struct eve
 }
 
 /*
- * Runs the chunk until its outcome is definite: OK, or, unless a dead letter is being stored, a failure in
- * itself, told by *status. Anything but APPLY_DONE: there is none.
+ * Runs the chunk until its outcome is definite: OK, or a failure of its own (which is retried too when
+ * storing a dead letter). *status is that outcome if the result is APPLY_DONE; otherwise there is none.
  */
 static enum apply_result settle(struct event_subscriber *follower, const struct event_chunk *chunk,
                                 struct error *error, enum status *status)
@@ -82,7 +81,7 @@ static enum apply_result settle(struct event_subscriber *follower, const struct 
     }
 }
 
-/* The trace id that the event carries, by which its line is found again; NULL if none. */
+/* The event's trace id, which correlates log lines with its request; NULL if it has none. */
 static const char *trace_id(const Screening__V1__Event *event, char out[TRACE_ID_LENGTH + 1])
 {
     if (!traceparent_is_valid(event->traceparent))
@@ -107,7 +106,7 @@ static void advance(struct event_subscriber *follower, const struct event_chunk 
     const Screening__V1__Event *last = chunk->events[chunk->count - 1];
     struct event_cursor cursor = {.log_id = follower->cursor.log_id, .seq = last->seq, .era = chunk->era};
     if (!uuid_parse(last->event_id, &cursor.event_id))
-        cursor.event_id = (struct uuid){{0}}; /* not reached: checked when it was taken in */
+        cursor.event_id = (struct uuid){{0}}; /* unreachable: checked when taken in */
     metric_add(&applied_total, (int64_t)chunk->count);
     follower->from_era = chunk->era;
     follower_note_cursor(follower, &cursor);

@@ -9,12 +9,12 @@
 
 static struct metric fetches_total = METRIC("events_fetches_total", "Fetches sent to other logs");
 
-/* Asks for what follows the event that the cursor will have reached, in that era, when the answer is applied.
- * NULL: out of memory, or there is no connection. */
+/* Requests the events after `after_seq`, which the cursor will have reached, in `era`, when the reply is
+ * applied. NULL: out of memory, or no connection. */
 static struct fetch_call *begin_fetch(struct event_subscriber *follower, uint64_t after_seq,
                                       char *after_event_id, int64_t era)
 {
-    /* A call without a connection would wait for one until its budget is spent. */
+    /* Without a connection, the call would wait for one until its budget is spent. */
     if (!rpc_channel_connected(follower->channel))
         return NULL;
     Screening__V1__FetchRequest request = SCREENING__V1__FETCH_REQUEST__INIT;
@@ -27,7 +27,7 @@ static struct fetch_call *begin_fetch(struct event_subscriber *follower, uint64_
     return fetch_call_begin(follower->client, &request, &follower->monitor);
 }
 
-/* What the fetch that is under way brings, else a new one. */
+/* Waits for the fetch in flight, or for a new one if there is none. */
 static enum status fetch(struct event_subscriber *follower, struct fetch_call **call,
                          const Screening__V1__FetchResponse **out, struct error *error)
 {
@@ -41,7 +41,7 @@ static enum status fetch(struct event_subscriber *follower, struct fetch_call **
     return fetch_call_wait(*call, &follower->closing, out, error);
 }
 
-/* DATA_LOSS if this is not the log that the cursor belongs to; INTERNAL for an answer that makes no sense. */
+/* DATA_LOSS if this is not the log that the cursor belongs to; INTERNAL for an inconsistent reply. */
 static enum status check_response(struct event_subscriber *follower,
                                   const Screening__V1__FetchResponse *response, struct error *error)
 {
@@ -98,8 +98,8 @@ static void note_caught_up(struct event_subscriber *follower)
     monitor_unlock(&follower->monitor);
 }
 
-/* The event at the cursor is in the log as it is in this era: Fetch has looked for it. A head that was heard
- * of in another era may be lost. */
+/* Enters the era of a Fetch reply: Fetch has verified that the log contains the event at the cursor in this
+ * era. A head reported in another era may be lost. */
 static void note_answer(struct event_subscriber *follower, const Screening__V1__FetchResponse *response)
 {
     if ((int64_t)response->era != follower->era)
@@ -110,7 +110,7 @@ static void note_answer(struct event_subscriber *follower, const Screening__V1__
 }
 
 /*
- * Applies what was fetched. What follows it is asked for before, so that the publisher reads while we write;
+ * Applies a Fetch reply. Requests the following events first, so that the publisher reads while we write;
  * *next is that fetch, NULL if there is none. True if there may be more.
  */
 static bool apply_and_fetch_next(struct event_subscriber *follower,
@@ -130,7 +130,8 @@ static bool apply_and_fetch_next(struct event_subscriber *follower,
     return result == APPLY_LOST;
 }
 
-/* One fetch, `*call` if it is under way already, and its events. True if there may be more, *call then. */
+/* Runs one fetch (`*call` if it is already in flight) and applies its events. True if there may be more;
+ * *call is then the next fetch, if any. */
 static bool fetch_and_apply(struct event_subscriber *follower, struct fetch_call **call)
 {
     const Screening__V1__FetchResponse *response = NULL;

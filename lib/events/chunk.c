@@ -1,6 +1,6 @@
 /*
- * A chunk inside the writer's transaction. Each of these may be called again for the same chunk after a
- * failure, so nothing is remembered but what begin sets.
+ * The steps of a chunk inside the writer's transaction. After a failure each may be called again for the same
+ * chunk, so they keep no state but what event_chunk_begin sets.
  */
 #include "chunk_run.h"
 #include "cursor.h"
@@ -48,8 +48,8 @@ static enum status begin_replay(struct event_chunk *chunk, struct db *db, size_t
     return STATUS_OK;
 }
 
-/* Whether the chunk follows the cursor, or overlaps it in the same events. Both are of one line of events
- * only if the eras say so. */
+/* True if the chunk follows the cursor, or overlaps it with the same events. Equal seqs and ids prove nothing
+ * across eras, so the eras must match too. */
 static bool cursor_fits(const struct event_chunk *chunk, const struct uuid *log_id,
                         const struct event_cursor *cursor)
 {
@@ -82,7 +82,7 @@ enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *
     if (status != STATUS_OK)
         return status;
     if (!cursor_fits(chunk, &log_id, &cursor)) {
-        /* Refused by itself: the other commands of the batch have nothing to do with it. */
+        /* Refuse only this chunk: the other commands of the batch are not affected. */
         (void)moved_elsewhere(chunk, &chunk->command.outcome);
         chunk->skip = chunk->count;
         *count = 0;

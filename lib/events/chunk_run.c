@@ -2,11 +2,11 @@
 
 #include "base/clock.h"
 
-/* How long a chunk without effects may wait for company. */
+/* How long a chunk without effects may wait to join another batch. */
 enum { PATIENCE_MS = 20 };
 
 struct chunk_in_work {
-    struct event_chunk chunk; /* first: the writer and the service see only this */
+    struct event_chunk chunk; /* first: the writer and the service see only this member */
     struct monitor *monitor;
     bool done;
 };
@@ -21,7 +21,7 @@ static void completed(struct writer_command *command)
     monitor_unlock(monitor);
 }
 
-/* Waits for others' batch to take the chunk along, and then no longer. */
+/* Waits for a batch of other commands to include the chunk, then stops being patient. */
 static void run_patiently(struct writer *writer, struct chunk_in_work *work)
 {
     int64_t until_ns = clock_monotonic_ns() + PATIENCE_MS * (int64_t)NS_PER_MS;

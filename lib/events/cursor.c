@@ -46,7 +46,7 @@ static enum status take_cursor(void *context, const struct db_row *row)
     return STATUS_OK;
 }
 
-/* The first parameter of all these statements. NULL when out of memory. */
+/* Creates the parameters, starting with `log`, the first of every statement. NULL when out of memory. */
 static struct db_params *begin_params(const char *log)
 {
     struct db_params *params = db_params_create();
@@ -57,7 +57,7 @@ static struct db_params *begin_params(const char *log)
 
 bool event_cursor_equal(const struct event_cursor *a, const struct event_cursor *b)
 {
-    /* Before the first event the log_id is only remembered, not stored. */
+    /* Before the first event, log_id is known only in memory, not stored. */
     return a->seq == b->seq && a->era == b->era &&
            (a->seq == 0 || (uuid_equal(&a->log_id, &b->log_id) && uuid_equal(&a->event_id, &b->event_id)));
 }
@@ -120,7 +120,7 @@ enum status event_cursor_forget(struct db *db, const char *log, struct error *er
     if (params == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
     db_params_end_row(params);
-    int64_t changed; /* none: it was forgotten already */
+    int64_t changed; /* 0 = there was no cursor */
     enum status status = db_run_counting(db, &FORGET_CURSOR, params, &changed, error);
     db_params_destroy(params);
     return status;

@@ -161,7 +161,7 @@ enum status dead_letter_forget(struct db *db, const char *log, struct error *err
         return out_of_memory(error);
     db_params_text(params, log);
     db_params_end_row(params);
-    int64_t changed; /* none: there was no letter */
+    int64_t changed; /* 0 = there was no letter */
     enum status status = db_run_counting(db, &FORGET_LETTERS, params, &changed, error);
     db_params_destroy(params);
     return status;

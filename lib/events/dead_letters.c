@@ -1,4 +1,4 @@
-/* The operator's second chance for events that failed. */
+/* Replays dead letters on the operator's request. */
 #include "chunk_run.h"
 #include "dead_letter_store.h"
 #include "monitor.h"
@@ -8,7 +8,7 @@
 
 struct replay {
     struct writer *writer;
-    struct db *db; /* reads only: the writer deletes */
+    struct db *db; /* read-only: the writer deletes */
     struct monitor monitor;
     struct buffer packed;
     struct arena arena;
@@ -16,7 +16,7 @@ struct replay {
     size_t left;
 };
 
-/* Applies one letter. OK also when it fails again for a reason in itself: it stays. */
+/* Applies one letter. Also OK if the letter fails again for a reason of its own: it stays. */
 static enum status replay_one(struct replay *replay, const struct dead_letter_key *key, struct error *error)
 {
     arena_reset(&replay->arena);

@@ -1,6 +1,6 @@
 /*
- * The events of the batch in hand are packed one behind the other as they stand in the EventBatch: saved from
- * there, published from there.
+ * Packs the events of the current batch one after another, in the form in which they stand in the EventBatch.
+ * Saving and publishing both read from that buffer.
  */
 #include "event_log.h"
 
@@ -31,12 +31,12 @@ struct appended {
 
 struct event_log {
     struct event_publisher *publisher;
-    struct event_head before; /* as it was taken */
-    struct event_head head;   /* with what was appended */
-    struct era_place found;   /* as the head was taken, with the era that was begun */
-    struct era_place left;    /* as this writer committed last */
-    uint64_t taken_stamp;     /* of the row as the head was taken */
-    uint64_t left_stamp;      /* and as this writer committed last; 0 = the row has to be read */
+    struct event_head before; /* as taken */
+    struct event_head head;   /* including the appended events */
+    struct era_place found;   /* as the head was taken, with the era begun by this batch */
+    struct era_place left;    /* as last committed by this writer */
+    uint64_t taken_stamp;     /* stamp of the row when the head was taken */
+    uint64_t left_stamp;      /* stamp at this writer's last commit; 0 = the row must be read */
     const struct db_statement *lock;
     bool head_taken;
     bool saved;
@@ -86,7 +86,7 @@ static void forget(struct event_log *log)
     buffer_reset(&log->batch);
 }
 
-/* Whether the head row is what this writer left there, so that it need not be read. */
+/* True if the head row is as this writer left it, so that it need not be read. */
 static bool is_as_left(const struct event_log *log)
 {
     return log->left_stamp != 0 && log->left_stamp == log->taken_stamp;
@@ -105,7 +105,7 @@ enum status event_log_take_head(struct event_log *log, struct db *db, struct err
     forget(log);
     log->taken_stamp = db_stamp(db);
     bool as_left = is_as_left(log);
-    log->left_stamp = 0; /* until this batch is committed */
+    log->left_stamp = 0; /* until this batch commits */
     if (as_left) {
         log->before = log->head;
         log->found = log->left;
@@ -126,7 +126,7 @@ void event_log_lock_with(struct event_log *log, const struct db_statement *lock)
 
 void event_log_note_commit(struct event_log *log)
 {
-    if (log->found.table != 0) /* SQLite: its number is not looked at */
+    if (log->found.table != 0) /* on SQLite the number is not used */
         log->found.commit_no++;
 }
 
@@ -214,7 +214,8 @@ enum status event_log_save(struct event_log *log, struct db *db, struct error *e
     return status;
 }
 
-/* Adds the other fields of the EventBatch behind the events: on the wire, fields may come in any order. */
+/* Appends the remaining fields of the EventBatch after the events: the wire format allows fields in any
+ * order. */
 static enum status finish_batch(struct event_log *log)
 {
     char log_id[UUID_TEXT_SIZE];
@@ -249,7 +250,7 @@ void event_log_publish(struct event_log *log)
     if (log->saved) {
         metric_add(&appended_total, (int64_t)log->count);
         metric_set(&head_seq, (int64_t)log->head.seq);
-        /* Out of memory: not published, the heartbeat tells. */
+        /* When out of memory, skip publishing: the next heartbeat announces the head. */
         if (log->publisher != NULL && finish_batch(log) == STATUS_OK)
             event_publisher_publish(log->publisher, log->batch.bytes, log->batch.size);
     }

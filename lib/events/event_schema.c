@@ -1,4 +1,4 @@
-/* The tables of this folder. */
+/* Creates the tables of this folder. */
 #include "event_log.h"
 #include "event_store.h"
 

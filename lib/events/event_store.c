@@ -10,8 +10,8 @@ static const struct db_statement MAKE_HEAD = {
            "ON CONFLICT DO NOTHING",
 };
 
-/* A statement of its own: locking and loading in one reads stale rows under READ COMMITTED. SQLite's BEGIN
- * IMMEDIATE has locked already. */
+/* Locks in a separate statement: under READ COMMITTED, one statement that both locks and loads reads stale
+ * rows. On SQLite, BEGIN IMMEDIATE has already locked. */
 static const struct db_statement LOCK_HEAD = EVENT_LOCK_HEAD("0");
 
 static const struct db_statement READ_HEAD = {
@@ -31,7 +31,7 @@ static const struct db_statement INSERT_EVENT = {
                       "SELECT * FROM unnest($1::int8[], $2::uuid[], $3::text[], $4::int8[], $5::bytea[])",
 };
 
-/* One statement, hence one snapshot also under READ COMMITTED. */
+/* One statement, and hence one snapshot even under READ COMMITTED. */
 static const struct db_statement READ_POSITION = {
     .name = "event_read_position",
     .sql = "SELECT log_id, head_seq, head_event_id, era, (SELECT min(seq) FROM event_log), "

@@ -11,7 +11,7 @@
 
 enum { MAX_EVENTS_DEFAULT = 256, MAX_EVENTS_LIMIT = 1000, WAIT_MS_LIMIT = 10000, SUBSCRIBER_MAX = 64 };
 
-/* A poll ends so long before its caller's budget, that the answer still arrives. */
+/* A long poll ends this long before its caller's deadline, so that the reply still arrives in time. */
 static const int64_t POLL_MARGIN_NS = INT64_C(50) * NS_PER_MS;
 
 enum { RESPONSE_EVENTS = 4 }; /* field number of screening.v1.FetchResponse */
@@ -81,7 +81,7 @@ static enum status check_position(const struct fetch *fetch, struct error *error
 
 static bool page_fits(const struct fetch_page *page, size_t framed_size)
 {
-    /* One byte more for each event's tag. At least one event goes out, whatever its size. */
+    /* Add one byte per event for its tag. At least one event is sent, whatever its size. */
     return page->count == 0 || page->bytes.size + page->count + framed_size + 1 <= page->max_bytes;
 }
 
@@ -131,7 +131,7 @@ enum status fetch_read(struct fetch *fetch, struct db *db, struct fetch_page *pa
     if (status != STATUS_OK)
         return status;
     status = read_page(fetch, db, page, error);
-    db_rollback(db); /* nothing was written */
+    db_rollback(db); /* nothing to commit */
     return status;
 }
 
@@ -149,8 +149,8 @@ void fetch_reply(struct fetch *fetch, struct fetch_page *page)
             page->events[i].data = at;
             at += page->events[i].len;
         }
-        /* protobuf-c writes unknown fields byte for byte behind the known ones: packed events as a repeated
-         * field. */
+        /* protobuf-c appends unknown fields verbatim after the known ones, so the packed events form a
+         * repeated field. */
         response.base.unknown_fields = page->events;
         response.base.n_unknown_fields = (unsigned)page->count;
     }

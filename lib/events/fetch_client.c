@@ -1,6 +1,6 @@
 /*
- * The call lives until both its waiter and nng's callback are done with it. Lock order: the call's own
- * monitor, then the waiter's. The answer is unpacked on nng's thread, while the waiter may be busy.
+ * The call lives until both its waiter and nng's callback have finished with it. Lock order: the call's own
+ * monitor, then the waiter's. nng's thread unpacks the reply, while the waiter may be busy.
  */
 #include "fetch_client.h"
 
@@ -14,8 +14,8 @@ struct fetch_call {
     struct rpc_client_call call; /* first: the closure's data */
     struct arena arena;          /* of the response */
     struct monitor own;
-    struct monitor *waiter;                       /* guarded by `own`; NULL once it has left */
-    bool answered;                                /* guarded by the waiter's monitor, as what follows */
+    struct monitor *waiter; /* guarded by `own`; NULL once the waiter has abandoned the call */
+    bool answered;          /* this and the next are guarded by the waiter's monitor */
     const Screening__V1__FetchResponse *response; /* NULL if there is none */
 };
 
@@ -54,7 +54,7 @@ struct fetch_call *fetch_call_begin(struct rpc_client *client, const Screening__
     arena_init(&fetch->arena);
     fetch->waiter = monitor;
     fetch->call.timeout_ms = FETCH_TIMEOUT_MS;
-    fetch->call.unguarded = true; /* the follower has a backoff of its own */
+    fetch->call.unguarded = true; /* the follower has its own backoff */
     fetch->call.into = &fetch->arena;
     screening__v1__event_log_service__fetch(rpc_client_service(client), request, on_answer, fetch);
     return fetch;

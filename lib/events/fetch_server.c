@@ -1,7 +1,7 @@
 /*
- * Invariants: a fetch is in the queue (guarded by the monitor), or in `waiting`, or being served (both the
- * thread's own), until it is answered; all that time it has a place. No call is answered and no database
- * touched with the monitor's lock held.
+ * Invariants: until it is answered, a fetch is in the queue (guarded by the monitor), in `waiting`, or being
+ * served (both owned by the thread), and holds a place throughout. The thread never answers a call or
+ * accesses the database with the monitor's lock held.
  */
 #include "fetch_server.h"
 
@@ -17,8 +17,9 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
-/* Places, long polls among them; a subscriber has one fetch at a time. Fewer than the spare requests that a
- * server of ours holds at once, so that fetches alone never take all of these. */
+/* Maximum number of fetches, long polls included; a subscriber has one in flight at a time. Keep this below
+ * the number of spare requests that one of our servers holds at once, so that fetches alone never take all of
+ * them. */
 enum { PLACES_MAX = 256, RETRY_AFTER_MS = 100 };
 
 struct fetch_list {
@@ -35,11 +36,11 @@ struct fetch_server {
     /* guarded by the monitor */
     struct admission *queue;
     bool head_moved;
-    bool polls_wait; /* someone wants to know that the head moved */
+    bool polls_wait; /* long polls wait for the head to move */
     bool heartbeat_wanted;
     bool draining;
     bool stopping;
-    /* the thread's own */
+    /* owned by the thread */
     struct db *db;
     struct fetch_list waiting;
     struct fetch_page page;
@@ -48,7 +49,7 @@ struct fetch_server {
     bool database_failed;
 };
 
-/* What the thread found to do. */
+/* The work that the thread found. */
 struct work {
     struct fetch *fetch; /* NULL = none */
     bool head_moved;
@@ -165,7 +166,8 @@ void fetch_server_drain(struct fetch_server *server)
 
 /* ---- the thread ---- */
 
-/* Before the answer: who has it finds the place free, and the fetch is gone. */
+/* Call this before the reply: a client that has the reply must find the place free, and the fetch is invalid
+ * afterwards. */
 static void give_place_back(struct fetch_server *server, const struct fetch *fetch)
 {
     metric_add(&fetches_total, 1);
@@ -185,7 +187,7 @@ static void reply(struct fetch_server *server, struct fetch *fetch, struct fetch
     fetch_reply(fetch, page);
 }
 
-/* Database failures are logged when they begin, not at every attempt. */
+/* Logs database failures when they begin, not at every attempt. */
 static void note_database(struct fetch_server *server, enum status status)
 {
     bool failed = status != STATUS_OK && status != STATUS_DATA_LOSS;
@@ -194,7 +196,7 @@ static void note_database(struct fetch_server *server, enum status status)
     server->database_failed = failed;
 }
 
-/* Whether one more of its connection may wait among the long polls. */
+/* True if the fetch's connection may have one more long poll. */
 static bool has_room(const struct fetch_server *server, const struct fetch *fetch)
 {
     size_t line = fair_line_of(fetch->item.source), by_connection = 0;
@@ -203,7 +205,7 @@ static bool has_room(const struct fetch_server *server, const struct fetch *fetc
     return admission_has_room(server->options.long_polls_max, server->waiting.count, by_connection, false, 0);
 }
 
-/* Whether a fetch that found nothing may wait; if so it is kept. */
+/* Keeps a fetch that found no events as a long poll, if it may wait. True if it is kept. */
 static bool park(struct fetch_server *server, struct fetch *fetch, bool draining)
 {
     if (draining || fetch->wait_until_ns <= clock_monotonic_ns() || !has_room(server, fetch))
@@ -233,7 +235,7 @@ static void serve_one(struct fetch_server *server, struct fetch *fetch, bool dra
         reply(server, fetch, &server->page);
 }
 
-/* Every poll that waits looks again, in its turn. */
+/* Moves the waiting long polls back to the queue, so that each reads the log again in its turn. */
 static void requeue_waiting(struct fetch_server *server)
 {
     monitor_lock(&server->monitor);
@@ -243,7 +245,7 @@ static void requeue_waiting(struct fetch_server *server)
     monitor_unlock(&server->monitor);
 }
 
-/* Answers those whose wait is over, or all of them, with what they have seen: nothing new. */
+/* Answers the long polls whose wait is over, or all of them. None has seen any events. */
 static void end_polls(struct fetch_server *server, bool all)
 {
     if (server->waiting.count == 0)
@@ -269,7 +271,7 @@ static void beat(struct fetch_server *server)
         return;
     server->options.heartbeat(server->options.context, &head);
     metric_add(&heartbeats_total, 1);
-    /* Another replica may have moved it. */
+    /* Another replica may have moved the head. */
     if (head.seq != server->head_seq)
         requeue_waiting(server);
     server->head_seq = head.seq;
@@ -293,7 +295,7 @@ static bool has_work(const struct fetch_server *server, int64_t deadline_ns)
            clock_monotonic_ns() >= deadline_ns;
 }
 
-/* Waits until there is something to do, or for the next deadline. False when the thread shall end. */
+/* Waits for work or for the next deadline. False when the thread must end. */
 static bool wait_for_work(struct fetch_server *server, struct work *work)
 {
     int64_t deadline_ns = next_deadline(server);
@@ -334,7 +336,7 @@ static void *serve(void *context)
 
 enum status fetch_server_start(struct fetch_server *server, const char *database_url, struct error *error)
 {
-    /* Read only: on SQLite a reader must not take the writer's lock. */
+    /* Read-only: a reader must not take SQLite's write lock. */
     enum status status = db_open(database_url, DB_READ_ONLY, &server->db, error);
     if (status != STATUS_OK)
         return status;

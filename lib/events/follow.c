@@ -1,7 +1,4 @@
-/*
- * The subscriber's thread: takes in what was published, in whatever order it arrives, and fetches what is
- * missing.
- */
+/* The subscriber's thread: takes in published messages in any order and fetches the missing events. */
 #include "buffer.h"
 #include "follower.h"
 #include "sequence.h"
@@ -10,10 +7,10 @@
 #include "base/metrics.h"
 #include "rpc/wire_check.h"
 
-/* How often a publisher from which nothing is heard is asked. */
+/* How often to fetch from a publisher that is silent. */
 static const int64_t SILENT_FETCH_NS = INT64_C(1000) * NS_PER_MS;
 
-/* How often the connections are looked after when nothing is fetched any more. */
+/* How often to check the connections while halted. */
 static const int64_t LOOK_NS = INT64_C(1000) * NS_PER_MS;
 
 static struct metric gaps_total =
@@ -29,7 +26,7 @@ static void note_gap(struct event_subscriber *follower)
     metric_add(&gaps_total, 1);
 }
 
-/* Keeps a batch until what is missing before it has come. True if it is kept. */
+/* Keeps a batch until the events before it have arrived. True if it is kept. */
 static bool hold(struct event_subscriber *follower, nng_msg *message, const Screening__V1__EventBatch *batch)
 {
     note_gap(follower);
@@ -44,7 +41,7 @@ static bool hold(struct event_subscriber *follower, nng_msg *message, const Scre
     return true;
 }
 
-/* Puts the batch's events behind the run. What can't be put there for want of memory is fetched later. */
+/* Appends the batch's events to the run. When out of memory, schedules a fetch for the rest. */
 static void extend_run(struct event_subscriber *follower, const Screening__V1__EventBatch *batch, size_t skip)
 {
     for (size_t i = skip; i < batch->n_events; i++) {
@@ -62,7 +59,7 @@ static void extend_run(struct event_subscriber *follower, const Screening__V1__E
     }
 }
 
-/* Decides about one message, which is the caller's no more. */
+/* Takes in one message, and takes ownership of it. */
 static void take_in(struct event_subscriber *follower, nng_msg *message)
 {
     Screening__V1__EventBatch *batch = (Screening__V1__EventBatch *)wire_unpack_answer(
@@ -70,7 +67,8 @@ static void take_in(struct event_subscriber *follower, nng_msg *message)
         &follower->arena, NULL);
     size_t skip = 0;
     enum batch_place place = BATCH_DOUBT;
-    /* Of another era than the last answer to Fetch: only Fetch knows whether it follows the cursor. */
+    /* A batch of an era other than that of the last Fetch reply: only Fetch can verify that it follows the
+     * cursor. */
     if (batch != NULL && (int64_t)batch->era == follower->era)
         place = sequence_place(&follower->end, batch, &skip);
     bool kept = false;
@@ -93,7 +91,7 @@ static void take_in(struct event_subscriber *follower, nng_msg *message)
         nng_msg_free(message);
 }
 
-/* Takes in those held batches whose time has come; each may let another follow. */
+/* Takes in the held batches that now follow the run; each may make another one follow. */
 static void take_in_held(struct event_subscriber *follower)
 {
     size_t i = 0;
@@ -117,7 +115,7 @@ static nng_msg *next_message(struct event_subscriber *follower)
     return message;
 }
 
-/* After progress: a gap that remains is another one, and waits anew. */
+/* Call after progress: a remaining gap is a new one, and its wait starts again. */
 static void look_for_gap(struct event_subscriber *follower)
 {
     follower->gap_ns = 0;
@@ -128,7 +126,7 @@ static void look_for_gap(struct event_subscriber *follower)
         note_gap(follower);
 }
 
-/* Applies what has arrived, about a chunk of it. */
+/* Applies what has arrived, up to about one chunk. */
 static void take_in_and_apply(struct event_subscriber *follower)
 {
     follower->take_in_ns = clock_monotonic_ns() + follower->interval_ns;
@@ -159,7 +157,7 @@ static void take_in_and_apply(struct event_subscriber *follower)
 
 /* ---- the thread ---- */
 
-/* When the next fetch is due if nothing arrives. With the monitor's lock held. */
+/* When the next fetch is due if no message arrives. With the monitor's lock held. */
 static int64_t next_fetch_ns(const struct event_subscriber *follower)
 {
     int64_t due_ns = follower->inbox.heard_ns + follower->silence_ns;
@@ -201,17 +199,18 @@ static enum next_step wait_for_step(struct event_subscriber *follower)
     return step;
 }
 
-/* The cursor is looked up again, and what follows it is fetched. */
+/* Reads the cursor again and schedules a fetch of what follows it. */
 static void reread(struct event_subscriber *follower)
 {
     monitor_lock(&follower->monitor);
     follower->reread = false;
     monitor_unlock(&follower->monitor);
-    (void)follower_reread(follower); /* if it can't be read, the next chunk finds out */
+    (void)follower_reread(follower); /* on failure, the next chunk detects it */
     follower_fetch_at(follower, clock_monotonic_ns());
 }
 
-/* Sleeps as long as the connections need no look, or until somebody says that the cursor was set back. */
+/* Sleeps until the connections need a check, the cursor may have been set back, or the subscriber is closed.
+ * False if it is closed. */
 static bool sleep_halted(struct event_subscriber *follower)
 {
     int64_t until_ns = clock_monotonic_ns() + LOOK_NS;
@@ -225,8 +224,9 @@ static bool sleep_halted(struct event_subscriber *follower)
 }
 
 /*
- * Halted: until it is closed, since others may use the channel still, or until a cursor whose log has
- * diverged was set back, by this process or by another. True: it goes on.
+ * Waits while halted, and maintains the connections, since others may still use the channel. Returns true
+ * once this or another process has set back the cursor of a diverged log, false when the subscriber is
+ * closed.
  */
 static bool wait_halted(struct event_subscriber *follower)
 {

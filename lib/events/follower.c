@@ -103,7 +103,7 @@ void follower_move_cursor(struct event_subscriber *follower, const struct event_
 {
     monitor_lock(&follower->monitor);
     if (cursor->seq < follower->progress.applied_seq) {
-        follower->progress.head_seq = cursor->seq; /* what was heard of may never have been there */
+        follower->progress.head_seq = cursor->seq; /* the head reported earlier may never have existed */
         follower->progress.caught_up = false;
     }
     monitor_unlock(&follower->monitor);

@@ -1,4 +1,4 @@
-/* The operator's way out when a log is another one now. */
+/* The operator's way out when the publisher has a different log. */
 #include "cursor.h"
 #include "dead_letter_store.h"
 #include "era.h"

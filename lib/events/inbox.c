@@ -1,12 +1,12 @@
 /*
- * nng's callbacks take the monitor's lock, and it is never held while nng is called: nng waits for its
+ * nng's callbacks take the monitor's lock. It is never held while nng is called, because nng waits for its
  * callbacks.
  *
- * The socket is never closed. In nng (1.5.2 and 1.10.1 alike) a connection that is closed from our side
- * between the arrival of a message's length and the reading of its body is never finished: nni_aio_begin
- * refuses the read without calling back. nng's only reaper thread then waits for ever, and with it every
- * nng_close of the process. Messages arrive here all the time, so it happens (6 % of closes under load); and
- * a subscriber closes only when the process ends.
+ * The socket is never closed. In nng (both 1.5.2 and 1.10.1), a connection that we close between the arrival
+ * of a message's length and the reading of its body never finishes: nni_aio_begin refuses the read without
+ * calling back. nng's only reaper thread then waits forever, and with it every nng_close of the process.
+ * Messages arrive here all the time, so this does happen (6 % of closes under load). Leaving the socket open
+ * is harmless: a subscriber closes only when the process ends.
  */
 #include "inbox.h"
 
@@ -30,14 +30,14 @@ static struct metric reconnects_total =
 static struct metric dropped_total =
     METRIC("events_messages_dropped_total", "Pub/sub messages left to Fetch because too many waited");
 
-/* False if there is no room: the message is still the caller's. */
+/* False if there is no room: the caller then still owns the message. */
 static bool keep(struct inbox *inbox, nng_msg *message)
 {
     size_t size = nng_msg_len(message);
     monitor_lock(inbox->monitor);
     inbox->heard_ns = clock_monotonic_ns();
     bool kept = !inbox->muted && inbox->count < INBOX_MESSAGES_MAX && inbox->bytes + size <= INBOX_BYTES_MAX;
-    bool first = inbox->count == 0; /* behind others it is no news: waking somebody is a system call */
+    bool first = inbox->count == 0; /* only the first message is news: a wake-up is a system call */
     if (kept) {
         inbox->messages[(inbox->first + inbox->count) % INBOX_MESSAGES_MAX] = message;
         inbox->count++;
@@ -67,10 +67,10 @@ static void received(void *context)
     nng_recv_aio(inbox->socket, inbox->receive);
 }
 
-/* What the socket, which outlives the inbox, knows of it. */
+/* The link from the socket, which outlives the inbox, to the inbox. */
 struct inbox_link {
     pthread_mutex_t mutex; /* taken before the monitor's */
-    struct inbox *inbox;   /* NULL once it is closed */
+    struct inbox *inbox;   /* NULL once the inbox is closed */
 };
 
 static void note_connection(struct inbox *inbox, nng_pipe_ev event)
@@ -211,7 +211,7 @@ void inbox_close(struct inbox *inbox)
     pthread_mutex_lock(&inbox->link->mutex);
     inbox->link->inbox = NULL;
     pthread_mutex_unlock(&inbox->link->mutex);
-    /* What still arrives is dropped unread. Without this it would be kept, which costs only memory. */
+    /* Drop later messages unread. If this fails they are kept, which costs only memory. */
     (void)nng_socket_set(inbox->socket, NNG_OPT_SUB_UNSUBSCRIBE, inbox->topic, inbox->topic_size);
     inbox_mute(inbox);
     free(inbox->address);

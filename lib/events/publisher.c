@@ -19,14 +19,14 @@ enum {
     /* 1 MiB less the envelope and the response's other fields. */
     FETCH_MAX_BYTES_DEFAULT = 1024 * 1024 - 4096,
     LONG_POLLS_MAX_DEFAULT = 64,
-    /* Messages that wait for a subscriber too slow for them. Bounds memory; what is dropped, Fetch brings. */
+    /* Messages queued for a slow subscriber. Bounds memory; the subscriber fetches dropped ones. */
     SEND_QUEUE_MESSAGES = 128,
     /* Subscribers never send anything. */
     RECEIVE_MAX_BYTES = 4096,
 };
 
 struct event_publisher {
-    Screening__V1__EventLogService_Service service; /* first: the methods find the publisher by it */
+    Screening__V1__EventLogService_Service service; /* first: the methods cast the service to the publisher */
     char *topic;
     size_t batch_max_bytes;
     nng_socket socket;
@@ -42,12 +42,13 @@ static void serve_fetch(Screening__V1__EventLogService_Service *service,
                         const Screening__V1__FetchRequest *request,
                         Screening__V1__FetchResponse_Closure closure, void *closure_data)
 {
-    (void)closure; /* answered with rpc_call_reply, which is the same */
+    (void)closure; /* replied to with rpc_call_reply, which is equivalent */
     struct event_publisher *publisher = (struct event_publisher *)service;
     fetch_server_submit(publisher->fetches, closure_data, request);
 }
 
-/* Sends topic, line feed and `size` bytes. A message that can't be sent is lost, as any may be. */
+/* Sends topic, line feed and `size` bytes. A message that cannot be sent is lost: pub/sub may lose any
+ * message. */
 static void send_message(struct event_publisher *publisher, const uint8_t *bytes, size_t size)
 {
     nng_msg *message;
@@ -178,7 +179,7 @@ void event_publisher_close(struct event_publisher *publisher)
     if (publisher == NULL)
         return;
     fetch_server_destroy(publisher->fetches);
-    (void)rpc_socket_close(publisher->socket); /* nothing calls back from it, closed or not */
+    (void)rpc_socket_close(publisher->socket); /* it has no callbacks, so failing to close is harmless */
     free(publisher->topic);
     free(publisher);
 }

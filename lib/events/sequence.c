@@ -23,7 +23,8 @@ static enum batch_place place_heartbeat(const struct event_cursor *end,
 {
     if (batch->head_seq > end->seq)
         return BATCH_LATER;
-    /* A heartbeat at our own place names the event that we applied last. */
+    /* A heartbeat at our own seq carries the id of the last event; it must be the one that we took in
+     * last. */
     if (batch->head_seq == end->seq && !is_id(batch->prev_event_id, &end->event_id))
         return BATCH_DOUBT;
     return BATCH_OLD;

@@ -48,7 +48,8 @@ static enum status open_database(struct event_subscriber *follower,
     return status;
 }
 
-/* Copies of the texts, the RPC client and the rest that only memory can refuse. */
+/* Creates everything that can fail only for lack of memory: copies of the texts, the RPC client, and so
+ * on. */
 static enum status create(const struct event_subscriber_options *options, struct event_subscriber **out)
 {
     struct event_subscriber *follower = calloc(1, sizeof *follower);
