@@ -9,7 +9,7 @@
 #include "db/db.h"
 #include "service/private_address.h"
 
-enum { PORT_MAX = 65535, IPC_PATH_MAX_BYTES = 107 /* what fits into a struct sockaddr_un */ };
+enum { PORT_MAX = 65535, IPC_PATH_MAX_BYTES = 107 /* the most that fits into a struct sockaddr_un */ };
 
 char *config_environment_name(const char *name, char out[CONFIG_ENVIRONMENT_NAME_SIZE])
 {
@@ -79,7 +79,7 @@ static enum status check_database(const char *text, struct error *error)
     if (db_url_check(text, &found) == STATUS_OK) {
         return STATUS_OK;
     }
-    /* db names its field; here the flag's name stands in front already. */
+    /* db's message starts with its field name; here the flag's name comes before it. */
     const char *rule = found.message;
     if (strncmp(rule, prefix, sizeof prefix - 1) == 0) {
         rule += sizeof prefix - 1;

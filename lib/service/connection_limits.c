@@ -8,10 +8,10 @@
 #include "rpc/envelope.h"
 
 enum {
-    /* Databases, followed logs, the ops port with its 64 connections, and what the libraries open. */
+    /* For databases, followed logs, the ops port with its 64 connections, and files opened by libraries. */
     OTHER_FILES = 256,
-    SMALL_SHARE = 4,   /* where there are hardly more files than these */
-    CLOSING_SHARE = 4, /* nng closes one after the other: so many times may be open for a moment */
+    SMALL_SHARE = 4,   /* used if the limit is at most 2 * OTHER_FILES */
+    CLOSING_SHARE = 4, /* nng closes connections one by one: this many times may be open briefly */
 };
 
 size_t service_files_for_connections(size_t wanted, size_t open_files_max)
@@ -50,7 +50,7 @@ enum status service_limit_connections(const struct service_settings *settings, s
     enum status status = rpc_connections_limit(&limits, error);
     if (status == STATUS_OK) {
         (void)atexit(
-            rpc_connections_unlimit); /* without it, a thread is still asleep when the process ends */
+            rpc_connections_unlimit); /* otherwise one of its threads is still asleep when the process ends */
     }
     return status;
 }

@@ -32,7 +32,7 @@ static bool ends_in_total(const char *name)
     return length >= sizeof END - 1 && strcmp(name + length - (sizeof END - 1), END) == 0;
 }
 
-/* HELP and TYPE, if `name` begins a family. */
+/* Writes HELP and TYPE if `name` begins a family. */
 static void write_head(FILE *out, const char *name, const char *help, const char *type, const char *before)
 {
     if (before == NULL || strcmp(before, name) != 0) {
@@ -54,7 +54,7 @@ static void write_metric(FILE *out, struct metric *metric, const char *before)
     }
 }
 
-/* The count is the sum of the buckets as they were read, so that both always agree. */
+/* The count is the sum of the buckets as read here, so the two always agree. */
 static void write_histogram(FILE *out, struct histogram *histogram, const char *before)
 {
     const char *name = histogram->name, *labels = histogram->labels != NULL ? histogram->labels : "";
@@ -74,7 +74,7 @@ static void write_histogram(FILE *out, struct histogram *histogram, const char *
     fprintf(out, "%s_count%s%s%s %" PRId64 "\n", name, open, labels, close, count);
 }
 
-/* Families stand together, so each list is sorted. */
+/* Sorts the metrics, because each family must be contiguous. */
 static bool write_metrics(FILE *out)
 {
     struct metric *newest = metrics_newest();

@@ -24,7 +24,7 @@ struct ops_server {
 
 static const char PLAIN[] = "text/plain; charset=utf-8";
 
-/* Takes the response over, NULL too: then the connection ends. */
+/* Takes ownership of the response. If it is NULL, closes the connection. */
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned code, const char *type,
                               struct MHD_Response *response)
 {
@@ -43,7 +43,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned code, 
     return result;
 }
 
-/* One line. */
+/* Answers with one line. */
 static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned code, const char *text)
 {
     char line[LINE_SIZE];
@@ -97,8 +97,8 @@ static enum MHD_Result answer_path(const struct ops_server *ops, struct MHD_Conn
 }
 
 /*
- * Called when the head of a request is there, then for each piece of a body, then at its end. An answer to
- * the head would end the connection: good for what may not be sent at all.
+ * libmicrohttpd calls this when the head of a request has arrived, then for each piece of a body, then at its
+ * end. An answer after the head would close the connection, which suits only methods that are not allowed.
  */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *body,
@@ -144,7 +144,7 @@ enum status ops_open(const struct ops_options *options, struct ops_server **out,
     }
     if (ops == NULL || ops->daemon == NULL) {
         if (ops == NULL) {
-            close(fd); /* else it went with the attempt */
+            close(fd); /* otherwise libmicrohttpd has closed it */
         }
         free(ops);
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "ops server: no memory or no thread");

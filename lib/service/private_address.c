@@ -16,7 +16,7 @@ static const char RULE[] =
     "must be ipc:// in a folder of mode 0700, or tcp:// at 127.0.0.1 or [::1]: the addresses that callers "
     "name there are believed";
 
-/* What follows the scheme; NULL if the address has another. */
+/* The part after the scheme; NULL if the address has another scheme. */
 static const char *after_scheme(const char *address, const char *scheme)
 {
     size_t length = strlen(scheme);

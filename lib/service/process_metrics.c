@@ -15,7 +15,7 @@
 
 enum { LINE = 1024, DECIMAL = 10, START_TIME_FIELD = 22, FIRST_FIELD_BEHIND_NAME = 3 };
 
-/* Named as Prometheus' own libraries name them. */
+/* Prometheus' own client libraries use these names. */
 static struct metric resident =
     METRIC("process_resident_memory_bytes", "Memory of the process that is in RAM");
 static struct metric cpu =
@@ -47,7 +47,7 @@ static bool read_line(const char *path, char line[LINE])
 
 static void show_memory(void)
 {
-    char line[LINE], *second = NULL; /* the size, then what of it is resident, in pages */
+    char line[LINE], *second = NULL; /* total size, then resident size, in pages */
     if (!read_line("/proc/self/statm", line))
         return;
     (void)strtoll(line, &second, DECIMAL);
@@ -61,7 +61,7 @@ static void show_cpu(void)
         show(&cpu, (int64_t)used.tv_sec * US_PER_MS * MS_PER_S + used.tv_nsec / NS_PER_US);
 }
 
-/* The kernel counts in ticks since the machine's start. */
+/* The kernel reports the start time in ticks since boot. */
 static void show_start(void)
 {
     char line[LINE];

@@ -10,7 +10,7 @@ void child_start(struct child *child, void (*run)(void *context), void *context)
     int out[2], error[2];
     assert_int_equal(pipe(out), 0);
     assert_int_equal(pipe(error), 0);
-    fflush(NULL); /* else the child prints what waits in our buffers once more */
+    fflush(NULL); /* otherwise the child would print our buffered output again */
     child->pid = fork();
     assert_true(child->pid >= 0);
     if (child->pid == 0) {

@@ -1,6 +1,6 @@
 /*
- * Signals: service_begin blocks them in every thread, the main thread takes them with sigtimedwait. Once a
- * stop was asked for, SIGTERM and SIGINT are unblocked in the main thread with a handler that ends the
+ * Signals: service_begin blocks them in every thread, and the main thread takes them with sigtimedwait. Once
+ * a stop is requested, SIGTERM and SIGINT are unblocked in the main thread with a handler that ends the
  * process.
  */
 #include "service/service.h"
@@ -24,10 +24,10 @@
 
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, RETRY_MS = 200, LOOK_MS = 1000 };
 
-/* A stop was asked for: stays so. Main thread only. */
+/* A stop was requested; never reset. Main thread only. */
 static bool stop_requested;
 
-/* Where this process listens. Main thread only. */
+/* The addresses that this process listens at. Main thread only. */
 static const char *listeners[SERVICE_LISTENERS_MAX];
 static size_t listener_count;
 
@@ -47,13 +47,13 @@ void service_warn_if_open(const char *address)
     }
 }
 
-/* A start that fails leaves nothing half-created. */
+/* Removes the socket files, so that a failed start leaves nothing half-created. */
 static void remove_socket_files(void)
 {
     static const char scheme[] = "ipc://";
     for (size_t i = 0; i < listener_count; i++) {
         if (strncmp(listeners[i], scheme, strlen(scheme)) == 0) {
-            (void)unlink(listeners[i] + strlen(scheme)); /* it may be gone already */
+            (void)unlink(listeners[i] + strlen(scheme)); /* the file may not exist */
         }
     }
 }
@@ -89,7 +89,7 @@ static void block_signals(void)
     fill_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file at its limit fails a write, as a full disk does */
+    signal(SIGXFSZ, SIG_IGN); /* a write to a file at its limit then fails as on a full disk */
 }
 
 static void raise_file_limit(void)
@@ -151,7 +151,7 @@ static void note_stop(int signal_number)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* Takes one signal within `timeout_ms`; false when the time is over. */
+/* Takes one signal within `timeout_ms`; false on timeout. */
 static bool take_signal(int timeout_ms)
 {
     sigset_t set;
@@ -175,7 +175,7 @@ bool service_stop_requested(int timeout_ms)
     return stop_requested;
 }
 
-/* What was asked for once is not repeated: the operator meant the start before. */
+/* Drops flags that apply to one start only: the operator meant the previous start. */
 static void drop_once_only(char **argv)
 {
     static const char ONCE[] = "--follow-log-from-start";
@@ -185,7 +185,7 @@ static void drop_once_only(char **argv)
         if (!drop) {
             *to++ = *from;
         } else if ((*from)[sizeof ONCE - 1] == '\0' && from[1] != NULL) {
-            from++; /* its value */
+            from++; /* skip its value */
         }
     }
     *to = NULL;
@@ -195,7 +195,7 @@ static _Noreturn void restart(char **argv)
 {
     log_plain(LOG_ERROR, "service.restarting_itself");
     drop_once_only(argv);
-    /* Nothing of this process may stay: above all no listening socket. */
+    /* The new program must inherit no descriptors, above all no listening socket. */
     (void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     execv("/proc/self/exe", argv);
     log_event(LOG_ERROR, "service.restart_failed", LOG_INT("errno", errno));
@@ -214,7 +214,7 @@ void service_wait(char **argv, service_stuck_fn is_stuck, void *context)
 
 /* ---- database ---- */
 
-/* A database that is waited for. Main thread only. */
+/* Waiting for a database. Main thread only. */
 static struct repeat waiting;
 
 static void must_heal(const char *program, const struct error *error)
