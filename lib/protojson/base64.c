@@ -2,7 +2,7 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 
-enum { PADDING = 64 }; /* its place in the alphabet */
+enum { PADDING = 64 }; /* its index in the alphabet */
 
 size_t protojson_base64_length(size_t size_bytes)
 {
@@ -23,7 +23,7 @@ void protojson_base64_encode(const uint8_t *bytes, size_t size_bytes, char *out)
     }
 }
 
-/* The six bits of a character of either alphabet, -1 for any other. */
+/* The six bits of a character in either alphabet, -1 for any other character. */
 static int sextet(char c)
 {
     if (c >= 'A' && c <= 'Z') {
@@ -41,7 +41,7 @@ static int sextet(char c)
     return c == '/' || c == '_' ? 63 : -1;
 }
 
-/* Takes the padding off; false if it is there and does not fill the last group of four. */
+/* Strips the padding; false if there is padding that does not complete the last group of four. */
 static bool strip_padding(const char *text, size_t *length)
 {
     size_t padding = 0;

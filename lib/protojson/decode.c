@@ -1,4 +1,4 @@
-/* JSON to message. Recursion follows the descriptor's nesting and ends at PROTOJSON_DEPTH_MAX. */
+/* Converts JSON to a message. Recursion follows the descriptor's nesting, up to PROTOJSON_DEPTH_MAX. */
 #include "field.h"
 #include "protojson.h"
 #include "scalar.h"
@@ -21,7 +21,7 @@ static void *slot_of(ProtobufCMessage *message, size_t offset)
     return (char *)message + offset;
 }
 
-/* A message with every field at its default: message_init makes texts empty, never NULL. */
+/* A message with every field at its default; protobuf_c_message_init makes texts empty, never NULL. */
 static ProtobufCMessage *new_message(struct arena *arena, const ProtobufCMessageDescriptor *descriptor)
 {
     ProtobufCMessage *message = arena_alloc(arena, descriptor->sizeof_message);
@@ -82,7 +82,7 @@ static enum status decode_array(const struct decoder *decoder, const json_t *jso
     return STATUS_OK;
 }
 
-/* Marks `field` as the member that is set. */
+/* Marks `field` as the oneof member that is set. */
 static enum status choose_member(const struct decoder *decoder, const ProtobufCFieldDescriptor *field,
                                  const struct protojson_path *path, ProtobufCMessage *message)
 {
@@ -97,7 +97,7 @@ static enum status choose_member(const struct decoder *decoder, const ProtobufCF
     return STATUS_OK;
 }
 
-/* The value given for the field under either of its names, NULL if none; counts the keys that were found. */
+/* Finds the value given for the field under either of its names, NULL if none, and counts the keys found. */
 static enum status find_value(const struct decoder *decoder, const json_t *object,
                               const ProtobufCFieldDescriptor *field, const struct protojson_path *path,
                               json_t **value, size_t *keys_found)
@@ -151,8 +151,8 @@ static bool has_field(const ProtobufCMessageDescriptor *descriptor, const char *
 }
 
 /*
- * Names the first key that is no field. The cast is harmless: jansson's iterators want a json_t that isn't
- * const, but don't write.
+ * Reports the first key that is not a field. The cast is harmless: jansson's iterators take a non-const
+ * json_t but do not write to it.
  */
 static enum status refuse_unknown(const struct decoder *decoder, const json_t *object,
                                   const ProtobufCMessageDescriptor *descriptor,

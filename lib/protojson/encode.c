@@ -1,4 +1,4 @@
-/* Message to JSON text. Recursion follows the message's own nesting and ends at PROTOJSON_DEPTH_MAX. */
+/* Converts a message to JSON text. Recursion follows the message's nesting, up to PROTOJSON_DEPTH_MAX. */
 #include "field.h"
 #include "output.h"
 #include "protojson.h"
@@ -27,7 +27,7 @@ static const void *slot_of(const ProtobufCMessage *message, size_t offset)
 
 /* ---- values ---- */
 
-/* The digits are jansson's, which writes as many as it takes to read the same number. */
+/* jansson formats the number with as many digits as reading it back exactly requires. */
 static enum status encode_double(struct encoder *encoder, double value)
 {
     if (isnan(value)) {
@@ -64,7 +64,7 @@ static enum status encode_bytes(struct encoder *encoder, const ProtobufCBinaryDa
     return STATUS_OK;
 }
 
-/* A C string may be NULL where nobody set it: protobuf-c packs that as empty too. */
+/* A C string that was never set may be NULL; protobuf-c also packs that as empty. */
 static enum status encode_text(struct encoder *encoder, const char *text, const struct protojson_path *path)
 {
     const char *shown = text != NULL ? text : "";
@@ -149,7 +149,7 @@ static enum status encode_array(struct encoder *encoder, const ProtobufCFieldDes
 
 /* ---- messages ---- */
 
-/* Whether a field that is neither repeated nor a oneof's holds its type's default. */
+/* True if a field that is neither repeated nor in a oneof holds its type's default. */
 static bool is_default(const ProtobufCFieldDescriptor *field, const void *slot)
 {
     static const char zero[sizeof(ProtobufCBinaryData)];
@@ -181,7 +181,7 @@ static bool is_written(const struct encoder *encoder, const ProtobufCMessage *me
     return defaults || protojson_is_oneof_member(field) || !is_default(field, slot);
 }
 
-/* `,"name":`, without the comma after an object's brace. */
+/* Writes `,"name":`, without the comma after an object's opening brace. */
 static enum status put_name(struct encoder *encoder, const ProtobufCFieldDescriptor *field)
 {
     char camel[PROTOJSON_NAME_SIZE];

@@ -20,8 +20,8 @@ enum status protojson_message_check(const ProtobufCMessageDescriptor *descriptor
 }
 
 /*
- * protobuf-c doesn't tell maps from repeated messages, but protoc does: it makes their element type itself,
- * as FieldNameEntry{key = 1, value = 2}.
+ * protobuf-c does not distinguish maps from repeated messages. But protoc generates their element type,
+ * FieldNameEntry{key = 1, value = 2}, and that identifies them.
  */
 static bool is_map(const ProtobufCFieldDescriptor *field)
 {

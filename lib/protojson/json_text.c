@@ -1,4 +1,4 @@
-/* Where protojson.h and jansson meet: its parser and printer around the walkers. */
+/* Connects the walkers to jansson's parser and printer. */
 #include "path.h"
 #include "protojson.h"
 
@@ -13,7 +13,7 @@ enum status protojson_from_message(const ProtobufCMessage *message, unsigned fla
     size_t size = 0;
     enum status status = protojson_write(message, flags, &arena, &text, &size, error);
     if (status == STATUS_OK) {
-        json_t *json = json_loadb(text, size, JSON_DECODE_ANY, NULL); /* fails only when memory runs out */
+        json_t *json = json_loadb(text, size, JSON_DECODE_ANY, NULL); /* fails only when out of memory */
         if (json == NULL) {
             status = protojson_out_of_memory(error);
         } else {
@@ -42,10 +42,11 @@ enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned 
     return STATUS_OK;
 }
 
-/* jansson's own words end in "near '...'": that would carry what a caller sent, names too, into logs. */
+/* Removes the "near '...'" at the end of jansson's messages: it would put client data, even names, into
+ * logs. */
 static enum status refuse_text(const json_error_t *parsed, struct error *error)
 {
-    if (parsed->text[0] == '\0') { /* the parser has words for everything but lack of memory */
+    if (parsed->text[0] == '\0') { /* the parser has a message for every failure but lack of memory */
         return protojson_out_of_memory(error);
     }
     const char *near = strstr(parsed->text, " near '");
@@ -54,7 +55,8 @@ static enum status refuse_text(const json_error_t *parsed, struct error *error)
                      parsed->text, parsed->line, parsed->column);
 }
 
-/* Where the text has more than `max` values, counted by what stands in front of each; NULL if nowhere. */
+/* The position of the value that exceeds `max`, NULL if there is none. Counts values by the character before
+ * each. */
 static const char *find_excess(const char *text, size_t size, size_t max)
 {
     size_t values = 1;
@@ -65,7 +67,7 @@ static const char *find_excess(const char *text, size_t size, size_t max)
             quoted = !quoted;
             break;
         case '\\':
-            at += quoted; /* the next one ends nothing */
+            at += quoted; /* the next character ends nothing */
             break;
         case ',':
         case '[':
@@ -103,14 +105,14 @@ enum status protojson_text_to_message(const char *text, size_t size_bytes,
                                       const ProtobufCMessageDescriptor *descriptor, unsigned flags,
                                       struct arena *arena, ProtobufCMessage **out, struct error *error)
 {
-    if (size_bytes > 0 && memchr(text, '\0', size_bytes) != NULL) { /* jansson overlooks it behind a number */
+    if (size_bytes > 0 && memchr(text, '\0', size_bytes) != NULL) { /* jansson misses a NUL after a number */
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: NUL byte in the text");
     }
     enum status status = protojson_check_values(text, size_bytes, PROTOJSON_VALUES_MAX, error);
     if (status != STATUS_OK) {
         return status;
     }
-    /* "\u0000" is let through here, so that the walker can say in which field it is. */
+    /* "\u0000" is allowed here, so that the walker can report the field that contains it. */
     json_error_t parsed;
     json_t *json =
         json_loadb(text, size_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &parsed);

@@ -54,7 +54,7 @@ enum status output_quoted(struct output *output, const char *text, size_t size)
     return STATUS_OK;
 }
 
-/* What a character must be written as within quotes, NULL if as itself. */
+/* The escape of a character within quotes, NULL if it needs none. */
 static const char *escape_of(unsigned char c, char unicode[7])
 {
     static const char DIGITS[] = "0123456789ABCDEF";

@@ -1,18 +1,18 @@
-/* One field from text, as paths, queries and header fields carry it. */
+/* Sets one field from text, as found in paths, queries and header fields. */
 #include "field.h"
 #include "protojson.h"
 #include "scalar.h"
 
 #include <string.h>
 
-/* One value of any field that is no message. */
+/* One value of any field that is not a message. */
 union value {
     char *text;
     ProtobufCBinaryData bytes;
     uint64_t number;
 };
 
-/* NULL if there is none that holds exactly one value, which may always be set. */
+/* NULL unless there is a field of that name that holds exactly one value and is not in a oneof. */
 static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *descriptor,
                                                   const char *name)
 {
@@ -33,7 +33,7 @@ int protojson_field_index(const ProtobufCMessageDescriptor *descriptor, const ch
     return field != NULL ? (int)(field - descriptor->fields) : -1;
 }
 
-/* Only a bool is not written in quotes. */
+/* Every value but a bool can be given as a JSON string. */
 static json_t *json_of(const ProtobufCFieldDescriptor *field, const char *text)
 {
     if (field->type == PROTOBUF_C_TYPE_BOOL && strcmp(text, "true") == 0) {
@@ -45,7 +45,7 @@ static json_t *json_of(const ProtobufCFieldDescriptor *field, const char *text)
     return json_string_nocheck(text);
 }
 
-/* Whether what the field holds leaves room for the value: its default does, and the same value. */
+/* True if the field may take the value: it holds its default or the same value. */
 static bool agrees(const ProtobufCFieldDescriptor *field, const void *slot, const union value *value)
 {
     static const union value zero;

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "base64.h"
 
-/* Doubles are exact whole numbers up to here. */
+/* Doubles represent every whole number up to here exactly. */
 static const double exact_max = 9007199254740992.0;
 
 struct integer_range {
@@ -46,7 +46,7 @@ static struct integer integer_from_int64(int64_t value)
     return (struct integer){value < 0, value < 0 ? 0 - (uint64_t)value : (uint64_t)value};
 }
 
-/* Reads an integer as JSON spells it: an optional minus, digits without leading zeros, nothing else. */
+/* Reads an integer in JSON's grammar: an optional minus and digits without leading zeros, nothing else. */
 static bool integer_from_text(const char *text, size_t length, struct integer *out)
 {
     struct integer value = {.negative = length > 0 && text[0] == '-'};
@@ -85,7 +85,7 @@ static bool integer_from_json(const json_t *json, struct integer *out)
     return json_is_string(json) && integer_from_text(json_string_value(json), json_string_length(json), out);
 }
 
-/* On success the value's 64 bits in two's complement. */
+/* On success *bits is the value in 64-bit two's complement. */
 static enum status read_integer(const json_t *json, struct integer_range range,
                                 const struct protojson_path *path, uint64_t *bits, struct error *error)
 {
@@ -122,7 +122,7 @@ static enum status read_enum(const json_t *json, const ProtobufCEnumDescriptor *
                             descriptor->name);
 }
 
-/* A number in a string is one in JSON's own grammar; jansson reads it whatever the locale. */
+/* A number in a string must follow JSON's own grammar. jansson reads it independently of the locale. */
 static bool double_from_text(const char *text, size_t length, double *out)
 {
     static const struct {
@@ -135,7 +135,7 @@ static bool double_from_text(const char *text, size_t length, double *out)
             return true;
         }
     }
-    /* What jansson would overlook around a number: white space, and NUL behind it. */
+    /* Refuse what jansson would ignore around a number: white space, and a NUL after it. */
     if (length == 0 || isspace((unsigned char)text[0]) || !isdigit((unsigned char)text[length - 1])) {
         return false;
     }

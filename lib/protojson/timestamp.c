@@ -35,7 +35,7 @@ bool protojson_timestamp_format(int64_t seconds, int32_t nanos, char out[PROTOJS
     return true;
 }
 
-/* Takes two digits worth at most `max` from the text. */
+/* Reads two digits from the text; false if their value exceeds `max`. */
 static bool take_pair(const char **text, int max, int *value)
 {
     const char *at = *text;
@@ -74,7 +74,7 @@ static bool take_fraction(const char **text, int32_t *nanos)
     return digits > 0;
 }
 
-/* Takes "Z" or "+09:00": how many seconds the clock it speaks of is ahead of UTC. */
+/* Reads "Z" or an offset such as "+09:00". *offset_s is positive for clocks ahead of UTC. */
 static bool take_offset(const char **text, int *offset_s)
 {
     *offset_s = 0;
