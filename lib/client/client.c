@@ -28,7 +28,7 @@ struct screening_client {
     char *address_text;
     char *authorization; /* or NULL */
     uint32_t timeout_ms;
-    pthread_mutex_t mutex; /* over the next two */
+    pthread_mutex_t mutex; /* guards the next two */
     struct connection idle[IDLE_MAX];
     int idle_count;
 };
@@ -94,9 +94,9 @@ void screening_client_close(struct screening_client *client)
     free(client);
 }
 
-/* ---- connections */
+/* ---- connections ---- */
 
-/* A connection that stood idle and still stands, the one used last first. */
+/* Takes the most recently used idle connection that is still open. */
 static bool take_idle(struct screening_client *client, struct connection *out)
 {
     for (;;) {
@@ -126,7 +126,7 @@ static void keep(struct screening_client *client, struct connection *connection)
     }
 }
 
-/* ---- one call */
+/* ---- one call ---- */
 
 struct call {
     struct screening_client *client;
@@ -145,7 +145,7 @@ static uint32_t left_ms(const struct call *call)
     return left_ns > 0 ? (uint32_t)(left_ns / NS_PER_MS) : 0;
 }
 
-/* Waits before another attempt; false if the call's time does not last that long. */
+/* Waits before another attempt; false if the remaining time is too short. */
 static bool wait_ms(struct call *call, uint32_t ms)
 {
     if (ms >= left_ms(call)) {
@@ -164,8 +164,8 @@ static bool pause_growing(struct call *call)
     return wait_ms(call, ms);
 }
 
-/* The request in its envelope, with room for the header in front; NULL when out of memory. The caller frees
- * it. */
+/* Packs the request in its envelope, with room for the header before it; NULL when out of memory. The caller
+ * frees it. */
 static uint8_t *pack(const struct call *call, size_t *size)
 {
     Rpc__V1__Metadata authorization = RPC__V1__METADATA__INIT, *metadata[] = {&authorization};
@@ -210,7 +210,8 @@ static enum screening_code step_failed(const struct call *call, enum step step, 
     }
 }
 
-/* Reads the answer. *again_ms: the server did not execute the request and asks for it after so long. */
+/* Reads the reply. *again_ms: the server did not execute the request; send it again after this long. 0: do
+ * not. */
 static enum screening_code read_answer(struct call *call, const uint8_t *body, size_t size,
                                        uint32_t *again_ms)
 {
@@ -238,13 +239,13 @@ static enum screening_code read_answer(struct call *call, const uint8_t *body, s
     return code;
 }
 
-/* Sends the request over the connection and reads the answer. *again_ms as above; UINT32_MAX: the request did
- * not reach the server. */
+/* Sends the request over the connection and reads the reply. *again_ms as in read_answer; UINT32_MAX = the
+ * request did not reach the server. */
 static enum screening_code exchange(struct call *call, struct connection *connection, uint32_t *again_ms)
 {
     size_t size = 0;
     *again_ms = 0;
-    if (left_ms(call) == 0) { /* the server would take 0 for its default */
+    if (left_ms(call) == 0) { /* the server would read 0 as its default timeout */
         keep(call->client, connection);
         return step_failed(call, STEP_LATE, false);
     }
@@ -261,14 +262,14 @@ static enum screening_code exchange(struct call *call, struct connection *connec
     }
     if (step != STEP_DONE) {
         enum screening_code code = step_failed(call, step, sent);
-        connection_close(connection); /* an answer that comes now would be taken for another call's */
+        connection_close(connection); /* a late reply would be taken for another call's */
         *again_ms = step == STEP_BROKEN && !sent ? UINT32_MAX : 0;
         return code;
     }
     enum screening_code code = read_answer(call, body, size, again_ms);
     free(body);
     if (code == SCREENING_UNAVAILABLE) {
-        connection_close(connection); /* a server that drains executes nothing more over it */
+        connection_close(connection); /* a draining server executes no more requests on it */
     } else {
         keep(call->client, connection);
     }
@@ -314,7 +315,7 @@ static enum screening_code call_method(struct screening_client *client, const ch
     return code;
 }
 
-/* Types cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
+/* Types cannot be parenthesised. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define CALL(name, service, method, request_type, response_type, output)                                     \
     enum screening_code name(struct screening_client *client, const request_type *request,                   \
                              response_type **response, struct screening_error *error)                        \
@@ -360,7 +361,7 @@ CALL(screening_fetch, "EventLogService", "Fetch", Screening__V1__FetchRequest, S
 
 /* NOLINTEND(bugprone-macro-parentheses) */
 
-/* ---- small things */
+/* ---- utilities ---- */
 
 const char *screening_code_name(enum screening_code code)
 {
@@ -387,7 +388,7 @@ char *screening_new_id(char out[SCREENING_ID_SIZE])
     (void)clock_gettime(CLOCK_REALTIME, &now);
     uint64_t ms = (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
     while (getrandom(bytes, sizeof bytes, 0) !=
-           (ssize_t)sizeof bytes) { /* EINTR, before the kernel has gathered any */
+           (ssize_t)sizeof bytes) { /* EINTR, before the kernel has gathered any randomness */
     }
     for (int i = 0; i < 6; i++) {
         bytes[i] = (uint8_t)(ms >> (40 - 8 * i));

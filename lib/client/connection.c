@@ -121,7 +121,7 @@ static enum step receive_all(int fd, uint8_t *data, size_t size, int64_t deadlin
     return STEP_DONE;
 }
 
-/* A connected socket in *fd. */
+/* Returns a connected socket in *out. */
 static enum step connect_to(const struct sockaddr *where, socklen_t size, int family, int64_t deadline_ns,
                             int *out)
 {
@@ -170,7 +170,7 @@ static enum step connect_tcp(const struct address *address, int64_t deadline_ns,
     freeaddrinfo(found);
     errno = reason;
     if (step == STEP_DONE) {
-        int on = 1; /* a request is one segment or more: it must not wait for the next */
+        int on = 1; /* disable Nagle's algorithm: a request must not wait for the next one */
         (void)setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
     return step;
@@ -180,7 +180,7 @@ static enum step connect_ipc(const struct address *address, int64_t deadline_ns,
 {
     struct sockaddr_un where = {.sun_family = AF_UNIX};
     memcpy(where.sun_path, address->host,
-           strlen(address->host) + 1); /* connection_parse has checked the length */
+           strlen(address->host) + 1); /* connection_parse checked the length */
     return connect_to((const struct sockaddr *)&where, sizeof where, AF_UNIX, deadline_ns, fd);
 }
 
@@ -244,7 +244,7 @@ enum step connection_send(struct connection *connection, uint8_t *message, size_
     return send_all(connection->fd, begin, whole, deadline_ns);
 }
 
-/* One message: its id and its body, which the caller frees. */
+/* Receives one message: its id and its body, which the caller frees. */
 static enum step receive_message(const struct connection *connection, uint32_t *id, uint8_t **body,
                                  size_t *size, int64_t deadline_ns)
 {
