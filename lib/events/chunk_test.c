@@ -1,4 +1,4 @@
-/* event_chunk_begin and _finish inside transactions that the test runs itself. */
+/* event_chunk_begin and _finish inside transactions of the test. */
 #include "cursor.h"
 #include "subscriber.h"
 #include "test_support.h"
@@ -60,7 +60,7 @@ static void expect_begin(struct event_chunk *chunk, struct db *db, enum status e
     assert_int_equal(count, expected_count);
 }
 
-/* A whole transaction: begin must give `expected_count`. */
+/* Runs a whole transaction. event_chunk_begin must return `expected_count`. */
 static void apply(struct event_chunk chunk, struct db *db, size_t expected_count)
 {
     struct error error = {0};
@@ -157,7 +157,7 @@ static void test_event_chunk_of_another_era_is_refused(void **state)
     make_past(&past, 0);
     apply(chunk_in(&past, 1, 2, FIRST, 0), db, 2);
     expect_era(db, FIRST);
-    /* The publisher has begun another era; nobody has said that it lost anything. */
+    /* The publisher began another era but has reported no loss. */
     expect_no_fit(chunk_in(&past, 3, 1, SECOND, SECOND), db);
     apply(chunk_in(&past, 3, 1, SECOND, FIRST), db, 1);
     expect_era(db, SECOND);
@@ -165,7 +165,7 @@ static void test_event_chunk_of_another_era_is_refused(void **state)
     enter_era(db, THIRD);
     expect_cursor(db, 4);
     expect_no_fit(chunk_in(&past, 5, 1, SECOND, SECOND), db);
-    expect_no_fit(chunk_in(&past, 4, 1, SECOND, SECOND), db); /* not even what is applied already */
+    expect_no_fit(chunk_in(&past, 4, 1, SECOND, SECOND), db); /* not even events already applied */
     struct event_chunk letter = chunk_in(&past, 5, 1, SECOND, SECOND);
     letter.as_dead_letter = true;
     letter.dead_letter_reason = "INTERNAL: poison";
@@ -173,7 +173,7 @@ static void test_event_chunk_of_another_era_is_refused(void **state)
     assert_int_equal(number_of(db, &COUNT_LETTERS), 0);
     apply(chunk_in(&past, 5, 1, THIRD, SECOND), db, 1);
     expect_cursor(db, 5);
-    /* A publisher too old to tell its era. */
+    /* A publisher too old to send its era. */
     expect_no_fit(chunk_in(&past, 6, 1, 0, 0), db);
     apply(chunk_in(&past, 6, 1, 0, THIRD), db, 1);
     expect_era(db, 0);
@@ -236,7 +236,7 @@ static void store_letter(struct db *db, const char *log, struct past *past, size
     expect(db_commit(db, &error), STATUS_OK, &error);
 }
 
-/* The log went back and its cursor too, but its letter stayed: the event that takes its place is another. */
+/* The log and the cursor went back, but the dead letter stayed. A different event now takes that seq. */
 static void test_event_chunk_as_dead_letter_replaces_the_letter_of_a_lost_tail(void **state)
 {
     static const struct db_statement SECOND_IDS = {
@@ -288,7 +288,7 @@ static void test_event_log_given_up_forgets_cursor_and_letters_or_nothing(void *
     db_close(db);
 }
 
-/* Both have begun; the second finds at its end that the first was faster. */
+/* Both transactions have begun; the second detects at its end that the first was faster. */
 static void test_event_chunk_of_two_processes_at_once_is_applied_by_one(void **state)
 {
     const struct stage *stage = stage_of(state);

@@ -24,7 +24,7 @@ static void test_era_begins_when_the_database_is_behind_what_was_left(void **sta
     struct era_place found = left;
     assert_false(era_must_begin(&left, &found));
 
-    /* Another replica went on, or has begun a later era. */
+    /* Another replica has appended events, or has begun a later era. */
     found.head_seq = 12;
     found.head_event_id = OTHER_ID;
     found.commit_no = 130;
@@ -40,7 +40,7 @@ static void test_era_begins_when_the_database_is_behind_what_was_left(void **sta
         found.session += change == 0;
         found.table += change == 1;
         found.era.no -= change == 2;
-        found.era.id += change == 3; /* the same number was counted again */
+        found.era.id += change == 3; /* the same number was used again */
         found.head_seq -= change == 4;
         found.commit_no -= change == 5;
         if (change == 6)
@@ -102,8 +102,8 @@ static void test_era_of_each_session_begins_once_and_is_paired_once(void **state
     assert_int_equal(event_log_era(log)->peer, 77);
     event_log_destroy(log);
 
-    /* As a new process; what it left was forgotten. Until it is paired, the place of the first such era
-     * stays. */
+    /* A new process, with no memory of the last writer. Until an era is paired, since_seq stays where the
+     * first unpaired era began. */
     for (uint64_t session = 2; session < 4; session++) {
         log = event_log_create(NULL);
         commit_batch(log, db, 1);
@@ -128,7 +128,7 @@ static void test_era_of_each_session_begins_once_and_is_paired_once(void **state
     db_close(db);
 }
 
-/* What the log remembers of the head row must not outlive it. */
+/* The log's cached head row must not outlive the row itself. */
 static void test_era_that_a_batch_forgets_is_not_remembered(void **state)
 {
     struct stage *stage = stage_of(state);

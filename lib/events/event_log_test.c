@@ -151,7 +151,8 @@ static void test_event_log_of_two_replicas_in_turn_is_gapless(void **state)
 
 enum { COMMITS_EACH = 50 };
 
-/* What one replica does beside the other: cmocka's assertions are for the test's own thread. */
+/* One replica, concurrent with the other. It counts failures because cmocka's assertions work only on the
+ * test's own thread. */
 struct replica {
     pthread_t thread;
     struct db *db;

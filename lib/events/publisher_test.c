@@ -79,7 +79,7 @@ static struct fetched fetch(struct origin *origin, uint64_t after_seq, const cha
     return fetched;
 }
 
-/* Fetches, and checks that these events come and no others. */
+/* Fetches, and checks that exactly these events are returned. */
 static void expect_events(struct origin *origin, uint64_t after_seq, uint32_t max_events, uint64_t first,
                           size_t count, uint64_t head_seq)
 {
@@ -302,7 +302,7 @@ static void forget_batch(struct listener *listener)
     listener->batch = NULL;
 }
 
-/* Takes the message, and unpacks what it carries, valid until the next. */
+/* Takes ownership of the message and unpacks its batch, valid until the next call. */
 static const Screening__V1__EventBatch *keep_batch(struct listener *listener, nng_msg *message)
 {
     forget_batch(listener);
@@ -326,8 +326,8 @@ static bool disconnected(void *context)
     return atomic_load(&listener->connections) == 0;
 }
 
-/* After the publisher has closed: nng may hang when a connection on which messages arrive is closed from our
- * side. */
+/* Call this after the publisher has closed: nng may hang when our side closes a connection on which messages
+ * arrive. */
 static void stop_listening(struct listener *listener)
 {
     wait_until(disconnected, listener, "the end of the connection");
@@ -367,7 +367,7 @@ static void test_publisher_after_a_commit_sends_its_events_in_one_message(void *
     origin_open(&origin, stage_of(state), &options);
     origin_commit(&origin, "booking.confirmed", 2, true);
     listen_to(&listener, origin.stage);
-    (void)hear(&listener); /* a heartbeat: the connection stands at both ends */
+    (void)hear(&listener); /* a heartbeat: the connection is up at both ends */
     origin_commit(&origin, "booking.cancelled", 3, true);
     const Screening__V1__EventBatch *batch = hear(&listener);
     while (batch->n_events == 0)
@@ -391,7 +391,7 @@ static void test_publisher_of_a_batch_too_large_tells_by_heartbeat_at_once(void 
     const struct event_publisher_options options = {.heartbeat_ms = 600000, .batch_max_bytes = 600};
     origin_open(&origin, stage_of(state), &options);
     listen_to(&listener, origin.stage);
-    /* Until the connection stands at the publisher's end too, what it sends is lost. */
+    /* Messages are lost until the connection is up at the publisher's end too. */
     assert_int_equal(nng_socket_set_ms(listener.socket, NNG_OPT_RECVTIMEO, 50), 0);
     uint64_t head_seq = 0;
     for (int i = 0; i < SUBSCRIBE_ATTEMPTS && head_seq == 0; i++) {
@@ -401,7 +401,7 @@ static void test_publisher_of_a_batch_too_large_tells_by_heartbeat_at_once(void 
             continue;
         const Screening__V1__EventBatch *batch = keep_batch(&listener, message);
         assert_int_equal(batch->n_events, 0);
-        head_seq = batch->head_seq; /* 0: the heartbeat of the start */
+        head_seq = batch->head_seq; /* 0: the first heartbeat */
     }
     assert_true(head_seq > 0);
     assert_int_equal(head_seq % 100, 0);

@@ -1,4 +1,4 @@
-/* What a follower does when its service, an event, the publisher's log or the publisher itself fails. */
+/* A follower when its service, an event, the publisher's log or the publisher itself fails. */
 #include "cursor.h"
 #include "event_store.h"
 #include "play.h"
@@ -42,7 +42,7 @@ static bool passed(void *context)
     return play_status(play).applied_seq >= 21;
 }
 
-/* 21 events of which the 11th fails. */
+/* Applies 21 events, of which the 11th fails. */
 static void apply_with_a_poison_event(struct play *play)
 {
     atomic_store(&play->service.poison, "booking.poison");
@@ -175,7 +175,7 @@ static void test_subscriber_of_another_log_stops(void **state)
     play_commit(&play, 1);
     play_send_events(&play, 4, 1);
     expect_diverged(&play, 3);
-    /* For good: also when the log is what it was, until a restart. */
+    /* It stays diverged, even after a restart. */
     play_commit(&play, 1);
     play_send_events(&play, 5, 1);
     event_subscriber_close(play.subscriber);
@@ -191,7 +191,7 @@ static void test_subscriber_of_a_log_that_lost_its_tail_stops(void **state)
     play_commit(&play, 5);
     play_follow_to_head(&play, &PLAY_BRISK);
     event_subscriber_close(play.subscriber);
-    /* A restored backup: the last two events are gone, others stand in their place. */
+    /* A restored backup: the last two events are lost, and different events replace them. */
     change_origin(&play, "DELETE FROM event_log WHERE seq > 3;"
                          "UPDATE event_log_head SET head_seq = 3, head_event_id = "
                          "(SELECT event_id FROM event_log WHERE seq = 3)");
@@ -268,7 +268,7 @@ static void test_subscriber_close_while_its_chunk_keeps_failing_returns(void **s
     play_close(&play);
 }
 
-/* A publisher that takes a fetch and does not answer. */
+/* A publisher that accepts a fetch and never answers. */
 struct silent_publisher {
     Screening__V1__EventLogService_Service service; /* first */
     _Atomic(struct rpc_call *) call;
@@ -320,13 +320,13 @@ static void test_subscriber_close_while_a_fetch_waits_returns_at_once(void **sta
     event_subscriber_close(subscriber);
     assert_true(clock_monotonic_ns() - before_ns < INT64_C(1000) * NS_PER_MS);
     (void)error_set(&error, STATUS_UNAVAILABLE, NULL, "too late");
-    rpc_channel_close(channel); /* ends the call that was left behind */
+    rpc_channel_close(channel); /* ends the abandoned call */
     rpc_call_fail(atomic_load(&silent.call), &error);
     rpc_server_close(server);
     service_close(&service);
 }
 
-/* ---- what is fetched ahead ---- */
+/* ---- fetching ahead ---- */
 
 static bool second_fetch_sent(void *context)
 {
@@ -348,7 +348,7 @@ static void test_subscriber_in_catch_up_fetches_on_while_its_chunk_is_applied(vo
     play_close(&play);
 }
 
-/* As another replica does. */
+/* Moves the cursor as another replica does. */
 static void move_cursor(struct play *play, uint64_t seq)
 {
     struct event_cursor cursor = {.seq = seq};
@@ -385,7 +385,7 @@ static void test_subscriber_whose_cursor_was_moved_leaves_what_it_fetched_ahead(
     play_close(&play);
 }
 
-/* The services agree on the era in which the publisher's database is. */
+/* Makes the services agree on the current era of the publisher's database. */
 static void pair(struct play *play)
 {
     struct error error = {0};
@@ -402,8 +402,8 @@ static bool tried(void *context)
     return atomic_load(&play->service.chunks) > 1;
 }
 
-/* The publisher's database goes back behind events that the subscriber can't apply for the moment, and they
- * would follow its cursor. */
+/* The publisher's database loses events that the subscriber cannot apply at the moment. Those events would
+ * follow its cursor. */
 static void test_subscriber_leaves_events_that_its_publisher_has_lost(void **state)
 {
     struct play play;
@@ -424,7 +424,7 @@ static void test_subscriber_leaves_events_that_its_publisher_has_lost(void **sta
     play_expect_cursor(&play, 3);
     play_wait_state(&play, SUBSCRIBER_FOLLOWING);
     assert_int_equal(metric_by_name("events_chunks_of_another_era_total"), left + 1);
-    assert_int_equal(play_status(&play).head_seq, 3); /* a lag that never ends would be shown otherwise */
+    assert_int_equal(play_status(&play).head_seq, 3); /* otherwise a permanent lag would be shown */
     play_close(&play);
 }
 
@@ -441,7 +441,7 @@ static bool asked(void *context)
     return metric_by_name("events_fetches_total") > *(int64_t *)context;
 }
 
-/* The same events on their way still when the services have agreed, and Fetch has answered since. */
+/* The same events are still in flight after the services have agreed and Fetch has replied. */
 static void test_subscriber_of_a_late_message_of_another_era_asks(void **state)
 {
     struct play play;
@@ -460,7 +460,7 @@ static void test_subscriber_of_a_late_message_of_another_era_asks(void **state)
     play_close(&play);
 }
 
-/* A restart is no loss: what follows is applied, and asked for once. */
+/* A restart loses nothing: the subscriber applies the following events, and fetches only once. */
 static void test_subscriber_of_a_publisher_that_begins_an_era_goes_on(void **state)
 {
     struct play play;

@@ -1,4 +1,4 @@
-/* Following: messages lost, repeated, reordered, late; reconnecting; starting again. */
+/* Following: lost, repeated, reordered and late messages; reconnecting; restarting. */
 #include "play.h"
 #include "subscriber.h"
 

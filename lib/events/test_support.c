@@ -47,7 +47,7 @@ static void run_on_server(const char *command, const char *schema, const char *o
     db_close(db);
 }
 
-/* A schema of its own, and the URL whose connections find it. */
+/* Creates a separate schema, and the URL whose connections use it. */
 static void make_schema(char schema[SCHEMA_SIZE], char url[TEXT_SIZE])
 {
     static int count;
@@ -175,7 +175,7 @@ void origin_open_unstarted(struct origin *origin, const struct stage *stage,
     origin->silent_log = event_log_create(NULL);
     assert_non_null(origin->log);
     assert_non_null(origin->silent_log);
-    /* The first batch of each begins an era. */
+    /* The first batch of each log begins an era. */
     origin_commit(origin, "", 0, true);
     origin_commit(origin, "", 0, false);
     serve(origin);
@@ -241,7 +241,7 @@ void origin_go_back(struct origin *origin, uint64_t seq)
     expect(db_commit(origin->db, &error), STATUS_OK, &error);
     db_params_destroy(params);
     expect(db_begin(origin->db, &error), STATUS_OK, &error);
-    db_rollback(origin->db); /* the logs read the head row again */
+    db_rollback(origin->db); /* makes both logs read the head row again */
     origin_commit(origin, "", 0, false);
     assert_int_not_equal(origin_era(origin), before);
 }

@@ -1,5 +1,5 @@
-/* For the tests of lib/events: a publisher with its database, a service that follows it, calls and messages
- * by hand. */
+/* For the tests of lib/events: a publisher with its database, a service that follows it, and calls and
+ * messages made by hand. */
 #ifndef SCREENING_EVENTS_TEST_SUPPORT_H
 #define SCREENING_EVENTS_TEST_SUPPORT_H
 
@@ -23,7 +23,7 @@
 
 enum { TEXT_SIZE = 512, SCHEMA_SIZE = 64, PATIENCE_MS = 10000 };
 
-/* ---- a place for one test ---- */
+/* ---- the stage of one test ---- */
 
 struct stage {
     enum db_dialect dialect;
@@ -58,7 +58,7 @@ void wait_until(bool (*condition)(void *context), void *context, const char *wha
 
 int64_t metric_by_name(const char *name);
 
-/* Runs a statement once, without parameters, that answers with one number. */
+/* Runs a statement without parameters that returns one number. */
 int64_t number_of(struct db *db, const struct db_statement *statement);
 
 /* ---- a publisher ---- */
@@ -66,43 +66,43 @@ int64_t number_of(struct db *db, const struct db_statement *statement);
 struct origin {
     const struct stage *stage;
     struct db *db;
-    struct event_log *log, *silent_log; /* the latter tells nobody */
+    struct event_log *log, *silent_log; /* silent_log does not publish */
     struct event_publisher *publisher;
     struct rpc_server *server;
     struct rpc_channel *channel;
     struct rpc_client *client;
 };
 
-/* `options`: topic and addresses are filled in; NULL = heartbeats so rare that none comes. */
+/* Fills in the topic and addresses of `options`. NULL = heartbeats so rare that none is sent. */
 void origin_open(struct origin *origin, const struct stage *stage,
                  const struct event_publisher_options *options);
-/* The same, but the publisher's thread is not started. */
+/* The same, without starting the publisher's thread. */
 void origin_open_unstarted(struct origin *origin, const struct stage *stage,
                            const struct event_publisher_options *options);
 void origin_close(struct origin *origin);
 
-/* Appends and commits `count` events of the type in one batch; `publish` also tells. */
+/* Appends and commits `count` events of the type in one batch, and publishes them if `publish`. */
 void origin_commit(struct origin *origin, const char *type, size_t count, bool publish);
 
-/* The database goes back to the event at `seq`, and begins another era. */
+/* Sets the database back to the event at `seq`, and begins another era. */
 void origin_go_back(struct origin *origin, uint64_t seq);
 
-/* It begins another era and loses nothing, as at each start of a service. */
+/* Begins another era without losing events, as each start of a service does. */
 void origin_begin_era(struct origin *origin);
 
-/* Its era. */
+/* The era of the publisher's database. */
 int64_t origin_era(struct origin *origin);
 
-/* The id of the event at `seq`, by way of the database. */
+/* The id of the event at `seq`, read from the database. */
 char *origin_event_id(struct origin *origin, uint64_t seq, char out[UUID_TEXT_SIZE]);
 
-/* Fetches and waits; the response lies in `arena`. */
+/* Fetches and waits for the response, which lives in `arena`. */
 enum status origin_fetch(struct origin *origin, const Screening__V1__FetchRequest *request,
                          uint32_t timeout_ms, struct arena *arena, Screening__V1__FetchResponse **response,
                          struct error *error);
 
-/* The pub/sub message of the events from `first` on, as if they were one commit; count 0: a heartbeat at
- * `first`. */
+/* Builds the pub/sub message of `count` events from `first` on, as if they were one commit. count 0: a
+ * heartbeat at `first`. */
 nng_msg *origin_message(struct origin *origin, uint64_t first, size_t count);
 
 /* ---- a service that follows ---- */
@@ -110,27 +110,27 @@ nng_msg *origin_message(struct origin *origin, uint64_t first, size_t count);
 struct service {
     const struct stage *stage;
     struct writer *writer;
-    struct db *db; /* to look at the results */
-    /* The next so many batches fail after everything was written, with this status. */
+    struct db *db; /* for checking the results */
+    /* The next `failures` batches fail with the status `failure` after writing everything. */
     atomic_int failures;
     _Atomic(enum status) failure;
-    /* Events of this type fail, for ever; NULL = none. */
+    /* Events of this type always fail; NULL = none. */
     _Atomic(const char *) poison;
-    atomic_int chunks; /* handed in, failed ones too */
+    atomic_int chunks; /* submitted, including failed ones */
 };
 
-/* Another connection that writes to the service's database. Of a SQLite file the lock is taken away before.
- */
+/* Opens another connection that writes to the service's database. For a SQLite file, removes the lock file
+ * first. */
 struct db *stage_open_beside(const struct stage *stage);
 
 void service_open(struct service *service, const struct stage *stage);
 void service_close(struct service *service);
 
-/* How many events were applied, and how often the most often applied one was. */
+/* The number of events applied, and the number of times that the most frequent one was applied. */
 int64_t service_applied(struct service *service);
 int64_t service_applied_most(struct service *service);
 
-/* Waits until so many different events are applied, and fails if any was more than once. */
+/* Waits until `count` different events are applied. Fails if any was applied more than once. */
 void service_wait_applied(struct service *service, int64_t count);
 
 #endif
