@@ -31,7 +31,7 @@ static void refresh(void *context)
     metric_set(&refreshed, 42);
 }
 
-/* A listener at a port of the system's choice, that says which. */
+/* Opens a listener at a port that the system chooses, and sets *port. */
 static int take_port(int *port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -61,7 +61,7 @@ static struct ops_server *open_free(int *port)
     return ops;
 }
 
-/* Sends the request's first line and reads until the server ends the connection. */
+/* Sends a request with this first line and reads until the server closes the connection. */
 static void ask(int port, const char *line, char answer[ANSWER_SIZE])
 {
     struct sockaddr_in at = {

@@ -37,7 +37,7 @@ static void test_private_address_ipc_must_be_in_a_folder_of_ones_own(void **stat
     assert_non_null(mkdtemp(folder));
     (void)snprintf(address, sizeof address, "ipc://%s/gateway", folder);
     check(address, STATUS_OK);
-    for (mode_t bit = 1; bit <= S_IRGRP << 1; bit <<= 1) { /* nothing for the group and the others */
+    for (mode_t bit = 1; bit <= S_IRGRP << 1; bit <<= 1) { /* no rights for group and others */
         assert_int_equal(chmod(folder, S_IRWXU | bit), 0);
         check(address, bit <= S_IRGRP ? STATUS_INVALID_ARGUMENT : STATUS_OK);
     }

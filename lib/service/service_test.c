@@ -20,7 +20,7 @@ static void begin(void)
     service_begin("test-svc", "info", "Asia/Seoul");
 }
 
-/* Tells the parent that the child has come this far. */
+/* Reports the child's progress to the parent. */
 static void tell(const char *line)
 {
     puts(line);
@@ -96,7 +96,7 @@ static void fail_in_two_lines(void *context)
 {
     (void)context;
     struct error error;
-    begin(); /* says how many files may be open: not when the start fails */
+    begin(); /* holds back a line about open files; a failed start must drop it */
     error_set(&error, STATUS_INVALID_ARGUMENT, NULL, "database: refused\nask again");
     service_config_error("test-svc", &error);
 }
@@ -180,7 +180,7 @@ static void test_service_wait_stuck_starts_anew_without_what_was_asked_once(void
     assert_int_equal(child.exit_code, 0);
 }
 
-/* A process that holds the lock of its database and becomes one that takes it. */
+/* A process that holds the lock of its database and restarts as one that takes it. */
 static void restart_with_database(void *context)
 {
     char *arguments[] = {"service_test", "--open", context, NULL};
@@ -239,7 +239,7 @@ static void open_database(void *context)
     db_close(db);
 }
 
-/* Of its log and shared memory the last connection has taken care. */
+/* The last connection has already removed the WAL and shared-memory files. */
 static void remove_database(const char *url)
 {
     char lock[128];
@@ -285,7 +285,7 @@ static void open_absent_server(void *context)
     (void)context;
     begin();
     tell("waiting");
-    /* Port 1 is nobody's here: the connection is refused. */
+    /* No process listens on port 1 here: the connection is refused. */
     struct db *db = service_open_database("test-svc", "postgresql://nobody@127.0.0.1:1/none", NULL, NULL);
     tell(db != NULL ? "open" : "stopped");
 }
@@ -305,7 +305,7 @@ static void test_service_open_database_absent_server_waits_until_stopped(void **
     assert_int_equal(child.exit_code, 0);
 }
 
-/* A database whose preparation fails for now so many times. */
+/* A database whose preparation fails `failures` times with a transient error. */
 struct unprepared {
     char folder[32], url[64];
     int failures;
@@ -369,7 +369,7 @@ static void test_service_open_database_that_cannot_be_prepared_waits_until_stopp
     unprepared_fini(&unprepared);
 }
 
-/* What restart_itself is started anew as. The last line is what its standard input is. */
+/* The process that restart_itself becomes. Its last line names its standard input. */
 static int echo(char **arguments)
 {
     char input[64] = "";
@@ -380,7 +380,7 @@ static int echo(char **arguments)
     return 0;
 }
 
-/* What restart_with_database is started anew as. */
+/* The process that restart_with_database becomes. */
 static int open_again(const char *url)
 {
     struct db *db = NULL;
