@@ -1,4 +1,4 @@
-/* JSON to message: structure, names, presence, and every refusal that is not about one scalar. */
+/* JSON to message: structure, names, presence, and every refusal that does not concern a single scalar. */
 #include "protojson_test.h"
 
 #include <stdio.h>
@@ -156,7 +156,7 @@ static void test_decode_bare_timestamp_is_read(void **state)
     arena_fini(&arena);
 }
 
-/* {"child":{"child": ... {} ... }} of so many levels. */
+/* {"child":{"child": ... {} ... }} with `levels` levels. */
 static void write_nested(char *out, size_t size, unsigned levels)
 {
     size_t used = 0;

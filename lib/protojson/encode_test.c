@@ -90,7 +90,7 @@ static void test_encode_extreme_scalars_are_exact(void **state)
         "\"aFloat\":1.5,\"aDouble\":-0.25,\"aBool\":true,\"aColour\":\"ANTI\",\"aBytes\":\"AP8QgA==\"}");
 }
 
-/* jansson is the judge: of each character alone, and of long text, which makes the text grow. */
+/* Compares with jansson: each character alone, and a long text, which makes the output grow. */
 static void test_encode_every_character_is_escaped_as_it_must(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* What the parser refuses before the walker sees it. */
+/* Text that the parser refuses before the walker sees it. */
 #include "protojson_test.h"
 
 #include "base/text.h"
@@ -7,7 +7,8 @@
 
 #define CANCEL &screening__v1__cancel_booking_request__descriptor
 
-/* Reads `size` bytes that must be INVALID_ARGUMENT with a message that begins with "JSON: " and is UTF-8. */
+/* Reads `size` bytes. The reader must refuse them with INVALID_ARGUMENT and a UTF-8 message that begins with
+ * "JSON: ". */
 static void assert_no_json(const char *text, size_t size, const char *in_message)
 {
     struct arena arena;
@@ -84,7 +85,7 @@ static void test_json_text_deep_nesting_is_refused(void **state)
 
 enum { VALUE_BYTES = 16 };
 
-/* A text of `count` values: an object, an array, and what is in it. */
+/* Writes a text of `count` values: an object, an array and its elements. */
 static size_t write_values(char *text, size_t count, const char *value)
 {
     static const char begin[] = "{\"x\":[";
@@ -103,7 +104,7 @@ static void test_json_text_number_of_values_is_bounded(void **state)
     struct arena arena;
     arena_init(&arena);
     ProtobufCMessage *message = NULL;
-    /* Texts may hold anything. */
+    /* Strings may contain any characters. */
     size_t size = write_values(text, PROTOJSON_VALUES_MAX - 1, "\"[,\\\",{\"");
     assert_int_equal(
         protojson_text_to_message(text, size, CANCEL, PROTOJSON_IGNORE_UNKNOWN, &arena, &message, NULL),

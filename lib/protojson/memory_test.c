@@ -1,6 +1,6 @@
 /*
- * Memory that runs out at any point is reported, leaks nothing and gives out nothing half made. CMake links
- * malloc of our own code to __wrap_malloc; jansson is told to use it.
+ * Running out of memory at any point is reported, leaks nothing and returns nothing half-built. CMake links
+ * malloc in our code to __wrap_malloc; the test makes jansson use it too.
  */
 #include "protojson_test.h"
 
@@ -23,7 +23,8 @@ void *__wrap_malloc(size_t size)
     return __real_malloc(size);
 }
 
-/* One call with memory for `allowed` allocations. Its status; `*made` tells whether it gave out anything. */
+/* One call with memory for `allocations_left` allocations. Returns its status; *made is true if it returned a
+ * result. */
 typedef enum status attempt(bool *made, struct error *error);
 
 static enum status attempt_write(bool *made, struct error *error)
@@ -45,7 +46,7 @@ static enum status attempt_write(bool *made, struct error *error)
     return status;
 }
 
-/* Longer than the arena's chunks, so that each time the text grows takes one of its own. */
+/* Writes text longer than the arena's chunks, so that the output needs a new chunk each time it grows. */
 static enum status attempt_write_long(bool *made, struct error *error)
 {
     static char name[200000];
@@ -77,7 +78,8 @@ static enum status attempt_read(bool *made, struct error *error)
     return status;
 }
 
-/* Repeats the attempt with one allocation more, until it succeeds. Returns how many failed. */
+/* Repeats the attempt, each time with one more allocation, until it succeeds. Returns the number of
+ * failures. */
 static size_t count_failures(attempt *run)
 {
     for (size_t failures = 0; failures < ATTEMPTS_MAX; failures++) {
@@ -104,7 +106,7 @@ static void test_memory_every_failing_allocation_of_writing_is_reported(void **s
     assert_in_range(count_failures(attempt_write_long), 4, ATTEMPTS_MAX - 1);
 }
 
-/* Each text needs a chunk of its own in the arena, and the days together one more. */
+/* Each text needs its own chunk in the arena, and the days together need another. */
 static void test_memory_every_failing_allocation_of_reading_is_reported(void **state)
 {
     (void)state;

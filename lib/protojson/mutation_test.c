@@ -1,6 +1,6 @@
 /*
- * Valid texts, damaged in a repeatable way: whatever arrives is read or refused in words, and what was read
- * can be written and read again.
+ * Valid texts, damaged reproducibly. Each is either read or refused with a message, and anything read can be
+ * written and read again.
  */
 #include "protojson_test.h"
 #include "test_message.h"
@@ -14,7 +14,7 @@ struct mutant {
     char bytes[TEXT_MAX_BYTES];
 };
 
-/* What damages JSON or a value in it most. */
+/* Tokens that damage JSON or its values most. */
 static const char *const tokens[] = {"{",       "}",          "[",       "]",        "\"",   ":",
                                      ",",       "null",       "true",    "-1",       "1e9",  "0.5",
                                      "\\u0000", "\\ud800",    "\"NaN\"", "{}",       "[[]]", "\xff",
@@ -42,22 +42,22 @@ static void mutate(struct mutant *mutant, uint64_t *seed)
     case 0: /* another byte */
         replace(mutant, at, 1, &byte, 1);
         break;
-    case 1: /* a token more */
+    case 1: /* an extra token */
         replace(mutant, at, 0, token, strlen(token));
         break;
     case 2: /* a token instead of a few bytes */
         replace(mutant, at, (test_random(seed) >> 8) % 8, token, strlen(token));
         break;
-    case 3: /* a hole */
+    case 3: /* a gap */
         replace(mutant, at, (test_random(seed) >> 8) % 16, "", 0);
         break;
-    default: /* the end is missing */
+    default: /* a missing end */
         mutant->size = at;
         break;
     }
 }
 
-/* Reads the mutant with and without unknown fields allowed. Returns whether it was accepted at all. */
+/* Reads the mutant with and without unknown fields allowed. True if either reading accepted it. */
 static bool check(const struct mutant *mutant, const ProtobufCMessageDescriptor *descriptor,
                   struct arena *arena)
 {
@@ -105,7 +105,7 @@ static void test_mutation_damaged_text_is_read_or_refused(void **state)
         free(text);
         arena_reset(&arena);
     }
-    /* Neither everything nor nothing: the mutants are near the border. */
+    /* Some are accepted but not most: the mutants are near the border of validity. */
     assert_in_range(accepted, ITERATIONS / 100, ITERATIONS / 2);
     arena_fini(&arena);
 }

@@ -1,4 +1,4 @@
-/* Text into single fields. */
+/* Setting single fields from text. */
 #include "protojson_test.h"
 
 #include "protojson_test.pb-c.h"

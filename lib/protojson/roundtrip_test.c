@@ -1,4 +1,4 @@
-/* Random messages of every type survive the way through JSON, bit for bit, in each layout. */
+/* Random messages of every type survive the round trip through JSON bit for bit, in each layout. */
 #include "protojson_test.h"
 #include "test_message.h"
 
@@ -66,7 +66,7 @@ static void assert_in_table(const ProtobufCMessageDescriptor *descriptor)
     fail_msg("%s is missing in test_message_types", descriptor->name);
 }
 
-/* A method added to the API later must not be forgotten here. */
+/* Fails if a method is added to the API but not here. */
 static void test_roundtrip_table_has_every_method_of_the_api(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* One JSON value as each scalar type: what is read, to the edge of its range, and what is refused. */
+/* One JSON value as each scalar type: accepted values up to the edge of each range, and refused values. */
 #include "protojson_test.h"
 
 #include <float.h>
