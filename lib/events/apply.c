@@ -1,6 +1,6 @@
 /*
- * Applies chunks through the writer. A transient failure is retried forever. A chunk that fails for a reason
- * of its own is split into single events, and an event that fails alone becomes a dead letter.
+ * Applies chunks through the writer. A transient failure is retried forever. A chunk that fails for any other
+ * reason is split into single events, and an event that fails alone becomes a dead letter.
  */
 #include "chunk_run.h"
 #include "event_text.h"
@@ -61,8 +61,9 @@ static bool is_patient(const struct event_subscriber *follower, const struct eve
 }
 
 /*
- * Runs the chunk until its outcome is definite: OK, or a failure of its own (which is retried too when
- * storing a dead letter). *status is that outcome if the result is APPLY_DONE; otherwise there is none.
+ * Runs the chunk until its outcome is definite: OK, or a failure that is not transient. When storing a dead
+ * letter, every failure is retried. *status is the outcome if the result is APPLY_DONE; otherwise there is
+ * none.
  */
 static enum apply_result settle(struct event_subscriber *follower, const struct event_chunk *chunk,
                                 struct error *error, enum status *status)

@@ -16,7 +16,7 @@ struct replay {
     size_t left;
 };
 
-/* Applies one letter. Also OK if the letter fails again for a reason of its own: it stays. */
+/* Applies one letter. Also OK if the letter fails again with an error that is not transient: it stays. */
 static enum status replay_one(struct replay *replay, const struct dead_letter_key *key, struct error *error)
 {
     arena_reset(&replay->arena);

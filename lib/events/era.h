@@ -3,7 +3,7 @@
  * standby that lacks its tail).
  *
  * The writer of a service begins an era in the first batch of each database session, and in any batch that
- * finds the database behind this writer's last commit. Nothing has to detect that a database went back: a
+ * finds the database older than this writer's last commit. Nothing has to detect that a database went back: a
  * restart, a failover and a restore are handled alike. A random id identifies an era. Ids are compared for
  * equality only, never ordered, because a database that went back counts the same numbers again. Within one
  * database, a higher `no` means that another replica has begun a later era.
@@ -58,8 +58,8 @@ MUST_CHECK enum status era_forget_peer(struct db *db, struct error *error);
 
 /* Columns that only a pairing reads. */
 struct era_details {
-    uint64_t since_seq;      /* the log's head when the first era began that is not paired yet */
-    struct uuid peer_log_id; /* zero = never paired */
+    uint64_t since_seq;      /* the log's head when the first of the unpaired eras began */
+    struct uuid peer_log_id; /* zero = never paired, or forgotten */
 };
 MUST_CHECK enum status era_read_details(struct db *db, struct era_details *out, struct error *error);
 

@@ -1,6 +1,6 @@
 /*
- * Packs the events of the current batch one after another, in the form in which they stand in the EventBatch.
- * Saving and publishing both read from that buffer.
+ * Packs the events of the current batch one after another, in the wire format of EventBatch. Saving and
+ * publishing both read from that buffer.
  */
 #include "event_log.h"
 

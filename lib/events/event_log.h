@@ -3,7 +3,7 @@
  * state change that they record.
  *
  * In every batch, on the writer thread, inside the transaction:
- *     event_log_take_head   first, in a statement of its own
+ *     event_log_take_head   first, in a separate statement
  *     event_log_append ...  in the order of the decisions
  *     event_log_save        last
  * and event_log_publish after the commit. The next event_log_take_head forgets a batch that failed. Taking

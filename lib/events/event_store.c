@@ -109,7 +109,7 @@ static enum status read_head_with(struct db *db, const struct db_statement *stat
 struct locked_row {
     struct position_row position;
     struct era_place place;
-    bool has_table; /* and the number of the last commit */
+    bool has_table; /* the row has a table and a commit number (PostgreSQL) */
 };
 
 static enum status take_locked_row(void *context, const struct db_row *row)

@@ -172,7 +172,7 @@ static int64_t next_fetch_ns(const struct event_subscriber *follower)
 
 enum next_step { STEP_END, STEP_REREAD, STEP_FETCH, STEP_TAKE_IN };
 
-/* Waits for something to do. */
+/* Waits for the next step. */
 static enum next_step wait_for_step(struct event_subscriber *follower)
 {
     enum next_step step;

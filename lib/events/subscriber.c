@@ -148,7 +148,7 @@ void event_subscriber_reread(struct event_subscriber *subscriber)
     monitor_unlock(&subscriber->monitor);
 }
 
-/* ---- asking ---- */
+/* ---- status ---- */
 
 /* With the monitor's lock held. */
 static enum subscriber_state state_of(const struct event_subscriber *subscriber)

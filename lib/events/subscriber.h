@@ -14,9 +14,9 @@
  * have agreed on another era (event_cursor_enter_era), no event that the publisher has lost is applied,
  * however long it was in flight.
  *
- * A chunk that fails for a reason of its own is submitted again event by event. An event that fails alone
- * goes to table dead_letter, in the transaction that moves the cursor (event_chunk_begin then returns count
- * 0). At DEAD_LETTER_MAX letters the subscriber stops.
+ * A chunk that fails with an error that is not transient is submitted again event by event. An event that
+ * fails alone goes to table dead_letter, in the transaction that moves the cursor (event_chunk_begin then
+ * returns count 0). At DEAD_LETTER_MAX letters the subscriber stops.
  */
 #ifndef SCREENING_EVENTS_SUBSCRIBER_H
 #define SCREENING_EVENTS_SUBSCRIBER_H

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 
-/* ---- a place for one test ---- */
+/* ---- the stage of one test ---- */
 
 static struct stage *create_stage(enum db_dialect dialect)
 {
