@@ -157,7 +157,7 @@ enum status ops_open(const struct ops_options *options, struct ops_server **out,
 void ops_close(struct ops_server *ops)
 {
     if (ops != NULL) {
-        MHD_stop_daemon(ops->daemon); /* closes the socket as well */
+        MHD_stop_daemon(ops->daemon); /* also closes the listening socket */
         free(ops);
     }
 }

@@ -23,7 +23,7 @@ static const char *after_scheme(const char *address, const char *scheme)
     return strncmp(address, scheme, length) == 0 ? address + length : NULL;
 }
 
-/* "HOST:PORT" or "[HOST]:PORT". */
+/* True if `where`, "HOST:PORT" or "[HOST]:PORT", is a loopback address. */
 static bool is_loopback(const char *where)
 {
     char host[HOST_SIZE];
@@ -45,7 +45,7 @@ static bool is_loopback(const char *where)
     return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> NET_SHIFT == LOOPBACK_NET;
 }
 
-/* The folder of a file; false if its name is too long. */
+/* Writes the folder of a file; false if its name is too long. */
 static bool folder_of(const char *path, char folder[FOLDER_SIZE])
 {
     const char *slash = strrchr(path, '/');

@@ -35,7 +35,7 @@ static void show(struct metric *metric, int64_t value)
     metric_register(metric);
 }
 
-/* The first line of a file of /proc; false if it can't be read. */
+/* Reads the first line of a file in /proc; false if it cannot be read. */
 static bool read_line(const char *path, char line[LINE])
 {
     FILE *file = fopen(path, "re");
@@ -67,7 +67,7 @@ static void show_start(void)
     char line[LINE];
     struct timespec now, up;
     char *field =
-        read_line("/proc/self/stat", line) ? strrchr(line, ')') : NULL; /* a name may hold anything */
+        read_line("/proc/self/stat", line) ? strrchr(line, ')') : NULL; /* the name may contain anything */
     for (int i = FIRST_FIELD_BEHIND_NAME - 1; i < START_TIME_FIELD && field != NULL; i++)
         field = strchr(field + 1, ' ');
     if (field == NULL || clock_gettime(CLOCK_REALTIME, &now) != 0 || clock_gettime(CLOCK_BOOTTIME, &up) != 0)

@@ -17,8 +17,8 @@ struct child {
     char error[CHILD_OUTPUT_SIZE];
 };
 
-/* Starts `run(context)` in a child process, which exits with 0 when it returns. Before any thread is
- * started. */
+/* Starts `run(context)` in a child process, which exits with 0 when it returns. Call this before starting any
+ * thread. */
 void child_start(struct child *child, void (*run)(void *context), void *context);
 
 /* Reads one line of the child's standard output into `line`; an empty line at the end of the output. */
