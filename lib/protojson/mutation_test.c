@@ -45,7 +45,7 @@ static void mutate(struct mutant *mutant, uint64_t *seed)
     case 1: /* an extra token */
         replace(mutant, at, 0, token, strlen(token));
         break;
-    case 2: /* a token instead of a few bytes */
+    case 2: /* a token in place of a few bytes */
         replace(mutant, at, (test_random(seed) >> 8) % 8, token, strlen(token));
         break;
     case 3: /* a gap */

@@ -14,7 +14,7 @@ static const char uint32_rule[] = "must be an integer from 0 to 4294967295";
 static const char int64_rule[] = "must be an integer from -9223372036854775808 to 9223372036854775807";
 static const char uint64_rule[] = "must be an integer from 0 to 18446744073709551615";
 
-/* A field of Scalars, its name in the .proto file and in JSON, and a value for it. */
+/* A field of Scalars, a JSON value for it, and the rule that refuses the value. */
 struct value_case {
     const char *field;
     const char *json;
