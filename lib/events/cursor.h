@@ -42,8 +42,8 @@ MUST_CHECK enum status event_cursor_move(struct db *db, const char *log, uint64_
 
 /*
  * Records the era that the two services agreed on: as of `era` of the other database, the log `log_id`
- * contains the event at the cursor. Afterwards, an event received in another era is not applied unless it was
- * fetched from this cursor. Inside the transaction of that agreement.
+ * contains the event at the cursor. An event received in another era is then applied only if it was fetched
+ * from this cursor after the agreement. Inside the transaction of that agreement.
  */
 MUST_CHECK enum status event_cursor_enter_era(struct db *db, const char *log, const struct uuid *log_id,
                                               int64_t era, struct error *error);
