@@ -1,7 +1,7 @@
 /*
- * One batch of the writer: load what its commands need, decide one after the other, save one final row per
- * key and the events. This is the writer's `apply`; commands of class WRITER_EVENT are chunks of the booking
- * log, all others a struct command. Everything here runs on the writer thread.
+ * One batch of the writer: load what its commands need, decide them one by one, save one final row per key
+ * and the events. This is the writer's `apply`. A command of class WRITER_EVENT is a chunk of the booking
+ * log; any other is a struct command. Everything here runs on the writer thread.
  */
 #ifndef SCREENING_HOSPITAL_SVC_BATCH_H
 #define SCREENING_HOSPITAL_SVC_BATCH_H
@@ -13,17 +13,17 @@
 
 struct batch;
 
-/* `log` stays the caller's and must outlive the batch. NULL when out of memory. */
+/* The caller keeps ownership of `log`, which must outlive the batch. Returns NULL when out of memory. */
 struct batch *batch_create(struct event_log *log);
 void batch_destroy(struct batch *batch);
 
 /*
- * Has `unpaired` called after each commit that leaves the era unpaired, or that has met a caller who knows
- * other eras. Before the first batch; on the writer thread.
+ * Sets the function to call, on the writer thread, after each commit that leaves the era unpaired or in which
+ * a caller named other eras. Must be called before the first batch.
  */
 void batch_on_unpaired(struct batch *batch, void (*unpaired)(void *context, bool eras_differ), void *context);
 
-/* What writer_open takes. */
+/* Operations for writer_open. */
 struct writer_ops batch_ops(struct batch *batch);
 
 #endif

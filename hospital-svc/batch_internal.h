@@ -1,5 +1,5 @@
-/* What the parts of a batch share: batch.c (its order), batch_keys.c (what it loads), batch_decide.c (what it
- * decides). */
+/* Shared by the parts of a batch: batch.c (order of steps), batch_keys.c (loading), batch_decide.c
+ * (decisions), batch_pair.c (pairing). */
 #ifndef SCREENING_HOSPITAL_SVC_BATCH_INTERNAL_H
 #define SCREENING_HOSPITAL_SVC_BATCH_INTERNAL_H
 
@@ -15,13 +15,13 @@
 #include "db/db.h"
 #include "events/subscriber.h"
 
-/* What the batch did; counted once it is committed. */
+/* What the batch did; added to the metrics after the commit. */
 struct batch_tally {
     int64_t granted, refused, released, tombstones, recovering;
-    int64_t reinstated, lost; /* places; lost: those that show that the database has gone back */
+    int64_t reinstated, lost; /* places; lost: those that prove that the database reverted */
 };
 
-/* What one chunk of events releases. */
+/* The releases of one chunk of events. */
 struct batch_chunk {
     struct event_chunk *chunk;
     struct release *releases;
@@ -29,45 +29,46 @@ struct batch_chunk {
     size_t count;
 };
 
-/* Nothing is remembered from one apply to the next but memory for reuse. */
+/* Carries no state from one apply to the next, only memory for reuse. */
 struct batch {
     struct event_log *log; /* the caller's */
     struct db_params *params;
-    struct arena arena; /* all that follows lies in it, until the next apply */
+    struct arena arena; /* holds everything below until the next apply */
     struct working_set set;
     struct batch_chunk *chunks;
     size_t chunk_count;
     struct batch_tally tally;
-    struct pair_done *pair; /* that the batch has agreed to; NULL = none */
-    bool eras_differ;       /* a caller knows other eras */
+    struct pair_done *pair; /* the pairing that this batch completes; NULL = none */
+    bool eras_differ;       /* a caller named other eras */
     void (*unpaired)(void *context, bool eras_differ);
     void *unpaired_context;
     int64_t now_us; /* one instant and one civil date for the whole batch */
     int32_t today;
 };
 
-/* Loads the cursors, and puts every row that the commands name into the working set. */
+/* Loads the cursors and adds every row that the commands name to the working set. */
 MUST_CHECK enum status batch_collect(struct batch *batch, struct db *db,
                                      struct writer_command *const *commands, size_t count,
                                      struct error *error);
 
-/* Loads the working set, and of commands that are decided again what they have done. */
+/* Loads the working set. For commands that are being decided a second time, also looks up whether the first
+ * time was committed. */
 MUST_CHECK enum status batch_load(struct batch *batch, struct db *db, struct writer_command *const *commands,
                                   size_t count, struct error *error);
 
-/* Decides the commands in order: outcomes, answers, changed rows, events. */
+/* Decides the commands in order. Produces outcomes, answers, changed rows and events. */
 MUST_CHECK enum status batch_decide(struct batch *batch, struct writer_command *const *commands, size_t count,
                                     struct error *error);
 
 /*
- * Deletes a hospital for `command` and appends the event; or *refusal. *answer lies in the command's arena
- * and is without days, so that a repeat on a later day is answered the same.
+ * Deletes a hospital on behalf of `command` and appends the event, or sets *refusal. *answer is allocated in
+ * the command's arena. It has no days, so that a repeat on a later day returns the same answer.
  */
 MUST_CHECK enum status batch_delete_hospital(struct batch *batch, const struct command *command,
                                              struct hospital_row *row, const ProtobufCMessage **answer,
                                              struct error *refusal, struct error *error);
 
-/* ---- batch_pair.c: COMMAND_LOOK and COMMAND_PAIR, and what any batch has found out about the past ---- */
+/* ---- batch_pair.c: COMMAND_LOOK, COMMAND_PAIR, and recording what a batch finds lost ---- */
 
 MUST_CHECK enum status batch_pair_collect(struct batch *batch, struct db *db, struct command *command,
                                           struct error *error);

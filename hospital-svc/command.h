@@ -1,6 +1,6 @@
 /*
- * What the service's writer is handed, beside the chunks of the booking log (which are the only commands of
- * class WRITER_EVENT): the kind of command, what is wanted, and the answer, which batch.c fills in.
+ * A command to the service's writer: its kind, its parameters, and the answer, which the batch fills in. The
+ * only other commands are the chunks of the booking log (class WRITER_EVENT).
  */
 #ifndef SCREENING_HOSPITAL_SVC_COMMAND_H
 #define SCREENING_HOSPITAL_SVC_COMMAND_H
@@ -22,18 +22,18 @@ enum command_kind {
     COMMAND_DELETE,
     COMMAND_RESERVE,
     COMMAND_PURGE,
-    COMMAND_LOOK, /* the state of the era */
-    COMMAND_PAIR, /* the era is paired with booking-svc's */
+    COMMAND_LOOK, /* read the state of the era */
+    COMMAND_PAIR, /* pair the era with booking-svc's */
 };
 
-/* One Reserve of a batch of them; each has an outcome of its own, none fails the command. */
+/* One item of a BatchReserve. Each item has its own outcome; a refused item does not fail the command. */
 struct reserve_item {
     struct reserve wanted;
-    bool malformed; /* answered RESERVE_MALFORMED; `wanted` is not read */
+    bool malformed; /* answered with RESERVE_MALFORMED; `wanted` is not read */
     /* out */
     enum reserve_outcome outcome;
-    uint32_t remaining; /* of the day, when granted or repeated */
-    /* the batch's own, valid while it is applied */
+    uint32_t remaining; /* places of the day, if granted or repeated */
+    /* owned by the batch, valid while it is applied */
     struct hospital_row *hospital;
     struct day_row *day;
     struct reservation_row *reservation;
@@ -42,31 +42,32 @@ struct reserve_item {
 struct command {
     struct writer_command base;
     enum command_kind kind;
-    const char *traceparent;        /* of the call, "" if none; goes into its events */
-    struct arena *arena;            /* lives until the command is complete; the answer lies in it */
-    const ProtobufCMessage *answer; /* out, when OK: of REGISTER, SET_CAPACITY and DELETE */
-    /* Of SET_CAPACITY, once it was decided to change the capacity; kept when the batch is applied again. */
+    const char *traceparent;        /* of the call, copied into its events; "" = none */
+    struct arena *arena;            /* lives until the command is complete; holds the answer */
+    const ProtobufCMessage *answer; /* out, if OK: for REGISTER, SET_CAPACITY and DELETE */
+    /* SET_CAPACITY: set when the batch first decides to change the capacity, and kept if the batch is applied
+     * again. */
     struct uuid change_id;
-    /* the batch's own, valid while it is applied */
+    /* owned by the batch, valid while it is applied */
     struct hospital_row *hospital;
-    struct day_row **days; /* of REGISTER, in the order of the request */
-    struct day_row *day;   /* of SET_CAPACITY */
-    bool is_done;          /* SET_CAPACITY: its change was committed, though its COMMIT's answer was lost */
-    struct screening_day done; /* the day as it left it, reserved excepted */
+    struct day_row **days; /* REGISTER: in request order */
+    struct day_row *day;   /* for SET_CAPACITY */
+    bool is_done;          /* SET_CAPACITY: the change was committed, but the answer to its COMMIT was lost */
+    struct screening_day done; /* the day as that change left it, except `reserved` */
     union {
         struct registration registration;
         struct capacity_wanted capacity;
-        struct uuid hospital_id; /* of DELETE */
+        struct uuid hospital_id; /* DELETE */
         struct {
             struct reserve_item *items;
             size_t count;
-            int64_t booking_era, hospital_era; /* as the caller knows them; 0 = not checked */
-            int64_t era;                       /* out: in which it was decided */
+            int64_t booking_era, hospital_era; /* as known to the caller; 0 = do not check */
+            int64_t era;                       /* out: the era of the decision */
         } reserve;
         struct pair_look *look;
         struct pair_done *pair;
         struct {
-            int32_t before; /* reservations that ended and whose screening date is earlier */
+            int32_t before; /* purge ended reservations with an earlier screening date */
             int64_t max;
             int64_t purged; /* out */
         } purge;

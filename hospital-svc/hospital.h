@@ -1,13 +1,14 @@
 /*
- * The rules of hospitals, screening days and reservations: state and command in, outcome and new state out.
- * Pure: no I/O, no clock, no global; `today` and `now_us` are handed in. Any thread.
+ * Domain rules for hospitals, screening days and reservations. A rule takes the current state and a command,
+ * and returns an outcome. Pure: no I/O, no clock, no globals; the caller passes `today` and `now_us`. Any
+ * thread.
  *
- * Every rule changes the states it is given in place, and only when it says so: a refusal leaves them as they
- * were. State that is not stored is handed in as all zero but its key: HOSPITAL_NONE, version 0,
+ * A rule updates its state arguments in place. If it refuses the command, it leaves them unchanged. For state
+ * that is not stored, the caller passes a struct that is zero except for its key: HOSPITAL_NONE, version 0,
  * RESERVATION_NONE.
  *
- * Invariant (G1): reserved = sum of the headcounts of the day's live reservations, and no grant and no new
- * capacity makes it exceed the capacity. Only a reinstated place can: the day is then overcommitted.
+ * Invariant (G1): reserved = sum of the headcounts of the day's live reservations. No grant and no capacity
+ * change makes it exceed the capacity. Only a reinstated place can; the day is then overcommitted.
  */
 #ifndef SCREENING_HOSPITAL_SVC_HOSPITAL_H
 #define SCREENING_HOSPITAL_SVC_HOSPITAL_H
@@ -28,7 +29,7 @@ enum {
     HEADCOUNT_MAX = 100,
 };
 
-/* The numbers are those stored. */
+/* These numbers are stored in the database. */
 enum hospital_state { HOSPITAL_NONE = 0, HOSPITAL_ACTIVE = 1, HOSPITAL_DELETED = 2 };
 
 struct hospital {
@@ -37,27 +38,26 @@ struct hospital {
     const char *name;
     const char *address;
     int64_t created_at_us;
-    uint8_t content[DIGEST_SIZE]; /* of the registration as first accepted */
+    uint8_t content[DIGEST_SIZE]; /* digest of the registration as first accepted */
 };
 
 struct screening_day {
     struct uuid hospital_id;
     int32_t date;
     uint32_t capacity; /* 0 = closed */
-    uint32_t reserved; /* places of live reservations; counted whether or not the day was ever opened */
-    uint64_t
-        version; /* 0 = never opened; each change of the capacity adds one, reserving and releasing don't */
+    uint32_t reserved; /* places held by live reservations, even if the day was never opened */
+    uint64_t version;  /* 0 = never opened; each capacity change adds 1, reserving and releasing do not */
 };
 
-/* How many more places the day can grant: 0 if it is overcommitted. */
+/* Places still available; 0 if the day is overcommitted. */
 uint32_t screening_day_remaining(const struct screening_day *day);
 
-/* The numbers are those stored. */
+/* These numbers are stored in the database. */
 enum reservation_state {
     RESERVATION_NONE = 0,
     RESERVATION_LIVE = 1,
     RESERVATION_RELEASED = 2,
-    RESERVATION_TOMBSTONE = 3, /* its booking ended before it was ever reserved */
+    RESERVATION_TOMBSTONE = 3, /* the booking ended before a Reserve for it arrived */
 };
 
 struct reservation {
@@ -80,19 +80,19 @@ struct registration {
     const char *name;
     const char *address;
     uint8_t content[DIGEST_SIZE];
-    /* Of the texts as they came, and decomposed: what earlier versions may have kept. */
+    /* The same digest over the texts as sent, and over the texts in decomposed form: an earlier version may
+     * have stored either one. */
     uint8_t content_as_sent[DIGEST_SIZE], content_decomposed[DIGEST_SIZE];
-    const char
-        *refusal; /* "field: rule" that a new hospital would break; NULL = none: a repeat is answered */
-    const struct day_wanted *days; /* dates unique, in the order of the request */
+    const char *refusal; /* "field: rule" that refuses a new hospital, or NULL; ignored for a repeat */
+    const struct day_wanted *days; /* unique dates, in request order */
     size_t day_count;
 };
 
 /*
- * days[i] is the state of command->days[i]. OK with *changed: hospital and days are as registered (the
- * strings are command's). OK without: it is registered with this very content already, deleted or not.
- * ALREADY_EXISTS: with other content. INVALID_ARGUMENT: a new hospital with a past day or
- * a text that breaks a rule.
+ * days[i] holds the state for command->days[i]. OK with *changed true: the hospital and its days are now
+ * registered; the hospital's strings are those of `command`. OK with *changed false: the hospital was already
+ * registered with the same content, even if it was deleted since. ALREADY_EXISTS: it exists with different
+ * content. INVALID_ARGUMENT: it is new, and a day is in the past or a text breaks a rule.
  */
 MUST_CHECK enum status hospital_register(struct hospital *hospital, struct screening_day *const *days,
                                          const struct registration *command, int32_t today, int64_t now_us,
@@ -108,10 +108,10 @@ struct capacity_wanted {
 };
 
 /*
- * OK: the day has the wanted capacity; *changed tells whether it is new to it. A day never opened counts as
- * capacity 0, version 0. An overcommitted day may be raised to a capacity that is still below its reserved
- * places. INVALID_ARGUMENT: a past date. NOT_FOUND: no such hospital. FAILED_PRECONDITION: HOSPITAL_DELETED,
- * VERSION_MISMATCH, CAPACITY_BELOW_RESERVED.
+ * OK: the day has the requested capacity; *changed is false if it already had it. A day that was never opened
+ * has capacity 0 and version 0. The capacity of an overcommitted day may be raised to a value that is still
+ * below its reserved places. INVALID_ARGUMENT: a past date. NOT_FOUND: no such hospital. FAILED_PRECONDITION:
+ * HOSPITAL_DELETED, VERSION_MISMATCH, CAPACITY_BELOW_RESERVED.
  */
 MUST_CHECK enum status hospital_set_capacity(const struct hospital *hospital, struct screening_day *day,
                                              const struct capacity_wanted *command, int32_t today,
@@ -119,7 +119,7 @@ MUST_CHECK enum status hospital_set_capacity(const struct hospital *hospital, st
 
 /* ---- DeleteHospital ---- */
 
-/* OK: it is deleted; *changed unless it already was. NOT_FOUND: no such hospital. */
+/* OK: the hospital is deleted; *changed is false if it already was. NOT_FOUND: no such hospital. */
 MUST_CHECK enum status hospital_delete(struct hospital *hospital, bool *changed, struct error *error);
 
 /* ---- Reserve ---- */
@@ -133,8 +133,8 @@ struct reserve {
 
 enum reserve_outcome {
     RESERVE_GRANTED,
-    RESERVE_REPEATED,  /* granted before, nothing was taken now */
-    RESERVE_MALFORMED, /* for callers that check the request: the rule never says it */
+    RESERVE_REPEATED,  /* already granted; takes no more places */
+    RESERVE_MALFORMED, /* set by callers that validate requests; hospital_reserve never returns it */
     RESERVE_OTHER_CONTENT,
     RESERVE_RELEASED,
     RESERVE_HOSPITAL_NOT_FOUND,
@@ -145,14 +145,14 @@ enum reserve_outcome {
 enum { RESERVE_OUTCOME_COUNT = RESERVE_SOLD_OUT + 1 };
 
 /*
- * Takes headcount places of the day, for good once GRANTED. A repeat of a grant is answered whatever has
- * become of the hospital and the date since.
+ * RESERVE_GRANTED: takes `headcount` places of the day. Repeating a granted Reserve succeeds even if the
+ * hospital was deleted or the date passed since.
  */
 MUST_CHECK enum reserve_outcome hospital_reserve(const struct hospital *hospital, struct screening_day *day,
                                                  struct reservation *reservation,
                                                  const struct reserve *command, int32_t today);
 
-/* What an outcome is on the wire: status, reason ("" if none) and a message for people. */
+/* An outcome as sent on the wire: status, reason ("" = none) and a human-readable message. */
 struct reserve_answer {
     enum status status;
     const char *reason;
@@ -166,30 +166,32 @@ struct release {
     struct uuid booking_id;
     struct uuid hospital_id;
     int32_t date;
-    uint32_t confirmed; /* not an ending: the headcount of a confirmed booking, whose place must be live */
+    uint32_t confirmed; /* 0 = the booking has ended; otherwise it is confirmed with this headcount, and its
+                           place must be live */
 };
 
 enum release_outcome {
-    RELEASE_FREED,     /* the live reservation's places are free again */
-    RELEASE_TOMBSTONE, /* the booking was unknown: a Reserve that comes late will be refused */
-    RELEASE_NOTHING,   /* released before */
+    RELEASE_FREED,     /* the places of the live reservation are free again */
+    RELEASE_TOMBSTONE, /* the booking was unknown; a late Reserve for it will be refused */
+    RELEASE_NOTHING,   /* already released */
 };
 
-/* `day` is the reservation's own day; it is read only if the reservation is live. */
+/* `day` is the day of the stored reservation. It is used only if the reservation is live, and may be NULL
+ * otherwise. */
 MUST_CHECK enum release_outcome hospital_release(struct reservation *reservation, struct screening_day *day,
                                                  const struct release *command);
 
-/* ---- reinstate: a confirmed booking whose place a database that went back has lost ---- */
+/* ---- reinstate: restores the place of a confirmed booking that was lost when the database reverted ---- */
 
 enum reinstate_outcome {
-    REINSTATE_LIVE,          /* its place is live, nothing was taken */
-    REINSTATE_TAKEN,         /* its place is live again */
-    REINSTATE_OTHER_CONTENT, /* another place is live under its id, which stays as it is */
+    REINSTATE_LIVE,          /* its place was already live */
+    REINSTATE_TAKEN,         /* its place was taken again and is live */
+    REINSTATE_OTHER_CONTENT, /* a different place is live under its id and stays as it is */
 };
 
 /*
- * Makes the booking's place live: over a released reservation or a tombstone, whatever the state of the
- * hospital, and beyond the capacity of the day. `day` is the command's; it is changed only if TAKEN.
+ * Makes the booking's place live. Overrides a released reservation or a tombstone, and ignores the hospital's
+ * state and the day's capacity. `day` is the day of the command; it changes only on REINSTATE_TAKEN.
  */
 MUST_CHECK enum reinstate_outcome
 hospital_reinstate(struct reservation *reservation, struct screening_day *day, const struct reserve *command);

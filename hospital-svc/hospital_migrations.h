@@ -1,4 +1,4 @@
-/* The texts of migrations/, embedded by the build. */
+/* The scripts in migrations/, embedded by the build. */
 #ifndef SCREENING_HOSPITAL_SVC_HOSPITAL_MIGRATIONS_H
 #define SCREENING_HOSPITAL_SVC_HOSPITAL_MIGRATIONS_H
 

@@ -1,7 +1,7 @@
 /*
- * Counts the days on which more places are reserved than there are: from today on, every few seconds, on a
- * reader thread. The count is derived from the days, so that it is right whoever changed them. For Stats,
- * /metrics and the log.
+ * Counts the days from today on that are overcommitted (more places reserved than their capacity), every 3 s
+ * on a reader thread. The count is derived from the stored days, so it is correct no matter which process
+ * changed them. Feeds Stats, /metrics and the log.
  */
 #ifndef SCREENING_HOSPITAL_SVC_OVERCOMMIT_H
 #define SCREENING_HOSPITAL_SVC_OVERCOMMIT_H
@@ -19,18 +19,18 @@ struct overcommit {
     struct reader_task task;
     struct reader_pool *readers;
     struct ticker *ticker;
-    atomic_bool reading; /* the task is the pool's */
+    atomic_bool reading; /* the pool holds the task */
     _Atomic int64_t days;
 };
 
-/* Starts to count. `readers` must outlive the thread. RESOURCE_EXHAUSTED: no thread. */
+/* Starts counting. `readers` must outlive the thread. RESOURCE_EXHAUSTED: the thread could not be started. */
 MUST_CHECK enum status overcommit_open(struct overcommit *overcommit, struct reader_pool *readers,
                                        struct error *error);
 
-/* Ends the thread; a read may still be under way. Before reader_pool_close. Also one never opened. */
+/* Stops the thread; a read may still be in flight. Call before reader_pool_close. No-op if never opened. */
 void overcommit_close(struct overcommit *overcommit);
 
-/* Writes "2 days overcommitted"; false if there is none. Any thread. */
+/* Writes a text such as "2 days overcommitted"; returns false if there are none. Any thread. */
 bool overcommit_degraded(struct overcommit *overcommit, char *out, size_t size);
 
 #endif

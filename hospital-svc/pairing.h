@@ -1,14 +1,14 @@
 /*
- * Agrees with booking-svc on the eras of both databases (events/era.h), so that a database that went back is
- * healed before places are granted again.
+ * Pairing: agrees with booking-svc on the eras of both databases (events/era.h), so that a database that
+ * reverted (restored backup, standby without the tail) is repaired before it grants places again.
  *
  *   a batch begins an era: UNPAIRED, Reserve is refused with RECOVERING
- *   -> Pair: booking-svc settles only grants of this era from now on, and answers with the head of its log
- *   -> the booking log is followed up to that head; a confirmed booking takes its place whatever the capacity
- *   -> one commit grants what was under way, repeats deletions that were lost, and is PAIRED
+ *   -> Pair: booking-svc settles only grants of this era from now on, and returns the head of its log
+ *   -> the booking log is applied up to that head; a confirmed booking takes its place despite the capacity
+ *   -> one commit grants the bookings that were in flight, repeats lost deletions, and marks the era PAIRED
  *
- * The same thread asks again when a caller knows other eras: then booking-svc has begun one, and its log is
- * checked before it is served. All of it may be repeated, and two replicas may do it at once.
+ * The same thread pairs again when a caller names other eras: booking-svc has then begun an era, and its log
+ * is checked before its Reserves are served. Every step is idempotent, and two replicas may pair at once.
  */
 #ifndef SCREENING_HOSPITAL_SVC_PAIRING_H
 #define SCREENING_HOSPITAL_SVC_PAIRING_H
@@ -34,35 +34,36 @@ struct pairing {
     struct event_subscriber *subscriber; /* of the booking log */
     struct rpc_channel *channel;         /* to booking-svc */
     struct rpc_client *client;
-    struct pairing_wish wish;     /* of the next call; the thread's own once it runs */
-    struct event_cursor furthest; /* what booking-svc had applied of the hospital log; the thread's own */
+    struct pairing_wish wish;     /* for the next call; owned by the thread once it runs */
+    struct event_cursor furthest; /* how far booking-svc had applied the hospital log; owned by the thread */
     _Atomic(struct ticker *) ticker;
-    atomic_bool wanted;                   /* the writer has met an unpaired era, or other eras */
-    _Atomic int64_t unpaired_ns;          /* since when; 0 = it is paired */
-    struct monitor monitor;               /* guards what follows */
-    bool answered;                        /* by the writer */
-    char problem[RPC_DEGRADED_TEXT_SIZE]; /* why it fails for good; empty = it does not */
+    atomic_bool wanted;          /* a pairing is due: the era is unpaired, or a caller named other eras */
+    _Atomic int64_t unpaired_ns; /* monotonic time at which the era was found unpaired; 0 = paired */
+    struct monitor monitor;      /* guards the fields below */
+    bool answered;               /* the writer has completed the command */
+    char problem[RPC_DEGRADED_TEXT_SIZE]; /* a failure that only an operator can fix; empty = none */
     struct recovery recovery;
 };
 
-/* Before the writer is opened: pairing_note may be called from then on. */
+/* Call before writer_open, since the writer may call pairing_note from then on. */
 MUST_CHECK enum status pairing_init(struct pairing *pairing, bool adopt, struct error *error);
 
-/* batch_on_unpaired. */
+/* Callback for batch_on_unpaired. Writer thread. */
 void pairing_note(void *context, bool eras_differ);
 
-/* Starts to pair. What is handed in must outlive it. */
+/* Starts the pairing thread. The arguments must outlive it. */
 MUST_CHECK enum status pairing_open(struct pairing *pairing, struct writer *writer,
                                     struct event_subscriber *subscriber, struct rpc_channel *channel,
                                     struct error *error);
 
-/* Ends the thread, the sooner if the channel was stopped. Before writer_close. Also one never opened. */
+/* Stops the thread, without waiting for a call in flight if the channel was stopped before. Call before
+ * writer_close. No effect if never opened. */
 void pairing_close(struct pairing *pairing);
 
-/* After writer_close: nobody calls pairing_note any more. */
+/* Call after writer_close, when the writer can no longer call pairing_note. */
 void pairing_destroy(struct pairing *pairing);
 
-/* Writes up to `max` reasons for which the service is degraded; how many. Any thread. */
+/* Writes up to `max` reasons why the service is degraded and returns their number. Any thread. */
 size_t pairing_degraded(struct pairing *pairing, char reasons[][RPC_DEGRADED_TEXT_SIZE], size_t max);
 
 #endif

@@ -1,4 +1,4 @@
-/* The call of Pair: all of its pages as one answer. */
+/* The Pair call: fetches all pages and merges them into one answer. */
 #ifndef SCREENING_HOSPITAL_SVC_PAIRING_CALL_H
 #define SCREENING_HOSPITAL_SVC_PAIRING_CALL_H
 
@@ -11,15 +11,16 @@
 /* NULL when out of memory. */
 struct rpc_client *pairing_client_create(struct rpc_channel *channel);
 
-/* What the call asks for beside what `look` says. */
+/* Parameters of the call in addition to `look`. */
 struct pairing_wish {
-    bool adopt;      /* accept another database */
-    bool from_start; /* have booking-svc apply the hospital log again from its start */
+    bool adopt;      /* accept a different booking database */
+    bool from_start; /* ask booking-svc to apply the hospital log again from its start */
 };
 
 /*
- * Tells booking-svc what `look` says and fills in what it answers; the lists lie in the arena, and are left
- * out when the era is paired already. Statuses are those of the call. Blocks.
+ * Sends `look` to booking-svc and fills *done with the answer. The lists are allocated in `arena`, and are
+ * empty if the era is already paired. Returns the status of the call, INTERNAL for a malformed answer, or
+ * RESOURCE_EXHAUSTED when out of memory. Blocks.
  */
 MUST_CHECK enum status pairing_call(struct rpc_client *client, const struct pair_look *look,
                                     const struct pairing_wish *wish, struct arena *arena,

@@ -1,8 +1,8 @@
 /*
- * Reactions to the booking log: whenever a booking is cancelled, rejected or force-cancelled, whatever the
- * reason, its reservation is released. A live one is freed once; an unknown one leaves a tombstone. There is
- * no exception. While the database catches up with a log that is ahead of it, a booking's confirmation has an
- * effect too: its place must be live. Pure; any thread.
+ * Reactions to the booking log. When a booking is cancelled, rejected or force-cancelled, for any reason, its
+ * reservation is released: a live one is freed once, an unknown one leaves a tombstone. There are no
+ * exceptions. While the database catches up with a log that is ahead of it, a confirmation has an effect too:
+ * the booking's place must be live. Pure; any thread.
  */
 #ifndef SCREENING_HOSPITAL_SVC_POLICY_H
 #define SCREENING_HOSPITAL_SVC_POLICY_H
@@ -16,13 +16,13 @@
 
 #include "screening/v1/event.pb-c.h"
 
-/* Whether the event ends a booking. */
+/* True if the event releases the booking's reservation. */
 bool policy_has_effect(const Screening__V1__Event *event);
 
 /*
- * Writes what `count` events release to `releases` (room for `count`), *released how many. Events of other
- * types, known or not, release nothing. INTERNAL if an event that does lacks what it must tell: it can never
- * be applied. `catching_up`: the confirmed bookings are among them, as such.
+ * Writes the releases of `count` events to `releases` (room for `count`) and their number to *released.
+ * Events of other types, known or unknown, release nothing. INTERNAL: an event that releases lacks a required
+ * field and can never be applied. With `catching_up`, confirmed bookings are included, with `confirmed` set.
  */
 MUST_CHECK enum status policy_releases(Screening__V1__Event *const *events, size_t count, bool catching_up,
                                        struct release *releases, size_t *released, struct error *error);

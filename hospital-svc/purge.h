@@ -1,7 +1,7 @@
 /*
- * Released reservations and tombstones go some days after their screening date: at start and about every
- * hour, through the writer, a chunk per command, so that nobody waits behind a large one. Runs on a
- * thread of its own.
+ * Deletes released reservations and tombstones `retention_days` after their screening date, at start and
+ * about every hour. It runs on its own thread and submits one chunk per command to the writer, so that no
+ * other command waits for a large purge.
  */
 #ifndef SCREENING_HOSPITAL_SVC_PURGE_H
 #define SCREENING_HOSPITAL_SVC_PURGE_H
@@ -15,7 +15,7 @@
 
 enum purge_state {
     PURGE_IDLE,      /* until next_ns */
-    PURGE_SUBMITTED, /* the command is the writer's */
+    PURGE_SUBMITTED, /* the writer holds the command */
     PURGE_COMPLETE,
 };
 
@@ -28,12 +28,12 @@ struct purge {
     struct ticker *ticker;
 };
 
-/* Starts to purge. */
+/* Starts the purge thread. */
 MUST_CHECK enum status purge_open(struct purge *purge, struct writer *writer, int64_t retention_days,
                                   struct error *error);
 
-/* Ends the thread; a chunk handed in may still be under way in the writer. Before writer_close. Also one
- * never opened. */
+/* Stops the thread; the writer may still hold a submitted chunk. Call before writer_close. No effect if never
+ * opened. */
 void purge_close(struct purge *purge);
 
 #endif

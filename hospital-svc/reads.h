@@ -1,7 +1,7 @@
 /*
- * The read methods: GetHospital, ListHospitals, GetAvailability. Each checks its request on the caller's
- * thread and is answered from a reader thread; a request that can't be handed on is answered at once. Any
- * thread.
+ * The read methods: GetHospital, ListHospitals, GetAvailability. Each validates its request on the caller's
+ * thread and replies from a reader thread. If the request is invalid or the queue refuses it, it replies with
+ * the error at once. Any thread.
  */
 #ifndef SCREENING_HOSPITAL_SVC_READS_H
 #define SCREENING_HOSPITAL_SVC_READS_H

@@ -1,7 +1,7 @@
 /*
- * Requests as they come in, checked and turned into what the rules take. INVALID_ARGUMENT "field: rule" names
- * the first thing wrong; nothing here depends on the clock or on what is stored. Pure but for the id that a
- * registration without one is given. Any thread.
+ * Validates requests and converts them into the commands of the rules. INVALID_ARGUMENT "field: rule" names
+ * the first error. Depends neither on the clock nor on stored state. Pure, except that it generates an id for
+ * a registration without one. Any thread.
  */
 #ifndef SCREENING_HOSPITAL_SVC_REQUEST_H
 #define SCREENING_HOSPITAL_SVC_REQUEST_H
@@ -21,8 +21,8 @@ enum { RESERVE_ITEMS_MAX = 1024, AVAILABILITY_DAYS_MAX = 366, AVAILABILITY_DAYS_
 MUST_CHECK enum status request_hospital_id(const char *text, struct uuid *out, struct error *error);
 
 /*
- * *out points into `request` and `arena`, which must outlive it. RESOURCE_EXHAUSTED when out of memory.
- * `explicit_presence`: a capacity that is absent was left out; else it is 0.
+ * *out points into `request` and `arena`, which must outlive it. RESOURCE_EXHAUSTED when out of memory. With
+ * `explicit_presence`, an absent capacity is an error; without, it means 0.
  */
 MUST_CHECK enum status request_registration(const Screening__V1__RegisterHospitalRequest *request,
                                             bool explicit_presence, struct arena *arena,
@@ -42,24 +42,24 @@ struct availability_wanted {
     int32_t to;
 };
 
-/* `today` stands in for an empty from_date. */
+/* An empty from_date means `today`. */
 MUST_CHECK enum status request_availability(const Screening__V1__GetAvailabilityRequest *request,
                                             int32_t today, struct availability_wanted *out,
                                             struct error *error);
 
 struct list_wanted {
-    const char *name_contains; /* tidy; empty = any */
-    const char *decomposed;    /* the same in other forms: names of earlier versions may have them */
+    const char *name_contains; /* normalized; empty = any */
+    const char *decomposed;    /* the same text in other forms, as earlier versions may have stored names */
     const char *as_sent;
     bool on_date; /* only hospitals open on `date` */
     int32_t date;
     bool include_deleted;
     uint32_t page_size;
-    struct uuid first_id; /* the smallest id that the page may show */
-    const char *query;    /* the canonical text that page tokens are tied to */
+    struct uuid first_id; /* smallest id of the page */
+    const char *query;    /* canonical query text; a page token is valid only for it */
 };
 
-/* As request_registration. */
+/* Ownership and errors as for request_registration. */
 MUST_CHECK enum status request_list(const Screening__V1__ListHospitalsRequest *request, struct arena *arena,
                                     struct list_wanted *out, struct error *error);
 

@@ -9,7 +9,7 @@
 
 enum { RESERVATION_IDS_MAX = 500 };
 
-/* Answers the call, now or when it has been read. */
+/* Replies from a reader thread, or at once with an error. */
 void reservations_list(struct reader_pool *readers, const Screening__V1__ListReservationsRequest *request,
                        struct rpc_call *call);
 

@@ -1,6 +1,7 @@
 /*
- * From the domain to protobuf. What is built lies in `arena` and points to the texts of its source, which
- * must outlive it. Everything returns NULL or false when out of memory. Pure; any thread.
+ * Converts domain structs to protobuf messages. A message is allocated in `arena` and points to the strings
+ * of its source, which must outlive it. All functions return NULL or false when out of memory. Pure; any
+ * thread.
  */
 #ifndef SCREENING_HOSPITAL_SVC_RESPOND_H
 #define SCREENING_HOSPITAL_SVC_RESPOND_H
@@ -14,7 +15,7 @@
 
 #include "screening/v1/types.pb-c.h"
 
-/* A growing list of messages, all zero when empty. */
+/* A growable list of messages; empty when zero-initialized. */
 struct respond_list {
     void **items;
     size_t count;
@@ -25,10 +26,10 @@ bool respond_append(struct arena *arena, struct respond_list *list, void *messag
 
 Screening__V1__ScreeningDay *respond_day(struct arena *arena, const struct screening_day *day);
 
-/* Without days. */
+/* The message has no days until respond_set_days. */
 Screening__V1__Hospital *respond_hospital(struct arena *arena, const struct hospital *hospital);
 
-/* Makes `days` (of Screening__V1__ScreeningDay) those of `hospital`. */
+/* Attaches `days` (a list of Screening__V1__ScreeningDay) to `hospital`. */
 void respond_set_days(Screening__V1__Hospital *hospital, const struct respond_list *days);
 
 #endif

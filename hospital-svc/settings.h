@@ -1,4 +1,4 @@
-/* What hospital-svc can be told by flags and environment. */
+/* Settings of hospital-svc, from flags and environment. */
 #ifndef SCREENING_HOSPITAL_SVC_SETTINGS_H
 #define SCREENING_HOSPITAL_SVC_SETTINGS_H
 
@@ -23,8 +23,8 @@ struct settings {
 };
 
 /*
- * Reads them, ends the program if they are wrong (or only asked for), then begins the service (service_begin)
- * and logs the settings. First thing in main.
+ * Parses the settings, then calls service_begin and logs them. Exits if a setting is invalid or if a flag
+ * such as --help only asks for output. Call at the start of main.
  */
 void settings_load(struct settings *settings, int argc, char **argv);
 

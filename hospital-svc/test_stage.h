@@ -1,6 +1,6 @@
 /*
- * For tests: a hospital-svc without its surroundings: a database with its tables, batches applied by hand, a
- * clock that stands still.
+ * Test harness for hospital-svc's batches: a database with the schema, batches applied by hand, and a frozen
+ * clock.
  */
 #ifndef SCREENING_HOSPITAL_SVC_TEST_STAGE_H
 #define SCREENING_HOSPITAL_SVC_TEST_STAGE_H
@@ -18,14 +18,14 @@
 
 enum { STAGE_COMMANDS_MAX = 16 };
 
-/* The hospital of all commands, unless the test changes them. */
+/* Hospital of all commands, unless the test overrides it. */
 extern const struct uuid STAGE_HOSPITAL_ID;
 
-/* The clock of all tests, and the civil date then. */
+/* The frozen time of all tests, and its civil date. */
 extern const int64_t STAGE_NOW_US;
 extern int32_t stage_today;
 
-/* First thing in main: stops the clock. */
+/* Freezes the clock. Call first in main. */
 void stage_stop_clock(void);
 
 struct stage {
@@ -39,24 +39,24 @@ struct stage {
     size_t count;
 };
 
-/* Skips the test if `state` has no database. The era is paired. */
+/* Skips the test if `state` has no database. Leaves the era paired. */
 void stage_open(struct stage *stage, void **state);
 void stage_close(struct stage *stage);
 
-/* Pairs the era as it is, without asking anybody. */
+/* Marks the current era as paired, without calling booking-svc. */
 enum { STAGE_BOOKING_ERA = 77 };
 void stage_pair(struct stage *stage);
 
-/* Adds a command to the next batch. It and its answer are valid until the batch after that. */
+/* Adds a command to the next batch. The command and its answer stay valid until the batch after that. */
 struct command *stage_add(struct stage *stage, enum command_kind kind);
-/* With one day, today, and content 7. */
+/* Registers a hospital with one day, today, and content 7. */
 struct command *stage_add_registration(struct stage *stage, uint32_t capacity);
 struct command *stage_add_capacity(struct stage *stage, int32_t date, uint32_t capacity);
 struct command *stage_add_deletion(struct stage *stage);
-/* Bookings first, first + 1, ...: one place each, of today. */
+/* Reserves one place today for each of the bookings first, first + 1, ... */
 struct reserve_item *stage_add_reserves(struct stage *stage, uint8_t first, size_t count);
 
-/* A chunk of the booking log with one event, about the booking of that number. */
+/* A chunk of the booking log with one event, about one booking. */
 struct told {
     struct event_chunk chunk;
     Screening__V1__Event event, *events;
@@ -67,12 +67,12 @@ struct told {
 void stage_tell(struct told *told, uint64_t seq, const char *type, uint8_t booking);
 void stage_add_told(struct stage *stage, struct told *told);
 
-/* Applies the batch in a transaction that is left open. */
+/* Applies the batch and leaves its transaction open. */
 enum status stage_apply(struct stage *stage, struct error *error);
-/* Applies and commits the batch, which must work; the next one is empty. */
+/* Applies and commits the batch, which must succeed, and starts an empty one. */
 void stage_run(struct stage *stage);
 
-/* What a statement without parameters answers with: one number. */
+/* Returns the single number that a statement without parameters selects. */
 int64_t stage_number(struct stage *stage, const struct db_statement *statement);
 
 #endif

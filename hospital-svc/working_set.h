@@ -1,6 +1,6 @@
 /*
- * The rows that one batch reads and writes, by their keys: asked for, loaded once, changed by one decision
- * after the other, and saved as one final row per key. One thread.
+ * The rows that one batch reads and writes, by key. A row is requested, loaded once, changed by successive
+ * decisions, and saved once in its final state. One thread.
  */
 #ifndef SCREENING_HOSPITAL_SVC_WORKING_SET_H
 #define SCREENING_HOSPITAL_SVC_WORKING_SET_H
@@ -17,9 +17,9 @@ struct hospital_row {
     struct hospital hospital;
     bool loaded;
     bool dirty;
-    bool with_days; /* all its days from today on are wanted, for an answer that shows them */
+    bool with_days; /* load all its days from today on, for an answer that lists them */
     struct hospital_row *next;
-    struct day_row *days; /* those in the set, newest asked for first */
+    struct day_row *days; /* days in the set, latest added first */
 };
 
 struct day_row {
@@ -30,9 +30,10 @@ struct day_row {
     struct day_row *next_of_hospital;
 };
 
-/* A capacity that a command set: kept one by one, since a batch may set a day's several times. */
+/* A capacity set by a command. Each change is kept, because a batch may change the capacity of one day
+ * several times. */
 struct capacity_change {
-    struct screening_day day; /* as it was then */
+    struct screening_day day; /* as this change left it */
     struct uuid change_id;    /* of the command; nil for a registration */
     struct capacity_change *next;
 };
@@ -45,18 +46,18 @@ struct reservation_row {
 };
 
 struct working_set {
-    struct arena *arena; /* the batch's */
+    struct arena *arena; /* owned by the batch */
     struct map hospitals_by_id;
     struct map days_by_key;
     struct map reservations_by_id;
-    /* In the order in which they were asked for: ids that rise with time are then written in rising order. */
+    /* In the order in which rows were added, so that time-ordered ids are written in ascending order. */
     struct hospital_row *hospitals, **hospitals_end;
     struct day_row *days, **days_end;
     struct reservation_row *reservations, **reservations_end;
     struct capacity_change *capacity_changes; /* latest first */
 };
 
-/* The arena must outlive the set and holds its rows. */
+/* `arena` holds the rows and must outlive the set. */
 void working_set_init(struct working_set *set, struct arena *arena);
 void working_set_fini(struct working_set *set);
 
@@ -64,15 +65,15 @@ void working_set_fini(struct working_set *set);
 void working_set_clear(struct working_set *set);
 
 /*
- * The row of that key, added (not loaded, all zero but its key) if it is not in the set yet. NULL when out of
- * memory. A day's hospital is added with it.
+ * Returns the row with that key. If it is not in the set yet, adds it (not loaded, zero except for its key).
+ * NULL when out of memory. Adding a day also adds its hospital.
  */
 struct hospital_row *working_set_hospital(struct working_set *set, const struct uuid *id);
 struct day_row *working_set_day(struct working_set *set, const struct uuid *hospital_id, int32_t date);
 struct reservation_row *working_set_reservation(struct working_set *set, const struct uuid *booking_id);
 
-/* Marks the day changed and keeps the capacity that it has now; `change_id` may be NULL. False when out of
- * memory. */
+/* Marks the day dirty and records its current capacity as a change. `change_id` may be NULL. False when out
+ * of memory. */
 bool working_set_capacity_changed(struct working_set *set, struct day_row *row, const struct uuid *change_id);
 
 #endif
