@@ -1,4 +1,5 @@
-/* The RPC handlers of BookingService: validate, turn into a command or a read, hand in. They never block. */
+/* RPC handlers of BookingService. They validate a request, turn it into a command or a read, and submit it.
+ * They never block. */
 #ifndef BOOKING_SVC_API_H
 #define BOOKING_SVC_API_H
 
@@ -10,13 +11,13 @@
 #include "screening/v1/booking.pb-c.h"
 
 struct booking_api {
-    Screening__V1__BookingService_Service service; /* first: what the generated code hands back */
+    Screening__V1__BookingService_Service service; /* must be first: handlers cast it to booking_api */
     struct work_table *works;
     struct writer *writer;
     struct reader_pool *readers;
 };
 
-/* Fills in the methods. The other members must be set before the server calls them. */
+/* Fills in the vtable. Set the other members before the server calls a handler. */
 void booking_api_init(struct booking_api *api);
 
 #endif

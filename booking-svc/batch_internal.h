@@ -1,5 +1,5 @@
-/* What the parts of a batch share: batch.c (its order, what it decides and saves), batch_load.c (what it
- * loads). Writer thread. */
+/* Shared by the parts of a batch: batch.c (order, decisions, saving) and batch_load.c (loading). Writer
+ * thread. */
 #ifndef BOOKING_SVC_BATCH_INTERNAL_H
 #define BOOKING_SVC_BATCH_INTERNAL_H
 
@@ -21,7 +21,7 @@ struct entry {
     bool changed;
 };
 
-/* A deleted hospital of the working set, and the chunk of its bookings that is being worked off. */
+/* A deleted hospital of the working set, and the chunk of its bookings to force-cancel. */
 struct deletion {
     struct hospital_deletion row;
     bool changed;
@@ -39,18 +39,18 @@ struct batch {
     bool hospital_unavailable;
 };
 
-/* UNAVAILABLE. */
+/* Returns UNAVAILABLE. */
 enum status batch_no_memory(struct error *error);
 
-/* NULL for a chunk of the hospital log. */
+/* Returns NULL for a chunk of the hospital log. */
 const struct booking_command *batch_booking_command(const struct writer_command *command);
 
-/* Put a copy of the row into the working set, which must not have it yet. NULL, or another status than OK:
- * out of memory. */
+/* Add a copy of the row to the working set, which must not contain it yet. Return NULL, or a status other
+ * than OK, when out of memory. */
 struct entry *batch_add_entry(struct batch *batch, const struct booking *booking);
 MUST_CHECK enum status batch_take_deletion(struct batch *batch, const struct hospital_deletion *row);
 
-/* Loads what the commands speak of into the working set. */
+/* Loads the rows that the commands need into the working set. */
 MUST_CHECK enum status batch_load(struct batch *batch, struct db *db, struct writer_command *const *commands,
                                   size_t count, struct error *error);
 

@@ -1,5 +1,5 @@
 /*
- * The rules of a booking: its state machine, of which booking-svc is the only authority.
+ * The state machine of a booking, of which booking-svc is the only authority.
  *
  *  REQUESTED --reserved--> CONFIRMED --customer cancels--> CANCELLED
  *      |                       \------hospital deleted---> FORCE_CANCELLED
@@ -7,8 +7,8 @@
  *      |--customer cancels---> CANCELLED
  *      \--hospital deleted---> FORCE_CANCELLED
  *
- * Pure functions: a booking and what happens to it in, the booking afterwards and the event to tell out. They
- * allocate nothing; texts in the result are those of the arguments or constants.
+ * Pure functions: they take a booking and a command, and return the changed booking and the event to append.
+ * They allocate nothing; strings in the result are those of the arguments, or constants.
  */
 #ifndef BOOKING_SVC_BOOKING_H
 #define BOOKING_SVC_BOOKING_H
@@ -19,7 +19,7 @@
 #include "base/status.h"
 #include "base/uuid.h"
 
-/* The numbers are those of screening.v1.BookingStatus and of the database. */
+/* These numbers are those of screening.v1.BookingStatus and are stored in the database. */
 enum booking_status {
     BOOKING_REQUESTED = 1,
     BOOKING_CONFIRMED = 2,
@@ -43,15 +43,15 @@ struct booking {
     int64_t updated_at_us;
     uint64_t version;
     uint8_t content_hash[BOOKING_HASH_BYTES]; /* of the request as first accepted */
-    /* Of a request only. */
-    uint8_t content_as_sent[BOOKING_HASH_BYTES]; /* its hash before its name was made tidy: what earlier
-                                                    versions kept */
-    const char *refusal; /* "field: rule" that a new booking would break; NULL = none: a repeat is answered */
+    /* Only in a request: */
+    uint8_t content_as_sent[BOOKING_HASH_BYTES]; /* the same hash with the name as sent, before normalization:
+                                                    earlier versions stored this one */
+    const char *refusal; /* "field: rule" that refuses a new booking, or NULL; ignored for a repeat */
     bool queue_if_unavailable;
     bool announced; /* booking.requested has been appended */
 };
 
-/* When a rule is applied: an instant, and the civil date of it in the clinic's zone. */
+/* The time at which a rule is applied: an instant and its civil date in the clinic's time zone. */
 struct moment {
     int64_t now_us;
     int32_t today;
@@ -63,16 +63,16 @@ struct deletion_mark {
     int32_t day;
 };
 
-/* What came of asking hospital-svc for the place. */
+/* Outcome of asking hospital-svc for the place. */
 enum reserve_outcome {
     RESERVE_GRANTED,
-    RESERVE_REFUSED,      /* definitely no place, with a reason */
-    RESERVE_UNKNOWN,      /* no definite answer, or not asked at all: it may or may not have been taken */
-    RESERVE_BUDGET_SPENT, /* the caller's budget ended before it was asked */
+    RESERVE_REFUSED,      /* definitely refused, with a reason */
+    RESERVE_UNKNOWN,      /* no definite answer, or not asked at all: the place may or may not be taken */
+    RESERVE_BUDGET_SPENT, /* the caller's budget ended before hospital-svc was asked */
 };
 
-/* The event a change has to tell; NULL = none. A changed booking without event does not exist;
- * booking.released tells of a booking that has not changed. */
+/* The event to append; NULL = none. A booking never changes without an event. booking.released is appended
+ * although its booking has not changed. */
 struct booking_change {
     const char *event_type;
 };
@@ -80,59 +80,62 @@ struct booking_change {
 extern const char BOOKING_EVENT_REQUESTED[], BOOKING_EVENT_CONFIRMED[], BOOKING_EVENT_REJECTED[],
     BOOKING_EVENT_CANCELLED[], BOOKING_EVENT_FORCE_CANCELLED[], BOOKING_EVENT_RELEASED[];
 
-/* Whether a status can still change: REQUESTED or CONFIRMED. */
+/* True if the status can still change: REQUESTED or CONFIRMED. */
 bool booking_is_live(enum booking_status status);
 
 /*
- * A request to book meets what is known under its id. `existing` NULL: `request` becomes the REQUESTED
- * booking *booking (no event: nobody was told yet), INVALID_ARGUMENT if its day has passed or a text of it
- * breaks a rule. Otherwise nothing changes: ALREADY_EXISTS if it had other content (which nobody knows of an
- * abandoned booking); else OK, and the answer depends on the existing booking.
+ * Applies a request to book. If `existing` is NULL, *booking becomes a REQUESTED booking made from `request`,
+ * without an event, because no client has been told of it yet; INVALID_ARGUMENT if its day has passed or a
+ * text breaks a rule. Otherwise nothing changes: ALREADY_EXISTS if the existing booking has different
+ * content; else OK, and the caller answers with the existing booking. The content of an abandoned booking is
+ * unknown and matches any request.
  */
 MUST_CHECK enum status booking_create(const struct booking *existing, const struct booking *request,
                                       const struct moment *at, struct booking *booking,
                                       struct error *refusal);
 
 /*
- * An operator gives back the place that hospital-svc holds for a booking of that id. `existing` NULL:
- * *booking becomes one that is REJECTED `ABANDONED`, of nobody, with the content of `place`, so that its
- * event releases the place and no late call can take it again. Otherwise the existing booking wins and does
- * not change; the place of one that has ended is released by an event. A booking abandoned before: no event.
+ * An operator gives back the place that hospital-svc holds for a lost booking. If `existing` is NULL,
+ * *booking becomes a booking without a customer, REJECTED with reason `ABANDONED`, with the content of
+ * `place`: its event releases the place, and no late call can take it again. Otherwise the existing booking
+ * does not change. If it has ended, an event releases its place; if it is live or already abandoned, there is
+ * no event.
  */
 struct booking_change booking_abandon(const struct booking *existing, const struct booking *place,
                                       const struct moment *at, struct booking *booking);
 
 /*
- * Applies hospital-svc's answer. Only a REQUESTED booking changes; a place granted to one that has ended is
- * released by an event of its own: the ending's may have been applied before the grant, and forgotten. Of a
- * deleted hospital, granted or unknown ends FORCE_CANCELLED. `reason` says why it was refused. `by_settler`:
- * nobody waits any more, so an unknown outcome leaves it REQUESTED for another attempt; otherwise it is
- * announced as REQUESTED if the caller asked to queue, else REJECTED.
+ * Applies hospital-svc's answer. Only a REQUESTED booking changes. A place granted to a booking that has
+ * ended is released by a separate event, because hospital-svc may have applied the event of the ending before
+ * the grant and purged its tombstone since. If the hospital is deleted, granted or unknown ends
+ * FORCE_CANCELLED. `reason` is the reason of a refusal. With `by_settler` no client waits, so an unknown
+ * outcome leaves the booking REQUESTED for another attempt. Without it, an unknown outcome announces the
+ * booking as REQUESTED if the client asked to queue it, and otherwise rejects it.
  */
 struct booking_change booking_settle(struct booking *booking, enum reserve_outcome outcome,
                                      const char *reason, bool by_settler, const struct deletion_mark *mark,
                                      const struct moment *at);
 
 /*
- * The settler meets a booking that nobody works on: after its day it is REJECTED, else it is announced unless
- * it was before. Only a REQUESTED booking changes.
+ * The settler takes up a booking that no call works on. After its day the booking is REJECTED; otherwise it
+ * is announced, unless it already was. Only a REQUESTED booking changes.
  */
 struct booking_change booking_meet(struct booking *booking, const struct moment *at);
 
 /*
- * The customer cancels. FAILED_PRECONDITION BOOKING_FINAL or DATE_PASSED; a CANCELLED booking: OK, no change,
- * its first reason stays.
+ * The customer cancels. FAILED_PRECONDITION: BOOKING_FINAL or DATE_PASSED. Cancelling a CANCELLED booking is
+ * OK, changes nothing, and keeps the first reason.
  */
 MUST_CHECK enum status booking_cancel(struct booking *booking, const char *reason, const struct moment *at,
                                       struct booking_change *change, struct error *refusal);
 
-/* Its hospital was deleted. Only a live booking of mark->day or later changes. */
+/* Its hospital was deleted. Changes only a live booking of mark->day or later. */
 struct booking_change booking_force_cancel(struct booking *booking, const struct deletion_mark *mark,
                                            const struct moment *at);
 
 /*
- * The refusal that a caller of CreateBooking gets for a REJECTED booking. `unavailable_ms`: how long
- * hospital-svc will not be asked again; 0 = it may be asked. Returns FAILED_PRECONDITION.
+ * Fills in the refusal that CreateBooking returns for a REJECTED booking. `unavailable_ms`: how long the
+ * breaker will block calls to hospital-svc; 0 = it does not. Returns FAILED_PRECONDITION.
  */
 enum status booking_rejection(const struct booking *booking, uint32_t unavailable_ms, struct error *refusal);
 

@@ -1,4 +1,4 @@
-/* How much of its callers' time a BatchReserve may take. Pure; any thread. */
+/* Limits a BatchReserve to the time budgets of its callers. Pure; any thread. */
 #ifndef BOOKING_SVC_BUDGET_H
 #define BOOKING_SVC_BUDGET_H
 
@@ -8,12 +8,13 @@
 #include <stdint.h>
 
 /*
- * Sorts out the works whose budget has no room for a call any more, and counts the others. Returns those
- * sorted out, with their outcome set.
+ * Removes from `chain` the works whose remaining budget is too short for a call, and counts the others in
+ * *kept. Returns the removed works, with their outcome set.
  */
 struct work *budget_sift(struct work **chain, int64_t now_ns, size_t *kept);
 
-/* For a call with these works: `most_ms`, but no more than the longest budget that waits. */
+/* Timeout of a call with these works: `most_ms`, or what the longest of their budgets leaves after the
+ * settle, if that is less. */
 uint32_t budget_timeout_ms(const struct work *works, uint32_t most_ms, int64_t now_ns);
 
 #endif

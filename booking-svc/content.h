@@ -1,4 +1,5 @@
-/* What a creation says: two of the same content are one booking. Pure; any thread. */
+/* The content of a CreateBooking request: requests with the same id and content are repeats. Pure; any
+ * thread. */
 #ifndef BOOKING_SVC_CONTENT_H
 #define BOOKING_SVC_CONTENT_H
 
@@ -11,15 +12,17 @@
 #include "screening/v1/booking.pb-c.h"
 
 /*
- * Fills request->content_hash and content_as_sent from `input`, whose ids, headcount and customer_name are as
- * in `request`: every field counts, also one that this version does not know. False when out of memory.
+ * Sets request->content_hash and content_as_sent. The hash covers every field of `input`, including fields
+ * unknown to this version, with the ids, headcount and customer_name as parsed into `request`. False when out
+ * of memory.
  */
 bool content_hash(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
                   struct booking *request);
 
 /*
- * `existing`, with which `request` is compared. Earlier versions kept names as they were sent: one that is
- * the same as the request's when it is tidy gets the hash of the request, in *copy.
+ * Returns `existing` as it is to be compared with `request`. Earlier versions stored names as sent. If the
+ * stored name is not normalized, the result is *copy, with the name normalized; if all fields then match the
+ * request, the copy also gets the request's hash.
  */
 const struct booking *content_as_kept_now(const struct booking *existing, const struct booking *request,
                                           struct arena *arena, struct booking *copy);

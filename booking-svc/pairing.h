@@ -1,9 +1,9 @@
 /*
- * Pair: hospital-svc says in which era its database is, and booking-svc settles no grant of another one from
- * then on. The answer holds all that hospital-svc may lack after its database went back.
+ * Pair: hospital-svc reports the era of its database, and from then on booking-svc settles no grant of any
+ * other era. The answer lists everything that hospital-svc may have lost if its database reverted.
  *
- * It runs through the writer, before everything else of its batch: what the batch settles is judged by the
- * new era, and what it reads has been committed.
+ * Pair runs through the writer, ahead of all other commands of its batch. The batch thus checks its settles
+ * against the new era, and Pair reads only committed rows.
  */
 #ifndef BOOKING_SVC_PAIRING_H
 #define BOOKING_SVC_PAIRING_H
@@ -23,51 +23,51 @@
 
 #include "screening/v1/pairing.pb-c.h"
 
-/* What hospital-svc says. */
+/* Parameters of the call. */
 struct pair_wanted {
-    struct uuid log_id; /* the hospital log's */
+    struct uuid log_id; /* of the hospital log */
     int64_t era;
     struct event_cursor since;   /* its log_id is not used */
-    struct event_cursor applied; /* of the booking log; all zero = nothing */
+    struct event_cursor applied; /* of the booking log; all zero = none */
     bool adopt, paired;
     struct uuid requested_after, deleted_after;
 };
 
-/* One call, the command of class WRITER_SETTLE and kind COMMAND_PAIR that it becomes, and its answer. */
+/* One Pair call, its command (class WRITER_SETTLE, kind COMMAND_PAIR), and its answer. */
 struct pairing {
-    struct booking_command command; /* first: what the writer hands back */
+    struct booking_command command; /* must be first: the writer passes it to `complete` */
     struct pair_wanted wanted;
     struct rpc_call *call;
-    struct arena *arena; /* lives as long as the call; the answer lies in it */
+    struct arena *arena; /* lives as long as the call; holds the answer */
     struct pairing_service *service;
     Screening__V1__PairResponse response; /* out, when command.writer.outcome is OK */
-    struct event_cursor set_back_from;    /* out: of the hospital log; seq 0 = it was not set back */
+    struct event_cursor set_back_from;    /* out: hospital log cursor before; seq 0 = it was not set back */
 };
 
-/* writer_ops.apply's part. A refusal is the command's outcome; another status than OK fails the batch. */
+/* Part of writer_ops.apply. A refusal becomes the command's outcome; any status but OK fails the batch. */
 MUST_CHECK enum status pairing_apply(struct pairing *pairing, struct event_log *log, struct db *db,
                                      struct error *error);
 
 /* The RPC service. */
 struct pairing_service {
-    Screening__V1__PairingService_Service service; /* first: what the generated code hands back */
+    Screening__V1__PairingService_Service service; /* must be first: methods cast it to pairing_service */
     struct writer *writer;
     pthread_mutex_t lock;
-    struct event_subscriber *subscriber; /* of the hospital log; NULL unless it is open; with the lock */
-    int64_t era;                         /* of the writer's last batch; the writer thread's */
+    struct event_subscriber *subscriber; /* of the hospital log; NULL unless open; guarded by `lock` */
+    int64_t era;                         /* of the writer's last batch; writer thread only */
 };
 
-/* Fills in the methods. The writer must be set before the server calls them. */
+/* Fills in the vtable. Set the writer before the server calls a method. */
 void pairing_service_init(struct pairing_service *service);
 
-/* The subscriber is open. */
+/* Call when the subscriber is open. */
 void pairing_service_join_subscriber(struct pairing_service *service, struct event_subscriber *subscriber);
 
-/* After each commit, with the era of the batch. In another era than before, the cursor of the hospital log
- * may have gone back with the database: the subscriber reads it again. */
+/* Call after each commit with the era of the batch. If the era has changed, the cursor of the hospital log
+ * may have reverted with the database, so the subscriber reads it again. */
 void pairing_service_note_era(struct pairing_service *service, int64_t era);
 
-/* Before event_subscriber_close: Pairs that still wait for the writer leave the subscriber alone. */
+/* Call before event_subscriber_close, so that Pairs still queued no longer use the subscriber. */
 void pairing_service_leave_subscriber(struct pairing_service *service);
 
 #endif

@@ -1,4 +1,4 @@
-/* How booking-svc reacts to what happens elsewhere. Pure. */
+/* How booking-svc reacts to events of the hospital log. Pure. */
 #ifndef BOOKING_SVC_POLICY_H
 #define BOOKING_SVC_POLICY_H
 
@@ -11,9 +11,9 @@
 #include "screening/v1/event.pb-c.h"
 
 /*
- * Whenever a hospital is deleted, its live bookings of that day (the civil date of the deletion in the
- * clinic's zone) or later are force-cancelled. *reacts says whether the event asks for that; *deletion is
- * then the work to begin. INTERNAL if the event can't be understood: it will never be.
+ * When a hospital is deleted, its live bookings of that day (the civil date of the deletion in the clinic's
+ * time zone) or later are force-cancelled. If the event requires that, *reacts is true and *deletion is the
+ * deletion to begin. INTERNAL: the event is malformed and can never be applied.
  */
 MUST_CHECK enum status policy_hospital_event(const Screening__V1__Event *event, bool *reacts,
                                              struct hospital_deletion *deletion, struct error *error);

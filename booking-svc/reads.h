@@ -1,4 +1,4 @@
-/* The reading methods: checked here, run on the reader threads, answered from there. */
+/* The read methods. Requests are validated here, then run and answered on the reader threads. */
 #ifndef BOOKING_SVC_READS_H
 #define BOOKING_SVC_READS_H
 
@@ -8,7 +8,7 @@
 
 #include "screening/v1/booking.pb-c.h"
 
-/* OK: the call will be answered. Otherwise it is still the caller's. nng callback threads. */
+/* OK: the call will be answered. Otherwise the caller still owns it. nng callback threads. */
 MUST_CHECK enum status reads_get_booking(struct reader_pool *readers,
                                          const Screening__V1__GetBookingRequest *input, struct rpc_call *call,
                                          struct error *error);

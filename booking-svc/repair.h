@@ -1,4 +1,4 @@
-/* What an operator needs after a restore: LookUpBookings and AbandonBooking. Any thread. */
+/* Operator methods for use after a restore: LookUpBookings and AbandonBooking. Any thread. */
 #ifndef BOOKING_SVC_REPAIR_H
 #define BOOKING_SVC_REPAIR_H
 
@@ -11,7 +11,7 @@
 
 enum { LOOK_UP_IDS_MAX = 500 };
 
-/* OK: the call will be answered. Otherwise it is the caller's to refuse. */
+/* OK: the call will be answered. Otherwise the caller must refuse it. */
 MUST_CHECK enum status repair_look_up(struct reader_pool *readers,
                                       const Screening__V1__LookUpBookingsRequest *input,
                                       struct rpc_call *call, struct error *error);

@@ -11,7 +11,7 @@
 #include "base/status.h"
 #include "db/db.h"
 
-/* Topic, and name of the cursor, of the log that this service follows. */
+/* Topic and cursor name of the log that this service follows. */
 #define HOSPITAL_LOG "hospital"
 
 MUST_CHECK enum status store_migrate(struct db *db, struct error *error);
@@ -22,21 +22,21 @@ typedef enum status (*store_booking_fn)(void *context, const struct booking *boo
 /* Copies a booking with its texts into the arena; NULL when out of memory. */
 struct booking *store_copy_booking(struct arena *arena, const struct booking *booking);
 
-/* The bookings of `count` ids, those that exist, in any order. */
+/* Loads the bookings with the given ids, in any order. Ids that do not exist are skipped. */
 MUST_CHECK enum status store_load_bookings(struct db *db, const struct uuid *ids, size_t count,
                                            store_booking_fn found, void *context, struct error *error);
 
 MUST_CHECK enum status store_insert_bookings(struct db *db, struct booking *const *bookings, size_t count,
                                              struct error *error);
 
-/* Saves what can change: status, reason, updated_at, version, announced. */
+/* Saves the columns that can change: status, reason, updated_at, version, announced. */
 MUST_CHECK enum status store_update_bookings(struct db *db, struct booking *const *bookings, size_t count,
                                              struct error *error);
 
 /* ---- lists, in order of id, `after` excluded; status 0 = any ---- */
 
 struct booking_filter {
-    const char *customer_id; /* NULL: by hospital */
+    const char *customer_id; /* NULL = by hospital */
     struct uuid hospital_id;
     bool has_day;
     int32_t day;
@@ -47,7 +47,8 @@ MUST_CHECK enum status store_list_bookings(struct db *db, const struct booking_f
                                            const struct uuid *after, uint32_t limit, store_booking_fn found,
                                            void *context, struct error *error);
 
-/* Those announced or those not, after the booking that was created at `after_us` and has the id `after`. */
+/* Selects either the announced bookings or the others, after the booking with created_at `after_us` and id
+ * `after`. */
 struct requested_filter {
     bool announced;
     int64_t after_us;
@@ -59,10 +60,10 @@ MUST_CHECK enum status store_list_requested(struct db *db, const struct requeste
                                             uint32_t limit, store_booking_fn found, void *context,
                                             struct error *error);
 
-/* How many REQUESTED bookings there are. */
+/* Counts the REQUESTED bookings. */
 MUST_CHECK enum status store_count_requested(struct db *db, int64_t *out, struct error *error);
 
-/* REQUESTED bookings that are not announced: their places may be asked for at this moment. */
+/* REQUESTED bookings that are not announced: a Reserve for them may be in flight. */
 MUST_CHECK enum status store_list_unannounced(struct db *db, const struct uuid *after, uint32_t limit,
                                               store_booking_fn found, void *context, struct error *error);
 
@@ -76,7 +77,7 @@ MUST_CHECK enum status store_list_live(struct db *db, const struct uuid *hospita
 struct hospital_deletion {
     struct uuid hospital_id;
     int32_t day;
-    struct uuid next_booking_id; /* bookings up to this id have been worked off */
+    struct uuid next_booking_id; /* bookings up to this id are done */
     bool done;
 };
 
@@ -85,14 +86,14 @@ typedef enum status (*store_deletion_fn)(void *context, const struct hospital_de
 MUST_CHECK enum status store_load_deletions(struct db *db, const struct uuid *hospital_ids, size_t count,
                                             store_deletion_fn found, void *context, struct error *error);
 
-/* Those not done yet, at most `limit`. */
+/* Deletions that are not done yet, at most `limit`. */
 MUST_CHECK enum status store_list_unfinished_deletions(struct db *db, uint32_t limit, store_deletion_fn found,
                                                        void *context, struct error *error);
 
-/* Forgets every deletion, because their log is given up. In the caller's transaction. */
+/* Deletes all deletion rows when an operator gives up the hospital log. In the caller's transaction. */
 MUST_CHECK enum status store_forget_deletions(struct db *db, struct error *error);
 
-/* All of them, in order of id, `after` excluded. */
+/* All deletions, in order of id, `after` excluded. */
 MUST_CHECK enum status store_list_deletions(struct db *db, const struct uuid *after, uint32_t limit,
                                             store_deletion_fn found, void *context, struct error *error);
 

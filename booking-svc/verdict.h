@@ -1,6 +1,6 @@
 /*
- * What one booking's part in a BatchReserve came to: its outcome, or when it is sent again; and how that
- * counts for the breaker. Pure: the clock is handed in.
+ * Evaluates one booking's result of a BatchReserve: its outcome or the time of its next try, and how it
+ * counts for the breaker. Pure: the caller passes the time.
  */
 #ifndef BOOKING_SVC_VERDICT_H
 #define BOOKING_SVC_VERDICT_H
@@ -16,24 +16,24 @@
 struct verdict {
     enum status code;
     const char *reason; /* "" = none */
-    bool left;          /* the call left; false: nothing was executed */
+    bool left;          /* the call was sent; false = nothing was executed */
     uint32_t retry_after_ms;
-    uint32_t had_ms;  /* how long hospital-svc had for the answer */
-    uint32_t fair_ms; /* had it less, its silence says nothing of it */
+    uint32_t had_ms;  /* time that hospital-svc had to answer */
+    uint32_t fair_ms; /* with less time than this, a missing answer is no failure */
 };
 
 /*
- * Sets the work's outcome and reason. False: nothing was executed, and there is time to send it again at its
- * not_before_ns, which then is set: not before the answer asks for; if it asks for nothing, after a growing
- * pause, but while the caller's budget lasts.
+ * Sets the work's outcome and reason. Returns false if nothing was executed and there is time for another
+ * try; sets not_before_ns to the time of that try. It is not earlier than the answer asks for. If the answer
+ * asks for nothing, the pause grows with each try, within the caller's budget.
  */
 bool verdict_apply(const struct verdict *verdict, struct work *work, int64_t now_ns);
 
-/* How the last result of a work counts, which was first sent at its first_sent_ns. */
+/* How the last result of a work, first sent at work->first_sent_ns, counts for the breaker. */
 enum breaker_outcome verdict_for_breaker(const struct verdict *verdict, const struct work *work,
                                          int64_t now_ns);
 
-/* When a work may be sent for the last time: what remains is for the call and the settle. */
+/* The latest time at which a work may be sent: the rest of its budget is for the call and the settle. */
 int64_t verdict_last_try_ns(const struct work *work);
 
 #endif

@@ -1,4 +1,4 @@
-/* A booking as the protobuf message that callers and events carry. */
+/* A booking as the protobuf message used in replies and events. */
 #ifndef BOOKING_SVC_WIRE_H
 #define BOOKING_SVC_WIRE_H
 
@@ -9,7 +9,7 @@
 
 #include "screening/v1/types.pb-c.h"
 
-/* The message and the texts it points to; `message` borrows the booking's own texts. Must not be copied. */
+/* The message and the strings formatted for it; the other strings are the booking's. Must not be copied. */
 struct booking_wire {
     Screening__V1__Booking message;
     Google__Protobuf__Timestamp created_at, updated_at;

@@ -1,6 +1,7 @@
 /*
- * Bookings in work in this process: from the commit of the intent (or from the settler's taking it up) to the
- * commit of the settle. A repeated CreateBooking that finds its booking here waits for the same outcome.
+ * Bookings in flight in this process, from the commit of the intent (or from being taken up by the settler)
+ * to the commit of the settle. A repeated CreateBooking that finds its booking here waits for the same
+ * outcome.
  *
  *     CREATE committed -> work_start -> reserver asks hospital-svc -> SETTLE committed -> answered
  */
@@ -23,18 +24,18 @@ struct work_table;
 struct reserver;
 
 /*
- * One CreateBooking call, or one booking that the settler took up (call NULL). Lives in the call's arena, or
- * on the heap. The same command is its intent or meeting first, then its settle.
+ * One CreateBooking call, or one booking that the settler took up (call NULL). Allocated in the call's arena
+ * or on the heap. `command` is reused: first for the intent (CREATE) or MEET, then for the SETTLE.
  */
 struct work {
-    struct booking_command command; /* first: what the writer hands back */
+    struct booking_command command; /* must be first: the writer passes it to `complete` */
     struct work_table *table;
     struct rpc_call *call;
-    struct work *next;           /* in the reserver's lists, or as a waiter */
-    struct work *waiters;        /* repeats that wait for this one; guarded by the table */
-    _Atomic int64_t deadline_ns; /* the longest budget that waits; 0 = nobody waits */
-    /* The reserver's: */
-    bool tried;            /* a Reserve for it was not executed before */
+    struct work *next;           /* in the reserver's lists or in `waiters` */
+    struct work *waiters;        /* repeats that wait for this work; guarded by the table */
+    _Atomic int64_t deadline_ns; /* latest deadline of the waiting callers; 0 = none waits */
+    /* Owned by the reserver: */
+    bool tried;            /* an earlier Reserve for it was not executed */
     int64_t first_sent_ns; /* 0 = not yet */
     int64_t not_before_ns; /* of the next try */
     struct backoff backoff;
@@ -43,49 +44,49 @@ struct work {
     uint32_t headcount;
 };
 
-/* `writer` and `reserver` stay the caller's. NULL when out of memory. */
+/* Returns NULL when out of memory. */
 struct work_table *work_table_create(void);
 void work_table_destroy(struct work_table *table);
 
-/* Before the first command is submitted. */
+/* Call before the first command is submitted. The caller keeps ownership of `writer` and `reserver`. */
 void work_table_connect(struct work_table *table, struct writer *writer, struct reserver *reserver);
 
-/* Has the writer read the eras again, soon. Any thread. */
+/* Makes the writer read the eras again soon. Any thread. */
 void work_table_look(struct work_table *table);
 
-/* Whether a booking is in work. Any thread. */
+/* True if the booking is in flight. Any thread. */
 bool work_is_under_way(struct work_table *table, const struct uuid *booking_id);
 
-/* How many bookings are in work; how many of them the settler took up. Any thread. */
+/* Number of bookings in flight; number of those that the settler took up. Any thread. */
 size_t work_count(struct work_table *table);
 size_t work_count_taken_up(struct work_table *table);
 
 /*
- * How many that the settler took up were put off so far: hospital-svc did not execute them for a reason that
+ * Total number of settler's bookings put off so far: hospital-svc did not execute them, for a reason that
  * holds for all bookings, such as no connection. Any thread.
  */
 size_t work_count_put_off(struct work_table *table);
 
-/* Whether nobody waits for it: it goes behind the works that somebody waits for. Any thread. */
+/* True if no caller waits for the work. Such works yield to those with a waiting caller. Any thread. */
 bool work_is_background(const struct work *work);
 
 /*
- * Submits the intent of a CreateBooking whose work is filled in (command.request, hospital_id, day,
- * headcount, call, traceparent). It will be answered. RESOURCE_EXHAUSTED: it was not taken, the call is still
- * the caller's. nng callback threads.
+ * Submits the intent of a CreateBooking. The caller fills in command.request, hospital_id, day, headcount,
+ * call and traceparent. OK: the call will be answered. RESOURCE_EXHAUSTED: the queue refused it, and the
+ * caller still owns the call. nng callback threads.
  */
 MUST_CHECK enum status work_create(struct work_table *table, struct work *work, struct error *error);
 
 /*
- * Takes up a REQUESTED booking that nobody works on. Does nothing if it is in work meanwhile. Settler's
+ * Takes up a REQUESTED booking that no call works on. Does nothing if it is already in flight. Settler's
  * thread.
  */
 MUST_CHECK enum status work_take_up(struct work_table *table, const struct booking *booking,
                                     struct error *error);
 
 /*
- * Submits the settle of a chain of works (linked by `next`) whose command.outcome and reason the reserver has
- * set.
+ * Submits the settles of a chain of works (linked by `next`). The reserver has set their command.outcome and
+ * reason.
  */
 void work_settle(struct work_table *table, struct work *chain);
 

@@ -1,4 +1,4 @@
-/* Works that wait, in the order in which they came. Not for several threads at once. */
+/* A FIFO list of waiting works. Not thread-safe. */
 #ifndef BOOKING_SVC_WORK_LIST_H
 #define BOOKING_SVC_WORK_LIST_H
 
@@ -14,7 +14,7 @@ void work_list_init(struct work_list *list);
 
 void work_list_add(struct work_list *list, struct work *work);
 
-/* Takes at most `most` works off the list; NULL if it is empty. */
+/* Removes up to `most` works from the head of the list. NULL if it is empty. */
 struct work *work_list_take(struct work_list *list, size_t most);
 
 /* Cuts a chain of works after `count` > 0 of them; returns the rest. */
