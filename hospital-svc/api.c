@@ -8,11 +8,11 @@
 #include "base/log.h"
 #include "rpc/server.h"
 
-/* In the call's arena: gone when the call is answered. */
+/* Allocated in the call's arena, and freed when the call is answered. */
 struct api_command {
     struct command command;
     struct rpc_call *call;
-    const Screening__V1__BatchReserveRequest *batch; /* of BatchReserve */
+    const Screening__V1__BatchReserveRequest *batch; /* for BatchReserve */
 };
 
 static struct hospital_api *api_of(Screening__V1__HospitalService_Service *service)
@@ -47,7 +47,7 @@ static struct api_command *create_command(struct rpc_call *call, enum command_ki
     return mine;
 }
 
-/* `status` tells whether the request is in order. */
+/* `status` is the result of validating the request. */
 static void submit(struct hospital_api *api, struct api_command *mine, enum status status,
                    struct error *error)
 {
@@ -61,13 +61,13 @@ static void submit(struct hospital_api *api, struct api_command *mine, enum stat
 
 static void fail_command(struct api_command *mine, const struct error *why)
 {
-    const struct error error = *why; /* the command goes with the call */
+    const struct error error = *why; /* the command is freed with the call */
     log_event(LOG_DEBUG, "call.refused", LOG_TEXT("request_id", rpc_call_request_id(mine->call)),
               LOG_TEXT("status", status_name(error.status)), LOG_TEXT("reason", error.reason));
     rpc_call_fail(mine->call, &error);
 }
 
-/* ---- methods that change hospitals and days: batch.c makes the answer ---- */
+/* ---- methods that change hospitals and days: the batch builds the answer ---- */
 
 static void complete_answered(struct writer_command *base)
 {
@@ -195,7 +195,7 @@ static void complete_batch(struct writer_command *base)
     Screening__V1__ReserveResult *results = arena_alloc(mine->command.arena, count * sizeof *results);
     Screening__V1__ReserveResult **pointers = arena_alloc(mine->command.arena, count * sizeof(void *));
     if (results == NULL || pointers == NULL) {
-        /* Committed, but the caller can't be told: UNAVAILABLE, ask again with the same ids. */
+        /* Committed, but there is no memory for the answer. UNAVAILABLE: the caller may repeat the ids. */
         fail(mine->call, STATUS_UNAVAILABLE, NULL, "out of memory");
         return;
     }
@@ -212,7 +212,7 @@ static void complete_batch(struct writer_command *base)
     rpc_call_reply(mine->call, &response.base);
 }
 
-/* A bad item is refused on its own: the others are as good as without it. */
+/* A malformed item is refused individually and does not affect the others. */
 static enum status read_batch(const Screening__V1__BatchReserveRequest *request, struct api_command *mine,
                               struct error *error)
 {

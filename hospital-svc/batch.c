@@ -1,6 +1,6 @@
 /*
- * The order inside the transaction: log head (it locks out other replicas), cursors, loads, decisions, saves,
- * events, cursors.
+ * Order of steps in the transaction: lock the log head (excludes other replicas), read cursors, load, decide,
+ * save, append events, move cursors.
  */
 #include "batch.h"
 

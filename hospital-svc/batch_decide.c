@@ -41,7 +41,8 @@ static int compare_dates(const void *a, const void *b)
     return ((*left)->date > (*right)->date) - ((*left)->date < (*right)->date);
 }
 
-/* The hospital's days from today on, in order: all of them are in the set, since it is with_days. */
+/* Adds the hospital's days from today on, in order of date. All of them are in the set, because the row is
+ * with_days. */
 static bool add_days(struct batch *batch, const struct hospital_row *row, struct arena *arena,
                      Screening__V1__Hospital *message)
 {
@@ -65,8 +66,8 @@ static bool add_days(struct batch *batch, const struct hospital_row *row, struct
     return true;
 }
 
-/* The rule leaves the hospital with the texts of its command, which may be gone before a later command's
- * answer is. */
+/* hospital_register leaves pointers to the command's strings in the hospital. Copy them, because the command
+ * may be freed before a later command's answer is sent. */
 static bool keep_texts(struct batch *batch, struct hospital *hospital)
 {
     hospital->name = arena_strdup(&batch->arena, hospital->name);
@@ -119,7 +120,7 @@ static enum status decide_registration(struct batch *batch, struct command *comm
     return append_hospital(batch, command, "hospital.registered", answer, error);
 }
 
-/* Whatever has become of the day since: the change was made, and told in its event. */
+/* The change was committed and its event appended, so report it even if the day has changed since. */
 static enum status answer_done_capacity(struct command *command, struct error *error)
 {
     struct screening_day day = command->done;
@@ -206,7 +207,8 @@ static void decide_reserve(struct batch *batch, struct reserve_item *item)
     }
 }
 
-/* Nothing is granted before booking-svc and this service agree on the eras of their databases. */
+/* True if booking-svc and this service do not agree on the eras of their databases: until they do, nothing is
+ * granted. */
 static bool is_recovering(struct batch *batch, const struct command *command)
 {
     const struct event_era *era = event_log_era(batch->log);
@@ -234,9 +236,9 @@ static void decide_reserves(struct batch *batch, struct command *command)
 }
 
 /*
- * The booking was confirmed after its place had been committed. That there is no trace of the place proves
- * that the database has gone back. A place that was released shows only that the log is followed from before
- * that; so does a past day, whose traces are purged.
+ * A booking is confirmed only after its place was committed. If the place has left no row, the database has
+ * reverted. A released row is no proof, since the log may be followed from before the release. Nor is a
+ * missing row of a past day, since those are purged.
  */
 static enum status reinstate(struct batch *batch, const struct release *confirmed,
                              struct reservation_row *row, struct error *error)
@@ -268,7 +270,7 @@ static enum status decide_release(struct batch *batch, const struct release *rel
         if (day == NULL) {
             return batch_out_of_memory(error);
         }
-        day->dirty = true; /* what is live is freed */
+        day->dirty = true; /* its live places will be freed */
     }
     switch (hospital_release(&row->reservation, day != NULL ? &day->day : NULL, release)) {
     case RELEASE_FREED:
@@ -313,7 +315,7 @@ static enum status decide_command(struct batch *batch, struct command *command, 
     case COMMAND_LOOK:
     case COMMAND_PAIR:
         return batch_pair_decide(batch, command, error);
-    case COMMAND_PURGE: /* decides nothing: see batch.c */
+    case COMMAND_PURGE: /* nothing to decide: see purge in batch.c */
         break;
     }
     return STATUS_OK;

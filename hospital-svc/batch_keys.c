@@ -62,7 +62,7 @@ static bool collect_command(struct batch *batch, struct command *command)
     return true;
 }
 
-/* A malformed event fails the batch: run alone it fails again, and goes to the dead letters. */
+/* A malformed event fails the batch. When run alone it fails again and becomes a dead letter. */
 static enum status collect_chunk(struct batch *batch, struct db *db, struct event_chunk *chunk,
                                  struct error *error)
 {
@@ -73,8 +73,7 @@ static enum status collect_chunk(struct batch *batch, struct db *db, struct even
     if (status != STATUS_OK || count == 0) {
         return status;
     }
-    /* A dead letter that is applied again comes out of order: only what ends a booking is good at any time.
-     */
+    /* A replayed dead letter is out of order: only releases are safe to apply at any time. */
     bool catching_up = !event_log_era(batch->log)->paired && !chunk->replay;
     work->releases = arena_alloc(&batch->arena, count * sizeof *work->releases);
     work->reservations = arena_alloc(&batch->arena, count * sizeof(struct reservation_row *));
@@ -123,7 +122,7 @@ enum status batch_collect(struct batch *batch, struct db *db, struct writer_comm
     return STATUS_OK;
 }
 
-/* A reservation knows its day better than the event that releases it. */
+/* A release frees the day of the stored reservation, not the day named in the event. */
 static bool collect_released_days(struct batch *batch)
 {
     for (size_t c = 0; c < batch->chunk_count; c++) {
@@ -138,7 +137,8 @@ static bool collect_released_days(struct batch *batch)
     return true;
 }
 
-/* A command that was decided before may have been committed: then another decision could only be wrong. */
+/* A command decided before may have been committed, with the answer to its COMMIT lost. A second decision
+ * could only be wrong. */
 static enum status find_done_capacities(struct batch *batch, struct db *db,
                                         struct writer_command *const *commands, size_t count,
                                         struct error *error)

@@ -9,7 +9,7 @@
 
 /* ---- COMMAND_LOOK ---- */
 
-/* Of an era that is paired, nothing can be lost. */
+/* A paired era cannot have lost anything, so `since` stays zero. */
 static enum status read_since(struct batch *batch, struct db *db, uint64_t since_seq, struct pair_look *look,
                               struct error *error)
 {
@@ -54,7 +54,7 @@ static enum status look(struct batch *batch, struct db *db, struct pair_look *lo
 
 /* ---- COMMAND_PAIR ---- */
 
-/* Whether the hospital log does not have the event at `told`. */
+/* Sets *lost if the hospital log does not have the event at `told`. */
 static enum status look_for(struct db *db, const struct event_cursor *told, bool *lost, struct error *error)
 {
     struct event_position position;
@@ -102,7 +102,7 @@ enum status batch_pair_collect(struct batch *batch, struct db *db, struct comman
                                          : collect_pair(batch, db, command, error);
 }
 
-/* Those that were under way come before any other; as many of them as there are places. */
+/* Grants the Reserves that were in flight, up to the capacity and ahead of any new ones. */
 static void grant_requested(struct batch *batch, struct pair_done *done)
 {
     for (size_t i = 0; i < done->requested_count; i++) {
@@ -120,7 +120,8 @@ static void grant_requested(struct batch *batch, struct pair_done *done)
     batch->tally.granted += (int64_t)done->granted;
 }
 
-/* After the grants: a booking that was told CONFIRMED ends FORCE_CANCELLED then, not REJECTED. */
+/* Runs after the grants, so that a booking whose client was told CONFIRMED ends FORCE_CANCELLED, not
+ * REJECTED. */
 static enum status delete_again(struct batch *batch, struct command *command, struct error *error)
 {
     struct pair_done *done = command->wanted.pair;
@@ -136,7 +137,7 @@ static enum status delete_again(struct batch *batch, struct command *command, st
     return status;
 }
 
-/* Whether the booking log has the event at the cursor by what booking-svc has said, whatever the eras. */
+/* True if booking-svc's answer shows that its log has the event at the cursor, regardless of eras. */
 static bool is_known(const struct pair_done *done)
 {
     const struct event_cursor *applied = &done->applied;
@@ -146,9 +147,9 @@ static bool is_known(const struct pair_done *done)
 }
 
 /*
- * Whether the cursor, as this batch leaves it, stands in the booking log of booking-svc's era. An event that
- * is applied in this batch, or was after booking-svc had been asked, may be lost already; only its era says
- * that it is not. A booking-svc too old to name its era is believed.
+ * True if the cursor, as this batch leaves it, points to an event in the booking log of booking-svc's era. An
+ * event applied by this batch, or since booking-svc was asked, may be lost already; only its era proves that
+ * it is not. A booking-svc too old to report its era is trusted.
  */
 static bool is_in_log(const struct batch *batch, const struct pair_done *done)
 {

@@ -29,11 +29,12 @@
 #include "service/service.h"
 
 enum { RETRY_MS = 200, LIVE_LISTED_MAX = 100 };
-/* Requests in hand beyond the two queues, of commands and of reads: those being refused, and long polls. */
+/* Requests in flight beyond those in the queues of commands and reads: requests being refused, and long
+ * polls. */
 enum { CONTEXTS_SPARE = 512 };
-enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* all of it but the events */ };
+enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* everything but the events */ };
 
-/* Everything that runs, in the order in which it starts. */
+/* Everything that runs, in start order. */
 struct hospital_service {
     struct settings settings;
     struct ops_server *ops;
@@ -51,7 +52,7 @@ struct hospital_service {
     struct overcommit overcommit;
     struct pairing pairing;
     struct transport_watch *watch;
-    atomic_bool running; /* everything above is there: Health and Stats may ask it */
+    atomic_bool running; /* everything above is open, so Health and Stats may use it */
 };
 
 typedef enum status (*start_fn)(struct hospital_service *service, struct error *error);
@@ -83,7 +84,7 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
     return count;
 }
 
-/* An answer to Fetch: at most 1 MiB, and no larger than a message may be. */
+/* Size limit of the events in a Fetch answer, which must not exceed 1 MiB or the maximum message size. */
 static size_t fetch_max_bytes(const struct service_settings *settings)
 {
     int64_t max_bytes = settings->message_max_bytes < FETCH_MAX ? settings->message_max_bytes : FETCH_MAX;
@@ -117,7 +118,7 @@ static enum status open_ops(struct hospital_service *service, struct error *erro
     return ops_open(&options, &service->ops, error);
 }
 
-/* Before the database is touched: a port that is taken must leave no database behind. */
+/* Runs before the database is opened: if a port is taken, the start must not leave a new database. */
 static void listen_on_addresses(struct hospital_service *service)
 {
     const struct service_settings *settings = &service->settings.service;
@@ -157,9 +158,10 @@ static void list_live(void *context, const struct uuid *booking_id)
 }
 
 /*
- * The log's cursor and dead letters go; every effect of the log is idempotent. A booking whose events were
- * lost with the log's tail will never release its places, and only the booking log can tell which these are:
- * what is live is counted, and the newest, where the lost ones are to be looked for, are listed.
+ * Deletes the cursor and the dead letters of the log; every effect of the log is idempotent. A booking whose
+ * events were lost with the log's tail will never release its places, and only the booking log shows which
+ * bookings these are. So log the number of live reservations and list the newest, where the lost ones are
+ * to be found.
  */
 static enum status follow_log_from_start(struct db *db, struct error *error)
 {
@@ -260,8 +262,8 @@ static enum status follow_bookings(struct hospital_service *service, struct erro
     return event_subscriber_open(&options, &service->subscriber, error);
 }
 
-/* Until it works: a database that goes away in the middle of the start is waited for. False if asked to stop.
- */
+/* Repeats a step until it succeeds, because the database may go away during the start. False if asked to
+ * stop. */
 static bool start_step(struct hospital_service *service, start_fn step)
 {
     struct error error;
@@ -342,7 +344,7 @@ static void close_writer(struct hospital_service *service)
     db_close(service->db);
 }
 
-/* In reverse order; also what a start that was given up has left. */
+/* Closes everything in reverse order. Also cleans up after an abandoned start. */
 static void close_all(struct hospital_service *service)
 {
     ops_close(service->ops);
@@ -350,8 +352,8 @@ static void close_all(struct hospital_service *service)
     overcommit_close(&service->overcommit);
     purge_close(&service->purge);
     if (service->booking != NULL) {
-        rpc_channel_stop(service->booking); /* nobody waits for an answer any more */
-        pairing_close(&service->pairing);   /* it asks the subscriber */
+        rpc_channel_stop(service->booking); /* ends a Pair in flight */
+        pairing_close(&service->pairing);   /* before the subscriber, which it uses */
     }
     event_subscriber_close(service->subscriber);
     if (service->booking != NULL) {
@@ -366,7 +368,7 @@ static void close_all(struct hospital_service *service)
     event_publisher_close(service->publisher);
 }
 
-/* ---- --replay-dead-letters: a writer, nothing else ---- */
+/* ---- --replay-dead-letters: runs only a writer ---- */
 
 static int replay_dead_letters(struct hospital_service *service)
 {

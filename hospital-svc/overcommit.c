@@ -22,7 +22,7 @@ static void note(struct overcommit *overcommit, int64_t days)
     }
 }
 
-/* A read that fails leaves the count as it is: the database's state is told elsewhere. */
+/* A failed read leaves the count unchanged; the state of the database is reported elsewhere. */
 static void run(struct reader_task *base, struct db *db)
 {
     struct overcommit *overcommit = (struct overcommit *)base;
@@ -49,7 +49,7 @@ static void tick(void *context, struct ticker *ticker)
         return;
     }
     if (reader_pool_submit(overcommit->readers, &overcommit->task, &error) != STATUS_OK) {
-        atomic_store(&overcommit->reading, false); /* people's reads come first */
+        atomic_store(&overcommit->reading, false); /* clients' reads come first */
     }
 }
 

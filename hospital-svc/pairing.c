@@ -1,5 +1,5 @@
-/* Lock order: the monitor is the last one. The writer's commands are waited for: they never block for long.
- */
+/* Lock order: the monitor is acquired last. The thread waits for its writer commands without a timeout, since
+ * they never block for long. */
 #include "pairing.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@ enum {
     RETRY_FIRST_MS = 10,
     RETRY_MAX_MS = 200,
     FOLLOW_POLL_MS = 2,
-    FOLLOW_MAX_MS = 2000, /* then booking-svc is asked again */
+    FOLLOW_MAX_MS = 2000, /* after that, ask booking-svc again */
     DEGRADED_AFTER_MS = 5000,
 };
 
@@ -55,7 +55,7 @@ void pairing_note(void *context, bool eras_differ)
 /* ---- the writer's part ---- */
 
 struct pairing_command {
-    struct command command; /* first: what the writer hands back */
+    struct command command; /* must be first: the writer passes it to `complete` */
     struct pairing *pairing;
 };
 
@@ -101,7 +101,7 @@ static enum status look(struct pairing *pairing, bool forget_booking_log, struct
 
 /* ---- one attempt ---- */
 
-/* Waits until the booking log is followed up to `seq`; false if that takes too long. */
+/* Waits until the booking log is applied up to `seq`; false on timeout or when stopping. */
 static bool wait_followed(struct pairing *pairing, struct ticker *ticker, uint64_t seq)
 {
     int64_t until_ns = clock_monotonic_ns() + FOLLOW_MAX_MS * (int64_t)NS_PER_MS;
@@ -114,7 +114,7 @@ static bool wait_followed(struct pairing *pairing, struct ticker *ticker, uint64
         if (clock_monotonic_ns() >= until_ns || !ticker_sleep(ticker, FOLLOW_POLL_MS)) {
             return false;
         }
-        writer_hurry(pairing->writer); /* a chunk may wait for company */
+        writer_hurry(pairing->writer); /* a chunk may be waiting to share a commit */
     }
 }
 
@@ -136,7 +136,7 @@ static void note_paired(struct pairing *pairing, const struct pair_done *done, b
               LOG_INT("granted", done->granted), LOG_INT("deleted_again", done->deleted_again));
 }
 
-/* The booking log is another one, and an operator accepts it. */
+/* If the booking log is a different one, follows it from its start: the operator accepts it. */
 static enum status follow_adopted(struct pairing *pairing, const struct pair_done *done,
                                   struct pair_look *before, struct error *error)
 {
@@ -150,8 +150,8 @@ static enum status follow_adopted(struct pairing *pairing, const struct pair_don
     return status;
 }
 
-/* booking-svc sets its cursor of the hospital log back with the first answer, so that only this one says how
- * far it was. */
+/* booking-svc sets its cursor of the hospital log back before its first answer, and only that answer reports
+ * how far it was. Keep it for later attempts. */
 static void keep_furthest(struct pairing *pairing, struct pair_done *done)
 {
     if (done->told.seq > pairing->furthest.seq) {
@@ -187,20 +187,20 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
     status = run(pairing, &command, error);
     pairing->wish.from_start |= done.from_start;
     if (status == STATUS_UNAVAILABLE) {
-        event_subscriber_reread(pairing->subscriber); /* its cursor is not where the subscriber thinks */
+        event_subscriber_reread(pairing->subscriber); /* its cursor is not where the subscriber assumes */
     }
     if (status == STATUS_OK) {
         pairing->wish = (struct pairing_wish){.adopt = false};
         pairing->furthest = (struct event_cursor){.seq = 0};
         note_paired(pairing, &done, before.era.paired);
-        status = look(pairing, false, &before, error); /* what there is to acknowledge now */
+        status = look(pairing, false, &before, error); /* refresh what the operator may acknowledge */
     }
     return status;
 }
 
 /* ---- the thread ---- */
 
-/* What only an operator can put right is told and logged once. */
+/* Reports and logs, once, a problem that only an operator can fix. */
 static void note_problem(struct pairing *pairing, const struct error *error)
 {
     char problem[RPC_DEGRADED_TEXT_SIZE] = "";
@@ -237,7 +237,7 @@ static void tick(void *context, struct ticker *ticker)
         note_problem(pairing, &error);
         if (status == STATUS_OK) {
             backoff_reset(&backoff);
-            if (!ticker_sleep(ticker, RETRY_FIRST_MS)) { /* many callers may know other eras for a moment */
+            if (!ticker_sleep(ticker, RETRY_FIRST_MS)) { /* for a moment many callers may name other eras */
                 break;
             }
             continue;
@@ -291,7 +291,7 @@ void pairing_destroy(struct pairing *pairing)
     monitor_fini(&pairing->monitor);
 }
 
-/* ---- asking ---- */
+/* ---- status ---- */
 
 size_t pairing_degraded(struct pairing *pairing, char reasons[][RPC_DEGRADED_TEXT_SIZE], size_t max)
 {

@@ -9,11 +9,11 @@
 #include "screening/v1/pairing.pb-c.h"
 
 enum {
-    CALL_TIMEOUT_MS = 10000, /* a slow commit of booking-svc must not let each attempt begin again */
+    CALL_TIMEOUT_MS = 10000, /* long, so that a slow commit of booking-svc does not restart every attempt */
     PAGES_MAX = 1000,
 };
 
-/* The request and the texts it points to. */
+/* The request and the strings it points to. */
 struct pair_request {
     Screening__V1__PairRequest message;
     char log_id[UUID_TEXT_SIZE], since_event_id[UUID_TEXT_SIZE];
@@ -106,7 +106,7 @@ static enum status take_deleted(const Screening__V1__PairResponse *response, str
     return STATUS_OK;
 }
 
-/* Of the first page: later ones may find that the log has grown. */
+/* Takes the head from the first page; later pages may show a longer log. */
 static enum status take_head(const struct pair_request *request, const Screening__V1__PairResponse *response,
                              struct pair_done *done, struct error *error)
 {
@@ -122,7 +122,7 @@ static enum status take_head(const struct pair_request *request, const Screening
     return STATUS_OK;
 }
 
-/* Sets where the next page of both lists begins; false if this one was the last. */
+/* Sets the start of the next page of both lists. Returns false if this page was the last. */
 static bool turn_page(const Screening__V1__PairResponse *response, const struct pair_done *done,
                       struct pair_request *request)
 {

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/page_token.h"
 
-/* In the call's arena: gone when the call is answered. */
+/* Allocated in the call's arena, and freed when the call is answered. */
 struct read_task {
     struct reader_task base;
     struct rpc_call *call;
@@ -20,7 +20,7 @@ struct read_task {
         struct list_wanted list;
     } wanted;
     struct respond_list found;   /* days, or hospitals */
-    struct page_room room;       /* of a list, as is what follows */
+    struct page_room room;       /* for lists, as are the fields below */
     struct page_position behind; /* the first hospital of the next page */
     bool more;
 };
@@ -57,7 +57,7 @@ static struct read_task *create_task(struct rpc_call *call, void (*run)(struct r
     return task;
 }
 
-/* `status` tells whether the request is in order. */
+/* `status` is the result of validating the request. */
 static void submit(struct reader_pool *readers, struct read_task *task, enum status status,
                    struct error *error)
 {
@@ -88,7 +88,7 @@ static enum status find_hospital(struct read_task *task, struct db *db, const st
     return status;
 }
 
-/* ---- GetHospital: a deleted one too, with its days ---- */
+/* ---- GetHospital: includes deleted hospitals, with their days ---- */
 
 static void run_get(struct reader_task *base, struct db *db)
 {
@@ -122,7 +122,7 @@ void reads_get_hospital(struct reader_pool *readers, const Screening__V1__GetHos
     }
 }
 
-/* ---- GetAvailability: a deleted hospital has none, and says so instead of showing an empty list ---- */
+/* ---- GetAvailability: refused for a deleted hospital, rather than answered with an empty list ---- */
 
 static void run_availability(struct reader_task *base, struct db *db)
 {
@@ -163,7 +163,7 @@ void reads_get_availability(struct reader_pool *readers, const Screening__V1__Ge
 static Screening__V1__Hospital *respond_listed(struct arena *arena, const struct hospital *hospital,
                                                const struct screening_day *day)
 {
-    struct hospital kept = *hospital; /* its texts are the row's */
+    struct hospital kept = *hospital; /* its strings are owned by the row */
     kept.name = arena_strdup(arena, hospital->name);
     kept.address = arena_strdup(arena, hospital->address);
     if (kept.name == NULL || kept.address == NULL) {
@@ -178,7 +178,7 @@ static Screening__V1__Hospital *respond_listed(struct arena *arena, const struct
     return message;
 }
 
-/* One more than the page holds is read: where the next page begins. */
+/* The query returns one row more than fits on the page; that row is where the next page starts. */
 static enum status take_hospital(void *context, const struct hospital *hospital,
                                  const struct screening_day *day)
 {

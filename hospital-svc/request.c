@@ -26,7 +26,7 @@ static enum status parse_date(const char *field, const char *text, int32_t *out,
     return STATUS_OK;
 }
 
-/* `may_lack`: what is absent is 0. */
+/* `may_lack`: an absent capacity means 0. */
 static enum status check_capacity(const char *field, bool given, bool may_lack, uint32_t capacity,
                                   struct error *error)
 {
@@ -104,8 +104,8 @@ static int compare_days(const void *a, const void *b)
     return strcmp((*left)->date, (*right)->date);
 }
 
-/* Copies in order of date. A capacity of 0 is left out, as earlier versions did: their digests are stored.
- * NULL when out of memory. */
+/* Copies the days in order of date. Leaves out a capacity of 0 as earlier versions did, whose digests are
+ * stored. NULL when out of memory. */
 static Screening__V1__ScreeningDay **normal_days(const Screening__V1__RegisterHospitalRequest *request,
                                                  struct arena *arena)
 {
@@ -127,7 +127,7 @@ static Screening__V1__ScreeningDay **normal_days(const Screening__V1__RegisterHo
     return days;
 }
 
-/* Of a request that is made normal. False when out of memory. */
+/* Computes the digest of a normalized request. False when out of memory. */
 static bool digest_content(const Screening__V1__RegisterHospitalRequest *normal, struct arena *arena,
                            uint8_t content[DIGEST_SIZE])
 {
@@ -140,9 +140,9 @@ static bool digest_content(const Screening__V1__RegisterHospitalRequest *normal,
 }
 
 /*
- * The digest of the request with its id in lower case, its texts tidy and its days in order of date, so that
- * two spellings of the same content are the same; and those with the texts in the forms that earlier versions
- * may have kept.
+ * Computes the digest of the request with its id in lower case, its strings normalized and its days in order
+ * of date, so that two spellings of the same content are equal. Also computes the digests with the strings in
+ * the forms that earlier versions may have stored.
  */
 static enum status digest_registration(const Screening__V1__RegisterHospitalRequest *request,
                                        struct arena *arena, struct registration *out, struct error *error)
@@ -171,8 +171,8 @@ static enum status digest_registration(const Screening__V1__RegisterHospitalRequ
     return made && digest_content(&normal, arena, out->content_decomposed) ? STATUS_OK : out_of_memory(error);
 }
 
-/* Makes name and address tidy. What they must not show is left to be told: only a new hospital is refused for
- * it. */
+/* Normalizes name and address. A violation of unicode_check_shown only sets out->refusal, because it refuses
+ * a new hospital but not a repeat. */
 static enum status read_texts(const Screening__V1__RegisterHospitalRequest *request, struct arena *arena,
                               struct registration *out, struct error *error)
 {
@@ -293,7 +293,8 @@ enum status request_availability(const Screening__V1__GetAvailabilityRequest *re
     return STATUS_OK;
 }
 
-/* The page starts where the token says; the token must come from this very query, whatever its page_size. */
+/* Takes the start of the page from the token. The token must come from the same query; only page_size may
+ * differ. */
 static enum status parse_page(const Screening__V1__ListHospitalsRequest *request, struct arena *arena,
                               struct list_wanted *made, struct error *error)
 {
@@ -314,7 +315,7 @@ static enum status parse_page(const Screening__V1__ListHospitalsRequest *request
     return status;
 }
 
-/* Names that earlier versions kept may be decomposed, or have their white space as it came. */
+/* Earlier versions may have stored names decomposed, or with their white space as sent. */
 static enum status read_other_forms(const char *as_sent, struct arena *arena, struct list_wanted *made,
                                     struct error *error)
 {

@@ -7,18 +7,18 @@
 #include "base/page_token.h"
 #include "base/text.h"
 
-/* The list has no filter that a token could be tied to. */
+/* The list has no filter to tie a token to. */
 static const char QUERY[] = "reservations";
 
-/* In the call's arena: gone when the call is answered. */
+/* Allocated in the call's arena, and freed when the call is answered. */
 struct list_task {
-    struct reader_task base; /* first: what the pool hands back */
+    struct reader_task base; /* must be first: the pool passes it to the callbacks */
     struct rpc_call *call;
     struct arena *arena;
     struct store_live wanted;
     struct respond_list found;
     struct page_room room;
-    struct uuid last; /* on the page */
+    struct uuid last; /* of the page */
     bool more;
 };
 
@@ -49,7 +49,7 @@ static Screening__V1__Reservation *respond_reservation(struct arena *arena,
     return message;
 }
 
-/* One more than the page holds is read: whether there is another page. */
+/* The query returns one row more than fits on the page, which shows whether there is another page. */
 static enum status take(void *context, const struct reservation *reservation)
 {
     struct list_task *task = context;
@@ -112,7 +112,7 @@ static enum status read_ids(const Screening__V1__ListReservationsRequest *reques
     return STATUS_OK;
 }
 
-/* All of the ids fit on one page, however large it was asked for. */
+/* All ids fit on one page, whatever page_size is requested. */
 static enum status read_request(const Screening__V1__ListReservationsRequest *request, struct arena *arena,
                                 struct store_live *wanted, struct error *error)
 {

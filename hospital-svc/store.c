@@ -76,27 +76,28 @@ static const struct db_statement SAVE_DAY = {
                       " reserved = excluded.reserved, version = excluded.version",
 };
 
-/* The head of the event log is locked: no other replica counts at the same time. */
+/* The head of the event log is locked, so no other replica counts at the same time. */
 static const struct db_statement COUNT_COMMIT = {
     .name = "count_commit",
     .sql = "UPDATE commit_counter SET commit_no = commit_no + 1",
 };
 
-/* Of the batch in hand, once it is counted: the statements name it themselves, which spares a round trip. */
+/* Number of the current commit, once COUNT_COMMIT has run. Statements select it themselves, which saves a
+ * round trip. */
 #define COMMIT_NO "(SELECT commit_no FROM commit_counter)"
 
 const struct db_statement STORE_LOCK_HEAD = EVENT_LOCK_HEAD(COMMIT_NO);
 
 #define SAVED_COLUMNS RESERVATION_COLUMNS ", taken_commit, released_commit"
-/* What is stored live keeps the commit in which it was taken; everything else is saved again only when its
- * place has been reinstated. */
+/* A row stored as live keeps the commit in which it was taken. Any other stored row is saved again only when
+ * its place is reinstated. */
 #define ON_SAVED                                                                                             \
     " ON CONFLICT (booking_id) DO UPDATE SET hospital_id = excluded.hospital_id, date = excluded.date,"      \
     " headcount = excluded.headcount, state = excluded.state, taken_commit = CASE WHEN reservation.state"    \
     " = 1 THEN reservation.taken_commit ELSE excluded.taken_commit END,"                                     \
     " released_commit = excluded.released_commit"
 
-/* A tombstone was never taken, and what is live is not released. */
+/* taken_commit is NULL for a tombstone, released_commit for a live reservation. */
 static const struct db_statement SAVE_RESERVATION = {
     .name = "save_reservation",
     .sql = "INSERT INTO reservation (" SAVED_COLUMNS ") VALUES ($1, $2, $3, $4, $5,"
@@ -341,7 +342,7 @@ static enum status save_capacity_changes(struct db *db, struct db_params *params
     return db_run(db, &SAVE_CAPACITY_CHANGE, params, NULL, NULL, error);
 }
 
-/* Every change of a day is also one of a reservation or of its capacity. */
+/* Every change of a day comes with a change of a reservation or of the day's capacity. */
 bool store_counts_commit(const struct working_set *set)
 {
     bool changes = set->capacity_changes != NULL;

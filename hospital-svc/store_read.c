@@ -5,10 +5,10 @@
 #define HOSPITAL_COLUMNS "h.hospital_id, h.name, h.address, h.state, h.created_at_us"
 #define DAY_COLUMNS      "d.date, d.capacity, d.reserved, d.version"
 
-/* The last column of HOSPITAL_COLUMNS, and the first of DAY_COLUMNS behind them. */
+/* Number of HOSPITAL_COLUMNS, and index of the first of the DAY_COLUMNS that follow them. */
 enum { HOSPITAL_COLUMN_COUNT = 5 };
 
-/* $5 and $6 are other forms of $3, empty unless they differ from it. */
+/* $5 and $6 are alternative forms of $3, or empty if they do not differ from it. */
 #define LIST_FILTER_WITH(like)                                                                               \
     " WHERE h.hospital_id >= $1 AND ($2 = 1 OR h.state = 1)"                                                 \
     " AND ($3 = '' OR h.name " like " $3 ESCAPE '\\'"                                                        \
@@ -75,7 +75,7 @@ static const struct db_statement LIST_LIVE = {
     .sql = "SELECT booking_id FROM reservation WHERE state = 1 ORDER BY booking_id DESC LIMIT $1",
 };
 
-/* Runs `statement` with one row of parameters, which it destroys. */
+/* Runs `statement` with one row of parameters and destroys `params`. */
 static enum status run_once(struct db *db, const struct db_statement *statement, struct db_params *params,
                             db_row_fn on_row, void *context, struct error *error)
 {
@@ -90,7 +90,7 @@ static enum status out_of_memory(struct error *error)
     return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
 }
 
-/* The texts are the row's own. */
+/* The strings are owned by the row. */
 static struct hospital hospital_of(const struct db_row *row)
 {
     return (struct hospital){.id = db_row_uuid(row, 0),
@@ -195,7 +195,7 @@ static enum status take_listed(void *context, const struct db_row *row)
     return read->on_hospital(read->context, &hospital, read->on_date ? &day : NULL);
 }
 
-/* The LIKE pattern of texts that contain `part`; "" for an empty one. NULL when out of memory. */
+/* The LIKE pattern for strings that contain `part`; "" if `part` is empty. NULL when out of memory. */
 static char *contains_pattern(struct arena *arena, const char *part)
 {
     char *pattern = arena_alloc(arena, 2 * strlen(part) + sizeof "%%");
@@ -214,7 +214,7 @@ static char *contains_pattern(struct arena *arena, const char *part)
     return pattern;
 }
 
-/* The pattern of another form; "" if it is the same as the one before. NULL when out of memory. */
+/* The pattern for an alternative form; "" if it equals the previous one. NULL when out of memory. */
 static char *other_pattern(struct arena *arena, const char *part, const char *before)
 {
     return contains_pattern(arena, strcmp(part, before) != 0 ? part : "");

@@ -40,7 +40,7 @@ void working_set_clear(struct working_set *set)
     empty_lists(set);
 }
 
-/* Zeroed memory of the set's arena, put into the map; NULL when out of memory. */
+/* Allocates a zeroed row in the set's arena and adds it to the map. NULL when out of memory. */
 static void *add_row(struct working_set *set, struct map *map, const void *key, size_t size)
 {
     void *row = arena_alloc(set->arena, size);
