@@ -25,7 +25,8 @@ static enum status no_memory(struct error *error)
 
 /* ---- CreateBooking ---- */
 
-/* What ids and names must not show: left to be told, for only a new booking is refused for it. */
+/* A violation of unicode_check_id or unicode_check_shown only sets request->refusal, because it refuses a new
+ * booking but not a repeat. */
 static enum status read_names(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
                               struct booking *request, struct error *error)
 {
@@ -102,7 +103,7 @@ static void create_booking(Screening__V1__BookingService_Service *service,
 /* ---- CancelBooking ---- */
 
 struct cancel {
-    struct booking_command command; /* first: what the writer hands back */
+    struct booking_command command; /* must be first: the writer passes it to `complete` */
     struct rpc_call *call;
 };
 

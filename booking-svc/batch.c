@@ -61,7 +61,7 @@ static enum status tell(struct batch *batch, struct entry *entry, struct booking
     return event_log_append(batch->log, change.event_type, batch->at.now_us, traceparent, &body, error);
 }
 
-/* No place can have been taken, so that it does not matter here whether the hospital has been deleted. */
+/* No place can have been taken, so a deletion of the hospital does not matter here. */
 static enum status settle_unasked(struct batch *batch, const struct booking_command *command,
                                   struct entry *entry, struct error *error)
 {
@@ -71,7 +71,8 @@ static enum status settle_unasked(struct batch *batch, const struct booking_comm
     return tell(batch, entry, change, command->traceparent, error);
 }
 
-/* The request's texts go with its call, which may be answered before others of the same booking. */
+/* Copies the booking, because the request's strings are freed with its call, which may be answered before
+ * other calls for the same booking. */
 static struct entry *add_new(struct batch *batch, const struct booking *created)
 {
     const struct booking *copy = store_copy_booking(&batch->arena, created);
@@ -122,7 +123,7 @@ static enum status decide_cancel(struct batch *batch, struct booking_command *co
     if (booking_cancel(&entry->booking, command->reason, &batch->at, &change, &command->writer.outcome) !=
         STATUS_OK)
         return STATUS_OK;
-    /* Like the texts of a request, the reason goes with its call. */
+    /* Like the strings of a request, the reason is freed with its call. */
     entry->booking.status_reason = arena_strdup(&batch->arena, entry->booking.status_reason);
     if (entry->booking.status_reason == NULL)
         return batch_no_memory(error);
@@ -132,7 +133,7 @@ static enum status decide_cancel(struct batch *batch, struct booking_command *co
 static enum status decide_settle(struct batch *batch, struct booking_command *command, struct entry *entry,
                                  struct error *error)
 {
-    /* A place that was granted in another era may have been lost with the tail of the database. */
+    /* A place granted in another era may have been lost when a database reverted. */
     const struct event_era *era = event_log_era(batch->log);
     const bool fits = command->era == era->peer && (command->own_era == 0 || command->own_era == era->id);
     command->ask_again =
@@ -144,7 +145,7 @@ static enum status decide_settle(struct batch *batch, struct booking_command *co
     if (entry->booking.status == BOOKING_REQUESTED)
         command->was_requested = true;
     else if (command->was_requested)
-        return STATUS_OK; /* applied again: it settled the booking, which has gone on since */
+        return STATUS_OK; /* applied again: it settled the booking, which has changed since */
     if (deletion != NULL)
         mark = (struct deletion_mark){true, deletion->row.day};
     struct booking_change change = booking_settle(&entry->booking, command->outcome, command->reason,
@@ -283,8 +284,8 @@ static enum status save(struct batch *batch, struct db *db, struct writer_comman
     return status;
 }
 
-/* Before everything else: what they read has been committed, and what is settled is judged by what they say.
- */
+/* Runs Pairs ahead of all other commands: they must read only committed rows, and settles must be checked
+ * against the eras that they set. */
 static enum status pair_first(struct batch *batch, struct db *db, struct writer_command *const *commands,
                               size_t count, struct error *error)
 {

@@ -47,7 +47,7 @@ static enum status take_deletion(void *context, const struct hospital_deletion *
     return batch_take_deletion(context, row);
 }
 
-/* A set of ids without repetition, to be loaded with one statement. */
+/* A set of distinct ids, loaded with one statement. */
 struct id_set {
     struct map seen;
     struct uuid *ids;
@@ -81,7 +81,8 @@ static enum status load_bookings(struct batch *batch, struct db *db, struct writ
     return store_load_bookings(db, set.ids, set.count, take_booking, batch, error);
 }
 
-/* Deletions matter to settles, to the job that works them off, and to the events that may begin one. */
+/* Maximum number of deletions that a command needs. Settles, the deletion job, and events that may begin a
+ * deletion need them. */
 static size_t deletions_of_interest(const struct writer_command *command)
 {
     if (command->class == WRITER_EVENT)
@@ -95,7 +96,7 @@ static enum status add_chunk_hospitals(struct id_set *set, const struct event_ch
     for (size_t i = 0; i < chunk->count; i++) {
         struct hospital_deletion deletion;
         bool reacts;
-        /* An event that can't be understood fails when it is decided on. */
+        /* A malformed event fails later, in decide_events. */
         if (policy_hospital_event(chunk->events[i], &reacts, &deletion, NULL) == STATUS_OK && reacts &&
             id_set_add(set, &deletion.hospital_id) != STATUS_OK)
             return STATUS_UNAVAILABLE;

@@ -9,7 +9,7 @@ const char BOOKING_EVENT_CANCELLED[] = "booking.cancelled";
 const char BOOKING_EVENT_FORCE_CANCELLED[] = "booking.force_cancelled";
 const char BOOKING_EVENT_RELEASED[] = "booking.released";
 
-/* What a caller may try next after a rejection for want of an answer. */
+/* When a client may try again after hospital-svc did not answer. */
 enum { UNAVAILABLE_RETRY_AFTER_MS = 1000 };
 
 static const struct booking_change NO_CHANGE = {NULL};
@@ -19,7 +19,7 @@ bool booking_is_live(enum booking_status status)
     return status == BOOKING_REQUESTED || status == BOOKING_CONFIRMED;
 }
 
-/* Every transition goes through here: one more version, one event. */
+/* Makes every transition: increments the version and returns the event. */
 static struct booking_change transition(struct booking *booking, enum booking_status status,
                                         const char *reason, const struct moment *at)
 {
@@ -90,7 +90,7 @@ struct booking_change booking_abandon(const struct booking *existing, const stru
     booking->customer_id = "";
     booking->customer_name = "";
     booking->created_at_us = at->now_us;
-    booking->version = 1; /* as if it had been REQUESTED, and announced to nobody */
+    booking->version = 1; /* as if it had been REQUESTED and not announced */
     booking->announced = false;
     return transition(booking, BOOKING_REJECTED, REASON_ABANDONED, at);
 }
@@ -109,7 +109,7 @@ static struct booking_change settle_unknown(struct booking *booking, bool by_set
     return transition(booking, BOOKING_REJECTED, "HOSPITAL_UNAVAILABLE", at);
 }
 
-/* A place granted to a booking that has ended, perhaps long after hospital-svc forgot its ending. */
+/* Releases a place granted to a booking that has ended, perhaps after hospital-svc purged the tombstone. */
 static struct booking_change settle_late(const struct booking *booking, enum reserve_outcome outcome)
 {
     if (outcome == RESERVE_GRANTED && !booking_is_live(booking->status))

@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 
-/* What the settle needs of a caller's budget. */
+/* The part of a caller's budget that the settle needs. */
 enum { SETTLE_MARGIN_MS = 20 };
 
-/* The end of a work's budget; INT64_MAX if it has no caller. */
+/* The end of a work's budget; INT64_MAX for the settler's works. */
 static int64_t budget_end_ns(const struct work *work)
 {
     return work->command.by_settler ? INT64_MAX : work->deadline_ns;

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/ticker.h"
 
-/* Chunks are apart, so that between two of them those who book have both services to themselves. */
+/* Chunks are spaced, so that between two of them customers' bookings have both services to themselves. */
 enum { TICK_MS = 1000, HOSPITALS_AT_ONCE = 64, CHUNK_EVERY_MS = 10 };
 
 struct deletion_job {
@@ -24,9 +24,9 @@ struct deletion_job {
     size_t hospital_count;
 };
 
-/* One chunk, waited for. */
+/* The command of one chunk, which the thread waits for. */
 struct chunk_command {
-    struct booking_command command; /* first: what the writer hands back */
+    struct booking_command command; /* must be first: the writer passes it to `complete` */
     pthread_mutex_t lock;
     pthread_cond_t done;
     bool is_done;
@@ -41,7 +41,7 @@ static void chunk_done(struct writer_command *command)
     pthread_mutex_unlock(&chunk->lock);
 }
 
-/* Works off one chunk. *finished: nothing is left of this hospital. */
+/* Force-cancels one chunk. *finished: no bookings of this hospital are left. */
 static enum status run_chunk(struct deletion_job *job, const struct uuid *hospital_id, bool *finished)
 {
     struct chunk_command chunk = {

@@ -1,4 +1,4 @@
-/* booking-svc: takes bookings, reserves their places at hospital-svc, tells what became of them. */
+/* booking-svc: accepts bookings, reserves their places at hospital-svc, and publishes their outcomes. */
 #include "api.h"
 #include "batch.h"
 #include "deletion_job.h"
@@ -30,12 +30,13 @@
 #include "writer/writer.h"
 
 static const char PROGRAM[] = "booking-svc";
-/* Requests in hand beyond the two queues, of commands and of reads: those being refused, and long polls. */
+/* Requests in flight beyond those in the queues of commands and reads: requests being refused, and long
+ * polls. */
 enum { CONTEXTS_SPARE = 512 };
-/* Calls beside the Reserves on the same channel: Fetches of the log, and the Reserve of what nobody waits
- * for. */
+/* Calls on the same channel besides those for waiting callers: Fetches of the log, and the background
+ * Reserve. */
 enum { OTHER_CALLS_MAX = 5 };
-enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* all of it but the events */ };
+enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* everything but the events */ };
 
 struct settings {
     struct service_settings service;
@@ -50,7 +51,7 @@ struct settings {
     bool replay_dead_letters;
 };
 
-/* Everything that runs, in the order in which it starts. */
+/* Everything that runs, in start order. */
 struct booking_service {
     struct settings settings;
     struct ops_server *ops;
@@ -69,10 +70,10 @@ struct booking_service {
     struct booking_api api;
     struct pairing_service pairing;
     struct transport_watch *watch;
-    _Atomic bool running; /* everything above is there: health may ask it */
+    _Atomic bool running; /* everything above is open, so Health may use it */
 };
 
-/* Whatever goes wrong before the service is ready: one line and exit 2. */
+/* Exits with one line and exit code 2 on any failure before the service is ready. */
 static void must(enum status status, const struct error *error)
 {
     if (status != STATUS_OK)
@@ -185,7 +186,7 @@ static void load_settings(struct settings *settings, int argc, char **argv)
     config_log(table, count);
 }
 
-/* For what opens a database connection of its own. */
+/* For steps that open their own database connection. */
 static bool must_try_again(enum status status, const struct error *error)
 {
     return service_must_try_again(PROGRAM, status, error);
@@ -208,7 +209,7 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
     return count;
 }
 
-/* An answer to Fetch: at most 1 MiB, and no larger than a message may be. */
+/* Size limit of the events in a Fetch answer, which must not exceed 1 MiB or the maximum message size. */
 static size_t fetch_max_bytes(const struct service_settings *settings)
 {
     int64_t max_bytes = settings->message_max_bytes < FETCH_MAX ? settings->message_max_bytes : FETCH_MAX;
@@ -286,7 +287,7 @@ static enum status prepare_database(void *context, struct db *db, struct error *
     return status;
 }
 
-/* The migrated database; NULL if asked to stop before it is there. */
+/* Opens and migrates the database. NULL if asked to stop before that succeeds. */
 static struct db *open_database(struct settings *settings)
 {
     return service_open_database(PROGRAM, settings->service.database, prepare_database, settings);
@@ -301,12 +302,12 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
     return batch_apply(service->batch, db, commands, count, error);
 }
 
-/* The replay of dead letters has no server: it answers nobody. */
+/* A replay of dead letters has neither reserver nor server. */
 static void completing(void *context)
 {
     struct booking_service *service = context;
     const struct event_era *era = event_log_era(service->log);
-    if (service->reserver != NULL) /* before anything of the batch is asked for */
+    if (service->reserver != NULL) /* before any Reserve for a booking of this batch */
         reserver_set_eras(service->reserver, era->id, era->peer);
     pairing_service_note_era(&service->pairing, era->id);
     if (service->server != NULL)
@@ -326,7 +327,8 @@ static void committed(void *context)
     if (service->reserver != NULL)
         reserver_flush(service->reserver);
     event_log_publish(service->log);
-    /* In this order: events come only when the job is there, other batches while it is being opened. */
+    /* Test in this order: service->deletions may still be changing while other batches commit, but a batch
+     * with a deletion comes from the subscriber, which is opened after the job. */
     if (batch_began_deletion(service->batch) && service->deletions != NULL)
         deletion_job_wake(service->deletions);
 }
@@ -428,7 +430,7 @@ static void serve(struct booking_service *service)
     log_plain(LOG_INFO, "service.ready");
 }
 
-/* In the reverse order of the start: whoever hands work on ends before the one that does it. */
+/* Closes in the reverse order of the start: each producer of work ends before its consumer. */
 static void drain_and_close(struct booking_service *service)
 {
     event_publisher_drain(service->publisher);
@@ -441,12 +443,12 @@ static void drain_and_close(struct booking_service *service)
     settler_close(service->settler);
     deletion_job_stop(service->deletions);
     reserver_stop(service->reserver);
-    rpc_channel_stop(service->hospital); /* nobody waits for these calls any more: the settler's above all */
+    rpc_channel_stop(service->hospital); /* no client waits for these calls; most are the settler's */
     reserver_settle_rest(service->reserver);
     writer_close(service->writer);
     deletion_job_destroy(service->deletions);
     reserver_destroy(service->reserver);
-    rpc_channel_close(service->hospital); /* every batch and every answer has asked its breaker */
+    rpc_channel_close(service->hospital); /* no batch and no answer will ask its breaker again */
     reader_pool_close(service->readers);
     rpc_server_close(service->server);
     event_publisher_close(service->publisher);
@@ -455,7 +457,7 @@ static void drain_and_close(struct booking_service *service)
     event_log_destroy(service->log);
 }
 
-/* --replay-dead-letters: no listeners, no followers, only the writer. */
+/* --replay-dead-letters: runs only the writer, without listeners or followers. */
 static int replay_dead_letters(struct booking_service *service)
 {
     struct error error;

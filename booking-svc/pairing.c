@@ -31,7 +31,8 @@ static enum status wrong_database(const char *whose, struct error *error)
         "%s database is another one than was paired with before; hospital-svc --adopt accepts it", whose);
 }
 
-/* Whether the booking log is the one that hospital-svc follows, and still has what it has applied. */
+/* Refuses unless the booking log is the one that hospital-svc follows and still has the event that it applied
+ * last. */
 static enum status check_own_log(const struct pairing *pairing, const struct uuid *log_id, struct db *db,
                                  struct error *refusal, struct error *error)
 {
@@ -65,8 +66,8 @@ static enum status tell_applied(struct pairing *pairing, const struct event_curs
     return pairing->response.hospital_event_id != NULL ? STATUS_OK : no_memory(error);
 }
 
-/* Refuses a hospital database other than the paired one. Sets the cursor of its log back to the place from
- * which the log may have changed. */
+/* Refuses a hospital database other than the paired one. Sets the cursor of the hospital log back to the
+ * position after which the log may have changed. */
 static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, struct error *refusal,
                                         struct error *error)
 {
@@ -87,7 +88,8 @@ static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, 
     }
     if (cursor.seq == 0 || !uuid_equal(&cursor.log_id, &wanted->log_id))
         return STATUS_OK;
-    /* Applied again after a COMMIT whose answer was lost: the cursor may have been set back by that. */
+    /* If the answer to a COMMIT was lost and the batch is applied again, the first time may have set the
+     * cursor back. */
     const bool before = pairing->set_back_from.seq > cursor.seq;
     status = tell_applied(pairing, before ? &pairing->set_back_from : &cursor, error);
     if (status != STATUS_OK || wanted->paired || cursor.seq <= wanted->since.seq)
@@ -173,8 +175,8 @@ enum status pairing_apply(struct pairing *pairing, struct event_log *log, struct
     if (status != STATUS_OK || refusal->status != STATUS_OK)
         return status;
     struct event_era *era = event_log_era(log);
-    /* Another era of hospital-svc begins a new era here, so that grants asked for earlier are not settled,
-     * even if this Pair waited so long that its own era has ended. */
+    /* A new era of hospital-svc begins a new era here, so that no grant requested earlier is settled, even if
+     * this Pair was delayed until its own era had ended. */
     if (era->peer != pairing->wanted.era)
         status = era_begin(db, era, error);
     if (status == STATUS_OK)

@@ -42,7 +42,7 @@ static enum status keep(void *context, const struct booking *booking)
 /* ---- GetBooking ---- */
 
 struct get_task {
-    struct reader_task task; /* first: what the pool hands back */
+    struct reader_task task; /* must be first: the pool passes it to the callbacks */
     struct rpc_call *call;
     struct uuid booking_id;
 };
@@ -89,10 +89,10 @@ enum status reads_get_booking(struct reader_pool *readers, const Screening__V1__
 /* ---- ListBookings ---- */
 
 struct list_task {
-    struct reader_task task; /* first: what the pool hands back */
+    struct reader_task task; /* must be first: the pool passes it to the callbacks */
     struct rpc_call *call;
     struct booking_filter filter;
-    const char *query; /* the filter as text, which page tokens are tied to */
+    const char *query; /* the filter as text; a page token is valid only for it */
     struct uuid after;
     uint32_t page_size;
 };
@@ -102,7 +102,7 @@ static void refuse_list(struct reader_task *task, const struct error *error)
     rpc_call_fail(((struct list_task *)task)->call, error);
 }
 
-/* As many as the page may hold, and as fit into one answer. */
+/* Fills the page with as many bookings as it may hold and as fit into one answer. */
 static size_t fill_page(const struct list_task *list, const struct found *found, struct booking_wire *wires,
                         Screening__V1__Booking **messages)
 {

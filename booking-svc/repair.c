@@ -17,10 +17,10 @@ static enum status no_memory(struct error *error)
 /* ---- LookUpBookings ---- */
 
 struct look_up {
-    struct reader_task task; /* first: what the pool hands back */
+    struct reader_task task; /* must be first: the pool passes it to the callbacks */
     struct rpc_call *call;
     struct uuid *ids;
-    Screening__V1__BookingState *states; /* of the ids, in their order */
+    Screening__V1__BookingState *states; /* one per id, in the same order */
     Screening__V1__BookingState **pointers;
     size_t count;
     struct map by_id; /* while it runs: the first state of each id */
@@ -40,7 +40,7 @@ static enum status take_state(void *context, const struct booking *booking)
     return STATUS_OK;
 }
 
-/* An id that stands in the request twice is answered twice. */
+/* An id that occurs twice in the request is answered twice. */
 static enum status find_states(struct look_up *look_up, struct db *db, struct error *error)
 {
     for (size_t i = 0; i < look_up->count; i++)
@@ -119,7 +119,7 @@ enum status repair_look_up(struct reader_pool *readers, const Screening__V1__Loo
 /* ---- AbandonBooking ---- */
 
 struct abandon {
-    struct booking_command command; /* first: what the writer hands back */
+    struct booking_command command; /* must be first: the writer passes it to `complete` */
     struct rpc_call *call;
     struct booking place;
 };

@@ -1,12 +1,12 @@
 /*
- * Lock order: reserver->lock is the last one; no foreign code is called with it held.
+ * Lock order: reserver->lock is acquired last. No callback runs while it is held.
  *
- * Two calls in flight keep both services busy. More are allowed only when these take long (one more every
- * PACE_MS), so that a hospital-svc that stalls does not hold up the callers behind, and batches stay large
- * when it does not.
+ * Two calls in flight keep both services busy. More are sent only when these take long (one more every
+ * PACE_MS). Thus a stalled hospital-svc does not hold up later callers, and batches stay large while it
+ * responds.
  *
- * What nobody waits for, the settler's above all, has a list and calls of its own: one at a time, and small,
- * so that at hospital-svc, too, little of it stands before a customer's.
+ * Background works (no client waits for them; mostly the settler's) have their own list and their own calls:
+ * one at a time, and small, so that at hospital-svc, too, few of them are ahead of a customer's booking.
  */
 #include "reserver.h"
 
@@ -47,27 +47,27 @@ struct reserver {
     struct rpc_guard *guard; /* the channel's */
     struct reserver_options options;
     _Atomic int64_t booking_era, hospital_era; /* as the last batch left them */
-    pthread_mutex_t lock;                      /* guards what follows */
-    pthread_cond_t idle;                       /* busy has become less */
+    pthread_mutex_t lock;                      /* guards the fields below */
+    pthread_cond_t idle;                       /* `busy` has decreased */
     struct work_list ready;
     struct work_list background;
     struct work *delayed;      /* to be sent again, each at its not_before_ns */
-    size_t in_flight;          /* calls, without: */
-    bool background_in_flight; /* a call of background works */
-    size_t busy;               /* calls and what their answers still do here; closing waits for 0 */
+    size_t in_flight;          /* calls, except the background call */
+    bool background_in_flight; /* the background call */
+    size_t busy;               /* calls in flight and answers being processed; closing waits for 0 */
     int64_t last_sent_ns;
     bool stopping;
     struct ticker *timer;
 };
 
-/* One BatchReserve: the message and all it points to. */
+/* One BatchReserve call: the request and everything it points to. */
 struct reserve_call {
-    struct rpc_client_call call; /* first: the channel fills it in */
+    struct rpc_client_call call; /* must be first: the channel fills it in */
     struct reserver *reserver;
     struct work *works;
     size_t count;
     bool background;
-    uint64_t era; /* in which the breaker let it through */
+    uint64_t era; /* the breaker's era that admitted the call */
     int64_t booking_era;
     struct reserve_item {
         Screening__V1__ReserveRequest message;
@@ -95,7 +95,7 @@ static void put_delayed(struct reserver *reserver, struct work *chain)
     pthread_mutex_unlock(&reserver->lock);
 }
 
-/* Counts a booking of a call; one that is sent again counts when that is answered. */
+/* Counts one booking of a call. A booking that is sent again is counted when that call is answered. */
 static void count_for_breaker(struct breaker_count *count, enum breaker_outcome outcome)
 {
     switch (outcome) {
@@ -111,7 +111,7 @@ static void count_for_breaker(struct breaker_count *count, enum breaker_outcome 
     }
 }
 
-/* Judges every booking of an answered or failed call and hands it on. */
+/* Evaluates each booking of an answered or failed call, then settles it or delays it for another try. */
 static void distribute(struct reserve_call *reserve, const Screening__V1__BatchReserveResponse *response)
 {
     const struct error *error = &reserve->call.error;
@@ -147,14 +147,14 @@ static void distribute(struct reserve_call *reserve, const Screening__V1__BatchR
             again = work;
         }
     }
-    rpc_guard_record(reserve->reserver->guard, reserve->era, &count); /* before anyone hears of it */
+    rpc_guard_record(reserve->reserver->guard, reserve->era, &count); /* before any client is answered */
     if (strcmp(error->reason, "RECOVERING") == 0)
-        work_table_look(reserve->reserver->table); /* the eras that were sent may be old */
+        work_table_look(reserve->reserver->table); /* the eras in the request may be outdated */
     work_settle(reserve->reserver->table, settled);
     put_delayed(reserve->reserver, again);
 }
 
-/* One that was counted as in flight. Lock held. */
+/* Uncounts a call in flight. Lock held. */
 static void count_down(struct reserver *reserver, bool background)
 {
     if (background)
@@ -163,7 +163,7 @@ static void count_down(struct reserver *reserver, bool background)
         reserver->in_flight--;
 }
 
-/* A call that was counted as in flight is over, without anything to send after it. */
+/* Ends a call that was counted as in flight, without sending the next one. */
 static void call_ended(struct reserver *reserver, bool background)
 {
     pthread_mutex_lock(&reserver->lock);
@@ -173,7 +173,7 @@ static void call_ended(struct reserver *reserver, bool background)
     pthread_mutex_unlock(&reserver->lock);
 }
 
-/* A call is over: what waits may go. The reserver stays until `busy` is counted down. */
+/* Ends a call and sends waiting works. The reserver stays alive until `busy` is decremented. */
 static void send_next(struct reserver *reserver, bool background)
 {
     pthread_mutex_lock(&reserver->lock);
@@ -218,7 +218,7 @@ static void fill_item(struct reserve_item *item, const struct work *work)
     item->message.headcount = work->headcount;
 }
 
-/* Nothing more is tried for these: their outcome is unknown. */
+/* Settles works as unknown, without another try. */
 static void give_up(struct reserver *reserver, struct work *chain)
 {
     for (struct work *work = chain; work != NULL; work = work->next) {
@@ -228,15 +228,15 @@ static void give_up(struct reserver *reserver, struct work *chain)
     work_settle(reserver->table, chain);
 }
 
-/* Works that leave in one call. */
+/* The works of one call. */
 struct departure {
     struct work *works;
     bool background;
     size_t count;
 };
 
-/* Sends one BatchReserve for works that the breaker let through in `era`. `answered` is called with
- * the answer, even if nothing could be sent. */
+/* Sends one BatchReserve for works that the breaker admitted in `era`. `answered` runs even if the call could
+ * not be sent; without memory for the call, the works are given up here. */
 static void send_call(struct reserver *reserver, const struct departure *departure, uint64_t era,
                       int64_t now_ns)
 {
@@ -280,7 +280,7 @@ static void send_call(struct reserver *reserver, const struct departure *departu
     free(requests);
 }
 
-/* Whether a call that somebody waits for may be sent now. Lock held. */
+/* True if a call for waiting clients may be sent now. Lock held. */
 static bool may_send(const struct reserver *reserver, int64_t now_ns)
 {
     return reserver->in_flight < reserver->options.calls_max &&
@@ -288,14 +288,15 @@ static bool may_send(const struct reserver *reserver, int64_t now_ns)
             now_ns - reserver->last_sent_ns >= PACE_MS * (int64_t)NS_PER_MS);
 }
 
-/* Takes what leaves next off its list and counts it as a call in flight; false if nothing may be sent now. */
+/* Takes the works of the next call off their list and counts the call as in flight. False if nothing may be
+ * sent now. */
 static bool take_departure(struct reserver *reserver, struct departure *out)
 {
     pthread_mutex_lock(&reserver->lock);
     int64_t now_ns = clock_monotonic_ns();
     *out = (struct departure){.works = NULL};
     if (reserver->stopping) {
-        /* nothing leaves */
+        /* send nothing */
     } else if (reserver->ready.first != NULL && may_send(reserver, now_ns)) {
         out->works = work_list_take(&reserver->ready, reserver->options.batch_max);
         reserver->in_flight++;
@@ -310,7 +311,7 @@ static bool take_departure(struct reserver *reserver, struct departure *out)
     return out->works != NULL;
 }
 
-/* Sends what the breaker lets through of what was counted as a call in flight, and gives up the rest. */
+/* Sends the works that the breaker admits, in a call already counted as in flight, and gives up the rest. */
 static void send_admitted(struct reserver *reserver, struct departure *departure, int64_t now_ns)
 {
     uint64_t era;
@@ -329,7 +330,7 @@ static void send_admitted(struct reserver *reserver, struct departure *departure
 void reserver_flush(struct reserver *reserver)
 {
     for (struct departure departure; take_departure(reserver, &departure);) {
-        int64_t now_ns = clock_monotonic_ns(); /* one for all: what sift let pass has time for a call */
+        int64_t now_ns = clock_monotonic_ns(); /* read once: works that pass the sift have time to be sent */
         work_settle(reserver->table, budget_sift(&departure.works, now_ns, &departure.count));
         if (departure.count > 0)
             send_admitted(reserver, &departure, now_ns);
@@ -378,11 +379,11 @@ bool reserver_ask_again(struct reserver *reserver, struct work *work)
     return accepted;
 }
 
-/* ---- the timer: what is to be sent again, and calls held back by the pace ---- */
+/* ---- the timer: works to be sent again, and calls held back by PACE_MS ---- */
 
 enum due { NOTHING_DUE, DUE, DUE_AT_LAST };
 
-/* Whether something is to be sent again; DUE_AT_LAST: a work of it will not get another chance. */
+/* Reports if delayed works are due. DUE_AT_LAST: one of them would miss its last chance. */
 static enum due look_at_delayed(struct reserver *reserver, int64_t now_ns)
 {
     enum due due = NOTHING_DUE;
@@ -394,7 +395,7 @@ static enum due look_at_delayed(struct reserver *reserver, int64_t now_ns)
     return due;
 }
 
-/* Moves what is due from delayed to ready. */
+/* Moves the works that are due from `delayed` to the list that they leave from. */
 static void wake_delayed(struct reserver *reserver, int64_t now_ns)
 {
     pthread_mutex_lock(&reserver->lock);
@@ -416,8 +417,8 @@ static void tick(void *context, struct ticker *ticker)
     struct reserver *reserver = context;
     int64_t now_ns = clock_monotonic_ns();
     enum due due = look_at_delayed(reserver, now_ns);
-    /* One retry, since all that is due leaves in one call. Without one it waits, but not past its last try.
-     */
+    /* All due bookings go in one call, so charge the retry budget for one retry. With no budget left, wait,
+     * unless a booking would miss its last chance. */
     if (due != NOTHING_DUE && (rpc_guard_take_retry(reserver->guard) || due == DUE_AT_LAST))
         wake_delayed(reserver, now_ns);
     reserver_flush(reserver);

@@ -16,24 +16,23 @@
 enum {
     TICK_MS = 1000,
     PAGE = 256,
-    TAKEN_UP_MAX = 512, /* at once; the rest of a backlog waits in the database */
-    WAIT_MS = 5,        /* while so many are in work */
-    LEFT_BEHIND_MS =
-        3000, /* not queued, and still REQUESTED so long after we first saw it: nobody works on it */
+    TAKEN_UP_MAX = 512,     /* at once; the rest of a backlog waits in the database */
+    WAIT_MS = 5,            /* poll interval while that many are in flight */
+    LEFT_BEHIND_MS = 3000,  /* still REQUESTED and not announced this long after first seen: left behind */
     BACKOFF_FIRST_MS = 500, /* of one booking, doubled after each attempt */
     BACKOFF_MAX_MS = 4000,
-    SIGHTINGS_MAX = 16384, /* of what is not remembered, an attempt is made in each round */
+    SIGHTINGS_MAX = 16384, /* beyond these, a booking that is_ours is tried in every round */
 };
 
 static struct metric backlog = METRIC("settler_backlog", "REQUESTED bookings that nobody works on");
 static struct metric taken_total = METRIC("settler_taken_total", "Bookings taken up by the settler");
 
-/* What the settler remembers of a REQUESTED booking whose time has not come, or that it took up. */
+/* A REQUESTED booking that is not due yet, or that the settler took up. */
 struct sighting {
     int64_t first_seen_ns;
     int64_t next_try_ns; /* 0 = not yet tried */
     uint32_t backoff_ms;
-    uint64_t round; /* the last one that met it */
+    uint64_t round; /* the last round that saw it */
 };
 
 struct settler {
@@ -43,17 +42,17 @@ struct settler {
     struct db *db; /* NULL until it can be opened */
     struct ticker *ticker;
     int64_t started_at_us;
-    bool went_round;      /* once, to the end */
+    bool went_round;      /* a full round has ended */
     struct map sightings; /* booking_id -> struct sighting */
     uint64_t round;
-    size_t put_off;            /* when this round began */
-    size_t room;               /* in this round: how many more the breaker lets be taken up */
+    size_t put_off;            /* work_count_put_off when this round began */
+    size_t room;               /* how many more the breaker lets be taken up in this round */
     int64_t counted_ns;        /* when the backlog was counted last */
-    struct booking page[PAGE]; /* without their texts */
+    struct booking page[PAGE]; /* without their strings */
     size_t page_count;
 };
 
-/* NULL if it is not remembered, and can't be. */
+/* Returns the sighting of a booking, adding it if necessary. NULL if there is no room or no memory. */
 static struct sighting *remember(struct settler *settler, const struct booking *booking, int64_t now_ns)
 {
     struct sighting *sighting = map_get(&settler->sightings, &booking->booking_id);
@@ -72,9 +71,10 @@ static struct sighting *remember(struct settler *settler, const struct booking *
 }
 
 /*
- * What was there before the start is ours at once: whoever worked on it is gone, or it does no harm to ask
- * again. Not so what this process itself took in a moment ago and has not put to work yet. After the first
- * round the wall clock may have been set back, and what was taken in after the start look older.
+ * Bookings left by a previous process can be retried immediately: their owner is dead, or a repeated Reserve
+ * does no harm. Not so a booking that this process has just accepted and not yet put to work. After the first
+ * round created_at no longer decides, because the wall clock may have been set back, which makes new bookings
+ * look old.
  */
 static bool is_ours(const struct settler *settler, const struct booking *booking)
 {
@@ -92,7 +92,7 @@ static bool is_due(struct settler *settler, const struct booking *booking, int64
            (sighting != NULL && now_ns - sighting->first_seen_ns >= LEFT_BEHIND_MS * (int64_t)NS_PER_MS);
 }
 
-/* An attempt is made: the next one waits for twice as long. */
+/* Records an attempt. The next one waits twice as long. */
 static void note_try(struct settler *settler, const struct booking *booking, int64_t now_ns)
 {
     struct sighting *sighting = remember(settler, booking, now_ns);
@@ -117,24 +117,24 @@ static enum status count_backlog(struct settler *settler, struct error *error)
     return STATUS_OK;
 }
 
-/* Waits while as many are in work as may be; false if the round is to end. */
+/* Waits while the maximum number of bookings is in flight. False if the round must end. */
 static bool wait_for_turn(struct settler *settler, struct ticker *ticker)
 {
     struct error error;
     while (work_count_taken_up(settler->table) >= TAKEN_UP_MAX)
         if (!ticker_sleep(ticker, WAIT_MS) || count_backlog(settler, &error) != STATUS_OK)
             return false;
-    /* The younger would overtake the older: all of them wait for the next round. */
+    /* hospital-svc has put off a booking. End the round, or younger bookings would overtake it. */
     if (work_count_put_off(settler->table) != settler->put_off)
         return false;
-    /* While the breaker is closed there is room for any number. */
+    /* A closed breaker has room for any number. */
     size_t room = reserver_room(settler->reserver);
     if (room == SIZE_MAX || room < settler->room)
         settler->room = room;
     return settler->room > 0 && !ticker_stopping(ticker);
 }
 
-/* False if the round is to end. */
+/* False if the round must end. */
 static bool consider(struct settler *settler, const struct booking *booking, struct ticker *ticker)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -149,7 +149,7 @@ static bool consider(struct settler *settler, const struct booking *booking, str
     return work_take_up(settler->table, booking, NULL) == STATUS_OK;
 }
 
-/* Forgets the bookings that this round did not meet: they are settled. */
+/* Forgets the bookings that this round did not see, because they are settled. */
 static enum status forget_settled(struct settler *settler)
 {
     struct map kept;
@@ -173,14 +173,13 @@ static enum status take_row(void *context, const struct booking *booking)
     struct settler *settler = context;
     struct booking *kept = &settler->page[settler->page_count++];
     *kept = *booking;
-    kept->customer_id = kept->customer_name = kept->status_reason = NULL; /* these go */
+    kept->customer_id = kept->customer_name = kept->status_reason = NULL; /* these are freed */
     return STATUS_OK;
 }
 
 /*
- * Goes through the announced or the other REQUESTED bookings, the oldest first, page by page: between two
- * pages no statement stands open, however long the bookings of one take. *going: false if the round is to
- * end.
+ * Goes through the announced or the other REQUESTED bookings, oldest first, page by page. No statement stays
+ * open between two pages, however long the bookings of one take. Sets *going to false if the round must end.
  */
 static enum status go_through(struct settler *settler, bool announced, bool *going, struct ticker *ticker,
                               struct error *error)
@@ -199,8 +198,8 @@ static enum status go_through(struct settler *settler, bool announced, bool *goi
     return STATUS_OK;
 }
 
-/* First those of which nobody was told that they wait: a crash left them behind, and their callers may ask.
- */
+/* Starts with the bookings whose clients were not told that they are queued: a crash left them behind, and
+ * their clients may ask again. */
 static enum status go_round(struct settler *settler, struct ticker *ticker, struct error *error)
 {
     settler->round++;

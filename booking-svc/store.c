@@ -11,7 +11,7 @@ extern const char booking_0002_requested_by_age_postgresql[];
 extern const char booking_0003_requested_by_announcement_sqlite[];
 extern const char booking_0003_requested_by_announcement_postgresql[];
 
-/* One order of columns for every statement that returns bookings; `read_booking` knows it. */
+/* The column order of all statements that return bookings; read_booking depends on it. */
 #define BOOKING_COLUMNS                                                                                      \
     "booking_id, customer_id, customer_name, hospital_id, date, headcount, status, status_reason, "          \
     "created_at_us, updated_at_us, version, content_hash, queue_if_unavailable, announced"
@@ -81,7 +81,7 @@ static const struct db_statement COUNT_REQUESTED = {
     .sql = "SELECT count(*) FROM booking WHERE status = 1",
 };
 
-/* Materialized, or the order would lead through all bookings: there are few unannounced ones. */
+/* MATERIALIZED keeps the planner from scanning all bookings in order of id for the few unannounced ones. */
 static const struct db_statement LIST_UNANNOUNCED = {
     .name = "list_unannounced",
     .sql = "WITH unannounced AS MATERIALIZED (SELECT " BOOKING_COLUMNS " FROM booking "

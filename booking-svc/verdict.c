@@ -7,7 +7,7 @@
 
 enum {
     LAST_TRY_MS = 60,    /* before the end of a caller's budget: room for one more try and the settle */
-    RETRY_FIRST_MS = 20, /* before what was not executed is sent again, growing to: */
+    RETRY_FIRST_MS = 20, /* pause before a Reserve that was not executed is sent again, growing to: */
     RETRY_MAX_MS = 320,
 };
 
@@ -16,7 +16,7 @@ int64_t verdict_last_try_ns(const struct work *work)
     return work->deadline_ns - LAST_TRY_MS * (int64_t)NS_PER_MS;
 }
 
-/* The reason a booking is REJECTED with: a constant, since the answer that brought it goes. */
+/* The reason of a REJECTED booking: a constant, because the answer that carries `reason` is freed. */
 static const char *refusal_reason(enum status code, const char *reason)
 {
     static const char *const REASONS[] = {"SOLD_OUT", "HOSPITAL_NOT_FOUND", "HOSPITAL_DELETED",
@@ -28,7 +28,7 @@ static const char *refusal_reason(enum status code, const char *reason)
     return "REFUSED";
 }
 
-/* 0: there is no time left for it. */
+/* Returns 0 if there is no time for another try. */
 static int64_t next_try_ns(struct work *work, uint32_t retry_after_ms, int64_t now_ns)
 {
     int64_t last_ns = verdict_last_try_ns(work);
@@ -53,7 +53,7 @@ bool verdict_apply(const struct verdict *verdict, struct work *work, int64_t now
     } else if (retry_is_harmless(code, verdict->reason, verdict->left)) {
         work->tried = true;
         work->command.outcome = RESERVE_UNKNOWN;
-        /* Nobody waits for what the settler sent, and it has a backoff of its own. */
+        /* No client waits for the settler's bookings, and the settler has its own backoff. */
         work->not_before_ns =
             work->command.by_settler ? 0 : next_try_ns(work, verdict->retry_after_ms, now_ns);
         return work->not_before_ns == 0;
@@ -70,7 +70,7 @@ enum breaker_outcome verdict_for_breaker(const struct verdict *verdict, const st
                                          int64_t now_ns)
 {
     int64_t had_ms = verdict->had_ms;
-    if (!verdict->left) /* nobody waits long for what the settler could not send */
+    if (!verdict->left) /* the settler does not keep trying to send */
         had_ms = work->command.by_settler ? 0 : (now_ns - work->first_sent_ns) / NS_PER_MS;
     return breaker_judge(verdict->code, verdict->reason, verdict->left, had_ms, verdict->fair_ms);
 }

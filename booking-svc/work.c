@@ -18,19 +18,20 @@ static struct metric fenced_total =
     METRIC("reserve_grants_of_another_era_total", "Grants that were not settled, but asked for again");
 
 struct look {
-    struct booking_command command; /* first: what the writer hands back */
+    struct booking_command command; /* must be first: the writer passes it to `complete` */
     atomic_flag *looking;
 };
 
 struct work_table {
     struct writer *writer;
     struct reserver *reserver;
-    struct look look; /* the writer's while `looking` is set */
+    struct look look; /* held by the writer while `looking` is set */
     atomic_flag looking;
-    pthread_mutex_t lock; /* guards works and every work's waiters; nothing else is called with it held */
-    struct map works;     /* booking_id -> struct work */
-    size_t taken_up;      /* by the settler, of these */
-    size_t put_off;       /* of those that it took up, until now */
+    pthread_mutex_t
+        lock;         /* guards the fields below and every work's waiters; no callback runs with it held */
+    struct map works; /* booking_id -> struct work */
+    size_t taken_up;  /* number of these that the settler took up */
+    size_t put_off;   /* total of the settler's works put off so far */
 };
 
 struct work_table *work_table_create(void)
@@ -128,7 +129,7 @@ static void answer_booking(const struct work *work, const struct booking *bookin
     rpc_call_reply(work->call, &booking_wire_fill(&wire, booking)->base);
 }
 
-/* Ends one work: answers its caller, if it has one. The work is gone afterwards. */
+/* Ends one work and answers its caller, if it has one. The work is freed. */
 static void answer(struct work *work, const struct error *outcome, const struct booking *booking)
 {
     if (work->call == NULL) {
@@ -136,7 +137,7 @@ static void answer(struct work *work, const struct error *outcome, const struct 
         return;
     }
     struct writer *writer = work->table->writer;
-    uint64_t source = work->command.writer.item.source; /* with the answer the work is gone */
+    uint64_t source = work->command.writer.item.source; /* the answer frees the work */
     if (outcome->status != STATUS_OK)
         rpc_call_fail(work->call, outcome);
     else
@@ -144,7 +145,7 @@ static void answer(struct work *work, const struct error *outcome, const struct 
     writer_release_place(writer, source);
 }
 
-/* Takes a work out of the table and answers it and all that wait for it. Writer thread. */
+/* Removes a work from the table, and answers it and all its waiters. Writer thread. */
 static void finish(struct work *work)
 {
     struct work_table *table = work->table;
@@ -162,7 +163,7 @@ static void finish(struct work *work)
     answer(work, &outcome, booking);
 }
 
-/* Asks for the place once more; false: nobody waits for it, or the service is stopping. */
+/* Asks for the place again. False if no client waits for it, or if the service is stopping. */
 static bool ask_again(struct work *work)
 {
     if (work->command.by_settler)
@@ -191,8 +192,8 @@ static void settled(struct writer_command *command)
 
 /* ---- beginnings ---- */
 
-/* Hands a booking of the table to the reserver. When that has stopped, the settler of the next start takes it
- * up. */
+/* Passes a work of the table to the reserver. If that has stopped, the settler takes the booking up after the
+ * next start. */
 static void reserve(struct work *work)
 {
     if (reserver_submit(work->table->reserver, work))
@@ -202,7 +203,7 @@ static void reserve(struct work *work)
     finish(work);
 }
 
-/* Puts the work into the table; or, if its booking is in work already, adds it to those that wait. */
+/* Adds the work to the table or, if its booking is already in flight, to the waiters of that work. */
 enum start { STARTED, JOINED, START_FAILED };
 
 static enum start start_or_join(struct work_table *table, struct work *work)
@@ -224,9 +225,9 @@ static enum start start_or_join(struct work_table *table, struct work *work)
 }
 
 /*
- * The intent is committed, perhaps settled with it, or an existing booking was found. A REQUESTED one that
- * nobody was told of is worked on; one that was announced is the settler's: its state now is the answer,
- * unless it is in work at this moment.
+ * The intent is committed (and perhaps settled in the same commit), or an existing booking was found. A
+ * REQUESTED booking that was not announced is worked on. An announced one is left to the settler and its
+ * current state is the answer, unless it is in flight now.
  */
 static void created(struct writer_command *command)
 {
