@@ -1,5 +1,5 @@
-/* Batches applied again after their COMMIT was done and its answer lost: no command is refused for its own
- * doing. */
+/* Batches applied again after the answer to their COMMIT was lost: no command is refused because of its own
+ * earlier effect. */
 #include "store.h"
 #include "test_stage.h"
 
@@ -25,7 +25,7 @@ static int64_t tomorrow(void)
     return STAGE_NOW_US + INT64_C(24) * 3600 * 1000000;
 }
 
-/* The commands of the last batch once more, whose memory is still as they left it. */
+/* Runs the commands of the last batch again; their memory is unchanged. */
 static void run_again(struct stage *stage, size_t count)
 {
     stage->count = count;
@@ -68,7 +68,7 @@ static void test_capacity_decided_again_is_its_own_change_not_a_mismatch(void **
     }
 }
 
-/* Another replica has set it meanwhile, and told so: that stands. */
+/* Another replica has changed the capacity in the meantime and published its event. That change stands. */
 static void test_capacity_decided_again_does_not_undo_what_another_replica_set(void **state)
 {
     struct stage stage;
@@ -87,7 +87,7 @@ static void test_capacity_decided_again_does_not_undo_what_another_replica_set(v
     stage_close(&stage);
 }
 
-/* Its transaction was rolled back after all: then it is done now. */
+/* The first transaction was rolled back, so the change is applied now. */
 static void test_capacity_decided_again_after_a_rollback_is_set(void **state)
 {
     struct stage stage;
@@ -104,7 +104,7 @@ static void test_capacity_decided_again_after_a_rollback_is_set(void **state)
     stage_close(&stage);
 }
 
-/* Every other command, on the next day, after a deletion in the same batch. */
+/* All other commands, decided again on the next day, after a deletion in the same batch. */
 static void test_commands_decided_again_are_answered_ok_whatever_came_after_them(void **state)
 {
     struct stage stage;

@@ -1,4 +1,4 @@
-/* Batches of an era that is not paired, and the one in which it is. */
+/* Batches of an unpaired era, and the batch that pairs it. */
 #include "test_stage.h"
 
 #include <string.h>
@@ -28,7 +28,7 @@ static const struct db_statement LOST_TO = {
     .sql = "SELECT lost_to FROM recovery",
 };
 
-/* As a new process: what the batches left is forgotten, and an era begins with the next one. */
+/* Simulates a new process: drops the state in memory, so that the next batch begins an era. */
 static void start_again(struct stage *stage)
 {
     batch_destroy(stage->batch);
@@ -68,7 +68,7 @@ static void tell_told(struct told *told, uint64_t seq, const char *type, uint8_t
     told->chunk.from_era = seq > 1 ? era : 0; /* there is no cursor yet */
 }
 
-/* One event of the booking log, as a batch of its own. */
+/* Applies one event of the booking log in its own batch. */
 static void tell_in(struct stage *stage, uint64_t seq, const char *type, uint8_t booking, int64_t era)
 {
     struct told told;
@@ -90,7 +90,7 @@ static void test_unpaired_era_grants_nothing_and_says_when_to_ask_again(void **s
     stage_add_reserves(&stage, 10, 1);
     stage_run(&stage);
     start_again(&stage);
-    for (uint8_t booking = 10; booking < 12; booking++) { /* also what was granted before */
+    for (uint8_t booking = 10; booking < 12; booking++) { /* even a repeat of an earlier grant */
         stage_add_reserves(&stage, booking, 1);
         struct command *reserve = &stage.commands[0];
         stage_run(&stage);
@@ -148,7 +148,7 @@ static void test_confirmed_takes_its_place_only_while_unpaired(void **state)
     assert_int_equal(stage_number(&stage, &RESERVED), 3);
     tell(&stage, 5, "booking.cancelled", 31);
     tell(&stage, 6, "booking.cancelled", 40);
-    tell(&stage, 7, "booking.confirmed", 40); /* over a tombstone: no proof that the database went back */
+    tell(&stage, 7, "booking.confirmed", 40); /* over a tombstone: no proof that the database reverted */
     assert_int_equal(stage_number(&stage, &RESERVED), 3);
     assert_int_equal(stage_number(&stage, &FOUND), 3);
     stage_close(&stage);
@@ -201,11 +201,11 @@ static void test_pair_grants_what_was_under_way_then_deletes_again(void **state)
     done.era--;
     done.head_seq = 1;
     done.booking_log_id = (struct uuid){{3}};
-    assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE); /* the log is not followed so far */
+    assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE); /* the log is not applied that far */
     assert_int_equal(stage_number(&stage, &LIVE), 1);
     done.head_seq = 0;
     assert_int_equal(pair_with(&stage, &done), STATUS_OK);
-    assert_int_equal(done.granted, 1); /* one is live, and one does not fit */
+    assert_int_equal(done.granted, 1); /* one is already live, and one does not fit */
     assert_int_equal(done.deleted_again, 1);
     assert_int_equal(stage_number(&stage, &RESERVED), 2);
     assert_int_equal(stage_number(&stage, &DELETED_EVENTS), 1);
@@ -219,7 +219,8 @@ static void test_pair_grants_what_was_under_way_then_deletes_again(void **state)
     stage_close(&stage);
 }
 
-/* The booking log loses its tail while booking-svc is asked: events of this tail were applied meanwhile. */
+/* The booking log loses its tail while booking-svc is being asked, and events of that tail are applied in the
+ * meantime. */
 static void test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again(void **state)
 {
     enum { LOST_ERA = 4, ERA = 5 };
@@ -240,17 +241,17 @@ static void test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again
     tell_in(&stage, 2, "booking.cancelled", 20, LOST_ERA);
     assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE);
     assert_false(look_at(&stage).era.paired);
-    done.head_seq = 2; /* another event is there now */
+    done.head_seq = 2; /* the log has a different event there now */
     done.head_event_id = (struct uuid){{1}};
     assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE);
     done.checked = look_at(&stage).applied; /* booking-svc is asked again, and has this event */
     tell_told(&lost, 3, "booking.cancelled", 21, LOST_ERA);
-    stage_add_told(&stage, &lost); /* another one comes in the very batch */
+    stage_add_told(&stage, &lost); /* another lost event is applied in the same batch */
     assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE);
     done.checked = look_at(&stage).applied;
     assert_int_equal(done.checked.seq, 3);
     tell_told(&lost, 4, "booking.cancelled", 22, ERA);
-    lost.chunk.from_era = LOST_ERA; /* fetched: the log has what was applied before */
+    lost.chunk.from_era = LOST_ERA; /* fetched: the log has the events applied before */
     stage_add_told(&stage, &lost);
     assert_int_equal(pair_with(&stage, &done), STATUS_OK);
     look = look_at(&stage);
@@ -260,7 +261,7 @@ static void test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again
     stage_close(&stage);
 }
 
-/* booking-svc answered with its era, and a chunk of the one before is still on its way. */
+/* booking-svc has answered with its era, and a chunk of the previous era is still in flight. */
 static void test_pair_leaves_what_comes_of_another_era_later(void **state)
 {
     enum { LOST_ERA = 4, ERA = 5 };
@@ -289,7 +290,7 @@ static void test_pair_leaves_what_comes_of_another_era_later(void **state)
     stage_close(&stage);
 }
 
-/* As most often: booking-svc begins an era when it is asked, and what it had before was fetched before. */
+/* The usual case: booking-svc begins an era when asked, and its earlier events were fetched before. */
 static void test_pair_at_the_head_does_not_ask_for_its_era(void **state)
 {
     struct stage stage;
@@ -330,7 +331,7 @@ static void test_pair_with_an_event_that_was_never_here_asks_to_begin_at_the_sta
     done.set_back = true;
     assert_int_equal(pair_with(&stage, &done), STATUS_OK);
     assert_false(done.from_start);
-    assert_int_equal(stage_number(&stage, &LOST_TO), 0); /* nobody knows what was lost */
+    assert_int_equal(stage_number(&stage, &LOST_TO), 0); /* the lost range is unknown */
     stage_close(&stage);
 }
 

@@ -1,4 +1,4 @@
-/* Whole batches against real databases of both kinds: what is loaded, decided, saved and told. */
+/* Whole batches against real databases of both kinds: loading, decisions, saved rows and events. */
 #include "test_stage.h"
 
 enum { ITEMS_MAX = 64 };
@@ -199,14 +199,14 @@ static void test_batch_ended_booking_frees_its_place_once(void **state)
     stage_run(&stage);
     assert_int_equal(stage_number(&stage, &READ_REMAINING), 2);
 
-    stage_add_told(&stage, &cancelled); /* handed in again: the cursor is beyond it */
+    stage_add_told(&stage, &cancelled); /* submitted again: the cursor is already past it */
     stage_run(&stage);
     stage_tell(&again, 2, "booking.force_cancelled", 10);
     stage_add_told(&stage, &again);
     stage_run(&stage);
     assert_int_equal(stage_number(&stage, &READ_REMAINING), 2);
 
-    stage_tell(&rejected, 3, "booking.rejected", 50); /* never reserved: its Reserve is late */
+    stage_tell(&rejected, 3, "booking.rejected", 50); /* never reserved: its Reserve will come late */
     stage_add_told(&stage, &rejected);
     struct reserve_item *same_batch = stage_add_reserves(&stage, 50, 1);
     stage_run(&stage);
@@ -271,7 +271,7 @@ static void test_batch_applied_again_after_a_failure_does_it_once(void **state)
     assert_int_equal(items[1].outcome, RESERVE_GRANTED);
     assert_int_equal(stage_number(&stage, &READ_REMAINING), 1);
     assert_int_equal(stage_number(&stage, &COUNT_EVENTS), 1);
-    /* A COMMIT whose answer was lost: the batch comes once more. */
+    /* The answer to the COMMIT was lost, so the batch is applied again. */
     stage.count = 2;
     stage_run(&stage);
     assert_int_equal(items[1].outcome, RESERVE_REPEATED);

@@ -1,4 +1,4 @@
-/* In which commit places were taken and freed and capacities set, on databases of both kinds. */
+/* Commit numbers of places taken, places freed and capacities set, on databases of both kinds. */
 #include "store.h"
 #include "test_stage.h"
 
@@ -66,7 +66,7 @@ static void expect_rows(struct stage *stage, const struct db_statement *statemen
     }
 }
 
-/* Runs the batch and tells by how much it moved the counter. */
+/* Runs the batch and returns by how much it moved the counter. */
 static int64_t run_and_count(struct stage *stage)
 {
     const int64_t before = stage_number(stage, &READ_COUNTER);
@@ -142,7 +142,7 @@ static void test_commit_number_of_a_batch_that_failed_is_used_by_the_next(void *
     db_rollback(stage.db);
     stage_run(&stage);
     assert_int_equal(stage_number(&stage, &READ_COUNTER), 1);
-    /* A COMMIT whose answer was lost: the batch comes once more and finds all done. */
+    /* The answer to the COMMIT was lost: the batch is applied again and finds everything done. */
     stage.count = 2;
     assert_int_equal(run_and_count(&stage), 0);
     static const int64_t RESERVATIONS[][3] = {{RESERVATION_LIVE, 1, NONE}};
@@ -150,7 +150,7 @@ static void test_commit_number_of_a_batch_that_failed_is_used_by_the_next(void *
     stage_close(&stage);
 }
 
-/* What a batch does to make places live again, whose rules are hospital_test's. */
+/* Does what a batch does to reinstate places. hospital_test covers the rules. */
 static void reinstate(struct stage *stage, uint8_t first, size_t count)
 {
     struct error error = {0};
@@ -194,7 +194,7 @@ static void test_commit_number_of_a_reinstated_place_is_that_of_its_return(void 
     stage_tell(&rejected, 2, "booking.rejected", 12);
     stage_add_told(&stage, &rejected);
     stage_run(&stage);
-    /* 10 was released, 11 is live with another headcount, 12 is a tombstone, 13 is not known. */
+    /* 10 was released, 11 is live with a different headcount, 12 is a tombstone, 13 is unknown. */
     reinstate(&stage, 10, 4);
     static const int64_t TAKEN[][3] = {{RESERVATION_LIVE, 4, NONE},
                                        {RESERVATION_LIVE, 1, NONE},
@@ -222,8 +222,8 @@ static void test_commit_number_of_a_reinstated_place_is_that_of_its_return(void 
     stage_close(&stage);
 }
 
-/* A database of the first version: a day of 5 places with reservations 20 (live), 21 (released), 22 (a
- * tombstone). */
+/* Creates a database of the first version: a day of 5 places with reservations 20 (live), 21 (released) and
+ * 22 (tombstone). */
 static void fill_first_version(struct fixture *fixture)
 {
     struct error error = {0};

@@ -107,7 +107,7 @@ static void test_register_past_day_is_refused_and_named(void **state)
     assert_day(&first, 0, 0, 0);
 }
 
-/* The content stored is 7. The repeat comes when its days have passed: the clock has no say in it. */
+/* The stored content is 7. The repeat comes after its days have passed, which must not matter. */
 static void test_register_known_hospital_depends_on_content_only(void **state)
 {
     (void)state;
@@ -204,7 +204,7 @@ static void test_set_capacity_every_case(void **state)
     }
 }
 
-/* More places are reserved than there are: it may be raised, and nothing is granted. */
+/* On an overcommitted day the capacity may be raised, but nothing is granted. */
 static void test_set_capacity_overcommitted_day_may_only_be_raised(void **state)
 {
     (void)state;
@@ -330,7 +330,7 @@ static void test_reserve_every_case_without_a_grant(void **state)
     }
 }
 
-/* Whatever the hospital, the day and the date have become. */
+/* The states of the hospital, the day and the date do not matter. */
 static void test_reserve_known_booking_depends_on_its_reservation_only(void **state)
 {
     (void)state;
@@ -421,7 +421,7 @@ static void test_release_every_state(void **state)
     }
 }
 
-/* Ten places, thirteen reserved: each that is freed lowers the count, and the day grants again below ten. */
+/* Capacity 10, reserved 13: each release lowers the count, and the day grants again below 10. */
 static void test_release_overcommitted_day_sells_nothing_before_it_fits(void **state)
 {
     (void)state;
@@ -477,8 +477,8 @@ static void test_reinstate_every_state(void **state)
     }
 }
 
-/* G1 over a walk of pseudo-random commands: `reserved` is always what the live reservations hold, and beyond
- * the capacity only after a reinstatement. */
+/* G1 over a sequence of pseudo-random commands: `reserved` always equals the places of the live reservations,
+ * and exceeds the capacity only after a reinstatement. */
 static void test_rules_any_sequence_keeps_the_places_balanced(void **state)
 {
     (void)state;

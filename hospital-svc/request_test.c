@@ -244,7 +244,7 @@ static void test_capacity_left_out_is_refused_and_0_for_earlier_callers(void **s
     expect_registration_refused(sample, "days[1].capacity: must be given");
     assert_int_equal(request_registration(&sample->request, false, &arena, &absent, NULL), STATUS_OK);
     assert_int_equal(absent.days[1].capacity, 0);
-    assert_memory_equal(absent.content, given.content, DIGEST_SIZE); /* the same for both */
+    assert_memory_equal(absent.content, given.content, DIGEST_SIZE); /* equal for both */
 }
 
 static void test_capacity_out_of_limits_names_the_field(void **state)
@@ -312,7 +312,7 @@ static void test_availability_dates_have_defaults_and_limits(void **state)
     (void)state;
     static const struct {
         const char *from, *to;
-        const char *first, *last; /* NULL: refused */
+        const char *first, *last; /* NULL = refused */
         const char *message;
     } CASES[] = {
         {"", "", "2026-12-01", "2026-12-31", ""},

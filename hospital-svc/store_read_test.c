@@ -55,7 +55,7 @@ static void test_list_filters_and_starts_at_an_id(void **state)
     wanted.on_date = true;
     wanted.date = stage_today;
     list(&stage, &wanted, &seen);
-    assert_int_equal(seen.count, 1); /* the other's day is closed */
+    assert_int_equal(seen.count, 1); /* the day of the other one is closed */
     assert_string_equal(seen.names[0], "한빛검진센터");
     assert_int_equal(seen.remaining, 6);
 
