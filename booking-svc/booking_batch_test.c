@@ -1,4 +1,4 @@
-/* Whole batches against real databases of both kinds: what is loaded, decided, saved and told. */
+/* Whole batches against real databases of both kinds: loading, decisions, saved rows and events. */
 #include "batch.h"
 #include "store.h"
 
@@ -26,7 +26,7 @@ static const struct db_statement COUNT_FORCED = {.name = "test_count_forced",
 static const struct db_statement COUNT_DONE = {
     .name = "test_count_done", .sql = "SELECT count(*) FROM hospital_deletion WHERE done = 1"};
 
-/* A database, a batch to run on it, and commands that wait for it. */
+/* A database, a batch to run on it, and the queue of commands for it. */
 struct stage {
     struct db *db;
     struct event_log *log;
@@ -119,7 +119,7 @@ static void run(struct stage *stage)
     stage->count = 0;
 }
 
-/* The chunk of the hospital log that tells of the deletion, so many days from now. */
+/* Adds a chunk of the hospital log with the deletion of the hospital, `days` days from now. */
 static void delete_hospital_later(struct stage *stage, int days)
 {
     static char event_id[] = "01890000-0000-7000-8000-000000000001", hospital_id[UUID_TEXT_SIZE];
@@ -149,7 +149,7 @@ static void delete_hospital(struct stage *stage)
     delete_hospital_later(stage, 0);
 }
 
-/* hospital-svc's era is `era` from now on. */
+/* Pairs with era `era` of hospital-svc. */
 static void pair(struct stage *stage, int64_t era)
 {
     const struct uuid log_id = {{4}};
@@ -170,7 +170,7 @@ static void test_batch_grant_of_another_era_changes_nothing_and_is_asked_for_aga
     add_create(&stage, 2);
     run(&stage);
     pair(&stage, 9);
-    static const int64_t OTHERS[] = {0, 8}; /* hospital-svc was too old to have one, or has gone back */
+    static const int64_t OTHERS[] = {0, 8}; /* hospital-svc is too old to have one, or has reverted */
     for (size_t i = 0; i < 2; i++) {
         struct booking_command *settle = add_settle(&stage, 1, RESERVE_GRANTED);
         settle->era = OTHERS[i];
@@ -181,7 +181,7 @@ static void test_batch_grant_of_another_era_changes_nothing_and_is_asked_for_aga
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 0);
     struct booking_command *own = add_settle(&stage, 1, RESERVE_GRANTED);
     own->era = 9;
-    own->own_era = 1; /* asked for before a Pair */
+    own->own_era = 1; /* requested before a Pair */
     run(&stage);
     assert_true(own->ask_again);
     struct booking_command *refused = add_settle(&stage, 2, RESERVE_REFUSED);
@@ -193,7 +193,7 @@ static void test_batch_grant_of_another_era_changes_nothing_and_is_asked_for_aga
     struct booking_command *late = add_settle(&stage, 1, RESERVE_GRANTED);
     late->era = 8;
     run(&stage);
-    assert_false(late->ask_again); /* it is settled */
+    assert_false(late->ask_again); /* the booking is settled */
     assert_int_equal(late->booking->status, BOOKING_CONFIRMED);
     stage_close(&stage);
 }
@@ -212,7 +212,7 @@ static void test_batch_create_settle_and_cancel_of_one_booking(void **state)
     struct booking_command *cancel = add(&stage, COMMAND_CANCEL, 1);
     cancel->reason = "plans";
     run(&stage);
-    /* The answer to the settle is made from the booking as committed, after the cancellation in the same
+    /* The settle is answered with the booking as committed, which includes the cancellation later in the same
      * batch. */
     assert_int_equal(settle->booking->status, BOOKING_CANCELLED);
     assert_int_equal(cancel->booking->version, 3);
@@ -222,7 +222,7 @@ static void test_batch_create_settle_and_cancel_of_one_booking(void **state)
     stage_close(&stage);
 }
 
-/* A call takes its texts along when it is answered; the others of its batch are answered after it. */
+/* The strings of a call are freed when it is answered, before the other calls of its batch are. */
 static void test_batch_answers_need_no_texts_of_other_calls(void **state)
 {
     struct stage stage;
@@ -254,7 +254,7 @@ static void test_batch_applied_again_changes_nothing(void **state)
     struct error error = {0};
     add_settle(&stage, 1, RESERVE_GRANTED);
     fixture_expect(apply(&stage, &error), STATUS_OK, &error);
-    db_rollback(stage.db); /* as after a COMMIT that failed: the same commands once more, from the database */
+    db_rollback(stage.db); /* as after a failed COMMIT: apply the same commands to reloaded rows */
     run(&stage);
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
 
@@ -265,7 +265,7 @@ static void test_batch_applied_again_changes_nothing(void **state)
     stage_close(&stage);
 }
 
-/* A COMMIT whose answer was lost: every command meets what it has done itself, and is answered as before. */
+/* The answer to the COMMIT was lost: each command meets its own effect, and is answered as before. */
 static void test_batch_applied_again_after_its_commit_refuses_and_tells_nothing(void **state)
 {
     struct stage stage;
@@ -312,7 +312,7 @@ static void test_batch_late_grant_of_an_ended_booking_is_released_by_an_event(vo
     const int64_t events = fixture_number(stage.db, &COUNT_EVENTS);
     struct booking_command *late = add_settle(&stage, 1, RESERVE_GRANTED);
     add_settle(&stage, 1, RESERVE_REFUSED);
-    add_settle(&stage, 2, RESERVE_GRANTED); /* CONFIRMED: a repeat */
+    add_settle(&stage, 2, RESERVE_GRANTED); /* already CONFIRMED: a repeat */
     run(&stage);
     assert_int_equal(late->booking->status, BOOKING_CANCELLED);
     assert_int_equal(late->booking->version, 2);
@@ -411,7 +411,7 @@ static void test_batch_while_unavailable_what_exists_already_is_left_as_it_is(vo
     batch_set_hospital_unavailable(stage.batch, true);
     struct booking_command *again = add_create(&stage, 1);
     run(&stage);
-    assert_int_equal(again->booking->status, BOOKING_REQUESTED); /* in work, or the settler's */
+    assert_int_equal(again->booking->status, BOOKING_REQUESTED); /* in flight, or left to the settler */
     struct booking_command *settle = add_settle(&stage, 1, RESERVE_GRANTED);
     run(&stage);
     assert_int_equal(settle->booking->status, BOOKING_CONFIRMED);
@@ -454,7 +454,7 @@ static void test_batch_force_cancels_chunk_by_chunk(void **state)
         struct booking_command *chunk = add(&stage, COMMAND_FORCE_CANCEL, 0);
         struct booking_command *cancel = chunks == 0 ? add(&stage, COMMAND_CANCEL, 0) : NULL;
         run(&stage);
-        if (cancel != NULL) /* settles go first: the customer came too late */
+        if (cancel != NULL) /* decided after the chunk, so the customer is too late */
             assert_string_equal(cancel->writer.outcome.reason, "BOOKING_FINAL");
         finished = chunk->finished;
         assert_true(chunks < MANY);
@@ -472,7 +472,7 @@ static void test_batch_force_cancels_chunk_by_chunk(void **state)
     stage_close(&stage);
 }
 
-/* They stay live, more than a chunk of them, and stand before the one that is to be cancelled. */
+/* More than one chunk of bookings of earlier days stays live, ahead of the one to be cancelled. */
 static void test_batch_force_cancel_passes_bookings_of_earlier_days(void **state)
 {
     struct stage stage;

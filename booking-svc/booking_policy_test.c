@@ -18,7 +18,7 @@ static void fill(struct sample *sample, char *type)
     screening__v1__hospital__init(&sample->hospital);
     google__protobuf__timestamp__init(&sample->at);
     sample->hospital.hospital_id = hospital_id;
-    sample->at.seconds = INT64_C(20788) * 24 * 3600 - 3600; /* 23:00 UTC: the next day in Seoul */
+    sample->at.seconds = INT64_C(20788) * 24 * 3600 - 3600; /* 23:00 UTC is the next day in Seoul */
     sample->event.type = type;
     sample->event.occurred_at = &sample->at;
     sample->event.body_case = SCREENING__V1__EVENT__BODY_HOSPITAL;

@@ -1,4 +1,4 @@
-/* Every state of a booking against everything that can happen to it. */
+/* Every state of a booking against every command. */
 #include "booking.h"
 
 #include <string.h>
@@ -118,9 +118,9 @@ static void test_create_other_content_already_exists_in_every_state(void **state
 struct settle_case {
     enum reserve_outcome outcome;
     bool queue, by_settler, deleted;
-    enum booking_status to; /* REQUESTED: stays */
+    enum booking_status to; /* REQUESTED = unchanged */
     const char *reason;
-    const char *event; /* NULL: none */
+    const char *event; /* NULL = none */
 };
 
 static void check_settle(const struct settle_case *c)
@@ -315,7 +315,7 @@ static void test_abandon_unknown_becomes_rejected_of_nobody(void **state)
     assert_int_equal(booking.headcount, 2);
     assert_int_equal(booking.created_at_us, NOW);
 
-    /* Whatever was asked for under that id is answered by it, and once is enough. */
+    /* Any request with that id gets the abandoned booking; abandoning it again has no effect. */
     struct booking request = sample(0), made;
     struct error error = {0};
     assert_int_equal(booking_create(&booking, &request, &AT, &made, &error), STATUS_OK);
@@ -333,7 +333,7 @@ static void test_abandon_existing_booking_wins_and_an_ended_one_is_released(void
     }
 }
 
-/* ---- what the caller is told ---- */
+/* ---- answers to the client ---- */
 
 static void test_rejection_carries_the_reason(void **state)
 {

@@ -62,7 +62,7 @@ static void test_verdict_not_executed_is_sent_again_after_growing_pauses_while_t
     }
     assert_in_range(tries, 6, 12);
     assert_true(last_pause_ns > 0);
-    /* The last try was made as late as it could be, or so that none fitted in after it. */
+    /* The last try was made at the latest possible time, or too late for another one. */
     assert_in_range(verdict_last_try_ns(&work) - now_ns, 0, after_ms(20) - NOW);
     assert_int_equal(work.command.outcome, RESERVE_UNKNOWN);
 }
