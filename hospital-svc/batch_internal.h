@@ -51,8 +51,8 @@ MUST_CHECK enum status batch_collect(struct batch *batch, struct db *db,
                                      struct writer_command *const *commands, size_t count,
                                      struct error *error);
 
-/* Loads the working set. For commands that are being decided a second time, also looks up whether the first
- * time was committed. */
+/* Loads the working set. For commands that are decided a second time, also looks up if the first decision was
+ * committed. */
 MUST_CHECK enum status batch_load(struct batch *batch, struct db *db, struct writer_command *const *commands,
                                   size_t count, struct error *error);
 

@@ -17,7 +17,7 @@
 #include "events/cursor.h"
 #include "events/era.h"
 
-/* Table recovery. */
+/* The row of table recovery. */
 struct recovery {
     int64_t reinstated;
     uint64_t lost_from, lost_to; /* seq of the hospital log; 0 = none */
@@ -58,8 +58,7 @@ struct pair_done {
     /* owned by the batch */
     struct event_cursor applied;
     bool lost;       /* `furthest` is not in the hospital log */
-    bool from_start; /* nor is `told`, and it was not set back: booking-svc must go back to the start of the
-                        hospital log */
+    bool from_start; /* nor is `told`, and booking-svc did not set it back: it must start over */
     struct era_details details;
 };
 

@@ -160,7 +160,7 @@ struct reserve_answer {
 };
 const struct reserve_answer *reserve_answer(enum reserve_outcome outcome);
 
-/* ---- release: whenever a booking is cancelled, rejected or force-cancelled ---- */
+/* ---- release: when a booking is cancelled, rejected or force-cancelled ---- */
 
 struct release {
     struct uuid booking_id;

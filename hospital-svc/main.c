@@ -1,4 +1,6 @@
-/* hospital-svc: keeps hospitals and their screening days, reserves places, frees them when bookings end. */
+/*
+ * hospital-svc: manages hospitals and their screening days, reserves places, frees them when bookings end.
+ */
 #include "api.h"
 #include "batch.h"
 #include "overcommit.h"
@@ -148,7 +150,7 @@ static void listen_on_addresses(struct hospital_service *service)
     must(rpc_server_start(service->server, &error), &error);
 }
 
-/* ---- the steps of the start ---- */
+/* ---- start steps ---- */
 
 static void list_live(void *context, const struct uuid *booking_id)
 {

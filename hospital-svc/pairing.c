@@ -52,7 +52,7 @@ void pairing_note(void *context, bool eras_differ)
     }
 }
 
-/* ---- the writer's part ---- */
+/* ---- commands to the writer ---- */
 
 struct pairing_command {
     struct command command; /* must be first: the writer passes it to `complete` */

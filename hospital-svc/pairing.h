@@ -56,7 +56,7 @@ MUST_CHECK enum status pairing_open(struct pairing *pairing, struct writer *writ
                                     struct event_subscriber *subscriber, struct rpc_channel *channel,
                                     struct error *error);
 
-/* Stops the thread, without waiting for a call in flight if the channel was stopped before. Call before
+/* Stops the thread. Waits for a call in flight, unless the channel was stopped first. Call before
  * writer_close. No effect if never opened. */
 void pairing_close(struct pairing *pairing);
 

@@ -1,4 +1,4 @@
-/* Table recovery. */
+/* SQL of table recovery. */
 #include "batch_pair.h"
 
 static const struct db_statement READ_RECOVERY = {
