@@ -41,7 +41,7 @@ static int64_t stopped_clock(void)
     return NOW_US;
 }
 
-/* Long after the screening days. */
+/* A time long after the screening days. */
 static int64_t later_clock(void)
 {
     return NOW_US + INT64_C(30) * 24 * 3600 * 1000000;
@@ -359,7 +359,7 @@ static void test_batch_queued_booking_is_announced_once(void **state)
     stage_close(&stage);
 }
 
-/* ---- hospital-svc is known not to answer ---- */
+/* ---- hospital-svc is known to be unavailable ---- */
 
 static void test_batch_while_unavailable_a_booking_is_rejected_in_the_commit_of_its_intent(void **state)
 {

@@ -3,9 +3,9 @@
  * flight.
  *
  * The reserver turns each answer or failure into one reserve_outcome per booking and passes these to
- * work_settle. It sends a Reserve that was not executed (it was never sent, or hospital-svc is draining or
- * overloaded) again while the caller's budget lasts: after a growing pause, or when hospital-svc asks for it.
- * The channel's retry budget limits these calls. It counts calls, not bookings, and never takes a booking's
+ * work_settle. A Reserve that was not executed (it was never sent, or hospital-svc is draining or overloaded)
+ * is retried while the caller's budget lasts, after a growing pause or the pause that hospital-svc asks for.
+ * The channel's retry budget limits these retries. It counts calls, not bookings, and never takes a booking's
  * last try.
  *
  * Each booking counts as one call for the channel's breaker, by its last result. While the breaker is open

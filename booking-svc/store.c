@@ -182,7 +182,7 @@ static enum status read_booking(void *context, const struct db_row *row)
     return receiver->found(receiver->context, &booking);
 }
 
-/* Runs a statement that returns bookings and frees its parameters. */
+/* Runs a statement that returns bookings, and frees `params`. */
 static enum status run_bookings(struct db *db, const struct db_statement *statement, struct db_params *params,
                                 store_booking_fn found, void *context, struct error *error)
 {

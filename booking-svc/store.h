@@ -16,10 +16,10 @@
 
 MUST_CHECK enum status store_migrate(struct db *db, struct error *error);
 
-/* Called for each booking found. Its texts are valid during the call only. */
+/* Called for each booking found. Its strings are valid during the call only. */
 typedef enum status (*store_booking_fn)(void *context, const struct booking *booking);
 
-/* Copies a booking with its texts into the arena; NULL when out of memory. */
+/* Copies a booking with its strings into the arena; NULL when out of memory. */
 struct booking *store_copy_booking(struct arena *arena, const struct booking *booking);
 
 /* Loads the bookings with the given ids, in any order. Ids that do not exist are skipped. */

@@ -17,7 +17,8 @@ struct booking_wire {
     char date[CIVIL_TEXT_SIZE];
 };
 
-/* Fills `wire`; returns its message, valid as long as `wire` and the booking's texts are. Any thread. */
+/* Fills `wire` and returns its message, which is valid as long as `wire` and the booking's strings are. Any
+ * thread. */
 const Screening__V1__Booking *booking_wire_fill(struct booking_wire *wire, const struct booking *booking);
 
 #endif

@@ -190,7 +190,7 @@ static void settled(struct writer_command *command)
     finish(work);
 }
 
-/* ---- beginnings ---- */
+/* ---- starting work ---- */
 
 /* Passes a work of the table to the reserver. If that has stopped, the settler takes the booking up after the
  * next start. */

@@ -62,7 +62,7 @@ size_t work_count(struct work_table *table);
 size_t work_count_taken_up(struct work_table *table);
 
 /*
- * Total number of settler's bookings put off so far: hospital-svc did not execute them, for a reason that
+ * Total number of the settler's bookings put off so far: hospital-svc did not execute them, for a reason that
  * holds for all bookings, such as no connection. Any thread.
  */
 size_t work_count_put_off(struct work_table *table);
