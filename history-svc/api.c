@@ -31,7 +31,7 @@ static void list_customer_history(Screening__V1__HistoryService_Service *service
         rpc_call_fail(closure_data, &error);
 }
 
-/* The words of history.proto. */
+/* State names as history.proto defines them. */
 static const char *state_word(enum subscriber_state state)
 {
     switch (state) {
@@ -54,7 +54,7 @@ static void fill_log_status(Screening__V1__LogStatus *message, const struct feed
     struct event_subscriber_status status;
     event_subscriber_status(feed_subscriber(feed, log), &status);
     screening__v1__log_status__init(message);
-    /* protobuf-c's strings are not const; packing only reads them. */
+    /* protobuf-c's strings are not const, but packing only reads them. */
     message->log = (char *)feed_log_name(log);
     message->applied_seq = status.applied_seq;
     message->head_seq = status.head_seq;
@@ -64,7 +64,7 @@ static void fill_log_status(Screening__V1__LogStatus *message, const struct feed
     message->state = (char *)state_word(status.state);
 }
 
-/* The subscribers keep this in memory: no read is needed. */
+/* The subscribers keep the status in memory, so no read is submitted. */
 static void get_projection_status(Screening__V1__HistoryService_Service *service,
                                   const Screening__V1__GetProjectionStatusRequest *input,
                                   Screening__V1__GetProjectionStatusResponse_Closure closure,

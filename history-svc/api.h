@@ -1,4 +1,4 @@
-/* The RPC handlers of HistoryService: validate, turn into a read, hand in. They never block. */
+/* RPC handlers of HistoryService: each validates its request and submits a read to the pool. Never blocks. */
 #ifndef HISTORY_SVC_API_H
 #define HISTORY_SVC_API_H
 
@@ -9,12 +9,12 @@
 #include "screening/v1/history.pb-c.h"
 
 struct history_api {
-    Screening__V1__HistoryService_Service service; /* first: what the generated code hands back */
+    Screening__V1__HistoryService_Service service; /* first member: the generated code passes it on */
     struct reader_pool *readers;
     struct feed *feed;
 };
 
-/* Fills in the methods. The other members must be set before the server calls them. */
+/* Fills in the methods. Set the other members before the server makes the first call. */
 void history_api_init(struct history_api *api);
 
 #endif

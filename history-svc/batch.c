@@ -1,6 +1,6 @@
 /*
- * A statement of INSERT ... ON CONFLICT can't touch a row twice, so the batch keeps one row per booking, that
- * of the highest version, and one per hospital.
+ * INSERT ... ON CONFLICT can't touch the same row twice, so the batch keeps one row per booking, the one with
+ * the highest version, and one per hospital.
  */
 #include "batch.h"
 
@@ -16,18 +16,18 @@
 #include "events/subscriber.h"
 
 struct batch {
-    struct arena arena;   /* everything of the batch at hand */
+    struct arena arena;   /* everything that belongs to the current batch */
     struct map bookings;  /* booking_id -> struct booking_row */
     struct map hospitals; /* hospital_id -> struct hospital_row */
-    /* Rows to save: room for one of each per event. The first two point to the maps' values. */
+    /* Rows to save, with room for one of each kind per event. The first two point to the maps' values. */
     struct booking_row **booking_rows;
     struct hospital_row **hospital_rows;
     struct entry_row *entries;
     struct unknown_row *unknown;
     size_t booking_count, hospital_count, entry_count, unknown_count;
-    /* These outlive the batch: what is trusted of the tables. */
+    /* State that outlives the batch: what it assumes about the tables. */
     struct months months;
-    bool careful; /* nothing is, at the next attempt */
+    bool careful; /* the next attempt assumes nothing */
 };
 
 struct batch *batch_create(void)
@@ -94,7 +94,7 @@ static enum status keep_booking(struct batch *batch, const struct booking_row *t
     return STATUS_OK;
 }
 
-/* What is told later adds to what is known; a deletion stays. */
+/* A later event adds to the row; the first deletion wins. */
 static void merge_hospital(struct hospital_row *known, const struct hospital_row *told)
 {
     if (told->name[0] != '\0')
@@ -189,7 +189,7 @@ static enum status save(struct batch *batch, struct db *db, struct error *error)
     return status;
 }
 
-/* All that was sent to the database is answered once the cursors are moved. */
+/* The database has reported the result of every statement by the time the cursors have moved. */
 static enum status save_and_finish(struct batch *batch, struct db *db, struct writer_command *const *commands,
                                    size_t count, struct error *error)
 {
@@ -200,9 +200,9 @@ static enum status save_and_finish(struct batch *batch, struct db *db, struct wr
 }
 
 /*
- * Where nothing is wrong the cursor sees to it that no entry is there already, and months do not go away. But
- * a rebuild swaps the tables: if what was trusted may be the reason for a failure, the batch is applied again
- * and trusts nothing. A failure of the events themselves comes back then.
+ * Normally the cursor guarantees that no entry exists yet, and months are never dropped. A rebuild breaks
+ * both assumptions, because it swaps the tables. If such an assumption may have caused the failure, apply the
+ * batch once more without any. If the events themselves are at fault, the second attempt fails too.
  */
 static enum status explain(struct batch *batch, enum status status, struct error *error)
 {

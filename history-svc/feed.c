@@ -7,8 +7,9 @@
 #include "rpc/channel.h"
 
 /*
- * Half of what a transaction of a few dozen events costs is the transaction. So on a busy log they gather for
- * a moment that nobody who reads histories notices, and in catch-up as many as one Fetch brings make one.
+ * For a few dozen events, the transaction itself is half the cost. On a busy log events therefore gather for
+ * a few ms, which no reader of histories notices. During catch-up, one transaction takes as many events as
+ * one Fetch returns.
  */
 enum { INTERVAL_MS = 3, CHUNK_MAX = 1000 };
 

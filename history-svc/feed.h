@@ -1,6 +1,6 @@
 /*
- * Both logs into one schema: the writer that applies them and the subscribers that follow them. The service
- * has one on the live schema, a rebuild one on its own.
+ * Feeds both logs into one schema: the writer that applies them and the subscribers that follow them. The
+ * service runs one feed on the live schema; a rebuild runs another on its own schema.
  */
 #ifndef HISTORY_SVC_FEED_H
 #define HISTORY_SVC_FEED_H
@@ -18,7 +18,7 @@ struct feed;
 enum feed_log { FEED_BOOKING, FEED_HOSPITAL };
 enum { FEED_LOG_COUNT = 2 };
 
-/* Where a publisher is reached. */
+/* Addresses of a publisher. */
 struct feed_source {
     const char *rpc_address;
     const char *events_address;
@@ -33,26 +33,26 @@ struct feed_options {
 };
 
 /*
- * Starts the writer. Takes over `db`, which resolves names to the schema, unless it fails; the options' texts
- * must live as long as the feed. RESOURCE_EXHAUSTED.
+ * Starts the writer. On success it takes over `db`, which must resolve names to the schema. The strings in
+ * `options` must outlive the feed. Fails with RESOURCE_EXHAUSTED.
  */
 MUST_CHECK enum status feed_open(const struct feed_options *options, struct db *db, struct feed **out,
                                  struct error *error);
 
 /*
- * Begins to follow both logs. When it has failed, because the database went away, it may be called again.
- * Fails as event_subscriber_open and rpc_channel_open do.
+ * Starts to follow both logs. If it fails because the database is unreachable, call it again. Fails like
+ * event_subscriber_open and rpc_channel_open.
  */
 MUST_CHECK enum status feed_follow(struct feed *feed, struct error *error);
 
-/* "booking", "hospital". */
+/* Returns "booking" or "hospital". */
 const char *feed_log_name(enum feed_log log);
 
 /* NULL before feed_follow. */
 struct event_subscriber *feed_subscriber(const struct feed *feed, enum feed_log log);
 struct writer *feed_writer(const struct feed *feed);
 
-/* Ends both after the chunk in hand, then the writer. NULL is allowed. */
+/* Stops both subscribers after their current chunk, then the writer. NULL is allowed. */
 void feed_close(struct feed *feed);
 
 #endif

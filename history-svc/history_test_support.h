@@ -1,4 +1,4 @@
-/* For the tests that need PostgreSQL: a database of their own, made-up events, chunks applied by hand. */
+/* For tests that need PostgreSQL: a database per test, generated events, and chunks applied directly. */
 #ifndef HISTORY_SVC_HISTORY_TEST_SUPPORT_H
 #define HISTORY_SVC_HISTORY_TEST_SUPPORT_H
 
@@ -18,32 +18,32 @@
 
 enum { TEST_DAY = 20500 };
 
-/* A database of one test, with the live schema, and a batch to apply chunks with. */
+/* The database of one test, with the live schema, and a batch that applies chunks. */
 struct place {
     char database[64];
     char url[TEXT_SIZE];
     struct db *db;
     struct batch *batch;
-    struct arena arena;   /* of the events */
+    struct arena arena;   /* holds the events */
     uint64_t booking_seq; /* of the last event applied */
     uint64_t hospital_seq;
 };
 
-/* cmocka's setup and teardown. Without SCREENING_TEST_POSTGRESQL=URL the state is NULL. */
+/* cmocka setup and teardown. Without SCREENING_TEST_POSTGRESQL=URL the state is NULL. */
 int place_setup(void **state);
 int place_teardown(void **state);
 
-/* The place of a test; skips the test if there is none. */
+/* Returns the place of the test, or skips the test if there is none. */
 struct place *place_of(void **state);
 
 #define TEST_PLACE(test) cmocka_unit_test_setup_teardown(test, place_setup, place_teardown)
 
-/* Ids made from small numbers, so that a test can name them. */
+/* Makes an id from a small number, so that tests can name it. */
 struct uuid test_id(uint32_t number);
 
 struct told_booking {
-    uint32_t booking;  /* number of its id */
-    uint32_t hospital; /* the same */
+    uint32_t booking;  /* number in its id */
+    uint32_t hospital; /* likewise */
     enum booking_status status;
     int32_t day;
     const char *customer;
@@ -52,20 +52,20 @@ struct told_booking {
     const char *reason;
 };
 
-/* Events without seq, with a new event_id, in the arena. */
+/* Make events without a seq and with a new event_id, in the arena. */
 Screening__V1__Event *make_booking_event(struct arena *arena, const struct told_booking *told);
 Screening__V1__Event *make_hospital_registered(struct arena *arena, uint32_t hospital, const char *name);
-/* Deleted at noon of `day`, in the clinic's zone. */
+/* Deleted at noon of `day` in the clinic's zone. */
 Screening__V1__Event *make_hospital_deleted(struct arena *arena, uint32_t hospital, int32_t day);
 
-/* Numbers the events and applies them as the next chunk of the log, in a transaction. */
+/* Numbers the events and applies them as the log's next chunk, in one transaction. */
 enum status place_apply(struct place *place, const char *log, Screening__V1__Event **events, size_t count,
                         struct error *error);
 
-/* The same for one booking event, which must be OK. */
+/* The same for one booking event, which must succeed. */
 void place_tell(struct place *place, const struct told_booking *told);
 
-/* How the booking is shown; its status 0 if it is not known. */
+/* Returns the booking as readers see it, with status 0 if it is not known. */
 struct booking_view place_view(struct place *place, uint32_t booking);
 
 #endif

@@ -1,4 +1,4 @@
-/* history-svc: every booking's story, read from both logs. */
+/* history-svc: the history of every booking, read from both logs. */
 #include "api.h"
 #include "feed.h"
 #include "rebuild.h"
@@ -22,7 +22,7 @@
 #include "writer/writer.h"
 
 static const char PROGRAM[] = "history-svc";
-enum { CONTEXTS_SPARE = 512 }; /* requests in hand beyond the queue of reads: those being refused */
+enum { CONTEXTS_SPARE = 512 }; /* beyond the queue of reads: room for requests that are being refused */
 
 struct settings {
     struct service_settings service;
@@ -35,7 +35,7 @@ struct settings {
     bool rebuild;
 };
 
-/* Everything that runs, in the order in which it starts. */
+/* Everything that runs, in start order. */
 struct history_service {
     struct settings settings;
     struct ops_server *ops;
@@ -44,10 +44,10 @@ struct history_service {
     struct feed *feed;
     struct history_api api;
     struct transport_watch *watch;
-    _Atomic bool running; /* everything above is there: health may ask it */
+    _Atomic bool running; /* everything above is set, so health checks may use it */
 };
 
-/* Whatever goes wrong before the service is ready: one line and exit 2. */
+/* Any failure before the service is ready: print one line and exit with code 2. */
 static void must(enum status status, const struct error *error)
 {
     if (status != STATUS_OK)
@@ -130,7 +130,7 @@ static struct feed_options feed_settings(const struct settings *settings)
     };
 }
 
-/* For what opens a database connection of its own. */
+/* For functions that open a database connection themselves. */
 static bool must_try_again(enum status status, const struct error *error)
 {
     return service_must_try_again(PROGRAM, status, error);
@@ -156,7 +156,7 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
     return count;
 }
 
-/* For /readyz. */
+/* Callback for /readyz. */
 static const char *tell_why_not_ready(void *context)
 {
     struct history_service *service = context;
@@ -213,7 +213,7 @@ static enum status prepare_database(void *context, struct db *db, struct error *
     return schema_prepare(db, SCHEMA_LIVE, error);
 }
 
-/* The database with the live schema; NULL if asked to stop before it is there. */
+/* Opens the database with the live schema. Returns NULL if a stop signal arrives first. */
 static struct db *open_database(const struct settings *settings)
 {
     return service_open_database(PROGRAM, settings->service.database, prepare_database, NULL);
@@ -252,7 +252,7 @@ static void serve(struct history_service *service)
     log_plain(LOG_INFO, "service.ready");
 }
 
-/* The server asks the feed how far it is until it is closed. */
+/* Close the server before the feed: it queries the feed until it is closed. */
 static void drain_and_close(struct history_service *service)
 {
     if (!rpc_server_drain(service->server, (uint32_t)service->settings.service.drain_grace_ms))
@@ -270,7 +270,7 @@ static int report_failure(const struct error *error)
     return SERVICE_EXIT_FAILED;
 }
 
-/* --replay-dead-letters: no listener, no subscribers, only the writer. */
+/* --replay-dead-letters: runs only the writer, with no listener and no subscribers. */
 static int replay_dead_letters(struct history_service *service)
 {
     struct error error;

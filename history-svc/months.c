@@ -23,7 +23,7 @@ static enum status open_month(struct months *months, struct db *db, int64_t inst
     if (status != STATUS_OK)
         return status;
     if (months->count == MONTHS_REMEMBERED)
-        months->count = 0; /* so many are met in a replay only: those of today come again */
+        months->count = 0; /* only a replay meets this many; current months are soon remembered again */
     months->known[months->count] = month;
     *out = &months->known[months->count++];
     return STATUS_OK;
@@ -32,7 +32,7 @@ static enum status open_month(struct months *months, struct db *db, int64_t inst
 enum status months_open(struct months *months, struct db *db, const struct entry_row *entries, size_t count,
                         struct error *error)
 {
-    const struct timeline_month *month = NULL; /* of the entry before: mostly of the next one too */
+    const struct timeline_month *month = NULL; /* previous entry's, usually the next one's too */
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         int64_t instant_us = entries[i].occurred_at_us;

@@ -1,7 +1,7 @@
 /*
- * The months into which the timeline is partitioned: made when the first entry falls into them, in the
- * transaction that inserts it. Which are there is remembered from one transaction to the next, so that it
- * costs nothing to be sure. Writer thread only.
+ * The monthly partitions of the timeline. The transaction that inserts a month's first entry also creates the
+ * month. The writer remembers existing months across transactions, so checking costs nothing. Writer thread
+ * only.
  */
 #ifndef HISTORY_SVC_MONTHS_H
 #define HISTORY_SVC_MONTHS_H
@@ -15,17 +15,17 @@
 
 enum { MONTHS_REMEMBERED = 64 };
 
-/* Zero = nothing is remembered. */
+/* All zero: nothing is remembered. */
 struct months {
     struct timeline_month known[MONTHS_REMEMBERED];
     size_t count;
 };
 
-/* Makes the months of these entries unless they are remembered. Inside the transaction. */
+/* Creates the months of these entries, except remembered ones. Call it inside the transaction. */
 MUST_CHECK enum status months_open(struct months *months, struct db *db, const struct entry_row *entries,
                                    size_t count, struct error *error);
 
-/* For when what is remembered may be wrong: a transaction failed, or another process swapped the tables. */
+/* Call it when the memory may be wrong: a transaction failed, or another process swapped the tables. */
 void months_forget(struct months *months);
 
 #endif

@@ -4,7 +4,7 @@
 
 enum { US_PER_S = 1000000, NS_PER_US = 1000, NANOS_MAX = 999999999 };
 
-/* The range of google.protobuf.Timestamp: years 1 to 9999. */
+/* Range of google.protobuf.Timestamp: years 1 to 9999. */
 static const int64_t SECONDS_MIN = INT64_C(-62135596800);
 static const int64_t SECONDS_MAX = INT64_C(253402300799);
 

@@ -1,4 +1,4 @@
-/* What an event means for the tables. Pure. */
+/* Maps an event to rows of the tables. Pure. */
 #ifndef HISTORY_SVC_POLICY_H
 #define HISTORY_SVC_POLICY_H
 
@@ -9,7 +9,7 @@
 
 #include "screening/v1/event.pb-c.h"
 
-/* The rows that one event asks for; their texts are the event's. */
+/* The rows that one event produces; their strings belong to the event. */
 struct reaction {
     enum event_meaning meaning;
     struct booking_row booking;   /* EVENT_BOOKING */
@@ -18,8 +18,8 @@ struct reaction {
 };
 
 /*
- * INTERNAL if the event contradicts itself or lacks what its type promises: it will never be understood.
- * `log` must live as long as the reaction.
+ * Fails with INTERNAL if the event contradicts itself or lacks a field that its type requires; a retry can't
+ * help. `log` must outlive the reaction.
  */
 MUST_CHECK enum status policy_react(const char *log, const Screening__V1__Event *event, struct reaction *out,
                                     struct error *error);

@@ -7,7 +7,7 @@
 
 const char PROJECTION_REASON_HOSPITAL_DELETED[] = "HOSPITAL_DELETED";
 
-/* A type names its log before the dot. */
+/* The prefix of a type, up to the dot, names its log. */
 static const struct {
     const char *log;
     const char *type;

@@ -1,9 +1,10 @@
 /*
- * The rules of the read model. Pure: what is known and what is told in, what is shown out; no I/O, no clock.
+ * The rules of the read model. Pure: they map the known state and an event to what readers see, without I/O
+ * or a clock.
  *
- * booking-svc is the only authority on a booking: its events have the last word, whatever order the two logs
- * arrive in. hospital.deleted touches the hospital only; what it means for a booking is decided at each read,
- * until the booking's own event has come.
+ * booking-svc is the only authority on a booking: its events win, whatever order the two logs arrive in.
+ * hospital.deleted changes only the hospital. Until the booking's own event arrives, each read decides what
+ * the deletion means for the booking.
  */
 #ifndef HISTORY_SVC_PROJECTION_H
 #define HISTORY_SVC_PROJECTION_H
@@ -11,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The numbers are those of screening.v1.BookingStatus and of the database. */
+/* Same numbers as screening.v1.BookingStatus and the database. */
 enum booking_status {
     BOOKING_REQUESTED = 1,
     BOOKING_CONFIRMED = 2,
@@ -23,32 +24,32 @@ enum booking_status {
 /* ---- which events matter ---- */
 
 enum event_meaning {
-    EVENT_BOOKING,             /* tells a booking as it then was */
-    EVENT_HOSPITAL_REGISTERED, /* tells a hospital's name and address */
+    EVENT_BOOKING,             /* carries the booking's state at that time */
+    EVENT_HOSPITAL_REGISTERED, /* carries the hospital's name and address */
     EVENT_HOSPITAL_DELETED,
-    EVENT_WITHOUT_EFFECT, /* known, and nothing that is shown depends on it */
-    EVENT_UNKNOWN,        /* from a newer publisher: kept as it is */
+    EVENT_WITHOUT_EFFECT, /* known, but no read depends on it */
+    EVENT_UNKNOWN,        /* from a newer publisher: stored unchanged */
 };
 
 struct event_kind {
     enum event_meaning meaning;
-    enum booking_status status; /* EVENT_BOOKING: the one that its booking must have */
+    enum booking_status status; /* EVENT_BOOKING: the status that the booking must have */
 };
 
-/* `log` is the one that the event came by: a type of another log is unknown there. */
+/* `log` is the log that delivered the event; a type that belongs to another log is unknown. */
 struct event_kind projection_event_kind(const char *log, const char *type);
 
 /* ---- the version rule ---- */
 
-/* Only a higher version moves the status; `known` 0 = nothing is known yet. */
+/* Only a higher version changes the status; `known` 0 = no version is known. */
 bool projection_moves(uint64_t known, uint64_t told);
 
 /* ---- the provisional rule ---- */
 
-/* Why a booking is FORCE_CANCELLED, in booking-svc's word. */
+/* The reason that booking-svc gives a FORCE_CANCELLED booking. */
 extern const char PROJECTION_REASON_HOSPITAL_DELETED[];
 
-/* What is known of a hospital's deletion: `day` is its civil date in the clinic's zone. */
+/* A hospital's deletion as known so far: `day` is its civil date in the clinic's zone. */
 struct hospital_deletion {
     bool deleted;
     int32_t day;
@@ -56,16 +57,16 @@ struct hospital_deletion {
 
 struct booking_view {
     enum booking_status status;
-    bool provisional; /* FORCE_CANCELLED is foreseen: the booking's own event has not come yet */
+    bool provisional; /* FORCE_CANCELLED is predicted: the booking's own event has not arrived yet */
 };
 
-/* How a booking of screening day `day`, last told as `status`, is shown. */
+/* How readers see a booking for screening day `day` whose last event had `status`. */
 struct booking_view projection_view(enum booking_status status, int32_t day,
                                     const struct hospital_deletion *deletion);
 
-/* ---- how far behind ---- */
+/* ---- lag ---- */
 
-/* Milliseconds since `oldest_unapplied_us` (0 = not known), 0 when everything is applied. */
+/* Returns the ms since `oldest_unapplied_us` (0 = not known), or 0 when everything is applied. */
 uint64_t projection_lag_ms(uint64_t applied_seq, uint64_t head_seq, int64_t oldest_unapplied_us,
                            int64_t now_us);
 

@@ -26,11 +26,11 @@ static void fail(struct reader_task *task, struct rpc_call *call, const struct e
 /* ---- GetBookingHistory ---- */
 
 struct get_task {
-    struct reader_task task; /* first: what the pool hands back */
+    struct reader_task task; /* first member: the pool passes it to the callbacks */
     struct rpc_call *call;
     struct uuid booking_id;
     Screening__V1__GetBookingHistoryResponse response;
-    size_t room; /* of response.entries */
+    size_t room; /* capacity of response.entries */
 };
 
 static void refuse_get(struct reader_task *task, const struct error *error)
@@ -101,16 +101,16 @@ enum status reads_get_history(struct reader_pool *readers,
 /* ---- ListCustomerHistory ---- */
 
 struct list_task {
-    struct reader_task task; /* first: what the pool hands back */
+    struct reader_task task; /* first member: the pool passes it to the callbacks */
     struct rpc_call *call;
     struct customer_filter filter;
-    const char *query; /* the filter as text, which page tokens are tied to */
+    const char *query; /* the filter as text; page tokens are bound to it */
     struct customer_position after;
     uint32_t page_size;
     Screening__V1__ListCustomerHistoryResponse response;
     struct page_room room;
-    struct page_position last; /* of the page */
-    bool more;                 /* something follows the page */
+    struct page_position last; /* of the last booking on the page */
+    bool more;                 /* more bookings follow the page */
 };
 
 static void refuse_list(struct reader_task *task, const struct error *error)
@@ -156,7 +156,7 @@ static void run_list(struct reader_task *task, struct db *db)
     rpc_call_reply(list->call, &list->response.base);
 }
 
-/* An empty date is no bound: `otherwise` stands for it. */
+/* An empty date sets no bound; `otherwise` replaces it. */
 static enum status read_date(const char *field, const char *text, const char *otherwise, int32_t *day,
                              struct error *error)
 {
@@ -191,7 +191,7 @@ static enum status read_position(const Screening__V1__ListCustomerHistoryRequest
                                input->from_date, input->to_date);
     if (list->query == NULL)
         return no_memory(error);
-    struct page_position position = {.major = INT64_MAX}; /* before the newest */
+    struct page_position position = {.major = INT64_MAX}; /* sorts before the newest booking */
     memset(position.id.bytes, 0xff, sizeof position.id.bytes);
     if (input->page_token[0] != '\0')
         status = page_token_parse(input->page_token, list->query, &position, error);

@@ -1,4 +1,4 @@
-/* The methods that read the tables: checked here, run on the reader threads, answered from there. */
+/* The methods that read the tables: the caller validates, the reader threads run the read and respond. */
 #ifndef HISTORY_SVC_READS_H
 #define HISTORY_SVC_READS_H
 
@@ -8,7 +8,7 @@
 
 #include "screening/v1/history.pb-c.h"
 
-/* OK: the call will be answered. Otherwise it is still the caller's. nng callback threads. */
+/* On OK the call will be answered; otherwise the caller keeps it. Called on nng's callback threads. */
 MUST_CHECK enum status reads_get_history(struct reader_pool *readers,
                                          const Screening__V1__GetBookingHistoryRequest *input,
                                          struct rpc_call *call, struct error *error);

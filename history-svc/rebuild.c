@@ -9,10 +9,10 @@
 
 enum { LOOK_MS = 50, REPORT_MS = 5000, SWAP_PAUSE_MS = 200 };
 
-/* What is looked at while the schema fills. */
+/* Progress while the schema fills. */
 struct progress {
     struct event_subscriber_status logs[FEED_LOG_COUNT];
-    int64_t moved_ns; /* when something was last applied */
+    int64_t moved_ns; /* when an event was last applied */
     int64_t reported_ns;
 };
 
@@ -39,7 +39,7 @@ static void look(struct progress *progress, const struct feed *feed)
               LOG_INT("hospital_head", progress->logs[FEED_HOSPITAL].head_seq));
 }
 
-/* Following means that the publisher's head was reached once; a busy log is always a little behind it. */
+/* FOLLOWING: the subscriber has reached the publisher's head once; on a busy log it always lags a little. */
 static bool is_complete(const struct progress *progress)
 {
     for (int i = 0; i < FEED_LOG_COUNT; i++)
@@ -75,7 +75,7 @@ static enum status stopped(struct error *error)
     return error_set(error, STATUS_CANCELLED, NULL, "stopped before the rebuild was complete");
 }
 
-/* Until both logs have been applied to their heads. */
+/* Waits until both logs are applied up to their heads. */
 static enum status wait_complete(const struct feed *feed, uint32_t patience_s, struct progress *progress,
                                  struct error *error)
 {
@@ -110,7 +110,7 @@ static enum status fill(const struct feed_options *options, struct db *db, uint3
     return status;
 }
 
-/* A long read of the live tables, or their writer, may be in the way for a while. */
+/* A long read of the live tables, or their writer, may hold the locks for a while, so retry. */
 static enum status swap(struct db *db, uint32_t patience_s, struct error *error)
 {
     int64_t give_up_ns = after_ms(clock_monotonic_ns(), (int64_t)patience_s * MS_PER_S);
@@ -156,7 +156,7 @@ enum status rebuild_run(const struct feed_options *options, struct db *db, uint3
     struct feed_options own = *options;
     own.schema = SCHEMA_REBUILD;
     struct progress progress;
-    /* A rebuild that was cut short left its schema behind. */
+    /* An interrupted rebuild leaves its schema behind. */
     enum status status = schema_drop_rebuild(db, error);
     if (status != STATUS_OK)
         return status;

@@ -1,9 +1,9 @@
 /*
- * --rebuild: a second schema is filled from the beginning of both logs, then takes the place of the live one.
+ * --rebuild: fills a second schema from the beginning of both logs, then swaps it with the live one.
  *
- * A history-svc that runs meanwhile goes on: its statements meet the new tables after the swap, and since its
- * cursors are moved by compare-and-set, what it applied in between is fetched and applied once more. One that
- * stopped following, because a log had diverged, looks at its cursors only when it is started again.
+ * A running history-svc keeps working: after the swap its statements use the new tables. Since it moves its
+ * cursors by compare-and-set, it fetches and applies again the events that it had applied beyond the new
+ * cursors. A subscriber that stopped because its log diverged rereads its cursor only after a restart.
  */
 #ifndef HISTORY_SVC_REBUILD_H
 #define HISTORY_SVC_REBUILD_H
@@ -21,10 +21,10 @@ struct rebuild_counts {
 };
 
 /*
- * Rebuilds from the publishers of `options`, whose schema is ignored. `db` is any connection; it stays the
- * caller's. From the main thread. After an error the live schema is as it was: UNAVAILABLE when
- * nothing moved for `patience_s` seconds (a publisher is not there, the database went away), CANCELLED when a
- * signal asked to stop, FAILED_PRECONDITION when a log can't be followed to its head.
+ * Rebuilds from the publishers in `options`, whose schema is ignored. `db` may be any connection and stays
+ * the caller's. Main thread only. After an error the live schema is unchanged: UNAVAILABLE when nothing moved
+ * for `patience_s` seconds (a publisher or the database is unreachable), CANCELLED on a stop signal,
+ * FAILED_PRECONDITION when a log can't be followed to its head.
  */
 MUST_CHECK enum status rebuild_run(const struct feed_options *options, struct db *db, uint32_t patience_s,
                                    struct rebuild_counts *out, struct error *error);

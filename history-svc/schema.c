@@ -14,21 +14,19 @@ enum { SCRIPT_SIZE = 128 };
 
 static const char DROP_REBUILD[] = "DROP SCHEMA IF EXISTS history_rebuild CASCADE";
 
-/*
- * Filling costs a fifth less without the one index that is not written in order: it is made at the end.
- */
+/* Filling is a fifth cheaper without the only index that is not written in order, so create it at the end. */
 static const char DROP_INDEX[] = "DROP INDEX history_rebuild.booking_summary_by_customer";
 
-/* A new table has no statistics until autovacuum comes by. */
+/* A new table has no statistics until autovacuum visits it. */
 static const char COMPLETE[] = "CREATE INDEX IF NOT EXISTS booking_summary_by_customer "
                                "ON history_rebuild.booking_summary (customer_id, created_at_us, booking_id);"
                                "ANALYZE history_rebuild.booking_summary, history_rebuild.timeline_entry, "
                                "history_rebuild.hospital";
 
 /*
- * The locks are taken in the order in which writers and readers meet the tables, so that nobody waits for
- * each other; event_cursor first: whoever has read it, has its transaction to its end. event_log_head is no
- * log of ours, it only comes with lib/events; its id stays what it was.
+ * Take the locks in the order in which writers and readers touch the tables, to avoid deadlocks. event_cursor
+ * comes first, so that a transaction that has read it can finish. event_log_head exists only because
+ * lib/events creates it; this service publishes no log. Its log_id stays the same.
  */
 static const char SWAP[] =
     "LOCK TABLE history.event_cursor, history.booking_summary, history.timeline_entry, history.hospital, "
@@ -44,7 +42,7 @@ enum status schema_prepare(struct db *db, const char *schema, struct error *erro
     char script[SCRIPT_SIZE];
     snprintf(script, sizeof script, "CREATE SCHEMA IF NOT EXISTS %s", schema);
     enum status status = db_run_script(db, script, error);
-    /* Another process made it at the same moment. */
+    /* ALREADY_EXISTS: another process created it at the same moment. */
     if (status == STATUS_OK || status == STATUS_ALREADY_EXISTS)
         status = db_use_schema(db, schema, error);
     if (status == STATUS_OK)

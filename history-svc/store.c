@@ -58,7 +58,7 @@ static const struct db_statement INSERT_UNKNOWN = {
         "$2::int8[], $3::uuid[], $4::text[], $5::bytea[]) ON CONFLICT DO NOTHING",
 };
 
-/* One order of columns for every statement that returns summaries; `read_summary` knows it. */
+/* Every statement that returns summaries uses this column order; read_summary depends on it. */
 #define SUMMARY_COLUMNS                                                                                      \
     "s.booking_id, s.customer_id, s.customer_name, s.hospital_id, s.date, s.headcount, s.status, "           \
     "s.status_reason, s.created_at_us, s.updated_at_us, s.version, h.name, h.deleted_day"
@@ -72,7 +72,7 @@ static const struct db_statement LOAD_HISTORY = {
            "ORDER BY t.version, t.seq",
 };
 
-/* The CASE is projection_view, which store_test holds against it. */
+/* The CASE repeats projection_view; history_batch_test checks that both agree. */
 static const struct db_statement LIST_CUSTOMER = {
     .name = "list_customer",
     .sql = "SELECT " SUMMARY_COLUMNS " FROM booking_summary s "
@@ -241,7 +241,7 @@ static struct summary_row read_summary(const struct db_row *row)
     };
 }
 
-/* Who gets what is found; only the one that the statement serves is set. */
+/* The callback for the rows; only the one that the statement uses is set. */
 struct receiver {
     store_summary_fn summary;
     store_entry_fn entry;

@@ -14,9 +14,9 @@
 
 MUST_CHECK enum status store_migrate(struct db *db, struct error *error);
 
-/* ---- rows: texts and bytes belong to whoever made the row ---- */
+/* ---- rows: their strings and bytes belong to the code that filled the row ---- */
 
-/* A booking as its highest version tells it. */
+/* A booking in its highest known version. */
 struct booking_row {
     struct uuid booking_id;
     const char *customer_id;
@@ -31,7 +31,7 @@ struct booking_row {
     uint64_t version;
 };
 
-/* One event of a booking's story. */
+/* One event of a booking's history. */
 struct entry_row {
     struct uuid booking_id;
     uint64_t version;
@@ -39,19 +39,19 @@ struct entry_row {
     enum booking_status status;
     const char *reason;
     int64_t occurred_at_us;
-    const char *source; /* the log that told */
+    const char *source; /* the log that delivered it */
     uint64_t seq;
 };
 
 struct hospital_row {
     struct uuid hospital_id;
-    const char *name; /* empty = not told */
+    const char *name; /* empty = not given */
     const char *address;
     struct hospital_deletion deletion;
-    int64_t deleted_at_us; /* when deleted */
+    int64_t deleted_at_us; /* valid only if deleted */
 };
 
-/* An event of a type that this program does not know, packed. */
+/* A packed event whose type this version does not know. */
 struct unknown_row {
     const char *log;
     uint64_t seq;
@@ -61,41 +61,44 @@ struct unknown_row {
     size_t event_size;
 };
 
-/* ---- writing: one set-based statement per table; nothing for `count` 0 ---- */
+/* ---- writing: one set-based statement per table; `count` 0 does nothing ---- */
 
-/* Inserts, or replaces what has a lower version. No booking may occur twice. */
+/* Inserts rows, or replaces those with a lower version. Each booking may occur only once. */
 MUST_CHECK enum status store_save_bookings(struct db *db, struct booking_row *const *rows, size_t count,
                                            struct error *error);
 
-/* A month of the timeline, in UTC: its instants, to_us excluded. */
+/* A month of the timeline in UTC; to_us is exclusive. */
 struct timeline_month {
     int64_t from_us;
     int64_t to_us;
 };
 
-/* Makes the month of an instant if it is not there. Holds back other writers that make one until the end of
- * the transaction; nobody else. */
+/*
+ * Creates the month of an instant if it does not exist. Until the transaction ends, this blocks other writers
+ * that create a month, but no one else.
+ */
 MUST_CHECK enum status store_open_month(struct db *db, int64_t instant_us, struct timeline_month *out,
                                         struct error *error);
 
 /*
- * Inserts. Their months must be there, or it is INTERNAL. If some of the entries may be there already, they
- * stay; looking for them costs an eighth of all that a batch costs, so that else it is ALREADY_EXISTS.
+ * Inserts entries. Fails with INTERNAL if their month does not exist. With `some_exist`, existing entries are
+ * kept; the check for them costs an eighth of the whole batch, so without it an existing entry fails with
+ * ALREADY_EXISTS.
  */
 MUST_CHECK enum status store_insert_entries(struct db *db, const struct entry_row *rows, size_t count,
                                             bool some_exist, struct error *error);
 
-/* Inserts, or adds what is told now; a deletion stays as it was first told. No hospital may occur twice. */
+/* Inserts hospitals, or adds the new fields; the first deletion wins. Each hospital may occur only once. */
 MUST_CHECK enum status store_save_hospitals(struct db *db, struct hospital_row *const *rows, size_t count,
                                             struct error *error);
 
-/* Inserts; an event that is there already stays. */
+/* Inserts events; existing ones are kept. */
 MUST_CHECK enum status store_insert_unknown(struct db *db, const struct unknown_row *rows, size_t count,
                                             struct error *error);
 
-/* ---- reading: texts are valid during the callback only ---- */
+/* ---- reading: strings are valid only during the callback ---- */
 
-/* A booking with what is known of its hospital. */
+/* A booking with the known data of its hospital. */
 struct summary_row {
     struct booking_row booking;
     const char *hospital_name; /* empty = not known */
@@ -104,28 +107,28 @@ struct summary_row {
 
 typedef enum status (*store_summary_fn)(void *context, const struct summary_row *summary);
 
-/* Called once for each entry, in order of version, each time with the booking. */
+/* Called once per entry, in version order, each time with the booking. */
 typedef enum status (*store_entry_fn)(void *context, const struct summary_row *summary,
                                       const struct entry_row *entry);
 
-/* Booking and entries of one snapshot; no call if there is no such booking. */
+/* Reads the booking and its entries from one snapshot. Does not call `found` if there is no such booking. */
 MUST_CHECK enum status store_load_history(struct db *db, const struct uuid *booking_id, store_entry_fn found,
                                           void *context, struct error *error);
 
 struct customer_filter {
     const char *customer_id;
-    int status; /* as shown, see projection_view; 0 = any */
+    int status; /* as readers see it, see projection_view; 0 = any */
     int32_t from_day;
     int32_t to_day; /* inclusive */
 };
 
-/* Where the page before ended: older bookings follow. */
+/* Where the previous page ended; older bookings follow. */
 struct customer_position {
     int64_t created_at_us;
     struct uuid booking_id;
 };
 
-/* Newest booking first, at most `limit`. */
+/* Returns the newest bookings first, at most `limit`. */
 MUST_CHECK enum status store_list_customer(struct db *db, const struct customer_filter *filter,
                                            const struct customer_position *after, uint32_t limit,
                                            store_summary_fn found, void *context, struct error *error);

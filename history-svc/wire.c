@@ -12,14 +12,14 @@ static void fill_instant(Google__Protobuf__Timestamp *timestamp, int64_t instant
     google__protobuf__timestamp__init(timestamp);
     int64_t part_us = instant_us % US_PER_S;
     timestamp->seconds = instant_us / US_PER_S;
-    if (part_us < 0) { /* nanos count forward, before 1970 too */
+    if (part_us < 0) { /* nanos count forward, even before 1970 */
         part_us += US_PER_S;
         timestamp->seconds--;
     }
     timestamp->nanos = (int32_t)part_us * NS_PER_US;
 }
 
-/* A summary and what it points to. */
+/* A summary and everything it points to. */
 struct summary_wire {
     Screening__V1__BookingSummary message;
     Screening__V1__Booking booking;

@@ -1,4 +1,4 @@
-/* What is read, as the protobuf messages that callers get. */
+/* Converts rows to the protobuf messages that callers receive. */
 #ifndef HISTORY_SVC_WIRE_H
 #define HISTORY_SVC_WIRE_H
 
@@ -9,8 +9,8 @@
 #include "screening/v1/history.pb-c.h"
 
 /*
- * The summary as it is shown: a booking that its hospital's deletion will force to be cancelled is shown so
- * already. Everything is copied into the arena; NULL when out of memory. Any thread.
+ * The summary as readers see it: a booking that its hospital's deletion will force-cancel already appears so.
+ * Copies everything into the arena. Returns NULL when out of memory. Any thread.
  */
 Screening__V1__BookingSummary *wire_summary(struct arena *arena, const struct summary_row *row);
 
