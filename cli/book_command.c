@@ -1,4 +1,4 @@
-/* screenctl book: a booking, or why not and what would do */
+/* screenctl book: makes a booking, or says why not and which days have room */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -12,7 +12,7 @@
 
 #define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
 
-/* What hospital-svc has from today on; NULL if it does not answer. */
+/* Reads the hospital's days from today on; NULL on failure. */
 static const Screening__V1__GetAvailabilityResponse *
 ask_days(struct session *session, const Screening__V1__CreateBookingRequest *wanted)
 {
@@ -25,7 +25,7 @@ ask_days(struct session *session, const Screening__V1__CreateBookingRequest *wan
     return status == STATUS_OK ? (void *)response : NULL;
 }
 
-/* "2026-12-03 (40), 2026-12-04 (7)": the first days that would do; "" if none would. */
+/* Formats the first days with enough room, "2026-12-03 (40), 2026-12-04 (7)"; "" if there are none. */
 static const char *free_days(struct session *session, const Screening__V1__GetAvailabilityResponse *days,
                              uint32_t headcount)
 {
@@ -42,7 +42,7 @@ static const char *free_days(struct session *session, const Screening__V1__GetAv
     return text == NULL ? "" : text;
 }
 
-/* How many places the wanted day has, and which other days would do; NULL if nobody knows. */
+/* Describes the places left on the wanted day and the other days with room; NULL if hospital-svc fails. */
 static const char *what_would_do(struct session *session, const Screening__V1__CreateBookingRequest *wanted)
 {
     const Screening__V1__GetAvailabilityResponse *days = ask_days(session, wanted);
@@ -78,7 +78,7 @@ static int refuse(struct session *session, const Screening__V1__CreateBookingReq
     return client_fail_more(error, more);
 }
 
-/* Whether the booking exists already: only asked for an id that was given. */
+/* Whether the booking already exists; only called for an id that the user gave. */
 static bool exists(struct session *session, char *booking_id)
 {
     Screening__V1__GetBookingRequest request = SCREENING__V1__GET_BOOKING_REQUEST__INIT;

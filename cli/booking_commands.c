@@ -42,7 +42,7 @@ int booking_output(struct session *session, const Screening__V1__Booking *bookin
     return output_table(&table);
 }
 
-/* The clinic's own question. */
+/* A clinic wants to know how many people will come. */
 static void print_who_comes(struct session *session, const Screening__V1__ListBookingsResponse *list)
 {
     size_t bookings = 0, people = 0;
@@ -62,7 +62,7 @@ static void print_who_comes(struct session *session, const Screening__V1__ListBo
     }
 }
 
-/* What was asked for, and what follows from it, is the same in each row. */
+/* Hides the columns that the request makes equal in every row. */
 static int show_bookings(struct session *session, const Screening__V1__ListBookingsRequest *asked,
                          const Screening__V1__ListBookingsResponse *list)
 {
@@ -133,7 +133,7 @@ int booking_list(struct session *session, const struct command *command, int arg
     if (all && request.status != 0) {
         return usage_error(command, "only one of --all and --status may be given");
     }
-    /* People want to know who comes; programs get what the service lists. */
+    /* A person wants to know who will come; a program gets the full list. */
     if (of_hospital && !all && request.status == 0 && !session->json) {
         request.status = SCREENING__V1__BOOKING_STATUS__CONFIRMED;
     }

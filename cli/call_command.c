@@ -44,8 +44,10 @@ static int list_methods(struct session *session)
     return output_table(&table);
 }
 
-/* Whom to call: the only one that serves it, else the one that `to` names; PEER_COUNT if it names none of
- * them. */
+/*
+ * Chooses the peer to call: the one that `to` names, or without `to` the only one that serves it; PEER_COUNT
+ * if there is no such peer.
+ */
 static enum peer_name choose_peer(const struct method_service *service, const char *to)
 {
     if (to == NULL) {

@@ -13,10 +13,10 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
-/* Every call may be repeated: a creation carries its id. What limits that is the user's --timeout. */
+/* Every call may be retried, because a creation carries its id. The user's --timeout is the limit. */
 static const struct retry_options RETRY = {.percent = 100, .min_per_s = 10};
 
-/* A wrong port is told at once: the channel would only go on trying. */
+/* Reports a wrong port at once; the channel would only keep retrying. */
 static enum status check_listener(const struct session *session, enum peer_name peer, struct error *error)
 {
     enum { PROBE_MS = 300 };
@@ -57,7 +57,7 @@ enum status client_connect(struct session *session, enum peer_name peer, struct 
     return status;
 }
 
-/* Where a creation carries its id; NULL for every other request. */
+/* Returns a creation's id field; NULL for every other request. */
 static char **creation_id(ProtobufCMessage *request)
 {
     if (request->descriptor == &screening__v1__create_booking_request__descriptor) {
@@ -84,7 +84,7 @@ static enum status fill_in_id(struct session *session, ProtobufCMessage *request
     return STATUS_OK;
 }
 
-/* On the connected channel. */
+/* The channel must be connected. */
 static enum status call_connected(struct session *session, enum peer_name peer,
                                   const ProtobufCServiceDescriptor *service, const char *method,
                                   ProtobufCMessage *request, ProtobufCMessage **response, struct error *error)
@@ -115,7 +115,7 @@ enum status client_call(struct session *session, enum peer_name peer,
     }
     patience_end();
     if (!connected) {
-        return status; /* the request never left: no id to ask for */
+        return status; /* the request was never sent, so its id does not matter */
     }
     if (status == STATUS_UNIMPLEMENTED) {
         error_set(error, status, error->reason, _("%s; is %s the address of %s?"), error->message,

@@ -44,8 +44,10 @@ int usage_error(const struct command *command, const char *format, ...)
 
 /* ---- words ---- */
 
-/* The argument that `word` belongs to: an option by its name, else the `place`-th of the others; `count` if
- * none. */
+/*
+ * Returns the index of the argument for `word`: an option by name, otherwise the `place`-th positional one;
+ * `count` if there is none.
+ */
 static size_t find_argument(const struct argument *arguments, size_t count, const char *word, size_t place)
 {
     for (size_t i = 0; i < count; i++) {
@@ -76,8 +78,7 @@ static int wrong_word(const struct command *command, const struct argument *argu
     return -1;
 }
 
-/* Takes the option argv[0], or the option and its value; returns how many words, or -1 after printing what is
- * wrong. */
+/* Handles the option argv[0] and its value, if any. Returns the words used, or -1 after printing an error. */
 static int take_option(struct session *session, const struct command *command,
                        const struct argument *arguments, size_t count, bool given[], int argc, char **argv)
 {
@@ -107,7 +108,7 @@ static int take_option(struct session *session, const struct command *command,
     return alone || inside != NULL ? 1 : 2;
 }
 
-/* Takes the `place`-th word that is no option. */
+/* Handles the `place`-th positional word. */
 static int take_place(const struct command *command, const struct argument *arguments, size_t count,
                       size_t place, bool given[], char *word)
 {
@@ -124,7 +125,7 @@ static int take_place(const struct command *command, const struct argument *argu
     return 1;
 }
 
-/* What the words mean, once all are read: dates need the zone, hospitals the address of hospital-svc. */
+/* Resolves the values once all words are read: dates need the zone, hospitals the address of hospital-svc. */
 static bool finish(struct session *session, const struct command *command, const struct argument *arguments,
                    size_t count, const bool given[], int *exit_code)
 {

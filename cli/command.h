@@ -1,4 +1,4 @@
-/* The subcommands, and how their words are read. */
+/* The subcommands and the parser of their words. */
 #ifndef SCREENING_CLI_COMMAND_H
 #define SCREENING_CLI_COMMAND_H
 
@@ -12,24 +12,24 @@ struct Screening__V1__Hospital;
 
 struct command {
     const char *group;     /* "hospital" */
-    const char *name;      /* "register"; NULL: the group is the command */
-    const char *arguments; /* as shown in the usage line */
+    const char *name;      /* "register"; NULL: the command has only the group's word */
+    const char *arguments; /* for the usage line */
     const char *summary;
-    /* Runs with the words after the command's own; returns an exit code. */
+    /* Runs with the words that follow the command's name; returns an exit code. */
     int (*run)(struct session *session, const struct command *command, int argc, char **argv);
 };
 
 enum argument_type {
-    ARGUMENT_TEXT,      /* char * */
-    ARGUMENT_NUMBER,    /* uint32_t */
-    ARGUMENT_HEADCOUNT, /* uint32_t, 1 to 100 */
-    ARGUMENT_CAPACITY,  /* uint32_t, 0 to 100000 */
-    ARGUMENT_SWITCH,    /* protobuf_c_boolean */
-    ARGUMENT_DATE,      /* char *, YYYY-MM-DD in the session's arena */
-    ARGUMENT_STATUS,    /* Screening__V1__BookingStatus */
-    ARGUMENT_LIST,      /* struct text_list: may be given several times */
-    ARGUMENT_HOSPITAL,  /* char *, an id: typed as one, as the beginning of one, as a name or a part of it */
-    ARGUMENT_WHOLE_HOSPITAL /* the same, but a part of a name does not do */
+    ARGUMENT_TEXT,          /* char * */
+    ARGUMENT_NUMBER,        /* uint32_t */
+    ARGUMENT_HEADCOUNT,     /* uint32_t, 1 to 100 */
+    ARGUMENT_CAPACITY,      /* uint32_t, 0 to 100000 */
+    ARGUMENT_SWITCH,        /* protobuf_c_boolean */
+    ARGUMENT_DATE,          /* char *, YYYY-MM-DD in the session's arena */
+    ARGUMENT_STATUS,        /* Screening__V1__BookingStatus */
+    ARGUMENT_LIST,          /* struct text_list: the option is repeatable */
+    ARGUMENT_HOSPITAL,      /* char *, an id: given as an id, its beginning, a name or part of one */
+    ARGUMENT_WHOLE_HOSPITAL /* the same, but part of a name is not enough */
 };
 
 enum { TEXT_LIST_MAX = 400 };
@@ -39,41 +39,45 @@ struct text_list {
     size_t count;
 };
 
-/* One word that a command takes; the value may lie in the very request that will be sent. */
+/* One word that a command takes. The value may be a field of the request. */
 struct argument {
-    const char *name; /* "--date" is an option, "HOSPITAL_ID" a word by its place */
-    void *value;      /* kept as it is when not given */
+    const char *name; /* "--date" is an option, "HOSPITAL_ID" a positional word */
+    void *value;      /* unchanged when the word is not given */
     enum argument_type type;
     bool required;
 };
 
 /*
- * Reads the command's words into the arguments' values; the options of options.h may stand among them. A word
- * that names a hospital is looked up in hospital-svc. When false, *exit_code is what the command has to
- * return: the usage was printed, because of --help or of a mistake, or a hospital was not found.
+ * Reads the command's words into the arguments' values. The options of options.h may appear among them. Looks
+ * up words that name a hospital in hospital-svc. On false the command must return *exit_code: either it
+ * printed the usage, because of --help or a mistake, or no hospital was found.
  */
 bool command_read(struct session *session, const struct command *command, const struct argument *arguments,
                   size_t count, int argc, char **argv, int *exit_code);
 
-/* One line "screenctl: ..." and the command's usage on stderr; `command` NULL: a hint at --help. Returns
- * EXIT_USAGE. */
+/*
+ * Prints one line "screenctl: ..." and the command's usage on stderr; with `command` NULL a hint at --help.
+ * Returns EXIT_USAGE.
+ */
 int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The command's usage line, on stdout. */
+/* Prints the command's usage line on stdout. */
 void usage_print(const struct command *command);
 
 enum { HEADCOUNT_MAX = 100, CAPACITY_MAX = 100000 };
 
-/* A whole number from 0 to `max`. */
+/* Reads a whole number from 0 to `max`. */
 bool number_read(const char *text, uint32_t max, uint32_t *out);
 
-/* A booking as a command's answer; EXIT_FAILED for NULL, after client_ask. */
+/*
+ * Prints a booking as the command's result. Returns EXIT_FAILED for NULL, as client_ask returns on failure.
+ */
 int booking_output(struct session *session, const struct Screening__V1__Booking *booking);
 
-/* A hospital and its days as a command's answer; EXIT_FAILED for NULL, after client_ask. */
+/* Prints a hospital and its days as the command's result. Returns EXIT_FAILED for NULL likewise. */
 int hospital_output(struct session *session, const struct Screening__V1__Hospital *hospital);
 
-/* ---- the commands, each in the file of its group ---- */
+/* ---- the commands, each in its group's file ---- */
 
 int hospital_register(struct session *session, const struct command *command, int argc, char **argv);
 int hospital_list(struct session *session, const struct command *command, int argc, char **argv);

@@ -23,7 +23,7 @@ static bool at_end(const struct csv_reader *reader)
     return reader->at == reader->end;
 }
 
-/* Whether a line ends here: LF, CRLF, or the end of the text. */
+/* Whether the line ends here: at LF, CRLF, or the end of the text. */
 static bool at_line_end(const struct csv_reader *reader)
 {
     return at_end(reader) || *reader->at == '\n' ||
@@ -52,7 +52,7 @@ static enum status refuse_nul(struct error *error)
     return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("record: must not contain NUL"));
 }
 
-/* `out` has the room that field_room measured; so in take_plain. */
+/* field_room has measured the size of `out`, here and in take_plain. */
 static enum status take_quoted(struct csv_reader *reader, char *out, struct error *error)
 {
     for (reader->at++; !at_end(reader); reader->at++) {
@@ -90,7 +90,7 @@ static enum status take_plain(struct csv_reader *reader, char *out, struct error
     return STATUS_OK;
 }
 
-/* Bytes from here that the field can need at most: to the line's end, or, quoted, to the closing quote. */
+/* Upper bound of the field's size: up to the end of the line or, if quoted, to the closing quote. */
 static size_t field_room(const struct csv_reader *reader)
 {
     const char *at = reader->at;
@@ -143,8 +143,7 @@ enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct 
         }
         reader->at++; /* the comma */
     }
-    /* A quote that nobody closes would swallow the rest of the file: go on with the line after the record's
-     * first. */
+    /* An unclosed quote would swallow the rest of the file, so continue after the record's first line. */
     *reader = start;
     skip_line(reader);
     return CSV_BAD;
@@ -152,21 +151,21 @@ enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct 
 
 /* ---- encoding ---- */
 
-/* Whether two bytes make a character of CP949. */
+/* Whether two bytes form a CP949 character. */
 static bool is_cp949_pair(unsigned char lead, unsigned char trail)
 {
     bool letter = (trail >= 'A' && trail <= 'Z') || (trail >= 'a' && trail <= 'z');
     return lead >= 0x81 && lead <= 0xfe && (letter || (trail >= 0x81 && trail <= 0xfe));
 }
 
-/* Whether the bytes at `at` are a Hangul syllable in UTF-8, of which CP949 has no use. */
+/* Whether the bytes at `at` are a Hangul syllable in UTF-8, a sequence that CP949 text does not use. */
 static bool is_utf8_hangul(const unsigned char *at, size_t left)
 {
     return left >= 3 && at[0] >= 0xea && at[0] <= 0xed && at[1] >= 0x80 && at[1] <= 0xbf && at[2] >= 0x80 &&
            at[2] <= 0xbf;
 }
 
-/* All that is not ASCII pairs up as CP949 does, and nothing of it is Hangul in UTF-8. */
+/* Whether all non-ASCII bytes form CP949 pairs and none are Hangul in UTF-8. */
 static bool is_cp949(const char *bytes, size_t size)
 {
     const unsigned char *at = (const unsigned char *)bytes;

@@ -1,6 +1,6 @@
 /*
- * RFC 4180 records from text in memory: quoted fields with commas, line breaks and doubled quotes; lines end
- * with CRLF or LF; a UTF-8 byte order mark at the start and empty lines are skipped. Pure.
+ * Reads RFC 4180 records from text in memory: quoted fields may contain commas, line breaks and doubled
+ * quotes; lines end with CRLF or LF. Skips a leading UTF-8 byte order mark and empty lines. Pure.
  */
 #ifndef SCREENING_CLI_CSV_H
 #define SCREENING_CLI_CSV_H
@@ -15,27 +15,27 @@ enum { CSV_FIELDS_MAX = 16 };
 struct csv_reader {
     const char *at;
     const char *end;
-    size_t line; /* the line of `at`, from 1 */
+    size_t line; /* number of the line at `at`, from 1 */
 };
 
 struct csv_record {
-    size_t line;                        /* where the record begins */
-    const char *fields[CSV_FIELDS_MAX]; /* in the arena */
+    size_t line;                        /* first line of the record */
+    const char *fields[CSV_FIELDS_MAX]; /* live in the arena */
     size_t count;
 };
 
 enum csv_result {
     CSV_RECORD,
     CSV_END,
-    CSV_BAD /* error tells; record->line is its line; reading goes on with a line after it */
+    CSV_BAD /* see `error`; record->line is its line; the next call continues on a later line */
 };
 
 /* `bytes` must outlive the reader. */
 void csv_init(struct csv_reader *reader, const char *bytes, size_t size);
 
 /*
- * INVALID_ARGUMENT "encoding: ..." for text that a spreadsheet saved as something else than UTF-8: UTF-16, or
- * CP949, which Excel in Korea writes as "CSV". A stray byte in UTF-8 text is left to the check of its field.
+ * Returns INVALID_ARGUMENT "encoding: ..." for text that a spreadsheet did not save as UTF-8: UTF-16, or
+ * CP949, which Excel in Korea writes as "CSV". A stray byte in UTF-8 text is left to the field's own check.
  */
 MUST_CHECK enum status csv_check_encoding(const char *bytes, size_t size, struct error *error);
 

@@ -31,7 +31,7 @@ char *date_time_format(int64_t instant_us, char out[DATE_TIME_SIZE])
     time_t second = (time_t)(instant_us / US_PER_MS / MS_PER_S);
     struct tm local = {0};
     if (localtime_r(&second, &local) == NULL || strftime(out, DATE_TIME_SIZE, "%F %T", &local) == 0) {
-        memcpy(out, "-", sizeof "-"); /* a year beyond four digits */
+        memcpy(out, "-", sizeof "-"); /* the year has more than four digits */
     }
     return out;
 }

@@ -1,4 +1,4 @@
-/* Dates as people type them. Pure. */
+/* Dates as users type them. Pure. */
 #ifndef SCREENING_CLI_DATE_H
 #define SCREENING_CLI_DATE_H
 
@@ -14,7 +14,7 @@ bool date_read(const char *text, int32_t today, int32_t *day);
 
 enum { DATE_TIME_SIZE = 20 };
 
-/* "2026-12-01 09:30:00" at the clinic, whose zone must be in force. Returns `out`. */
+/* Writes "2026-12-01 09:30:00" in the clinic's zone, which must be set. Returns `out`. */
 char *date_time_format(int64_t instant_us, char out[DATE_TIME_SIZE]);
 
 #endif

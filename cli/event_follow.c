@@ -1,6 +1,7 @@
 /*
- * Each log has at most one Fetch on its way. The mutex guards every log's `answered`, `bytes` and `size`,
- * which nng's threads write; it is not held while a Fetch is sent, for a failed one answers at once.
+ * Each log has at most one Fetch in flight. The mutex guards `answered`, `bytes` and `size` of every log,
+ * which nng's threads write. It is not held while a Fetch is sent, because a failed send calls the closure at
+ * once.
  */
 #include "event_follow.h"
 
@@ -20,21 +21,21 @@ enum { WAIT_MS = 10000, ANSWER_MS = 5000, PAUSE_MS = 1000, LOOK_MS = 100 };
 struct follow;
 
 struct log {
-    struct rpc_client_call call; /* first: the closure's data */
+    struct rpc_client_call call; /* first member: the closure's data */
     struct follow *follow;
     struct rpc_client *client;
     enum peer_name peer;
     Screening__V1__FetchRequest request;
     char last_event_id[UUID_TEXT_SIZE];
-    uint64_t end_seq; /* where `once` ends; known from the first answer on */
+    uint64_t end_seq; /* where `once` ends; set by the first response */
     int64_t ask_at_ns;
     bool wanted;
-    bool at_head; /* still to be found */
+    bool at_head; /* the head is not known yet */
     bool asked;
-    bool heard; /* answered before */
-    bool lost;  /* its service is away, and that was told */
+    bool heard; /* had a response */
+    bool lost;  /* its service is unreachable, and the user was told */
     bool answered;
-    uint8_t *bytes; /* the packed answer; NULL: call.error says why */
+    uint8_t *bytes; /* the packed response; NULL: see call.error */
     size_t size;
 };
 
@@ -45,11 +46,11 @@ struct follow {
     bool once;
     event_take_fn take;
     void *context;
-    struct arena arena; /* of the answer in hand */
+    struct arena arena; /* holds the current response */
     struct log logs[PEER_COUNT];
 };
 
-/* ---- asking ---- */
+/* ---- requests ---- */
 
 static void on_answer(const Screening__V1__FetchResponse *response, void *closure_data)
 {
@@ -87,7 +88,7 @@ static void ask(struct log *log)
     screening__v1__event_log_service__fetch(rpc_client_service(log->client), &log->request, on_answer, log);
 }
 
-/* Sends what is due; returns whether anything is still to come. */
+/* Sends the due requests; returns whether more events may come. */
 static bool ask_all(struct follow *follow)
 {
     bool more = false;
@@ -101,7 +102,7 @@ static bool ask_all(struct follow *follow)
     return more;
 }
 
-/* Waits for an answer, but not for long: a pause may be over meanwhile. */
+/* Waits for a response, but only briefly: a pause may end in the meantime. */
 static struct log *next_answer(struct follow *follow)
 {
     struct log *found = NULL;
@@ -124,7 +125,7 @@ static struct log *next_answer(struct follow *follow)
     return found;
 }
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
 static void move_on(struct log *log, const Screening__V1__FetchResponse *response)
 {
@@ -144,7 +145,7 @@ static void move_on(struct log *log, const Screening__V1__FetchResponse *respons
     log->wanted = !(log->follow->once && at_end);
 }
 
-/* A service that is away for a while is waited for, unless only what is there was asked for. */
+/* Waits for a service that is temporarily unreachable, except with `once`. */
 static enum status endure(struct log *log, struct error *error)
 {
     *error = log->call.error;
@@ -160,7 +161,7 @@ static enum status endure(struct log *log, struct error *error)
     return STATUS_OK;
 }
 
-/* *enough: `take` wants no more. */
+/* Sets *enough if `take` wants no more events. */
 static enum status use_answer(struct log *log, bool *enough, struct error *error)
 {
     struct follow *follow = log->follow;
@@ -231,7 +232,7 @@ static enum status open_all(struct follow *follow, const struct event_start star
     return status;
 }
 
-/* Closing a channel ends the Fetch that is on its way. */
+/* Closing a channel ends its Fetch in flight. */
 static void close_all(struct follow *follow)
 {
     for (int i = 0; i < PEER_COUNT; i++) {

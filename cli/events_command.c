@@ -1,4 +1,4 @@
-/* screenctl events tail: what the services tell each other, as it happens */
+/* screenctl events tail: the events that the services exchange, live */
 #include "client.h"
 #include "command.h"
 #include "event_follow.h"
@@ -18,12 +18,12 @@ struct tail {
     struct text_list types; /* none = all */
     char *booking_id;       /* NULL = all */
     char *hospital_id;      /* NULL = all */
-    uint32_t max;           /* 0 = no end */
+    uint32_t max;           /* 0 = no limit */
     uint32_t shown;
     int exit_code;
 };
 
-/* ---- which ---- */
+/* ---- filter ---- */
 
 static const char *hospital_of(const Screening__V1__Event *event)
 {
@@ -55,7 +55,7 @@ static bool is_wanted(const struct tail *tail, const Screening__V1__Event *event
     return wanted;
 }
 
-/* ---- how they look ---- */
+/* ---- output ---- */
 
 static int print_json(enum peer_name log, const Screening__V1__Event *event)
 {
@@ -67,7 +67,7 @@ static int print_json(enum peer_name log, const Screening__V1__Event *event)
     return output_line(json_pack("{s:s, s:o}", "log", PEERS[log].name, "event", body));
 }
 
-/* What the event says, without anybody's name. */
+/* Describes the event without personal names. */
 static const char *detail_of(struct arena *arena, const Screening__V1__Event *event)
 {
     const char *detail = "";
@@ -83,12 +83,12 @@ static const char *detail_of(struct arena *arena, const Screening__V1__Event *ev
     return detail == NULL ? "" : detail;
 }
 
-/* One line each, for a terminal to scroll: the place to resume from, when, what, where. */
+/* One line per event, for a scrolling terminal: resume position, time, type, hospital, details. */
 static int print_line(enum peer_name log, const Screening__V1__Event *event)
 {
     static const struct table_column columns[] = {
         {NULL, false}, {NULL, false}, {NULL, false}, {NULL, false}, {NULL, false}};
-    struct session line = {.json = false}; /* for its arena: the run may be endless */
+    struct session line = {.json = false}; /* provides a short-lived arena, since the run may be endless */
     struct table table;
     arena_init(&line.arena);
     const char *place = arena_printf(&line.arena, "%s:%llu", PEERS[log].name, (unsigned long long)event->seq);
@@ -118,10 +118,10 @@ static bool take(void *context, enum peer_name log, const Screening__V1__FetchRe
             return false;
         }
     }
-    return fflush(stdout) == 0; /* main tells that nobody reads any more */
+    return fflush(stdout) == 0; /* on failure main reports that stdout is closed */
 }
 
-/* ---- words ---- */
+/* ---- arguments ---- */
 
 /* Reads "hospital:12". */
 static bool read_start(const char *text, struct event_start starts[PEER_COUNT])
@@ -144,7 +144,7 @@ static bool read_start(const char *text, struct event_start starts[PEER_COUNT])
     return false;
 }
 
-/* Which logs, and from where. Returns an exit code: EXIT_USAGE after telling what is wrong. */
+/* Sets which logs to read, and from where. Returns an exit code: EXIT_USAGE after printing the mistake. */
 static int choose_starts(const struct command *command, const char *only, const struct text_list *after,
                          bool once, struct event_start starts[PEER_COUNT])
 {

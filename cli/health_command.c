@@ -1,5 +1,6 @@
-/* screenctl health: every service and the gateway, or the one that is named: whether it is ready, and what
- * ails it */
+/*
+ * screenctl health: whether every service and the gateway, or the named one, is ready, and what degrades it
+ */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -14,7 +15,7 @@
 
 #define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
-/* The peers, and the gateway behind them. */
+/* The peers, then the gateway. */
 enum { GATEWAY = PEER_COUNT, CONDITION_COUNT };
 
 static const char *program_of(int i)
@@ -28,7 +29,7 @@ static const char *address_of(const struct session *session, int i)
 }
 
 struct condition {
-    const char *state; /* "SERVING", "NOT_SERVING" or the error's code; NULL: was not asked */
+    const char *state; /* "SERVING", "NOT_SERVING" or the error's code; NULL: not queried */
     const char *detail;
     char **degraded;
     size_t degraded_count;
@@ -74,7 +75,9 @@ static void ask_peer(struct session *session, enum peer_name peer, struct condit
     condition->degraded_count = answer->n_degraded;
 }
 
-/* By its /readyz. False if it does not count: nobody said that there is one, and there is none. */
+/*
+ * Queries its /readyz. Returns false if the result does not count: no gateway was configured, and none runs.
+ */
 static bool ask_gateway(struct session *session, struct condition *condition)
 {
     enum { BODY_SIZE = 256, OK = 200, UNREADY = 503 };
@@ -148,7 +151,8 @@ static int show_table(struct session *session, const struct condition conditions
     return output_table(&table);
 }
 
-/* Whether all that had to be asked serve; `only` NULL = every service. False in *known: there is no such one.
+/*
+ * Returns whether all queried services that count are serving; `only` NULL = all. Sets *known if any exists.
  */
 static bool ask_all(struct session *session, const char *only, struct condition conditions[CONDITION_COUNT],
                     bool *known)

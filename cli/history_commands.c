@@ -14,7 +14,7 @@ static void *ask(struct session *session, const char *method, ProtobufCMessage *
     return client_ask(session, PEER_HISTORY, &screening__v1__history_service__descriptor, method, request);
 }
 
-/* A provisional status will be confirmed by the booking's own event. */
+/* The booking's own event will confirm a provisional status. */
 static const char *shown_status(struct session *session, const Screening__V1__BookingSummary *summary)
 {
     const char *status = output_booking_status(summary->booking->status);

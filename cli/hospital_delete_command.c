@@ -1,4 +1,4 @@
-/* screenctl hospital delete: asks first, because it cannot be undone */
+/* screenctl hospital delete: asks for confirmation, because a deletion can't be undone */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -16,9 +16,9 @@
 
 #define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
 
-/* What falls with the hospital. */
+/* The bookings that the deletion would cancel. */
 struct fall {
-    bool known; /* false: booking-svc did not answer */
+    bool known; /* false: booking-svc did not respond */
     size_t bookings;
     size_t people;
 };
@@ -28,7 +28,7 @@ static void *ask(struct session *session, const char *method, ProtobufCMessage *
     return client_ask(session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor, method, request);
 }
 
-/* Those of past days stay as they are. */
+/* Counts bookings from today on; a deletion does not affect past ones. */
 static bool count_status(struct session *session, char *hospital_id, Screening__V1__BookingStatus status,
                          const char *today, struct fall *fall)
 {
@@ -82,7 +82,7 @@ static const char *fall_text(struct session *session, const struct fall *fall)
     return text == NULL ? "" : text;
 }
 
-/* The answer to a question on the terminal. */
+/* Asks a question on the terminal. */
 static bool is_yes(const char *question)
 {
     static const char *const yes[] = {"y", "yes", "Y", "YES", "Yes", "예", "네", "ㅛ"};
@@ -100,7 +100,7 @@ static bool is_yes(const char *question)
     return false;
 }
 
-/* EXIT_DONE if it may go on. */
+/* Returns EXIT_DONE if the deletion may proceed. */
 static int confirm(struct session *session, const struct command *command,
                    const Screening__V1__Hospital *hospital, const char *falls)
 {

@@ -32,7 +32,7 @@ static const Screening__V1__ListHospitalsResponse *ask_all(struct session *sessi
     return pages_ask(session, &list, &request.base);
 }
 
-/* Those that answer with `match`: the last of them, and how many. */
+/* Returns the last hospital that matches by `match`; *count is how many do. */
 static const Screening__V1__Hospital *answering(const Screening__V1__ListHospitalsResponse *list,
                                                 const char *word, enum hospital_match match, size_t *count)
 {
@@ -47,7 +47,7 @@ static const Screening__V1__Hospital *answering(const Screening__V1__ListHospita
     return found;
 }
 
-/* One line for the error, then one for each of them. */
+/* Prints one line for the error, then one per hospital. */
 static void list_them(const Screening__V1__ListHospitalsResponse *list, const char *name, const char *word,
                       enum hospital_match match, size_t count)
 {

@@ -1,4 +1,6 @@
-/* screenctl hospital import FILE.csv: what import_plan.h thinks out, done, or with --dry-run only said */
+/*
+ * screenctl hospital import FILE.csv: carries out the plan of import_plan.h, or with --dry-run only prints it
+ */
 #include "client.h"
 #include "command.h"
 #include "import_plan.h"
@@ -15,24 +17,24 @@
 
 enum { FILE_FIRST_BYTES = 65536 };
 
-/* One import under way, and what it did. */
+/* An import in progress, and its results. */
 struct import {
     struct session *session;
     const char *file;
     struct progress progress;
     size_t registered;
-    size_t found; /* was there with this name and address */
+    size_t found; /* exists with the same name and address */
     size_t days_opened;
     size_t days_changed; /* with --update */
-    size_t days_differ;  /* and were left as they are */
-    size_t failed;       /* refused by the service, or another hospital has the id */
+    size_t days_differ;  /* left unchanged */
+    size_t failed;       /* the service refused it, or another hospital has the id */
     protobuf_c_boolean update;
-    protobuf_c_boolean dry_run; /* counts what would be done, and does nothing */
+    protobuf_c_boolean dry_run; /* counts the changes without making them */
 };
 
 /* ---- the file ---- */
 
-/* The whole file; the caller frees it. NULL after telling why not. */
+/* Reads the whole file; the caller frees it. Returns NULL after printing the error. */
 static char *read_file(const char *path, size_t *size)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
@@ -87,7 +89,7 @@ static enum status out_of_memory(struct error *error)
     return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
 }
 
-/* A typing error in an address makes a second hospital: says so, and goes on. */
+/* A typo in an address would register a second hospital, so print a note, then continue. */
 static void warn_of_namesake(struct import *import, const struct import_hospital *hospital)
 {
     Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
@@ -174,8 +176,10 @@ static enum status open_missing_days(struct import *import, const struct import_
     return status;
 }
 
-/* With --update the file decides; else it is only said what differs. A day that cannot change, because more
- * is reserved, does not stop the others. */
+/*
+ * With --update the file wins; otherwise only reports the differences. A day whose capacity can't change,
+ * because more places are reserved, does not stop the others.
+ */
 static enum status settle_differences(struct import *import, const struct import_hospital *hospital,
                                       const Screening__V1__Hospital *there, struct error *error)
 {
@@ -215,7 +219,7 @@ static enum status get_hospital(struct import *import, const struct uuid *id, Pr
     return call(import, "GetHospital", &request.base, there, error);
 }
 
-/* The hospital, under whichever of its ids it was registered. NOT_FOUND: under none. */
+/* Finds the hospital under any id that it may be registered with. NOT_FOUND if there is none. */
 static enum status find_hospital(struct import *import, const struct import_hospital *hospital,
                                  ProtobufCMessage **there, struct error *error)
 {
@@ -255,7 +259,7 @@ static enum status import_hospital(struct import *import, const struct import_ho
 
 /* ---- all of them ---- */
 
-/* Stops at the first error that the next hospital would meet as well. */
+/* Stops at the first error that the next hospital would hit too. */
 static enum status import_all(struct import *import, const struct import_plan *plan, struct error *error)
 {
     progress_begin(&import->progress, plan->hospital_count);
@@ -283,7 +287,7 @@ static int show_json(const struct import *import, const struct import_plan *plan
         (json_int_t)import->failed, "badLines", (json_int_t)plan->bad_lines, "dryRun", import->dry_run != 0));
 }
 
-/* What did not occur is not mentioned. */
+/* Omits a count of zero. */
 static void show_part(size_t count, const char *one, const char *many)
 {
     const char *text = count > 0 ? output_plural(count, one, many) : "";

@@ -30,7 +30,7 @@ static const char *const HEADER[FIELD_COUNT] = {"hospital_id", "name", "address"
 static const struct uuid NAMESPACE = {
     {0x5b, 0x6a, 0x2d, 0x0e, 0x91, 0xc4, 0x4f, 0x0b, 0x8d, 0x57, 0x3a, 0x1e, 0x6c, 0x9f, 0x42, 0xb8}};
 
-/* A line that is right in itself. */
+/* A valid line. */
 struct row {
     struct uuid id;
     struct uuid former_ids[IMPORT_FORMER_IDS];
@@ -39,7 +39,7 @@ struct row {
     struct import_day day;
 };
 
-/* The plan while it is made. */
+/* The plan under construction. */
 struct planner {
     struct arena *arena;
     struct import_plan *plan;
@@ -66,7 +66,7 @@ static bool make_id(const char *name, const char *address, struct arena *arena, 
     return key != NULL;
 }
 
-/* The ids of name and address as they are in the file, and decomposed: false when out of memory. */
+/* The ids from name and address decomposed, and as they are in the file. Returns false when out of memory. */
 static bool make_former_ids(const struct csv_record *record, struct row *row, struct arena *arena)
 {
     const char *name = unicode_decompose(row->name, arena);
@@ -99,7 +99,7 @@ static enum status read_id(const struct csv_record *record, struct row *row, str
                : out_of_memory(error);
 }
 
-/* Tidy and as hospital-svc takes it. */
+/* Normalizes the text and checks it by hospital-svc's rules. */
 static enum status read_text(const char *field, const char *text, size_t min, size_t max, struct arena *arena,
                              const char **out, struct error *error)
 {
@@ -149,9 +149,9 @@ static enum status read_row(const struct planner *planner, const struct csv_reco
     return status;
 }
 
-/* ---- lines into hospitals ---- */
+/* ---- from lines to hospitals ---- */
 
-/* Room for one more hospital; false when out of memory. */
+/* Makes room for one more hospital; false when out of memory. */
 static bool make_room(struct planner *planner)
 {
     struct import_plan *plan = planner->plan;
@@ -171,7 +171,7 @@ static bool make_room(struct planner *planner)
     return true;
 }
 
-/* NULL and why not in `error`. */
+/* Returns NULL with *error set on failure. */
 static struct import_hospital *add_hospital(struct planner *planner, const struct row *row,
                                             struct error *error)
 {
@@ -230,7 +230,7 @@ static enum status add_row(struct planner *planner, const struct row *row, struc
 
 /* ---- the file ---- */
 
-/* The printable beginning of the file's first line. */
+/* Returns the printable beginning of the file's first line. */
 static const char *first_line(struct arena *arena, const char *bytes, size_t size)
 {
     enum { SHOWN_MAX = 80 };
@@ -286,7 +286,7 @@ static enum status read_records(struct planner *planner, struct csv_reader *read
         }
         enum status status = complaint.status;
         if (result == CSV_RECORD && is_empty(&record)) {
-            continue; /* a spreadsheet's line of commas */
+            continue; /* a line of commas that a spreadsheet wrote */
         }
         if (result == CSV_RECORD) {
             status = read_row(planner, &record, &row, &complaint);
@@ -326,7 +326,7 @@ enum status import_plan_read(const char *bytes, size_t size, int32_t today, stru
     return status;
 }
 
-/* ---- against what is there ---- */
+/* ---- comparison with the stored hospital ---- */
 
 enum status import_same_hospital(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
                                  struct arena *arena, struct error *error)
@@ -350,7 +350,7 @@ enum status import_same_hospital(const struct import_hospital *wanted, const Scr
     return STATUS_OK;
 }
 
-/* The day there; NULL if it is not open. */
+/* Returns the stored day; NULL if it is not open. */
 static const Screening__V1__ScreeningDay *find_day(const Screening__V1__Hospital *hospital, int32_t day)
 {
     char text[CIVIL_TEXT_SIZE];

@@ -1,4 +1,4 @@
-/* screenctl describe, screenctl stats: what each service says of itself */
+/* screenctl describe, screenctl stats: what each service reports about itself */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -11,7 +11,7 @@
 
 #define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
-/* One question to one service or to all of them; NULL where the answer is missing. */
+/* One request to one service or all of them; NULL where the response is missing. */
 struct question {
     const char *method;
     ProtobufCMessage *request;
@@ -70,7 +70,7 @@ static int compare_stats(const void *left, const void *right)
     return strcmp((*(Rpc__V1__Stat *const *)left)->name, (*(Rpc__V1__Stat *const *)right)->name);
 }
 
-/* By name: the service lists them as they were registered. */
+/* Sorts by name; the service lists them in registration order. */
 static void sort_stats(const struct question *question)
 {
     for (int i = 0; i < PEER_COUNT; i++) {

@@ -1,4 +1,4 @@
-/* screenctl: the system from the command line. Options, then the table of commands. */
+/* screenctl: the system from the command line. Global options, then the table of commands. */
 #include "command.h"
 #include "message.h"
 #include "options.h"
@@ -85,14 +85,14 @@ static int print_version(void)
     return EXIT_DONE;
 }
 
-/* "NAME" as a command, "--NAME" or the letter's option. */
+/* Whether `word` is the command NAME, the option --NAME, or its one-letter form. */
 static bool is_word(const char *word, const char *name, const char *letter)
 {
     return strcmp(word, name) == 0 || strcmp(word, letter) == 0 ||
            (strncmp(word, "--", 2) == 0 && strcmp(word + 2, name) == 0);
 }
 
-/* Takes the options before the command; returns how many words they are, -1 after printing what is wrong. */
+/* Handles the options before the command. Returns how many words they take, or -1 after printing an error. */
 static int take_options(struct session *session, int argc, char **argv)
 {
     int at = 0;
@@ -132,7 +132,7 @@ static const struct command *find_command(int argc, char **argv)
     return NULL;
 }
 
-/* The words that may stand where `group` (NULL: nothing) was read: each once, in the table's order. */
+/* Lists the words allowed after `group` (NULL: after nothing), each once, in table order. */
 static size_t choices(const char *group, const char *names[COMMAND_COUNT])
 {
     size_t count = 0;
@@ -146,7 +146,7 @@ static size_t choices(const char *group, const char *names[COMMAND_COUNT])
     return count;
 }
 
-/* No command is named by the words: says which there are. */
+/* The words name no command: prints the valid ones. */
 static int explain(struct session *session, int argc, char **argv)
 {
     const char *names[COMMAND_COUNT];

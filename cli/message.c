@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* cli/po/ko.po as msgfmt compiles it: a little-endian .mo file. */
+/* cli/po/ko.po compiled by msgfmt: a little-endian .mo file. */
 extern const unsigned char MESSAGES_KO[];
 
-/* Where a .mo file tells its count of strings and the two tables of their (length, offset). */
+/* Offsets in a .mo header: the number of strings, and the two tables of their (length, offset) entries. */
 enum { MO_COUNT = 8, MO_ORIGINALS = 12, MO_TRANSLATIONS = 16, MO_ENTRY_SIZE = 8 };
 
 static bool korean;
@@ -22,14 +22,14 @@ static const char *environment(const char *name)
     return value == NULL ? "" : value;
 }
 
-/* Whether `name`, up to any of `ends`, is `word`. */
+/* Whether `name`, up to any character of `ends`, equals `word`. */
 static bool is_word(const char *name, const char *word, const char *ends)
 {
     size_t length = strcspn(name, ends);
     return length == strlen(word) && strncmp(name, word, length) == 0;
 }
 
-/* The first language of the list that we speak. */
+/* Whether the first supported language of the list is Korean. */
 static bool list_says_korean(const char *list)
 {
     while (list[0] != '\0') {
@@ -65,7 +65,7 @@ static uint32_t number_at(size_t at)
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
-/* The text number `i` of the table that the header names at `table`. */
+/* Returns string `i` of the table whose offset the header holds at `table`. */
 static const char *text_at(size_t table, uint32_t i)
 {
     size_t entry = number_at(table) + (size_t)i * MO_ENTRY_SIZE;

@@ -1,23 +1,24 @@
 /*
- * What screenctl says to people, in Korean or English. Written in English in the source, marked for xgettext;
- * cli/po/ko.po translates, and its compiled catalogue is part of the program, so that it needs no file at run
- * time and no locale that the system would have to have generated. Codes and reasons on stderr, names of
- * fields and JSON are never translated; statuses in tables are (words.h).
+ * screenctl's messages to users, in Korean or English. The source has them in English, marked for xgettext;
+ * cli/po/ko.po translates them. The compiled catalogue is linked into the program, so that it needs neither a
+ * file at run time nor a locale generated on the system. Codes and reasons on stderr, field names and JSON
+ * are never translated; statuses in tables are (words.h).
  */
 #ifndef SCREENING_CLI_MESSAGE_H
 #define SCREENING_CLI_MESSAGE_H
 
 /*
- * Chooses the language as gettext does, by the environment: the locale is LC_ALL, else LC_MESSAGES, else
- * LANG; in no locale, C, POSIX and C.UTF-8 it is English; else LANGUAGE, a list such as "ko:en", goes before
- * the locale's own language. English if neither is Korean. Call once in main; until then all is English.
+ * Chooses the language from the environment, as gettext does. The locale is the first of LC_ALL, LC_MESSAGES
+ * and LANG that is set. No locale, C, POSIX and C.UTF-8 mean English. For other locales LANGUAGE, a list such
+ * as "ko:en", overrides the locale's own language. The fallback is English. Call it once in main; before that
+ * all messages are English.
  */
 void message_choose(void);
 
-/* The text in the chosen language; the text itself where that is English or has no translation. */
+/* Returns the text in the chosen language, or unchanged if that is English or there is no translation. */
 const char *message(const char *english) __attribute__((format_arg(1)));
 
-/* Translates here; marks a text that is translated elsewhere. */
+/* _ translates here; N_ marks a text that is translated elsewhere. */
 #define _(text)  message(text)
 #define N_(text) text
 

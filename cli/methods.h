@@ -17,12 +17,12 @@ extern const struct method_service METHOD_SERVICES[];
 extern const size_t METHOD_SERVICE_COUNT;
 
 /*
- * Finds "CreateBooking", "BookingService/CreateBooking" or "screening.v1.BookingService/CreateBooking"; NULL
- * if there is no such method.
+ * Finds "CreateBooking", "BookingService/CreateBooking" or "screening.v1.BookingService/CreateBooking".
+ * Returns NULL if there is no such method.
  */
 const struct method_service *method_find(const char *name, const ProtobufCMethodDescriptor **method);
 
-/* The one that serves; PEER_COUNT if there are several. */
+/* Returns the only peer that serves it; PEER_COUNT if there are several. */
 enum peer_name method_only_peer(const struct method_service *service);
 
 #endif

@@ -57,7 +57,7 @@ bool options_check_environment(const struct session *session)
     return true;
 }
 
-/* The peer whose address `name` gives; the short names are those of ids behind a command. */
+/* Returns the peer whose address the option `name` sets. After a command the short names mean ids instead. */
 static enum peer_name address_option(const char *name, bool before_command)
 {
     int i = 0;

@@ -1,4 +1,4 @@
-/* The options that every command knows: where the services are, how long to wait, how to answer. */
+/* The options common to all commands: service addresses, timeout, output format. */
 #ifndef SCREENING_CLI_OPTIONS_H
 #define SCREENING_CLI_OPTIONS_H
 
@@ -6,28 +6,28 @@
 
 enum option_result {
     OPTION_OTHER,  /* none of these options */
-    OPTION_WRONG,  /* the error was printed */
-    OPTION_SWITCH, /* took the name only */
-    OPTION_VALUE   /* took the name and its value */
+    OPTION_WRONG,  /* an error was printed */
+    OPTION_SWITCH, /* used the name only */
+    OPTION_VALUE   /* used the name and its value */
 };
 
-/* Splits "--name=value" in place; returns the value, NULL if the word has none. */
+/* Splits "--name=value" in place. Returns the value, or NULL if the word has none. */
 char *option_split(char *word);
 
 /* "--name" or "-x"; a negative number and a lone "-" are values. */
 bool option_is(const char *word);
 
 /*
- * Takes the option `name` with `value` (NULL: no word follows). `command` is what errors show the usage of;
- * NULL: the option stands before the command, where --hospital, --booking and --history name addresses too.
+ * Handles the option `name` with `value` (NULL: no word follows). Errors show the usage of `command`. NULL:
+ * the option precedes the command, where --hospital, --booking and --history set addresses too.
  */
 enum option_result options_take(struct session *session, const struct command *command, const char *name,
                                 const char *value);
 
-/* Whether the addresses that the environment names are well-formed; else false after printing the error. */
+/* Checks the addresses from the environment. Prints an error and returns false if one is malformed. */
 bool options_check_environment(const struct session *session);
 
-/* The options' part of --help. */
+/* Prints the options' part of --help. */
 void options_print_help(void);
 
 #endif

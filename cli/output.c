@@ -127,7 +127,7 @@ void output_fill_projection(struct table *table, struct session *session,
         table_text(table, word_shown(status->logs[i]->state));
         table_number(table, status->logs[i]->applied_seq);
         table_number(table, status->logs[i]->head_seq);
-        /* What was applied of a log that has diverged is not in it: there is nothing to be behind of. */
+        /* The applied events of a diverged log are not part of it, so a lag would mean nothing. */
         if (strcmp(status->logs[i]->state, "DIVERGED") == 0) {
             table_text(table, "-");
         } else {

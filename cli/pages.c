@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* The items of the pages so far; grows in the session's arena. */
+/* The items collected so far, in the session's arena. */
 struct items {
     void **all;
     size_t count;

@@ -1,4 +1,4 @@
-/* Lists that come in pages, as one. */
+/* Reads a paged list as one. */
 #ifndef SCREENING_CLI_PAGES_H
 #define SCREENING_CLI_PAGES_H
 
@@ -8,7 +8,7 @@
 
 enum { PAGE_SIZE = 200 }; /* 200 of the largest hospitals fit into a message */
 
-/* A list method: where in its messages the pages' fields lie. */
+/* A list method and where its messages hold the paging fields. */
 struct paged_list {
     enum peer_name peer;
     const ProtobufCServiceDescriptor *service;
@@ -17,12 +17,12 @@ struct paged_list {
 };
 
 /*
- * Asks for page after page, moving the request's page_token on; returns the last response, which then holds
- * the items of all pages. NULL after telling on stderr what went wrong.
+ * Requests page after page, advancing the request's page_token. Returns the last response, extended to the
+ * items of all pages, or NULL after printing the error on stderr.
  */
 void *pages_ask(struct session *session, const struct paged_list *list, ProtobufCMessage *request);
 
-/* The same in silence; NULL with *error. */
+/* The same without printing; on failure NULL with *error set. */
 void *pages_collect(struct session *session, const struct paged_list *list, ProtobufCMessage *request,
                     struct error *error);
 

@@ -1,4 +1,4 @@
-/* By SIGALRM: the main thread is inside a blocking call, and its handler may only write what was prepared. */
+/* Uses SIGALRM, because the main thread is in a blocking call. The handler may only write a prepared line. */
 #include "patience.h"
 
 #include "message.h"
@@ -29,7 +29,7 @@ static void show(int number)
 static void set_alarm(int seconds)
 {
     const struct itimerval timer = {.it_value = {.tv_sec = seconds}};
-    (void)setitimer(ITIMER_REAL, &timer, NULL); /* fails for an invalid time only */
+    (void)setitimer(ITIMER_REAL, &timer, NULL); /* fails only for an invalid time */
 }
 
 void patience_begin(const char *program)

@@ -1,4 +1,4 @@
-/* Who listens at an address, before a channel is opened there: so that a wrong port is named at once. */
+/* Finds out what listens at an address before a channel is opened there, to report a wrong port at once. */
 #ifndef SCREENING_CLI_PROBE_H
 #define SCREENING_CLI_PROBE_H
 
@@ -6,18 +6,18 @@
 
 enum probe_result {
     PROBE_NOBODY, /* nothing listens */
-    PROBE_CALLS,  /* a server of calls: REP of nng */
-    PROBE_EVENTS, /* a publisher of events: PUB of nng */
-    PROBE_OTHER,  /* something that does not speak nng's protocols */
-    PROBE_SILENT  /* connected, and said nothing in time: a process that stands, or not ours */
+    PROBE_CALLS,  /* an RPC server: REP of nng */
+    PROBE_EVENTS, /* an event publisher: PUB of nng */
+    PROBE_OTHER,  /* a program that does not speak nng's protocols */
+    PROBE_SILENT  /* no greeting in time: a stopped process, or another program */
 };
 
-/* Connects to "tcp://HOST:PORT" or "ipc://PATH" and greets as nng does; waits `timeout_ms` at most. */
+/* Connects to "tcp://HOST:PORT" or "ipc://PATH" and sends nng's greeting; waits at most `timeout_ms`. */
 enum probe_result probe(const char *address, uint32_t timeout_ms);
 
 /*
- * Asks HOST:PORT for `path` over HTTP. Returns the status code, 0 if nothing listens there, -1 if there was
- * no answer in time or none of HTTP. `body` gets the beginning of the answer's body.
+ * Requests `path` from HOST:PORT over HTTP. Returns the status code, 0 if nothing listens, or -1 without a
+ * valid HTTP response in time. `body` receives the beginning of the body.
  */
 int probe_http(const char *host_port, const char *path, uint32_t timeout_ms, char *body, unsigned body_size);
 

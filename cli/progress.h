@@ -1,4 +1,4 @@
-/* A progress bar on stderr, where that is a terminal; else nothing. One thread. */
+/* A progress bar on stderr if that is a terminal; otherwise does nothing. One thread. */
 #ifndef SCREENING_CLI_PROGRESS_H
 #define SCREENING_CLI_PROGRESS_H
 
@@ -9,16 +9,16 @@
 struct progress {
     size_t total;
     size_t done;
-    int64_t draw_at_ns; /* not at every step: terminals are slow */
+    int64_t draw_at_ns; /* next redraw; one per step would be slow on a terminal */
     bool on;            /* stderr is a terminal */
 };
 
 void progress_begin(struct progress *progress, size_t total);
 
-/* One more is done. */
+/* Counts one more step. */
 void progress_step(struct progress *progress);
 
-/* Clears the bar's line, for other lines on stderr and at the end; the next step draws it again. */
+/* Clears the bar's line, before other output on stderr and at the end; the next step redraws it. */
 void progress_clear(struct progress *progress);
 
 #endif

@@ -1,5 +1,6 @@
-/* screenctl repair: places that hospital-svc holds for bookings that booking-svc does not have, or that have
- * ended */
+/*
+ * screenctl repair: places that hospital-svc holds for bookings that have ended or are unknown to booking-svc
+ */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -16,24 +17,24 @@
 
 #define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
 
-/* REPAIR_PAGE: what the services take at once. */
+/* REPAIR_PAGE: the most that the services accept per request. */
 enum { REPAIR_PAGE = 500, LOOK_AGAIN_MS = 5000, LOOK_PAUSE_MS = 200 };
 
-/* In which state booking-svc has the booking of a place; UNSPECIFIED: it has none. */
+/* The status of a place's booking in booking-svc; UNSPECIFIED: it does not exist. */
 typedef Screening__V1__BookingStatus booking_status;
 
 struct place {
     const Screening__V1__Reservation *reservation;
-    booking_status booking; /* when it was looked up; after a release: what was decided */
+    booking_status booking; /* at lookup time; after a release the result */
     bool released;
-    bool gone; /* hospital-svc has released it by itself */
+    bool gone; /* hospital-svc has released it on its own */
     struct place *next;
 };
 
 struct repair {
     struct session *session;
-    struct session page; /* the same session, with an arena freed after each page */
-    const char *from;    /* no place before that date */
+    struct session page; /* copy of the session with an arena that is reset after each page */
+    const char *from;    /* ignores places before this date */
     bool release;
     struct place *places, **end;
 };
@@ -53,15 +54,14 @@ static bool out_of_memory(void)
     return false;
 }
 
-/* ---- a page: hospital-svc first, booking-svc second, so that a booking made meanwhile is never missed ----
- */
+/* ---- one page: reads hospital-svc before booking-svc, so that it never misses a new booking ---- */
 
 static const Screening__V1__ListReservationsResponse *list(struct session *session, const char *page_token)
 {
     Screening__V1__ListReservationsRequest request = SCREENING__V1__LIST_RESERVATIONS_REQUEST__INIT;
     request.page_size = REPAIR_PAGE;
     request.page_token =
-        (char *)page_token; /* protobuf-c's strings are not const, though it only reads them */
+        (char *)page_token; /* protobuf-c's strings are not const, but packing only reads them */
     return client_ask(session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor,
                       "ListReservations", &request.base);
 }
@@ -82,7 +82,7 @@ look_up(struct session *session, const Screening__V1__ListReservationsResponse *
                       &request.base);
 }
 
-/* Copies the place: the page's memory is used again. */
+/* Copies the place, because the page's memory is reused. */
 static bool keep(struct repair *repair, const Screening__V1__Reservation *reservation, booking_status booking)
 {
     struct arena *arena = &repair->session->arena;
@@ -152,9 +152,9 @@ static bool read_all(struct repair *repair)
     return true;
 }
 
-/* ---- bookings that have ended: their releases may be on their way ---- */
+/* ---- ended bookings: their releases may be in flight ---- */
 
-/* The next so many of them from `place` on, as a request; *place moves behind them. */
+/* Collects up to REPAIR_PAGE ids of ended bookings from *place on; *place moves past them. */
 static size_t take_ended(struct place **place, char **ids)
 {
     size_t count = 0;
@@ -176,7 +176,7 @@ static bool is_listed(const Screening__V1__ListReservationsResponse *held, const
     return false;
 }
 
-/* Marks those that hospital-svc has released meanwhile; *left counts the others. */
+/* Marks the places that hospital-svc has released since; *left counts the others. */
 static bool look_once_more(struct repair *repair, size_t *left)
 {
     char *ids[REPAIR_PAGE];
@@ -223,7 +223,7 @@ static bool wait_for_releases(struct repair *repair)
     }
 }
 
-/* ---- release: booking-svc decides, since a booking may have come under the id meanwhile ---- */
+/* ---- release: booking-svc decides, since a booking with this id may have been made by now ---- */
 
 static bool release(struct repair *repair, struct place *place)
 {
@@ -254,7 +254,7 @@ static bool release_all(struct repair *repair)
     return true;
 }
 
-/* ---- answering ---- */
+/* ---- output ---- */
 
 static const char *outcome(const struct repair *repair, const struct place *place)
 {

@@ -45,7 +45,7 @@ void table_init(struct table *table, struct arena *arena, const struct table_col
     *table = (struct table){.arena = arena, .columns = columns, .column_count = column_count};
 }
 
-/* A copy with '?' for what should not reach a terminal, escape sequences above all. */
+/* Copies `text` with '?' for everything that must not reach a terminal, above all escape sequences. */
 static const char *printable_copy(struct arena *arena, const char *text)
 {
     char *copy = arena_alloc(arena, strlen(text) + 1);
@@ -64,7 +64,7 @@ static const char *printable_copy(struct arena *arena, const char *text)
         }
         text += size;
     }
-    return copy; /* arena memory is zeroed: the NUL stands */
+    return copy; /* arena memory is zeroed, so the NUL is already there */
 }
 
 static bool make_room(struct table *table)

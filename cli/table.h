@@ -1,4 +1,4 @@
-/* Text in columns, aligned by what a terminal shows: Korean characters are two columns wide. */
+/* Text in columns, aligned by display width: Korean characters are two columns wide. */
 #ifndef SCREENING_CLI_TABLE_H
 #define SCREENING_CLI_TABLE_H
 
@@ -13,23 +13,23 @@ enum { TABLE_COLUMNS_MAX = 10 };
 
 struct table_column {
     const char *heading; /* NULL in every column: no heading line */
-    bool right;          /* aligned to the right, for numbers */
+    bool right;          /* right-aligned, for numbers */
 };
 
 /* Sets of columns: bit N is column N. */
 struct table_layout {
-    unsigned hidden;    /* the reader asked for it, or it is the same everywhere: in CSV only */
-    unsigned if_filled; /* hidden while every cell is empty */
-    unsigned ids;       /* UUIDs: cut to their shortest different beginnings where room is short */
-    unsigned optional;  /* left out after that, the last one first */
-    unsigned flexible;  /* cut in the end, marked by an ellipsis, the widest one first */
+    unsigned hidden;    /* fixed by the request, or equal in all rows: only in CSV */
+    unsigned if_filled; /* hidden if every cell is empty */
+    unsigned ids;       /* UUIDs: shortened to their shortest distinct prefixes if space is short */
+    unsigned optional;  /* dropped next, the last one first */
+    unsigned flexible;  /* cut last, with an ellipsis, the widest one first */
 };
 
 #define TABLE_COLUMN(number) (1U << (number))
 
 struct table {
     struct arena *arena;
-    struct table_layout layout; /* to be set after table_init; all zero: everything is shown */
+    struct table_layout layout; /* set it after table_init; all zero: shows everything */
     size_t width_max;           /* terminal columns; 0 = no limit */
     const struct table_column *columns;
     size_t column_count;
@@ -39,34 +39,34 @@ struct table {
     bool out_of_memory;
 };
 
-/* Puts the locale that widths need in force; call once in main. */
+/* Activates the locale that display widths need; call it once in main. */
 void table_use_locale(void);
 
-/* An empty table, filled cell by cell, row by row. `columns` must outlive it; its texts live in `arena`. */
+/*
+ * Starts an empty table, filled cell by cell, row by row. `columns` must outlive it; texts live in `arena`.
+ */
 void table_init(struct table *table, struct arena *arena, const struct table_column *columns,
                 size_t column_count);
 
-/* Copies `text`. What a terminal would not print as itself is shown as '?'. */
+/* Copies `text`. Characters that a terminal would not print as such become '?'. */
 void table_text(struct table *table, const char *text);
 void table_number(struct table *table, uint64_t number);
 
-/* Writes the table; without rows its heading only. False when memory ran out on the way: nothing is written.
- */
+/* Writes the table; without rows only the heading. Returns false and writes nothing if memory ran out. */
 bool table_print(const struct table *table, FILE *file);
 
 /*
- * Writes every column, hidden ones too, as RFC 4180 with a byte order mark, by which Excel knows UTF-8. A
- * text that a spreadsheet would take for a formula gets an apostrophe. False as table_print.
+ * Writes every column, even hidden ones, as RFC 4180 with a byte order mark, by which Excel recognizes UTF-8.
+ * Text that a spreadsheet would take for a formula gets an apostrophe. Returns false like table_print.
  */
 bool table_print_csv(const struct table *table, FILE *file);
 
 size_t table_row_count(const struct table *table);
 
-/* The character at `text`: its bytes and its columns; -1 columns where a terminal would not show it as
- * itself. */
+/* Returns the byte length of the character at `text`; *columns is its width, -1 if it is not printable. */
 size_t text_character(const char *text, int *columns);
 
-/* Terminal columns that `text` takes. */
+/* Returns the display width of `text`. */
 size_t text_columns(const char *text);
 
 #endif

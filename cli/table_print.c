@@ -1,4 +1,4 @@
-/* How a table is laid out and written: by what the reader sees, or as CSV. */
+/* Lays out a table for people, or writes it as CSV. */
 #include "message.h"
 #include "table.h"
 
@@ -7,7 +7,7 @@
 
 enum { GAP_COLUMNS = 2, ID_COLUMNS_MIN = 8, FLEXIBLE_COLUMNS_MIN = 8 };
 
-/* What is shown of each column. */
+/* The visible columns and their widths. */
 struct view {
     bool shown[TABLE_COLUMNS_MAX];
     size_t widths[TABLE_COLUMNS_MAX];
@@ -52,7 +52,7 @@ static void measure(const struct table *table, struct view *view)
     }
 }
 
-/* Columns of the terminal that are too many. */
+/* Returns by how many columns the table exceeds the terminal. */
 static size_t excess(const struct table *table, const struct view *view)
 {
     size_t total = 0;
@@ -80,7 +80,7 @@ static size_t common_length(const char *a, const char *b)
     return length;
 }
 
-/* The shortest length at which the different texts of a column still differ. */
+/* Returns the shortest prefix length that keeps the different texts of a column distinct. */
 static size_t different_length(const struct table *table, size_t column)
 {
     size_t rows = table_row_count(table), length = ID_COLUMNS_MIN;
@@ -134,7 +134,7 @@ static void cut(const struct table *table, struct view *view)
             }
         }
         if (widest == table->column_count) {
-            return; /* as narrow as it gets */
+            return; /* can't get narrower */
         }
         view->widths[widest]--;
     }
@@ -142,7 +142,9 @@ static void cut(const struct table *table, struct view *view)
 
 /* ---- writing ---- */
 
-/* As much of `text` as fits: an id is cut, anything else ends in an ellipsis. Returns the columns written. */
+/*
+ * Writes as much of `text` as fits; cuts an id, ends other text with an ellipsis. Returns the width written.
+ */
 static size_t print_cell(const char *text, size_t width, bool id, FILE *file)
 {
     size_t columns = text_columns(text);
@@ -168,7 +170,7 @@ static size_t print_cell(const char *text, size_t width, bool id, FILE *file)
 static void print_line(const struct table *table, const struct view *view, const char *const *cells,
                        FILE *file)
 {
-    size_t padding = 0; /* behind the column before */
+    size_t padding = 0; /* after the previous column */
     bool first = true;
     for (size_t column = 0; column < table->column_count; column++) {
         if (!view->shown[column]) {
@@ -179,7 +181,7 @@ static void print_line(const struct table *table, const struct view *view, const
         size_t width = view->widths[column], columns = text_columns(cells[column]);
         size_t before = table->columns[column].right && columns < width ? width - columns : 0, written = 0;
         padding += before;
-        if (columns > 0) { /* nothing is written behind a line's last text */
+        if (columns > 0) { /* no padding after the last text of a line */
             fprintf(file, "%*s", (int)padding, "");
             written = print_cell(cells[column], width, in(table->layout.ids, column), file);
             padding = 0;

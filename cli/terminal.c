@@ -12,7 +12,7 @@
 
 enum { LINES_DEFAULT = 24 };
 
-/* The other screen, without cursor and without wrapped lines; and back. */
+/* Enters the alternate screen without cursor and line wrap, and leaves it. */
 static const char ENTER[] = "\033[?1049h\033[?25l\033[?7l\033[2J";
 static const char LEAVE[] = "\033[?7h\033[?25h\033[?1049l";
 
@@ -24,7 +24,7 @@ static void ask_to_end(int number)
     end_asked = 1;
 }
 
-/* Delivered in terminal_wait only. */
+/* terminal_wait alone receives these signals. */
 static void take_signals(struct terminal *terminal)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -46,7 +46,7 @@ void terminal_open(struct terminal *terminal)
     if (terminal->keys) {
         struct termios raw = terminal->before;
         raw.c_lflag &= (tcflag_t) ~(ICANON | ECHO);
-        /* To be stopped or ended by these would leave the terminal as it is now. */
+        /* Either signal would leave the terminal in raw mode. */
         raw.c_cc[VSUSP] = _POSIX_VDISABLE;
         raw.c_cc[VQUIT] = _POSIX_VDISABLE;
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw);
@@ -88,7 +88,7 @@ void terminal_show(const char *text)
     fflush(stdout);
 }
 
-/* The key that was typed; an arrow is ESC [ and a letter, read at once. Others count as time that is over. */
+/* Reads a key. An arrow is ESC [ and a letter, read at once. Any other key counts as a timeout. */
 static enum terminal_key take_key(void)
 {
     char keys[8] = "";

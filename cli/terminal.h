@@ -1,4 +1,4 @@
-/* The whole screen of a terminal, for a view that lives: plain ANSI. One at a time, main thread. */
+/* Full-screen display for a live view: plain ANSI. One at a time, main thread. */
 #ifndef SCREENING_CLI_TERMINAL_H
 #define SCREENING_CLI_TERMINAL_H
 
@@ -15,31 +15,31 @@ struct terminal {
 };
 
 /*
- * Takes over the screen of stdout, which must be a terminal. From here on SIGINT, SIGTERM and SIGHUP only end
- * terminal_wait: call it before threads start, which then leave them alone too.
+ * Takes over the screen of stdout, which must be a terminal. From then on SIGINT, SIGTERM and SIGHUP only end
+ * terminal_wait. Call it before threads start, so that they inherit the blocked signals.
  */
 void terminal_open(struct terminal *terminal);
 
-/* Gives the screen back as it was. The signals stay with us: the run is at its end. */
+/* Restores the screen. The signals stay blocked, because the run is about to end. */
 void terminal_close(struct terminal *terminal);
 
-/* Lines that fit on the screen now. */
+/* Returns the number of lines on the screen. */
 size_t terminal_lines(void);
 
-/* Columns of the terminal that stdout is; 0 if it is none or does not know. */
+/* Returns the width of the terminal at stdout; 0 if it is none or the width is unknown. */
 size_t terminal_columns(void);
 
-/* Shows `text`, lines that end with \n, in place of what was there; what does not fit is cut off. */
+/* Replaces the screen by `text`, lines that end with \n; cuts off the part that does not fit. */
 void terminal_show(const char *text);
 
 enum terminal_key {
-    TERMINAL_NONE, /* time is over */
+    TERMINAL_NONE, /* timeout */
     TERMINAL_UP,   /* arrow, or k */
     TERMINAL_DOWN, /* arrow, or j */
-    TERMINAL_QUIT  /* q, Ctrl-C, a signal, or the terminal is gone */
+    TERMINAL_QUIT  /* q, Ctrl-C, a signal, or the terminal was closed */
 };
 
-/* Waits so long for a key. */
+/* Waits up to `wait_ms` for a key. */
 enum terminal_key terminal_wait(const struct terminal *terminal, uint32_t wait_ms);
 
 #endif

@@ -1,5 +1,4 @@
-/* screenctl booking trace: a booking as its authority knows it, what history-svc was told of it, how far
- * history-svc is */
+/* screenctl booking trace: a booking in booking-svc, its events in history-svc, and history-svc's progress */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -20,12 +19,12 @@ struct trace {
     Screening__V1__HistoryEntry **entries;
     size_t entry_count;
     const Screening__V1__GetProjectionStatusResponse *projection;
-    bool caught_up; /* history knows the booking's version */
+    bool caught_up; /* history-svc has the booking's version */
 };
 
-/* ---- asking ---- */
+/* ---- requests ---- */
 
-/* A booking that history-svc has not heard of yet has no entries. False after telling what went wrong. */
+/* A booking that history-svc does not know yet has no entries. Returns false after printing the error. */
 static bool ask_entries(struct session *session, struct trace *trace)
 {
     Screening__V1__GetBookingHistoryRequest request = SCREENING__V1__GET_BOOKING_HISTORY_REQUEST__INIT;
@@ -47,7 +46,9 @@ static bool ask_entries(struct session *session, struct trace *trace)
     return true;
 }
 
-/* The booking first: what history-svc then lacks, it lacks. */
+/*
+ * Reads the booking first, so that a version missing in history-svc afterwards is really missing, not newer.
+ */
 static bool ask_all(struct session *session, char *booking_id, struct trace *trace)
 {
     Screening__V1__GetBookingRequest get = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
@@ -66,7 +67,7 @@ static bool ask_all(struct session *session, char *booking_id, struct trace *tra
     return trace->projection != NULL;
 }
 
-/* ---- answering ---- */
+/* ---- output ---- */
 
 static bool append(json_t *list, const ProtobufCMessage *message)
 {
@@ -99,7 +100,7 @@ static int show_json(const struct trace *trace)
     return output_document(document);
 }
 
-/* The type of the event that told the status: each has its own. */
+/* Returns the event type for the status; each status has its own type. */
 static const char *event_type(const Screening__V1__HistoryEntry *entry)
 {
     switch (entry->status) {

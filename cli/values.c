@@ -27,14 +27,16 @@ bool number_read(const char *text, uint32_t max, uint32_t *out)
     return true;
 }
 
-/* ---- what was meant ---- */
+/* ---- suggestions ---- */
 
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-/* Letters to change, add or leave out; words longer than WORD_MAX are far from everything. */
+/*
+ * Edit distance: letters to change, add or remove. Words longer than WORD_MAX count as far from everything.
+ */
 static size_t distance(const char *word, const char *name)
 {
     enum { WORD_MAX = 32 };
@@ -87,7 +89,7 @@ static enum status store_number(const struct argument *argument, const char *tex
     return STATUS_OK;
 }
 
-/* In any case of letters, as shown in the reader's language too. */
+/* Accepts any letter case, and the word in the user's language. */
 static enum status store_status(const struct argument *argument, const char *text, struct error *error)
 {
     const char *names[] = {"REQUESTED", "CONFIRMED", "REJECTED", "CANCELLED", "FORCE_CANCELLED"};

@@ -1,4 +1,4 @@
-/* screenctl watch: how the days fill, how fast the services work, how far history is behind; until q */
+/* screenctl watch: how days fill up, the services' rates, and the lag of history-svc; until q */
 #include "client.h"
 #include "command.h"
 #include "date.h"
@@ -20,11 +20,11 @@
 
 enum { CALL_TIMEOUT_MS = 1000, INTERVAL_DEFAULT_MS = 1000, INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 60000 };
 
-/* What the rates are made from: counters at an instant. */
+/* Counters at one instant; two of them give the rates. */
 struct sample {
     bool known;
     int64_t calls;
-    int64_t events; /* appended to the own log, or applied from others' */
+    int64_t events; /* appended to its own log, or applied from others */
 };
 
 struct watch {
@@ -53,7 +53,7 @@ static struct sample sample_of(const Rpc__V1__StatsResponse *stats)
     return sample;
 }
 
-/* "-" until there are two counts of one process to compare. */
+/* Shows "-" until there are two counts of the same process. */
 static void add_rate(struct watch *watch, struct table *table, bool comparable, int64_t now, int64_t before,
                      int64_t elapsed_ns)
 {
@@ -124,7 +124,7 @@ static void draw_lag(struct watch *watch)
 
 /* ---- frame by frame ---- */
 
-/* Lines of the screen below what was drawn. */
+/* Returns the number of screen lines below the text. */
 static size_t lines_left(const char *text)
 {
     size_t lines = terminal_lines(), used = 0;
@@ -134,12 +134,12 @@ static size_t lines_left(const char *text)
     return used < lines ? lines - used : 0;
 }
 
-/* False when out of memory. */
+/* Returns false when out of memory. */
 static bool draw(struct watch *watch)
 {
     char *text = NULL, now[DATE_TIME_SIZE];
     size_t size = 0;
-    arena_reset(&watch->session->arena); /* of the frame before: nothing else lives there */
+    arena_reset(&watch->session->arena); /* it only holds the previous frame */
     watch->frame = open_memstream(&text, &size);
     if (watch->frame == NULL) {
         return false;
@@ -168,7 +168,7 @@ static int run(struct watch *watch, uint32_t interval_ms)
         enum terminal_key key = terminal_wait(&terminal, interval_ms);
         over = key == TERMINAL_QUIT;
         if (key == TERMINAL_DOWN) {
-            watch->days.scroll++; /* drawing knows where it ends */
+            watch->days.scroll++; /* watch_days_draw limits it */
         } else if (key == TERMINAL_UP && watch->days.scroll > 0) {
             watch->days.scroll--;
         }

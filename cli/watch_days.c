@@ -44,7 +44,7 @@ static enum status is_open(struct watch_days *days, char *date, bool *open, stru
     return status;
 }
 
-/* Today, or the first day after it on which somebody screens; days->date stays empty if nobody does. */
+/* Finds today or the next day with screenings; leaves days->date empty if there is none. */
 static enum status choose_date(struct watch_days *days, struct error *error)
 {
     int32_t today;
@@ -89,7 +89,7 @@ static enum status ask_hospital(struct watch_days *days, struct row **rows, size
 static int compare_rows(const void *left, const void *right)
 {
     const struct row *a = left, *b = right;
-    /* taken/capacity, multiplied out: an unopened day is empty */
+    /* taken/capacity, cross-multiplied; an unopened day counts as empty */
     uint64_t fill_a = (uint64_t)a->taken * (b->capacity == 0 ? 1 : b->capacity);
     uint64_t fill_b = (uint64_t)b->taken * (a->capacity == 0 ? 1 : a->capacity);
     return fill_a != fill_b ? (fill_a < fill_b ? 1 : -1) : strcmp(a->hospital, b->hospital);
@@ -145,7 +145,7 @@ static void draw_rows(struct watch_days *days, const struct row *rows, size_t co
                                                   {N_("TAKEN"), true},
                                                   {N_("CAPACITY"), true},
                                                   {"", false}};
-    enum { AROUND = 2 }; /* the heading, and the line that counts the others */
+    enum { AROUND = 2 }; /* the heading, and the line with the scroll position */
     struct table table;
     size_t shown = lines > AROUND ? lines - AROUND : 1;
     shown = count < shown ? count : shown;

@@ -1,4 +1,4 @@
-/* The part of screenctl watch that shows how days fill. */
+/* The part of screenctl watch that shows how screening days fill up. */
 #ifndef SCREENING_CLI_WATCH_DAYS_H
 #define SCREENING_CLI_WATCH_DAYS_H
 
@@ -10,14 +10,14 @@
 
 struct watch_days {
     struct session *session;
-    char date[CIVIL_TEXT_SIZE]; /* empty: the next one on which a hospital screens */
+    char date[CIVIL_TEXT_SIZE]; /* empty: the next day with screenings */
     char *hospital_id;          /* NULL = all that screen on the date */
-    size_t scroll;              /* rows that lie above the screen */
+    size_t scroll;              /* rows scrolled off the top */
 };
 
 enum { WATCH_AHEAD_DAYS = 14 };
 
-/* Writes at most `lines` lines: the fullest first, from the row that was scrolled to. */
+/* Writes at most `lines` lines, the fullest days first, starting at the scroll position. */
 void watch_days_draw(struct watch_days *days, size_t lines, FILE *frame);
 
 #endif

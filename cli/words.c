@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What word_shown translates: xgettext finds them here, message() does the rest. */
+/* The words that word_shown translates, listed here for xgettext. */
 static const char *const WORDS[] = {
     /* statuses of bookings, hospitals, services and logs */
     N_("REQUESTED"),
@@ -24,7 +24,7 @@ static const char *const WORDS[] = {
     N_("DIVERGED"),
     N_("STOPPED"),
     N_("DISCONNECTED"),
-    /* reasons of refusals, and codes of answers without one */
+    /* reasons of refusals, and status codes of refusals without one */
     N_("SOLD_OUT"),
     N_("HOSPITAL_NOT_FOUND"),
     N_("HOSPITAL_DELETED"),
@@ -57,7 +57,7 @@ const char *word_shown(const char *word)
     return word;
 }
 
-/* Rules behind "FIELD: "; %u stands for a whole number, which the translation takes in the same order. */
+/* Rules that follow "FIELD: "; %u stands for a whole number. A translation must keep their order. */
 static const char *const RULES[] = {
     N_("must not contain spaces"),
     N_("must not contain control characters"),
@@ -76,7 +76,7 @@ static const char *const RULES[] = {
 
 enum { NUMBERS_MAX = 2 };
 
-/* Whether `text` is the rule with numbers in the places of its %u; takes them. */
+/* Whether `text` is the rule with numbers in place of its %u; stores them in `numbers`. */
 static bool rule_fits(const char *rule, const char *text, unsigned numbers[NUMBERS_MAX])
 {
     size_t count = 0;
@@ -95,7 +95,7 @@ static bool rule_fits(const char *rule, const char *text, unsigned numbers[NUMBE
     return *text == '\0';
 }
 
-/* The rule with the numbers in the places of its %u. */
+/* Returns the rule with the numbers in place of its %u. */
 static const char *fill_in(struct arena *arena, const char *rule, const unsigned numbers[NUMBERS_MAX])
 {
     const char *filled = "";

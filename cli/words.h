@@ -1,15 +1,15 @@
-/* Words of the wire in the reader's language: statuses, reasons of refusals, rules of fields. */
+/* Wire words in the user's language: statuses, refusal reasons, field rules. */
 #ifndef SCREENING_CLI_WORDS_H
 #define SCREENING_CLI_WORDS_H
 
 #include "base/arena.h"
 
-/* The word in the reader's language; the word itself in English, or if the table does not have it. */
+/* Returns the word in the user's language, or unchanged in English and if the table lacks it. */
 const char *word_shown(const char *word);
 
 /*
- * The message of a refusal, "customer_id: must not contain spaces", in the reader's language; NULL in
- * English, or if the table does not have its rule. Lives in the arena.
+ * Returns a refusal's message, such as "customer_id: must not contain spaces", in the user's language; NULL
+ * in English, or if the table lacks its rule. Lives in the arena.
  */
 const char *word_rule(struct arena *arena, const char *text);
 
