@@ -27,7 +27,7 @@ struct place {
     const Screening__V1__Reservation *reservation;
     booking_status booking; /* at lookup time; after a release the result */
     bool released;
-    bool gone; /* hospital-svc has released it on its own */
+    bool gone; /* hospital-svc has released it since */
     struct place *next;
 };
 

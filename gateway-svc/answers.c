@@ -7,7 +7,7 @@
 enum { THREADS = 2 };
 
 struct answers {
-    pthread_mutex_t lock; /* guards what follows; not held while an answer is written */
+    pthread_mutex_t lock; /* guards the members below; not held while an answer is written */
     pthread_cond_t wake;
     struct fair_queue *queue;
     bool closing;
@@ -15,7 +15,7 @@ struct answers {
     size_t started;
 };
 
-/* Waits for one; NULL = closing, and nothing waits. */
+/* Waits for an answer; NULL = closing and the queue is empty. */
 static struct answer *next_answer(struct answers *answers)
 {
     pthread_mutex_lock(&answers->lock);

@@ -1,6 +1,6 @@
 /*
- * Threads that write large answers: the milliseconds that one takes would else be everybody's, on the two
- * threads on which all answers of the services arrive. Sources take turns.
+ * Threads that serialize large responses. A large response takes milliseconds, which would delay all others
+ * on the two nng threads that deliver the services' responses. Sources take turns.
  */
 #ifndef GATEWAY_SVC_ANSWERS_H
 #define GATEWAY_SVC_ANSWERS_H
@@ -10,20 +10,20 @@
 
 struct answers;
 
-/* Embed it in what is to be answered. */
+/* Embed it in the object that receives the response. */
 struct answer {
-    struct fair_item item; /* first member; `source` says who is answered */
-    /* Called once, on one of the threads; the answer is its owner's again. */
+    struct fair_item item; /* first member; `source` is the client that the response is for */
+    /* Called once, on one of the threads; afterwards the answer belongs to its owner again. */
     void (*write)(struct answer *answer);
 };
 
-/* RESOURCE_EXHAUSTED when there is no memory or no thread. */
+/* Fails with RESOURCE_EXHAUSTED if memory or threads run out. */
 MUST_CHECK enum status answers_open(struct answers **out, struct error *error);
 
 /* Any thread; never blocks. */
 void answers_put(struct answers *answers, struct answer *answer);
 
-/* Writes what waits and ends the threads. Nothing may be put in afterwards. NULL is allowed. */
+/* Writes the waiting answers and ends the threads. No answer may be put in afterwards. NULL is allowed. */
 void answers_close(struct answers *answers);
 
 #endif

@@ -1,4 +1,4 @@
-/* What the gateway answers, by path: Connect, REST, events, the OpenAPI document. */
+/* Dispatches requests by path: Connect, REST, events, documents. */
 #ifndef GATEWAY_SVC_API_H
 #define GATEWAY_SVC_API_H
 
@@ -12,12 +12,12 @@ struct live;
 struct gateway {
     struct backend *backend;
     struct live *live;
-    uint32_t default_timeout_ms; /* of calls that name none */
-    uint32_t timeout_max_ms;     /* of calls that name one */
-    const char *cors_origin;     /* whose pages may read answers; "" = nobody's */
+    uint32_t default_timeout_ms; /* for calls without a timeout */
+    uint32_t timeout_max_ms;     /* limit for calls with a timeout */
+    const char *cors_origin;     /* origin whose pages may read responses; "" = none */
 };
 
-/* The handlers of struct http_options; the context is a struct gateway. */
+/* Handlers of struct http_options; the context is a struct gateway. */
 void api_handle(void *context, struct http_request *request);
 size_t api_body_max(void *context, const struct http_request *request);
 void api_refuse(void *context, struct http_request *request, unsigned code, const char *why);

@@ -15,20 +15,18 @@
 #include "screening/v1/history.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
-/* The .proto files as protoc understood them: protobuf-c's own descriptors leave out the options of methods.
- */
+/* The compiled .proto files; protobuf-c's own descriptors omit method options. */
 extern const char gateway_descriptor_set[];
 extern const size_t gateway_descriptor_set_size;
 
 /*
- * Calls to one service under way at once: more than it takes to keep it busy, and a fraction of what it holds
- * at once. Lists apart, and fewer: their answers are large, and what comes over the same connection comes
- * behind them.
+ * Concurrent calls to one service: more than enough to keep it busy, but a fraction of its queue. Lists have
+ * a separate, smaller limit, because their responses are large and delay the others on the same connection.
  */
 enum { CALLS_MAX = 256, LISTS_MAX = 16, TURN_RETRY_AFTER_MS = 1000 };
 enum { CALLS, LISTS, KINDS };
 
-/* An answer with more elements than that takes long enough to be written elsewhere. */
+/* Responses with more elements are large: the threads of answers.h write them. */
 enum { ELEMENTS_SMALL = 32 };
 
 enum { METHODS_MAX = 64, CLIENTS_MAX = 8, SERVICE_METHODS_MAX = 32 };
@@ -59,7 +57,7 @@ struct backend {
 typedef Google__Protobuf__MethodOptions__IdempotencyLevel idempotency_level;
 #define LEVEL(name) GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__##name
 
-/* Of a method of a service, by their full names. */
+/* Returns the method's level, found by full names. */
 static idempotency_level level_of(const Google__Protobuf__FileDescriptorSet *files,
                                   const struct backend_method *method)
 {
@@ -187,7 +185,7 @@ void backend_stop(struct backend *backend)
         turns_stop(backend->turns[i][LISTS]);
         rpc_channel_stop(backend->channels[i]);
     }
-    answers_close(backend->answers); /* no call brings a large answer any more */
+    answers_close(backend->answers); /* no call can bring another large response */
     backend->answers = NULL;
 }
 
@@ -214,7 +212,7 @@ struct rpc_channel *backend_channel(struct backend *backend, enum backend_peer p
 
 /* ---- calls ---- */
 
-/* Where a creation carries its id; NULL for every other request. */
+/* Returns a creation's id field; NULL for every other request. */
 static char **creation_id(ProtobufCMessage *request)
 {
     if (request->descriptor == &screening__v1__create_booking_request__descriptor)
@@ -239,7 +237,7 @@ static struct turns *turns_of(const struct backend *backend, const struct backen
     return backend->turns[method->peer][method->lists ? LISTS : CALLS];
 }
 
-/* The call is gone afterwards: its place is not. */
+/* The closure may free the call, so read its place before. */
 static void finish(struct backend_call *call, const ProtobufCMessage *response)
 {
     struct turns *turns = turns_of(call->backend, call->method);
@@ -279,7 +277,7 @@ static void on_answer(const ProtobufCMessage *response, void *data)
     answers_put(call->backend->answers, &call->answer);
 }
 
-/* What waited for its turn has so much less time. */
+/* A call that waited for its turn has less time left. */
 static void begin(struct turn *turn)
 {
     struct backend_call *call = call_of_turn(turn);
@@ -309,7 +307,7 @@ void backend_call(struct backend *backend, const struct backend_method *method, 
         *creation = uuid_format(&made, call->id);
     }
     const char *client = call->rpc.client_address;
-    call->rpc.idempotent = method->idempotent || creation != NULL; /* a creation is, once it has its id */
+    call->rpc.idempotent = method->idempotent || creation != NULL; /* a creation with an id is */
     call->backend = backend;
     call->method = method;
     call->request = request;

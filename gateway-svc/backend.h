@@ -17,16 +17,16 @@ enum backend_peer { BACKEND_HOSPITAL, BACKEND_BOOKING, BACKEND_HISTORY, BACKEND_
 
 extern const char *const BACKEND_NAMES[BACKEND_COUNT]; /* "hospital-svc", ... */
 
-/* A method that callers from outside may call, from the compiled-in descriptors. */
+/* A method that external clients may call, from the compiled-in descriptors. */
 struct backend_method {
     const ProtobufCServiceDescriptor *service;
     const ProtobufCMethodDescriptor *method;
-    unsigned index; /* in the service */
-    size_t client;  /* backend.c's own */
+    unsigned index; /* position in the service */
+    size_t client;  /* private to backend.c */
     enum backend_peer peer;
-    bool lists;           /* its answer has pages */
+    bool lists;           /* its response is paged */
     bool no_side_effects; /* option idempotency_level of the .proto file */
-    bool idempotent;      /* also with side effects */
+    bool idempotent;      /* NO_SIDE_EFFECTS or IDEMPOTENT */
 };
 
 struct backend;
@@ -36,32 +36,34 @@ struct backend_options {
     size_t message_max_bytes;
 };
 
-/* Connects in the background. RESOURCE_EXHAUSTED, or INVALID_ARGUMENT for a malformed address. */
+/* Connects in the background. Fails with RESOURCE_EXHAUSTED, or INVALID_ARGUMENT for a malformed address. */
 MUST_CHECK enum status backend_open(const struct backend_options *options, struct backend **out,
                                     struct error *error);
 
-/* Fails the calls in flight with UNAVAILABLE, and every later one. */
+/* Fails the calls in flight and all later ones with UNAVAILABLE. */
 void backend_stop(struct backend *backend);
 void backend_close(struct backend *backend);
 
-/* For readiness, and its once-a-second care. */
+/* For the readiness check, and for its once-a-second maintenance. */
 struct rpc_channel *backend_channel(struct backend *backend, enum backend_peer peer);
 
-/* The method "CreateBooking" of "screening.v1.BookingService"; NULL if there is none for the public. Any
- * thread. */
+/*
+ * Returns the method, such as "CreateBooking" of "screening.v1.BookingService"; NULL if no such method is
+ * public. Any thread.
+ */
 const struct backend_method *backend_find(const struct backend *backend, const char *service,
                                           size_t service_length, const char *method);
 
-/* All of them. */
+/* Returns all public methods. */
 const struct backend_method *backend_methods(const struct backend *backend, size_t *count);
 
 /*
- * A call on its way: the first member of what the closure gets. It is set to zero, then the caller fills in
- * `rpc` as rpc/channel.h says, but `idempotent`.
+ * A call in flight; the closure's data points to it, so make it the first member of that data. The caller
+ * zeroes it, then fills in `rpc` as rpc/channel.h says, except `idempotent`.
  */
 struct backend_call {
     struct rpc_client_call rpc; /* first member */
-    /* backend.c's own */
+    /* private to backend.c */
     struct turn turn;
     struct answer answer;
     struct backend *backend;
@@ -73,11 +75,11 @@ struct backend_call {
 };
 
 /*
- * Calls it, asynchronously, when it is the turn of rpc.client_address: RESOURCE_EXHAUSTED `OVERLOADED` with
- * retry_after_ms if that does not come within the budget. Of a creation without an id the id is filled in
- * before. `request` and `call` must stay until the closure has been called, which is on a thread of nng, on
- * one that writes large answers, or still on this one. The response is unpacked into rpc.into, which must be
- * given.
+ * Starts the call when it is the turn of rpc.client_address, and does not block. Fails with
+ * RESOURCE_EXHAUSTED `OVERLOADED` and retry_after_ms if the turn does not come within the budget. A creation
+ * without an id gets one first. `request` and `call` must live until the closure has been called: on one of
+ * nng's threads, on one that writes large responses, or on the caller's thread before this returns. The
+ * response is unpacked into rpc.into, which must be set.
  */
 void backend_call(struct backend *backend, const struct backend_method *method, ProtobufCMessage *request,
                   ProtobufCClosure closure, struct backend_call *call);

@@ -1,4 +1,4 @@
-/* Who sends a request over HTTP, as the services count it. Pure. */
+/* The client address of an HTTP request, in the form in which the services count clients. Pure. */
 #ifndef GATEWAY_SVC_CLIENT_ADDRESS_H
 #define GATEWAY_SVC_CLIENT_ADDRESS_H
 
@@ -8,8 +8,10 @@
 
 enum { CLIENT_ADDRESS_SIZE = INET6_ADDRSTRLEN + sizeof "/64" };
 
-/* "192.0.2.7"; of IPv6 the network, "2001:db8::/64": one client has all of its addresses. False for any other
- * family. */
+/*
+ * Writes "192.0.2.7", or for IPv6 the network, "2001:db8::/64", because one client owns all of its addresses.
+ * Returns false for any other family.
+ */
 bool client_address_format(const struct sockaddr *address, char text[CLIENT_ADDRESS_SIZE]);
 
 #endif

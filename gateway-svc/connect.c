@@ -1,7 +1,6 @@
 /*
- * A call is read on the HTTP server's thread and started; it is answered in its closure, on one of nng's
- * threads or still on the same one. All that it needs lies in its request's arena, which belongs to whoever
- * is to answer.
+ * The HTTP server's thread reads and starts a call. Its closure responds, on one of nng's threads or on the
+ * same thread. All of its memory is in the request's arena, which belongs to the thread that will respond.
  */
 #include "connect.h"
 
@@ -37,31 +36,31 @@ static const char *const ENCODINGS[CODEC_COUNT] = {"json", "proto"};
 static const char ALL_TYPES[] = "application/json, application/proto";
 static const char IDENTITY[] = "identity";
 
-/* A request message as it came. */
+/* An encoded request message. */
 struct payload {
     enum codec codec;
     const char *bytes;
     size_t size;
 };
 
-/* What the query of a GET says. */
+/* The query parameters of a GET. */
 enum parameter { CONNECT, ENCODING, BASE64, COMPRESSION, MESSAGE, PARAMETER_COUNT };
 static const char *const PARAMETERS[PARAMETER_COUNT] = {"connect", "encoding", "base64", "compression",
                                                         "message"};
 
 struct query {
-    const char *values[PARAMETER_COUNT]; /* NULL: is not there */
-    const char *twice;                   /* the name of one that is there with two values; NULL: none is */
+    const char *values[PARAMETER_COUNT]; /* NULL: not given */
+    const char *twice;                   /* name of a parameter with two different values; NULL: none */
 };
 
 struct connect_call {
-    struct backend_call backend; /* first: the closure's data */
+    struct backend_call backend; /* first member: the closure's data */
     struct http_request *request;
     const struct backend_method *method;
     enum codec codec;
 };
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
 static void respond_error(struct http_request *request, const struct error *error)
 {
@@ -72,19 +71,19 @@ static void respond_error(struct http_request *request, const struct error *erro
         answer = (struct http_answer){.code = UNAVAILABLE};
     }
     json_decref(json);
-    if (error->status == STATUS_UNIMPLEMENTED) /* perhaps for its compression */
+    if (error->status == STATUS_UNIMPLEMENTED) /* the compression may be unsupported */
         answer.fields[0] = (struct http_field){"Accept-Encoding", IDENTITY};
     http_respond(request, &answer);
 }
 
-/* What is wrong with HTTP itself has a code of its own and no error of the protocol's. */
+/* Errors of HTTP itself have their own status code and no Connect error. */
 static void respond_bare(struct http_request *request, unsigned code, const char *name, const char *value)
 {
     const struct http_answer answer = {.code = code, .fields = {{name, value}}};
     http_respond(request, &answer);
 }
 
-/* The response as the answer's body; RESOURCE_EXHAUSTED, or what protojson says. */
+/* Writes the message as the response body. RESOURCE_EXHAUSTED, or the errors of protojson. */
 static enum status write_message(const struct connect_call *call, const ProtobufCMessage *message,
                                  struct http_answer *answer, struct error *error)
 {
@@ -101,7 +100,7 @@ static enum status write_message(const struct connect_call *call, const Protobuf
     return STATUS_OK;
 }
 
-/* `response` is the channel's and is gone afterwards. */
+/* `response` belongs to the channel, which frees it afterwards. */
 static void on_answer(const ProtobufCMessage *response, void *data)
 {
     struct connect_call *call = data;
@@ -112,14 +111,14 @@ static void on_answer(const ProtobufCMessage *response, void *data)
     } else if (write_message(call, response, &answer, &error) != STATUS_OK) {
         log_event(LOG_ERROR, "connect.answer_not_written", LOG_TEXT("method", call->method->method->name),
                   LOG_TEXT("error", error.message));
-        error.status = STATUS_INTERNAL; /* what a service says of itself is never the caller's fault */
+        error.status = STATUS_INTERNAL; /* a faulty response of a service is never the client's fault */
         respond_error(call->request, &error);
     } else {
         http_respond(call->request, &answer);
     }
 }
 
-/* ---- what a request asks for ---- */
+/* ---- reading a request ---- */
 
 const struct backend_method *connect_method(const struct gateway *gateway, const char *path)
 {
@@ -129,7 +128,7 @@ const struct backend_method *connect_method(const struct gateway *gateway, const
                          : NULL;
 }
 
-/* By the Content-Type of a POST; false if there is no such codec. */
+/* From the Content-Type of a POST; false if it is no known codec. */
 static bool codec_of_type(const char *type, enum codec *codec)
 {
     if (header_is_json(type, false))
@@ -141,7 +140,7 @@ static bool codec_of_type(const char *type, enum codec *codec)
     return true;
 }
 
-/* By the parameter `encoding` of a GET. */
+/* From the parameter `encoding` of a GET. */
 static bool codec_of_encoding(const char *encoding, enum codec *codec)
 {
     for (int i = 0; i < CODEC_COUNT; i++) {
@@ -167,7 +166,7 @@ static enum status check_compression(const char *value, struct error *error)
     return error_set(error, STATUS_UNIMPLEMENTED, NULL, "unknown compression: supported is %s", IDENTITY);
 }
 
-/* The budget: the caller's, as far as the gateway allows. */
+/* The budget that the client asks for, up to the gateway's limit. */
 static enum status read_timeout(const struct gateway *gateway, const struct http_request *request,
                                 uint32_t *timeout_ms, struct error *error)
 {
@@ -238,7 +237,7 @@ static enum status read_get(struct http_request *request, const struct query *qu
     payload->size = strlen(message);
     if (base64 != NULL && strcmp(base64, "1") == 0)
         return decode_base64(http_arena(request), payload, error);
-    if (payload->codec == CODEC_PROTO && payload->size > 0) /* it could hold NUL, which would end it here */
+    if (payload->codec == CODEC_PROTO && payload->size > 0) /* it could hold NUL, which would truncate it */
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "message: proto must come with base64=1");
     return STATUS_OK;
 }

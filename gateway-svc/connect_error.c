@@ -13,11 +13,13 @@ static const char DOMAIN[] = "screening.v1";
 
 enum { MS_PER_S = 1000, NS_OF_MS = 1000000 };
 
-/* The longest is an ErrorInfo: a word of less than ERROR_REASON_SIZE, the domain, and two bytes before each.
+/*
+ * The largest detail is an ErrorInfo: a reason of less than ERROR_REASON_SIZE and the domain, each with two
+ * bytes before it.
  */
 enum { PACKED_MAX = ERROR_REASON_SIZE + sizeof DOMAIN + 4, ENCODED_MAX = (PACKED_MAX + 2) / 3 * 4 };
 
-/* Takes `shown` over, the same for people. NULL when out of memory. */
+/* Takes over `shown`, the same detail in readable form. NULL when out of memory. */
 static json_t *detail_of(const ProtobufCMessage *message, json_t *shown)
 {
     uint8_t packed[PACKED_MAX];
@@ -59,7 +61,7 @@ json_t *connect_error_json(const struct error *error)
         failed |= json_array_append_new(details, retry_detail(error));
     char message[sizeof error->message];
     snprintf(message, sizeof message, "%s", policy_public_message(error));
-    text_make_utf8(message); /* it may be cut off within a character */
+    text_make_utf8(message); /* it may be truncated within a character */
     json_t *json = json_pack("{s:s, s:s}", "code", policy_connect_word(error->status), "message", message);
     if (json_array_size(details) > 0)
         failed |= json_object_set(json, "details", details);

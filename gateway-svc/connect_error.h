@@ -1,4 +1,4 @@
-/* What the Connect protocol tells of a failure: code, message, and details for programs. */
+/* Errors in the Connect protocol: code, message, and details for programs. */
 #ifndef GATEWAY_SVC_CONNECT_ERROR_H
 #define GATEWAY_SVC_CONNECT_ERROR_H
 
@@ -7,9 +7,9 @@
 #include "base/status.h"
 
 /*
- * {"code": "failed_precondition", "message": "...", "details": [...]} for an error that is not OK. Its
- * details: a google.rpc.ErrorInfo with the reason word where it has one, a google.rpc.RetryInfo where it says
- * when to ask again. The caller ends with json_decref. NULL when out of memory. Any thread.
+ * Returns {"code": "failed_precondition", "message": "...", "details": [...]} for an error that is not OK.
+ * Details: a google.rpc.ErrorInfo if the error has a reason, a google.rpc.RetryInfo if it has a retry delay.
+ * The caller releases it with json_decref. NULL when out of memory. Any thread.
  */
 json_t *connect_error_json(const struct error *error);
 

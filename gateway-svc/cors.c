@@ -4,7 +4,10 @@
 
 enum { NO_CONTENT = 204, PORT_MAX_DIGITS = 5 };
 
-/* The host and port of an origin; NULL if it begins otherwise. *own_port is that which browsers leave out. */
+/*
+ * Returns the host and port of an origin; NULL for any other scheme. *own_port is the scheme's default port,
+ * which browsers omit.
+ */
 static const char *authority_of(const char *origin, const char **own_port)
 {
     static const struct {

@@ -43,7 +43,7 @@ static const char *skip_blanks(const char *text)
 
 enum parameter { CHARSET_UTF8, CHARSET_OTHER, NO_CHARSET };
 
-/* Of `text`, "NAME=VALUE" up to the next semicolon. */
+/* Reads the parameter at `text`, "NAME=VALUE" up to the next semicolon. */
 static enum parameter read_parameter(const char *text)
 {
     static const char NAME[] = "charset";

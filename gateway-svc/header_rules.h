@@ -1,4 +1,4 @@
-/* Rules on header fields that hold for REST, Connect and events alike. */
+/* Rules for header fields that REST, Connect and events share. */
 #ifndef GATEWAY_SVC_HEADER_RULES_H
 #define GATEWAY_SVC_HEADER_RULES_H
 
@@ -7,16 +7,18 @@
 #include <stdbool.h>
 
 /*
- * The name of a field of ours that has one value and is given several times with different ones; NULL if
- * there is none: it must not depend on who reads the request which of them counts.
+ * Returns the name of a single-valued field of ours that occurs with different values; NULL if there is none.
+ * Such a request must be refused: the value that counts would depend on its reader.
  */
 const char *header_contradiction(const struct http_request *request);
 
-/* Whether a Content-Type, NULL for none, is application/json in UTF-8: with no charset, or that one. Other
- * parameters are passed over if `any_parameter`, else there must be none. */
+/*
+ * Whether a Content-Type (NULL = none) is application/json in UTF-8: without a charset, or with that one.
+ * Other parameters are ignored with `any_parameter`, and rejected without.
+ */
 bool header_is_json(const char *content_type, bool any_parameter);
 
-/* Whether a body with this Content-Encoding, NULL for none, is as it is. */
+/* Whether a Content-Encoding (NULL = none) leaves the body unchanged. */
 bool header_is_identity(const char *content_encoding);
 
 #endif

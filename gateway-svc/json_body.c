@@ -2,7 +2,7 @@
 
 #include "protojson/protojson.h"
 
-enum { FIRST_SIZE = 1024 }; /* most answers are smaller */
+enum { FIRST_SIZE = 1024 }; /* most responses are smaller */
 
 bool json_body_set(struct http_request *request, const json_t *json, struct http_answer *answer)
 {
@@ -12,7 +12,7 @@ bool json_body_set(struct http_request *request, const json_t *json, struct http
     if (text == NULL)
         return false;
     size_t size = json_dumpb(json, text, room, JSON_COMPACT);
-    if (size >= room) { /* nothing was cut: the size is what the text needs */
+    if (size >= room) { /* json_dumpb returns the required size, so retry with it */
         room = size + 1;
         text = arena_alloc(arena, room);
         if (text == NULL)
@@ -35,7 +35,7 @@ enum status json_body_write(const ProtobufCMessage *message, unsigned flags, str
     enum status status = protojson_write(message, flags, arena, &text, &size, error);
     if (status != STATUS_OK)
         return status;
-    text[size] = '\n'; /* where its NUL was */
+    text[size] = '\n'; /* replaces its NUL */
     answer->body = text;
     answer->body_size = size + 1;
     return STATUS_OK;

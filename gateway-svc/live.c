@@ -14,16 +14,16 @@ enum { LOOK_MS = 1000, KEEP_ALIVE_LOOKS = 15, REPLAY_MS = 1000 };
 
 static const char TYPE[] = "text/event-stream";
 
-/* How long a listener waits before it connects again. */
+/* Delay in ms before a listener reconnects. */
 static const char RETRY[] = "retry: 2000\n";
 
-static const char KEEP_ALIVE[] = ":\n\n"; /* a comment */
+static const char KEEP_ALIVE[] = ":\n\n"; /* an SSE comment */
 
 static struct metric listeners_now = METRIC("live_listeners", "Listeners of /events");
 
 /* ---- open and close ---- */
 
-/* Proxies end connections on which nothing comes for long; and at midnight windows move. */
+/* Proxies close idle connections, so send a comment now and then. Also moves the windows at midnight. */
 static void keep_alive(void *context, struct ticker *ticker)
 {
     struct live *live = context;
@@ -157,10 +157,10 @@ static void closed(void *context)
 
 static void respond_busy(struct http_request *request, const char *why)
 {
-    problem_respond_http(request, 503, why, NULL); /* with Retry-After */
+    problem_respond_http(request, 503, why, NULL); /* 503 includes Retry-After */
 }
 
-/* What it is told first, and from where on it hears of bookings. */
+/* Sends the first messages, and sets where the listener's bookings start. */
 static void begin(struct live_listener *listener)
 {
     if (listener->customer != NULL)
@@ -170,7 +170,7 @@ static void begin(struct live_listener *listener)
         live_days_want(listener->live, listener);
 }
 
-/* With the lock; the listener is the stream's once that is open. NULL, or why it can't be. */
+/* With the lock held. Returns NULL, and then the stream owns the listener, or the reason for a refusal. */
 static const char *admit(struct live_listener *listener, const struct live_wish *wish,
                          struct http_request *request)
 {
@@ -222,7 +222,7 @@ static void add_listener(struct live *live, const struct live_wish *wish, const 
 
 struct parameters {
     struct live_query query;
-    const char *wrong; /* a parameter that can't be taken */
+    const char *wrong; /* unknown or repeated parameter */
 };
 
 static bool take_parameter(void *context, const char *name, const char *value)
@@ -245,7 +245,7 @@ static void refuse_parameter(struct http_request *request, const char *name)
     problem_respond_http(request, 400, error.message, NULL);
 }
 
-/* What the browser sends when it connects again, else what the page itself asks for. */
+/* The header that a browser sends when it reconnects, otherwise the page's own parameter. */
 static const char *last_event_id(const struct http_request *request, const struct live_query *query)
 {
     const char *header = http_header(request, "Last-Event-ID");

@@ -1,4 +1,4 @@
-/* GET /events: what happens now, as server-sent events. */
+/* GET /events: live updates as server-sent events. */
 #ifndef GATEWAY_SVC_LIVE_H
 #define GATEWAY_SVC_LIVE_H
 
@@ -7,24 +7,24 @@
 struct live;
 
 struct live_options {
-    const char *booking_events; /* addresses of the two logs' pub/sub */
+    const char *booking_events; /* pub/sub addresses of the two logs */
     const char *hospital_events;
-    struct backend *backend; /* to re-read days, and to fetch what was missed; outlives it */
+    struct backend *backend; /* rereads days and fetches missed events; must outlive the struct live */
     size_t listeners_max;
 };
 
 MUST_CHECK enum status live_open(const struct live_options *options, struct live **out, struct error *error);
 
-/* Whether both logs are followed, from somewhere on; for readiness. Any thread. */
+/* Whether the feeds of both logs have begun; for the readiness check. Any thread. */
 bool live_begun(struct live *live);
 
-/* Answers GET /events. */
+/* Handles GET /events. */
 void live_handle(struct live *live, struct http_request *request);
 
-/* Ends every stream, and refuses new listeners. */
+/* Ends every stream and refuses new listeners. */
 void live_stop(struct live *live);
 
-/* After the HTTP server is closed. NULL is allowed. */
+/* Call it after http_close. NULL is allowed. */
 void live_close(struct live *live);
 
 #endif

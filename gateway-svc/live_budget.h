@@ -1,8 +1,8 @@
 /*
- * Limits how many missed messages a customer at one address is sent again. A listener beyond the limit is
- * sent "reset" instead, which costs next to nothing.
+ * Limits how many missed messages the gateway sends again to a customer at one address. A listener beyond the
+ * limit gets "reset" instead, which costs next to nothing.
  *
- * Pure; not for several threads at once.
+ * Pure; one thread at a time.
  */
 #ifndef GATEWAY_SVC_LIVE_BUDGET_H
 #define GATEWAY_SVC_LIVE_BUDGET_H
@@ -10,21 +10,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Messages at once, and per second from then on. */
+/* Burst size, and messages per second after it. */
 enum { LIVE_BUDGET_BURST = 5000, LIVE_BUDGET_PER_S = 500, LIVE_BUDGET_KEYS = 1024 };
 
-/* All zero: nobody was sent anything. Of more keys than it has room for some are forgotten. */
+/* All zero: nothing was sent yet. Keys share slots, so a new key may evict another one. */
 struct live_budget {
     struct live_budget_slot {
         uint64_t key;
-        int64_t full_ns; /* the burst is used up as far as this lies in the future */
+        int64_t full_ns; /* the burst is used up to the extent that this lies in the future */
     } slots[LIVE_BUDGET_KEYS];
 };
 
 /* `address` NULL: not known. */
 uint64_t live_budget_key(const char *address, const char *customer_id);
 
-/* Whether one message more may be sent at the monotonic `now_ns`. */
+/* Takes one message from the budget at the monotonic `now_ns`; false if it is used up. */
 bool live_budget_take(struct live_budget *budget, uint64_t key, int64_t now_ns);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * One thread reads the days of hospitals, one hospital after the other: what listeners want when they come,
- * and what may have changed, all of it in one call, and no hospital more often than every PACE_MS. So no day
- * is read more often than that either, however many bookings touch it, and the last state is always read.
+ * One thread reads the days of hospitals, one hospital at a time: the days that new listeners want, and those
+ * that may have changed, all in one call. It reads no hospital more often than every PACE_MS. So it reads no
+ * day more often either, however many bookings touch it, and it always reads the final state.
  */
 #include "live_internal.h"
 
@@ -19,8 +19,10 @@
 
 enum { PACE_MS = 200, RETRY_MS = 500, DAYS_FIRST = 16 };
 
-/* Places are freed when hospital-svc has read the booking's event, and nothing tells: looked for after 0.2,
- * 0.4, 0.8, ... seconds, in all 25. */
+/*
+ * hospital-svc frees places when it reads the booking's event, and publishes no event for that. So recheck
+ * after 0.2, 0.4, 0.8, ... s, for 25 s in all.
+ */
 enum { AGAIN_LAST_MS = 12800 };
 
 static const int64_t PACE_NS = (int64_t)PACE_MS * NS_PER_MS;
@@ -30,19 +32,19 @@ struct live_days {
     struct rpc_channel *channel;
     struct rpc_client *client;
     pthread_t thread;
-    bool closing; /* guarded by live's monitor */
-    /* the thread's own */
-    struct arena arena; /* of the reading in hand */
-    bool failing;       /* logged already */
+    bool closing; /* guarded by the monitor of live */
+    /* private to the thread */
+    struct arena arena; /* holds the current reading */
+    bool failing;       /* the failure is logged already */
 };
 
-/* A reading: the hospital may be gone, and come back, while it goes on. */
+/* A reading. It has the id, since the struct live_hospital may be freed and made again in the meantime. */
 struct reading {
     struct uuid hospital_id;
     int32_t from, to;
 };
 
-/* ---- what to read, with the lock ---- */
+/* ---- what to read; with the lock held ---- */
 
 static void widen(int32_t *from, int32_t *to, int32_t more_from, int32_t more_to)
 {
@@ -77,7 +79,7 @@ static void unlist(struct live *live, struct live_hospital *hospital)
         hospital->next->previous = hospital->previous;
 }
 
-/* A reading then, or as soon as the pace allows; unless one is due earlier: that will do. */
+/* Schedules a reading at `at_ns`, or as soon as the pace allows, but keeps an earlier one. */
 static void schedule(struct live *live, struct live_hospital *hospital, int64_t at_ns)
 {
     int64_t pace_ns = hospital->read_ns + PACE_NS;
@@ -103,7 +105,7 @@ void live_days_touch(struct live *live, struct live_hospital *hospital, int32_t 
     if (to > hospital->to)
         to = hospital->to;
     if (from > to)
-        return; /* nobody listens to these days */
+        return; /* no listener wants these days */
     int64_t now_ns = clock_monotonic_ns();
     widen(&hospital->touched_from, &hospital->touched_to, from, to);
     if (late) {
@@ -114,7 +116,7 @@ void live_days_touch(struct live *live, struct live_hospital *hospital, int32_t 
     schedule(live, hospital, now_ns);
 }
 
-/* Days before all that somebody listens to are not asked for again. */
+/* Drops days before those of all listeners; they are not read again. */
 static void forget_past(struct live_hospital *hospital)
 {
     size_t past = 0;
@@ -156,7 +158,7 @@ static void look_again(struct live *live, struct live_hospital *hospital, int64_
     }
 }
 
-/* The one that is due longest; NULL: none is before *next_ns. */
+/* Returns the hospital that is most overdue; NULL: none is due before *next_ns. */
 static struct live_hospital *find_due(struct live *live, int64_t *next_ns)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -174,7 +176,7 @@ static struct live_hospital *find_due(struct live *live, int64_t *next_ns)
     return found;
 }
 
-/* Adds the days if all still fit in one call. */
+/* Adds the days if the range still fits in one call. */
 static bool include(struct reading *reading, int32_t from, int32_t to)
 {
     int32_t all_from = reading->from, all_to = reading->to;
@@ -192,7 +194,7 @@ static void touch_nothing(struct live_hospital *hospital)
     hospital->touched_to = INT32_MIN;
 }
 
-/* Lets `touched` begin with a day that somebody listens to: between two listeners there may be centuries. */
+/* Moves the start of `touched` to a day with a listener, since windows may lie centuries apart. */
 static void skip_unheard(struct live_hospital *hospital)
 {
     int32_t first = INT32_MAX;
@@ -207,7 +209,7 @@ static void skip_unheard(struct live_hospital *hospital)
         touch_nothing(hospital);
 }
 
-/* Takes out of `touched` what is read now: the whole, or its begin. */
+/* Moves all of `touched`, or its beginning, into the reading. */
 static void take_touched(struct live_hospital *hospital, struct reading *reading)
 {
     skip_unheard(hospital);
@@ -215,7 +217,7 @@ static void take_touched(struct live_hospital *hospital, struct reading *reading
         return;
     if (!include(reading, hospital->touched_from, hospital->touched_to)) {
         if (reading->from <= reading->to)
-            return; /* with the next reading */
+            return; /* left to the next reading */
         reading->from = hospital->touched_from;
         reading->to = hospital->touched_from + LIVE_DAYS_MAX - 1;
         hospital->touched_from = reading->to + 1;
@@ -225,7 +227,7 @@ static void take_touched(struct live_hospital *hospital, struct reading *reading
     touch_nothing(hospital);
 }
 
-/* False if there is nothing to read any more: who wanted it is gone. */
+/* Returns false if nothing needs to be read, because the listeners have left. */
 static bool begin_reading(struct live *live, struct live_hospital *hospital, struct reading *reading)
 {
     *reading = (struct reading){.hospital_id = hospital->id, .from = INT32_MAX, .to = INT32_MIN};
@@ -250,9 +252,9 @@ static bool begin_reading(struct live *live, struct live_hospital *hospital, str
     return any;
 }
 
-/* ---- what was read, with the lock ---- */
+/* ---- results; with the lock held ---- */
 
-/* Whether it differs from what was known; that also if there is no memory to know it. */
+/* Stores the day. Returns true if it differs from the known one, or if there is no memory to store it. */
 static bool note_day(struct live_hospital *hospital, const struct live_day *day)
 {
     size_t at = 0;
@@ -308,7 +310,7 @@ static void tell_day(struct live_days *reader, struct live_hospital *hospital,
             live_send(l, "availability", data);
 }
 
-/* Those whose days were read now have them, or want them as before. */
+/* Sets the state of the listeners whose days were being read. */
 static void end_reading(struct live_hospital *hospital, enum days_state state)
 {
     for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital)
@@ -316,7 +318,7 @@ static void end_reading(struct live_hospital *hospital, enum days_state state)
             l->days = state;
 }
 
-/* The fresh days that were read now are told. */
+/* Marks the fresh days of this reading as sent. */
 static void end_fresh(struct live_hospital *hospital, const struct reading *reading)
 {
     for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital) {
@@ -352,7 +354,7 @@ static void tell_gone(struct live_days *reader, struct live_hospital *hospital, 
     end_reading(hospital, DAYS_TOLD);
 }
 
-/* As if it had not been begun, only later. */
+/* Undoes begin_reading, and retries later. */
 static void put_back(struct live *live, struct live_hospital *hospital, const struct reading *reading)
 {
     end_reading(hospital, DAYS_WANTED);
@@ -365,7 +367,7 @@ static void put_back(struct live *live, struct live_hospital *hospital, const st
 static enum status read_days(struct live_days *reader, const struct reading *reading,
                              Screening__V1__GetAvailabilityResponse **out, struct error *error)
 {
-    /* A call without a connection would wait for one until its budget is spent. */
+    /* Without a connection a call would wait for one until its budget is spent. */
     if (!rpc_channel_connected(reader->channel))
         return error_set(error, STATUS_UNAVAILABLE, NULL, "no connection");
     char id[UUID_TEXT_SIZE], from[CIVIL_TEXT_SIZE], to[CIVIL_TEXT_SIZE];
@@ -408,7 +410,7 @@ static void use_answer(struct live_days *reader, const struct reading *reading, 
         put_back(live, hospital, reading);
 }
 
-/* Waits for something to read; false: the thread shall end. With the lock. */
+/* Waits for something to read; false: the thread must end. With the lock held. */
 static bool next_reading(struct live_days *reader, struct reading *reading)
 {
     struct live *live = reader->live;

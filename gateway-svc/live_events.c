@@ -5,7 +5,7 @@
 
 #include "base/civil.h"
 
-/* ---- where listeners begin ---- */
+/* ---- start positions ---- */
 
 void live_reset(struct live_listener *listener)
 {
@@ -31,7 +31,7 @@ void live_place(struct live_listener *listener)
     }
 }
 
-/* Of each hospital that somebody listens to; events may have been missed. */
+/* Touches all hospitals with listeners, because events may have been missed. */
 static void touch_all(struct live *live)
 {
     size_t position = 0;
@@ -40,7 +40,7 @@ static void touch_all(struct live *live)
         live_days_touch(live, hospital, hospital->from, hospital->to, false);
 }
 
-/* Whether the log had begun before. Days may have changed unnoticed, whichever log it is. */
+/* Returns whether the log had begun before. Days may have changed unnoticed, whichever log it is. */
 static bool note_begun(struct live *live, enum live_log log)
 {
     bool again = live->known[log];
@@ -49,7 +49,7 @@ static bool note_begun(struct live *live, enum live_log log)
     return again;
 }
 
-/* Once both logs have begun listeners can be told where they stand. */
+/* Once both logs have begun, listeners can get their positions. */
 static void tell_positions(struct live *live)
 {
     if (live->known[LIVE_BOOKING] && live->known[LIVE_HOSPITAL])
@@ -104,7 +104,7 @@ bool live_concerns_customers(const Screening__V1__Event *event)
            strcmp(event->type, "booking.released") != 0;
 }
 
-/* A place is taken before its booking is CONFIRMED, but freed only after the event that frees it. */
+/* hospital-svc takes a place before the booking is CONFIRMED, but frees it after the event that ends it. */
 static void touch_day(struct live *live, const Screening__V1__Booking *booking)
 {
     struct live_hospital *hospital = live_registry_hospital(live, booking->hospital_id);
@@ -141,7 +141,7 @@ static void touch_changed(struct live *live, const Screening__V1__ScreeningDayCh
         live_days_touch(live, hospital, date, date, false);
 }
 
-/* Registered or deleted. */
+/* After the hospital was registered or deleted. */
 static void touch_hospital(struct live *live, const char *hospital_id)
 {
     struct live_hospital *hospital = live_registry_hospital(live, hospital_id);

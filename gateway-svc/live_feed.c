@@ -1,8 +1,8 @@
 /*
- * Unlike a subscriber (lib/events) a feed keeps no message that came too early, and no cursor: what is
- * missing is fetched, and a log that is not the one it was is begun anew at its head.
+ * Unlike a subscriber (lib/events), a feed keeps neither early messages nor a cursor: it fetches missing
+ * events, and restarts at the head when the log was replaced.
  *
- * nng's threads take the monitor's lock; it is not held while nng is called.
+ * nng's threads take the monitor's lock, so it is not held during calls into nng.
  */
 #include "live_feed.h"
 
@@ -19,8 +19,8 @@
 #include "rpc/wire_check.h"
 
 enum {
-    SILENCE_MS = 3000,      /* without a message: fetch */
-    SILENT_FETCH_MS = 1000, /* and again so often */
+    SILENCE_MS = 3000,      /* fetch after this time without a message */
+    SILENT_FETCH_MS = 1000, /* then fetch again at this interval */
     GAP_WAIT_MS = 10,
     FETCH_EVENTS = 1000,
     RETRY_FIRST_MS = 20,
@@ -34,13 +34,13 @@ struct live_feed {
     struct rpc_client *client;
     pthread_t thread;
     bool closing; /* guarded by the monitor */
-    /* the thread's own */
+    /* private to the thread */
     struct event_cursor end; /* the last event handed out; its log_id is zero before the first contact */
-    struct arena arena;      /* of the message in hand */
-    int64_t fetch_ns;        /* when to fetch for a reason; 0 = none */
+    struct arena arena;      /* holds the current message */
+    int64_t fetch_ns;        /* when a requested fetch is due; 0 = none */
     int64_t fetched_ns;      /* when the last fetch ended */
     struct backoff backoff;
-    bool failing; /* logged already */
+    bool failing; /* the failure is logged already */
 };
 
 static int64_t after_ms(int64_t ms)
@@ -48,7 +48,7 @@ static int64_t after_ms(int64_t ms)
     return clock_monotonic_ns() + ms * NS_PER_MS;
 }
 
-/* Unless a fetch is due earlier. While they fail nothing that arrives makes the next one come sooner. */
+/* Schedules a fetch unless one is due earlier. While fetches fail, messages do not speed up the retry. */
 static void fetch_at(struct live_feed *feed, int64_t at_ns)
 {
     if (feed->fetch_ns == 0 || (!feed->failing && at_ns < feed->fetch_ns))
@@ -57,8 +57,10 @@ static void fetch_at(struct live_feed *feed, int64_t at_ns)
 
 /* ---- Fetch ---- */
 
-/* A call without a connection would wait for one until its budget is spent. The answer lives until the call
- * is ended; *call is NULL if none was begun. */
+/*
+ * Fails at once without a connection, since a call would wait for one until its budget is spent. The response
+ * lives until the caller ends the call; *call is NULL if none was begun.
+ */
 static enum status fetch(struct live_feed *feed, uint64_t after_seq, char *after_event_id, uint32_t count,
                          struct fetch_call **call, const Screening__V1__FetchResponse **out,
                          struct error *error)
@@ -92,7 +94,7 @@ static enum status read_head(struct live_feed *feed, uint64_t *seq, struct uuid 
     return status;
 }
 
-/* The id of the event there, by which the next message is known to follow it. */
+/* Reads the id of the event at that seq, to check that the next message follows it. */
 static enum status read_event_id(struct live_feed *feed, struct event_cursor *at, struct error *error)
 {
     struct fetch_call *call;
@@ -123,7 +125,7 @@ static enum status begin_at_head(struct live_feed *feed, struct error *error)
     return STATUS_OK;
 }
 
-/* DATA_LOSS if this is not the log that was followed; INTERNAL for an answer that makes no sense. */
+/* DATA_LOSS if the followed log was replaced or lacks events; INTERNAL for a malformed response. */
 static enum status check_response(const struct live_feed *feed, const Screening__V1__FetchResponse *response,
                                   struct error *error)
 {
@@ -138,7 +140,7 @@ static enum status check_response(const struct live_feed *feed, const Screening_
     return STATUS_OK;
 }
 
-/* Events that follow what was handed out, each with an id. */
+/* The events must follow those handed out before, and each must have an id. */
 static void hand_out(struct live_feed *feed, Screening__V1__Event *const *events, size_t count)
 {
     if (count == 0)
@@ -146,10 +148,10 @@ static void hand_out(struct live_feed *feed, Screening__V1__Event *const *events
     feed->options.take(feed->options.context, events, count);
     feed->end.seq = events[count - 1]->seq;
     if (!uuid_parse(events[count - 1]->event_id, &feed->end.event_id))
-        feed->end.event_id = (struct uuid){{0}}; /* not reached: it was checked with the sequence */
+        feed->end.event_id = (struct uuid){{0}}; /* unreachable: the sequence check covers it */
 }
 
-/* *more: the head is not reached yet. */
+/* Sets *more if the head is not reached yet. */
 static enum status fetch_next(struct live_feed *feed, bool *more, struct error *error)
 {
     char after_event_id[UUID_TEXT_SIZE];
@@ -191,7 +193,7 @@ static bool is_closing(struct live_feed *feed)
     return closing;
 }
 
-/* Up to the head, or until something fails and is to be tried again later. */
+/* Fetches up to the head, or until a failure, which schedules a retry. */
 static void catch_up(struct live_feed *feed)
 {
     inbox_look_after(&feed->inbox);
@@ -209,7 +211,7 @@ static void catch_up(struct live_feed *feed)
             status = fetch_next(feed, &more, &error);
     }
     if (status == STATUS_DATA_LOSS)
-        feed->end = (struct event_cursor){.seq = 0}; /* the next one begins anew */
+        feed->end = (struct event_cursor){.seq = 0}; /* the next one restarts at the head */
     if (status != STATUS_CANCELLED)                  /* closing */
         note_outcome(feed, status, &error);
 }
@@ -241,7 +243,7 @@ static void take_in(struct live_feed *feed, nng_msg *message)
 
 /* ---- the thread ---- */
 
-/* When the next fetch is due if nothing arrives. With the monitor's lock held. */
+/* When the next fetch is due if no message arrives. With the monitor's lock held. */
 static int64_t next_fetch_ns(const struct live_feed *feed)
 {
     int64_t due_ns = feed->inbox.heard_ns + (int64_t)SILENCE_MS * NS_PER_MS;
@@ -253,7 +255,7 @@ static int64_t next_fetch_ns(const struct live_feed *feed)
 
 enum next_step { STEP_END, STEP_FETCH, STEP_TAKE_IN };
 
-/* Waits for something to do; a message that is to be taken in is the caller's. */
+/* Waits for the next step. For STEP_TAKE_IN the caller owns *message. */
 static enum next_step wait_for_step(struct live_feed *feed, nng_msg **message)
 {
     enum next_step step;

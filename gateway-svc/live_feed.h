@@ -1,6 +1,6 @@
 /*
- * Follows one log without a database: from its head as it is at the first contact, gapless, for as long as
- * the log is the same. Everything is handed out on the feed's own thread.
+ * Follows one log without a database, from the head at first contact and without gaps, until the log is
+ * replaced. Calls its callbacks on the feed's own thread.
  */
 #ifndef GATEWAY_SVC_LIVE_FEED_H
 #define GATEWAY_SVC_LIVE_FEED_H
@@ -16,10 +16,10 @@
 struct live_feed;
 
 struct live_feed_options {
-    const char *log;             /* "booking", "hospital": the topic; stays */
-    const char *address;         /* of its pub/sub */
-    struct rpc_channel *channel; /* to its publisher, for Fetch; outlives the feed */
-    /* From here on, behind `head_seq`. Once more when it is another log, or has another past. */
+    const char *log;             /* topic, "booking" or "hospital"; must outlive the feed */
+    const char *address;         /* pub/sub address */
+    struct rpc_channel *channel; /* to the publisher, for Fetch; must outlive the feed */
+    /* The feed starts after `head_seq`. Called again when the log is replaced or its history has changed. */
     void (*begun)(void *context, uint64_t head_seq);
     void (*take)(void *context, Screening__V1__Event *const *events, size_t count);
     void *context;
@@ -29,7 +29,7 @@ struct live_feed_options {
 MUST_CHECK enum status live_feed_open(const struct live_feed_options *options, struct live_feed **out,
                                       struct error *error);
 
-/* Ends the thread, at once. NULL is allowed. */
+/* Ends the thread at once. NULL is allowed. */
 void live_feed_close(struct live_feed *feed);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Private to live*.c: listeners, and what they listen to. One monitor guards all of it; it is taken before a
- * stream's own lock and never held during a call to a service.
+ * Private to live*.c: listeners and their subscriptions. One monitor guards everything. Take it before a
+ * stream's own lock, and never hold it during a call to a service.
  */
 #ifndef GATEWAY_SVC_LIVE_INTERNAL_H
 #define GATEWAY_SVC_LIVE_INTERNAL_H
@@ -18,7 +18,7 @@
 enum live_log { LIVE_BOOKING, LIVE_HOSPITAL, LIVE_LOGS };
 
 enum days_state {
-    DAYS_TOLD, /* it hears of changes */
+    DAYS_TOLD, /* has its days, gets changes */
     DAYS_WANTED,
     DAYS_BEING_READ,
 };
@@ -27,65 +27,65 @@ struct live_listener {
     struct live *live;
     struct http_stream *stream;
     struct live_listener *next, *previous;
-    /* a customer's bookings */
-    char *customer_id; /* NULL: nobody's */
+    /* subscription to a customer's bookings */
+    char *customer_id; /* NULL: none */
     struct live_customer *customer;
     struct live_listener *next_of_customer;
-    bool has_begin;       /* booking_seq is known */
-    bool behind;          /* what follows comes from live_replay.c, until it is where the feed is */
-    bool in_round;        /* that's own */
-    uint64_t budget_key;  /* of what it is sent from there */
-    uint64_t booking_seq; /* sent, or passed over, up to here */
-    /* a hospital's days */
+    bool has_begin;       /* booking_seq is valid */
+    bool behind;          /* live_replay.c sends its events until it has caught up with the feed */
+    bool in_round;        /* private to live_replay.c */
+    uint64_t budget_key;  /* key in live->budget for replayed messages */
+    uint64_t booking_seq; /* events up to here are sent or skipped */
+    /* subscription to a hospital's days */
     struct live_hospital *hospital; /* NULL: none */
     struct live_listener *next_of_hospital;
     struct live_window window;
-    int32_t fresh_from; /* from this day on it is told, changed or not; INT32_MAX: from none */
+    int32_t fresh_from; /* days from here on are sent even if unchanged; INT32_MAX: none */
     enum days_state days;
 };
 
-/* Whose bookings somebody listens to. */
+/* A customer with listeners. */
 struct live_customer {
-    uint8_t key[DIGEST_SIZE]; /* of the id */
+    uint8_t key[DIGEST_SIZE]; /* digest of the id */
     struct live_listener *listeners;
 };
 
-/* A day as listeners were told it is. */
+/* A day as listeners last saw it. */
 struct live_day {
     int32_t date;
     uint32_t capacity, remaining;
     uint64_t version;
 };
 
-/* Whose days somebody listens to. */
+/* A hospital with listeners. */
 struct live_hospital {
     struct uuid id;
     struct live_listener *listeners;
-    int32_t from, to; /* all the days that somebody listens to lie in here */
-    /* the rest is live_days.c's */
-    struct live_hospital *next, *previous; /* in live->to_read */
-    bool listed;                           /* there */
-    int64_t due_ns;                        /* when to read; INT64_MAX: not yet known to be needed */
+    int32_t from, to; /* covers the days of all listeners */
+    /* the rest is private to live_days.c */
+    struct live_hospital *next, *previous; /* links of live->to_read */
+    bool listed;                           /* is in that list */
+    int64_t due_ns;                        /* when to read; INT64_MAX: no reading is due */
     int64_t read_ns;                       /* when the last reading began */
-    int32_t touched_from, touched_to;      /* what may have changed; from > to: nothing */
-    int64_t again_ns;                      /* when to look again at what changes late; INT64_MAX: never */
+    int32_t touched_from, touched_to;      /* days that may have changed; from > to: none */
+    int64_t again_ns;                      /* when to recheck days that change late; INT64_MAX: never */
     int64_t again_pause_ns;
     int32_t again_from, again_to;
     struct live_day *days; /* as last read, by date */
     size_t day_count, day_capacity;
-    char gone[ERROR_REASON_SIZE]; /* why it has no days; "" while it has */
+    char gone[ERROR_REASON_SIZE]; /* reason why it has no days; "" while it has */
 };
 
 struct live {
     struct live_feed *feeds[LIVE_LOGS];
-    struct ticker *keeper; /* looks after connections */
-    unsigned looks;        /* the keeper's own */
+    struct ticker *keeper; /* maintains the streams */
+    unsigned looks;        /* private to the keeper */
     struct ticker *replayer;
     struct live_days *days;
     struct rpc_channel *booking_channel;
     struct rpc_client *booking_log;
     size_t listeners_max;
-    struct monitor monitor; /* guards what follows; the reader of days waits on it */
+    struct monitor monitor; /* guards the members below; the thread that reads days waits on it */
     bool stopping;
     struct live_listener *listeners;
     size_t listener_count;
@@ -93,38 +93,36 @@ struct live {
     struct map hospitals; /* id -> struct live_hospital */
     struct live_hospital *to_read;
     struct live_budget budget;
-    struct live_position position; /* how far the feeds are */
-    bool known[LIVE_LOGS];         /* whether they have begun */
+    struct live_position position; /* positions of the feeds */
+    bool known[LIVE_LOGS];         /* whether the feeds have begun */
 };
 
-/* ---- live_registry.c: who listens to what. With the lock ---- */
+/* ---- live_registry.c: who listens to what; call with the lock held ---- */
 
-/* RESOURCE_EXHAUSTED when out of memory: then nothing was added. */
+/* RESOURCE_EXHAUSTED when out of memory; then nothing is added. */
 MUST_CHECK enum status live_registry_add(struct live *live, struct live_listener *listener,
                                          const struct live_wish *wish);
 void live_registry_remove(struct live *live, struct live_listener *listener);
 
-/* The window of one of its listeners has changed. */
+/* Call it when the window of one of the hospital's listeners has changed. */
 void live_registry_measure(struct live_hospital *hospital);
 
-/* NULL if nobody listens. */
+/* NULL if there are no listeners. */
 struct live_customer *live_registry_customer(const struct live *live, const char *customer_id);
 struct live_hospital *live_registry_hospital(const struct live *live, const char *hospital_id);
 
-/* ---- live_send.c: what is sent, and where the listener then stands. With the lock ---- */
+/* ---- live_send.c: sends messages and advances listeners; call with the lock held ---- */
 
-/* Sends a message. `data` NULL, for want of memory, ends the stream: the listener comes back and asks anew.
- */
+/* Sends a message. `data` NULL, after an allocation failure, ends the stream: the listener reconnects. */
 void live_send(struct live_listener *listener, const char *name, const char *data);
 
-/* Sends where it stands alone, and `first` before. */
+/* Sends `first`, then only the listener's position. */
 void live_send_position(struct live_listener *listener, const char *first);
 
-/* A booking's event to one of its customer's listeners. `data` as live_booking_data makes it. */
+/* Sends a booking's event to one of its customer's listeners. `data` comes from live_booking_data. */
 void live_send_booking(struct live_listener *listener, const Screening__V1__Event *event, const char *data);
 
-/* Whether customers are told of the event: of every booking event but booking.released, which changes a day
- * and no booking. */
+/* Whether customers get the event: any booking event except booking.released, which changes only a day. */
 bool live_concerns_customers(const Screening__V1__Event *event);
 
 /* NULL when out of memory; the caller frees it. */
@@ -132,22 +130,29 @@ char *live_booking_data(const Screening__V1__Event *event);
 
 void live_send_register_metrics(void);
 
-/* ---- live_events.c: what the logs tell ---- */
+/* ---- live_events.c: events from the logs ---- */
 
-/* The functions of the two feeds; the context is the struct live. */
+/* Callbacks of the two feeds; the context is the struct live. */
 void live_booking_begun(void *context, uint64_t head_seq);
 void live_booking_take(void *context, Screening__V1__Event *const *events, size_t count);
 void live_hospital_begun(void *context, uint64_t head_seq);
 void live_hospital_take(void *context, Screening__V1__Event *const *events, size_t count);
 
-/* A listener that is further behind than this asks the services instead; TOO_LONG: that fell behind later. */
+/*
+ * A listener more than LIVE_REPLAY_MAX events behind is reset: it must ask the services instead.
+ * LIVE_REPLAY_TOO_LONG is the limit for one that falls behind later.
+ */
 enum { LIVE_REPLAY_MAX = 1000, LIVE_REPLAY_TOO_LONG = 2000 };
 
-/* Tells a customer's listener to ask the services: it goes on from where the feed is. With the lock. */
+/*
+ * Tells a customer's listener to ask the services, and moves it to the feed's position. With the lock held.
+ */
 void live_reset(struct live_listener *listener);
 
-/* Where a customer's listener begins; at has_begin and booking_seq if the log goes on behind them. With the
- * lock. */
+/*
+ * Sets the start of a customer's listener: at booking_seq if it has_begin and the log continues after it.
+ * With the lock held.
+ */
 void live_place(struct live_listener *listener);
 
 /* ---- live_days.c ---- */
@@ -157,21 +162,21 @@ MUST_CHECK enum status live_days_open(struct live *live, struct rpc_channel *cha
                                       struct error *error);
 void live_days_close(struct live_days *days);
 
-/* These days may have changed; `late`: or will soon, without another event. With the lock. */
+/* Marks days that may have changed; `late`: or will soon, without another event. With the lock held. */
 void live_days_touch(struct live *live, struct live_hospital *hospital, int32_t from, int32_t to, bool late);
 
-/* The listener is to be told all of its days. With the lock. */
+/* Requests all days of the listener's window for it. With the lock held. */
 void live_days_want(struct live *live, struct live_listener *listener);
 
-/* It is `today` now: moves the listener's window, which may want it to be told more days. With the lock. */
+/* Moves the listener's window to `today`; it may then need more days. With the lock held. */
 void live_days_move(struct live *live, struct live_listener *listener, int32_t today);
 
-/* Nobody listens to it any more. With the lock. */
+/* The hospital has no listeners left. With the lock held. */
 void live_days_forget(struct live *live, struct live_hospital *hospital);
 
 /* ---- live_replay.c ---- */
 
-/* A ticker's function; the context is the struct live. Sends those who are behind what they missed. */
+/* Ticker function; the context is the struct live. Sends missed events to listeners that are behind. */
 void live_replay(void *context, struct ticker *ticker);
 
 #endif

@@ -142,7 +142,7 @@ static void leave_hospital(struct live *live, struct live_listener *listener)
     }
 }
 
-/* ---- all ---- */
+/* ---- listeners ---- */
 
 enum status live_registry_add(struct live *live, struct live_listener *listener, const struct live_wish *wish)
 {

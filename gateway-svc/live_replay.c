@@ -1,10 +1,10 @@
 /*
- * Listeners that come back are sent what they missed. All of them walk through the log together, from the one
- * furthest behind to the head. A listener that comes during a walk and begins behind its position waits for
- * the next walk. A walk is about LIVE_REPLAY_MAX events long, so a listener waits for two of them at most,
- * however often others come back.
+ * Sends missed events to listeners that reconnect. All of them walk through the log together, from the one
+ * furthest behind to the head. A listener that joins during a walk, and starts before its position, waits for
+ * the next walk. A walk covers about LIVE_REPLAY_MAX events, so a listener waits for at most two of them,
+ * however often others reconnect.
  *
- * A listener that does not read as fast as the others is left to a later round.
+ * A listener that reads more slowly than the others is left to a later round.
  */
 #include "live_internal.h"
 
@@ -23,7 +23,7 @@ static bool takes_more(const struct live_listener *listener)
 
 enum round { ROUND_NONE, ROUND_LATER, ROUND_NOW };
 
-/* A listener that reads so slowly that the log runs away from it is reset. */
+/* Resets a listener that reads so slowly that it falls further and further behind the log. */
 static bool is_behind(struct live_listener *listener)
 {
     const uint64_t head = listener->live->position.booking;
@@ -32,7 +32,7 @@ static bool is_behind(struct live_listener *listener)
     return listener->behind;
 }
 
-/* Where the next round begins: as near behind `at_seq` as anybody stands, else at the one furthest behind. */
+/* Finds where the next round begins: at the next listener from `at_seq` on, or at the one furthest behind. */
 static enum round find_begin(struct live *live, uint64_t at_seq, uint64_t *after_seq)
 {
     uint64_t nearest = UINT64_MAX, furthest = UINT64_MAX;
@@ -75,9 +75,9 @@ static enum status fetch(struct live *live, uint64_t after_seq, struct arena *ar
     return status;
 }
 
-/* ---- a round, with the lock ---- */
+/* ---- a round; with the lock held ---- */
 
-/* Those who stand where the events begin, or among them, take part. */
+/* Includes the listeners whose position is within the events. */
 static void begin_round(struct live *live, uint64_t after_seq, uint64_t end_seq)
 {
     for (struct live_listener *l = live->listeners; l != NULL; l = l->next)
@@ -89,7 +89,7 @@ static void send_missed(struct live_listener *listener, const Screening__V1__Eve
 {
     if (!takes_more(listener)) {
         listener->in_round = false;
-        listener->booking_seq = event->seq - 1; /* there it goes on */
+        listener->booking_seq = event->seq - 1; /* it continues there */
     } else if (!live_budget_take(&listener->live->budget, listener->budget_key, now_ns)) {
         listener->in_round = false;
         live_reset(listener);
@@ -158,7 +158,7 @@ void live_replay(void *context, struct ticker *ticker)
             at_seq = send_round(live, after_seq, response);
             going = !ticker_stopping(ticker);
         } else {
-            going = ticker_sleep(ticker, FAILED_PAUSE_MS); /* the feed notices too, and does what is to do */
+            going = ticker_sleep(ticker, FAILED_PAUSE_MS); /* the feed notices too, and handles it */
         }
     }
     arena_fini(&arena);

@@ -14,7 +14,7 @@ void live_send_register_metrics(void)
     metric_register(&sent_total);
 }
 
-/* False as long as a log has not begun: its seqs are not known. */
+/* Returns false until both logs have begun, because their seqs are unknown. */
 static bool position_of(const struct live_listener *listener, struct live_position *out)
 {
     const struct live *live = listener->live;
@@ -26,7 +26,7 @@ static bool position_of(const struct live_listener *listener, struct live_positi
     return true;
 }
 
-/* Whether it is sent; if not the stream ends, and the listener with it. */
+/* Returns whether the text was sent; otherwise the stream ends, and with it the listener. */
 static bool write_text(struct live_listener *listener, const char *text)
 {
     if (text != NULL)

@@ -1,4 +1,4 @@
-/* What listeners ask for and what they are sent, as text. Pure; any thread. */
+/* The text formats of /events: requests and messages. Pure; any thread. */
 #ifndef GATEWAY_SVC_LIVE_TEXT_H
 #define GATEWAY_SVC_LIVE_TEXT_H
 
@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "base/uuid.h"
 
-/* How far each log is covered by what a listener was sent. */
+/* How far the sent messages cover each log. */
 struct live_position {
     uint64_t booking, hospital;
 };
@@ -16,7 +16,7 @@ struct live_position {
 /* "booking:18446744073709551615,hospital:18446744073709551615" */
 enum { LIVE_POSITION_SIZE = 64 };
 
-/* Reads "booking:SEQ,hospital:SEQ"; false for anything else. */
+/* Parses "booking:SEQ,hospital:SEQ"; false for any other text. */
 bool live_position_parse(const char *text, struct live_position *out);
 
 /* Returns `out`. */
@@ -24,44 +24,43 @@ char *live_position_format(const struct live_position *position, char out[LIVE_P
 
 enum { LIVE_CUSTOMER_MAX = 64, LIVE_DAYS_MAX = 366, LIVE_DAYS_DEFAULT = 31 };
 
-/* The parameters of GET /events. The texts are the caller's own; NULL: not given. */
+/* Parameters of GET /events. The caller owns the strings; NULL: not given. */
 struct live_query {
     const char *hospital_id, *from, *to, *customer_id, *last_event_id;
 };
 
-/* Where the parameter of that name goes; NULL if there is none of that name. */
+/* Returns where the parameter with this name is stored; NULL if the name is unknown. */
 const char **live_query_slot(struct live_query *query, const char *name);
 
-/* Days, both included; none while `to` is before `from`. */
+/* A range of days, both ends included; empty while `to` is before `from`. */
 struct live_window {
     int32_t from, to;
-    bool from_today; /* it begins with today, whichever day that is, */
-    bool to_moves;   /* and always has as many days */
+    bool from_today; /* `from` follows today's date */
+    bool to_moves;   /* `to` follows too, so the length is constant */
 };
 
 /*
- * It is `today` now. True if the window has moved; *fresh is then the first of its days that it did not have
- * before, up to its end.
+ * Moves the window to `today`. Returns true if it moved; *fresh is then the first of its new days, which
+ * reach to its end.
  */
 bool live_window_move(struct live_window *window, int32_t today, int32_t *fresh);
 
-/* The same, understood. */
+/* The parsed parameters. */
 struct live_wish {
     bool has_hospital;
     struct uuid hospital_id;
-    struct live_window days; /* the hospital's */
-    const char *customer_id; /* NULL: nobody's bookings */
+    struct live_window days; /* of the hospital */
+    const char *customer_id; /* NULL: no bookings */
 };
 
-/*
- * INVALID_ARGUMENT "customerId: ..." naming the parameter and the rule. `today` is where a range without a
- * begin begins.
- */
+/* INVALID_ARGUMENT "customerId: ..." with the parameter and its rule. `today` replaces a missing `from`. */
 MUST_CHECK enum status live_wish_parse(const struct live_query *query, int32_t today, struct live_wish *out,
                                        struct error *error);
 
-/* "id: POSITION\nevent: NAME\ndata: DATA\n\n"; DATA is one line, `position` NULL where there is none. The
- * caller frees it. NULL when out of memory. */
+/*
+ * Returns "id: POSITION\nevent: NAME\ndata: DATA\n\n". DATA is one line; `position` is NULL if there is none.
+ * The caller frees it. NULL when out of memory.
+ */
 char *live_message(const struct live_position *position, const char *name, const char *data);
 
 #endif

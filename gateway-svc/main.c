@@ -1,4 +1,4 @@
-/* gateway-svc: the services over HTTP, for everyone who is not a C program. Keeps nothing. */
+/* gateway-svc: the services over HTTP, for clients other than C programs. Stateless. */
 #include "api.h"
 #include "cors.h"
 #include "live.h"
@@ -24,7 +24,7 @@ struct settings {
     int64_t listeners_max;
 };
 
-/* Everything that runs, in the order in which it starts. */
+/* Everything that runs, in start order. */
 struct gateway_service {
     struct settings settings;
     bool said_ready;
@@ -34,7 +34,7 @@ struct gateway_service {
     struct transport_watch *watch;
 };
 
-/* Whatever goes wrong before the service is ready: one line and exit 2. */
+/* Any failure before the service is ready: print one line and exit with code 2. */
 static void must(enum status status, const struct error *error)
 {
     if (status != STATUS_OK)
@@ -104,7 +104,7 @@ static void load_settings(struct settings *settings, int argc, char **argv)
     config_log(table, count);
 }
 
-/* Asked on the ops server's thread. */
+/* Runs on the ops server's thread. */
 static const char *not_ready(void *context)
 {
     const struct gateway_service *service = context;
@@ -115,10 +115,10 @@ static const char *not_ready(void *context)
         return "not connected to booking-svc";
     if (!live_begun(service->gateway.live))
         return "not following the logs";
-    return NULL; /* without histories bookings go on */
+    return NULL; /* bookings work without history-svc */
 }
 
-/* The first time that it is. */
+/* Logs readiness the first time. */
 static void say_ready(struct gateway_service *service)
 {
     if (!service->said_ready && not_ready(service) == NULL) {
@@ -127,7 +127,7 @@ static void say_ready(struct gateway_service *service)
     }
 }
 
-/* At once where the services are there; else is_stuck looks every second. */
+/* Waits briefly for the services; if they are not there, is_stuck checks every second. */
 static void wait_for_services(struct gateway_service *service)
 {
     enum { LOOKS = 50, LOOK_MS = 20, WHY_SIZE = 64, ADDRESS_SIZE = 300 };
@@ -145,7 +145,7 @@ static void wait_for_services(struct gateway_service *service)
     }
 }
 
-/* About once a second: connections that broke while they were being made are made anew. */
+/* Runs about once a second. Reconnects channels whose connection broke while it was being made. */
 static bool is_stuck(void *context)
 {
     struct gateway_service *service = context;
@@ -158,7 +158,7 @@ static bool is_stuck(void *context)
 
 static void refresh(void *context)
 {
-    (void)context; /* all that it counts is counted as it happens */
+    (void)context; /* all metrics are updated as events happen */
 }
 
 static void open_all(struct gateway_service *service)
@@ -209,7 +209,7 @@ static void drain_and_close(struct gateway_service *service)
         log_plain(LOG_WARN, "service.drain_incomplete");
     ops_close(service->ops);
     transport_watch_close(service->watch);
-    backend_stop(service->gateway.backend); /* what is still in hand is answered now */
+    backend_stop(service->gateway.backend); /* fails the requests in flight, so that they are answered */
     http_close(service->http);
     live_close(service->gateway.live);
     backend_close(service->gateway.backend);

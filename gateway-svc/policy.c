@@ -48,7 +48,7 @@ static bool is_failure(enum status status)
 
 unsigned policy_rest_code(const struct error *error)
 {
-    /* The hospital could not be asked: no conflict that the caller could do anything about. */
+    /* hospital-svc was unreachable. The client can't resolve that, so it is no conflict. */
     if (strcmp(error->reason, "HOSPITAL_UNAVAILABLE") == 0)
         return UNAVAILABLE;
     if (strcmp(error->reason, "VERSION_MISMATCH") == 0)

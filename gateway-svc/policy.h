@@ -1,4 +1,4 @@
-/* How what the services answer looks over HTTP, and what is shown at all. Pure. */
+/* Maps the services' errors to HTTP, and decides which messages and methods are public. Pure. */
 #ifndef GATEWAY_SVC_POLICY_H
 #define GATEWAY_SVC_POLICY_H
 
@@ -7,23 +7,27 @@
 
 #include "base/status.h"
 
-/* The code of a REST answer; `error` is not OK. By its reason where that says more than its status. */
+/*
+ * Returns the REST status code; `error` is not OK. The reason decides if it is more specific than the status.
+ */
 unsigned policy_rest_code(const struct error *error);
 
-/* The code of a Connect answer, as the protocol prescribes. */
+/* Returns the Connect status code that the protocol prescribes. */
 unsigned policy_connect_code(enum status status);
 
-/* "invalid_argument": the word that the Connect protocol has for it. */
+/* Returns the Connect protocol's word, such as "invalid_argument". */
 const char *policy_connect_word(enum status status);
 
-/* What a caller is told of it: a service's own words where they are about the request, not about addresses,
- * databases or bugs. */
+/*
+ * Returns the message for the client: the service's own if it is about the request, a generic one if it could
+ * reveal addresses, databases or bugs.
+ */
 const char *policy_public_message(const struct error *error);
 
-/* When the caller may ask again, in whole seconds for Retry-After; 0: the answer says nothing about that. */
+/* Returns the retry delay in whole seconds for Retry-After; 0: no such field. */
 unsigned policy_retry_after_s(const struct error *error, unsigned rest_code);
 
-/* Whether a method is for everyone, not for the services among themselves. */
+/* Whether clients may call a method; false if only the services use it among themselves. */
 bool policy_is_public(const ProtobufCServiceDescriptor *service, const ProtobufCMethodDescriptor *method);
 
 #endif

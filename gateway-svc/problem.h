@@ -1,17 +1,16 @@
-/* Answers of REST that tell what went wrong: RFC 9457. */
+/* Error responses of REST: RFC 9457. */
 #ifndef GATEWAY_SVC_PROBLEM_H
 #define GATEWAY_SVC_PROBLEM_H
 
 #include "http.h"
 
 /*
- * application/problem+json with status, title, detail and, where it has one, the reason word and
- * retry_after_ms; Retry-After as policy.h says. What a service tells only its operators (INTERNAL) is not
- * passed on.
+ * Responds with application/problem+json: status, title, detail, the reason if it has one, and
+ * retry_after_ms; Retry-After as in policy.h. Messages for operators only (INTERNAL) are not passed on.
  */
 void problem_respond(struct http_request *request, const struct error *error);
 
-/* The same for what is wrong with HTTP itself: 400, 404, 405, 413, ... `allow` is for 405, else NULL. */
+/* The same for errors of HTTP itself: 400, 404, 405, 413, ... `allow` is for 405, otherwise NULL. */
 void problem_respond_http(struct http_request *request, unsigned code, const char *detail, const char *allow);
 
 #endif

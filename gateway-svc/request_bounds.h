@@ -1,4 +1,4 @@
-/* How much a request over HTTP may say, by the method that it calls. Pure. */
+/* Limits the size of an HTTP request by the method that it calls. Pure. */
 #ifndef GATEWAY_SVC_REQUEST_BOUNDS_H
 #define GATEWAY_SVC_REQUEST_BOUNDS_H
 
@@ -8,15 +8,14 @@
 #include "base/status.h"
 
 struct request_bounds {
-    size_t body_bytes;  /* of the body, whatever its encoding */
-    size_t json_values; /* in a JSON text, objects and arrays among them */
+    size_t body_bytes;  /* of the body in any encoding */
+    size_t json_values; /* in a JSON text, including objects and arrays */
 };
 
-/* Of a request message of this type; NULL = of none that the gateway knows. */
+/* Returns the limits for a request message of this type; NULL = unknown method. */
 struct request_bounds request_bounds_of(const ProtobufCMessageDescriptor *input);
 
-/* INVALID_ARGUMENT if the text has more values than a request of this type may have; costs a fraction of
- * parsing it. */
+/* INVALID_ARGUMENT if the text has more values than this type allows. Costs a fraction of parsing it. */
 MUST_CHECK enum status request_bounds_check_json(const ProtobufCMessageDescriptor *input, const char *text,
                                                  size_t size, struct error *error);
 

@@ -20,13 +20,13 @@ extern const size_t gateway_wire_protocol_size;
 
 static const char MARKDOWN[] = "text/markdown; charset=utf-8";
 
-/* What whoever comes without knowing more is told. References are relative, as in Location. */
+/* The entry point for clients that know only the address. References are relative, as in Location. */
 static const char INDEX[] = "{\"name\":\"screening reservation\",\"version\":\"" SCREENING_VERSION "\","
                             "\"openapi\":\"openapi.json\",\"documentation\":\"docs/http-api.md\"}\n";
 static const char INDEX_LINK[] =
     "<openapi.json>; rel=\"service-desc\", <docs/http-api.md>; rel=\"service-doc\"";
 
-/* False: there is no document of this path. */
+/* Returns false if no document has this path. */
 static bool find_document(const char *path, struct http_answer *answer)
 {
     const struct {
@@ -72,7 +72,7 @@ static bool has_pages(const ProtobufCMessageDescriptor *input)
     return protobuf_c_message_descriptor_get_field_by_name(input, "page_token") != NULL;
 }
 
-/* NULL when out of memory. */
+/* Returns NULL when out of memory. */
 static struct rest_call *make_call(struct http_request *request, const struct rest_route *route,
                                    const ProtobufCMessageDescriptor *input)
 {

@@ -1,13 +1,13 @@
-/* REST, as the original routes it, and the document that describes it. */
+/* REST, with the routes of the original system, and the document that describes it. */
 #ifndef GATEWAY_SVC_REST_H
 #define GATEWAY_SVC_REST_H
 
 #include "api.h"
 
-/* The method that a request calls; NULL if there is none. */
+/* Returns the method that a request calls; NULL if there is none. */
 const struct backend_method *rest_method(const struct gateway *gateway, const struct http_request *request);
 
-/* Answers /hospitals, /bookings, /bookingHistories, what is below them, and /openapi.json; 404 for others. */
+/* Handles /hospitals, /bookings, /bookingHistories, the paths below, and the documents; otherwise 404. */
 void rest_handle(struct gateway *gateway, struct http_request *request);
 
 #endif

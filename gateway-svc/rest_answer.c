@@ -14,7 +14,7 @@
 
 enum { OK = 200, CREATED = 201, ACCEPTED = 202, NOT_MODIFIED = 304 };
 
-/* An answer as it is being made. */
+/* A response under construction. */
 struct making {
     const struct rest_call *call;
     const ProtobufCMessage *message;
@@ -23,7 +23,7 @@ struct making {
     size_t fields;
 };
 
-/* What the message has of this name and type; NULL if it has no such field. */
+/* Returns the message's field with this name and type; NULL if there is none. */
 static const void *find(const ProtobufCMessage *message, const char *name, ProtobufCType type)
 {
     const ProtobufCFieldDescriptor *field =
@@ -31,7 +31,7 @@ static const void *find(const ProtobufCMessage *message, const char *name, Proto
     return field != NULL && field->type == type ? (const char *)message + field->offset : NULL;
 }
 
-/* "" if there is none. */
+/* Returns "" if there is none. */
 static const char *text_of(const ProtobufCMessage *message, const char *name)
 {
     char *const *text = find(message, name, PROTOBUF_C_TYPE_STRING);
@@ -57,7 +57,7 @@ static bool add_location(struct making *making)
     if (route->id == NULL)
         return true;
     making->answer.code = is_waiting(making->message) ? ACCEPTED : CREATED;
-    /* Relative to the path of the request, which a proxy in front may have shortened. */
+    /* Relative to the request's path, which a proxy may have shortened. */
     return add_field(
         making, "Location",
         arena_printf(making->arena, "%s/%s", route->pattern + 1, text_of(making->message, route->id)));
@@ -110,7 +110,7 @@ void rest_answer(const ProtobufCMessage *response, void *rest_call)
     } else if (make(&making, &error) != STATUS_OK) {
         log_event(LOG_ERROR, "rest.answer_not_written", LOG_TEXT("method", call->route->rpc),
                   LOG_TEXT("error", error.message));
-        error.status = STATUS_INTERNAL; /* what a service says of itself is never the caller's fault */
+        error.status = STATUS_INTERNAL; /* a faulty response of a service is never the client's fault */
         problem_respond(call->request, &error);
     } else {
         http_respond(call->request, &making.answer);

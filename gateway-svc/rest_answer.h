@@ -1,4 +1,4 @@
-/* What a method's answer looks like in REST. */
+/* Turns a method's response into a REST response. */
 #ifndef GATEWAY_SVC_REST_ANSWER_H
 #define GATEWAY_SVC_REST_ANSWER_H
 
@@ -6,19 +6,19 @@
 #include "http.h"
 #include "rest_routes.h"
 
-/* A call on its way, in the arena of its request. */
+/* A call in flight, in its request's arena. */
 struct rest_call {
-    struct backend_call backend; /* first: the closure's data */
+    struct backend_call backend; /* first member: the closure's data */
     struct http_request *request;
     const struct rest_route *route;
-    const ProtobufCMessageDescriptor *input; /* of its method */
-    const char *if_none_match;               /* NULL: whatever there is is sent */
-    const char *next_page;                   /* its query up to the token; NULL: the method has no pages */
+    const ProtobufCMessageDescriptor *input; /* of the method */
+    const char *if_none_match;               /* NULL: always sends the body */
+    const char *next_page;                   /* query up to the token; NULL: the method has no pages */
 };
 
 /*
- * The closure of the call: 200, 201 with Location for what was created, 202 if it waits, 304; ETag from the
- * answer's `version`, Link from its `next_page_token`; or a problem. Does not block.
+ * The call's closure: responds with 200, 201 and Location for a created resource, 202 while a booking waits,
+ * or 304; ETag from the response's `version`, Link from its `next_page_token`; or a problem. Never blocks.
  */
 void rest_answer(const ProtobufCMessage *response, void *call);
 

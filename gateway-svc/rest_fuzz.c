@@ -1,4 +1,4 @@
-/* It stands in for http.c: a request is a text that lies ready. */
+/* Replaces http.c: a request is a text in memory. */
 #include "rest_fuzz.h"
 
 #include "rest_page.h"
@@ -36,7 +36,7 @@ static void must(bool condition)
         abort();
 }
 
-/* ---- what rest_request.c and rest_page.c ask ---- */
+/* ---- the functions of http.h that rest_request.c and rest_page.c use ---- */
 
 const char *http_header(const struct http_request *request, const char *name)
 {
@@ -83,7 +83,7 @@ struct arena *http_arena(struct http_request *request)
 
 /* ---- a request from text ---- */
 
-/* Ends the text at the first of `stops` and returns what follows; its end if there is none. */
+/* Ends the text at the first of `stops`. Returns the text after it, or the end if there is none. */
 static char *split(char *text, const char *stops)
 {
     char *stop = text + strcspn(text, stops);
@@ -116,7 +116,7 @@ static void read_head(struct http_request *request, char *head)
     }
 }
 
-/* ---- what must hold ---- */
+/* ---- invariants ---- */
 
 static const ProtobufCMessageDescriptor *input_of(const struct rest_route *route)
 {

@@ -1,4 +1,4 @@
-/* What reads REST requests, fed with anything: for fuzzers, and for rest_mutation_test.c. */
+/* Feeds arbitrary bytes to the REST request reader: for fuzzers, and for rest_mutation_test.c. */
 #ifndef GATEWAY_SVC_REST_FUZZ_H
 #define GATEWAY_SVC_REST_FUZZ_H
 
@@ -6,13 +6,13 @@
 #include <stddef.h>
 
 /*
- * Reads "POST /bookings?a=b", lines of header fields, an empty line and the body, as http.c would hand them
- * over, and aborts if what comes of it is neither a message that can be written as JSON nor a refusal in
- * words. True if it was a message.
+ * Reads "POST /bookings?a=b", header lines, an empty line and the body, as http.c would pass them on. Aborts
+ * unless the result is a message that can be written as JSON or a refusal with a message. Returns true for a
+ * message.
  */
 bool rest_fuzz(const char *bytes, size_t size);
 
-/* What clang's -fsanitize=fuzzer calls. */
+/* Entry point of clang's -fsanitize=fuzzer. */
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size);
 
 #endif

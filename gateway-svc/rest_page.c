@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-/* A text that grows; measured first, then written. */
+/* A growing text: the first pass measures it, the second writes it. */
 struct url {
-    char *text; /* NULL while it is measured */
+    char *text; /* NULL in the measuring pass */
     size_t size;
     char separator; /* before the next parameter */
 };

@@ -5,9 +5,9 @@
 #include "http.h"
 
 /*
- * The query of `request` without its token, up to where the next page's token follows, which needs no percent
- * signs: "?customerId=c-1&pageToken=". As a reference it is relative to the path of the request, whatever a
- * proxy in front has made of that. In the request's arena; NULL when out of memory.
+ * Returns the query of `request` without its token, up to the position of the next token, which needs no
+ * escaping: "?customerId=c-1&pageToken=". A link built from it is relative to the request's path, so it stays
+ * valid behind a proxy that rewrites paths. In the request's arena; NULL when out of memory.
  */
 const char *rest_page_next(struct http_request *request);
 

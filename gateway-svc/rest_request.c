@@ -20,16 +20,16 @@ enum {
     FIELDS_MAX = 16
 };
 
-/* In which a key that is no UUID becomes one; never to be changed. */
+/* The namespace in which a key that is no UUID becomes one. Never change it. */
 static const struct uuid key_name_space = {
     {0x06, 0xb8, 0x38, 0xdb, 0xec, 0x70, 0x49, 0xbf, 0x9b, 0x06, 0x09, 0xba, 0x93, 0xf0, 0x3a, 0xd3}};
 
-/* A request as it is being read. */
+/* A request being read. */
 struct reading {
     struct http_request *request;
     ProtobufCMessage *message;
     struct rest_refusal *refusal;
-    const char *given[FIELDS_MAX]; /* what the query says of a field, by its number in the descriptor */
+    const char *given[FIELDS_MAX]; /* the query's values, by the field's index in the descriptor */
 };
 
 static bool refuse(struct rest_refusal *refusal, unsigned code, const char *why)
@@ -44,7 +44,7 @@ static bool no_memory(struct rest_refusal *refusal)
     return refuse(refusal, UNAVAILABLE, "out of memory");
 }
 
-/* What protojson found wrong has its words in refusal->error. */
+/* On failure refusal->error has protojson's message. */
 static bool accept(struct rest_refusal *refusal, enum status status)
 {
     if (status == STATUS_RESOURCE_EXHAUSTED)
@@ -112,7 +112,7 @@ static bool read_path(const struct reading *reading, const struct rest_match *ma
     return true;
 }
 
-/* Also a 0, which protojson takes for nothing said, and then something else. */
+/* protojson treats 0 as unset and would accept another value after it, so compare repeated values here. */
 static bool set_parameter(void *context, const char *name, const char *value)
 {
     struct reading *reading = context;
@@ -141,7 +141,7 @@ static bool refuse_parameter(void *context, const char *name, const char *value)
     return false;
 }
 
-/* Who sends a body says everything in it. */
+/* A route with a body takes no query parameters. */
 static bool read_query(struct reading *reading, enum rest_body body)
 {
     return http_query_visit(reading->request, body == REST_BODY_NONE ? set_parameter : refuse_parameter,
@@ -150,7 +150,7 @@ static bool read_query(struct reading *reading, enum rest_body body)
 
 /* ---- header fields ---- */
 
-/* Whether the field, a text, already holds `id`, in whatever case. */
+/* Whether the field, a text, already holds `id`, in any letter case. */
 static bool holds(const ProtobufCMessage *message, const char *field, const struct uuid *id)
 {
     const ProtobufCFieldDescriptor *found =
@@ -160,7 +160,7 @@ static bool holds(const ProtobufCMessage *message, const char *field, const stru
            uuid_compare(&held, id) == 0;
 }
 
-/* The id itself, or a text that always gives the same id. */
+/* Sets the id: the key itself if it is a UUID, otherwise one that always results from the same key. */
 static bool read_key(const struct reading *reading, const char *field)
 {
     static const char RULE[] = "Idempotency-Key: must be a UUID or a text of 1 to 255 bytes";
@@ -168,7 +168,7 @@ static bool read_key(const struct reading *reading, const char *field)
     if (key == NULL)
         return true;
     size_t size = strlen(key);
-    if (size >= 2 && key[0] == '"' && key[size - 1] == '"') { /* as structured fields write a text */
+    if (size >= 2 && key[0] == '"' && key[size - 1] == '"') { /* quoted, as in structured fields */
         key++;
         size -= 2;
     }
@@ -185,8 +185,10 @@ static bool read_key(const struct reading *reading, const char *field)
     return set(reading, field, uuid_format(&id, id_text));
 }
 
-/* One entity tag of ours, a version in quotes, also as a proxy that compresses answers marks it: W/. "*" asks
- * for any. Version 0 would ask for any too: there is no such version. */
+/*
+ * Accepts one ETag of ours, a version in quotes, even with the W/ that a compressing proxy adds. "*" matches
+ * any version. No resource has version 0, which would match any, so it is rejected.
+ */
 static bool read_if_match(const struct reading *reading, const char *field)
 {
     static const char RULE[] = "If-Match: must be one ETag as it was given, such as \"7\", or *";
@@ -205,7 +207,7 @@ static bool read_if_match(const struct reading *reading, const char *field)
     return set(reading, field, version);
 }
 
-/* Whoever names a condition must not have it passed over. */
+/* Refuses a condition that the route would silently ignore. */
 static bool takes_any(const struct reading *reading, const struct rest_route *route)
 {
     const char *tag = http_header(reading->request, "If-Match");

@@ -1,4 +1,4 @@
-/* What a REST request says, as the message of its method. */
+/* Turns a REST request into its method's request message. */
 #ifndef GATEWAY_SVC_REST_REQUEST_H
 #define GATEWAY_SVC_REST_REQUEST_H
 
@@ -7,21 +7,21 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-/* What is wrong with a request's form: the code that tells so, and what to tell. */
+/* Why a request is malformed: the status code and the message. */
 struct rest_refusal {
-    unsigned code; /* 0: nothing is */
+    unsigned code; /* 0: not refused */
     struct error error;
 };
 
 /*
- * Makes the message of type `input` out of the body, the path, the query, and the header fields
- * Idempotency-Key and If-Match, in the request's arena; NULL if it is refused: 400, 415, or 503 when out of
- * memory. Whoever says something twice must say the same.
+ * Builds the message of type `input` in the request's arena, from the body, the path, the query, and the
+ * header fields Idempotency-Key and If-Match. Returns NULL if the request is refused: 400, 415, or 503 when
+ * out of memory. A value that is given twice must be equal.
  */
 ProtobufCMessage *rest_request_read(struct http_request *request, const struct rest_match *match,
                                     const ProtobufCMessageDescriptor *input, struct rest_refusal *refusal);
 
-/* The call's budget in ms: Request-Timeout-Ms, 1 to `max_ms`, or `default_ms`; 0 if it is refused. */
+/* Returns the call's budget in ms: Request-Timeout-Ms, 1 to `max_ms`, or `default_ms`; 0 if it is refused. */
 uint32_t rest_request_timeout(const struct http_request *request, uint32_t default_ms, uint32_t max_ms,
                               struct rest_refusal *refusal);
 

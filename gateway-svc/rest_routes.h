@@ -1,4 +1,4 @@
-/* The routes of REST: which method of which service answers what. Pure. */
+/* The routes of REST: maps HTTP methods and paths to the services' methods. Pure. */
 #ifndef GATEWAY_SVC_REST_ROUTES_H
 #define GATEWAY_SVC_REST_ROUTES_H
 
@@ -9,15 +9,15 @@ enum rest_body { REST_BODY_NONE, REST_BODY_OPTIONAL, REST_BODY_REQUIRED };
 
 struct rest_route {
     const char *method;   /* "PUT" */
-    const char *pattern;  /* "/hospitals/{hospitalId}/days/{date}", by the names of the request's fields */
+    const char *pattern;  /* "/hospitals/{hospitalId}/days/{date}", with the request's field names */
     const char *service;  /* "screening.v1.HospitalService" */
     const char *rpc;      /* "SetCapacity" */
-    enum rest_body body;  /* the request as JSON */
-    const char *id;       /* of what it creates: the field that Idempotency-Key fills; else NULL */
-    const char *if_match; /* the field that If-Match fills; else NULL */
+    enum rest_body body;  /* whether the request has a JSON body */
+    const char *id;       /* for a creation: the id field, which Idempotency-Key fills; otherwise NULL */
+    const char *if_match; /* the field that If-Match fills; otherwise NULL */
 };
 
-/* What a path has at the place of a name in braces. Both end where the next "/" is, or at their NUL. */
+/* A path segment and the name in braces that it matched; bounded by their sizes, not NUL-terminated. */
 struct rest_parameter {
     const char *name;
     size_t name_size;
@@ -34,8 +34,8 @@ struct rest_match {
 };
 
 /*
- * The route of a request; refers to `path`. False if there is none: `allow` then names the methods that the
- * path has, "GET, HEAD, POST", and is empty if there is no such path.
+ * Finds the route of a request; the match points into `path`. On false, `allow` lists the methods of the
+ * path, "GET, HEAD, POST", and is empty if the path does not exist.
  */
 bool rest_route_find(const char *method, const char *path, struct rest_match *match,
                      char allow[REST_ALLOW_SIZE]);

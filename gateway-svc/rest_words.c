@@ -6,7 +6,7 @@
 
 static const char PACKAGE[] = "screening.v1.";
 
-/* What the bodies of requests say. */
+/* What the request types stand for. */
 static const struct {
     const char *type, *words;
 } bodies[] = {
@@ -31,7 +31,7 @@ static bool has_field(const ProtobufCMessageDescriptor *type, const char *name, 
     return false;
 }
 
-/* Requests nest one level deep. */
+/* Checks one nested level too; requests have no more. */
 static bool is_field(const ProtobufCMessageDescriptor *input, const char *name, size_t size)
 {
     bool found = has_field(input, name, size);
@@ -57,7 +57,7 @@ static char *put_camel(char *end, const char *name, size_t size)
     return end;
 }
 
-/* The name of a message without its package, or what it stands for. */
+/* Writes what a message type stands for, or its name without the package. */
 static char *put_type(char *end, const char *name, size_t size)
 {
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)

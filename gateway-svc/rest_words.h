@@ -1,13 +1,14 @@
-/* The words of REST for those of the .proto files. Pure. */
+/* Translates names of the .proto files to those of REST. Pure. */
 #ifndef GATEWAY_SVC_REST_WORDS_H
 #define GATEWAY_SVC_REST_WORDS_H
 
 #include <protobuf-c/protobuf-c.h>
 
 /*
- * Rewrites in place what protojson or a service says of a request of type `input`: fields get their names in
- * JSON ("customer_id: ..." becomes "customerId: ..."), messages what they stand for ("is not a field of
- * screening.v1.CreateBookingRequest" becomes "is not a field of a booking"). The text never grows.
+ * Rewrites an error message from protojson or a service about a request of type `input`, in place: field
+ * names become JSON names ("customer_id: ..." becomes "customerId: ..."), message types become what they
+ * stand for ("is not a field of screening.v1.CreateBookingRequest" becomes "is not a field of a booking").
+ * The text never grows.
  */
 void rest_words(const ProtobufCMessageDescriptor *input, char *message);
 

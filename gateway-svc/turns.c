@@ -1,7 +1,7 @@
 /*
- * `lock` guards everything; it is never held while a turn begins or is given up. One thread at a time lets
- * those begin that wait: a call that fails at once ends within its beginning, and its end must not begin the
- * next.
+ * `lock` guards everything; it is never held while a turn begins or is given up. Only one thread at a time
+ * begins waiting turns: a call that fails at once ends inside its begin, and that end must not begin the next
+ * one.
  */
 #include "turns.h"
 
@@ -20,7 +20,7 @@ struct turns {
     pthread_mutex_t lock;
     struct fair_queue *waiting;
     size_t places, taken;
-    size_t by_line[FAIR_CONNECTIONS]; /* the same, by source */
+    size_t by_line[FAIR_CONNECTIONS]; /* taken places by source */
     bool beginning;
     bool stopped;
     struct ticker *ticker;
@@ -31,7 +31,7 @@ static struct metric waiting_now =
 static struct metric given_up_total =
     METRIC("gateway_calls_given_up_total", "Calls refused because their turn did not come in time");
 
-/* ---- under the lock ---- */
+/* ---- with the lock held ---- */
 
 static bool has_room(void *context, uint64_t source)
 {
@@ -52,7 +52,7 @@ static void put_waiting(struct turns *turns, struct turn *turn)
     metric_add(&waiting_now, 1);
 }
 
-/* The next that may begin now, with its place; NULL if there is none. */
+/* Takes the next turn that may begin now, and a place for it; NULL if there is none. */
 static struct turn *take_waiting(struct turns *turns)
 {
     struct fair_item *item = fair_queue_pop_if(turns->waiting, has_room, turns);
@@ -63,7 +63,7 @@ static struct turn *take_waiting(struct turns *turns)
     return (struct turn *)item;
 }
 
-/* Takes out those whose deadline is over at `now_ns`, linked by `item.next`; the others keep their order. */
+/* Takes out turns with a deadline up to `now_ns`, linked by `item.next`; the others keep their order. */
 static struct fair_item *take_expired(struct turns *turns, int64_t now_ns)
 {
     struct fair_item *expired = NULL, *kept = NULL, **end = &kept, *item;
@@ -85,7 +85,7 @@ static struct fair_item *take_expired(struct turns *turns, int64_t now_ns)
     return expired;
 }
 
-/* ---- without it ---- */
+/* ---- without the lock ---- */
 
 static void give_up_all(struct turns *turns, int64_t now_ns)
 {
@@ -94,7 +94,7 @@ static void give_up_all(struct turns *turns, int64_t now_ns)
     pthread_mutex_unlock(&turns->lock);
     while (expired != NULL) {
         struct turn *turn = (struct turn *)expired;
-        expired = expired->next; /* the turn is gone once it has been given up */
+        expired = expired->next; /* give_up may free the turn */
         metric_add(&given_up_total, 1);
         turn->give_up(turn);
     }

@@ -1,7 +1,7 @@
 /*
- * The calls to one service: so many at once, and HTTP clients take turns by their addresses. The last eighth
- * of the places is kept for addresses that hold fewer than these are, so that one client's slow calls are its
- * own matter. A call that finds no place waits here, at most until its deadline.
+ * Limits the concurrent calls to one service; HTTP clients take turns by address. The last eighth of the
+ * places is reserved for addresses that hold fewer places than that eighth has, so that slow calls of one
+ * client do not hurt the others. A call without a place waits here, at most until its deadline.
  */
 #ifndef GATEWAY_SVC_TURNS_H
 #define GATEWAY_SVC_TURNS_H
@@ -15,32 +15,36 @@
 
 struct turns;
 
-/* Embed it in what takes a turn; begin or give_up is called once. */
+/* Embed it in the object that takes a turn; exactly one of begin and give_up is called, once. */
 struct turn {
-    struct fair_item item; /* first member; `source` says who asks */
+    struct fair_item item; /* first member; `source` is the client */
     int64_t deadline_ns;   /* monotonic */
-    bool waited;           /* set here: it did not begin at once */
-    /* Begins the call, which turns_end must follow sooner or later, from any thread. Must not block. On the
-     * thread of turns_take or of a turns_end. */
+    bool waited;           /* set by turns_take: it did not begin at once */
+    /*
+     * Begins the call and must not block. Every begin needs one turns_end, from any thread, even before it
+     * returns. Called on the thread of turns_take or of a turns_end.
+     */
     void (*begin)(struct turn *turn);
-    /* There was no place in time, or the turns were stopped. On the thread of turns_take or turns_stop, or on
-     * one of its own. */
+    /*
+     * No place became free in time, or the turns were stopped. Called on the thread of turns_take or
+     * turns_stop, or on the ticker's thread.
+     */
     void (*give_up)(struct turn *turn);
 };
 
-/* RESOURCE_EXHAUSTED when there is no memory or no thread. */
+/* Fails with RESOURCE_EXHAUSTED if memory or threads run out. */
 MUST_CHECK enum status turns_open(size_t places, struct turns **out, struct error *error);
 
-/* Gives up what waits, and whatever comes later. What has begun goes on. */
+/* Gives up the waiting turns and all later ones. Calls that have begun continue. */
 void turns_stop(struct turns *turns);
 
-/* After turns_stop, when all that had begun has ended. NULL is allowed. */
+/* Call it after turns_stop, once all begun calls have ended. NULL is allowed. */
 void turns_close(struct turns *turns);
 
 /* Any thread. */
 void turns_take(struct turns *turns, struct turn *turn);
 
-/* One that `source` had begun has ended; begins those that wait for its place. Any thread. */
+/* Ends a call of `source`; begins turns that wait for its place. Any thread. */
 void turns_end(struct turns *turns, uint64_t source);
 
 #endif
