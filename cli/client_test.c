@@ -1,4 +1,4 @@
-/* Against a booking-svc of our own that answers as each test wants. */
+/* Runs against a fake booking-svc that responds as each test wants. */
 #include "client.h"
 #include "pages.h"
 
@@ -15,14 +15,13 @@
 
 enum { PAGES = 3, ATTEMPTS_MAX = 64 };
 
-/* What the fake was asked, and what it is to answer. Its methods run on nng's threads, the test reads after
- * the call. */
+/* What the fake received, and what it returns. Methods run on nng's threads; tests read it after a call. */
 struct fake {
-    Screening__V1__BookingService_Service service; /* first */
+    Screening__V1__BookingService_Service service; /* first member */
     struct rpc_server *server;
     char folder[32];
     char address[64];
-    struct error refusal; /* of the first `refusals` attempts */
+    struct error refusal; /* returned by the first `refusals` attempts */
     size_t refusals;
     size_t attempts;
     char ids[ATTEMPTS_MAX][64]; /* booking_id of each attempt */
@@ -46,7 +45,7 @@ static void create_booking(Screening__V1__BookingService_Service *service,
     closure(&booking, closure_data);
 }
 
-/* Page N has N bookings, whose customer is the token that it was asked with. */
+/* Page N has N bookings; their customer is the token of the request. */
 static void list_bookings(Screening__V1__BookingService_Service *service,
                           const Screening__V1__ListBookingsRequest *input,
                           Screening__V1__ListBookingsResponse_Closure closure, void *closure_data)
@@ -156,7 +155,7 @@ static void test_client_unavailable_for_ever_ends_with_the_budget_and_tells_the_
     error_set(&fake.refusal, STATUS_UNAVAILABLE, NULL, "not now");
     fake.refusal.retry_after_ms = 100;
     session.timeout_ms = 1000;
-    /* The budget may also end during the last attempt: as unknown an outcome. */
+    /* The budget may also end during the last attempt; the outcome is just as unknown. */
     enum status status = create(none, &booking, &error);
     assert_true(status == STATUS_UNAVAILABLE || status == STATUS_DEADLINE_EXCEEDED);
     assert_true(fake.attempts > 1);

@@ -15,7 +15,7 @@ static const struct command COMMAND = {.group = "group", .arguments = "", .summa
 
 static struct session session;
 
-/* What the arguments below are read into. */
+/* Receives the values of the arguments below. */
 static struct {
     char *text;
     uint32_t number;
@@ -52,7 +52,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Words up to NULL. Returns whether they were read; the command's exit code otherwise. */
+/* Reads the words up to NULL. Returns whether they were valid; otherwise sets the command's exit code. */
 static bool read_words(const char *const *words, int *exit_code)
 {
     char *argv[WORDS_MAX];
@@ -136,7 +136,7 @@ static void test_command_read_addresses_and_zone_are_taken_behind_the_command_to
     assert_true(READ("a", "--booking-addr", "ipc:///x", "--time-zone=Europe/Berlin"));
     assert_string_equal(session.addresses[PEER_BOOKING], "ipc:///x");
     assert_string_equal(session.time_zone, "Europe/Berlin");
-    assert_false(READ("a", "--booking", "ipc:///x")); /* before the command only */
+    assert_false(READ("a", "--booking", "ipc:///x")); /* only before the command */
     assert_false(READ("a", "--booking-addr", "http://x"));
     assert_false(READ("a", "--time-zone", "Mars/Base"));
 }
@@ -162,7 +162,7 @@ static void test_hospital_match_prefers_the_whole_name(void **state)
     assert_int_equal(hospital_match(&hospital, "한빛검진센터"), MATCH_NAME);
     assert_int_equal(hospital_match(&hospital, "한빛"), MATCH_NAME_PART);
     assert_int_equal(hospital_match(&hospital, "20A6a75c-51"), MATCH_ID_BEGIN);
-    assert_int_equal(hospital_match(&hospital, "20a"), MATCH_NONE); /* too short to mean one */
+    assert_int_equal(hospital_match(&hospital, "20a"), MATCH_NONE); /* too short for an id */
     assert_int_equal(hospital_match(&hospital, ""), MATCH_NONE);
     assert_int_equal(hospital_match(&hospital, "a75c"), MATCH_NONE);
 }

@@ -7,7 +7,7 @@
 struct expected {
     enum csv_result result;
     size_t line;
-    const char *fields; /* joined with '|'; for a bad record, how its complaint begins */
+    const char *fields; /* joined with '|'; for a bad record, the beginning of its error */
 };
 
 static void expect(const char *text, size_t size, const struct expected *expected, size_t count)

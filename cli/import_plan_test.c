@@ -17,7 +17,7 @@ struct result {
     struct import_plan plan;
     struct error error;
     enum status status;
-    char complaints[COMPLAINTS_SIZE]; /* "LINE: text\n" each */
+    char complaints[COMPLAINTS_SIZE]; /* each "LINE: text\n" */
 };
 
 static void complain(void *context, size_t line, const char *complaint)
@@ -72,7 +72,7 @@ static void test_import_plan_empty_id_depends_on_name_and_address_only(void **st
     assert_string_equal(result.complaints, "");
     assert_int_equal(result.plan.hospital_count, 3);
     assert_int_equal(result.plan.hospitals[0].day_count, 2);
-    /* What the namespace and this name gave once, they must give for ever. */
+    /* These inputs must give this id forever. */
     assert_string_equal(uuid_format(&result.plan.hospitals[0].id, id),
                         "311288c9-2d59-5528-9fa6-9b25d1efe85f");
     assert_false(uuid_equal(&result.plan.hospitals[0].id, &result.plan.hospitals[1].id));
@@ -99,7 +99,7 @@ static void test_import_plan_spellings_of_one_name_are_one_hospital(void **state
     assert_same_id(&composed.id, &both.id);
     assert_same_id(&composed.former_ids[0], &both.former_ids[0]); /* decomposed */
     assert_false(uuid_is_zero(&composed.former_ids[0]));
-    assert_true(uuid_is_zero(&composed.former_ids[1])); /* it is in the file as it is kept */
+    assert_true(uuid_is_zero(&composed.former_ids[1])); /* the file has it in normalized form */
     assert_false(uuid_is_zero(&both.former_ids[1]));
     arena_fini(&result.arena);
     read_plan(HEADER ",A,x,+1,1\n");
@@ -199,7 +199,7 @@ static void test_import_plan_other_header_is_refused(void **state)
     assert_int_equal(result.plan.hospital_count, 0);
 }
 
-/* As Excel in Korea saves "CSV", and as it saves "Unicode text". */
+/* As Excel in Korea saves "CSV" and "Unicode text". */
 static void test_import_plan_other_encodings_are_told(void **state)
 {
     (void)state;
@@ -212,7 +212,7 @@ static void test_import_plan_other_encodings_are_told(void **state)
     assert_int_equal(result.status, STATUS_INVALID_ARGUMENT);
     assert_non_null(strstr(result.error.message, "UTF-16"));
     arena_fini(&result.arena);
-    /* A stray byte beside Hangul in UTF-8 is a fault of its line. */
+    /* A stray byte next to Hangul in UTF-8 is an error of its line only. */
     read_plan(HEADER ",갑병원,서울,+1,1\n,\xb0\xa9,서울,+1,1\n");
     assert_int_equal(result.status, STATUS_OK);
     assert_int_equal(result.plan.bad_lines, 1);
@@ -252,7 +252,7 @@ static void test_import_differing_days_are_those_with_another_capacity(void **st
     Screening__V1__Hospital there;
     make_there(&there, "A", "x");
     Screening__V1__ScreeningDay day[3], *days[3];
-    for (int i = 0; i < 3; i++) { /* +1 with 1, +2 with 8, +3 with 8 */
+    for (int i = 0; i < 3; i++) { /* +1 with 1 place, +2 with 8, +3 with 8 */
         screening__v1__screening_day__init(&day[i]);
         day[i].date = civil_format(TODAY + 1 + i, dates[i]);
         day[i].capacity = i == 0 ? 1 : 8;
@@ -274,10 +274,10 @@ static void test_import_same_hospital_other_content_is_refused(void **state)
     static const struct {
         char *name, *address;
         Screening__V1__HospitalStatus status;
-        const char *complaint; /* NULL = the same */
+        const char *complaint; /* NULL = same hospital */
     } cases[] = {
         {"A", "x", SCREENING__V1__HOSPITAL_STATUS__ACTIVE, NULL},
-        {" A ", "x\u3000", SCREENING__V1__HOSPITAL_STATUS__ACTIVE, NULL}, /* as an earlier version kept it */
+        {" A ", "x\u3000", SCREENING__V1__HOSPITAL_STATUS__ACTIVE, NULL}, /* stored by an earlier version */
         {"A", "x", SCREENING__V1__HOSPITAL_STATUS__DELETED, "hospital_id: this hospital is deleted"},
         {"B", "x", SCREENING__V1__HOSPITAL_STATUS__ACTIVE,
          "name: a hospital of this id exists with another name"},

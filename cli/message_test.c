@@ -6,7 +6,7 @@
 
 static const char *const ENVIRONMENT[] = {"LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"};
 
-/* What "DATE" is called with these values, in ENVIRONMENT's order; NULL = not set. */
+/* Returns the translation of "DATE" with these values, in the order of ENVIRONMENT; NULL = not set. */
 static const char *date_with(const char *language, const char *all, const char *messages, const char *lang)
 {
     const char *const values[] = {language, all, messages, lang};
@@ -51,7 +51,7 @@ static void test_message_without_translation_is_itself(void **state)
     assert_ptr_equal(message(unknown), unknown);
     assert_string_equal(message(""), "");
     assert_string_equal(message("ADDRESS"), "주소");
-    assert_string_equal(message("which command?"), "명령을 지정하세요"); /* the last one */
+    assert_string_equal(message("which command?"), "명령을 지정하세요"); /* last in the catalogue */
 }
 
 int main(void)

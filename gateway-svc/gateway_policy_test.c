@@ -1,4 +1,4 @@
-/* The codes of issue and protocol, one by one, and what callers are not told. */
+/* Checks each status code of REST and Connect, and the messages that clients must not see. */
 #include "policy.h"
 
 #include <string.h>
@@ -106,7 +106,7 @@ static void test_policy_public_is_what_is_not_between_services(void **state)
     (void)state;
     static const struct {
         const ProtobufCServiceDescriptor *service;
-        unsigned hidden; /* of its methods */
+        unsigned hidden; /* number of its methods that are not public */
     } cases[] = {
         {&screening__v1__hospital_service__descriptor, 3}, /* Reserve, BatchReserve, ListReservations */
         {&screening__v1__booking_service__descriptor, 2},  /* LookUpBookings, AbandonBooking */

@@ -89,7 +89,7 @@ static void test_wish_without_days_has_a_month_from_today(void **state)
     assert_int_equal(wish.days.to, date_of("2027-01-31"));
 }
 
-/* ---- windows */
+/* ---- windows ---- */
 
 static struct live_window window_of(const char *from, const char *to, const char *today)
 {
@@ -116,7 +116,7 @@ static void test_window_without_days_moves_with_the_day(void **state)
     assert_window(&window, "2026-12-25", "2027-01-24");
     assert_int_equal(fresh, date_of("2027-01-24"));
     assert_false(live_window_move(&window, date_of("2026-12-25"), &fresh));
-    assert_true(live_window_move(&window, date_of("2026-12-28"), &fresh)); /* the process stood meanwhile */
+    assert_true(live_window_move(&window, date_of("2026-12-28"), &fresh)); /* after a suspension */
     assert_window(&window, "2026-12-28", "2027-01-27");
     assert_int_equal(fresh, date_of("2027-01-25"));
 }
@@ -141,7 +141,7 @@ static void test_window_with_an_end_only_begins_later(void **state)
     int32_t fresh = 0;
     assert_true(live_window_move(&window, date_of("2026-12-25"), &fresh));
     assert_window(&window, "2026-12-25", "2026-12-25");
-    assert_true(fresh > window.to); /* none */
+    assert_true(fresh > window.to); /* no new days */
     assert_true(live_window_move(&window, date_of("2026-12-26"), &fresh));
     assert_true(window.from > window.to && fresh > window.to);
 }

@@ -16,7 +16,7 @@ static enum status check(const ProtobufCMessageDescriptor *input, const char *te
     return request_bounds_check_json(input, text, strlen(text), NULL);
 }
 
-/* `begin`, then `part` so often, then `end`; the caller frees it. */
+/* Returns `begin`, then `count` times `part`, then `end`; the caller frees it. */
 static char *repeat(const char *begin, const char *part, size_t count, const char *end)
 {
     char *text = malloc(strlen(begin) + count * strlen(part) + strlen(end) + 1);
@@ -46,7 +46,7 @@ static void test_request_bounds_fit_what_people_send(void **state)
     assert_int_equal(check(HOSPITAL, text), STATUS_OK);
     assert_true(strlen(text) < request_bounds_of(HOSPITAL).body_bytes);
     free(text);
-    /* Both texts of 200 characters at their longest: beyond the BMP, escaped. */
+    /* The longest form of both 200-character texts: beyond the BMP, escaped. */
     char *name = repeat("{\"customerName\": \"", "\\ud83d\\ude00", 2 * 200 + 64, "\"}");
     assert_int_equal(check(BOOKING, name), STATUS_OK);
     assert_true(strlen(name) < request_bounds_of(BOOKING).body_bytes);

@@ -1,6 +1,6 @@
 /*
- * Good requests, damaged in a repeatable way: whatever arrives is read or refused in words. For what this
- * does not find there is a fuzzer: rest_fuzz.h.
+ * Good requests, damaged in a repeatable way: each must be accepted, or refused with a message. The fuzzer in
+ * rest_fuzz.h covers the rest.
  */
 #include "rest_fuzz.h"
 
@@ -41,7 +41,7 @@ struct mutant {
     char bytes[TEXT_MAX_BYTES];
 };
 
-/* Repeatable numbers below `bound`. */
+/* Returns repeatable numbers below `bound`. */
 static size_t next(uint64_t *seed, size_t bound)
 {
     enum { SHIFT = 33 };
@@ -65,16 +65,16 @@ static void mutate(struct mutant *mutant, uint64_t *seed)
     const char *token = tokens[next(seed, sizeof tokens / sizeof tokens[0])];
     char byte = (char)next(seed, BYTES);
     switch (next(seed, KINDS)) {
-    case 0: /* another byte */
+    case 0: /* replace a byte */
         replace(mutant, at, 1, &byte, 1);
         break;
-    case 1: /* a token more */
+    case 1: /* insert a token */
         replace(mutant, at, 0, token, strlen(token));
         break;
-    case 2: /* a token instead of a few bytes */
+    case 2: /* replace a few bytes by a token */
         replace(mutant, at, next(seed, FEW), token, strlen(token));
         break;
-    default: /* a hole */
+    default: /* delete a few bytes */
         replace(mutant, at, next(seed, FEW), "", 0);
         break;
     }
@@ -100,7 +100,7 @@ static void test_mutation_damaged_requests_are_read_or_refused(void **state)
             mutate(&mutant, &seed);
         accepted += rest_fuzz(mutant.bytes, mutant.size) ? 1 : 0;
     }
-    /* Neither everything nor nothing: the mutants are near the border. */
+    /* Some, but not most, are accepted: the mutants are close to valid requests. */
     assert_in_range(accepted, ITERATIONS / 100, ITERATIONS / 2);
 }
 

@@ -1,4 +1,4 @@
-/* Paths to methods. */
+/* Tests how paths map to methods. */
 #include "rest_routes.h"
 
 #include <string.h>

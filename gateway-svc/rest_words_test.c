@@ -1,4 +1,4 @@
-/* Messages in the words of REST. */
+/* Tests the translation of messages to REST names. */
 #include "rest_words.h"
 
 #include <stdio.h>

@@ -13,9 +13,9 @@ enum { PLACES = 16, KEPT = 2, TURNS_MAX = 64, PATIENCE_MS = 20000, NEVER_S = 360
 struct test_turn {
     struct turn turn; /* first member */
     struct turns *turns;
-    bool ends_at_once; /* as a call does that fails before it is sent */
+    bool ends_at_once; /* like a call that fails before it is sent */
     atomic_int begun, given_up;
-    int position; /* in the order of beginning, from 1 */
+    int position; /* in the order of begins, from 1 */
 };
 
 static int positions;
@@ -23,7 +23,7 @@ static int positions;
 static void begin(struct turn *turn)
 {
     struct test_turn *mine = (struct test_turn *)turn;
-    mine->position = ++positions; /* one thread at a time begins them here */
+    mine->position = ++positions; /* only one thread at a time begins turns here */
     atomic_fetch_add(&mine->begun, 1);
     if (mine->ends_at_once)
         turns_end(mine->turns, turn->item.source);
@@ -100,7 +100,7 @@ static void test_turns_so_many_are_under_way_and_the_last_places_are_for_others(
     assert_int_equal(count_begun(flood, PLACES), PLACES - KEPT);
     take_all(turns, others, 3, 2);
     assert_int_equal(count_begun(others, 3), KEPT);
-    /* A place that is free again is one of those that are kept. */
+    /* A freed place goes to the reserve first. */
     turns_end(turns, 2);
     assert_int_equal(count_begun(flood, PLACES), PLACES - KEPT);
     assert_int_equal(count_begun(others, 3), 3);
@@ -120,8 +120,8 @@ static void test_turns_sources_take_turns(void **state)
     take_all(turns, flood, 3, 1);
     take_all(turns, others, 3, 3);
     for (int i = 0; i < KEPT; i++)
-        turns_end(turns, 2);    /* for those who hold little */
-    for (int i = 0; i < 6; i++) /* two of these give back what is kept */
+        turns_end(turns, 2);    /* free places for sources that hold few */
+    for (int i = 0; i < 6; i++) /* two of these refill the reserve */
         turns_end(turns, 1);
     assert_int_equal(count_begun(flood, 3) + count_begun(others, 3), 6);
     assert_int_equal(others[0].position, PLACES + 1);

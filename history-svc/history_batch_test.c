@@ -1,4 +1,4 @@
-/* Chunks against the tables, and what is read from them. Needs PostgreSQL. */
+/* Applies chunks to the tables and checks what reads return. Needs PostgreSQL. */
 #include "history_test_support.h"
 
 #include <string.h>
@@ -73,7 +73,7 @@ static void test_history_batch_chunk_again_changes_nothing(void **state)
     assert_int_equal(number_of(place->db, &COUNT_ENTRIES), 1);
 }
 
-/* ---- what can't be applied, what is not known ---- */
+/* ---- malformed and unknown events ---- */
 
 static void test_history_batch_malformed_event_is_internal_and_writes_nothing(void **state)
 {
@@ -156,7 +156,7 @@ static void test_history_batch_first_deletion_stays(void **state)
 
 /* ---- lists ---- */
 
-/* What a list has shown. */
+/* The rows that a list returned. */
 struct shown {
     uint32_t numbers[64];
     size_t count;
@@ -192,7 +192,7 @@ static void list(struct place *place, const struct customer_filter *filter,
            STATUS_OK, &error);
 }
 
-/* One booking for each status, day and hospital (900 stays, 901 is deleted on TEST_DAY, 902 is unknown). */
+/* Makes one booking per status, day and hospital (900 is active, 901 deleted on TEST_DAY, 902 unknown). */
 static size_t tell_one_of_each(struct place *place, struct told_booking *told)
 {
     size_t count = 0;
@@ -254,7 +254,7 @@ static void test_history_list_pages_newest_first_without_gap_or_repeat(void **st
     struct place *place = place_of(state);
     for (uint32_t i = 1; i <= 7; i++) {
         struct told_booking told = booking(i, BOOKING_CONFIRMED, 2);
-        told.created_at_us = 5000 + i / 3; /* three at once: the id decides */
+        told.created_at_us = 5000 + i / 3; /* three have the same time, so the id decides */
         place_tell(place, &told);
     }
     struct told_booking other = booking(50, BOOKING_CONFIRMED, 2);
@@ -292,7 +292,7 @@ static void test_history_list_name_comes_with_the_hospital_whenever_it_is_told(v
     assert_int_equal(after.count, 2);
 }
 
-/* ---- one booking's story ---- */
+/* ---- the history of one booking ---- */
 
 struct story {
     uint64_t versions[8];

@@ -1,5 +1,4 @@
-/* The timeline by month: where entries lie, months that come and go, the change from one table. Needs
- * PostgreSQL. */
+/* The timeline by month: where entries lie, lost months, migration from one table. Needs PostgreSQL. */
 #include "history_test_support.h"
 
 #include <stdio.h>
@@ -13,7 +12,7 @@ extern const char history_0001_initial_postgresql[];
 static const int64_t NOVEMBER_ENDS_US = INT64_C(1796083199999999);
 static const int64_t DAY_US = INT64_C(86400) * 1000000;
 
-/* Booking `number`, confirmed so that its event occurs at that instant. */
+/* Makes the event that confirms booking `number`, occurring at that instant. */
 static Screening__V1__Event *event_at(struct place *place, uint32_t number, int64_t occurred_at_us)
 {
     const struct told_booking told = {.booking = number,
@@ -33,7 +32,7 @@ static void apply_at(struct place *place, uint32_t number, int64_t occurred_at_u
     expect(place_apply(place, "booking", &event, 1, &error), STATUS_OK, &error);
 }
 
-/* ---- what lies where ---- */
+/* ---- partitions of entries ---- */
 
 enum { PLAN_SIZE = 8192 };
 
@@ -53,7 +52,7 @@ static void assert_text(struct place *place, const char *name, const char *sql, 
     const struct db_statement statement = {.name = name, .sql = sql};
     struct text found = {""};
     struct error error = {0};
-    struct db *db; /* of its own: the statement ends with this function */
+    struct db *db; /* a separate connection, because the statement ends with this function */
     expect(db_open(place->url, DB_READ_ONLY, &db, &error), STATUS_OK, &error);
     expect(db_use_schema(db, "history", &error), STATUS_OK, &error);
     expect(db_run(db, &statement, NULL, take_text, &found, &error), STATUS_OK, &error);
@@ -61,7 +60,7 @@ static void assert_text(struct place *place, const char *name, const char *sql, 
     assert_string_equal(found.text, expected);
 }
 
-/* "MONTH COUNT ..." of the months that hold entries. */
+/* Checks the months with entries, as "MONTH COUNT ...". */
 static void assert_months(struct place *place, const char *expected)
 {
     assert_text(place, "test_months",
@@ -105,8 +104,7 @@ static void test_history_months_more_than_are_remembered_all_come(void **state)
                 "SELECT count(*) || ' ' || count(DISTINCT tableoid) FROM timeline_entry", "200 100");
 }
 
-/* What a rebuild beside a running service comes to: a month in which nothing was told is not there any more.
- */
+/* After a rebuild beside a running service, a month without entries no longer exists. */
 static void test_history_months_that_went_away_are_made_again(void **state)
 {
     struct place *place = place_of(state);
@@ -128,16 +126,16 @@ static void test_history_months_of_a_failed_transaction_are_made_again(void **st
         "FOR EACH ROW EXECUTE FUNCTION refuse()";
     Screening__V1__Event *event = event_at(place, 1, NOVEMBER_ENDS_US);
     expect(db_run_script(place->db, defer, &error), STATUS_OK, &error);
-    expect(place_apply(place, "booking", &event, 1, &error), STATUS_INTERNAL, &error); /* by COMMIT */
+    expect(place_apply(place, "booking", &event, 1, &error), STATUS_INTERNAL, &error); /* fails in COMMIT */
     assert_months(place, "");
     expect(db_run_script(place->db, "DROP TRIGGER refuse ON booking_summary", &error), STATUS_OK, &error);
     expect(place_apply(place, "booking", &event, 1, &error), STATUS_OK, &error);
     assert_months(place, "2026_11 1");
 }
 
-/* ---- others meanwhile ---- */
+/* ---- concurrency ---- */
 
-/* A reader that has begun, or another writer, must not stand in the way of a new month. */
+/* An open read or write transaction must not block the creation of a month. */
 static void test_history_months_are_made_beside_readers_and_writers(void **state)
 {
     static const struct db_statement read = {.name = "test_read",
@@ -161,7 +159,7 @@ static void test_history_months_are_made_beside_readers_and_writers(void **state
     }
 }
 
-/* Two replicas that need the same month: one makes it, the other waits for that. */
+/* Two replicas need the same month: one creates it, the other waits. */
 static void test_history_months_needed_by_two_writers_are_made_by_one(void **state)
 {
     struct place *place = place_of(state);
@@ -180,7 +178,7 @@ static void test_history_months_needed_by_two_writers_are_made_by_one(void **sta
     db_close(other);
 }
 
-/* ---- the change from one table ---- */
+/* ---- migration from one table ---- */
 
 static void test_history_months_take_over_the_entries_of_the_one_table(void **state)
 {
@@ -202,7 +200,7 @@ static void test_history_months_take_over_the_entries_of_the_one_table(void **st
                 "SELECT string_agg(tablename, ' ') FROM pg_tables WHERE tablename LIKE '%before%'", "");
 }
 
-/* ---- how they are read ---- */
+/* ---- query plans ---- */
 
 static enum status take_plan_line(void *context, const struct db_row *row)
 {
@@ -221,7 +219,7 @@ static enum status ignore_entry(void *context, const struct summary_row *summary
     return STATUS_OK;
 }
 
-/* The plan that was made while the tables were empty is still the one by index when they are not. */
+/* The plan prepared on empty tables must use the indexes after the tables have filled. */
 static void test_history_months_are_read_by_index(void **state)
 {
     struct place *place = place_of(state);

@@ -1,4 +1,4 @@
-/* A rebuild beside a history that goes on following. Needs PostgreSQL. */
+/* A rebuild beside a running history that keeps following. Needs PostgreSQL. */
 #include "feed.h"
 #include "history_test_support.h"
 #include "rebuild.h"
@@ -71,7 +71,7 @@ static void publish(struct publisher *publisher, const Screening__V1__Event *eve
     event_log_publish(publisher->events_log);
 }
 
-/* ---- a history that follows them ---- */
+/* ---- the running history ---- */
 
 struct scene {
     struct place *place;
@@ -79,8 +79,8 @@ struct scene {
     struct publisher booking, hospital;
     struct feed_options options;
     struct feed *feed; /* the live one */
-    struct db *reader; /* as the service's readers: opened once, its statements prepared */
-    uint32_t told;     /* bookings published */
+    struct db *reader; /* like the service's readers: opened once, with prepared statements */
+    uint32_t told;     /* number of published bookings */
 };
 
 static void follow(struct scene *scene)
@@ -135,7 +135,7 @@ static void scene_close(struct scene *scene)
     rmdir(scene->folder);
 }
 
-/* Confirms `count` more bookings, one commit each; every third is cancelled at once. */
+/* Confirms `count` more bookings, with one commit each, and cancels every third at once. */
 static void publish_bookings(struct scene *scene, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -156,7 +156,7 @@ static void publish_bookings(struct scene *scene, uint32_t count)
     }
 }
 
-/* Also the cancellation that may be told last. */
+/* Includes the cancellation, which may be the last event. */
 static bool all_bookings_seen(void *context)
 {
     static const struct db_statement count = {.name = "test_rebuild_count",
@@ -170,9 +170,9 @@ static bool deletion_seen(void *context)
     return place_view(context, 1).provisional;
 }
 
-/* ---- everything that the schema holds, as one text per table ---- */
+/* ---- the schema's contents, as one digest per table ---- */
 
-/* The indexes, of each partition too, which a rebuild makes in another way. */
+/* The indexes, including those of the partitions, which a rebuild creates differently. */
 static const char SHAPE[] = "SELECT md5(string_agg(indexdef, '|' ORDER BY indexdef)) FROM pg_indexes "
                             "WHERE schemaname = 'history'";
 
@@ -181,7 +181,7 @@ static const char *const TABLES[] = {"booking_summary", "timeline_entry", "hospi
 enum { TABLE_COUNT = sizeof TABLES / sizeof TABLES[0], DIGEST_TEXT_SIZE = 64 };
 
 struct dump {
-    char digests[TABLE_COUNT + 1][DIGEST_TEXT_SIZE]; /* the last of the shape */
+    char digests[TABLE_COUNT + 1][DIGEST_TEXT_SIZE]; /* the last one is of SHAPE */
     size_t count;
 };
 
@@ -220,7 +220,7 @@ static void assert_same_dump(const struct dump *before, const struct dump *after
             fail_msg("%s is not the same", TABLES[i]);
 }
 
-/* Schemas that a rebuild makes and must not leave behind. */
+/* Counts schemas that a rebuild creates and must not leave behind. */
 static int64_t count_leftovers(struct scene *scene)
 {
     static const struct db_statement count = {
@@ -255,7 +255,7 @@ static void test_history_rebuild_makes_the_same_tables(void **state)
     publish_bookings(&scene, 30);
     wait_until(all_bookings_seen, &scene, "bookings");
     wait_until(deletion_seen, scene.place, "the deletion");
-    feed_close(scene.feed); /* nothing moves between the dumps */
+    feed_close(scene.feed); /* so that no event is applied between the dumps */
     scene.feed = NULL;
     take_dump(&scene, &before);
     rebuild(&scene, 40);
@@ -274,7 +274,7 @@ static void test_history_rebuild_beside_a_running_history_loses_nothing(void **s
     for (uint32_t round = 1; round <= 3; round++) {
         rebuild(&scene, (uint64_t)round * 12);
         publish_bookings(&scene, 9);
-        /* Writer, cursors and the reader's prepared statement all meet the new tables. */
+        /* The writer, the cursors and the reader's prepared statement must all use the new tables. */
         wait_until(all_bookings_seen, &scene, "bookings after");
     }
     feed_close(scene.feed);

@@ -188,7 +188,7 @@ enum status place_apply(struct place *place, const char *log, Screening__V1__Eve
     struct writer_command *command = &chunk.command;
     command->class = WRITER_EVENT;
     enum status status = apply_once(place, command, error);
-    if (status == STATUS_ABORTED) /* as the writer does */
+    if (status == STATUS_ABORTED) /* the writer retries it too */
         status = apply_once(place, command, error);
     if (status == STATUS_OK)
         *seq += count;

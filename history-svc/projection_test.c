@@ -1,4 +1,4 @@
-/* The rules of the read model as tables. */
+/* Tests the rules of the read model with tables of cases. */
 #include "projection.h"
 
 #include <string.h>
@@ -66,19 +66,19 @@ static void test_projection_view_follows_the_table(void **state)
         enum booking_status shown;
         bool deleted, provisional;
     } cases[] = {
-        /* A live booking of the day of the deletion or later. */
+        /* A live booking on the day of the deletion or later. */
         {BOOKING_REQUESTED, DAY, BOOKING_FORCE_CANCELLED, true, true},
         {BOOKING_REQUESTED, DAY + 1, BOOKING_FORCE_CANCELLED, true, true},
         {BOOKING_CONFIRMED, DAY, BOOKING_FORCE_CANCELLED, true, true},
         {BOOKING_CONFIRMED, DAY + 300, BOOKING_FORCE_CANCELLED, true, true},
-        /* Its screening was before: it took place. */
+        /* The screening was before the deletion, so it took place. */
         {BOOKING_REQUESTED, DAY - 1, BOOKING_REQUESTED, true, false},
         {BOOKING_CONFIRMED, DAY - 1, BOOKING_CONFIRMED, true, false},
-        /* booking.* has the last word. */
+        /* booking.* events win. */
         {BOOKING_REJECTED, DAY + 1, BOOKING_REJECTED, true, false},
         {BOOKING_CANCELLED, DAY + 1, BOOKING_CANCELLED, true, false},
         {BOOKING_FORCE_CANCELLED, DAY + 1, BOOKING_FORCE_CANCELLED, true, false},
-        /* The hospital is there, or not known yet. */
+        /* The hospital exists, or is not known yet. */
         {BOOKING_REQUESTED, DAY, BOOKING_REQUESTED, false, false},
         {BOOKING_CONFIRMED, DAY, BOOKING_CONFIRMED, false, false},
         {BOOKING_REJECTED, DAY, BOOKING_REJECTED, false, false},
@@ -93,7 +93,7 @@ static void test_projection_view_follows_the_table(void **state)
     }
 }
 
-/* ---- how far behind ---- */
+/* ---- lag ---- */
 
 static void test_projection_lag_counts_only_what_is_not_applied(void **state)
 {
