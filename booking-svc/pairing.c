@@ -296,6 +296,7 @@ static void pair(Screening__V1__PairingService_Service *service, const Screening
     pairing->command.kind = COMMAND_PAIR;
     pairing->command.traceparent = "";
     pairing->command.writer.class = WRITER_SETTLE;
+    pairing->command.writer.deadline_ns = rpc_call_deadline_ns(call); /* its caller asks again then */
     pairing->command.writer.complete = paired;
     writer_submit(pairing->service->writer, &pairing->command.writer);
 }

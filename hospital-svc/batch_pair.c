@@ -192,11 +192,10 @@ static enum status decide_pair(struct batch *batch, struct command *command, str
                         "booking-svc has applied an event that is not in the hospital log");
         return STATUS_OK;
     }
-    enum status status = STATUS_OK;
     if (!era->paired) {
         grant_requested(batch, done);
-        status = delete_again(batch, command, error);
     }
+    enum status status = delete_again(batch, command, error);
     era->paired = true;
     era->peer = done->booking_era;
     batch->pair = done;

@@ -150,6 +150,9 @@ enum status pairing_call(struct rpc_client *client, const struct pair_look *look
     struct pair_request request;
     fill_request(&request, look, wish);
     *done = (struct pair_done){.era = look->era.id, .checked = look->applied};
+    /* booking-svc may have applied a lost deletion in an era that is paired, by a Pair that was executed
+     * late. */
+    const bool lost_deletions = !look->era.paired || wish->from_start;
     bool more = true;
     for (size_t page = 0; more && page < PAGES_MAX; page++) {
         const Screening__V1__PairResponse *response;
@@ -160,13 +163,13 @@ enum status pairing_call(struct rpc_client *client, const struct pair_look *look
         if (status == STATUS_OK && !look->era.paired) {
             status = take_requested(response, arena, done, error);
         }
-        if (status == STATUS_OK && !look->era.paired) {
+        if (status == STATUS_OK && lost_deletions) {
             status = take_deleted(response, arena, done, error);
         }
         if (status != STATUS_OK) {
             return status;
         }
-        more = !look->era.paired && turn_page(response, done, &request);
+        more = lost_deletions && turn_page(response, done, &request);
     }
     return STATUS_OK;
 }

@@ -18,9 +18,10 @@ struct pairing_wish {
 };
 
 /*
- * Sends `look` to booking-svc and fills *done with the answer. The lists are allocated in `arena`, and are
- * empty if the era is already paired. Returns the status of the call, INTERNAL for a malformed answer, or
- * RESOURCE_EXHAUSTED when out of memory. Blocks.
+ * Sends `look` to booking-svc and fills *done with the answer. The lists are allocated in `arena`. If the era
+ * is already paired, the list of requested bookings is empty, and so is the list of deletions unless
+ * wish->from_start. Returns the status of the call, INTERNAL for a malformed answer, or RESOURCE_EXHAUSTED
+ * when out of memory. Blocks.
  */
 MUST_CHECK enum status pairing_call(struct rpc_client *client, const struct pair_look *look,
                                     const struct pairing_wish *wish, struct arena *arena,

@@ -2,12 +2,14 @@
 of another line of events, and a place that they free, or a cursor that they move, would be wrong for good."""
 import threading
 import time
+import uuid
 
 from kit import rpc, sp
 from kit.backup import back_up, restore, restore_live
 from kit.rpc import FakeService, envelope_pb2
 from kit.stack import DEADLINE_S, PATIENT_MS, Stack, wait_for
-from kit.world import (CONFIRMED, FORCE_CANCELLED, book, booking_request, check_refused, day, register, remaining, status_of)
+from kit.world import (CONFIRMED, DELETED, FORCE_CANCELLED, book, booking_request, check_refused, day, register, remaining,
+                       status_of)
 
 # A subscriber waits so long for an answer to Fetch, less what it takes to pass it on.
 IN_TIME_S, ATTEMPTS = 1.7, 8
@@ -176,6 +178,42 @@ def test_lost_events_of_the_hospital_log_do_not_stop_those_that_follow(driver):
                 assert cursor_of(stack, "booking") == 1
                 stack.hospital.DeleteHospital(hospital_id=hospital_id)
                 wait_for("the deletion is heard of", lambda: status_of(stack, booked.booking_id) == FORCE_CANCELLED)
+                assert not [reason for reason in degraded(stack, "booking") if "diverged" in reason]
+        between.close()
+        return in_time
+    until_in_time(attempt)
+
+
+def log_of(stack, name):
+    """What a Pair says of its log: log_id and era."""
+    (log_id, era), = stack.rows(name, "SELECT log_id, era FROM event_log_head")
+    return {"log_id": log_id if isinstance(log_id, str) else str(uuid.UUID(bytes=bytes(log_id))), "era": int(era)}
+
+
+def test_a_lost_deletion_that_a_late_pair_lets_in_is_repeated(driver):
+    """booking-svc has fetched the deletion, which is on its way until hospital-svc's database has gone back behind it and both
+    have agreed on that; then a Pair of the era before is executed, and the deletion is applied."""
+    def attempt():
+        stack, between = stack_with(driver, "booking", "hospital", by_fetch_only=True)
+        with stack:
+            hospital_id = register(stack, capacity=5)
+            wait_followed(stack, "booking", 1)
+            late = log_of(stack, "hospital")
+            backup = back_up(stack, "hospital")
+            between.hold("answer", brings_events)
+            stack.hospital.DeleteHospital(hospital_id=hospital_id)
+            held_at = between.wait_held()
+            restore_live(stack, "hospital", backup)
+            booked = book(stack, hospital_id)  # in another era
+            assert stack.booking.Pair(**late, paired=True).code == rpc.OK
+            in_time = time.monotonic() - held_at < IN_TIME_S
+            between.let_go()
+            if in_time:
+                wait_for("the lost deletion is applied", lambda: status_of(stack, booked.booking_id) == FORCE_CANCELLED)
+                check_refused(stack.booking.CreateBooking(timeout_ms=PATIENT_MS, **booking_request(hospital_id)),
+                              rpc.FAILED_PRECONDITION, "HOSPITAL_DELETED")
+                assert stack.hospital.GetHospital(hospital_id=hospital_id).message.status == DELETED
+                wait_followed(stack, "booking", 2)
                 assert not [reason for reason in degraded(stack, "booking") if "diverged" in reason]
         between.close()
         return in_time

@@ -132,3 +132,18 @@ def test_a_hospital_call_whose_budget_ended_in_the_queue_changes_nothing(driver)
         assert stack.hospital.GetHospital(hospital_id=late).code == rpc.NOT_FOUND
         hospital = stack.hospital.GetHospital(hospital_id=hospital_id).message
         assert hospital.status == 1 and [(d.capacity, d.remaining) for d in hospital.days] == [(5, 5)], hospital
+
+
+@once
+def test_a_pair_whose_budget_ended_in_the_queue_is_not_executed(driver):
+    del driver
+    with patient_stack(without=("history",)) as stack:
+        register(stack)
+        wait_for("the hospital log is applied", lambda: stack.rows("booking", "SELECT seq FROM event_cursor WHERE seq > 0"))
+        (log_id, era), = stack.rows("hospital", "SELECT log_id, era FROM event_log_head")
+        current = {"log_id": log_id, "era": int(era), "paired": True}
+        booking_era = stack.value("booking", "SELECT era FROM event_log_head")
+        replies = hold_up(stack, "booking", ("Pair", current), [("Pair", {**current, "era": int(era) ^ 1})])
+        assert replies[0].code == rpc.DEADLINE_EXCEEDED, replies
+        # A Pair of another era begins one of booking-svc.
+        assert stack.value("booking", "SELECT era FROM event_log_head") == booking_era
