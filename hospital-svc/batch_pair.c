@@ -182,6 +182,11 @@ static enum status decide_pair(struct batch *batch, struct command *command, str
         (void)error_set(&command->base.outcome, STATUS_ABORTED, NULL, "another era has begun");
         return STATUS_OK;
     }
+    if (era->peer != done->peer && era->peer != done->booking_era) {
+        (void)error_set(&command->base.outcome, STATUS_ABORTED, NULL,
+                        "another replica has paired with another era of booking-svc");
+        return STATUS_OK;
+    }
     if (!is_followed(batch, done)) {
         (void)error_set(&command->base.outcome, STATUS_UNAVAILABLE, NULL,
                         "the booking log is not applied yet");

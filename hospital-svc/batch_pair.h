@@ -41,6 +41,7 @@ struct pair_look {
  */
 struct pair_done {
     int64_t era;
+    int64_t peer; /* booking-svc's era as this database knew it before booking-svc was asked */
     int64_t booking_era;
     struct uuid booking_log_id;
     uint64_t head_seq;

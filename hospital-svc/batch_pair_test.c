@@ -189,6 +189,7 @@ static void test_pair_grants_what_was_under_way_then_deletes_again(void **state)
     const struct reserve requested[] = {request_of(10), request_of(11), request_of(12)};
     const struct uuid deleted[] = {STAGE_HOSPITAL_ID, {{99}}};
     struct pair_done done = {.era = look_at(&stage).era.id + 1,
+                             .peer = STAGE_BOOKING_ERA,
                              .booking_era = 5,
                              .requested = requested,
                              .requested_count = 3,
@@ -233,6 +234,7 @@ static void test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again
     start_again(&stage);
     struct pair_look look = look_at(&stage);
     struct pair_done done = {.era = look.era.id,
+                             .peer = look.era.peer,
                              .booking_era = ERA,
                              .booking_log_id = look.applied.log_id,
                              .head_seq = 1,
@@ -273,6 +275,7 @@ static void test_pair_leaves_what_comes_of_another_era_later(void **state)
     tell_in(&stage, 1, "booking.confirmed", 20, LOST_ERA);
     struct pair_look look = look_at(&stage);
     struct pair_done done = {.era = look.era.id,
+                             .peer = look.era.peer,
                              .booking_era = ERA,
                              .booking_log_id = look.applied.log_id,
                              .head_seq = 1,
@@ -290,6 +293,39 @@ static void test_pair_leaves_what_comes_of_another_era_later(void **state)
     stage_close(&stage);
 }
 
+/* This replica was answered, and stalls; booking-svc's database goes back, and another replica pairs. */
+static void test_pair_after_that_of_another_replica_with_a_later_era_looks_again(void **state)
+{
+    enum { FIRST_ERA = 4, LOST_ERA = 5, ERA = 6 };
+    struct stage stage;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 2);
+    stage_add_reserves(&stage, 20, 1);
+    stage_run(&stage);
+    tell_in(&stage, 1, "booking.confirmed", 20, FIRST_ERA);
+    struct pair_look look = look_at(&stage); /* of both */
+    struct pair_done late = {.era = look.era.id,
+                             .peer = look.era.peer,
+                             .booking_era = LOST_ERA,
+                             .booking_log_id = look.applied.log_id,
+                             .head_seq = 1,
+                             .head_event_id = look.applied.event_id,
+                             .checked = look.applied};
+    struct pair_done other = late;
+    other.booking_era = ERA;
+    assert_int_equal(pair_with(&stage, &other), STATUS_OK);
+    assert_int_equal(pair_with(&stage, &late), STATUS_ABORTED);
+    assert_int_equal(look_at(&stage).era.peer, ERA);
+    struct told lost;
+    tell_told(&lost, 2, "booking.cancelled", 20, LOST_ERA);
+    stage_add_told(&stage, &lost);
+    stage_run(&stage);
+    assert_int_equal(lost.chunk.command.outcome.status, STATUS_ABORTED);
+    assert_int_equal(stage_number(&stage, &LIVE), 1);
+    assert_int_equal(pair_with(&stage, &other), STATUS_OK); /* both were answered in the same era */
+    stage_close(&stage);
+}
+
 /* The usual case: booking-svc begins an era when asked, and its earlier events were fetched before. */
 static void test_pair_at_the_head_does_not_ask_for_its_era(void **state)
 {
@@ -300,6 +336,7 @@ static void test_pair_at_the_head_does_not_ask_for_its_era(void **state)
     start_again(&stage);
     struct pair_look look = look_at(&stage);
     struct pair_done done = {.era = look.era.id,
+                             .peer = look.era.peer,
                              .booking_era = 5,
                              .head_seq = 2,
                              .head_event_id = {{2, 9}},
@@ -323,8 +360,11 @@ static void test_pair_with_an_event_that_was_never_here_asks_to_begin_at_the_sta
     start_again(&stage);
     struct pair_look look = look_at(&stage);
     assert_int_equal(look.since.seq, 2);
-    struct pair_done done = {
-        .era = look.era.id, .booking_era = 5, .checked = look.applied, .told = {.seq = 1, .event_id = {{1}}}};
+    struct pair_done done = {.era = look.era.id,
+                             .peer = look.era.peer,
+                             .booking_era = 5,
+                             .checked = look.applied,
+                             .told = {.seq = 1, .event_id = {{1}}}};
     assert_int_equal(pair_with(&stage, &done), STATUS_ABORTED);
     assert_true(done.from_start);
     assert_false(look_at(&stage).era.paired);
@@ -367,6 +407,7 @@ int main(void)
         TEST_BOTH(test_pair_grants_what_was_under_way_then_deletes_again),
         TEST_BOTH(test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again),
         TEST_BOTH(test_pair_leaves_what_comes_of_another_era_later),
+        TEST_BOTH(test_pair_after_that_of_another_replica_with_a_later_era_looks_again),
         TEST_BOTH(test_pair_at_the_head_does_not_ask_for_its_era),
         TEST_BOTH(test_pair_with_an_event_that_was_never_here_asks_to_begin_at_the_start),
         TEST_BOTH(test_losing_exactly_the_last_commit_begins_an_era),

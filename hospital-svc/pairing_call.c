@@ -149,7 +149,7 @@ enum status pairing_call(struct rpc_client *client, const struct pair_look *look
 {
     struct pair_request request;
     fill_request(&request, look, wish);
-    *done = (struct pair_done){.era = look->era.id, .checked = look->applied};
+    *done = (struct pair_done){.era = look->era.id, .peer = look->era.peer, .checked = look->applied};
     /* booking-svc may have applied a lost deletion in an era that is paired, by a Pair that was executed
      * late. */
     const bool lost_deletions = !look->era.paired || wish->from_start;
