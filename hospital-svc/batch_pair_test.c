@@ -1,7 +1,11 @@
 /* Batches of an unpaired era, and the batch that pairs it. */
 #include "test_stage.h"
 
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
 
 static const struct db_statement LIVE = {
     .name = "test_live",
@@ -397,6 +401,69 @@ static void test_losing_exactly_the_last_commit_begins_an_era(void **state)
     stage_close(&stage);
 }
 
+/* ---- another replica that commits while this one waits for the head ---- */
+
+static const struct db_statement LOCK_HEAD = {
+    .name = "test_lock_head",
+    .sql = "SELECT head_seq FROM event_log_head FOR UPDATE",
+};
+static const struct db_statement COUNT_COMMIT = {
+    .name = "test_count_commit",
+    .sql = "UPDATE commit_counter SET commit_no = commit_no + 1",
+};
+static const struct db_statement WAITING = {
+    .name = "test_waiting",
+    .sql =
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))",
+};
+
+static enum status take_number(void *context, const struct db_row *row)
+{
+    *(int64_t *)context = db_row_int(row, 0);
+    return STATUS_OK;
+}
+
+/* Commits the transaction of the other replica once somebody waits for it. NULL if nobody did. */
+static void *commit_when_waited_for(void *context)
+{
+    enum { DEADLINE_S = 60 };
+    struct db *db = context;
+    struct error error = {0};
+    int64_t until_ns = clock_monotonic_ns() + DEADLINE_S * (int64_t)MS_PER_S * NS_PER_MS;
+    int64_t waiting = 0;
+    while (waiting == 0 && clock_monotonic_ns() < until_ns &&
+           db_run(db, &WAITING, NULL, take_number, &waiting, &error) == STATUS_OK) {
+        nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+    }
+    return db_commit(db, &error) == STATUS_OK && waiting > 0 ? db : NULL;
+}
+
+static void test_losing_the_last_commit_begins_an_era_also_if_it_waited_for_another_replica(void **state)
+{
+    struct stage stage;
+    struct error error = {0};
+    pthread_t thread;
+    void *was_waited_for;
+    stage_open(&stage, state);
+    stage_add_registration(&stage, 3);
+    stage_run(&stage);
+    struct db *other = fixture_connect(stage.fixture, DB_READ_WRITE);
+    int64_t head_seq;
+    fixture_expect(db_begin(other, &error), STATUS_OK, &error);
+    fixture_expect(db_run(other, &LOCK_HEAD, NULL, take_number, &head_seq, &error), STATUS_OK, &error);
+    fixture_expect(db_run(other, &COUNT_COMMIT, NULL, NULL, NULL, &error), STATUS_OK, &error);
+    assert_int_equal(pthread_create(&thread, NULL, commit_when_waited_for, other), 0);
+    stage_add_reserves(&stage, 10, 1);
+    stage_run(&stage);
+    assert_int_equal(pthread_join(thread, &was_waited_for), 0);
+    assert_non_null(was_waited_for);
+    db_close(other);
+    assert_true(event_log_era(stage.log)->paired);
+    fixture_expect(db_run(stage.db, &LOSE_ONE_COMMIT, NULL, NULL, NULL, &error), STATUS_OK, &error);
+    assert_false(look_at(&stage).era.paired);
+    stage_close(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +478,7 @@ int main(void)
         TEST_BOTH(test_pair_at_the_head_does_not_ask_for_its_era),
         TEST_BOTH(test_pair_with_an_event_that_was_never_here_asks_to_begin_at_the_start),
         TEST_BOTH(test_losing_exactly_the_last_commit_begins_an_era),
+        TEST_POSTGRESQL(test_losing_the_last_commit_begins_an_era_also_if_it_waited_for_another_replica),
     };
     stage_stop_clock();
     return cmocka_run_group_tests(tests, NULL, NULL);

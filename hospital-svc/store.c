@@ -86,7 +86,7 @@ static const struct db_statement COUNT_COMMIT = {
  * round trip. */
 #define COMMIT_NO "(SELECT commit_no FROM commit_counter)"
 
-const struct db_statement STORE_LOCK_HEAD = EVENT_LOCK_HEAD(COMMIT_NO);
+const struct db_statement STORE_LOCK_HEAD = EVENT_LOCK_HEAD("commit_no", ", commit_counter");
 
 #define SAVED_COLUMNS RESERVATION_COLUMNS ", taken_commit, released_commit"
 /* A row stored as live keeps the commit in which it was taken. Any other stored row is saved again only when

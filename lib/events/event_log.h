@@ -45,15 +45,17 @@ void event_log_destroy(struct event_log *log);
 
 /*
  * The statement that takes the head, a constant of each service. COMMIT_NO is an SQL expression whose value
- * decreases only if the PostgreSQL database goes back; on SQLite, db_session detects that. "0" is enough for
- * a service whose every commit appends events.
+ * decreases only if the PostgreSQL database goes back; on SQLite, db_session detects that. It is a column of
+ * TABLE, ", name" of a table with one row, which the statement locks too: if the lock had to wait, PostgreSQL
+ * reads locked rows again, but a subselect still sees the snapshot of the statement. "0" and "" are enough
+ * for a service whose every commit appends events.
  */
 #define EVENT_LOCK_COLUMNS "SELECT log_id, head_seq, head_event_id, era_no, era, peer_era, paired"
-#define EVENT_LOCK_HEAD(COMMIT_NO)                                                                           \
+#define EVENT_LOCK_HEAD(COMMIT_NO, TABLE)                                                                    \
     {                                                                                                        \
         .name = "event_lock_head", .sql = EVENT_LOCK_COLUMNS " FROM event_log_head",                         \
-        .postgresql =                                                                                        \
-            EVENT_LOCK_COLUMNS ", tableoid::int8, " COMMIT_NO "::int8 FROM event_log_head FOR UPDATE"        \
+        .postgresql = EVENT_LOCK_COLUMNS ", event_log_head.tableoid::int8, " COMMIT_NO "::int8"              \
+                                         " FROM event_log_head" TABLE " FOR UPDATE"                          \
     }
 
 /* Takes the head with this statement from now on. Before the first batch. */

@@ -12,7 +12,7 @@ static const struct db_statement MAKE_HEAD = {
 
 /* Locks in a separate statement: under READ COMMITTED, one statement that both locks and loads reads stale
  * rows. On SQLite, BEGIN IMMEDIATE has already locked. */
-static const struct db_statement LOCK_HEAD = EVENT_LOCK_HEAD("0");
+static const struct db_statement LOCK_HEAD = EVENT_LOCK_HEAD("0", "");
 
 static const struct db_statement READ_HEAD = {
     .name = "event_read_head",
