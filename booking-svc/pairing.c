@@ -95,7 +95,7 @@ static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, 
     if (status != STATUS_OK || wanted->paired || cursor.seq <= wanted->since.seq)
         return status;
     pairing->set_back_from = cursor;
-    return event_cursor_rewind(db, HOSPITAL_LOG, wanted->since.seq, &wanted->since.event_id, error);
+    return event_log_rewind(db, HOSPITAL_LOG, wanted->since.seq, &wanted->since.event_id, error);
 }
 
 /* ---- the answer ---- */

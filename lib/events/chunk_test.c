@@ -236,6 +236,28 @@ static void store_letter(struct db *db, const char *log, struct past *past, size
     expect(db_commit(db, &error), STATUS_OK, &error);
 }
 
+static void test_event_log_rewind_forgets_the_letters_behind_the_cursor(void **state)
+{
+    struct db *db = open_migrated(stage_of(state));
+    struct error error = {0};
+    struct past past;
+    make_past(&past, 0);
+    store_letter(db, "booking", &past, 1);
+    apply(chunk_of(&past, 2, 1), db, 1);
+    struct event_cursor second;
+    expect(event_cursor_read(db, "booking", &second, &error), STATUS_OK, &error);
+    store_letter(db, "booking", &past, 3);
+    store_letter(db, "hospital", &past, 1);
+    expect(event_log_rewind(db, "booking", 2, &second.event_id, &error), STATUS_OK, &error);
+    expect_cursor(db, 2);
+    assert_int_equal(number_of(db, &COUNT_LETTERS), 2);
+    store_letter(db, "booking", &past, 3); /* the log still has it */
+    assert_int_equal(number_of(db, &COUNT_LETTERS), 3);
+    expect(event_log_rewind(db, "booking", 0, &(struct uuid){{0}}, &error), STATUS_OK, &error);
+    assert_int_equal(number_of(db, &COUNT_LETTERS), 1);
+    db_close(db);
+}
+
 /* The log and the cursor went back, but the dead letter stayed. A different event now takes that seq. */
 static void test_event_chunk_as_dead_letter_replaces_the_letter_of_a_lost_tail(void **state)
 {
@@ -320,6 +342,7 @@ int main(void)
         TEST_BOTH(test_event_chunk_of_another_era_is_refused),
         TEST_BOTH(test_event_chunk_of_another_era_is_refused_before_the_first_event),
         TEST_BOTH(test_event_chunk_as_dead_letter_is_stored_with_the_cursor_once),
+        TEST_BOTH(test_event_log_rewind_forgets_the_letters_behind_the_cursor),
         TEST_BOTH(test_event_chunk_as_dead_letter_replaces_the_letter_of_a_lost_tail),
         TEST_BOTH(test_event_log_given_up_forgets_cursor_and_letters_or_nothing),
         TEST_POSTGRESQL(test_event_chunk_of_two_processes_at_once_is_applied_by_one),

@@ -53,7 +53,7 @@ MUST_CHECK enum status event_cursor_forget(struct db *db, const char *log, struc
 
 /*
  * Sets the cursor back to an earlier event of its log. seq 0 sets it before the first event and forgets the
- * era. The subscriber notices on its own, sooner after event_subscriber_reread.
+ * era. Only event_log_rewind calls it, which also forgets dead letters.
  */
 MUST_CHECK enum status event_cursor_rewind(struct db *db, const char *log, uint64_t seq,
                                            const struct uuid *event_id, struct error *error);

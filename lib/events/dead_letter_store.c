@@ -40,6 +40,11 @@ static const struct db_statement FORGET_LETTERS = {
     .sql = "DELETE FROM dead_letter WHERE log = $1",
 };
 
+static const struct db_statement FORGET_LETTERS_AFTER = {
+    .name = "dead_letter_forget_after",
+    .sql = "DELETE FROM dead_letter WHERE log = $1 AND seq > $2",
+};
+
 static const struct db_statement NEXT_LETTER = {
     .name = "dead_letter_next",
     .sql = "SELECT log, log_id, seq, event FROM dead_letter WHERE (log, log_id, seq) > ($1, $2, $3) "
@@ -163,6 +168,20 @@ enum status dead_letter_forget(struct db *db, const char *log, struct error *err
     db_params_end_row(params);
     int64_t changed; /* 0 = there was no letter */
     enum status status = db_run_counting(db, &FORGET_LETTERS, params, &changed, error);
+    db_params_destroy(params);
+    return status;
+}
+
+enum status dead_letter_forget_after(struct db *db, const char *log, uint64_t seq, struct error *error)
+{
+    struct db_params *params = db_params_create();
+    if (params == NULL)
+        return out_of_memory(error);
+    db_params_text(params, log);
+    db_params_int(params, (int64_t)seq);
+    db_params_end_row(params);
+    int64_t changed; /* none: there was no letter */
+    enum status status = db_run_counting(db, &FORGET_LETTERS_AFTER, params, &changed, error);
     db_params_destroy(params);
     return status;
 }

@@ -40,6 +40,10 @@ MUST_CHECK enum status dead_letter_delete(struct db *db, const struct dead_lette
 /* Deletes every letter of `log`, under any log_id. */
 MUST_CHECK enum status dead_letter_forget(struct db *db, const char *log, struct error *error);
 
+/* Deletes the letters of `log` behind `seq`. */
+MUST_CHECK enum status dead_letter_forget_after(struct db *db, const char *log, uint64_t seq,
+                                                struct error *error);
+
 /*
  * Reads the letter that follows *key in replay order: its packed event into `event`, its key into *key.
  * NOT_FOUND after the last. An all-zero key is before the first.

@@ -1,5 +1,7 @@
 #include "follower.h"
 
+#include "dead_letter_store.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -113,6 +115,13 @@ void follower_move_cursor(struct event_subscriber *follower, const struct event_
 bool follower_reread(struct event_subscriber *follower)
 {
     struct event_cursor cursor;
+    uint64_t letters;
+    if (dead_letter_count(follower->db, follower->log, &letters, NULL) ==
+        STATUS_OK) { /* some are forgotten */
+        monitor_lock(&follower->monitor);
+        follower->progress.dead_letters = letters;
+        monitor_unlock(&follower->monitor);
+    }
     if (event_cursor_read(follower->db, follower->log, &cursor, NULL) != STATUS_OK ||
         event_cursor_equal(&cursor, &follower->cursor))
         return false;

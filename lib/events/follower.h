@@ -105,7 +105,8 @@ void follower_note_cursor(struct event_subscriber *follower, const struct event_
 /* The same, for a cursor that may have moved backwards. */
 void follower_move_cursor(struct event_subscriber *follower, const struct event_cursor *cursor);
 
-/* Reads the cursor from the database; true if it is not where it was last known to be. */
+/* Reads the cursor and the number of dead letters from the database; true if the cursor is not where it was
+ * last known to be. */
 bool follower_reread(struct event_subscriber *follower);
 
 void follower_note_dead_letter(struct event_subscriber *follower);

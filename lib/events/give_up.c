@@ -1,4 +1,4 @@
-/* The operator's way out when the publisher has a different log. */
+/* What a service does when a publisher has a different log, or has lost the end of its log. */
 #include "cursor.h"
 #include "dead_letter_store.h"
 #include "era.h"
@@ -14,6 +14,13 @@ enum status event_log_forget(struct db *db, const char *log, event_forget_fn for
     if (status == STATUS_OK && forget != NULL)
         status = forget(db, error);
     return status;
+}
+
+enum status event_log_rewind(struct db *db, const char *log, uint64_t seq, const struct uuid *event_id,
+                             struct error *error)
+{
+    enum status status = dead_letter_forget_after(db, log, seq, error);
+    return status == STATUS_OK ? event_cursor_rewind(db, log, seq, event_id, error) : status;
 }
 
 enum status event_log_give_up(struct db *db, const char *log, event_forget_fn forget, struct error *error)

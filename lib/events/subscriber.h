@@ -148,6 +148,15 @@ MUST_CHECK enum status event_log_forget(struct db *db, const char *log, event_fo
                                         struct error *error);
 
 /*
+ * Sets the cursor of `log` back to an earlier event, inside the caller's transaction, and forgets the dead
+ * letters after it: an event that the log still has becomes a dead letter again, and one that the log has
+ * lost must not be replayed. seq 0 sets the cursor before the first event. The subscriber notices on its own,
+ * sooner after event_subscriber_reread.
+ */
+MUST_CHECK enum status event_log_rewind(struct db *db, const char *log, uint64_t seq,
+                                        const struct uuid *event_id, struct error *error);
+
+/*
  * Applies every dead letter again through `writer`, one per transaction, in order of log and seq. *applied
  * and *left are counts. A letter that fails again stays. For --replay-dead-letters.
  */

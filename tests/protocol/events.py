@@ -4,6 +4,7 @@ import re
 import uuid
 
 from kit import rpc
+from kit.backup import back_up, restore
 from kit.marks import once
 from kit.played_log import Log
 from kit.rpc import Subscriber, event_pb2
@@ -296,6 +297,31 @@ def test_a_deletion_that_was_a_dead_letter_is_worked_off_after_its_replay(driver
         stack.booking_svc.start()
         wait_for("the job has ended", lambda: status_of(stack, booking.booking_id) == FORCE_CANCELLED)
         wait_agreement(stack)
+
+
+def test_a_dead_letter_of_a_lost_event_is_not_replayed(driver):
+    """booking-svc could not apply the deletion; then hospital-svc's database goes back behind it."""
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack, capacity=5)
+        booked = book(stack, hospital_id)
+        wait_for("booking-svc has heard of the hospital", lambda: stack.rows("booking", "SELECT seq FROM event_cursor"))
+        backup = back_up(stack, "hospital")
+        heal = poison(stack, "booking", "hospital_deletion", "NEW.hospital_id = " + id_literal(driver, hospital_id))
+        stack.hospital.DeleteHospital(hospital_id=hospital_id)
+        wait_for("it is a dead letter", lambda: stack.value("booking", "SELECT COUNT(*) FROM dead_letter") == 1)
+        stack.execute("booking", heal)
+        stack.hospital_svc.kill()
+        restore(stack, "hospital", backup)
+        stack.hospital_svc.start()
+        stack.wait_paired()
+        assert stack.value("booking", "SELECT COUNT(*) FROM dead_letter") == 0
+        wait_for("booking-svc is not degraded", lambda: not stack.booking.Stats().message.degraded)
+        stack.booking_svc.stop()
+        replayed = stack.booking_svc.run_once(replay_dead_letters="true")
+        assert replayed.returncode == 0 and "0 dead letters" in replayed.stdout, replayed
+        stack.booking_svc.start()
+        stack.wait_paired()
+        assert book(stack, hospital_id).status == CONFIRMED and status_of(stack, booked.booking_id) == CONFIRMED
 
 
 @once
