@@ -200,7 +200,7 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
 
 /* ---- the thread ---- */
 
-/* Reports and logs, once, a problem that only an operator can fix. */
+/* Reports a problem that only an operator can fix; problem_log.h decides whether it is logged. */
 static void note_problem(struct pairing *pairing, const struct error *error)
 {
     char problem[RPC_DEGRADED_TEXT_SIZE] = "";
@@ -213,10 +213,12 @@ static void note_problem(struct pairing *pairing, const struct error *error)
         }
     }
     monitor_lock(&pairing->monitor);
-    bool new = strcmp(problem, pairing->problem) != 0;
     memcpy(pairing->problem, problem, sizeof problem);
     monitor_unlock(&pairing->monitor);
-    if (new &&problem[0] != '\0') {
+    if (error->status == STATUS_OK) {
+        pairing->problem_log = (struct problem_log){.at_ns = 0};
+    }
+    if (problem_log_is_due(&pairing->problem_log, problem, clock_monotonic_ns())) {
         log_event(LOG_ERROR, "pairing.stuck", LOG_TEXT("status", status_name(error->status)),
                   LOG_TEXT("reason", error->reason), LOG_TEXT("why", error->message));
     }

@@ -15,6 +15,7 @@
 
 #include "command.h"
 #include "pairing_call.h"
+#include "problem_log.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -36,6 +37,7 @@ struct pairing {
     struct rpc_client *client;
     struct pairing_wish wish;     /* for the next call; owned by the thread once it runs */
     struct event_cursor furthest; /* how far booking-svc had applied the hospital log; owned by the thread */
+    struct problem_log problem_log; /* owned by the thread */
     _Atomic(struct ticker *) ticker;
     atomic_bool wanted;          /* a pairing is due: the era is unpaired, or a caller named other eras */
     _Atomic int64_t unpaired_ns; /* monotonic time at which the era was found unpaired; 0 = paired */
