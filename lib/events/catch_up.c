@@ -154,6 +154,19 @@ static bool fetch_and_apply(struct event_subscriber *follower, struct fetch_call
     return more;
 }
 
+bool follower_ask_again(struct event_subscriber *follower)
+{
+    const Screening__V1__FetchResponse *response = NULL;
+    struct fetch_call *call = NULL;
+    struct error error = {0};
+    enum status status = fetch(follower, &call, &response, &error);
+    follower->fetched_ns = clock_monotonic_ns();
+    if (status == STATUS_OK)
+        status = check_response(follower, response, &error);
+    fetch_call_end(call);
+    return status == STATUS_OK;
+}
+
 void follower_catch_up(struct event_subscriber *follower)
 {
     metric_register(&fetches_total);

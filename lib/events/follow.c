@@ -13,6 +13,9 @@ static const int64_t SILENT_FETCH_NS = INT64_C(1000) * NS_PER_MS;
 /* How often to check the connections while halted. */
 static const int64_t LOOK_NS = INT64_C(1000) * NS_PER_MS;
 
+/* How often to ask the publisher of a diverged log whether it has the cursor's event again. */
+static const int64_t ASK_AGAIN_NS = INT64_C(2000) * NS_PER_MS;
+
 static struct metric gaps_total =
     METRIC("events_gaps_total", "Times that something was missing between messages");
 
@@ -209,33 +212,50 @@ static void reread(struct event_subscriber *follower)
     follower_fetch_at(follower, clock_monotonic_ns());
 }
 
-/* Sleeps until the connections need a check, the cursor may have been set back, or the subscriber is closed.
- * False if it is closed. */
-static bool sleep_halted(struct event_subscriber *follower)
+/* Sleeps until the connections need a check, event_subscriber_reread was called (*asked), or the subscriber
+ * is closed. False if it is closed. */
+static bool sleep_halted(struct event_subscriber *follower, bool *asked)
 {
     int64_t until_ns = clock_monotonic_ns() + LOOK_NS;
     monitor_lock(&follower->monitor);
     while (!follower->closing && !follower->reread && clock_monotonic_ns() < until_ns)
         monitor_wait(&follower->monitor, until_ns);
+    *asked = follower->reread;
     follower->reread = false;
     bool closing = follower->closing;
     monitor_unlock(&follower->monitor);
     return !closing;
 }
 
+static bool has_diverged(struct event_subscriber *follower)
+{
+    monitor_lock(&follower->monitor);
+    bool diverged = follower->progress.halted == SUBSCRIBER_DIVERGED;
+    monitor_unlock(&follower->monitor);
+    return diverged;
+}
+
+/* Asks the publisher at once if `asked`, or if this or another process has changed the cursor; otherwise
+ * every ASK_AGAIN_NS. */
+static bool log_is_back(struct event_subscriber *follower, bool asked)
+{
+    const bool changed = follower_reread(follower);
+    if (!asked && !changed && clock_monotonic_ns() < follower->fetched_ns + ASK_AGAIN_NS)
+        return false;
+    return follower_ask_again(follower);
+}
+
 /*
  * Waits while halted, and maintains the connections, since others may still use the channel. Returns true
- * once this or another process has set back the cursor of a diverged log, false when the subscriber is
- * closed.
+ * once a diverged log has the cursor's event: the right database is back, a reader of an old copy had
+ * answered before, or the cursor was set back. Returns false when the subscriber is closed.
  */
 static bool wait_halted(struct event_subscriber *follower)
 {
-    while (sleep_halted(follower)) {
+    bool asked;
+    while (sleep_halted(follower, &asked)) {
         follower_look_after_connections(follower);
-        monitor_lock(&follower->monitor);
-        bool diverged = follower->progress.halted == SUBSCRIBER_DIVERGED;
-        monitor_unlock(&follower->monitor);
-        if (diverged && follower_reread(follower)) {
+        if (has_diverged(follower) && log_is_back(follower, asked)) {
             follower_resume(follower);
             return true;
         }

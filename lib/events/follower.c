@@ -48,10 +48,10 @@ void follower_halt(struct event_subscriber *follower, enum subscriber_state stat
 
 void follower_resume(struct event_subscriber *follower)
 {
+    inbox_unmute(&follower->inbox); /* before: what is missing is fetched first, it does not follow yet */
     monitor_lock(&follower->monitor);
     follower->progress.halted = SUBSCRIBER_CATCHING_UP;
     monitor_unlock(&follower->monitor);
-    inbox_unmute(&follower->inbox);
     log_event(LOG_INFO, "events.goes_on", LOG_TEXT("log", follower->log),
               LOG_INT("seq", follower->cursor.seq));
 }

@@ -89,7 +89,7 @@ void follower_look_after_connections(struct event_subscriber *follower);
 /* Sleeps; returns false if the subscriber is closed in the meantime. */
 bool follower_sleep(struct event_subscriber *follower, int64_t pause_ns);
 
-/* Stops applying events and logs that once. A diverged log resumes after its cursor was set back. */
+/* Stops applying events and logs that once. A diverged log resumes once it has the cursor's event. */
 void follower_halt(struct event_subscriber *follower, enum subscriber_state state, const char *why);
 void follower_resume(struct event_subscriber *follower);
 bool follower_halted(struct event_subscriber *follower);
@@ -128,6 +128,10 @@ MUST_CHECK enum apply_result follower_apply(struct event_subscriber *follower,
 
 /* Fetches and applies until it reaches the publisher's head, or until a failure that is retried later. */
 void follower_catch_up(struct event_subscriber *follower);
+
+/* Fetches once while the log has diverged, and applies nothing. Returns true if the log has the cursor's
+ * event. A missing answer, or the same answer again, is not logged. */
+MUST_CHECK bool follower_ask_again(struct event_subscriber *follower);
 
 /* The thread's main function. */
 void *follower_run(void *context);

@@ -77,7 +77,7 @@ enum subscriber_state {
     SUBSCRIBER_CATCHING_UP,
     SUBSCRIBER_FOLLOWING,
     SUBSCRIBER_DISCONNECTED,
-    SUBSCRIBER_DIVERGED, /* waits for an operator */
+    SUBSCRIBER_DIVERGED, /* waits for an operator, or for the log that it followed */
     SUBSCRIBER_STOPPED,  /* too many dead letters; waits for an operator */
 };
 
@@ -118,8 +118,9 @@ MUST_CHECK enum status event_subscriber_open(const struct event_subscriber_optio
 /* Stops the thread after the chunk in flight. Before writer_close. NULL is allowed. */
 void event_subscriber_close(struct event_subscriber *subscriber);
 
-/* Call this after something other than the subscriber may have moved the cursor: the subscriber reads it
- * again and fetches what follows it. Any thread. */
+/* Call this after something other than the subscriber may have moved the cursor, or after the publisher's
+ * database was replaced: the subscriber reads the cursor again and fetches what follows it, even if the log
+ * had diverged. Any thread. */
 void event_subscriber_reread(struct event_subscriber *subscriber);
 
 void event_subscriber_status(struct event_subscriber *subscriber, struct event_subscriber_status *out);

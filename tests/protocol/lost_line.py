@@ -8,8 +8,8 @@ from kit import rpc, sp
 from kit.backup import back_up, restore, restore_live
 from kit.rpc import FakeService, envelope_pb2
 from kit.stack import DEADLINE_S, PATIENT_MS, Stack, wait_for
-from kit.world import (CONFIRMED, DELETED, FORCE_CANCELLED, book, booking_request, check_refused, day, register, remaining,
-                       status_of)
+from kit.world import (CANCELLED, CONFIRMED, DELETED, FORCE_CANCELLED, book, booking_request, check_refused, day, register,
+                       remaining, status_of, wait_history)
 
 # A subscriber waits so long for an answer to Fetch, less what it takes to pass it on.
 IN_TIME_S, ATTEMPTS = 1.7, 8
@@ -76,6 +76,11 @@ def cursor_of(stack, name):
 
 def wait_followed(stack, name, seq):
     wait_for("%s-svc has applied event %d" % (name, seq), lambda: cursor_of(stack, name) == seq)
+
+
+def halted(stack, name):
+    """How often the service has halted, by its log."""
+    return sum(line.get("event") == "events.halted" for line in stack.services[name].log_lines())
 
 
 def brings_events(name, message):
@@ -245,3 +250,40 @@ def test_a_hospital_database_that_goes_back_and_forth_is_followed_from_its_start
         stack.hospital.DeleteHospital(hospital_id=hospital_id)
         wait_for("the deletion is heard of", lambda: status_of(stack, booked.booking_id) == FORCE_CANCELLED)
         assert not degraded(stack, "booking")
+
+
+class OldCopy(Between):
+    """A Fetch of a subscriber that a test names, its next one only, is answered by a reader of an old copy."""
+    misled = ()
+
+    def mislead(self, *subscribers):
+        self.misled = set(subscribers)
+
+    def _forward(self, name, request):
+        if name == "Fetch" and request.subscriber in self.misled:
+            self.misled.discard(request.subscriber)
+            return envelope_pb2.Response(code=rpc.DATA_LOSS, reason="LOG_DIVERGED", message="the log ends before after_seq")
+        return super()._forward(name, request)
+
+
+def test_one_answer_of_an_old_copy_ends_no_following(driver):
+    """As a primary gives it that a failover has left behind. hospital-svc stays paired: it must hear of places that become free."""
+    stack = Stack(driver)
+    between = OldCopy(stack.address("between.rpc"), stack.booking_svc.rpc)
+    for name in ("hospital", "history"):
+        stack.services[name].flags["booking-rpc"] = between.address
+        stack.services[name].flags["booking-events"] = stack.address("nobody.events")
+    with stack:
+        hospital_id = register(stack, capacity=1)
+        booked = book(stack, hospital_id)
+        wait_followed(stack, "hospital", 1)
+        wait_history(stack, booked.booking_id, CONFIRMED)
+        between.mislead("hospital-svc", "history-svc")
+        for name in ("hospital", "history"):
+            wait_for("the %s-svc's log says that it has halted" % name, lambda name=name: halted(stack, name) == 1)
+        stack.booking.CancelBooking(booking_id=booked.booking_id)
+        wait_for("the place is free", lambda: remaining(stack, hospital_id) == 1)
+        wait_history(stack, booked.booking_id, CANCELLED)
+        for name in ("hospital", "history"):
+            assert not degraded(stack, name) and halted(stack, name) == 1
+    between.close()

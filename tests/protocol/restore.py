@@ -2,7 +2,7 @@
 from kit import rpc
 from kit.backup import back_up, restore
 from kit.stack import PROGRAMS, Stack, wait_for
-from kit.world import CONFIRMED, book, register, remaining, repair, wait_agreement, wait_history
+from kit.world import CANCELLED, CONFIRMED, book, register, remaining, repair, wait_agreement, wait_history
 
 
 def stop_all(stack):
@@ -65,3 +65,48 @@ def test_a_restored_booking_database_alone_diverges_and_there_is_a_way_out(drive
         wait_for("its place is free", lambda: remaining(stack, hospital_id) == 9)
         wait_agreement(stack)
         assert not any(getattr(stack, name).Stats().message.degraded for name in PROGRAMS)
+
+
+def bring(stack, name, path):
+    service = stack.services[name]
+    service.kill()
+    restore(stack, name, path)
+    service.start()
+
+
+def test_the_right_booking_database_after_an_old_copy_needs_no_restart(driver):
+    """The old copy is started by mistake. The right one is ahead of hospital-svc, which has to follow it before it grants."""
+    with Stack(driver) as stack:
+        hospital_id = register(stack, capacity=2)
+        kept = book(stack, hospital_id)
+        wait_history(stack, kept.booking_id, CONFIRMED)
+        wait_agreement(stack)
+        old = back_up(stack, "booking")
+        cancelled = book(stack, hospital_id)
+        wait_history(stack, cancelled.booking_id, CONFIRMED)
+        wait_agreement(stack)
+        stack.hospital_svc.kill()
+        assert stack.booking.CancelBooking(booking_id=cancelled.booking_id).code == rpc.OK
+        wait_history(stack, cancelled.booking_id, CANCELLED)
+        right = back_up(stack, "booking")
+        bring(stack, "booking", old)
+        stack.hospital_svc.start()
+        wait_for("hospital-svc has halted and grants nothing", lambda: set(stack.hospital.Stats().message.degraded) == {
+            "booking log diverged", "no places are granted: LOG_DIVERGED"})
+        wait_for("history-svc has halted", lambda: list(stack.history.Stats().message.degraded) == ["booking log diverged"])
+        for name in ("hospital", "history"):  # an answer that says the same again changes nothing
+            enough = stack.stat(name, "events_fetches_total") + 3
+            wait_for("%s-svc asks again" % name,
+                     lambda name=name, enough=enough: stack.stat(name, "events_fetches_total") >= enough)
+            assert "booking log diverged" in getattr(stack, name).Stats().message.degraded
+        bring(stack, "booking", right)
+        stack.wait_paired()
+        assert book(stack, hospital_id).status == CONFIRMED
+        assert remaining(stack, hospital_id) == 0
+        wait_agreement(stack)
+        for name in PROGRAMS:
+            assert not getattr(stack, name).Stats().message.degraded
+        for name in ("hospital", "history"):
+            told = [line["event"] for line in stack.services[name].log_lines()
+                    if line.get("log") == "booking" and line.get("event") in ("events.halted", "events.goes_on")]
+            assert told == ["events.halted", "events.goes_on"], (name, told)
