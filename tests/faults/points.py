@@ -143,10 +143,12 @@ def check_dead_letter(driver, name):
         wait_agreement(stack)
         wait_for("everybody has read the logs to their ends", lambda: not behind(stack))
         service.kill()
-        armed(service, "events.chunk.before_apply:fail@1-2").start()
+        # Three times: the first failure may only show that a pairing has moved the cursor into another era. Otherwise the
+        # third one is that of the dead letter, which is tried again.
+        armed(service, "events.chunk.before_apply:fail@1-3").start()
         assert stack.booking.CancelBooking(booking_id=kept.booking_id).code == rpc.OK
         wait_for("the event is a dead letter", lambda: stack.value(name, "SELECT COUNT(*) FROM dead_letter") == 1)
-        assert len(fired(service, "events.chunk.before_apply")) == 2
+        assert len(fired(service, "events.chunk.before_apply")) == 3
         service.stop()
         done = armed(service, "").run_once(replay_dead_letters="true")
         assert done.returncode == 0, done
