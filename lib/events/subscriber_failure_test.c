@@ -414,7 +414,7 @@ static void test_subscriber_leaves_events_that_its_publisher_has_lost(void **sta
     atomic_store(&play.service.failures, INT32_MAX);
     play_commit(&play, 3);
     play_send_events(&play, 3, 3);
-    wait_until(tried, &play, "the chunk in hand is tried");
+    wait_until(tried, &play, "the chunk in flight is tried");
     origin_go_back(&play.origin, 2);
     play_commit(&play, 1);
     pair(&play);

@@ -14,7 +14,7 @@ AGAIN = (rpc.UNAVAILABLE, rpc.RESOURCE_EXHAUSTED, rpc.DEADLINE_EXCEEDED)
 
 
 class Line:
-    """One program's connection to one service, made anew whenever it breaks; of several replicas to the next one then, and
+    """One program's connection to one service. It reconnects after a failure, to the next one of several replicas, and
     when one is not available."""
 
     def __init__(self, addresses, budget_s):

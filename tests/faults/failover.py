@@ -26,7 +26,7 @@ def paired_us(stack):
 
 
 def check_failed(callers, spans):
-    """Only bookings that began before the end of a promotion were refused, and only for want of an answer. spans: (killed,
+    """Only bookings that began before the end of a promotion were refused, and only because no answer came. spans: (killed,
     promoted) of each failover."""
     others = [failed for failed in callers.failed if "HOSPITAL_UNAVAILABLE" not in failed]
     assert not others, others[:3]

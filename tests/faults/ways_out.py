@@ -7,7 +7,7 @@ from kit import rpc
 from kit.stack import DEADLINE_S, wait_for
 from kit.world import behind, repair
 
-PLACES = 100000  # of the day that tells whether places are granted: nobody else books it
+PLACES = 100000  # on a day that no other caller books; it shows whether places are granted
 
 
 class Operator:
