@@ -69,7 +69,9 @@ static bool cursor_fits(const struct event_chunk *chunk, const struct uuid *log_
 
 enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *count, struct error *error)
 {
-    enum status status = FAULT_STATUS("events.chunk.before_apply", error);
+    enum status status = STATUS_OK;
+    if (!chunk->as_dead_letter) /* only the event fails, its letter is stored */
+        status = FAULT_STATUS("events.chunk.before_apply", error);
     if (status != STATUS_OK)
         return status;
     if (chunk->replay)

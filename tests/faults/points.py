@@ -135,7 +135,7 @@ def test_batches_that_are_never_published_are_fetched(driver):
 
 
 def check_dead_letter(driver, name):
-    """An event fails in this service's transaction, twice: with what came with it, and alone."""
+    """An event fails in this service's transaction, with the rest of its batch and alone, however often it is fetched."""
     with Stack(driver) as stack:
         service = stack.services[name]
         hospital_id = register(stack)
@@ -143,12 +143,10 @@ def check_dead_letter(driver, name):
         wait_agreement(stack)
         wait_for("everybody has read the logs to their ends", lambda: not behind(stack))
         service.kill()
-        # Three times: the first failure may only show that a pairing has moved the cursor into another era. Otherwise the
-        # third one is that of the dead letter, which is tried again.
-        armed(service, "events.chunk.before_apply:fail@1-3").start()
+        armed(service, "events.chunk.before_apply:fail@1+").start()
         assert stack.booking.CancelBooking(booking_id=kept.booking_id).code == rpc.OK
         wait_for("the event is a dead letter", lambda: stack.value(name, "SELECT COUNT(*) FROM dead_letter") == 1)
-        assert len(fired(service, "events.chunk.before_apply")) == 3
+        assert fired(service, "events.chunk.before_apply")
         service.stop()
         done = armed(service, "").run_once(replay_dead_letters="true")
         assert done.returncode == 0, done
