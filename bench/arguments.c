@@ -133,12 +133,11 @@ void arguments_read(int argc, char **argv, struct arguments *arguments)
     for (size_t i = 0; i < TEXT_COUNT; i++)
         options[NUMBER_COUNT + i] = (struct option){TEXTS[i].name, required_argument, NULL, 0};
     int index, found;
-    while ((found = getopt_long(argc, argv, "", options, &index)) == 0) {
+    while ((found = getopt_long(argc, argv, "", options, &index)) == 0)
         if (index >= (int)NUMBER_COUNT)
             TEXTS[index - (int)NUMBER_COUNT].read(arguments, optarg);
         else
             read_number(arguments, (size_t)index, optarg);
-    }
     if (found != -1 || argc - optind != 2)
         show_usage();
     arguments->hospital = argv[optind];

@@ -246,12 +246,11 @@ static enum status save_bookings(struct batch *batch, struct db *db, struct erro
     struct booking **updated = arena_alloc(&batch->arena, room * sizeof(struct booking *));
     if (inserted == NULL || updated == NULL)
         return batch_no_memory(error);
-    for (struct entry *entry; (entry = map_next(&batch->bookings, &position, NULL)) != NULL;) {
+    for (struct entry *entry; (entry = map_next(&batch->bookings, &position, NULL)) != NULL;)
         if (entry->is_new)
             inserted[inserts++] = &entry->booking;
         else if (entry->changed)
             updated[updates++] = &entry->booking;
-    }
     enum status status = store_insert_bookings(db, inserted, inserts, error);
     if (status == STATUS_OK)
         status = store_update_bookings(db, updated, updates, error);

@@ -117,12 +117,11 @@ static enum status load_deletions(struct batch *batch, struct db *db, struct wri
         return batch_no_memory(error);
     map_init(&set.seen, sizeof(struct uuid));
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
         if (commands[i]->class == WRITER_EVENT)
             status = add_chunk_hospitals(&set, (const struct event_chunk *)commands[i]);
         else if (deletions_of_interest(commands[i]) > 0)
             status = id_set_add(&set, &batch_booking_command(commands[i])->hospital_id);
-    }
     map_fini(&set.seen);
     if (status != STATUS_OK)
         return batch_no_memory(error);

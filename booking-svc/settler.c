@@ -157,12 +157,11 @@ static enum status forget_settled(struct settler *settler)
     size_t position = 0;
     const void *key;
     enum status status = STATUS_OK;
-    for (struct sighting *sighting; (sighting = map_next(&settler->sightings, &position, &key)) != NULL;) {
+    for (struct sighting *sighting; (sighting = map_next(&settler->sightings, &position, &key)) != NULL;)
         if (sighting->round != settler->round || status != STATUS_OK)
             free(sighting);
         else
             status = map_put(&kept, key, sighting);
-    }
     map_fini(&settler->sightings);
     settler->sightings = kept;
     return status;

@@ -47,9 +47,8 @@ static const char *what_would_do(struct session *session, const Screening__V1__C
 {
     const Screening__V1__GetAvailabilityResponse *days = ask_days(session, wanted);
     uint32_t headcount = wanted->headcount == 0 ? 1 : wanted->headcount;
-    if (days == NULL) {
+    if (days == NULL)
         return NULL;
-    }
     const char *left = "";
     for (size_t i = 0; i < days->n_days && left != NULL; i++) {
         if (strcmp(days->days[i]->date, wanted->date) == 0) {
@@ -102,20 +101,17 @@ int booking_book(struct session *session, const struct command *command, int arg
         {"--id", &request.booking_id, ARGUMENT_TEXT, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
     bool own_id = request.booking_id[0] != '\0';
     bool there = own_id && !session->json && exists(session, request.booking_id);
     ProtobufCMessage *response;
     struct error error;
     if (client_call(session, PEER_BOOKING, &screening__v1__booking_service__descriptor, "CreateBooking",
-                    &request.base, &response, &error) != STATUS_OK) {
+                    &request.base, &response, &error) != STATUS_OK)
         return refuse(session, &request, own_id, &error);
-    }
     exit_code = booking_output(session, (const Screening__V1__Booking *)response);
-    if (there && exit_code == EXIT_DONE) {
+    if (there && exit_code == EXIT_DONE)
         puts(_("\nThis booking was there already; nothing more was booked."));
-    }
     return exit_code;
 }

@@ -18,12 +18,10 @@ static void *ask(struct session *session, const char *method, ProtobufCMessage *
 
 int booking_output(struct session *session, const Screening__V1__Booking *booking)
 {
-    if (booking == NULL) {
+    if (booking == NULL)
         return EXIT_FAILED;
-    }
-    if (session->json) {
+    if (session->json)
         return output_message(&booking->base);
-    }
     struct table table;
     output_begin_pairs(&table, session);
     output_pair(&table, "booking", booking->booking_id);
@@ -57,9 +55,8 @@ static void print_who_comes(struct session *session, const Screening__V1__ListBo
         bookings);
     const char *persons =
         arena_printf(&session->arena, output_plural(people, N_("%zu person"), N_("%zu people")), people);
-    if (counted != NULL && persons != NULL) {
+    if (counted != NULL && persons != NULL)
         printf(_("\n%s for %s\n"), counted, persons);
-    }
 }
 
 /* Hides the columns that the request makes equal in every row. */
@@ -100,9 +97,8 @@ int booking_show(struct session *session, const struct command *command, int arg
     Screening__V1__GetBookingRequest request = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
     const struct argument arguments[] = {{"BOOKING_ID", &request.booking_id, ARGUMENT_TEXT, true}};
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
     return booking_output(session, ask(session, "GetBooking", &request.base));
 }
 
@@ -123,31 +119,24 @@ int booking_list(struct session *session, const struct command *command, int arg
         {"--csv", &session->csv, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
     bool of_hospital = request.hospital_id[0] != '\0';
-    if ((request.customer_id[0] != '\0') == of_hospital) {
+    if ((request.customer_id[0] != '\0') == of_hospital)
         return usage_error(command, "exactly one of --customer and --hospital must be given");
-    }
-    if (all && request.status != 0) {
+    if (all && request.status != 0)
         return usage_error(command, "only one of --all and --status may be given");
-    }
     /* A person wants to know who will come; a program gets the full list. */
-    if (of_hospital && !all && request.status == 0 && !session->json) {
+    if (of_hospital && !all && request.status == 0 && !session->json)
         request.status = SCREENING__V1__BOOKING_STATUS__CONFIRMED;
-    }
     const Screening__V1__ListBookingsResponse *bookings = pages_ask(session, &list, &request.base);
-    if (bookings == NULL) {
+    if (bookings == NULL)
         return EXIT_FAILED;
-    }
-    if (session->json) {
+    if (session->json)
         return output_message(&bookings->base);
-    }
     exit_code = show_bookings(session, &request, bookings);
-    if (exit_code == EXIT_DONE && of_hospital && !session->csv && bookings->n_bookings > 0) {
+    if (exit_code == EXIT_DONE && of_hospital && !session->csv && bookings->n_bookings > 0)
         print_who_comes(session, bookings);
-    }
     return exit_code;
 }
 
@@ -159,8 +148,7 @@ int booking_cancel(struct session *session, const struct command *command, int a
         {"--reason", &request.reason, ARGUMENT_TEXT, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
     return booking_output(session, ask(session, "CancelBooking", &request.base));
 }

@@ -50,9 +50,8 @@ static int list_methods(struct session *session)
  */
 static enum peer_name choose_peer(const struct method_service *service, const char *to)
 {
-    if (to == NULL) {
+    if (to == NULL)
         return method_only_peer(service);
-    }
     enum peer_name peer = peer_find(to);
     return peer < PEER_COUNT && service->served_by[peer] ? peer : PEER_COUNT;
 }
@@ -68,20 +67,16 @@ int call_method(struct session *session, const struct command *command, int argc
         {"--list", &list, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
-    if (list) {
+    if (list)
         return list_methods(session);
-    }
-    if (name == NULL) {
+    if (name == NULL)
         return usage_error(command, "METHOD: must be given");
-    }
     const ProtobufCMethodDescriptor *method;
     const struct method_service *service = method_find(name, &method);
-    if (service == NULL) {
+    if (service == NULL)
         return usage_error(command, "%s: no such method (see screenctl call --list)", name);
-    }
     enum peer_name peer = choose_peer(service, to);
     if (peer == PEER_COUNT) {
         return usage_error(command, "--to: must be one of those that serve %s: %s",
@@ -91,9 +86,8 @@ int call_method(struct session *session, const struct command *command, int argc
     struct error error;
     const char *json = text == NULL ? "{}" : text;
     if (protojson_text_to_message(json, strlen(json), method->input, 0, &session->arena, &request, &error) !=
-        STATUS_OK) {
+        STATUS_OK)
         return usage_error(command, "%s", error.message);
-    }
     const ProtobufCMessage *response = client_ask(session, peer, service->descriptor, method->name, request);
     return response == NULL ? EXIT_FAILED : output_message(response);
 }

@@ -40,12 +40,10 @@ static enum status check_listener(const struct session *session, enum peer_name 
 
 enum status client_connect(struct session *session, enum peer_name peer, struct error *error)
 {
-    if (session->channels[peer] != NULL) {
+    if (session->channels[peer] != NULL)
         return STATUS_OK;
-    }
-    if (check_listener(session, peer, error) != STATUS_OK) {
+    if (check_listener(session, peer, error) != STATUS_OK)
         return error->status;
-    }
     const struct rpc_channel_options options = {
         .address = session->addresses[peer], .connect_now = true, .retry = RETRY};
     enum status status = rpc_channel_open(&options, &session->channels[peer], error);
@@ -60,26 +58,22 @@ enum status client_connect(struct session *session, enum peer_name peer, struct 
 /* Returns a creation's id field; NULL for every other request. */
 static char **creation_id(ProtobufCMessage *request)
 {
-    if (request->descriptor == &screening__v1__create_booking_request__descriptor) {
+    if (request->descriptor == &screening__v1__create_booking_request__descriptor)
         return &((Screening__V1__CreateBookingRequest *)request)->booking_id;
-    }
-    if (request->descriptor == &screening__v1__register_hospital_request__descriptor) {
+    if (request->descriptor == &screening__v1__register_hospital_request__descriptor)
         return &((Screening__V1__RegisterHospitalRequest *)request)->hospital_id;
-    }
     return NULL;
 }
 
 static enum status fill_in_id(struct session *session, ProtobufCMessage *request, struct error *error)
 {
     char **id = creation_id(request);
-    if (id == NULL || (*id)[0] != '\0') {
+    if (id == NULL || (*id)[0] != '\0')
         return STATUS_OK;
-    }
     struct uuid made = uuid_v7();
     char *text = arena_alloc(&session->arena, UUID_TEXT_SIZE);
-    if (text == NULL) {
+    if (text == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-    }
     *id = uuid_format(&made, text);
     return STATUS_OK;
 }
@@ -90,9 +84,8 @@ static enum status call_connected(struct session *session, enum peer_name peer,
                                   ProtobufCMessage *request, ProtobufCMessage **response, struct error *error)
 {
     struct rpc_client *client = rpc_client_create(session->channels[peer], service);
-    if (client == NULL) {
+    if (client == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-    }
     struct rpc_client_call call = {.timeout_ms = session->timeout_ms, .idempotent = true};
     enum status status = rpc_client_call_wait(client, method, request, &call, &session->arena, response);
     *error = call.error;
@@ -104,27 +97,23 @@ enum status client_call(struct session *session, enum peer_name peer,
                         const ProtobufCServiceDescriptor *service, const char *method,
                         ProtobufCMessage *request, ProtobufCMessage **response, struct error *error)
 {
-    if (fill_in_id(session, request, error) != STATUS_OK) {
+    if (fill_in_id(session, request, error) != STATUS_OK)
         return error->status;
-    }
     patience_begin(PEERS[peer].program);
     enum status status = client_connect(session, peer, error);
     bool connected = status == STATUS_OK;
-    if (connected) {
+    if (connected)
         status = call_connected(session, peer, service, method, request, response, error);
-    }
     patience_end();
-    if (!connected) {
+    if (!connected)
         return status; /* the request was never sent, so its id does not matter */
-    }
     if (status == STATUS_UNIMPLEMENTED) {
         error_set(error, status, error->reason, _("%s; is %s the address of %s?"), error->message,
                   session->addresses[peer], PEERS[peer].program);
     }
     char **id = creation_id(request);
-    if (status_is_transient(status) && id != NULL) {
+    if (status_is_transient(status) && id != NULL)
         error_set(error, status, error->reason, _("%s; ask again with the id %s"), error->message, *id);
-    }
     return status;
 }
 

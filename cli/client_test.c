@@ -201,9 +201,8 @@ static void test_pages_ask_joins_all_pages(void **state)
     const Screening__V1__ListBookingsResponse *all = pages_ask(&session, &list, &request.base);
     assert_non_null(all);
     assert_int_equal(all->n_bookings, sizeof tokens / sizeof tokens[0]);
-    for (size_t i = 0; i < all->n_bookings; i++) {
+    for (size_t i = 0; i < all->n_bookings; i++)
         assert_string_equal(all->bookings[i]->customer_id, tokens[i]);
-    }
     assert_string_equal(all->next_page_token, "");
 }
 

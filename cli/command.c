@@ -34,11 +34,10 @@ int usage_error(const struct command *command, const char *format, ...)
     vfprintf(stderr, message(format), arguments);
     fputc('\n', stderr);
     va_end(arguments);
-    if (command != NULL) {
+    if (command != NULL)
         print_usage(stderr, command);
-    } else {
+    else
         fputs(_("usage: screenctl --help\n"), stderr);
-    }
     return EXIT_USAGE;
 }
 
@@ -52,9 +51,8 @@ static size_t find_argument(const struct argument *arguments, size_t count, cons
 {
     for (size_t i = 0; i < count; i++) {
         bool option = option_is(arguments[i].name);
-        if (option_is(word) ? strcmp(arguments[i].name, word) == 0 : !option && place-- == 0) {
+        if (option_is(word) ? strcmp(arguments[i].name, word) == 0 : !option && place-- == 0)
             return i;
-        }
     }
     return count;
 }
@@ -64,17 +62,14 @@ static int wrong_word(const struct command *command, const struct argument *argu
 {
     const char *options[ARGUMENTS_MAX];
     size_t option_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (option_is(arguments[i].name)) {
+    for (size_t i = 0; i < count; i++)
+        if (option_is(arguments[i].name))
             options[option_count++] = arguments[i].name;
-        }
-    }
     const char *nearest = option_is(word) ? values_nearest(word, options, option_count) : NULL;
-    if (nearest != NULL) {
+    if (nearest != NULL)
         usage_error(command, "%s: unknown option; did you mean %s?", word, nearest);
-    } else {
+    else
         usage_error(command, option_is(word) ? N_("%s: unknown option") : N_("%s: unknown word"), word);
-    }
     return -1;
 }
 
@@ -86,12 +81,10 @@ static int take_option(struct session *session, const struct command *command,
     char *value = inside != NULL ? inside : argc > 1 && !option_is(argv[1]) ? argv[1] : NULL;
     enum option_result common = options_take(session, command, argv[0], value);
     size_t i = common == OPTION_OTHER ? find_argument(arguments, count, argv[0], 0) : count;
-    if (common == OPTION_WRONG) {
+    if (common == OPTION_WRONG)
         return -1;
-    }
-    if (common == OPTION_OTHER && i == count) {
+    if (common == OPTION_OTHER && i == count)
         return wrong_word(command, arguments, count, argv[0]);
-    }
     bool alone = common == OPTION_SWITCH || (i < count && arguments[i].type == ARGUMENT_SWITCH);
     if (alone ? inside != NULL : value == NULL) {
         usage_error(command, alone ? N_("%s: takes no value") : N_("%s: missing value"), argv[0]);
@@ -102,9 +95,8 @@ static int take_option(struct session *session, const struct command *command,
         usage_error(command, "%s", error.message);
         return -1;
     }
-    if (i < count) {
+    if (i < count)
         given[i] = true;
-    }
     return alone || inside != NULL ? 1 : 2;
 }
 
@@ -113,9 +105,8 @@ static int take_place(const struct command *command, const struct argument *argu
                       size_t place, bool given[], char *word)
 {
     size_t i = find_argument(arguments, count, word, place);
-    if (i == count) {
+    if (i == count)
         return wrong_word(command, arguments, count, word);
-    }
     struct error error;
     if (values_store(&arguments[i], word, &error) != STATUS_OK) {
         usage_error(command, "%s", error.message);
@@ -145,9 +136,8 @@ static bool finish(struct session *session, const struct command *command, const
     for (size_t i = 0; i < count; i++) {
         bool whole = arguments[i].type == ARGUMENT_WHOLE_HOSPITAL;
         if (given[i] && (whole || arguments[i].type == ARGUMENT_HOSPITAL) &&
-            !hospital_find(session, arguments[i].name, whole, arguments[i].value)) {
+            !hospital_find(session, arguments[i].name, whole, arguments[i].value))
             return false;
-        }
     }
     return true;
 }
@@ -162,9 +152,8 @@ bool command_read(struct session *session, const struct command *command, const 
         bool option = option_is(argv[at]);
         int used = option ? take_option(session, command, arguments, count, given, argc - at, argv + at)
                           : take_place(command, arguments, count, place, given, argv[at]);
-        if (used < 0) {
+        if (used < 0)
             return false;
-        }
         place += option ? 0 : 1;
         at += used;
     }

@@ -13,9 +13,8 @@ void csv_init(struct csv_reader *reader, const char *bytes, size_t size)
 {
     *reader = (struct csv_reader){.at = bytes, .end = bytes + size, .line = 1};
     size_t mark_size = sizeof BYTE_ORDER_MARK - 1;
-    if (size >= mark_size && memcmp(bytes, BYTE_ORDER_MARK, mark_size) == 0) {
+    if (size >= mark_size && memcmp(bytes, BYTE_ORDER_MARK, mark_size) == 0)
         reader->at += mark_size;
-    }
 }
 
 static bool at_end(const struct csv_reader *reader)
@@ -32,18 +31,16 @@ static bool at_line_end(const struct csv_reader *reader)
 
 static void skip_line_end(struct csv_reader *reader)
 {
-    if (at_end(reader)) {
+    if (at_end(reader))
         return;
-    }
     reader->at += *reader->at == '\r' ? 2 : 1;
     reader->line++;
 }
 
 static void skip_line(struct csv_reader *reader)
 {
-    while (!at_line_end(reader)) {
+    while (!at_line_end(reader))
         reader->at++;
-    }
     skip_line_end(reader);
 }
 
@@ -59,16 +56,14 @@ static enum status take_quoted(struct csv_reader *reader, char *out, struct erro
         if (*reader->at == '"') {
             reader->at++;
             if (at_end(reader) || *reader->at != '"') {
-                if (at_line_end(reader) || *reader->at == ',') {
+                if (at_line_end(reader) || *reader->at == ',')
                     return STATUS_OK;
-                }
                 return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                                  _("quotes: a closing quote must be followed by a comma or the line's end"));
             }
         }
-        if (*reader->at == '\0') {
+        if (*reader->at == '\0')
             return refuse_nul(error);
-        }
         reader->line += *reader->at == '\n' ? 1 : 0;
         *out++ = *reader->at;
     }
@@ -82,9 +77,8 @@ static enum status take_plain(struct csv_reader *reader, char *out, struct error
             return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                              _("quotes: a field with a quote must begin with one, and double it"));
         }
-        if (*reader->at == '\0') {
+        if (*reader->at == '\0')
             return refuse_nul(error);
-        }
         *out++ = *reader->at;
     }
     return STATUS_OK;
@@ -95,13 +89,11 @@ static size_t field_room(const struct csv_reader *reader)
 {
     const char *at = reader->at;
     bool quoted = at < reader->end && *at == '"';
-    if (quoted) {
+    if (quoted)
         at++;
-    }
     while (at < reader->end &&
-           (quoted ? *at != '"' || (at + 1 < reader->end && at[1] == '"') : *at != ',' && *at != '\n')) {
+           (quoted ? *at != '"' || (at + 1 < reader->end && at[1] == '"') : *at != ',' && *at != '\n'))
         at += quoted && *at == '"' ? 2 : 1;
-    }
     return (size_t)(at - reader->at) + 1;
 }
 
@@ -113,9 +105,8 @@ static enum status take_field(struct csv_reader *reader, struct arena *arena, st
                          CSV_FIELDS_MAX);
     }
     char *field = arena_alloc(arena, field_room(reader));
-    if (field == NULL) {
+    if (field == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("record: out of memory"));
-    }
     record->fields[record->count++] = field;
     bool quoted = !at_end(reader) && *reader->at == '"';
     return quoted ? take_quoted(reader, field, error) : take_plain(reader, field, error);
@@ -124,19 +115,16 @@ static enum status take_field(struct csv_reader *reader, struct arena *arena, st
 enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct csv_record *record,
                          struct error *error)
 {
-    while (!at_end(reader) && at_line_end(reader)) {
+    while (!at_end(reader) && at_line_end(reader))
         skip_line_end(reader);
-    }
     record->line = reader->line;
     record->count = 0;
-    if (at_end(reader)) {
+    if (at_end(reader))
         return CSV_END;
-    }
     const struct csv_reader start = *reader;
     for (;;) {
-        if (take_field(reader, arena, record, error) != STATUS_OK) {
+        if (take_field(reader, arena, record, error) != STATUS_OK)
             break;
-        }
         if (at_line_end(reader)) {
             skip_line_end(reader);
             return CSV_RECORD;
@@ -171,12 +159,10 @@ static bool is_cp949(const char *bytes, size_t size)
     const unsigned char *at = (const unsigned char *)bytes;
     size_t pairs = 0;
     for (size_t i = 0; i < size; i++) {
-        if (at[i] < 0x80) {
+        if (at[i] < 0x80)
             continue;
-        }
-        if (is_utf8_hangul(at + i, size - i) || i + 1 == size || !is_cp949_pair(at[i], at[i + 1])) {
+        if (is_utf8_hangul(at + i, size - i) || i + 1 == size || !is_cp949_pair(at[i], at[i + 1]))
             return false;
-        }
         pairs++;
         i++;
     }

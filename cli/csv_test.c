@@ -26,9 +26,8 @@ static void expect(const char *text, size_t size, const struct expected *expecte
             continue;
         }
         const char *joined = "";
-        for (size_t f = 0; f < record.count; f++) {
+        for (size_t f = 0; f < record.count; f++)
             joined = arena_printf(&arena, "%s%s%s", joined, f > 0 ? "|" : "", record.fields[f]);
-        }
         assert_string_equal(joined, expected[i].fields);
     }
     struct csv_record record;

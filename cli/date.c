@@ -11,17 +11,14 @@ enum { DAYS_AHEAD_MAX = 36500, DAYS_DIGITS_MAX = 5 };
 
 bool date_read(const char *text, int32_t today, int32_t *day)
 {
-    if (text[0] != '+') {
+    if (text[0] != '+')
         return civil_parse(text, day);
-    }
     size_t length = strlen(text + 1);
-    if (length == 0 || length > DAYS_DIGITS_MAX || strspn(text + 1, "0123456789") != length) {
+    if (length == 0 || length > DAYS_DIGITS_MAX || strspn(text + 1, "0123456789") != length)
         return false;
-    }
     long ahead = strtol(text + 1, NULL, 10);
-    if (ahead > DAYS_AHEAD_MAX) {
+    if (ahead > DAYS_AHEAD_MAX)
         return false;
-    }
     *day = today + (int32_t)ahead;
     return true;
 }
@@ -30,8 +27,7 @@ char *date_time_format(int64_t instant_us, char out[DATE_TIME_SIZE])
 {
     time_t second = (time_t)(instant_us / US_PER_MS / MS_PER_S);
     struct tm local = {0};
-    if (localtime_r(&second, &local) == NULL || strftime(out, DATE_TIME_SIZE, "%F %T", &local) == 0) {
+    if (localtime_r(&second, &local) == NULL || strftime(out, DATE_TIME_SIZE, "%F %T", &local) == 0)
         memcpy(out, "-", sizeof "-"); /* the year has more than four digits */
-    }
     return out;
 }

@@ -34,9 +34,8 @@ static void test_date_read_anything_else_is_refused(void **state)
     static const char *const wrong[] = {"",        "+", "+-1",        "+1x",      "+36501",
                                         "+000001", "7", "2026-02-30", "2026-1-1", "tomorrow"};
     int32_t day;
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_false(date_read(wrong[i], TODAY, &day));
-    }
 }
 
 int main(void)

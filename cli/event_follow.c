@@ -60,11 +60,10 @@ static void on_answer(const Screening__V1__FetchResponse *response, void *closur
     if (response != NULL) {
         size = screening__v1__fetch_response__get_packed_size(response);
         bytes = malloc(size > 0 ? size : 1);
-        if (bytes != NULL) {
+        if (bytes != NULL)
             screening__v1__fetch_response__pack(response, bytes);
-        } else {
+        else
             error_set(&log->call.error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-        }
     }
     pthread_mutex_lock(&log->follow->mutex);
     log->bytes = bytes;
@@ -94,9 +93,8 @@ static bool ask_all(struct follow *follow)
     bool more = false;
     for (int i = 0; i < PEER_COUNT; i++) {
         struct log *log = &follow->logs[i];
-        if (log->wanted && !log->asked && clock_monotonic_ns() >= log->ask_at_ns) {
+        if (log->wanted && !log->asked && clock_monotonic_ns() >= log->ask_at_ns)
             ask(log);
-        }
         more = more || log->wanted;
     }
     return more;
@@ -111,16 +109,13 @@ static struct log *next_answer(struct follow *follow)
     const struct timespec end = {.tv_sec = end_ns / ns_per_s, .tv_nsec = (long)(end_ns % ns_per_s)};
     pthread_mutex_lock(&follow->mutex);
     for (int waited = 0; found == NULL && waited < 2; waited++) {
-        for (int i = 0; found == NULL && i < PEER_COUNT; i++) {
+        for (int i = 0; found == NULL && i < PEER_COUNT; i++)
             found = follow->logs[i].answered ? &follow->logs[i] : NULL;
-        }
-        if (found == NULL && waited == 0) {
+        if (found == NULL && waited == 0)
             pthread_cond_timedwait(&follow->answered, &follow->mutex, &end);
-        }
     }
-    if (found != NULL) {
+    if (found != NULL)
         found->answered = false;
-    }
     pthread_mutex_unlock(&follow->mutex);
     return found;
 }
@@ -149,9 +144,8 @@ static void move_on(struct log *log, const Screening__V1__FetchResponse *respons
 static enum status endure(struct log *log, struct error *error)
 {
     *error = log->call.error;
-    if (log->follow->once || !status_is_transient(error->status)) {
+    if (log->follow->once || !status_is_transient(error->status))
         return error->status;
-    }
     if (!log->lost && error->status == STATUS_UNAVAILABLE) {
         fprintf(stderr, _("screenctl: %s at %s is away: waiting for it\n"), PEERS[log->peer].program,
                 log->follow->session->addresses[log->peer]);
@@ -166,17 +160,15 @@ static enum status use_answer(struct log *log, bool *enough, struct error *error
 {
     struct follow *follow = log->follow;
     log->asked = false;
-    if (log->bytes == NULL) {
+    if (log->bytes == NULL)
         return endure(log, error);
-    }
     arena_reset(&follow->arena);
     const Screening__V1__FetchResponse *response =
         screening__v1__fetch_response__unpack(arena_allocator(&follow->arena), log->size, log->bytes);
     free(log->bytes);
     log->bytes = NULL;
-    if (response == NULL) {
+    if (response == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-    }
     log->lost = false;
     bool only_the_head = log->at_head;
     move_on(log, response);
@@ -189,9 +181,8 @@ static enum status run(struct follow *follow, struct error *error)
     bool enough = false;
     while (!enough && ask_all(follow)) {
         struct log *log = next_answer(follow);
-        if (log != NULL && use_answer(log, &enough, error) != STATUS_OK) {
+        if (log != NULL && use_answer(log, &enough, error) != STATUS_OK)
             return error->status;
-        }
     }
     return STATUS_OK;
 }
@@ -203,14 +194,12 @@ static enum status open_log(struct follow *follow, enum peer_name peer, const st
 {
     struct log *log = &follow->logs[peer];
     enum status status = client_connect(follow->session, peer, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     log->client =
         rpc_client_create(follow->session->channels[peer], &screening__v1__event_log_service__descriptor);
-    if (log->client == NULL) {
+    if (log->client == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-    }
     screening__v1__fetch_request__init(&log->request);
     log->request.after_seq = start->after_seq;
     log->follow = follow;
@@ -224,11 +213,9 @@ static enum status open_all(struct follow *follow, const struct event_start star
                             struct error *error)
 {
     enum status status = STATUS_OK;
-    for (int i = 0; status == STATUS_OK && i < PEER_COUNT; i++) {
-        if (starts[i].wanted) {
+    for (int i = 0; status == STATUS_OK && i < PEER_COUNT; i++)
+        if (starts[i].wanted)
             status = open_log(follow, (enum peer_name)i, &starts[i], error);
-        }
-    }
     return status;
 }
 
@@ -237,9 +224,8 @@ static void close_all(struct follow *follow)
 {
     for (int i = 0; i < PEER_COUNT; i++) {
         struct log *log = &follow->logs[i];
-        if (log->client == NULL) {
+        if (log->client == NULL)
             continue;
-        }
         rpc_channel_close(follow->session->channels[i]);
         follow->session->channels[i] = NULL;
         rpc_client_destroy(log->client);
@@ -259,9 +245,8 @@ enum status event_follow(struct session *session, const struct event_start start
     pthread_condattr_destroy(&attributes);
     arena_init(&follow.arena);
     enum status status = open_all(&follow, starts, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = run(&follow, error);
-    }
     close_all(&follow);
     arena_fini(&follow.arena);
     pthread_cond_destroy(&follow.answered);

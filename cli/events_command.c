@@ -42,16 +42,13 @@ static const char *hospital_of(const Screening__V1__Event *event)
 static bool is_wanted(const struct tail *tail, const Screening__V1__Event *event)
 {
     bool booking = event->body_case == SCREENING__V1__EVENT__BODY_BOOKING;
-    if (tail->booking_id != NULL && (!booking || strcmp(event->booking->booking_id, tail->booking_id) != 0)) {
+    if (tail->booking_id != NULL && (!booking || strcmp(event->booking->booking_id, tail->booking_id) != 0))
         return false;
-    }
-    if (tail->hospital_id != NULL && strcmp(hospital_of(event), tail->hospital_id) != 0) {
+    if (tail->hospital_id != NULL && strcmp(hospital_of(event), tail->hospital_id) != 0)
         return false;
-    }
     bool wanted = tail->types.count == 0;
-    for (size_t i = 0; i < tail->types.count; i++) {
+    for (size_t i = 0; i < tail->types.count; i++)
         wanted = wanted || strcmp(event->type, tail->types.texts[i]) == 0;
-    }
     return wanted;
 }
 
@@ -61,9 +58,8 @@ static int print_json(enum peer_name log, const Screening__V1__Event *event)
 {
     struct error error;
     json_t *body;
-    if (protojson_from_message(&event->base, PROTOJSON_EMIT_DEFAULTS, &body, &error) != STATUS_OK) {
+    if (protojson_from_message(&event->base, PROTOJSON_EMIT_DEFAULTS, &body, &error) != STATUS_OK)
         return client_fail(&error);
-    }
     return output_line(json_pack("{s:s, s:o}", "log", PEERS[log].name, "event", body));
 }
 
@@ -109,14 +105,12 @@ static bool take(void *context, enum peer_name log, const Screening__V1__FetchRe
     struct tail *tail = context;
     for (size_t i = 0; i < response->n_events; i++) {
         const Screening__V1__Event *event = response->events[i];
-        if (!is_wanted(tail, event)) {
+        if (!is_wanted(tail, event))
             continue;
-        }
         tail->exit_code = tail->session->json ? print_json(log, event) : print_line(log, event);
         tail->shown++;
-        if (tail->exit_code != EXIT_DONE || tail->shown == tail->max) {
+        if (tail->exit_code != EXIT_DONE || tail->shown == tail->max)
             return false;
-        }
     }
     return fflush(stdout) == 0; /* on failure main reports that stdout is closed */
 }
@@ -130,13 +124,11 @@ static bool read_start(const char *text, struct event_start starts[PEER_COUNT])
     for (int i = 0; i < PEER_COUNT; i++) {
         size_t length = strlen(PEERS[i].name);
         const char *digits = text + length + 1;
-        if (!starts[i].wanted || strncmp(text, PEERS[i].name, length) != 0 || text[length] != ':') {
+        if (!starts[i].wanted || strncmp(text, PEERS[i].name, length) != 0 || text[length] != ':')
             continue;
-        }
         size_t count = strlen(digits);
-        if (count == 0 || count > DIGITS_MAX || strspn(digits, "0123456789") != count) {
+        if (count == 0 || count > DIGITS_MAX || strspn(digits, "0123456789") != count)
             return false;
-        }
         starts[i].at_head = false;
         starts[i].after_seq = strtoull(digits, NULL, 10);
         return true;
@@ -149,9 +141,8 @@ static int choose_starts(const struct command *command, const char *only, const 
                          bool once, struct event_start starts[PEER_COUNT])
 {
     enum peer_name chosen = only == NULL ? PEER_COUNT : peer_find(only);
-    if (only != NULL && chosen != PEER_HOSPITAL && chosen != PEER_BOOKING) {
+    if (only != NULL && chosen != PEER_HOSPITAL && chosen != PEER_BOOKING)
         return usage_error(command, "--log: must be hospital or booking");
-    }
     starts[PEER_HOSPITAL].wanted = only == NULL || chosen == PEER_HOSPITAL;
     starts[PEER_BOOKING].wanted = only == NULL || chosen == PEER_BOOKING;
     starts[PEER_HOSPITAL].at_head = starts[PEER_BOOKING].at_head = !once;
@@ -181,16 +172,13 @@ int events_tail(struct session *session, const struct command *command, int argc
         {"--max", &tail.max, ARGUMENT_NUMBER, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
     exit_code = choose_starts(command, only, &after, once, starts);
-    if (exit_code != EXIT_DONE) {
+    if (exit_code != EXIT_DONE)
         return exit_code;
-    }
     struct error error;
-    if (event_follow(session, starts, once, take, &tail, &error) != STATUS_OK) {
+    if (event_follow(session, starts, once, take, &tail, &error) != STATUS_OK)
         return client_fail(&error);
-    }
     return tail.exit_code;
 }

@@ -46,9 +46,8 @@ static void fail(struct session *session, const struct error *error, struct cond
 {
     condition->state = status_name(error->status);
     condition->detail = arena_strdup(&session->arena, error->message);
-    if (condition->detail == NULL) {
+    if (condition->detail == NULL)
         condition->detail = "";
-    }
 }
 
 static void ask_peer(struct session *session, enum peer_name peer, struct condition *condition)
@@ -99,9 +98,8 @@ static bool ask_gateway(struct session *session, struct condition *condition)
 static json_t *degraded_list(const struct condition *condition)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < condition->degraded_count; i++) {
+    for (size_t i = 0; i < condition->degraded_count; i++)
         json_array_append_new(list, json_string(condition->degraded[i]));
-    }
     return list;
 }
 
@@ -109,9 +107,8 @@ static int show_json(const struct session *session, const struct condition condi
 {
     json_t *services = json_array();
     for (int i = 0; i < CONDITION_COUNT; i++) {
-        if (conditions[i].state == NULL) {
+        if (conditions[i].state == NULL)
             continue;
-        }
         json_array_append_new(services,
                               json_pack("{s:s, s:s, s:s, s:s, s:o}", "service", program_of(i), "address",
                                         address_of(session, i), "status", conditions[i].state, "detail",
@@ -143,11 +140,9 @@ static int show_table(struct session *session, const struct condition conditions
     struct table table;
     table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
     table.layout.if_filled = TABLE_COLUMN(3);
-    for (int i = 0; i < CONDITION_COUNT; i++) {
-        if (conditions[i].state != NULL) {
+    for (int i = 0; i < CONDITION_COUNT; i++)
+        if (conditions[i].state != NULL)
             add_rows(&table, program_of(i), address_of(session, i), &conditions[i]);
-        }
-    }
     return output_table(&table);
 }
 
@@ -163,15 +158,13 @@ static bool ask_all(struct session *session, const char *only, struct condition 
         const char *name = i == GATEWAY ? "gateway" : PEERS[i].name;
         bool counts = true;
         conditions[i] = (struct condition){.detail = ""};
-        if (only != NULL ? strcmp(only, name) != 0 : i == GATEWAY && session->gateway[0] == '\0') {
+        if (only != NULL ? strcmp(only, name) != 0 : i == GATEWAY && session->gateway[0] == '\0')
             continue;
-        }
         *known = true;
-        if (i == GATEWAY) {
+        if (i == GATEWAY)
             counts = ask_gateway(session, &conditions[i]) || only != NULL;
-        } else {
+        else
             ask_peer(session, (enum peer_name)i, &conditions[i]);
-        }
         serving = serving && (!counts || strcmp(conditions[i].state, "SERVING") == 0);
     }
     return serving;
@@ -183,15 +176,13 @@ int health_show(struct session *session, const struct command *command, int argc
     const struct argument arguments[] = {{"SERVICE", &only, ARGUMENT_TEXT, false}};
     int exit_code;
     if (!command_read(session, command, arguments, sizeof arguments / sizeof arguments[0], argc, argv,
-                      &exit_code)) {
+                      &exit_code))
         return exit_code;
-    }
     struct condition conditions[CONDITION_COUNT];
     bool known;
     bool serving = ask_all(session, only, conditions, &known);
-    if (!known) {
+    if (!known)
         return usage_error(command, "SERVICE %s: must be hospital, booking, history or gateway", only);
-    }
     exit_code = session->json ? show_json(session, conditions) : show_table(session, conditions);
     return exit_code == EXIT_DONE && !serving ? EXIT_FAILED : exit_code;
 }

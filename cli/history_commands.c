@@ -35,9 +35,8 @@ static int show_summaries(struct session *session, const Screening__V1__ListCust
                                          .flexible = TABLE_COLUMN(2) | TABLE_COLUMN(5)};
     for (size_t i = 0; i < list->n_bookings; i++) {
         const Screening__V1__BookingSummary *summary = list->bookings[i];
-        if (summary->booking == NULL) {
+        if (summary->booking == NULL)
             continue;
-        }
         table_text(&table, summary->booking->booking_id);
         table_text(&table, summary->booking->date);
         table_text(&table, summary->hospital_name);
@@ -82,9 +81,8 @@ static int show_history(struct session *session, const Screening__V1__GetBooking
         output_pair(&table, "date", summary->booking->date);
         output_pair_number(&table, "headcount", summary->booking->headcount);
         int exit_code = output_table(&table);
-        if (exit_code != EXIT_DONE) {
+        if (exit_code != EXIT_DONE)
             return exit_code;
-        }
         putchar('\n');
     }
     return show_entries(session, history);
@@ -105,13 +103,11 @@ int history_customer(struct session *session, const struct command *command, int
         {"--csv", &session->csv, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
     const Screening__V1__ListCustomerHistoryResponse *bookings = pages_ask(session, &list, &request.base);
-    if (bookings == NULL) {
+    if (bookings == NULL)
         return EXIT_FAILED;
-    }
     return session->json ? output_message(&bookings->base) : show_summaries(session, bookings);
 }
 
@@ -120,14 +116,12 @@ int history_booking(struct session *session, const struct command *command, int 
     Screening__V1__GetBookingHistoryRequest request = SCREENING__V1__GET_BOOKING_HISTORY_REQUEST__INIT;
     const struct argument arguments[] = {{"BOOKING_ID", &request.booking_id, ARGUMENT_TEXT, true}};
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
     const Screening__V1__GetBookingHistoryResponse *history =
         ask(session, "GetBookingHistory", &request.base);
-    if (history == NULL) {
+    if (history == NULL)
         return EXIT_FAILED;
-    }
     return session->json ? output_message(&history->base) : show_history(session, history);
 }
 
@@ -135,13 +129,11 @@ int history_projection(struct session *session, const struct command *command, i
 {
     Screening__V1__GetProjectionStatusRequest request = SCREENING__V1__GET_PROJECTION_STATUS_REQUEST__INIT;
     int exit_code;
-    if (!command_read(session, command, NULL, 0, argc, argv, &exit_code)) {
+    if (!command_read(session, command, NULL, 0, argc, argv, &exit_code))
         return exit_code;
-    }
     const Screening__V1__GetProjectionStatusResponse *status =
         ask(session, "GetProjectionStatus", &request.base);
-    if (status == NULL) {
+    if (status == NULL)
         return EXIT_FAILED;
-    }
     return session->json ? output_message(&status->base) : output_projection(session, status);
 }

@@ -46,12 +46,10 @@ static int show_days(struct session *session, Screening__V1__ScreeningDay *const
 
 int hospital_output(struct session *session, const Screening__V1__Hospital *hospital)
 {
-    if (hospital == NULL) {
+    if (hospital == NULL)
         return EXIT_FAILED;
-    }
-    if (session->json) {
+    if (session->json)
         return output_message(&hospital->base);
-    }
     struct table table;
     output_begin_pairs(&table, session);
     output_pair(&table, "hospital", hospital->hospital_id);
@@ -104,12 +102,10 @@ static enum status read_day(struct session *session, char *text, int32_t today,
     char *equals = strchr(text, '=');
     int32_t number;
     day->date = arena_alloc(&session->arena, CIVIL_TEXT_SIZE);
-    if (day->date == NULL) {
+    if (day->date == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-    }
-    if (equals == NULL) {
+    if (equals == NULL)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--day %s: must be DATE=CAPACITY"), text);
-    }
     if (!number_read(equals + 1, CAPACITY_MAX, &day->capacity)) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                          _("--day %s: capacity: must be a whole number from 0 to %d"), text, CAPACITY_MAX);
@@ -132,9 +128,8 @@ static enum status read_days(struct session *session, const struct text_list *te
         arena_alloc(&session->arena, (texts->count + 1) * sizeof(struct Screening__V1__ScreeningDay *));
     int32_t today;
     enum status status = session_today(session, &today, error);
-    if (days == NULL || request->days == NULL) {
+    if (days == NULL || request->days == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-    }
     for (size_t i = 0; status == STATUS_OK && i < texts->count; i++) {
         screening__v1__screening_day__init(&days[i]);
         status = read_day(session, texts->texts[i], today, &days[i], error);
@@ -156,12 +151,10 @@ int hospital_register(struct session *session, const struct command *command, in
     };
     int exit_code;
     struct error error;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
-    if (read_days(session, &days, &request, &error) != STATUS_OK) {
+    if (read_days(session, &days, &request, &error) != STATUS_OK)
         return usage_error(command, "%s", error.message);
-    }
     return hospital_output(session, ask(session, "RegisterHospital", &request.base));
 }
 
@@ -181,13 +174,11 @@ int hospital_list(struct session *session, const struct command *command, int ar
         {"--csv", &session->csv, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
     const Screening__V1__ListHospitalsResponse *hospitals = pages_ask(session, &list, &request.base);
-    if (hospitals == NULL) {
+    if (hospitals == NULL)
         return EXIT_FAILED;
-    }
     return session->json
                ? output_message(&hospitals->base)
                : show_hospitals(session, hospitals, request.date[0] != '\0', request.include_deleted);
@@ -198,9 +189,8 @@ int hospital_show(struct session *session, const struct command *command, int ar
     Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
     const struct argument arguments[] = {{"HOSPITAL", &request.hospital_id, ARGUMENT_HOSPITAL, true}};
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
     return hospital_output(session, ask(session, "GetHospital", &request.base));
 }
 
@@ -215,14 +205,12 @@ int hospital_set_capacity(struct session *session, const struct command *command
         {"--version", &version, ARGUMENT_NUMBER, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
     request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
     request.expected_version = version;
     Screening__V1__ScreeningDay *day = ask(session, "SetCapacity", &request.base);
-    if (day == NULL) {
+    if (day == NULL)
         return EXIT_FAILED;
-    }
     return session->json ? output_message(&day->base) : show_days(session, &day, 1);
 }

@@ -68,9 +68,8 @@ static struct fall count(struct session *session, char *hospital_id)
 
 static const char *fall_text(struct session *session, const struct fall *fall)
 {
-    if (!fall->known) {
+    if (!fall->known)
         return _("an unknown number of bookings (booking-svc does not answer)");
-    }
     const char *bookings =
         arena_printf(&session->arena, output_plural(fall->bookings, N_("%zu booking"), N_("%zu bookings")),
                      fall->bookings);
@@ -88,15 +87,12 @@ static bool is_yes(const char *question)
     static const char *const yes[] = {"y", "yes", "Y", "YES", "Yes", "예", "네", "ㅛ"};
     char answer[16] = "";
     fputs(question, stderr);
-    if (fgets(answer, sizeof answer, stdin) == NULL) {
+    if (fgets(answer, sizeof answer, stdin) == NULL)
         fputc('\n', stderr);
-    }
     answer[strcspn(answer, "\n")] = '\0';
-    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
-        if (strcmp(answer, yes[i]) == 0) {
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
+        if (strcmp(answer, yes[i]) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -128,21 +124,18 @@ int hospital_delete(struct session *session, const struct command *command, int 
         {"--yes", &yes, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
     if (!yes) {
         get.hospital_id = request.hospital_id;
         const Screening__V1__Hospital *there = ask(session, "GetHospital", &get.base);
-        if (there == NULL) {
+        if (there == NULL)
             return EXIT_FAILED;
-        }
         const struct fall fall = count(session, request.hospital_id);
         bool deleted = there->status == SCREENING__V1__HOSPITAL_STATUS__DELETED;
         exit_code = deleted ? EXIT_DONE : confirm(session, command, there, fall_text(session, &fall));
-        if (exit_code != EXIT_DONE) {
+        if (exit_code != EXIT_DONE)
             return exit_code;
-        }
     }
     return hospital_output(session, ask(session, "DeleteHospital", &request.base));
 }

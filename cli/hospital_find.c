@@ -13,12 +13,10 @@
 enum hospital_match hospital_match(const Screening__V1__Hospital *hospital, const char *word)
 {
     size_t length = strlen(word);
-    if (strcmp(hospital->name, word) == 0) {
+    if (strcmp(hospital->name, word) == 0)
         return MATCH_NAME;
-    }
-    if (length >= MATCH_ID_DIGITS && strncasecmp(hospital->hospital_id, word, length) == 0) {
+    if (length >= MATCH_ID_DIGITS && strncasecmp(hospital->hospital_id, word, length) == 0)
         return MATCH_ID_BEGIN;
-    }
     return length > 0 && strstr(hospital->name, word) != NULL ? MATCH_NAME_PART : MATCH_NONE;
 }
 
@@ -61,21 +59,18 @@ static void list_them(const Screening__V1__ListHospitalsResponse *list, const ch
             shown++;
         }
     }
-    if (shown < count) {
+    if (shown < count)
         fprintf(stderr, _("  and %zu more\n"), count - shown);
-    }
 }
 
 bool hospital_find(struct session *session, const char *name, bool whole, char **word)
 {
     struct uuid id;
-    if (uuid_parse(*word, &id)) {
+    if (uuid_parse(*word, &id))
         return true;
-    }
     const Screening__V1__ListHospitalsResponse *list = ask_all(session);
-    if (list == NULL) {
+    if (list == NULL)
         return false;
-    }
     enum hospital_match least = whole ? MATCH_ID_BEGIN : MATCH_NAME_PART;
     for (enum hospital_match match = MATCH_NAME; match >= least; match--) {
         size_t count;

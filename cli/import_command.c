@@ -48,9 +48,8 @@ static char *read_file(const char *path, size_t *size)
         if (used == room) {
             room = room == 0 ? FILE_FIRST_BYTES : room * 2;
             char *more = realloc(bytes, room);
-            if (more == NULL) {
+            if (more == NULL)
                 break;
-            }
             bytes = more;
         }
         count = fread(bytes + used, 1, room - used, file);
@@ -61,9 +60,8 @@ static char *read_file(const char *path, size_t *size)
         fprintf(stderr, "screenctl: %s: %s\n", path, strerror(errno));
         free(bytes);
     }
-    if (file != stdin) {
+    if (file != stdin)
         fclose(file);
-    }
     *size = used;
     return whole ? bytes : NULL;
 }
@@ -97,9 +95,8 @@ static void warn_of_namesake(struct import *import, const struct import_hospital
     struct error error;
     request.name_contains = arena_strdup(&import->session->arena, hospital->name);
     if (request.name_contains == NULL ||
-        call(import, "ListHospitals", &request.base, &response, &error) != STATUS_OK) {
+        call(import, "ListHospitals", &request.base, &response, &error) != STATUS_OK)
         return;
-    }
     const Screening__V1__ListHospitalsResponse *list = (void *)response;
     for (size_t i = 0; i < list->n_hospitals; i++) {
         const char *note =
@@ -126,9 +123,8 @@ static enum status register_hospital(struct import *import, const struct import_
     request.name = arena_strdup(arena, hospital->name);
     request.address = arena_strdup(arena, hospital->address);
     if (days == NULL || dates == NULL || request.days == NULL || request.name == NULL ||
-        request.address == NULL) {
+        request.address == NULL)
         return out_of_memory(error);
-    }
     request.hospital_id = id;
     request.n_days = hospital->day_count;
     for (size_t i = 0; i < hospital->day_count; i++) {
@@ -164,9 +160,8 @@ static enum status open_missing_days(struct import *import, const struct import_
 {
     const struct import_day **missing =
         arena_alloc(&import->session->arena, hospital->day_count * sizeof(const struct import_day *));
-    if (missing == NULL) {
+    if (missing == NULL)
         return out_of_memory(error);
-    }
     size_t count = import_missing_days(hospital, there, missing);
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
@@ -186,16 +181,14 @@ static enum status settle_differences(struct import *import, const struct import
     struct arena *arena = &import->session->arena;
     const struct import_day **days = arena_alloc(arena, hospital->day_count * sizeof *days);
     uint32_t *capacities = arena_alloc(arena, hospital->day_count * sizeof *capacities);
-    if (days == NULL || capacities == NULL) {
+    if (days == NULL || capacities == NULL)
         return out_of_memory(error);
-    }
     size_t count = import_differing_days(hospital, there, days, capacities);
     for (size_t i = 0; i < count; i++) {
         enum status status =
             import->update ? set_capacity(import, days[i], there->hospital_id, error) : STATUS_OK;
-        if (status_is_transient(status)) {
+        if (status_is_transient(status))
             return status;
-        }
         if (import->update && status == STATUS_OK) {
             import->days_changed++;
             continue;
@@ -224,11 +217,9 @@ static enum status find_hospital(struct import *import, const struct import_hosp
                                  ProtobufCMessage **there, struct error *error)
 {
     enum status status = get_hospital(import, &hospital->id, there, error);
-    for (size_t i = 0; status == STATUS_NOT_FOUND && i < IMPORT_FORMER_IDS; i++) {
-        if (!uuid_is_zero(&hospital->former_ids[i])) {
+    for (size_t i = 0; status == STATUS_NOT_FOUND && i < IMPORT_FORMER_IDS; i++)
+        if (!uuid_is_zero(&hospital->former_ids[i]))
             status = get_hospital(import, &hospital->former_ids[i], there, error);
-        }
-    }
     return status;
 }
 
@@ -242,18 +233,16 @@ static enum status import_hospital(struct import *import, const struct import_ho
         (void)uuid_format(&hospital->id, id);
         return register_hospital(import, hospital, id, error);
     }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     const Screening__V1__Hospital *there = (Screening__V1__Hospital *)response;
     status = import_same_hospital(hospital, there, &import->session->arena, error);
     if (status == STATUS_OK) {
         import->found++;
         status = open_missing_days(import, hospital, there, error);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = settle_differences(import, hospital, there, error);
-    }
     return status;
 }
 
@@ -265,9 +254,8 @@ static enum status import_all(struct import *import, const struct import_plan *p
     progress_begin(&import->progress, plan->hospital_count);
     for (size_t i = 0; i < plan->hospital_count; i++) {
         enum status status = import_hospital(import, &plan->hospitals[i], error);
-        if (status_is_transient(status)) {
+        if (status_is_transient(status))
             return status;
-        }
         if (status != STATUS_OK) {
             import->failed++;
             complain(import, plan->hospitals[i].line, error->message);
@@ -292,16 +280,14 @@ static void show_part(size_t count, const char *one, const char *many)
 {
     const char *text = count > 0 ? output_plural(count, one, many) : "";
     const char *number = strstr(text, "%zu");
-    if (number != NULL) {
+    if (number != NULL)
         printf("%.*s%zu%s", (int)(number - text), text, count, number + strlen("%zu"));
-    }
 }
 
 static int show_summary(const struct import *import, const struct import_plan *plan)
 {
-    if (import->session->json) {
+    if (import->session->json)
         return show_json(import, plan);
-    }
     printf("%s: ", import->file);
     show_part(plan->hospital_count, N_("%zu hospital: "), N_("%zu hospitals: "));
     printf(_("%zu registered, %zu already there"), import->registered, import->found);
@@ -329,9 +315,8 @@ static int import_bytes(struct import *import, const char *bytes, size_t size, i
     }
     enum status status = import_all(import, &plan, &error);
     progress_clear(&import->progress);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         client_fail(&error);
-    }
     int exit_code = show_summary(import, &plan);
     bool all_well =
         status == STATUS_OK && plan.bad_lines == 0 && import->failed == 0 && import->days_differ == 0;
@@ -349,19 +334,16 @@ int hospital_import(struct session *session, const struct command *command, int 
     };
     int exit_code;
     if (!command_read(session, command, arguments, sizeof arguments / sizeof arguments[0], argc, argv,
-                      &exit_code)) {
+                      &exit_code))
         return exit_code;
-    }
     int32_t today;
     struct error error;
-    if (session_today(session, &today, &error) != STATUS_OK) {
+    if (session_today(session, &today, &error) != STATUS_OK)
         return usage_error(command, "%s", error.message);
-    }
     size_t size;
     char *bytes = read_file(file, &size);
-    if (bytes == NULL) {
+    if (bytes == NULL)
         return EXIT_FAILED;
-    }
     import.file = file;
     exit_code = import_bytes(&import, bytes, size, today);
     free(bytes);

@@ -60,9 +60,8 @@ static enum status out_of_memory(struct error *error)
 static bool make_id(const char *name, const char *address, struct arena *arena, struct uuid *id)
 {
     const char *key = arena_printf(arena, "%s\n%s", name, address);
-    if (key != NULL) {
+    if (key != NULL)
         *id = uuid_v5(&NAMESPACE, key, strlen(key));
-    }
     return key != NULL;
 }
 
@@ -73,15 +72,12 @@ static bool make_former_ids(const struct csv_record *record, struct row *row, st
     const char *address = unicode_decompose(row->address, arena);
     struct uuid *former = row->former_ids;
     if (name == NULL || address == NULL || !make_id(name, address, arena, &former[0]) ||
-        !make_id(record->fields[FIELD_NAME], record->fields[FIELD_ADDRESS], arena, &former[1])) {
+        !make_id(record->fields[FIELD_NAME], record->fields[FIELD_ADDRESS], arena, &former[1]))
         return false;
-    }
-    if (uuid_equal(&former[1], &former[0]) || uuid_equal(&former[1], &row->id)) {
+    if (uuid_equal(&former[1], &former[0]) || uuid_equal(&former[1], &row->id))
         former[1] = (struct uuid){{0}};
-    }
-    if (uuid_equal(&former[0], &row->id)) {
+    if (uuid_equal(&former[0], &row->id))
         former[0] = (struct uuid){{0}};
-    }
     return true;
 }
 
@@ -140,12 +136,10 @@ static enum status read_row(const struct planner *planner, const struct csv_reco
         status = read_text("address", record->fields[FIELD_ADDRESS], 0, ADDRESS_MAX_CHARACTERS,
                            planner->arena, &row->address, error);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = read_id(record, row, planner->arena, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = read_day(record, planner->today, &row->day, error);
-    }
     return status;
 }
 
@@ -155,17 +149,14 @@ static enum status read_row(const struct planner *planner, const struct csv_reco
 static bool make_room(struct planner *planner)
 {
     struct import_plan *plan = planner->plan;
-    if (plan->hospitals != NULL && plan->hospital_count < planner->hospital_room) {
+    if (plan->hospitals != NULL && plan->hospital_count < planner->hospital_room)
         return true;
-    }
     size_t room = planner->hospital_room == 0 ? HOSPITALS_FIRST : planner->hospital_room * 2;
     struct import_hospital *hospitals = arena_alloc(planner->arena, room * sizeof *hospitals);
-    if (hospitals == NULL) {
+    if (hospitals == NULL)
         return false;
-    }
-    if (plan->hospitals != NULL) {
+    if (plan->hospitals != NULL)
         memcpy(hospitals, plan->hospitals, plan->hospital_count * sizeof *hospitals);
-    }
     plan->hospitals = hospitals;
     planner->hospital_room = room;
     return true;
@@ -222,9 +213,8 @@ static enum status add_row(struct planner *planner, const struct row *row, struc
     struct import_plan *plan = planner->plan;
     struct import_hospital *last =
         plan->hospital_count > 0 ? &plan->hospitals[plan->hospital_count - 1] : NULL;
-    if (last == NULL || !uuid_equal(&last->id, &row->id)) {
+    if (last == NULL || !uuid_equal(&last->id, &row->id))
         last = add_hospital(planner, row, error);
-    }
     return last == NULL ? error->status : add_day(last, row, error);
 }
 
@@ -235,13 +225,11 @@ static const char *first_line(struct arena *arena, const char *bytes, size_t siz
 {
     enum { SHOWN_MAX = 80 };
     size_t length = 0;
-    while (length < size && length < SHOWN_MAX && bytes[length] != '\n' && bytes[length] != '\r') {
+    while (length < size && length < SHOWN_MAX && bytes[length] != '\n' && bytes[length] != '\r')
         length++;
-    }
     char *line = arena_printf(arena, "%.*s", (int)length, bytes);
-    if (line != NULL) {
+    if (line != NULL)
         text_make_utf8(line);
-    }
     return line == NULL ? "" : line;
 }
 
@@ -251,12 +239,10 @@ static enum status check_header(struct csv_reader *reader, const char *bytes, si
     struct csv_record record;
     struct error unused;
     bool right = csv_next(reader, arena, &record, &unused) == CSV_RECORD && record.count == FIELD_COUNT;
-    for (size_t i = 0; right && i < FIELD_COUNT; i++) {
+    for (size_t i = 0; right && i < FIELD_COUNT; i++)
         right = strcmp(record.fields[i], HEADER[i]) == 0;
-    }
-    if (right) {
+    if (right)
         return STATUS_OK;
-    }
     const char *line = first_line(arena, bytes, size);
     return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                      strchr(line, ';') != NULL
@@ -268,9 +254,8 @@ static enum status check_header(struct csv_reader *reader, const char *bytes, si
 static bool is_empty(const struct csv_record *record)
 {
     size_t i = 0;
-    while (i < record->count && record->fields[i][strspn(record->fields[i], " \t")] == '\0') {
+    while (i < record->count && record->fields[i][strspn(record->fields[i], " \t")] == '\0')
         i++;
-    }
     return i == record->count;
 }
 
@@ -281,22 +266,18 @@ static enum status read_records(struct planner *planner, struct csv_reader *read
         struct row row = {.name = "", .address = ""};
         struct error complaint = {.status = STATUS_OK};
         enum csv_result result = csv_next(reader, planner->arena, &record, &complaint);
-        if (result == CSV_END) {
+        if (result == CSV_END)
             return STATUS_OK;
-        }
         enum status status = complaint.status;
-        if (result == CSV_RECORD && is_empty(&record)) {
+        if (result == CSV_RECORD && is_empty(&record))
             continue; /* a line of commas that a spreadsheet wrote */
-        }
         if (result == CSV_RECORD) {
             status = read_row(planner, &record, &row, &complaint);
-            if (status == STATUS_OK) {
+            if (status == STATUS_OK)
                 status = add_row(planner, &row, &complaint);
-            }
         }
-        if (status == STATUS_RESOURCE_EXHAUSTED) {
+        if (status == STATUS_RESOURCE_EXHAUSTED)
             return out_of_memory(error);
-        }
         if (status != STATUS_OK) {
             planner->plan->bad_lines++;
             planner->complain(planner->context, record.line, complaint.message);
@@ -314,12 +295,10 @@ enum status import_plan_read(const char *bytes, size_t size, int32_t today, stru
     *plan = (struct import_plan){.hospitals = NULL};
     csv_init(&reader, bytes, size);
     enum status status = csv_check_encoding(bytes, size, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = check_header(&reader, reader.at, (size_t)(reader.end - reader.at), arena, error);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     map_init(&planner.seen, sizeof(struct uuid));
     status = read_records(&planner, &reader, error);
     map_fini(&planner.seen);
@@ -333,12 +312,10 @@ enum status import_same_hospital(const struct import_hospital *wanted, const Scr
 {
     const char *name = unicode_tidy(there->name, arena);
     const char *address = unicode_tidy(there->address, arena);
-    if (name == NULL || address == NULL) {
+    if (name == NULL || address == NULL)
         return out_of_memory(error);
-    }
-    if (there->status == SCREENING__V1__HOSPITAL_STATUS__DELETED) {
+    if (there->status == SCREENING__V1__HOSPITAL_STATUS__DELETED)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("hospital_id: this hospital is deleted"));
-    }
     if (strcmp(name, wanted->name) != 0) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                          _("name: a hospital of this id exists with another name"));
@@ -355,11 +332,9 @@ static const Screening__V1__ScreeningDay *find_day(const Screening__V1__Hospital
 {
     char text[CIVIL_TEXT_SIZE];
     civil_format(day, text);
-    for (size_t i = 0; i < hospital->n_days; i++) {
-        if (strcmp(hospital->days[i]->date, text) == 0) {
+    for (size_t i = 0; i < hospital->n_days; i++)
+        if (strcmp(hospital->days[i]->date, text) == 0)
             return hospital->days[i];
-        }
-    }
     return NULL;
 }
 
@@ -367,11 +342,9 @@ size_t import_missing_days(const struct import_hospital *wanted, const Screening
                            const struct import_day **missing)
 {
     size_t count = 0;
-    for (size_t i = 0; i < wanted->day_count; i++) {
-        if (wanted->days[i].capacity > 0 && find_day(there, wanted->days[i].day) == NULL) {
+    for (size_t i = 0; i < wanted->day_count; i++)
+        if (wanted->days[i].capacity > 0 && find_day(there, wanted->days[i].day) == NULL)
             missing[count++] = &wanted->days[i];
-        }
-    }
     return count;
 }
 

@@ -144,9 +144,8 @@ static void test_import_plan_bad_lines_are_told_and_the_others_go_on(void **stat
         "\n9: name: ",
         "\n11: date: must not be that of line 10 again\n",
         "\n12: quotes: "};
-    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         assert_non_null(strstr(result.complaints, expected[i]));
-    }
     assert_int_equal(result.plan.bad_lines, 10);
     assert_int_equal(result.plan.hospital_count, 1);
     assert_int_equal(result.plan.hospitals[0].day_count, 2);

@@ -24,9 +24,8 @@ static void ask(struct session *session, struct question *question, const char *
     question->all_answered = true;
     for (int i = 0; i < PEER_COUNT; i++) {
         enum peer_name peer = (enum peer_name)i;
-        if (only != NULL && peer != peer_find(only)) {
+        if (only != NULL && peer != peer_find(only))
             continue;
-        }
         question->answers[i] = client_ask(session, peer, &rpc__v1__introspection__descriptor,
                                           question->method, question->request);
         question->all_answered = question->all_answered && question->answers[i] != NULL;
@@ -57,11 +56,9 @@ static int show_methods(struct session *session, const struct question *question
     struct table table;
     table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
     table.layout.optional = TABLE_COLUMN(1) | TABLE_COLUMN(3) | TABLE_COLUMN(4);
-    for (int i = 0; i < PEER_COUNT; i++) {
-        if (question->answers[i] != NULL) {
+    for (int i = 0; i < PEER_COUNT; i++)
+        if (question->answers[i] != NULL)
             add_methods(&table, (const Rpc__V1__DescribeResponse *)question->answers[i]);
-        }
-    }
     return output_table(&table);
 }
 
@@ -75,9 +72,8 @@ static void sort_stats(const struct question *question)
 {
     for (int i = 0; i < PEER_COUNT; i++) {
         const Rpc__V1__StatsResponse *answer = (const Rpc__V1__StatsResponse *)question->answers[i];
-        if (answer != NULL) {
+        if (answer != NULL)
             qsort(answer->stats, answer->n_stats, sizeof answer->stats[0], compare_stats);
-        }
     }
 }
 
@@ -107,11 +103,9 @@ static int show_stats(struct session *session, const struct question *question)
     struct table table;
     sort_stats(question);
     table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
-    for (int i = 0; i < PEER_COUNT; i++) {
-        if (question->answers[i] != NULL) {
+    for (int i = 0; i < PEER_COUNT; i++)
+        if (question->answers[i] != NULL)
             add_stats(session, &table, (const Rpc__V1__StatsResponse *)question->answers[i]);
-        }
-    }
     return output_table(&table);
 }
 
@@ -121,12 +115,10 @@ static int answer(struct session *session, const struct command *command, int ar
     char *only = NULL;
     const struct argument arguments[] = {{"SERVICE", &only, ARGUMENT_TEXT, false}};
     int exit_code;
-    if (!command_read(session, command, arguments, 1, argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, 1, argc, argv, &exit_code))
         return exit_code;
-    }
-    if (only != NULL && peer_find(only) == PEER_COUNT) {
+    if (only != NULL && peer_find(only) == PEER_COUNT)
         return usage_error(command, "SERVICE %s: must be hospital, booking or history", only);
-    }
     ask(session, question, only);
     exit_code =
         session->json ? output_messages("services", question->answers, PEER_COUNT) : show(session, question);

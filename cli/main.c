@@ -72,9 +72,8 @@ static void print_command(const struct command *command)
 static int print_help(void)
 {
     puts(_("usage: screenctl [OPTION...] COMMAND [WORD...]\n\ncommands:"));
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
         print_command(&COMMANDS[i]);
-    }
     options_print_help();
     return EXIT_DONE;
 }
@@ -125,9 +124,8 @@ static const struct command *find_command(int argc, char **argv)
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const struct command *command = &COMMANDS[i];
         bool named = command->name == NULL || (argc > 1 && strcmp(argv[1], command->name) == 0);
-        if (strcmp(argv[0], command->group) == 0 && named) {
+        if (strcmp(argv[0], command->group) == 0 && named)
             return command;
-        }
     }
     return NULL;
 }
@@ -139,9 +137,8 @@ static size_t choices(const char *group, const char *names[COMMAND_COUNT])
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         bool in_group = group != NULL && strcmp(COMMANDS[i].group, group) == 0;
         bool repeated = i > 0 && strcmp(COMMANDS[i].group, COMMANDS[i - 1].group) == 0;
-        if (group == NULL ? !repeated : in_group) {
+        if (group == NULL ? !repeated : in_group)
             names[count++] = group == NULL ? COMMANDS[i].group : COMMANDS[i].name;
-        }
     }
     return count;
 }
@@ -156,16 +153,13 @@ static int explain(struct session *session, int argc, char **argv)
     const char *unknown = !known ? group : argc > 1 ? argv[1] : NULL;
     if (known && (session->help ||
                   (unknown != NULL && (strcmp(unknown, "--help") == 0 || strcmp(unknown, "-h") == 0)))) {
-        for (size_t i = 0; i < COMMAND_COUNT; i++) {
-            if (strcmp(COMMANDS[i].group, group) == 0) {
+        for (size_t i = 0; i < COMMAND_COUNT; i++)
+            if (strcmp(COMMANDS[i].group, group) == 0)
                 print_command(&COMMANDS[i]);
-            }
-        }
         return EXIT_DONE;
     }
-    if (!known) {
+    if (!known)
         count = choices(NULL, names);
-    }
     const char *before = known ? group : "", *space = known ? " " : "";
     const char *nearest = unknown != NULL ? values_nearest(unknown, names, count) : NULL;
     if (nearest != NULL) {
@@ -173,9 +167,8 @@ static int explain(struct session *session, int argc, char **argv)
                            nearest);
     }
     const char *list = names[0];
-    for (size_t i = 1; i < count && list != NULL; i++) {
+    for (size_t i = 1; i < count && list != NULL; i++)
         list = arena_printf(&session->arena, "%s, %s", list, names[i]);
-    }
     list = list == NULL ? "" : list;
     return unknown == NULL
                ? usage_error(NULL, "%s: which command? One of %s", group, list)
@@ -184,13 +177,11 @@ static int explain(struct session *session, int argc, char **argv)
 
 static int run(struct session *session, int argc, char **argv)
 {
-    if (argc > 0 && is_word(argv[0], "version", "-v")) {
+    if (argc > 0 && is_word(argv[0], "version", "-v"))
         return print_version();
-    }
     int used = take_options(session, argc, argv);
-    if (used < 0 || !options_check_environment(session)) {
+    if (used < 0 || !options_check_environment(session))
         return EXIT_USAGE;
-    }
     argc -= used;
     argv += used;
     if (argc > 0 && strcmp(argv[0], "help") == 0) {
@@ -198,16 +189,13 @@ static int run(struct session *session, int argc, char **argv)
         argc--;
         argv++;
     }
-    if (argc == 0) {
+    if (argc == 0)
         return session->help ? print_help() : usage_error(NULL, "which command?");
-    }
-    if (is_word(argv[0], "version", "-v")) {
+    if (is_word(argv[0], "version", "-v"))
         return print_version();
-    }
     const struct command *command = find_command(argc, argv);
-    if (command == NULL) {
+    if (command == NULL)
         return explain(session, argc, argv);
-    }
     int words = command->name == NULL ? 1 : 2;
     return command->run(session, command, argc - words, argv + words);
 }

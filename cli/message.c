@@ -33,12 +33,10 @@ static bool is_word(const char *name, const char *word, const char *ends)
 static bool list_says_korean(const char *list)
 {
     while (list[0] != '\0') {
-        if (is_word(list, "ko", "_.@:")) {
+        if (is_word(list, "ko", "_.@:"))
             return true;
-        }
-        if (is_word(list, "en", "_.@:") || is_word(list, "C", ":")) {
+        if (is_word(list, "en", "_.@:") || is_word(list, "C", ":"))
             return false;
-        }
         list += strcspn(list, ":");
         list += list[0] == ':' ? 1 : 0;
     }
@@ -49,9 +47,8 @@ void message_choose(void)
 {
     static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
     const char *locale = "";
-    for (size_t i = 0; locale[0] == '\0' && i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; locale[0] == '\0' && i < sizeof names / sizeof names[0]; i++)
         locale = environment(names[i]);
-    }
     const char *list = environment("LANGUAGE");
     bool none = locale[0] == '\0' || is_word(locale, "C", ".") || is_word(locale, "POSIX", ".");
     korean = !none && list_says_korean(list[0] != '\0' ? list : locale);
@@ -78,14 +75,12 @@ const char *message(const char *english)
     while (english[0] != '\0' && low < high) {
         uint32_t middle = low + (high - low) / 2;
         int order = strcmp(english, text_at(MO_ORIGINALS, middle));
-        if (order == 0) {
+        if (order == 0)
             return text_at(MO_TRANSLATIONS, middle);
-        }
-        if (order < 0) {
+        if (order < 0)
             high = middle;
-        } else {
+        else
             low = middle + 1;
-        }
     }
     return english;
 }

@@ -10,13 +10,11 @@ static const char *const ENVIRONMENT[] = {"LANGUAGE", "LC_ALL", "LC_MESSAGES", "
 static const char *date_with(const char *language, const char *all, const char *messages, const char *lang)
 {
     const char *const values[] = {language, all, messages, lang};
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        if (values[i] != NULL) {
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        if (values[i] != NULL)
             setenv(ENVIRONMENT[i], values[i], 1);
-        } else {
+        else
             unsetenv(ENVIRONMENT[i]);
-        }
-    }
     message_choose();
     return message("DATE");
 }

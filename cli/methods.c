@@ -32,13 +32,11 @@ const struct method_service *method_find(const char *name, const ProtobufCMethod
     const char *short_name = slash == NULL ? name : slash + 1;
     for (size_t i = 0; i < METHOD_SERVICE_COUNT; i++) {
         const ProtobufCServiceDescriptor *descriptor = METHOD_SERVICES[i].descriptor;
-        if (slash != NULL && !is_service(descriptor, name, (size_t)(slash - name))) {
+        if (slash != NULL && !is_service(descriptor, name, (size_t)(slash - name)))
             continue;
-        }
         *method = protobuf_c_service_descriptor_get_method_by_name(descriptor, short_name);
-        if (*method != NULL) {
+        if (*method != NULL)
             return &METHOD_SERVICES[i];
-        }
     }
     return NULL;
 }

@@ -35,9 +35,8 @@ static void test_method_find_unknown_name_finds_nothing(void **state)
         "",  "createbooking",   "HospitalService/CreateBooking", "x/CreateBooking",
         "/", "BookingService/", "Booking/CreateBooking"};
     const ProtobufCMethodDescriptor *method;
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_null(method_find(wrong[i], &method));
-    }
 }
 
 static void test_method_names_are_unique_without_their_service(void **state)
@@ -46,9 +45,8 @@ static void test_method_names_are_unique_without_their_service(void **state)
     const ProtobufCMethodDescriptor *found;
     for (size_t i = 0; i < METHOD_SERVICE_COUNT; i++) {
         const ProtobufCServiceDescriptor *descriptor = METHOD_SERVICES[i].descriptor;
-        for (unsigned m = 0; m < descriptor->n_methods; m++) {
+        for (unsigned m = 0; m < descriptor->n_methods; m++)
             assert_ptr_equal(method_find(descriptor->methods[m].name, &found), &METHOD_SERVICES[i]);
-        }
     }
 }
 

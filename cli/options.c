@@ -9,9 +9,8 @@
 char *option_split(char *word)
 {
     char *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
-    if (equals == NULL) {
+    if (equals == NULL)
         return NULL;
-    }
     *equals = '\0';
     return equals + 1;
 }
@@ -35,9 +34,8 @@ static bool has_port(const char *text)
 static bool is_address(const char *text)
 {
     enum { SCHEME_LENGTH = 6 };
-    if (strncmp(text, "ipc://", SCHEME_LENGTH) == 0) {
+    if (strncmp(text, "ipc://", SCHEME_LENGTH) == 0)
         return text[SCHEME_LENGTH] != '\0';
-    }
     return strncmp(text, "tcp://", SCHEME_LENGTH) == 0 && has_port(text + SCHEME_LENGTH);
 }
 
@@ -62,9 +60,8 @@ static enum peer_name address_option(const char *name, bool before_command)
 {
     int i = 0;
     while (i < PEER_COUNT && strcmp(name, PEERS[i].option) != 0 &&
-           !(before_command && strcmp(name, PEERS[i].short_option) == 0)) {
+           !(before_command && strcmp(name, PEERS[i].short_option) == 0))
         i++;
-    }
     return (enum peer_name)i;
 }
 
@@ -121,25 +118,21 @@ static enum option_result take_gateway(struct session *session, const struct com
 enum option_result options_take(struct session *session, const struct command *command, const char *name,
                                 const char *value)
 {
-    if (take_switch(session, name)) {
+    if (take_switch(session, name))
         return OPTION_SWITCH;
-    }
     enum peer_name peer = address_option(name, command == NULL);
     bool timeout = strcmp(name, "--timeout") == 0, zone = strcmp(name, "--time-zone") == 0;
     bool gateway = strcmp(name, GATEWAY_OPTION) == 0;
-    if (peer == PEER_COUNT && !timeout && !zone && !gateway) {
+    if (peer == PEER_COUNT && !timeout && !zone && !gateway)
         return OPTION_OTHER;
-    }
     if (value == NULL) {
         usage_error(command, "%s: missing value", name);
         return OPTION_WRONG;
     }
-    if (timeout) {
+    if (timeout)
         return take_timeout(session, command, value);
-    }
-    if (gateway) {
+    if (gateway)
         return take_gateway(session, command, value);
-    }
     if (zone) {
         session->time_zone = value;
         return OPTION_VALUE;

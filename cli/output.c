@@ -26,9 +26,8 @@ int output_message(const ProtobufCMessage *message)
     struct error error;
     char *text;
     unsigned layout = isatty(STDOUT_FILENO) ? PROTOJSON_INDENT : 0;
-    if (protojson_message_to_text(message, PROTOJSON_EMIT_DEFAULTS | layout, &text, &error) != STATUS_OK) {
+    if (protojson_message_to_text(message, PROTOJSON_EMIT_DEFAULTS | layout, &text, &error) != STATUS_OK)
         return client_fail(&error);
-    }
     puts(text);
     free(text);
     return EXIT_DONE;
@@ -38,9 +37,8 @@ static int print_document(json_t *document, size_t layout)
 {
     char *text = document == NULL ? NULL : json_dumps(document, layout);
     json_decref(document);
-    if (text == NULL) {
+    if (text == NULL)
         return out_of_memory();
-    }
     puts(text);
     free(text);
     return EXIT_DONE;
@@ -62,9 +60,8 @@ int output_messages(const char *name, const ProtobufCMessage *const *messages, s
     for (size_t i = 0; i < count; i++) {
         struct error error;
         json_t *item;
-        if (messages[i] == NULL) {
+        if (messages[i] == NULL)
             continue;
-        }
         if (protojson_from_message(messages[i], PROTOJSON_EMIT_DEFAULTS, &item, &error) != STATUS_OK) {
             json_decref(list);
             return client_fail(&error);
@@ -82,9 +79,8 @@ int output_table(struct table *table)
 
 int output_list(const struct session *session, struct table *table, const char *none)
 {
-    if (session->csv) {
+    if (session->csv)
         return table_print_csv(table, stdout) ? EXIT_DONE : out_of_memory();
-    }
     if (table_row_count(table) == 0 && !table->out_of_memory) {
         puts(message(none));
         return EXIT_DONE;
@@ -128,11 +124,10 @@ void output_fill_projection(struct table *table, struct session *session,
         table_number(table, status->logs[i]->applied_seq);
         table_number(table, status->logs[i]->head_seq);
         /* The applied events of a diverged log are not part of it, so a lag would mean nothing. */
-        if (strcmp(status->logs[i]->state, "DIVERGED") == 0) {
+        if (strcmp(status->logs[i]->state, "DIVERGED") == 0)
             table_text(table, "-");
-        } else {
+        else
             table_number(table, status->logs[i]->lag_ms);
-        }
         table_number(table, status->logs[i]->dead_letters);
     }
 }
@@ -147,9 +142,8 @@ int output_projection(struct session *session, const Screening__V1__GetProjectio
 const char *output_instant(struct session *session, const Google__Protobuf__Timestamp *instant)
 {
     char text[DATE_TIME_SIZE];
-    if (instant == NULL) {
+    if (instant == NULL)
         return "-";
-    }
     const char *out =
         arena_strdup(&session->arena, date_time_format(instant->seconds * MS_PER_S * US_PER_MS, text));
     return out == NULL ? "-" : out;

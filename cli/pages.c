@@ -23,18 +23,15 @@ static bool append(struct arena *arena, struct items *items, void **page, size_t
     if (items->count + count > items->room) {
         size_t room = (items->count + count) * 2;
         void **all = arena_alloc(arena, room * sizeof *all);
-        if (all == NULL) {
+        if (all == NULL)
             return false;
-        }
-        if (items->count > 0) {
+        if (items->count > 0)
             memcpy(all, items->all, items->count * sizeof *all);
-        }
         items->all = all;
         items->room = room;
     }
-    if (count > 0) {
+    if (count > 0)
         memcpy(items->all + items->count, page, count * sizeof *page);
-    }
     items->count += count;
     return true;
 }
@@ -47,10 +44,8 @@ void *pages_collect(struct session *session, const struct paged_list *list, Prot
     char **page_token = field_of(request, request->descriptor, "page_token");
     for (;;) {
         ProtobufCMessage *page;
-        if (client_call(session, list->peer, list->service, list->method, request, &page, error) !=
-            STATUS_OK) {
+        if (client_call(session, list->peer, list->service, list->method, request, &page, error) != STATUS_OK)
             return NULL;
-        }
         const ProtobufCFieldDescriptor *field =
             protobuf_c_message_descriptor_get_field_by_name(page->descriptor, list->items);
         size_t *count = (size_t *)(void *)((char *)page + field->quantifier_offset);
@@ -72,8 +67,7 @@ void *pages_ask(struct session *session, const struct paged_list *list, Protobuf
 {
     struct error error;
     void *response = pages_collect(session, list, request, &error);
-    if (response == NULL) {
+    if (response == NULL)
         client_fail(&error);
-    }
     return response;
 }

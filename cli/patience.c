@@ -21,9 +21,8 @@ static void show(int number)
 {
     (void)number;
     shown = 1;
-    if (write(STDERR_FILENO, line, line_length) < 0) {
+    if (write(STDERR_FILENO, line, line_length) < 0)
         shown = 0;
-    }
 }
 
 static void set_alarm(int seconds)
@@ -34,9 +33,8 @@ static void set_alarm(int seconds)
 
 void patience_begin(const char *program)
 {
-    if (off || !isatty(STDERR_FILENO)) {
+    if (off || !isatty(STDERR_FILENO))
         return;
-    }
     snprintf(line, sizeof line, _("waiting for %s ..."), program);
     line_length = strlen(line);
     struct sigaction action = {.sa_handler = show, .sa_flags = SA_RESTART};

@@ -31,17 +31,15 @@ static bool wait_until(int file, short events, int64_t deadline_ns)
 static int connect_to(const struct sockaddr *address, socklen_t size, int64_t deadline_ns, bool *refused)
 {
     int file = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (file < 0) {
+    if (file < 0)
         return -1;
-    }
     int failure = connect(file, address, size) == 0 ? 0 : errno;
     if (failure == EINPROGRESS && wait_until(file, POLLOUT, deadline_ns)) {
         socklen_t length = sizeof failure;
         (void)getsockopt(file, SOL_SOCKET, SO_ERROR, &failure, &length);
     }
-    if (failure == 0) {
+    if (failure == 0)
         return file;
-    }
     *refused = failure == ECONNREFUSED || failure == ENOENT;
     (void)close(file);
     return -1;
@@ -53,20 +51,17 @@ static int connect_tcp(const char *host_port, int64_t deadline_ns, bool *refused
     const char *colon = strrchr(host_port, ':');
     size_t length = colon == NULL ? 0 : (size_t)(colon - host_port);
     bool bracketed = length > 2 && host_port[0] == '[' && colon[-1] == ']';
-    if (length == 0 || length >= sizeof host) {
+    if (length == 0 || length >= sizeof host)
         return -1;
-    }
     snprintf(host, sizeof host, "%.*s", (int)(bracketed ? length - 2 : length),
              bracketed ? host_port + 1 : host_port);
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    if (getaddrinfo(host, colon + 1, &hints, &found) != 0) {
+    if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
         return -1;
-    }
     int file = -1;
-    for (const struct addrinfo *one = found; one != NULL && file < 0; one = one->ai_next) {
+    for (const struct addrinfo *one = found; one != NULL && file < 0; one = one->ai_next)
         file = connect_to(one->ai_addr, one->ai_addrlen, deadline_ns, refused);
-    }
     freeaddrinfo(found);
     return file;
 }
@@ -74,9 +69,8 @@ static int connect_tcp(const char *host_port, int64_t deadline_ns, bool *refused
 static int connect_ipc(const char *path, int64_t deadline_ns, bool *refused)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
+    if (strlen(path) >= sizeof address.sun_path)
         return -1;
-    }
     memcpy(address.sun_path, path, strlen(path) + 1);
     return connect_to((const struct sockaddr *)&address, sizeof address, deadline_ns, refused);
 }
@@ -103,9 +97,8 @@ enum probe_result probe(const char *address, uint32_t timeout_ms)
     int file = strncmp(address, "ipc://", SCHEME_LENGTH) == 0
                    ? connect_ipc(address + SCHEME_LENGTH, deadline_ns, &refused)
                    : connect_tcp(address + SCHEME_LENGTH, deadline_ns, &refused);
-    if (file < 0) {
+    if (file < 0)
         return refused ? PROBE_NOBODY : PROBE_SILENT;
-    }
     char answer[GREETING_SIZE] = {0};
     (void)send(file, greeting, sizeof greeting, MSG_NOSIGNAL);
     size_t size = read_all(file, answer, sizeof answer, deadline_ns, &ended);
@@ -125,18 +118,16 @@ int probe_http(const char *host_port, const char *path, uint32_t timeout_ms, cha
     bool refused = false, ended;
     body[0] = '\0';
     int file = connect_tcp(host_port, deadline_ns, &refused);
-    if (file < 0) {
+    if (file < 0)
         return refused ? 0 : -1;
-    }
     int length = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path,
                           host_port);
     (void)send(file, text, (size_t)length, MSG_NOSIGNAL);
     size_t size = read_all(file, text, sizeof text - 1, deadline_ns, &ended);
     (void)close(file);
     text[size] = '\0';
-    if (strncmp(text, "HTTP/1.", strlen("HTTP/1.")) != 0 || size < CODE_AT + CODE_DIGITS) {
+    if (strncmp(text, "HTTP/1.", strlen("HTTP/1.")) != 0 || size < CODE_AT + CODE_DIGITS)
         return -1;
-    }
     const char *end = strstr(text, "\r\n\r\n");
     snprintf(body, body_size, "%s", end == NULL ? "" : end + strlen("\r\n\r\n"));
     return (int)strtol(text + CODE_AT, NULL, 10);

@@ -11,9 +11,8 @@ static void draw(const struct progress *progress)
 {
     char bar[BAR_COLUMNS + 1];
     size_t filled = progress->done * BAR_COLUMNS / progress->total;
-    for (size_t i = 0; i < BAR_COLUMNS; i++) {
+    for (size_t i = 0; i < BAR_COLUMNS; i++)
         bar[i] = i < filled ? '#' : '.';
-    }
     bar[BAR_COLUMNS] = '\0';
     fprintf(stderr, "\r[%s] %zu/%zu", bar, progress->done, progress->total);
 }
@@ -21,17 +20,15 @@ static void draw(const struct progress *progress)
 void progress_begin(struct progress *progress, size_t total)
 {
     *progress = (struct progress){.total = total, .on = total > 0 && isatty(STDERR_FILENO)};
-    if (progress->on) {
+    if (progress->on)
         draw(progress);
-    }
 }
 
 void progress_step(struct progress *progress)
 {
     progress->done++;
-    if (!progress->on) {
+    if (!progress->on)
         return;
-    }
     int64_t now_ns = clock_monotonic_ns();
     if (now_ns >= progress->draw_at_ns || progress->done == progress->total) {
         draw(progress);

@@ -75,9 +75,8 @@ look_up(struct session *session, const Screening__V1__ListReservationsResponse *
         out_of_memory();
         return NULL;
     }
-    for (size_t i = 0; i < held->n_reservations; i++) {
+    for (size_t i = 0; i < held->n_reservations; i++)
         request.booking_ids[request.n_booking_ids++] = held->reservations[i]->booking_id;
-    }
     return client_ask(session, PEER_BOOKING, &screening__v1__booking_service__descriptor, "LookUpBookings",
                       &request.base);
 }
@@ -88,17 +87,15 @@ static bool keep(struct repair *repair, const Screening__V1__Reservation *reserv
     struct arena *arena = &repair->session->arena;
     struct place *place = arena_alloc(arena, sizeof *place);
     Screening__V1__Reservation *copy = arena_alloc(arena, sizeof *copy);
-    if (place == NULL || copy == NULL) {
+    if (place == NULL || copy == NULL)
         return out_of_memory();
-    }
     screening__v1__reservation__init(copy);
     copy->booking_id = arena_strdup(arena, reservation->booking_id);
     copy->hospital_id = arena_strdup(arena, reservation->hospital_id);
     copy->date = arena_strdup(arena, reservation->date);
     copy->headcount = reservation->headcount;
-    if (copy->booking_id == NULL || copy->hospital_id == NULL || copy->date == NULL) {
+    if (copy->booking_id == NULL || copy->hospital_id == NULL || copy->date == NULL)
         return out_of_memory();
-    }
     *place = (struct place){.reservation = copy, .booking = booking};
     *repair->end = place;
     repair->end = &place->next;
@@ -115,9 +112,8 @@ static bool judge(struct repair *repair, const Screening__V1__ListReservationsRe
         bool held_for_nobody =
             booking == SCREENING__V1__BOOKING_STATUS__BOOKING_STATUS_UNSPECIFIED || is_final(booking);
         if (held_for_nobody && strcmp(held->reservations[i]->date, repair->from) >= 0 &&
-            !keep(repair, held->reservations[i], booking)) {
+            !keep(repair, held->reservations[i], booking))
             return false;
-        }
     }
     return true;
 }
@@ -126,9 +122,8 @@ static bool read_page(struct repair *repair, const char *page_token,
                       const Screening__V1__ListReservationsResponse **held)
 {
     *held = list(&repair->page, page_token);
-    if (*held == NULL || (*held)->n_reservations == 0) {
+    if (*held == NULL || (*held)->n_reservations == 0)
         return *held != NULL;
-    }
     const Screening__V1__LookUpBookingsResponse *known = look_up(&repair->page, *held);
     return known != NULL && judge(repair, *held, known);
 }
@@ -139,14 +134,12 @@ static bool read_all(struct repair *repair)
     bool done = false;
     while (!done) {
         const Screening__V1__ListReservationsResponse *held;
-        if (!read_page(repair, page_token, &held)) {
+        if (!read_page(repair, page_token, &held))
             return false;
-        }
         done = held->next_page_token[0] == '\0';
         page_token = arena_strdup(&repair->session->arena, held->next_page_token);
-        if (page_token == NULL) {
+        if (page_token == NULL)
             return out_of_memory();
-        }
         arena_reset(&repair->page.arena);
     }
     return true;
@@ -158,21 +151,17 @@ static bool read_all(struct repair *repair)
 static size_t take_ended(struct place **place, char **ids)
 {
     size_t count = 0;
-    for (; *place != NULL && count < REPAIR_PAGE; *place = (*place)->next) {
-        if (is_final((*place)->booking) && !(*place)->gone) {
+    for (; *place != NULL && count < REPAIR_PAGE; *place = (*place)->next)
+        if (is_final((*place)->booking) && !(*place)->gone)
             ids[count++] = (*place)->reservation->booking_id;
-        }
-    }
     return count;
 }
 
 static bool is_listed(const Screening__V1__ListReservationsResponse *held, const char *booking_id)
 {
-    for (size_t i = 0; i < held->n_reservations; i++) {
-        if (strcmp(held->reservations[i]->booking_id, booking_id) == 0) {
+    for (size_t i = 0; i < held->n_reservations; i++)
+        if (strcmp(held->reservations[i]->booking_id, booking_id) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -187,20 +176,16 @@ static bool look_once_more(struct repair *repair, size_t *left)
         struct place *first = next;
         request.booking_ids = ids;
         request.n_booking_ids = take_ended(&next, ids);
-        if (request.n_booking_ids == 0) {
+        if (request.n_booking_ids == 0)
             break;
-        }
         const Screening__V1__ListReservationsResponse *held =
             client_ask(&repair->page, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor,
                        "ListReservations", &request.base);
-        if (held == NULL) {
+        if (held == NULL)
             return false;
-        }
-        for (struct place *place = first; place != next; place = place->next) {
-            if (is_final(place->booking) && !place->gone) {
+        for (struct place *place = first; place != next; place = place->next)
+            if (is_final(place->booking) && !place->gone)
                 place->gone = !is_listed(held, place->reservation->booking_id);
-            }
-        }
         *left += held->n_reservations;
         arena_reset(&repair->page.arena);
     }
@@ -213,12 +198,10 @@ static bool wait_for_releases(struct repair *repair)
     const struct timespec pause = {.tv_nsec = (long)LOOK_PAUSE_MS * NS_PER_MS};
     for (;;) {
         size_t left;
-        if (!look_once_more(repair, &left)) {
+        if (!look_once_more(repair, &left))
             return false;
-        }
-        if (left == 0 || clock_monotonic_ns() >= end_ns) {
+        if (left == 0 || clock_monotonic_ns() >= end_ns)
             return true;
-        }
         nanosleep(&pause, NULL);
     }
 }
@@ -235,9 +218,8 @@ static bool release(struct repair *repair, struct place *place)
     const Screening__V1__Booking *booking =
         client_ask(&repair->page, PEER_BOOKING, &screening__v1__booking_service__descriptor, "AbandonBooking",
                    &request.base);
-    if (booking == NULL) {
+    if (booking == NULL)
         return false;
-    }
     place->booking = booking->status;
     place->released = is_final(booking->status);
     arena_reset(&repair->page.arena);
@@ -246,11 +228,9 @@ static bool release(struct repair *repair, struct place *place)
 
 static bool release_all(struct repair *repair)
 {
-    for (struct place *place = repair->places; place != NULL; place = place->next) {
-        if (!place->gone && !release(repair, place)) {
+    for (struct place *place = repair->places; place != NULL; place = place->next)
+        if (!place->gone && !release(repair, place))
             return false;
-        }
-    }
     return true;
 }
 
@@ -258,9 +238,8 @@ static bool release_all(struct repair *repair)
 
 static const char *outcome(const struct repair *repair, const struct place *place)
 {
-    if (!repair->release) {
+    if (!repair->release)
         return N_("HELD");
-    }
     return place->released ? N_("RELEASED") : N_("KEPT");
 }
 
@@ -317,9 +296,8 @@ static int show(struct repair *repair)
     }
     const bool found = table_row_count(&table) > 0;
     int exit_code = output_list(session, &table, N_("every place is held for a booking"));
-    if (exit_code == EXIT_DONE && found && !repair->release && !session->csv) {
+    if (exit_code == EXIT_DONE && found && !repair->release && !session->csv)
         puts(_("\nto give these places back: screenctl repair --release"));
-    }
     return exit_code;
 }
 
@@ -338,22 +316,19 @@ int repair_places(struct session *session, const struct command *command, int ar
         {"--csv", &session->csv, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
         return exit_code;
-    }
     struct error error;
     if (client_connect(session, PEER_HOSPITAL, &error) != STATUS_OK ||
-        client_connect(session, PEER_BOOKING, &error) != STATUS_OK) {
+        client_connect(session, PEER_BOOKING, &error) != STATUS_OK)
         return client_fail(&error);
-    }
     struct repair repair = {
         .session = session, .page = *session, .from = from != NULL ? from : "", .release = wanted};
     repair.end = &repair.places;
     arena_init(&repair.page.arena);
     exit_code = EXIT_FAILED;
-    if (run(&repair)) {
+    if (run(&repair))
         exit_code = session->json ? show_json(&repair) : show(&repair);
-    }
     arena_fini(&repair.page.arena);
     return exit_code;
 }

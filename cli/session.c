@@ -20,9 +20,8 @@ const struct peer PEERS[PEER_COUNT] = {
 enum peer_name peer_find(const char *name)
 {
     int i = 0;
-    while (i < PEER_COUNT && strcmp(PEERS[i].name, name) != 0) {
+    while (i < PEER_COUNT && strcmp(PEERS[i].name, name) != 0)
         i++;
-    }
     return (enum peer_name)i;
 }
 
@@ -35,9 +34,8 @@ static const char *environment_or(const char *name, const char *fallback)
 void session_init(struct session *session)
 {
     *session = (struct session){.timeout_ms = TIMEOUT_DEFAULT_MS};
-    for (int i = 0; i < PEER_COUNT; i++) {
+    for (int i = 0; i < PEER_COUNT; i++)
         session->addresses[i] = environment_or(PEERS[i].environment, PEERS[i].address);
-    }
     session->gateway = getenv(GATEWAY_ENVIRONMENT);
     session->gateway_named = session->gateway != NULL;
     session->gateway = session->gateway_named ? session->gateway : GATEWAY_ADDRESS;
@@ -47,11 +45,9 @@ void session_init(struct session *session)
 
 void session_fini(struct session *session)
 {
-    for (int i = 0; i < PEER_COUNT; i++) {
-        if (session->channels[i] != NULL) {
+    for (int i = 0; i < PEER_COUNT; i++)
+        if (session->channels[i] != NULL)
             rpc_channel_close(session->channels[i]);
-        }
-    }
     arena_fini(&session->arena);
 }
 
@@ -67,8 +63,7 @@ enum status session_use_zone(const struct session *session, struct error *error)
 enum status session_today(const struct session *session, int32_t *day, struct error *error)
 {
     enum status status = session_use_zone(session, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *day = civil_day_at(clock_now_us());
-    }
     return status;
 }

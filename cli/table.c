@@ -10,9 +10,8 @@ enum { CELLS_FIRST = 64 };
 
 void table_use_locale(void)
 {
-    if (setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0) {
+    if (setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
         setlocale(LC_CTYPE, "C.UTF-8");
-    }
 }
 
 size_t text_character(const char *text, int *columns)
@@ -49,9 +48,8 @@ void table_init(struct table *table, struct arena *arena, const struct table_col
 static const char *printable_copy(struct arena *arena, const char *text)
 {
     char *copy = arena_alloc(arena, strlen(text) + 1);
-    if (copy == NULL) {
+    if (copy == NULL)
         return NULL;
-    }
     char *out = copy;
     while (*text != '\0') {
         int columns;
@@ -69,17 +67,14 @@ static const char *printable_copy(struct arena *arena, const char *text)
 
 static bool make_room(struct table *table)
 {
-    if (table->cell_count < table->cell_room) {
+    if (table->cell_count < table->cell_room)
         return true;
-    }
     size_t room = table->cell_room == 0 ? CELLS_FIRST : table->cell_room * 2;
     const char **cells = arena_alloc(table->arena, room * sizeof *cells);
-    if (cells == NULL) {
+    if (cells == NULL)
         return false;
-    }
-    if (table->cell_count > 0) {
+    if (table->cell_count > 0)
         memcpy(cells, table->cells, table->cell_count * sizeof *cells);
-    }
     table->cells = cells;
     table->cell_room = room;
     return true;

@@ -31,11 +31,9 @@ static bool in(unsigned set, size_t column)
 
 static bool is_empty(const struct table *table, size_t column)
 {
-    for (size_t row = 0; row < table_row_count(table); row++) {
-        if (cell_of(table, row, column)[0] != '\0') {
+    for (size_t row = 0; row < table_row_count(table); row++)
+        if (cell_of(table, row, column)[0] != '\0')
             return false;
-        }
-    }
     return true;
 }
 
@@ -56,11 +54,9 @@ static void measure(const struct table *table, struct view *view)
 static size_t excess(const struct table *table, const struct view *view)
 {
     size_t total = 0;
-    for (size_t column = 0; column < table->column_count; column++) {
-        if (view->shown[column]) {
+    for (size_t column = 0; column < table->column_count; column++)
+        if (view->shown[column])
             total += view->widths[column] + (total > 0 ? GAP_COLUMNS : 0);
-        }
-    }
     return table->width_max > 0 && total > table->width_max ? total - table->width_max : 0;
 }
 
@@ -74,9 +70,8 @@ static int compare_cells(const void *left, const void *right)
 static size_t common_length(const char *a, const char *b)
 {
     size_t length = 0;
-    while (a[length] != '\0' && a[length] == b[length]) {
+    while (a[length] != '\0' && a[length] == b[length])
         length++;
-    }
     return length;
 }
 
@@ -85,18 +80,15 @@ static size_t different_length(const struct table *table, size_t column)
 {
     size_t rows = table_row_count(table), length = ID_COLUMNS_MIN;
     const char **sorted = arena_alloc(table->arena, (rows + 1) * sizeof *sorted);
-    for (size_t row = 0; sorted != NULL && row < rows; row++) {
+    for (size_t row = 0; sorted != NULL && row < rows; row++)
         sorted[row] = cell_of(table, row, column);
-    }
-    if (sorted == NULL) {
+    if (sorted == NULL)
         return SIZE_MAX;
-    }
     qsort(sorted, rows, sizeof *sorted, compare_cells);
     for (size_t row = 1; row < rows; row++) {
         size_t common = common_length(sorted[row - 1], sorted[row]);
-        if (sorted[row][common] != '\0' && common + 1 > length) {
+        if (sorted[row][common] != '\0' && common + 1 > length)
             length = common + 1;
-        }
     }
     return length;
 }
@@ -115,27 +107,22 @@ static void shorten_ids(const struct table *table, struct view *view)
 
 static void leave_out(const struct table *table, struct view *view)
 {
-    for (size_t column = table->column_count; column-- > 0 && excess(table, view) > 0;) {
-        if (in(table->layout.optional, column)) {
+    for (size_t column = table->column_count; column-- > 0 && excess(table, view) > 0;)
+        if (in(table->layout.optional, column))
             view->shown[column] = false;
-        }
-    }
 }
 
 static void cut(const struct table *table, struct view *view)
 {
     for (size_t over = excess(table, view); over > 0; over--) {
         size_t widest = table->column_count;
-        for (size_t column = 0; column < table->column_count; column++) {
+        for (size_t column = 0; column < table->column_count; column++)
             if (view->shown[column] && in(table->layout.flexible, column) &&
                 view->widths[column] > FLEXIBLE_COLUMNS_MIN &&
-                (widest == table->column_count || view->widths[column] > view->widths[widest])) {
+                (widest == table->column_count || view->widths[column] > view->widths[widest]))
                 widest = column;
-            }
-        }
-        if (widest == table->column_count) {
+        if (widest == table->column_count)
             return; /* can't get narrower */
-        }
         view->widths[widest]--;
     }
 }
@@ -157,9 +144,8 @@ static size_t print_cell(const char *text, size_t width, bool id, FILE *file)
         int columns_of_character;
         size_t size = text_character(text + length, &columns_of_character);
         size_t wide = columns_of_character < 0 ? 1 : (size_t)columns_of_character;
-        if (used + wide > room) {
+        if (used + wide > room)
             break;
-        }
         used += wide;
         length += size;
     }
@@ -173,9 +159,8 @@ static void print_line(const struct table *table, const struct view *view, const
     size_t padding = 0; /* after the previous column */
     bool first = true;
     for (size_t column = 0; column < table->column_count; column++) {
-        if (!view->shown[column]) {
+        if (!view->shown[column])
             continue;
-        }
         padding += first ? 0 : GAP_COLUMNS;
         first = false;
         size_t width = view->widths[column], columns = text_columns(cells[column]);
@@ -195,24 +180,20 @@ bool table_print(const struct table *table, FILE *file)
 {
     struct view view;
     const char *headings[TABLE_COLUMNS_MAX];
-    if (table->out_of_memory) {
+    if (table->out_of_memory)
         return false;
-    }
     measure(table, &view);
     if (excess(table, &view) > 0) {
         shorten_ids(table, &view);
         leave_out(table, &view);
         cut(table, &view);
     }
-    for (size_t column = 0; column < table->column_count; column++) {
+    for (size_t column = 0; column < table->column_count; column++)
         headings[column] = heading_of(table, column);
-    }
-    if (table->columns[0].heading != NULL) {
+    if (table->columns[0].heading != NULL)
         print_line(table, &view, headings, file);
-    }
-    for (size_t row = 0; row < table_row_count(table); row++) {
+    for (size_t row = 0; row < table_row_count(table); row++)
         print_line(table, &view, table->cells + row * table->column_count, file);
-    }
     return true;
 }
 
@@ -227,9 +208,8 @@ static void write_field(const char *text, FILE *file)
     }
     fputs(formula ? "\"'" : "\"", file);
     for (const char *at = text; *at != '\0'; at++) {
-        if (*at == '"') {
+        if (*at == '"')
             fputc('"', file);
-        }
         fputc(*at, file);
     }
     fputc('"', file);
@@ -237,9 +217,8 @@ static void write_field(const char *text, FILE *file)
 
 bool table_print_csv(const struct table *table, FILE *file)
 {
-    if (table->out_of_memory) {
+    if (table->out_of_memory)
         return false;
-    }
     fputs("\xef\xbb\xbf", file);
     for (size_t column = 0; column < table->column_count; column++) {
         fputs(column > 0 ? "," : "", file);

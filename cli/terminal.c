@@ -59,9 +59,8 @@ void terminal_close(struct terminal *terminal)
 {
     fputs(LEAVE, stdout);
     fflush(stdout);
-    if (terminal->keys) {
+    if (terminal->keys)
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal->before);
-    }
 }
 
 size_t terminal_lines(void)
@@ -93,15 +92,12 @@ static enum terminal_key take_key(void)
 {
     char keys[8] = "";
     ssize_t count = read(STDIN_FILENO, keys, sizeof keys - 1);
-    if (count <= 0) {
+    if (count <= 0)
         return count < 0 && errno == EINTR ? TERMINAL_NONE : TERMINAL_QUIT;
-    }
-    if (strcmp(keys, "\033[A") == 0 || strcmp(keys, "\033OA") == 0 || keys[0] == 'k') {
+    if (strcmp(keys, "\033[A") == 0 || strcmp(keys, "\033OA") == 0 || keys[0] == 'k')
         return TERMINAL_UP;
-    }
-    if (strcmp(keys, "\033[B") == 0 || strcmp(keys, "\033OB") == 0 || keys[0] == 'j') {
+    if (strcmp(keys, "\033[B") == 0 || strcmp(keys, "\033OB") == 0 || keys[0] == 'j')
         return TERMINAL_DOWN;
-    }
     return strpbrk(keys, "qQ") != NULL ? TERMINAL_QUIT : TERMINAL_NONE;
 }
 
@@ -115,8 +111,7 @@ enum terminal_key terminal_wait(const struct terminal *terminal, uint32_t wait_m
         struct pollfd input = {.fd = terminal->keys ? STDIN_FILENO : -1, .events = POLLIN};
         int ready = ppoll(&input, 1, &timeout, &terminal->mask_before);
         enum terminal_key key = end_asked != 0 ? TERMINAL_QUIT : ready > 0 ? take_key() : TERMINAL_NONE;
-        if (key != TERMINAL_NONE || ready == 0) {
+        if (key != TERMINAL_NONE || ready == 0)
             return key;
-        }
     }
 }

@@ -33,9 +33,8 @@ static bool ask_entries(struct session *session, struct trace *trace)
     request.booking_id = trace->booking->booking_id;
     enum status status = client_call(session, PEER_HISTORY, &screening__v1__history_service__descriptor,
                                      "GetBookingHistory", &request.base, &response, &error);
-    if (status == STATUS_NOT_FOUND) {
+    if (status == STATUS_NOT_FOUND)
         return true;
-    }
     if (status != STATUS_OK) {
         client_fail(&error);
         return false;
@@ -56,14 +55,12 @@ static bool ask_all(struct session *session, char *booking_id, struct trace *tra
     get.booking_id = booking_id;
     trace->booking = client_ask(session, PEER_BOOKING, &screening__v1__booking_service__descriptor,
                                 "GetBooking", &get.base);
-    if (trace->booking == NULL || !ask_entries(session, trace)) {
+    if (trace->booking == NULL || !ask_entries(session, trace))
         return false;
-    }
     trace->projection = client_ask(session, PEER_HISTORY, &screening__v1__history_service__descriptor,
                                    "GetProjectionStatus", &status.base);
-    for (size_t i = 0; i < trace->entry_count; i++) {
+    for (size_t i = 0; i < trace->entry_count; i++)
         trace->caught_up = trace->caught_up || trace->entries[i]->version >= trace->booking->version;
-    }
     return trace->projection != NULL;
 }
 
@@ -84,12 +81,10 @@ static int show_json(const struct trace *trace)
 {
     json_t *booking = json_array(), *entries = json_array(), *logs = json_array();
     bool whole = append(booking, &trace->booking->base);
-    for (size_t i = 0; whole && i < trace->entry_count; i++) {
+    for (size_t i = 0; whole && i < trace->entry_count; i++)
         whole = append(entries, &trace->entries[i]->base);
-    }
-    for (size_t i = 0; whole && i < trace->projection->n_logs; i++) {
+    for (size_t i = 0; whole && i < trace->projection->n_logs; i++)
         whole = append(logs, &trace->projection->logs[i]->base);
-    }
     json_t *document = json_pack("{s:O?, s:o, s:o, s:b}", "booking", json_array_get(booking, 0), "entries",
                                  entries, "logs", logs, "caughtUp", trace->caught_up);
     json_decref(booking);
@@ -177,11 +172,9 @@ int booking_trace(struct session *session, const struct command *command, int ar
     struct trace trace = {.booking = NULL};
     const struct argument arguments[] = {{"BOOKING_ID", &booking_id, ARGUMENT_TEXT, true}};
     int exit_code;
-    if (!command_read(session, command, arguments, 1, argc, argv, &exit_code)) {
+    if (!command_read(session, command, arguments, 1, argc, argv, &exit_code))
         return exit_code;
-    }
-    if (!ask_all(session, booking_id, &trace)) {
+    if (!ask_all(session, booking_id, &trace))
         return EXIT_FAILED;
-    }
     return session->json ? show_json(&trace) : show(session, &trace);
 }

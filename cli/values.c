@@ -16,13 +16,11 @@ bool number_read(const char *text, uint32_t max, uint32_t *out)
 {
     enum { DIGITS_MAX = 10 };
     size_t length = strlen(text);
-    if (length == 0 || length > DIGITS_MAX || strspn(text, "0123456789") != length) {
+    if (length == 0 || length > DIGITS_MAX || strspn(text, "0123456789") != length)
         return false;
-    }
     unsigned long long number = strtoull(text, NULL, 10);
-    if (number > max) {
+    if (number > max)
         return false;
-    }
     *out = (uint32_t)number;
     return true;
 }
@@ -42,12 +40,10 @@ static size_t distance(const char *word, const char *name)
     enum { WORD_MAX = 32 };
     size_t word_length = strlen(word), name_length = strlen(name);
     size_t row[WORD_MAX + 1];
-    if (word_length > WORD_MAX || name_length > WORD_MAX) {
+    if (word_length > WORD_MAX || name_length > WORD_MAX)
         return WORD_MAX;
-    }
-    for (size_t j = 0; j <= name_length; j++) {
+    for (size_t j = 0; j <= name_length; j++)
         row[j] = j;
-    }
     for (size_t i = 1; i <= word_length; i++) {
         size_t diagonal = row[0];
         row[0] = i;
@@ -154,17 +150,15 @@ enum status values_finish_date(struct session *session, const struct argument *a
     char **text = argument->value;
     int32_t today, day;
     enum status status = session_today(session, &today, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     if (!date_read(*text, today, &day)) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s %s: %s", argument->name, *text,
                          _(DATE_RULE));
     }
     char *out = arena_alloc(&session->arena, CIVIL_TEXT_SIZE);
-    if (out == NULL) {
+    if (out == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-    }
     *text = civil_format(day, out);
     return STATUS_OK;
 }

@@ -42,13 +42,12 @@ static struct sample sample_of(const Rpc__V1__StatsResponse *stats)
     struct sample sample = {.known = true};
     for (size_t i = 0; i < stats->n_stats; i++) {
         const Rpc__V1__Stat *stat = stats->stats[i];
-        if (strcmp(stat->name, "rpc_server_calls_total") == 0) {
+        if (strcmp(stat->name, "rpc_server_calls_total") == 0)
             sample.calls = stat->value;
-        } else if (strcmp(stat->name, "events_appended_total") == 0 ||
-                   (stats->program != NULL && strcmp(stats->program, "history-svc") == 0 &&
-                    strcmp(stat->name, "events_applied_total") == 0)) {
+        else if (strcmp(stat->name, "events_appended_total") == 0 ||
+                 (stats->program != NULL && strcmp(stats->program, "history-svc") == 0 &&
+                  strcmp(stat->name, "events_applied_total") == 0))
             sample.events = stat->value;
-        }
     }
     return sample;
 }
@@ -101,9 +100,8 @@ static void draw_services(struct watch *watch)
     table_init(&table, &watch->session->arena, columns, sizeof columns / sizeof columns[0]);
     table.layout.flexible = TABLE_COLUMN(4);
     table.width_max = terminal_columns();
-    for (int i = 0; i < PEER_COUNT; i++) {
+    for (int i = 0; i < PEER_COUNT; i++)
         add_service(watch, &table, (enum peer_name)i, now_ns - watch->sampled_ns);
-    }
     watch->sampled_ns = now_ns;
     table_print(&table, watch->frame);
 }
@@ -128,9 +126,8 @@ static void draw_lag(struct watch *watch)
 static size_t lines_left(const char *text)
 {
     size_t lines = terminal_lines(), used = 0;
-    for (const char *at = text; *at != '\0'; at++) {
+    for (const char *at = text; *at != '\0'; at++)
         used += *at == '\n' ? 1 : 0;
-    }
     return used < lines ? lines - used : 0;
 }
 
@@ -141,9 +138,8 @@ static bool draw(struct watch *watch)
     size_t size = 0;
     arena_reset(&watch->session->arena); /* it only holds the previous frame */
     watch->frame = open_memstream(&text, &size);
-    if (watch->frame == NULL) {
+    if (watch->frame == NULL)
         return false;
-    }
     fprintf(watch->frame, _("screenctl watch   %s   q quits\n\n"), date_time_format(clock_now_us(), now));
     draw_services(watch);
     draw_lag(watch);
@@ -151,9 +147,8 @@ static bool draw(struct watch *watch)
     fflush(watch->frame);
     watch_days_draw(&watch->days, lines_left(text), watch->frame);
     bool drawn = fclose(watch->frame) == 0;
-    if (drawn) {
+    if (drawn)
         terminal_show(text);
-    }
     free(text);
     return drawn;
 }
@@ -167,11 +162,10 @@ static int run(struct watch *watch, uint32_t interval_ms)
         drawn = draw(watch);
         enum terminal_key key = terminal_wait(&terminal, interval_ms);
         over = key == TERMINAL_QUIT;
-        if (key == TERMINAL_DOWN) {
+        if (key == TERMINAL_DOWN)
             watch->days.scroll++; /* watch_days_draw limits it */
-        } else if (key == TERMINAL_UP && watch->days.scroll > 0) {
+        else if (key == TERMINAL_UP && watch->days.scroll > 0)
             watch->days.scroll--;
-        }
     } while (drawn && !over);
     terminal_close(&terminal);
     if (!drawn) {
@@ -194,19 +188,16 @@ int watch_all(struct session *session, const struct command *command, int argc, 
     };
     int exit_code;
     if (!command_read(session, command, arguments, sizeof arguments / sizeof arguments[0], argc, argv,
-                      &exit_code)) {
+                      &exit_code))
         return exit_code;
-    }
-    if (interval_ms < INTERVAL_MIN_MS || interval_ms > INTERVAL_MAX_MS) {
+    if (interval_ms < INTERVAL_MIN_MS || interval_ms > INTERVAL_MAX_MS)
         return usage_error(command, "--interval: must be %d to %d ms", INTERVAL_MIN_MS, INTERVAL_MAX_MS);
-    }
     if (session->json || !isatty(STDOUT_FILENO)) {
         return usage_error(command,
                            "watch needs a terminal; for scripts there are stats, projection and health");
     }
-    if (date != NULL) {
+    if (date != NULL)
         snprintf(watch.days.date, sizeof watch.days.date, "%s", date);
-    }
     patience_off();
     session->timeout_ms = session->timeout_ms < CALL_TIMEOUT_MS ? session->timeout_ms : CALL_TIMEOUT_MS;
     return run(&watch, interval_ms);

@@ -38,9 +38,8 @@ static enum status is_open(struct watch_days *days, char *date, bool *open, stru
     request.date = date;
     request.page_size = 1;
     enum status status = call(days, "ListHospitals", &request.base, &response, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *open = ((const Screening__V1__ListHospitalsResponse *)response)->n_hospitals > 0;
-    }
     return status;
 }
 
@@ -53,9 +52,8 @@ static enum status choose_date(struct watch_days *days, struct error *error)
     for (int32_t ahead = 0; status == STATUS_OK && !open && ahead <= WATCH_AHEAD_DAYS; ahead++) {
         char date[CIVIL_TEXT_SIZE];
         status = is_open(days, civil_format(today + ahead, date), &open, error);
-        if (open) {
+        if (open)
             memcpy(days->date, date, sizeof date);
-        }
     }
     return status;
 }
@@ -75,14 +73,12 @@ static enum status ask_hospital(struct watch_days *days, struct row **rows, size
     ProtobufCMessage *response;
     request.hospital_id = days->hospital_id;
     enum status status = call(days, "GetHospital", &request.base, &response, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     const Screening__V1__Hospital *hospital = (Screening__V1__Hospital *)response;
     *rows = arena_alloc(&days->session->arena, (hospital->n_days + 1) * sizeof **rows);
-    for (size_t i = 0; *rows != NULL && i < hospital->n_days; i++) {
+    for (size_t i = 0; *rows != NULL && i < hospital->n_days; i++)
         put_row(&(*rows)[(*count)++], hospital->name, hospital->days[i]);
-    }
     return STATUS_OK;
 }
 
@@ -106,18 +102,14 @@ static enum status ask_hospitals(struct watch_days *days, struct row **rows, siz
     request.date = days->date;
     const Screening__V1__ListHospitalsResponse *hospitals =
         pages_collect(days->session, &list, &request.base, error);
-    if (hospitals == NULL) {
+    if (hospitals == NULL)
         return error->status;
-    }
     *rows = arena_alloc(&days->session->arena, (hospitals->n_hospitals + 1) * sizeof **rows);
-    for (size_t i = 0; *rows != NULL && i < hospitals->n_hospitals; i++) {
-        if (hospitals->hospitals[i]->n_days > 0) {
+    for (size_t i = 0; *rows != NULL && i < hospitals->n_hospitals; i++)
+        if (hospitals->hospitals[i]->n_days > 0)
             put_row(&(*rows)[(*count)++], hospitals->hospitals[i]->name, hospitals->hospitals[i]->days[0]);
-        }
-    }
-    if (*count > 0) {
+    if (*count > 0)
         qsort(*rows, *count, sizeof **rows, compare_rows);
-    }
     return STATUS_OK;
 }
 
@@ -153,9 +145,8 @@ static void draw_rows(struct watch_days *days, const struct row *rows, size_t co
     table_init(&table, &days->session->arena, columns, sizeof columns / sizeof columns[0]);
     table.layout.flexible = TABLE_COLUMN(0);
     table.width_max = terminal_columns();
-    for (size_t i = 0; i < shown; i++) {
+    for (size_t i = 0; i < shown; i++)
         add_row(&table, &rows[days->scroll + i]);
-    }
     table_print(&table, frame);
     if (shown < count) {
         fprintf(frame, _("%zu to %zu of %zu; the arrow keys scroll\n"), days->scroll + 1,
@@ -169,23 +160,20 @@ void watch_days_draw(struct watch_days *days, size_t lines, FILE *frame)
     struct row *rows = NULL;
     size_t count = 0;
     enum status status = STATUS_OK;
-    if (days->hospital_id == NULL && days->date[0] == '\0') {
+    if (days->hospital_id == NULL && days->date[0] == '\0')
         status = choose_date(days, &error);
-    }
-    if (status == STATUS_OK && days->hospital_id != NULL) {
+    if (status == STATUS_OK && days->hospital_id != NULL)
         status = ask_hospital(days, &rows, &count, &error);
-    } else if (status == STATUS_OK && days->date[0] != '\0') {
+    else if (status == STATUS_OK && days->date[0] != '\0')
         status = ask_hospitals(days, &rows, &count, &error);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         fprintf(frame, "%s: %s\n", status_name(status), error.message);
-    } else if (count > 0) {
+    else if (count > 0)
         draw_rows(days, rows, count, lines, frame);
-    } else if (days->hospital_id != NULL) {
+    else if (days->hospital_id != NULL)
         fputs(_("this hospital has no days from today on\n"), frame);
-    } else if (days->date[0] != '\0') {
+    else if (days->date[0] != '\0')
         fprintf(frame, _("no hospital screens on %s\n"), days->date);
-    } else {
+    else
         fprintf(frame, _("no hospital screens today or in the %d days after it\n"), WATCH_AHEAD_DAYS);
-    }
 }

@@ -49,11 +49,9 @@ static const char *const WORDS[] = {
 
 const char *word_shown(const char *word)
 {
-    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
-        if (strcmp(word, WORDS[i]) == 0) {
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++)
+        if (strcmp(word, WORDS[i]) == 0)
             return message(WORDS[i]);
-        }
-    }
     return word;
 }
 
@@ -83,9 +81,8 @@ static bool rule_fits(const char *rule, const char *text, unsigned numbers[NUMBE
     while (*rule != '\0') {
         if (rule[0] == '%' && rule[1] == 'u' && count < NUMBERS_MAX) {
             int length = 0;
-            if (sscanf(text, "%9u%n", &numbers[count++], &length) != 1) {
+            if (sscanf(text, "%9u%n", &numbers[count++], &length) != 1)
                 return false;
-            }
             text += length;
             rule += 2;
         } else if (*rule++ != *text++) {
@@ -101,9 +98,8 @@ static const char *fill_in(struct arena *arena, const char *rule, const unsigned
     const char *filled = "";
     for (size_t i = 0; i <= NUMBERS_MAX && filled != NULL; i++) {
         const char *place = strstr(rule, "%u");
-        if (place == NULL || i == NUMBERS_MAX) {
+        if (place == NULL || i == NUMBERS_MAX)
             return arena_printf(arena, "%s%s", filled, rule);
-        }
         filled = arena_printf(arena, "%s%.*s%u", filled, (int)(place - rule), rule, numbers[i]);
         rule = place + 2;
     }

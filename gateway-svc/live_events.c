@@ -63,12 +63,11 @@ void live_booking_begun(void *context, uint64_t head_seq)
     monitor_lock(&live->monitor);
     live->position.booking = head_seq;
     bool again = note_begun(live, LIVE_BOOKING);
-    for (struct live_listener *l = live->listeners; l != NULL; l = l->next) {
+    for (struct live_listener *l = live->listeners; l != NULL; l = l->next)
         if (l->customer != NULL && again)
             live_reset(l);
         else if (l->customer != NULL)
             live_place(l);
-    }
     tell_positions(live);
     monitor_unlock(&live->monitor);
     ticker_wake(live->replayer);

@@ -51,12 +51,10 @@ static struct api_command *create_command(struct rpc_call *call, enum command_ki
 static void submit(struct hospital_api *api, struct api_command *mine, enum status status,
                    struct error *error)
 {
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = writer_submit_request(api->writer, &mine->command.base, error);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         rpc_call_fail(mine->call, error);
-    }
 }
 
 static void fail_command(struct api_command *mine, const struct error *why)
@@ -72,11 +70,10 @@ static void fail_command(struct api_command *mine, const struct error *why)
 static void complete_answered(struct writer_command *base)
 {
     struct api_command *mine = (struct api_command *)base;
-    if (base->outcome.status != STATUS_OK) {
+    if (base->outcome.status != STATUS_OK)
         fail_command(mine, &base->outcome);
-    } else {
+    else
         rpc_call_reply(mine->call, mine->command.answer);
-    }
 }
 
 static void register_hospital(Screening__V1__HospitalService_Service *service,
@@ -160,9 +157,8 @@ static void reserve(Screening__V1__HospitalService_Service *service,
 {
     (void)closure;
     struct api_command *mine = create_command(call, COMMAND_RESERVE, complete_reserve);
-    if (mine == NULL) {
+    if (mine == NULL)
         return;
-    }
     struct reserve_item *item = arena_alloc(mine->command.arena, sizeof *item);
     if (item == NULL) {
         fail(call, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
@@ -222,12 +218,10 @@ static enum status read_batch(const Screening__V1__BatchReserveRequest *request,
                          RESERVE_ITEMS_MAX);
     }
     struct reserve_item *items = arena_alloc(mine->command.arena, count * sizeof *items);
-    if (items == NULL) {
+    if (items == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-    }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         items[i].malformed = request_reserve(request->requests[i], &items[i].wanted, NULL) != STATUS_OK;
-    }
     mine->batch = request;
     mine->command.wanted.reserve.items = items;
     mine->command.wanted.reserve.count = count;

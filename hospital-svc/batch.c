@@ -38,9 +38,8 @@ enum status batch_out_of_memory(struct error *error)
 struct batch *batch_create(struct event_log *log)
 {
     struct batch *batch = calloc(1, sizeof *batch);
-    if (batch == NULL) {
+    if (batch == NULL)
         return NULL;
-    }
     batch->params = db_params_create();
     if (batch->params == NULL) {
         free(batch);
@@ -62,9 +61,8 @@ struct batch *batch_create(struct event_log *log)
 
 void batch_destroy(struct batch *batch)
 {
-    if (batch == NULL) {
+    if (batch == NULL)
         return;
-    }
     working_set_fini(&batch->set);
     arena_fini(&batch->arena);
     db_params_destroy(batch->params);
@@ -101,18 +99,14 @@ static enum status purge(struct batch *batch, struct db *db, struct writer_comma
 static enum status save(struct batch *batch, struct db *db, struct error *error)
 {
     enum status status = store_save(db, batch->params, &batch->set, error);
-    if (status == STATUS_OK && store_counts_commit(&batch->set)) {
+    if (status == STATUS_OK && store_counts_commit(&batch->set))
         event_log_note_commit(batch->log);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = batch_pair_save(batch, db, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = event_log_save(batch->log, db, error);
-    }
-    for (size_t i = 0; i < batch->chunk_count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < batch->chunk_count && status == STATUS_OK; i++)
         status = event_chunk_finish(batch->chunks[i].chunk, db, error);
-    }
     return status;
 }
 
@@ -122,21 +116,16 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
     struct batch *batch = context;
     begin(batch);
     enum status status = event_log_take_head(batch->log, db, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = batch_collect(batch, db, commands, count, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = batch_load(batch, db, commands, count, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = batch_decide(batch, commands, count, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = save(batch, db, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = purge(batch, db, commands, count, error);
-    }
     return status;
 }
 
@@ -155,9 +144,8 @@ static void committed(void *context)
     bool paired = event_log_era(batch->log)->paired;
     event_log_publish(batch->log);
     metric_set(&paired_now, paired);
-    if ((!paired || batch->eras_differ) && batch->unpaired != NULL) {
+    if ((!paired || batch->eras_differ) && batch->unpaired != NULL)
         batch->unpaired(batch->unpaired_context, batch->eras_differ);
-    }
 }
 
 void batch_on_unpaired(struct batch *batch, void (*unpaired)(void *context, bool eras_differ), void *context)

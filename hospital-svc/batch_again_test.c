@@ -121,9 +121,8 @@ static void test_commands_decided_again_are_answered_ok_whatever_came_after_them
     run_again(&stage, 6);
     stage_stop_clock();
     assert_int_equal(registration->base.outcome.status, STATUS_OK);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 3; i++)
         assert_int_equal(items[i].outcome, RESERVE_REPEATED);
-    }
     expect_capacity(lowered, 8, 1);
     expect_capacity(closed, 0, 2);
     expect_capacity(reopened, 5, 3);

@@ -47,20 +47,15 @@ static bool add_days(struct batch *batch, const struct hospital_row *row, struct
                      Screening__V1__Hospital *message)
 {
     struct respond_list days = {0};
-    for (struct day_row *day = row->days; day != NULL; day = day->next_of_hospital) {
-        if (day->day.version > 0 && day->day.date >= batch->today &&
-            !respond_append(arena, &days, &day->day)) {
+    for (struct day_row *day = row->days; day != NULL; day = day->next_of_hospital)
+        if (day->day.version > 0 && day->day.date >= batch->today && !respond_append(arena, &days, &day->day))
             return false;
-        }
-    }
-    if (days.count > 0) {
+    if (days.count > 0)
         qsort(days.items, days.count, sizeof *days.items, compare_dates);
-    }
     for (size_t i = 0; i < days.count; i++) {
         days.items[i] = respond_day(arena, days.items[i]);
-        if (days.items[i] == NULL) {
+        if (days.items[i] == NULL)
             return false;
-        }
     }
     respond_set_days(message, &days);
     return true;
@@ -78,11 +73,9 @@ static bool keep_texts(struct batch *batch, struct hospital *hospital)
 static bool mark_registered(struct batch *batch, struct command *command)
 {
     command->hospital->dirty = true;
-    for (size_t i = 0; i < command->wanted.registration.day_count; i++) {
-        if (!working_set_capacity_changed(&batch->set, command->days[i], NULL)) {
+    for (size_t i = 0; i < command->wanted.registration.day_count; i++)
+        if (!working_set_capacity_changed(&batch->set, command->days[i], NULL))
             return false;
-        }
-    }
     return true;
 }
 
@@ -92,31 +85,24 @@ static enum status decide_registration(struct batch *batch, struct command *comm
     struct hospital *hospital = &command->hospital->hospital;
     struct screening_day **days =
         arena_alloc(&batch->arena, wanted->day_count * sizeof(struct screening_day *));
-    if (days == NULL) {
+    if (days == NULL)
         return batch_out_of_memory(error);
-    }
-    for (size_t i = 0; i < wanted->day_count; i++) {
+    for (size_t i = 0; i < wanted->day_count; i++)
         days[i] = &command->days[i]->day;
-    }
     bool changed;
     if (hospital_register(hospital, days, wanted, batch->today, batch->now_us, &changed,
-                          &command->base.outcome) != STATUS_OK) {
+                          &command->base.outcome) != STATUS_OK)
         return STATUS_OK;
-    }
-    if (changed && !keep_texts(batch, hospital)) {
+    if (changed && !keep_texts(batch, hospital))
         return batch_out_of_memory(error);
-    }
     Screening__V1__Hospital *answer = respond_hospital(command->arena, hospital);
-    if (answer == NULL || !add_days(batch, command->hospital, command->arena, answer)) {
+    if (answer == NULL || !add_days(batch, command->hospital, command->arena, answer))
         return batch_out_of_memory(error);
-    }
     command->answer = &answer->base;
-    if (!changed) {
+    if (!changed)
         return STATUS_OK;
-    }
-    if (!mark_registered(batch, command)) {
+    if (!mark_registered(batch, command))
         return batch_out_of_memory(error);
-    }
     return append_hospital(batch, command, "hospital.registered", answer, error);
 }
 
@@ -126,9 +112,8 @@ static enum status answer_done_capacity(struct command *command, struct error *e
     struct screening_day day = command->done;
     day.reserved = command->day->day.reserved;
     Screening__V1__ScreeningDay *answer = respond_day(command->arena, &day);
-    if (answer == NULL) {
+    if (answer == NULL)
         return batch_out_of_memory(error);
-    }
     command->answer = &answer->base;
     return STATUS_OK;
 }
@@ -137,27 +122,21 @@ static enum status decide_capacity(struct batch *batch, struct command *command,
 {
     struct day_row *row = command->day;
     bool changed;
-    if (command->is_done) {
+    if (command->is_done)
         return answer_done_capacity(command, error);
-    }
     if (hospital_set_capacity(&command->hospital->hospital, &row->day, &command->wanted.capacity,
-                              batch->today, &changed, &command->base.outcome) != STATUS_OK) {
+                              batch->today, &changed, &command->base.outcome) != STATUS_OK)
         return STATUS_OK;
-    }
     Screening__V1__ScreeningDay *answer = respond_day(command->arena, &row->day);
-    if (answer == NULL) {
+    if (answer == NULL)
         return batch_out_of_memory(error);
-    }
     command->answer = &answer->base;
-    if (!changed) {
+    if (!changed)
         return STATUS_OK;
-    }
-    if (uuid_is_zero(&command->change_id)) {
+    if (uuid_is_zero(&command->change_id))
         command->change_id = uuid_v7();
-    }
-    if (!working_set_capacity_changed(&batch->set, row, &command->change_id)) {
+    if (!working_set_capacity_changed(&batch->set, row, &command->change_id))
         return batch_out_of_memory(error);
-    }
     return append_day(batch, command, answer, error);
 }
 
@@ -166,17 +145,14 @@ enum status batch_delete_hospital(struct batch *batch, const struct command *com
                                   struct error *refusal, struct error *error)
 {
     bool changed;
-    if (hospital_delete(&row->hospital, &changed, refusal) != STATUS_OK) {
+    if (hospital_delete(&row->hospital, &changed, refusal) != STATUS_OK)
         return STATUS_OK;
-    }
     Screening__V1__Hospital *message = respond_hospital(command->arena, &row->hospital);
-    if (message == NULL) {
+    if (message == NULL)
         return batch_out_of_memory(error);
-    }
     *answer = &message->base;
-    if (!changed) {
+    if (!changed)
         return STATUS_OK;
-    }
     row->dirty = true;
     return append_hospital(batch, command, "hospital.deleted", message, error);
 }
@@ -230,9 +206,8 @@ static void decide_reserves(struct batch *batch, struct command *command)
         return;
     }
     command->wanted.reserve.era = event_log_era(batch->log)->id;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         decide_reserve(batch, &command->wanted.reserve.items[i]);
-    }
 }
 
 /*
@@ -249,9 +224,8 @@ static enum status reinstate(struct batch *batch, const struct release *confirme
                                   .headcount = confirmed->confirmed};
     const bool lost = row->reservation.state == RESERVATION_NONE && place.date >= batch->today;
     struct day_row *day = working_set_day(&batch->set, &confirmed->hospital_id, confirmed->date);
-    if (day == NULL) {
+    if (day == NULL)
         return batch_out_of_memory(error);
-    }
     if (hospital_reinstate(&row->reservation, &day->day, &place) == REINSTATE_TAKEN) {
         row->dirty = true;
         day->dirty = true;
@@ -267,9 +241,8 @@ static enum status decide_release(struct batch *batch, const struct release *rel
     struct day_row *day = NULL;
     if (row->reservation.state == RESERVATION_LIVE) {
         day = working_set_day(&batch->set, &row->reservation.hospital_id, row->reservation.date);
-        if (day == NULL) {
+        if (day == NULL)
             return batch_out_of_memory(error);
-        }
         day->dirty = true; /* its live places will be freed */
     }
     switch (hospital_release(&row->reservation, day != NULL ? &day->day : NULL, release)) {
@@ -326,12 +299,10 @@ enum status batch_decide(struct batch *batch, struct writer_command *const *comm
 {
     const struct batch_chunk *chunk = batch->chunks;
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (commands[i]->class == WRITER_EVENT) {
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        if (commands[i]->class == WRITER_EVENT)
             status = decide_chunk(batch, chunk++, error);
-        } else {
+        else
             status = decide_command(batch, (struct command *)commands[i], error);
-        }
-    }
     return status;
 }

@@ -8,15 +8,13 @@ static bool collect_registration(struct batch *batch, struct command *command)
     const struct registration *wanted = &command->wanted.registration;
     command->hospital = working_set_hospital(&batch->set, &wanted->hospital_id);
     command->days = arena_alloc(&batch->arena, wanted->day_count * sizeof(struct day_row *));
-    if (command->hospital == NULL || command->days == NULL) {
+    if (command->hospital == NULL || command->days == NULL)
         return false;
-    }
     command->hospital->with_days = true;
     for (size_t i = 0; i < wanted->day_count; i++) {
         command->days[i] = working_set_day(&batch->set, &wanted->hospital_id, wanted->days[i].date);
-        if (command->days[i] == NULL) {
+        if (command->days[i] == NULL)
             return false;
-        }
     }
     return true;
 }
@@ -25,15 +23,13 @@ static bool collect_reserves(struct batch *batch, struct command *command)
 {
     for (size_t i = 0; i < command->wanted.reserve.count; i++) {
         struct reserve_item *item = &command->wanted.reserve.items[i];
-        if (item->malformed) {
+        if (item->malformed)
             continue;
-        }
         item->hospital = working_set_hospital(&batch->set, &item->wanted.hospital_id);
         item->day = working_set_day(&batch->set, &item->wanted.hospital_id, item->wanted.date);
         item->reservation = working_set_reservation(&batch->set, &item->wanted.booking_id);
-        if (item->hospital == NULL || item->day == NULL || item->reservation == NULL) {
+        if (item->hospital == NULL || item->day == NULL || item->reservation == NULL)
             return false;
-        }
     }
     return true;
 }
@@ -70,16 +66,14 @@ static enum status collect_chunk(struct batch *batch, struct db *db, struct even
     size_t count = 0;
     work->chunk = chunk;
     enum status status = event_chunk_begin(chunk, db, &count, error);
-    if (status != STATUS_OK || count == 0) {
+    if (status != STATUS_OK || count == 0)
         return status;
-    }
     /* A replayed dead letter is out of order: only releases are safe to apply at any time. */
     bool catching_up = !event_log_era(batch->log)->paired && !chunk->replay;
     work->releases = arena_alloc(&batch->arena, count * sizeof *work->releases);
     work->reservations = arena_alloc(&batch->arena, count * sizeof(struct reservation_row *));
-    if (work->releases == NULL || work->reservations == NULL) {
+    if (work->releases == NULL || work->reservations == NULL)
         return batch_out_of_memory(error);
-    }
     status =
         policy_releases(event_chunk_events(chunk), count, catching_up, work->releases, &work->count, error);
     for (size_t i = 0; i < work->count; i++) {
@@ -87,9 +81,8 @@ static enum status collect_chunk(struct batch *batch, struct db *db, struct even
         const struct release *release = &work->releases[i];
         if (work->reservations[i] == NULL ||
             (release->confirmed > 0 &&
-             working_set_day(&batch->set, &release->hospital_id, release->date) == NULL)) {
+             working_set_day(&batch->set, &release->hospital_id, release->date) == NULL))
             return batch_out_of_memory(error);
-        }
     }
     return status;
 }
@@ -103,21 +96,18 @@ enum status batch_collect(struct batch *batch, struct db *db, struct writer_comm
                           size_t count, struct error *error)
 {
     batch->chunks = arena_alloc(&batch->arena, count * sizeof *batch->chunks);
-    if (batch->chunks == NULL) {
+    if (batch->chunks == NULL)
         return batch_out_of_memory(error);
-    }
     for (size_t i = 0; i < count; i++) {
         enum status status = STATUS_OK;
-        if (commands[i]->class == WRITER_EVENT) {
+        if (commands[i]->class == WRITER_EVENT)
             status = collect_chunk(batch, db, (struct event_chunk *)commands[i], error);
-        } else if (is_pairing((struct command *)commands[i])) {
+        else if (is_pairing((struct command *)commands[i]))
             status = batch_pair_collect(batch, db, (struct command *)commands[i], error);
-        } else if (!collect_command(batch, (struct command *)commands[i])) {
+        else if (!collect_command(batch, (struct command *)commands[i]))
             status = batch_out_of_memory(error);
-        }
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
     }
     return STATUS_OK;
 }
@@ -129,9 +119,8 @@ static bool collect_released_days(struct batch *batch)
         for (size_t i = 0; i < batch->chunks[c].count; i++) {
             const struct reservation *reservation = &batch->chunks[c].reservations[i]->reservation;
             if (reservation->state == RESERVATION_LIVE &&
-                working_set_day(&batch->set, &reservation->hospital_id, reservation->date) == NULL) {
+                working_set_day(&batch->set, &reservation->hospital_id, reservation->date) == NULL)
                 return false;
-            }
         }
     }
     return true;
@@ -146,9 +135,8 @@ static enum status find_done_capacities(struct batch *batch, struct db *db,
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         struct command *command = (struct command *)commands[i];
-        if (commands[i]->class == WRITER_EVENT || command->kind != COMMAND_SET_CAPACITY) {
+        if (commands[i]->class == WRITER_EVENT || command->kind != COMMAND_SET_CAPACITY)
             continue;
-        }
         command->is_done = false;
         if (!uuid_is_zero(&command->change_id)) {
             command->done = (struct screening_day){.hospital_id = command->wanted.capacity.hospital_id,
@@ -164,17 +152,13 @@ enum status batch_load(struct batch *batch, struct db *db, struct writer_command
                        size_t count, struct error *error)
 {
     enum status status = store_load_reservations(db, batch->params, &batch->set, error);
-    if (status == STATUS_OK && !collect_released_days(batch)) {
+    if (status == STATUS_OK && !collect_released_days(batch))
         status = batch_out_of_memory(error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_load_hospitals(db, batch->params, &batch->set, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_load_days(db, batch->params, &batch->set, batch->today, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = find_done_capacities(batch, db, commands, count, error);
-    }
     return status;
 }

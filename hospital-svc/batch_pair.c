@@ -13,14 +13,12 @@
 static enum status read_since(struct batch *batch, struct db *db, uint64_t since_seq, struct pair_look *look,
                               struct error *error)
 {
-    if (event_log_era(batch->log)->paired) {
+    if (event_log_era(batch->log)->paired)
         return STATUS_OK;
-    }
     struct event_position position;
     enum status status = event_store_read_position(db, since_seq, &position, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         look->since = (struct event_cursor){.seq = since_seq, .event_id = position.event_id};
-    }
     return status;
 }
 
@@ -32,21 +30,16 @@ static enum status look(struct batch *batch, struct db *db, struct pair_look *lo
         status = event_log_forget(db, BOOKING_LOG, NULL, error);
         event_log_era(batch->log)->paired = false;
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = era_read_details(db, &details, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = read_since(batch, db, details.since_seq, look, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = event_cursor_read(db, BOOKING_LOG, &look->applied, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_read_recovery(db, &look->recovery, error);
-    }
-    if (look->applied.seq == 0 && !look->forget_booking_log) {
+    if (look->applied.seq == 0 && !look->forget_booking_log)
         look->applied.log_id = details.peer_log_id;
-    }
     look->era = *event_log_era(batch->log);
     look->log_id = event_log_id(batch->log);
     return status;
@@ -59,9 +52,8 @@ static enum status look_for(struct db *db, const struct event_cursor *told, bool
 {
     struct event_position position;
     enum status status = event_store_read_position(db, told->seq, &position, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *lost = told->seq > 0 && !uuid_equal(&position.event_id, &told->event_id);
-    }
     return status;
 }
 
@@ -70,28 +62,23 @@ static enum status collect_pair(struct batch *batch, struct db *db, struct comma
 {
     struct pair_done *done = command->wanted.pair;
     enum status status = event_cursor_read(db, BOOKING_LOG, &done->applied, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = era_read_details(db, &done->details, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = look_for(db, &done->furthest, &done->lost, error);
-    }
     done->from_start = false;
-    if (status == STATUS_OK && !done->set_back) {
+    if (status == STATUS_OK && !done->set_back)
         status = look_for(db, &done->told, &done->from_start, error);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     bool room = true;
     for (size_t i = 0; i < done->requested_count && room; i++) {
         const struct reserve *wanted = &done->requested[i];
         room = working_set_day(&batch->set, &wanted->hospital_id, wanted->date) != NULL &&
                working_set_reservation(&batch->set, &wanted->booking_id) != NULL;
     }
-    for (size_t i = 0; i < done->deleted_count && room; i++) {
+    for (size_t i = 0; i < done->deleted_count && room; i++)
         room = working_set_hospital(&batch->set, &done->deleted[i]) != NULL;
-    }
     return room ? STATUS_OK : batch_out_of_memory(error);
 }
 
@@ -167,9 +154,8 @@ static bool is_in_log(const struct batch *batch, const struct pair_done *done)
 static bool is_followed(const struct batch *batch, const struct pair_done *done)
 {
     if (done->head_seq > 0 &&
-        (!uuid_equal(&done->applied.log_id, &done->booking_log_id) || done->applied.seq < done->head_seq)) {
+        (!uuid_equal(&done->applied.log_id, &done->booking_log_id) || done->applied.seq < done->head_seq))
         return false;
-    }
     return is_in_log(batch, done);
 }
 
@@ -197,9 +183,8 @@ static enum status decide_pair(struct batch *batch, struct command *command, str
                         "booking-svc has applied an event that is not in the hospital log");
         return STATUS_OK;
     }
-    if (!era->paired) {
+    if (!era->paired)
         grant_requested(batch, done);
-    }
     enum status status = delete_again(batch, command, error);
     era->paired = true;
     era->peer = done->booking_era;
@@ -215,21 +200,16 @@ enum status batch_pair_decide(struct batch *batch, struct command *command, stru
 enum status batch_pair_save(struct batch *batch, struct db *db, struct error *error)
 {
     enum status status = STATUS_OK;
-    if (batch->tally.lost > 0) {
+    if (batch->tally.lost > 0)
         status = store_add_reinstated(db, batch->tally.lost, error);
-    }
     const struct pair_done *done = batch->pair;
-    if (done == NULL) {
+    if (done == NULL)
         return status;
-    }
-    if (status == STATUS_OK && done->lost && done->furthest.seq > done->details.since_seq) {
+    if (status == STATUS_OK && done->lost && done->furthest.seq > done->details.since_seq)
         status = store_add_lost(db, done->details.since_seq + 1, done->furthest.seq, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = era_pair(db, event_log_era(batch->log), done->booking_era, &done->booking_log_id, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = event_cursor_enter_era(db, BOOKING_LOG, &done->booking_log_id, done->booking_era, error);
-    }
     return status;
 }

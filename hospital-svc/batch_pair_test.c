@@ -128,9 +128,8 @@ static void test_reserve_with_eras_that_differ_is_not_executed(void **state)
         reserve->wanted.reserve.hospital_era = cases[i].hospital_era;
         stage_run(&stage);
         assert_int_equal(reserve->base.outcome.status, cases[i].executed ? STATUS_OK : STATUS_UNAVAILABLE);
-        if (cases[i].executed) {
+        if (cases[i].executed)
             assert_int_equal(reserve->wanted.reserve.era, era);
-        }
     }
     assert_int_equal(stage_number(&stage, &LIVE), 3);
     stage_close(&stage);
@@ -145,9 +144,8 @@ static void test_confirmed_takes_its_place_only_while_unpaired(void **state)
     tell(&stage, 1, "booking.confirmed", 20);
     assert_int_equal(stage_number(&stage, &LIVE), 0);
     start_again(&stage);
-    for (uint8_t i = 0; i < 3; i++) { /* beyond the capacity */
+    for (uint8_t i = 0; i < 3; i++) /* beyond the capacity */
         tell(&stage, 2u + i, "booking.confirmed", (uint8_t)(30 + i));
-    }
     assert_int_equal(stage_number(&stage, &LIVE), 3);
     assert_int_equal(stage_number(&stage, &RESERVED), 3);
     tell(&stage, 5, "booking.cancelled", 31);
@@ -432,9 +430,8 @@ static void *commit_when_waited_for(void *context)
     int64_t until_ns = clock_monotonic_ns() + DEADLINE_S * (int64_t)MS_PER_S * NS_PER_MS;
     int64_t waiting = 0;
     while (waiting == 0 && clock_monotonic_ns() < until_ns &&
-           db_run(db, &WAITING, NULL, take_number, &waiting, &error) == STATUS_OK) {
+           db_run(db, &WAITING, NULL, take_number, &waiting, &error) == STATUS_OK)
         nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
-    }
     return db_commit(db, &error) == STATUS_OK && waiting > 0 ? db : NULL;
 }
 

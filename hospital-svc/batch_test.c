@@ -55,9 +55,8 @@ static void test_batch_later_commands_see_what_earlier_ones_left(void **state)
         assert_int_equal(first[i].outcome, RESERVE_GRANTED);
         assert_int_equal(first[i].remaining, 2 - i);
     }
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 3; i++)
         assert_int_equal(second[i].outcome, EXPECTED[i]);
-    }
     assert_int_equal(stage_number(&stage, &READ_REMAINING), 0);
     assert_int_equal(stage_number(&stage, &COUNT_RESERVATIONS), 4);
     stage_close(&stage);

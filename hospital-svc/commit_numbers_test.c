@@ -45,9 +45,8 @@ static enum status take(void *context, const struct db_row *row)
 {
     struct rows *rows = context;
     assert_true(rows->count < ROWS_MAX);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         rows->values[rows->count][i] = db_row_is_null(row, i) ? NONE : db_row_int(row, i);
-    }
     rows->count++;
     return STATUS_OK;
 }
@@ -59,11 +58,9 @@ static void expect_rows(struct stage *stage, const struct db_statement *statemen
     struct error error = {0};
     fixture_expect(db_run(stage->db, statement, NULL, take, &rows, &error), STATUS_OK, &error);
     assert_int_equal(rows.count, count);
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < 3; j++) {
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < 3; j++)
             assert_int_equal(rows.values[i][j], expected[i][j]);
-        }
-    }
 }
 
 /* Runs the batch and returns by how much it moved the counter. */
@@ -170,9 +167,8 @@ static void reinstate(struct stage *stage, uint8_t first, size_t count)
     fixture_expect(store_load_days(stage->db, params, &set, stage_today, &error), STATUS_OK, &error);
     for (size_t i = 0; i < count; i++) {
         const struct reserve reserve = {rows[i]->reservation.booking_id, STAGE_HOSPITAL_ID, stage_today, 2};
-        if (hospital_reinstate(&rows[i]->reservation, &day->day, &reserve) == REINSTATE_TAKEN) {
+        if (hospital_reinstate(&rows[i]->reservation, &day->day, &reserve) == REINSTATE_TAKEN)
             rows[i]->dirty = day->dirty = true;
-        }
     }
     fixture_expect(store_save(stage->db, params, &set, &error), STATUS_OK, &error);
     fixture_expect(db_commit(stage->db, &error), STATUS_OK, &error);

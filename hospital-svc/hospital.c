@@ -25,9 +25,8 @@ static enum status check_registration(const struct hospital *hospital, const str
         return error_set(error, STATUS_ALREADY_EXISTS, NULL, "hospital %s exists with other content",
                          uuid_format(&hospital->id, id));
     }
-    if (command->refusal != NULL) {
+    if (command->refusal != NULL)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s", command->refusal);
-    }
     for (size_t i = 0; i < command->day_count; i++) {
         if (command->days[i].date < today) {
             return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days[%zu].date: must be today or later",
@@ -61,18 +60,16 @@ enum status hospital_register(struct hospital *hospital, struct screening_day *c
         return STATUS_OK;
     }
     enum status status = check_registration(hospital, command, today, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     *hospital = (struct hospital){.id = command->hospital_id,
                                   .state = HOSPITAL_ACTIVE,
                                   .name = command->name,
                                   .address = command->address,
                                   .created_at_us = now_us};
     memcpy(hospital->content, command->content, DIGEST_SIZE);
-    for (size_t i = 0; i < command->day_count; i++) {
+    for (size_t i = 0; i < command->day_count; i++)
         open_day(days[i], command->days[i].capacity);
-    }
     *changed = true;
     return STATUS_OK;
 }
@@ -96,23 +93,19 @@ enum status hospital_set_capacity(const struct hospital *hospital, struct screen
                                   const struct capacity_wanted *command, int32_t today, bool *changed,
                                   struct error *error)
 {
-    if (command->date < today) {
+    if (command->date < today)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "date: must be today or later");
-    }
-    if (hospital->state == HOSPITAL_NONE) {
+    if (hospital->state == HOSPITAL_NONE)
         return refuse_unknown(hospital, error);
-    }
-    if (hospital->state == HOSPITAL_DELETED) {
+    if (hospital->state == HOSPITAL_DELETED)
         return error_set(error, STATUS_FAILED_PRECONDITION, "HOSPITAL_DELETED", "the hospital is deleted");
-    }
     if (day->capacity == command->capacity) {
         *changed = false;
         return STATUS_OK;
     }
     enum status status = check_capacity(day, command, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     day->capacity = command->capacity;
     day->version++;
     *changed = true;
@@ -121,9 +114,8 @@ enum status hospital_set_capacity(const struct hospital *hospital, struct screen
 
 enum status hospital_delete(struct hospital *hospital, bool *changed, struct error *error)
 {
-    if (hospital->state == HOSPITAL_NONE) {
+    if (hospital->state == HOSPITAL_NONE)
         return refuse_unknown(hospital, error);
-    }
     *changed = hospital->state != HOSPITAL_DELETED;
     hospital->state = HOSPITAL_DELETED;
     return STATUS_OK;
@@ -158,15 +150,12 @@ enum reserve_outcome hospital_reserve(const struct hospital *hospital, struct sc
     case RESERVATION_NONE:
         break;
     }
-    if (hospital->state != HOSPITAL_ACTIVE) {
+    if (hospital->state != HOSPITAL_ACTIVE)
         return hospital->state == HOSPITAL_NONE ? RESERVE_HOSPITAL_NOT_FOUND : RESERVE_HOSPITAL_DELETED;
-    }
-    if (command->date < today || day->capacity == 0) {
+    if (command->date < today || day->capacity == 0)
         return RESERVE_DATE_NOT_OPEN;
-    }
-    if (screening_day_remaining(day) < command->headcount) {
+    if (screening_day_remaining(day) < command->headcount)
         return RESERVE_SOLD_OUT;
-    }
     take_places(reservation, day, command);
     return RESERVE_GRANTED;
 }
@@ -217,9 +206,8 @@ enum release_outcome hospital_release(struct reservation *reservation, struct sc
 enum reinstate_outcome hospital_reinstate(struct reservation *reservation, struct screening_day *day,
                                           const struct reserve *command)
 {
-    if (reservation->state == RESERVATION_LIVE) {
+    if (reservation->state == RESERVATION_LIVE)
         return is_same_grant(reservation, command) ? REINSTATE_LIVE : REINSTATE_OTHER_CONTENT;
-    }
     take_places(reservation, day, command);
     return REINSTATE_TAKEN;
 }

@@ -437,9 +437,8 @@ static void test_release_overcommitted_day_sells_nothing_before_it_fits(void **s
         assert_int_equal(hospital_release(&live, &day, &release), RELEASE_FREED);
         assert_int_equal(day.reserved, 13 - freed);
         assert_int_equal(screening_day_remaining(&day), freed > 3 ? freed - 3 : 0);
-        if (freed <= 3) {
+        if (freed <= 3)
             assert_int_equal(hospital_reserve(&hospital, &day, &wanted, &reserve, TODAY), RESERVE_SOLD_OUT);
-        }
     }
 }
 
@@ -465,9 +464,8 @@ static void test_reinstate_every_state(void **state)
         const bool taken = CASES[i].expected == REINSTATE_TAKEN;
         struct screening_day day = day_with(2, 0, 0); /* full, and never opened */
         struct reservation reservation = reservation_in(CASES[i].before);
-        if (CASES[i].before == RESERVATION_TOMBSTONE) {
+        if (CASES[i].before == RESERVATION_TOMBSTONE)
             reservation.headcount = 0;
-        }
         assert_int_equal(hospital_reinstate(&reservation, &day, CASES[i].command), CASES[i].expected);
         assert_int_equal(reservation.state, RESERVATION_LIVE);
         assert_int_equal(reservation.headcount, RESERVE.headcount);
@@ -487,9 +485,8 @@ static void test_rules_any_sequence_keeps_the_places_balanced(void **state)
     struct screening_day day = day_with(30, 30, 1);
     struct reservation reservations[BOOKINGS];
     uint32_t random = 1;
-    for (size_t i = 0; i < BOOKINGS; i++) {
+    for (size_t i = 0; i < BOOKINGS; i++)
         reservations[i] = reservation_in(RESERVATION_NONE);
-    }
     for (size_t step = 0; step < STEPS; step++) {
         random = random * 1664525u + 1013904223u;
         struct reservation *reservation = &reservations[(random >> 8) % BOOKINGS];
@@ -518,9 +515,8 @@ static void test_rules_any_sequence_keeps_the_places_balanced(void **state)
             break;
         }
         uint32_t taken = 0;
-        for (size_t i = 0; i < BOOKINGS; i++) {
+        for (size_t i = 0; i < BOOKINGS; i++)
             taken += reservations[i].state == RESERVATION_LIVE ? reservations[i].headcount : 0;
-        }
         assert_int_equal(day.reserved, taken);
         assert_true(reinstated || day.reserved <= day.capacity + over);
         assert_true(day.reserved + screening_day_remaining(&day) <=

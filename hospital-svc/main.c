@@ -61,9 +61,8 @@ typedef enum status (*start_fn)(struct hospital_service *service, struct error *
 
 static void must(enum status status, const struct error *error)
 {
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         service_config_error(HOSPITAL_PROGRAM, error);
-    }
 }
 
 static const char *find_trouble(void *context)
@@ -76,9 +75,8 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
 {
     struct hospital_service *service = context;
     size_t count = 0;
-    if (!service->running) {
+    if (!service->running)
         return 0;
-    }
     count += service_damage_degrades(reasons[count], RPC_DEGRADED_TEXT_SIZE);
     count += event_subscriber_degraded(service->subscriber, reasons[count], RPC_DEGRADED_TEXT_SIZE);
     count += pairing_degraded(&service->pairing, reasons + count, RPC_DEGRADED_MAX - count - 1);
@@ -169,9 +167,8 @@ static enum status follow_log_from_start(struct db *db, struct error *error)
 {
     int64_t count = 0;
     enum status status = event_log_give_up(db, BOOKING_LOG, NULL, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_list_live(db, LIVE_LISTED_MAX, &count, list_live, NULL, error);
-    }
     if (status == STATUS_OK) {
         log_event(LOG_WARN, "booking_log.followed_from_start", LOG_INT("live_reservations", count),
                   LOG_INT("listed_at_most", LIVE_LISTED_MAX));
@@ -183,18 +180,14 @@ static enum status prepare_database(void *context, struct db *db, struct error *
 {
     const struct settings *settings = context;
     enum status status = db_claim(db, "hospital", error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = events_migrate(db, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = db_migrate(db, "hospital", HOSPITAL_MIGRATIONS, HOSPITAL_MIGRATION_COUNT, error);
-    }
-    if (status == STATUS_OK && settings->follow_log_from_start[0] != '\0') {
+    if (status == STATUS_OK && settings->follow_log_from_start[0] != '\0')
         status = follow_log_from_start(db, error);
-    }
-    if (status == STATUS_OK && settings->acknowledge_recovery) {
+    if (status == STATUS_OK && settings->acknowledge_recovery)
         status = store_acknowledge_recovery(db, error);
-    }
     return status;
 }
 
@@ -271,15 +264,12 @@ static bool start_step(struct hospital_service *service, start_fn step)
     struct error error;
     struct repeat waiting = {0};
     while (step(service, &error) != STATUS_OK) {
-        if (!db_may_heal(&error)) {
+        if (!db_may_heal(&error))
             service_config_error(HOSPITAL_PROGRAM, &error);
-        }
-        if (service_stop_requested(waiting.lasts ? RETRY_MS : 0)) {
+        if (service_stop_requested(waiting.lasts ? RETRY_MS : 0))
             return false;
-        }
-        if (repeat_is_due(&waiting, clock_monotonic_ns())) {
+        if (repeat_is_due(&waiting, clock_monotonic_ns()))
             log_event(LOG_WARN, "start.waiting", LOG_TEXT("error", error.message));
-        }
     }
     return true;
 }
@@ -309,11 +299,9 @@ static bool start(struct hospital_service *service)
     static const start_fn STEPS[] = {open_database,    open_writer,     open_readers,  start_publisher,
                                      open_channel,     follow_bookings, start_pairing, start_purge,
                                      start_overcommit, start_watch};
-    for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
-        if (!start_step(service, STEPS[i])) {
+    for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++)
+        if (!start_step(service, STEPS[i]))
             return false;
-        }
-    }
     return true;
 }
 
@@ -331,9 +319,8 @@ static void serve(struct hospital_service *service)
 static void drain(struct hospital_service *service)
 {
     event_publisher_drain(service->publisher);
-    if (!rpc_server_drain(service->server, (uint32_t)service->settings.service.drain_grace_ms)) {
+    if (!rpc_server_drain(service->server, (uint32_t)service->settings.service.drain_grace_ms))
         log_plain(LOG_WARN, "service.drain_incomplete");
-    }
 }
 
 static void close_writer(struct hospital_service *service)
@@ -358,12 +345,10 @@ static void close_all(struct hospital_service *service)
         pairing_close(&service->pairing);   /* before the subscriber, which it uses */
     }
     event_subscriber_close(service->subscriber);
-    if (service->booking != NULL) {
+    if (service->booking != NULL)
         rpc_channel_close(service->booking);
-    }
-    if (service->readers != NULL) {
+    if (service->readers != NULL)
         reader_pool_close(service->readers);
-    }
     close_writer(service);
     pairing_destroy(&service->pairing);
     rpc_server_close(service->server);
@@ -399,9 +384,8 @@ int main(int argc, char **argv)
     settings_load(&service.settings, argc, argv);
     struct error error;
     must(pairing_init(&service.pairing, service.settings.adopt, &error), &error);
-    if (service.settings.replay_dead_letters) {
+    if (service.settings.replay_dead_letters)
         return replay_dead_letters(&service);
-    }
     listen_on_addresses(&service);
     if (start(&service)) {
         serve(&service);

@@ -17,9 +17,8 @@ static struct metric overcommitted_days =
 static void note(struct overcommit *overcommit, int64_t days)
 {
     metric_set(&overcommitted_days, days);
-    if (atomic_exchange(&overcommit->days, days) != days) {
+    if (atomic_exchange(&overcommit->days, days) != days)
         log_event(days > 0 ? LOG_WARN : LOG_INFO, "days.overcommitted", LOG_INT("days", days));
-    }
 }
 
 /* A failed read leaves the count unchanged; the state of the database is reported elsewhere. */
@@ -28,9 +27,8 @@ static void run(struct reader_task *base, struct db *db)
     struct overcommit *overcommit = (struct overcommit *)base;
     struct error error = {0};
     int64_t days = 0;
-    if (store_count_overcommitted(db, civil_day_at(clock_now_us()), &days, &error) == STATUS_OK) {
+    if (store_count_overcommitted(db, civil_day_at(clock_now_us()), &days, &error) == STATUS_OK)
         note(overcommit, days);
-    }
     atomic_store(&overcommit->reading, false);
 }
 
@@ -45,12 +43,10 @@ static void tick(void *context, struct ticker *ticker)
     struct overcommit *overcommit = context;
     struct error error = {0};
     (void)ticker;
-    if (atomic_exchange(&overcommit->reading, true)) {
+    if (atomic_exchange(&overcommit->reading, true))
         return;
-    }
-    if (reader_pool_submit(overcommit->readers, &overcommit->task, &error) != STATUS_OK) {
+    if (reader_pool_submit(overcommit->readers, &overcommit->task, &error) != STATUS_OK)
         atomic_store(&overcommit->reading, false); /* clients' reads come first */
-    }
 }
 
 enum status overcommit_open(struct overcommit *overcommit, struct reader_pool *readers, struct error *error)
@@ -69,8 +65,7 @@ void overcommit_close(struct overcommit *overcommit)
 bool overcommit_degraded(struct overcommit *overcommit, char *out, size_t size)
 {
     const long long days = atomic_load(&overcommit->days);
-    if (days > 0) {
+    if (days > 0)
         (void)snprintf(out, size, "%lld day%s overcommitted", days, days == 1 ? "" : "s");
-    }
     return days > 0;
 }

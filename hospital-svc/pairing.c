@@ -32,9 +32,8 @@ enum status pairing_init(struct pairing *pairing, bool adopt, struct error *erro
     atomic_store(&pairing->wanted, true);
     metric_register(&pairings_total);
     metric_register(&last_us);
-    if (monitor_init(&pairing->monitor) != STATUS_OK) {
+    if (monitor_init(&pairing->monitor) != STATUS_OK)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no lock left");
-    }
     return STATUS_OK;
 }
 
@@ -42,14 +41,12 @@ void pairing_note(void *context, bool eras_differ)
 {
     struct pairing *pairing = context;
     int64_t none = 0;
-    if (!eras_differ) {
+    if (!eras_differ)
         (void)atomic_compare_exchange_strong(&pairing->unpaired_ns, &none, clock_monotonic_ns());
-    }
     atomic_store(&pairing->wanted, true);
     struct ticker *ticker = atomic_load(&pairing->ticker);
-    if (ticker != NULL) {
+    if (ticker != NULL)
         ticker_wake(ticker);
-    }
 }
 
 /* ---- commands to the writer ---- */
@@ -77,9 +74,8 @@ static enum status run(struct pairing *pairing, struct pairing_command *command,
     pairing->answered = false;
     writer_submit(pairing->writer, &command->command.base);
     monitor_lock(&pairing->monitor);
-    while (!pairing->answered) {
+    while (!pairing->answered)
         monitor_wait(&pairing->monitor, INT64_MAX);
-    }
     monitor_unlock(&pairing->monitor);
     *error = command->command.base.outcome;
     return error->status;
@@ -108,12 +104,10 @@ static bool wait_followed(struct pairing *pairing, struct ticker *ticker, uint64
     struct event_subscriber_status status;
     for (;;) {
         event_subscriber_status(pairing->subscriber, &status);
-        if (status.applied_seq >= seq) {
+        if (status.applied_seq >= seq)
             return true;
-        }
-        if (clock_monotonic_ns() >= until_ns || !ticker_sleep(ticker, FOLLOW_POLL_MS)) {
+        if (clock_monotonic_ns() >= until_ns || !ticker_sleep(ticker, FOLLOW_POLL_MS))
             return false;
-        }
         writer_hurry(pairing->writer); /* a chunk may be waiting to share a commit */
     }
 }
@@ -140,13 +134,11 @@ static void note_paired(struct pairing *pairing, const struct pair_done *done, b
 static enum status follow_adopted(struct pairing *pairing, const struct pair_done *done,
                                   struct pair_look *before, struct error *error)
 {
-    if (uuid_is_zero(&before->applied.log_id) || uuid_equal(&before->applied.log_id, &done->booking_log_id)) {
+    if (uuid_is_zero(&before->applied.log_id) || uuid_equal(&before->applied.log_id, &done->booking_log_id))
         return STATUS_OK;
-    }
     enum status status = look(pairing, true, before, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         event_subscriber_reread(pairing->subscriber);
-    }
     return status;
 }
 
@@ -154,9 +146,8 @@ static enum status follow_adopted(struct pairing *pairing, const struct pair_don
  * how far it was. Keep it for later attempts. */
 static void keep_furthest(struct pairing *pairing, struct pair_done *done)
 {
-    if (done->told.seq > pairing->furthest.seq) {
+    if (done->told.seq > pairing->furthest.seq)
         pairing->furthest = done->told;
-    }
     done->furthest = pairing->furthest;
 }
 
@@ -166,29 +157,23 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
     struct pair_look before;
     struct pair_done done = {0};
     enum status status = look(pairing, false, &before, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = pairing_call(pairing->client, &before, &pairing->wish, arena, &done, error);
-    }
-    if (status == STATUS_OK && pairing->wish.adopt) {
+    if (status == STATUS_OK && pairing->wish.adopt)
         status = follow_adopted(pairing, &done, &before, error);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     keep_furthest(pairing, &done);
-    if (before.applied.seq < done.head_seq) {
+    if (before.applied.seq < done.head_seq)
         event_subscriber_reread(pairing->subscriber);
-    }
-    if (!wait_followed(pairing, ticker, done.head_seq)) {
+    if (!wait_followed(pairing, ticker, done.head_seq))
         return error_set(error, STATUS_UNAVAILABLE, NULL, "the booking log is not applied yet");
-    }
     struct pairing_command command = {
         .command = {.kind = COMMAND_PAIR, .arena = arena, .wanted.pair = &done}};
     status = run(pairing, &command, error);
     pairing->wish.from_start |= done.from_start;
-    if (status == STATUS_UNAVAILABLE) {
+    if (status == STATUS_UNAVAILABLE)
         event_subscriber_reread(pairing->subscriber); /* its cursor is not where the subscriber assumes */
-    }
     if (status == STATUS_OK) {
         pairing->wish = (struct pairing_wish){.adopt = false};
         pairing->furthest = (struct event_cursor){.seq = 0};
@@ -206,18 +191,16 @@ static void note_problem(struct pairing *pairing, const struct error *error)
     char problem[RPC_DEGRADED_TEXT_SIZE] = "";
     if (error->status != STATUS_OK) {
         if (error->reason[0] != '\0' &&
-            (error->status == STATUS_FAILED_PRECONDITION || error->status == STATUS_DATA_LOSS)) {
+            (error->status == STATUS_FAILED_PRECONDITION || error->status == STATUS_DATA_LOSS))
             (void)snprintf(problem, sizeof problem, "no places are granted: %s", error->reason);
-        } else if (error->status == STATUS_UNIMPLEMENTED) {
+        else if (error->status == STATUS_UNIMPLEMENTED)
             (void)snprintf(problem, sizeof problem, "no places are granted: booking-svc is too old to pair");
-        }
     }
     monitor_lock(&pairing->monitor);
     memcpy(pairing->problem, problem, sizeof problem);
     monitor_unlock(&pairing->monitor);
-    if (error->status == STATUS_OK) {
+    if (error->status == STATUS_OK)
         pairing->problem_log = (struct problem_log){.at_ns = 0};
-    }
     if (problem_log_is_due(&pairing->problem_log, problem, clock_monotonic_ns())) {
         log_event(LOG_ERROR, "pairing.stuck", LOG_TEXT("status", status_name(error->status)),
                   LOG_TEXT("reason", error->reason), LOG_TEXT("why", error->message));
@@ -239,17 +222,15 @@ static void tick(void *context, struct ticker *ticker)
         note_problem(pairing, &error);
         if (status == STATUS_OK) {
             backoff_reset(&backoff);
-            if (!ticker_sleep(ticker, RETRY_FIRST_MS)) { /* for a moment many callers may name other eras */
+            if (!ticker_sleep(ticker, RETRY_FIRST_MS)) /* for a moment many callers may name other eras */
                 break;
-            }
             continue;
         }
         log_event(LOG_DEBUG, "pairing.failed", LOG_TEXT("status", status_name(status)),
                   LOG_TEXT("why", error.message));
         atomic_store(&pairing->wanted, true);
-        if (!ticker_sleep(ticker, (uint32_t)(backoff_next_ns(&backoff) / NS_PER_MS))) {
+        if (!ticker_sleep(ticker, (uint32_t)(backoff_next_ns(&backoff) / NS_PER_MS)))
             break;
-        }
     }
     arena_fini(&arena);
 }
@@ -262,9 +243,8 @@ enum status pairing_open(struct pairing *pairing, struct writer *writer, struct 
     pairing->subscriber = subscriber;
     pairing->channel = channel;
     pairing->client = pairing_client_create(channel);
-    if (pairing->client == NULL) {
+    if (pairing->client == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-    }
     enum status status = ticker_open(TICK_MS, tick, pairing, &ticker, error);
     if (status != STATUS_OK) {
         rpc_client_destroy(pairing->client);
@@ -278,18 +258,16 @@ enum status pairing_open(struct pairing *pairing, struct writer *writer, struct 
 void pairing_close(struct pairing *pairing)
 {
     struct ticker *ticker = atomic_load(&pairing->ticker);
-    if (ticker == NULL) {
+    if (ticker == NULL)
         return;
-    }
     ticker_stop(ticker); /* the writer may still wake it */
 }
 
 void pairing_destroy(struct pairing *pairing)
 {
     ticker_close(atomic_exchange(&pairing->ticker, NULL));
-    if (pairing->client != NULL) {
+    if (pairing->client != NULL)
         rpc_client_destroy(pairing->client);
-    }
     monitor_fini(&pairing->monitor);
 }
 
@@ -302,9 +280,8 @@ size_t pairing_degraded(struct pairing *pairing, char reasons[][RPC_DEGRADED_TEX
     int64_t unpaired_ms = since_ns != 0 ? (clock_monotonic_ns() - since_ns) / NS_PER_MS : 0;
     monitor_lock(&pairing->monitor);
     const struct recovery recovery = pairing->recovery;
-    if (pairing->problem[0] != '\0' && count < max) {
+    if (pairing->problem[0] != '\0' && count < max)
         memcpy(reasons[count++], pairing->problem, RPC_DEGRADED_TEXT_SIZE);
-    }
     monitor_unlock(&pairing->monitor);
     if (count == 0 && unpaired_ms > DEGRADED_AFTER_MS && count < max) {
         (void)snprintf(reasons[count++], RPC_DEGRADED_TEXT_SIZE,

@@ -64,9 +64,8 @@ static enum status bad_answer(const char *field, struct error *error)
 static void *grown(struct arena *arena, const void *items, size_t count, size_t more, size_t size)
 {
     void *larger = arena_alloc(arena, (count + more) * size);
-    if (larger != NULL && count > 0) {
+    if (larger != NULL && count > 0)
         memcpy(larger, items, count * size);
-    }
     return larger;
 }
 
@@ -75,14 +74,11 @@ static enum status take_requested(const Screening__V1__PairResponse *response, s
 {
     struct reserve *all =
         grown(arena, done->requested, done->requested_count, response->n_requested, sizeof *all);
-    if (all == NULL) {
+    if (all == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-    }
-    for (size_t i = 0; i < response->n_requested; i++) {
-        if (request_reserve(response->requested[i], &all[done->requested_count + i], error) != STATUS_OK) {
+    for (size_t i = 0; i < response->n_requested; i++)
+        if (request_reserve(response->requested[i], &all[done->requested_count + i], error) != STATUS_OK)
             return bad_answer("requested", error);
-        }
-    }
     done->requested = all;
     done->requested_count += response->n_requested;
     return STATUS_OK;
@@ -93,14 +89,11 @@ static enum status take_deleted(const Screening__V1__PairResponse *response, str
 {
     const size_t more = response->n_deleted_hospital_ids;
     struct uuid *all = grown(arena, done->deleted, done->deleted_count, more, sizeof *all);
-    if (all == NULL) {
+    if (all == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-    }
-    for (size_t i = 0; i < more; i++) {
-        if (!uuid_parse(response->deleted_hospital_ids[i], &all[done->deleted_count + i])) {
+    for (size_t i = 0; i < more; i++)
+        if (!uuid_parse(response->deleted_hospital_ids[i], &all[done->deleted_count + i]))
             return bad_answer("deleted_hospital_ids", error);
-        }
-    }
     done->deleted = all;
     done->deleted_count += more;
     return STATUS_OK;
@@ -116,9 +109,8 @@ static enum status take_head(const struct pair_request *request, const Screening
     done->set_back = !request->message.paired && response->hospital_seq > request->message.since_seq;
     if (!uuid_parse(response->log_id, &done->booking_log_id) ||
         !event_id_parse(response->head_event_id, &done->head_event_id) ||
-        !event_id_parse(response->hospital_event_id, &done->told.event_id)) {
+        !event_id_parse(response->hospital_event_id, &done->told.event_id))
         return bad_answer("log_id, head_event_id, hospital_event_id", error);
-    }
     return STATUS_OK;
 }
 
@@ -127,9 +119,8 @@ static bool turn_page(const Screening__V1__PairResponse *response, const struct 
                       struct pair_request *request)
 {
     bool more = false;
-    if (response->page_size == 0) {
+    if (response->page_size == 0)
         return false;
-    }
     if (done->requested_count > 0) {
         more |= response->n_requested >= response->page_size;
         request->message.requested_after =
@@ -157,18 +148,14 @@ enum status pairing_call(struct rpc_client *client, const struct pair_look *look
     for (size_t page = 0; more && page < PAGES_MAX; page++) {
         const Screening__V1__PairResponse *response;
         enum status status = call(client, &request, arena, &response, error);
-        if (status == STATUS_OK && page == 0) {
+        if (status == STATUS_OK && page == 0)
             status = take_head(&request, response, done, error);
-        }
-        if (status == STATUS_OK && !look->era.paired) {
+        if (status == STATUS_OK && !look->era.paired)
             status = take_requested(response, arena, done, error);
-        }
-        if (status == STATUS_OK && lost_deletions) {
+        if (status == STATUS_OK && lost_deletions)
             status = take_deleted(response, arena, done, error);
-        }
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
         more = lost_deletions && turn_page(response, done, &request);
     }
     return STATUS_OK;

@@ -8,11 +8,9 @@ bool policy_has_effect(const Screening__V1__Event *event)
 {
     static const char *const ENDINGS[] = {"booking.cancelled", "booking.rejected", "booking.force_cancelled",
                                           "booking.released"};
-    for (size_t i = 0; i < sizeof ENDINGS / sizeof ENDINGS[0]; i++) {
-        if (strcmp(event->type, ENDINGS[i]) == 0) {
+    for (size_t i = 0; i < sizeof ENDINGS / sizeof ENDINGS[0]; i++)
+        if (strcmp(event->type, ENDINGS[i]) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -34,9 +32,8 @@ static enum status read_confirmation(const Screening__V1__Event *event, struct r
                                      struct error *error)
 {
     enum status status = read_release(event, out, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     out->confirmed = event->booking->headcount;
     if (out->confirmed < 1 || out->confirmed > HEADCOUNT_MAX) {
         return error_set(error, STATUS_INTERNAL, NULL, "event %llu (%s) has no headcount",
@@ -51,14 +48,12 @@ enum status policy_releases(Screening__V1__Event *const *events, size_t count, b
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
         enum status status = STATUS_OK;
-        if (policy_has_effect(events[i])) {
+        if (policy_has_effect(events[i]))
             status = read_release(events[i], &releases[found++], error);
-        } else if (catching_up && strcmp(events[i]->type, "booking.confirmed") == 0) {
+        else if (catching_up && strcmp(events[i]->type, "booking.confirmed") == 0)
             status = read_confirmation(events[i], &releases[found++], error);
-        }
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
     }
     *released = found;
     return STATUS_OK;

@@ -62,15 +62,14 @@ static void test_policy_ending_without_what_it_must_tell_is_internal(void **stat
         size_t released = 0;
         struct error error;
         fill(&sample, "booking.cancelled");
-        if (fault == 0) {
+        if (fault == 0)
             sample.booking.booking_id = (char *)"x";
-        } else if (fault == 1) {
+        else if (fault == 1)
             sample.booking.hospital_id = (char *)"";
-        } else if (fault == 2) {
+        else if (fault == 2)
             sample.booking.date = (char *)"2026-02-30";
-        } else {
+        else
             sample.event.body_case = SCREENING__V1__EVENT__BODY__NOT_SET;
-        }
         assert_int_equal(policy_releases(&event, 1, false, &release, &released, &error), STATUS_INTERNAL);
         assert_non_null(strstr(error.message, "event 12 (booking.cancelled)"));
     }

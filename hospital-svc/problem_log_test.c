@@ -39,9 +39,8 @@ static void test_problems_that_alternate_are_logged_once_a_minute(void **state)
     (void)state;
     struct problem_log log = {.at_ns = 0};
     int logged = 0;
-    for (int i = 0; i < 5 * 121; i++) { /* two minutes, at each 200 ms */
+    for (int i = 0; i < 5 * 121; i++) /* two minutes, at each 200 ms */
         logged += problem_log_is_due(&log, i % 2 == 0 ? DIVERGED : WRONG, at_s(1 + i / 5.0));
-    }
     assert_int_equal(logged, 2 + 2);
 }
 

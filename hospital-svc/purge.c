@@ -31,9 +31,8 @@ static void take_outcome(struct purge *purge)
         wait_ms(purge, RETRY_MS);
         return;
     }
-    if (purged > 0) {
+    if (purged > 0)
         log_event(LOG_INFO, "reservations.purged", LOG_INT("count", purged));
-    }
     wait_ms(purge, purged == CHUNK_ROWS ? CHUNK_PAUSE_MS : INTERVAL_MS);
 }
 
@@ -42,20 +41,17 @@ static void submit(struct purge *purge)
     struct error error = {0};
     purge->command.wanted.purge.before = civil_day_at(clock_now_us()) - purge->retention_days;
     purge->state = PURGE_SUBMITTED;
-    if (writer_submit_request(purge->writer, &purge->command.base, &error) != STATUS_OK) {
+    if (writer_submit_request(purge->writer, &purge->command.base, &error) != STATUS_OK)
         wait_ms(purge, RETRY_MS); /* the queue is full of clients' requests, which come first */
-    }
 }
 
 /* Submits the next chunk if it is due. Returns the milliseconds until the next check. */
 static uint32_t go_on(struct purge *purge)
 {
-    if (purge->state == PURGE_COMPLETE) {
+    if (purge->state == PURGE_COMPLETE)
         take_outcome(purge);
-    }
-    if (purge->state == PURGE_IDLE && clock_monotonic_ns() >= purge->next_ns) {
+    if (purge->state == PURGE_IDLE && clock_monotonic_ns() >= purge->next_ns)
         submit(purge);
-    }
     return purge->state == PURGE_IDLE ? (uint32_t)clock_remaining_ms(purge->next_ns) + 1 : CHUNK_PAUSE_MS;
 }
 

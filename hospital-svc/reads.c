@@ -61,12 +61,10 @@ static struct read_task *create_task(struct rpc_call *call, void (*run)(struct r
 static void submit(struct reader_pool *readers, struct read_task *task, enum status status,
                    struct error *error)
 {
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = reader_pool_submit(readers, &task->base, error);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         rpc_call_fail(task->call, error);
-    }
 }
 
 static enum status take_day(void *context, const struct screening_day *day)
@@ -96,13 +94,11 @@ static void run_get(struct reader_task *base, struct db *db)
     struct hospital hospital;
     struct error error = {0};
     enum status status = find_hospital(task, db, &task->wanted.hospital_id, &hospital, &error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_read_days(db, &hospital.id, task->today, STORE_DATE_LAST, take_day, task, &error);
-    }
     Screening__V1__Hospital *answer = status == STATUS_OK ? respond_hospital(task->arena, &hospital) : NULL;
-    if (status == STATUS_OK && answer == NULL) {
+    if (status == STATUS_OK && answer == NULL)
         status = error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-    }
     if (status != STATUS_OK) {
         fail(task, &error);
         return;
@@ -131,12 +127,10 @@ static void run_availability(struct reader_task *base, struct db *db)
     struct hospital hospital;
     struct error error = {0};
     enum status status = find_hospital(task, db, &wanted->hospital_id, &hospital, &error);
-    if (status == STATUS_OK && hospital.state == HOSPITAL_DELETED) {
+    if (status == STATUS_OK && hospital.state == HOSPITAL_DELETED)
         status = error_set(&error, STATUS_FAILED_PRECONDITION, "HOSPITAL_DELETED", "the hospital is deleted");
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_read_days(db, &hospital.id, wanted->from, wanted->to, take_day, task, &error);
-    }
     if (status != STATUS_OK) {
         fail(task, &error);
         return;
@@ -166,14 +160,12 @@ static Screening__V1__Hospital *respond_listed(struct arena *arena, const struct
     struct hospital kept = *hospital; /* its strings are owned by the row */
     kept.name = arena_strdup(arena, hospital->name);
     kept.address = arena_strdup(arena, hospital->address);
-    if (kept.name == NULL || kept.address == NULL) {
+    if (kept.name == NULL || kept.address == NULL)
         return NULL;
-    }
     Screening__V1__Hospital *message = respond_hospital(arena, &kept);
     struct respond_list days = {0};
-    if (message == NULL || (day != NULL && !respond_append(arena, &days, respond_day(arena, day)))) {
+    if (message == NULL || (day != NULL && !respond_append(arena, &days, respond_day(arena, day))))
         return NULL;
-    }
     respond_set_days(message, &days);
     return message;
 }
@@ -183,13 +175,11 @@ static enum status take_hospital(void *context, const struct hospital *hospital,
                                  const struct screening_day *day)
 {
     struct read_task *task = context;
-    if (task->more) {
+    if (task->more)
         return STATUS_OK;
-    }
     Screening__V1__Hospital *message = respond_listed(task->arena, hospital, day);
-    if (message == NULL) {
+    if (message == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
-    }
     if (task->found.count == task->wanted.list.page_size ||
         !page_room_take(&task->room, screening__v1__hospital__get_packed_size(message))) {
         task->behind.id = hospital->id;

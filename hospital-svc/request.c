@@ -30,12 +30,10 @@ static enum status parse_date(const char *field, const char *text, int32_t *out,
 static enum status check_capacity(const char *field, bool given, bool may_lack, uint32_t capacity,
                                   struct error *error)
 {
-    if (!given && !may_lack) {
+    if (!given && !may_lack)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be given", field);
-    }
-    if (capacity > CAPACITY_MAX) {
+    if (capacity > CAPACITY_MAX)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be 0 to %d", field, CAPACITY_MAX);
-    }
     return STATUS_OK;
 }
 
@@ -55,15 +53,13 @@ static enum status parse_day(const Screening__V1__ScreeningDay *day, size_t inde
     char field[FIELD_SIZE];
     (void)snprintf(field, sizeof field, "days[%zu].date", index);
     enum status status = parse_date(field, day->date, &out->date, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     (void)snprintf(field, sizeof field, "days[%zu].capacity", index);
     out->capacity = has_capacity(day) ? day->capacity : 0;
     status = check_capacity(field, has_capacity(day), !explicit_presence, out->capacity, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     if (day->remaining != 0 || day->version != 0) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days[%zu].%s: must be 0 in a request", index,
                          day->remaining != 0 ? "remaining" : "version");
@@ -74,23 +70,18 @@ static enum status parse_day(const Screening__V1__ScreeningDay *day, size_t inde
 static enum status parse_days(const Screening__V1__RegisterHospitalRequest *request, bool explicit_presence,
                               struct arena *arena, struct registration *out, struct error *error)
 {
-    if (request->n_days > HOSPITAL_DAYS_MAX) {
+    if (request->n_days > HOSPITAL_DAYS_MAX)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days: must be at most %d", HOSPITAL_DAYS_MAX);
-    }
     struct day_wanted *days = arena_alloc(arena, request->n_days * sizeof *days);
-    if (days == NULL) {
+    if (days == NULL)
         return out_of_memory(error);
-    }
     for (size_t i = 0; i < request->n_days; i++) {
         enum status status = parse_day(request->days[i], i, explicit_presence, &days[i], error);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
-        for (size_t before = 0; before < i; before++) {
-            if (days[before].date == days[i].date) {
+        for (size_t before = 0; before < i; before++)
+            if (days[before].date == days[i].date)
                 return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days[%zu].date: must not repeat", i);
-            }
-        }
     }
     out->days = days;
     out->day_count = request->n_days;
@@ -111,19 +102,16 @@ static Screening__V1__ScreeningDay **normal_days(const Screening__V1__RegisterHo
 {
     Screening__V1__ScreeningDay *copies = arena_alloc(arena, request->n_days * sizeof *copies);
     Screening__V1__ScreeningDay **days = arena_alloc(arena, request->n_days * sizeof(void *));
-    if (copies == NULL || days == NULL) {
+    if (copies == NULL || days == NULL)
         return NULL;
-    }
     for (size_t i = 0; i < request->n_days; i++) {
         copies[i] = *request->days[i];
-        if (copies[i].capacity == 0) {
+        if (copies[i].capacity == 0)
             copies[i].capacity_presence_case = SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE__NOT_SET;
-        }
         days[i] = &copies[i];
     }
-    if (request->n_days > 0) {
+    if (request->n_days > 0)
         qsort(days, request->n_days, sizeof *days, compare_days);
-    }
     return days;
 }
 
@@ -132,9 +120,8 @@ static bool digest_content(const Screening__V1__RegisterHospitalRequest *normal,
                            uint8_t content[DIGEST_SIZE])
 {
     uint8_t *packed = arena_alloc(arena, screening__v1__register_hospital_request__get_packed_size(normal));
-    if (packed == NULL) {
+    if (packed == NULL)
         return false;
-    }
     digest_sha256_128(packed, screening__v1__register_hospital_request__pack(normal, packed), content);
     return true;
 }
@@ -154,17 +141,14 @@ static enum status digest_registration(const Screening__V1__RegisterHospitalRequ
     normal.address = (char *)out->address;
     normal.n_days = request->n_days;
     normal.days = normal_days(request, arena);
-    if (normal.days == NULL) {
+    if (normal.days == NULL)
         return out_of_memory(error);
-    }
-    if (!digest_content(&normal, arena, out->content)) {
+    if (!digest_content(&normal, arena, out->content))
         return out_of_memory(error);
-    }
     normal.name = request->name;
     normal.address = request->address;
-    if (!digest_content(&normal, arena, out->content_as_sent)) {
+    if (!digest_content(&normal, arena, out->content_as_sent))
         return out_of_memory(error);
-    }
     normal.name = (char *)unicode_decompose(out->name, arena);
     normal.address = (char *)unicode_decompose(out->address, arena);
     bool made = normal.name != NULL && normal.address != NULL;
@@ -196,23 +180,18 @@ enum status request_registration(const Screening__V1__RegisterHospitalRequest *r
 {
     struct registration made = {.name = "", .address = ""};
     enum status status = STATUS_OK;
-    if (request->hospital_id[0] == '\0') {
+    if (request->hospital_id[0] == '\0')
         made.hospital_id = uuid_v7();
-    } else {
+    else
         status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = read_texts(request, arena, &made, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = parse_days(request, explicit_presence, arena, &made, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = digest_registration(request, arena, &made, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *out = made;
-    }
     return status;
 }
 
@@ -224,15 +203,12 @@ enum status request_capacity(const Screening__V1__SetCapacityRequest *request, b
     struct capacity_wanted made = {.capacity = given ? request->capacity : 0,
                                    .expected_version = request->expected_version};
     enum status status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = parse_date("date", request->date, &made.date, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = check_capacity("capacity", given, !explicit_presence, made.capacity, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *out = made;
-    }
     return status;
 }
 
@@ -241,18 +217,14 @@ enum status request_reserve(const Screening__V1__ReserveRequest *request, struct
 {
     struct reserve made = {.headcount = request->headcount};
     enum status status = text_check_uuid("booking_id", request->booking_id, &made.booking_id, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = parse_date("date", request->date, &made.date, error);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
-    if (request->headcount < 1 || request->headcount > HEADCOUNT_MAX) {
+    if (request->headcount < 1 || request->headcount > HEADCOUNT_MAX)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "headcount: must be 1 to %d", HEADCOUNT_MAX);
-    }
     *out = made;
     return STATUS_OK;
 }
@@ -260,9 +232,8 @@ enum status request_reserve(const Screening__V1__ReserveRequest *request, struct
 static enum status parse_date_or(const char *field, const char *text, int32_t otherwise, int32_t *out,
                                  struct error *error)
 {
-    if (text[0] != '\0') {
+    if (text[0] != '\0')
         return parse_date(field, text, out, error);
-    }
     *out = otherwise;
     return STATUS_OK;
 }
@@ -272,19 +243,16 @@ enum status request_availability(const Screening__V1__GetAvailabilityRequest *re
 {
     struct availability_wanted made = {0};
     enum status status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = parse_date_or("from_date", request->from_date, today, &made.from, error);
-    }
     if (status == STATUS_OK) {
         status = parse_date_or("to_date", request->to_date, made.from + AVAILABILITY_DAYS_DEFAULT, &made.to,
                                error);
     }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
-    if (made.to < made.from) {
+    if (made.to < made.from)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "to_date: must not be before from_date");
-    }
     if (made.to - made.from >= AVAILABILITY_DAYS_MAX) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                          "to_date: must be at most %d days after from_date", AVAILABILITY_DAYS_MAX - 1);
@@ -300,18 +268,15 @@ static enum status parse_page(const Screening__V1__ListHospitalsRequest *request
 {
     made->query = arena_printf(arena, "hospitals;%s;%d;%s", request->date, request->include_deleted != 0,
                                request->name_contains);
-    if (made->query == NULL) {
+    if (made->query == NULL)
         return out_of_memory(error);
-    }
     enum status status = page_size_check(request->page_size, &made->page_size, error);
-    if (status != STATUS_OK || request->page_token[0] == '\0') {
+    if (status != STATUS_OK || request->page_token[0] == '\0')
         return status;
-    }
     struct page_position position;
     status = page_token_parse(request->page_token, made->query, &position, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         made->first_id = position.id;
-    }
     return status;
 }
 
@@ -320,9 +285,8 @@ static enum status read_other_forms(const char *as_sent, struct arena *arena, st
                                     struct error *error)
 {
     made->decomposed = unicode_decompose(made->name_contains, arena);
-    if (made->decomposed == NULL) {
+    if (made->decomposed == NULL)
         return out_of_memory(error);
-    }
     made->as_sent = as_sent;
     return STATUS_OK;
 }
@@ -334,17 +298,13 @@ enum status request_list(const Screening__V1__ListHospitalsRequest *request, str
                                .include_deleted = request->include_deleted != 0};
     enum status status = unicode_read("name_contains", request->name_contains, 0, HOSPITAL_NAME_MAX, arena,
                                       &made.name_contains, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = read_other_forms(request->name_contains, arena, &made, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = parse_date_or("date", request->date, 0, &made.date, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = parse_page(request, arena, &made, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *out = made;
-    }
     return status;
 }

@@ -38,9 +38,8 @@ static Screening__V1__Reservation *respond_reservation(struct arena *arena,
     Screening__V1__Reservation *message = arena_alloc(arena, sizeof *message);
     char *booking_id = arena_alloc(arena, UUID_TEXT_SIZE), *hospital_id = arena_alloc(arena, UUID_TEXT_SIZE);
     char *date = arena_alloc(arena, CIVIL_TEXT_SIZE);
-    if (message == NULL || booking_id == NULL || hospital_id == NULL || date == NULL) {
+    if (message == NULL || booking_id == NULL || hospital_id == NULL || date == NULL)
         return NULL;
-    }
     screening__v1__reservation__init(message);
     message->booking_id = uuid_format(&reservation->booking_id, booking_id);
     message->hospital_id = uuid_format(&reservation->hospital_id, hospital_id);
@@ -53,13 +52,11 @@ static Screening__V1__Reservation *respond_reservation(struct arena *arena,
 static enum status take(void *context, const struct reservation *reservation)
 {
     struct list_task *task = context;
-    if (task->more) {
+    if (task->more)
         return STATUS_OK;
-    }
     Screening__V1__Reservation *message = respond_reservation(task->arena, reservation);
-    if (message == NULL) {
+    if (message == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
-    }
     if (task->found.count + 1 == task->wanted.max ||
         !page_room_take(&task->room, screening__v1__reservation__get_packed_size(message))) {
         task->more = true;
@@ -98,14 +95,12 @@ static enum status read_ids(const Screening__V1__ListReservationsRequest *reques
                          RESERVATION_IDS_MAX);
     }
     struct uuid *ids = arena_alloc(arena, count * sizeof *ids);
-    if (ids == NULL) {
+    if (ids == NULL)
         return out_of_memory(error);
-    }
     for (size_t i = 0; i < count; i++) {
         enum status status = text_check_uuid("booking_ids", request->booking_ids[i], &ids[i], error);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
     }
     wanted->ids = ids;
     wanted->id_count = count;
@@ -119,12 +114,10 @@ static enum status read_request(const Screening__V1__ListReservationsRequest *re
     uint32_t page_size = 0;
     struct page_position position = {0};
     enum status status = page_size_check(request->page_size, &page_size, error);
-    if (status == STATUS_OK && request->page_token[0] != '\0') {
+    if (status == STATUS_OK && request->page_token[0] != '\0')
         status = page_token_parse(request->page_token, QUERY, &position, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = read_ids(request, arena, wanted, error);
-    }
     wanted->after = position.id;
     wanted->max = (wanted->id_count > 0 ? RESERVATION_IDS_MAX : page_size) + 1;
     return status;
@@ -147,7 +140,6 @@ void reservations_list(struct reader_pool *readers, const Screening__V1__ListRes
         task->arena = arena;
         status = reader_pool_submit(readers, &task->base, &error);
     }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         rpc_call_fail(call, &error);
-    }
 }

@@ -8,18 +8,15 @@ enum { FIRST_ROOM = 16, US_PER_S = 1000000, NS_PER_US = 1000 };
 
 bool respond_append(struct arena *arena, struct respond_list *list, void *message)
 {
-    if (message == NULL) {
+    if (message == NULL)
         return false;
-    }
     if (list->count == list->room) {
         size_t room = list->room > 0 ? 2 * list->room : FIRST_ROOM;
         void **items = arena_alloc(arena, room * sizeof *items);
-        if (items == NULL) {
+        if (items == NULL)
             return false;
-        }
-        if (list->count > 0) {
+        if (list->count > 0)
             memcpy(items, list->items, list->count * sizeof *items);
-        }
         list->items = items;
         list->room = room;
     }
@@ -31,9 +28,8 @@ Screening__V1__ScreeningDay *respond_day(struct arena *arena, const struct scree
 {
     Screening__V1__ScreeningDay *message = arena_alloc(arena, sizeof *message);
     char *date = arena_alloc(arena, CIVIL_TEXT_SIZE);
-    if (message == NULL || date == NULL) {
+    if (message == NULL || date == NULL)
         return NULL;
-    }
     screening__v1__screening_day__init(message);
     message->date = civil_format(day->date, date);
     message->capacity_presence_case = SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE_CAPACITY;
@@ -72,9 +68,8 @@ Screening__V1__Hospital *respond_hospital(struct arena *arena, const struct hosp
     Screening__V1__Hospital *message = arena_alloc(arena, sizeof *message);
     char *id = arena_alloc(arena, UUID_TEXT_SIZE);
     Google__Protobuf__Timestamp *created_at = respond_instant(arena, hospital->created_at_us);
-    if (message == NULL || id == NULL || created_at == NULL) {
+    if (message == NULL || id == NULL || created_at == NULL)
         return NULL;
-    }
     screening__v1__hospital__init(message);
     message->hospital_id = uuid_format(&hospital->id, id);
     /* protobuf-c's strings are not const, though it only reads them. */

@@ -135,9 +135,8 @@ static enum status take_reservation(void *context, const struct db_row *row)
 {
     struct uuid booking_id = db_row_uuid(row, 0);
     struct reservation_row *target = working_set_reservation(context, &booking_id);
-    if (target == NULL) {
+    if (target == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
-    }
     target->reservation = (struct reservation){.booking_id = booking_id,
                                                .hospital_id = db_row_uuid(row, 1),
                                                .date = db_row_date(row, 2),
@@ -167,14 +166,12 @@ static enum status take_hospital(void *context, const struct db_row *row)
     struct hospital_row *target = working_set_hospital(set, &id);
     const char *name = arena_strdup(set->arena, db_row_text(row, 1));
     const char *address = arena_strdup(set->arena, db_row_text(row, 2));
-    if (target == NULL || name == NULL || address == NULL) {
+    if (target == NULL || name == NULL || address == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
-    }
     size_t size;
     const void *content = db_row_bytes(row, 5, &size);
-    if (size != DIGEST_SIZE) {
+    if (size != DIGEST_SIZE)
         return STATUS_INTERNAL;
-    }
     target->hospital = (struct hospital){.id = id,
                                          .state = (enum hospital_state)db_row_int(row, 3),
                                          .name = name,
@@ -203,9 +200,8 @@ static enum status take_day(void *context, const struct db_row *row)
     struct uuid hospital_id = db_row_uuid(row, 0);
     int32_t date = db_row_date(row, 1);
     struct day_row *target = working_set_day(context, &hospital_id, date);
-    if (target == NULL) {
+    if (target == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
-    }
     target->loaded = true;
     target->day = (struct screening_day){.hospital_id = hospital_id,
                                          .date = date,
@@ -228,9 +224,8 @@ enum status store_load_days(struct db *db, struct db_params *params, struct work
         }
     }
     enum status status = db_run(db, &LOAD_DAY, params, take_day, set, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     db_params_reset(params);
     for (const struct hospital_row *row = set->hospitals; row != NULL; row = row->next) {
         if (row->with_days) {
@@ -332,11 +327,10 @@ static enum status save_capacity_changes(struct db *db, struct db_params *params
         db_params_date(params, change->day.date);
         db_params_int(params, (int64_t)change->day.version);
         db_params_int(params, change->day.capacity);
-        if (uuid_is_zero(&change->change_id)) {
+        if (uuid_is_zero(&change->change_id))
             db_params_null(params);
-        } else {
+        else
             db_params_uuid(params, &change->change_id);
-        }
         db_params_end_row(params);
     }
     return db_run(db, &SAVE_CAPACITY_CHANGE, params, NULL, NULL, error);
@@ -346,9 +340,8 @@ static enum status save_capacity_changes(struct db *db, struct db_params *params
 bool store_counts_commit(const struct working_set *set)
 {
     bool changes = set->capacity_changes != NULL;
-    for (const struct reservation_row *row = set->reservations; row != NULL && !changes; row = row->next) {
+    for (const struct reservation_row *row = set->reservations; row != NULL && !changes; row = row->next)
         changes = row->dirty;
-    }
     return changes;
 }
 
@@ -356,21 +349,16 @@ enum status store_save(struct db *db, struct db_params *params, const struct wor
                        struct error *error)
 {
     enum status status = STATUS_OK;
-    if (store_counts_commit(set)) {
+    if (store_counts_commit(set))
         status = db_run(db, &COUNT_COMMIT, NULL, NULL, NULL, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = save_hospitals(db, params, set, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = save_days(db, params, set, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = save_reservations(db, params, set, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = save_capacity_changes(db, params, set, error);
-    }
     return status;
 }
 

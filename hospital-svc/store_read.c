@@ -128,9 +128,8 @@ enum status store_read_hospital(struct db *db, const struct uuid *id, struct are
     struct hospital_read read = {arena, out};
     *out = (struct hospital){.id = *id, .name = "", .address = ""};
     struct db_params *params = db_params_create();
-    if (params == NULL) {
+    if (params == NULL)
         return out_of_memory(error);
-    }
     db_params_uuid(params, id);
     return run_once(db, &READ_HOSPITAL, params, take_hospital, &read, error);
 }
@@ -152,9 +151,8 @@ enum status store_read_days(struct db *db, const struct uuid *hospital_id, int32
 {
     struct days_read read = {on_day, context};
     struct db_params *params = db_params_create();
-    if (params == NULL) {
+    if (params == NULL)
         return out_of_memory(error);
-    }
     db_params_uuid(params, hospital_id);
     db_params_date(params, from);
     db_params_date(params, to);
@@ -171,9 +169,8 @@ static enum status take_count(void *context, const struct db_row *row)
 enum status store_count_overcommitted(struct db *db, int32_t today, int64_t *days, struct error *error)
 {
     struct db_params *params = db_params_create();
-    if (params == NULL) {
+    if (params == NULL)
         return out_of_memory(error);
-    }
     db_params_date(params, today);
     return run_once(db, &COUNT_OVERCOMMITTED, params, take_count, days, error);
 }
@@ -189,9 +186,8 @@ static enum status take_listed(void *context, const struct db_row *row)
     const struct list_read *read = context;
     const struct hospital hospital = hospital_of(row);
     struct screening_day day = {0};
-    if (read->on_date) {
+    if (read->on_date)
         day = day_of(row, HOSPITAL_COLUMN_COUNT);
-    }
     return read->on_hospital(read->context, &hospital, read->on_date ? &day : NULL);
 }
 
@@ -199,15 +195,13 @@ static enum status take_listed(void *context, const struct db_row *row)
 static char *contains_pattern(struct arena *arena, const char *part)
 {
     char *pattern = arena_alloc(arena, 2 * strlen(part) + sizeof "%%");
-    if (pattern == NULL || part[0] == '\0') {
+    if (pattern == NULL || part[0] == '\0')
         return pattern;
-    }
     char *end = pattern;
     *end++ = '%';
     for (const char *from = part; *from != '\0'; from++) {
-        if (strchr("%_\\", *from) != NULL) {
+        if (strchr("%_\\", *from) != NULL)
             *end++ = '\\';
-        }
         *end++ = *from;
     }
     *end = '%';
@@ -241,9 +235,8 @@ enum status store_list_hospitals(struct db *db, const struct store_list *list, s
     db_params_int(params, list->max);
     db_params_text(params, decomposed);
     db_params_text(params, as_sent);
-    if (list->on_date) {
+    if (list->on_date)
         db_params_date(params, list->date);
-    }
     enum status status = run_once(db, list->on_date ? &LIST_HOSPITALS_ON_DATE : &LIST_HOSPITALS, params,
                                   take_listed, &read, error);
     arena_fini(&arena);
@@ -268,13 +261,11 @@ enum status store_list_live(struct db *db, int64_t max, int64_t *count, store_re
 {
     struct live_read read = {on_reservation, context};
     enum status status = db_run(db, &COUNT_LIVE, NULL, take_count, count, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     struct db_params *params = db_params_create();
-    if (params == NULL) {
+    if (params == NULL)
         return out_of_memory(error);
-    }
     db_params_int(params, max);
     return run_once(db, &LIST_LIVE, params, take_live, &read, error);
 }
@@ -300,9 +291,8 @@ enum status store_list_reservations(struct db *db, const struct store_live *want
 {
     struct reservations_read read = {on_live, context};
     struct db_params *params = db_params_create();
-    if (params == NULL) {
+    if (params == NULL)
         return out_of_memory(error);
-    }
     if (wanted->id_count == 0) {
         db_params_uuid(params, &wanted->after);
         db_params_int(params, wanted->max);

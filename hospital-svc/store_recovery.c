@@ -39,12 +39,10 @@ static enum status update(struct db *db, const struct db_statement *statement, c
                           size_t count, struct error *error)
 {
     struct db_params *params = db_params_create();
-    if (params == NULL) {
+    if (params == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-    }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         db_params_int(params, values[i]);
-    }
     db_params_end_row(params);
     enum status status = db_run(db, statement, params, NULL, NULL, error);
     db_params_destroy(params);

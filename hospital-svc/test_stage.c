@@ -68,9 +68,8 @@ enum status stage_apply(struct stage *stage, struct error *error)
 {
     const struct writer_ops ops = batch_ops(stage->batch);
     fixture_expect(db_begin(stage->db, error), STATUS_OK, error);
-    for (size_t i = 0; i < stage->count; i++) {
+    for (size_t i = 0; i < stage->count; i++)
         error_clear(&stage->queue[i]->outcome);
-    }
     return ops.apply(ops.context, stage->db, stage->queue, stage->count, error);
 }
 

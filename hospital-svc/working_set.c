@@ -50,9 +50,8 @@ static void *add_row(struct working_set *set, struct map *map, const void *key, 
 struct hospital_row *working_set_hospital(struct working_set *set, const struct uuid *id)
 {
     struct hospital_row *row = map_get(&set->hospitals_by_id, id);
-    if (row != NULL) {
+    if (row != NULL)
         return row;
-    }
     row = add_row(set, &set->hospitals_by_id, id, sizeof *row);
     if (row != NULL) {
         row->hospital = (struct hospital){.id = *id, .name = "", .address = ""};
@@ -66,9 +65,8 @@ struct day_row *working_set_day(struct working_set *set, const struct uuid *hosp
 {
     const struct day_key key = {*hospital_id, date};
     struct day_row *row = map_get(&set->days_by_key, &key);
-    if (row != NULL) {
+    if (row != NULL)
         return row;
-    }
     struct hospital_row *hospital = working_set_hospital(set, hospital_id);
     row = hospital != NULL ? add_row(set, &set->days_by_key, &key, sizeof *row) : NULL;
     if (row != NULL) {
@@ -84,9 +82,8 @@ struct day_row *working_set_day(struct working_set *set, const struct uuid *hosp
 struct reservation_row *working_set_reservation(struct working_set *set, const struct uuid *booking_id)
 {
     struct reservation_row *row = map_get(&set->reservations_by_id, booking_id);
-    if (row != NULL) {
+    if (row != NULL)
         return row;
-    }
     row = add_row(set, &set->reservations_by_id, booking_id, sizeof *row);
     if (row != NULL) {
         row->reservation = (struct reservation){.booking_id = *booking_id};
@@ -99,13 +96,11 @@ struct reservation_row *working_set_reservation(struct working_set *set, const s
 bool working_set_capacity_changed(struct working_set *set, struct day_row *row, const struct uuid *change_id)
 {
     struct capacity_change *change = arena_alloc(set->arena, sizeof *change);
-    if (change == NULL) {
+    if (change == NULL)
         return false;
-    }
     *change = (struct capacity_change){.day = row->day, .next = set->capacity_changes};
-    if (change_id != NULL) {
+    if (change_id != NULL)
         change->change_id = *change_id;
-    }
     set->capacity_changes = change;
     row->dirty = true;
     return true;

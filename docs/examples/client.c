@@ -41,13 +41,11 @@ static bool book_and_cancel(struct screening_client *client, char *hospital_id, 
     struct screening_error error;
     Screening__V1__Booking *booking;
     screening_create_booking(client, &create, &booking, &error);
-    if (!report("CreateBooking", booking, &error)) {
+    if (!report("CreateBooking", booking, &error))
         return false;
-    }
     screening_get_booking(client, &get, &booking, &error);
-    if (!report("GetBooking", booking, &error)) {
+    if (!report("GetBooking", booking, &error))
         return false;
-    }
     screening_cancel_booking(client, &cancel, &booking, &error);
     return report("CancelBooking", booking, &error);
 }

@@ -62,13 +62,11 @@ static bool add_chunk(struct arena *arena, size_t needed)
         capacity =
             arena->chunks->capacity < LAST_CHUNK_BYTES / 2 ? 2 * arena->chunks->capacity : LAST_CHUNK_BYTES;
     }
-    if (capacity < needed) {
+    if (capacity < needed)
         capacity = needed;
-    }
     struct arena_chunk *chunk = malloc(sizeof *chunk + capacity);
-    if (chunk == NULL) {
+    if (chunk == NULL)
         return false;
-    }
     chunk->older = arena->chunks;
     chunk->capacity = capacity;
     arena->chunks = chunk;
@@ -78,14 +76,12 @@ static bool add_chunk(struct arena *arena, size_t needed)
 
 void *arena_alloc(struct arena *arena, size_t size_bytes)
 {
-    if (size_bytes > SIZE_MAX / 2) {
+    if (size_bytes > SIZE_MAX / 2)
         return NULL;
-    }
     size_t needed = (size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if ((arena->chunks == NULL || needed > arena->chunks->capacity - arena->used) &&
-        !add_chunk(arena, needed)) {
+        !add_chunk(arena, needed))
         return NULL;
-    }
     unsigned char *memory = arena->chunks->bytes + arena->used;
     arena->used += needed;
     return memset(memory, 0, size_bytes);
@@ -105,9 +101,8 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
     char *text = length >= 0 ? arena_alloc(arena, (size_t)length + 1) : NULL;
-    if (text == NULL) {
+    if (text == NULL)
         return NULL;
-    }
     va_start(arguments, format);
     (void)vsnprintf(text, (size_t)length + 1, format, arguments); /* the length measured above */
     va_end(arguments);

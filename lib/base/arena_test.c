@@ -17,9 +17,8 @@ void *__wrap_malloc(size_t size)
 
 static void assert_zero(const unsigned char *bytes, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         assert_int_equal(bytes[i], 0);
-    }
 }
 
 static void test_arena_alloc_is_zeroed_aligned_and_apart(void **state)
@@ -35,11 +34,9 @@ static void test_arena_alloc_is_zeroed_aligned_and_apart(void **state)
         assert_zero(blocks[i], i * 7);
         memset(blocks[i], (int)i, i * 7);
     }
-    for (size_t i = 0; i < 200; i++) {
-        for (size_t j = 0; j < i * 7; j++) {
+    for (size_t i = 0; i < 200; i++)
+        for (size_t j = 0; j < i * 7; j++)
             assert_int_equal(blocks[i][j], i);
-        }
-    }
     arena_fini(&arena);
 }
 

@@ -69,9 +69,8 @@ static bool read_number(const char *text, size_t digits, int32_t *out)
 {
     int32_t number = 0;
     for (size_t i = 0; i < digits; i++) {
-        if (text[i] < '0' || text[i] > '9') {
+        if (text[i] < '0' || text[i] > '9')
             return false;
-        }
         number = number * 10 + (text[i] - '0');
     }
     *out = number;
@@ -84,12 +83,10 @@ bool civil_parse(const char *text, int32_t *day)
     int32_t month;
     int32_t day_of_month;
     if (text == NULL || !read_number(text, 4, &year) || text[4] != '-' || !read_number(text + 5, 2, &month) ||
-        text[7] != '-' || !read_number(text + 8, 2, &day_of_month) || text[10] != '\0') {
+        text[7] != '-' || !read_number(text + 8, 2, &day_of_month) || text[10] != '\0')
         return false;
-    }
-    if (year < 1 || month < 1 || month > 12 || day_of_month < 1 || day_of_month > month_length(year, month)) {
+    if (year < 1 || month < 1 || month > 12 || day_of_month < 1 || day_of_month > month_length(year, month))
         return false;
-    }
     *day = day_of(year, month, day_of_month);
     return true;
 }
@@ -121,9 +118,8 @@ static bool is_zone_file(const char *path)
 {
     char magic[4] = "";
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
+    if (file < 0)
         return false;
-    }
     ssize_t got = read(file, magic, sizeof magic);
     (void)close(file); /* opened for reading only */
     return got == (ssize_t)sizeof magic && memcmp(magic, "TZif", sizeof magic) == 0;
@@ -134,13 +130,11 @@ enum status civil_zone_set(const char *zone, struct error *error)
     char path[PATH_MAX];
     int length = snprintf(path, sizeof path, ZONE_FOLDER "/%s", zone);
     if (length < 0 || (size_t)length >= sizeof path || zone[0] == '/' || strstr(zone, "..") != NULL ||
-        !is_zone_file(path)) {
+        !is_zone_file(path))
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "no time zone \"%s\" in " ZONE_FOLDER, zone);
-    }
     /* The whole path, so that tzset loads the file just checked even if TZDIR points elsewhere. */
-    if (setenv("TZ", path, 1) != 0) {
+    if (setenv("TZ", path, 1) != 0)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "time zone: %s", strerror(errno));
-    }
     tzset();
     atomic_fetch_add(&zone_number, 1);
     return STATUS_OK;

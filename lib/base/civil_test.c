@@ -38,9 +38,8 @@ static void test_civil_format_and_parse_agree_on_every_day(void **state)
     char text[CIVIL_TEXT_SIZE];
     for (int32_t day = -719162; day <= 2932896; day++) {
         int32_t read = INT32_MIN;
-        if (!civil_parse(civil_format(day, text), &read) || read != day || strcmp(last, text) >= 0) {
+        if (!civil_parse(civil_format(day, text), &read) || read != day || strcmp(last, text) >= 0)
             fail_msg("day %d is written %s, read %d", day, text, read);
-        }
         memcpy(last, text, sizeof last);
     }
 }
@@ -70,9 +69,8 @@ static void test_civil_parse_other_text_is_refused_and_leaves_out_alone(void **s
         "2026-1a-01",  "2026-12-01T00:00:00Z",
     };
     int32_t day = 77;
-    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++)
         assert_false(civil_parse(TEXTS[i], &day));
-    }
     assert_int_equal(day, 77);
 }
 

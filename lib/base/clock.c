@@ -36,9 +36,8 @@ void clock_replace(int64_t (*now_us)(void))
 int32_t clock_remaining_ms(int64_t deadline_ns)
 {
     int64_t now_ns = clock_monotonic_ns();
-    if (deadline_ns <= now_ns) {
+    if (deadline_ns <= now_ns)
         return 0;
-    }
     int64_t remaining_ms = (deadline_ns - now_ns) / NS_PER_MS;
     return remaining_ms < INT32_MAX ? (int32_t)remaining_ms : INT32_MAX;
 }

@@ -17,8 +17,7 @@ uint32_t digest_text(const char *text)
 {
     enum { FNV_PRIME = 0x01000193 };
     uint32_t hash = UINT32_C(0x811c9dc5); /* FNV-1a */
-    for (const char *c = text; *c != '\0'; c++) {
+    for (const char *c = text; *c != '\0'; c++)
         hash = (hash ^ (uint8_t)*c) * FNV_PRIME;
-    }
     return hash != 0 ? hash : 1;
 }

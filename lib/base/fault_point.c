@@ -74,9 +74,8 @@ static atomic_llong passes[POINT_COUNT];
 static size_t find_point(const char *name)
 {
     size_t i = 0;
-    while (i < POINT_COUNT && strcmp(POINTS[i].name, name) != 0) {
+    while (i < POINT_COUNT && strcmp(POINTS[i].name, name) != 0)
         i++;
-    }
     return i;
 }
 
@@ -86,9 +85,8 @@ static size_t find_point(const char *name)
 static bool take_number(const char **text, int64_t max, int64_t *out)
 {
     char *end = NULL;
-    if (**text < '0' || **text > '9') {
+    if (**text < '0' || **text > '9')
         return false;
-    }
     *out = strtoll(*text, &end, 10);
     *text = end;
     return *out >= 1 && *out <= max;
@@ -96,18 +94,16 @@ static bool take_number(const char **text, int64_t max, int64_t *out)
 
 static bool parse_passes(const char *text, struct entry *entry)
 {
-    if (!take_number(&text, INT64_MAX - 1, &entry->first)) {
+    if (!take_number(&text, INT64_MAX - 1, &entry->first))
         return false;
-    }
     entry->last = entry->first;
     if (*text == '+') {
         entry->last = INT64_MAX;
         text++;
     } else if (*text == '-') {
         text++;
-        if (!take_number(&text, INT64_MAX - 1, &entry->last)) {
+        if (!take_number(&text, INT64_MAX - 1, &entry->last))
             return false;
-        }
     }
     return *text == '\0' && entry->first <= entry->last;
 }
@@ -145,27 +141,21 @@ static bool parse_action(const char *text, struct entry *entry)
 static const char *parse_entry(char *text, struct entry *entry)
 {
     char *action = strchr(text, ':');
-    if (action == NULL) {
+    if (action == NULL)
         return "must be POINT:ACTION";
-    }
     *action++ = '\0';
     char *passes_text = strchr(action, '@');
-    if (passes_text != NULL) {
+    if (passes_text != NULL)
         *passes_text++ = '\0';
-    }
     entry->point = find_point(text);
-    if (entry->point == POINT_COUNT) {
+    if (entry->point == POINT_COUNT)
         return "there is no such point";
-    }
-    if (!parse_action(action, entry)) {
+    if (!parse_action(action, entry))
         return "the action must be crash, stall=MS, fail or fail=STATUS";
-    }
-    if (entry->action == FAIL && POINTS[entry->point].fails_with == STATUS_OK) {
+    if (entry->action == FAIL && POINTS[entry->point].fails_with == STATUS_OK)
         return "this point can only crash or stall";
-    }
-    if (!parse_passes(passes_text != NULL ? passes_text : "1", entry)) {
+    if (!parse_passes(passes_text != NULL ? passes_text : "1", entry))
         return "the passes must be @N, @N+ or @N-M";
-    }
     return NULL;
 }
 
@@ -173,13 +163,11 @@ static enum status parse_entries(char *text, struct error *error)
 {
     char *rest = NULL;
     for (char *one = strtok_r(text, ";", &rest); one != NULL; one = strtok_r(NULL, ";", &rest)) {
-        if (entry_count == ENTRIES_MAX) {
+        if (entry_count == ENTRIES_MAX)
             return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "at most %d entries", ENTRIES_MAX);
-        }
         const char *fault = parse_entry(one, &entries[entry_count]);
-        if (fault != NULL) {
+        if (fault != NULL)
             return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s", one, fault);
-        }
         entry_count++;
     }
     return STATUS_OK;
@@ -190,12 +178,10 @@ enum status fault_points_arm(const char *text, struct error *error)
     char *copy = strdup(text != NULL ? text : "");
     fault_points_armed = false;
     entry_count = 0;
-    if (copy == NULL) {
+    if (copy == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-    }
-    for (size_t i = 0; i < POINT_COUNT; i++) {
+    for (size_t i = 0; i < POINT_COUNT; i++)
         atomic_store(&passes[i], 0);
-    }
     enum status status = parse_entries(copy, error);
     free(copy);
     fault_points_armed = status == STATUS_OK && entry_count > 0;
@@ -208,9 +194,8 @@ __attribute__((constructor)) static void arm_from_environment(void)
     const char *text = getenv("SCREENING_FAULTS");
     struct error error;
     if (text != NULL && strcmp(text, "list") == 0) {
-        for (size_t i = 0; i < POINT_COUNT; i++) {
+        for (size_t i = 0; i < POINT_COUNT; i++)
             (void)puts(POINTS[i].name);
-        }
         exit(0);
     }
     if (fault_points_arm(text, &error) != STATUS_OK) {
@@ -247,9 +232,8 @@ static void tell(const struct entry *entry, int64_t pass)
 static _Noreturn void crash(void)
 {
     (void)kill(getpid(), SIGKILL);
-    for (;;) {
+    for (;;)
         (void)pause();
-    }
 }
 
 static void stall(int64_t ms)
@@ -264,23 +248,20 @@ static enum status pass_point(const char *name)
 {
     enum status failed = STATUS_OK;
     size_t point = find_point(name);
-    if (point == POINT_COUNT) {
+    if (point == POINT_COUNT)
         return STATUS_OK; /* the source check reports it */
-    }
     int64_t pass = atomic_fetch_add(&passes[point], 1) + 1;
     for (size_t i = 0; i < entry_count; i++) {
         const struct entry *entry = &entries[i];
-        if (entry->point != point || pass < entry->first || pass > entry->last) {
+        if (entry->point != point || pass < entry->first || pass > entry->last)
             continue;
-        }
         tell(entry, pass);
-        if (entry->action == CRASH) {
+        if (entry->action == CRASH)
             crash();
-        } else if (entry->action == STALL) {
+        else if (entry->action == STALL)
             stall(entry->stall_ms);
-        } else {
+        else
             failed = entry->status;
-        }
     }
     return failed;
 }
@@ -293,8 +274,7 @@ void fault_point_pass(const char *name)
 enum status fault_point_status(const char *name, struct error *error)
 {
     enum status status = pass_point(name);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         return STATUS_OK;
-    }
     return error_set(error, status, NULL, "fault point %s", name);
 }

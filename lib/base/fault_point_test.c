@@ -23,9 +23,8 @@ static void assert_refused(const char *entries, const char *rule)
 {
     struct error error = {0};
     assert_int_equal(fault_points_arm(entries, &error), STATUS_INVALID_ARGUMENT);
-    if (strstr(error.message, rule) == NULL) {
+    if (strstr(error.message, rule) == NULL)
         fail_msg("\"%s\" was refused with: %s", entries, error.message);
-    }
     assert_false(fault_points_armed);
 }
 
@@ -138,11 +137,9 @@ static int run_apart(void (*body)(void), char *told, size_t told_size)
 
 static void crash_at_second_pass(void)
 {
-    if (fault_points_arm("writer.after_commit:crash@2", NULL) == STATUS_OK) {
-        for (int i = 0; i < 3; i++) {
+    if (fault_points_arm("writer.after_commit:crash@2", NULL) == STATUS_OK)
+        for (int i = 0; i < 3; i++)
             FAULT_POINT("writer.after_commit");
-        }
-    }
 }
 
 static void test_fault_point_crash_is_sigkill_after_its_log_line(void **state)

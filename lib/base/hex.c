@@ -24,13 +24,11 @@ bool hex_read(const char *text, uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         unsigned high = digits[(uint8_t)text[2 * i]];
-        if (high == 0) {
+        if (high == 0)
             return false;
-        }
         unsigned low = digits[(uint8_t)text[2 * i + 1]];
-        if (low == 0) {
+        if (low == 0)
             return false;
-        }
         bytes[i] = (uint8_t)((high - 1) << 4 | (low - 1));
     }
     return true;

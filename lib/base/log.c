@@ -99,9 +99,8 @@ static size_t escape(const char *text, size_t size, char out[8], size_t *out_siz
 {
     uint32_t code_point = 0;
     size_t length = utf8_decode(text, size, &code_point);
-    if (length == 0) {
+    if (length == 0)
         code_point = 0xfffdu;
-    }
     int written;
     if (code_point == '"' || code_point == '\\') {
         written = snprintf(out, 8, "\\%c", (char)code_point);
@@ -118,17 +117,15 @@ static size_t escape(const char *text, size_t size, char out[8], size_t *out_siz
 static bool put_string(struct line *line, const char *text)
 {
     const size_t closing = 1;
-    if (!put(line, "\"", 1, closing)) {
+    if (!put(line, "\"", 1, closing))
         return false;
-    }
     size_t size = strlen(text);
     for (size_t position = 0; position < size;) {
         char unit[8];
         size_t unit_size = 0;
         position += escape(text + position, size - position, unit, &unit_size);
-        if (!put(line, unit, unit_size, closing)) {
+        if (!put(line, unit, unit_size, closing))
             break;
-        }
     }
     return put(line, "\"", 1, 0);
 }
@@ -154,9 +151,8 @@ static void put_field(struct line *line, const struct log_field *field)
     size_t before = line->used;
     const char *separator = before == 0 ? "{" : ",";
     if (!put_raw(line, separator) || !put_string(line, field->name) || !put_raw(line, ":") ||
-        !put_value(line, field)) {
+        !put_value(line, field))
         line->used = before;
-    }
 }
 
 /* ---- building ---- */
@@ -172,9 +168,8 @@ static void begin_line(struct line *line, enum log_level level, const char *even
     };
     line->used = 0;
     line->cut = false;
-    for (size_t i = 0; i < sizeof common / sizeof common[0]; i++) {
+    for (size_t i = 0; i < sizeof common / sizeof common[0]; i++)
         put_field(line, &common[i]);
-    }
 }
 
 static void end_line(struct line *line)
@@ -188,9 +183,8 @@ static void end_line(struct line *line)
 
 static void write_text(const char *text, size_t size)
 {
-    if (!log_sink_write(text, size)) {
+    if (!log_sink_write(text, size))
         metric_add(&lines_lost, 1);
-    }
 }
 
 /* Lines buffered between log_hold and log_release. */
@@ -202,9 +196,8 @@ static struct {
 
 static void write_held(void)
 {
-    if (held.used > 0) {
+    if (held.used > 0)
         write_text(held.text, held.used);
-    }
     held.used = 0;
     held.on = false;
 }
@@ -226,9 +219,8 @@ static void report_suppressed(int64_t now_ns)
     const int64_t pause_ns = (int64_t)REPORT_EVERY_MS * NS_PER_MS;
     const char *event;
     uint64_t suppressed = 0;
-    if (now_ns < next_report_ns) {
+    if (now_ns < next_report_ns)
         return;
-    }
     next_report_ns = now_ns + pause_ns;
     while ((event = log_limit_next_suppressed(&limit, now_ns - pause_ns, &suppressed)) != NULL) {
         struct line line;
@@ -247,9 +239,8 @@ static bool take(enum log_level level, const char *event, int64_t now_ns, uint64
     pthread_mutex_lock(&lock);
     bool taken = log_limit_take(&limit, event, level == LOG_DEBUG ? &DEBUG_RATE : &RATE, now_ns, suppressed);
     pthread_mutex_unlock(&lock);
-    if (!taken) {
+    if (!taken)
         metric_add(&lines_suppressed, 1);
-    }
     return taken;
 }
 
@@ -257,18 +248,15 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 {
     int64_t now_ns = clock_monotonic_ns();
     uint64_t suppressed = 0;
-    if (!log_enabled(level) || !take(level, event, now_ns, &suppressed)) {
+    if (!log_enabled(level) || !take(level, event, now_ns, &suppressed))
         return;
-    }
     int caller_errno = errno;
     struct line line;
     begin_line(&line, level, event);
-    if (suppressed > 0) {
+    if (suppressed > 0)
         put_field(&line, &LOG_INT("suppressed", suppressed));
-    }
-    for (size_t i = 0; i < count && !line.cut; i++) {
+    for (size_t i = 0; i < count && !line.cut; i++)
         put_field(&line, &fields[i]);
-    }
     end_line(&line);
     pthread_mutex_lock(&lock);
     write_line(level, &line);
@@ -282,9 +270,8 @@ bool log_is_first(const char *event, const char *key)
     pthread_mutex_lock(&lock);
     bool first = log_limit_first(&limit, event, key, clock_monotonic_ns());
     pthread_mutex_unlock(&lock);
-    if (!first) {
+    if (!first)
         metric_add(&lines_suppressed, 1);
-    }
     return first;
 }
 

@@ -63,9 +63,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
  */
 #define log_event_once_a_minute(level, event, key, ...)                                                      \
     do {                                                                                                     \
-        if (log_enabled(level) && log_is_first((event), (key))) {                                            \
+        if (log_enabled(level) && log_is_first((event), (key)))                                              \
             log_event((level), (event), __VA_ARGS__);                                                        \
-        }                                                                                                    \
     } while (0)
 
 /* For log_event_once_a_minute. */

@@ -8,9 +8,8 @@ static const int64_t KEY_NS = 60000000000;
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
     static const uint64_t FNV_PRIME = 0x100000001b3U;
-    for (; *text != '\0'; text++) {
+    for (; *text != '\0'; text++)
         hash = (hash ^ (unsigned char)*text) * FNV_PRIME;
-    }
     return hash;
 }
 
@@ -26,12 +25,10 @@ static struct log_bucket *find_bucket(struct log_limit *limit, const char *event
     size_t first = hash_event(event) % LOG_LIMIT_EVENTS;
     for (size_t i = 0; i < LOG_LIMIT_EVENTS; i++) {
         struct log_bucket *bucket = &limit->buckets[(first + i) % LOG_LIMIT_EVENTS];
-        if (bucket->event == NULL) {
+        if (bucket->event == NULL)
             bucket->event = event;
-        }
-        if (strcmp(bucket->event, event) == 0) {
+        if (strcmp(bucket->event, event) == 0)
             return bucket;
-        }
     }
     return &limit->buckets[first];
 }

@@ -25,9 +25,8 @@ static int take(struct log_limit *limit, const char *event, int count, int64_t n
 {
     int taken = 0;
     uint64_t suppressed = 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         taken += log_limit_take(limit, event, &RATE, now_ns, &suppressed);
-    }
     return taken;
 }
 

@@ -37,19 +37,16 @@ static struct {
 static void open_own(void)
 {
     sink.own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (sink.own >= 0) {
+    if (sink.own >= 0)
         sink.kind = SINK_OWN;
-    }
 }
 
 static enum sink_kind kind_of(const struct stat *status)
 {
-    if (S_ISSOCK(status->st_mode)) {
+    if (S_ISSOCK(status->st_mode))
         return SINK_SOCKET;
-    }
-    if (S_ISFIFO(status->st_mode) || (S_ISCHR(status->st_mode) && isatty(STDERR_FILENO) != 0)) {
+    if (S_ISFIFO(status->st_mode) || (S_ISCHR(status->st_mode) && isatty(STDERR_FILENO) != 0))
         return SINK_WAITING;
-    }
     return SINK_FILE;
 }
 
@@ -57,13 +54,11 @@ static enum sink_kind kind_of(const struct stat *status)
 static void look(void)
 {
     struct stat status;
-    if (fstat(STDERR_FILENO, &status) != 0) {
+    if (fstat(STDERR_FILENO, &status) != 0)
         status = (struct stat){.st_mode = S_IFREG}; /* the write will report the error */
-    }
     if (!sink.known || sink.device != status.st_dev || sink.inode != status.st_ino) {
-        if (sink.own >= 0) {
+        if (sink.own >= 0)
             (void)close(sink.own);
-        }
         sink.known = true;
         sink.device = status.st_dev;
         sink.inode = status.st_ino;
@@ -71,9 +66,8 @@ static void look(void)
         sink.own = -1;
         sink.torn = false;
     }
-    if (sink.kind == SINK_WAITING) {
+    if (sink.kind == SINK_WAITING)
         open_own();
-    }
 }
 
 static bool has_room(void)
@@ -111,9 +105,8 @@ bool log_sink_write(const char *line, size_t size)
 {
     look();
     if (sink.torn) {
-        if (write_now("\n", 1) != 1) {
+        if (write_now("\n", 1) != 1)
             return false;
-        }
         sink.torn = false;
     }
     ssize_t written = write_now(line, size);

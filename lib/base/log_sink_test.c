@@ -50,9 +50,8 @@ static int fill(void)
         size_t size = 20 + (size_t)i * 37 % (sizeof line - 20);
         memset(line, 'a' + i % 26, size);
         line[size - 1] = '\n';
-        if (!log_sink_write(line, size)) {
+        if (!log_sink_write(line, size))
             return i;
-        }
     }
     fail_msg("never full");
     return 0;
@@ -64,17 +63,15 @@ static int read_lines(int file)
     size_t used = 0;
     ssize_t got;
     assert_true(fcntl(file, F_SETFL, O_NONBLOCK) == 0);
-    while (used < sizeof text - 1 && (got = read(file, text + used, sizeof text - 1 - used)) > 0) {
+    while (used < sizeof text - 1 && (got = read(file, text + used, sizeof text - 1 - used)) > 0)
         used += (size_t)got;
-    }
     text[used] = '\0';
     int lines = 0;
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n")) != NULL && rest != NULL; lines++) {
         (void)snprintf(last_line, sizeof last_line, "%s", line);
-        for (const char *c = line; *c != '\0' && *c != '\r'; c++) {
+        for (const char *c = line; *c != '\0' && *c != '\r'; c++)
             assert_int_equal(*c, line[0]);
-        }
     }
     return lines;
 }
@@ -128,18 +125,16 @@ static void test_log_sink_pipe_that_cannot_be_opened_again(void **state)
     (void)state;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
-    if (geteuid() == 0 && (fchmod(ends[1], 0) != 0 || seteuid(65534) != 0)) {
+    if (geteuid() == 0 && (fchmod(ends[1], 0) != 0 || seteuid(65534) != 0))
         skip();
-    }
     assert_int_equal(fchmod(ends[1], 0) == 0 || geteuid() == 65534, 1);
     replace_stderr(ends[1]);
     int written = fill();
     assert_true(written > 10);
     assert_int_equal(read_lines(ends[0]), written);
     assert_true(log_sink_write("xxx\n", 4));
-    if (getuid() == 0) {
+    if (getuid() == 0)
         assert_int_equal(seteuid(0), 0);
-    }
     (void)close(ends[0]);
 }
 

@@ -34,9 +34,8 @@ static const char *capture(void (*act)(void))
     assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0); /* the log may still have its end open */
     size_t used = 0;
     ssize_t got;
-    while ((got = read(ends[0], output + used, sizeof output - 1 - used)) > 0) {
+    while ((got = read(ends[0], output + used, sizeof output - 1 - used)) > 0)
         used += (size_t)got;
-    }
     (void)close(ends[0]);
     output[used] = '\0';
     return output;
@@ -46,9 +45,8 @@ static json_t *parse_line(const char *line)
 {
     json_error_t error;
     json_t *root = json_loads(line, 0, &error);
-    if (root == NULL) {
+    if (root == NULL)
         fail_msg("no JSON: %s in %s", error.text, line);
-    }
     return root;
 }
 
@@ -87,9 +85,8 @@ static void hold_and_warn(void)
 static void hold_more_than_there_is_room_for(void)
 {
     log_hold();
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         log_event(LOG_INFO, "many", LOG_INT("number", i));
-    }
     log_drop();
 }
 
@@ -151,9 +148,8 @@ static void test_log_long_line_is_cut_and_stays_json(void **state)
     static const char *const UNITS[] = {"a", "\"", "\x01", "검", "😀"};
     for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++) {
         long_text[0] = '\0';
-        while (strlen(long_text) + strlen(UNITS[i]) < sizeof long_text) {
+        while (strlen(long_text) + strlen(UNITS[i]) < sizeof long_text)
             strncat(long_text, UNITS[i], 5);
-        }
         const char *line = capture(write_long_text);
         assert_in_range(strlen(line), 2000, 2048);
         json_t *root = parse_line(line);
@@ -168,9 +164,8 @@ static void test_log_long_line_is_cut_and_stays_json(void **state)
 static void write_many_fields(void)
 {
     struct log_field fields[200];
-    for (size_t i = 0; i < 200; i++) {
+    for (size_t i = 0; i < 200; i++)
         fields[i] = LOG_UUID("some_id", &UUID_NAMESPACE_DNS);
-    }
     log_write(LOG_INFO, "many", fields, 200);
 }
 
@@ -209,21 +204,18 @@ static void test_log_below_the_threshold_writes_and_evaluates_nothing(void **sta
 static void *write_lines(void *unused)
 {
     (void)unused;
-    for (int i = 0; i < LINES_PER_THREAD; i++) {
+    for (int i = 0; i < LINES_PER_THREAD; i++)
         log_event(LOG_INFO, "line", LOG_INT("n", i), LOG_UUID("id", &UUID_NAMESPACE_DNS));
-    }
     return NULL;
 }
 
 static void write_from_threads(void)
 {
     pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++) {
+    for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, write_lines, NULL), 0);
-    }
-    for (int i = 0; i < THREADS; i++) {
+    for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    }
 }
 
 static void test_log_lines_of_threads_do_not_mix(void **state)
@@ -232,9 +224,8 @@ static void test_log_lines_of_threads_do_not_mix(void **state)
     (void)capture(write_from_threads);
     int lines = 0;
     char *rest = output;
-    for (char *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0'; lines++) {
+    for (char *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0'; lines++)
         json_decref(parse_line(line));
-    }
     assert_int_equal(lines, THREADS * LINES_PER_THREAD);
 }
 
@@ -242,11 +233,9 @@ static void test_log_lines_of_threads_do_not_mix(void **state)
 static int64_t metric_value(const char *name)
 {
     int64_t value = -1;
-    for (struct metric *metric = metrics_newest(); metric != NULL; metric = metric->next) {
-        if (strcmp(metric->name, name) == 0) {
+    for (struct metric *metric = metrics_newest(); metric != NULL; metric = metric->next)
+        if (strcmp(metric->name, name) == 0)
             value = metric_get(metric);
-        }
-    }
     return value;
 }
 
@@ -269,9 +258,8 @@ static void test_log_line_that_stderr_refuses_is_counted_and_errno_kept(void **s
 
 static void write_a_flood(void)
 {
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 300; i++)
         log_event(LOG_INFO, "flood", LOG_INT("n", i));
-    }
     log_event(LOG_INFO, "other", LOG_INT("n", 1));
 }
 
@@ -287,18 +275,16 @@ static void test_log_flood_of_one_event_is_suppressed_and_counted(void **state)
     (void)capture(write_a_flood);
     int lines = 0;
     char *rest = output;
-    for (char *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0'; lines++) {
+    for (char *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0'; lines++)
         json_decref(parse_line(line));
-    }
     assert_in_range(lines, 201, 290); /* a few more on a slow machine */
     assert_int_equal(suppressed_total() - before, 301 - lines);
 }
 
 static void write_of_keys(void)
 {
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         log_event_once_a_minute(LOG_ERROR, "keyed", i % 2 == 0 ? "even" : "odd", LOG_INT("n", i));
-    }
 }
 
 static void test_log_once_a_minute_is_once_for_each_key(void **state)

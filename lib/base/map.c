@@ -74,9 +74,8 @@ static size_t home_of(const struct map *map, const uint64_t *key)
         v[0] ^= key[i];
     }
     v[2] ^= 0xffu;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         sip_round(v);
-    }
     return (size_t)(v[0] ^ v[1] ^ v[2] ^ v[3]) & (map->slot_count - 1);
 }
 
@@ -91,9 +90,8 @@ static size_t find(const struct map *map, const uint64_t *key)
 {
     size_t index = home_of(map, key);
     while (slot_at(map, index)->value != NULL &&
-           memcmp(slot_at(map, index)->key, key, key_words(map) * WORD_SIZE) != 0) {
+           memcmp(slot_at(map, index)->key, key, key_words(map) * WORD_SIZE) != 0)
         index = (index + 1) & (map->slot_count - 1);
-    }
     return index;
 }
 
@@ -121,9 +119,8 @@ void map_clear(struct map *map)
 
 void *map_get(const struct map *map, const void *key)
 {
-    if (map->count == 0) {
+    if (map->count == 0)
         return NULL;
-    }
     uint64_t words[MAP_KEY_MAX_BYTES / WORD_SIZE];
     load_key(map, key, words);
     return slot_at(map, find(map, words))->value;
@@ -134,15 +131,13 @@ static enum status grow(struct map *map)
     struct map larger = *map;
     larger.slot_count = map->slot_count > 0 ? 2 * map->slot_count : FIRST_SLOTS;
     larger.slots = calloc(larger.slot_count, slot_size(map));
-    if (larger.slots == NULL) {
+    if (larger.slots == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
-    }
     (void)pthread_once(&secret_made, make_secret); /* fails only for an invalid pthread_once_t */
     for (size_t i = 0; i < map->slot_count; i++) {
         const struct map_slot *slot = slot_at(map, i);
-        if (slot->value != NULL) {
+        if (slot->value != NULL)
             memcpy(slot_at(&larger, find(&larger, slot->key)), slot, slot_size(map));
-        }
     }
     free(map->slots);
     *map = larger;
@@ -153,9 +148,8 @@ enum status map_put(struct map *map, const void *key, void *value)
 {
     assert(value != NULL);
     /* At most three quarters full. */
-    if (map->count + 1 > map->slot_count / 4 * 3 && grow(map) != STATUS_OK) {
+    if (map->count + 1 > map->slot_count / 4 * 3 && grow(map) != STATUS_OK)
         return STATUS_RESOURCE_EXHAUSTED;
-    }
     uint64_t words[MAP_KEY_MAX_BYTES / WORD_SIZE];
     load_key(map, key, words);
     struct map_slot *slot = slot_at(map, find(map, words));
@@ -183,9 +177,8 @@ static void close_gap(struct map *map, size_t gap)
 
 void *map_remove(struct map *map, const void *key)
 {
-    if (map->count == 0) {
+    if (map->count == 0)
         return NULL;
-    }
     uint64_t words[MAP_KEY_MAX_BYTES / WORD_SIZE];
     load_key(map, key, words);
     size_t index = find(map, words);
@@ -202,9 +195,8 @@ void *map_next(const struct map *map, size_t *position, const void **key)
     while (*position < map->slot_count) {
         const struct map_slot *slot = slot_at(map, (*position)++);
         if (slot->value != NULL) {
-            if (key != NULL) {
+            if (key != NULL)
                 *key = slot->key;
-            }
             return slot->value;
         }
     }

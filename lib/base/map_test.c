@@ -74,9 +74,8 @@ static void check_against_array(size_t key_size, size_t key_count, size_t operat
         }
         assert_int_equal(map.count, count);
     }
-    for (size_t i = 0; i < key_count; i++) {
+    for (size_t i = 0; i < key_count; i++)
         assert_ptr_equal(map_get(&map, keys + i * key_size), expected[i]);
-    }
     test_free(keys);
     test_free(expected);
     map_fini(&map);
@@ -121,9 +120,8 @@ static void test_map_clear_keeps_small_memory_and_gives_back_big(void **state)
     struct map map;
     map_init(&map, 4);
     int value = 0;
-    for (uint32_t key = 0; key < 100; key++) {
+    for (uint32_t key = 0; key < 100; key++)
         assert_int_equal(map_put(&map, &key, &value), STATUS_OK);
-    }
     struct map_slot *slots = map.slots;
     map_clear(&map);
     assert_ptr_equal(map.slots, slots);
@@ -159,9 +157,8 @@ static void test_map_put_out_of_memory_leaves_the_map_as_it_was(void **state)
     }
     assert_int_equal(map.count, refused);
     assert_null(map_get(&map, &refused));
-    for (uint32_t key = 0; key < refused; key++) {
+    for (uint32_t key = 0; key < refused; key++)
         assert_ptr_equal(map_get(&map, &key), &value);
-    }
     assert_int_equal(map_put(&map, &refused, &value), STATUS_OK);
     map_fini(&map);
 }

@@ -9,9 +9,8 @@ static _Atomic(struct histogram *) newest_histogram;
 void metric_register(struct metric *metric)
 {
     if (atomic_load_explicit(&metric->registered, memory_order_relaxed) != 0 ||
-        atomic_exchange(&metric->registered, 1) != 0) {
+        atomic_exchange(&metric->registered, 1) != 0)
         return;
-    }
     struct metric *next = atomic_load(&newest);
     do {
         metric->next = next;
@@ -41,9 +40,8 @@ struct metric *metrics_newest(void)
 void histogram_register(struct histogram *histogram)
 {
     if (atomic_load_explicit(&histogram->registered, memory_order_relaxed) != 0 ||
-        atomic_exchange(&histogram->registered, 1) != 0) {
+        atomic_exchange(&histogram->registered, 1) != 0)
         return;
-    }
     struct histogram *next = atomic_load(&newest_histogram);
     do {
         histogram->next = next;
@@ -58,9 +56,8 @@ int64_t histogram_bound(const struct histogram *histogram, int i)
 void histogram_add(struct histogram *histogram, int64_t value)
 {
     int i = 0;
-    while (i < HISTOGRAM_BUCKETS && value > histogram_bound(histogram, i)) {
+    while (i < HISTOGRAM_BUCKETS && value > histogram_bound(histogram, i))
         i++;
-    }
     atomic_fetch_add_explicit(&histogram->counts[i], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&histogram->sum, value, memory_order_relaxed);
 }

@@ -41,12 +41,10 @@ static void test_metrics_many_threads_register_once_and_lose_no_count(void **sta
 {
     (void)state;
     pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++) {
+    for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, count, NULL), 0);
-    }
-    for (int i = 0; i < THREADS; i++) {
+    for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    }
     struct sighting sighting = look_for("test_counted_total");
     assert_int_equal(sighting.times, 1);
     assert_int_equal(sighting.value, THREADS * ROUNDS);
@@ -101,9 +99,8 @@ static void test_histogram_registered_twice_is_visited_once(void **state)
     int seen = 0;
     histogram_register(&sizes);
     histogram_register(&sizes);
-    for (struct histogram *histogram = histograms_newest(); histogram != NULL; histogram = histogram->next) {
+    for (struct histogram *histogram = histograms_newest(); histogram != NULL; histogram = histogram->next)
         seen += histogram == &sizes;
-    }
     assert_int_equal(seen, 1);
 }
 

@@ -28,9 +28,8 @@ char *page_token_format(const struct page_position *position, const char *query,
 {
     uint8_t token[TOKEN_BYTES];
     uint64_t major = (uint64_t)position->major;
-    for (size_t i = 0; i < MAJOR_SIZE; i++) {
+    for (size_t i = 0; i < MAJOR_SIZE; i++)
         token[i] = (uint8_t)(major >> (8 * (MAJOR_SIZE - 1 - i)));
-    }
     memcpy(token + MAJOR_SIZE, position->id.bytes, ID_SIZE);
     compute_check(token, query, token + POSITION_SIZE);
     *hex_write(out, token, sizeof token) = '\0';
@@ -42,18 +41,16 @@ enum status page_token_parse(const char *token, const char *query, struct page_p
 {
     uint8_t bytes[TOKEN_BYTES];
     uint8_t check[CHECK_SIZE];
-    if (token == NULL || !hex_read(token, bytes, sizeof bytes) || token[2 * sizeof bytes] != '\0') {
+    if (token == NULL || !hex_read(token, bytes, sizeof bytes) || token[2 * sizeof bytes] != '\0')
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "page_token: must be a next_page_token");
-    }
     compute_check(bytes, query, check);
     if (memcmp(check, bytes + POSITION_SIZE, CHECK_SIZE) != 0) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                          "page_token: must be the next_page_token of the same query");
     }
     uint64_t major = 0;
-    for (size_t i = 0; i < MAJOR_SIZE; i++) {
+    for (size_t i = 0; i < MAJOR_SIZE; i++)
         major = major << 8 | bytes[i];
-    }
     out->major = (int64_t)major;
     memcpy(out->id.bytes, bytes + MAJOR_SIZE, ID_SIZE);
     return STATUS_OK;
@@ -82,9 +79,8 @@ void page_room_init(struct page_room *room, size_t response_max_bytes)
 bool page_room_take(struct page_room *room, size_t item_bytes)
 {
     const size_t wanted = FIELD_HEADER_BYTES + item_bytes;
-    if (wanted > room->left_bytes && room->has_items) {
+    if (wanted > room->left_bytes && room->has_items)
         return false;
-    }
     room->left_bytes -= wanted < room->left_bytes ? wanted : room->left_bytes;
     room->has_items = true;
     return true;

@@ -89,9 +89,8 @@ static void test_page_room_ends_before_the_answer_is_too_large(void **state)
     (void)state;
     struct page_room room;
     page_room_init(&room, 70 + 3 * (6 + 100));
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         assert_true(page_room_take(&room, 100));
-    }
     assert_false(page_room_take(&room, 1));
     assert_false(page_room_take(&room, 0));
 }

@@ -22,9 +22,8 @@ static void forget_stock(void)
 
 static void guard_fork(void)
 {
-    if (pthread_atfork(NULL, NULL, forget_stock) != 0) {
+    if (pthread_atfork(NULL, NULL, forget_stock) != 0)
         abort(); /* out of memory at the process's first id: there is no work to save yet */
-    }
 }
 
 static void restock(void)
@@ -34,18 +33,16 @@ static void restock(void)
     do {
         got = getrandom(stock, sizeof stock, 0);
     } while (got < 0 && errno == EINTR);
-    if (got != (ssize_t)sizeof stock) {
+    if (got != (ssize_t)sizeof stock)
         abort(); /* the kernel never cuts 256 bytes short; without getrandom we can't make safe ids */
-    }
     left = sizeof stock;
 }
 
 void random_fill(void *out, size_t size)
 {
     assert(size <= RANDOM_MAX_BYTES);
-    if (left < size) {
+    if (left < size)
         restock();
-    }
     memcpy(out, stock + sizeof stock - left, size);
     left -= size;
 }

@@ -23,18 +23,15 @@ static int child(unsigned closed)
     int kept = open("/dev/zero", O_RDWR);
     for (int file = 0; file < FILES; file++) {
         (void)close(file);
-        if ((closed & (1U << file)) == 0 && dup2(kept, file) < 0) {
+        if ((closed & (1U << file)) == 0 && dup2(kept, file) < 0)
             return 10;
-        }
     }
     standard_files_open();
     for (int file = 0; file < FILES; file++) {
-        if (is_null_device(file) != ((closed & (1U << file)) != 0)) {
+        if (is_null_device(file) != ((closed & (1U << file)) != 0))
             return 20 + file;
-        }
-        if ((fcntl(file, F_GETFD) & FD_CLOEXEC) != 0) {
+        if ((fcntl(file, F_GETFD) & FD_CLOEXEC) != 0)
             return 30 + file;
-        }
     }
     return dup(0) >= FILES ? 0 : 40;
 }
@@ -45,9 +42,8 @@ static void test_every_set_of_closed_files_is_opened_on_the_null_device(void **s
     for (unsigned closed = 0; closed < 1U << FILES; closed++) {
         pid_t pid = fork();
         assert_true(pid >= 0);
-        if (pid == 0) {
+        if (pid == 0)
             _exit(child(closed));
-        }
         int status = 0;
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFEXITED(status));

@@ -37,23 +37,20 @@ bool status_is_transient(enum status status)
 /* Drops a character that snprintf, whose return value is `wanted`, has cut in the middle. */
 static void mend_cut(char *text, size_t capacity, int wanted)
 {
-    if (wanted < 0) {
+    if (wanted < 0)
         text[0] = '\0';
-    } else if ((size_t)wanted >= capacity) {
+    else if ((size_t)wanted >= capacity)
         text[utf8_whole(text, capacity - 1)] = '\0';
-    }
 }
 
 void error_write(struct error *error, enum status status, const char *reason, const char *format, ...)
 {
-    if (error == NULL) {
+    if (error == NULL)
         return;
-    }
     /* Built in a local, because the arguments may point into *error. */
     struct error next = {.status = status};
-    if (reason != NULL) {
+    if (reason != NULL)
         mend_cut(next.reason, sizeof next.reason, snprintf(next.reason, sizeof next.reason, "%s", reason));
-    }
     va_list arguments;
     va_start(arguments, format);
     int wanted = vsnprintf(next.message, sizeof next.message, format, arguments);
@@ -64,7 +61,6 @@ void error_write(struct error *error, enum status status, const char *reason, co
 
 void error_clear(struct error *error)
 {
-    if (error != NULL) {
+    if (error != NULL)
         memset(error, 0, sizeof *error);
-    }
 }

@@ -10,9 +10,8 @@ static void test_status_every_code_has_its_name(void **state)
     assert_string_equal(status_name(STATUS_INVALID_ARGUMENT), "INVALID_ARGUMENT");
     assert_string_equal(status_name(STATUS_UNAVAILABLE), "UNAVAILABLE");
     assert_string_equal(status_name(STATUS_UNAUTHENTICATED), "UNAUTHENTICATED");
-    for (int code = 0; code < STATUS_COUNT; code++) {
+    for (int code = 0; code < STATUS_COUNT; code++)
         assert_string_not_equal(status_name((enum status)code), "UNRECOGNISED");
-    }
 }
 
 static void test_status_unknown_code_is_unrecognised(void **state)
@@ -69,9 +68,8 @@ static void test_error_set_long_text_is_cut_between_characters(void **state)
     for (size_t shift = 0; shift < 3; shift++) {
         memset(text, 'a', shift);
         text[shift] = '\0';
-        while (strlen(text) + 3 < sizeof text) {
+        while (strlen(text) + 3 < sizeof text)
             strncat(text, "검", 4);
-        }
         (void)error_set(&error, STATUS_INTERNAL, text, "%s", text);
         assert_int_equal(strlen(error.message), shift + (ERROR_MESSAGE_SIZE - 1 - shift) / 3 * 3);
         assert_memory_equal(error.message, text, strlen(error.message));

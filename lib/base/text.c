@@ -28,9 +28,8 @@ bool text_is_utf8(const char *bytes, size_t size)
         }
         uint32_t code_point = 0;
         size_t length = utf8_decode(bytes + position, size - position, &code_point);
-        if (length == 0 || code_point == 0) {
+        if (length == 0 || code_point == 0)
             return false;
-        }
         position += length;
     }
     return true;
@@ -42,9 +41,8 @@ void text_make_utf8(char *text)
     while (position < size) {
         uint32_t code_point = 0;
         size_t length = utf8_decode(text + position, size - position, &code_point);
-        if (length == 0) {
+        if (length == 0)
             text[position++] = '?';
-        }
         position += length;
     }
 }
@@ -52,11 +50,9 @@ void text_make_utf8(char *text)
 size_t text_length(const char *text)
 {
     size_t characters = 0;
-    for (; *text != '\0'; text++) {
-        if (((unsigned char)*text & 0xc0u) != 0x80u) {
+    for (; *text != '\0'; text++)
+        if (((unsigned char)*text & 0xc0u) != 0x80u)
             characters++;
-        }
-    }
     return characters;
 }
 
@@ -91,9 +87,8 @@ static bool any_character(const char *text, size_t size, bool (*is_of_kind)(uint
     while (position < size) {
         uint32_t code_point = 0;
         position += utf8_decode(text + position, size - position, &code_point);
-        if (is_of_kind(code_point)) {
+        if (is_of_kind(code_point))
             return true;
-        }
     }
     return false;
 }
@@ -102,9 +97,8 @@ static bool any_character(const char *text, size_t size, bool (*is_of_kind)(uint
 static bool is_printable_ascii(const char *text, size_t size)
 {
     size_t position = 0;
-    while (position < size && text[position] >= ' ' && text[position] <= '~') {
+    while (position < size && text[position] >= ' ' && text[position] <= '~')
         position++;
-    }
     return position == size;
 }
 
@@ -112,9 +106,8 @@ enum status text_check(const char *field, const char *text, size_t min, size_t m
 {
     size_t size = strlen(text);
     bool plain = is_printable_ascii(text, size);
-    if (!plain && !text_is_utf8(text, size)) {
+    if (!plain && !text_is_utf8(text, size))
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be valid UTF-8", field);
-    }
     size_t length = plain ? size : text_length(text);
     if (length < min || length > max) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must have %zu to %zu characters", field,
@@ -131,21 +124,18 @@ enum status text_check_opaque(const char *field, const char *text, size_t min, s
                               struct error *error)
 {
     enum status status = text_check(field, text, min, max, error);
-    if (status == STATUS_OK && any_character(text, strlen(text), is_space)) {
+    if (status == STATUS_OK && any_character(text, strlen(text), is_space))
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must not contain spaces", field);
-    }
     return status;
 }
 
 enum status text_check_uuid(const char *field, const char *text, struct uuid *out, struct error *error)
 {
     struct uuid read;
-    if (!uuid_parse(text, &read)) {
+    if (!uuid_parse(text, &read))
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be a UUID", field);
-    }
-    if (uuid_is_zero(&read)) {
+    if (uuid_is_zero(&read))
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be a UUID other than nil", field);
-    }
     *out = read;
     return STATUS_OK;
 }

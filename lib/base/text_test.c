@@ -27,9 +27,8 @@ static void test_text_utf8_valid_text_is_taken(void **state)
         "\xf0\x90\x80\x80",
         "\xf4\x8f\xbf\xbf",
     };
-    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++)
         assert_true(text_is_utf8(TEXTS[i], strlen(TEXTS[i])));
-    }
 }
 
 static void test_text_utf8_invalid_text_is_refused(void **state)
@@ -53,9 +52,8 @@ static void test_text_utf8_invalid_text_is_refused(void **state)
         "\xf0\x9f\x98",
         "\xe2\x28\xa1",
     };
-    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++)
         assert_false(text_is_utf8(TEXTS[i], strlen(TEXTS[i])));
-    }
     assert_false(text_is_utf8("a\0b", 3));
     assert_false(text_is_utf8("검", 2));
 }

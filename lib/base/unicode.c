@@ -62,9 +62,8 @@ static bool any_character(const char *text, bool (*is_of_kind)(uint32_t code_poi
     while (position < size) {
         uint32_t code_point = 0;
         position += utf8_decode(text + position, size - position, &code_point);
-        if (is_of_kind(code_point)) {
+        if (is_of_kind(code_point))
             return true;
-        }
     }
     return false;
 }
@@ -91,9 +90,8 @@ static bool is_plainly_tidy(const char *text)
         uint32_t code_point = 0;
         position += utf8_decode(text + position, size - position, &code_point);
         bool space = code_point == ' ';
-        if (space ? after_space : !is_plain(code_point)) {
+        if (space ? after_space : !is_plain(code_point))
             return false;
-        }
         after_space = space;
     }
     return size == 0 || !after_space;
@@ -122,9 +120,8 @@ static void fold_spaces(char *text)
         size_t length = utf8_decode(text + position, size - position, &code_point);
         bool space = is_space(code_point);
         if (!space) {
-            if (pending && end > text) {
+            if (pending && end > text)
                 *end++ = ' ';
-            }
             memmove(end, text + position, length);
             end += length;
         }
@@ -144,13 +141,11 @@ static char *take(utf8proc_uint8_t *made, struct arena *arena)
 
 const char *unicode_tidy(const char *text, struct arena *arena)
 {
-    if (is_plainly_tidy(text)) {
+    if (is_plainly_tidy(text))
         return text;
-    }
     char *made = take(utf8proc_NFC((const utf8proc_uint8_t *)text), arena);
-    if (made == NULL) {
+    if (made == NULL)
         return NULL;
-    }
     fold_spaces(made);
     return strcmp(made, text) == 0 ? text : made;
 }
@@ -165,9 +160,8 @@ enum status unicode_read(const char *field, const char *text, size_t min, size_t
                          const char **out, struct error *error)
 {
     enum status status = text_check(field, text, 0, SIZE_MAX, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     const char *tidy = text;
     if (!is_plainly_tidy(text) && text_length(text) <= DECOMPOSED_MAX * max) {
         if (has_too_many_combining(text)) {
@@ -176,14 +170,12 @@ enum status unicode_read(const char *field, const char *text, size_t min, size_t
                              COMBINING_MAX);
         }
         tidy = unicode_tidy(text, arena);
-        if (tidy == NULL) {
+        if (tidy == NULL)
             return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-        }
     }
     status = text_check(field, tidy, min, max, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *out = tidy;
-    }
     return status;
 }
 
@@ -193,9 +185,8 @@ enum status unicode_check_shown(const char *field, const char *text, struct erro
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                          "%s: must not contain bidirectional control characters", field);
     }
-    if (text[0] != '\0' && !any_character(text, is_visible)) {
+    if (text[0] != '\0' && !any_character(text, is_visible))
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must have a visible character", field);
-    }
     return STATUS_OK;
 }
 

@@ -55,9 +55,8 @@ static void test_unicode_read_composes_and_folds_white_space(void **state)
         {"a\u200db", "a\u200db"}, /* joiners stay */
         {" \u0301", "\u0301"},
     };
-    for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++) {
+    for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++)
         assert_tidy(PAIRS[i][0], PAIRS[i][1]);
-    }
 }
 
 static void test_unicode_read_leaves_tidy_text_where_it_is(void **state)
@@ -104,9 +103,8 @@ static void test_unicode_read_takes_so_many_combining_characters_in_a_row(void *
     struct error error;
     const char *read = NULL;
     char text[128] = "q";
-    for (int i = 0; i < 15; i++) {
+    for (int i = 0; i < 15; i++)
         strncat(text, "\u0301\u0323", 5);
-    }
     strncat(text, "q\u0323", 4);
     assert_int_equal(unicode_read("name", text, 1, 200, &arena, &read, &error), STATUS_OK);
     strncat(text, "\u0301", 3);
@@ -140,9 +138,8 @@ static void test_unicode_shown_text_has_something_visible(void **state)
                                         "\u2065", "\ufeff", "\ufe0f",       "\U000e0041", "\U000e0fff",
                                         "\ufff0", "\ufff9", "\u2800",       "\u180e",     "\u3000 \u200b"};
     struct error error;
-    for (size_t i = 0; i < sizeof SHOWN / sizeof SHOWN[0]; i++) {
+    for (size_t i = 0; i < sizeof SHOWN / sizeof SHOWN[0]; i++)
         assert_int_equal(unicode_check_shown("name", SHOWN[i], &error), STATUS_OK);
-    }
     for (size_t i = 0; i < sizeof BLANK / sizeof BLANK[0]; i++) {
         assert_refused(unicode_check_shown("name", BLANK[i], &error), &error,
                        "name: must have a visible character");

@@ -33,24 +33,20 @@ size_t utf8_decode(const char *bytes, size_t size, uint32_t *code_point)
 {
     static const uint32_t SMALLEST[UTF8_CHARACTER_MAX_BYTES + 1] = {0, 0, 0x80, 0x800, 0x10000};
 
-    if (size == 0) {
+    if (size == 0)
         return 0;
-    }
     uint32_t value = 0;
     size_t length = lead_length((unsigned char)bytes[0], &value);
-    if (length == 0 || length > size) {
+    if (length == 0 || length > size)
         return 0;
-    }
     for (size_t i = 1; i < length; i++) {
         unsigned char byte = (unsigned char)bytes[i];
-        if (!is_continuation(byte)) {
+        if (!is_continuation(byte))
             return 0;
-        }
         value = value << 6 | (byte & 0x3fu);
     }
-    if (value < SMALLEST[length] || value > 0x10ffffu || (value >= 0xd800u && value <= 0xdfffu)) {
+    if (value < SMALLEST[length] || value > 0x10ffffu || (value >= 0xd800u && value <= 0xdfffu))
         return 0;
-    }
     *code_point = value;
     return length;
 }

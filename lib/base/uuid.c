@@ -47,9 +47,8 @@ struct uuid uuid_v7(void)
 {
     struct uuid uuid;
     uint64_t tick = next_tick();
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 6; i++)
         uuid.bytes[i] = (uint8_t)(tick >> (52 - 8 * i));
-    }
     uuid.bytes[6] = (uint8_t)(tick >> 8 & 0x0fu);
     uuid.bytes[7] = (uint8_t)tick;
     random_fill(uuid.bytes + 8, 8);
@@ -87,9 +86,8 @@ bool uuid_parse(const char *text, struct uuid *out)
         !hex_read(text + 9, uuid.bytes + 4, 2) || text[13] != '-' ||
         !hex_read(text + 14, uuid.bytes + 6, 2) || text[18] != '-' ||
         !hex_read(text + 19, uuid.bytes + 8, 2) || text[23] != '-' ||
-        !hex_read(text + 24, uuid.bytes + 10, 6) || text[36] != '\0') {
+        !hex_read(text + 24, uuid.bytes + 10, 6) || text[36] != '\0')
         return false;
-    }
     *out = uuid;
     return true;
 }

@@ -41,9 +41,8 @@ static void test_uuid_v7_carries_the_time(void **state)
     struct uuid uuid = uuid_v7();
     clock_replace(NULL);
     uint64_t ms = 0;
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 6; i++)
         ms = ms << 8 | uuid.bytes[i];
-    }
     assert_int_equal(ms, 1764549000123);
     assert_int_equal((uuid.bytes[6] & 0x0f) << 8 | uuid.bytes[7], 456 * 4096 / 1000);
     assert_version(&uuid, 7);
@@ -67,9 +66,8 @@ static void test_uuid_v7_grows_when_the_clock_stands_or_steps_back(void **state)
 static void *make_ids(void *out)
 {
     struct uuid *ids = out;
-    for (size_t i = 0; i < IDS_PER_THREAD; i++) {
+    for (size_t i = 0; i < IDS_PER_THREAD; i++)
         ids[i] = uuid_v7();
-    }
     return NULL;
 }
 
@@ -78,15 +76,12 @@ static void test_uuid_v7_of_many_threads_are_ordered_and_unique(void **state)
     (void)state;
     struct uuid *ids = test_malloc(sizeof *ids * THREADS * IDS_PER_THREAD);
     pthread_t threads[THREADS];
-    for (size_t i = 0; i < THREADS; i++) {
+    for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, make_ids, ids + i * IDS_PER_THREAD), 0);
-    }
-    for (size_t i = 0; i < THREADS; i++) {
+    for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    }
-    for (size_t i = 1; i < THREADS * IDS_PER_THREAD; i++) {
+    for (size_t i = 1; i < THREADS * IDS_PER_THREAD; i++)
         assert_true(i % IDS_PER_THREAD == 0 || uuid_compare(&ids[i - 1], &ids[i]) < 0);
-    }
     qsort(ids, THREADS * IDS_PER_THREAD, sizeof *ids, compare_ids);
     for (size_t i = 1; i < THREADS * IDS_PER_THREAD; i++) {
         /* The 60 ordered bits alone differ. */
@@ -104,9 +99,8 @@ static void test_uuid_v4_is_random(void **state)
         assert_version(&ids[i], 4);
     }
     qsort(ids, 1000, sizeof ids[0], compare_ids);
-    for (size_t i = 1; i < 1000; i++) {
+    for (size_t i = 1; i < 1000; i++)
         assert_false(uuid_equal(&ids[i - 1], &ids[i]));
-    }
 }
 
 static void test_uuid_v4_after_fork_differs_in_the_child(void **state)
@@ -118,9 +112,8 @@ static void test_uuid_v4_after_fork_differs_in_the_child(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     struct uuid own = uuid_v4();
-    if (child == 0) {
+    if (child == 0)
         _exit(write(ends[1], &own, sizeof own) == (ssize_t)sizeof own ? 0 : 1);
-    }
     struct uuid childs;
     int result = -1;
     assert_int_equal(read(ends[0], &childs, sizeof childs), sizeof childs);
@@ -193,9 +186,8 @@ static void test_uuid_parse_other_text_is_refused_and_leaves_out_alone(void **st
         "2ed6657d-e927-568b-95e1-2665a8aea6a2 ",
     };
     struct uuid out = {{1, 2, 3}};
-    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++)
         assert_false(uuid_parse(TEXTS[i], &out));
-    }
     assert_true(out.bytes[0] == 1 && out.bytes[1] == 2 && out.bytes[2] == 3);
 }
 

@@ -57,12 +57,10 @@ struct screening_client *screening_client_open(const struct screening_options *o
                                                struct screening_error *error)
 {
     struct address address;
-    if (!connection_parse(options->address, &address)) {
+    if (!connection_parse(options->address, &address))
         return refuse(error, SCREENING_INVALID_ARGUMENT, "address: must be tcp://HOST:PORT or ipc:///PATH");
-    }
-    if (options->timeout_ms > TIMEOUT_MAX_MS) {
+    if (options->timeout_ms > TIMEOUT_MAX_MS)
         return refuse(error, SCREENING_INVALID_ARGUMENT, "timeout_ms: must be at most 60000");
-    }
     struct screening_client *client = calloc(1, sizeof *client);
     if (client == NULL || pthread_mutex_init(&client->mutex, NULL) != 0) {
         free(client);
@@ -82,12 +80,10 @@ struct screening_client *screening_client_open(const struct screening_options *o
 
 void screening_client_close(struct screening_client *client)
 {
-    if (client == NULL) {
+    if (client == NULL)
         return;
-    }
-    for (int i = 0; i < client->idle_count; i++) {
+    for (int i = 0; i < client->idle_count; i++)
         connection_close(&client->idle[i]);
-    }
     (void)pthread_mutex_destroy(&client->mutex);
     free(client->address_text);
     free(client->authorization);
@@ -102,13 +98,11 @@ static bool take_idle(struct screening_client *client, struct connection *out)
     for (;;) {
         (void)pthread_mutex_lock(&client->mutex);
         bool found = client->idle_count > 0;
-        if (found) {
+        if (found)
             *out = client->idle[--client->idle_count];
-        }
         (void)pthread_mutex_unlock(&client->mutex);
-        if (!found || connection_is_usable(out)) {
+        if (!found || connection_is_usable(out))
             return found;
-        }
         connection_close(out);
     }
 }
@@ -117,13 +111,11 @@ static void keep(struct screening_client *client, struct connection *connection)
 {
     (void)pthread_mutex_lock(&client->mutex);
     bool kept = client->idle_count < IDLE_MAX;
-    if (kept) {
+    if (kept)
         client->idle[client->idle_count++] = *connection;
-    }
     (void)pthread_mutex_unlock(&client->mutex);
-    if (!kept) {
+    if (!kept)
         connection_close(connection);
-    }
 }
 
 /* ---- one call ---- */
@@ -148,9 +140,8 @@ static uint32_t left_ms(const struct call *call)
 /* Waits before another attempt; false if the remaining time is too short. */
 static bool wait_ms(struct call *call, uint32_t ms)
 {
-    if (ms >= left_ms(call)) {
+    if (ms >= left_ms(call))
         return false;
-    }
     struct timespec pause = {.tv_sec = ms / MS_PER_S, .tv_nsec = (long)(ms % MS_PER_S) * NS_PER_MS};
     while (nanosleep(&pause, &pause) != 0 && errno == EINTR) {
     }
@@ -184,9 +175,8 @@ static uint8_t *pack(const struct call *call, size_t *size)
         (void)protobuf_c_message_pack(call->request, envelope.payload.data);
         *size = protobuf_c_message_get_packed_size(&envelope.base);
         message = malloc(REQUEST_HEADER_SIZE + *size);
-        if (message != NULL) {
+        if (message != NULL)
             (void)protobuf_c_message_pack(&envelope.base, message + REQUEST_HEADER_SIZE);
-        }
     }
     free(envelope.payload.data);
     return message;
@@ -216,9 +206,8 @@ static enum screening_code read_answer(struct call *call, const uint8_t *body, s
                                        uint32_t *again_ms)
 {
     Rpc__V1__Response *answer = rpc__v1__response__unpack(NULL, size, body);
-    if (answer == NULL) {
+    if (answer == NULL)
         return fail(call->error, SCREENING_INTERNAL, true, "%s: malformed answer", call->method);
-    }
     enum screening_code code = (enum screening_code)answer->code;
     (void)fail(call->error, code, true, "%s", answer->message);
     if (call->error != NULL) {
@@ -231,9 +220,8 @@ static enum screening_code read_answer(struct call *call, const uint8_t *body, s
     if (code == SCREENING_OK) {
         call->response =
             protobuf_c_message_unpack(call->output, NULL, answer->payload.len, answer->payload.data);
-        if (call->response == NULL) {
+        if (call->response == NULL)
             code = fail(call->error, SCREENING_INTERNAL, true, "%s: malformed response", call->method);
-        }
     }
     rpc__v1__response__free_unpacked(answer, NULL);
     return code;
@@ -257,9 +245,8 @@ static enum screening_code exchange(struct call *call, struct connection *connec
     enum step step = connection_send(connection, message, size, call->deadline_ns);
     bool sent = step == STEP_DONE;
     free(message);
-    if (sent) {
+    if (sent)
         step = connection_receive(connection, &body, &size, call->deadline_ns);
-    }
     if (step != STEP_DONE) {
         enum screening_code code = step_failed(call, step, sent);
         connection_close(connection); /* a late reply would be taken for another call's */
@@ -268,11 +255,10 @@ static enum screening_code exchange(struct call *call, struct connection *connec
     }
     enum screening_code code = read_answer(call, body, size, again_ms);
     free(body);
-    if (code == SCREENING_UNAVAILABLE) {
+    if (code == SCREENING_UNAVAILABLE)
         connection_close(connection); /* a draining server executes no more requests on it */
-    } else {
+    else
         keep(call->client, connection);
-    }
     return code;
 }
 
@@ -281,9 +267,8 @@ static enum screening_code run(struct call *call)
     for (;;) {
         struct connection connection;
         enum step step = STEP_DONE;
-        if (!take_idle(call->client, &connection)) {
+        if (!take_idle(call->client, &connection))
             step = connection_open(&connection, &call->client->address, call->deadline_ns);
-        }
         enum screening_code code;
         uint32_t again_ms = UINT32_MAX;
         if (step == STEP_DONE) {
@@ -292,9 +277,8 @@ static enum screening_code run(struct call *call)
             code = step_failed(call, step, false);
             again_ms = step == STEP_BROKEN ? UINT32_MAX : 0;
         }
-        if (again_ms == 0 || !(again_ms == UINT32_MAX ? pause_growing(call) : wait_ms(call, again_ms))) {
+        if (again_ms == 0 || !(again_ms == UINT32_MAX ? pause_growing(call) : wait_ms(call, again_ms)))
             return code;
-        }
     }
 }
 
@@ -390,17 +374,15 @@ char *screening_new_id(char out[SCREENING_ID_SIZE])
     while (getrandom(bytes, sizeof bytes, 0) !=
            (ssize_t)sizeof bytes) { /* EINTR, before the kernel has gathered any randomness */
     }
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 6; i++)
         bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
-    }
     bytes[6] = (uint8_t)((bytes[6] & 0x0fu) | 0x70u);
     bytes[8] = (uint8_t)((bytes[8] & 0x3fu) | 0x80u);
     char *end = out;
     for (int i = 0; i < 16; i++) {
         static const char digits[] = "0123456789abcdef";
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
             *end++ = '-';
-        }
         *end++ = digits[bytes[i] >> 4];
         *end++ = digits[bytes[i] & 0x0fu];
     }

@@ -28,22 +28,19 @@ bool connection_parse(const char *address, struct address *out)
 {
     static const char tcp[] = "tcp://", ipc[] = "ipc://";
     *out = (struct address){0};
-    if (address == NULL) {
+    if (address == NULL)
         return false;
-    }
     if (strncmp(address, ipc, sizeof ipc - 1) == 0) {
         const char *path = address + sizeof ipc - 1;
         size_t length = strlen(path);
         out->ipc = true;
-        if (length == 0 || length >= sizeof((struct sockaddr_un *)0)->sun_path) {
+        if (length == 0 || length >= sizeof((struct sockaddr_un *)0)->sun_path)
             return false;
-        }
         memcpy(out->host, path, length + 1);
         return true;
     }
-    if (strncmp(address, tcp, sizeof tcp - 1) != 0) {
+    if (strncmp(address, tcp, sizeof tcp - 1) != 0)
         return false;
-    }
     const char *host = address + sizeof tcp - 1;
     const char *colon = strrchr(host, ':');
     size_t host_length = colon != NULL ? (size_t)(colon - host) : 0;
@@ -53,9 +50,8 @@ bool connection_parse(const char *address, struct address *out)
         host_length -= 2;
     }
     if (host_length == 0 || host_length >= sizeof out->host || port_length == 0 ||
-        port_length >= sizeof out->port || strspn(colon + 1, "0123456789") != port_length) {
+        port_length >= sizeof out->port || strspn(colon + 1, "0123456789") != port_length)
         return false;
-    }
     memcpy(out->host, host, host_length);
     memcpy(out->port, colon + 1, port_length);
     return true;
@@ -66,17 +62,14 @@ static enum step wait_ready(int fd, short events, int64_t deadline_ns)
 {
     for (;;) {
         int64_t left_ns = deadline_ns - connection_now_ns();
-        if (left_ns <= 0) {
+        if (left_ns <= 0)
             return STEP_LATE;
-        }
         struct pollfd poll_fd = {.fd = fd, .events = events};
         int ready = poll(&poll_fd, 1, (int)(left_ns / NS_PER_MS) + 1);
-        if (ready > 0) {
+        if (ready > 0)
             return STEP_DONE;
-        }
-        if (ready < 0 && errno != EINTR) {
+        if (ready < 0 && errno != EINTR)
             return STEP_BROKEN;
-        }
     }
 }
 
@@ -89,9 +82,8 @@ static enum step send_all(int fd, const uint8_t *data, size_t size, int64_t dead
             size -= (size_t)taken;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             enum step step = wait_ready(fd, POLLOUT, deadline_ns);
-            if (step != STEP_DONE) {
+            if (step != STEP_DONE)
                 return step;
-            }
         } else if (errno != EINTR) {
             return STEP_BROKEN;
         }
@@ -111,9 +103,8 @@ static enum step receive_all(int fd, uint8_t *data, size_t size, int64_t deadlin
             return STEP_BROKEN;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             enum step step = wait_ready(fd, POLLIN, deadline_ns);
-            if (step != STEP_DONE) {
+            if (step != STEP_DONE)
                 return step;
-            }
         } else if (errno != EINTR) {
             return STEP_BROKEN;
         }
@@ -126,9 +117,8 @@ static enum step connect_to(const struct sockaddr *where, socklen_t size, int fa
                             int *out)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
+    if (fd < 0)
         return STEP_BROKEN;
-    }
     enum step step = STEP_DONE;
     if (connect(fd, where, size) != 0) {
         step = STEP_BROKEN;
@@ -163,9 +153,8 @@ static enum step connect_tcp(const struct address *address, int64_t deadline_ns,
         return STEP_BROKEN;
     }
     enum step step = STEP_BROKEN;
-    for (const struct addrinfo *one = found; one != NULL && step == STEP_BROKEN; one = one->ai_next) {
+    for (const struct addrinfo *one = found; one != NULL && step == STEP_BROKEN; one = one->ai_next)
         step = connect_to(one->ai_addr, one->ai_addrlen, one->ai_family, deadline_ns, fd);
-    }
     int reason = errno;
     freeaddrinfo(found);
     errno = reason;
@@ -188,17 +177,14 @@ enum step connection_open(struct connection *connection, const struct address *a
 {
     *connection = (struct connection){.fd = -1, .ipc = address->ipc};
     enum step step = (address->ipc ? connect_ipc : connect_tcp)(address, deadline_ns, &connection->fd);
-    if (step != STEP_DONE) {
+    if (step != STEP_DONE)
         return step;
-    }
     uint8_t theirs[HANDSHAKE_SIZE];
     step = send_all(connection->fd, hello, sizeof hello, deadline_ns);
-    if (step == STEP_DONE) {
+    if (step == STEP_DONE)
         step = receive_all(connection->fd, theirs, sizeof theirs, deadline_ns);
-    }
-    if (step == STEP_DONE && memcmp(theirs, expected, sizeof theirs) != 0) {
+    if (step == STEP_DONE && memcmp(theirs, expected, sizeof theirs) != 0)
         step = STEP_WRONG;
-    }
     if (step != STEP_DONE) {
         int reason = errno;
         connection_close(connection);
@@ -216,18 +202,16 @@ bool connection_is_usable(const struct connection *connection)
 
 static uint8_t *put_big_endian(uint8_t *end, uint64_t value, int size)
 {
-    for (int i = 0; i < size; i++) {
+    for (int i = 0; i < size; i++)
         *--end = (uint8_t)(value >> (8 * i));
-    }
     return end;
 }
 
 static uint64_t read_big_endian(const uint8_t *data, int size)
 {
     uint64_t value = 0;
-    for (int i = 0; i < size; i++) {
+    for (int i = 0; i < size; i++)
         value = value << 8 | data[i];
-    }
     return value;
 }
 
@@ -237,9 +221,8 @@ enum step connection_send(struct connection *connection, uint8_t *message, size_
     uint8_t *begin = message + REQUEST_HEADER_SIZE;
     begin = put_big_endian(begin, 0x80000000u | connection->last_id, ID_SIZE);
     begin = put_big_endian(begin, ID_SIZE + size, LENGTH_SIZE);
-    if (connection->ipc) {
+    if (connection->ipc)
         *--begin = 1;
-    }
     size_t whole = (size_t)(message + REQUEST_HEADER_SIZE + size - begin);
     return send_all(connection->fd, begin, whole, deadline_ns);
 }
@@ -251,23 +234,19 @@ static enum step receive_message(const struct connection *connection, uint32_t *
     uint8_t header[1 + LENGTH_SIZE + ID_SIZE];
     size_t type_size = connection->ipc ? 1 : 0;
     enum step step = receive_all(connection->fd, header, type_size + LENGTH_SIZE + ID_SIZE, deadline_ns);
-    if (step != STEP_DONE) {
+    if (step != STEP_DONE)
         return step;
-    }
     uint64_t length = read_big_endian(header + type_size, LENGTH_SIZE);
-    if ((connection->ipc && header[0] != 1) || length < ID_SIZE || length > RESPONSE_MAX) {
+    if ((connection->ipc && header[0] != 1) || length < ID_SIZE || length > RESPONSE_MAX)
         return STEP_WRONG;
-    }
     *id = (uint32_t)read_big_endian(header + type_size + LENGTH_SIZE, ID_SIZE) & 0x7fffffffu;
     *size = (size_t)length - ID_SIZE;
     *body = malloc(*size > 0 ? *size : 1);
-    if (*body == NULL) {
+    if (*body == NULL)
         return STEP_MEMORY;
-    }
     step = receive_all(connection->fd, *body, *size, deadline_ns);
-    if (step != STEP_DONE) {
+    if (step != STEP_DONE)
         free(*body);
-    }
     return step;
 }
 
@@ -276,17 +255,15 @@ enum step connection_receive(struct connection *connection, uint8_t **body, size
     for (;;) {
         uint32_t id;
         enum step step = receive_message(connection, &id, body, size, deadline_ns);
-        if (step != STEP_DONE || id == connection->last_id) {
+        if (step != STEP_DONE || id == connection->last_id)
             return step;
-        }
         free(*body);
     }
 }
 
 void connection_close(struct connection *connection)
 {
-    if (connection->fd >= 0) {
+    if (connection->fd >= 0)
         (void)close(connection->fd);
-    }
     connection->fd = -1;
 }

@@ -253,12 +253,11 @@ static void end_polls(struct fetch_server *server, bool all)
     struct fetch_list polls;
     int64_t now_ns = clock_monotonic_ns();
     list_move(&server->waiting, &polls);
-    for (struct fetch *fetch = list_take(&polls); fetch != NULL; fetch = list_take(&polls)) {
+    for (struct fetch *fetch = list_take(&polls); fetch != NULL; fetch = list_take(&polls))
         if (all || fetch->wait_until_ns <= now_ns)
             reply(server, fetch, NULL);
         else
             list_put(&server->waiting, fetch);
-    }
 }
 
 static void beat(struct fetch_server *server)

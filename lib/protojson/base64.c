@@ -26,18 +26,14 @@ void protojson_base64_encode(const uint8_t *bytes, size_t size_bytes, char *out)
 /* The six bits of a character in either alphabet, -1 for any other character. */
 static int sextet(char c)
 {
-    if (c >= 'A' && c <= 'Z') {
+    if (c >= 'A' && c <= 'Z')
         return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
+    if (c >= 'a' && c <= 'z')
         return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
+    if (c >= '0' && c <= '9')
         return c - '0' + 52;
-    }
-    if (c == '+' || c == '-') {
+    if (c == '+' || c == '-')
         return 62;
-    }
     return c == '/' || c == '_' ? 63 : -1;
 }
 
@@ -45,29 +41,25 @@ static int sextet(char c)
 static bool strip_padding(const char *text, size_t *length)
 {
     size_t padding = 0;
-    while (padding < 2 && padding < *length && text[*length - 1 - padding] == '=') {
+    while (padding < 2 && padding < *length && text[*length - 1 - padding] == '=')
         padding++;
-    }
-    if (padding > 0 && *length % 4 != 0) {
+    if (padding > 0 && *length % 4 != 0)
         return false;
-    }
     *length -= padding;
     return *length % 4 != 1;
 }
 
 bool protojson_base64_decode(const char *text, size_t length, uint8_t *out, size_t *size_bytes)
 {
-    if (!strip_padding(text, &length)) {
+    if (!strip_padding(text, &length))
         return false;
-    }
     uint32_t bits = 0;
     unsigned bit_count = 0;
     size_t written = 0;
     for (size_t i = 0; i < length; i++) {
         int value = sextet(text[i]);
-        if (value < 0) {
+        if (value < 0)
             return false;
-        }
         bits = bits << 6 | (uint32_t)value;
         bit_count += 6;
         if (bit_count >= 8) {
@@ -76,9 +68,8 @@ bool protojson_base64_decode(const char *text, size_t length, uint8_t *out, size
             bits &= (1U << bit_count) - 1;
         }
     }
-    if (bits != 0) {
+    if (bits != 0)
         return false;
-    }
     *size_bytes = written;
     return true;
 }

@@ -57,9 +57,8 @@ static void test_base64_malformed_is_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t bytes[16];
         size_t size = 7;
-        if (protojson_base64_decode(cases[i], strlen(cases[i]), bytes, &size)) {
+        if (protojson_base64_decode(cases[i], strlen(cases[i]), bytes, &size))
             fail_msg("accepted %s", cases[i]);
-        }
         assert_int_equal(size, 7);
     }
 }

@@ -25,9 +25,8 @@ static void *slot_of(ProtobufCMessage *message, size_t offset)
 static ProtobufCMessage *new_message(struct arena *arena, const ProtobufCMessageDescriptor *descriptor)
 {
     ProtobufCMessage *message = arena_alloc(arena, descriptor->sizeof_message);
-    if (message != NULL) {
+    if (message != NULL)
         protobuf_c_message_init(descriptor, message);
-    }
     return message;
 }
 
@@ -47,9 +46,8 @@ static enum status decode_value(const struct decoder *decoder, const json_t *jso
                                 const ProtobufCFieldDescriptor *field, const struct protojson_path *path,
                                 unsigned depth, void *slot)
 {
-    if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE)
         return decode_message(decoder, json, field->descriptor, path, depth + 1, slot);
-    }
     return protojson_scalar_read(field, json, path, decoder->arena, slot, decoder->error);
 }
 
@@ -57,25 +55,21 @@ static enum status decode_array(const struct decoder *decoder, const json_t *jso
                                 const ProtobufCFieldDescriptor *field, const struct protojson_path *path,
                                 unsigned depth, ProtobufCMessage *message)
 {
-    if (!json_is_array(json)) {
+    if (!json_is_array(json))
         return protojson_refuse(decoder->error, STATUS_INVALID_ARGUMENT, path, "must be an array");
-    }
     size_t count = json_array_size(json);
-    if (count == 0) {
+    if (count == 0)
         return STATUS_OK;
-    }
     size_t value_size = protojson_value_size(field);
     char *elements = arena_alloc(decoder->arena, count * value_size);
-    if (elements == NULL) {
+    if (elements == NULL)
         return protojson_out_of_memory(decoder->error);
-    }
     for (size_t i = 0; i < count; i++) {
         const struct protojson_path step = {.parent = path, .index = i};
         enum status status =
             decode_value(decoder, json_array_get(json, i), field, &step, depth, elements + i * value_size);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
     }
     *(char **)slot_of(message, field->offset) = elements;
     *(size_t *)slot_of(message, field->quantifier_offset) = count;
@@ -120,21 +114,16 @@ static enum status decode_field(const struct decoder *decoder, const json_t *obj
 {
     json_t *value = NULL;
     enum status status = protojson_field_check(field, path, decoder->error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = find_value(decoder, object, field, path, &value, keys_found);
-    }
-    if (status != STATUS_OK || value == NULL || json_is_null(value)) {
+    if (status != STATUS_OK || value == NULL || json_is_null(value))
         return status;
-    }
-    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+    if (field->label == PROTOBUF_C_LABEL_REPEATED)
         return decode_array(decoder, value, field, path, depth, message);
-    }
-    if (protojson_is_oneof_member(field)) {
+    if (protojson_is_oneof_member(field))
         status = choose_member(decoder, field, path, message);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     return decode_value(decoder, value, field, path, depth, slot_of(message, field->offset));
 }
 
@@ -143,9 +132,8 @@ static bool has_field(const ProtobufCMessageDescriptor *descriptor, const char *
     for (unsigned i = 0; i < descriptor->n_fields; i++) {
         char name[PROTOJSON_NAME_SIZE];
         if (strcmp(key, descriptor->fields[i].name) == 0 ||
-            strcmp(key, protojson_name(&descriptor->fields[i], name)) == 0) {
+            strcmp(key, protojson_name(&descriptor->fields[i], name)) == 0)
             return true;
-        }
     }
     return false;
 }
@@ -162,9 +150,8 @@ static enum status refuse_unknown(const struct decoder *decoder, const json_t *o
     json_t *value = NULL;
     json_object_foreach((json_t *)object, key, value)
     {
-        if (!has_field(descriptor, key)) {
+        if (!has_field(descriptor, key))
             break;
-        }
     }
     const struct protojson_path step = {.parent = path, .name = key};
     return protojson_refuse(decoder->error, STATUS_INVALID_ARGUMENT, &step, "is not a field of %s",
@@ -180,13 +167,11 @@ static enum status decode_fields(const struct decoder *decoder, const json_t *js
         const struct protojson_path step = {.parent = path, .name = descriptor->fields[i].name};
         enum status status =
             decode_field(decoder, json, &descriptor->fields[i], &step, depth, message, &keys_found);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
     }
-    if (keys_found < json_object_size(json) && (decoder->flags & PROTOJSON_IGNORE_UNKNOWN) == 0) {
+    if (keys_found < json_object_size(json) && (decoder->flags & PROTOJSON_IGNORE_UNKNOWN) == 0)
         return refuse_unknown(decoder, json, descriptor, path);
-    }
     return STATUS_OK;
 }
 
@@ -199,23 +184,19 @@ static enum status decode_message(const struct decoder *decoder, const json_t *j
     bool timestamp = protojson_is_timestamp(descriptor, &seconds, &nanos);
     if (!timestamp) {
         enum status status = protojson_message_check(descriptor, path, depth, decoder->error);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
-        if (!json_is_object(json)) {
+        if (!json_is_object(json))
             return protojson_refuse(decoder->error, STATUS_INVALID_ARGUMENT, path, "must be an object");
-        }
     }
     ProtobufCMessage *message = new_message(decoder->arena, descriptor);
-    if (message == NULL) {
+    if (message == NULL)
         return protojson_out_of_memory(decoder->error);
-    }
     enum status status =
         timestamp ? decode_timestamp(decoder, json, path, slot_of(message, seconds), slot_of(message, nanos))
                   : decode_fields(decoder, json, path, depth, message);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *out = message;
-    }
     return status;
 }
 

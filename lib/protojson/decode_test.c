@@ -160,9 +160,8 @@ static void test_decode_bare_timestamp_is_read(void **state)
 static void write_nested(char *out, size_t size, unsigned levels)
 {
     size_t used = 0;
-    for (unsigned i = 1; i < levels; i++) {
+    for (unsigned i = 1; i < levels; i++)
         used += (size_t)snprintf(out + used, size - used, "{\"child\":");
-    }
     used += (size_t)snprintf(out + used, size - used, "{");
     memset(out + used, '}', levels);
     out[used + levels] = '\0';

@@ -30,12 +30,10 @@ static const void *slot_of(const ProtobufCMessage *message, size_t offset)
 /* jansson formats the number with as many digits as reading it back exactly requires. */
 static enum status encode_double(struct encoder *encoder, double value)
 {
-    if (isnan(value)) {
+    if (isnan(value))
         return output_text(&encoder->output, "\"NaN\"");
-    }
-    if (isinf(value)) {
+    if (isinf(value))
         return output_text(&encoder->output, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
-    }
     char text[64];
     json_t *json = json_real(value);
     size_t size = json != NULL ? json_dumpb(json, text, sizeof text, JSON_ENCODE_ANY) : 0;
@@ -55,9 +53,8 @@ static enum status encode_bytes(struct encoder *encoder, const ProtobufCBinaryDa
 {
     size_t length = protojson_base64_length(bytes->len);
     char *room = output_extend(&encoder->output, length + 2);
-    if (room == NULL) {
+    if (room == NULL)
         return protojson_out_of_memory(encoder->error);
-    }
     room[0] = '"';
     protojson_base64_encode(bytes->data, bytes->len, room + 1);
     room[length + 1] = '"';
@@ -69,9 +66,8 @@ static enum status encode_text(struct encoder *encoder, const char *text, const 
 {
     const char *shown = text != NULL ? text : "";
     size_t length = strlen(shown);
-    if (!text_is_utf8(shown, length)) {
+    if (!text_is_utf8(shown, length))
         return protojson_refuse(encoder->error, STATUS_INVALID_ARGUMENT, path, "must be valid UTF-8");
-    }
     return output_escaped(&encoder->output, shown, length);
 }
 
@@ -121,12 +117,10 @@ static enum status encode_scalar(struct encoder *encoder, const ProtobufCFieldDe
 static enum status encode_value(struct encoder *encoder, const ProtobufCFieldDescriptor *field,
                                 const void *slot, const struct protojson_path *path, unsigned depth)
 {
-    if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE)
         return encode_message(encoder, *(ProtobufCMessage *const *)slot, path, depth + 1);
-    }
-    if (field->type == PROTOBUF_C_TYPE_STRING) {
+    if (field->type == PROTOBUF_C_TYPE_STRING)
         return encode_text(encoder, *(char *const *)slot, path);
-    }
     return encode_scalar(encoder, field, slot);
 }
 
@@ -137,12 +131,10 @@ static enum status encode_array(struct encoder *encoder, const ProtobufCFieldDes
     enum status status = output_put(&encoder->output, "[", 1);
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         const struct protojson_path step = {.parent = path, .index = i};
-        if (i > 0) {
+        if (i > 0)
             status = output_put(&encoder->output, ",", 1);
-        }
-        if (status == STATUS_OK) {
+        if (status == STATUS_OK)
             status = encode_value(encoder, field, elements + i * protojson_value_size(field), &step, depth);
-        }
     }
     return status == STATUS_OK ? output_put(&encoder->output, "]", 1) : status;
 }
@@ -157,9 +149,8 @@ static bool is_default(const ProtobufCFieldDescriptor *field, const void *slot)
         const char *text = *(char *const *)slot;
         return text == NULL || text[0] == '\0';
     }
-    if (field->type == PROTOBUF_C_TYPE_BYTES) {
+    if (field->type == PROTOBUF_C_TYPE_BYTES)
         return ((const ProtobufCBinaryData *)slot)->len == 0;
-    }
     return memcmp(slot, zero, protojson_value_size(field)) == 0;
 }
 
@@ -168,16 +159,13 @@ static bool is_written(const struct encoder *encoder, const ProtobufCMessage *me
 {
     bool defaults = (encoder->flags & PROTOJSON_EMIT_DEFAULTS) != 0;
     const void *slot = slot_of(message, field->offset);
-    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+    if (field->label == PROTOBUF_C_LABEL_REPEATED)
         return defaults || *(const size_t *)slot_of(message, field->quantifier_offset) > 0;
-    }
     if (protojson_is_oneof_member(field) &&
-        *(const uint32_t *)slot_of(message, field->quantifier_offset) != field->id) {
+        *(const uint32_t *)slot_of(message, field->quantifier_offset) != field->id)
         return false;
-    }
-    if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE)
         return *(ProtobufCMessage *const *)slot != NULL;
-    }
     return defaults || protojson_is_oneof_member(field) || !is_default(field, slot);
 }
 
@@ -187,12 +175,10 @@ static enum status put_name(struct encoder *encoder, const ProtobufCFieldDescrip
     char camel[PROTOJSON_NAME_SIZE];
     const char *name = protojson_name(field, camel);
     enum status status = STATUS_OK;
-    if (encoder->output.text[encoder->output.size - 1] != '{') {
+    if (encoder->output.text[encoder->output.size - 1] != '{')
         status = output_put(&encoder->output, ",", 1);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = output_quoted(&encoder->output, name, strlen(name));
-    }
     return status == STATUS_OK ? output_put(&encoder->output, ":", 1) : status;
 }
 
@@ -201,13 +187,11 @@ static enum status encode_field(struct encoder *encoder, const ProtobufCMessage 
                                 unsigned depth)
 {
     enum status status = protojson_field_check(field, path, encoder->error);
-    if (status != STATUS_OK || !is_written(encoder, message, field)) {
+    if (status != STATUS_OK || !is_written(encoder, message, field))
         return status;
-    }
     status = put_name(encoder, field);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     const void *slot = slot_of(message, field->offset);
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
         size_t count = *(const size_t *)slot_of(message, field->quantifier_offset);
@@ -227,9 +211,8 @@ static enum status encode_message(struct encoder *encoder, const ProtobufCMessag
                                 *(const int32_t *)slot_of(message, nanos), path);
     }
     enum status status = protojson_message_check(descriptor, path, depth, encoder->error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = output_put(&encoder->output, "{", 1);
-    }
     for (unsigned i = 0; status == STATUS_OK && i < descriptor->n_fields; i++) {
         const struct protojson_path step = {.parent = path, .name = descriptor->fields[i].name};
         status = encode_field(encoder, message, &descriptor->fields[i], &step, depth);
@@ -242,12 +225,10 @@ enum status protojson_write(const ProtobufCMessage *message, unsigned flags, str
 {
     struct encoder encoder = {.flags = flags, .error = error, .output = {.arena = arena, .error = error}};
     enum status status = encode_message(&encoder, message, NULL, 1);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = output_put(&encoder.output, "", 1); /* its NUL */
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     *text = encoder.output.text;
     *size = encoder.output.size - 1;
     return STATUS_OK;

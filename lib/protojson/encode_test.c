@@ -95,9 +95,8 @@ static void test_encode_every_character_is_escaped_as_it_must(void **state)
 {
     (void)state;
     char all[2000];
-    for (size_t i = 0; i < sizeof all; i++) {
+    for (size_t i = 0; i < sizeof all; i++)
         all[i] = (char)(1 + i % 127);
-    }
     all[sizeof all - 1] = '\0';
     for (int c = 0; c <= 127; c++) {
         char one[] = {(char)c, 'x', '\0'};

@@ -25,14 +25,12 @@ enum status protojson_message_check(const ProtobufCMessageDescriptor *descriptor
  */
 static bool is_map(const ProtobufCFieldDescriptor *field)
 {
-    if (field->label != PROTOBUF_C_LABEL_REPEATED || field->type != PROTOBUF_C_TYPE_MESSAGE) {
+    if (field->label != PROTOBUF_C_LABEL_REPEATED || field->type != PROTOBUF_C_TYPE_MESSAGE)
         return false;
-    }
     const ProtobufCMessageDescriptor *element = field->descriptor;
     if (element->n_fields != 2 || strcmp(element->fields[0].name, "key") != 0 ||
-        strcmp(element->fields[1].name, "value") != 0) {
+        strcmp(element->fields[1].name, "value") != 0)
         return false;
-    }
     char name[PROTOJSON_NAME_SIZE];
     size_t length = strlen(protojson_name(field, name));
     name[0] = (char)toupper((unsigned char)name[0]);
@@ -43,33 +41,29 @@ static bool is_map(const ProtobufCFieldDescriptor *field)
 enum status protojson_field_check(const ProtobufCFieldDescriptor *field, const struct protojson_path *path,
                                   struct error *error)
 {
-    if (is_map(field)) {
+    if (is_map(field))
         return protojson_refuse(error, STATUS_UNIMPLEMENTED, path, "maps have no JSON form here");
-    }
     if (field->label == PROTOBUF_C_LABEL_REQUIRED || field->label == PROTOBUF_C_LABEL_OPTIONAL) {
         return protojson_refuse(error, STATUS_UNIMPLEMENTED, path,
                                 "required and optional fields have no JSON form here");
     }
-    if (strlen(field->name) >= PROTOJSON_NAME_SIZE) {
+    if (strlen(field->name) >= PROTOJSON_NAME_SIZE)
         return protojson_refuse(error, STATUS_UNIMPLEMENTED, path, "the field's name is too long");
-    }
     return STATUS_OK;
 }
 
 bool protojson_is_timestamp(const ProtobufCMessageDescriptor *descriptor, size_t *seconds_offset,
                             size_t *nanos_offset)
 {
-    if (strcmp(descriptor->name, "google.protobuf.Timestamp") != 0) {
+    if (strcmp(descriptor->name, "google.protobuf.Timestamp") != 0)
         return false;
-    }
     const ProtobufCFieldDescriptor *seconds =
         protobuf_c_message_descriptor_get_field_by_name(descriptor, "seconds");
     const ProtobufCFieldDescriptor *nanos =
         protobuf_c_message_descriptor_get_field_by_name(descriptor, "nanos");
     if (seconds == NULL || seconds->type != PROTOBUF_C_TYPE_INT64 || nanos == NULL ||
-        nanos->type != PROTOBUF_C_TYPE_INT32) {
+        nanos->type != PROTOBUF_C_TYPE_INT32)
         return false;
-    }
     *seconds_offset = seconds->offset;
     *nanos_offset = nanos->offset;
     return true;

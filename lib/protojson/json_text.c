@@ -14,11 +14,10 @@ enum status protojson_from_message(const ProtobufCMessage *message, unsigned fla
     enum status status = protojson_write(message, flags, &arena, &text, &size, error);
     if (status == STATUS_OK) {
         json_t *json = json_loadb(text, size, JSON_DECODE_ANY, NULL); /* fails only when out of memory */
-        if (json == NULL) {
+        if (json == NULL)
             status = protojson_out_of_memory(error);
-        } else {
+        else
             *out = json;
-        }
     }
     arena_fini(&arena);
     return status;
@@ -29,15 +28,13 @@ enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned 
 {
     json_t *json = NULL;
     enum status status = protojson_from_message(message, flags, &json, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     size_t layout = (flags & PROTOJSON_INDENT) != 0 ? JSON_INDENT(2) : JSON_COMPACT;
     char *made = json_dumps(json, layout | JSON_ENCODE_ANY);
     json_decref(json);
-    if (made == NULL) {
+    if (made == NULL)
         return protojson_out_of_memory(error);
-    }
     *text = made;
     return STATUS_OK;
 }
@@ -46,9 +43,8 @@ enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned 
  * logs. */
 static enum status refuse_text(const json_error_t *parsed, struct error *error)
 {
-    if (parsed->text[0] == '\0') { /* the parser has a message for every failure but lack of memory */
+    if (parsed->text[0] == '\0') /* the parser has a message for every failure but lack of memory */
         return protojson_out_of_memory(error);
-    }
     const char *near = strstr(parsed->text, " near '");
     int length = near != NULL ? (int)(near - parsed->text) : (int)strlen(parsed->text);
     return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: %.*s, line %d, column %d", length,
@@ -73,9 +69,8 @@ static const char *find_excess(const char *text, size_t size, size_t max)
         case '[':
         case '{':
             values += !quoted;
-            if (values > max) {
+            if (values > max)
                 return at;
-            }
             break;
         default:
             break;
@@ -105,20 +100,17 @@ enum status protojson_text_to_message(const char *text, size_t size_bytes,
                                       const ProtobufCMessageDescriptor *descriptor, unsigned flags,
                                       struct arena *arena, ProtobufCMessage **out, struct error *error)
 {
-    if (size_bytes > 0 && memchr(text, '\0', size_bytes) != NULL) { /* jansson misses a NUL after a number */
+    if (size_bytes > 0 && memchr(text, '\0', size_bytes) != NULL) /* jansson misses a NUL after a number */
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: NUL byte in the text");
-    }
     enum status status = protojson_check_values(text, size_bytes, PROTOJSON_VALUES_MAX, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     /* "\u0000" is allowed here, so that the walker can report the field that contains it. */
     json_error_t parsed;
     json_t *json =
         json_loadb(text, size_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &parsed);
-    if (json == NULL) {
+    if (json == NULL)
         return refuse_text(&parsed, error);
-    }
     status = protojson_to_message(json, descriptor, flags, arena, out, error);
     json_decref(json);
     return status;

@@ -20,9 +20,8 @@ static void assert_no_json(const char *text, size_t size, const char *in_message
     assert_null(message);
     assert_int_equal(strncmp(error.message, "JSON: ", 6), 0);
     assert_true(text_is_utf8(error.message, strlen(error.message)));
-    if (strstr(error.message, in_message) == NULL) {
+    if (strstr(error.message, in_message) == NULL)
         fail_msg("\"%s\" lacks \"%s\"", error.message, in_message);
-    }
     arena_fini(&arena);
 }
 
@@ -51,9 +50,8 @@ static void test_json_text_invalid_utf8_is_refused(void **state)
                                         "{\"reason\":\"\xf4\x90\x80\x80\"}",
                                         "{\"rea\xffson\":1}",
                                         "{\"reason\":\"\xea\xb9\"}"};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_no_json(cases[i], strlen(cases[i]), "unable to decode byte");
-    }
     assert_no_json("{\"reason\":\"\\ud800\"}", 19, "");
 }
 
@@ -90,9 +88,8 @@ static size_t write_values(char *text, size_t count, const char *value)
 {
     static const char begin[] = "{\"x\":[";
     size_t size = (size_t)snprintf(text, sizeof begin, "%s", begin);
-    for (size_t i = 2; i < count; i++) {
+    for (size_t i = 2; i < count; i++)
         size += (size_t)snprintf(text + size, VALUE_BYTES, "%s%s", i > 2 ? "," : "", value);
-    }
     return size + (size_t)snprintf(text + size, VALUE_BYTES, "]}");
 }
 

@@ -16,9 +16,8 @@ void *__wrap_malloc(size_t size);
 
 void *__wrap_malloc(size_t size)
 {
-    if (allocations_left == 0) {
+    if (allocations_left == 0)
         return NULL;
-    }
     allocations_left--;
     return __real_malloc(size);
 }
@@ -111,9 +110,8 @@ static void test_memory_every_failing_allocation_of_reading_is_reported(void **s
 {
     (void)state;
     json_t *days = json_array();
-    for (size_t i = 0; i < 10000; i++) {
+    for (size_t i = 0; i < 10000; i++)
         assert_int_equal(json_array_append_new(days, json_object()), 0);
-    }
     request_json = json_object();
     assert_int_equal(json_object_set_new(request_json, "name", json_sprintf("%0200000d", 0)), 0);
     assert_int_equal(json_object_set_new(request_json, "address", json_sprintf("%0200000d", 0)), 0);

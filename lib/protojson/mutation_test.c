@@ -22,9 +22,8 @@ static const char *const tokens[] = {"{",       "}",          "[",       "]",   
 
 static void replace(struct mutant *mutant, size_t at, size_t old_size, const char *with, size_t with_size)
 {
-    if (at + old_size > mutant->size || mutant->size - old_size + with_size > sizeof mutant->bytes) {
+    if (at + old_size > mutant->size || mutant->size - old_size + with_size > sizeof mutant->bytes)
         return;
-    }
     memmove(mutant->bytes + at + with_size, mutant->bytes + at + old_size, mutant->size - at - old_size);
     memcpy(mutant->bytes + at, with, with_size);
     mutant->size = mutant->size - old_size + with_size;
@@ -32,9 +31,8 @@ static void replace(struct mutant *mutant, size_t at, size_t old_size, const cha
 
 static void mutate(struct mutant *mutant, uint64_t *seed)
 {
-    if (mutant->size == 0) {
+    if (mutant->size == 0)
         return;
-    }
     size_t at = (size_t)(test_random(seed) >> 8) % mutant->size;
     const char *token = tokens[(test_random(seed) >> 8) % (sizeof tokens / sizeof tokens[0])];
     char byte = (char)(test_random(seed) >> 8);
@@ -72,9 +70,8 @@ static bool check(const struct mutant *mutant, const ProtobufCMessageDescriptor 
     enum status lenient = protojson_text_to_message(mutant->bytes, mutant->size, descriptor,
                                                     PROTOJSON_IGNORE_UNKNOWN, arena, &message, &error);
     assert_true(lenient == STATUS_OK || strict != STATUS_OK);
-    if (lenient != STATUS_OK) {
+    if (lenient != STATUS_OK)
         return false;
-    }
     char *text = NULL;
     assert_int_equal(protojson_message_to_text(message, 0, &text, &error), STATUS_OK);
     assert_written(must_read(text, descriptor, 0, arena), 0, text);
@@ -97,9 +94,8 @@ static void test_mutation_damaged_text_is_read_or_refused(void **state)
         struct mutant mutant = {.size = strlen(text)};
         if (mutant.size <= sizeof mutant.bytes) {
             memcpy(mutant.bytes, text, mutant.size);
-            for (size_t n = 1 + (test_random(&seed) >> 8) % MUTATIONS_MAX; n > 0; n--) {
+            for (size_t n = 1 + (test_random(&seed) >> 8) % MUTATIONS_MAX; n > 0; n--)
                 mutate(&mutant, &seed);
-            }
             accepted += check(&mutant, descriptor, &arena) ? 1 : 0;
         }
         free(text);

@@ -10,16 +10,13 @@ char *output_extend(struct output *output, size_t size)
 {
     if (size > output->capacity - output->size) {
         size_t capacity = output->capacity == 0 ? FIRST_SIZE : output->capacity;
-        while (size > capacity - output->size) {
+        while (size > capacity - output->size)
             capacity *= 2;
-        }
         char *text = arena_alloc(output->arena, capacity);
-        if (text == NULL) {
+        if (text == NULL)
             return NULL;
-        }
-        if (output->size > 0) {
+        if (output->size > 0)
             memcpy(text, output->text, output->size);
-        }
         output->text = text;
         output->capacity = capacity;
     }
@@ -30,9 +27,8 @@ char *output_extend(struct output *output, size_t size)
 enum status output_put(struct output *output, const char *bytes, size_t size)
 {
     char *room = output_extend(output, size);
-    if (room == NULL) {
+    if (room == NULL)
         return protojson_out_of_memory(output->error);
-    }
     memcpy(room, bytes, size);
     return STATUS_OK;
 }
@@ -45,9 +41,8 @@ enum status output_text(struct output *output, const char *text)
 enum status output_quoted(struct output *output, const char *text, size_t size)
 {
     char *room = output_extend(output, size + 2);
-    if (room == NULL) {
+    if (room == NULL)
         return protojson_out_of_memory(output->error);
-    }
     room[0] = '"';
     memcpy(room + 1, text, size);
     room[size + 1] = '"';
@@ -76,9 +71,8 @@ static const char *escape_of(unsigned char c, char unicode[7])
     default:
         break;
     }
-    if (c >= ' ') {
+    if (c >= ' ')
         return NULL;
-    }
     memcpy(unicode, "\\u00", strlen("\\u00"));
     unicode[4] = DIGITS[c >> 4];
     unicode[5] = DIGITS[c & 0xF];
@@ -93,18 +87,15 @@ enum status output_escaped(struct output *output, const char *text, size_t size)
     for (size_t i = 0; status == STATUS_OK && i < size; i++) {
         char unicode[7];
         const char *escape = escape_of((unsigned char)text[i], unicode);
-        if (escape == NULL) {
+        if (escape == NULL)
             continue;
-        }
         status = output_put(output, text + from, i - from);
-        if (status == STATUS_OK) {
+        if (status == STATUS_OK)
             status = output_text(output, escape);
-        }
         from = i + 1;
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = output_put(output, text + from, size - from);
-    }
     return status == STATUS_OK ? output_put(output, "\"", 1) : status;
 }
 
@@ -116,9 +107,8 @@ static enum status put_integer(struct output *output, bool negative, uint64_t ma
         digits[--at] = (char)('0' + magnitude % 10);
         magnitude /= 10;
     } while (magnitude > 0);
-    if (negative) {
+    if (negative)
         digits[--at] = '-';
-    }
     size_t size = sizeof digits - at;
     return quoted ? output_quoted(output, digits + at, size) : output_put(output, digits + at, size);
 }

@@ -36,12 +36,10 @@ int protojson_field_index(const ProtobufCMessageDescriptor *descriptor, const ch
 /* Every value but a bool can be given as a JSON string. */
 static json_t *json_of(const ProtobufCFieldDescriptor *field, const char *text)
 {
-    if (field->type == PROTOBUF_C_TYPE_BOOL && strcmp(text, "true") == 0) {
+    if (field->type == PROTOBUF_C_TYPE_BOOL && strcmp(text, "true") == 0)
         return json_true();
-    }
-    if (field->type == PROTOBUF_C_TYPE_BOOL && strcmp(text, "false") == 0) {
+    if (field->type == PROTOBUF_C_TYPE_BOOL && strcmp(text, "false") == 0)
         return json_false();
-    }
     return json_string_nocheck(text);
 }
 
@@ -67,20 +65,17 @@ enum status protojson_set_text(ProtobufCMessage *message, const char *name, cons
 {
     const struct protojson_path given = {.name = name};
     const ProtobufCFieldDescriptor *field = find_field(message->descriptor, name);
-    if (field == NULL) {
+    if (field == NULL)
         return protojson_refuse(error, STATUS_NOT_FOUND, &given, "is not a parameter here");
-    }
     const struct protojson_path path = {.name = field->name};
     json_t *json = json_of(field, text);
-    if (json == NULL) {
+    if (json == NULL)
         return protojson_out_of_memory(error);
-    }
     union value value = {.number = 0};
     enum status status = protojson_scalar_read(field, json, &path, arena, &value, error);
     json_decref(json);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     void *slot = (char *)message + field->offset;
     if (!agrees(field, slot, &value)) {
         return protojson_refuse(error, STATUS_INVALID_ARGUMENT, &path,

@@ -25,9 +25,8 @@ static void test_parameter_of_every_kind_is_set(void **state)
         {"aBytes", "AAEC"},
     };
     arena_init(&arena);
-    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
+    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
         assert_int_equal(set(&scalars.base, given[i][0], given[i][1], &arena, &error), STATUS_OK);
-    }
     assert_int_equal(scalars.an_int32, -5);
     assert_true(scalars.a_uint64 == UINT64_MAX);
     assert_true(scalars.a_double > 1.4 && scalars.a_double < 1.6);

@@ -15,9 +15,8 @@ struct text {
 static void append(struct text *text, const char *bytes, size_t size)
 {
     size_t room = sizeof text->bytes - 1 - text->used;
-    if (size > room) {
+    if (size > room)
         size = room;
-    }
     for (size_t i = 0; i < size; i++) {
         int shown = iscntrl((unsigned char)bytes[i]) ? '?' : bytes[i];
         text->bytes[text->used++] = (char)shown;
@@ -29,13 +28,11 @@ static void append(struct text *text, const char *bytes, size_t size)
 static size_t shown_size(const char *name)
 {
     size_t size = strnlen(name, STEP_MAX_BYTES + 1);
-    if (size <= STEP_MAX_BYTES) {
+    if (size <= STEP_MAX_BYTES)
         return size;
-    }
     size = STEP_MAX_BYTES;
-    while (size > 0 && ((unsigned char)name[size] & 0xC0) == 0x80) {
+    while (size > 0 && ((unsigned char)name[size] & 0xC0) == 0x80)
         size--;
-    }
     return size;
 }
 
@@ -43,9 +40,8 @@ static size_t shown_size(const char *name)
  * PROTOJSON_DEPTH_MAX. */
 static void append_path(struct text *text, const struct protojson_path *path)
 {
-    if (path == NULL) {
+    if (path == NULL)
         return;
-    }
     append_path(text, path->parent);
     if (path->name == NULL) {
         char index[32];
@@ -53,18 +49,16 @@ static void append_path(struct text *text, const struct protojson_path *path)
         append(text, index, (size_t)length);
         return;
     }
-    if (text->used > 0) {
+    if (text->used > 0)
         append(text, ".", 1);
-    }
     append(text, path->name, shown_size(path->name));
 }
 
 enum status protojson_refuse(struct error *error, enum status status, const struct protojson_path *path,
                              const char *format, ...)
 {
-    if (error == NULL) {
+    if (error == NULL)
         return status;
-    }
     char rule[ERROR_MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);

@@ -23,9 +23,8 @@ static inline ProtobufCMessage *must_read(const char *text, const ProtobufCMessa
     struct error error = {.status = STATUS_OK};
     ProtobufCMessage *message = NULL;
     if (protojson_text_to_message(text, strlen(text), descriptor, flags, arena, &message, &error) !=
-        STATUS_OK) {
+        STATUS_OK)
         fail_msg("%s: %s", text, error.message);
-    }
     return message;
 }
 
@@ -34,9 +33,8 @@ static inline void assert_written(const ProtobufCMessage *message, unsigned flag
 {
     struct error error = {.status = STATUS_OK};
     char *text = NULL;
-    if (protojson_message_to_text(message, flags, &text, &error) != STATUS_OK) {
+    if (protojson_message_to_text(message, flags, &text, &error) != STATUS_OK)
         fail_msg("%s", error.message);
-    }
     assert_string_equal(text, wanted);
     free(text);
 }

@@ -22,17 +22,15 @@ static void check_round_trip(const ProtobufCMessage *message, unsigned flags, st
 {
     struct error error = {.status = STATUS_OK};
     char *text = NULL;
-    if (protojson_message_to_text(message, flags, &text, &error) != STATUS_OK) {
+    if (protojson_message_to_text(message, flags, &text, &error) != STATUS_OK)
         fail_msg("%s: %s", message->descriptor->name, error.message);
-    }
     const ProtobufCMessage *back = must_read(text, message->descriptor, 0, arena);
     size_t wanted_size = 0;
     size_t got_size = 0;
     const uint8_t *wanted = pack(message, arena, &wanted_size);
     const uint8_t *got = pack(back, arena, &got_size);
-    if (wanted_size != got_size || memcmp(wanted, got, got_size) != 0) {
+    if (wanted_size != got_size || memcmp(wanted, got, got_size) != 0)
         fail_msg("%s changed: %s", message->descriptor->name, text);
-    }
     assert_written(back, flags, text);
     free(text);
 }
@@ -47,9 +45,8 @@ static void test_roundtrip_random_messages_of_every_type_stay_the_same(void **st
     for (size_t type = 0; type < test_message_type_count; type++) {
         for (unsigned i = 0; i < MESSAGES_PER_TYPE; i++) {
             const ProtobufCMessage *message = test_message(test_message_types[type], &seed, &arena);
-            for (size_t layout = 0; layout < sizeof layouts / sizeof layouts[0]; layout++) {
+            for (size_t layout = 0; layout < sizeof layouts / sizeof layouts[0]; layout++)
                 check_round_trip(message, layouts[layout], &arena);
-            }
             arena_reset(&arena);
         }
     }
@@ -58,11 +55,9 @@ static void test_roundtrip_random_messages_of_every_type_stay_the_same(void **st
 
 static void assert_in_table(const ProtobufCMessageDescriptor *descriptor)
 {
-    for (size_t i = 0; i < test_message_type_count; i++) {
-        if (test_message_types[i] == descriptor) {
+    for (size_t i = 0; i < test_message_type_count; i++)
+        if (test_message_types[i] == descriptor)
             return;
-        }
-    }
     fail_msg("%s is missing in test_message_types", descriptor->name);
 }
 

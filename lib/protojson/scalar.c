@@ -51,17 +51,14 @@ static bool integer_from_text(const char *text, size_t length, struct integer *o
 {
     struct integer value = {.negative = length > 0 && text[0] == '-'};
     size_t i = value.negative ? 1 : 0;
-    if (i == length || (text[i] == '0' && i + 1 < length)) {
+    if (i == length || (text[i] == '0' && i + 1 < length))
         return false;
-    }
     for (; i < length; i++) {
-        if (text[i] < '0' || text[i] > '9') {
+        if (text[i] < '0' || text[i] > '9')
             return false;
-        }
         uint64_t digit = (uint64_t)(text[i] - '0');
-        if (value.magnitude > (UINT64_MAX - digit) / 10) {
+        if (value.magnitude > (UINT64_MAX - digit) / 10)
             return false;
-        }
         value.magnitude = value.magnitude * 10 + digit;
     }
     *out = value;
@@ -76,9 +73,8 @@ static bool integer_from_json(const json_t *json, struct integer *out)
     }
     if (json_is_real(json)) {
         double value = json_real_value(json);
-        if (fabs(value) > exact_max || value != floor(value)) {
+        if (fabs(value) > exact_max || value != floor(value))
             return false;
-        }
         *out = integer_from_int64((int64_t)value);
         return true;
     }
@@ -91,9 +87,8 @@ static enum status read_integer(const json_t *json, struct integer_range range,
 {
     struct integer value = {.negative = false};
     bool fits = integer_from_json(json, &value);
-    if (fits) {
+    if (fits)
         fits = value.magnitude <= (value.negative ? 0 - (uint64_t)range.min : range.max);
-    }
     if (!fits) {
         return protojson_refuse(error, STATUS_INVALID_ARGUMENT, path,
                                 "must be an integer from %" PRId64 " to %" PRIu64, range.min, range.max);
@@ -136,14 +131,12 @@ static bool double_from_text(const char *text, size_t length, double *out)
         }
     }
     /* Refuse what jansson would ignore around a number: white space, and a NUL after it. */
-    if (length == 0 || isspace((unsigned char)text[0]) || !isdigit((unsigned char)text[length - 1])) {
+    if (length == 0 || isspace((unsigned char)text[0]) || !isdigit((unsigned char)text[length - 1]))
         return false;
-    }
     json_t *number = json_loadb(text, length, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
     bool found = json_is_real(number);
-    if (found) {
+    if (found)
         *out = json_real_value(number);
-    }
     json_decref(number);
     return found;
 }
@@ -153,11 +146,10 @@ static enum status read_double(const json_t *json, double max, const struct prot
 {
     double value = 0;
     bool found = json_is_number(json);
-    if (found) {
+    if (found)
         value = json_number_value(json);
-    } else if (json_is_string(json)) {
+    else if (json_is_string(json))
         found = double_from_text(json_string_value(json), json_string_length(json), &value);
-    }
     if (!found || (isfinite(value) && fabs(value) > max)) {
         return protojson_refuse(error, STATUS_INVALID_ARGUMENT, path,
                                 "must be a number from %g to %g, or \"NaN\", \"Infinity\", \"-Infinity\"",
@@ -170,21 +162,17 @@ static enum status read_double(const json_t *json, double max, const struct prot
 static enum status read_text(const json_t *json, const struct protojson_path *path, struct arena *arena,
                              char **out, struct error *error)
 {
-    if (!json_is_string(json)) {
+    if (!json_is_string(json))
         return protojson_refuse(error, STATUS_INVALID_ARGUMENT, path, "must be a string");
-    }
     const char *text = json_string_value(json);
     size_t length = json_string_length(json);
-    if (memchr(text, '\0', length) != NULL) {
+    if (memchr(text, '\0', length) != NULL)
         return protojson_refuse(error, STATUS_INVALID_ARGUMENT, path, "must not contain NUL");
-    }
-    if (!text_is_utf8(text, length)) {
+    if (!text_is_utf8(text, length))
         return protojson_refuse(error, STATUS_INVALID_ARGUMENT, path, "must be valid UTF-8");
-    }
     char *copy = arena_strdup(arena, text);
-    if (copy == NULL) {
+    if (copy == NULL)
         return protojson_out_of_memory(error);
-    }
     *out = copy;
     return STATUS_OK;
 }
@@ -196,14 +184,12 @@ static enum status read_bytes(const json_t *json, const struct protojson_path *p
     size_t length = json_string_length(json);
     if (length > 0) {
         bytes.data = arena_alloc(arena, length / 4 * 3 + 3);
-        if (bytes.data == NULL) {
+        if (bytes.data == NULL)
             return protojson_out_of_memory(error);
-        }
     }
     if (!json_is_string(json) ||
-        !protojson_base64_decode(json_string_value(json), length, bytes.data, &bytes.len)) {
+        !protojson_base64_decode(json_string_value(json), length, bytes.data, &bytes.len))
         return protojson_refuse(error, STATUS_INVALID_ARGUMENT, path, "must be base64");
-    }
     *out = bytes;
     return STATUS_OK;
 }
@@ -211,9 +197,8 @@ static enum status read_bytes(const json_t *json, const struct protojson_path *p
 static enum status read_bool(const json_t *json, const struct protojson_path *path, protobuf_c_boolean *out,
                              struct error *error)
 {
-    if (!json_is_boolean(json)) {
+    if (!json_is_boolean(json))
         return protojson_refuse(error, STATUS_INVALID_ARGUMENT, path, "must be true or false");
-    }
     *out = json_is_true(json);
     return STATUS_OK;
 }
@@ -223,9 +208,8 @@ static enum status read_float(const json_t *json, const struct protojson_path *p
 {
     double value = 0;
     enum status status = read_double(json, (double)FLT_MAX, path, &value, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *out = (float)value;
-    }
     return status;
 }
 
@@ -256,9 +240,8 @@ enum status protojson_scalar_read(const ProtobufCFieldDescriptor *field, const j
         return read_integer(json, range_of(field->type), path, slot, error);
     default:
         status = read_integer(json, range_of(field->type), path, &bits, error);
-        if (status == STATUS_OK) {
+        if (status == STATUS_OK)
             *(uint32_t *)slot = (uint32_t)bits;
-        }
         return status;
     }
 }

@@ -95,9 +95,8 @@ static double random_double(uint64_t *seed)
 {
     static const double edges[] = {0.0, 1.0, 0.1, -1e300, 5e-324, 1.7976931348623157e308};
     uint64_t choice = below(seed, 9);
-    if (choice < 6) {
+    if (choice < 6)
         return edges[choice];
-    }
     return choice == 6   ? (double)NAN
            : choice == 7 ? -(double)INFINITY
                          : (double)(int64_t)test_random(seed) / 7;
@@ -107,9 +106,8 @@ static float random_float(uint64_t *seed)
 {
     static const float edges[] = {0.0F, 0.1F, -3.5F, 1e-45F, 3.4028235e38F};
     uint64_t choice = below(seed, 7);
-    if (choice < 5) {
+    if (choice < 5)
         return edges[choice];
-    }
     return choice == 5 ? INFINITY : (float)(int64_t)test_random(seed) / 3;
 }
 
@@ -133,9 +131,8 @@ static ProtobufCBinaryData random_bytes(uint64_t *seed, struct arena *arena)
     ProtobufCBinaryData bytes = {.len = below(seed, 10)};
     bytes.data = arena_alloc(arena, bytes.len + 1);
     assert_non_null(bytes.data);
-    for (size_t i = 0; i < bytes.len; i++) {
+    for (size_t i = 0; i < bytes.len; i++)
         bytes.data[i] = (uint8_t)test_random(seed);
-    }
     return bytes;
 }
 
@@ -174,11 +171,10 @@ static void fill_value(const ProtobufCFieldDescriptor *field, uint64_t *seed, un
         *(float *)slot = random_float(seed);
         return;
     default:
-        if (protojson_value_size(field) == sizeof(uint64_t)) {
+        if (protojson_value_size(field) == sizeof(uint64_t))
             *(uint64_t *)slot = random_bits(seed);
-        } else {
+        else
             *(uint32_t *)slot = (uint32_t)random_bits(seed);
-        }
     }
 }
 
@@ -187,26 +183,23 @@ static void fill_field(ProtobufCMessage *message, const ProtobufCFieldDescriptor
 {
     char *base = (char *)message;
     bool too_deep = field->type == PROTOBUF_C_TYPE_MESSAGE && level >= LEVELS_MAX;
-    if (too_deep || below(seed, 4) == 0) {
+    if (too_deep || below(seed, 4) == 0)
         return;
-    }
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
         size_t count = below(seed, ELEMENTS_MAX + 1);
         size_t size = protojson_value_size(field);
         char *elements = arena_alloc(arena, (count + 1) * size);
         assert_non_null(elements);
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++)
             fill_value(field, seed, level, arena, elements + i * size);
-        }
         *(size_t *)(void *)(base + field->quantifier_offset) = count;
         *(void **)(void *)(base + field->offset) = elements;
         return;
     }
     if (protojson_is_oneof_member(field)) {
         uint32_t *chosen = (void *)(base + field->quantifier_offset);
-        if (*chosen != 0) {
+        if (*chosen != 0)
             return;
-        }
         *chosen = field->id;
     }
     fill_value(field, seed, level, arena, base + field->offset);
@@ -226,9 +219,8 @@ static ProtobufCMessage *random_message(const ProtobufCMessageDescriptor *descri
         *(int32_t *)(void *)((char *)message + nanos) = fractions[below(seed, 4)];
         return message;
     }
-    for (unsigned i = 0; i < descriptor->n_fields; i++) {
+    for (unsigned i = 0; i < descriptor->n_fields; i++)
         fill_field(message, &descriptor->fields[i], seed, level, arena);
-    }
     return message;
 }
 

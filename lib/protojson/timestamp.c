@@ -12,9 +12,8 @@ static const int64_t last_second = 253402300799;  /* 9999-12-31T23:59:59Z */
 
 bool protojson_timestamp_format(int64_t seconds, int32_t nanos, char out[PROTOJSON_TIMESTAMP_SIZE])
 {
-    if (seconds < first_second || seconds > last_second || nanos < 0 || nanos >= NANOS_PER_SECOND) {
+    if (seconds < first_second || seconds > last_second || nanos < 0 || nanos >= NANOS_PER_SECOND)
         return false;
-    }
     int second = (int)(seconds % SECONDS_PER_DAY);
     int64_t day = seconds / SECONDS_PER_DAY;
     if (second < 0) {
@@ -39,9 +38,8 @@ bool protojson_timestamp_format(int64_t seconds, int32_t nanos, char out[PROTOJS
 static bool take_pair(const char **text, int max, int *value)
 {
     const char *at = *text;
-    if (at[0] < '0' || at[0] > '9' || at[1] < '0' || at[1] > '9') {
+    if (at[0] < '0' || at[0] > '9' || at[1] < '0' || at[1] > '9')
         return false;
-    }
     *value = (at[0] - '0') * 10 + (at[1] - '0');
     *text = at + 2;
     return *value <= max;
@@ -49,9 +47,8 @@ static bool take_pair(const char **text, int max, int *value)
 
 static bool take_char(const char **text, char wanted)
 {
-    if (**text != wanted) {
+    if (**text != wanted)
         return false;
-    }
     (*text)++;
     return true;
 }
@@ -59,18 +56,16 @@ static bool take_char(const char **text, char wanted)
 static bool take_fraction(const char **text, int32_t *nanos)
 {
     *nanos = 0;
-    if (!take_char(text, '.')) {
+    if (!take_char(text, '.'))
         return true;
-    }
     int digits = 0;
     while (**text >= '0' && **text <= '9' && digits < 9) {
         *nanos = *nanos * 10 + (**text - '0');
         (*text)++;
         digits++;
     }
-    for (int i = digits; i < 9; i++) {
+    for (int i = digits; i < 9; i++)
         *nanos *= 10;
-    }
     return digits > 0;
 }
 
@@ -78,16 +73,14 @@ static bool take_fraction(const char **text, int32_t *nanos)
 static bool take_offset(const char **text, int *offset_s)
 {
     *offset_s = 0;
-    if (take_char(text, 'Z')) {
+    if (take_char(text, 'Z'))
         return true;
-    }
     int sign = **text == '-' ? -1 : 1;
     int hours = 0;
     int minutes = 0;
     if (!(take_char(text, '+') || take_char(text, '-')) || !take_pair(text, 23, &hours) ||
-        !take_char(text, ':') || !take_pair(text, 59, &minutes)) {
+        !take_char(text, ':') || !take_pair(text, 59, &minutes))
         return false;
-    }
     *offset_s = sign * (hours * 3600 + minutes * 60);
     return true;
 }
@@ -97,9 +90,8 @@ bool protojson_timestamp_parse(const char *text, int64_t *seconds, int32_t *nano
     char date[CIVIL_TEXT_SIZE] = "";
     int32_t day = 0;
     memcpy(date, text, strnlen(text, DATE_LENGTH));
-    if (!civil_parse(date, &day)) {
+    if (!civil_parse(date, &day))
         return false;
-    }
     const char *at = text + DATE_LENGTH;
     int hour = 0;
     int minute = 0;
@@ -108,14 +100,12 @@ bool protojson_timestamp_parse(const char *text, int64_t *seconds, int32_t *nano
     int32_t fraction = 0;
     if (!take_char(&at, 'T') || !take_pair(&at, 23, &hour) || !take_char(&at, ':') ||
         !take_pair(&at, 59, &minute) || !take_char(&at, ':') || !take_pair(&at, 59, &second) ||
-        !take_fraction(&at, &fraction) || !take_offset(&at, &offset_s) || *at != '\0') {
+        !take_fraction(&at, &fraction) || !take_offset(&at, &offset_s) || *at != '\0')
         return false;
-    }
     int second_of_day = hour * 3600 + minute * 60 + second;
     int64_t instant = (int64_t)day * SECONDS_PER_DAY + second_of_day - offset_s;
-    if (instant < first_second || instant > last_second) {
+    if (instant < first_second || instant > last_second)
         return false;
-    }
     *seconds = instant;
     *nanos = fraction;
     return true;

@@ -11,9 +11,8 @@ static void assert_parsed(const struct instant_case *wanted)
 {
     int64_t seconds = 0;
     int32_t nanos = 0;
-    if (!protojson_timestamp_parse(wanted->text, &seconds, &nanos)) {
+    if (!protojson_timestamp_parse(wanted->text, &seconds, &nanos))
         fail_msg("refused %s", wanted->text);
-    }
     assert_true(seconds == wanted->seconds);
     assert_int_equal(nanos, wanted->nanos);
 }
@@ -50,9 +49,8 @@ static void test_timestamp_other_spellings_are_read(void **state)
         {"2026-12-01T00:30:00-00:00", 1796085000, 0},
         {"2024-02-29T23:59:59Z", 1709251199, 0},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_parsed(&cases[i]);
-    }
 }
 
 static void test_timestamp_malformed_text_is_refused(void **state)
@@ -86,9 +84,8 @@ static void test_timestamp_malformed_text_is_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int64_t seconds = 0;
         int32_t nanos = 0;
-        if (protojson_timestamp_parse(cases[i], &seconds, &nanos)) {
+        if (protojson_timestamp_parse(cases[i], &seconds, &nanos))
             fail_msg("accepted %s", cases[i]);
-        }
     }
 }
 

@@ -25,9 +25,8 @@ static void count_in_window(struct breaker *breaker, const struct breaker_count 
 {
     int64_t number = bucket_number(breaker, now_ns);
     struct breaker_bucket *bucket = &breaker->buckets[number % BREAKER_BUCKETS];
-    if (bucket->number != number) {
+    if (bucket->number != number)
         *bucket = (struct breaker_bucket){.number = number};
-    }
     bucket->successes += count->successes;
     bucket->failures += count->failures;
 }
@@ -90,14 +89,12 @@ size_t breaker_room(const struct breaker *breaker, int64_t now_ns)
 
 size_t breaker_admit(struct breaker *breaker, size_t wanted, int64_t now_ns, uint64_t *era)
 {
-    if (breaker->state == BREAKER_OPEN && now_ns >= breaker->probe_ns) {
+    if (breaker->state == BREAKER_OPEN && now_ns >= breaker->probe_ns)
         move(breaker, BREAKER_HALF_OPEN, now_ns);
-    }
     size_t room = breaker_room(breaker, now_ns);
     size_t admitted = wanted < room ? wanted : room;
-    if (breaker->state == BREAKER_HALF_OPEN) {
+    if (breaker->state == BREAKER_HALF_OPEN)
         breaker->probing += admitted;
-    }
     *era = breaker->era;
     return admitted;
 }
@@ -106,37 +103,32 @@ static void record_probes(struct breaker *breaker, const struct breaker_count *c
 {
     breaker->probing -= count->successes + count->failures + count->nothing;
     breaker->streak += count->successes;
-    if (count->failures > 0) {
+    if (count->failures > 0)
         move(breaker, BREAKER_OPEN, now_ns);
-    } else if (breaker->streak >= breaker->options.probes) {
+    else if (breaker->streak >= breaker->options.probes)
         move(breaker, BREAKER_CLOSED, now_ns);
-    }
 }
 
 void breaker_record(struct breaker *breaker, uint64_t era, const struct breaker_count *count, int64_t now_ns)
 {
-    if (breaker->options.window_ms == 0 || era != breaker->era) {
+    if (breaker->options.window_ms == 0 || era != breaker->era)
         return;
-    }
     if (breaker->state == BREAKER_HALF_OPEN) {
         record_probes(breaker, count, now_ns);
         return;
     }
     /* The breaker admits nothing while it is open, so it is closed now. */
     count_in_window(breaker, count, now_ns);
-    if (count->failures > 0 && too_many_failed(breaker, now_ns)) {
+    if (count->failures > 0 && too_many_failed(breaker, now_ns))
         move(breaker, BREAKER_OPEN, now_ns);
-    }
 }
 
 uint32_t breaker_wait_ms(const struct breaker *breaker, int64_t now_ns)
 {
-    if (breaker_room(breaker, now_ns) > 0) {
+    if (breaker_room(breaker, now_ns) > 0)
         return 0;
-    }
-    if (breaker->state == BREAKER_HALF_OPEN) {
+    if (breaker->state == BREAKER_HALF_OPEN)
         return PROBE_GUESS_MS;
-    }
     return (uint32_t)((breaker->probe_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 
@@ -146,15 +138,12 @@ enum breaker_outcome breaker_judge(enum status status, const char *reason, bool 
                                    uint32_t fair_ms)
 {
     bool hurried = had_ms < (int64_t)fair_ms;
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         return BREAKER_SUCCESS;
-    }
-    if (retry_was_refused(status, reason)) {
+    if (retry_was_refused(status, reason))
         return BREAKER_NOTHING;
-    }
-    if (!left) {
+    if (!left)
         return hurried ? BREAKER_NOTHING : BREAKER_FAILURE;
-    }
     switch (status) {
     case STATUS_DEADLINE_EXCEEDED:
         return hurried ? BREAKER_NOTHING : BREAKER_FAILURE;

@@ -63,9 +63,8 @@ static void test_breaker_forgets_what_is_older_than_the_window(void **state)
     assert_int_equal(breaker_window(&breaker, START + 10 * SECOND).failures, 1);
     /* Failures spread over the window all count; a bucket that is reused starts empty. */
     breaker_init(&breaker, &OPTIONS);
-    for (int64_t i = 0; i < 30; i++) {
+    for (int64_t i = 0; i < 30; i++)
         record(&breaker, 1, 0, START + i * SECOND);
-    }
     assert_int_equal(breaker_window(&breaker, START + 29 * SECOND).successes, 10);
 }
 
@@ -88,9 +87,8 @@ static void test_breaker_without_window_lets_everything_through(void **state)
     const struct breaker_options off = {0};
     struct breaker breaker;
     breaker_init(&breaker, &off);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         record(&breaker, 0, 100, START);
-    }
     assert_int_equal(breaker.state, BREAKER_CLOSED);
     assert_int_equal(breaker_wait_ms(&breaker, START), 0);
 }

@@ -42,9 +42,8 @@ void rpc_call_pool_fini(struct rpc_call_pool *pool)
 void rpc_call_pool_wait(struct rpc_call_pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
-    while (pool->held > 0) {
+    while (pool->held > 0)
         pthread_cond_wait(&pool->all_released, &pool->mutex);
-    }
     pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -98,9 +97,8 @@ static void release(struct rpc_call *call)
         pool->spare_count++;
     }
     pool->held--;
-    if (pool->held == 0) {
+    if (pool->held == 0)
         pthread_cond_broadcast(&pool->all_released);
-    }
     pthread_mutex_unlock(&pool->mutex);
     if (!keep) {
         arena_fini(&call->arena);
@@ -116,9 +114,8 @@ static const char *method_name(const struct rpc_call *call)
 /* Returns false if the server has already replied; the call is then freed. */
 static bool claim(struct rpc_call *call)
 {
-    if (rpc_slot_claim(call->slot, call)) {
+    if (rpc_slot_claim(call->slot, call))
         return true;
-    }
     rpc_server_metrics_dropped();
     log_event(LOG_DEBUG, "rpc.late_answer", LOG_TEXT("method", method_name(call)),
               LOG_TEXT("request_id", rpc_call_request_id(call)));
@@ -149,16 +146,14 @@ static void answer_error(struct rpc_call *call, const struct error *error)
 
 void rpc_call_fail(struct rpc_call *call, const struct error *error)
 {
-    if (claim(call)) {
+    if (claim(call))
         answer_error(call, error);
-    }
 }
 
 void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *response)
 {
-    if (!claim(call)) {
+    if (!claim(call))
         return;
-    }
     nng_msg *msg;
     struct error error;
     if (rpc_envelope_response(response, call->server->message_max_bytes, &msg, &error) != STATUS_OK) {
@@ -188,11 +183,9 @@ size_t rpc_call_response_max_bytes(const struct rpc_call *call)
 
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key)
 {
-    for (size_t i = 0; call->request != NULL && i < call->request->n_metadata; i++) {
-        if (strcmp(call->request->metadata[i]->key, key) == 0) {
+    for (size_t i = 0; call->request != NULL && i < call->request->n_metadata; i++)
+        if (strcmp(call->request->metadata[i]->key, key) == 0)
             return call->request->metadata[i]->value;
-        }
-    }
     return NULL;
 }
 
@@ -231,17 +224,15 @@ static const char *find_request_id(struct rpc_call *call)
         return call->request_id_made;
     }
     const char *given = rpc_call_metadata(call, "x-request-id");
-    if (given != NULL && text_check_opaque("x-request-id", given, 1, REQUEST_ID_MAX, NULL) == STATUS_OK) {
+    if (given != NULL && text_check_opaque("x-request-id", given, 1, REQUEST_ID_MAX, NULL) == STATUS_OK)
         return given;
-    }
     struct uuid id = uuid_v7();
     return uuid_format(&id, call->request_id_made);
 }
 
 const char *rpc_call_request_id(struct rpc_call *call)
 {
-    if (call->request_id == NULL) {
+    if (call->request_id == NULL)
         call->request_id = find_request_id(call);
-    }
     return call->request_id;
 }

@@ -78,9 +78,8 @@ static void test_call_malformed_traceparent_is_ignored(void **state)
     struct test_server server;
     test_server_serve(&server);
     nng_socket client = test_dial(server.address);
-    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
+    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++)
         assert_trace(client, "traceparent", malformed[i], "", NULL);
-    }
     nng_close(client);
     test_server_stop(&server);
 }

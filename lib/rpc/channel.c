@@ -36,18 +36,14 @@ static int set_options(struct rpc_channel *channel)
          */
         rv = nng_socket_set_ms(channel->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
     }
-    if (rv == 0) {
+    if (rv == 0)
         rv = nng_socket_set_ms(channel->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
-    }
-    if (rv == 0) {
+    if (rv == 0)
         rv = nng_socket_set_ms(channel->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
-    }
-    if (rv == 0) {
+    if (rv == 0)
         rv = nng_pipe_notify(channel->socket, NNG_PIPE_EV_ADD_POST, on_pipe, channel);
-    }
-    if (rv == 0) {
+    if (rv == 0)
         rv = nng_pipe_notify(channel->socket, NNG_PIPE_EV_REM_POST, on_pipe, channel);
-    }
     return rv;
 }
 
@@ -100,9 +96,8 @@ enum status rpc_channel_open(const struct rpc_channel_options *options, struct r
         goto close_socket;
     }
     status = dial(channel, options->connect_now, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         goto close_socket;
-    }
     *out = channel;
     return STATUS_OK;
 
@@ -120,33 +115,28 @@ free_memory:
 void rpc_channel_stop(struct rpc_channel *channel)
 {
     pthread_mutex_lock(&channel->mutex);
-    if (!channel->closing) {
+    if (!channel->closing)
         channel->answers_may_come = channel->busy > 0;
-    }
     channel->closing = true; /* no exchange is added to `all` from here on */
     pthread_mutex_unlock(&channel->mutex);
-    for (struct rpc_exchange *exchange = channel->all; exchange != NULL; exchange = exchange->next_of_all) {
+    for (struct rpc_exchange *exchange = channel->all; exchange != NULL; exchange = exchange->next_of_all)
         rpc_exchange_stop(exchange);
-    }
 }
 
 void rpc_channel_close(struct rpc_channel *channel)
 {
-    if (channel == NULL) {
+    if (channel == NULL)
         return;
-    }
     rpc_channel_stop(channel);
     while (channel->all != NULL) {
         struct rpc_exchange *exchange = channel->all;
         channel->all = exchange->next_of_all;
         rpc_exchange_destroy(exchange);
     }
-    if (channel->answers_may_come) {
+    if (channel->answers_may_come)
         nng_msleep(CLOSE_SETTLE_MS); /* muted.h explains why a connection is not closed while it reads */
-    }
-    if (!rpc_socket_close(channel->socket)) {
+    if (!rpc_socket_close(channel->socket))
         return; /* nng's callbacks may still use the channel */
-    }
     pthread_mutex_destroy(&channel->mutex);
     rpc_guard_fini(&channel->guard);
     free(channel->address);
@@ -176,13 +166,11 @@ const char *rpc_channel_address(const struct rpc_channel *channel)
 /* Checks whether one more call may be in flight. Lock held. */
 static enum status check_room(const struct rpc_channel *channel, struct error *error)
 {
-    if (channel->closing) {
+    if (channel->closing)
         return error_set(error, STATUS_UNAVAILABLE, NULL, "closed the channel to %s", channel->address);
-    }
     if (channel->calls_max != 0 && channel->busy >= channel->calls_max) {
-        if (channel->guard.metrics != NULL) {
+        if (channel->guard.metrics != NULL)
             metric_add(&channel->guard.metrics->refused_by_bulkhead, 1);
-        }
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, "CALLS_MAX", "%zu calls to %s are in flight",
                          channel->busy, channel->address);
     }
@@ -193,9 +181,8 @@ static enum status check_room(const struct rpc_channel *channel, struct error *e
 static void change_busy(struct rpc_channel *channel, int delta)
 {
     channel->busy += (size_t)delta;
-    if (channel->guard.metrics != NULL) {
+    if (channel->guard.metrics != NULL)
         metric_add(&channel->guard.metrics->in_flight, delta);
-    }
 }
 
 /*
@@ -231,12 +218,10 @@ struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, struct err
     pthread_mutex_lock(&channel->mutex);
     enum status status = check_room(channel, error);
     struct rpc_exchange *exchange = status == STATUS_OK ? channel->idle : NULL;
-    if (exchange != NULL) {
+    if (exchange != NULL)
         channel->idle = exchange->next_idle;
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         change_busy(channel, 1);
-    }
     pthread_mutex_unlock(&channel->mutex);
     return exchange != NULL || status != STATUS_OK ? exchange : add_exchange(channel, error);
 }

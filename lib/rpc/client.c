@@ -59,9 +59,8 @@ struct rpc_client *rpc_client_create(struct rpc_channel *channel,
                                      const ProtobufCServiceDescriptor *descriptor)
 {
     struct rpc_client *client = calloc(1, sizeof *client);
-    if (client == NULL) {
+    if (client == NULL)
         return NULL;
-    }
     client->service = (ProtobufCService){.descriptor = descriptor, .invoke = invoke};
     client->channel = channel;
     arena_init(&client->names);
@@ -69,9 +68,8 @@ struct rpc_client *rpc_client_create(struct rpc_channel *channel,
     for (unsigned i = 0; client->methods != NULL && i < descriptor->n_methods; i++) {
         client->methods[i] =
             arena_printf(&client->names, "%s/%s", descriptor->name, descriptor->methods[i].name);
-        if (client->methods[i] == NULL) {
+        if (client->methods[i] == NULL)
             client->methods = NULL;
-        }
     }
     if (client->methods == NULL) {
         rpc_client_destroy(client);
@@ -116,9 +114,8 @@ static void on_answer(const ProtobufCMessage *response, void *closure_data)
 static void wait_for_answer(struct waiter *waiter)
 {
     pthread_mutex_lock(&waiter->mutex);
-    while (!waiter->done) {
+    while (!waiter->done)
         pthread_cond_wait(&waiter->answered, &waiter->mutex);
-    }
     pthread_mutex_unlock(&waiter->mutex);
 }
 
@@ -143,8 +140,7 @@ enum status rpc_client_call_wait(struct rpc_client *client, const char *method,
     pthread_mutex_destroy(&waiter.mutex);
     waiter.call.into = call->into;
     *call = waiter.call;
-    if (waiter.response != NULL) {
+    if (waiter.response != NULL)
         *response = (ProtobufCMessage *)waiter.response; /* it is in the caller's arena */
-    }
     return call->error.status;
 }

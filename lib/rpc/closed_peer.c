@@ -19,8 +19,7 @@ const char rpc_closed_peer = 0;
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     ssize_t sent = syscall(SYS_sendmsg, fd, message, flags);
-    if (sent < 0 && errno == EPIPE) {
+    if (sent < 0 && errno == EPIPE)
         errno = ECONNRESET;
-    }
     return sent;
 }

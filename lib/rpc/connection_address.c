@@ -31,9 +31,8 @@ static void take_process(struct connection_address *out, int fd)
     out->family = AF_UNIX;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0) {
         memcpy(out->bytes, &peer.pid, sizeof peer.pid);
-        if (peer.pid == 0) {
+        if (peer.pid == 0)
             memcpy(out->bytes + sizeof peer.pid, &peer.uid, sizeof peer.uid);
-        }
     }
 }
 

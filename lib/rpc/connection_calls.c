@@ -30,9 +30,8 @@ int accept(int fd, struct sockaddr *restrict address, socklen_t *restrict size)
         rpc_connections_without_file();
         errno = reason; /* nng pauses and tries again */
     }
-    if (accepted < 0 || wanted || rpc_connections_admit(accepted, &peer)) {
+    if (accepted < 0 || wanted || rpc_connections_admit(accepted, &peer))
         return accepted;
-    }
     (void)syscall(SYS_close, accepted);
     errno = ECONNABORTED; /* nng accepts the next one */
     return -1;
@@ -40,15 +39,13 @@ int accept(int fd, struct sockaddr *restrict address, socklen_t *restrict size)
 
 ssize_t readv(int fd, const struct iovec *pieces, int count)
 {
-    if (rpc_connections_ended(fd)) {
+    if (rpc_connections_ended(fd))
         return 0;
-    }
     ssize_t size = syscall(SYS_readv, fd, pieces, count);
-    if (size > 0) {
+    if (size > 0)
         rpc_connections_read(fd, pieces, count, (size_t)size);
-    } else if (size == 0) {
+    else if (size == 0)
         rpc_connections_leave(fd);
-    }
     return size;
 }
 

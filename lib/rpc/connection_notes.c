@@ -29,9 +29,8 @@ static struct {
 void connection_notes_register(void)
 {
     metric_register(&connections);
-    for (int i = 0; i < CONNECTION_NOTES; i++) {
+    for (int i = 0; i < CONNECTION_NOTES; i++)
         metric_register(&totals[i]);
-    }
 }
 
 void connection_notes_count(int64_t change)
@@ -44,9 +43,8 @@ void connection_note(enum connection_note note, const struct connection_address 
     metric_add(&totals[note], 1);
     pthread_mutex_lock(&notes.lock);
     notes.counts[note]++;
-    if (address != NULL) {
+    if (address != NULL)
         notes.address = *address;
-    }
     pthread_mutex_unlock(&notes.lock);
 }
 
@@ -59,13 +57,11 @@ void connection_notes_log(void)
         sum += counts[i] = notes.counts[i];
         notes.counts[i] = 0;
     }
-    if (sum > 0) {
+    if (sum > 0)
         notes.next_ns = now_ns + (int64_t)LOG_EVERY_S * MS_PER_S * NS_PER_MS;
-    }
     pthread_mutex_unlock(&notes.lock);
-    if (sum == 0) {
+    if (sum == 0)
         return;
-    }
     char text[CONNECTION_ADDRESS_TEXT_SIZE];
     log_event(LOG_WARN, "rpc.connections_bounded", LOG_INT("refused", counts[CONNECTION_REFUSED]),
               LOG_INT("silent", counts[CONNECTION_SILENT]),

@@ -81,10 +81,8 @@ static struct {
 /* Returns NULL if the descriptor is not a connection that nng accepted. */
 static struct connection *find(int fd)
 {
-    if (!atomic_load_explicit(&all.has_table, memory_order_acquire) || fd < 0 ||
-        (size_t)fd >= all.table_size) {
+    if (!atomic_load_explicit(&all.has_table, memory_order_acquire) || fd < 0 || (size_t)fd >= all.table_size)
         return NULL;
-    }
     struct connection *connection = &all.table[fd];
     return atomic_load_explicit(&connection->tracked, memory_order_acquire) ? connection : NULL;
 }
@@ -94,9 +92,8 @@ static struct connection *find(int fd)
 static struct holder *holder_of(const struct connection_address *address)
 {
     struct holder *holder = map_get(&all.holders, address);
-    if (holder != NULL) {
+    if (holder != NULL)
         return holder;
-    }
     holder = calloc(1, sizeof *holder);
     if (holder == NULL || map_put(&all.holders, address, holder) != STATUS_OK) {
         free(holder);
@@ -127,9 +124,8 @@ static void join(struct connection *connection, struct holder *holder)
     connection->joined = true;
     connection->next = holder->first;
     connection->link = &holder->first;
-    if (holder->first != NULL) {
+    if (holder->first != NULL)
         holder->first->link = &connection->next;
-    }
     holder->first = connection;
     holder->count++;
     holder->open++;
@@ -140,14 +136,12 @@ static void join(struct connection *connection, struct holder *holder)
 
 static void leave(struct connection *connection)
 {
-    if (!connection->joined) {
+    if (!connection->joined)
         return;
-    }
     uncount(connection);
     *connection->link = connection->next;
-    if (connection->next != NULL) {
+    if (connection->next != NULL)
         connection->next->link = connection->link;
-    }
     connection->joined = false;
     connection->holder->count--;
     all.live--;
@@ -177,20 +171,17 @@ static struct connection *more_silent(struct connection *one, struct connection 
 static struct connection *most_silent_of(const struct holder *holder)
 {
     struct connection *found = NULL;
-    for (struct connection *other = holder->first; other != NULL; other = other->next) {
+    for (struct connection *other = holder->first; other != NULL; other = other->next)
         found = more_silent(found, other);
-    }
     return found;
 }
 
 static struct connection *most_silent_of_all(void)
 {
     struct connection *found = NULL;
-    for (size_t i = 0; i <= all.highest; i++) {
-        if (all.table[i].joined) {
+    for (size_t i = 0; i <= all.highest; i++)
+        if (all.table[i].joined)
             found = more_silent(found, &all.table[i]);
-        }
-    }
     return found;
 }
 
@@ -224,11 +215,9 @@ static struct holder *largest_holder(void)
 {
     struct holder *largest = NULL;
     size_t position = 0;
-    for (struct holder *holder; (holder = map_next(&all.holders, &position, NULL)) != NULL;) {
-        if (largest == NULL || holder->count > largest->count) {
+    for (struct holder *holder; (holder = map_next(&all.holders, &position, NULL)) != NULL;)
+        if (largest == NULL || holder->count > largest->count)
             largest = holder;
-        }
-    }
     return largest;
 }
 
@@ -238,12 +227,10 @@ static struct holder *largest_holder(void)
  */
 static bool make_room(struct holder *newcomer)
 {
-    if (newcomer->count >= all.limits.per_address_max) {
+    if (newcomer->count >= all.limits.per_address_max)
         return end_silent_of(newcomer);
-    }
-    if (all.live < all.limits.connections_max) {
+    if (all.live < all.limits.connections_max)
         return true;
-    }
     struct holder *largest = largest_holder();
     if (largest->count > newcomer->count + 1) {
         end(most_silent_of(largest), CONNECTION_SILENT);
@@ -282,18 +269,16 @@ static bool admit(int fd, const struct connection_address *address)
         track(&all.table[fd], holder, address->family == AF_UNIX);
         return true;
     }
-    if (holder != NULL) {
+    if (holder != NULL)
         drop_if_empty(holder);
-    }
     connection_note(CONNECTION_REFUSED, address);
     return false;
 }
 
 bool rpc_connections_admit(int fd, const struct sockaddr_storage *peer)
 {
-    if (!atomic_load_explicit(&all.limited, memory_order_acquire)) {
+    if (!atomic_load_explicit(&all.limited, memory_order_acquire))
         return true;
-    }
     struct connection_address address;
     connection_address_get(fd, peer, &address);
     pthread_mutex_lock(&all.lock);
@@ -305,9 +290,8 @@ bool rpc_connections_admit(int fd, const struct sockaddr_storage *peer)
 void rpc_connections_leave(int fd)
 {
     struct connection *connection = find(fd);
-    if (connection == NULL) {
+    if (connection == NULL)
         return;
-    }
     pthread_mutex_lock(&all.lock);
     leave(connection);
     pthread_mutex_unlock(&all.lock);
@@ -316,9 +300,8 @@ void rpc_connections_leave(int fd)
 void rpc_connections_forget(int fd)
 {
     struct connection *connection = find(fd);
-    if (connection == NULL) {
+    if (connection == NULL)
         return;
-    }
     pthread_mutex_lock(&all.lock);
     leave(connection);
     all.open--;
@@ -345,11 +328,9 @@ bool rpc_connections_ended(int fd)
 static struct connection *first_unfinished_of(const struct holder *holder)
 {
     struct connection *first = NULL;
-    for (struct connection *other = holder->first; other != NULL; other = other->next) {
-        if (other->bytes > 0 && (first == NULL || other->begun < first->begun)) {
+    for (struct connection *other = holder->first; other != NULL; other = other->next)
+        if (other->bytes > 0 && (first == NULL || other->begun < first->begun))
             first = other;
-        }
-    }
     return first;
 }
 
@@ -358,15 +339,12 @@ static bool end_largest_debtor(void)
 {
     const struct holder *largest = NULL;
     size_t position = 0;
-    for (const struct holder *holder; (holder = map_next(&all.holders, &position, NULL)) != NULL;) {
-        if (largest == NULL || holder->bytes > largest->bytes) {
+    for (const struct holder *holder; (holder = map_next(&all.holders, &position, NULL)) != NULL;)
+        if (largest == NULL || holder->bytes > largest->bytes)
             largest = holder;
-        }
-    }
     struct connection *found = largest != NULL ? first_unfinished_of(largest) : NULL;
-    if (found != NULL) {
+    if (found != NULL)
         end(found, CONNECTION_UNFINISHED);
-    }
     return found != NULL;
 }
 
@@ -389,9 +367,8 @@ static void count(struct connection *connection, uint64_t size)
 void rpc_connections_read(int fd, const struct iovec *pieces, int piece_count, size_t size)
 {
     struct connection *connection = find(fd);
-    if (connection == NULL) {
+    if (connection == NULL)
         return;
-    }
     struct rpc_frame *frame = &connection->frame;
     size_t messages = 0;
     for (int i = 0; i < piece_count && size > 0; i++) {
@@ -407,9 +384,8 @@ void rpc_connections_read(int fd, const struct iovec *pieces, int piece_count, s
         count(connection, is_large ? frame->size_bytes : 0);
     }
     atomic_fetch_add_explicit(&connection->reads, 1, memory_order_relaxed);
-    if (messages > 0) {
+    if (messages > 0)
         atomic_fetch_add_explicit(&connection->messages, (uint32_t)messages, memory_order_relaxed);
-    }
     atomic_store_explicit(&connection->unfinished, frame->place != RPC_FRAME_BETWEEN, memory_order_relaxed);
 }
 
@@ -431,20 +407,17 @@ static void look_at(struct connection *connection)
     connection->unfinished_ticks = late ? connection->unfinished_ticks + 1 : 0;
     connection->seen_reads = reads;
     connection->seen_messages = messages;
-    if (connection->unfinished_ticks > TICKS && !has_unread((int)(connection - all.table))) {
+    if (connection->unfinished_ticks > TICKS && !has_unread((int)(connection - all.table)))
         end(connection, CONNECTION_UNFINISHED);
-    }
 }
 
 void rpc_connections_tick(void)
 {
     pthread_mutex_lock(&all.lock);
     all.ticks++;
-    for (size_t i = 0; i <= all.highest; i++) {
-        if (all.table[i].joined) {
+    for (size_t i = 0; i <= all.highest; i++)
+        if (all.table[i].joined)
             look_at(&all.table[i]);
-        }
-    }
     pthread_mutex_unlock(&all.lock);
     connection_notes_log();
 }
@@ -472,16 +445,14 @@ static bool make_table(size_t files_max)
 
 enum status rpc_connections_limit(const struct rpc_connection_limits *limits, struct error *error)
 {
-    if (!make_table(limits->files_max)) {
+    if (!make_table(limits->files_max))
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-    }
     connection_notes_register();
     all.limits = *limits;
     all.ticks = 1; /* all_busy_at = 0 must not equal the current tick */
     enum status status = ticker_open(limits->receive_timeout_ms / TICKS, tick, NULL, &all.ticker, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         atomic_store_explicit(&all.limited, true, memory_order_release);
-    }
     return status;
 }
 

@@ -143,9 +143,8 @@ static int greeted_after_silence(uint8_t host)
     for (int i = 0; i < SILENCE_TICKS_MAX; i++) {
         rpc_connections_tick();
         int fd = connect_from(host);
-        if (greet(fd)) {
+        if (greet(fd))
             return fd;
-        }
         assert_int_equal(close(fd), 0);
     }
     fail_msg("no silent connection left within %d ticks", SILENCE_TICKS_MAX);
@@ -179,17 +178,15 @@ static void assert_serves(void)
 
 static void close_all(const int *fds, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         assert_int_equal(close(fds[i]), 0);
-    }
 }
 
 static size_t closed_of(const int *fds, size_t count)
 {
     size_t closed = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         closed += is_closed(fds[i]) ? 1 : 0;
-    }
     return closed;
 }
 
@@ -197,9 +194,8 @@ static void test_connections_of_one_address_are_bounded(void **state)
 {
     (void)state;
     int fds[PER_ADDRESS];
-    for (size_t i = 0; i < PER_ADDRESS; i++) {
+    for (size_t i = 0; i < PER_ADDRESS; i++)
         fds[i] = greeted_from(ATTACKER);
-    }
     int64_t refused = test_metric("rpc_connections_refused_total");
     int refused_fd = connect_from(ATTACKER); /* none of the attacker's connections is silent yet */
     assert_false(greet(refused_fd));
@@ -218,12 +214,10 @@ static void test_connections_in_all_are_taken_from_who_has_most(void **state)
 {
     (void)state;
     int fds[PER_ADDRESS], others[CONNECTIONS - PER_ADDRESS];
-    for (size_t i = 0; i < PER_ADDRESS; i++) {
+    for (size_t i = 0; i < PER_ADDRESS; i++)
         fds[i] = greeted_from(ATTACKER);
-    }
-    for (size_t i = 0; i < CONNECTIONS - PER_ADDRESS; i++) {
+    for (size_t i = 0; i < CONNECTIONS - PER_ADDRESS; i++)
         others[i] = greeted_from((uint8_t)(OTHERS + i));
-    }
     assert_serves(); /* from one more address */
     assert_soon(closed_of(fds, PER_ADDRESS) == 1);
     assert_int_equal(closed_of(others, CONNECTIONS - PER_ADDRESS), 0);
@@ -237,9 +231,8 @@ static void test_connections_of_as_many_addresses_leave_when_silent(void **state
 {
     (void)state;
     int fds[CONNECTIONS];
-    for (size_t i = 0; i < CONNECTIONS; i++) {
+    for (size_t i = 0; i < CONNECTIONS; i++)
         fds[i] = greeted_from((uint8_t)(OTHERS + i));
-    }
     int early = connect_from(ATTACKER);
     assert_false(greet(early));
     int next = greeted_after_silence(ATTACKER);
@@ -368,12 +361,10 @@ static void test_connections_whose_message_began_first_leave_first(void **state)
     assert_int_equal(listen(listener, CONNECTIONS), 0);
     struct pair pairs[PER_ADDRESS], other = accepted_from(listener, OTHERS);
     begin_message(&other);
-    for (size_t i = 0; i < PER_ADDRESS; i++) {
+    for (size_t i = 0; i < PER_ADDRESS; i++)
         pairs[i] = accepted_from(listener, ATTACKER);
-    }
-    for (size_t i = 0; i < PER_ADDRESS; i++) {
+    for (size_t i = 0; i < PER_ADDRESS; i++)
         begin_message(&pairs[ORDER[i]]);
-    }
     for (size_t i = 0; i < PER_ADDRESS; i++) {
         assert_int_equal(rpc_connections_ended(pairs[ORDER[i]].accepted), i < 2);
         close_all((const int[]){pairs[ORDER[i]].client, pairs[ORDER[i]].accepted}, 2);

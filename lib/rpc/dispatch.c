@@ -18,9 +18,8 @@ static const struct rpc_service_entry *find_service(const struct rpc_server *ser
 {
     for (size_t i = 0; i < server->service_count; i++) {
         const char *known = server->services[i].service->descriptor->name;
-        if (strncmp(known, name, length) == 0 && known[length] == '\0') {
+        if (strncmp(known, name, length) == 0 && known[length] == '\0')
             return &server->services[i];
-        }
     }
     return NULL;
 }
@@ -40,9 +39,8 @@ static enum status find_method(struct rpc_call *call, struct error *error)
     }
     const ProtobufCServiceDescriptor *service = call->entry->service->descriptor;
     call->method = protobuf_c_service_descriptor_get_method_by_name(service, slash + 1);
-    if (call->method == NULL) {
+    if (call->method == NULL)
         return error_set(error, STATUS_UNIMPLEMENTED, NULL, "no method %s here", full_name);
-    }
     call->metrics = &call->entry->metrics[call->method - service->methods];
     return STATUS_OK;
 }
@@ -55,13 +53,11 @@ static enum status find_method(struct rpc_call *call, struct error *error)
 static enum status check_memory(struct rpc_call *call, struct error *error)
 {
     struct rpc_server *server = call->server;
-    if (call->size_bytes <= RPC_CALL_KEEP_BYTES_MAX) {
+    if (call->size_bytes <= RPC_CALL_KEEP_BYTES_MAX)
         return STATUS_OK;
-    }
     size_t held = atomic_fetch_add(&server->large_bytes, call->size_bytes) + call->size_bytes;
-    if (held <= RPC_LARGE_REQUESTS * server->message_max_bytes) {
+    if (held <= RPC_LARGE_REQUESTS * server->message_max_bytes)
         return STATUS_OK;
-    }
     (void)error_set(error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many large requests wait");
     error->retry_after_ms = RPC_RETRY_AFTER_MS;
     return error->status;
@@ -80,16 +76,14 @@ enum status rpc_dispatch_decode(struct rpc_call *call, nng_msg *msg, struct erro
     call->request = (Rpc__V1__Request *)wire_unpack(&rpc__v1__request__descriptor, body, call->size_bytes,
                                                     WIRE_ENVELOPE_ELEMENTS_MAX, &call->arena, error);
     nng_msg_free(msg);
-    if (call->request == NULL) {
+    if (call->request == NULL)
         return STATUS_INVALID_ARGUMENT;
-    }
     if (call->request->timeout_ms > server->max_timeout_ms) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "timeout_ms: must be at most %u",
                          server->max_timeout_ms);
     }
-    if (call->request->timeout_ms > 0) {
+    if (call->request->timeout_ms > 0)
         set_budget(call, call->request->timeout_ms);
-    }
     return find_method(call, error);
 }
 
@@ -98,18 +92,16 @@ static enum status check_open(struct rpc_call *call, struct error *error)
 {
     struct rpc_server *server = call->server;
     enum status status = STATUS_OK;
-    if (call->entry->always && !atomic_load(&server->shut)) {
+    if (call->entry->always && !atomic_load(&server->shut))
         return STATUS_OK;
-    }
     if (atomic_load(&server->draining)) {
         atomic_store(&server->last_heard_ns, call->arrival_ns);
         status = error_set(error, STATUS_UNAVAILABLE, "DRAINING", "%s is shutting down", server->program);
     } else if (!atomic_load(&server->serving)) {
         status = error_set(error, STATUS_UNAVAILABLE, "NOT_READY", "%s is not ready yet", server->program);
     }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         error->retry_after_ms = RPC_RETRY_AFTER_MS;
-    }
     return status;
 }
 
@@ -133,9 +125,8 @@ static void dispatch(struct rpc_call *call)
         rpc_call_fail(call, &error);
         return;
     }
-    if (!call->entry->always) {
+    if (!call->entry->always)
         FAULT_POINT("rpc.server.before_handler");
-    }
     ProtobufCService *service = call->entry->service;
     service->invoke(service, (unsigned)(call->method - service->descriptor->methods), request, on_response,
                     call);

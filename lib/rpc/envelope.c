@@ -39,9 +39,8 @@ static size_t entry_field_size(const struct entry *entry)
 
 static uint8_t *put_entry(uint8_t *at, const struct entry *entry)
 {
-    if (entry->size == 0) {
+    if (entry->size == 0)
         return at;
-    }
     at = wire_put_bytes_header(at, REQUEST_METADATA, entry->size);
     at = wire_put_bytes(at, METADATA_KEY, entry->key, entry->key_size);
     return wire_put_bytes(at, METADATA_VALUE, entry->value, entry->value_size);
@@ -76,9 +75,8 @@ enum status rpc_envelope_request(const struct rpc_request *request, size_t max_b
                   wire_varint_field_size(REQUEST_EXPLICIT_PRESENCE, true);
     nng_msg *msg;
     enum status status = allocate("request", size, max_bytes, &msg, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     uint8_t *at = wire_put_bytes(nng_msg_body(msg), REQUEST_METHOD, request->method, method_size);
     at = wire_put_bytes_header(at, REQUEST_PAYLOAD, payload_size);
     at += protobuf_c_message_pack(request->message, at);
@@ -108,9 +106,8 @@ enum status rpc_envelope_response(const ProtobufCMessage *message, size_t max_by
     nng_msg *msg;
     enum status status =
         allocate("response", wire_bytes_size(RESPONSE_PAYLOAD, payload_size), max_bytes, &msg, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     uint8_t *at = wire_put_bytes_header(nng_msg_body(msg), RESPONSE_PAYLOAD, payload_size);
     (void)protobuf_c_message_pack(message, at); /* writes exactly the size measured above */
     *out = msg;
@@ -126,9 +123,8 @@ nng_msg *rpc_envelope_error(const struct error *error)
     response.reason = (char *)error->reason;
     response.retry_after_ms = error->retry_after_ms;
     nng_msg *msg;
-    if (nng_msg_alloc(&msg, rpc__v1__response__get_packed_size(&response)) != 0) {
+    if (nng_msg_alloc(&msg, rpc__v1__response__get_packed_size(&response)) != 0)
         return NULL;
-    }
     (void)rpc__v1__response__pack(&response, nng_msg_body(msg));
     return msg;
 }

@@ -35,9 +35,8 @@ static bool begin(struct rpc_exchange *exchange, void (*operation)(nng_ctx, nng_
 {
     pthread_mutex_lock(&exchange->mutex);
     bool begun = !exchange->stopped;
-    if (begun) {
+    if (begun)
         operation(exchange->ctx, aio);
-    }
     pthread_mutex_unlock(&exchange->mutex);
     return begun;
 }
@@ -61,9 +60,8 @@ static enum breaker_outcome judge(const struct rpc_exchange *exchange)
 /* Reports the outcome to the breaker if the breaker admitted the attempt. */
 static void record(struct rpc_exchange *exchange, enum breaker_outcome outcome)
 {
-    if (!exchange->admitted) {
+    if (!exchange->admitted)
         return;
-    }
     exchange->admitted = false;
     const struct breaker_count count = {
         .successes = outcome == BREAKER_SUCCESS,
@@ -77,16 +75,13 @@ static void record(struct rpc_exchange *exchange, enum breaker_outcome outcome)
 static nng_duration next_pause(struct rpc_exchange *exchange)
 {
     const struct rpc_client_call *call = exchange->call;
-    if (exchange->kept == NULL || !retry_may_help(&call->error, exchange->left, call->idempotent)) {
+    if (exchange->kept == NULL || !retry_may_help(&call->error, exchange->left, call->idempotent))
         return 0;
-    }
     int64_t pause_ms = backoff_next_ns(&exchange->backoff) / NS_PER_MS + 1;
-    if (pause_ms < call->error.retry_after_ms) {
+    if (pause_ms < call->error.retry_after_ms)
         pause_ms = call->error.retry_after_ms;
-    }
-    if (pause_ms >= clock_remaining_ms(exchange->deadline_ns)) {
+    if (pause_ms >= clock_remaining_ms(exchange->deadline_ns))
         return 0;
-    }
     return rpc_guard_take_retry(&exchange->channel->guard) ? (nng_duration)pause_ms : 0;
 }
 
@@ -100,9 +95,8 @@ static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
     nng_aio_set_timeout(exchange->aio, pause_ms);
     pthread_mutex_lock(&exchange->mutex);
     bool begun = !exchange->stopped;
-    if (begun) {
+    if (begun)
         nng_sleep_aio(pause_ms + 1, exchange->aio);
-    }
     pthread_mutex_unlock(&exchange->mutex);
     return begun;
 }
@@ -113,9 +107,8 @@ static void conclude(struct rpc_exchange *exchange, const ProtobufCMessage *resp
     nng_duration pause_ms = response == NULL ? next_pause(exchange) : 0;
     if (pause_ms > 0) {
         record(exchange, BREAKER_NOTHING); /* only the last attempt's result counts */
-        if (begin_pause(exchange, pause_ms)) {
+        if (begin_pause(exchange, pause_ms))
             return;
-        }
     }
     record(exchange, judge(exchange));
     finish(exchange, response);
@@ -133,9 +126,8 @@ static void fail(struct rpc_exchange *exchange, enum status status, const char *
 static nng_duration remaining(const struct rpc_exchange *exchange)
 {
     int64_t left_ms = (exchange->deadline_ns - clock_monotonic_ns() + NS_PER_MS - 1) / NS_PER_MS;
-    if (left_ms < 1) {
+    if (left_ms < 1)
         return 1;
-    }
     return left_ms > INT32_MAX ? INT32_MAX : (nng_duration)left_ms;
 }
 
@@ -153,9 +145,8 @@ static void on_sent(struct rpc_exchange *exchange)
     FAULT_POINT("rpc.client.after_send");
     exchange->state = RPC_EXCHANGE_RECEIVING;
     nng_aio_set_timeout(exchange->receive_aio, remaining(exchange));
-    if (!begin(exchange, nng_ctx_recv, exchange->receive_aio)) {
+    if (!begin(exchange, nng_ctx_recv, exchange->receive_aio))
         fail(exchange, STATUS_UNAVAILABLE, "closed the channel to");
-    }
 }
 
 /* The status that the server sent. A code that we do not know is the server's fault. */
@@ -232,9 +223,8 @@ static bool admit(struct rpc_exchange *exchange, bool first)
 {
     struct rpc_channel *channel = exchange->channel;
     struct error *error = &exchange->call->error;
-    if (exchange->call->unguarded) {
+    if (exchange->call->unguarded)
         return true;
-    }
     exchange->admitted = rpc_guard_admit(&channel->guard, 1, first, &exchange->era) == 1;
     if (!exchange->admitted) {
         (void)error_set(error, STATUS_UNAVAILABLE, "BREAKER_OPEN", "%s has failed too often",
@@ -305,19 +295,15 @@ static void on_event(void *context)
 struct rpc_exchange *rpc_exchange_create(struct rpc_channel *channel)
 {
     struct rpc_exchange *exchange = calloc(1, sizeof *exchange);
-    if (exchange == NULL) {
+    if (exchange == NULL)
         return NULL;
-    }
     exchange->channel = channel;
-    if (nng_aio_alloc(&exchange->aio, on_event, exchange) != 0) {
+    if (nng_aio_alloc(&exchange->aio, on_event, exchange) != 0)
         goto free_exchange;
-    }
-    if (nng_aio_alloc(&exchange->receive_aio, on_event, exchange) != 0) {
+    if (nng_aio_alloc(&exchange->receive_aio, on_event, exchange) != 0)
         goto free_aio;
-    }
-    if (nng_ctx_open(&exchange->ctx, channel->socket) != 0) {
+    if (nng_ctx_open(&exchange->ctx, channel->socket) != 0)
         goto free_receive_aio;
-    }
     pthread_mutex_init(&exchange->mutex, NULL);
     arena_init(&exchange->arena);
     return exchange;
@@ -345,9 +331,8 @@ void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
 {
     exchange->admitted = false;
     exchange->backoff = (struct backoff){.first_ms = PAUSE_FIRST_MS, .max_ms = PAUSE_MAX_MS};
-    if (!exchange->call->unguarded && exchange->channel->guard.has_retries) {
+    if (!exchange->call->unguarded && exchange->channel->guard.has_retries)
         (void)nng_msg_dup(&exchange->kept, msg); /* if out of memory, the message is sent only once */
-    }
     attempt(exchange, msg, true);
 }
 

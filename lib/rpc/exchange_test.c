@@ -152,9 +152,8 @@ static int accept_raw(int listener)
 static bool has_ended(const struct test_pending *pending)
 {
     bool ended = false;
-    for (int i = 0; i < LATE_CALLS && !ended; i++) {
+    for (int i = 0; i < LATE_CALLS && !ended; i++)
         ended = atomic_load(&pending[i].answers) > 0;
-    }
     return ended;
 }
 
@@ -168,9 +167,8 @@ static void read_until_all_left_or_ended(int fd, const struct test_pending *pend
         ssize_t size = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
         taken += size > 0 ? (size_t)size : 0;
         settled = taken / LATE_ID_BYTES; /* each message adds a few bytes, all together fewer than one id */
-        for (int i = 0; i < LATE_CALLS; i++) {
+        for (int i = 0; i < LATE_CALLS; i++)
             settled += (size_t)atomic_load(&pending[i].answers);
-        }
     }
     assert_true(settled >= LATE_CALLS);
 }

@@ -10,9 +10,8 @@ void rpc_frame_init(struct rpc_frame *frame, bool is_ipc)
 static uint64_t read_length(const uint8_t *bytes)
 {
     uint64_t length = 0;
-    for (size_t i = 0; i < LENGTH_BYTES; i++) {
+    for (size_t i = 0; i < LENGTH_BYTES; i++)
         length = length << BITS_PER_BYTE | bytes[i];
-    }
     return length;
 }
 
@@ -38,9 +37,8 @@ static size_t take_length(struct rpc_frame *frame, const uint8_t *bytes, size_t 
 {
     size_t kind = frame->is_ipc ? 1 : 0;
     size_t taken = smaller(kind + LENGTH_BYTES - frame->have, size);
-    for (size_t i = 0; i < taken; i++) {
+    for (size_t i = 0; i < taken; i++)
         frame->header[frame->have++] = bytes[i];
-    }
     frame->place = RPC_FRAME_LENGTH;
     if (frame->have == kind + LENGTH_BYTES) {
         frame->have = 0;
@@ -56,9 +54,8 @@ static size_t take_body(struct rpc_frame *frame, size_t size, bool *completed)
     size_t taken = smaller(frame->left_bytes, size);
     frame->left_bytes -= taken;
     *completed = frame->left_bytes == 0;
-    if (*completed) {
+    if (*completed)
         frame->place = RPC_FRAME_BETWEEN;
-    }
     return taken;
 }
 

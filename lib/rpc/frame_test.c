@@ -12,9 +12,8 @@ static size_t write_stream(uint8_t *out, bool is_ipc)
     memcpy(at, greeting, sizeof greeting);
     at += sizeof greeting;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        if (is_ipc) {
+        if (is_ipc)
             *at++ = 1;
-        }
         memset(at, 0, 6);
         at[6] = (uint8_t)(sizes[i] >> 8);
         at[7] = (uint8_t)sizes[i];
@@ -35,9 +34,8 @@ static void test_frame_finds_messages_however_they_are_cut(void **state)
             struct rpc_frame frame;
             rpc_frame_init(&frame, ipc == 1);
             size_t messages = 0;
-            for (size_t at = 0; at < size; at += step) {
+            for (size_t at = 0; at < size; at += step)
                 messages += rpc_frame_take(&frame, stream + at, at + step < size ? step : size - at);
-            }
             assert_int_equal(messages, 3);
             assert_int_equal(frame.place, RPC_FRAME_BETWEEN);
         }

@@ -20,9 +20,8 @@ enum status rpc_guard_init(struct rpc_guard *guard, const char *peer, const stru
     guard->has_retries = retry->percent != 0 || retry->min_per_s != 0;
     if (peer != NULL) {
         guard->metrics = rpc_peer_metrics_of(peer);
-        if (guard->metrics == NULL) {
+        if (guard->metrics == NULL)
             return STATUS_RESOURCE_EXHAUSTED;
-        }
     }
     breaker_init(&guard->breaker, breaker);
     retry_budget_init(&guard->budget, retry, clock_monotonic_ns());
@@ -48,9 +47,8 @@ static void tell(struct rpc_guard *guard, struct breaker_count led_to_it)
 {
     enum breaker_state state = guard->breaker.state;
     atomic_store(&guard->state, (int)state);
-    if (guard->peer == NULL) {
+    if (guard->peer == NULL)
         return;
-    }
     metric_set(&guard->metrics->breaker_state, (int64_t)state);
     switch (state) {
     case BREAKER_OPEN:
@@ -74,30 +72,25 @@ static void tell(struct rpc_guard *guard, struct breaker_count led_to_it)
 size_t rpc_guard_admit(struct rpc_guard *guard, size_t wanted, bool first, uint64_t *era)
 {
     *era = 0;
-    if (!guard->has_breaker && !guard->has_retries) {
+    if (!guard->has_breaker && !guard->has_retries)
         return wanted;
-    }
     pthread_mutex_lock(&guard->mutex);
     enum breaker_state before = guard->breaker.state;
     size_t admitted = breaker_admit(&guard->breaker, wanted, clock_monotonic_ns(), era);
-    if (guard->breaker.state != before) {
+    if (guard->breaker.state != before)
         tell(guard, (struct breaker_count){0});
-    }
-    if (first && admitted > 0) {
+    if (first && admitted > 0)
         retry_budget_earn(&guard->budget);
-    }
     pthread_mutex_unlock(&guard->mutex);
-    if (guard->metrics != NULL && admitted < wanted) {
+    if (guard->metrics != NULL && admitted < wanted)
         metric_add(&guard->metrics->refused_by_breaker, (int64_t)(wanted - admitted));
-    }
     return admitted;
 }
 
 void rpc_guard_record(struct rpc_guard *guard, uint64_t era, const struct breaker_count *count)
 {
-    if (!guard->has_breaker) {
+    if (!guard->has_breaker)
         return;
-    }
     pthread_mutex_lock(&guard->mutex);
     enum breaker_state before = guard->breaker.state;
     int64_t now_ns = clock_monotonic_ns();
@@ -111,9 +104,8 @@ void rpc_guard_record(struct rpc_guard *guard, uint64_t era, const struct breake
 
 size_t rpc_guard_room(struct rpc_guard *guard)
 {
-    if (atomic_load(&guard->state) == BREAKER_CLOSED) {
+    if (atomic_load(&guard->state) == BREAKER_CLOSED)
         return SIZE_MAX;
-    }
     pthread_mutex_lock(&guard->mutex);
     size_t room = breaker_room(&guard->breaker, clock_monotonic_ns());
     pthread_mutex_unlock(&guard->mutex);
@@ -122,9 +114,8 @@ size_t rpc_guard_room(struct rpc_guard *guard)
 
 uint32_t rpc_guard_wait_ms(struct rpc_guard *guard)
 {
-    if (atomic_load(&guard->state) == BREAKER_CLOSED) {
+    if (atomic_load(&guard->state) == BREAKER_CLOSED)
         return 0;
-    }
     pthread_mutex_lock(&guard->mutex);
     uint32_t wait_ms = breaker_wait_ms(&guard->breaker, clock_monotonic_ns());
     pthread_mutex_unlock(&guard->mutex);
@@ -135,15 +126,13 @@ uint32_t rpc_guard_wait_ms(struct rpc_guard *guard)
 
 bool rpc_guard_take_retry(struct rpc_guard *guard)
 {
-    if (!guard->has_retries) {
+    if (!guard->has_retries)
         return false;
-    }
     pthread_mutex_lock(&guard->mutex);
     bool taken = retry_budget_take(&guard->budget, clock_monotonic_ns());
     pthread_mutex_unlock(&guard->mutex);
-    if (guard->metrics != NULL) {
+    if (guard->metrics != NULL)
         metric_add(taken ? &guard->metrics->retries : &guard->metrics->retries_refused, 1);
-    }
     return taken;
 }
 
@@ -162,13 +151,11 @@ void rpc_guard_leave_alone(struct rpc_guard *guard, uint32_t retry_after_ms, int
 uint32_t rpc_guard_alone_ms(struct rpc_guard *guard, int connection)
 {
     int64_t until_ns = atomic_load_explicit(&guard->left_alone_ns, memory_order_relaxed);
-    if (until_ns == 0) {
+    if (until_ns == 0)
         return 0;
-    }
     int64_t left_ns = until_ns - clock_monotonic_ns();
-    if (left_ns > 0) {
+    if (left_ns > 0)
         return (uint32_t)((left_ns + NS_PER_MS - 1) / NS_PER_MS);
-    }
     bool closing = connection != 0 && connection == atomic_load(&guard->drained);
     return closing && left_ns > -(int64_t)CLOSING_MAX_MS * NS_PER_MS ? CLOSING_LOOK_MS : 0;
 }

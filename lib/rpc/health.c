@@ -6,11 +6,9 @@
 
 static bool is_known(const struct rpc_server *server, const char *name)
 {
-    for (size_t i = 0; i < server->service_count; i++) {
-        if (strcmp(server->services[i].service->descriptor->name, name) == 0) {
+    for (size_t i = 0; i < server->service_count; i++)
+        if (strcmp(server->services[i].service->descriptor->name, name) == 0)
             return true;
-        }
-    }
     return false;
 }
 

@@ -18,9 +18,8 @@ static Rpc__V1__MethodDescription *describe_method(struct arena *arena,
                                                    const ProtobufCMethodDescriptor *method)
 {
     Rpc__V1__MethodDescription *description = arena_alloc(arena, sizeof *description);
-    if (description == NULL) {
+    if (description == NULL)
         return NULL;
-    }
     rpc__v1__method_description__init(description);
     description->name = arena_printf(arena, "%s/%s", service->name, method->name);
     description->request_type = (char *)method->input->name;
@@ -32,20 +31,17 @@ static Rpc__V1__ServiceDescription *describe_service(struct arena *arena,
                                                      const ProtobufCServiceDescriptor *service)
 {
     Rpc__V1__ServiceDescription *description = arena_alloc(arena, sizeof *description);
-    if (description == NULL) {
+    if (description == NULL)
         return NULL;
-    }
     rpc__v1__service_description__init(description);
     description->name = (char *)service->name;
     description->methods = arena_alloc(arena, service->n_methods * sizeof description->methods[0]);
-    if (description->methods == NULL) {
+    if (description->methods == NULL)
         return NULL;
-    }
     for (unsigned i = 0; i < service->n_methods; i++) {
         description->methods[i] = describe_method(arena, service, &service->methods[i]);
-        if (description->methods[i] == NULL) {
+        if (description->methods[i] == NULL)
             return NULL;
-        }
     }
     description->n_methods = service->n_methods;
     return description;
@@ -89,19 +85,16 @@ static bool show_all(struct arena *arena, Rpc__V1__StatsResponse *response)
 {
     struct metric *newest = metrics_newest();
     size_t count = 0;
-    for (struct metric *metric = newest; metric != NULL; metric = metric->next) {
+    for (struct metric *metric = newest; metric != NULL; metric = metric->next)
         count++;
-    }
     Rpc__V1__Stat *stats = arena_alloc(arena, count * sizeof stats[0]);
     response->stats = arena_alloc(arena, count * sizeof response->stats[0]);
-    if (stats == NULL || response->stats == NULL) {
+    if (stats == NULL || response->stats == NULL)
         return false;
-    }
     for (struct metric *metric = newest; metric != NULL; metric = metric->next) {
         Rpc__V1__Stat *stat = &stats[response->n_stats];
-        if (!show(arena, metric, stat)) {
+        if (!show(arena, metric, stat))
             return false;
-        }
         response->stats[response->n_stats++] = stat;
     }
     return true;
@@ -123,9 +116,8 @@ static void report(Rpc__V1__Introspection_Service *service, const Rpc__V1__Stats
     response.program = server->program;
     response.n_degraded = server->degraded != NULL ? server->degraded(server->observer, reasons) : 0;
     response.degraded = degraded;
-    for (size_t i = 0; i < response.n_degraded; i++) {
+    for (size_t i = 0; i < response.n_degraded; i++)
         degraded[i] = reasons[i];
-    }
     const char *not_ready = rpc_server_not_ready(server);
     response.not_ready = (char *)(uintptr_t)(not_ready == NULL ? "" : not_ready);
     closure(&response, closure_data);

@@ -112,11 +112,9 @@ static int64_t stat_value(nng_socket client, const char *name)
 {
     Rpc__V1__StatsResponse *stats = ask_stats(client);
     int64_t value = -1;
-    for (size_t i = 0; i < stats->n_stats; i++) {
-        if (strcmp(stats->stats[i]->name, name) == 0) {
+    for (size_t i = 0; i < stats->n_stats; i++)
+        if (strcmp(stats->stats[i]->name, name) == 0)
             value = stats->stats[i]->value;
-        }
-    }
     rpc__v1__stats_response__free_unpacked(stats, NULL);
     return value;
 }

@@ -32,11 +32,10 @@ static int64_t answer_all_expired(struct rpc_server *server, int64_t now_ns)
         struct rpc_slot *slot = &server->slots[i];
         struct rpc_expired expired;
         int64_t deadline_ns = atomic_load(&slot->deadline_ns);
-        if (deadline_ns > now_ns) {
+        if (deadline_ns > now_ns)
             earliest_ns = deadline_ns < earliest_ns ? deadline_ns : earliest_ns;
-        } else if (rpc_slot_claim_expired(slot, now_ns, &expired)) {
+        else if (rpc_slot_claim_expired(slot, now_ns, &expired))
             answer_expired(slot, &expired);
-        }
     }
     return earliest_ns;
 }
@@ -58,9 +57,8 @@ static int64_t look(struct rpc_server *server)
 {
     int64_t now_ns = clock_monotonic_ns();
     int64_t next_ns = answer_all_expired(server, now_ns);
-    if (next_ns < now_ns + (int64_t)SCAN_GAP_MS * NS_PER_MS) {
+    if (next_ns < now_ns + (int64_t)SCAN_GAP_MS * NS_PER_MS)
         next_ns = now_ns + (int64_t)SCAN_GAP_MS * NS_PER_MS;
-    }
     open_slots_if_low(server);
     return next_ns;
 }
@@ -70,9 +68,8 @@ static void sleep_until_planned(struct rpc_janitor *janitor)
 {
     for (;;) {
         int64_t planned_ns = atomic_load(&janitor->planned_ns);
-        if (janitor->stop || janitor->asked || planned_ns <= clock_monotonic_ns()) {
+        if (janitor->stop || janitor->asked || planned_ns <= clock_monotonic_ns())
             return;
-        }
         if (planned_ns == RPC_SLOT_NO_DEADLINE) {
             pthread_cond_wait(&janitor->wake, &janitor->mutex);
         } else {
@@ -90,9 +87,8 @@ static void *run(void *context)
     pthread_mutex_lock(&janitor->mutex);
     for (;;) {
         sleep_until_planned(janitor);
-        if (janitor->stop) {
+        if (janitor->stop)
             break;
-        }
         janitor->asked = false;
         /*
          * From here on every new call announces its deadline, even if look() has already passed its slot:
@@ -103,9 +99,8 @@ static void *run(void *context)
         pthread_mutex_unlock(&janitor->mutex);
         int64_t next_ns = look(server);
         pthread_mutex_lock(&janitor->mutex);
-        if (next_ns < atomic_load(&janitor->planned_ns)) {
+        if (next_ns < atomic_load(&janitor->planned_ns))
             atomic_store(&janitor->planned_ns, next_ns);
-        }
     }
     pthread_mutex_unlock(&janitor->mutex);
     return NULL;
@@ -130,18 +125,16 @@ void rpc_janitor_fini(struct rpc_janitor *janitor)
 
 enum status rpc_janitor_start(struct rpc_janitor *janitor, struct rpc_server *server, struct error *error)
 {
-    if (pthread_create(&janitor->thread, NULL, run, server) != 0) {
+    if (pthread_create(&janitor->thread, NULL, run, server) != 0)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: no thread to be had");
-    }
     janitor->started = true;
     return STATUS_OK;
 }
 
 void rpc_janitor_stop(struct rpc_janitor *janitor)
 {
-    if (!janitor->started) {
+    if (!janitor->started)
         return;
-    }
     pthread_mutex_lock(&janitor->mutex);
     janitor->stop = true;
     pthread_cond_signal(&janitor->wake);
@@ -152,9 +145,8 @@ void rpc_janitor_stop(struct rpc_janitor *janitor)
 
 void rpc_janitor_expect(struct rpc_janitor *janitor, int64_t deadline_ns)
 {
-    if (deadline_ns >= atomic_load(&janitor->planned_ns)) {
+    if (deadline_ns >= atomic_load(&janitor->planned_ns))
         return;
-    }
     pthread_mutex_lock(&janitor->mutex);
     if (deadline_ns < atomic_load(&janitor->planned_ns)) {
         atomic_store(&janitor->planned_ns, deadline_ns);

@@ -39,15 +39,12 @@ static bool init_method(struct rpc_method_metrics *method, struct arena *arena, 
 static bool init_methods(struct service_metrics *service)
 {
     const ProtobufCServiceDescriptor *descriptor = service->descriptor;
-    if (descriptor == NULL) {
+    if (descriptor == NULL)
         return init_method(&service->methods[0], &service->labels, "unknown", "", "");
-    }
-    for (unsigned i = 0; i < descriptor->n_methods; i++) {
+    for (unsigned i = 0; i < descriptor->n_methods; i++)
         if (!init_method(&service->methods[i], &service->labels, descriptor->name, "/",
-                         descriptor->methods[i].name)) {
+                         descriptor->methods[i].name))
             return false;
-        }
-    }
     return true;
 }
 
@@ -55,9 +52,8 @@ static struct service_metrics *create(const ProtobufCServiceDescriptor *descript
 {
     const size_t count = descriptor != NULL ? descriptor->n_methods : 1;
     struct service_metrics *service = calloc(1, sizeof *service + count * sizeof service->methods[0]);
-    if (service == NULL) {
+    if (service == NULL)
         return NULL;
-    }
     service->descriptor = descriptor;
     arena_init(&service->labels);
     if (!init_methods(service)) {
@@ -72,9 +68,8 @@ static struct rpc_method_metrics *find_or_create(const ProtobufCServiceDescripto
 {
     pthread_mutex_lock(&mutex);
     struct service_metrics *service = known;
-    while (service != NULL && service->descriptor != descriptor) {
+    while (service != NULL && service->descriptor != descriptor)
         service = service->next;
-    }
     if (service == NULL) {
         service = create(descriptor);
         if (service != NULL) {

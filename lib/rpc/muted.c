@@ -22,16 +22,14 @@ void rpc_muted_add(struct rpc_muted *muted, nng_pipe pipe)
     enum status status = map_put(&muted->pipes, &id, muted);
     atomic_store(&muted->count, muted->pipes.count);
     pthread_mutex_unlock(&muted->mutex);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         log_plain(LOG_ERROR, "rpc.out_of_memory"); /* each reply to it still costs a slot a timeout */
-    }
 }
 
 void rpc_muted_remove(struct rpc_muted *muted, nng_pipe pipe)
 {
-    if (atomic_load(&muted->count) == 0) {
+    if (atomic_load(&muted->count) == 0)
         return;
-    }
     int id = nng_pipe_id(pipe);
     pthread_mutex_lock(&muted->mutex);
     (void)map_remove(&muted->pipes, &id); /* usually there is no entry */
@@ -41,9 +39,8 @@ void rpc_muted_remove(struct rpc_muted *muted, nng_pipe pipe)
 
 bool rpc_muted_has(struct rpc_muted *muted, nng_pipe pipe)
 {
-    if (atomic_load(&muted->count) == 0) {
+    if (atomic_load(&muted->count) == 0)
         return false;
-    }
     int id = nng_pipe_id(pipe);
     pthread_mutex_lock(&muted->mutex);
     bool has = map_get(&muted->pipes, &id) != NULL;

@@ -39,9 +39,8 @@ static struct rpc_slot *take_all(struct rpc_outbox *outbox)
 
 static void *work(void *argument)
 {
-    for (struct rpc_slot *first; (first = take_all(argument)) != NULL;) {
+    for (struct rpc_slot *first; (first = take_all(argument)) != NULL;)
         send_all(first);
-    }
     return NULL;
 }
 
@@ -60,18 +59,16 @@ void rpc_outbox_fini(struct rpc_outbox *outbox)
 
 enum status rpc_outbox_start(struct rpc_outbox *outbox, struct error *error)
 {
-    if (pthread_create(&outbox->thread, NULL, work, outbox) != 0) {
+    if (pthread_create(&outbox->thread, NULL, work, outbox) != 0)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: no thread left");
-    }
     outbox->started = true;
     return STATUS_OK;
 }
 
 void rpc_outbox_stop(struct rpc_outbox *outbox)
 {
-    if (!outbox->started) {
+    if (!outbox->started)
         return;
-    }
     pthread_mutex_lock(&outbox->mutex);
     outbox->stopping = true;
     pthread_cond_signal(&outbox->filled);
@@ -87,15 +84,13 @@ void rpc_outbox_hold(void)
 
 bool rpc_outbox_take(struct rpc_slot *slot)
 {
-    if (!held.holding) {
+    if (!held.holding)
         return false;
-    }
     slot->next_to_send = NULL;
-    if (held.first == NULL) {
+    if (held.first == NULL)
         held.first = slot;
-    } else {
+    else
         held.last->next_to_send = slot;
-    }
     held.last = slot;
     held.count++;
     return true;
@@ -115,7 +110,6 @@ void rpc_outbox_release(struct rpc_outbox *outbox)
     bool wake = outbox->sleeping;
     outbox->sleeping = false;
     pthread_mutex_unlock(&outbox->mutex);
-    if (wake) {
+    if (wake)
         pthread_cond_signal(&outbox->filled);
-    }
 }

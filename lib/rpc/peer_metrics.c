@@ -45,9 +45,8 @@ static void make_visible(struct rpc_peer_metrics *metrics, const char *labels)
 static struct peer *create(const char *name)
 {
     struct peer *peer = calloc(1, sizeof *peer);
-    if (peer == NULL) {
+    if (peer == NULL)
         return NULL;
-    }
     arena_init(&peer->names);
     const char *labels = arena_printf(&peer->names, "peer=\"%s\"", name);
     peer->name = arena_printf(&peer->names, "%s", name);
@@ -65,9 +64,8 @@ struct rpc_peer_metrics *rpc_peer_metrics_of(const char *name)
 {
     pthread_mutex_lock(&mutex);
     struct peer *peer = known;
-    while (peer != NULL && strcmp(peer->name, name) != 0) {
+    while (peer != NULL && strcmp(peer->name, name) != 0)
         peer = peer->next;
-    }
     if (peer == NULL) {
         peer = create(name);
         if (peer != NULL) {

@@ -7,9 +7,8 @@ int rpc_redial_start(struct rpc_redial *redial, nng_socket socket, const char *a
 {
     nng_dialer dialer;
     int rv = nng_dialer_create(&dialer, socket, address);
-    if (rv != 0) {
+    if (rv != 0)
         return rv;
-    }
     rv = nng_dialer_start(dialer, flags);
     if (rv != 0) {
         (void)nng_dialer_close(dialer);
@@ -26,12 +25,10 @@ void rpc_redial_look(struct rpc_redial *redial, bool connected)
         redial->alone_ns = 0;
         return;
     }
-    if (redial->alone_ns == 0) {
+    if (redial->alone_ns == 0)
         redial->alone_ns = now_ns;
-    }
-    if (now_ns - redial->alone_ns < RPC_REDIAL_AFTER_MS * (int64_t)NS_PER_MS) {
+    if (now_ns - redial->alone_ns < RPC_REDIAL_AFTER_MS * (int64_t)NS_PER_MS)
         return;
-    }
     redial->alone_ns = now_ns;
     (void)nng_dialer_close(redial->dialer); /* fails only if a failed redial has closed it already */
     int rv = rpc_redial_start(redial, redial->socket, redial->address, NNG_FLAG_NONBLOCK);

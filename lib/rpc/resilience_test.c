@@ -65,9 +65,8 @@ static nng_msg *receive(struct scripted *scripted, uint32_t *timeout_ms)
     Screening__V1__GetBookingRequest *get =
         screening__v1__get_booking_request__unpack(NULL, request->payload.len, request->payload.data);
     assert_string_equal(get->booking_id, "x");
-    if (timeout_ms != NULL) {
+    if (timeout_ms != NULL)
         *timeout_ms = request->timeout_ms;
-    }
     screening__v1__get_booking_request__free_unpacked(get, NULL);
     rpc__v1__request__free_unpacked(request, NULL);
     return msg;
@@ -100,9 +99,8 @@ static void exchange(struct scripted *scripted, enum status status, const char *
 
 static void open_breaker(struct scripted *scripted)
 {
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         exchange(scripted, i % 2 == 0 ? STATUS_UNAVAILABLE : STATUS_INTERNAL, NULL);
-    }
 }
 
 static void test_resilience_breaker_open_answers_without_the_server_then_probes_and_closes(void **state)
@@ -366,9 +364,8 @@ static void test_resilience_bulkhead_refuses_here_and_has_room_again(void **stat
     assert_string_equal(call.error.reason, "CALLS_MAX");
     assert_false(call.left);
     assert_int_equal(test_metric("rpc_calls_refused_by_bulkhead_total"), 1);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         answer(&scripted, receive(&scripted, NULL), STATUS_NOT_FOUND, NULL, 0);
-    }
     test_assert_outcome(&pending[0], STATUS_NOT_FOUND, true);
     test_assert_outcome(&pending[1], STATUS_NOT_FOUND, true);
     assert_soon(test_metric("rpc_calls_in_flight") == 0);

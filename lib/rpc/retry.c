@@ -10,9 +10,8 @@ enum { RETRY = 1000, TOKENS_MAX = 100 * RETRY, TOKENS_PER_PERCENT = RETRY / 100 
 static void fill(struct retry_budget *budget, int64_t tokens)
 {
     budget->tokens += tokens;
-    if (budget->tokens > TOKENS_MAX) {
+    if (budget->tokens > TOKENS_MAX)
         budget->tokens = TOKENS_MAX;
-    }
 }
 
 void retry_budget_init(struct retry_budget *budget, const struct retry_options *options, int64_t now_ns)
@@ -32,9 +31,8 @@ bool retry_budget_take(struct retry_budget *budget, int64_t now_ns)
     budget->filled_ns += passed_ms * NS_PER_MS;
     /* After TOKENS_MAX ms the budget is full even at the smallest rate; a larger number could overflow. */
     fill(budget, (passed_ms < TOKENS_MAX ? passed_ms : TOKENS_MAX) * budget->options.min_per_s);
-    if (budget->tokens < RETRY) {
+    if (budget->tokens < RETRY)
         return false;
-    }
     budget->tokens -= RETRY;
     return true;
 }

@@ -11,9 +11,8 @@ static const int64_t START = INT64_C(50) * 1000 * NS_PER_MS;
 static int take_all(struct retry_budget *budget, int64_t now_ns)
 {
     int taken = 0;
-    while (retry_budget_take(budget, now_ns)) {
+    while (retry_budget_take(budget, now_ns))
         taken++;
-    }
     return taken;
 }
 
@@ -30,15 +29,13 @@ static void test_retry_budget_allows_the_share_of_calls(void **state)
 {
     (void)state;
     struct retry_budget budget = spent(10, 0);
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < 9; i++)
         retry_budget_earn(&budget);
-    }
     assert_false(retry_budget_take(&budget, START + 100 * SECOND));
     retry_budget_earn(&budget);
     assert_true(retry_budget_take(&budget, START + 100 * SECOND));
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 500; i++)
         retry_budget_earn(&budget);
-    }
     assert_int_equal(take_all(&budget, START + 100 * SECOND), 50);
 }
 
@@ -51,9 +48,8 @@ static void test_retry_budget_of_a_quiet_client_grows_with_time(void **state)
     assert_int_equal(take_all(&budget, START + 2 * SECOND + SECOND / 10), 20);
     /* Frequent calls must not yield more retries than a single one. */
     int taken = 0;
-    for (int64_t now_ns = START + 3 * SECOND; now_ns < START + 4 * SECOND; now_ns += SECOND / 7000) {
+    for (int64_t now_ns = START + 3 * SECOND; now_ns < START + 4 * SECOND; now_ns += SECOND / 7000)
         taken += retry_budget_take(&budget, now_ns);
-    }
     assert_in_range(taken, 18, 19); /* earned in 1.9 s */
 }
 
@@ -61,9 +57,8 @@ static void test_retry_budget_saves_up_no_more_than_a_burst(void **state)
 {
     (void)state;
     struct retry_budget budget = spent(100, 1000);
-    for (int i = 0; i < 10 * SAVED_UP; i++) {
+    for (int i = 0; i < 10 * SAVED_UP; i++)
         retry_budget_earn(&budget);
-    }
     assert_int_equal(take_all(&budget, START), SAVED_UP);
     assert_int_equal(take_all(&budget, START + INT64_C(100000000) * SECOND / 100), SAVED_UP);
 }

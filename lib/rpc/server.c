@@ -40,9 +40,8 @@ static uint32_t ms_or(uint32_t value, uint32_t fallback)
 
 static void add_service(struct rpc_server *server, ProtobufCService *service, bool always)
 {
-    if (server->service_count == RPC_SERVICES_MAX) {
+    if (server->service_count == RPC_SERVICES_MAX)
         abort(); /* a program that adds so many services must raise the maximum */
-    }
     server->services[server->service_count++] =
         (struct rpc_service_entry){.service = service, .always = always};
 }
@@ -50,9 +49,8 @@ static void add_service(struct rpc_server *server, ProtobufCService *service, bo
 static struct rpc_server *create(const struct rpc_server_options *options)
 {
     struct rpc_server *server = calloc(1, sizeof *server);
-    if (server == NULL) {
+    if (server == NULL)
         return NULL;
-    }
     server->slot_max = size_or(options->contexts, SLOTS_DEFAULT);
     server->message_max_bytes = size_or(options->message_max_bytes, RPC_MESSAGE_MAX_DEFAULT);
     server->default_timeout_ms = ms_or(options->default_timeout_ms, TIMEOUT_DEFAULT_MS);
@@ -78,9 +76,8 @@ static struct rpc_server *create(const struct rpc_server_options *options)
 static void destroy(struct rpc_server *server)
 {
     size_t count = atomic_load(&server->slot_count);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         rpc_slot_fini(&server->slots[i]);
-    }
     rpc_outbox_fini(&server->outbox);
     rpc_muted_fini(&server->muted);
     rpc_janitor_fini(&server->janitor);
@@ -103,9 +100,8 @@ static enum status listen_at(struct rpc_server *server, const char *setting, con
         /* A client whose machine vanished leaves a connection that only keepalive probes can detect. */
         rv = nng_listener_set_bool(listener, NNG_OPT_TCP_KEEPALIVE, true);
     }
-    if (rv == 0) {
+    if (rv == 0)
         rv = nng_listener_start(listener, 0);
-    }
     if (rv != 0) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s: %s", setting, address,
                          nng_strerror(rv));
@@ -120,9 +116,8 @@ static enum status listen_at_all(struct rpc_server *server, const struct rpc_ser
     nng_listener listener;
     const char *gateway = options->gateway_address;
     enum status status = listen_at(server, "rpc-listen", options->address, &listener, error);
-    if (status == STATUS_OK && gateway != NULL && gateway[0] != '\0') {
+    if (status == STATUS_OK && gateway != NULL && gateway[0] != '\0')
         status = listen_at(server, "gateway-listen", gateway, &server->gateway_listener, error);
-    }
     return status;
 }
 
@@ -130,9 +125,8 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
     bool added = event == NNG_PIPE_EV_ADD_PRE;
     rpc_server_metrics_connections(added ? 1 : -1);
-    if (!added) {
+    if (!added)
         rpc_muted_remove(&((struct rpc_server *)context)->muted, pipe);
-    }
 }
 
 /*
@@ -149,9 +143,8 @@ enum status rpc_server_open(const struct rpc_server_options *options, struct rpc
                             struct error *error)
 {
     struct rpc_server *server = create(options);
-    if (server == NULL) {
+    if (server == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: out of memory");
-    }
     int rv = nng_rep0_open(&server->socket);
     if (rv != 0) {
         destroy(server);
@@ -159,11 +152,10 @@ enum status rpc_server_open(const struct rpc_server_options *options, struct rpc
     }
     enum status status = STATUS_OK;
     rv = watch_pipes(server);
-    if (rv != 0) {
+    if (rv != 0)
         status = error_set(error, STATUS_INTERNAL, NULL, "rpc server: %s", nng_strerror(rv));
-    } else {
+    else
         status = listen_at_all(server, options, error);
-    }
     if (status != STATUS_OK) {
         (void)nng_close(server->socket);
         destroy(server);
@@ -194,9 +186,8 @@ enum status rpc_server_grow(struct rpc_server *server, struct error *error)
     for (; count < wanted; count++) {
         struct rpc_slot *slot = &server->slots[count];
         enum status status = rpc_slot_open(slot, server, error);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
         atomic_store(&server->slot_count, count + 1);
         rpc_server_metrics_slots(1);
         rpc_slot_receive(slot);
@@ -219,16 +210,13 @@ static bool find_metrics(struct rpc_server *server)
 
 enum status rpc_server_start(struct rpc_server *server, struct error *error)
 {
-    if (!find_metrics(server)) {
+    if (!find_metrics(server))
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: out of memory");
-    }
     enum status status = rpc_outbox_start(&server->outbox, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = rpc_server_grow(server, error);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     /* Start the janitor last: it opens slots too, as soon as requests arrive. */
     return rpc_janitor_start(&server->janitor, server, error);
 }
@@ -240,9 +228,8 @@ void rpc_server_serve(struct rpc_server *server)
 
 const char *rpc_server_not_ready(struct rpc_server *server)
 {
-    if (atomic_load(&server->draining)) {
+    if (atomic_load(&server->draining))
         return "stopping"; /* the caller may soon close what not_ready queries */
-    }
     const char *observed = server->not_ready == NULL ? NULL : server->not_ready(server->observer);
     return observed != NULL || atomic_load(&server->serving) ? observed : "starting";
 }
@@ -275,9 +262,8 @@ static bool is_busy(struct rpc_server *server)
 static bool is_quiet(struct rpc_server *server)
 {
     int64_t now_ns = clock_monotonic_ns();
-    if (is_busy(server)) {
+    if (is_busy(server))
         atomic_store(&server->last_heard_ns, now_ns);
-    }
     return now_ns - atomic_load(&server->last_heard_ns) >= (int64_t)DRAIN_QUIET_MS * NS_PER_MS;
 }
 
@@ -287,9 +273,8 @@ static void hang_up(struct rpc_server *server)
     rpc_janitor_stop(&server->janitor);
     rpc_outbox_stop(&server->outbox);
     size_t count = atomic_load(&server->slot_count);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         rpc_slot_stop(&server->slots[i]);
-    }
     for (size_t i = 0; i < count; i++) {
         rpc_slot_close(&server->slots[i]);
         rpc_server_metrics_slots(-1);
@@ -308,9 +293,8 @@ static void shut(struct rpc_server *server)
 {
     atomic_store(&server->draining, true);
     atomic_store(&server->shut, true);
-    while (atomic_load(&server->invoking) > 0) {
+    while (atomic_load(&server->invoking) > 0)
         nng_msleep(SHUT_STEP_MS);
-    }
 }
 
 bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms)
@@ -320,31 +304,25 @@ bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms)
     int64_t end_ns = begin_ns + (int64_t)grace_ms * NS_PER_MS;
     atomic_store(&server->last_heard_ns, begin_ns);
     atomic_store(&server->draining, true);
-    while (!is_quiet(server) && clock_remaining_ms(refuse_until_ns) > 0 && clock_remaining_ms(end_ns) > 0) {
+    while (!is_quiet(server) && clock_remaining_ms(refuse_until_ns) > 0 && clock_remaining_ms(end_ns) > 0)
         nng_msleep(DRAIN_STEP_MS);
-    }
-    while (is_busy(server) && clock_remaining_ms(end_ns) > 0) {
+    while (is_busy(server) && clock_remaining_ms(end_ns) > 0)
         nng_msleep(DRAIN_STEP_MS);
-    }
     bool answered = !is_busy(server);
     shut(server);
-    if (answered) {
+    if (answered)
         hang_up(server);
-    }
     return answered;
 }
 
 void rpc_server_close(struct rpc_server *server)
 {
-    if (server == NULL) {
+    if (server == NULL)
         return;
-    }
     shut(server);
     rpc_call_pool_wait(&server->calls);
-    if (!server->hung_up) {
+    if (!server->hung_up)
         hang_up(server);
-    }
-    if (!server->callbacks_linger) {
+    if (!server->callbacks_linger)
         destroy(server);
-    }
 }

@@ -226,18 +226,16 @@ static void send_raw(nng_socket raw, const void *request, size_t size, uint32_t 
     assert_int_equal(nng_msg_alloc(&msg, 0), 0);
     assert_int_equal(nng_msg_append(msg, request, size), 0);
     assert_int_equal(nng_msg_header_append_u32(msg, id), 0);
-    if (nng_sendmsg(raw, msg, NNG_FLAG_NONBLOCK) != 0) {
+    if (nng_sendmsg(raw, msg, NNG_FLAG_NONBLOCK) != 0)
         nng_msg_free(msg); /* the connection takes no more for now */
-    }
 }
 
 /* Receives the next reply if one comes soon. Returns whether it belongs to the request `id`. */
 static bool takes_answer(nng_socket raw, uint32_t id)
 {
     nng_msg *msg;
-    if (nng_recvmsg(raw, &msg, 0) != 0) {
+    if (nng_recvmsg(raw, &msg, 0) != 0)
         return false;
-    }
     uint32_t answered = 0;
     assert_int_equal(nng_msg_header_trim_u32(msg, &answered), 0);
     nng_msg_free(msg);
@@ -258,9 +256,8 @@ static void test_server_client_that_reads_again_is_answered_again(void **state)
     assert_int_equal(nng_dial(raw, server.address, NULL, 0), 0);
     int64_t before = test_metric(NOT_TAKEN);
     int64_t until_ms = test_now_ms() + TEST_PATIENCE_MS;
-    while (test_metric(NOT_TAKEN) == before && test_now_ms() < until_ms) {
+    while (test_metric(NOT_TAKEN) == before && test_now_ms() < until_ms)
         send_raw(raw, flood + 12, size - 12, FLOOD_ID);
-    }
     assert_true(test_metric(NOT_TAKEN) > before);
     bool answered = false;
     while (!answered && test_now_ms() < until_ms) {
@@ -271,9 +268,8 @@ static void test_server_client_that_reads_again_is_answered_again(void **state)
     }
     assert_true(answered);
     nng_msg *rest; /* on close, nng leaks a request that it has not yet sent */
-    while (nng_recvmsg(raw, &rest, 0) == 0) {
+    while (nng_recvmsg(raw, &rest, 0) == 0)
         nng_msg_free(rest);
-    }
     (void)rpc_socket_close(raw);
     test_server_stop(&server);
 }
@@ -340,9 +336,8 @@ static void test_server_large_requests_that_wait_have_a_budget(void **state)
     assert_soon(rpc_server_in_flight(server.server) == 0);
     assert_int_equal(nng_send(client, request, size, 0), 0);
     assert_soon(test_server_held(&server) == 1); /* there is room again */
-    for (size_t i = 0; i < LARGE_CALLS; i++) {
+    for (size_t i = 0; i < LARGE_CALLS; i++)
         (void)rpc_socket_close(clients[i]);
-    }
     test_server_release(&server);
     (void)rpc_socket_close(client);
     test_server_stop(&server);

@@ -20,9 +20,8 @@ static struct {
 
 static void use(void)
 {
-    if (atomic_load(&used.freed)) {
+    if (atomic_load(&used.freed))
         atomic_fetch_add(&used.used_after, 1);
-    }
 }
 
 static void slow(Screening__V1__BookingService_Service *service,
@@ -109,9 +108,8 @@ static void test_after_an_incomplete_drain_nothing_is_asked_any_more(void **stat
     nng_socket client = test_dial(server.address);
     static const char *const methods[] = {"grpc.health.v1.Health/Check", "rpc.v1.Introspection/Stats",
                                           TEST_GET_BOOKING};
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         test_assert_answer(test_ask(client, methods[i], NULL, 0, 0), STATUS_OK, "");
-    }
     assert_true(atomic_load(&used.observed) > 0);
 
     send_request(holder, TEST_GET_BOOKING, "hold");

@@ -156,9 +156,8 @@ static void test_server_late_handlers_do_not_use_up_its_slots(void **state)
     test_server_start(&server, &options, false);
     rpc_server_serve(server.server);
     nng_socket client = test_dial(server.address);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         test_assert_answer(test_get(client, "hold", 5), STATUS_DEADLINE_EXCEEDED, "the call's time is up");
-    }
     assert_int_equal(test_server_held(&server), 10);
     assert_echo(client, "still there");
     nng_close(client);
@@ -277,25 +276,21 @@ static void test_server_answers_held_back_are_sent_together(void **state)
     struct test_server server;
     test_server_serve(&server);
     nng_socket holders[MANY];
-    for (size_t i = 0; i < MANY; i++) {
+    for (size_t i = 0; i < MANY; i++)
         holders[i] = test_dial(server.address);
-    }
     for (int round = 0; round < 20; round++) {
         size_t count = round % 2 == 0 ? MANY : FEW;
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++)
             hold_as(&server, holders[i], i + 1);
-        }
         rpc_server_hold_answers(server.server);
         test_server_release(&server);
         assert_int_equal(rpc_server_in_flight(server.server), count); /* no reply has been sent */
         rpc_server_send_answers(server.server);
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++)
             assert_answered(holders[i]);
-        }
     }
-    for (size_t i = 0; i < MANY; i++) {
+    for (size_t i = 0; i < MANY; i++)
         nng_close(holders[i]);
-    }
     test_server_stop(&server);
 }
 

@@ -71,14 +71,12 @@ static void on_received(struct rpc_slot *slot)
         nng_ctx_recv(slot->ctx, slot->aio);
         return;
     }
-    if (rv != 0) {
+    if (rv != 0)
         return; /* the slot is being stopped: a REP receive fails for no other reason */
-    }
     nng_msg *msg = nng_aio_get_msg(slot->aio);
     nng_aio_set_msg(slot->aio, NULL);
-    if (atomic_fetch_sub(&server->receiving, 1) == RPC_SLOTS_LOW) {
+    if (atomic_fetch_sub(&server->receiving, 1) == RPC_SLOTS_LOW)
         rpc_janitor_wake(&server->janitor); /* to open more slots */
-    }
     slot->pipe = nng_msg_get_pipe(msg);
     struct rpc_call *call = rpc_call_acquire(server, slot, arrival_ns);
     if (call == NULL) {
@@ -101,11 +99,10 @@ static void on_event(void *context)
 {
     struct rpc_slot *slot = context;
     /* Safe without the mutex: the state was written before the operation that just ended was started. */
-    if (slot->state == RPC_SLOT_SENDING) {
+    if (slot->state == RPC_SLOT_SENDING)
         on_sent(slot);
-    } else {
+    else
         on_received(slot);
-    }
 }
 
 enum status rpc_slot_open(struct rpc_slot *slot, struct rpc_server *server, struct error *error)
@@ -113,9 +110,8 @@ enum status rpc_slot_open(struct rpc_slot *slot, struct rpc_server *server, stru
     slot->server = server;
     atomic_init(&slot->deadline_ns, RPC_SLOT_NO_DEADLINE);
     int rv = nng_aio_alloc(&slot->aio, on_event, slot);
-    if (rv != 0) {
+    if (rv != 0)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc slot: %s", nng_strerror(rv));
-    }
     rv = nng_ctx_open(&slot->ctx, server->socket);
     if (rv != 0) {
         nng_aio_free(slot->aio);
@@ -147,9 +143,8 @@ bool rpc_slot_claim(struct rpc_slot *slot, const struct rpc_call *call)
 {
     pthread_mutex_lock(&slot->mutex);
     bool mine = slot->call == call;
-    if (mine) {
+    if (mine)
         take(slot);
-    }
     pthread_mutex_unlock(&slot->mutex);
     return mine;
 }
@@ -171,18 +166,16 @@ static nng_duration patience(const struct rpc_slot *slot, size_t sending)
 {
     struct rpc_server *server = slot->server;
     nng_duration full = (nng_duration)server->reply_timeout_ms;
-    if (rpc_muted_has(&server->muted, slot->pipe)) {
+    if (rpc_muted_has(&server->muted, slot->pipe))
         return NNG_DURATION_ZERO;
-    }
     return sending > server->slot_max / 2 && full > HURRIED_TIMEOUT_MS ? HURRIED_TIMEOUT_MS : full;
 }
 
 void rpc_slot_send(struct rpc_slot *slot, nng_msg *msg)
 {
     slot->answer = msg;
-    if (!rpc_outbox_take(slot)) {
+    if (!rpc_outbox_take(slot))
         rpc_slot_send_now(slot);
-    }
 }
 
 void rpc_slot_send_now(struct rpc_slot *slot)
@@ -212,9 +205,8 @@ void rpc_slot_close(struct rpc_slot *slot)
 {
     /* A stopped aio still holds a reply that was passed to it afterwards. */
     nng_msg *unsent = nng_aio_get_msg(slot->aio);
-    if (unsent != NULL) {
+    if (unsent != NULL)
         nng_msg_free(unsent);
-    }
     nng_aio_free(slot->aio);
     (void)nng_ctx_close(slot->ctx);
 }

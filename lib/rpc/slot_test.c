@@ -61,9 +61,8 @@ static void send_call(int fd, const char *method, uint32_t field, const char *te
     end = wire_put_varint_field(end, 3, 30000);
     uint64_t length = (uint64_t)(end - (message + 9));
     message[0] = 1;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8; i++)
         message[1 + i] = (uint8_t)(length >> (56 - 8 * i));
-    }
     memcpy(message + 9, REQUEST_ID, sizeof REQUEST_ID);
     send_all(fd, message, (size_t)(end - message));
 }
@@ -72,9 +71,8 @@ static void send_call(int fd, const char *method, uint32_t field, const char *te
 static void hold(struct test_server *server, int fd, size_t count)
 {
     size_t held = test_server_held(server) + count;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         send_call(fd, TEST_GET_BOOKING, 1, "hold", 4);
-    }
     assert_soon(test_server_held(server) == held);
 }
 
@@ -85,9 +83,8 @@ static void test_slot_receives_again_when_its_receive_times_out(void **state)
     start(&server);
     int fd = connect_raw(&server);
     for (int round = 0; round < 3; round++) {
-        for (size_t i = 0; i < SLOTS; i++) {
+        for (size_t i = 0; i < SLOTS; i++)
             nng_aio_abort(server.server->slots[i].aio, NNG_ETIMEDOUT);
-        }
         hold(&server, fd, SLOTS);
         assert_int_equal(atomic_load(&server.server->receiving), 0);
         test_server_release(&server);
@@ -122,11 +119,9 @@ static void read_until_nothing_is_sent(const struct test_server *server, const i
 {
     static uint8_t bytes[NAME_BYTES];
     int64_t until_ms = test_now_ms() + TEST_PATIENCE_MS;
-    while (atomic_load(&server->server->sending) > 0 && test_now_ms() < until_ms) {
-        for (int i = 0; i < READERS; i++) {
+    while (atomic_load(&server->server->sending) > 0 && test_now_ms() < until_ms)
+        for (int i = 0; i < READERS; i++)
             (void)recv(fds[i], bytes, sizeof bytes, MSG_DONTWAIT);
-        }
-    }
     assert_int_equal(atomic_load(&server->server->sending), 0);
 }
 
@@ -152,9 +147,8 @@ static void test_slot_receives_again_when_its_answer_was_taken_as_its_time_ended
         test_server_release(&server);                          /* the last one first */
         sleep_until(end_ms * NS_PER_MS - (int64_t)(round % EARLY_STEPS * EARLY_STEP_US) * NS_PER_US);
         read_until_nothing_is_sent(&server, fds);
-        for (int i = 0; i < READERS; i++) {
+        for (int i = 0; i < READERS; i++)
             assert_int_equal(close(fds[i]), 0);
-        }
         assert_int_equal(close(mute), 0);
     }
     assert_true(test_metric("rpc_server_answers_not_taken_total") > not_taken);

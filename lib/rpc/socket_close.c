@@ -38,18 +38,16 @@ static void *run(void *context)
     bool abandoned = closing->abandoned;
     pthread_cond_signal(&closing->wake);
     pthread_mutex_unlock(&closing->mutex);
-    if (abandoned) {
+    if (abandoned)
         destroy(closing);
-    }
     return NULL;
 }
 
 static struct closing *create(nng_socket socket)
 {
     struct closing *closing = calloc(1, sizeof *closing);
-    if (closing == NULL) {
+    if (closing == NULL)
         return NULL;
-    }
     closing->socket = socket;
     pthread_mutex_init(&closing->mutex, NULL);
     pthread_condattr_t attributes;
@@ -69,9 +67,8 @@ static bool wait_until_closed(struct closing *closing)
                              .tv_nsec = until_ns % ((int64_t)NS_PER_MS * MS_PER_S)};
     int rv = 0;
     pthread_mutex_lock(&closing->mutex);
-    while (!closing->closed && rv == 0) {
+    while (!closing->closed && rv == 0)
         rv = pthread_cond_timedwait(&closing->wake, &closing->mutex, &until);
-    }
     bool closed = closing->closed;
     closing->abandoned = !closed;
     pthread_mutex_unlock(&closing->mutex);
@@ -83,9 +80,8 @@ bool rpc_socket_close(nng_socket socket)
     struct closing *closing = create(socket);
     pthread_t thread;
     if (closing == NULL || pthread_create(&thread, NULL, run, closing) != 0) {
-        if (closing != NULL) {
+        if (closing != NULL)
             destroy(closing);
-        }
         (void)nng_close(socket); /* out of memory or threads: risk blocking */
         return true;
     }

@@ -32,9 +32,8 @@ enum status test_get_and_wait(struct rpc_client *client, const char *booking_id,
     enum status status = rpc_client_call_wait(client, "GetBooking", &request.base, call, &arena, &response);
     assert_int_equal(status, call->error.status);
     assert_true((status == STATUS_OK) == (response != NULL));
-    if (response != NULL) {
+    if (response != NULL)
         (void)snprintf(answer, 64, "%s", ((Screening__V1__Booking *)response)->booking_id);
-    }
     arena_fini(&arena);
     return status;
 }
@@ -51,9 +50,8 @@ void test_assert_works(struct rpc_client *client)
 static void on_booking(const Screening__V1__Booking *booking, void *closure_data)
 {
     struct test_pending *pending = closure_data;
-    if (booking != NULL) {
+    if (booking != NULL)
         (void)snprintf(pending->booking_id, sizeof pending->booking_id, "%s", booking->booking_id);
-    }
     atomic_fetch_add(&pending->answers, 1);
 }
 

@@ -67,9 +67,8 @@ static void count(struct test_server *server)
 static void hold(struct test_server *server, struct rpc_call *call)
 {
     pthread_mutex_lock(&server->mutex);
-    if (server->held_count == TEST_HELD_MAX) {
+    if (server->held_count == TEST_HELD_MAX)
         abort();
-    }
     server->held[server->held_count++] = call;
     pthread_mutex_unlock(&server->mutex);
 }
@@ -81,19 +80,18 @@ static void get_booking(Screening__V1__BookingService_Service *service,
     (void)closure; /* rpc_call_reply does the same */
     struct test_server *server = (struct test_server *)service;
     count(server);
-    if (strcmp(request->booking_id, "hold") == 0) {
+    if (strcmp(request->booking_id, "hold") == 0)
         hold(server, closure_data);
-    } else if (strcmp(request->booking_id, "sold-out") == 0) {
+    else if (strcmp(request->booking_id, "sold-out") == 0)
         fail_with(closure_data, STATUS_FAILED_PRECONDITION, "SOLD_OUT");
-    } else if (strcmp(request->booking_id, "broken") == 0) {
+    else if (strcmp(request->booking_id, "broken") == 0)
         fail_with(closure_data, STATUS_INTERNAL, NULL);
-    } else if (strcmp(request->booking_id, "huge") == 0) {
+    else if (strcmp(request->booking_id, "huge") == 0)
         reply_huge(closure_data);
-    } else if (strcmp(request->booking_id, "trace") == 0) {
+    else if (strcmp(request->booking_id, "trace") == 0)
         reply_trace(closure_data);
-    } else {
+    else
         reply_with_id(closure_data, request->booking_id);
-    }
 }
 
 static void create_booking(Screening__V1__BookingService_Service *service,
@@ -144,15 +142,13 @@ void test_server_init(struct test_server *server)
 
 void test_server_start(struct test_server *server, const struct rpc_server_options *options, bool tcp)
 {
-    if (tcp) {
+    if (tcp)
         (void)snprintf(server->address, sizeof server->address, "tcp://127.0.0.1:%d", test_free_port());
-    } else {
+    else
         (void)snprintf(server->address, sizeof server->address, "ipc://%s/rpc", server->folder);
-    }
     struct rpc_server_options used = {.program = "test-svc"};
-    if (options != NULL) {
+    if (options != NULL)
         used = *options;
-    }
     used.address = server->address;
     struct error error;
     assert_int_equal(rpc_server_open(&used, &server->server, &error), STATUS_OK);
@@ -197,9 +193,8 @@ size_t test_server_invoked(struct test_server *server)
 void test_server_release(struct test_server *server)
 {
     pthread_mutex_lock(&server->mutex);
-    while (server->held_count > 0) {
+    while (server->held_count > 0)
         reply_with_id(server->held[--server->held_count], "held");
-    }
     pthread_mutex_unlock(&server->mutex);
 }
 
@@ -284,8 +279,7 @@ void test_assert_health(nng_socket client, const char *service, int expected)
 int64_t test_metric(const char *name)
 {
     int64_t sum = 0;
-    for (struct metric *metric = metrics_newest(); metric != NULL; metric = metric->next) {
+    for (struct metric *metric = metrics_newest(); metric != NULL; metric = metric->next)
         sum += strcmp(metric->name, name) == 0 ? metric_get(metric) : 0;
-    }
     return sum;
 }

@@ -12,9 +12,8 @@ static bool is_hex(const char *digits, size_t count, bool *zero)
 
 bool traceparent_is_valid(const char *text)
 {
-    if (text == NULL || strlen(text) != TRACEPARENT_LENGTH) {
+    if (text == NULL || strlen(text) != TRACEPARENT_LENGTH)
         return false;
-    }
     const char *trace_id = text + TRACE_ID_OFFSET;
     const char *parent_id = trace_id + TRACE_ID_LENGTH + 1;
     const char *flags = parent_id + 16 + 1;

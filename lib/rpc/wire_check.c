@@ -36,18 +36,16 @@ static bool read_varint(struct reader *reader, uint64_t *value)
     for (unsigned i = 0; i < VARINT_BYTES_MAX && reader->at < reader->end; i++) {
         uint8_t byte = *reader->at++;
         *value |= (uint64_t)(byte & 0x7f) << (7 * i);
-        if (byte < 0x80) {
+        if (byte < 0x80)
             return true;
-        }
     }
     return false;
 }
 
 static bool skip(struct reader *reader, uint64_t size)
 {
-    if (size > (uint64_t)(reader->end - reader->at)) {
+    if (size > (uint64_t)(reader->end - reader->at))
         return false;
-    }
     reader->at += size;
     return true;
 }
@@ -56,9 +54,8 @@ static size_t write_path(const struct frame *frame, char path[PATH_SIZE], size_t
 {
     if (frame->outer != NULL) {
         used = write_path(frame->outer, path, used);
-        if (used < PATH_SIZE - 1) {
+        if (used < PATH_SIZE - 1)
             path[used++] = '.';
-        }
     }
     int length = frame->field != NULL ? snprintf(path + used, PATH_SIZE - used, "%s", frame->field->name)
                                       : snprintf(path + used, PATH_SIZE - used, "field %u", frame->number);
@@ -77,9 +74,8 @@ static enum verdict refuse(const struct frame *frame, const char *rule, const st
 static enum verdict count_elements(const struct frame *frame, size_t count, struct scan *scan)
 {
     scan->elements += count;
-    if (scan->elements <= scan->elements_max) {
+    if (scan->elements <= scan->elements_max)
         return WELL_FORMED;
-    }
     char rule[PATH_SIZE];
     (void)snprintf(rule, sizeof rule, "the message has more than %zu repeated or unknown elements",
                    scan->elements_max);
@@ -103,9 +99,8 @@ static size_t packed_count(ProtobufCType type, struct reader content)
         break;
     }
     size_t count = 0;
-    for (const uint8_t *at = content.at; at < content.end; at++) {
+    for (const uint8_t *at = content.at; at < content.end; at++)
         count += *at < 0x80; /* the last byte of a varint */
-    }
     return count;
 }
 
@@ -118,14 +113,12 @@ static enum verdict check_content(const struct frame *frame, struct reader conte
 {
     switch (frame->field->type) {
     case PROTOBUF_C_TYPE_STRING:
-        if (!text_is_utf8((const char *)content.at, (size_t)(content.end - content.at))) {
+        if (!text_is_utf8((const char *)content.at, (size_t)(content.end - content.at)))
             return refuse(frame, "must be valid UTF-8 without NUL", scan);
-        }
         return WELL_FORMED;
     case PROTOBUF_C_TYPE_MESSAGE:
-        if (depth == DEPTH_MAX) {
+        if (depth == DEPTH_MAX)
             return refuse(frame, "must not nest deeper than 16 messages", scan);
-        }
         return check_message(frame->field->descriptor, content, frame, depth + 1, scan);
     case PROTOBUF_C_TYPE_BYTES:
         return WELL_FORMED;
@@ -147,13 +140,11 @@ static enum verdict check_field(struct reader *reader, const struct frame *frame
     case WIRE_FIXED32:
         return skip(reader, 4) ? WELL_FORMED : MALFORMED;
     case WIRE_BYTES: {
-        if (!read_varint(reader, &value)) {
+        if (!read_varint(reader, &value))
             return MALFORMED;
-        }
         struct reader content = {.at = reader->at};
-        if (!skip(reader, value)) {
+        if (!skip(reader, value))
             return MALFORMED;
-        }
         content.end = reader->at;
         return frame->field != NULL ? check_content(frame, content, depth, scan) : WELL_FORMED;
     }
@@ -166,9 +157,8 @@ static enum verdict check_field(struct reader *reader, const struct frame *frame
 static bool is_element(const ProtobufCMessageDescriptor *descriptor, const ProtobufCFieldDescriptor *field,
                        uint64_t *seen)
 {
-    if (field == NULL || field - descriptor->fields >= FIELDS_SEEN_MAX) {
+    if (field == NULL || field - descriptor->fields >= FIELDS_SEEN_MAX)
         return true;
-    }
     uint64_t bit = UINT64_C(1) << (field - descriptor->fields);
     bool before = (*seen & bit) != 0;
     *seen |= bit;
@@ -182,20 +172,17 @@ static enum verdict check_message(const ProtobufCMessageDescriptor *descriptor, 
     uint64_t seen = 0; /* one bit per field index */
     while (verdict == WELL_FORMED && reader.at < reader.end) {
         uint64_t tag;
-        if (!read_varint(&reader, &tag) || tag >> 3 == 0 || tag > UINT32_MAX) {
+        if (!read_varint(&reader, &tag) || tag >> 3 == 0 || tag > UINT32_MAX)
             return MALFORMED;
-        }
         struct frame frame = {
             .outer = outer,
             .field = protobuf_c_message_descriptor_get_field(descriptor, (unsigned)(tag >> 3)),
             .number = (uint32_t)(tag >> 3),
         };
-        if (is_element(descriptor, frame.field, &seen)) {
+        if (is_element(descriptor, frame.field, &seen))
             verdict = count_elements(&frame, 1, scan);
-        }
-        if (verdict == WELL_FORMED) {
+        if (verdict == WELL_FORMED)
             verdict = check_field(&reader, &frame, (enum wire_type)(tag & 7), depth, scan);
-        }
     }
     return verdict;
 }
@@ -203,9 +190,8 @@ static enum verdict check_message(const ProtobufCMessageDescriptor *descriptor, 
 enum status wire_check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
                        size_t elements_max, struct error *error)
 {
-    if (size == 0) {
+    if (size == 0)
         return STATUS_OK;
-    }
     struct reader reader = {.at = bytes, .end = bytes + size};
     struct scan scan = {.elements_max = elements_max, .error = error};
     switch (check_message(descriptor, reader, NULL, 1, &scan)) {
@@ -222,18 +208,16 @@ static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *descriptor, co
                                 size_t size, struct arena *arena, struct error *error)
 {
     ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, arena_allocator(arena), size, bytes);
-    if (message == NULL) {
+    if (message == NULL)
         (void)error_set(error, STATUS_INVALID_ARGUMENT, NULL, "payload: not a valid %s", descriptor->name);
-    }
     return message;
 }
 
 ProtobufCMessage *wire_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
                               size_t elements_max, struct arena *arena, struct error *error)
 {
-    if (wire_check(descriptor, bytes, size, elements_max, error) != STATUS_OK) {
+    if (wire_check(descriptor, bytes, size, elements_max, error) != STATUS_OK)
         return NULL;
-    }
     return unpack(descriptor, bytes, size, arena, error);
 }
 
@@ -242,8 +226,7 @@ ProtobufCMessage *wire_unpack_answer(const ProtobufCMessageDescriptor *descripto
 {
     /* An element takes at least one byte, so a smaller message cannot have too many. */
     if (size > WIRE_ANSWER_ELEMENTS_MAX &&
-        wire_check(descriptor, bytes, size, WIRE_ANSWER_ELEMENTS_MAX, error) != STATUS_OK) {
+        wire_check(descriptor, bytes, size, WIRE_ANSWER_ELEMENTS_MAX, error) != STATUS_OK)
         return NULL;
-    }
     return unpack(descriptor, bytes, size, arena, error);
 }

@@ -40,9 +40,8 @@ static void test_wire_check_whole_message_is_ok(void **state)
     assert_int_equal(check_register(packed, packed + size, &error), STATUS_OK);
     /* A message cut anywhere except between two fields is invalid. */
     size_t ok = 0;
-    for (size_t cut = 0; cut < size; cut++) {
+    for (size_t cut = 0; cut < size; cut++)
         ok += check_register(packed, packed + cut, &error) == STATUS_OK ? 1 : 0;
-    }
     assert_int_equal(ok, 3); /* empty, after the name, after the first day */
 }
 
@@ -236,9 +235,8 @@ static void test_wire_check_largest_messages_of_ours_fit(void **state)
     uint8_t item[2 * UNKNOWN_EACH];
     (void)repeat(item, "\x78\1", 2, UNKNOWN_EACH);
     uint8_t *end = bytes;
-    for (size_t i = 0; i < REQUESTS; i++) {
+    for (size_t i = 0; i < REQUESTS; i++)
         end = wire_put_bytes(end, 1, item, sizeof item);
-    }
     struct error error;
     assert_int_equal(wire_check(&screening__v1__batch_reserve_request__descriptor, bytes,
                                 (size_t)(end - bytes), WIRE_REQUEST_ELEMENTS_MAX, &error),
@@ -249,9 +247,8 @@ static void test_wire_check_largest_messages_of_ours_fit(void **state)
     day.capacity = 1;
     day.capacity_presence_case = SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE_CAPACITY;
     Screening__V1__ScreeningDay *days[DAYS];
-    for (size_t i = 0; i < DAYS; i++) {
+    for (size_t i = 0; i < DAYS; i++)
         days[i] = &day;
-    }
     Screening__V1__Hospital hospital = SCREENING__V1__HOSPITAL__INIT;
     hospital.days = days;
     hospital.n_days = DAYS;
@@ -259,9 +256,8 @@ static void test_wire_check_largest_messages_of_ours_fit(void **state)
     event.body_case = SCREENING__V1__EVENT__BODY_HOSPITAL;
     event.hospital = &hospital;
     Screening__V1__Event *events[EVENTS];
-    for (size_t i = 0; i < EVENTS; i++) {
+    for (size_t i = 0; i < EVENTS; i++)
         events[i] = &event;
-    }
     Screening__V1__FetchResponse answer = SCREENING__V1__FETCH_RESPONSE__INIT;
     answer.events = events;
     answer.n_events = EVENTS;

@@ -53,9 +53,8 @@ uint8_t *wire_put_bytes_header(uint8_t *at, unsigned field, size_t size)
 uint8_t *wire_put_bytes(uint8_t *at, unsigned field, const void *bytes, size_t size)
 {
     at = wire_put_bytes_header(at, field, size);
-    if (size > 0) {
+    if (size > 0)
         memcpy(at, bytes, size);
-    }
     return at + size;
 }
 

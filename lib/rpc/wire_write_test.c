@@ -28,9 +28,8 @@ static void test_wire_write_fields_equal_what_protobuf_c_packs(void **state)
 {
     (void)state;
     uint8_t payload[300];
-    for (size_t i = 0; i < sizeof payload; i++) {
+    for (size_t i = 0; i < sizeof payload; i++)
         payload[i] = (uint8_t)i;
-    }
     Rpc__V1__Response message = RPC__V1__RESPONSE__INIT;
     message.code = 9;
     message.payload.data = payload;

@@ -55,9 +55,8 @@ static const char *placeholder(enum setting_type type)
 
 static const char *shown_default(const struct setting *setting)
 {
-    if (setting->default_value == NULL) {
+    if (setting->default_value == NULL)
         return "(required)";
-    }
     return setting->flag_only || setting->default_value[0] == '\0' ? "-" : setting->default_value;
 }
 
@@ -108,9 +107,8 @@ static bool name_is(const char *name, size_t length, const char *wanted)
  * accepts. */
 static bool take_common_flag(struct command_line *line, const char *name, size_t length)
 {
-    if (name_is(name, length, "help")) {
+    if (name_is(name, length, "help"))
         print_help(line);
-    }
     if (name_is(name, length, "version")) {
         printf("%s %s\n", line->program, SCREENING_VERSION);
         exit(EXIT_SUCCESS);
@@ -125,9 +123,8 @@ static bool take_common_flag(struct command_line *line, const char *name, size_t
 static size_t find_setting(const struct command_line *line, const char *name, size_t length)
 {
     size_t i = 0;
-    while (i < line->count && !name_is(name, length, line->settings[i].name)) {
+    while (i < line->count && !name_is(name, length, line->settings[i].name))
         i++;
-    }
     return i;
 }
 
@@ -136,26 +133,22 @@ static size_t find_setting(const struct command_line *line, const char *name, si
 static int take_flag(struct command_line *line, int argc, char **argv, int at)
 {
     const char *word = argv[at];
-    if (strncmp(word, "--", 2) != 0) {
+    if (strncmp(word, "--", 2) != 0)
         fail(line->program, "%s: not a flag (see --help)", word);
-    }
     const char *name = word + 2;
     size_t length = strcspn(name, "=");
     const char *value = name[length] == '=' ? name + length + 1 : NULL;
-    if (value == NULL && take_common_flag(line, name, length)) {
+    if (value == NULL && take_common_flag(line, name, length))
         return 1;
-    }
     size_t i = find_setting(line, name, length);
-    if (i == line->count) {
+    if (i == line->count)
         fail(line->program, "unknown flag --%.*s (see --help)", (int)length, name);
-    }
     if (value != NULL || line->settings[i].type == SETTING_SWITCH) {
         line->given[i] = value != NULL ? value : "true";
         return 1;
     }
-    if (at + 1 == argc || strncmp(argv[at + 1], "--", 2) == 0) {
+    if (at + 1 == argc || strncmp(argv[at + 1], "--", 2) == 0)
         fail(line->program, "--%s: missing value", line->settings[i].name);
-    }
     line->given[i] = argv[at + 1];
     return 2;
 }
@@ -173,12 +166,10 @@ static void load_value(const struct command_line *line, size_t i)
         text = getenv(environment);
         from_environment = text != NULL && text[0] != '\0';
     }
-    if (line->given[i] == NULL && !from_environment) {
+    if (line->given[i] == NULL && !from_environment)
         text = setting->default_value;
-    }
-    if (text == NULL) {
+    if (text == NULL)
         fail(line->program, "--%s: must be given", setting->name);
-    }
     struct error error;
     if (config_parse(setting, text, &error) != STATUS_OK) {
         fail(line->program, "%s%s: %s", from_environment ? "" : "--",
@@ -207,19 +198,15 @@ void config_load(const char *program, const char *summary, const struct setting 
     struct arena arena;
     arena_init(&arena);
     line.given = arena_alloc(&arena, (count + 1) * sizeof *line.given);
-    if (line.given == NULL) {
+    if (line.given == NULL)
         fail(program, "out of memory");
-    }
-    for (int at = 1; at < argc;) {
+    for (int at = 1; at < argc;)
         at += take_flag(&line, argc, argv, at);
-    }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         load_value(&line, i);
-    }
     arena_fini(&arena);
-    if (line.print_config) {
+    if (line.print_config)
         print_config(&line);
-    }
 }
 
 void config_log(const struct setting *settings, size_t count)
@@ -234,9 +221,8 @@ void config_log(const struct setting *settings, size_t count)
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (settings[i].flag_only) {
+        if (settings[i].flag_only)
             continue;
-        }
         fields[shown++] = settings[i].type == SETTING_NUMBER
                               ? LOG_INT(settings[i].name, *(const int64_t *)settings[i].value)
                               : LOG_TEXT(settings[i].name, config_show(&settings[i], &arena));

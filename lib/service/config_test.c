@@ -47,13 +47,11 @@ static void load(void *context)
         argv[argc] = run->words[argc - 1];
         argc++;
     }
-    if (run->environment_name != NULL) {
+    if (run->environment_name != NULL)
         setenv(run->environment_name, run->environment_value, 1);
-    }
     config_load("hospital-svc", "keeps hospitals", run->settings, run->count, argc, argv);
-    if (run->environment_name != NULL) {
+    if (run->environment_name != NULL)
         unsetenv(run->environment_name);
-    }
 }
 
 #define LOAD(...) load(&(struct run){.settings = table, .count = COUNT(table), .words = {__VA_ARGS__}})
@@ -258,9 +256,8 @@ static void test_config_help_meanings_start_in_one_column(void **state)
     for (size_t i = 0; i < COUNT(table); i++) {
         const char *meaning = strstr(heading, table[i].help);
         const char *line = meaning;
-        while (line[-1] != '\n') {
+        while (line[-1] != '\n')
             line--;
-        }
         assert_int_equal(meaning - line, column);
     }
 }

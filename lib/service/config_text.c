@@ -14,27 +14,23 @@ enum { PORT_MAX = 65535, IPC_PATH_MAX_BYTES = 107 /* the most that fits into a s
 char *config_environment_name(const char *name, char out[CONFIG_ENVIRONMENT_NAME_SIZE])
 {
     snprintf(out, CONFIG_ENVIRONMENT_NAME_SIZE, "SCREENING_%s", name);
-    for (char *c = out; *c != '\0'; c++) {
-        if (*c == '-') {
+    for (char *c = out; *c != '\0'; c++)
+        if (*c == '-')
             *c = '_';
-        } else if (*c >= 'a' && *c <= 'z') {
+        else if (*c >= 'a' && *c <= 'z')
             *c = (char)(*c - 'a' + 'A');
-        }
-    }
     return out;
 }
 
 static bool parse_number(const char *text, int64_t *out)
 {
     const char *digits = text[0] == '-' ? text + 1 : text;
-    if (digits[0] == '\0' || strspn(digits, "0123456789") != strlen(digits)) {
+    if (digits[0] == '\0' || strspn(digits, "0123456789") != strlen(digits))
         return false;
-    }
     errno = 0;
     long long number = strtoll(text, NULL, 10);
-    if (errno != 0) {
+    if (errno != 0)
         return false;
-    }
     *out = number;
     return true;
 }
@@ -44,9 +40,8 @@ static enum status check_address(const char *text, struct error *error)
     static const char tcp[] = "tcp://", ipc[] = "ipc://";
     if (strncmp(text, ipc, sizeof ipc - 1) == 0) {
         size_t length = strlen(text) - (sizeof ipc - 1);
-        if (length >= 1 && length <= IPC_PATH_MAX_BYTES) {
+        if (length >= 1 && length <= IPC_PATH_MAX_BYTES)
             return STATUS_OK;
-        }
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "an ipc path must have 1 to %d bytes",
                          IPC_PATH_MAX_BYTES);
     }
@@ -54,10 +49,8 @@ static enum status check_address(const char *text, struct error *error)
         const char *host = text + sizeof tcp - 1;
         const char *colon = strrchr(host, ':');
         int64_t port = 0;
-        if (colon != NULL && colon > host && parse_number(colon + 1, &port) && port >= 1 &&
-            port <= PORT_MAX) {
+        if (colon != NULL && colon > host && parse_number(colon + 1, &port) && port >= 1 && port <= PORT_MAX)
             return STATUS_OK;
-        }
     }
     return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
                      "must be tcp://HOST:PORT (port 1 to %d) or ipc://PATH", PORT_MAX);
@@ -65,9 +58,8 @@ static enum status check_address(const char *text, struct error *error)
 
 static enum status check_private(const char *text, struct error *error)
 {
-    if (text[0] == '\0') {
+    if (text[0] == '\0')
         return STATUS_OK;
-    }
     enum status status = check_address(text, error);
     return status == STATUS_OK ? private_address_check(text, error) : status;
 }
@@ -76,14 +68,12 @@ static enum status check_database(const char *text, struct error *error)
 {
     static const char prefix[] = "database: ";
     struct error found;
-    if (db_url_check(text, &found) == STATUS_OK) {
+    if (db_url_check(text, &found) == STATUS_OK)
         return STATUS_OK;
-    }
     /* db's message starts with its field name; here the flag's name comes before it. */
     const char *rule = found.message;
-    if (strncmp(rule, prefix, sizeof prefix - 1) == 0) {
+    if (strncmp(rule, prefix, sizeof prefix - 1) == 0)
         rule += sizeof prefix - 1;
-    }
     return error_set(error, found.status, NULL, "%s", rule);
 }
 
@@ -101,9 +91,8 @@ static enum status store_number(const struct setting *setting, const char *text,
 static enum status store_switch(const struct setting *setting, const char *text, struct error *error)
 {
     bool on = strcmp(text, "true") == 0;
-    if (!on && strcmp(text, "false") != 0) {
+    if (!on && strcmp(text, "false") != 0)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "must be true or false");
-    }
     *(bool *)setting->value = on;
     return STATUS_OK;
 }
@@ -128,9 +117,8 @@ enum status config_parse(const struct setting *setting, const char *text, struct
     case SETTING_TEXT:
         break;
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *(const char **)setting->value = text;
-    }
     return status;
 }
 

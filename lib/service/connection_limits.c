@@ -19,9 +19,8 @@ size_t service_files_for_connections(size_t wanted, size_t open_files_max)
     size_t files = open_files_max > 2 * (size_t)OTHER_FILES ? open_files_max - OTHER_FILES
                                                             : open_files_max / SMALL_SHARE;
     size_t most = CLOSING_SHARE * wanted;
-    if (files < 2) {
+    if (files < 2)
         files = 2;
-    }
     return files < most ? files : most;
 }
 
@@ -30,9 +29,8 @@ enum status service_limit_connections(const struct service_settings *settings, s
     size_t wanted = (size_t)settings->connections_max;
     size_t files_max = CLOSING_SHARE * wanted;
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
         files_max = service_files_for_connections(wanted, files.rlim_cur);
-    }
     size_t most = wanted < files_max / 2 ? wanted : files_max / 2;
     if (most < wanted) {
         log_event(LOG_WARN, "service.connections_max_lowered", LOG_INT("connections_max", most),

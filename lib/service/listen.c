@@ -15,9 +15,8 @@ enum { ADDRESS_MAX = 256, BACKLOG = 1024, PORT_MAX = 65535 };
 static bool split_address(char *address, const char **host, const char **port)
 {
     char *colon = strrchr(address, ':');
-    if (colon == NULL || colon == address || colon[1] == '\0') {
+    if (colon == NULL || colon == address || colon[1] == '\0')
         return false;
-    }
     *colon = '\0';
     *port = colon + 1;
     *host = address;
@@ -37,9 +36,8 @@ static int listen_at(const struct addrinfo *at)
 {
     const int on = 1;
     int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol);
-    if (fd < 0) {
+    if (fd < 0)
         return -1;
-    }
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
         int cause = errno;
@@ -55,9 +53,8 @@ enum status listen_on(const char *setting, const char *text, int *fd, struct err
     char address[ADDRESS_MAX];
     const char *host = NULL, *port = NULL;
     if (snprintf(address, sizeof address, "%s", text) >= (int)sizeof address ||
-        !split_address(address, &host, &port)) {
+        !split_address(address, &host, &port))
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s: must be HOST:PORT", setting, text);
-    }
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     int failure = getaddrinfo(host, port, &hints, &found);
@@ -68,8 +65,7 @@ enum status listen_on(const char *setting, const char *text, int *fd, struct err
     *fd = listen_at(found);
     int cause = errno;
     freeaddrinfo(found);
-    if (*fd < 0) {
+    if (*fd < 0)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s: %s", setting, text, strerror(cause));
-    }
     return STATUS_OK;
 }

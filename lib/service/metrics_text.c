@@ -35,9 +35,8 @@ static bool ends_in_total(const char *name)
 /* Writes HELP and TYPE if `name` begins a family. */
 static void write_head(FILE *out, const char *name, const char *help, const char *type, const char *before)
 {
-    if (before == NULL || strcmp(before, name) != 0) {
+    if (before == NULL || strcmp(before, name) != 0)
         fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-    }
 }
 
 static void write_metric(FILE *out, struct metric *metric, const char *before)
@@ -47,11 +46,10 @@ static void write_metric(FILE *out, struct metric *metric, const char *before)
     int64_t value = metric_get(metric);
     fprintf(out, "%s%s%s%s ", metric->name, labels != NULL ? "{" : "", labels != NULL ? labels : "",
             labels != NULL ? "}" : "");
-    if (metric->unit != 0) {
+    if (metric->unit != 0)
         fprintf(out, "%.15g\n", (double)value * metric->unit);
-    } else {
+    else
         fprintf(out, "%" PRId64 "\n", value);
-    }
 }
 
 /* The count is the sum of the buckets as read here, so the two always agree. */
@@ -79,21 +77,17 @@ static bool write_metrics(FILE *out)
 {
     struct metric *newest = metrics_newest();
     size_t count = 0;
-    for (struct metric *metric = newest; metric != NULL; metric = metric->next) {
+    for (struct metric *metric = newest; metric != NULL; metric = metric->next)
         count++;
-    }
     struct metric **sorted = calloc(count + 1, sizeof(struct metric *));
-    if (sorted == NULL) {
+    if (sorted == NULL)
         return false;
-    }
     size_t i = 0;
-    for (struct metric *metric = newest; metric != NULL; metric = metric->next) {
+    for (struct metric *metric = newest; metric != NULL; metric = metric->next)
         sorted[i++] = metric;
-    }
     qsort(sorted, count, sizeof sorted[0], compare_metrics);
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < count; i++)
         write_metric(out, sorted[i], i > 0 ? sorted[i - 1]->name : NULL);
-    }
     free(sorted);
     return true;
 }
@@ -102,21 +96,17 @@ static bool write_histograms(FILE *out)
 {
     struct histogram *newest = histograms_newest();
     size_t count = 0;
-    for (struct histogram *histogram = newest; histogram != NULL; histogram = histogram->next) {
+    for (struct histogram *histogram = newest; histogram != NULL; histogram = histogram->next)
         count++;
-    }
     struct histogram **sorted = calloc(count + 1, sizeof(struct histogram *));
-    if (sorted == NULL) {
+    if (sorted == NULL)
         return false;
-    }
     size_t i = 0;
-    for (struct histogram *histogram = newest; histogram != NULL; histogram = histogram->next) {
+    for (struct histogram *histogram = newest; histogram != NULL; histogram = histogram->next)
         sorted[i++] = histogram;
-    }
     qsort(sorted, count, sizeof sorted[0], compare_histograms);
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < count; i++)
         write_histogram(out, sorted[i], i > 0 ? sorted[i - 1]->name : NULL);
-    }
     free(sorted);
     return true;
 }

@@ -33,12 +33,10 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned code, 
         return MHD_NO;
     }
     enum MHD_Result result = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    if (result == MHD_YES && code == MHD_HTTP_METHOD_NOT_ALLOWED) {
+    if (result == MHD_YES && code == MHD_HTTP_METHOD_NOT_ALLOWED)
         result = MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-    }
-    if (result == MHD_YES) {
+    if (result == MHD_YES)
         result = MHD_queue_response(connection, code, response);
-    }
     MHD_destroy_response(response);
     return result;
 }
@@ -58,16 +56,14 @@ static struct MHD_Response *metrics_response(void)
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    if (out == NULL) {
+    if (out == NULL)
         return NULL;
-    }
     bool complete = metrics_text_write(out) == STATUS_OK && ferror(out) == 0;
     complete = fclose(out) == 0 && complete;
     struct MHD_Response *response =
         complete ? MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE) : NULL;
-    if (response == NULL) {
+    if (response == NULL)
         free(text);
-    }
     return response;
 }
 
@@ -87,12 +83,10 @@ static enum MHD_Result answer_path(const struct ops_server *ops, struct MHD_Conn
         return answer(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8",
                       metrics_response());
     }
-    if (strcmp(path, "/livez") == 0) {
+    if (strcmp(path, "/livez") == 0)
         return answer_text(connection, MHD_HTTP_OK, "alive");
-    }
-    if (strcmp(path, "/readyz") == 0) {
+    if (strcmp(path, "/readyz") == 0)
         return answer_ready(ops, connection);
-    }
     return answer_text(connection, MHD_HTTP_NOT_FOUND, "there are /metrics, /livez and /readyz");
 }
 
@@ -106,9 +100,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 {
     (void)version;
     (void)body;
-    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
+    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD");
-    }
     if (*head_seen == NULL) {
         *head_seen = context;
         return MHD_YES;
@@ -130,9 +123,8 @@ enum status ops_open(const struct ops_options *options, struct ops_server **out,
     }
     int fd = -1;
     enum status status = listen_on("ops-listen", options->listen, &fd, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     struct ops_server *ops = calloc(1, sizeof *ops);
     if (ops != NULL) {
         ops->options = *options;
@@ -143,9 +135,8 @@ enum status ops_open(const struct ops_options *options, struct ops_server **out,
             (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
     }
     if (ops == NULL || ops->daemon == NULL) {
-        if (ops == NULL) {
+        if (ops == NULL)
             close(fd); /* otherwise libmicrohttpd has closed it */
-        }
         free(ops);
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "ops server: no memory or no thread");
     }

@@ -73,9 +73,8 @@ static void ask(int port, const char *line, char answer[ANSWER_SIZE])
     assert_int_equal(send(fd, request, (size_t)size, 0), size);
     size_t used = 0;
     ssize_t got;
-    while ((got = recv(fd, answer + used, ANSWER_SIZE - 1 - used, 0)) > 0) {
+    while ((got = recv(fd, answer + used, ANSWER_SIZE - 1 - used, 0)) > 0)
         used += (size_t)got;
-    }
     answer[used] = '\0';
     close(fd);
 }

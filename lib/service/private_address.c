@@ -36,12 +36,10 @@ static bool is_loopback(const char *where)
         where++;
         length -= 2;
     }
-    if (length == 0 || snprintf(host, sizeof host, "%.*s", (int)length, where) >= (int)sizeof host) {
+    if (length == 0 || snprintf(host, sizeof host, "%.*s", (int)length, where) >= (int)sizeof host)
         return false;
-    }
-    if (bracketed) {
+    if (bracketed)
         return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-    }
     return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> NET_SHIFT == LOOPBACK_NET;
 }
 
@@ -49,9 +47,8 @@ static bool is_loopback(const char *where)
 static bool folder_of(const char *path, char folder[FOLDER_SIZE])
 {
     const char *slash = strrchr(path, '/');
-    if (slash == NULL) {
+    if (slash == NULL)
         return snprintf(folder, FOLDER_SIZE, ".") < FOLDER_SIZE;
-    }
     size_t length = slash == path ? 1 : (size_t)(slash - path);
     return snprintf(folder, FOLDER_SIZE, "%.*s", (int)length, path) < FOLDER_SIZE;
 }
@@ -60,15 +57,12 @@ static enum status check_folder(const char *path, struct error *error)
 {
     char folder[FOLDER_SIZE];
     struct stat found;
-    if (!folder_of(path, folder)) {
+    if (!folder_of(path, folder))
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "the path is too long");
-    }
-    if (stat(folder, &found) != 0) {
+    if (stat(folder, &found) != 0)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s", folder, strerror(errno));
-    }
-    if (!S_ISDIR(found.st_mode) || (found.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    if (!S_ISDIR(found.st_mode) || (found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s", folder, RULE);
-    }
     if (found.st_uid != geteuid()) {
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must belong to the user of this process",
                          folder);
@@ -79,12 +73,10 @@ static enum status check_folder(const char *path, struct error *error)
 enum status private_address_check(const char *address, struct error *error)
 {
     const char *where = after_scheme(address, "tcp://");
-    if (where != NULL && is_loopback(where)) {
+    if (where != NULL && is_loopback(where))
         return STATUS_OK;
-    }
     const char *path = after_scheme(address, "ipc://");
-    if (path != NULL) {
+    if (path != NULL)
         return check_folder(path, error);
-    }
     return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s", RULE);
 }

@@ -31,9 +31,8 @@ void child_start(struct child *child, void (*run)(void *context), void *context)
 void child_read_line(struct child *child, char *line, size_t size)
 {
     size_t length = 0;
-    while (length + 1 < size && read(child->out_fd, &line[length], 1) == 1 && line[length] != '\n') {
+    while (length + 1 < size && read(child->out_fd, &line[length], 1) == 1 && line[length] != '\n')
         length++;
-    }
     line[length] = '\0';
 }
 
@@ -42,9 +41,8 @@ static void read_all(int fd, char out[CHILD_OUTPUT_SIZE])
     size_t length = 0;
     ssize_t count;
     while (length + 1 < CHILD_OUTPUT_SIZE &&
-           (count = read(fd, out + length, CHILD_OUTPUT_SIZE - 1 - length)) > 0) {
+           (count = read(fd, out + length, CHILD_OUTPUT_SIZE - 1 - length)) > 0)
         length += (size_t)count;
-    }
     out[length] = '\0';
     close(fd);
 }

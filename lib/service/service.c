@@ -33,40 +33,34 @@ static size_t listener_count;
 
 void service_listens_at(const char *address)
 {
-    if (listener_count < SERVICE_LISTENERS_MAX) {
+    if (listener_count < SERVICE_LISTENERS_MAX)
         listeners[listener_count++] = address;
-    }
 }
 
 void service_warn_if_open(const char *address)
 {
     static const char tcp[] = "tcp://", local[] = "tcp://localhost:";
     if (strncmp(address, tcp, strlen(tcp)) == 0 && strncmp(address, local, strlen(local)) != 0 &&
-        private_address_check(address, NULL) != STATUS_OK) {
+        private_address_check(address, NULL) != STATUS_OK)
         log_event(LOG_WARN, "service.open_to_others", LOG_TEXT("address", address));
-    }
 }
 
 /* Removes the socket files, so that a failed start leaves nothing half-created. */
 static void remove_socket_files(void)
 {
     static const char scheme[] = "ipc://";
-    for (size_t i = 0; i < listener_count; i++) {
-        if (strncmp(listeners[i], scheme, strlen(scheme)) == 0) {
+    for (size_t i = 0; i < listener_count; i++)
+        if (strncmp(listeners[i], scheme, strlen(scheme)) == 0)
             (void)unlink(listeners[i] + strlen(scheme)); /* the file may not exist */
-        }
-    }
 }
 
 _Noreturn void service_config_error(const char *program, const struct error *error)
 {
     char line[ERROR_MESSAGE_SIZE];
     snprintf(line, sizeof line, "%s", error->message);
-    for (char *c = line; *c != '\0'; c++) {
-        if (*c == '\n' || *c == '\r') {
+    for (char *c = line; *c != '\0'; c++)
+        if (*c == '\n' || *c == '\r')
             *c = ' '; /* libpq's messages have several lines */
-        }
-    }
     log_drop();
     log_say(program, line);
     remove_socket_files();
@@ -118,9 +112,8 @@ void service_begin(const char *program, const char *log_level, const char *time_
     }
     log_open(program, level);
     if (civil_zone_set(time_zone, &error) != STATUS_OK) {
-        if (error.status == STATUS_INVALID_ARGUMENT) {
+        if (error.status == STATUS_INVALID_ARGUMENT)
             error_set(&error, error.status, NULL, "--time-zone: no zone file for %s", time_zone);
-        }
         service_config_error(program, &error);
     }
     log_hold();
@@ -159,11 +152,10 @@ static bool take_signal(int timeout_ms)
     struct timespec timeout = {.tv_sec = timeout_ms / MS_PER_S,
                                .tv_nsec = (long)(timeout_ms % MS_PER_S) * NS_PER_MS};
     int taken = sigtimedwait(&set, NULL, &timeout);
-    if (taken == SIGHUP) {
+    if (taken == SIGHUP)
         log_plain(LOG_INFO, "service.sighup_ignored");
-    } else if (taken > 0) {
+    else if (taken > 0)
         note_stop(taken);
-    }
     return taken > 0 || errno == EINTR;
 }
 
@@ -182,11 +174,10 @@ static void drop_once_only(char **argv)
     char **to = argv;
     for (char **from = argv; *from != NULL; from++) {
         bool drop = strncmp(*from, ONCE, sizeof ONCE - 1) == 0;
-        if (!drop) {
+        if (!drop)
             *to++ = *from;
-        } else if ((*from)[sizeof ONCE - 1] == '\0' && from[1] != NULL) {
+        else if ((*from)[sizeof ONCE - 1] == '\0' && from[1] != NULL)
             from++; /* skip its value */
-        }
     }
     *to = NULL;
 }
@@ -205,11 +196,9 @@ static _Noreturn void restart(char **argv)
 void service_wait(char **argv, service_stuck_fn is_stuck, void *context)
 {
     log_release();
-    while (!service_stop_requested(LOOK_MS)) {
-        if (is_stuck != NULL && is_stuck(context)) {
+    while (!service_stop_requested(LOOK_MS))
+        if (is_stuck != NULL && is_stuck(context))
             restart(argv);
-        }
-    }
 }
 
 /* ---- database ---- */
@@ -219,12 +208,10 @@ static struct repeat waiting;
 
 static void must_heal(const char *program, const struct error *error)
 {
-    if (!db_may_heal(error)) {
+    if (!db_may_heal(error))
         service_config_error(program, error);
-    }
-    if (repeat_is_due(&waiting, clock_monotonic_ns())) {
+    if (repeat_is_due(&waiting, clock_monotonic_ns()))
         log_event(LOG_WARN, "database.waiting", LOG_TEXT("error", error->message));
-    }
 }
 
 static enum status open_and_prepare(const char *url, service_prepare_fn prepare, void *context,
@@ -233,9 +220,8 @@ static enum status open_and_prepare(const char *url, service_prepare_fn prepare,
     enum status status = db_open(url, DB_READ_WRITE, db, error);
     if (status == STATUS_OK && prepare != NULL) {
         status = prepare(context, *db, error);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             db_close(*db);
-        }
     }
     return status;
 }
@@ -249,18 +235,15 @@ struct db *service_open_database(const char *program, const char *url, service_p
         enum status status = open_and_prepare(url, prepare, context, &db, &error);
         if (status == STATUS_OK) {
             log_release();
-            for (size_t i = 0; i < listener_count; i++) {
+            for (size_t i = 0; i < listener_count; i++)
                 service_warn_if_open(listeners[i]);
-            }
-            if (repeat_end(&waiting)) {
+            if (repeat_end(&waiting))
                 log_plain(LOG_INFO, "database.there");
-            }
             return db;
         }
         must_heal(program, &error);
-        if (service_stop_requested(backoff_ms)) {
+        if (service_stop_requested(backoff_ms))
             return NULL;
-        }
         backoff_ms = backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : backoff_ms * 2;
     }
 }
@@ -268,23 +251,20 @@ struct db *service_open_database(const char *program, const char *url, service_p
 bool service_must_try_again(const char *program, enum status status, const struct error *error)
 {
     if (status == STATUS_OK) {
-        if (repeat_end(&waiting)) {
+        if (repeat_end(&waiting))
             log_plain(LOG_INFO, "database.there");
-        }
         return false;
     }
     must_heal(program, error);
-    if (service_stop_requested(RETRY_MS)) {
+    if (service_stop_requested(RETRY_MS))
         exit(0);
-    }
     return true;
 }
 
 bool service_damage_degrades(char *reason, size_t size)
 {
-    if (!db_damage_seen()) {
+    if (!db_damage_seen())
         return false;
-    }
     (void)snprintf(reason, size, "the database is damaged: restore a backup");
     return true;
 }

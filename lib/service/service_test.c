@@ -213,9 +213,8 @@ static void wait_then_drain(void *context)
     tell("ready");
     service_wait(NULL, NULL, NULL);
     tell("draining");
-    for (;;) {
+    for (;;)
         pause();
-    }
 }
 
 static void test_service_wait_second_signal_ends_at_once(void **state)

@@ -59,8 +59,7 @@ time_t time(time_t *out)
 {
     struct timespec now = {0};
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    if (out != NULL) {
+    if (out != NULL)
         *out = now.tv_sec;
-    }
     return now.tv_sec;
 }

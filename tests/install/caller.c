@@ -10,14 +10,12 @@
 
 int main(int argc, char **argv)
 {
-    if (argc != 3 || strcmp(SCREENING_CLIENT_VERSION, screening_client_version()) != 0) {
+    if (argc != 3 || strcmp(SCREENING_CLIENT_VERSION, screening_client_version()) != 0)
         return 2;
-    }
     const struct screening_options options = {.address = argv[1], .timeout_ms = 20000};
     struct screening_client *client = screening_client_open(&options, NULL);
-    if (client == NULL) {
+    if (client == NULL)
         return 2;
-    }
     printf("processors %ld\n", sysconf(_SC_NPROCESSORS_ONLN));
     char line[16];
     while (fflush(stdout) == 0 && fgets(line, sizeof line, stdin) != NULL) {
@@ -27,9 +25,8 @@ int main(int argc, char **argv)
         request.hospital_id = argv[2];
         enum screening_code code = screening_get_hospital(client, &request, &hospital, &error);
         printf("%s %d %s\n", screening_code_name(code), error.sent, error.reason);
-        if (hospital != NULL) {
+        if (hospital != NULL)
             screening__v1__hospital__free_unpacked(hospital, NULL);
-        }
     }
     screening_client_close(client);
     return 0;

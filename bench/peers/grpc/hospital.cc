@@ -31,28 +31,33 @@ class HospitalService final : public peer::Hospital::CallbackService {
                                       const peer::ReserveRequest *request,
                                       peer::ReserveResponse *response) override
     {
-        return answer(context, [request, response](Connection &connection) {
-            const std::string day = std::to_string(request->day()),
-                              heads = std::to_string(request->headcount());
-            Transaction transaction(connection);
-            connection.run("insert_reservation", {request->booking_id(), day, heads});
-            Result taken = connection.run("take_places", {day, heads});
-            if (taken.rows() == 0)
-                return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "not that many places are left");
-            transaction.commit();
-            response->set_remaining(static_cast<int32_t>(taken.number(0)));
-            return grpc::Status::OK;
-        });
+        return answer(
+            context,
+            [request, response](Connection &connection) {
+                const std::string day = std::to_string(request->day()),
+                                  heads = std::to_string(request->headcount());
+                Transaction transaction(connection);
+                connection.run("insert_reservation", {request->booking_id(), day, heads});
+                Result taken = connection.run("take_places", {day, heads});
+                if (taken.rows() == 0)
+                    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                                        "not that many places are left");
+                transaction.commit();
+                response->set_remaining(static_cast<int32_t>(taken.number(0)));
+                return grpc::Status::OK;
+            });
     }
 
     grpc::ServerUnaryReactor *GetTaken(grpc::CallbackServerContext *context, const peer::GetTakenRequest *,
                                        peer::GetTakenResponse *response) override
     {
-        return answer(context, [response](Connection &connection) {
-            response->set_places(connection.run("sum_places").number(0));
-            response->set_reserved(connection.run("sum_reservations").number(0));
-            return grpc::Status::OK;
-        });
+        return answer(
+            context,
+            [response](Connection &connection) {
+                response->set_places(connection.run("sum_places").number(0));
+                response->set_reserved(connection.run("sum_reservations").number(0));
+                return grpc::Status::OK;
+            });
     }
 
   private:

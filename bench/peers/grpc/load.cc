@@ -106,7 +106,8 @@ class Load {
             call->request.set_booking_id(ids_.next());
             call->request.set_day(1 + static_cast<int>(days_() % static_cast<unsigned>(options_.days)));
         }
-        call->request.set_customer_id(call->request.booking_id().substr(24)); // another one each time, as ours
+        call->request.set_customer_id(
+            call->request.booking_id().substr(24)); // another one each time, as ours
         call->request.set_headcount(1);
         call->begin = Clock::now();
         booking_.async()->CreateBooking(&call->context, &call->request, &call->response,
