@@ -1,6 +1,6 @@
 /* What the caller of screening-bench wants. */
-#ifndef BENCH_ARGUMENTS_H
-#define BENCH_ARGUMENTS_H
+#ifndef SCREENING_BENCH_ARGUMENTS_H
+#define SCREENING_BENCH_ARGUMENTS_H
 
 #include "mix.h"
 #include "watch.h"

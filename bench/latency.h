@@ -3,8 +3,8 @@
  * that LATENCY_STEPS equal steps per doubling, so that a quantile is at most 1/LATENCY_STEPS too high at any
  * size. Not for several threads at once.
  */
-#ifndef BENCH_LATENCY_H
-#define BENCH_LATENCY_H
+#ifndef SCREENING_BENCH_LATENCY_H
+#define SCREENING_BENCH_LATENCY_H
 
 #include <stdint.h>
 

@@ -8,8 +8,8 @@
  * the schedule and its latency counts from there, so that the wait of a call that could not leave in time is
  * not hidden (coordinated omission). The later requests of a turn count from when they are sent.
  */
-#ifndef BENCH_LOAD_H
-#define BENCH_LOAD_H
+#ifndef SCREENING_BENCH_LOAD_H
+#define SCREENING_BENCH_LOAD_H
 
 #include "mix.h"
 #include "stage.h"

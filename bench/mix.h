@@ -2,8 +2,8 @@
  * What the callers of a run do: a table. A caller's turn begins with one request; the answer may lead to the
  * next one.
  */
-#ifndef BENCH_MIX_H
-#define BENCH_MIX_H
+#ifndef SCREENING_BENCH_MIX_H
+#define SCREENING_BENCH_MIX_H
 
 #include "request.h"
 

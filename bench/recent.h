@@ -1,6 +1,6 @@
 /* The bookings confirmed lately, for who wants to read some. Any thread. */
-#ifndef BENCH_RECENT_H
-#define BENCH_RECENT_H
+#ifndef SCREENING_BENCH_RECENT_H
+#define SCREENING_BENCH_RECENT_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* The figures of a run, for people and for programs. */
-#ifndef BENCH_REPORT_H
-#define BENCH_REPORT_H
+#ifndef SCREENING_BENCH_REPORT_H
+#define SCREENING_BENCH_REPORT_H
 
 #include "load.h"
 #include "stage.h"

@@ -2,8 +2,8 @@
  * The kinds of requests that a caller sends: how each is made, and what its answer says. An answer that no
  * service that works gives (another booking, one that is not found though it was confirmed) is `wrong`.
  */
-#ifndef BENCH_REQUEST_H
-#define BENCH_REQUEST_H
+#ifndef SCREENING_BENCH_REQUEST_H
+#define SCREENING_BENCH_REQUEST_H
 
 #include "recent.h"
 #include "stage.h"

@@ -2,8 +2,8 @@
  * What a run plays on: hospitals with days of many places, and what the services say about them afterwards.
  * Blocking; not from nng callbacks, but for stage_day_of.
  */
-#ifndef BENCH_STAGE_H
-#define BENCH_STAGE_H
+#ifndef SCREENING_BENCH_STAGE_H
+#define SCREENING_BENCH_STAGE_H
 
 #include "tally.h"
 

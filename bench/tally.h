@@ -1,8 +1,8 @@
 /*
  * What became of the calls of a run: how often each outcome, and how long it took. Any thread.
  */
-#ifndef BENCH_TALLY_H
-#define BENCH_TALLY_H
+#ifndef SCREENING_BENCH_TALLY_H
+#define SCREENING_BENCH_TALLY_H
 
 #include "latency.h"
 

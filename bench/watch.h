@@ -5,8 +5,8 @@
  * A process counts with its children, also those that ended meanwhile and were waited for: PostgreSQL's work
  * is done by those of its first process. Only memory is that of the process alone: the children share it.
  */
-#ifndef BENCH_WATCH_H
-#define BENCH_WATCH_H
+#ifndef SCREENING_BENCH_WATCH_H
+#define SCREENING_BENCH_WATCH_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* RPC handlers of BookingService. They validate a request, turn it into a command or a read, and submit it.
  * They never block. */
-#ifndef BOOKING_SVC_API_H
-#define BOOKING_SVC_API_H
+#ifndef SCREENING_BOOKING_SVC_API_H
+#define SCREENING_BOOKING_SVC_API_H
 
 #include "work.h"
 

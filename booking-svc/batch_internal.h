@@ -1,7 +1,7 @@
 /* Shared by the parts of a batch: batch.c (order, decisions, saving) and batch_load.c (loading). Writer
  * thread. */
-#ifndef BOOKING_SVC_BATCH_INTERNAL_H
-#define BOOKING_SVC_BATCH_INTERNAL_H
+#ifndef SCREENING_BOOKING_SVC_BATCH_INTERNAL_H
+#define SCREENING_BOOKING_SVC_BATCH_INTERNAL_H
 
 #include "batch.h"
 #include "booking.h"

@@ -10,8 +10,8 @@
  * Pure functions: they take a booking and a command, and return the changed booking and the event to append.
  * They allocate nothing; strings in the result are those of the arguments, or constants.
  */
-#ifndef BOOKING_SVC_BOOKING_H
-#define BOOKING_SVC_BOOKING_H
+#ifndef SCREENING_BOOKING_SVC_BOOKING_H
+#define SCREENING_BOOKING_SVC_BOOKING_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Limits a BatchReserve to the time budgets of its callers. Pure; any thread. */
-#ifndef BOOKING_SVC_BUDGET_H
-#define BOOKING_SVC_BUDGET_H
+#ifndef SCREENING_BOOKING_SVC_BUDGET_H
+#define SCREENING_BOOKING_SVC_BUDGET_H
 
 #include "work.h"
 

@@ -1,7 +1,7 @@
 /* The content of a CreateBooking request: requests with the same id and content are repeats. Pure; any
  * thread. */
-#ifndef BOOKING_SVC_CONTENT_H
-#define BOOKING_SVC_CONTENT_H
+#ifndef SCREENING_BOOKING_SVC_CONTENT_H
+#define SCREENING_BOOKING_SVC_CONTENT_H
 
 #include "booking.h"
 

@@ -2,8 +2,8 @@
  * Force-cancels the bookings of deleted hospitals in chunks, through the writer. Even 100,000 bookings do not
  * delay other commands, and a crash loses none of them.
  */
-#ifndef BOOKING_SVC_DELETION_JOB_H
-#define BOOKING_SVC_DELETION_JOB_H
+#ifndef SCREENING_BOOKING_SVC_DELETION_JOB_H
+#define SCREENING_BOOKING_SVC_DELETION_JOB_H
 
 #include "base/status.h"
 #include "writer/writer.h"

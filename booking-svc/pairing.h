@@ -5,8 +5,8 @@
  * Pair runs through the writer, ahead of all other commands of its batch. The batch thus checks its settles
  * against the new era, and Pair reads only committed rows.
  */
-#ifndef BOOKING_SVC_PAIRING_H
-#define BOOKING_SVC_PAIRING_H
+#ifndef SCREENING_BOOKING_SVC_PAIRING_H
+#define SCREENING_BOOKING_SVC_PAIRING_H
 
 #include "batch.h"
 

@@ -1,6 +1,6 @@
 /* How booking-svc reacts to events of the hospital log. Pure. */
-#ifndef BOOKING_SVC_POLICY_H
-#define BOOKING_SVC_POLICY_H
+#ifndef SCREENING_BOOKING_SVC_POLICY_H
+#define SCREENING_BOOKING_SVC_POLICY_H
 
 #include "store.h"
 

@@ -1,6 +1,6 @@
 /* The read methods. Requests are validated here, then run and answered on the reader threads. */
-#ifndef BOOKING_SVC_READS_H
-#define BOOKING_SVC_READS_H
+#ifndef SCREENING_BOOKING_SVC_READS_H
+#define SCREENING_BOOKING_SVC_READS_H
 
 #include "base/status.h"
 #include "rpc/server.h"

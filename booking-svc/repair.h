@@ -1,6 +1,6 @@
 /* Operator methods for use after a restore: LookUpBookings and AbandonBooking. Any thread. */
-#ifndef BOOKING_SVC_REPAIR_H
-#define BOOKING_SVC_REPAIR_H
+#ifndef SCREENING_BOOKING_SVC_REPAIR_H
+#define SCREENING_BOOKING_SVC_REPAIR_H
 
 #include "base/status.h"
 #include "rpc/server.h"

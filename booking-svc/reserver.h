@@ -11,8 +11,8 @@
  * Each booking counts as one call for the channel's breaker, by its last result. While the breaker is open
  * nothing is sent, and the outcome is unknown at once.
  */
-#ifndef BOOKING_SVC_RESERVER_H
-#define BOOKING_SVC_RESERVER_H
+#ifndef SCREENING_BOOKING_SVC_RESERVER_H
+#define SCREENING_BOOKING_SVC_RESERVER_H
 
 #include "work.h"
 

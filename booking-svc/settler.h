@@ -7,8 +7,8 @@
  * The oldest booking comes first. However long the backlog, at most 512 of its bookings are in flight at
  * once. Customers' bookings precede them in the writer's batches and in the calls to hospital-svc.
  */
-#ifndef BOOKING_SVC_SETTLER_H
-#define BOOKING_SVC_SETTLER_H
+#ifndef SCREENING_BOOKING_SVC_SETTLER_H
+#define SCREENING_BOOKING_SVC_SETTLER_H
 
 #include "work.h"
 

@@ -1,6 +1,6 @@
 /* booking-svc's tables: SQL only, no rules. Every function runs on the caller's connection and thread. */
-#ifndef BOOKING_SVC_STORE_H
-#define BOOKING_SVC_STORE_H
+#ifndef SCREENING_BOOKING_SVC_STORE_H
+#define SCREENING_BOOKING_SVC_STORE_H
 
 #include "booking.h"
 

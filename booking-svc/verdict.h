@@ -2,8 +2,8 @@
  * Evaluates one booking's result of a BatchReserve: its outcome or the time of its next try, and how it
  * counts for the breaker. Pure: the caller passes the time.
  */
-#ifndef BOOKING_SVC_VERDICT_H
-#define BOOKING_SVC_VERDICT_H
+#ifndef SCREENING_BOOKING_SVC_VERDICT_H
+#define SCREENING_BOOKING_SVC_VERDICT_H
 
 #include "work.h"
 

@@ -1,6 +1,6 @@
 /* A booking as the protobuf message used in replies and events. */
-#ifndef BOOKING_SVC_WIRE_H
-#define BOOKING_SVC_WIRE_H
+#ifndef SCREENING_BOOKING_SVC_WIRE_H
+#define SCREENING_BOOKING_SVC_WIRE_H
 
 #include "booking.h"
 

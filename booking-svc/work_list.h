@@ -1,6 +1,6 @@
 /* A FIFO list of waiting works. Not thread-safe. */
-#ifndef BOOKING_SVC_WORK_LIST_H
-#define BOOKING_SVC_WORK_LIST_H
+#ifndef SCREENING_BOOKING_SVC_WORK_LIST_H
+#define SCREENING_BOOKING_SVC_WORK_LIST_H
 
 #include "work.h"
 

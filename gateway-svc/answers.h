@@ -2,8 +2,8 @@
  * Threads that serialize large responses. A large response takes milliseconds, which would delay all others
  * on the two nng threads that deliver the services' responses. Sources take turns.
  */
-#ifndef GATEWAY_SVC_ANSWERS_H
-#define GATEWAY_SVC_ANSWERS_H
+#ifndef SCREENING_GATEWAY_SVC_ANSWERS_H
+#define SCREENING_GATEWAY_SVC_ANSWERS_H
 
 #include "base/fair_queue.h"
 #include "base/status.h"

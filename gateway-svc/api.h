@@ -1,6 +1,6 @@
 /* Dispatches requests by path: Connect, REST, events, documents. */
-#ifndef GATEWAY_SVC_API_H
-#define GATEWAY_SVC_API_H
+#ifndef SCREENING_GATEWAY_SVC_API_H
+#define SCREENING_GATEWAY_SVC_API_H
 
 #include "backend.h"
 #include "http.h"

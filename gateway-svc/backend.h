@@ -1,6 +1,6 @@
 /* The services behind the gateway: their public methods, and calls to them. */
-#ifndef GATEWAY_SVC_BACKEND_H
-#define GATEWAY_SVC_BACKEND_H
+#ifndef SCREENING_GATEWAY_SVC_BACKEND_H
+#define SCREENING_GATEWAY_SVC_BACKEND_H
 
 #include "answers.h"
 #include "turns.h"

@@ -1,6 +1,6 @@
 /* The client address of an HTTP request, in the form in which the services count clients. Pure. */
-#ifndef GATEWAY_SVC_CLIENT_ADDRESS_H
-#define GATEWAY_SVC_CLIENT_ADDRESS_H
+#ifndef SCREENING_GATEWAY_SVC_CLIENT_ADDRESS_H
+#define SCREENING_GATEWAY_SVC_CLIENT_ADDRESS_H
 
 #include <netinet/in.h>
 #include <stdbool.h>

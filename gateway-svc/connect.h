@@ -1,6 +1,6 @@
 /* The Connect protocol for unary calls: POST /SERVICE/METHOD, and GET for methods without side effects. */
-#ifndef GATEWAY_SVC_CONNECT_H
-#define GATEWAY_SVC_CONNECT_H
+#ifndef SCREENING_GATEWAY_SVC_CONNECT_H
+#define SCREENING_GATEWAY_SVC_CONNECT_H
 
 #include "api.h"
 

@@ -1,6 +1,6 @@
 /* Errors in the Connect protocol: code, message, and details for programs. */
-#ifndef GATEWAY_SVC_CONNECT_ERROR_H
-#define GATEWAY_SVC_CONNECT_ERROR_H
+#ifndef SCREENING_GATEWAY_SVC_CONNECT_ERROR_H
+#define SCREENING_GATEWAY_SVC_CONNECT_ERROR_H
 
 #include <jansson.h>
 

@@ -1,6 +1,6 @@
 /* CORS: access for pages of another origin. */
-#ifndef GATEWAY_SVC_CORS_H
-#define GATEWAY_SVC_CORS_H
+#ifndef SCREENING_GATEWAY_SVC_CORS_H
+#define SCREENING_GATEWAY_SVC_CORS_H
 
 #include "http.h"
 

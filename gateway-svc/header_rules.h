@@ -1,6 +1,6 @@
 /* Rules for header fields that REST, Connect and events share. */
-#ifndef GATEWAY_SVC_HEADER_RULES_H
-#define GATEWAY_SVC_HEADER_RULES_H
+#ifndef SCREENING_GATEWAY_SVC_HEADER_RULES_H
+#define SCREENING_GATEWAY_SVC_HEADER_RULES_H
 
 #include "http.h"
 

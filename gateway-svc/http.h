@@ -10,8 +10,8 @@
  * ended, however busily it trickles). A request whose length can be read in two ways is answered 400 and its
  * connection closed: that is how requests are smuggled past a proxy.
  */
-#ifndef GATEWAY_SVC_HTTP_H
-#define GATEWAY_SVC_HTTP_H
+#ifndef SCREENING_GATEWAY_SVC_HTTP_H
+#define SCREENING_GATEWAY_SVC_HTTP_H
 
 #include <stdbool.h>
 #include <stddef.h>

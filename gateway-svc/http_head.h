@@ -1,6 +1,6 @@
 /* Private to http.c: what may not be in the head of a request. */
-#ifndef GATEWAY_SVC_HTTP_HEAD_H
-#define GATEWAY_SVC_HTTP_HEAD_H
+#ifndef SCREENING_GATEWAY_SVC_HTTP_HEAD_H
+#define SCREENING_GATEWAY_SVC_HTTP_HEAD_H
 
 #include <microhttpd.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Answers over HTTP, by route, method and code, and how long they took, by route and method. */
-#ifndef GATEWAY_SVC_HTTP_METRICS_H
-#define GATEWAY_SVC_HTTP_METRICS_H
+#ifndef SCREENING_GATEWAY_SVC_HTTP_METRICS_H
+#define SCREENING_GATEWAY_SVC_HTTP_METRICS_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* Private to http*.c: a request in hand. */
-#ifndef GATEWAY_SVC_HTTP_REQUEST_H
-#define GATEWAY_SVC_HTTP_REQUEST_H
+#ifndef SCREENING_GATEWAY_SVC_HTTP_REQUEST_H
+#define SCREENING_GATEWAY_SVC_HTTP_REQUEST_H
 
 #include "http.h"
 

@@ -1,6 +1,6 @@
 /* What libmicrohttpd asks of the system goes through our hands. */
-#ifndef GATEWAY_SVC_HTTP_SYSTEM_H
-#define GATEWAY_SVC_HTTP_SYSTEM_H
+#ifndef SCREENING_GATEWAY_SVC_HTTP_SYSTEM_H
+#define SCREENING_GATEWAY_SVC_HTTP_SYSTEM_H
 
 #include "http_wire.h"
 

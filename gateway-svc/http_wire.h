@@ -6,8 +6,8 @@
  * with a NUL in them, and shows none of that to us afterwards; a proxy in front of us that reads them in
  * another way could be made to pass on requests that it has not seen. Pure; one thread at a time.
  */
-#ifndef GATEWAY_SVC_HTTP_WIRE_H
-#define GATEWAY_SVC_HTTP_WIRE_H
+#ifndef SCREENING_GATEWAY_SVC_HTTP_WIRE_H
+#define SCREENING_GATEWAY_SVC_HTTP_WIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* JSON response bodies. Each ends with a newline, for people who read it in a terminal. */
-#ifndef GATEWAY_SVC_JSON_BODY_H
-#define GATEWAY_SVC_JSON_BODY_H
+#ifndef SCREENING_GATEWAY_SVC_JSON_BODY_H
+#define SCREENING_GATEWAY_SVC_JSON_BODY_H
 
 #include "http.h"
 

@@ -1,6 +1,6 @@
 /* GET /events: live updates as server-sent events. */
-#ifndef GATEWAY_SVC_LIVE_H
-#define GATEWAY_SVC_LIVE_H
+#ifndef SCREENING_GATEWAY_SVC_LIVE_H
+#define SCREENING_GATEWAY_SVC_LIVE_H
 
 #include "api.h"
 

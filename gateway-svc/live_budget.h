@@ -4,8 +4,8 @@
  *
  * Pure; one thread at a time.
  */
-#ifndef GATEWAY_SVC_LIVE_BUDGET_H
-#define GATEWAY_SVC_LIVE_BUDGET_H
+#ifndef SCREENING_GATEWAY_SVC_LIVE_BUDGET_H
+#define SCREENING_GATEWAY_SVC_LIVE_BUDGET_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * Follows one log without a database, from the head at first contact and without gaps, until the log is
  * replaced. Calls its callbacks on the feed's own thread.
  */
-#ifndef GATEWAY_SVC_LIVE_FEED_H
-#define GATEWAY_SVC_LIVE_FEED_H
+#ifndef SCREENING_GATEWAY_SVC_LIVE_FEED_H
+#define SCREENING_GATEWAY_SVC_LIVE_FEED_H
 
 #include <stddef.h>
 #include <stdint.h>

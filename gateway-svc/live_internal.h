@@ -2,8 +2,8 @@
  * Private to live*.c: listeners and their subscriptions. One monitor guards everything. Take it before a
  * stream's own lock, and never hold it during a call to a service.
  */
-#ifndef GATEWAY_SVC_LIVE_INTERNAL_H
-#define GATEWAY_SVC_LIVE_INTERNAL_H
+#ifndef SCREENING_GATEWAY_SVC_LIVE_INTERNAL_H
+#define SCREENING_GATEWAY_SVC_LIVE_INTERNAL_H
 
 #include "live.h"
 #include "live_budget.h"

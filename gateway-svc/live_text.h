@@ -1,6 +1,6 @@
 /* The text formats of /events: requests and messages. Pure; any thread. */
-#ifndef GATEWAY_SVC_LIVE_TEXT_H
-#define GATEWAY_SVC_LIVE_TEXT_H
+#ifndef SCREENING_GATEWAY_SVC_LIVE_TEXT_H
+#define SCREENING_GATEWAY_SVC_LIVE_TEXT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Maps the services' errors to HTTP, and decides which messages and methods are public. Pure. */
-#ifndef GATEWAY_SVC_POLICY_H
-#define GATEWAY_SVC_POLICY_H
+#ifndef SCREENING_GATEWAY_SVC_POLICY_H
+#define SCREENING_GATEWAY_SVC_POLICY_H
 
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* Error responses of REST: RFC 9457. */
-#ifndef GATEWAY_SVC_PROBLEM_H
-#define GATEWAY_SVC_PROBLEM_H
+#ifndef SCREENING_GATEWAY_SVC_PROBLEM_H
+#define SCREENING_GATEWAY_SVC_PROBLEM_H
 
 #include "http.h"
 

@@ -1,6 +1,6 @@
 /* Limits the size of an HTTP request by the method that it calls. Pure. */
-#ifndef GATEWAY_SVC_REQUEST_BOUNDS_H
-#define GATEWAY_SVC_REQUEST_BOUNDS_H
+#ifndef SCREENING_GATEWAY_SVC_REQUEST_BOUNDS_H
+#define SCREENING_GATEWAY_SVC_REQUEST_BOUNDS_H
 
 #include <protobuf-c/protobuf-c.h>
 #include <stddef.h>

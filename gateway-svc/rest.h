@@ -1,6 +1,6 @@
 /* REST, with the routes of the original system, and the document that describes it. */
-#ifndef GATEWAY_SVC_REST_H
-#define GATEWAY_SVC_REST_H
+#ifndef SCREENING_GATEWAY_SVC_REST_H
+#define SCREENING_GATEWAY_SVC_REST_H
 
 #include "api.h"
 

@@ -1,6 +1,6 @@
 /* Turns a method's response into a REST response. */
-#ifndef GATEWAY_SVC_REST_ANSWER_H
-#define GATEWAY_SVC_REST_ANSWER_H
+#ifndef SCREENING_GATEWAY_SVC_REST_ANSWER_H
+#define SCREENING_GATEWAY_SVC_REST_ANSWER_H
 
 #include "backend.h"
 #include "http.h"

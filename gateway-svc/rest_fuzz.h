@@ -1,6 +1,6 @@
 /* Feeds arbitrary bytes to the REST request reader: for fuzzers, and for rest_mutation_test.c. */
-#ifndef GATEWAY_SVC_REST_FUZZ_H
-#define GATEWAY_SVC_REST_FUZZ_H
+#ifndef SCREENING_GATEWAY_SVC_REST_FUZZ_H
+#define SCREENING_GATEWAY_SVC_REST_FUZZ_H
 
 #include <stdbool.h>
 #include <stddef.h>

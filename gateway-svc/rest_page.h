@@ -1,6 +1,6 @@
 /* Links from one page of a list to the next. */
-#ifndef GATEWAY_SVC_REST_PAGE_H
-#define GATEWAY_SVC_REST_PAGE_H
+#ifndef SCREENING_GATEWAY_SVC_REST_PAGE_H
+#define SCREENING_GATEWAY_SVC_REST_PAGE_H
 
 #include "http.h"
 

@@ -1,6 +1,6 @@
 /* Turns a REST request into its method's request message. */
-#ifndef GATEWAY_SVC_REST_REQUEST_H
-#define GATEWAY_SVC_REST_REQUEST_H
+#ifndef SCREENING_GATEWAY_SVC_REST_REQUEST_H
+#define SCREENING_GATEWAY_SVC_REST_REQUEST_H
 
 #include "http.h"
 #include "rest_routes.h"

@@ -1,6 +1,6 @@
 /* The routes of REST: maps HTTP methods and paths to the services' methods. Pure. */
-#ifndef GATEWAY_SVC_REST_ROUTES_H
-#define GATEWAY_SVC_REST_ROUTES_H
+#ifndef SCREENING_GATEWAY_SVC_REST_ROUTES_H
+#define SCREENING_GATEWAY_SVC_REST_ROUTES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Translates names of the .proto files to those of REST. Pure. */
-#ifndef GATEWAY_SVC_REST_WORDS_H
-#define GATEWAY_SVC_REST_WORDS_H
+#ifndef SCREENING_GATEWAY_SVC_REST_WORDS_H
+#define SCREENING_GATEWAY_SVC_REST_WORDS_H
 
 #include <protobuf-c/protobuf-c.h>
 

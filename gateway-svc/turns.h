@@ -3,8 +3,8 @@
  * places is reserved for addresses that hold fewer places than that eighth has, so that slow calls of one
  * client do not hurt the others. A call without a place waits here, at most until its deadline.
  */
-#ifndef GATEWAY_SVC_TURNS_H
-#define GATEWAY_SVC_TURNS_H
+#ifndef SCREENING_GATEWAY_SVC_TURNS_H
+#define SCREENING_GATEWAY_SVC_TURNS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* RPC handlers of HistoryService: each validates its request and submits a read to the pool. Never blocks. */
-#ifndef HISTORY_SVC_API_H
-#define HISTORY_SVC_API_H
+#ifndef SCREENING_HISTORY_SVC_API_H
+#define SCREENING_HISTORY_SVC_API_H
 
 #include "feed.h"
 

@@ -2,8 +2,8 @@
  * One batch of the writer: turns chunks of the two logs into rows, and writes each table with one statement.
  * It loads nothing but the cursors, because the statements enforce the version rule. Writer thread only.
  */
-#ifndef HISTORY_SVC_BATCH_H
-#define HISTORY_SVC_BATCH_H
+#ifndef SCREENING_HISTORY_SVC_BATCH_H
+#define SCREENING_HISTORY_SVC_BATCH_H
 
 #include <stddef.h>
 

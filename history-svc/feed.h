@@ -2,8 +2,8 @@
  * Feeds both logs into one schema: the writer that applies them and the subscribers that follow them. The
  * service runs one feed on the live schema; a rebuild runs another on its own schema.
  */
-#ifndef HISTORY_SVC_FEED_H
-#define HISTORY_SVC_FEED_H
+#ifndef SCREENING_HISTORY_SVC_FEED_H
+#define SCREENING_HISTORY_SVC_FEED_H
 
 #include <stdbool.h>
 #include <stddef.h>

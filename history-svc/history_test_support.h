@@ -1,6 +1,6 @@
 /* For tests that need PostgreSQL: a database per test, generated events, and chunks applied directly. */
-#ifndef HISTORY_SVC_HISTORY_TEST_SUPPORT_H
-#define HISTORY_SVC_HISTORY_TEST_SUPPORT_H
+#ifndef SCREENING_HISTORY_SVC_HISTORY_TEST_SUPPORT_H
+#define SCREENING_HISTORY_SVC_HISTORY_TEST_SUPPORT_H
 
 #include "batch.h"
 #include "projection.h"

@@ -3,8 +3,8 @@
  * month. The writer remembers existing months across transactions, so checking costs nothing. Writer thread
  * only.
  */
-#ifndef HISTORY_SVC_MONTHS_H
-#define HISTORY_SVC_MONTHS_H
+#ifndef SCREENING_HISTORY_SVC_MONTHS_H
+#define SCREENING_HISTORY_SVC_MONTHS_H
 
 #include "store.h"
 

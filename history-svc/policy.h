@@ -1,6 +1,6 @@
 /* Maps an event to rows of the tables. Pure. */
-#ifndef HISTORY_SVC_POLICY_H
-#define HISTORY_SVC_POLICY_H
+#ifndef SCREENING_HISTORY_SVC_POLICY_H
+#define SCREENING_HISTORY_SVC_POLICY_H
 
 #include "projection.h"
 #include "store.h"

@@ -6,8 +6,8 @@
  * hospital.deleted changes only the hospital. Until the booking's own event arrives, each read decides what
  * the deletion means for the booking.
  */
-#ifndef HISTORY_SVC_PROJECTION_H
-#define HISTORY_SVC_PROJECTION_H
+#ifndef SCREENING_HISTORY_SVC_PROJECTION_H
+#define SCREENING_HISTORY_SVC_PROJECTION_H
 
 #include <stdbool.h>
 #include <stdint.h>

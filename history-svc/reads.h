@@ -1,6 +1,6 @@
 /* The methods that read the tables: the caller validates, the reader threads run the read and respond. */
-#ifndef HISTORY_SVC_READS_H
-#define HISTORY_SVC_READS_H
+#ifndef SCREENING_HISTORY_SVC_READS_H
+#define SCREENING_HISTORY_SVC_READS_H
 
 #include "base/status.h"
 #include "rpc/server.h"

@@ -5,8 +5,8 @@
  * cursors by compare-and-set, it fetches and applies again the events that it had applied beyond the new
  * cursors. A subscriber that stopped because its log diverged rereads its cursor only after a restart.
  */
-#ifndef HISTORY_SVC_REBUILD_H
-#define HISTORY_SVC_REBUILD_H
+#ifndef SCREENING_HISTORY_SVC_REBUILD_H
+#define SCREENING_HISTORY_SVC_REBUILD_H
 
 #include "feed.h"
 

@@ -2,8 +2,8 @@
  * The PostgreSQL schemas with history-svc's tables. All tables live in one schema, so that a rebuild can fill
  * a second one and swap the names. Main thread only, outside a transaction.
  */
-#ifndef HISTORY_SVC_SCHEMA_H
-#define HISTORY_SVC_SCHEMA_H
+#ifndef SCREENING_HISTORY_SVC_SCHEMA_H
+#define SCREENING_HISTORY_SVC_SCHEMA_H
 
 #include "base/status.h"
 #include "db/db.h"

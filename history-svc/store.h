@@ -1,6 +1,6 @@
 /* history-svc's tables: SQL only, no rules. Every function runs on the caller's connection and thread. */
-#ifndef HISTORY_SVC_STORE_H
-#define HISTORY_SVC_STORE_H
+#ifndef SCREENING_HISTORY_SVC_STORE_H
+#define SCREENING_HISTORY_SVC_STORE_H
 
 #include "projection.h"
 

@@ -1,6 +1,6 @@
 /* Converts rows to the protobuf messages that callers receive. */
-#ifndef HISTORY_SVC_WIRE_H
-#define HISTORY_SVC_WIRE_H
+#ifndef SCREENING_HISTORY_SVC_WIRE_H
+#define SCREENING_HISTORY_SVC_WIRE_H
 
 #include "store.h"
 

@@ -32,8 +32,8 @@
  * was sent, the call fails with SCREENING_UNAVAILABLE and `sent` set: the outcome is unknown. Repeat it with
  * the same id, the idempotency key: a repeat changes nothing that the first call did not.
  */
-#ifndef SCREENING_CLIENT_H
-#define SCREENING_CLIENT_H
+#ifndef SCREENING_CLIENT_CLIENT_H
+#define SCREENING_CLIENT_CLIENT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // One connection to PostgreSQL with prepared statements. One thread at a time.
-#ifndef PEER_CONNECTION_H
-#define PEER_CONNECTION_H
+#ifndef SCREENING_BENCH_PEERS_GRPC_CONNECTION_H
+#define SCREENING_BENCH_PEERS_GRPC_CONNECTION_H
 
 #include <initializer_list>
 #include <libpq-fe.h>

@@ -1,6 +1,6 @@
 // What both services do around their calls.
-#ifndef PEER_SERVE_H
-#define PEER_SERVE_H
+#ifndef SCREENING_BENCH_PEERS_GRPC_SERVE_H
+#define SCREENING_BENCH_PEERS_GRPC_SERVE_H
 
 #include <grpcpp/grpcpp.h>
 #include <string>

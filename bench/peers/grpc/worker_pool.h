@@ -1,7 +1,7 @@
 // Threads that do the database work of a service, each with a connection of its own: as many transactions at
 // once as there are connections, and no other thread ever waits for PostgreSQL.
-#ifndef PEER_WORKER_POOL_H
-#define PEER_WORKER_POOL_H
+#ifndef SCREENING_BENCH_PEERS_GRPC_WORKER_POOL_H
+#define SCREENING_BENCH_PEERS_GRPC_WORKER_POOL_H
 
 #include "connection.h"
 
