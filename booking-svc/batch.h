@@ -2,8 +2,8 @@
  * One batch of the writer: load the rows that its commands need, apply the rules command by command, save the
  * results and the events. Writer thread only.
  */
-#ifndef BOOKING_SVC_BATCH_H
-#define BOOKING_SVC_BATCH_H
+#ifndef SCREENING_BOOKING_SVC_BATCH_H
+#define SCREENING_BOOKING_SVC_BATCH_H
 
 #include "booking.h"
 
@@ -34,7 +34,7 @@ struct booking_command {
     struct writer_command writer;
     enum command_kind kind;
     struct uuid booking_id;        /* CREATE, CANCEL, SETTLE, MEET, ABANDON */
-    struct uuid hospital_id;       /* SETTLE, FORCE_CANCEL */
+    struct uuid hospital_id;       /* SETTLE, force-cancel */
     const struct booking *request; /* CREATE; ABANDON: the place */
     const char *reason;            /* CANCEL; SETTLE when refused */
     enum reserve_outcome outcome;  /* SETTLE */
@@ -46,7 +46,7 @@ struct booking_command {
     /* Results, if writer.outcome is OK; valid during `complete`. */
     const struct booking
         *booking;   /* as the batch commits it, after later commands too; NULL if no booking_id */
-    bool finished;  /* FORCE_CANCEL: no bookings are left to cancel */
+    bool finished;  /* force-cancel: no bookings are left to cancel */
     bool ask_again; /* SETTLE: granted in an era other than the one paired with; nothing has changed */
 };
 

@@ -3,10 +3,10 @@
  * to the commit of the settle. A repeated CreateBooking that finds its booking here waits for the same
  * outcome.
  *
- *     CREATE committed -> work_start -> reserver asks hospital-svc -> SETTLE committed -> answered
+ *     work_create -> CREATE committed -> reserver asks hospital-svc -> SETTLE committed -> answered
  */
-#ifndef BOOKING_SVC_WORK_H
-#define BOOKING_SVC_WORK_H
+#ifndef SCREENING_BOOKING_SVC_WORK_H
+#define SCREENING_BOOKING_SVC_WORK_H
 
 #include "batch.h"
 

@@ -34,8 +34,8 @@ char *arena_strdup(struct arena *arena, const char *text);
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * For protobuf-c's unpack functions. A message unpacked with it lives until reset or fini: never call
- * free_unpacked on it. The arena owns the allocator and must not move in memory while it is in use.
+ * For protobuf-c's unpack functions. A message unpacked with it lives until reset or fini: never call its
+ * free function on it. The arena owns the allocator and must not move in memory while it is in use.
  */
 ProtobufCAllocator *arena_allocator(struct arena *arena);
 

@@ -149,7 +149,7 @@ static enum apply_result apply_chunk(struct event_subscriber *follower, Screenin
         .count = count,
     };
     monitor_lock(&follower->monitor);
-    follower->progress.oldest_in_hand_us = event_time_us(events[0]->occurred_at);
+    follower->progress.oldest_in_flight_us = event_time_us(events[0]->occurred_at);
     monitor_unlock(&follower->monitor);
     struct error error;
     enum status status;

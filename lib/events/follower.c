@@ -97,7 +97,7 @@ void follower_note_cursor(struct event_subscriber *follower, const struct event_
         progress->head_seq = cursor->seq;
     if (progress->applied_seq == progress->head_seq)
         progress->head_heard_us = 0;
-    progress->oldest_in_hand_us = 0;
+    progress->oldest_in_flight_us = 0;
     monitor_unlock(&follower->monitor);
 }
 

@@ -34,8 +34,8 @@ struct progress {
     uint64_t applied_seq;
     uint64_t head_seq;
     uint64_t dead_letters;
-    int64_t head_heard_us;     /* since when a head beyond applied_seq is known; 0 = none is known */
-    int64_t oldest_in_hand_us; /* occurred_at of the first event being applied; 0 = none */
+    int64_t head_heard_us;       /* since when a head beyond applied_seq is known; 0 = none is known */
+    int64_t oldest_in_flight_us; /* occurred_at of the first event being applied; 0 = none */
     struct uuid log_id;
 };
 

@@ -173,7 +173,7 @@ void event_subscriber_status(struct event_subscriber *subscriber, struct event_s
         .head_seq = progress->head_seq,
         .dead_letters = progress->dead_letters,
         .oldest_unapplied_us =
-            progress->oldest_in_hand_us != 0 ? progress->oldest_in_hand_us : progress->head_heard_us,
+            progress->oldest_in_flight_us != 0 ? progress->oldest_in_flight_us : progress->head_heard_us,
     };
     event_id_format(&progress->log_id, out->log_id);
     monitor_unlock(&subscriber->monitor);

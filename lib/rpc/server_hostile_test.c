@@ -374,7 +374,7 @@ static void *release_later(void *context)
     return NULL;
 }
 
-static void test_server_close_waits_for_calls_in_hand(void **state)
+static void test_server_close_waits_for_calls_in_flight(void **state)
 {
     (void)state;
     struct test_server server;
@@ -405,7 +405,7 @@ int main(void)
         cmocka_unit_test(test_server_close_under_load_ends),
         cmocka_unit_test(test_server_large_requests_that_wait_have_a_budget),
         cmocka_unit_test(test_server_answers_to_vanished_clients_are_dropped),
-        cmocka_unit_test(test_server_close_waits_for_calls_in_hand),
+        cmocka_unit_test(test_server_close_waits_for_calls_in_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

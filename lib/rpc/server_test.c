@@ -333,7 +333,7 @@ static void test_server_drain_waits_for_answers_held_back(void **state)
     test_server_stop(&server);
 }
 
-static void test_server_drain_refuses_new_calls_and_finishes_those_in_hand(void **state)
+static void test_server_drain_refuses_new_calls_and_finishes_those_in_flight(void **state)
 {
     (void)state;
     struct test_server server;
@@ -442,7 +442,7 @@ int main(void)
         cmocka_unit_test(test_server_wrong_or_taken_address_is_refused),
         cmocka_unit_test(test_server_close_without_start_is_clean),
         cmocka_unit_test(test_server_answers_held_back_are_sent_together),
-        cmocka_unit_test(test_server_drain_refuses_new_calls_and_finishes_those_in_hand),
+        cmocka_unit_test(test_server_drain_refuses_new_calls_and_finishes_those_in_flight),
         cmocka_unit_test(test_server_drain_waits_200_ms_for_whoever_was_answered_last),
         cmocka_unit_test(test_server_drain_gives_up_after_its_grace),
         cmocka_unit_test(test_server_idle_drain_takes_200_ms),

@@ -49,7 +49,7 @@ static void hold(struct rpc_slot *slot, struct rpc_call *call)
     atomic_fetch_add(&slot->server->in_flight, 1);
     int64_t deadline_ns = rpc_call_deadline_ns(call);
     pthread_mutex_lock(&slot->mutex);
-    slot->state = RPC_SLOT_IN_HAND;
+    slot->state = RPC_SLOT_IN_FLIGHT;
     slot->call = call;
     atomic_store(&slot->deadline_ns, deadline_ns);
     pthread_mutex_unlock(&slot->mutex);
@@ -152,7 +152,7 @@ bool rpc_slot_claim(struct rpc_slot *slot, const struct rpc_call *call)
 bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns, struct rpc_expired *expired)
 {
     pthread_mutex_lock(&slot->mutex);
-    bool mine = slot->state == RPC_SLOT_IN_HAND && atomic_load(&slot->deadline_ns) <= now_ns;
+    bool mine = slot->state == RPC_SLOT_IN_FLIGHT && atomic_load(&slot->deadline_ns) <= now_ns;
     if (mine) {
         *expired = (struct rpc_expired){slot->call->metrics, slot->call->arrival_ns};
         take(slot);

@@ -2,7 +2,7 @@
  * One nng context of the server's REP socket: it receives a request, holds it while the call is in flight,
  * sends one reply, and receives again.
  *
- *   RECEIVING --request--> IN_HAND --claimed--> SENDING --sent, or timed out--> RECEIVING
+ *   RECEIVING --request--> IN_FLIGHT --claimed--> SENDING --sent, or timed out--> RECEIVING
  *
  * The thread that claims the call sends the reply: the handler's thread, or the janitor when the budget ends.
  * A later reply finds that the slot has moved on, and is dropped. A slot's mutex is never held while nng or a
@@ -24,7 +24,7 @@ struct rpc_call;
 struct rpc_method_metrics;
 struct rpc_server;
 
-enum rpc_slot_state { RPC_SLOT_RECEIVING, RPC_SLOT_IN_HAND, RPC_SLOT_SENDING };
+enum rpc_slot_state { RPC_SLOT_RECEIVING, RPC_SLOT_IN_FLIGHT, RPC_SLOT_SENDING };
 
 #define RPC_SLOT_NO_DEADLINE INT64_MAX
 
@@ -35,7 +35,7 @@ struct rpc_slot {
     _Atomic int64_t deadline_ns; /* of the call in flight; written with the mutex held, read without */
     pthread_mutex_t mutex;       /* guards state and call */
     enum rpc_slot_state state;
-    struct rpc_call *call; /* in IN_HAND; owned by the handler, the slot only points to it */
+    struct rpc_call *call; /* in IN_FLIGHT; owned by the handler, the slot only points to it */
     nng_pipe pipe;         /* the connection that the request came from */
 
     /* Owned by the thread that claimed the call, then by the outbox. */

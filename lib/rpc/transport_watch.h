@@ -5,7 +5,7 @@
  * as its receiver asks for the rest of a message blocks that thread for good: nng refuses a read without
  * calling its callback, and the thread waits for that callback (nni_aio_begin on a stopped aio, resubmitted
  * by the transports' read callbacks). Established connections keep working, but nothing can reconnect. The
- * process must be restarted; service_restart does that.
+ * process must be restarted; service_wait does that.
  *
  * The watch repeatedly opens, connects and closes a pair of sockets within the process: the close hangs if
  * nng is stuck.

@@ -25,7 +25,7 @@ size_t wire_varint_field_size(unsigned field, uint64_t value);
 size_t wire_fixed64_field_size(unsigned field);
 
 /*
- * The wire_put functions write at `at`, where the caller has reserved the size that the _size functions
+ * These functions write at `at`, where the caller has reserved the size that the _size functions
  * return. They return the address just past the bytes that they wrote.
  */
 uint8_t *wire_put_varint(uint8_t *at, uint64_t value);
