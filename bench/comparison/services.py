@@ -19,7 +19,10 @@ PATIENT_MS = 30_000
 class Services:
     """`with Services(folder, cluster, driver) as services:`; none runs before `start`. The folder is made here. `driver` is that
     of hospital-svc and booking-svc; history-svc is always on PostgreSQL. `patient`: booking-svc waits long for hospital-svc, in a
-    run whose figures do not count. A failure of the block tells the ends of the logs."""
+    run whose figures do not count. `connections`: how many clients may connect, all from this machine; None = what is the default.
+    A failure of the block shows the ends of the logs."""
+
+    connections = None
 
     def __init__(self, folder, cluster, driver, patient=False):
         self.folder, self.cluster, self.driver, self.patient = folder, cluster, driver, patient
@@ -64,6 +67,8 @@ class Services:
             flags = ["--ops-listen=", "--http-listen=" + self.http, "--history-rpc=" + self.rpc["history"]]
         else:
             flags = ["--ops-listen=", "--database=" + self.url(name), "--rpc-listen=" + self.rpc[name]]
+            if self.connections is not None:
+                flags += ["--%s=%d" % (bound, self.connections) for bound in ("connections-max", "connections-per-address")]
         if name in PUBLISHERS:
             flags.append("--events-listen=" + self.events[name])
         for other in PUBLISHERS:

@@ -49,6 +49,7 @@ def measure(bench):
     raise_file_limit(clients + SPARE_FILES)
     for driver in DRIVERS:
         with bench.services(driver) as services:
+            services.connections = clients + SPARE_FILES
             services.start(*NAMES)
             book_many(services, bookings, IN_FLIGHT)
             for name in NAMES:
