@@ -1,4 +1,4 @@
-"""The committed figures: docs/performance/*.json, as bench/compare (--sweep, --profile too) and bench/run all write them."""
+"""The committed figures: bench/results/*.json, as bench/compare (--sweep, --profile too) and bench/run all write them."""
 
 import json
 import pathlib

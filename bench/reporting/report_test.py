@@ -85,6 +85,7 @@ def test_medians_are_those_of_the_rounds(_):
     rows = {cell[0]: cell[1:] for cell in cells(tables.compare(all_figures()))}
     assert rows["sqlite 64"] == ["20,000", "10,000 to 30,000", "1.50", "9.00", "42.0"], rows
     assert rows["echo 1"][-1] == "", rows
+    assert cells(tables.hot_day(all_figures()))[0] == ["this system, SQLite", "20,000", "1.50", "9.00", "42.0"]
     assert cells(tables.sweep(all_figures()))[3] == ["64", "14,000", "1.50", "9.00", "14,000", "1.50", "9.00"]
 
 
@@ -109,8 +110,8 @@ def test_ceiling_is_the_rate_with_no_core_idle(_):
 def test_circumstances_have_a_row_for_each_run(_):
     rows = {cell[0]: cell[1:] for cell in cells(tables.circumstances(all_figures()))}
     assert set(rows) == {"`bench/compare`", "`bench/compare --sweep`", "`bench/compare --profile`", "`bench/run P9`"}, rows
-    assert rows["`bench/run P9`"][2].split() == ["[P9.json](performance/P9.json)", "[P9.2.json](performance/P9.2.json)",
-                                                 "[P9b.json](performance/P9b.json)"], rows
+    assert rows["`bench/run P9`"][2].split() == ["[P9.json](../bench/results/P9.json)", "[P9.2.json](../bench/results/P9.2.json)",
+                                                 "[P9b.json](../bench/results/P9b.json)"], rows
     assert rows["`bench/compare`"][1] == "rounds: 3, seconds each: 1.0, cores: 2, Linux 6.1, on ext2/ext3, load before: 0.1", rows
 
 

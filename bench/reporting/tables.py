@@ -42,6 +42,20 @@ def goals(figures):
     return _table(("goal", "what", "median", "in single rounds", "wanted", ""), rows)
 
 
+HOT_DAY = {"sqlite 64": "this system, SQLite", "postgresql 64": "this system, PostgreSQL",
+           "pgbench hot 64": "one stored function in PostgreSQL, no services", "grpc hot 64": "two gRPC services on PostgreSQL"}
+
+
+def hot_day(figures):
+    """The comparison at a glance."""
+    if figures.compare is None:
+        return _nothing()
+    rounds = figures.compare
+    return _table(("64 callers, one hot day", "bookings per s", "p50 ms", "p99 ms", "CPU µs per booking"),
+                  [(label, *(number(rounds.median(name, figure)) for figure in ("per_s", "p50_ms", "p99_ms", "cpu_us")))
+                   for name, label in HOT_DAY.items() if name in rounds.names()])
+
+
 def compare(figures):
     if figures.compare is None:
         return _nothing()
@@ -180,12 +194,12 @@ def circumstances(figures):
     """A row for each run: a goal's files have theirs in common."""
     files = {}
     for name, about in figures.about.items():
-        files.setdefault((about["command"], about["time"], _told(about)), []).append("[%s](performance/%s)" % (name, name))
+        files.setdefault((about["command"], about["time"], _told(about)), []).append("[%s](../bench/results/%s)" % (name, name))
     if not files:
         return _nothing()
     return _table(("command", "begun", "circumstances", "figures"),
                   [("`%s`" % command, begun, told, " ".join(names)) for (command, begun, told), names in files.items()])
 
 
-TABLES = {"goals": goals, "compare": compare, "other-ratios": other_ratios, "sweep": sweep, "processes": processes,
-          "cpu-budget": cpu_budget, "profile": profile, "alone": alone, "ceiling": ceiling, "seed": seed, "circumstances": circumstances}
+TABLES = {"hot-day": hot_day, "goals": goals, "compare": compare, "other-ratios": other_ratios, "sweep": sweep,
+          "processes": processes, "cpu-budget": cpu_budget, "profile": profile, "alone": alone, "ceiling": ceiling, "seed": seed, "circumstances": circumstances}
