@@ -1,10 +1,12 @@
-"""Cuts the shell commands out of the READMEs, with what the text says of each, and compares a document with its translation.
+"""Cuts the shell commands out of the documents, with what the text says of each, and compares a document with its translation.
 
-The rules that a README keeps for this:
+The rules that a document keeps for this:
 - Every ```sh block is typed line by line into the same terminal, in order. A line that ends in a backslash goes on in the next.
 - `./demo --serve` has a terminal to itself, until a paragraph says to press Ctrl-C there.
 - Every command ends with 0, unless the paragraph before its block names another exit code; the words in capitals that this
   paragraph quotes are then printed by its commands, one each, in order.
+- A ```text block right after a ```sh block is what its commands print. Ids, dates, times and widths of columns vary; a line "..."
+  stands for any lines.
 """
 import collections
 import dataclasses
@@ -15,6 +17,13 @@ SERVE = "./demo --serve"
 OWN_TESTS = re.compile(r"(\./(?:demo|test))\b(.*)")
 # Want an engine, which tests/compose/run has: they are its business.
 CONTAINERS = re.compile(r"docker[ -]compose\b")
+READS = re.compile(r"screenctl (?:health|history|(?:booking|hospital) (?:list|show))\b")
+VARIES = (
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "ID"),
+    (re.compile(r"\d{4}-\d\d-\d\d"), "DATE"),
+    (re.compile(r"[T+]?\d\d:\d\d(:\d\d(\.\d+)?)?Z?"), "TIME"),
+    (re.compile(r"-{2,}|\s+"), " "),
+)
 
 
 @dataclasses.dataclass
@@ -23,6 +32,7 @@ class Block:
     exit_code: int
     words: list  # what each command prints, or empty
     presses_ctrl_c: bool
+    output: str  # what they print, or empty
 
 
 def read(path):
@@ -33,15 +43,34 @@ def read(path):
 def cut(text):
     """The ```sh blocks of a document, in order."""
     blocks = []
-    for found in re.finditer(r"^```sh\n(.*?)^```$", text, re.M | re.S):
+    for found in re.finditer(r"^```sh\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", text, re.M | re.S):
         paragraph = text[:found.start()].rstrip().rsplit("\n\n", 1)[-1]
         code = re.search(r"exit code (\d+)|종료 코드 (\d+)", paragraph)
         blocks.append(Block(
             commands=[line for line in found[1].replace("\\\n", "").splitlines() if line.strip()],
             exit_code=int(code[1] or code[2]) if code else 0,
             words=re.findall(r"`([A-Z][A-Z_]+)`", paragraph) if code else [],
-            presses_ctrl_c=bool(re.search(r"[Pp]ress Ctrl-C|Ctrl-C를 누", paragraph))))
+            presses_ctrl_c=bool(re.search(r"[Pp]ress Ctrl-C|Ctrl-C를 누", paragraph)), output=found[2] or ""))
     return blocks
+
+
+def plain(line):
+    """A line of output without what varies."""
+    for pattern, word in VARIES:
+        line = pattern.sub(word, line)
+    return line.strip()
+
+
+def looks_like(printed, shown):
+    """Whether commands have printed what a document shows."""
+    parts = [[]]
+    for line in filter(None, map(plain, shown.splitlines())):
+        if line == "...":
+            parts.append([])
+        else:
+            parts[-1].append(re.escape(line) + "\n")
+    lines = "".join(line + "\n" for line in filter(None, map(plain, printed.splitlines())))
+    return re.fullmatch("(?:.*\n)*?".join("".join(part) for part in parts), lines) is not None
 
 
 def fences(text):
