@@ -2,6 +2,7 @@
 #include "api.h"
 #include "cors.h"
 #include "live.h"
+#include "settings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,20 +10,8 @@
 #include "base/log.h"
 #include "base/standard_files.h"
 #include "rpc/transport_watch.h"
-#include "service/config.h"
 #include "service/ops.h"
 #include "service/service.h"
-
-static const char PROGRAM[] = "gateway-svc";
-
-struct settings {
-    const char *http_listen, *ops_listen, *log_level, *time_zone, *cors_origin;
-    const char *rpc[BACKEND_COUNT];
-    const char *hospital_events, *booking_events;
-    int64_t body_max_bytes, message_max_bytes, connections_max, http_threads;
-    int64_t request_timeout_ms, idle_timeout_ms, default_timeout_ms, timeout_max_ms, drain_grace_ms;
-    int64_t listeners_max;
-};
 
 /* Everything that runs, in start order. */
 struct gateway_service {
@@ -38,70 +27,7 @@ struct gateway_service {
 static void must(enum status status, const struct error *error)
 {
     if (status != STATUS_OK)
-        service_config_error(PROGRAM, error);
-}
-
-#define TEXT(setting, target, value_default, text)                                                           \
-    {                                                                                                        \
-        .name = (setting), .type = SETTING_TEXT, .value = &(target), .default_value = (value_default),       \
-        .help = (text)                                                                                       \
-    }
-#define ADDRESS(setting, target, value_default, text)                                                        \
-    {                                                                                                        \
-        .name = (setting), .type = SETTING_ADDRESS, .value = &(target), .default_value = (value_default),    \
-        .help = (text)                                                                                       \
-    }
-#define NUMBER(setting, target, value_default, least, most, text)                                            \
-    {                                                                                                        \
-        .name = (setting), .type = SETTING_NUMBER, .value = &(target), .default_value = (value_default),     \
-        .min = (least), .max = (most), .help = (text)                                                        \
-    }
-
-static void load_settings(struct settings *settings, int argc, char **argv)
-{
-    const struct setting table[] = {
-        TEXT("http-listen", settings->http_listen, "127.0.0.1:8080", "HOST:PORT on which HTTP is served"),
-        TEXT("ops-listen", settings->ops_listen, "127.0.0.1:8089",
-             "HOST:PORT for /metrics, /livez and /readyz over HTTP; empty = none"),
-        ADDRESS("hospital-rpc", settings->rpc[BACKEND_HOSPITAL], "tcp://127.0.0.1:7101",
-                "address of hospital-svc's calls"),
-        ADDRESS("booking-rpc", settings->rpc[BACKEND_BOOKING], "tcp://127.0.0.1:7201",
-                "address of booking-svc's calls"),
-        ADDRESS("history-rpc", settings->rpc[BACKEND_HISTORY], "tcp://127.0.0.1:7301",
-                "address of history-svc's calls"),
-        ADDRESS("hospital-events", settings->hospital_events, "tcp://127.0.0.1:7102",
-                "address of hospital-svc's log"),
-        ADDRESS("booking-events", settings->booking_events, "tcp://127.0.0.1:7202",
-                "address of booking-svc's log"),
-        TEXT("cors-origin", settings->cors_origin, "",
-             "origin whose pages may call, such as https://clinic.example; empty = none"),
-        TEXT("time-zone", settings->time_zone, "Asia/Seoul",
-             "the clinic's time zone: decides which day is today"),
-        TEXT("log-level", settings->log_level, "info", "lowest level logged: debug, info, warn or error"),
-        NUMBER("body-max-bytes", settings->body_max_bytes, "262144", 1024, 16777216,
-               "size of the largest request body, in bytes"),
-        NUMBER("message-max-bytes", settings->message_max_bytes, "1048576", 262144, 67108864,
-               "size of the largest message from and to the services, in bytes"),
-        NUMBER("connections-max", settings->connections_max, "4096", 1, 65535,
-               "connections over HTTP at once"),
-        NUMBER("listeners-max", settings->listeners_max, "2000", 1, 65535, "of these, listeners of /events"),
-        NUMBER("http-threads", settings->http_threads, "1", 1, 64, "threads that serve HTTP"),
-        NUMBER("request-timeout-ms", settings->request_timeout_ms, "10000", 100, 600000,
-               "time for a request's body to arrive, in ms"),
-        NUMBER("idle-timeout-ms", settings->idle_timeout_ms, "60000", 100, 3600000,
-               "time for the next request's head to arrive on a connection, in ms"),
-        NUMBER("default-timeout-ms", settings->default_timeout_ms, "2000", 1, 60000,
-               "budget of calls that name none, in ms"),
-        NUMBER("timeout-max-ms", settings->timeout_max_ms, "60000", 1, 600000,
-               "largest budget that a call may name, in ms"),
-        NUMBER("drain-grace-ms", settings->drain_grace_ms, "10000", 0, 600000,
-               "how long a stop waits for the requests in hand, in ms"),
-    };
-    const size_t count = sizeof table / sizeof table[0];
-    config_load(PROGRAM, "Serves the other services over HTTP: REST, Connect and events.", table, count, argc,
-                argv);
-    service_begin(PROGRAM, settings->log_level, settings->time_zone);
-    config_log(table, count);
+        service_config_error(GATEWAY_PROGRAM, error);
 }
 
 /* Runs on the ops server's thread. */
@@ -219,7 +145,7 @@ int main(int argc, char **argv)
 {
     standard_files_open();
     struct gateway_service service = {0};
-    load_settings(&service.settings, argc, argv);
+    settings_load(&service.settings, argc, argv);
     open_all(&service);
     wait_for_services(&service);
     service_wait(argv, is_stuck, &service);

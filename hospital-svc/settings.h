@@ -22,10 +22,8 @@ struct settings {
     bool acknowledge_recovery;
 };
 
-/*
- * Parses the settings, then calls service_begin and logs them. Exits if a setting is invalid or if a flag
- * such as --help only asks for output. Call at the start of main.
- */
+/* Call at the start of main: loads the settings, calls service_begin, and logs them. Exits if a setting is
+ * invalid, and after a flag such as --help. */
 void settings_load(struct settings *settings, int argc, char **argv);
 
 #endif

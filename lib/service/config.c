@@ -209,6 +209,12 @@ void config_load(const char *program, const char *summary, const struct setting 
         print_config(&line);
 }
 
+void config_must_be(const char *program, const char *name, const char *text, const char *allowed)
+{
+    if (text[0] != '\0' && strcmp(text, allowed) != 0)
+        fail(program, "--%s: must be %s", name, allowed);
+}
+
 void config_log(const struct setting *settings, size_t count)
 {
     struct arena arena;

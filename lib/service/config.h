@@ -40,6 +40,10 @@ struct setting {
 void config_load(const char *program, const char *summary, const struct setting *settings, size_t count,
                  int argc, char **argv);
 
+/* Exits like config_load unless the text is empty or the one allowed: "--follow-log-from-start: must be
+ * booking". */
+void config_must_be(const char *program, const char *name, const char *text, const char *allowed);
+
 /* Logs the effective configuration in one line, without secrets. After log_open. */
 void config_log(const struct setting *settings, size_t count);
 
@@ -63,105 +67,35 @@ struct service_settings {
     int64_t reader_threads;
 };
 
-/* The table rows of these settings. `settings` is a struct service_settings; a NULL `default_database` makes
- * --database required. */
-#define SERVICE_SETTINGS(settings, default_rpc_address, default_ops_address, default_database)               \
-    {.name = "rpc-listen",                                                                                   \
-     .type = SETTING_ADDRESS,                                                                                \
-     .value = &(settings).rpc_listen,                                                                        \
-     .default_value = (default_rpc_address),                                                                 \
-     .help = "address on which calls are served"},                                                           \
-        {.name = "gateway-listen",                                                                           \
-         .type = SETTING_PRIVATE,                                                                            \
-         .value = &(settings).gateway_listen,                                                                \
-         .default_value = "",                                                                                \
-         .help = "address for gateway-svc alone: each of its HTTP clients gets a share; empty = none"},      \
-        {.name = "ops-listen",                                                                               \
-         .type = SETTING_TEXT,                                                                               \
-         .value = &(settings).ops_listen,                                                                    \
-         .default_value = (default_ops_address),                                                             \
-         .help = "HOST:PORT for /metrics, /livez and /readyz over HTTP; empty = none"},                      \
-        {.name = "database",                                                                                 \
-         .type = SETTING_DATABASE,                                                                           \
-         .value = &(settings).database,                                                                      \
-         .default_value = (default_database),                                                                \
-         .help = "sqlite:PATH or postgresql://..."},                                                         \
-        {.name = "time-zone",                                                                                \
-         .type = SETTING_TEXT,                                                                               \
-         .value = &(settings).time_zone,                                                                     \
-         .default_value = "Asia/Seoul",                                                                      \
-         .help = "the clinic's time zone: decides which day is today"},                                      \
-        {.name = "log-level",                                                                                \
-         .type = SETTING_TEXT,                                                                               \
-         .value = &(settings).log_level,                                                                     \
-         .default_value = "info",                                                                            \
-         .help = "lowest level logged: debug, info, warn or error"},                                         \
-        {.name = "queue-max",                                                                                \
-         .type = SETTING_NUMBER,                                                                             \
-         .value = &(settings).queue_max,                                                                     \
-         .default_value = "4096",                                                                            \
-         .min = 1,                                                                                           \
-         .max = 1000000,                                                                                     \
-         .help = "calls in hand at once; more are refused"},                                                 \
-        {.name = "batch-max",                                                                                \
-         .type = SETTING_NUMBER,                                                                             \
-         .value = &(settings).batch_max,                                                                     \
-         .default_value = "512",                                                                             \
-         .min = 1,                                                                                           \
-         .max = 10000,                                                                                       \
-         .help = "commands in one transaction"},                                                             \
-        {.name = "message-max-bytes",                                                                        \
-         .type = SETTING_NUMBER,                                                                             \
-         .value = &(settings).message_max_bytes,                                                             \
-         .default_value = "1048576",                                                                         \
-         .min = 262144,                                                                                      \
-         .max = 67108864,                                                                                    \
-         .help = "size of the largest message, in bytes"},                                                   \
-        {.name = "default-timeout-ms",                                                                       \
-         .type = SETTING_NUMBER,                                                                             \
-         .value = &(settings).default_timeout_ms,                                                            \
-         .default_value = "1000",                                                                            \
-         .min = 1,                                                                                           \
-         .max = 60000,                                                                                       \
-         .help = "budget of calls that name none, in ms"},                                                   \
-        {.name = "connections-max",                                                                          \
-         .type = SETTING_NUMBER,                                                                             \
-         .value = &(settings).connections_max,                                                               \
-         .default_value = "4096",                                                                            \
-         .min = 1,                                                                                           \
-         .max = 1000000,                                                                                     \
-         .help = "connections for calls and events at once; then silent ones end"},                          \
-        {.name = "connections-per-address",                                                                  \
-         .type = SETTING_NUMBER,                                                                             \
-         .value = &(settings).connections_per_address,                                                       \
-         .default_value = "1024",                                                                            \
-         .min = 1,                                                                                           \
-         .max = 1000000,                                                                                     \
-         .help = "of these, connections from one address"},                                                  \
-        {.name = "receive-timeout-ms",                                                                       \
-         .type = SETTING_NUMBER,                                                                             \
-         .value = &(settings).receive_timeout_ms,                                                            \
-         .default_value = "10000",                                                                           \
-         .min = 100,                                                                                         \
-         .max = 600000,                                                                                      \
-         .help = "longest time for a message to arrive, in ms"},                                             \
-        {.name = "receive-bytes-max",                                                                        \
-         .type = SETTING_NUMBER,                                                                             \
-         .value = &(settings).receive_bytes_max,                                                             \
-         .default_value = "67108864",                                                                        \
-         .min = 1048576,                                                                                     \
-         .max = 17179869184,                                                                                 \
-         .help = "size of all unfinished messages together, in bytes"},                                      \
-        {.name = "drain-grace-ms",                                                                           \
-         .type = SETTING_NUMBER,                                                                             \
-         .value = &(settings).drain_grace_ms,                                                                \
-         .default_value = "10000",                                                                           \
-         .min = 0,                                                                                           \
-         .max = 600000,                                                                                      \
-         .help = "how long a stop waits for the calls in hand, in ms"},                                      \
-    {                                                                                                        \
-        .name = "reader-threads", .type = SETTING_NUMBER, .value = &(settings).reader_threads,               \
-        .default_value = "2", .min = 1, .max = 64, .help = "threads and connections that serve reads"        \
-    }
+// clang-format off
+/* One row of a table of settings; `target` receives the value. An action is a flag only, ACTION_ON one with a value. */
+#define TEXT(setting, target, start, text) {.name = (setting), .type = SETTING_TEXT, .value = &(target), .default_value = (start), .help = (text)}
+#define ADDRESS(setting, target, start, text) {.name = (setting), .type = SETTING_ADDRESS, .value = &(target), .default_value = (start), .help = (text)}
+#define NUMBER(setting, target, start, least, most, text) \
+    {.name = (setting), .type = SETTING_NUMBER, .value = &(target), .default_value = (start), .min = (least), .max = (most), .help = (text)}
+#define ACTION(setting, target, text) \
+    {.name = (setting), .type = SETTING_SWITCH, .value = &(target), .default_value = "false", .help = (text), .flag_only = true}
+#define ACTION_ON(setting, target, text) \
+    {.name = (setting), .type = SETTING_TEXT, .value = &(target), .default_value = "", .help = (text), .flag_only = true}
+
+/* The rows of struct service_settings. A NULL `default_database` makes --database required. */
+#define SERVICE_SETTINGS(settings, default_rpc_address, default_ops_address, default_database) \
+    ADDRESS("rpc-listen", (settings).rpc_listen, default_rpc_address, "address on which calls are served"), \
+    {.name = "gateway-listen", .type = SETTING_PRIVATE, .value = &(settings).gateway_listen, .default_value = "", .help = "address for gateway-svc alone: each of its HTTP clients gets a share; empty = none"}, \
+    TEXT("ops-listen", (settings).ops_listen, default_ops_address, "HOST:PORT for /metrics, /livez and /readyz over HTTP; empty = none"), \
+    {.name = "database", .type = SETTING_DATABASE, .value = &(settings).database, .default_value = (default_database), .help = "sqlite:PATH or postgresql://..."}, \
+    TEXT("time-zone", (settings).time_zone, "Asia/Seoul", "the clinic's time zone: decides which day is today"), \
+    TEXT("log-level", (settings).log_level, "info", "lowest level logged: debug, info, warn or error"), \
+    NUMBER("queue-max", (settings).queue_max, "4096", 1, 1000000, "calls in hand at once; more are refused"), \
+    NUMBER("batch-max", (settings).batch_max, "512", 1, 10000, "commands in one transaction"), \
+    NUMBER("message-max-bytes", (settings).message_max_bytes, "1048576", 262144, 67108864, "size of the largest message, in bytes"), \
+    NUMBER("default-timeout-ms", (settings).default_timeout_ms, "1000", 1, 60000, "budget of calls that name none, in ms"), \
+    NUMBER("connections-max", (settings).connections_max, "4096", 1, 1000000, "connections for calls and events at once; then silent ones end"), \
+    NUMBER("connections-per-address", (settings).connections_per_address, "1024", 1, 1000000, "of these, connections from one address"), \
+    NUMBER("receive-timeout-ms", (settings).receive_timeout_ms, "10000", 100, 600000, "longest time for a message to arrive, in ms"), \
+    NUMBER("receive-bytes-max", (settings).receive_bytes_max, "67108864", 1048576, 17179869184, "size of all unfinished messages together, in bytes"), \
+    NUMBER("drain-grace-ms", (settings).drain_grace_ms, "10000", 0, 600000, "how long a stop waits for the calls in hand, in ms"), \
+    NUMBER("reader-threads", (settings).reader_threads, "2", 1, 64, "threads and connections that serve reads")
+// clang-format on
 
 #endif

@@ -305,6 +305,27 @@ static void test_config_log_writes_one_line_without_password(void **state)
     assert_null(strstr(child.error, "secret"));
 }
 
+static void allow_booking(void *context)
+{
+    config_must_be("hospital-svc", "follow-log-from-start", context, "booking");
+}
+
+static void test_config_must_be_takes_nothing_else(void **state)
+{
+    (void)state;
+    struct child child;
+    child_start(&child, allow_booking, "hospital");
+    child_finish(&child);
+    assert_string_equal(child.error, "hospital-svc: --follow-log-from-start: must be booking\n");
+    assert_int_equal(child.exit_code, 2);
+    char *const allowed[] = {"", "booking"};
+    for (size_t i = 0; i < COUNT(allowed); i++) {
+        child_start(&child, allow_booking, allowed[i]);
+        child_finish(&child);
+        assert_int_equal(child.exit_code, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_config_load_wrong_environment_names_the_variable),
         cmocka_unit_test(test_config_load_without_a_required_value_fails),
         cmocka_unit_test(test_config_load_malformed_database_fails_without_its_password),
+        cmocka_unit_test(test_config_must_be_takes_nothing_else),
         cmocka_unit_test(test_config_help_lists_every_setting),
         cmocka_unit_test(test_config_help_meanings_start_in_one_column),
         cmocka_unit_test(test_config_version_is_printed),
