@@ -206,12 +206,26 @@ void service_wait(char **argv, service_stuck_fn is_stuck, void *context)
 /* Waiting for a database. Main thread only. */
 static struct repeat waiting;
 
-static void must_heal(const char *program, const struct error *error)
+void service_log_waiting(const struct error *error)
+{
+    if (error != NULL)
+        log_event(LOG_WARN, "database.waiting", LOG_TEXT("error", error->message));
+    else
+        log_plain(LOG_INFO, "database.there");
+}
+
+static void must_heal(const char *program, const struct error *error, service_waiting_fn log_waiting)
 {
     if (!db_may_heal(error))
         service_config_error(program, error);
     if (repeat_is_due(&waiting, clock_monotonic_ns()))
-        log_event(LOG_WARN, "database.waiting", LOG_TEXT("error", error->message));
+        log_waiting(error);
+}
+
+static void end_waiting(service_waiting_fn log_waiting)
+{
+    if (repeat_end(&waiting))
+        log_waiting(NULL);
 }
 
 static enum status open_and_prepare(const char *url, service_prepare_fn prepare, void *context,
@@ -237,25 +251,35 @@ struct db *service_open_database(const char *program, const char *url, service_p
             log_release();
             for (size_t i = 0; i < listener_count; i++)
                 service_warn_if_open(listeners[i]);
-            if (repeat_end(&waiting))
-                log_plain(LOG_INFO, "database.there");
+            end_waiting(service_log_waiting);
             return db;
         }
-        must_heal(program, &error);
+        must_heal(program, &error, service_log_waiting);
         if (service_stop_requested(backoff_ms))
             return NULL;
         backoff_ms = backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : backoff_ms * 2;
     }
 }
 
+bool service_do_step(const char *program, service_step_fn step, void *context, service_waiting_fn log_waiting)
+{
+    struct error error;
+    while (step(context, &error) != STATUS_OK) {
+        must_heal(program, &error, log_waiting);
+        if (service_stop_requested(RETRY_MS))
+            return false;
+    }
+    end_waiting(log_waiting);
+    return true;
+}
+
 bool service_must_try_again(const char *program, enum status status, const struct error *error)
 {
     if (status == STATUS_OK) {
-        if (repeat_end(&waiting))
-            log_plain(LOG_INFO, "database.there");
+        end_waiting(service_log_waiting);
         return false;
     }
-    must_heal(program, error);
+    must_heal(program, error, service_log_waiting);
     if (service_stop_requested(RETRY_MS))
         exit(0);
     return true;

@@ -1,11 +1,6 @@
 /*
- * The steps that every service has in common, so that each main() reads as a list:
- *
- *     config_load, service_begin, [listen: rpc_server_open, event_publisher_open],
- *     service_open_database, migrations, writer, readers, channels, subscribers,
- *     rpc_server_serve, service_wait, drain, close in reverse order
- *
- * Call all of these from the main thread unless noted.
+ * What every program that serves has in common: signals, exit codes, a start that waits for its database.
+ * app.h makes a whole service of it. Main thread unless noted.
  */
 #ifndef SCREENING_SERVICE_SERVICE_H
 #define SCREENING_SERVICE_SERVICE_H
@@ -61,6 +56,23 @@ struct db *service_open_database(const char *program, const char *url, service_p
 /* True if the database has been found damaged since the start; then writes why the service is degraded. Any
  * thread. */
 bool service_damage_degrades(char *reason, size_t size);
+
+/*
+ * Logs that a start waits, at first and then once a minute, and why; NULL: it waits no longer.
+ * service_log_waiting logs database.waiting and database.there.
+ */
+typedef void (*service_waiting_fn)(const struct error *error);
+void service_log_waiting(const struct error *error);
+
+/* A step of the start. Leaves nothing open when it fails. */
+typedef enum status (*service_step_fn)(void *context, struct error *error);
+
+/*
+ * Does the step, and repeats it every 200 ms while waiting can heal its failure. Any other failure ends in
+ * service_config_error. Returns false if a signal requests a stop in the meantime.
+ */
+bool service_do_step(const char *program, service_step_fn step, void *context,
+                     service_waiting_fn log_waiting);
 
 /*
  * For code that opens another database connection. Returns true, after a pause, if the caller must retry

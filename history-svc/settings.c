@@ -1,0 +1,36 @@
+#include "settings.h"
+
+#include <string.h>
+
+#include "service/service.h"
+
+static void check_database(const char *url)
+{
+    struct error error;
+    if (strncmp(url, "sqlite:", strlen("sqlite:")) != 0)
+        return;
+    (void)error_set(&error, STATUS_INVALID_ARGUMENT, NULL,
+                    "database: history-svc needs postgresql://..., not a SQLite file");
+    service_config_error(HISTORY_PROGRAM, &error);
+}
+
+void settings_load(struct settings *settings, int argc, char **argv)
+{
+    const struct setting table[] = {
+        // clang-format off
+        SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7301", "127.0.0.1:7309", NULL),
+        ADDRESS("hospital-rpc", settings->hospital_rpc, "tcp://127.0.0.1:7101", "address of hospital-svc's calls"),
+        ADDRESS("hospital-events", settings->hospital_events, "tcp://127.0.0.1:7102", "address of hospital-svc's log"),
+        ADDRESS("booking-rpc", settings->booking_rpc, "tcp://127.0.0.1:7201", "address of booking-svc's calls"),
+        ADDRESS("booking-events", settings->booking_events, "tcp://127.0.0.1:7202", "address of booking-svc's log"),
+        NUMBER("rebuild-timeout-s", settings->rebuild_timeout_s, "600", 1, 86400, "how long --rebuild waits while nothing moves, in s"),
+        ACTION("rebuild", settings->rebuild, "make all tables anew from both logs, beside a running history-svc, and end; one that a log had diverged for follows again when it is restarted"),
+        ACTION("replay-dead-letters", settings->replay_dead_letters, "apply the dead letters again, say how many, and end"),
+        // clang-format on
+    };
+    const size_t count = sizeof table / sizeof table[0];
+    config_load(HISTORY_PROGRAM, "Keeps the history of all bookings, to be read.", table, count, argc, argv);
+    check_database(settings->service.database);
+    service_begin(HISTORY_PROGRAM, settings->service.log_level, settings->service.time_zone);
+    config_log(table, count);
+}

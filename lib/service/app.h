@@ -1,0 +1,96 @@
+/*
+ * The frame of a service with a database. A service states what it is made of; the frame starts it, reports
+ * on it, and stops it:
+ *
+ *     start:  ops, RPC and events listeners -> database -> open_writer -> readers -> publisher
+ *             -> parts -> transport watch -> SERVING
+ *     stop:   drain -> ops -> transport watch -> parts in reverse (stop) -> readers -> writer
+ *             -> listeners -> parts in reverse (close) -> close_writer
+ *
+ * A wrong configuration ends the process with exit code 2. A step that fails because the database is
+ * unavailable is repeated. If a stop is requested meanwhile, the frame closes what is open and does not
+ * drain, since nothing was served yet. Main thread unless noted.
+ */
+#ifndef SCREENING_SERVICE_APP_H
+#define SCREENING_SERVICE_APP_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "db/db.h"
+#include "events/publisher.h"
+#include "events/subscriber.h"
+#include "rpc/server.h"
+#include "rpc/transport_watch.h"
+#include "service/config.h"
+#include "service/log_metrics.h"
+#include "service/ops.h"
+#include "service/service.h"
+#include "writer/reader.h"
+#include "writer/writer.h"
+
+enum { APP_PARTS_MAX = 8, APP_SERVICES_MAX = 3 };
+
+/* One part of a service. `service` is that of the options. */
+struct app_part {
+    /* Called again after a failure that waiting can heal, so a failure must leave nothing open. */
+    enum status (*open)(void *service, struct error *error);
+    /* NULL = nothing to do. Ends the part's work while the writer and the readers still run. */
+    void (*stop)(void *service);
+    /* NULL = nothing to do. Frees the part once no call, no batch and no other thread can reach it. */
+    void (*close)(void *service);
+};
+
+struct app_options {
+    const char *program;
+    const struct service_settings *settings;
+    const char *topic;         /* of the log that the service publishes; NULL = it publishes none */
+    const char *events_listen; /* unless topic is NULL */
+    size_t queues;             /* of queue_max places, that the handlers fill */
+    ProtobufCService *services[APP_SERVICES_MAX + 1]; /* served besides EventLogService; ends with NULL */
+    const char *schema;         /* PostgreSQL: the schema that names resolve to; NULL = the default */
+    service_prepare_fn prepare; /* of the database; its context is `service` */
+    /* Like app_part.open: sets app.writer and gives it app.db, mostly by app_open_writer. */
+    enum status (*open_writer)(void *service, struct error *error);
+    void (*close_writer)(void *service); /* frees what the writer used; closes one that is not the frame's */
+    struct app_part parts[APP_PARTS_MAX + 1]; /* in start order; ends with an `open` of NULL */
+    void (*connect)(void *service); /* gives the handlers what is open; called before the first request */
+    /* Writes up to `max` reasons why the service is degraded, besides damage and the logs it follows; returns
+     * their number. NULL = none. Any thread. */
+    size_t (*degraded)(void *service, char reasons[][RPC_DEGRADED_TEXT_SIZE], size_t max);
+    service_waiting_fn log_waiting; /* for steps after the database is open; NULL = service_log_waiting */
+    void *service;
+};
+
+/* What is open. All zero before app_run. */
+struct app {
+    const struct app_options *options;
+    struct ops_server *ops;
+    struct rpc_server *server;
+    struct event_publisher *publisher; /* NULL: the service publishes no log */
+    struct db *db;                     /* until the writer takes it over */
+    struct writer *writer;
+    bool owns_writer; /* the writer is of app_open_writer */
+    struct reader_pool *readers;
+    struct event_subscriber *followed[FOLLOWED_COUNT]; /* set by parts; NULL: the log is not followed */
+    size_t parts_open;
+    struct transport_watch *watch;
+    atomic_bool running; /* everything above is open, so Health, Stats and /metrics may use it */
+};
+
+/* Runs the service until it is asked to stop; returns the exit code of main. After service_begin. */
+int app_run(struct app *app, const struct app_options *options, char **argv);
+
+/*
+ * Opens the database and the writer only, applies the dead letters again and prints how many. Returns the
+ * exit code of main: 0 if none are left, SERVICE_EXIT_FAILED otherwise or if asked to stop.
+ */
+int app_replay_dead_letters(struct app *app, const struct app_options *options);
+
+/* For open_writer: starts the writer as configured; the frame closes it. Fails as writer_open does. */
+MUST_CHECK enum status app_open_writer(struct app *app, const struct writer_ops *ops, struct error *error);
+
+#endif
