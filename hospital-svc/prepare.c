@@ -1,0 +1,52 @@
+#include "prepare.h"
+
+#include "batch_pair.h"
+#include "store.h"
+#include "store_read.h"
+
+#include "base/log.h"
+#include "db/migrate.h"
+#include "events/event_log.h"
+#include "events/subscriber.h"
+
+enum { LIVE_LISTED_MAX = 100 };
+
+static void list_live(void *context, const struct uuid *booking_id)
+{
+    (void)context;
+    log_event(LOG_WARN, "reservation.live", LOG_UUID("booking_id", booking_id),
+              LOG_TEXT("request_id", "follow-log-from-start"));
+}
+
+/*
+ * Deletes the cursor and the dead letters of the log; every effect of the log is idempotent. A booking whose
+ * events were lost with the log's tail will never release its places, and only the booking log shows which
+ * bookings these are. So log the number of live reservations and list the newest, where the lost ones are
+ * to be found.
+ */
+static enum status follow_log_from_start(struct db *db, struct error *error)
+{
+    int64_t count = 0;
+    enum status status = event_log_give_up(db, BOOKING_LOG, NULL, error);
+    if (status == STATUS_OK)
+        status = store_list_live(db, LIVE_LISTED_MAX, &count, list_live, NULL, error);
+    if (status == STATUS_OK) {
+        log_event(LOG_WARN, "booking_log.followed_from_start", LOG_INT("live_reservations", count),
+                  LOG_INT("listed_at_most", LIVE_LISTED_MAX));
+    }
+    return status;
+}
+
+enum status prepare(struct db *db, const struct settings *settings, struct error *error)
+{
+    enum status status = db_claim(db, "hospital", error);
+    if (status == STATUS_OK)
+        status = events_migrate(db, error);
+    if (status == STATUS_OK)
+        status = db_migrate(db, "hospital", HOSPITAL_MIGRATIONS, HOSPITAL_MIGRATION_COUNT, error);
+    if (status == STATUS_OK && settings->follow_log_from_start[0] != '\0')
+        status = follow_log_from_start(db, error);
+    if (status == STATUS_OK && settings->acknowledge_recovery)
+        status = store_acknowledge_recovery(db, error);
+    return status;
+}

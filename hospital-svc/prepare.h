@@ -1,0 +1,17 @@
+/* What is done to the database before the service starts. */
+#ifndef SCREENING_HOSPITAL_SVC_PREPARE_H
+#define SCREENING_HOSPITAL_SVC_PREPARE_H
+
+#include "settings.h"
+
+#include "base/status.h"
+#include "db/db.h"
+
+/*
+ * Claims the database for hospital-svc, migrates it, and carries out the flags that act on it:
+ * --follow-log-from-start and --acknowledge-recovery. Idempotent. Fails as db_claim, db_migrate and the store
+ * do.
+ */
+MUST_CHECK enum status prepare(struct db *db, const struct settings *settings, struct error *error);
+
+#endif
