@@ -18,11 +18,6 @@ static struct booking_api *api_of(Screening__V1__BookingService_Service *service
     return (struct booking_api *)service;
 }
 
-static enum status no_memory(struct error *error)
-{
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-}
-
 /* ---- CreateBooking ---- */
 
 /* A violation of unicode_check_id or unicode_check_shown only sets request->refusal, because it refuses a new
@@ -42,7 +37,7 @@ static enum status read_names(const Screening__V1__CreateBookingRequest *input, 
         request->refusal = arena_strdup(arena, shown.message);
     else
         return STATUS_OK;
-    return request->refusal != NULL ? STATUS_OK : no_memory(error);
+    return request->refusal != NULL ? STATUS_OK : error_no_memory(error);
 }
 
 static enum status read_create(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
@@ -66,7 +61,7 @@ static enum status read_create(const Screening__V1__CreateBookingRequest *input,
     request->customer_id = input->customer_id;
     request->headcount = input->headcount == 0 ? 1 : input->headcount;
     request->queue_if_unavailable = input->queue_if_unavailable;
-    return content_hash(input, arena, request) ? STATUS_OK : no_memory(error);
+    return content_hash(input, arena, request) ? STATUS_OK : error_no_memory(error);
 }
 
 static enum status submit_create(struct booking_api *api, const Screening__V1__CreateBookingRequest *input,
@@ -76,7 +71,7 @@ static enum status submit_create(struct booking_api *api, const Screening__V1__C
     struct work *work = arena_alloc(arena, sizeof *work);
     struct booking *request = arena_alloc(arena, sizeof *request);
     if (work == NULL || request == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     enum status status = read_create(input, arena, request, error);
     if (status != STATUS_OK)
         return status;
@@ -123,7 +118,7 @@ static enum status submit_cancel(struct booking_api *api, const Screening__V1__C
 {
     struct cancel *cancel = arena_alloc(rpc_call_arena(call), sizeof *cancel);
     if (cancel == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     enum status status = text_check_uuid("booking_id", input->booking_id, &cancel->command.booking_id, error);
     if (status == STATUS_OK)
         status = unicode_read("reason", input->reason, 0, REASON_MAX, rpc_call_arena(call),

@@ -97,7 +97,7 @@ static enum status decide_create(struct batch *batch, struct booking_command *co
     }
     entry = add_new(batch, &created);
     if (entry == NULL)
-        return batch_no_memory(error);
+        return error_no_memory(error);
     command->booking = &entry->booking;
     return batch->hospital_unavailable ? settle_unasked(batch, command, entry, error) : STATUS_OK;
 }
@@ -111,7 +111,7 @@ static enum status decide_abandon(struct batch *batch, struct booking_command *c
     if (entry == NULL)
         entry = add_new(batch, &made);
     if (entry == NULL)
-        return batch_no_memory(error);
+        return error_no_memory(error);
     command->booking = &entry->booking;
     return tell(batch, entry, change, command->traceparent, error);
 }
@@ -126,7 +126,7 @@ static enum status decide_cancel(struct batch *batch, struct booking_command *co
     /* Like the strings of a request, the reason is freed with its call. */
     entry->booking.status_reason = arena_strdup(&batch->arena, entry->booking.status_reason);
     if (entry->booking.status_reason == NULL)
-        return batch_no_memory(error);
+        return error_no_memory(error);
     return tell(batch, entry, change, command->traceparent, error);
 }
 
@@ -190,7 +190,7 @@ static enum status decide_events(struct batch *batch, struct db *db, struct even
         if (status != STATUS_OK || !reacts || map_get(&batch->deletions, &row.hospital_id) != NULL)
             continue;
         if (batch_take_deletion(batch, &row) != STATUS_OK)
-            return batch_no_memory(error);
+            return error_no_memory(error);
         ((struct deletion *)map_get(&batch->deletions, &row.hospital_id))->changed = true;
         batch->began_deletion = true;
     }
@@ -245,7 +245,7 @@ static enum status save_bookings(struct batch *batch, struct db *db, struct erro
     struct booking **inserted = arena_alloc(&batch->arena, room * sizeof(struct booking *));
     struct booking **updated = arena_alloc(&batch->arena, room * sizeof(struct booking *));
     if (inserted == NULL || updated == NULL)
-        return batch_no_memory(error);
+        return error_no_memory(error);
     for (struct entry *entry; (entry = map_next(&batch->bookings, &position, NULL)) != NULL;)
         if (entry->is_new)
             inserted[inserts++] = &entry->booking;
@@ -262,7 +262,7 @@ static enum status save_deletions(struct batch *batch, struct db *db, struct err
     size_t room = batch->deletions.count + 1, count = 0, position = 0;
     struct hospital_deletion **rows = arena_alloc(&batch->arena, room * sizeof(struct hospital_deletion *));
     if (rows == NULL)
-        return batch_no_memory(error);
+        return error_no_memory(error);
     for (struct deletion *deletion; (deletion = map_next(&batch->deletions, &position, NULL)) != NULL;)
         if (deletion->changed)
             rows[count++] = &deletion->row;

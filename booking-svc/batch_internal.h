@@ -39,9 +39,6 @@ struct batch {
     bool hospital_unavailable;
 };
 
-/* Returns UNAVAILABLE. */
-enum status batch_no_memory(struct error *error);
-
 /* Returns NULL for a chunk of the hospital log. */
 const struct booking_command *batch_booking_command(const struct writer_command *command);
 

@@ -3,11 +3,6 @@
 
 #include "events/subscriber.h"
 
-enum status batch_no_memory(struct error *error)
-{
-    return error_set(error, STATUS_UNAVAILABLE, NULL, "out of memory");
-}
-
 const struct booking_command *batch_booking_command(const struct writer_command *command)
 {
     return command->class == WRITER_EVENT ? NULL : (const struct booking_command *)command;
@@ -67,7 +62,7 @@ static enum status load_bookings(struct batch *batch, struct db *db, struct writ
 {
     struct id_set set = {.ids = arena_alloc(&batch->arena, count * sizeof(struct uuid))};
     if (set.ids == NULL)
-        return batch_no_memory(error);
+        return error_no_memory(error);
     map_init(&set.seen, sizeof(struct uuid));
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
@@ -77,7 +72,7 @@ static enum status load_bookings(struct batch *batch, struct db *db, struct writ
     }
     map_fini(&set.seen);
     if (status != STATUS_OK)
-        return batch_no_memory(error);
+        return error_no_memory(error);
     return store_load_bookings(db, set.ids, set.count, take_booking, batch, error);
 }
 
@@ -114,7 +109,7 @@ static enum status load_deletions(struct batch *batch, struct db *db, struct wri
         return STATUS_OK;
     struct id_set set = {.ids = arena_alloc(&batch->arena, most * sizeof(struct uuid))};
     if (set.ids == NULL)
-        return batch_no_memory(error);
+        return error_no_memory(error);
     map_init(&set.seen, sizeof(struct uuid));
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
@@ -124,7 +119,7 @@ static enum status load_deletions(struct batch *batch, struct db *db, struct wri
             status = id_set_add(&set, &batch_booking_command(commands[i])->hospital_id);
     map_fini(&set.seen);
     if (status != STATUS_OK)
-        return batch_no_memory(error);
+        return error_no_memory(error);
     return store_load_deletions(db, set.ids, set.count, take_deletion, batch, error);
 }
 
@@ -152,7 +147,7 @@ static enum status load_force_cancel_chunk(struct batch *batch, struct db *db,
         .ids = arena_alloc(&batch->arena, FORCE_CANCEL_CHUNK * sizeof(struct uuid)),
     };
     if (loader.ids == NULL)
-        return batch_no_memory(error);
+        return error_no_memory(error);
     enum status status = store_list_live(db, &command->hospital_id, &deletion->row.next_booking_id,
                                          FORCE_CANCEL_CHUNK, take_chunk_booking, &loader, error);
     deletion->chunk = loader.ids;

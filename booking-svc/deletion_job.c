@@ -124,7 +124,7 @@ enum status deletion_job_open(const char *database_url, struct writer *writer, s
     struct deletion_job *job = calloc(1, sizeof *job);
     if (job == NULL || (job->database_url = strdup(database_url)) == NULL) {
         free(job);
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     }
     job->writer = writer;
     enum status status = ticker_open(TICK_MS, tick, job, &job->ticker, error);

@@ -17,11 +17,6 @@ static struct metric pairings_total =
 static struct metric set_back_total = METRIC(
     "hospital_log_set_back_total", "Times that the hospital database went back, and the cursor with it");
 
-static enum status no_memory(struct error *error)
-{
-    return error_set(error, STATUS_UNAVAILABLE, NULL, "out of memory");
-}
-
 /* ---- checks ---- */
 
 static enum status wrong_database(const char *whose, struct error *error)
@@ -63,7 +58,7 @@ static enum status tell_applied(struct pairing *pairing, const struct event_curs
     pairing->response.hospital_seq = cursor->seq;
     pairing->response.hospital_event_id =
         arena_strdup(pairing->arena, event_id_format(&cursor->event_id, event_id));
-    return pairing->response.hospital_event_id != NULL ? STATUS_OK : no_memory(error);
+    return pairing->response.hospital_event_id != NULL ? STATUS_OK : error_no_memory(error);
 }
 
 /* Refuses a hospital database other than the paired one. Sets the cursor of the hospital log back to the
@@ -141,7 +136,7 @@ static enum status fill_lists(struct pairing *pairing, struct db *db, struct err
     response->deleted_hospital_ids =
         arena_alloc(pairing->arena, PAGE_SIZE * sizeof *response->deleted_hospital_ids);
     if (response->requested == NULL || response->deleted_hospital_ids == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     enum status status = store_list_unannounced(db, &pairing->wanted.requested_after, PAGE_SIZE,
                                                 take_requested, pairing, error);
     if (status == STATUS_OK)
@@ -157,7 +152,7 @@ static enum status fill_answer(struct pairing *pairing, const struct event_log *
     pairing->response.log_id = id_text(pairing->arena, &log_id);
     pairing->response.head_event_id = id_text(pairing->arena, &head_event_id);
     if (pairing->response.log_id == NULL || pairing->response.head_event_id == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     pairing->response.head_seq = event_log_head_seq(log);
     pairing->response.era = (uint64_t)era->id;
     pairing->response.page_size = PAGE_SIZE;
@@ -283,9 +278,8 @@ static void pair(Screening__V1__PairingService_Service *service, const Screening
     (void)closure;
     struct error error;
     struct pairing *pairing = arena_alloc(rpc_call_arena(call), sizeof *pairing);
-    enum status status = pairing != NULL
-                             ? read_request(request, &pairing->wanted, &error)
-                             : error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    enum status status =
+        pairing != NULL ? read_request(request, &pairing->wanted, &error) : error_no_memory(&error);
     if (status != STATUS_OK) {
         rpc_call_fail(call, &error);
         return;

@@ -10,11 +10,6 @@
 
 enum { CUSTOMER_ID_MAX = 64 };
 
-static enum status no_memory(struct error *error)
-{
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-}
-
 static void fail(struct reader_task *task, struct rpc_call *call, const struct error *cause)
 {
     struct error told;
@@ -74,7 +69,7 @@ enum status reads_get_booking(struct reader_pool *readers, const Screening__V1__
 {
     struct get_task *get = arena_alloc(rpc_call_arena(call), sizeof *get);
     if (get == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     enum status status = text_check_uuid("booking_id", input->booking_id, &get->booking_id, error);
     if (status != STATUS_OK)
         return status;
@@ -122,7 +117,7 @@ static enum status reply_list(struct list_task *list, const struct found *found,
     struct booking_wire *wires = arena_alloc(found->arena, (found->count + 1) * sizeof *wires);
     Screening__V1__Booking **messages = arena_alloc(found->arena, (found->count + 1) * sizeof *messages);
     if (wires == NULL || messages == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     size_t count = fill_page(list, found, wires, messages);
     Screening__V1__ListBookingsResponse response = SCREENING__V1__LIST_BOOKINGS_RESPONSE__INIT;
     response.bookings = messages;
@@ -143,7 +138,7 @@ static void run_list(struct reader_task *task, struct db *db)
     struct found found = {.arena = arena, .room = list->page_size + 1};
     struct error error;
     found.bookings = arena_alloc(arena, found.room * sizeof *found.bookings);
-    enum status status = found.bookings != NULL ? STATUS_OK : no_memory(&error);
+    enum status status = found.bookings != NULL ? STATUS_OK : error_no_memory(&error);
     if (status == STATUS_OK)
         status =
             store_list_bookings(db, &list->filter, &list->after, list->page_size + 1, keep, &found, &error);
@@ -180,7 +175,7 @@ enum status reads_list_bookings(struct reader_pool *readers, const Screening__V1
     struct arena *arena = rpc_call_arena(call);
     struct list_task *list = arena_alloc(arena, sizeof *list);
     if (list == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     enum status status = read_filter(input, &list->filter, error);
     if (status == STATUS_OK)
         status = page_size_check(input->page_size, &list->page_size, error);
@@ -189,7 +184,7 @@ enum status reads_list_bookings(struct reader_pool *readers, const Screening__V1
     list->query = arena_printf(arena, "bookings/%s/%s/%s/%d", input->customer_id, input->hospital_id,
                                input->date, (int)input->status);
     if (list->query == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     struct page_position position = {0};
     if (input->page_token[0] != '\0')
         status = page_token_parse(input->page_token, list->query, &position, error);

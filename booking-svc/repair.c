@@ -9,11 +9,6 @@
 
 enum { HEADCOUNT_MAX = 100 };
 
-static enum status no_memory(struct error *error)
-{
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-}
-
 /* ---- LookUpBookings ---- */
 
 struct look_up {
@@ -46,7 +41,7 @@ static enum status find_states(struct look_up *look_up, struct db *db, struct er
     for (size_t i = 0; i < look_up->count; i++)
         if (map_get(&look_up->by_id, &look_up->ids[i]) == NULL &&
             map_put(&look_up->by_id, &look_up->ids[i], &look_up->states[i]) != STATUS_OK)
-            return no_memory(error);
+            return error_no_memory(error);
     enum status status = store_load_bookings(db, look_up->ids, look_up->count, take_state, look_up, error);
     for (size_t i = 0; i < look_up->count && status == STATUS_OK; i++) {
         const Screening__V1__BookingState *first = map_get(&look_up->by_id, &look_up->ids[i]);
@@ -98,12 +93,12 @@ enum status repair_look_up(struct reader_pool *readers, const Screening__V1__Loo
     struct arena *arena = rpc_call_arena(call);
     struct look_up *look_up = arena_alloc(arena, sizeof *look_up);
     if (look_up == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     look_up->ids = arena_alloc(arena, count * sizeof *look_up->ids);
     look_up->states = arena_alloc(arena, count * sizeof *look_up->states);
     look_up->pointers = arena_alloc(arena, count * sizeof(Screening__V1__BookingState *));
     if (look_up->ids == NULL || look_up->states == NULL || look_up->pointers == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     look_up->call = call;
     look_up->count = count;
     enum status status = read_ids(input, look_up, error);
@@ -154,7 +149,7 @@ enum status repair_abandon(struct writer *writer, const Screening__V1__AbandonBo
 {
     struct abandon *abandon = arena_alloc(rpc_call_arena(call), sizeof *abandon);
     if (abandon == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     enum status status = read_place(input, &abandon->place, error);
     if (status != STATUS_OK)
         return status;

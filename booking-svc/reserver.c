@@ -441,7 +441,7 @@ enum status reserver_open(const struct reserver_options *options, struct rpc_cha
 {
     struct reserver *reserver = calloc(1, sizeof *reserver);
     if (reserver == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     pthread_mutex_init(&reserver->lock, NULL);
     pthread_cond_init(&reserver->idle, NULL);
     reserver->table = table;
@@ -454,7 +454,7 @@ enum status reserver_open(const struct reserver_options *options, struct rpc_cha
     reserver->client = rpc_client_create(channel, &screening__v1__hospital_service__descriptor);
     enum status status = reserver->client != NULL
                              ? ticker_open(PACE_MS, tick, reserver, &reserver->timer, error)
-                             : error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+                             : error_no_memory(error);
     if (status != STATUS_OK) {
         reserver_destroy(reserver);
         return status;

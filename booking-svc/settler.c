@@ -246,7 +246,7 @@ enum status settler_open(const char *database_url, struct work_table *table, str
 {
     struct settler *settler = calloc(1, sizeof *settler);
     if (settler == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     map_init(&settler->sightings, sizeof(struct uuid));
     settler->table = table;
     settler->reserver = reserver;
@@ -256,7 +256,7 @@ enum status settler_open(const char *database_url, struct work_table *table, str
     metric_register(&taken_total);
     if (settler->database_url == NULL) {
         destroy(settler);
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     }
     enum status status = ticker_open(TICK_MS, tick, settler, &settler->ticker, error);
     if (status != STATUS_OK) {

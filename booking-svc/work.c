@@ -278,7 +278,7 @@ enum status work_take_up(struct work_table *table, const struct booking *booking
 {
     struct work *work = calloc(1, sizeof *work);
     if (work == NULL)
-        return error_set(error, STATUS_UNAVAILABLE, NULL, "out of memory");
+        return error_no_memory(error);
     work->table = table;
     work->hospital_id = booking->hospital_id;
     work->day = booking->day;

@@ -49,7 +49,7 @@ enum status answers_open(struct answers **out, struct error *error)
     if (answers == NULL || queue == NULL) {
         free(queue);
         free(answers);
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     }
     answers->queue = queue;
     pthread_mutex_init(&answers->lock, NULL);

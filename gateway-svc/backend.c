@@ -155,7 +155,7 @@ static enum status connect_all(const struct backend_options *options, struct bac
     for (size_t s = 0; s < SERVICE_COUNT && status == STATUS_OK; s++) {
         backend->clients[s] = rpc_client_create(backend->channels[services[s].peer], services[s].descriptor);
         if (backend->clients[s] == NULL)
-            status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+            status = error_no_memory(error);
     }
     return status;
 }
@@ -164,7 +164,7 @@ enum status backend_open(const struct backend_options *options, struct backend *
 {
     struct backend *backend = calloc(1, sizeof *backend);
     if (backend == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     enum status status = read_methods(backend, error);
     if (status == STATUS_OK)
         status = connect_all(options, backend, error);

@@ -94,7 +94,7 @@ static enum status write_message(const struct connect_call *call, const Protobuf
     answer->body_size = protobuf_c_message_get_packed_size(message);
     uint8_t *packed = arena_alloc(arena, answer->body_size);
     if (packed == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     protobuf_c_message_pack(message, packed);
     answer->body = packed;
     return STATUS_OK;
@@ -199,7 +199,7 @@ static enum status decode_base64(struct arena *arena, struct payload *payload, s
 {
     uint8_t *bytes = arena_alloc(arena, payload->size / 4 * 3 + 3);
     if (bytes == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     if (!protojson_base64_decode(payload->bytes, payload->size, bytes, &payload->size))
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "message: must be base64");
     payload->bytes = (const char *)bytes;
@@ -271,7 +271,7 @@ static enum status start(struct gateway *gateway, const struct backend_method *m
         return status;
     struct connect_call *call = arena_alloc(arena, sizeof *call);
     if (call == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     const char *traceparent = http_header(request, "traceparent");
     call->backend.rpc.timeout_ms = timeout_ms;
     call->backend.rpc.traceparent = traceparent_is_valid(traceparent) ? traceparent : NULL;

@@ -78,7 +78,7 @@ static enum status open_all(const struct live_options *options, struct live *liv
     live->booking_log =
         rpc_client_create(live->booking_channel, &screening__v1__event_log_service__descriptor);
     if (status == STATUS_OK && live->booking_log == NULL)
-        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        status = error_no_memory(error);
     if (status == STATUS_OK)
         status = ticker_open(REPLAY_MS, live_replay, live, &live->replayer, error);
     if (status == STATUS_OK)
@@ -93,7 +93,7 @@ enum status live_open(const struct live_options *options, struct live **out, str
     struct live *live = calloc(1, sizeof *live);
     if (live == NULL || monitor_init(&live->monitor) != STATUS_OK) {
         free(live);
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     }
     live->listeners_max = options->listeners_max;
     live->booking_channel = backend_channel(options->backend, BACKEND_BOOKING);

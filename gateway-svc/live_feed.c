@@ -327,15 +327,13 @@ enum status live_feed_open(const struct live_feed_options *options, struct live_
     struct live_feed *feed = calloc(1, sizeof *feed);
     if (feed == NULL || monitor_init(&feed->monitor) != STATUS_OK) {
         free(feed);
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     }
     feed->options = *options;
     feed->backoff = (struct backoff){.first_ms = RETRY_FIRST_MS, .max_ms = RETRY_MAX_MS};
     arena_init(&feed->arena);
     feed->client = rpc_client_create(options->channel, &screening__v1__event_log_service__descriptor);
-    enum status status = feed->client != NULL
-                             ? start(feed, error)
-                             : error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    enum status status = feed->client != NULL ? start(feed, error) : error_no_memory(error);
     if (status != STATUS_OK) {
         destroy(feed);
         return status;

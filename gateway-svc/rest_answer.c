@@ -90,7 +90,7 @@ static enum status make(struct making *making, struct error *error)
 {
     struct http_answer *answer = &making->answer;
     if (!add_location(making) || !add_etag(making) || !add_link(making))
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     if (answer->code == NOT_MODIFIED)
         return STATUS_OK;
     answer->type = "application/json";

@@ -157,7 +157,7 @@ enum status turns_open(size_t places, struct turns **out, struct error *error)
     if (turns == NULL || waiting == NULL) {
         free(waiting);
         free(turns);
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     }
     turns->waiting = waiting;
     turns->places = places;

@@ -51,11 +51,6 @@ void batch_destroy(struct batch *batch)
     free(batch);
 }
 
-static enum status no_memory(struct error *error)
-{
-    return error_set(error, STATUS_UNAVAILABLE, NULL, "out of memory");
-}
-
 static enum status begin(struct batch *batch, struct writer_command *const *commands, size_t count,
                          struct error *error)
 {
@@ -72,7 +67,7 @@ static enum status begin(struct batch *batch, struct writer_command *const *comm
     batch->unknown = arena_alloc(&batch->arena, events * sizeof(struct unknown_row));
     if (batch->booking_rows == NULL || batch->hospital_rows == NULL || batch->entries == NULL ||
         batch->unknown == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     return STATUS_OK;
 }
 
@@ -88,7 +83,7 @@ static enum status keep_booking(struct batch *batch, const struct booking_row *t
     }
     known = arena_alloc(&batch->arena, sizeof *known);
     if (known == NULL || map_put(&batch->bookings, &told->booking_id, known) != STATUS_OK)
-        return no_memory(error);
+        return error_no_memory(error);
     *known = *told;
     batch->booking_rows[batch->booking_count++] = known;
     return STATUS_OK;
@@ -116,7 +111,7 @@ static enum status keep_hospital(struct batch *batch, const struct hospital_row 
     }
     known = arena_alloc(&batch->arena, sizeof *known);
     if (known == NULL || map_put(&batch->hospitals, &told->hospital_id, known) != STATUS_OK)
-        return no_memory(error);
+        return error_no_memory(error);
     *known = *told;
     batch->hospital_rows[batch->hospital_count++] = known;
     return STATUS_OK;
@@ -128,7 +123,7 @@ static enum status keep_unknown(struct batch *batch, const char *log, const Scre
     size_t size = protobuf_c_message_get_packed_size(&event->base);
     uint8_t *packed = arena_alloc(&batch->arena, size);
     if (packed == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     protobuf_c_message_pack(&event->base, packed);
     struct unknown_row row = {
         .log = log, .seq = event->seq, .type = event->type, .event = packed, .event_size = size};

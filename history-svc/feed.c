@@ -24,22 +24,17 @@ struct feed {
     struct event_subscriber *subscribers[FEED_LOG_COUNT];
 };
 
-static enum status no_memory(struct error *error)
-{
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-}
-
 enum status feed_open(const struct feed_options *options, struct db *db, struct feed **out,
                       struct error *error)
 {
     const struct writer_options writer = {.batch_max = options->batch_max};
     struct feed *feed = calloc(1, sizeof *feed);
     if (feed == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     feed->options = *options;
     feed->batch = batch_create();
     const struct writer_ops ops = {.apply = batch_apply, .context = feed->batch};
-    enum status status = feed->batch != NULL ? STATUS_OK : no_memory(error);
+    enum status status = feed->batch != NULL ? STATUS_OK : error_no_memory(error);
     if (status == STATUS_OK)
         status = writer_open(db, &writer, &ops, &feed->writer, error);
     if (status != STATUS_OK) {

@@ -11,11 +11,6 @@
 
 enum { CUSTOMER_ID_MAX = 64, ENTRIES_FIRST = 8 };
 
-static enum status no_memory(struct error *error)
-{
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-}
-
 static void fail(struct reader_task *task, struct rpc_call *call, const struct error *cause)
 {
     struct error told;
@@ -85,7 +80,7 @@ enum status reads_get_history(struct reader_pool *readers,
 {
     struct get_task *get = arena_alloc(rpc_call_arena(call), sizeof *get);
     if (get == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     enum status status = text_check_uuid("booking_id", input->booking_id, &get->booking_id, error);
     if (status != STATUS_OK)
         return status;
@@ -143,7 +138,7 @@ static void run_list(struct reader_task *task, struct db *db)
     char token[PAGE_TOKEN_SIZE];
     list->response.bookings =
         arena_alloc(rpc_call_arena(list->call), list->page_size * sizeof(Screening__V1__BookingSummary *));
-    enum status status = list->response.bookings != NULL ? STATUS_OK : no_memory(&error);
+    enum status status = list->response.bookings != NULL ? STATUS_OK : error_no_memory(&error);
     if (status == STATUS_OK)
         status = store_list_customer(db, &list->filter, &list->after, list->page_size + 1, take_summary, list,
                                      &error);
@@ -190,7 +185,7 @@ static enum status read_position(const Screening__V1__ListCustomerHistoryRequest
     list->query = arena_printf(arena, "customer/%s/%d/%s/%s", input->customer_id, (int)input->status,
                                input->from_date, input->to_date);
     if (list->query == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     struct page_position position = {.major = INT64_MAX}; /* sorts before the newest booking */
     memset(position.id.bytes, 0xff, sizeof position.id.bytes);
     if (input->page_token[0] != '\0')
@@ -206,7 +201,7 @@ enum status reads_list_customer(struct reader_pool *readers,
     struct arena *arena = rpc_call_arena(call);
     struct list_task *list = arena_alloc(arena, sizeof *list);
     if (list == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     enum status status = read_filter(input, &list->filter, error);
     if (status == STATUS_OK)
         status = read_position(input, arena, list, error);

@@ -219,7 +219,7 @@ static enum status read_batch(const Screening__V1__BatchReserveRequest *request,
     }
     struct reserve_item *items = arena_alloc(mine->command.arena, count * sizeof *items);
     if (items == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     for (size_t i = 0; i < count; i++)
         items[i].malformed = request_reserve(request->requests[i], &items[i].wanted, NULL) != STATUS_OK;
     mine->batch = request;

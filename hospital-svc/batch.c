@@ -30,11 +30,6 @@ static struct metric reinstated_total =
 static struct metric paired_now =
     METRIC("hospital_paired", "1 = places are granted, 0 = booking-svc has not agreed on the era yet");
 
-enum status batch_out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-}
-
 struct batch *batch_create(struct event_log *log)
 {
     struct batch *batch = calloc(1, sizeof *batch);

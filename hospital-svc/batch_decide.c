@@ -86,7 +86,7 @@ static enum status decide_registration(struct batch *batch, struct command *comm
     struct screening_day **days =
         arena_alloc(&batch->arena, wanted->day_count * sizeof(struct screening_day *));
     if (days == NULL)
-        return batch_out_of_memory(error);
+        return error_no_memory(error);
     for (size_t i = 0; i < wanted->day_count; i++)
         days[i] = &command->days[i]->day;
     bool changed;
@@ -94,15 +94,15 @@ static enum status decide_registration(struct batch *batch, struct command *comm
                           &command->base.outcome) != STATUS_OK)
         return STATUS_OK;
     if (changed && !keep_texts(batch, hospital))
-        return batch_out_of_memory(error);
+        return error_no_memory(error);
     Screening__V1__Hospital *answer = respond_hospital(command->arena, hospital);
     if (answer == NULL || !add_days(batch, command->hospital, command->arena, answer))
-        return batch_out_of_memory(error);
+        return error_no_memory(error);
     command->answer = &answer->base;
     if (!changed)
         return STATUS_OK;
     if (!mark_registered(batch, command))
-        return batch_out_of_memory(error);
+        return error_no_memory(error);
     return append_hospital(batch, command, "hospital.registered", answer, error);
 }
 
@@ -113,7 +113,7 @@ static enum status answer_done_capacity(struct command *command, struct error *e
     day.reserved = command->day->day.reserved;
     Screening__V1__ScreeningDay *answer = respond_day(command->arena, &day);
     if (answer == NULL)
-        return batch_out_of_memory(error);
+        return error_no_memory(error);
     command->answer = &answer->base;
     return STATUS_OK;
 }
@@ -129,14 +129,14 @@ static enum status decide_capacity(struct batch *batch, struct command *command,
         return STATUS_OK;
     Screening__V1__ScreeningDay *answer = respond_day(command->arena, &row->day);
     if (answer == NULL)
-        return batch_out_of_memory(error);
+        return error_no_memory(error);
     command->answer = &answer->base;
     if (!changed)
         return STATUS_OK;
     if (uuid_is_zero(&command->change_id))
         command->change_id = uuid_v7();
     if (!working_set_capacity_changed(&batch->set, row, &command->change_id))
-        return batch_out_of_memory(error);
+        return error_no_memory(error);
     return append_day(batch, command, answer, error);
 }
 
@@ -149,7 +149,7 @@ enum status batch_delete_hospital(struct batch *batch, const struct command *com
         return STATUS_OK;
     Screening__V1__Hospital *message = respond_hospital(command->arena, &row->hospital);
     if (message == NULL)
-        return batch_out_of_memory(error);
+        return error_no_memory(error);
     *answer = &message->base;
     if (!changed)
         return STATUS_OK;
@@ -225,7 +225,7 @@ static enum status reinstate(struct batch *batch, const struct release *confirme
     const bool lost = row->reservation.state == RESERVATION_NONE && place.date >= batch->today;
     struct day_row *day = working_set_day(&batch->set, &confirmed->hospital_id, confirmed->date);
     if (day == NULL)
-        return batch_out_of_memory(error);
+        return error_no_memory(error);
     if (hospital_reinstate(&row->reservation, &day->day, &place) == REINSTATE_TAKEN) {
         row->dirty = true;
         day->dirty = true;
@@ -242,7 +242,7 @@ static enum status decide_release(struct batch *batch, const struct release *rel
     if (row->reservation.state == RESERVATION_LIVE) {
         day = working_set_day(&batch->set, &row->reservation.hospital_id, row->reservation.date);
         if (day == NULL)
-            return batch_out_of_memory(error);
+            return error_no_memory(error);
         day->dirty = true; /* its live places will be freed */
     }
     switch (hospital_release(&row->reservation, day != NULL ? &day->day : NULL, release)) {

@@ -75,6 +75,4 @@ MUST_CHECK enum status batch_pair_collect(struct batch *batch, struct db *db, st
 MUST_CHECK enum status batch_pair_decide(struct batch *batch, struct command *command, struct error *error);
 MUST_CHECK enum status batch_pair_save(struct batch *batch, struct db *db, struct error *error);
 
-enum status batch_out_of_memory(struct error *error);
-
 #endif

@@ -73,7 +73,7 @@ static enum status collect_chunk(struct batch *batch, struct db *db, struct even
     work->releases = arena_alloc(&batch->arena, count * sizeof *work->releases);
     work->reservations = arena_alloc(&batch->arena, count * sizeof(struct reservation_row *));
     if (work->releases == NULL || work->reservations == NULL)
-        return batch_out_of_memory(error);
+        return error_no_memory(error);
     status =
         policy_releases(event_chunk_events(chunk), count, catching_up, work->releases, &work->count, error);
     for (size_t i = 0; i < work->count; i++) {
@@ -82,7 +82,7 @@ static enum status collect_chunk(struct batch *batch, struct db *db, struct even
         if (work->reservations[i] == NULL ||
             (release->confirmed > 0 &&
              working_set_day(&batch->set, &release->hospital_id, release->date) == NULL))
-            return batch_out_of_memory(error);
+            return error_no_memory(error);
     }
     return status;
 }
@@ -97,7 +97,7 @@ enum status batch_collect(struct batch *batch, struct db *db, struct writer_comm
 {
     batch->chunks = arena_alloc(&batch->arena, count * sizeof *batch->chunks);
     if (batch->chunks == NULL)
-        return batch_out_of_memory(error);
+        return error_no_memory(error);
     for (size_t i = 0; i < count; i++) {
         enum status status = STATUS_OK;
         if (commands[i]->class == WRITER_EVENT)
@@ -105,7 +105,7 @@ enum status batch_collect(struct batch *batch, struct db *db, struct writer_comm
         else if (is_pairing((struct command *)commands[i]))
             status = batch_pair_collect(batch, db, (struct command *)commands[i], error);
         else if (!collect_command(batch, (struct command *)commands[i]))
-            status = batch_out_of_memory(error);
+            status = error_no_memory(error);
         if (status != STATUS_OK)
             return status;
     }
@@ -153,7 +153,7 @@ enum status batch_load(struct batch *batch, struct db *db, struct writer_command
 {
     enum status status = store_load_reservations(db, batch->params, &batch->set, error);
     if (status == STATUS_OK && !collect_released_days(batch))
-        status = batch_out_of_memory(error);
+        status = error_no_memory(error);
     if (status == STATUS_OK)
         status = store_load_hospitals(db, batch->params, &batch->set, error);
     if (status == STATUS_OK)

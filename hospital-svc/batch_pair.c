@@ -79,7 +79,7 @@ static enum status collect_pair(struct batch *batch, struct db *db, struct comma
     }
     for (size_t i = 0; i < done->deleted_count && room; i++)
         room = working_set_hospital(&batch->set, &done->deleted[i]) != NULL;
-    return room ? STATUS_OK : batch_out_of_memory(error);
+    return room ? STATUS_OK : error_no_memory(error);
 }
 
 enum status batch_pair_collect(struct batch *batch, struct db *db, struct command *command,

@@ -244,7 +244,7 @@ enum status pairing_open(struct pairing *pairing, struct writer *writer, struct 
     pairing->channel = channel;
     pairing->client = pairing_client_create(channel);
     if (pairing->client == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     enum status status = ticker_open(TICK_MS, tick, pairing, &ticker, error);
     if (status != STATUS_OK) {
         rpc_client_destroy(pairing->client);

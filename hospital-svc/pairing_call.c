@@ -75,7 +75,7 @@ static enum status take_requested(const Screening__V1__PairResponse *response, s
     struct reserve *all =
         grown(arena, done->requested, done->requested_count, response->n_requested, sizeof *all);
     if (all == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     for (size_t i = 0; i < response->n_requested; i++)
         if (request_reserve(response->requested[i], &all[done->requested_count + i], error) != STATUS_OK)
             return bad_answer("requested", error);
@@ -90,7 +90,7 @@ static enum status take_deleted(const Screening__V1__PairResponse *response, str
     const size_t more = response->n_deleted_hospital_ids;
     struct uuid *all = grown(arena, done->deleted, done->deleted_count, more, sizeof *all);
     if (all == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     for (size_t i = 0; i < more; i++)
         if (!uuid_parse(response->deleted_hospital_ids[i], &all[done->deleted_count + i]))
             return bad_answer("deleted_hospital_ids", error);

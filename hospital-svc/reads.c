@@ -43,7 +43,7 @@ static struct read_task *create_task(struct rpc_call *call, void (*run)(struct r
     struct read_task *task = arena_alloc(arena, sizeof *task);
     if (task == NULL) {
         struct error error;
-        (void)error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        (void)error_no_memory(&error);
         rpc_call_fail(call, &error);
         return NULL;
     }
@@ -98,7 +98,7 @@ static void run_get(struct reader_task *base, struct db *db)
         status = store_read_days(db, &hospital.id, task->today, STORE_DATE_LAST, take_day, task, &error);
     Screening__V1__Hospital *answer = status == STATUS_OK ? respond_hospital(task->arena, &hospital) : NULL;
     if (status == STATUS_OK && answer == NULL)
-        status = error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        status = error_no_memory(&error);
     if (status != STATUS_OK) {
         fail(task, &error);
         return;

@@ -12,11 +12,6 @@
 
 enum { FIELD_SIZE = 40 };
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-}
-
 static enum status parse_date(const char *field, const char *text, int32_t *out, struct error *error)
 {
     if (!civil_parse(text, out)) {
@@ -74,7 +69,7 @@ static enum status parse_days(const Screening__V1__RegisterHospitalRequest *requ
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days: must be at most %d", HOSPITAL_DAYS_MAX);
     struct day_wanted *days = arena_alloc(arena, request->n_days * sizeof *days);
     if (days == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     for (size_t i = 0; i < request->n_days; i++) {
         enum status status = parse_day(request->days[i], i, explicit_presence, &days[i], error);
         if (status != STATUS_OK)
@@ -142,17 +137,18 @@ static enum status digest_registration(const Screening__V1__RegisterHospitalRequ
     normal.n_days = request->n_days;
     normal.days = normal_days(request, arena);
     if (normal.days == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     if (!digest_content(&normal, arena, out->content))
-        return out_of_memory(error);
+        return error_no_memory(error);
     normal.name = request->name;
     normal.address = request->address;
     if (!digest_content(&normal, arena, out->content_as_sent))
-        return out_of_memory(error);
+        return error_no_memory(error);
     normal.name = (char *)unicode_decompose(out->name, arena);
     normal.address = (char *)unicode_decompose(out->address, arena);
     bool made = normal.name != NULL && normal.address != NULL;
-    return made && digest_content(&normal, arena, out->content_decomposed) ? STATUS_OK : out_of_memory(error);
+    return made && digest_content(&normal, arena, out->content_decomposed) ? STATUS_OK
+                                                                           : error_no_memory(error);
 }
 
 /* Normalizes name and address. A violation of unicode_check_shown only sets out->refusal, because it refuses
@@ -169,7 +165,7 @@ static enum status read_texts(const Screening__V1__RegisterHospitalRequest *requ
     if (status == STATUS_OK && (unicode_check_shown("name", request->name, &shown) != STATUS_OK ||
                                 unicode_check_shown("address", out->address, &shown) != STATUS_OK)) {
         out->refusal = arena_strdup(arena, shown.message);
-        status = out->refusal != NULL ? STATUS_OK : out_of_memory(error);
+        status = out->refusal != NULL ? STATUS_OK : error_no_memory(error);
     }
     return status;
 }
@@ -269,7 +265,7 @@ static enum status parse_page(const Screening__V1__ListHospitalsRequest *request
     made->query = arena_printf(arena, "hospitals;%s;%d;%s", request->date, request->include_deleted != 0,
                                request->name_contains);
     if (made->query == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     enum status status = page_size_check(request->page_size, &made->page_size, error);
     if (status != STATUS_OK || request->page_token[0] == '\0')
         return status;
@@ -286,7 +282,7 @@ static enum status read_other_forms(const char *as_sent, struct arena *arena, st
 {
     made->decomposed = unicode_decompose(made->name_contains, arena);
     if (made->decomposed == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     made->as_sent = as_sent;
     return STATUS_OK;
 }

@@ -22,11 +22,6 @@ struct list_task {
     bool more;
 };
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-}
-
 static void refuse(struct reader_task *base, const struct error *error)
 {
     rpc_call_fail(((struct list_task *)base)->call, error);
@@ -96,7 +91,7 @@ static enum status read_ids(const Screening__V1__ListReservationsRequest *reques
     }
     struct uuid *ids = arena_alloc(arena, count * sizeof *ids);
     if (ids == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     for (size_t i = 0; i < count; i++) {
         enum status status = text_check_uuid("booking_ids", request->booking_ids[i], &ids[i], error);
         if (status != STATUS_OK)
@@ -130,7 +125,7 @@ void reservations_list(struct reader_pool *readers, const Screening__V1__ListRes
     struct arena *arena = rpc_call_arena(call);
     struct list_task *task = arena_alloc(arena, sizeof *task);
     enum status status =
-        task != NULL ? read_request(request, arena, &task->wanted, &error) : out_of_memory(&error);
+        task != NULL ? read_request(request, arena, &task->wanted, &error) : error_no_memory(&error);
     if (status == STATUS_OK) {
         task->base.item.source = rpc_call_source(call);
         task->base.deadline_ns = rpc_call_deadline_ns(call);

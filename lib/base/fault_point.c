@@ -179,7 +179,7 @@ enum status fault_points_arm(const char *text, struct error *error)
     fault_points_armed = false;
     entry_count = 0;
     if (copy == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     for (size_t i = 0; i < POINT_COUNT; i++)
         atomic_store(&passes[i], 0);
     enum status status = parse_entries(copy, error);

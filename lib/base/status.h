@@ -9,6 +9,7 @@
 #define SCREENING_BASE_STATUS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum status {
@@ -69,6 +70,12 @@ static inline enum status error_status(enum status status)
  */
 void error_write(struct error *error, enum status status, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* RESOURCE_EXHAUSTED "out of memory": nothing was done, a retry may succeed. */
+static inline enum status error_no_memory(struct error *error)
+{
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+}
 
 /* All zero: STATUS_OK, no reason, no message. NULL is allowed. */
 void error_clear(struct error *error);

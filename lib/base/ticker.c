@@ -56,7 +56,7 @@ enum status ticker_open(uint32_t period_ms, ticker_fn tick, void *context, struc
 {
     struct ticker *ticker = calloc(1, sizeof *ticker);
     if (ticker == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     ticker->tick = tick;
     ticker->context = context;
     ticker->period_ms = period_ms;

@@ -171,7 +171,7 @@ enum status unicode_read(const char *field, const char *text, size_t min, size_t
         }
         tidy = unicode_tidy(text, arena);
         if (tidy == NULL)
-            return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+            return error_no_memory(error);
     }
     status = text_check(field, tidy, min, max, error);
     if (status == STATUS_OK)

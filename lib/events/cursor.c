@@ -67,7 +67,7 @@ enum status event_cursor_read(struct db *db, const char *log, struct event_curso
     struct event_cursor cursor = {0};
     struct db_params *params = begin_params(log);
     if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     db_params_end_row(params);
     enum status status = db_run(db, &READ_CURSOR, params, take_cursor, &cursor, error);
     db_params_destroy(params);
@@ -81,7 +81,7 @@ enum status event_cursor_move(struct db *db, const char *log, uint64_t old_seq,
 {
     struct db_params *params = begin_params(log);
     if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     db_params_uuid(params, &new_cursor->log_id);
     db_params_int(params, (int64_t)new_cursor->seq);
     db_params_uuid(params, &new_cursor->event_id);
@@ -104,7 +104,7 @@ enum status event_cursor_enter_era(struct db *db, const char *log, const struct 
     const struct uuid none = {{0}};
     struct db_params *params = begin_params(log);
     if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     db_params_uuid(params, log_id);
     db_params_uuid(params, &none);
     db_params_int(params, era);
@@ -118,7 +118,7 @@ enum status event_cursor_forget(struct db *db, const char *log, struct error *er
 {
     struct db_params *params = begin_params(log);
     if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     db_params_end_row(params);
     int64_t changed; /* 0 = there was no cursor */
     enum status status = db_run_counting(db, &FORGET_CURSOR, params, &changed, error);
@@ -133,7 +133,7 @@ enum status event_cursor_rewind(struct db *db, const char *log, uint64_t seq, co
         return event_cursor_forget(db, log, error);
     struct db_params *params = begin_params(log);
     if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     db_params_int(params, (int64_t)seq);
     db_params_uuid(params, event_id);
     db_params_end_row(params);

@@ -51,11 +51,6 @@ static const struct db_statement NEXT_LETTER = {
            "ORDER BY log, log_id, seq LIMIT 1",
 };
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-}
-
 static enum status take_count(void *context, const struct db_row *row)
 {
     *(int64_t *)context = db_row_int(row, 0);
@@ -71,7 +66,7 @@ enum status dead_letter_count(struct db *db, const char *log, uint64_t *out, str
     } else {
         struct db_params *params = db_params_create();
         if (params == NULL)
-            return out_of_memory(error);
+            return error_no_memory(error);
         db_params_text(params, log);
         db_params_end_row(params);
         status = db_run(db, &COUNT_LOG, params, take_count, &count, error);
@@ -91,7 +86,7 @@ static enum status insert_packed(struct db *db, const char *log, const struct uu
         return error_set(error, STATUS_INTERNAL, NULL, "event_id: must be a UUID");
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     db_params_text(params, log);
     db_params_uuid(params, log_id);
     db_params_int(params, (int64_t)event->seq);
@@ -112,7 +107,7 @@ enum status dead_letter_insert(struct db *db, const char *log, const struct uuid
     size_t size = screening__v1__event__get_packed_size(event);
     uint8_t *packed = malloc(size + 1); /* an event may pack to nothing */
     if (packed == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     screening__v1__event__pack(event, packed);
     enum status status = insert_packed(db, log, log_id, event, reason, packed, size, error);
     free(packed);
@@ -136,7 +131,7 @@ enum status dead_letter_exists(struct db *db, const struct dead_letter_key *key,
 {
     struct db_params *params = key_params(key);
     if (params == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     int64_t count = 0;
     enum status status = db_run(db, &LETTER_EXISTS, params, take_count, &count, error);
     db_params_destroy(params);
@@ -150,7 +145,7 @@ enum status dead_letter_delete(struct db *db, const struct dead_letter_key *key,
 {
     struct db_params *params = key_params(key);
     if (params == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     int64_t changed = 0;
     enum status status = db_run_counting(db, &DELETE_LETTER, params, &changed, error);
     db_params_destroy(params);
@@ -163,7 +158,7 @@ enum status dead_letter_forget(struct db *db, const char *log, struct error *err
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     db_params_text(params, log);
     db_params_end_row(params);
     int64_t changed; /* 0 = there was no letter */
@@ -176,7 +171,7 @@ enum status dead_letter_forget_after(struct db *db, const char *log, uint64_t se
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     db_params_text(params, log);
     db_params_int(params, (int64_t)seq);
     db_params_end_row(params);
@@ -219,7 +214,7 @@ enum status dead_letter_next(struct db *db, struct dead_letter_key *key, struct 
 {
     struct db_params *params = key_params(key);
     if (params == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     struct next_letter next = {.event = event};
     enum status status = db_run(db, &NEXT_LETTER, params, take_letter, &next, error);
     db_params_destroy(params);

@@ -67,7 +67,7 @@ enum status dead_letters_replay(struct writer *writer, const char *database_url,
 {
     struct replay replay = {.writer = writer};
     if (monitor_init(&replay.monitor) != STATUS_OK)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     buffer_init(&replay.packed);
     arena_init(&replay.arena);
     enum status status = db_open(database_url, DB_READ_ONLY, &replay.db, error);

@@ -62,7 +62,7 @@ enum status era_begin(struct db *db, struct event_era *era, struct error *error)
     struct event_era begun = {.no = era->no + 1, .id = random_id(), .peer = era->peer};
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     db_params_int(params, (int64_t)begun.no);
     db_params_int(params, begun.id);
     enum status status = run(db, &BEGIN_ERA, params, error);
@@ -76,7 +76,7 @@ enum status era_pair(struct db *db, struct event_era *era, int64_t peer, const s
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     db_params_int(params, peer);
     db_params_uuid(params, peer_log_id);
     enum status status = run(db, &PAIR_ERA, params, error);
@@ -92,7 +92,7 @@ enum status era_forget_peer(struct db *db, struct error *error)
     const struct uuid none = {{0}};
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     db_params_uuid(params, &none);
     return run(db, &FORGET_PEER, params, error);
 }

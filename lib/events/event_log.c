@@ -157,7 +157,7 @@ static enum status pack(struct event_log *log, const Screening__V1__Event *event
     size_t size = screening__v1__event__get_packed_size(event);
     uint8_t *at = buffer_extend(&log->batch, wire_bytes_size(BATCH_EVENTS, size));
     if (at == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     at = wire_put_bytes_header(at, BATCH_EVENTS, size);
     screening__v1__event__pack(event, at);
     out->offset = (size_t)(at - log->batch.bytes);
@@ -174,7 +174,7 @@ enum status event_log_append(struct event_log *log, const char *type, int64_t oc
         return error_set(error, STATUS_INTERNAL, NULL, "event %s appended out of order, or its type too long",
                          type);
     if (array_reserve(&log->events, &log->capacity, log->count, sizeof *log->events) != STATUS_OK)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     memcpy(added.type, type, type_size);
 
     char event_id[UUID_TEXT_SIZE];

@@ -52,7 +52,7 @@ static enum status run_once(struct db *db, const struct db_statement *statement,
                             db_row_fn on_row, void *context, struct error *error)
 {
     if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     db_params_end_row(params);
     enum status status = db_run(db, statement, params, on_row, context, error);
     db_params_destroy(params);

@@ -49,7 +49,7 @@ enum status fetch_accept(struct rpc_call *call, const Screening__V1__FetchReques
         return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "after_event_id: must be a UUID or empty");
     struct fetch *fetch = arena_alloc(rpc_call_arena(call), sizeof *fetch);
     if (fetch == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     int64_t latest_ns = rpc_call_deadline_ns(call) - POLL_MARGIN_NS;
     int64_t wished_ns = clock_monotonic_ns() + (int64_t)request->wait_ms * NS_PER_MS;
     *fetch = (struct fetch){
@@ -118,7 +118,7 @@ static enum status read_page(struct fetch *fetch, struct db *db, struct fetch_pa
     page->head_seq = fetch->seen.head.seq;
     status = event_store_read(db, fetch->after_seq, fetch->max_events, take_event, page, error);
     if (status == STATUS_OK && page->out_of_memory)
-        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        status = error_no_memory(error);
     return status;
 }
 

@@ -131,7 +131,7 @@ static int configure(struct inbox *inbox, const char *topic)
 static enum status open_failed(const char *address, int failure, struct error *error)
 {
     if (failure == NNG_ENOMEM)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "events address %s: %s", address,
                      nng_strerror(failure));
 }

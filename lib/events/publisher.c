@@ -89,7 +89,7 @@ void event_publisher_publish(struct event_publisher *publisher, const uint8_t *b
 static enum status listen_failed(const char *address, int failure, struct error *error)
 {
     if (failure == NNG_ENOMEM)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "events-listen: %s: %s", address,
                      nng_strerror(failure));
 }
@@ -132,7 +132,7 @@ enum status event_publisher_open(const struct event_publisher_options *options, 
 {
     struct event_publisher *publisher = calloc(1, sizeof *publisher);
     if (publisher == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     publisher->service =
         (Screening__V1__EventLogService_Service)SCREENING__V1__EVENT_LOG_SERVICE__INIT(serve_);
     publisher->batch_max_bytes =
@@ -141,7 +141,7 @@ enum status event_publisher_open(const struct event_publisher_options *options, 
     publisher->fetches = create_fetch_server(publisher, options);
     enum status status = STATUS_OK;
     if (publisher->topic == NULL || publisher->fetches == NULL)
-        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        status = error_no_memory(error);
     if (status == STATUS_OK)
         status = open_socket(options->address, &publisher->socket, error);
     if (status != STATUS_OK)

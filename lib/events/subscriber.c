@@ -100,7 +100,7 @@ enum status event_subscriber_open(const struct event_subscriber_options *options
 {
     struct event_subscriber *follower;
     if (create(options, &follower) != STATUS_OK)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     enum status status = open_database(follower, options, error);
     if (status != STATUS_OK)
         goto destroy_follower;

@@ -63,7 +63,7 @@ static enum status decode_array(const struct decoder *decoder, const json_t *jso
     size_t value_size = protojson_value_size(field);
     char *elements = arena_alloc(decoder->arena, count * value_size);
     if (elements == NULL)
-        return protojson_out_of_memory(decoder->error);
+        return error_no_memory(decoder->error);
     for (size_t i = 0; i < count; i++) {
         const struct protojson_path step = {.parent = path, .index = i};
         enum status status =
@@ -191,7 +191,7 @@ static enum status decode_message(const struct decoder *decoder, const json_t *j
     }
     ProtobufCMessage *message = new_message(decoder->arena, descriptor);
     if (message == NULL)
-        return protojson_out_of_memory(decoder->error);
+        return error_no_memory(decoder->error);
     enum status status =
         timestamp ? decode_timestamp(decoder, json, path, slot_of(message, seconds), slot_of(message, nanos))
                   : decode_fields(decoder, json, path, depth, message);

@@ -38,7 +38,7 @@ static enum status encode_double(struct encoder *encoder, double value)
     json_t *json = json_real(value);
     size_t size = json != NULL ? json_dumpb(json, text, sizeof text, JSON_ENCODE_ANY) : 0;
     json_decref(json);
-    return size > 0 ? output_put(&encoder->output, text, size) : protojson_out_of_memory(encoder->error);
+    return size > 0 ? output_put(&encoder->output, text, size) : error_no_memory(encoder->error);
 }
 
 static enum status encode_enum(struct encoder *encoder, const ProtobufCEnumDescriptor *descriptor,
@@ -54,7 +54,7 @@ static enum status encode_bytes(struct encoder *encoder, const ProtobufCBinaryDa
     size_t length = protojson_base64_length(bytes->len);
     char *room = output_extend(&encoder->output, length + 2);
     if (room == NULL)
-        return protojson_out_of_memory(encoder->error);
+        return error_no_memory(encoder->error);
     room[0] = '"';
     protojson_base64_encode(bytes->data, bytes->len, room + 1);
     room[length + 1] = '"';

@@ -15,7 +15,7 @@ enum status protojson_from_message(const ProtobufCMessage *message, unsigned fla
     if (status == STATUS_OK) {
         json_t *json = json_loadb(text, size, JSON_DECODE_ANY, NULL); /* fails only when out of memory */
         if (json == NULL)
-            status = protojson_out_of_memory(error);
+            status = error_no_memory(error);
         else
             *out = json;
     }
@@ -34,7 +34,7 @@ enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned 
     char *made = json_dumps(json, layout | JSON_ENCODE_ANY);
     json_decref(json);
     if (made == NULL)
-        return protojson_out_of_memory(error);
+        return error_no_memory(error);
     *text = made;
     return STATUS_OK;
 }
@@ -44,7 +44,7 @@ enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned 
 static enum status refuse_text(const json_error_t *parsed, struct error *error)
 {
     if (parsed->text[0] == '\0') /* the parser has a message for every failure but lack of memory */
-        return protojson_out_of_memory(error);
+        return error_no_memory(error);
     const char *near = strstr(parsed->text, " near '");
     int length = near != NULL ? (int)(near - parsed->text) : (int)strlen(parsed->text);
     return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: %.*s, line %d, column %d", length,

@@ -28,7 +28,7 @@ enum status output_put(struct output *output, const char *bytes, size_t size)
 {
     char *room = output_extend(output, size);
     if (room == NULL)
-        return protojson_out_of_memory(output->error);
+        return error_no_memory(output->error);
     memcpy(room, bytes, size);
     return STATUS_OK;
 }
@@ -42,7 +42,7 @@ enum status output_quoted(struct output *output, const char *text, size_t size)
 {
     char *room = output_extend(output, size + 2);
     if (room == NULL)
-        return protojson_out_of_memory(output->error);
+        return error_no_memory(output->error);
     room[0] = '"';
     memcpy(room + 1, text, size);
     room[size + 1] = '"';

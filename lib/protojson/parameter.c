@@ -70,7 +70,7 @@ enum status protojson_set_text(ProtobufCMessage *message, const char *name, cons
     const struct protojson_path path = {.name = field->name};
     json_t *json = json_of(field, text);
     if (json == NULL)
-        return protojson_out_of_memory(error);
+        return error_no_memory(error);
     union value value = {.number = 0};
     enum status status = protojson_scalar_read(field, json, &path, arena, &value, error);
     json_decref(json);

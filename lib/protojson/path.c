@@ -69,8 +69,3 @@ enum status protojson_refuse(struct error *error, enum status status, const stru
     append_path(&where, path);
     return error_set(error, status, NULL, "%s%s%s", where.bytes, where.used > 0 ? ": " : "", rule);
 }
-
-enum status protojson_out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-}

@@ -21,7 +21,4 @@ struct protojson_path {
 enum status protojson_refuse(struct error *error, enum status status, const struct protojson_path *path,
                              const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Sets and returns RESOURCE_EXHAUSTED "out of memory". */
-enum status protojson_out_of_memory(struct error *error);
-
 #endif

@@ -172,7 +172,7 @@ static enum status read_text(const json_t *json, const struct protojson_path *pa
         return protojson_refuse(error, STATUS_INVALID_ARGUMENT, path, "must be valid UTF-8");
     char *copy = arena_strdup(arena, text);
     if (copy == NULL)
-        return protojson_out_of_memory(error);
+        return error_no_memory(error);
     *out = copy;
     return STATUS_OK;
 }
@@ -185,7 +185,7 @@ static enum status read_bytes(const json_t *json, const struct protojson_path *p
     if (length > 0) {
         bytes.data = arena_alloc(arena, length / 4 * 3 + 3);
         if (bytes.data == NULL)
-            return protojson_out_of_memory(error);
+            return error_no_memory(error);
     }
     if (!json_is_string(json) ||
         !protojson_base64_decode(json_string_value(json), length, bytes.data, &bytes.len))

@@ -446,7 +446,7 @@ static bool make_table(size_t files_max)
 enum status rpc_connections_limit(const struct rpc_connection_limits *limits, struct error *error)
 {
     if (!make_table(limits->files_max))
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     connection_notes_register();
     all.limits = *limits;
     all.ticks = 1; /* all_busy_at = 0 must not equal the current tick */

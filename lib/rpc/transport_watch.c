@@ -84,7 +84,7 @@ enum status transport_watch_open(struct transport_watch **out, struct error *err
     pthread_condattr_t attributes;
 
     if (watch == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&watch->changed, &attributes);
