@@ -30,6 +30,7 @@
 struct db;
 struct db_params;
 struct db_row;
+struct db_table;
 
 enum db_dialect { DB_SQLITE, DB_POSTGRESQL };
 
@@ -38,17 +39,20 @@ enum db_access {
     DB_READ_ONLY   /* refuses to write; the database must exist */
 };
 
+enum { DB_STATEMENT_TABLES = 3 };
+
 /*
  * One SQL statement: a static constant in a store.c (the drivers find its prepared form by address).
  * Parameters are $1, $2, ... in both dialects. PostgreSQL uses `postgresql` instead of `sql` if it is not
  * NULL, and `postgresql_set`, if that is not NULL, for every parameter set. It takes each column as an array:
- * "... FROM unnest($1::uuid[], $2::int8[])".
+ * "... FROM unnest($1::uuid[], $2::int8[])". A statement with `tables` may contain the markers of db_table.h.
  */
 struct db_statement {
     const char *name; /* unique within the program; also names the prepared statement */
     const char *sql;
     const char *postgresql;
     const char *postgresql_set;
+    const struct db_table *tables[DB_STATEMENT_TABLES];
 };
 
 /* ---- connections ---- */

@@ -99,6 +99,13 @@ extern const struct db_driver postgresql_driver;
 #define DB_FAULT_STATUS(db, name, error)                                                                     \
     ((db)->access == DB_READ_WRITE ? FAULT_STATUS((name), (error)) : STATUS_OK)
 
+/*
+ * The text that is prepared for `sql`, one of the texts of the statement: its markers are replaced. The
+ * caller frees *out. INTERNAL: an unknown marker.
+ */
+MUST_CHECK enum status db_statement_expand(const struct db_statement *statement, const char *sql, char **out,
+                                           struct error *error);
+
 /* The part after the scheme of "sqlite:PATH"; NULL for any other URL. */
 const char *db_url_sqlite_path(const char *url);
 

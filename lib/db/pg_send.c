@@ -12,14 +12,15 @@
 
 /* The text of the statement for this run. */
 struct text {
-    const char *sql;
+    const struct db_statement *statement;
+    const char *sql; /* with its markers; the prepared statement is found by its address */
     const char *name;
     bool is_set; /* parameters are arrays */
 };
 
 static struct text choose_text(const struct db_statement *statement, const struct db_params *params)
 {
-    struct text text = {.sql = statement->sql, .name = statement->name};
+    struct text text = {.statement = statement, .sql = statement->sql, .name = statement->name};
 
     if (statement->postgresql != NULL)
         text.sql = statement->postgresql;
@@ -91,6 +92,25 @@ static void set_name(struct pg_prepared *prepared, const struct text *text)
         snprintf(prepared->name, sizeof prepared->name, "%s%s/%u", text->name, kind, prepared->generation);
 }
 
+static enum status send_prepare(struct pg *pg, const struct text *text, struct pg_prepared *prepared,
+                                struct error *error)
+{
+    char *sql = NULL;
+    enum status status = db_statement_expand(text->statement, text->sql, &sql, error);
+    bool sent;
+
+    if (status != STATUS_OK)
+        return status;
+    set_name(prepared, text);
+    sent = PQsendPrepare(pg->connection, prepared->name, sql, (int)prepared->columns, prepared->types) != 0;
+    free(sql);
+    if (!sent)
+        return pg_connection_lost(pg, text->name, error);
+    prepared->state = PG_SENT;
+    pg_queue_add(pg, &(struct pg_pending){.kind = PG_PREPARE, .name = text->name, .prepared = prepared});
+    return STATUS_OK;
+}
+
 /* Returns NULL and sets `error` on failure. */
 static struct pg_prepared *ensure_prepared(struct pg *pg, const struct text *text,
                                            const struct db_params *params, struct error *error)
@@ -105,15 +125,8 @@ static struct pg_prepared *ensure_prepared(struct pg *pg, const struct text *tex
         error_set(error, STATUS_INTERNAL, NULL, "database: %s: a parameter has changed its type", text->name);
         return NULL;
     }
-    if (prepared->state != PG_UNKNOWN)
-        return prepared;
-    set_name(prepared, text);
-    if (!PQsendPrepare(pg->connection, prepared->name, text->sql, (int)prepared->columns, prepared->types)) {
-        pg_connection_lost(pg, text->name, error);
+    if (prepared->state == PG_UNKNOWN && send_prepare(pg, text, prepared, error) != STATUS_OK)
         return NULL;
-    }
-    prepared->state = PG_SENT;
-    pg_queue_add(pg, &(struct pg_pending){.kind = PG_PREPARE, .name = text->name, .prepared = prepared});
     return prepared;
 }
 

@@ -40,16 +40,21 @@ static bool map_parameters(struct prepared *prepared)
 static enum status compile(struct sqlite *sqlite, const struct db_statement *statement,
                            struct prepared *prepared, struct error *error)
 {
+    char *text = NULL;
     const char *tail = NULL;
+    bool is_one;
     int code;
 
     if (statement->sql == NULL)
         return fail(statement, "has no text for SQLite", error);
-    code = sqlite3_prepare_v3(sqlite->handle, statement->sql, -1, SQLITE_PREPARE_PERSISTENT,
-                              &prepared->handle, &tail);
+    if (db_statement_expand(statement, statement->sql, &text, error) != STATUS_OK)
+        return error->status;
+    code = sqlite3_prepare_v3(sqlite->handle, text, -1, SQLITE_PREPARE_PERSISTENT, &prepared->handle, &tail);
+    is_one = code != SQLITE_OK || tail[strspn(tail, " \t\r\n;")] == '\0';
+    free(text);
     if (code != SQLITE_OK)
         return sqlite_fail(sqlite, code, statement->name, error);
-    if (tail[strspn(tail, " \t\r\n;")] != '\0')
+    if (!is_one)
         return fail(statement, "is more than one statement", error);
     if (!map_parameters(prepared))
         return fail(statement, "parameters must be $1, $2, ...", error);

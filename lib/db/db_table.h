@@ -1,0 +1,162 @@
+/*
+ * Tables by column: a column is declared once, and everything that needs all columns of a table is derived
+ * from the declarations: the lists in the SQL text, the parameters of a row, and the record read from a row.
+ *
+ *   static const struct db_column THING_COLUMNS[] = {
+ *       DB_COLUMN(struct thing, id, UUID, DB_KEY),
+ *       DB_COLUMN(struct thing, label, TEXT, DB_FIXED),
+ *       DB_COLUMN(struct thing, number, INT, DB_CHANGES),
+ *   };
+ *   static const struct db_table THING = DB_TABLE("thing", THING_COLUMNS);
+ *
+ *   static const struct db_statement LIST_THINGS = {
+ *       .name = "list_things",
+ *       .sql = "SELECT {thing} FROM thing WHERE number = $1",
+ *       .tables = {&THING},
+ *   };
+ *
+ * The driver replaces each marker when it prepares the statement. A marker names a table of the statement:
+ *
+ *   {thing}                 id, label, number
+ *   {thing t}               t.id, t.label, t.number
+ *   {thing values}          $1, $2, $3                       as db_params_record fills them
+ *   {thing arrays}          $1::uuid[], $2::text[], $3::int8[]
+ *   {thing.number}          $3
+ *   {thing key}             id = $1                          as db_params_key fills it
+ *   {thing any}             id = ANY ($1::uuid[])            one key column only
+ *   {thing key_arrays}      $1::uuid[]
+ *   {thing changed}         id, number                       the key and the columns that change
+ *   {thing changed_arrays}  $1::uuid[], $2::int8[]           as db_params_changed fills them
+ *   {thing set}             number = $2
+ *   {thing set t}           number = t.number
+ *
+ * Key columns come first. Statements with the same text have the same tables. Any thread.
+ */
+#ifndef SCREENING_DB_DB_TABLE_H
+#define SCREENING_DB_DB_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/uuid.h"
+#include "db/db.h"
+
+/* What a column is for; may be combined with |. */
+enum db_role {
+    DB_FIXED = 0,   /* written once */
+    DB_KEY = 1,     /* part of the primary key */
+    DB_CHANGES = 2, /* an update writes it */
+    DB_NIL = 4,     /* UUID: the nil id is stored as null */
+};
+
+/* The C type of the member that holds a column. */
+enum db_member {
+    DB_MEMBER_BOOL,
+    DB_MEMBER_U32,
+    DB_MEMBER_I64,
+    DB_MEMBER_U64,
+    DB_MEMBER_DAY,     /* int32_t: civil day number */
+    DB_MEMBER_TEXT,    /* const char *; NULL is stored as an empty text */
+    DB_MEMBER_UUID,    /* struct uuid */
+    DB_MEMBER_ARRAY,   /* uint8_t[N]: exactly N bytes */
+    DB_MEMBER_POINTER, /* const uint8_t *, with its size in another member */
+};
+
+struct db_column {
+    const char *name;
+    enum db_member member;
+    unsigned roles;
+    size_t offset, size; /* of the member */
+    /*
+     * The offset of a second member, or 0. DB_MEMBER_POINTER: the size_t with its size. Any other: a bool
+     * that is false if the column is null.
+     */
+    size_t second;
+};
+
+struct db_table {
+    const char *name;
+    const struct db_column *columns;
+    size_t count;
+};
+
+/* A member of the wrong C type does not compile. An enum counts as uint32_t. */
+#define DB_MEMBER_OF_INT(x)                                                                                  \
+    _Generic((x), bool                                                                                       \
+             : DB_MEMBER_BOOL, uint32_t                                                                      \
+             : DB_MEMBER_U32, int64_t                                                                        \
+             : DB_MEMBER_I64, uint64_t                                                                       \
+             : DB_MEMBER_U64)
+#define DB_MEMBER_OF_DATE(x)  _Generic((x), int32_t : DB_MEMBER_DAY)
+#define DB_MEMBER_OF_TEXT(x)  _Generic((x), const char * : DB_MEMBER_TEXT)
+#define DB_MEMBER_OF_UUID(x)  _Generic((x), struct uuid : DB_MEMBER_UUID)
+#define DB_MEMBER_OF_BYTES(x) _Generic((x), uint8_t * : DB_MEMBER_ARRAY, const uint8_t * : DB_MEMBER_POINTER)
+
+#define DB_COLUMN_(column, record, field, type, role, other)                                                 \
+    {                                                                                                        \
+        .name = (column), .member = DB_MEMBER_OF_##type(((record *)0)->field), .roles = (role),              \
+        .offset = offsetof(record, field), .size = sizeof(((record *)0)->field), .second = (other)           \
+    }
+
+/* A column that is named after its member. `type` is INT, DATE, TEXT, UUID or BYTES. */
+#define DB_COLUMN(record, field, type, role) DB_COLUMN_(#field, record, field, type, role, 0)
+
+/* A column with a name of its own. */
+#define DB_COLUMN_AS(column, record, field, type, role) DB_COLUMN_(column, record, field, type, role, 0)
+
+/* A column with a second member, see struct db_column. */
+#define DB_COLUMN_WITH(column, record, field, type, role, second_field)                                      \
+    DB_COLUMN_(column, record, field, type, role, offsetof(record, second_field))
+
+#define DB_TABLE(table, array)                                                                               \
+    {                                                                                                        \
+        .name = (table), .columns = (array), .count = sizeof(array) / sizeof((array)[0])                     \
+    }
+
+/* ---- texts of the statements that every table needs; `table` is a string literal ---- */
+
+#define DB_INSERT_SQL(table) "INSERT INTO " table " ({" table "}) VALUES ({" table " values})"
+#define DB_INSERT_POSTGRESQL_SET(table)                                                                      \
+    "INSERT INTO " table " ({" table "}) SELECT * FROM unnest({" table " arrays})"
+
+/* Inserts records: .name = "insert_things", DB_INSERT("thing"), .tables = {&THING}. */
+#define DB_INSERT(table) .sql = DB_INSERT_SQL(table), .postgresql_set = DB_INSERT_POSTGRESQL_SET(table)
+
+/* Inserts records, or writes the changing columns of those that exist. `keys` lists the key columns. */
+#define DB_ON_CONFLICT(table, keys) " ON CONFLICT (" keys ") DO UPDATE SET {" table " set excluded}"
+#define DB_SAVE(table, keys)                                                                                 \
+    .sql = DB_INSERT_SQL(table) DB_ON_CONFLICT(table, keys),                                                 \
+    .postgresql_set = DB_INSERT_POSTGRESQL_SET(table) DB_ON_CONFLICT(table, keys)
+
+/* Writes the changing columns of records that exist, by their one key column `id`; rows from
+ * db_params_changed. */
+#define DB_UPDATE(table, id)                                                                                 \
+    .sql = "UPDATE " table " SET {" table " set} WHERE {" table " key}",                                     \
+    .postgresql_set = "UPDATE " table " SET {" table " set n} FROM unnest({" table                           \
+                      " changed_arrays}) AS n ({" table " changed}) WHERE " table "." id " = n." id
+
+/* Loads records by their one key column; rows from db_params_uuid or db_params_key. */
+#define DB_LOAD(table)                                                                                       \
+    .sql = "SELECT {" table "} FROM " table " WHERE {" table " key}",                                        \
+    .postgresql_set = "SELECT {" table "} FROM " table " WHERE {" table " any}"
+
+/* ---- records ---- */
+
+/* Adds one row of parameters and ends it. The parameters refer to the record's texts and bytes. */
+void db_params_record(struct db_params *params, const struct db_table *table, const void *record);
+void db_params_changed(struct db_params *params, const struct db_table *table, const void *record);
+void db_params_key(struct db_params *params, const struct db_table *table, const void *record);
+
+/*
+ * Reads the table's columns from column `first` of the row on. Leaves the other members as they are. Texts
+ * and bytes belong to the row. A value that does not fit its member fails the run, as a wrong type does.
+ * Returns the number of the column after the last one.
+ */
+int db_row_record(const struct db_row *row, int first, const struct db_table *table, void *record);
+
+/* Copies the texts of the record that are not NULL into the arena. False when out of memory. */
+MUST_CHECK bool db_table_keep(const struct db_table *table, void *record, struct arena *arena);
+
+#endif
