@@ -4,12 +4,9 @@
 
 #include "db/migrate.h"
 
-extern const char booking_0001_initial_sqlite[];
-extern const char booking_0001_initial_postgresql[];
-extern const char booking_0002_requested_by_age_sqlite[];
-extern const char booking_0002_requested_by_age_postgresql[];
-extern const char booking_0003_requested_by_announcement_sqlite[];
-extern const char booking_0003_requested_by_announcement_postgresql[];
+/* The scripts in migrations/, listed by the build. */
+extern const struct db_migration BOOKING_MIGRATIONS[];
+extern const size_t BOOKING_MIGRATION_COUNT;
 
 /* The column order of all statements that return bookings; read_booking depends on it. */
 #define BOOKING_COLUMNS                                                                                      \
@@ -126,16 +123,9 @@ static const struct db_statement FORGET_DELETIONS = {
     .sql = "DELETE FROM hospital_deletion",
 };
 
-static const struct db_migration MIGRATIONS[] = {
-    {"initial", booking_0001_initial_sqlite, booking_0001_initial_postgresql},
-    {"requested_by_age", booking_0002_requested_by_age_sqlite, booking_0002_requested_by_age_postgresql},
-    {"requested_by_announcement", booking_0003_requested_by_announcement_sqlite,
-     booking_0003_requested_by_announcement_postgresql},
-};
-
 enum status store_migrate(struct db *db, struct error *error)
 {
-    return db_migrate(db, "booking", MIGRATIONS, sizeof MIGRATIONS / sizeof MIGRATIONS[0], error);
+    return db_migrate(db, "booking", BOOKING_MIGRATIONS, BOOKING_MIGRATION_COUNT, error);
 }
 
 struct booking *store_copy_booking(struct arena *arena, const struct booking *booking)

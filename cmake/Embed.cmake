@@ -11,3 +11,52 @@ function(embed target symbol file)
     VERBATIM)
   target_sources(${target} PRIVATE ${output})
 endfunction()
+
+# migrations(TARGET COMPONENT): compiles the scripts in migrations/ into TARGET, as the list
+# `const struct db_migration COMPONENT_MIGRATIONS[]` of `const size_t COMPONENT_MIGRATION_COUNT` steps, in capitals. The names
+# of the scripts are the list: NNNN_name.sql for both dialects, or NNNN_name.sqlite.sql and NNNN_name.postgresql.sql.
+function(migrations target component)
+  file(GLOB files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} migrations/*.sql)
+  list(TRANSFORM files REPLACE "^migrations/([0-9]+_[a-z0-9_]+)\\..*$" "\\1" OUTPUT_VARIABLE steps)
+  list(REMOVE_DUPLICATES steps)
+  list(SORT steps)
+  set(count 0)
+  set(declarations "")
+  set(rows "")
+  foreach(step ${steps})
+    math(EXPR count "${count} + 1")
+    string(REGEX REPLACE "^([0-9]+)_(.*)$" "\\1;\\2" parts ${step})
+    list(GET parts 0 number)
+    list(GET parts 1 name)
+    if(NOT number EQUAL count)
+      message(FATAL_ERROR "${component}: migration ${step} is number ${count}")
+    endif()
+    set(row "\"${name}\"")
+    foreach(dialect sqlite postgresql)
+      set(symbol ${component}_${step}_${dialect})
+      if(migrations/${step}.sql IN_LIST files)
+        embed(${target} ${symbol} migrations/${step}.sql)
+      elseif(migrations/${step}.${dialect}.sql IN_LIST files)
+        embed(${target} ${symbol} migrations/${step}.${dialect}.sql)
+      else()
+        string(APPEND row ", NULL")
+        continue()
+      endif()
+      string(APPEND declarations "extern const char ${symbol}[];\n")
+      string(APPEND row ", ${symbol}")
+    endforeach()
+    string(APPEND rows "    {${row}},\n")
+  endforeach()
+  string(TOUPPER ${component} prefix)
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/${component}_migrations.c)
+  file(CONFIGURE OUTPUT ${output} @ONLY CONTENT [[#include "db/migrate.h"
+
+@declarations@
+extern const struct db_migration @prefix@_MIGRATIONS[];
+extern const size_t @prefix@_MIGRATION_COUNT;
+const struct db_migration @prefix@_MIGRATIONS[] = {
+@rows@};
+const size_t @prefix@_MIGRATION_COUNT = @count@;
+]])
+  target_sources(${target} PRIVATE ${output})
+endfunction()

@@ -6,8 +6,6 @@
 
 #include "db/migrate.h"
 
-extern const char history_0001_initial_postgresql[];
-
 /* 2026-11-30T23:59:59.999999Z, the last instant of a month. */
 static const int64_t NOVEMBER_ENDS_US = INT64_C(1796083199999999);
 static const int64_t DAY_US = INT64_C(86400) * 1000000;
@@ -188,11 +186,10 @@ static void test_history_months_take_over_the_entries_of_the_one_table(void **st
         "'booking', "
         "row_number() OVER () FROM (VALUES (-1), (0), (1796083199999999), (1796083200000000), "
         "(1796083200000000), (1827619200000000)) AS old (instant_us)";
-    const struct db_migration before[] = {{"initial", NULL, history_0001_initial_postgresql}};
     struct place *place = place_of(state);
     struct error error = {0};
     expect(db_run_script(place->db, start_over, &error), STATUS_OK, &error);
-    expect(db_migrate(place->db, "history", before, 1, &error), STATUS_OK, &error);
+    expect(db_migrate(place->db, "history", HISTORY_MIGRATIONS, 1, &error), STATUS_OK, &error);
     expect(db_run_script(place->db, fill, &error), STATUS_OK, &error);
     expect(store_migrate(place->db, &error), STATUS_OK, &error);
     assert_months(place, "1969_12 1 1970_01 1 2026_11 1 2026_12 2 2027_12 1");

@@ -2,9 +2,6 @@
 
 #include "db/migrate.h"
 
-extern const char history_0001_initial_postgresql[];
-extern const char history_0002_timeline_months_postgresql[];
-
 static const struct db_statement SAVE_BOOKINGS = {
     .name = "save_bookings",
     .postgresql_set =
@@ -83,14 +80,9 @@ static const struct db_statement LIST_CUSTOMER = {
            "ORDER BY s.created_at_us DESC, s.booking_id DESC LIMIT $7",
 };
 
-static const struct db_migration MIGRATIONS[] = {
-    {"initial", NULL, history_0001_initial_postgresql},
-    {"timeline_months", NULL, history_0002_timeline_months_postgresql},
-};
-
 enum status store_migrate(struct db *db, struct error *error)
 {
-    return db_migrate(db, "history", MIGRATIONS, sizeof MIGRATIONS / sizeof MIGRATIONS[0], error);
+    return db_migrate(db, "history", HISTORY_MIGRATIONS, HISTORY_MIGRATION_COUNT, error);
 }
 
 static enum status no_memory(struct error *error)

@@ -11,6 +11,11 @@
 #include "base/status.h"
 #include "base/uuid.h"
 #include "db/db.h"
+#include "db/migrate.h"
+
+/* The scripts in migrations/, listed by the build. */
+extern const struct db_migration HISTORY_MIGRATIONS[];
+extern const size_t HISTORY_MIGRATION_COUNT;
 
 MUST_CHECK enum status store_migrate(struct db *db, struct error *error);
 

@@ -1,28 +1,8 @@
 #include "store.h"
 
-#include "hospital_migrations.h"
-
 #include <string.h>
 
 #include "events/event_log.h"
-
-const struct db_migration HOSPITAL_MIGRATIONS[HOSPITAL_MIGRATION_COUNT] = {
-    {.name = "initial",
-     .sqlite = hospital_0001_initial_sqlite,
-     .postgresql = hospital_0001_initial_postgresql},
-    {.name = "commit_numbers",
-     .sqlite = hospital_0002_commit_numbers_sqlite,
-     .postgresql = hospital_0002_commit_numbers_postgresql},
-    {.name = "reserved",
-     .sqlite = hospital_0003_reserved_sqlite,
-     .postgresql = hospital_0003_reserved_postgresql},
-    {.name = "capacity_change_ids",
-     .sqlite = hospital_0004_capacity_change_ids_sqlite,
-     .postgresql = hospital_0004_capacity_change_ids_postgresql},
-    {.name = "recovery",
-     .sqlite = hospital_0005_recovery_sqlite,
-     .postgresql = hospital_0005_recovery_postgresql},
-};
 
 #define RESERVATION_COLUMNS "booking_id, hospital_id, date, headcount, state"
 #define HOSPITAL_COLUMNS    "hospital_id, name, address, state, created_at_us, content"

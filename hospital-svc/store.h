@@ -16,9 +16,9 @@
 /* Locks and reads the head row of the event log, together with the number of the last commit. */
 extern const struct db_statement STORE_LOCK_HEAD;
 
-/* Schema migrations, for db_migrate. */
+/* The scripts in migrations/, listed by the build; for db_migrate. */
 extern const struct db_migration HOSPITAL_MIGRATIONS[];
-enum { HOSPITAL_MIGRATION_COUNT = 5 };
+extern const size_t HOSPITAL_MIGRATION_COUNT;
 
 /* `params` is scratch space in all functions below. */
 
