@@ -1,76 +1,89 @@
 #include "store.h"
 
-#include <string.h>
-
+#include "db/db_table.h"
 #include "db/migrate.h"
 
 /* The scripts in migrations/, listed by the build. */
 extern const struct db_migration BOOKING_MIGRATIONS[];
 extern const size_t BOOKING_MIGRATION_COUNT;
 
-/* The column order of all statements that return bookings; read_booking depends on it. */
-#define BOOKING_COLUMNS                                                                                      \
-    "booking_id, customer_id, customer_name, hospital_id, date, headcount, status, status_reason, "          \
-    "created_at_us, updated_at_us, version, content_hash, queue_if_unavailable, announced"
+static const struct db_column BOOKING_COLUMNS[] = {
+    DB_COLUMN(struct booking, booking_id, UUID, DB_KEY),
+    DB_COLUMN(struct booking, customer_id, TEXT, DB_FIXED),
+    DB_COLUMN(struct booking, customer_name, TEXT, DB_FIXED),
+    DB_COLUMN(struct booking, hospital_id, UUID, DB_FIXED),
+    DB_COLUMN_AS("date", struct booking, day, DATE, DB_FIXED),
+    DB_COLUMN(struct booking, headcount, INT, DB_FIXED),
+    DB_COLUMN(struct booking, status, INT, DB_CHANGES),
+    DB_COLUMN(struct booking, status_reason, TEXT, DB_CHANGES),
+    DB_COLUMN(struct booking, created_at_us, INT, DB_FIXED),
+    DB_COLUMN(struct booking, updated_at_us, INT, DB_CHANGES),
+    DB_COLUMN(struct booking, version, INT, DB_CHANGES),
+    DB_COLUMN(struct booking, content_hash, BYTES, DB_FIXED),
+    DB_COLUMN(struct booking, queue_if_unavailable, INT, DB_FIXED),
+    DB_COLUMN(struct booking, announced, INT, DB_CHANGES),
+};
+static const struct db_table BOOKING = DB_TABLE("booking", BOOKING_COLUMNS);
+
+static const struct db_column DELETION_COLUMNS[] = {
+    DB_COLUMN(struct hospital_deletion, hospital_id, UUID, DB_KEY),
+    DB_COLUMN(struct hospital_deletion, day, DATE, DB_FIXED),
+    DB_COLUMN(struct hospital_deletion, next_booking_id, UUID, DB_CHANGES),
+    DB_COLUMN(struct hospital_deletion, done, INT, DB_CHANGES),
+};
+static const struct db_table DELETION = DB_TABLE("hospital_deletion", DELETION_COLUMNS);
 
 static const struct db_statement LOAD_BOOKINGS = {
     .name = "load_bookings",
-    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE booking_id = $1",
-    .postgresql_set = "SELECT " BOOKING_COLUMNS " FROM booking WHERE booking_id = ANY($1::uuid[])",
+    DB_LOAD("booking"),
+    .tables = {&BOOKING},
 };
 
 static const struct db_statement INSERT_BOOKINGS = {
     .name = "insert_bookings",
-    .sql = "INSERT INTO booking (" BOOKING_COLUMNS ") "
-           "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-    .postgresql_set =
-        "INSERT INTO booking (" BOOKING_COLUMNS ") SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], "
-        "$4::uuid[], $5::date[], $6::int8[], $7::int8[], $8::text[], $9::int8[], $10::int8[], $11::int8[], "
-        "$12::bytea[], $13::int8[], $14::int8[])",
+    DB_INSERT("booking"),
+    .tables = {&BOOKING},
 };
 
 static const struct db_statement UPDATE_BOOKINGS = {
     .name = "update_bookings",
-    .sql = "UPDATE booking SET status = $2, status_reason = $3, updated_at_us = $4, version = $5, announced "
-           "= $6 "
-           "WHERE booking_id = $1",
-    .postgresql_set =
-        "UPDATE booking SET status = n.status, status_reason = n.status_reason, updated_at_us = "
-        "n.updated_at_us, "
-        "version = n.version, announced = n.announced FROM unnest($1::uuid[], $2::int8[], $3::text[], "
-        "$4::int8[], "
-        "$5::int8[], $6::int8[]) AS n (booking_id, status, status_reason, updated_at_us, version, announced) "
-        "WHERE booking.booking_id = n.booking_id",
+    DB_UPDATE("booking", "booking_id"),
+    .tables = {&BOOKING},
 };
 
 static const struct db_statement LIST_BY_CUSTOMER = {
     .name = "list_by_customer",
-    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE customer_id = $1 AND booking_id > $2 "
+    .sql = "SELECT {booking} FROM booking WHERE customer_id = $1 AND booking_id > $2 "
            "AND ($3 = 0 OR status = $3) ORDER BY booking_id LIMIT $4",
+    .tables = {&BOOKING},
 };
 
 static const struct db_statement LIST_BY_CUSTOMER_DAY = {
     .name = "list_by_customer_day",
-    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE customer_id = $1 AND booking_id > $2 "
+    .sql = "SELECT {booking} FROM booking WHERE customer_id = $1 AND booking_id > $2 "
            "AND ($3 = 0 OR status = $3) AND date = $5 ORDER BY booking_id LIMIT $4",
+    .tables = {&BOOKING},
 };
 
 static const struct db_statement LIST_BY_HOSPITAL = {
     .name = "list_by_hospital",
-    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE hospital_id = $1 AND booking_id > $2 "
+    .sql = "SELECT {booking} FROM booking WHERE hospital_id = $1 AND booking_id > $2 "
            "AND ($3 = 0 OR status = $3) ORDER BY booking_id LIMIT $4",
+    .tables = {&BOOKING},
 };
 
 static const struct db_statement LIST_BY_HOSPITAL_DAY = {
     .name = "list_by_hospital_day",
-    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE hospital_id = $1 AND booking_id > $2 "
+    .sql = "SELECT {booking} FROM booking WHERE hospital_id = $1 AND booking_id > $2 "
            "AND ($3 = 0 OR status = $3) AND date = $5 ORDER BY booking_id LIMIT $4",
+    .tables = {&BOOKING},
 };
 
 static const struct db_statement LIST_REQUESTED = {
     .name = "list_requested",
-    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE status = 1 AND announced = $1 "
+    .sql = "SELECT {booking} FROM booking WHERE status = 1 AND announced = $1 "
            "AND (created_at_us, booking_id) > ($2, $3) ORDER BY created_at_us, booking_id LIMIT $4",
+    .tables = {&BOOKING},
 };
 
 static const struct db_statement COUNT_REQUESTED = {
@@ -81,41 +94,43 @@ static const struct db_statement COUNT_REQUESTED = {
 /* MATERIALIZED keeps the planner from scanning all bookings in order of id for the few unannounced ones. */
 static const struct db_statement LIST_UNANNOUNCED = {
     .name = "list_unannounced",
-    .sql = "WITH unannounced AS MATERIALIZED (SELECT " BOOKING_COLUMNS " FROM booking "
+    .sql = "WITH unannounced AS MATERIALIZED (SELECT {booking} FROM booking "
            "WHERE status = 1 AND announced = 0) "
-           "SELECT " BOOKING_COLUMNS " FROM unannounced WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
+           "SELECT {booking} FROM unannounced WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
+    .tables = {&BOOKING},
 };
 
 static const struct db_statement LIST_LIVE = {
     .name = "list_live",
-    .sql = "SELECT " BOOKING_COLUMNS " FROM booking WHERE hospital_id = $1 AND booking_id > $2 "
+    .sql = "SELECT {booking} FROM booking WHERE hospital_id = $1 AND booking_id > $2 "
            "AND status IN (1, 2) ORDER BY booking_id LIMIT $3",
+    .tables = {&BOOKING},
 };
 
 static const struct db_statement LOAD_DELETIONS = {
     .name = "load_deletions",
-    .sql = "SELECT hospital_id, day, next_booking_id, done FROM hospital_deletion WHERE hospital_id = $1",
-    .postgresql_set = "SELECT hospital_id, day, next_booking_id, done FROM hospital_deletion "
-                      "WHERE hospital_id = ANY($1::uuid[])",
+    DB_LOAD("hospital_deletion"),
+    .tables = {&DELETION},
 };
 
 static const struct db_statement LIST_UNFINISHED_DELETIONS = {
     .name = "list_unfinished_deletions",
-    .sql = "SELECT hospital_id, day, next_booking_id, done FROM hospital_deletion WHERE done = 0 "
-           "ORDER BY hospital_id LIMIT $1",
+    .sql = "SELECT {hospital_deletion} FROM hospital_deletion WHERE done = 0 ORDER BY hospital_id LIMIT $1",
+    .tables = {&DELETION},
 };
 
 static const struct db_statement LIST_DELETIONS = {
     .name = "list_deletions",
-    .sql = "SELECT hospital_id, day, next_booking_id, done FROM hospital_deletion WHERE hospital_id > $1 "
+    .sql = "SELECT {hospital_deletion} FROM hospital_deletion WHERE hospital_id > $1 "
            "ORDER BY hospital_id LIMIT $2",
+    .tables = {&DELETION},
 };
 
 static const struct db_statement SAVE_DELETIONS = {
     .name = "save_deletions",
-    .sql = "INSERT INTO hospital_deletion (hospital_id, day, next_booking_id, done) VALUES ($1, $2, $3, $4) "
-           "ON CONFLICT (hospital_id) DO UPDATE SET next_booking_id = excluded.next_booking_id, "
-           "done = excluded.done",
+    .sql = "INSERT INTO hospital_deletion ({hospital_deletion}) VALUES ({hospital_deletion values}) "
+           "ON CONFLICT (hospital_id) DO UPDATE SET {hospital_deletion set excluded}",
+    .tables = {&DELETION},
 };
 
 static const struct db_statement FORGET_DELETIONS = {
@@ -134,12 +149,7 @@ struct booking *store_copy_booking(struct arena *arena, const struct booking *bo
     if (copy == NULL)
         return NULL;
     *copy = *booking;
-    copy->customer_id = arena_strdup(arena, booking->customer_id);
-    copy->customer_name = arena_strdup(arena, booking->customer_name);
-    copy->status_reason = arena_strdup(arena, booking->status_reason);
-    if (copy->customer_id == NULL || copy->customer_name == NULL || copy->status_reason == NULL)
-        return NULL;
-    return copy;
+    return db_table_keep(&BOOKING, copy, arena) ? copy : NULL;
 }
 
 struct found_booking {
@@ -150,25 +160,8 @@ struct found_booking {
 static enum status read_booking(void *context, const struct db_row *row)
 {
     const struct found_booking *receiver = context;
-    struct booking booking = {
-        .booking_id = db_row_uuid(row, 0),
-        .customer_id = db_row_text(row, 1),
-        .customer_name = db_row_text(row, 2),
-        .hospital_id = db_row_uuid(row, 3),
-        .day = db_row_date(row, 4),
-        .headcount = (uint32_t)db_row_int(row, 5),
-        .status = (enum booking_status)db_row_int(row, 6),
-        .status_reason = db_row_text(row, 7),
-        .created_at_us = db_row_int(row, 8),
-        .updated_at_us = db_row_int(row, 9),
-        .version = (uint64_t)db_row_int(row, 10),
-        .queue_if_unavailable = db_row_int(row, 12) != 0,
-        .announced = db_row_int(row, 13) != 0,
-    };
-    size_t size = 0;
-    const void *hash = db_row_bytes(row, 11, &size);
-    if (size == BOOKING_HASH_BYTES)
-        memcpy(booking.content_hash, hash, BOOKING_HASH_BYTES);
+    struct booking booking = {0};
+    (void)db_row_record(row, 0, &BOOKING, &booking);
     return receiver->found(receiver->context, &booking);
 }
 
@@ -206,38 +199,8 @@ enum status store_load_bookings(struct db *db, const struct uuid *ids, size_t co
     return run_bookings(db, &LOAD_BOOKINGS, params, found, context, error);
 }
 
-static void add_insert_row(struct db_params *params, const struct booking *booking)
-{
-    db_params_uuid(params, &booking->booking_id);
-    db_params_text(params, booking->customer_id);
-    db_params_text(params, booking->customer_name);
-    db_params_uuid(params, &booking->hospital_id);
-    db_params_date(params, booking->day);
-    db_params_int(params, booking->headcount);
-    db_params_int(params, booking->status);
-    db_params_text(params, booking->status_reason);
-    db_params_int(params, booking->created_at_us);
-    db_params_int(params, booking->updated_at_us);
-    db_params_int(params, (int64_t)booking->version);
-    db_params_bytes(params, booking->content_hash, BOOKING_HASH_BYTES);
-    db_params_int(params, booking->queue_if_unavailable);
-    db_params_int(params, booking->announced);
-    db_params_end_row(params);
-}
-
-static void add_update_row(struct db_params *params, const struct booking *booking)
-{
-    db_params_uuid(params, &booking->booking_id);
-    db_params_int(params, booking->status);
-    db_params_text(params, booking->status_reason);
-    db_params_int(params, booking->updated_at_us);
-    db_params_int(params, (int64_t)booking->version);
-    db_params_int(params, booking->announced);
-    db_params_end_row(params);
-}
-
 static enum status write_bookings(struct db *db, const struct db_statement *statement,
-                                  void (*add_row)(struct db_params *, const struct booking *),
+                                  void (*add_row)(struct db_params *, const struct db_table *, const void *),
                                   struct booking *const *bookings, size_t count, struct error *error)
 {
     if (count == 0)
@@ -246,7 +209,7 @@ static enum status write_bookings(struct db *db, const struct db_statement *stat
     if (params == NULL)
         return no_memory(error);
     for (size_t i = 0; i < count; i++)
-        add_row(params, bookings[i]);
+        add_row(params, &BOOKING, bookings[i]);
     enum status status = db_run(db, statement, params, NULL, NULL, error);
     db_params_destroy(params);
     return status;
@@ -255,13 +218,13 @@ static enum status write_bookings(struct db *db, const struct db_statement *stat
 enum status store_insert_bookings(struct db *db, struct booking *const *bookings, size_t count,
                                   struct error *error)
 {
-    return write_bookings(db, &INSERT_BOOKINGS, add_insert_row, bookings, count, error);
+    return write_bookings(db, &INSERT_BOOKINGS, db_params_record, bookings, count, error);
 }
 
 enum status store_update_bookings(struct db *db, struct booking *const *bookings, size_t count,
                                   struct error *error)
 {
-    return write_bookings(db, &UPDATE_BOOKINGS, add_update_row, bookings, count, error);
+    return write_bookings(db, &UPDATE_BOOKINGS, db_params_changed, bookings, count, error);
 }
 
 enum status store_list_bookings(struct db *db, const struct booking_filter *filter, const struct uuid *after,
@@ -345,12 +308,8 @@ struct found_deletion {
 static enum status read_deletion(void *context, const struct db_row *row)
 {
     const struct found_deletion *receiver = context;
-    struct hospital_deletion deletion = {
-        .hospital_id = db_row_uuid(row, 0),
-        .day = db_row_date(row, 1),
-        .next_booking_id = db_row_uuid(row, 2),
-        .done = db_row_int(row, 3) != 0,
-    };
+    struct hospital_deletion deletion;
+    (void)db_row_record(row, 0, &DELETION, &deletion);
     return receiver->found(receiver->context, &deletion);
 }
 
@@ -403,13 +362,8 @@ enum status store_save_deletions(struct db *db, struct hospital_deletion *const 
     struct db_params *params = db_params_create();
     if (params == NULL)
         return no_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        db_params_uuid(params, &deletions[i]->hospital_id);
-        db_params_date(params, deletions[i]->day);
-        db_params_uuid(params, &deletions[i]->next_booking_id);
-        db_params_int(params, deletions[i]->done);
-        db_params_end_row(params);
-    }
+    for (size_t i = 0; i < count; i++)
+        db_params_record(params, &DELETION, deletions[i]);
     enum status status = db_run(db, &SAVE_DELETIONS, params, NULL, NULL, error);
     db_params_destroy(params);
     return status;

@@ -20,11 +20,39 @@ MEANT = ("SELECT count(*) FROM reservation WHERE state = 1", "SELECT booking_id 
          "SELECT booking_id, hospital_id, date, headcount, state FROM reservation WHERE state = 1 AND booking_id > ")
 STATEMENT = re.compile(rb"(?<=\0)(?:SELECT|INSERT|UPDATE|DELETE|WITH) [\t\n -~]{20,}(?=\0)")
 FEWEST = 15  # statements that a program has on a database, at least
+MARKER = re.compile(r"\{(\w+)(?:\.(\w+)| (\w+)(?: (\w+))?)?\}")  # of lib/db/db_table.h
 
 
 def statements(name):
     with open(program(name + "-svc"), "rb") as file:
         return [text for text in {found.decode() for found in STATEMENT.findall(file.read())} if not text.startswith(MEANT)]
+
+
+def expand(sql, catalog):
+    """The statement as the drivers prepare it, but with all columns that the table has in the database: a plan does not depend
+    on what is selected. catalog: of each table, the names of its columns, their types, and whether they are in the key."""
+    apart = re.match(r"INSERT INTO \w+ \(\{\w+\}, ([\w, ]+)\)", sql)  # columns that the statement fills itself
+    apart = apart[1].split(", ") if apart else []
+
+    def put(found):
+        table, place, word, source = found.groups()
+        columns = [column for column in catalog[table] if column[0] not in apart]
+        names, keys = [column[0] for column in columns], [column for column in columns if column[2]]
+        array = lambda number, column: "$%d::%s[]" % (number, column[1])
+        equal = lambda number, column: "%s = %s" % (column[0], "%s.%s" % (source, column[0]) if source else "$%d" % number)
+        any_of = lambda number, column: "%s = ANY (%s)" % (column[0], array(number, column))
+        if place:
+            return "$%d" % (names.index(place) + 1)
+        chosen, form = {
+            "values": (columns, lambda number, column: "$%d" % number), "arrays": (columns, array),
+            "changed": (columns, lambda number, column: column[0]), "changed_arrays": (columns, array),
+            "key": (keys, equal), "key_arrays": (keys, array), "any": (keys, any_of),
+            "set": ([column for column in columns if not column[2]], equal),
+        }.get(word, (columns, lambda number, column: "%s.%s" % (word, column[0]) if word else column[0]))
+        return (" AND " if word in ("key", "any") else ", ").join(
+            form(number, column) for number, column in enumerate(columns, 1) if column in chosen)
+
+    return MARKER.sub(put, sql)
 
 
 @once
@@ -40,11 +68,15 @@ def test_sqlite_statements_go_by_index(driver):
 
 def check_sqlite(database, name):
     checked = 0
+    catalog = {table: [(column[1], column[2], column[5] > 0) for column in database.execute("PRAGMA table_info(%s)" % table)]
+               for table, in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     for sql in statements(name):
+        marked, sql = sql, expand(sql, catalog)
         values = [None] * max([0, *map(int, re.findall(r"\$(\d+)", sql))])
         try:
             plan = [row[3] for row in database.execute("EXPLAIN QUERY PLAN " + sql, values)]
         except sqlite3.Error:
+            assert "{" not in marked or re.search(r"unnest\(|ANY \(|ILIKE", sql), sql
             continue  # PostgreSQL's
         checked += 1
         aliases = dict(reversed(pair) for pair in re.findall(r"(?:FROM|JOIN) (\w+) (\w+)", sql))
@@ -84,15 +116,34 @@ def ask(url, name, lines):
                           capture_output=True, check=False).stdout
 
 
+def read_catalog(url, name):
+    """As expand takes it."""
+    answer = ask(url, name, ["""
+        SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), COALESCE(a.attnum = ANY (i.indkey), false)
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
+        WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace ORDER BY c.relname, a.attnum;"""])
+    catalog = {}
+    for table, column, kind, key in (line.split("|") for line in answer.splitlines()):
+        kind = "int8" if kind in ("smallint", "integer", "bigint") else kind
+        catalog.setdefault(table, []).append((column, kind, key == "t"))
+    return catalog
+
+
 def check_postgresql(url, name):
     if name == "history":
         ask(url, name, ["SELECT open_timeline_month(0);"])
-    texts = statements(name)
+    catalog = read_catalog(url, name)
+    marked = statements(name)
+    texts = [expand(sql, catalog) for sql in marked]
     prepare = ["PREPARE s%d AS %s;" % item for item in enumerate(texts)]
     listed = ask(url, name, [*prepare, "SELECT substr(name, 2), cardinality(parameter_types) FROM pg_prepared_statements "
                                        "WHERE statement LIKE 'PREPARE s%';"])
     counts = dict(map(int, line.split("|")) for line in listed.splitlines())
     assert len(counts) >= FEWEST, "%s: only %d statements found" % (name, len(counts))
+    # Rows of values are SQLite's; what is expanded must be understood.
+    refused = [sql for number, sql in enumerate(texts) if number not in counts and "{" in marked[number] and "VALUES (" not in sql]
+    assert not refused, refused
     explain = []
     for number, count in counts.items():
         values = "(%s)" % ", ".join(["NULL"] * count) if count else ""
