@@ -1,19 +1,60 @@
 #include "store.h"
 
+#include "db/db_table.h"
 #include "db/migrate.h"
+
+static const struct db_column BOOKING_COLUMNS[] = {
+    DB_COLUMN(struct booking_row, booking_id, UUID, DB_KEY),
+    DB_COLUMN(struct booking_row, customer_id, TEXT, DB_CHANGES),
+    DB_COLUMN(struct booking_row, customer_name, TEXT, DB_CHANGES),
+    DB_COLUMN(struct booking_row, hospital_id, UUID, DB_CHANGES),
+    DB_COLUMN_AS("date", struct booking_row, day, DATE, DB_CHANGES),
+    DB_COLUMN(struct booking_row, headcount, INT, DB_CHANGES),
+    DB_COLUMN(struct booking_row, status, INT, DB_CHANGES),
+    DB_COLUMN(struct booking_row, status_reason, TEXT, DB_CHANGES),
+    DB_COLUMN(struct booking_row, created_at_us, INT, DB_CHANGES),
+    DB_COLUMN(struct booking_row, updated_at_us, INT, DB_CHANGES),
+    DB_COLUMN(struct booking_row, version, INT, DB_CHANGES),
+};
+static const struct db_table BOOKING = DB_TABLE("booking_summary", BOOKING_COLUMNS);
+
+static const struct db_column ENTRY_COLUMNS[] = {
+    DB_COLUMN(struct entry_row, booking_id, UUID, DB_KEY),
+    DB_COLUMN(struct entry_row, version, INT, DB_KEY),
+    DB_COLUMN(struct entry_row, event_id, UUID, DB_KEY),
+    DB_COLUMN(struct entry_row, status, INT, DB_FIXED),
+    DB_COLUMN(struct entry_row, reason, TEXT, DB_FIXED),
+    DB_COLUMN(struct entry_row, occurred_at_us, INT, DB_FIXED),
+    DB_COLUMN(struct entry_row, source, TEXT, DB_FIXED),
+    DB_COLUMN(struct entry_row, seq, INT, DB_FIXED),
+};
+static const struct db_table ENTRY = DB_TABLE("timeline_entry", ENTRY_COLUMNS);
+
+static const struct db_column HOSPITAL_COLUMNS[] = {
+    DB_COLUMN(struct hospital_row, hospital_id, UUID, DB_KEY),
+    DB_COLUMN(struct hospital_row, name, TEXT, DB_CHANGES),
+    DB_COLUMN(struct hospital_row, address, TEXT, DB_CHANGES),
+    DB_COLUMN_WITH("deleted_day", struct hospital_row, deletion.day, DATE, DB_CHANGES, deletion.deleted),
+    DB_COLUMN_WITH("deleted_at_us", struct hospital_row, deleted_at_us, INT, DB_CHANGES, deletion.deleted),
+};
+static const struct db_table HOSPITAL = DB_TABLE("hospital", HOSPITAL_COLUMNS);
+
+static const struct db_column UNKNOWN_COLUMNS[] = {
+    DB_COLUMN(struct unknown_row, log, TEXT, DB_KEY),
+    DB_COLUMN(struct unknown_row, seq, INT, DB_KEY),
+    DB_COLUMN(struct unknown_row, event_id, UUID, DB_FIXED),
+    DB_COLUMN(struct unknown_row, type, TEXT, DB_FIXED),
+    DB_COLUMN_WITH("event", struct unknown_row, event, BYTES, DB_FIXED, event_size),
+};
+static const struct db_table UNKNOWN = DB_TABLE("unknown_event", UNKNOWN_COLUMNS);
 
 static const struct db_statement SAVE_BOOKINGS = {
     .name = "save_bookings",
     .postgresql_set =
-        "INSERT INTO booking_summary (booking_id, customer_id, customer_name, hospital_id, date, headcount, "
-        "status, status_reason, created_at_us, updated_at_us, version) "
-        "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::date[], $6::int8[], "
-        "$7::int8[], $8::text[], $9::int8[], $10::int8[], $11::int8[]) "
-        "ON CONFLICT (booking_id) DO UPDATE SET customer_id = excluded.customer_id, "
-        "customer_name = excluded.customer_name, hospital_id = excluded.hospital_id, date = excluded.date, "
-        "headcount = excluded.headcount, status = excluded.status, status_reason = excluded.status_reason, "
-        "created_at_us = excluded.created_at_us, updated_at_us = excluded.updated_at_us, "
-        "version = excluded.version WHERE excluded.version > booking_summary.version",
+        "INSERT INTO booking_summary ({booking_summary}) SELECT * FROM unnest({booking_summary arrays}) "
+        "ON CONFLICT (booking_id) DO UPDATE SET {booking_summary set excluded} "
+        "WHERE excluded.version > booking_summary.version",
+    .tables = {&BOOKING},
 };
 
 static const struct db_statement OPEN_MONTH = {
@@ -21,63 +62,62 @@ static const struct db_statement OPEN_MONTH = {
     .sql = "SELECT from_us, to_us FROM open_timeline_month($1)",
 };
 
-#define INSERT_ENTRY                                                                                         \
-    "INSERT INTO timeline_entry (booking_id, version, event_id, status, reason, occurred_at_us, source, "    \
-    "seq) SELECT * FROM unnest($1::uuid[], $2::int8[], $3::uuid[], $4::int8[], $5::text[], $6::int8[], "     \
-    "$7::text[], $8::int8[])"
-
 static const struct db_statement INSERT_ENTRIES = {
     .name = "insert_entries",
-    .postgresql_set = INSERT_ENTRY,
+    .postgresql_set = DB_INSERT_POSTGRESQL_SET("timeline_entry"),
+    .tables = {&ENTRY},
 };
 
 static const struct db_statement INSERT_MISSING_ENTRIES = {
     .name = "insert_missing_entries",
-    .postgresql_set = INSERT_ENTRY " ON CONFLICT DO NOTHING",
+    .postgresql_set = DB_INSERT_POSTGRESQL_SET("timeline_entry") " ON CONFLICT DO NOTHING",
+    .tables = {&ENTRY},
 };
 
 static const struct db_statement SAVE_HOSPITALS = {
     .name = "save_hospitals",
     .postgresql_set =
-        "INSERT INTO hospital (hospital_id, name, address, deleted_day, deleted_at_us) "
-        "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::date[], $5::int8[]) "
+        "INSERT INTO hospital ({hospital}) SELECT * FROM unnest({hospital arrays}) "
         "ON CONFLICT (hospital_id) DO UPDATE SET "
         "name = CASE WHEN excluded.name <> '' THEN excluded.name ELSE hospital.name END, "
         "address = CASE WHEN excluded.address <> '' THEN excluded.address ELSE hospital.address END, "
         "deleted_day = COALESCE(hospital.deleted_day, excluded.deleted_day), "
         "deleted_at_us = COALESCE(hospital.deleted_at_us, excluded.deleted_at_us)",
+    .tables = {&HOSPITAL},
 };
 
 static const struct db_statement INSERT_UNKNOWN = {
     .name = "insert_unknown",
-    .postgresql_set =
-        "INSERT INTO unknown_event (log, seq, event_id, type, event) SELECT * FROM unnest($1::text[], "
-        "$2::int8[], $3::uuid[], $4::text[], $5::bytea[]) ON CONFLICT DO NOTHING",
+    .postgresql_set = DB_INSERT_POSTGRESQL_SET("unknown_event") " ON CONFLICT DO NOTHING",
+    .tables = {&UNKNOWN},
 };
 
-/* Every statement that returns summaries uses this column order; read_summary depends on it. */
-#define SUMMARY_COLUMNS                                                                                      \
-    "s.booking_id, s.customer_id, s.customer_name, s.hospital_id, s.date, s.headcount, s.status, "           \
-    "s.status_reason, s.created_at_us, s.updated_at_us, s.version, h.name, h.deleted_day"
-enum { SUMMARY_COLUMN_COUNT = 13 };
+/* What a summary shows of the booking's hospital; null if the hospital is unknown. */
+static const struct db_column SHOWN_COLUMNS[] = {
+    DB_COLUMN_AS("name", struct summary_row, hospital_name, TEXT, DB_FIXED),
+    DB_COLUMN_WITH("deleted_day", struct summary_row, deletion.day, DATE, DB_FIXED, deletion.deleted),
+};
+static const struct db_table SHOWN = DB_TABLE("hospital", SHOWN_COLUMNS);
 
 static const struct db_statement LOAD_HISTORY = {
     .name = "load_history",
-    .sql = "SELECT " SUMMARY_COLUMNS ", t.version, t.event_id, t.status, t.reason, t.occurred_at_us, "
-           "t.source, t.seq FROM booking_summary s JOIN timeline_entry t ON t.booking_id = s.booking_id "
+    .sql = "SELECT {booking_summary s}, {hospital h}, {timeline_entry t} "
+           "FROM booking_summary s JOIN timeline_entry t ON t.booking_id = s.booking_id "
            "LEFT JOIN hospital h ON h.hospital_id = s.hospital_id WHERE s.booking_id = $1 "
            "ORDER BY t.version, t.seq",
+    .tables = {&BOOKING, &SHOWN, &ENTRY},
 };
 
 /* The CASE repeats projection_view; history_batch_test checks that both agree. */
 static const struct db_statement LIST_CUSTOMER = {
     .name = "list_customer",
-    .sql = "SELECT " SUMMARY_COLUMNS " FROM booking_summary s "
+    .sql = "SELECT {booking_summary s}, {hospital h} FROM booking_summary s "
            "LEFT JOIN hospital h ON h.hospital_id = s.hospital_id "
            "WHERE s.customer_id = $1 AND (s.created_at_us, s.booking_id) < ($2, $3) "
            "AND s.date BETWEEN $4 AND $5 AND ($6 = 0 OR "
            "CASE WHEN s.status IN (1, 2) AND s.date >= h.deleted_day THEN 5 ELSE s.status END = $6) "
            "ORDER BY s.created_at_us DESC, s.booking_id DESC LIMIT $7",
+    .tables = {&BOOKING, &SHOWN},
 };
 
 enum status store_migrate(struct db *db, struct error *error)
@@ -107,21 +147,8 @@ enum status store_save_bookings(struct db *db, struct booking_row *const *rows, 
     struct db_params *params = db_params_create();
     if (params == NULL)
         return no_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        const struct booking_row *row = rows[i];
-        db_params_uuid(params, &row->booking_id);
-        db_params_text(params, row->customer_id);
-        db_params_text(params, row->customer_name);
-        db_params_uuid(params, &row->hospital_id);
-        db_params_date(params, row->day);
-        db_params_int(params, row->headcount);
-        db_params_int(params, row->status);
-        db_params_text(params, row->status_reason);
-        db_params_int(params, row->created_at_us);
-        db_params_int(params, row->updated_at_us);
-        db_params_int(params, (int64_t)row->version);
-        db_params_end_row(params);
-    }
+    for (size_t i = 0; i < count; i++)
+        db_params_record(params, &BOOKING, rows[i]);
     return write_rows(db, &SAVE_BOOKINGS, params, error);
 }
 
@@ -150,29 +177,9 @@ enum status store_insert_entries(struct db *db, const struct entry_row *rows, si
     struct db_params *params = db_params_create();
     if (params == NULL)
         return no_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        db_params_uuid(params, &rows[i].booking_id);
-        db_params_int(params, (int64_t)rows[i].version);
-        db_params_uuid(params, &rows[i].event_id);
-        db_params_int(params, rows[i].status);
-        db_params_text(params, rows[i].reason);
-        db_params_int(params, rows[i].occurred_at_us);
-        db_params_text(params, rows[i].source);
-        db_params_int(params, (int64_t)rows[i].seq);
-        db_params_end_row(params);
-    }
+    for (size_t i = 0; i < count; i++)
+        db_params_record(params, &ENTRY, &rows[i]);
     return write_rows(db, some_exist ? &INSERT_MISSING_ENTRIES : &INSERT_ENTRIES, params, error);
-}
-
-static void add_deletion(struct db_params *params, const struct hospital_row *row)
-{
-    if (row->deletion.deleted) {
-        db_params_date(params, row->deletion.day);
-        db_params_int(params, row->deleted_at_us);
-    } else {
-        db_params_null(params);
-        db_params_null(params);
-    }
 }
 
 enum status store_save_hospitals(struct db *db, struct hospital_row *const *rows, size_t count,
@@ -181,13 +188,8 @@ enum status store_save_hospitals(struct db *db, struct hospital_row *const *rows
     struct db_params *params = db_params_create();
     if (params == NULL)
         return no_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        db_params_uuid(params, &rows[i]->hospital_id);
-        db_params_text(params, rows[i]->name);
-        db_params_text(params, rows[i]->address);
-        add_deletion(params, rows[i]);
-        db_params_end_row(params);
-    }
+    for (size_t i = 0; i < count; i++)
+        db_params_record(params, &HOSPITAL, rows[i]);
     return write_rows(db, &SAVE_HOSPITALS, params, error);
 }
 
@@ -197,40 +199,18 @@ enum status store_insert_unknown(struct db *db, const struct unknown_row *rows, 
     struct db_params *params = db_params_create();
     if (params == NULL)
         return no_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        db_params_text(params, rows[i].log);
-        db_params_int(params, (int64_t)rows[i].seq);
-        db_params_uuid(params, &rows[i].event_id);
-        db_params_text(params, rows[i].type);
-        db_params_bytes(params, rows[i].event, rows[i].event_size);
-        db_params_end_row(params);
-    }
+    for (size_t i = 0; i < count; i++)
+        db_params_record(params, &UNKNOWN, &rows[i]);
     return write_rows(db, &INSERT_UNKNOWN, params, error);
 }
 
 /* ---- reading ---- */
 
-static struct summary_row read_summary(const struct db_row *row)
+/* Returns the number of the column after the summary. */
+static int read_summary(const struct db_row *row, struct summary_row *out)
 {
-    bool deleted = !db_row_is_null(row, 12);
-    return (struct summary_row){
-        .booking =
-            {
-                .booking_id = db_row_uuid(row, 0),
-                .customer_id = db_row_text(row, 1),
-                .customer_name = db_row_text(row, 2),
-                .hospital_id = db_row_uuid(row, 3),
-                .day = db_row_date(row, 4),
-                .headcount = (uint32_t)db_row_int(row, 5),
-                .status = (enum booking_status)db_row_int(row, 6),
-                .status_reason = db_row_text(row, 7),
-                .created_at_us = db_row_int(row, 8),
-                .updated_at_us = db_row_int(row, 9),
-                .version = (uint64_t)db_row_int(row, 10),
-            },
-        .hospital_name = db_row_text(row, 11),
-        .deletion = {deleted, deleted ? db_row_date(row, 12) : 0},
-    };
+    int next = db_row_record(row, 0, &BOOKING, &out->booking);
+    return db_row_record(row, next, &SHOWN, out);
 }
 
 /* The callback for the rows; only the one that the statement uses is set. */
@@ -243,17 +223,10 @@ struct receiver {
 static enum status take_history(void *context, const struct db_row *row)
 {
     const struct receiver *receiver = context;
-    const struct summary_row summary = read_summary(row);
-    const struct entry_row entry = {
-        .booking_id = summary.booking.booking_id,
-        .version = (uint64_t)db_row_int(row, SUMMARY_COLUMN_COUNT),
-        .event_id = db_row_uuid(row, SUMMARY_COLUMN_COUNT + 1),
-        .status = (enum booking_status)db_row_int(row, SUMMARY_COLUMN_COUNT + 2),
-        .reason = db_row_text(row, SUMMARY_COLUMN_COUNT + 3),
-        .occurred_at_us = db_row_int(row, SUMMARY_COLUMN_COUNT + 4),
-        .source = db_row_text(row, SUMMARY_COLUMN_COUNT + 5),
-        .seq = (uint64_t)db_row_int(row, SUMMARY_COLUMN_COUNT + 6),
-    };
+    struct summary_row summary;
+    struct entry_row entry;
+    int next = read_summary(row, &summary);
+    (void)db_row_record(row, next, &ENTRY, &entry);
     return receiver->entry(receiver->context, &summary, &entry);
 }
 
@@ -274,7 +247,8 @@ enum status store_load_history(struct db *db, const struct uuid *booking_id, sto
 static enum status take_summary(void *context, const struct db_row *row)
 {
     const struct receiver *receiver = context;
-    const struct summary_row summary = read_summary(row);
+    struct summary_row summary;
+    (void)read_summary(row, &summary);
     return receiver->summary(receiver->context, &summary);
 }
 
