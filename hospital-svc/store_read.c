@@ -1,12 +1,8 @@
 #include "store_read.h"
 
+#include "store_tables.h"
+
 #include <string.h>
-
-#define HOSPITAL_COLUMNS "h.hospital_id, h.name, h.address, h.state, h.created_at_us"
-#define DAY_COLUMNS      "d.date, d.capacity, d.reserved, d.version"
-
-/* Number of HOSPITAL_COLUMNS, and index of the first of the DAY_COLUMNS that follow them. */
-enum { HOSPITAL_COLUMN_COUNT = 5 };
 
 /* $5 and $6 are alternative forms of $3, or empty if they do not differ from it. */
 #define LIST_FILTER_WITH(like)                                                                               \
@@ -18,13 +14,15 @@ enum { HOSPITAL_COLUMN_COUNT = 5 };
 
 static const struct db_statement READ_HOSPITAL = {
     .name = "read_hospital",
-    .sql = "SELECT " HOSPITAL_COLUMNS " FROM hospital h WHERE h.hospital_id = $1",
+    .sql = "SELECT {hospital h} FROM hospital h WHERE h.hospital_id = $1",
+    .tables = {&STORE_HOSPITAL_SHOWN},
 };
 
 static const struct db_statement READ_DAYS = {
     .name = "read_days",
-    .sql = "SELECT " DAY_COLUMNS " FROM screening_day d"
+    .sql = "SELECT {screening_day d} FROM screening_day d"
            " WHERE d.hospital_id = $1 AND d.date BETWEEN $2 AND $3 AND d.version > 0 ORDER BY d.date",
+    .tables = {&STORE_DAY_SHOWN},
 };
 
 static const struct db_statement COUNT_OVERCOMMITTED = {
@@ -34,20 +32,22 @@ static const struct db_statement COUNT_OVERCOMMITTED = {
 
 static const struct db_statement LIST_HOSPITALS = {
     .name = "list_hospitals",
-    .sql = "SELECT " HOSPITAL_COLUMNS " FROM hospital h" LIST_FILTER " ORDER BY h.hospital_id LIMIT $4",
-    .postgresql = "SELECT " HOSPITAL_COLUMNS " FROM hospital h" LIST_FILTER_POSTGRESQL
-                  " ORDER BY h.hospital_id LIMIT $4",
+    .sql = "SELECT {hospital h} FROM hospital h" LIST_FILTER " ORDER BY h.hospital_id LIMIT $4",
+    .postgresql =
+        "SELECT {hospital h} FROM hospital h" LIST_FILTER_POSTGRESQL " ORDER BY h.hospital_id LIMIT $4",
+    .tables = {&STORE_HOSPITAL_SHOWN},
 };
 
 static const struct db_statement LIST_HOSPITALS_ON_DATE = {
     .name = "list_hospitals_on_date",
-    .sql = "SELECT " HOSPITAL_COLUMNS ", " DAY_COLUMNS " FROM hospital h JOIN screening_day d"
+    .sql = "SELECT {hospital h}, {screening_day d} FROM hospital h JOIN screening_day d"
            " ON d.hospital_id = h.hospital_id AND d.date = $7 AND d.capacity > 0" LIST_FILTER
            " ORDER BY h.hospital_id LIMIT $4",
     .postgresql =
-        "SELECT " HOSPITAL_COLUMNS ", " DAY_COLUMNS " FROM hospital h JOIN screening_day d"
+        "SELECT {hospital h}, {screening_day d} FROM hospital h JOIN screening_day d"
         " ON d.hospital_id = h.hospital_id AND d.date = $7 AND d.capacity > 0" LIST_FILTER_POSTGRESQL
         " ORDER BY h.hospital_id LIMIT $4",
+    .tables = {&STORE_HOSPITAL_SHOWN, &STORE_DAY_SHOWN},
 };
 
 static const struct db_statement COUNT_LIVE = {
@@ -55,19 +55,19 @@ static const struct db_statement COUNT_LIVE = {
     .sql = "SELECT count(*) FROM reservation WHERE state = 1",
 };
 
-#define RESERVATION_COLUMNS "booking_id, hospital_id, date, headcount, state"
-
 static const struct db_statement LIST_RESERVATIONS = {
     .name = "list_reservations",
-    .sql = "SELECT " RESERVATION_COLUMNS " FROM reservation WHERE state = 1 AND booking_id > $1"
+    .sql = "SELECT {reservation} FROM reservation WHERE state = 1 AND booking_id > $1"
            " ORDER BY booking_id LIMIT $2",
+    .tables = {&STORE_RESERVATION},
 };
 
 static const struct db_statement FIND_RESERVATIONS = {
     .name = "find_reservations",
-    .sql = "SELECT " RESERVATION_COLUMNS " FROM reservation WHERE state = 1 AND booking_id = $1",
-    .postgresql_set = "SELECT " RESERVATION_COLUMNS " FROM reservation WHERE state = 1"
+    .sql = "SELECT {reservation} FROM reservation WHERE state = 1 AND booking_id = $1",
+    .postgresql_set = "SELECT {reservation} FROM reservation WHERE state = 1"
                       " AND booking_id = ANY ($1::uuid[])",
+    .tables = {&STORE_RESERVATION},
 };
 
 static const struct db_statement LIST_LIVE = {
@@ -90,24 +90,6 @@ static enum status out_of_memory(struct error *error)
     return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
 }
 
-/* The strings are owned by the row. */
-static struct hospital hospital_of(const struct db_row *row)
-{
-    return (struct hospital){.id = db_row_uuid(row, 0),
-                             .name = db_row_text(row, 1),
-                             .address = db_row_text(row, 2),
-                             .state = (enum hospital_state)db_row_int(row, 3),
-                             .created_at_us = db_row_int(row, 4)};
-}
-
-static struct screening_day day_of(const struct db_row *row, int column)
-{
-    return (struct screening_day){.date = db_row_date(row, column),
-                                  .capacity = (uint32_t)db_row_int(row, column + 1),
-                                  .reserved = (uint32_t)db_row_int(row, column + 2),
-                                  .version = (uint64_t)db_row_int(row, column + 3)};
-}
-
 struct hospital_read {
     struct arena *arena;
     struct hospital *out;
@@ -116,10 +98,9 @@ struct hospital_read {
 static enum status take_hospital(void *context, const struct db_row *row)
 {
     struct hospital_read *read = context;
-    *read->out = hospital_of(row);
-    read->out->name = arena_strdup(read->arena, read->out->name);
-    read->out->address = arena_strdup(read->arena, read->out->address);
-    return read->out->name != NULL && read->out->address != NULL ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
+    (void)db_row_record(row, 0, &STORE_HOSPITAL_SHOWN, read->out);
+    return db_table_keep(&STORE_HOSPITAL_SHOWN, read->out, read->arena) ? STATUS_OK
+                                                                        : STATUS_RESOURCE_EXHAUSTED;
 }
 
 enum status store_read_hospital(struct db *db, const struct uuid *id, struct arena *arena,
@@ -142,7 +123,8 @@ struct days_read {
 static enum status take_day(void *context, const struct db_row *row)
 {
     const struct days_read *read = context;
-    const struct screening_day day = day_of(row, 0);
+    struct screening_day day = {0};
+    (void)db_row_record(row, 0, &STORE_DAY_SHOWN, &day);
     return read->on_day(read->context, &day);
 }
 
@@ -184,10 +166,11 @@ struct list_read {
 static enum status take_listed(void *context, const struct db_row *row)
 {
     const struct list_read *read = context;
-    const struct hospital hospital = hospital_of(row);
+    struct hospital hospital = {0};
     struct screening_day day = {0};
+    int next = db_row_record(row, 0, &STORE_HOSPITAL_SHOWN, &hospital);
     if (read->on_date)
-        day = day_of(row, HOSPITAL_COLUMN_COUNT);
+        (void)db_row_record(row, next, &STORE_DAY_SHOWN, &day);
     return read->on_hospital(read->context, &hospital, read->on_date ? &day : NULL);
 }
 
@@ -278,11 +261,8 @@ struct reservations_read {
 static enum status take_reservation(void *context, const struct db_row *row)
 {
     const struct reservations_read *read = context;
-    const struct reservation reservation = {.booking_id = db_row_uuid(row, 0),
-                                            .hospital_id = db_row_uuid(row, 1),
-                                            .date = db_row_date(row, 2),
-                                            .headcount = (uint32_t)db_row_int(row, 3),
-                                            .state = (enum reservation_state)db_row_int(row, 4)};
+    struct reservation reservation = {0};
+    (void)db_row_record(row, 0, &STORE_RESERVATION, &reservation);
     return read->on_live(read->context, &reservation);
 }
 

@@ -1,9 +1,19 @@
 /* SQL of table recovery. */
 #include "batch_pair.h"
 
+#include "db/db_table.h"
+
+static const struct db_column RECOVERY_COLUMNS[] = {
+    DB_COLUMN(struct recovery, reinstated, INT, DB_CHANGES),
+    DB_COLUMN(struct recovery, lost_from, INT, DB_CHANGES),
+    DB_COLUMN(struct recovery, lost_to, INT, DB_CHANGES),
+};
+static const struct db_table RECOVERY = DB_TABLE("recovery", RECOVERY_COLUMNS);
+
 static const struct db_statement READ_RECOVERY = {
     .name = "read_recovery",
-    .sql = "SELECT reinstated, lost_from, lost_to FROM recovery",
+    .sql = "SELECT {recovery} FROM recovery",
+    .tables = {&RECOVERY},
 };
 
 static const struct db_statement ADD_REINSTATED = {
@@ -24,9 +34,7 @@ static const struct db_statement ACKNOWLEDGE = {
 
 static enum status take_recovery(void *context, const struct db_row *row)
 {
-    *(struct recovery *)context = (struct recovery){.reinstated = db_row_int(row, 0),
-                                                    .lost_from = (uint64_t)db_row_int(row, 1),
-                                                    .lost_to = (uint64_t)db_row_int(row, 2)};
+    (void)db_row_record(row, 0, &RECOVERY, context);
     return STATUS_OK;
 }
 

@@ -17,7 +17,7 @@ GROWING = {"booking", "reservation", "event_log", "booking_summary", "timeline_e
 PARTIAL = {"booking_requested", "reservation_ended"}
 # For an operator after a restore: they count, list or page through all that is live.
 MEANT = ("SELECT count(*) FROM reservation WHERE state = 1", "SELECT booking_id FROM reservation WHERE state = 1 ORDER BY",
-         "SELECT booking_id, hospital_id, date, headcount, state FROM reservation WHERE state = 1 AND booking_id > ")
+         "SELECT {reservation} FROM reservation WHERE state = 1 AND booking_id > ")
 STATEMENT = re.compile(rb"(?<=\0)(?:SELECT|INSERT|UPDATE|DELETE|WITH) [\t\n -~]{20,}(?=\0)")
 FEWEST = 15  # statements that a program has on a database, at least
 MARKER = re.compile(r"\{(\w+)(?:\.(\w+)| (\w+)(?: (\w+))?)?\}")  # of lib/db/db_table.h
