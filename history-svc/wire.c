@@ -5,7 +5,11 @@
 #include "base/civil.h"
 #include "base/uuid.h"
 
-enum { US_PER_S = 1000000, NS_PER_US = 1000 };
+enum { US_PER_S = 1000000, NS_PER_US = 1000, NANOS_MAX = 999999999 };
+
+/* Range of google.protobuf.Timestamp: years 1 to 9999. */
+static const int64_t SECONDS_MIN = INT64_C(-62135596800);
+static const int64_t SECONDS_MAX = INT64_C(253402300799);
 
 static void fill_instant(Google__Protobuf__Timestamp *timestamp, int64_t instant_us)
 {
@@ -17,6 +21,38 @@ static void fill_instant(Google__Protobuf__Timestamp *timestamp, int64_t instant
         timestamp->seconds--;
     }
     timestamp->nanos = (int32_t)part_us * NS_PER_US;
+}
+
+bool wire_read_instant(const Google__Protobuf__Timestamp *timestamp, int64_t *instant_us)
+{
+    if (timestamp == NULL || timestamp->seconds < SECONDS_MIN || timestamp->seconds > SECONDS_MAX ||
+        timestamp->nanos < 0 || timestamp->nanos > NANOS_MAX)
+        return false;
+    *instant_us = timestamp->seconds * US_PER_S + timestamp->nanos / NS_PER_US;
+    return true;
+}
+
+const char *wire_read_booking(const Screening__V1__Booking *booking, struct booking_row *row)
+{
+    if (booking->version == 0 || booking->version > INT64_MAX || booking->headcount > INT32_MAX)
+        return "its booking's version or headcount is out of range";
+    *row = (struct booking_row){
+        .customer_id = booking->customer_id,
+        .customer_name = booking->customer_name,
+        .headcount = booking->headcount,
+        .status = (enum booking_status)booking->status,
+        .status_reason = booking->status_reason,
+        .version = booking->version,
+    };
+    if (!uuid_parse(booking->booking_id, &row->booking_id) ||
+        !uuid_parse(booking->hospital_id, &row->hospital_id))
+        return "an id is no UUID";
+    if (!civil_parse(booking->date, &row->day))
+        return "its booking's date does not exist";
+    if (!wire_read_instant(booking->created_at, &row->created_at_us) ||
+        !wire_read_instant(booking->updated_at, &row->updated_at_us))
+        return "its booking lacks an instant";
+    return NULL;
 }
 
 /* A summary and everything it points to. */

@@ -1,4 +1,4 @@
-/* Converts rows to the protobuf messages that callers receive. */
+/* Converts between rows and protobuf messages. Any thread. */
 #ifndef SCREENING_HISTORY_SVC_WIRE_H
 #define SCREENING_HISTORY_SVC_WIRE_H
 
@@ -7,6 +7,15 @@
 #include "base/arena.h"
 
 #include "screening/v1/history.pb-c.h"
+
+/* False if there is no instant, or none that a Timestamp can hold. */
+MUST_CHECK bool wire_read_instant(const Google__Protobuf__Timestamp *timestamp, int64_t *instant_us);
+
+/*
+ * Reads the booking of an event. The row's strings are those of the message. Returns NULL, or what is wrong
+ * with the message.
+ */
+MUST_CHECK const char *wire_read_booking(const Screening__V1__Booking *booking, struct booking_row *row);
 
 /*
  * The summary as readers see it: a booking that its hospital's deletion will force-cancel already appears so.
