@@ -1,1 +1,1 @@
-"""What the tests share: a client of the wire protocol of its own, and the real binaries to speak to."""
+"""What the tests share: an independent client of the wire protocol, and the real binaries to call."""

@@ -14,7 +14,7 @@ def command(*words):
 
 
 def in_one_transaction(*words):
-    """Again while the service's transactions, or those of one that was just killed, stand in its way."""
+    """Retries while transactions of the service, or of one that was just killed, are in the way."""
     end = time.monotonic() + DEADLINE_S
     while True:
         try:
@@ -25,7 +25,7 @@ def in_one_transaction(*words):
 
 
 def back_up(stack, name):
-    """While the service runs; the path of the backup."""
+    """Backs up the database of a running service. Returns the path of the backup."""
     path = os.path.join(stack.folder, "%s.%s.backup" % (name, new_id()))
     url = stack.url(name)
     if url.startswith("sqlite:"):
@@ -36,7 +36,7 @@ def back_up(stack, name):
 
 
 def restore(stack, name, path):
-    """While the service is stopped; on PostgreSQL also under a service that runs."""
+    """Restores while the service is stopped; on PostgreSQL also under a running service."""
     url = stack.url(name)
     if url.startswith("sqlite:"):
         file = url[len("sqlite:"):]
@@ -49,7 +49,7 @@ def restore(stack, name, path):
 
 
 def restore_live(stack, name, path):
-    """Under the service, which keeps its session."""
+    """Restores under a running service, which keeps its session."""
     url = stack.url(name)
     if url.startswith("sqlite:"):
         with sqlite3.connect(path) as source, sqlite3.connect(url[len("sqlite:"):], timeout=30) as target:

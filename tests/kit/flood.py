@@ -1,4 +1,4 @@
-"""A caller that takes all it can get, beside a normal one whose calls are measured with and without it."""
+"""A greedy caller beside a normal one, whose calls are measured with and without it."""
 
 import itertools
 import multiprocessing
@@ -10,11 +10,11 @@ import time
 from . import sp
 from .stack import is_sanitized
 
-ROUNDS = 3  # a machine that is busy elsewhere can spoil a round, a defect spoils each
+ROUNDS = 3  # activity elsewhere on the machine can spoil a round; a defect spoils each
 
 
 class _Process:
-    """Something done without end by a process of its own, `answered` so often: `with ...`."""
+    """A separate process that repeats an operation without end and counts it in `answered`: `with ...`."""
 
     def __init__(self):
         context = multiprocessing.get_context("fork")
@@ -38,8 +38,8 @@ class _Process:
 
 
 class Flood(_Process):
-    """Keeps so many requests under way on one connection, reading the answers. `bodies`: packed requests (rpc.pack), sent in
-    turn."""
+    """Keeps the given number of requests in flight on one connection and reads the answers. `bodies`: packed requests
+    (rpc.pack), sent in turn."""
 
     def __init__(self, address, bodies, in_flight):
         super().__init__()
@@ -57,8 +57,8 @@ class Flood(_Process):
 
 
 class HttpFlood(_Process):
-    """Sends a request again and again on each of so many connections over HTTP, as soon as it is answered. `source`: the
-    address that they come from; all of 127.0.0.0/8 is this machine."""
+    """On each of the given number of HTTP connections, sends a request again as soon as it is answered. `source`: the local
+    address of the connections; all of 127.0.0.0/8 is this machine."""
 
     def __init__(self, address, request, connections, source):
         super().__init__()
@@ -76,7 +76,7 @@ class HttpFlood(_Process):
                 self._read(selector, key)
 
     def _read(self, selector, key):
-        """`key.data`: how many bytes are missing of an answer whose beginning has been read; the head comes in one piece."""
+        """`key.data`: the number of missing bytes of an answer that was read in part; the head arrives in one piece."""
         data, missing = key.fileobj.recv(1 << 20), key.data
         if not data:
             raise ConnectionError("the gateway has closed the connection")
@@ -91,7 +91,7 @@ class HttpFlood(_Process):
 
 
 class Figures:
-    """Calls one after the other: how many succeeded, and how long the slowest of a hundred took."""
+    """Calls made one after the other: how many succeeded, and the 99th percentile of their durations."""
 
     def __init__(self, call, seconds):
         self.calls = self.good = 0
@@ -109,8 +109,8 @@ class Figures:
 
 
 def check_unharmed(call, attack, ratio, seconds=1.0):
-    """call() is true while attack() goes on, and takes at most `ratio` times as long as without it, in one round of three.
-    A sanitizer's build is asked for success only."""
+    """Checks that call() stays true during attack() and takes at most `ratio` times as long as without it, in at least
+    one round of three. In a sanitizer's build only success is checked."""
     wrong = []
     for _ in range(ROUNDS):
         control = Figures(call, seconds)

@@ -1,4 +1,4 @@
-"""Ids as clients make them."""
+"""Ids as clients generate them."""
 
 import threading
 import time
@@ -9,10 +9,10 @@ _id_lock = threading.Lock()
 
 
 def new_id():
-    """A UUID of version 7; each is greater than those before it."""
+    """A UUID of version 7; each one is greater than all before it."""
     global _last_id
     with _id_lock:
-        # Milliseconds, and 12 bits that count within one.
+        # Milliseconds, and a 12-bit counter within one.
         _last_id = max(_last_id + 1, int(time.time() * 1000) << 12)
         milliseconds, count = _last_id >> 12, _last_id & 0xFFF
     tail = uuid.uuid4().int & ((1 << 62) - 1)

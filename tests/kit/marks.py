@@ -2,5 +2,5 @@
 
 
 def once(test):
-    """The database of hospital-svc and booking-svc makes no difference: run with one driver only."""
+    """The test does not depend on the database of hospital-svc and booking-svc: run it with one driver only."""
     return test

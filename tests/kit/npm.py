@@ -1,4 +1,4 @@
-"""Packages of npm for a test, as a lock file names them."""
+"""npm packages for a test, as a lock file names them."""
 import hashlib
 import os
 import re
@@ -7,12 +7,12 @@ import subprocess
 import sys
 
 INSTALL_DEADLINE_S = 300
-# npm's words for a registry that is not there.
+# npm's messages for an unreachable registry.
 NO_REGISTRY = re.compile(r"\b(E403|E50\d|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT)\b")
 
 
 class Skipped(Exception):
-    """What the test wants can't be had here."""
+    """The test's prerequisites are not available here."""
 
 
 def check_node(least):
@@ -26,7 +26,7 @@ def check_node(least):
 
 
 def install(source, folder):
-    """npm ci in `folder` by the lock file in `source`, unless that is installed already."""
+    """Runs npm ci in `folder` with the lock file in `source`, unless that is installed already."""
     os.makedirs(folder, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(os.path.join(source, name), folder)

@@ -1,4 +1,4 @@
-"""Answers of REST against the document that describes them. Knows as much of JSON Schema as the document uses."""
+"""Checks REST answers against the document that describes them. Covers the part of JSON Schema that the document uses."""
 
 import re
 
@@ -11,7 +11,7 @@ DESCRIBED_HEADERS = ("ETag", "Link", "Location", "Retry-After")
 
 
 class Undocumented(AssertionError):
-    """What the document does not say."""
+    """Something that the document does not describe."""
 
 
 class Document:
@@ -28,7 +28,7 @@ class Document:
         return node
 
     def operations(self):
-        """(method, path template) of each."""
+        """(method, path template) of each operation."""
         return {(method.upper(), path) for path, item in self.document["paths"].items() for method in item}
 
     def find(self, method, path):
@@ -41,7 +41,7 @@ class Document:
     # ---- schemas
 
     def faults(self, value, schema, where="$"):
-        """What of the value is not as the schema says, as text."""
+        """Describes how the value violates the schema, as text."""
         schema = self.resolve(schema)
         unknown = set(schema) - KEYWORDS
         assert not unknown, "keywords that are not checked here: %s" % unknown
@@ -68,14 +68,14 @@ class Document:
         for name, item in value.items():
             if name in properties:
                 wrong += self.faults(item, properties[name], where + "." + name)
-            elif properties:  # a client takes more than is described, what is answered here must be described
+            elif properties:  # a client may accept more than is described, but every answer here must be described
                 wrong.append("%s: has %s" % (where, name))
         return wrong
 
     # ---- answers
 
     def check(self, method, path, answer):
-        """That the document says such an answer may come; whatever it describes."""
+        """Checks that the document describes such an answer."""
         template, operation = self.find(method, path.partition("?")[0])
         what = "%s %s answered %r" % (method, path, answer)
         if operation is None:
@@ -109,7 +109,7 @@ class Document:
 
 
 class Client(web.Client):
-    """A client that takes no answer which the gateway's own document does not describe."""
+    """A client that accepts no answer that the gateway's own document does not describe."""
 
     def __init__(self, address, **more):
         super().__init__(address, **more)

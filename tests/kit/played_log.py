@@ -1,4 +1,4 @@
-"""A log that the test plays, in the place of a publisher."""
+"""A log that the test plays in place of a publisher."""
 
 import uuid
 
@@ -8,7 +8,7 @@ from .world import booking_request
 
 
 class Log:
-    """Events to publish at will, Fetch always true."""
+    """Publishes events on demand; Fetch always answers truthfully."""
 
     def __init__(self, stack, topic, events=()):
         self.log_id, self.events, self.answering = str(uuid.uuid4()), list(events), True

@@ -20,7 +20,7 @@ pool_mode = %(mode)s
 
 
 class Pooler:
-    """`with Pooler(folder, "session") as pooler:`; `pooler.url(database_url)` is the way through it."""
+    """`with Pooler(folder, "session") as pooler:`; `pooler.url(database_url)` is the URL through the pooler."""
 
     def __init__(self, folder, mode, more=""):
         self.path = os.path.join(folder, "pgbouncer.ini")
@@ -35,7 +35,7 @@ class Pooler:
 
     def __enter__(self):
         as_user = []
-        if os.geteuid() == 0:  # it does not run as root
+        if os.geteuid() == 0:  # pgbouncer refuses to run as root
             os.chmod(os.path.dirname(self.path), 0o755)
             as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         self.process = subprocess.Popen([*as_user, PROGRAM, "-q", self.path], stdin=subprocess.DEVNULL,
@@ -52,7 +52,7 @@ class Pooler:
         return done.returncode == 0
 
     def change(self, mode):
-        """To another pool_mode, while its clients stay connected."""
+        """Switches to another pool_mode while clients stay connected."""
         self._write(mode)
         self.process.send_signal(signal.SIGHUP)
 

@@ -1,5 +1,5 @@
-"""promtool, which checks what Prometheus is given. Debian has it in the package prometheus, whose installation would start a
-server: only the program is unpacked, into the build folder."""
+"""promtool, which checks metrics for Prometheus. It is part of Debian's package prometheus, whose installation would start
+a server: only the program is unpacked, into the build folder."""
 import fcntl
 import glob
 import os
@@ -12,7 +12,7 @@ FOLDER = os.path.join(BUILD, "tests/promtool")
 
 
 def path():
-    """Of the program; fetched on first use."""
+    """The path of the program; fetched on first use."""
     installed = shutil.which("promtool")
     if installed:
         return installed
@@ -29,7 +29,7 @@ def path():
 
 
 def run(*words, text=None):
-    """What it prints; it must end with 0."""
+    """Returns its output; it must exit with 0."""
     done = subprocess.run([path(), *words], input=text, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 0, (words, done.stdout, done.stderr)
     return done.stdout + done.stderr

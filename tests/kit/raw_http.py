@@ -1,4 +1,4 @@
-"""HTTP by the byte: what no client library would send, and what exactly comes back."""
+"""HTTP byte by byte: requests that no client library would send, and the exact bytes of the answers."""
 
 import re
 import socket
@@ -18,12 +18,12 @@ class Reply:
 
 
 def head(method, path, *fields):
-    """The head of a request up to its empty line."""
+    """The head of a request, including its empty line."""
     return ("\r\n".join(("%s %s HTTP/1.1" % (method, path), "Host: test", *fields)) + "\r\n\r\n").encode()
 
 
 def request(method, path, body=b"", *fields):
-    """A correct one."""
+    """A well-formed request."""
     length = ("Content-Length: %d" % len(body),) if body else ()
     return head(method, path, *fields, *length) + body
 
@@ -50,7 +50,7 @@ class Connection:
         self.socket.close()
 
     def send(self, data):
-        """False if the server has ended the connection."""
+        """Returns False if the server has closed the connection."""
         try:
             self.socket.sendall(data)
             return True
@@ -58,7 +58,7 @@ class Connection:
             return False
 
     def receive(self):
-        """More of what was answered; False at the end."""
+        """Reads more of the answer; returns False at the end."""
         try:
             chunk = self.socket.recv(65536)
         except ConnectionResetError:
@@ -68,7 +68,7 @@ class Connection:
         return bool(chunk)
 
     def silent_for(self, seconds):
-        """Whether nothing comes, and the connection stays, for so long."""
+        """Returns whether nothing arrives and the connection stays open for this many seconds."""
         self.socket.settimeout(seconds)
         try:
             self.receive()
@@ -79,7 +79,7 @@ class Connection:
             self.socket.settimeout(DEADLINE_S)
 
     def reply(self, to_head=False):
-        """The next answer; None if the connection ended before it was whole."""
+        """The next answer; None if the connection ended before it was complete."""
         while True:
             found = re.match(rb"HTTP/1\.[01] (\d{3}) [^\r]*\r\n(.*?)\r\n\r\n", self.unread, re.S)
             if found:
@@ -96,13 +96,13 @@ class Connection:
                 return None
 
     def rest(self):
-        """All that still comes until the server ends the connection."""
+        """Everything that arrives until the server closes the connection."""
         while self.receive():
             pass
         return self.unread
 
     def trickle(self, data, pause_s, until=lambda: False):
-        """Sends byte by byte until all is sent, until `until()`, or until the server ends the connection."""
+        """Sends byte by byte until everything is sent, `until()` is true, or the server closes the connection."""
         self.socket.settimeout(pause_s)
         begun = time.monotonic()
         try:
@@ -113,7 +113,7 @@ class Connection:
                     if not self.receive():
                         break
                 except TimeoutError:
-                    pass  # that was the pause
+                    pass  # this timeout is the pause
         finally:
             self.socket.settimeout(DEADLINE_S)
         return time.monotonic() - begun

@@ -1,4 +1,4 @@
-"""Short words for the tests of REST."""
+"""Shorthands for the tests of REST."""
 
 from . import openapi
 from .stack import PATIENT_MS, Stack
@@ -6,7 +6,7 @@ from .world import day
 
 
 class RestStack(Stack):
-    """A stack with a gateway and `rest`, a client of it. Calls that name no budget may take long."""
+    """A stack with a gateway and `rest`, a client of it. Calls without an explicit budget may take long."""
 
     def __init__(self, driver, flags=None, **more):
         gateway = {"default-timeout-ms": PATIENT_MS, **(flags or {}).get("gateway", {})}
@@ -23,7 +23,7 @@ class RestStack(Stack):
         return self
 
     def hospital_path(self, capacity=10, offsets=(1,), name="한빛검진센터"):
-        """The path of a new hospital."""
+        """Registers a hospital and returns its path."""
         days = [{"date": day(offset), "capacity": capacity} for offset in offsets]
         answer = self.rest.post("/hospitals", {"name": name, "address": "서울", "days": days})
         assert answer.code == 201, answer

@@ -8,7 +8,7 @@ from rpc.v1 import envelope_pb2, introspection_pb2
 from screening.v1 import booking_pb2, event_pb2, history_pb2, hospital_pb2, pairing_pb2, types_pb2
 
 from . import sp
-from .ids import new_id  # noqa: F401  rpc.new_id() is how the tests say it
+from .ids import new_id  # noqa: F401  tests use it as rpc.new_id()
 
 OK, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS = 0, 3, 4, 5, 6
 RESOURCE_EXHAUSTED, FAILED_PRECONDITION, UNIMPLEMENTED, INTERNAL = 8, 9, 12, 13
@@ -32,7 +32,7 @@ def message_class(descriptor):
 
 
 class Reply:
-    """What came back: the envelope's fields, and the response message when the code is 0."""
+    """One answer: the envelope's fields, and the response message if the code is 0."""
 
     def __init__(self, envelope, response):
         self.code, self.reason, self.text = envelope.code, envelope.reason, envelope.message
@@ -45,7 +45,7 @@ class Reply:
 
 def pack(method, payload, timeout_ms=0, metadata=None, explicit_presence=True):
     request = envelope_pb2.Request(method=method, payload=payload, timeout_ms=timeout_ms)
-    if hasattr(request, "explicit_presence"):  # not in the builds of earlier versions
+    if hasattr(request, "explicit_presence"):  # absent from the builds of earlier versions
         request.explicit_presence = explicit_presence
     for key, value in (metadata or {}).items():
         request.metadata.add(key=key, value=value)
@@ -68,7 +68,7 @@ class Client:
         self.requester = sp.Requester(address, timeout)
 
     def send(self, name, /, timeout_ms=50000, metadata=None, **fields):
-        """Sends without waiting; returns what `receive` wants."""
+        """Sends without waiting; returns the argument for `receive`."""
         full, method = METHODS[name]
         payload = message_class(method.input_type)(**fields).SerializeToString()
         return self.requester.send(pack(full, payload, timeout_ms, metadata)), method
@@ -81,12 +81,12 @@ class Client:
         return self.receive(self.send(name, **arguments))
 
     def call_all(self, name, requests, /, **arguments):
-        """All at once on this connection; the replies in order."""
+        """Sends all calls at once on this connection; returns the replies in order."""
         sent = [self.send(name, **arguments, **request) for request in requests]
         return [self.receive(one) for one in sent]
 
     def raw(self, body):
-        """Any bytes as a request; the envelope that answers."""
+        """Sends any bytes as a request; returns the envelope of the answer."""
         return unpack(self.requester.request(body), None)
 
     def __getattr__(self, name):
@@ -99,7 +99,7 @@ class Client:
 
 
 class FakeService:
-    """Answers calls in the place of a service: handler(method name, request message) -> response message,
+    """Answers calls in place of a service: handler(method name, request message) -> response message,
     an envelope Response, or None for no answer at all."""
 
     def __init__(self, address, handler):
@@ -128,7 +128,7 @@ class FakeService:
             with lock:
                 pipe.send(header + answer.SerializeToString())
         except OSError:
-            pass  # the caller has gone: what happens to it is not this server's matter
+            pass  # the caller has disconnected, which does not concern this server
 
     def count(self, name):
         return sum(1 for seen, _ in self.seen if seen == name)
@@ -138,7 +138,7 @@ class FakeService:
 
 
 class FakePublisher:
-    """The pub/sub side of a log: sends whatever it is told to everyone connected."""
+    """The pub/sub side of a log: sends each message it is given to every connected subscriber."""
 
     def __init__(self, address, topic):
         self.topic = topic.encode() + b"\n"
@@ -154,7 +154,7 @@ class FakePublisher:
             try:
                 pipe.send(self.topic + batch.SerializeToString())
             except OSError:
-                pass  # a subscriber that has gone
+                pass  # a subscriber that has disconnected
 
     def subscribers(self):
         return len(self.listener.connections())

@@ -1,4 +1,4 @@
-"""The SP protocols of nng over TCP and Unix sockets, from docs/wire-protocol.md alone: no nng inside."""
+"""The SP protocols of nng over TCP and Unix sockets, written from docs/wire-protocol.md alone, without nng."""
 
 import itertools
 import os
@@ -20,7 +20,7 @@ def split(address):
 
 
 def connect_plain(address, timeout=5.0):
-    """A socket connected to the address, nothing said yet."""
+    """A socket connected to the address, before the handshake."""
     kind, where = split(address)
     sock = socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
     sock.settimeout(timeout)
@@ -29,7 +29,7 @@ def connect_plain(address, timeout=5.0):
 
 
 def listen_plain(address, backlog=64):
-    """A socket that listens at the address, and the address at which it is reached: of port 0 any free one is taken."""
+    """A socket that listens at the address, and its actual address; port 0 selects any free port."""
     kind, where = split(address)
     sock = socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
     if kind == "tcp":
@@ -52,7 +52,7 @@ def read_exactly(sock, size):
 
 
 class Pipe:
-    """One connection after the handshake: whole messages both ways."""
+    """One connection after the handshake: whole messages in both directions."""
 
     def __init__(self, sock, kind, ours, theirs):
         self.sock, self.kind = sock, kind
@@ -80,7 +80,7 @@ class Pipe:
 
 
 class Requester:
-    """One connection to a REP server; any number of requests may be under way, answered in any order."""
+    """One connection to a REP server; any number of requests may be in flight, answered in any order."""
 
     _ids = itertools.count(1)
 
@@ -90,7 +90,7 @@ class Requester:
         self.early = {}
 
     def send(self, body):
-        """Returns the id to receive the answer by."""
+        """Returns the id with which to receive the answer."""
         request_id = next(self._ids) & 0x7FFFFFFF
         with self.lock:
             self.pipe.send(struct.pack(">I", request_id | 0x80000000) + body)
@@ -111,7 +111,7 @@ class Requester:
 
 
 class Listener:
-    """Accepts connections of one SP protocol and hands each to `serve(pipe)` on a thread of its own."""
+    """Accepts connections of one SP protocol and hands each to `serve(pipe)` on its own thread."""
 
     def __init__(self, address, ours, theirs, serve):
         self.kind, _ = split(address)
@@ -145,7 +145,7 @@ class Listener:
             return list(self.pipes)
 
     def close(self):
-        """Stops listening and cuts every connection."""
+        """Stops listening and closes every connection."""
         self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
         for pipe in self.connections():

@@ -1,4 +1,4 @@
-"""A listener of GET /events: server-sent events over a connection of its own."""
+"""A listener of GET /events: server-sent events over its own connection."""
 
 import json
 import socket
@@ -9,7 +9,7 @@ from .stack import DEADLINE_S
 
 
 class Message:
-    """One event: its name, the id that the listener then stands at, and what it says as JSON."""
+    """One event: its name, the listener's id after it, and its data as JSON."""
 
     def __init__(self, event, position, data):
         self.event, self.position = event, position
@@ -20,7 +20,7 @@ class Message:
 
 
 class Listener:
-    """Connects and reads the head of the answer; `code` tells how that went. `read`: False to leave all of it unread."""
+    """Connects and reads the head of the answer; `code` is its status. With `read` False, it reads nothing else."""
 
     def __init__(self, address, last_event_id=None, read=True, receive_bytes=None, **query):
         host, port = address.rsplit(":", 1)
@@ -35,8 +35,8 @@ class Listener:
         self.sock.sendall((head + "\r\n").encode())
         self.raw, self.text = b"", b""
         self.position, self.retry, self.comments = None, None, 0
-        self.ended = False  # the body ended as it should
-        self.messages = []  # read and not yet taken
+        self.ended = False  # the body ended properly
+        self.messages = []  # read and not taken yet
         if read:
             self._read_head()
 
@@ -64,7 +64,7 @@ class Listener:
                 break
             assert rest[length:length + 2] == b"\r\n", rest[:length + 2]
             self.ended = length == 0
-            self.text += rest[:length]  # which may end within a character
+            self.text += rest[:length]  # which may end in the middle of a character
             self.raw = rest[length + 2:]
         while b"\n\n" in self.text:
             block, _, self.text = self.text.partition(b"\n\n")
@@ -91,20 +91,20 @@ class Listener:
             self.messages.append(Message(event, self.position, data))
 
     def pump(self):
-        """Reads what is there now, at least something."""
+        """Reads what is available now, waiting for at least one byte."""
         self._receive()
         self._take_chunks()
 
     def next(self):
         """The next message."""
-        end = time.monotonic() + DEADLINE_S  # comments come all the time
+        end = time.monotonic() + DEADLINE_S  # comments arrive all the time
         while not self.messages:
             assert time.monotonic() < end, "waited in vain for a message; the last position was %s" % self.position
             self.pump()
         return self.messages.pop(0)
 
     def wait(self, event, wanted=lambda data: True):
-        """The first message of that name that is like that. Those of that name before it are passed over; others stay."""
+        """The first message with that name for which the condition holds. Skips earlier ones of that name, keeps all others."""
         others, passed = [], []
         try:
             while True:
@@ -121,13 +121,13 @@ class Listener:
             self.messages[:0] = others
 
     def wait_position(self):
-        """Until it knows where it stands: from then on it misses nothing."""
+        """Waits until the listener knows its position: from then on it misses nothing."""
         while self.position is None:
             self.pump()
         return self.position
 
     def wait_end(self):
-        """Reads to the end of the body; True if it ended as it should, False if the connection broke."""
+        """Reads to the end of the body; True if it ended properly, False if the connection broke."""
         try:
             while not self.ended:
                 self.pump()
@@ -136,7 +136,7 @@ class Listener:
         return self.ended
 
     def body(self):
-        """What an answer says that is no stream."""
+        """The body of an answer that is not a stream."""
         while len(self.raw) < int(self.headers["content-length"]):
             self._receive()
         return json.loads(self.raw)
@@ -146,5 +146,5 @@ class Listener:
 
 
 def positions(text):
-    """{"booking": SEQ, "hospital": SEQ} of an id."""
+    """Parses an id into {"booking": SEQ, "hospital": SEQ}."""
     return {name: int(seq) for name, seq in (part.split(":") for part in text.split(","))}

@@ -1,4 +1,4 @@
-"""The real services on addresses and databases of their own, in a folder of their own."""
+"""The real services on their own addresses and databases, in their own folder."""
 
 import functools
 import json
@@ -16,23 +16,23 @@ from . import rpc, web
 
 BUILD = os.environ.get("SCREENING_BUILD", os.path.join(os.path.dirname(__file__), "../../build/release"))
 CLUSTER_URL = os.environ.get("SCREENING_TEST_POSTGRESQL", "")
-# For a condition that must come true; far beyond what it takes, also under sanitizers.
+# For a condition that must become true; far more than it ever takes, even under sanitizers.
 DEADLINE_S = int(os.environ.get("SCREENING_DEADLINE_S", "60"))
 
-# What a slow machine may take: only tests about slowness itself set a shorter time.
+# Long enough for a slow machine: only tests about slowness itself set a shorter time.
 PATIENT_MS = 30000
 
 PROGRAMS = ("hospital", "booking", "history")  # those with a database
 
 
 def is_sanitized():
-    """Whether the programs are slow and keep what they free: a sanitizer's build."""
+    """Whether this is a sanitizer's build, whose programs are slow and hold on to freed memory."""
     with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
         return any(line.startswith("SCREENING_SANITIZE:") and line.rstrip("\n").partition("=")[2] for line in cache)
 
 
 def wait_for(what, condition, deadline_s=DEADLINE_S, interval_s=0.02):
-    """Waits until condition() is true and returns it; fails naming what was waited for."""
+    """Waits until condition() is true and returns it; fails with the name of the condition."""
     end = time.monotonic() + deadline_s
     while True:
         result = condition()
@@ -44,7 +44,7 @@ def wait_for(what, condition, deadline_s=DEADLINE_S, interval_s=0.02):
 
 
 def free_port():
-    """A port of this machine that nobody listens on now, and that the system gives to nobody by itself."""
+    """A port of this machine that is free now and that the system does not assign by itself."""
     while True:
         port = random.SystemRandom().randrange(10000, 32768)
         with socket.socket() as sock:
@@ -56,18 +56,18 @@ def free_port():
 
 
 def program(name):
-    """The path of a program that we built: hospital-svc, booking-svc, history-svc, screenctl."""
+    """The path of a program from the build: hospital-svc, booking-svc, history-svc, screenctl."""
     return os.path.join(BUILD, "cli" if name == "screenctl" else name, name)
 
 
 @functools.lru_cache(maxsize=None)
 def knows(name, flag):
-    """Whether the build's service has the flag: tests also run against older builds."""
+    """Whether the service in this build has the flag: tests also run against older builds."""
     return flag in subprocess.run([program(name + "-svc"), "--help"], capture_output=True, text=True, check=True).stdout
 
 
 def psql(url, sql):
-    """Rows of text from PostgreSQL."""
+    """Runs a query on PostgreSQL; returns rows of text."""
     done = subprocess.run(["psql", url, "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", sql],
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -76,13 +76,13 @@ def psql(url, sql):
 
 
 class Service:
-    """One process of ours and how to start it again."""
+    """One process of the stack, with what it takes to start it again."""
 
     def __init__(self, stack, name, flags, environment=None):
         self.stack, self.name, self.flags = stack, name, dict(flags)
         self.environment = environment or {}
         self.process = None
-        self.prefix = []  # of the command: setpriv and its like
+        self.prefix = []  # of the command: setpriv and the like
         self.log_path = os.path.join(stack.folder, name + ".log")
         self.rpc = flags.get("rpc-listen")
 
@@ -106,7 +106,7 @@ class Service:
         if self.process.poll() is not None:
             raise AssertionError("%s ended with %d\n%s" % (self.name, self.process.returncode, self.log_tail()))
         try:
-            client = rpc.Client(self.rpc, timeout=5)  # whoever asks waits for it anyway
+            client = rpc.Client(self.rpc, timeout=5)  # callers wait for this answer anyway
         except OSError:
             return False
         try:
@@ -121,19 +121,19 @@ class Service:
         wait_for(self.name + "-svc is ready", self.serving)
 
     def run_once(self, **more):
-        """Runs it to its end with these flags more; the finished process with its output."""
+        """Runs it to its end with these additional flags; returns the finished process with its output."""
         return subprocess.run(self.arguments(**more), capture_output=True, text=True, timeout=DEADLINE_S, check=False,
                               cwd=self.stack.folder, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment})
 
     def kill(self, number=signal.SIGKILL):
-        """Ends it and waits for that."""
+        """Kills it and waits for its end."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(number)
         self.process.wait(timeout=DEADLINE_S)
 
     def pause(self):
-        """SIGSTOP, and waits until all of its threads stand: on a busy machine they go on serving for a while."""
+        """Sends SIGSTOP and waits until all threads have stopped: on a busy machine they keep serving for a while."""
         self.process.send_signal(signal.SIGSTOP)
         wait_for(self.name + "-svc stands", lambda: os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOHANG))
 
@@ -141,7 +141,7 @@ class Service:
         self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
-        """SIGTERM; it must end by itself with 0."""
+        """Sends SIGTERM; the process must exit by itself with 0."""
         self.kill(signal.SIGTERM)
         if self.process is not None and self.process.returncode != 0:
             raise AssertionError("%s ended with %d\n%s" % (self.name, self.process.returncode, self.log_tail()))
@@ -151,7 +151,7 @@ class Service:
         return self.start(**more)
 
     def log_lines(self):
-        """Its log as dicts; lines that are no JSON as {"line": text}."""
+        """Its log as dicts; a line that is not JSON becomes {"line": text}."""
         result = []
         if os.path.exists(self.log_path):
             with open(self.log_path, encoding="utf-8", errors="replace") as log:
@@ -177,7 +177,7 @@ class Gateway(Service):
     def serving(self):
         if self.process.poll() is not None:
             raise AssertionError("gateway ended with %d\n%s" % (self.process.returncode, self.log_tail()))
-        # Ready means connected to what the test may play itself, or start later.
+        # Ready means connected to services that the test may play itself or start later.
         path = "/livez" if {"hospital", "booking"} & set(self.stack.without) else "/readyz"
         client = web.Client(self.ops, timeout=5)
         try:
@@ -236,7 +236,7 @@ class Stack:
     def _gateway_flags(self):
         flags = {"http-listen": "127.0.0.1:%d" % free_port(), "ops-listen": "127.0.0.1:%d" % free_port()}
         for name in PROGRAMS:
-            # What a test plays itself listens at one address only.
+            # A service that the test plays itself listens at one address only.
             of_its_own = "gateway-listen" in self.services[name].flags and name not in self.without
             flags[name + "-rpc"] = self.address(name + (".gateway" if of_its_own else ".rpc"))
             if name != "history":
@@ -268,7 +268,7 @@ class Stack:
         for service in (self.services[name] for name in order if name in self.services):
             if service.process is None or service.process.poll() is not None:
                 continue
-            service.resume()  # a test that failed may have left it standing
+            service.resume()  # a test that failed may have left it suspended
             try:
                 service.stop()
             except (AssertionError, subprocess.TimeoutExpired) as problem:
@@ -322,7 +322,7 @@ class Stack:
         return self._cached("gateway")
 
     def _cached(self, name):
-        """A client of the service as it runs now: a new connection after each start."""
+        """A client of the running service: a new connection after each start."""
         cache = self.__dict__.setdefault("_cache", {})
         process = self.services[name].process
         if name not in cache or cache[name][0] is not process:
@@ -330,12 +330,12 @@ class Stack:
         return cache[name][1]
 
     def stat(self, name, metric):
-        """The value of a service's metric now; None if it has none of that name."""
+        """The current value of a service's metric; None if the service has no metric of that name."""
         found = [stat.value for stat in getattr(self, name).Stats().message.stats if stat.name == metric]
         return found[0] if found else None
 
     def wait_paired(self):
-        """Waits until hospital-svc grants places; a build that is too old to pair always does."""
+        """Waits until hospital-svc grants places; a build too old for pairing always grants them."""
         wait_for("hospital-svc is paired with booking-svc", lambda: self.stat("hospital", "hospital_paired") != 0)
 
     # ---- reading the databases
@@ -344,7 +344,7 @@ class Stack:
         return self.services[name].flags["database"]
 
     def rows(self, name, sql):
-        """Rows of the service's own database, as tuples of what the driver gives (PostgreSQL: text)."""
+        """Rows of the service's own database, as tuples of the driver's values (PostgreSQL: text)."""
         url = self.url(name)
         if url.startswith("sqlite:"):
             with sqlite3.connect("file:%s?mode=ro" % url[len("sqlite:"):], uri=True, timeout=30) as connection:
@@ -357,7 +357,7 @@ class Stack:
         return int(self.rows(name, sql)[0][0])
 
     def execute(self, name, sql):
-        """Changes the database behind the service's back."""
+        """Changes the database without the service's knowledge."""
         url = self.url(name)
         if url.startswith("sqlite:"):
             connection = sqlite3.connect(url[len("sqlite:"):], timeout=30)

@@ -6,7 +6,7 @@ import urllib.parse
 
 
 class Answer:
-    """What came back: code, headers (any case), body as bytes, and what it says as JSON."""
+    """One answer: code, headers (any case), body as bytes and as JSON."""
 
     def __init__(self, code, headers, body):
         self.code, self.headers, self.body = code, headers, body
@@ -17,7 +17,7 @@ class Answer:
 
     @property
     def place(self):
-        """The path of what was created: Location is relative to a path of one segment."""
+        """The path of the created object: Location is relative to a path of one segment."""
         return "/" + self.headers["Location"]
 
     def __repr__(self):
@@ -25,7 +25,7 @@ class Answer:
 
 
 class Client:
-    """One connection that is kept alive. `body`: bytes as they are, anything else as JSON."""
+    """One kept-alive connection. `body`: bytes are sent unchanged, anything else as JSON."""
 
     def __init__(self, address, timeout=60.0, source=""):
         self.connection = http.client.HTTPConnection(address, timeout=timeout, source_address=(source, 0) if source else None)
@@ -42,7 +42,7 @@ class Client:
             reply = self.connection.getresponse()
             return Answer(reply.status, reply.headers, reply.read())
         except BaseException:
-            self.connection.close()  # what is left of this answer would be taken for the next
+            self.connection.close()  # the rest of this answer would be read as the next one
             raise
 
     def get(self, path, **more):

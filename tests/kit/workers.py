@@ -1,4 +1,4 @@
-"""Threads that play customers all at once, and connections that ask until they know."""
+"""Threads that play customers in parallel, and connections that retry until they get a definite answer."""
 import threading
 import time
 
@@ -10,13 +10,13 @@ INDEFINITE = (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED, rpc.RESOURCE_EXHAUSTED)
 
 
 class Workers:
-    """Each job, (function, its arguments), has a thread of its own: from `start` on, or for a `with` block. A job that goes on
-    and on looks at `stopping`. What one dies of is noted down in `died`: whoever ends them looks there."""
+    """Runs each job, (function, its arguments), on its own thread: from `start` on, or for a `with` block. A job that loops
+    checks `stopping`. `died` collects the exceptions that end jobs: the code that stops the workers checks it."""
 
     def __init__(self, jobs):
         self.stopping = threading.Event()
         self.died = []
-        # Daemons, so that a test that fails before their end does not wait for them.
+        # Daemons, so that a test that fails before they end does not wait for them.
         self.threads = [threading.Thread(target=self._run, args=job, daemon=True) for job in jobs]
 
     def _run(self, job, arguments):
@@ -46,13 +46,13 @@ class Workers:
 
 
 class Connection:
-    """One customer's connection, made anew whenever it is lost."""
+    """One customer's connection, reopened whenever it is lost."""
 
     def __init__(self, address):
         self.address, self.client = address, None
 
     def ask(self, name, **request):
-        """The first definite answer: the same id makes it safe to ask again."""
+        """The first definite answer: repeating the request is safe because of its id."""
         end = time.monotonic() + ANSWER_DEADLINE_S
         while time.monotonic() < end:
             try:

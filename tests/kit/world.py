@@ -1,4 +1,4 @@
-"""Short words for what most tests do, and the agreement that must hold between the services in the end."""
+"""Shorthands for what most tests do, and the agreement that must hold between the services in the end."""
 
 import datetime
 import json
@@ -8,7 +8,7 @@ import zoneinfo
 from . import rpc
 from .stack import DEADLINE_S, PROGRAMS, program, wait_for
 
-# A test that runs across the clinic's midnight goes on with the days that it has opened.
+# A test that runs past the clinic's midnight continues with the days that it has opened.
 BEGUN = datetime.datetime.now(datetime.timezone.utc)
 
 REQUESTED, CONFIRMED, REJECTED, CANCELLED, FORCE_CANCELLED = 1, 2, 3, 4, 5
@@ -16,12 +16,12 @@ DELETED = 2
 
 
 def day(offset=0, zone="Asia/Seoul"):
-    """The clinic's date so many days from the begin of the tests."""
+    """The clinic's date, counted in days from the start of the tests."""
     return (BEGUN.astimezone(zoneinfo.ZoneInfo(zone)) + datetime.timedelta(days=offset)).date().isoformat()
 
 
 def register(stack, capacity=10, days=(1,), name="한빛검진센터", **more):
-    """A new hospital with these days; its id."""
+    """Registers a hospital with these days; returns its id."""
     hospital_id = more.pop("hospital_id", None) or rpc.new_id()
     reply = stack.hospital.RegisterHospital(
         hospital_id=hospital_id, name=name, address="서울",
@@ -38,15 +38,15 @@ def booking_request(hospital_id, offset=1, **more):
 
 
 def book(stack, hospital_id, offset=1, **more):
-    """A confirmed booking."""
+    """Creates a confirmed booking."""
     reply = stack.booking.CreateBooking(**booking_request(hospital_id, offset, **more))
     assert reply.code == rpc.OK and reply.message.status == CONFIRMED, reply
     return reply.message
 
 
 def queue(stack, request):
-    """Books while hospital-svc does not answer, until told that the booking waits: on a slow machine the end of a budget may
-    come before that is committed."""
+    """Books while hospital-svc does not answer, until the answer says that the booking waits: on a slow machine the budget
+    may end before the booking is committed."""
     def waits():
         reply = stack.booking.CreateBooking(timeout_ms=1000, **request)
         if reply.code == rpc.DEADLINE_EXCEEDED:
@@ -70,7 +70,7 @@ def status_of(stack, booking_id):
 
 
 def history_of(stack, booking_id):
-    """The history's answer, or None while it knows nothing of the booking or can't look."""
+    """The history's answer, or None while history-svc does not know the booking or cannot read it."""
     reply = stack.history.GetBookingHistory(booking_id=booking_id)
     if reply.code in (rpc.NOT_FOUND, rpc.UNAVAILABLE):
         return None
@@ -127,8 +127,8 @@ def _plain(rows):
 
 
 def disagreements(stack, with_history=True, overcommitted=False):
-    """What does not fit together in the databases now, as text; empty when all services agree (G1, G4). overcommitted: days
-    may have more places reserved than their capacities."""
+    """Describes what does not match in the databases now; empty when all services agree (G1, G4). overcommitted: days
+    may have more reserved places than capacity."""
     problems = []
     for row in stack.rows("hospital", """
             SELECT d.capacity, d.reserved, COALESCE((SELECT SUM(r.headcount) FROM reservation r
@@ -159,7 +159,7 @@ def disagreements(stack, with_history=True, overcommitted=False):
 
 
 def behind(stack):
-    """Who has not read a log to its end, as text."""
+    """The subscribers that have not read a log to its end, as text."""
     heads = {log: stack.value(log, "SELECT head_seq FROM event_log_head") for log in ("hospital", "booking")}
     problems = []
     for name in PROGRAMS:
