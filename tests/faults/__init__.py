@@ -1,1 +1,1 @@
-"""Faults on purpose: histories of what clients saw, what the databases say in the end, and the checker of both."""
+"""Deliberate faults: histories of what clients saw, the final contents of the databases, and the checker of both."""

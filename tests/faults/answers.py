@@ -1,8 +1,8 @@
-"""What the clients were told, held against itself and against booking-svc's table."""
+"""Compares the answers that clients received with each other and with booking-svc's table."""
 from .facts import (ALREADY_EXISTS, CANCELLED, CONFIRMED, FINAL, FORCE_CANCELLED, NAMES, REJECTED, RESOURCE_EXHAUSTED,
                     UNAVAILABLE, VERSIONS, state_text)
 
-# What a client may be refused for without that hospital-svc said no; a queued booking waits instead.
+# Reasons to reject a booking without a refusal by hospital-svc; a queued booking waits instead.
 FOR_WANT_OF_ANSWER = ("HOSPITAL_UNAVAILABLE", "BUDGET_SPENT")
 CONTENT = ("customer_id", "customer_name", "hospital_id", "date", "headcount")
 
@@ -16,7 +16,7 @@ def _wanted(request):
 
 
 def _content(booking):
-    """As much of it as the record has kept."""
+    """The part of the content that the record has kept."""
     return {name: booking[name] for name in CONTENT if name in booking}
 
 
@@ -26,7 +26,7 @@ def _fits(booking, requests):
 
 
 class Fates:
-    """The check of one booking after the other; `problems` grows."""
+    """Checks one booking after the other; `problems` grows."""
 
     def __init__(self, facts, snapshot, bookings_lost):
         self.facts, self.snapshot, self.bookings_lost = facts, snapshot, bookings_lost
@@ -53,7 +53,7 @@ class Fates:
         self.problems.append("booking %s: " % booking_id + text % arguments)
 
     def _check_legal(self, booking_id, told):
-        """Only what the state machine has at all, and what was asked for."""
+        """Checks that each answer is possible in the state machine and matches what was requested."""
         wanted = [_wanted(record["request"]) for record in self.facts.attempts["CreateBooking"].get(booking_id, ())]
         for one in told:
             if one.status is not None and one.version is not None and one.version not in VERSIONS.get(one.status, ()):
@@ -63,7 +63,7 @@ class Fates:
                              _content(one.booking), wanted[0])
 
     def _check_one_fate(self, booking_id, told):
-        """A version is one status and one reason, whoever tells."""
+        """Checks that a version always has the same status and reason, in every answer."""
         first = {}
         for one in told:
             if one.version is None:
@@ -78,7 +78,7 @@ class Fates:
                 break
 
     def _check_order(self, booking_id, told):
-        """What began after something else had ended knows at least as much."""
+        """Checks that a call knows at least as much as every call that ended before it began."""
         by_end = sorted(told, key=lambda one: one.end)
         highest = known = final = None
         done = 0
@@ -98,7 +98,7 @@ class Fates:
                 self._object(booking_id, "lives again: %s, later %s", self.facts.text(final), self.facts.text(one))
 
     def _check_stored(self, booking_id, told):
-        """Nothing that was told is missing or undone in the end; of several such answers the last state is named."""
+        """Checks that nothing that was answered is missing or undone in the end. Of several such answers, reports the last."""
         stored = self.bookings.get(booking_id)
         for one in sorted(told, key=lambda one: -(one.version or 0)):
             if not one.statuses:
@@ -140,7 +140,7 @@ class Fates:
                                        (answer["code"] == UNAVAILABLE and answer["reason"] == "DRAINING"))
 
     def _check_asked_for(self, booking, every_id_known):
-        """Nothing happens to a booking that nobody asked for."""
+        """Checks that nothing happens to a booking that no client requested."""
         booking_id, creates = booking["booking_id"], self.facts.attempts["CreateBooking"].get(booking["booking_id"], ())
         stored = state_text(booking["status"], booking["version"], booking["status_reason"])
         if not creates:
@@ -148,7 +148,7 @@ class Fates:
                 self._object(booking_id, "is stored as %s, but nobody asked for it", stored)
             return
         if self.bookings_lost and (booking["status"], booking["status_reason"]) == (REJECTED, "ABANDONED"):
-            return  # nothing of it is known but the place that it held: `screenctl repair --release` gave that back
+            return  # only its place was known, which `screenctl repair --release` gave back
         wanted = [_wanted(record["request"]) for record in creates]
         if not _fits(booking, wanted):
             self._object(booking_id, "is stored with %s, asked for was %s", _content(booking), wanted[0])
@@ -166,5 +166,5 @@ class Fates:
 
 
 def check(facts, snapshot, bookings_lost=False):
-    """bookings_lost: booking-svc's database went back, and places of bookings that it lost were given back."""
+    """bookings_lost: booking-svc's database went back, and the places of the lost bookings were given back."""
     return Fates(facts, snapshot, bookings_lost).check()

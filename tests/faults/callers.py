@@ -1,5 +1,5 @@
-"""Customers' programs that book, cancel and look, as patient as the contract asks them to be: each call has a budget, and
-while it lasts the same request is sent again after whatever says that asking again helps."""
+"""Customers' programs that book, cancel and look up, with the patience that the contract requires: each call has a budget,
+and while it lasts, the program repeats the request after every answer for which the contract allows a retry."""
 import random
 import threading
 import time
@@ -14,8 +14,8 @@ AGAIN = (rpc.UNAVAILABLE, rpc.RESOURCE_EXHAUSTED, rpc.DEADLINE_EXCEEDED)
 
 
 class Line:
-    """One program's connection to one service. It reconnects after a failure, to the next one of several replicas, and
-    when one is not available."""
+    """One program's connection to one service. It reconnects after a failure, and to the next of several replicas when one
+    is not available."""
 
     def __init__(self, addresses, budget_s):
         self.addresses, self.budget_s = addresses, budget_s
@@ -23,7 +23,7 @@ class Line:
         self.attempts = 0
 
     def call(self, name, **request):
-        """The answer; or, when the budget has ended, a text that says what the attempts met."""
+        """Returns the answer, or, when the budget has ended, a text that describes the attempts."""
         end, met = time.monotonic() + self.budget_s, []
         while True:
             left_s = end - time.monotonic()
@@ -40,7 +40,7 @@ class Line:
             time.sleep(max(0, min(pause_s, end - time.monotonic())))
 
     def _attempt(self, name, left_s, request):
-        """The answer, or how the connection failed as text."""
+        """Returns the answer, or a text that says how the connection failed."""
         try:
             if self.client is None:
                 self.client = rpc.Client(self.addresses[0], timeout=left_s)
@@ -59,8 +59,8 @@ class Line:
 
 class Callers(Workers):
     """`with Callers(stack, hospital_id) as callers: ...` has four programs book (and cancel every fourth booking) and two
-    look, at hospital-svc and at history-svc, all the time. `callers.failed` lists what their budgets did not suffice for, `callers.refused` the answers among it, each with the
-    time at which its call began."""
+    look up, at hospital-svc and at history-svc, all the time. `callers.failed` lists the calls whose budgets did not suffice,
+    `callers.refused` the refusals among them, each with the time at which its call began."""
 
     def __init__(self, stack, hospital_id, budget_s=5, bookers=4, readers=("hospital", "history"), pause_s=0.002):
         self.stack, self.hospital_id, self.budget_s, self.pause_s = stack, hospital_id, budget_s, pause_s
@@ -87,7 +87,7 @@ class Callers(Workers):
             self.attempts += line.attempts
 
     def _ask(self, line, name, **request):
-        """The message of a good answer, None after any other."""
+        """The message of a successful answer, None after any other."""
         begun = time.monotonic()
         reply = line.call(name, **request)
         with self.lock:
@@ -121,12 +121,12 @@ class Callers(Workers):
         self._ask(line, "ListCustomerHistory", customer_id="c-%d" % randoms.randrange(1000))
 
     def check(self):
-        """No call failed, and booking-svc holds what it told. Call it when the load has ended."""
+        """Checks that no call failed and that booking-svc stores what it answered. Call it when the load has ended."""
         assert not self.failed, "%d of %d calls failed, for example %s" % (len(self.failed), self.calls, self.failed[:3])
         self.check_stored()
 
     def check_stored(self):
-        """booking-svc holds what it told, whatever failed."""
+        """Checks that booking-svc stores what it answered, whatever failed."""
         for ids, status in ((self.confirmed, CONFIRMED), (self.cancelled, CANCELLED)):
             for booking_id in sorted(ids)[:200]:
                 assert status_of(self.stack, booking_id) == status, (booking_id, status)

@@ -1,4 +1,4 @@
-"""The checker: what clients were told (records, see history.py) and what the databases hold (see snapshot.py), held against
+"""The checker: compares what clients were told (records, see history.py) and what the databases hold (see snapshot.py) with
 the contract. It is pure, shares no code with the services and trusts none of them."""
 import re
 
@@ -9,9 +9,9 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 def check(records, snapshot, restores=()):
-    """What is wrong, one text each: first the id, then what was told when, and what is stored. Empty: nothing.
+    """Returns the problems, one text each: the id, what was told and when, and what is stored. Empty: no problem.
     restores: the databases that went back (restores.Restore). A place that was lost and taken again then has the number of
-    a later commit than the one in which it was granted, so that answers can't be held against commits."""
+    a later commit than the one that granted it, so answers cannot be compared with commits."""
     lost = gone.bookings_lost(restores)
     facts = Facts(gone.binding(records, restores))
     days = replay.days_of(snapshot)
@@ -28,7 +28,7 @@ def ids_in(problems):
 
 
 def minimal(records, ids):
-    """The records that concern one of these ids, as they began: a failing run's history for people to read."""
+    """The records about one of these ids, in order of their start: the relevant part of a failed run, for people to read."""
     def concerns(record):
         if record["id"].lower() in ids:
             return True

@@ -1,5 +1,5 @@
-"""The checker against the real services: it finds nothing in a run of several clients, and everything that is changed in
-their databases behind their backs."""
+"""The checker on the real services: it reports nothing after a run of several clients, and it reports everything that is
+then changed directly in the databases."""
 import random
 import re
 import threading
@@ -15,7 +15,7 @@ CLIENTS, CALLS = 6, 60
 
 
 class Customer:
-    """One client of all three services: it books, repeats, cancels and looks, and now and then manages hospitals."""
+    """One client of all three services: it books, repeats, cancels and looks up, and occasionally manages hospitals."""
 
     def __init__(self, stack, history, name, hospitals, seed, hospital_svc="hospital"):
         self.history, self.name, self.hospitals = history, name, hospitals
@@ -56,8 +56,8 @@ class Customer:
 
 
 def _run(stack, hospital_svcs=("hospital",)):
-    """The history and the snapshot of a run in which one of three hospitals is deleted. The customers share these
-    hospital-svc."""
+    """The history and the snapshot of a run in which one of three hospitals is deleted. The customers are spread over these
+    hospital-svcs."""
     history, hospitals = History(), [rpc.new_id() for _ in range(3)]
     customers = [Customer(stack, history, "c%d" % index, hospitals, index, hospital_svcs[index % len(hospital_svcs)])
                  for index in range(CLIENTS)]
@@ -102,7 +102,7 @@ def test_checker_objects_to_a_real_run_only_when_it_was_changed(driver):
 
 @once
 def test_checker_finds_nothing_with_two_hospital_svcs_on_one_database(_driver):
-    """Their commits are numbered in one row, whoever makes them."""
+    """Both number their commits in the same row."""
     with Stack("postgresql") as stack:
         flags = {**stack.hospital_svc.flags, "rpc-listen": stack.address("replica.rpc"),
                  "events-listen": stack.address("replica.events")}

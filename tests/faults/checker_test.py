@@ -1,5 +1,5 @@
-"""The checker, fed with histories that are right (it says nothing) or in which a client was told something that is not true
-(it objects to each). Pure: no service runs."""
+"""The checker on correct histories (it reports nothing) and on histories in which a client was told something false (it
+reports each). Pure: no service runs."""
 import os
 import random
 import tempfile
@@ -13,7 +13,7 @@ from faults.story import D1, D2, Story, lied, refuse
 SEEDS = range(30)
 
 
-# ---- what is right
+# ---- correct histories
 
 def test_a_right_story_is_fine(_):
     Story().is_fine()
@@ -53,7 +53,7 @@ def test_an_answer_under_way_may_show_what_was_before(_):
 
 
 def test_what_an_older_database_held_is_fine(_):
-    """hospital-svc began to count in the middle: commit 0 stands for all that was before, and explains anything."""
+    """hospital-svc began to number commits midway: commit 0 stands for everything before, and explains anything."""
     def migrate(story):
         story.model.migrate()
         story.more = story.model.book(story.clinic, D1)
@@ -75,7 +75,7 @@ def test_what_an_older_database_does_not_explain(_):
     story.objects("booking %s: REJECTED version 2 SOLD_OUT .*, but 1 of day", story.lied)
 
 
-# ---- what was told
+# ---- answers
 
 def test_a_confirmed_booking_that_is_missing(_):
     story = Story()
@@ -211,7 +211,7 @@ def test_no_row_can_be_taken_away_unnoticed(_):
             snapshot[table] = rows
 
 
-# A commit may be another if no answer tells the order; to be queued shows only when hospital-svc did not answer.
+# A different commit is possible if no answer fixes the order; queueing is visible only when hospital-svc does not answer.
 UNNOTICED = (("reservations", "taken_commit"), ("reservations", "released_commit"), ("capacity_changes", "commit_no"),
              ("bookings", "queue_if_unavailable"))
 

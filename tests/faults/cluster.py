@@ -1,4 +1,4 @@
-"""A PostgreSQL of the fault tests' own, to be killed and started again at will."""
+"""A PostgreSQL for the fault tests alone, which they kill and restart as they like."""
 import os
 import shutil
 import signal
@@ -15,7 +15,7 @@ START_S = 60
 def _runs(pid):
     try:
         with open("/proc/%d/stat" % pid, encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"  # a zombie runs no more
+            return file.read().rpartition(")")[2].split()[0] != "Z"  # a zombie no longer runs
     except FileNotFoundError:
         return False
 
@@ -25,16 +25,16 @@ class Cluster:
 
     def __init__(self):
         self.folder = os.path.join(tempfile.mkdtemp(prefix="screening-faults-", dir="/var/tmp"), "pg")
-        # The server's user, which is another one than root's, has to get through.
+        # The server runs as another user than root, and that user must be able to enter.
         os.chmod(os.path.dirname(self.folder), 0o711)
         self.url = ""
-        self.lock = threading.Lock()  # of whoever kills it, until it runs again
+        self.lock = threading.Lock()  # held by the thread that kills the server, until it runs again
 
     def __enter__(self):
         try:
             self.start()
-            # What is written survives the end of the processes all the same, only not that of the machine, which nobody
-            # kills here; and databases are made and dropped in a tenth of the time.
+            # Written data survives the end of the processes anyway; only a crash of the machine would lose it, and no test does
+            # that. In return, databases are created and dropped in a tenth of the time.
             self._psql("ALTER SYSTEM SET fsync = off")
             self._psql("SELECT pg_reload_conf()")
         except BaseException:
@@ -67,8 +67,8 @@ class Cluster:
             return False
 
     def start(self):
-        """Starts it if it does not run, and waits until it answers. A killed one may be in the way for a moment: until its
-        parent has taken note of its end it looks as if it ran, and its processes hold its memory a little longer."""
+        """Starts it if it is not running, and waits until it answers. A killed server may be in the way for a moment: until
+        its parent has reaped it, it looks as if it ran, and its processes hold its memory a little longer."""
         end = time.monotonic() + START_S
         while True:
             try:
@@ -92,20 +92,20 @@ class Cluster:
             time.sleep(0.005)
 
     def limit_files(self, size):
-        """No file of the server may grow beyond so many bytes from now on, "unlimited" lifts it: a full disk."""
+        """Limits the size of every file of the server from now on, like a full disk; "unlimited" lifts the limit."""
         postmaster = self.postmaster()
         with open("/proc/%d/task/%d/children" % (postmaster, postmaster), encoding="utf-8") as file:
             pids = [str(postmaster)] + file.read().split()
         owner = os.stat("/proc/%d" % postmaster)
-        # As its user: root may not be allowed to.
+        # As the server's user: root may not be allowed to.
         as_user = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}
         for pid in pids:
-            # A process of a connection may have just ended.
+            # A connection's process may have just ended.
             subprocess.run(["prlimit", "--pid", pid, "--fsize=%s:unlimited" % size], stderr=subprocess.DEVNULL, cwd="/",
                            check=pid == pids[0], **as_user)
 
     def remove(self):
-        """Ends it and deletes it with all its data."""
+        """Stops it and deletes it with all its data."""
         try:
             self._script("remove")
         finally:

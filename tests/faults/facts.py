@@ -1,4 +1,4 @@
-"""A history, put in order for the checks: what was told about each booking and each day, and when."""
+"""A history, arranged for the checks: what was told about each booking and each day, and when."""
 from collections import defaultdict
 
 REQUESTED, CONFIRMED, REJECTED, CANCELLED, FORCE_CANCELLED = 1, 2, 3, 4, 5
@@ -6,7 +6,7 @@ LIVE = (REQUESTED, CONFIRMED)
 FINAL = (REJECTED, CANCELLED, FORCE_CANCELLED)
 NAMES = {REQUESTED: "REQUESTED", CONFIRMED: "CONFIRMED", REJECTED: "REJECTED", CANCELLED: "CANCELLED",
          FORCE_CANCELLED: "FORCE_CANCELLED"}
-# The versions at which a booking may have each status.
+# The possible versions of a booking in each status.
 VERSIONS = {REQUESTED: (1,), CONFIRMED: (2,), REJECTED: (2,), CANCELLED: (2, 3), FORCE_CANCELLED: (2, 3)}
 
 OK, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, RESOURCE_EXHAUSTED, FAILED_PRECONDITION, UNAVAILABLE = \
@@ -20,7 +20,7 @@ def state_text(status, version, reason=""):
 
 
 class Told:
-    """What one answer said about one booking. `statuses` are those that fit the answer; empty: there is none such."""
+    """What one answer said about one booking. `statuses` are those that match the answer; empty: no such booking."""
 
     def __init__(self, record, statuses, version=None, reason=None, booking=None, source="booking"):
         self.record, self.statuses, self.version, self.reason = record, statuses, version, reason
@@ -29,7 +29,7 @@ class Told:
 
     @property
     def status(self):
-        """The status, if the answer leaves only one."""
+        """The status, if the answer leaves only one possibility."""
         return self.statuses[0] if len(self.statuses) == 1 else None
 
     @property
@@ -87,7 +87,7 @@ def _read_answer(record):
 
 
 class Facts:
-    """told: booking id -> its Tolds; attempts: op -> id -> records; origin: the instant that texts count from."""
+    """told: booking id -> its Tolds; attempts: op -> id -> records; origin: the instant from which texts count."""
 
     def __init__(self, records):
         self.records = list(records)
@@ -110,7 +110,7 @@ class Facts:
         return "%s (%s %s %s)" % (said, told.record["client"], told.record["op"], self.when(told.begin, told.end))
 
     def first_begin(self, booking_id):
-        """When the booking was first asked for; None: never."""
+        """When the booking was first requested; None: never."""
         return min((record["begin_ns"] for record in self.attempts["CreateBooking"].get(booking_id, ())), default=None)
 
     def answered(self, op, entity_id, code=OK):

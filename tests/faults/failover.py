@@ -1,8 +1,8 @@
 """G2: the primary of all three databases is killed under load, and its synchronous standby takes over. Nothing that was
-acknowledged is lost, and no call that begins after the promotion fails. A booking that was under way may be refused for want
-of hospital-svc's answer, as when its connection breaks.
+acknowledged is lost, and no call that begins after the promotion fails. A booking in flight may be refused because
+hospital-svc did not answer, as after a broken connection.
 
-Once; SCREENING_FULL=1: 10 times. By hand: tests/kit/run tests/faults/failover.py"""
+Plays one failover; with SCREENING_FULL=1, 10. By hand: tests/kit/run tests/faults/failover.py"""
 import os
 import statistics
 
@@ -16,7 +16,7 @@ FULL = os.environ.get("SCREENING_FULL") == "1"
 FAILOVERS = 10 if FULL else 1
 BUDGET_S = 60 if is_sanitized() else 30
 CALLS_BETWEEN = 100
-# Of the pairing alone, on a machine that may be busy: docs/guarantees.md has the figures.
+# For the pairing alone, on a machine that may be busy: docs/guarantees.md has the figures.
 UNPAIRED_MAX_US = 2000000
 
 
@@ -26,8 +26,8 @@ def paired_us(stack):
 
 
 def check_failed(callers, spans):
-    """Only bookings that began before the end of a promotion were refused, and only because no answer came. spans: (killed,
-    promoted) of each failover."""
+    """Checks that only bookings that began before the end of a promotion were refused, and only because no answer came.
+    spans: (killed, promoted) of each failover."""
     others = [failed for failed in callers.failed if "HOSPITAL_UNAVAILABLE" not in failed]
     assert not others, others[:3]
     assert len(callers.failed) == len(callers.refused)

@@ -1,5 +1,5 @@
-"""The real services on an address of loopback of their own, with a proxy in each connection that the plan wants to disturb,
-and with a watch that starts again what a fault point has ended."""
+"""The real services on their own loopback address, with a proxy in each connection that the plan disturbs, and with a watch
+that restarts services ended by a fault point."""
 import os
 import random
 import shutil
@@ -16,7 +16,7 @@ PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, No
          "hospital2": (7103, 7104), "booking2": (7203, 7204)}
 SECOND = {"hospital": "hospital2", "booking": "booking2"}  # the names of the second replicas
 CLOCK_STEP = os.path.join(BUILD, "tests/clock_step.so")
-STOP_S = 15  # SIGTERM to the end: the grace period of the drain is 10 s
+STOP_S = 15  # from SIGTERM to the end: the grace period of the drain is 10 s
 
 # Connections in which a proxy can be put, as FROM>TO.WHAT.
 RPC_LINKS = ("booking>hospital.rpc", "hospital>booking.rpc", "history>booking.rpc", "history>hospital.rpc")
@@ -30,14 +30,14 @@ def database_links(driver):
 
 
 def loopback():
-    """An address of this machine that nobody else is likely to use: any port is free there."""
+    """An address of this machine that probably nothing else uses: every port is free there."""
     return "127.%d.%d.%d" % tuple(random.SystemRandom().randint(1, 254) for _ in range(3))
 
 
 class FaultStack(Stack):
     """`links`: where proxies are wanted. `points`: {service: [SCREENING_FAULTS of its first start, of its second, ...]}.
-    `clock`: whether the services' wall clocks can be stepped. `replicas`: hospital-svc and booking-svc run twice, on one
-    PostgreSQL database each; the second ones call and follow each other, history-svc follows the first ones."""
+    `clock`: whether the services' wall clocks can be stepped. `replicas`: hospital-svc and booking-svc run twice, each pair
+    on one PostgreSQL database; the second replicas call and follow each other, history-svc follows the first ones."""
 
     def __init__(self, driver, cluster_url, flags=None, links=(), points=None, clock=False, replicas=False):
         self.host, self.links = loopback(), links
@@ -45,9 +45,9 @@ class FaultStack(Stack):
         self.points = {name: list(entries) for name, entries in (points or {}).items()}
         self.lock = threading.RLock()
         self.down = set()  # services that a fault has taken down and will start again itself
-        self.killed = set()  # processes that a fault has ended by SIGKILL
-        self.asked = set()  # to stop: asked twice they would end at once
-        self.muted = set()  # processes that may have lost lines of their log to a full disk
+        self.killed = set()  # processes that a fault has ended with SIGKILL
+        self.asked = set()  # asked to stop; a second request would end them at once
+        self.muted = set()  # processes whose logs may lack lines because of a full disk
         self.problems, self.kept = [], None
         self._watching = threading.Event()
         super().__init__(driver, flags=flags, cluster_url=cluster_url)
@@ -57,7 +57,7 @@ class FaultStack(Stack):
         self.names = tuple(self.services)
         self.clock = clock
         if clock:
-            # Of a sanitizer's runtime, which wants to be the first library.
+            # For a sanitizer's runtime, which must be the first library.
             asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
             for name in PROGRAMS:
                 self.step_clock(name, 0)
@@ -93,7 +93,7 @@ class FaultStack(Stack):
         return service
 
     def replicas_of(self, name):
-        """The names of all processes on this service's database, the first one first."""
+        """The names of all processes on this service's database, the first replica first."""
         return [one for one in self.names if self.services[one].name == name]
 
     def _by_way_of(self, link):
@@ -120,14 +120,14 @@ class FaultStack(Stack):
     # ---- processes
 
     def spawn(self, name, **more):
-        """Starts it, with the fault points that are next; `more` flags this time."""
+        """Starts it with its next fault points; `more`: additional flags for this start."""
         service = self.services[name]
         entries = self.points.get(name)
         service.environment["SCREENING_FAULTS"] = entries.pop(0) if entries else ""
         service.spawn(**more)
 
     def kill(self, names):
-        """kill -9 of these at once; they stay down until `revive`."""
+        """Kills all of these at once with SIGKILL; they stay down until `revive`."""
         with self.lock:
             self.down.update(names)
             processes = [self.services[name].process for name in names]
@@ -145,31 +145,31 @@ class FaultStack(Stack):
                 self.down.discard(name)
 
     def begin_stop(self, name):
-        """SIGTERM; it stays down until `revive`."""
+        """Sends SIGTERM; the service stays down until `revive`."""
         with self.lock:
             self.down.add(name)
             self._ask_to_stop(self.services[name].process)
 
     def _ask_to_stop(self, process):
-        """SIGTERM, unless another fault at the same time has sent it. With the lock."""
+        """Sends SIGTERM, unless another fault has already sent it. The caller holds the lock."""
         if process not in self.asked:
             self.asked.add(process)
             process.send_signal(signal.SIGTERM)
 
     def stop_and_start(self, name):
-        """SIGTERM, the end with 0, and a new start."""
+        """Sends SIGTERM, expects exit code 0, and starts it again."""
         self.stop([name])
         self.revive(name)
 
     def stop(self, names):
-        """SIGTERM to all of these, and their ends with 0; they stay down until `revive`."""
+        """Sends SIGTERM to all of these and expects exit code 0; they stay down until `revive`."""
         for name in names:
             self.begin_stop(name)
         for name in names:
             self.end(name)
 
     def end(self, name):
-        """SIGTERM; anything but exit code 0 in time is a problem, unless a fault point ended it."""
+        """Sends SIGTERM; anything but exit code 0 in time is a problem, unless a fault point ended the process."""
         with self.lock:
             process = self.services[name].process
             self._ask_to_stop(process)
@@ -191,7 +191,7 @@ class FaultStack(Stack):
             for line in self.services[name].log_lines()[-5:]))
 
     def watch(self):
-        """Starts again what ends by itself, until `unwatch`: a fault point may do that, nothing else."""
+        """Restarts services that end by themselves, until `unwatch`: only a fault point may end one."""
         self._watching.set()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -217,7 +217,7 @@ class FaultStack(Stack):
         return os.path.join(self.folder, name + ".clock")
 
     def step_clock(self, name, offset_s):
-        """From now on its wall clock is wrong by this much."""
+        """From now on the service's wall clock is wrong by this much."""
         with open(self._clock_file(name), "r+b" if os.path.exists(self._clock_file(name)) else "wb") as file:
             file.write(struct.pack("q", int(offset_s * 1e9)))
 
@@ -234,16 +234,16 @@ class FaultStack(Stack):
         return self
 
     def ready(self):
-        """Whether all services answer that they serve."""
+        """Whether all services report that they are serving."""
         def serving(service):
             try:
                 return service.serving()
             except AssertionError:
-                return False  # ended just now: the watch starts it again
+                return False  # it has just ended, and the watch restarts it
         return all(serving(self.services[name]) for name in self.names)
 
     def heal(self):
-        """Undoes what faults of any kind may have left; services that are down are started."""
+        """Undoes whatever faults of any kind may have left, and starts services that are down."""
         for proxy in self.proxies.values():
             proxy.heal()
         for name in self.names:
@@ -261,7 +261,7 @@ class FaultStack(Stack):
         self.problems += self._sanitizer_reports()
 
     def keep(self, folder):
-        """To be called before the end of `with`: moves everything to this folder instead of deleting it."""
+        """Call it before the end of `with`: moves everything to this folder instead of deleting it."""
         self.kept = folder
 
     def close(self, failed=False):

@@ -1,9 +1,9 @@
-"""The history of a run: every attempt of every client, with what it sent, when, and what came back.
+"""The history of a run: every attempt of every client, with what it sent, when, and what it received.
 
 A record is a dict, one JSON object per line in a file:
 {"client", "op", "id", "request": {fields as sent}, "begin_ns", "end_ns", "answer": {"code", "reason", "retry_after_ms",
-"message"} or None}. Times are time.monotonic_ns(). No answer: none came, the outcome is unknown, and end_ns is when the
-client gave up. "message" is the response as `plain` makes it, only when the code is 0.
+"message"} or None}. Times are time.monotonic_ns(). None: no answer came, the outcome is unknown, and the client gave up at
+end_ns. "message" is the response as `plain` makes it, present only when the code is 0.
 """
 import json
 import threading
@@ -28,7 +28,7 @@ def plain(message):
 
 
 class History:
-    """Any number of threads may append; iterating sees what is there at its beginning."""
+    """Any number of threads may append; iteration covers the records present at its start."""
 
     def __init__(self, records=()):
         self._records = list(records)
@@ -47,7 +47,7 @@ class History:
 
     def call(self, who, client, op, /, timeout_ms=50000, **request):
         """One attempt over an rpc.Client, recorded. Returns its Reply, or None when none came: the connection is then
-        of no use any more."""
+        unusable."""
         record = {"client": who, "op": op, "id": request.get("booking_id") or request.get("hospital_id", ""),
                   "request": request, "begin_ns": time.monotonic_ns(), "end_ns": 0, "answer": None}
         reply = None

@@ -1,7 +1,7 @@
-"""G5: history-svc and its PostgreSQL are away for a while under load. No booking fails; when they are back, the lag goes by
-itself, and everything agrees.
+"""G5: history-svc and its PostgreSQL are away for a while under load. No booking fails; when they are back, the lag vanishes
+by itself, and everything agrees.
 
-For 10 s; SCREENING_FULL=1: for a minute. By hand: tests/kit/run tests/faults/history_away.py"""
+Lasts 10 s; with SCREENING_FULL=1, a minute. By hand: tests/kit/run tests/faults/history_away.py"""
 import os
 import shutil
 import subprocess
@@ -17,16 +17,16 @@ from kit.world import register, wait_agreement
 FULL = os.environ.get("SCREENING_FULL") == "1"
 AWAY_S = 60 if FULL else 10
 BUDGET_S = 15 if is_sanitized() else 5
-CURRENT_MS = 1000  # a lag that is none under load: the newest events are on their way
+CURRENT_MS = 1000  # a smaller lag is none under load: the newest events are in flight
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/private-postgres")
 
 
 class OwnCluster:
-    """A PostgreSQL for history-svc alone, which may go away without disturbing other tests."""
+    """A PostgreSQL for history-svc alone, which can be stopped without disturbing other tests."""
 
     def __init__(self):
         self.parent = tempfile.mkdtemp(prefix="screening-away-", dir="/var/tmp")
-        os.chmod(self.parent, 0o711)  # the server's user has to get through
+        os.chmod(self.parent, 0o711)  # the server's user must be able to enter
         self.folder = os.path.join(self.parent, "pg")
 
     def run(self, word):
@@ -42,7 +42,7 @@ class OwnCluster:
 
 
 def lag(client):
-    """(longest lag in ms, events not yet applied) as history-svc tells them; None when it can't."""
+    """(longest lag in ms, events not yet applied) as history-svc reports them; None when it cannot answer."""
     try:
         reply = client().GetProjectionStatus(timeout_ms=2000)
     except OSError:
@@ -60,7 +60,7 @@ def test_history_and_its_postgresql_away_under_load(driver):
         with Callers(stack, hospital_id, BUDGET_S, readers=("hospital",)) as callers:
             wait_for("bookings", lambda: len(callers.confirmed) > 100 or callers.failed)
             begun = time.monotonic()
-            cluster.run("stop")  # history-svc first sees its database go, then goes itself
+            cluster.run("stop")  # history-svc first loses its database, then is stopped itself
             time.sleep(AWAY_S / 3)
             stack.history_svc.kill()
             time.sleep(AWAY_S / 3)

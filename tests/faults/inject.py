@@ -1,4 +1,4 @@
-"""The faults themselves: each function does one to a running stack, as its part of the plan says, and comes back when it is
+"""The faults themselves: each function applies one to a running stack, as its part of the plan says, and returns when it is
 over. A Strike is a moment at which something was hit."""
 import os
 import resource
@@ -12,11 +12,11 @@ from faults.restores import Restore
 from kit import rpc
 from kit.backup import back_up, restore, restore_live
 
-WAIT_FOR_CALLS_S = 2.0  # a stack that is hit hard may take no calls: the next fault comes all the same
+WAIT_FOR_CALLS_S = 2.0  # a stack that is hit hard may take no calls: the next fault then comes anyway
 
 
 class Strike:
-    """At this moment (monotonic ns) this kind of fault hit calls that go through one of these services. until_ns: when the
+    """At this moment (monotonic ns) this kind of fault hit calls that pass through one of these services. until_ns: when the
     next thing happened to them."""
 
     def __init__(self, kind, services, at_ns, sure=False):
@@ -30,7 +30,7 @@ class Injector:
         self.strikes, self.begun = [], time.monotonic()
 
     def run(self, faults):
-        """All in their order; one that is marked `overlaps` goes on while the next ones come."""
+        """Applies all of them in order; one marked `overlaps` continues while the next ones come."""
         threads = []
         for fault in faults:
             self._wait_for_calls(fault["after_calls"])
@@ -53,11 +53,11 @@ class Injector:
             time.sleep(0.005)
 
     def load_on(self, seconds):
-        """Returns when the load has lasted this long in all: fault points fire by themselves."""
+        """Returns when the load has lasted this long in total: fault points fire by themselves."""
         time.sleep(max(0.0, self.begun + seconds - time.monotonic()))
 
     def _strike(self, kind, services, sure=False):
-        """To be called right before the fault comes: waits for a moment with calls under way that it can meet."""
+        """Call it right before the fault: waits for a moment at which calls are in flight that the fault can hit."""
         end, at_ns = time.monotonic() + (0 if sure else WAIT_FOR_CALLS_S), None
         while at_ns is None and time.monotonic() < end:
             at_ns = self.load.met_ns(lambda op: concerns(services, op))
@@ -81,7 +81,7 @@ class Injector:
             self.stack.revive(name)
 
     def _restore(self, fault):
-        """The backup is made now."""
+        """Makes the backup now, and restores it later."""
         name, begun_ns = fault["victim"], time.monotonic_ns()
         backup = back_up(self.stack, name)
         self._wait_for_calls(fault["calls"])
@@ -91,7 +91,7 @@ class Injector:
             self.operator.restored(Restore(name, begun_ns, time.monotonic_ns()))
 
     def _go_back(self, name, backup, fault):
-        """Under all of its replicas, under one of them, or while none runs."""
+        """Restores under all replicas, under one of them, or while none runs."""
         replicas = self.stack.replicas_of(name)
         killed = [] if fault["live"] else replicas[:1] if fault["half"] else replicas
         self.stack.kill(killed)
@@ -133,7 +133,7 @@ class Injector:
         return ("hospital", "booking", "history") if self.stack.driver == "postgresql" else ("history",)
 
     def _hit_by(self, link):
-        """The services whose calls go through this link."""
+        """The services whose calls pass through this link."""
         source, target = link.split(">")
         return [target.split(".")[0] if source == "client" else source]
 
@@ -182,7 +182,7 @@ class Injector:
         if fault["victim"] == "postgresql":
             self._disk_of_postgresql(fault)
             return
-        # No file of this process can grow beyond what its write-ahead log has now, and a little.
+        # No file of this process can grow beyond the current size of its write-ahead log, plus a little.
         name = fault["victim"]
         process = self.stack.services[name].process
         path = self.stack.url(name)[len("sqlite:"):] + "-wal"
@@ -192,13 +192,13 @@ class Injector:
         try:
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             time.sleep(fault["for_s"])
-            # Not what was there before: that may be the limit of another fault, which has ended meanwhile.
+            # Not the previous limit: it may belong to another fault, which has ended in the meantime.
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         except ProcessLookupError:
-            pass  # another fault has ended it meanwhile
+            pass  # another fault has ended it in the meantime
 
     def _disk_of_postgresql(self, fault):
-        """It may fail statements or end itself, which it does when its log can't be written; then it is started again."""
+        """PostgreSQL may fail statements or end itself, which it does when it cannot write its log; then it is restarted."""
         with self.cluster.lock:
             self._strike("disk", self._users())
             self.cluster.limit_files(fault["room_bytes"])
@@ -218,23 +218,23 @@ class Injector:
 
 
 CHANGING = ("CreateBooking", "CancelBooking", "SetCapacity", "RegisterHospital", "DeleteHospital")
-ON_ITS_WAY_NS = 20_000_000  # an event, from the answer to its call to history-svc
+ON_ITS_WAY_NS = 20_000_000  # how long an event may take from the answer to its call until it reaches history-svc
 
 
 def through(op, services):
-    """Whether a call of this method goes through one of these services."""
+    """Whether a call of this method passes through one of these services."""
     owner = rpc.METHODS[op][0].split("/")[0].split(".")[-1].replace("Service", "").lower()
     return owner in services or (op == "CreateBooking" and "hospital" in services)
 
 
 def concerns(services, op):
-    """Whether what hits these services hits a call of this method, or its event on the way to history-svc."""
+    """Whether a fault at these services hits a call of this method, or its event on the way to history-svc."""
     return through(op, services) or ("history" in services and op in CHANGING)
 
 
 def calls_met(strike, records):
-    """How many calls through the services of this strike were under way at its moment; for history-svc also those whose
-    events were."""
+    """How many calls through the services of this strike were in flight at its moment; for history-svc also counts those
+    whose events were in flight."""
     met = 0
     for record in records:
         late_ns = ON_ITS_WAY_NS if "history" in strike.services and record["op"] in CHANGING else 0

@@ -1,5 +1,5 @@
-"""Many clients at once, each with connections of its own, who book, cancel, look, repeat themselves and change hospitals;
-every attempt and its answer is noted down."""
+"""Many concurrent clients, each with its own connections, that book, cancel, look up, repeat requests and change hospitals;
+every attempt and its answer is recorded."""
 import collections
 import random
 import threading
@@ -12,11 +12,11 @@ from kit.ids import new_id
 from kit.world import CONFIRMED, day
 
 UNKNOWN = (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED, rpc.RESOURCE_EXHAUSTED, rpc.INTERNAL)
-PATIENCE_S = 30  # for a definite answer once nothing is wrong any more
+PATIENCE_S = 30  # for a definite answer once all faults are healed
 
 
 class World:
-    """What the clients know together."""
+    """What the clients share."""
 
     def __init__(self, randoms):
         self.lock = threading.Lock()
@@ -31,8 +31,8 @@ class World:
 
 
 class Client:
-    """One client. Only `run` is for its own thread; the rest is read by others. Of several replicas it calls one, and its
-    twin another."""
+    """One client. Only `run` belongs to its own thread; other threads read the rest. With several replicas it calls one, and
+    its twin calls another."""
 
     def __init__(self, load, index):
         self.load, self.name, self.index = load, "c%d" % index, index
@@ -55,7 +55,7 @@ class Client:
             client.close()
 
     def begin(self, service, op, ident, request, twin=False):
-        """Sends; returns what `finish` wants."""
+        """Sends; returns the argument for `finish`."""
         record = {"client": self.name + ("b" if twin else ""), "op": op, "id": ident, "request": request,
                   "begin_ns": time.monotonic_ns(), "end_ns": 0, "answer": None}
         self.load.begun(record)
@@ -68,7 +68,7 @@ class Client:
         return service, twin, record, client, sent
 
     def finish(self, begun):
-        """Waits for the answer, notes it down and returns it; None if none came."""
+        """Waits for the answer, records and returns it; None if none came."""
         service, twin, record, client, sent = begun
         reply = None
         if sent is not None:
@@ -89,7 +89,7 @@ class Client:
         return self.finish(self.begin(service, op, ident, request))
 
     def ask(self, service, op, ident, **request):
-        """Repeats it until the answer is definite."""
+        """Repeats the request until the answer is definite."""
         while True:
             reply = self.attempt(service, op, ident, **request)
             if reply is not None and reply.code not in UNKNOWN:
@@ -101,7 +101,7 @@ class Client:
             time.sleep(min(reply.retry_after_ms if reply else 0, 200) / 1000 + self.random.uniform(0.01, 0.05))
 
     def may_give_up(self, service, op, ident, **request):
-        """As people do: most ask again until they know, some leave it at that."""
+        """As people do: most ask again until they know, some give up."""
         once = self.random.random() < 0.25
         return (self.attempt if once else self.ask)(service, op, ident, **request)
 
@@ -110,7 +110,7 @@ class Client:
     def pick_hospital(self):
         world = self.load.world
         with world.lock:
-            # Half of all want the first one.
+            # Half of all bookings go to the first one.
             return world.hospitals[0] if self.random.random() < 0.5 else self.random.choice(world.hospitals)
 
     def new_booking(self, hospital=None):
@@ -131,7 +131,7 @@ class Client:
         self.may_give_up("booking", "CreateBooking", request["booking_id"], **request)
 
     def burst(self):
-        """Many at once on one connection, for one hospital."""
+        """Many bookings at once on one connection, for one hospital."""
         hospital = self.pick_hospital()
         requests = [self.new_booking(hospital) for _ in range(self.random.randint(5, 40))]
         begun = [self.begin("booking", "CreateBooking", r["booking_id"], r) for r in requests]
@@ -154,7 +154,7 @@ class Client:
         self.may_give_up("booking", "CancelBooking", ident, booking_id=ident, reason="r")
 
     def create_and_cancel(self):
-        """The cancellation follows the booking before its answer is there."""
+        """Sends the cancellation right after the booking, before its answer has arrived."""
         request = self.new_booking()
         ident = request["booking_id"]
         begun = [self.begin("booking", "CreateBooking", ident, request),
@@ -175,7 +175,7 @@ class Client:
         reply = self.attempt("hospital", "GetAvailability", hospital["hospital_id"], hospital_id=hospital["hospital_id"],
                              from_date=hospital["dates"][0], to_date=hospital["dates"][-1])
         if reply is not None and reply.code == rpc.OK and self.random.random() < 0.3:
-            # Only if nobody else has changed it meanwhile.
+            # Only if no other client has changed it in the meantime.
             seen = self.random.choice(reply.message.days)
             self.set_capacity(hospital["hospital_id"], seen.date, seen.version)
 
@@ -189,7 +189,7 @@ class Client:
                          capacity=self.random.randint(low // 2, high), expected_version=expected_version)
 
     def register(self, capacity=None, in_world=True):
-        """A hospital; `in_world`: for all clients."""
+        """Registers a hospital; `in_world`: for all clients."""
         low, high = self.load.plan["capacity"]
         dates = [day(offset) for offset in self.load.plan["days"]]
         request = {"hospital_id": new_id(), "name": "한빛검진센터", "address": "서울",
@@ -201,7 +201,7 @@ class Client:
         return hospital
 
     def probe(self, hospital, replica):
-        """Whether a booking there, which has places, is confirmed by way of this replica of booking-svc."""
+        """Whether a booking at that hospital, which has places, is confirmed through this replica of booking-svc."""
         request = {"booking_id": new_id(), "customer_id": "customer-0", "customer_name": "김하늘",
                    "hospital_id": hospital["hospital_id"], "date": hospital["dates"][0], "headcount": 1}
         begun = self.begin("booking", "CreateBooking", request["booking_id"], request, twin=replica != "booking")
@@ -209,7 +209,7 @@ class Client:
         return reply is not None and reply.code == rpc.OK and reply.message.status == CONFIRMED
 
     def delete(self):
-        """At most so many in all; not the first two, so that there is always something to book."""
+        """Deletes a limited number of hospitals in total; never the first two, so that there is always something to book."""
         world = self.load.world
         with world.lock:
             if world.deletions >= self.load.plan["deletions"] or len(world.hospitals) < 3:
@@ -222,7 +222,7 @@ class Client:
               (look_back, 4), (availability, 5), (capacity, 5), (register, 1), (delete, 1))
 
     def run(self):
-        # A round with a database that goes back leaves the hospitals as they are.
+        # A round with a restore leaves the hospitals unchanged.
         changes = (Client.capacity, Client.register, Client.delete, Client.availability)
         doings, weights = zip(*(one for one in self.DOINGS if not self.load.plan.get("went_back") or one[0] not in changes))
         try:
@@ -237,7 +237,7 @@ class Client:
 
 
 class Load:
-    """The clients of a round. addresses: {service: [address of each replica]}; history: where every attempt goes."""
+    """The clients of a round. addresses: {service: [address of each replica]}; history: where every attempt is recorded."""
 
     def __init__(self, plan, addresses, history):
         self.plan, self.addresses, self.history = plan, addresses, history
@@ -246,7 +246,7 @@ class Load:
         self.ending = threading.Event()
         self.calls, self._ended_at = 0, None
         self._lock = threading.Lock()
-        self._under_way = collections.Counter()  # calls, by method
+        self._under_way = collections.Counter()  # calls in flight, by method
         self._threads = []
 
     def begun(self, record):
@@ -259,7 +259,7 @@ class Load:
             self._under_way[record["op"]] -= 1
 
     def met_ns(self, concerns):
-        """Now, by the clock of the records, if a call of a method of which concerns(op) holds is under way; else None."""
+        """The current time, by the clock of the records, if a call of a method with concerns(op) is in flight; else None."""
         with self._lock:
             return time.monotonic_ns() if any(concerns(op) for op, count in self._under_way.items() if count) else None
 
@@ -272,7 +272,7 @@ class Load:
         return self._ended_at is not None and time.monotonic() > self._ended_at + PATIENCE_S
 
     def start(self):
-        """The first hospitals, then all clients."""
+        """Starts the first hospitals, then all clients."""
         first = Client(self, 0)
         for _ in range(self.plan["hospitals"]):
             first.register()
@@ -282,11 +282,11 @@ class Load:
             thread.start()
 
     def client(self):
-        """One that somebody else calls by."""
+        """A client for a caller outside of the load."""
         return Client(self, 0)
 
     def end(self):
-        """Nothing is wrong any more: the clients finish what they do. Returns when all have."""
+        """All faults are healed: the clients finish their current work. Returns when all have finished."""
         self._ended_at = time.monotonic()
         self.ending.set()
         for thread in self._threads:
@@ -295,7 +295,7 @@ class Load:
                 self.problems.append("a client hangs")
 
     def look_at_all(self, count):
-        """What the services say in the end of `count` of the bookings, noted down as well."""
+        """Asks the services for the final state of `count` bookings and records the answers too."""
         last = Client(self, len(self._threads) + 1)
         for request in list(self.world.recent)[-count:]:
             ident = request["booking_id"]

@@ -1,4 +1,4 @@
-"""For the checker's tests: services as they should be, in one thread and in memory. It plays calls one after the other and
+"""For the checker's tests: correct services, in one thread and in memory. The model plays calls one after the other and
 keeps what the clients saw and what the databases would hold."""
 import random
 from collections import defaultdict
@@ -53,7 +53,7 @@ class Model:
         return self.now
 
     def commit(self):
-        """The number of the commit in which something changes now."""
+        """The number of the commit in which the current change happens."""
         if self.batch:
             return self.batch
         self.counter += 1
@@ -146,7 +146,7 @@ class Model:
         return ""
 
     def release(self):
-        """hospital-svc hears of the bookings that have ended."""
+        """hospital-svc receives the events of the bookings that have ended."""
         for booking in self.unreleased:
             place = self.reservations.get(booking["booking_id"])
             if place is None:
@@ -182,7 +182,7 @@ class Model:
         self._move(booking, REJECTED if reason else CONFIRMED, reason)
 
     def settle(self):
-        """The settler takes what was queued."""
+        """The settler processes the queued bookings."""
         for booking in self.requested:
             if booking["status"] == REQUESTED:
                 self._settle(booking)
@@ -253,7 +253,7 @@ class Model:
                    "reserved": day["capacity"] - day["remaining"]}
 
     def finish(self):
-        """Everything is worked off; the snapshot."""
+        """Completes all pending work; returns the snapshot."""
         self.settle()
         self.work_off_deletions()
         self.release()
@@ -278,7 +278,7 @@ class Model:
 
 
 def play(seed, steps=120):
-    """A random run: calls that overlap, answers that come late or never. Its records and snapshot."""
+    """A random run: calls that overlap, answers that come late or never. Returns its records and snapshot."""
     model, choose = Model(), random.Random(seed)
     hospitals = [model.register(choose.randint(0, 6)) for _ in range(3)]
     late = defaultdict(list)

@@ -1,5 +1,5 @@
-"""One round: the stack is started and loaded, faults come as planned, everything is healed, the services agree, all is
-stopped and checked."""
+"""One round: the stack is started and loaded, faults come as planned, everything is healed, the services agree, all are
+stopped, and the checker runs."""
 import collections
 import json
 import os
@@ -15,18 +15,18 @@ from faults.ways_out import Operator
 from kit.stack import PROGRAMS, wait_for
 from kit.world import behind, disagreements
 
-AGREE_S = 60  # G4 says 10 s on a machine that has nothing else to do; the round tells how long it took
+AGREE_S = 60  # G4 promises 10 s on an otherwise idle machine; the round reports how long it took
 
 
 class Result:
-    """What a round has to tell. struck and met: by kind of fault, how often it struck, and met calls under way; fired: fault
-    points and what they did, how often."""
+    """What a round reports. struck and met: by kind of fault, how often it struck, and how often it hit calls in flight;
+    fired: fault points and their actions, how often."""
 
     def __init__(self, plan):
         self.plan = plan
         self.problems, self.strikes = [], []
         self.struck, self.met, self.fired = collections.Counter(), collections.Counter(), collections.Counter()
-        self.ways_out = collections.Counter()  # that an operator had to take
+        self.ways_out = collections.Counter()  # actions that an operator had to take
         self.calls = 0
         self.agreed_s = self.took_s = 0.0
         self.folder = ""
@@ -53,7 +53,7 @@ class Round:
         self.snapshot = None
 
     def play(self, keep_in):
-        """Plays it; the Result. What a failed round leaves behind is moved into the folder keep_in."""
+        """Plays it and returns the Result. What a failed round leaves behind is moved into the folder keep_in."""
         begun = time.monotonic()
         plan = self.plan
         with FaultStack(plan["driver"], self.cluster.url, flags=plan["flags"], links=plans.links(plan),
@@ -97,14 +97,14 @@ class Round:
         self.result.problems += checker.check(list(self.history), self.snapshot, operator.restores)
 
     def _wait_agreement(self, stack):
-        """From now, or from the end of the last deletion's job, until all agree: in seconds."""
+        """Seconds from now, or from the end of the last deletion's job, until all services agree."""
         begun, last = time.monotonic(), []
 
         def agree():
             nonlocal begun
             if stack.value("booking", "SELECT COUNT(*) FROM hospital_deletion WHERE done = 0"):
                 begun = time.monotonic()
-            # Which days may be overcommitted after a restore is for the checker to say.
+            # The checker decides which days may be overcommitted after a restore.
             last[:] = behind(stack) or disagreements(stack, overcommitted=self.plan["went_back"])
             return not last
         try:
@@ -126,7 +126,7 @@ class Round:
                     result.fired["%s:%s" % (line["point"], line["action"])] += 1
 
     def _keep(self, stack, keep_in):
-        # The stack's own name makes it one that nobody else has.
+        # The stack's own name makes the folder's name unique.
         folder = os.path.join(keep_in, "seed-%d-%s" % (self.plan["seed"], os.path.basename(stack.folder)))
         self.result.folder = folder
         self.history.save(os.path.join(stack.folder, "history.jsonl"))
@@ -137,7 +137,7 @@ class Round:
         stack.keep(folder)
 
     def minimal_history(self):
-        """The calls about what the problems name first."""
+        """The calls about the ids that the problems name first."""
         firsts = set()
         for problem in self.result.problems:
             firsts.update(sorted(checker.ids_in([problem]), key=problem.index)[:1])

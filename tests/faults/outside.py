@@ -1,5 +1,5 @@
-"""Faults from outside that belong to one guarantee each, without chance: PostgreSQL killed under load, pub/sub messages that
-get lost, doubled and out of order, clocks that jump, and databases that go back."""
+"""External faults that belong to one guarantee each, without randomness: PostgreSQL killed under load, pub/sub messages
+that are lost, duplicated and reordered, clocks that jump, and databases that go back."""
 import tempfile
 
 from faults import plan as plans
@@ -13,7 +13,8 @@ from kit.world import book, booking_request, check_refused, register
 
 
 def play(driver, faults, **more):
-    """A round with exactly these faults, after so many calls each; the round, all of whose checks have passed."""
+    """Plays a round with exactly these faults, each after a number of calls; returns the round, all of whose checks have
+    passed."""
     plan = plans.make(seed=1, driver=driver, kinds=(), points=())
     plan.update({"clients": 8, "think_ms": 2, "capacity": [20, 200], "budget_ms": 1500, **more})
     plan["faults"] = [{"after_calls": 200, "overlaps": False, **fault} for fault in faults]
@@ -43,7 +44,7 @@ def test_pubsub_lost_doubled_and_out_of_order_costs_no_event(driver):
 
 
 def test_clock_steps_stop_no_booking_and_break_no_order(driver):
-    """Versions and seqs go on by one, nothing is lost, and bookings are confirmed after each step, back and forward."""
+    """Versions and seqs advance by one, nothing is lost, and bookings are confirmed after each step, back and forward."""
     steps_s = [3600, -3600, -86400 * 20, 72000, 0.5, -0.5]
     player = play(driver, [{"kind": "clock", "victims": ["hospital", "booking", "history"], "steps_s": steps_s,
                             "calls": 50, "gap_s": 0.7}], capacity=[5000, 9000])
@@ -77,13 +78,13 @@ def test_databases_of_two_replicas_each_restored_under_load_sell_nothing_twice(d
 
 
 def test_clock_set_back_leaves_a_fresh_booking_to_its_caller(driver):
-    """It is not taken for one from before the start, which the settler would leave REQUESTED for another attempt: the stall
-    keeps it where the settler sees it and nobody has it in work."""
+    """The settler must not take the booking for one from before the start, which it would leave REQUESTED for another
+    attempt: the stall keeps the booking where the settler sees it while no thread works on it."""
     with FaultStack(driver, CLUSTER_URL, flags={"booking": {"reserve-timeout-ms": 3000}}, clock=True,
                     points={"booking": ["writer.after_commit:stall=1500@1+"]}) as stack:
         wait_for("all services are ready", stack.ready)
         hospital_id = register(stack, days=(2,))
-        book(stack, hospital_id, offset=2)  # which lasts longer than the settler's first look at what is there
+        book(stack, hospital_id, offset=2)  # lasts longer than the settler's first scan
         stack.step_clock("booking", -3600)
         stack.hospital_svc.pause()
         reply = stack.booking.CreateBooking(timeout_ms=30000, **booking_request(hospital_id, offset=2))

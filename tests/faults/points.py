@@ -1,4 +1,4 @@
-"""Fault points that fail or stall, and crashes in the middle of what takes several steps."""
+"""Fault points that fail or stall, and crashes in the middle of operations with several steps."""
 import os
 import re
 import subprocess
@@ -13,13 +13,13 @@ from kit.world import (CONFIRMED, FORCE_CANCELLED, all_bookings, behind, book, b
                        remaining, status_of, wait_agreement, wait_history)
 
 PLACES = 100000
-WRITERS = ("hospital", "booking")  # those on the driver of the test
+WRITERS = ("hospital", "booking")  # those that use the driver of the test
 CHUNK = 128  # FORCE_CANCEL_CHUNK
 LIVE, RELEASED = 1, 2  # states of a reservation; the third is a tombstone
 
 
 def survive(driver, faults, points):
-    """Traffic while hospital-svc and booking-svc have these faults, until each of the points has fired as often as told."""
+    """Runs traffic while hospital-svc and booking-svc have these faults, until each point has fired as often as given."""
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=PLACES)
         with Traffic(stack, hospital_id, PLACES) as traffic:
@@ -63,7 +63,7 @@ def test_a_commit_whose_answer_is_lost_is_done_once(driver):
 
 
 def test_capacities_set_in_a_lost_commit_are_not_refused(driver):
-    """Two capacities in a row, the second expecting what the first left, mostly in one batch: the stalls gather them."""
+    """Two capacities in a row, the second expecting the first one's version, mostly in one batch: the stalls gather them."""
     with Stack(driver, without=("booking", "history")) as stack:
         hospital_id = register(stack, capacity=1)
         stack.hospital_svc.kill()
@@ -75,7 +75,7 @@ def test_capacities_set_in_a_lost_commit_are_not_refused(driver):
             for reply, request in zip(client.call_all("SetCapacity", requests), requests):
                 overtook = re.search(r"the day has version (\d+), not (\d+)", reply.text)
                 if overtook and int(overtook[1]) < int(overtook[2]):
-                    continue  # it came before the first: calls of one connection have no order
+                    continue  # it overtook the first: calls on one connection have no order
                 version += 1
                 assert reply.code == rpc.OK and reply.message.version == version, (reply, request)
                 assert reply.message.capacity == request["capacity"], (reply, request)
@@ -101,7 +101,7 @@ def test_a_statement_that_fails_in_itself_is_internal_and_changes_nothing(driver
         hospital_id = register(stack)
 
         def hit():
-            """It may have been a statement of the settler or of a subscriber: then another one."""
+            """The fault may have hit a statement of the settler or of a subscriber: then repeat with another one."""
             before, failed = len(fired(stack.booking_svc, "db.run")), []
             stack.booking_svc.kill()
             armed(stack.booking_svc, "db.run:fail=INTERNAL@60").start()
@@ -184,7 +184,7 @@ def test_a_caller_is_answered_in_time_while_the_writer_stands(driver):
 
 @once
 def test_an_answer_that_comes_too_late_takes_no_place(driver):
-    """hospital-svc has taken the place, its answer comes after booking-svc gave up: the place is free again."""
+    """hospital-svc has taken the place, but its answer comes after booking-svc gave up: the place becomes free again."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 200}}) as stack:
         hospital_id = register(stack)
         stack.hospital_svc.kill()
@@ -200,19 +200,19 @@ def test_an_answer_that_comes_too_late_takes_no_place(driver):
             refused += 1
             return stack.value("hospital", "SELECT COUNT(*) FROM reservation WHERE state = %d" % RELEASED)
         wait_for("a place was taken for a booking that was refused, and freed", taken_and_freed)
-        # From then on a Reserve that is still on its way takes nothing.
+        # From then on a Reserve that is still in flight takes nothing.
         wait_for("hospital-svc has heard of every refusal", lambda: stack.value(
             "hospital", "SELECT COUNT(*) FROM reservation WHERE state <> %d" % LIVE) == refused)
         wait_agreement(stack)
         assert remaining(stack, hospital_id) == 10
 
 
-# ---- in the middle of what takes several steps
+# ---- in the middle of operations with several steps
 
 def test_a_crash_in_a_migration_leaves_what_the_next_start_migrates(driver):
     with Stack(driver, without=PROGRAMS) as stack:
         for name in PROGRAMS:
-            for number in (1, 2):  # of the migrations that are still to be done: the first was rolled back
+            for number in (1, 2):  # of the outstanding migrations: the first was rolled back
                 armed(stack.services[name], "migrate.step:crash@%d" % number).spawn()
                 wait_crashed(stack.services[name], "migrate.step")
             armed(stack.services[name], "").start()
@@ -245,7 +245,7 @@ def test_crashes_in_a_forced_cancellation_lose_and_repeat_nothing(driver):
 
 
 def test_a_crash_of_the_settler_leaves_the_booking_to_the_next(driver):
-    """The customer was told that it waits, and has gone."""
+    """The customer was told that the booking waits, and has left."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 100}}) as stack:
         hospital_id, service = register(stack), stack.booking_svc
         request = booking_request(hospital_id, queue_if_unavailable=True)

@@ -1,5 +1,5 @@
 """A proxy between two ends of a connection, TCP or Unix socket: it delays, holds up, cuts and refuses, loses the answer to
-a given text, and drops, doubles and reorders the messages of a publisher."""
+a given text, and drops, duplicates and reorders the messages of a publisher."""
 import random
 import socket
 import struct
@@ -9,7 +9,7 @@ import time
 from kit import sp
 
 class Mangler:
-    """What happens to each message on its way to a subscriber: drawn with these shares from a seed of its own."""
+    """Decides what happens to each message on its way to a subscriber: drawn with these shares from its own seed."""
 
     def __init__(self, seed, drop=0.0, double=0.0, reorder=0.0):
         self.drop, self.double, self.reorder = drop, double, reorder
@@ -18,7 +18,7 @@ class Mangler:
         self.passed = self.dropped = self.doubled = self.reordered = 0
 
     def route(self, message, held):
-        """(messages to send now, message held back until the next): `held` is what the last call held back."""
+        """Returns (messages to send now, message held back until the next); `held` is what the last call held back."""
         with self.lock:
             drawn = self.random.random()
             self.passed += 1
@@ -40,13 +40,13 @@ class Mangler:
 
 
 class Connection:
-    """One accepted connection and its other half."""
+    """One accepted connection and its connection to the target."""
 
     def __init__(self, proxy, near):
         self.proxy, self.near = proxy, near
         self.far = sp.connect_plain(proxy.target)
         self.lock, self.ended = threading.Lock(), False
-        self.mute = False  # no answer passes any more: it may be to what has just gone to the target
+        self.mute = False  # no further answer passes: it may answer what has just been sent to the target
         for sock in (near, self.far):
             sock.settimeout(None)
 
@@ -58,7 +58,7 @@ class Connection:
         try:
             pump()
         except OSError:
-            pass  # an end has gone, or the test cut it
+            pass  # one end has closed, or the test cut the connection
         finally:
             self.cut()
 
@@ -97,7 +97,7 @@ class Connection:
                 self.near.sendall(b"".join(now))
 
     def cut(self):
-        """Ends both halves now; what is under way is lost."""
+        """Ends both halves now; data in flight is lost."""
         with self.lock:
             if self.ended:
                 return
@@ -106,15 +106,15 @@ class Connection:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass  # already ended by its other end
+                pass  # its other end has already closed it
             sock.close()
         self.proxy.forget(self)
 
 
 class Proxy:
-    """Listens at `address` and connects each caller with `target`. `framed`: the target is a publisher (SP over TCP).
+    """Listens at `address` and connects each caller to `target`. `framed`: the target is a publisher (SP over TCP).
 
-    delay_s: how long each piece waits on its way, both ways. mangler: a Mangler, or None. Set from any thread."""
+    delay_s: how long each piece is delayed, in both directions. mangler: a Mangler, or None. Set from any thread."""
 
     def __init__(self, address, target, framed=False):
         self.target, self.framed = target, framed
@@ -143,7 +143,7 @@ class Proxy:
                 raise ConnectionRefusedError
             connection = Connection(self, near)
         except OSError:
-            near.close()  # the target is not there: neither is the proxy
+            near.close()  # the target is not there, so the proxy refuses too
             return
         with self._lock:
             self._connections.add(connection)
@@ -158,13 +158,13 @@ class Proxy:
             return list(self._connections)
 
     def wait(self):
-        """Called by a connection before each piece: takes the delay, and as long as the proxy holds everything up."""
+        """A connection calls it before each piece: waits for the delay, and for as long as the proxy holds everything up."""
         self._passing.wait()
         if self.delay_s:
             time.sleep(self.delay_s)
 
     def takes_answer_of(self, piece):
-        """Whether the connection that carries this piece is to be cut once the piece is through."""
+        """Whether the connection that carries this piece must be cut once the piece has passed."""
         if not self._lose_count or self._lose_after not in piece:
             return False
         with self._lock:
@@ -182,7 +182,7 @@ class Proxy:
             self._lose_after, self._lose_count = after, count
 
     def cut(self):
-        """Cuts every connection; how many there were."""
+        """Cuts every connection; returns how many there were."""
         connections = self.connections()
         for connection in connections:
             connection.cut()
@@ -190,18 +190,18 @@ class Proxy:
         return len(connections)
 
     def refuse(self, on=True):
-        """While on, new connections end at once."""
+        """While on, new connections are closed at once."""
         self._refusing = on
 
     def hold(self, on=True):
-        """While on, nothing passes, and nobody notices by anything else."""
+        """While on, nothing passes, and the ends notice nothing else."""
         if on:
             self._passing.clear()
         else:
             self._passing.set()
 
     def heal(self):
-        """As if nothing had been."""
+        """Removes all faults."""
         self.delay_s, self.mangler = 0.0, None
         self.lose_answers(b"", 0)
         self.refuse(False)

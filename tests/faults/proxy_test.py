@@ -1,4 +1,4 @@
-"""The proxy of the fault tests does what it says: it loses, doubles, reorders, delays, holds and cuts, and else nothing."""
+"""The proxy of the fault tests does what it says: it loses, duplicates, reorders, delays, holds and cuts; nothing else."""
 import os
 import socket
 import struct
@@ -13,7 +13,7 @@ from kit.stack import DEADLINE_S, wait_for
 
 
 class Echo:
-    """Sends back what it gets; `got` is all of it."""
+    """Sends back what it receives; `got` is all of it."""
 
     def __init__(self, address):
         self.got = bytearray()
@@ -49,7 +49,7 @@ def ask(sock, text):
 
 
 def ended(sock):
-    """Whether the other end closes, or resets, this connection."""
+    """Whether the other end closes or resets this connection."""
     try:
         return sock.recv(1) == b""
     except ConnectionError:
@@ -155,7 +155,7 @@ def test_proxy_loses_the_answer_to_a_text(driver):
 
 
 class Numbers:
-    """A publisher of numbers, and what a subscriber beyond the proxy hears of them."""
+    """A publisher of numbers, and what a subscriber beyond the proxy receives of them."""
 
     def __init__(self, mangler):
         self.ready = threading.Event()
@@ -170,11 +170,11 @@ class Numbers:
         pipe.receive()
 
     def run(self, count):
-        """Sends 0..count-1 and a last message past the mangler; what arrived before the last."""
+        """Sends 0..count-1 and a last message through the mangler; returns what arrived before the last."""
         assert self.ready.wait(DEADLINE_S)
         (pipe,) = self.publisher.connections()
         for number in range(count):
-            # Bodies of all sizes, so that messages don't arrive one a piece.
+            # Bodies of all sizes, so that messages do not arrive one per read.
             pipe.send(struct.pack(">I", number) + bytes(number * 37 % 3000))
         wait_for("all are through", lambda: self.proxy.mangler.passed == count)
         self.proxy.mangler = None

@@ -1,7 +1,8 @@
-"""What hospital-svc said, held against the replay of its days: every answer fits a moment at which it can have been made.
+"""Compares hospital-svc's answers with the replay of its days: every answer must match a moment at which it can have been
+made.
 
-No clock is needed: commits are numbered, so that an answer which ended before a call began puts a lower bound to the
-commits that the call saw, and a call that began after an answer had come puts an upper bound to those before it.
+No clock is needed: commits are numbered. An answer that ended before a call began is a lower bound for the commits that
+the call saw, and a call that began after an answer had come is an upper bound for the commits before it.
 """
 from bisect import bisect_left, bisect_right
 
@@ -13,7 +14,7 @@ NEVER = float("inf")
 
 
 class Bounds:
-    """Which commits can have been the last when something was decided."""
+    """Which commits can have been the last one when something was decided."""
 
     def __init__(self, facts, snapshot):
         self.taken = {place["booking_id"]: place["taken_commit"] for place in snapshot["reservations"]
@@ -53,7 +54,7 @@ class Bounds:
         return self.known_commit[at - 1] if at else 0
 
     def high(self, end):
-        """A commit that was made after that instant, the first known."""
+        """The first commit known to have been made after that instant."""
         at = bisect_right(self.started_begin, end)
         return self.started_commit[at] if at < len(self.started_commit) else NEVER
 
@@ -90,7 +91,7 @@ class Answers:
         return self.days.get((hospital_id, date)) or Day(hospital_id, date, {})
 
     def _check_order(self):
-        """A place that was asked for after another answer was taken in a later commit."""
+        """Checks that a place requested after another answer was taken in a later commit."""
         for booking_id, taken in sorted(self.bounds.taken.items()):
             begin = self.facts.first_begin(booking_id)
             if begin is not None and taken and taken <= self.bounds.low(begin):
@@ -98,7 +99,7 @@ class Answers:
                     booking_id, self.facts.when(begin, begin), taken, self.bounds.low(begin))
 
     def _refusal(self, booking_id):
-        """(reason, when it was first told or NEVER) of a booking that is rejected, or was said to be."""
+        """(reason, when it was first told or NEVER) of a booking that is rejected, or was reported to be."""
         told = [one for one in self.facts.told.get(booking_id, ()) if one.status == REJECTED and one.reason]
         if told:
             first = min(told, key=lambda one: one.end)
@@ -119,7 +120,7 @@ class Answers:
             yield "booking %s: %s, %s (commits %s to %s)" % (booking_id, text, why, low, high)
 
     def _objection(self, reason, creates, low, high, begin, end):
-        """Why that reason can't have been true at any moment; None if it can."""
+        """Why that reason cannot have been true at any moment; None if it can."""
         request = creates[0]["request"]
         hospital_id = request["hospital_id"].lower()
         day = self._day(hospital_id, request["date"])
@@ -145,7 +146,7 @@ class Answers:
         return None
 
     def _check_days(self):
-        """Days as they were told are days as they were."""
+        """Checks that each day that was told was in that state at some moment."""
         for record, hospital_id, told in told_days(self.facts):
             day = self._day(hospital_id, told["date"])
             if day.is_unknown(self.bounds.low(record["begin_ns"])):
@@ -154,7 +155,7 @@ class Answers:
             if record["op"] in ("GetHospital", "GetAvailability"):
                 states = day.states_in(self.bounds.low(record["begin_ns"]), self.bounds.high(record["end_ns"]))
                 fits = state in ((capacity, max(0, capacity - reserved), version) for capacity, reserved, version in states)
-            else:  # an answer from within its commit: what others took in it is not known
+            else:  # an answer from within its commit: what other bookings took in it is unknown
                 fits = 0 <= told["remaining"] <= told["capacity"]
             if not fits or told["capacity"] != self._capacity(hospital_id, told):
                 yield "%s: was told as capacity %d, remaining %d, version %d (%s %s %s), which it never was then" % (
@@ -162,11 +163,11 @@ class Answers:
                     self.facts.when(record["begin_ns"], record["end_ns"]))
 
     def _capacity(self, hospital_id, told):
-        """The capacity of that version; a day that was never opened has the version 0."""
+        """The capacity of that version; a day that was never opened has version 0."""
         return self.capacity_of.get((hospital_id, told["date"], told["version"]), None if told["version"] else 0)
 
     def _check_hospitals(self):
-        """A registration or deletion that was answered OK is there."""
+        """Checks that every registration or deletion that was answered OK is stored."""
         for op, done in (("RegisterHospital", (1, DELETED)), ("DeleteHospital", (DELETED,))):
             for hospital_id in sorted(self.facts.attempts[op]):
                 answers = self.facts.answered(op, hospital_id)

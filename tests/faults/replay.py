@@ -1,8 +1,8 @@
-"""Each screening day, commit by commit: what was taken, freed and set in each, and what that left.
+"""Replays each screening day, commit by commit: what was taken, freed and set in each, and the state that it left.
 
-Commit 0 stands for all that was there before the counting began: what it left is known, but not what it was made of.
-Of days from which reservations may have been purged the story is emptier than it was, but not wrong: only what they were
-at some moment can't be told.
+Commit 0 stands for everything before the numbering began: its result is known, but not its parts. For days from which
+reservations may have been purged, the replay shows less than happened, but nothing wrong: only their state at a given
+moment is unknown.
 """
 from bisect import bisect_right
 from collections import defaultdict
@@ -35,7 +35,7 @@ class Day:
                 version, capacity = max(commit.capacities)
             self.numbers.append(number)
             self.states.append((capacity, reserved, version))
-            # Within a commit events come first, so that at worst all had been taken while the capacity was lowest.
+            # Within a commit events come first, so that at worst all places were taken while the capacity was lowest.
             self.lowest.append(min(during) - reserved - commit.taken_and_released)
             self.capacities.append(during)
             self.bookings.append(commit.bookings)
@@ -44,7 +44,7 @@ class Day:
         return "day %s of hospital %s" % (self.date, self.hospital_id)
 
     def is_unknown(self, low):
-        """Whether nothing can be said about moments since that commit: some may be from before the counting."""
+        """Whether nothing is known about moments since that commit: some may be from before the numbering."""
         return self.purged or (self.seeded and low == 0)
 
     def _at(self, number):
@@ -61,7 +61,7 @@ class Day:
         return ([(0, 0, 0)] if first < 0 else []) + self.states[max(first, 0):last + 1]
 
     def least_remaining(self, low, high):
-        """The least that was left after some commit c, low <= c < high, or within one, low < c < high."""
+        """The smallest remainder after some commit c, low <= c < high, or within one, low < c < high."""
         first, last = self._at(low), self._at(high - 1)
         after = [self._left(self.states[first])] if first >= 0 else [0]
         return min(after + self.lowest[first + 1:last + 1] + [self._left(one) for one in self.states[first + 1:last + 1]])
@@ -96,7 +96,7 @@ def days_of(snapshot):
 
 
 def check_days(days, snapshot, excess):
-    """G1: after each commit 0 <= reserved <= capacity, or what `excess` allows; and the story ends with what is stored."""
+    """G1: after each commit 0 <= reserved <= capacity, or what `excess` allows; and the replay ends in the stored state."""
     stored = {(day["hospital_id"], day["date"]): day for day in snapshot["days"]}
     for key in sorted(set(days) | set(stored)):
         story = days.get(key) or Day(*key, {})
@@ -122,8 +122,8 @@ def check_days(days, snapshot, excess):
 
 
 def check_counter(snapshot, bookings_lost):
-    """Every number of a commit is used, as long as nothing was purged, and none beyond the counter. A released place that
-    is taken again, since the cancellation was lost, forgets the numbers of before."""
+    """Every number of a commit is used, as long as nothing was purged, and none is beyond the counter. A released place
+    that is taken again because the cancellation was lost forgets its earlier numbers."""
     if len(snapshot["commit_counter"]) != 1:
         yield "hospital-svc: has %d commit counters" % len(snapshot["commit_counter"])
         return
@@ -140,7 +140,7 @@ def check_counter(snapshot, bookings_lost):
 
 
 def check_capacity_events(snapshot):
-    """The hospital log tells the capacities, in the order of their commits; nothing follows a deletion."""
+    """The hospital log lists the capacities in the order of their commits; nothing follows a deletion."""
     told, deleted = [], set()
     for event in sorted(snapshot["hospital_events"], key=lambda event: event["seq"]):
         hospital, changed = event["event"]["hospital"], event["event"]["day"]

@@ -1,5 +1,5 @@
-"""The checker, fed with days that can't have come about, and with refusals that can't have been true: it objects to each.
-Pure: no service runs."""
+"""The checker on days that cannot have come about, and on refusals that cannot have been true: it reports each. Pure: no
+service runs."""
 from faults.story import D1, D2, Story, lied, refuse
 
 
@@ -14,7 +14,7 @@ def test_a_day_whose_reserved_places_are_wrong(_):
 
 
 def test_a_day_that_was_oversold_for_a_moment(_):
-    """All sums are right in the end, but the place was sold again before it was free."""
+    """All final sums are right, but the place was sold again before it was free."""
     story = Story()
     freed = story.row("reservations", booking_id=story.cancelled)
     again = story.row("reservations", booking_id=story.after)
@@ -37,7 +37,7 @@ def test_a_commit_of_which_nothing_is_left(_):
 
 
 def test_what_was_purged_is_not_missed(_):
-    """A clock that ran ahead: reservations that ended go 7 days after their date."""
+    """A clock ran ahead: reservations that ended are purged 7 days after their date."""
     story = Story()
     story.snapshot["today"] = "2026-12-20"
     for booking_id in (story.cancelled, story.sold_out, story.early):
@@ -80,7 +80,7 @@ def test_sold_out_where_a_smaller_booking_would_have_fitted_is_fine(_):
 
 
 def test_sold_out_after_places_were_seen_free_again(_):
-    """The day was full once, but that was over when the call began."""
+    """The day was full once, but no longer when the call began."""
     def full_and_free_again(story):
         full = story.model.book(story.clinic, D1, 1)
         story.model.cancel(full)
@@ -93,7 +93,7 @@ def test_sold_out_after_places_were_seen_free_again(_):
 
 
 def test_sold_out_before_the_places_were_taken(_):
-    """The day is full in the end, but the booking that fills it had not been asked for."""
+    """The day is full in the end, but the booking that fills it had not been requested yet."""
     def fill_later(story):
         refuse(story.model, "SOLD_OUT")
         story.lied = story.model.book(story.clinic, D1, 1)
@@ -126,7 +126,7 @@ def test_a_refusal_for_a_deletion_that_came_later(_):
 
 
 def test_places_taken_against_real_time(_):
-    """One was confirmed before the other was asked for, but its commit is the later one."""
+    """One was confirmed before the other was requested, but its commit is the later one."""
     story = Story()
     first = story.row("reservations", booking_id=story.after)
     second = story.row("reservations", booking_id=story.queued)

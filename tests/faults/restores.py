@@ -1,10 +1,10 @@
-"""Databases that went back in a round, and what the answers given in the lost time are still worth. Pure."""
+"""Databases that went back in a round, and which answers given in the lost interval still bind. Pure."""
 import collections
 
 
 class Restore:
     """The database of `victim` went back. begun_ns: before its backup was made. ended_ns: the backup was in place.
-    history_ns: history-svc shows nothing of the lost time any more; None: not yet."""
+    history_ns: from then on history-svc shows nothing of the lost interval; None: not yet."""
 
     def __init__(self, victim, begun_ns, ended_ns, history_ns=None):
         self.victim, self.begun_ns, self.ended_ns, self.history_ns = victim, begun_ns, ended_ns, history_ns
@@ -14,8 +14,8 @@ HISTORY = ("GetBookingHistory", "ListCustomerHistory")
 
 
 def _is_void(record, restores):
-    """Whether the answer may tell of what was lost: it came after the backup was begun, to a call that was sent before the
-    backup was in place."""
+    """Whether the answer may be about lost state: it came after the backup began, to a call that was sent before the backup
+    was in place."""
     for restore in restores:
         ended_ns = restore.history_ns if record["op"] in HISTORY else restore.ended_ns
         if record["end_ns"] > restore.begun_ns and (ended_ns is None or record["begin_ns"] < ended_ns):
@@ -24,17 +24,17 @@ def _is_void(record, restores):
 
 
 def binding(records, restores):
-    """The records, without the answers that G2 lets booking-svc's lost time take away: each stays as an attempt whose
-    outcome is unknown. All that was told before the backup was begun, or after the restore, binds."""
+    """The records, without the answers that G2 allows booking-svc to lose: each stays as an attempt whose outcome is
+    unknown. All answers from before the start of the backup, or after the restore, bind."""
     lost = bookings_lost(restores)
     return [{**record, "answer": None} if _is_void(record, lost) else record for record in records]
 
 
 class Excess:
-    """What days may hold beyond their capacities after booking-svc's database went back (G1). `lost`: bookings_lost().
+    """How far days may exceed their capacities after booking-svc's database went back (G1). `lost`: bookings_lost().
 
     A booking whose cancellation is lost is CONFIRMED again and takes its place again, which may have been sold meanwhile.
-    Following the log from its start does the same for a moment to every booking that was CONFIRMED once."""
+    Following the log from its start does the same for a moment to every booking that was ever CONFIRMED."""
 
     def __init__(self, facts, snapshot, lost):
         self.facts, self.ended_ns = facts, max(restore.ended_ns for restore in lost)
@@ -46,16 +46,16 @@ class Excess:
             self.ended[day] += place["headcount"] * any(record["begin_ns"] < self.ended_ns for record in cancels)
 
     def allows(self, day, too_many, taken_by):
-        """Whether a commit may have left `too_many` places taken on that day (hospital id, date), when it took some for these
-        bookings. A booking first asked for after the last restore is never granted a place that is not there."""
+        """Whether a commit that took places for these bookings may have left `too_many` places taken on that day (hospital
+        id, date). A booking first requested after the last restore is never granted a place that does not exist."""
         return too_many <= self.ended[day] and not any(
             (self.facts.first_begin(booking_id) or 0) >= self.ended_ns for booking_id in taken_by)
 
     def may_stay(self, day, too_many):
-        """Whether a day may be left with so many too many in the end."""
+        """Whether a day may still exceed its capacity by this many places in the end."""
         return too_many <= self.undone[day]
 
 
 def bookings_lost(restores):
-    """Those after which bookings may be missing, or undone."""
+    """The restores after which bookings may be missing or undone."""
     return [restore for restore in restores if restore.victim == "booking"]

@@ -1,4 +1,4 @@
-"""The checker after booking-svc's database went back: what G2 lets it lose is no problem, everything else is. Pure."""
+"""The checker after booking-svc's database went back: what G2 allows it to lose is no problem, everything else is. Pure."""
 from faults import checker
 from faults.facts import Facts
 from faults.restores import Excess, Restore, bookings_lost
@@ -12,7 +12,7 @@ def problems(story, *restores):
 
 
 def told_confirmed(story):
-    """Somebody was told CONFIRMED of a booking that is not stored; the record."""
+    """A client was told CONFIRMED of a booking that is not stored; returns the record."""
     like = next(record for record in story.records if record["id"] == story.kept and record["op"] == "CreateBooking")
     booking_id = story.model.new_id()
     record = {**like, "id": booking_id, "request": {**like["request"], "booking_id": booking_id},

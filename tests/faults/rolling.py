@@ -1,7 +1,7 @@
-"""G9 on one machine: each service is told to end and started again, over and over, under load; clients with a budget of 5 s
-that do as the answers tell them see no call fail.
+"""G9 on one machine: each service is restarted repeatedly under load; clients with a budget of 5 s that follow the answers'
+instructions see no call fail.
 
-Twice each; SCREENING_FULL=1: 20 times each. By hand: tests/kit/run tests/faults/rolling.py"""
+Restarts each service twice; with SCREENING_FULL=1, 20 times. By hand: tests/kit/run tests/faults/rolling.py"""
 import os
 import time
 
@@ -13,12 +13,12 @@ from kit.world import register, wait_agreement
 
 FULL = os.environ.get("SCREENING_FULL") == "1"
 RESTARTS = 20 if FULL else 2
-BUDGET_S = 15 if is_sanitized() else 5  # a sanitizer takes seconds to start and to stop a service
-CALLS_BETWEEN = 40  # all are served again before the next service goes
+BUDGET_S = 15 if is_sanitized() else 5  # under a sanitizer a service takes seconds to start and to stop
+CALLS_BETWEEN = 40  # all callers are served again before the next service stops
 
 
 def restart(service):
-    """By SIGTERM; returns how long it was away, in seconds."""
+    """Restarts with SIGTERM; returns how long the service was away, in seconds."""
     begun = time.monotonic()
     service.stop()
     service.start()

@@ -1,4 +1,4 @@
-"""Rounds one after another, and what is told about them."""
+"""Rounds one after another, and their report."""
 import collections
 import json
 import os
@@ -9,8 +9,8 @@ from faults import plan as plans
 from faults.one_round import Round
 from kit.stack import program
 
-CALLS_TOLD = 40  # of the minimal history; all are in the folder
-IDLE_MAX = 10  # rounds in a row that meet nothing: then something is wrong with the rounds
+CALLS_TOLD = 40  # of the relevant calls; the folder has all
+IDLE_MAX = 10  # rounds in a row that hit nothing: then something is wrong with the rounds
 
 # The short form: every kind, on the drivers where it differs.
 SHORT = (("kill", "sqlite"), ("point", "postgresql"), ("database", "postgresql"), ("pubsub", "sqlite"), ("point", "sqlite"),
@@ -28,7 +28,7 @@ def fault_points():
 
 
 class Series:
-    """options: what `tests/faults/run` was told."""
+    """options: the arguments of `tests/faults/run`."""
 
     def __init__(self, options, seed, cluster):
         self.options, self.seed, self.cluster = options, seed, cluster
@@ -83,7 +83,7 @@ class Series:
         print("kept in:", result.folder, flush=True)
 
     def print_summary(self):
-        """The last lines of the run; whether it failed."""
+        """Prints the last lines of the run; returns whether it failed."""
         results = self.results
         kinds, struck, met, fired = (collections.Counter() for _ in range(4))
         for result in results:

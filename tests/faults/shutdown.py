@@ -1,4 +1,5 @@
-"""A stop frees nothing that a handler may still use: without a grace, and after a suspension longer than the grace."""
+"""A stop frees nothing that a handler may still use: without a grace period, and after a suspension longer than the grace
+period."""
 import signal
 import time
 
@@ -9,7 +10,7 @@ from kit.stack import DEADLINE_S, PROGRAMS, Stack, wait_for
 from kit.world import booking_request, day, register, wait_agreement
 
 POINT = "rpc.server.before_handler"
-STALL_MS = 900  # far longer than all that a stop does without its handlers
+STALL_MS = 900  # far longer than everything that a stop does apart from its handlers
 WRITE, READ, FETCH = "write", "read", "fetch"
 
 
@@ -28,7 +29,7 @@ def calls_of(name):
 
 
 def freeze(service):
-    """Suspends the process for longer than its grace in the middle of a drain, as a live migration does."""
+    """Suspends the process in the middle of a drain for longer than its grace period, as a live migration does."""
     wait_for("it drains", lambda: any(line.get("event") == "service.stopping" for line in service.log_lines()), interval_s=0.001)
     service.pause()
     time.sleep(0.3)

@@ -1,5 +1,5 @@
-"""What the three databases hold, as plain lists of dicts. Read it when the traffic has stopped and the services have
-worked off what they had: the three are not read at one instant."""
+"""The contents of the three databases, as plain lists of dicts. Read it when the traffic has stopped and the services have
+completed their work: the three databases are not read at one instant."""
 import datetime
 import json
 import uuid
@@ -16,7 +16,7 @@ _DEAD = ("log", "seq", "event_id", "type", "reason")
 _BOOKING = ("booking_id", "customer_id", "customer_name", "hospital_id", "date", "headcount", "status", "status_reason",
             "created_at_us", "updated_at_us", "version")
 
-# The name here, the service whose database it is in, the table there, its columns.
+# The name here, the service that owns the database, the table's name there, its columns.
 TABLES = (
     ("hospitals", "hospital", "hospital", ("hospital_id", "name", "state")),
     ("days", "hospital", "screening_day", ("hospital_id", "date", "capacity", "reserved", "version")),
@@ -53,14 +53,14 @@ def _rows(stack, service):
             for row in stack.rows(service, query):
                 yield name, dict(zip(columns, row))
         return
-    # One statement, hence one instant; one line of JSON per row, since texts may contain anything.
+    # One statement, hence one instant; one line of JSON per row, because texts may contain anything.
     parts = ["SELECT '%s', row_to_json(t)::text FROM (%s) t" % (name, query) for name, (_, query) in queries.items()]
     for name, row in stack.rows(service, " UNION ALL ".join(parts)):
         yield name, json.loads(row)
 
 
 def _tidy(row):
-    """Both drivers' values alike: ids as text, an event as its fields."""
+    """Makes the values of both drivers alike: ids as text, an event as its fields."""
     for column, value in row.items():
         if column == "event":
             packed = bytes.fromhex(value[2:]) if isinstance(value, str) else value
@@ -71,8 +71,8 @@ def _tidy(row):
 
 
 def read(stack, zone="Asia/Seoul"):
-    """The databases of a kit Stack. "today" is the clinic's date: when clocks were changed, set it to the latest date
-    that any service saw."""
+    """The databases of a kit Stack. "today" is the clinic's date: if clocks were changed, set it to the latest date that any
+    service saw."""
     found = {name: [] for name, *_ in TABLES}
     for service in ("hospital", "booking", "history"):
         for name, row in _rows(stack, service):

@@ -1,4 +1,4 @@
-"""Two PostgreSQLs of a test's own: a primary and its synchronous standby, which takes over when the primary is killed."""
+"""Two PostgreSQL servers for one test: a primary and a synchronous standby, which takes over when the primary is killed."""
 import os
 import shutil
 import subprocess
@@ -13,10 +13,10 @@ class Node(Cluster):
 
     def __init__(self, name):
         super().__init__()
-        self.name = name  # by which a primary knows its standby
+        self.name = name  # by which a primary identifies its standby
 
     def _run_as_server(self, *words):
-        """As the user whom the folder belongs to: the server does not run as root."""
+        """Runs as the owner of the folder: the server does not run as root."""
         owner = os.stat(os.path.dirname(self.data))
         as_user = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}
         done = subprocess.run(words, capture_output=True, text=True, check=False, cwd="/", **as_user)
@@ -31,7 +31,7 @@ class Node(Cluster):
         return os.path.realpath(self.folder)
 
     def follow(self, primary):
-        """Throws away what it holds and becomes the standby of `primary`, which from then on commits only what is on both."""
+        """Discards its data and becomes the standby of `primary`, which from then on commits only what both have."""
         programs = os.path.dirname(os.readlink("/proc/%d/exe" % primary.postmaster()))
         self._take_folder(primary)
         self._run_as_server(os.path.join(programs, "pg_basebackup"), "-D", self.data, "-R", "-c", "fast", "-d",
@@ -44,7 +44,7 @@ class Node(Cluster):
             primary.url, "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"))
 
     def _take_folder(self, primary):
-        """An empty one of the server's user, as the primary's is."""
+        """Makes an empty folder owned by the server's user, like the primary's."""
         shutil.rmtree(self.host, ignore_errors=True)
         os.mkdir(self.folder, 0o700)
         owner = os.stat(primary.host)
@@ -59,7 +59,7 @@ class Node(Cluster):
 
 
 class Replicated:
-    """`with Replicated() as servers:` both run, at servers.url, which leads to the primary of the moment."""
+    """`with Replicated() as servers:` both run, at servers.url, which leads to the current primary."""
 
     def __init__(self):
         self.primary, self.standby = Node("one"), Node("two")
@@ -85,7 +85,7 @@ class Replicated:
             node.remove()
 
     def fail_over(self):
-        """The primary is killed, its standby takes over. There is no standby then. The times of both."""
+        """Kills the primary, and its standby takes over; there is no standby then. Returns the times of both."""
         self.primary.kill()
         killed = time.monotonic()
         self.standby.promote()
@@ -93,5 +93,5 @@ class Replicated:
         return killed, time.monotonic()
 
     def restore_standby(self):
-        """The one that was killed becomes the standby."""
+        """Makes the killed server the standby."""
         self.standby.follow(self.primary)

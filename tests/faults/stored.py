@@ -1,4 +1,4 @@
-"""What the three databases hold, held against each other."""
+"""Compares the contents of the three databases with each other."""
 import datetime
 from collections import Counter, defaultdict
 
@@ -9,7 +9,7 @@ RESERVATIONS = {RESERVATION_LIVE: "live", RESERVATION_RELEASED: "released", RESE
 DELETED = 2
 STATUS_OF = {"booking.requested": REQUESTED, "booking.confirmed": CONFIRMED, "booking.rejected": REJECTED,
              "booking.cancelled": CANCELLED, "booking.force_cancelled": FORCE_CANCELLED}
-RELEASED_EVENT = "booking.released"  # of a place granted too late: nothing of the booking changes
+RELEASED_EVENT = "booking.released"  # for a place granted too late: nothing of the booking changes
 NONE_YET = "00000000-0000-0000-0000-000000000000"
 FOLLOWED = {"hospital": ("booking",), "booking": ("hospital",), "history": ("booking", "hospital")}
 BOOKING = ("customer_id", "customer_name", "hospital_id", "date", "headcount", "status", "status_reason", "created_at_us",
@@ -110,10 +110,10 @@ def check_bookings(snapshot):
 
 
 def _check_story(stored, events):
-    """The events of one booking lead, version by version, to what is stored."""
+    """Checks that the events of one booking lead, version by version, to the stored state."""
     name = "booking %s: " % stored["booking_id"]
     versions = [event["event"]["booking"]["version"] for event in events]
-    # One that nobody was told of before its second version begins there.
+    # A booking of which no client was told before its second version begins there.
     first = 2 - stored["announced"]
     if versions != list(range(first, stored["version"] + 1)):
         yield name + "has events of the versions %s, stored is %s%s" % (
@@ -145,7 +145,7 @@ def _check_summary(stored, summary, events):
 
 
 def _check_entries(snapshot, events):
-    """The timeline is the log, event by event."""
+    """Checks that the timeline equals the log, event by event."""
     told = {}
     for booking_id, of_booking in events.items():
         for event in of_booking:

@@ -1,4 +1,4 @@
-"""The checker, fed with databases that do not fit together: it objects to each. Pure: no service runs."""
+"""The checker on databases that do not match each other: it reports each mismatch. Pure: no service runs."""
 from faults.story import D1, D2, Story
 
 

@@ -1,4 +1,4 @@
-"""For the checker's tests: a small run that has everything, to be broken in one way."""
+"""For the checker's tests: a small run that covers everything, to be broken in one way."""
 import re
 
 from . import checker
@@ -8,7 +8,7 @@ D1, D2 = DAYS
 
 
 class Story:
-    """A small run that has everything: what it is made of has names. `broken` is played before its end."""
+    """A small run that covers everything, with names for its parts. `broken` is played before its end."""
 
     def __init__(self, broken=None):
         self.model = model = Model()
@@ -54,7 +54,7 @@ class Story:
         return next(event for event in self.snapshot["booking_events"] if told(event) == (booking_id, status))
 
     def objects(self, pattern, *words):
-        """There is an objection of these words."""
+        """Checks that some problem contains these words."""
         problems = checker.check(self.records, self.snapshot)
         pattern = pattern % words if words else pattern
         assert any(re.search(pattern, problem) for problem in problems), (pattern, problems)
@@ -65,7 +65,7 @@ class Story:
 
 
 def refuse(model, reason):
-    """hospital-svc refuses the next booking for that reason, whatever is true."""
+    """hospital-svc refuses the next booking with that reason, whether true or not."""
     reserve = model.reserve
 
     def refuse_once(_):

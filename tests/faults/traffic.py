@@ -1,5 +1,5 @@
-"""Customers who book and cancel until told to stop, repeat each call until its answer is definite, and remember what they
-were told; and a hospital that opens days meanwhile."""
+"""Customers that book and cancel until stopped, repeat each call until its answer is definite, and remember the answers; and
+a hospital that opens days in the meantime."""
 import random
 import time
 
@@ -11,8 +11,8 @@ PAUSE_S = 0.02  # between two days that are opened
 
 
 class Traffic(Workers):
-    """`with Traffic(stack, hospital_id, places) as traffic: ...`; what they were told is checked at the end, when the
-    services agree."""
+    """`with Traffic(stack, hospital_id, places) as traffic: ...`; the answers are checked at the end, when the services
+    agree."""
 
     def __init__(self, stack, hospital_id, places, workers=4):
         self.stack, self.hospital_id, self.places = stack, hospital_id, places
@@ -34,7 +34,7 @@ class Traffic(Workers):
             cancel = connection.ask("CancelBooking", booking_id=request["booking_id"])
             if cancel.code == rpc.OK:
                 self.cancelled.add(request["booking_id"])
-            elif cancel.reason != "BOOKING_FINAL":  # what was queued may have been refused meanwhile
+            elif cancel.reason != "BOOKING_FINAL":  # a queued booking may have been refused in the meantime
                 self.problems.append(repr(cancel))
 
     def _open_days(self, connection, randoms):
@@ -45,7 +45,7 @@ class Traffic(Workers):
         time.sleep(PAUSE_S)
 
     def check(self):
-        """Holds what they were told against what is, once the services agree."""
+        """Compares the answers with the final state, once the services agree."""
         problems = self.died + self.problems
         assert not problems, problems[:3]
         assert self.answers, "nobody was answered"

@@ -1,4 +1,4 @@
-"""What docs/operations.md has an operator do after a restore, done when the services ask for it and not otherwise."""
+"""What docs/operations.md tells an operator to do after a restore, done when the services ask for it and not otherwise."""
 import collections
 import threading
 import time
@@ -11,23 +11,23 @@ PLACES = 100000  # on a day that no other caller books; it shows whether places 
 
 
 class Operator:
-    """One per round. `load` gives it a client, whose calls are recorded like all others."""
+    """One operator per round. `load` gives it a client, whose calls are recorded like all others."""
 
     def __init__(self, stack, load):
         self.stack, self.load = stack, load
         self.restores = []
-        self.lock = threading.Lock()  # one restore at a time, with all that it asks for
-        self.taken = collections.Counter()  # ways out
+        self.lock = threading.Lock()  # one restore at a time, with everything that it requires
+        self.taken = collections.Counter()  # actions taken
         self.client = None
         self.day = None
 
     def prepare(self):
-        """Before the first backup."""
+        """Call it before the first backup."""
         self.client = self.load.client()
         self.day = self.client.register(PLACES, in_world=False)
 
     def restored(self, restore):
-        """Its database has just gone back: returns when places are granted again by way of every replica, and history-svc
+        """A database has just gone back: returns when places are granted again through every replica, and history-svc
         follows the log."""
         self.restores.append(restore)
         for name in self.stack.replicas_of("booking"):
@@ -36,7 +36,7 @@ class Operator:
         restore.history_ns = time.monotonic_ns()
 
     def _wait_granted(self, name):
-        """A service that grants nothing says so, and that is attended to; one that says nothing grants."""
+        """Waits until places are granted. A service that grants nothing must say so, and the operator acts on it."""
         end = time.monotonic() + DEADLINE_S
         while not self.client.probe(self.day, name):
             self.attend()
@@ -53,7 +53,7 @@ class Operator:
             self._rebuild()
 
     def _is_history_lost(self):
-        """What history-svc has applied is not in the log any more. It must say so within a moment."""
+        """Whether the log no longer contains what history-svc has applied. history-svc must report it within a moment."""
         def settled():
             if any("diverged" in reason.lower() for reason in self.reasons("history")):
                 return "lost"
@@ -66,7 +66,7 @@ class Operator:
         return wait_for("history-svc follows the booking log or says that it diverged", settled) == "lost"
 
     def reasons(self, name):
-        """Why this service is not well, as it says; nothing while it does not answer."""
+        """Why this service is degraded, as it reports; nothing while it does not answer."""
         try:
             client = rpc.Client(self.stack.services[name].rpc, timeout=5)
         except OSError:
@@ -80,7 +80,7 @@ class Operator:
             client.close()
 
     def _follow_from_start(self):
-        """All replicas are stopped, one is started with the flag, then the others."""
+        """Stops all replicas, starts one with the flag, then the others."""
         names = self.stack.replicas_of("hospital")
         self.stack.stop(names)
         self.stack.revive(names[0], follow_log_from_start="booking")
@@ -96,7 +96,7 @@ class Operator:
             restore.history_ns = time.monotonic_ns()
 
     def finish(self):
-        """When nobody books any more: what restores still ask for, and the places of the bookings that were lost."""
+        """When no client books any more: does what restores still ask for, and releases the places of the lost bookings."""
         def followed():
             self.attend()
             return not behind(self.stack)
@@ -104,8 +104,8 @@ class Operator:
         repair(self.stack, "--release")
 
     def check_reasons(self):
-        """In the end services complain of nothing but overcommitted days, if there are any (they are counted every 3 s), and
-        of what a restored hospital database leaves to be acknowledged."""
+        """Checks that in the end services report nothing but overcommitted days, if any (they are counted every 3 s), and
+        what a restored hospital database leaves to be acknowledged."""
         days = self.stack.value("hospital", "SELECT COUNT(*) FROM screening_day WHERE reserved > capacity")
         told = ["%d day%s overcommitted" % (days, "" if days == 1 else "s")] if days else []
         for name in self.stack.names:
