@@ -1,6 +1,6 @@
-"""A backlog of queued bookings, as an outage leaves it, is worked off behind the customers.
+"""A backlog of queued bookings, as an outage leaves it, is processed after the customers' bookings.
 
-SCREENING_BACKLOG=300000 makes it as long as a rush of half an hour; the default is short.
+SCREENING_BACKLOG=300000 makes it as long as half an hour of rush; the default is short.
 """
 import os
 import time
@@ -11,11 +11,11 @@ from kit.workers import Workers
 from kit.world import CONFIRMED, booking_request, day, register
 
 BACKLOG = int(os.environ.get("SCREENING_BACKLOG", "3000" if is_sanitized() else "30000"))
-CAPACITY = 100000  # the most that a day may have
+CAPACITY = 100000  # the maximum capacity of a day
 CUSTOMERS, CONTROL_S = 3, 2
-# Far from what is measured, since other tests run beside this one.
+# Far above the measured values, because other tests run at the same time.
 RATIO, FLOOR_S = 10, 0.5
-IN_WORK_MAX = 1024  # more than the settler has in work at once and the page behind
+IN_WORK_MAX = 1024  # more than the settler has in progress at once, plus the next page
 
 WAITING = "SELECT count(*) FROM booking WHERE status = 1"
 ROWS = {
@@ -32,7 +32,7 @@ def insert(stack, hospital_id, offset, count):
 
 
 class Customers(Workers):
-    """Each books again and again; what failed, and how long each call took."""
+    """Customers that book repeatedly; records failures and the duration of each call."""
 
     def __init__(self, stack, hospital_id):
         self.stack, self.hospital_id = stack, hospital_id
@@ -90,10 +90,10 @@ def test_the_oldest_of_a_backlog_are_confirmed_first(driver):
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=CAPACITY)
         stack.booking_svc.stop()
-        insert(stack, hospital_id, 1, 4 * IN_WORK_MAX)  # ids that say nothing of their age
+        insert(stack, hospital_id, 1, 4 * IN_WORK_MAX)  # ids that do not show their age
         stack.booking_svc.start()
         wait_for("the backlog is worked off", lambda: stack.value("booking", WAITING) == 0)
         settled = [int(row[0]) for row in stack.rows("booking", "SELECT updated_at_us FROM booking ORDER BY created_at_us")]
-        # What hospital-svc refuses while it pairs is asked for again, behind what follows: no booking by itself, but the older half.
+        # Requests that hospital-svc refuses while it pairs are repeated, after those that follow: check only the older half.
         middle = len(settled) // 2
         assert sum(settled[:middle]) < sum(settled[middle:])

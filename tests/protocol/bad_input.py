@@ -9,12 +9,12 @@ TOO_LONG_AGO = "2020-02-29"
 
 
 def bad_texts(longest, required):
-    """Values that a text of at most `longest` characters must refuse."""
+    """Values that a text field of at most `longest` characters must refuse."""
     values = ["x" * (longest + 1), "한" * (longest + 1), "a\x01b", "line\nbreak", "del\x7f", "c1\x85"]
     return values + ([""] if required else [])
 
 
-NIL = "00000000-0000-0000-0000-000000000000"  # where every list begins: what bears it would be in none
+NIL = "00000000-0000-0000-0000-000000000000"  # where every list begins: an object with this id would be in no list
 BAD_IDS = ["x", "", "0190b5d0", "0190b5d0-0000-7000-8000-00000000000g", "0190b5d000007000800000000000000a", NIL]
 BAD_DATES = ["", "2026-02-30", "2025-02-29", "tomorrow", "2026-13-01", "2026-1-1", "20261201", "0000-01-01",
              "2026-12-01T00:00:00Z"]
@@ -127,7 +127,7 @@ def test_event_log_refuses_bad_input(driver):
 
 
 def field(number, content):
-    """One length-delimited protobuf field, by hand."""
+    """One length-delimited protobuf field, built by hand."""
     size, prefix = len(content), bytearray([number << 3 | 2])
     while size > 127:
         prefix.append(size & 127 | 128)
@@ -171,7 +171,7 @@ def test_garbage_gets_an_answer_and_hurts_nobody(driver):
         check_refused(stack.booking.raw(rpc.pack("screening.v1.BookingService/GetBooking", b"", timeout_ms=60001)),
                       rpc.INVALID_ARGUMENT, field="timeout_ms")
         envelope = envelope_pb2.Request(method="rpc.v1.Introspection/Describe")
-        assert stack.booking.raw(envelope.SerializeToString()).code == rpc.OK  # an empty message is a message
+        assert stack.booking.raw(envelope.SerializeToString()).code == rpc.OK  # an empty message is valid
         book(stack, hospital_id)
 
 
@@ -227,7 +227,7 @@ def test_pages_end_before_the_answer_is_too_large(driver):
         pages = all_pages(stack.booking.ListBookings, "bookings", hospital_id=hospital_id)
         assert [b.booking_id for page in pages for b in page] == ids
         assert len(pages) == 2, [len(page) for page in pages]
-        wait_agreement(stack)  # all events came through the same limit
+        wait_agreement(stack)  # all events passed the same limit
         pages = all_pages(stack.history.ListCustomerHistory, "bookings", customer_id="c" * 64)
         assert sorted(s.booking.booking_id for page in pages for s in page) == ids
         assert len(pages) == 2, [len(page) for page in pages]
@@ -235,7 +235,7 @@ def test_pages_end_before_the_answer_is_too_large(driver):
 
 @once
 def test_an_answer_too_large_is_refused(driver):
-    """What is one answer can't be cut: a hospital with more days than a message holds."""
+    """A single object cannot be split: a hospital with more days than a message holds."""
     with Stack(driver, without=("booking", "history"), flags={"hospital": {"message-max-bytes": SMALLEST}}) as stack:
         hospital_id = register(stack)
         stack.execute("hospital", """

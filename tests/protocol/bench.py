@@ -1,4 +1,4 @@
-"""screening-bench: its mixes do what they say, and a service that answers fast and wrong makes a failed run."""
+"""screening-bench: its mixes work as described, and a service that answers fast but wrong makes the run fail."""
 import json
 import os
 import signal
@@ -12,7 +12,7 @@ from kit.world import CANCELLED, CONFIRMED, wait_agreement
 
 
 def bench(stack, *options):
-    """What it ended with, what it printed, and the figures that it saved."""
+    """Its exit code, its output, and the figures that it saved."""
     path = os.path.join(stack.folder, "bench.json")
     command = [os.path.join(BUILD, "bench/screening-bench"), "--json", path, "--budget-ms", PATIENT_MS, *options,
                stack.address("hospital.rpc"), stack.address("booking.rpc")]
@@ -48,7 +48,7 @@ def test_bench_mixes_count_what_the_services_hold(driver):
         assert rush["places"]["sold_out"] and rush["places"]["taken"] == rush["places"]["of"] == 20, rush
         reads = counts(good_run(stack, "--count", 1000, "--mix", "read", "--in-flight", 1))
         assert reads == {"CONFIRMED": 100, "GetBooking OK": 400, "GetAvailability OK": 300, "ListBookings OK": 200}, reads
-        # 600 bookings of 601 days, three hospitals: each day one, but the last.
+        # 600 bookings of 601 days at three hospitals: one for each day but the last.
         days = good_run(stack, "--count", 600, "--mix", "many-days", "--days", 601, "--places", 1)
         assert counts(days) == {"CONFIRMED": 600} and days["places"]["of"] == 601, days
         wait_agreement(stack, with_history=False)
@@ -87,7 +87,7 @@ def test_bench_watch_tells_what_the_others_used(driver):
     def seen():
         with subprocess.Popen([*watch, "busy=%d" % os.getpid()], stdout=subprocess.PIPE, text=True) as running:
             while running.poll() is None:
-                pass  # this is what is watched
+                pass  # bench-watch measures this loop
             used = json.loads(running.stdout.read())["busy"]
         return used["user_s"] + used["kernel_s"] > 0
     wait_for("some time of this process, however little a loaded machine gives it", seen)
@@ -99,7 +99,7 @@ def test_bench_watch_tells_what_the_others_used(driver):
 
 
 class Liar:
-    """Both services, in the place of the real ones: keeps count of bookings, and lies where `lie` says so."""
+    """Plays both services in place of the real ones: counts bookings, and answers falsely where `lie` says so."""
 
     def __init__(self, lie):
         self.lie, self.booked, self.places = lie, {}, {}

@@ -1,4 +1,4 @@
-"""What a message may consist of is bounded before it is unpacked: repeated and unknown fields, metadata, values of JSON."""
+"""The elements of a message are bounded before it is unpacked: repeated and unknown fields, metadata, JSON values."""
 import itertools
 import time
 
@@ -21,7 +21,7 @@ def raw_call(client, method, payload):
 
 
 def check_bounded(client, method, element, name, first=0):
-    """The bound lets through as many of these elements as it says: then the handler judges them. One more is refused."""
+    """The bound lets exactly the documented number of these elements through to the handler. One more is refused."""
     for count in (ELEMENTS_MAX + first + 1, MESSAGE_BYTES // len(element)):
         reply = raw_call(client, method, element * count)
         check_refused(reply, rpc.INVALID_ARGUMENT)
@@ -41,13 +41,13 @@ def test_requests_of_too_many_elements_are_refused_by_name(driver):
             check_bounded(clients[service], method, UNKNOWN, "field 1023")
         check_bounded(clients["hospital"], "RegisterHospital", b"\x22\x00", "days", first=1)
         check_bounded(clients["hospital"], "BatchReserve", b"\x0a\x00", "requests", first=1)
-        check_bounded(clients["booking"], "CreateBooking", b"\x0a\x00", "booking_id", first=1)  # a single field, given again
+        check_bounded(clients["booking"], "CreateBooking", b"\x0a\x00", "booking_id", first=1)  # a singular field, given twice
 
         def batch(unknown_each):
             item = UNKNOWN * unknown_each
             return raw_call(clients["hospital"], "BatchReserve", (b"\x0a" + bytes([len(item)]) + item) * 1024)
         assert batch(8).text == RULE % ("requests.field 1023", ELEMENTS_MAX)
-        assert batch(7).code == rpc.OK  # the largest batch, of a later version that knows seven fields more
+        assert batch(7).code == rpc.OK  # the largest batch, from a later version with seven more fields
 
 
 @once
@@ -64,14 +64,14 @@ def test_metadata_is_bounded(driver):
             assert reply.text == RULE % ("metadata", METADATA_MAX), reply
 
 
-# ---- an attacker beside a customer, who is compared with himself alone
+# ---- an attacker beside a customer, who is compared with a run without the attacker
 
 RATIO = 20  # of the p99
-PER_S = 20  # what takes all of the two threads that decode, if it is unpacked
+PER_S = 20  # enough to occupy both decoding threads, if the messages are unpacked
 
 
 class Paced(Flood):
-    """Some requests a second, whatever becomes of them: their number is harmless, their size is not."""
+    """Sends some requests a second, whatever their answers: their number is harmless, their size is not."""
 
     def _run(self):
         requester = sp.Requester(self.address)
@@ -126,13 +126,13 @@ def test_gateway_bounds_the_values_of_a_body_before_it_reads_them(driver):
         reply = client.post("/screening.v1.HospitalService/RegisterHospital", b"\x22\x00" * 30000,
                             headers={"Content-Type": "application/proto"})
         assert reply.code == 400 and RULE % ("days", ELEMENTS_MAX) in reply.body.decode(), reply
-        # What people send is far from it: the most days that a hospital may have.
+        # Real requests are far below it: this is the maximum number of days of a hospital.
         days = [{"date": day(offset), "capacity": 1} for offset in range(400)]
         reply = client.post("/hospitals", {"name": "n", "address": "a", "days": days})
         assert reply.code == 201 and len(reply.json["days"]) == 400, reply.code
 
 
-# ---- what services say to each other
+# ---- messages between services
 
 
 @once
@@ -154,7 +154,7 @@ def test_an_answer_of_too_many_elements_is_no_answer(driver):
 
 @once
 def test_events_of_too_many_elements_are_passed_over(driver):
-    """history-svc hears a batch that nobody can have published, and goes on with what the log says."""
+    """history-svc receives a batch that no publisher can have sent, and continues with what the log contains."""
     with Stack(driver, without=("history",)) as stack:
         fake = FakePublisher(stack.address("fake.events"), "booking")
         stack.history_svc.flags["booking-events"] = fake.listener.address

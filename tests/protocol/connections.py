@@ -1,4 +1,4 @@
-"""Connections are bounded, on the ports of calls and of events: their number, and what is received of unfinished messages."""
+"""Connections are bounded, on the ports of calls and of events: their number, and the bytes of unfinished messages."""
 import contextlib
 import socket
 import struct
@@ -11,7 +11,7 @@ from kit.marks import once
 from kit.stack import DEADLINE_S, Stack, free_port, is_sanitized, wait_for
 from kit.world import register
 
-ATTACKER = "127.0.0.2"  # the customers come from 127.0.0.1
+ATTACKER = "127.0.0.2"  # the customers connect from 127.0.0.1
 MAX, PER_ADDRESS, TIMEOUT_MS, BYTES_MAX = 128, 64, 1000, 4 << 20
 LIMITS = {"connections-max": MAX, "connections-per-address": PER_ADDRESS, "receive-timeout-ms": TIMEOUT_MS,
           "receive-bytes-max": BYTES_MAX}
@@ -55,7 +55,7 @@ def is_closed(sock):
 
 
 class Holding:
-    """An attacker that opens so many connections and keeps those that it is left with; each first sends `begin`."""
+    """An attacker that opens many connections and holds those that the server leaves open; each first sends `begin`."""
 
     def __init__(self, address, count, begin=b"", source=ATTACKER):
         self.address, self.count, self.begin, self.source = address, count, begin, source
@@ -68,9 +68,9 @@ class Holding:
                 sock = connect(self.address, self.source)
                 self.socks.append(sock)
                 sock.setblocking(False)
-                sock.send(self.begin)  # as much as the kernel takes
+                sock.send(self.begin)  # as much as the kernel accepts
             except OSError:
-                pass  # refused, or already ended
+                pass  # refused, or already closed
             self.answered.value += 1
         return self
 
@@ -83,7 +83,7 @@ class Holding:
 
 
 class Opening(Flood):
-    """An attacker that opens connections all the time, and keeps so many of them."""
+    """An attacker that keeps opening connections and holds the given number of them."""
 
     KEPT = 4 * MAX
 
@@ -128,13 +128,13 @@ def new_subscriber_hears(address):
 
 
 def check_ports(stack, attack):
-    """A customer who connects, asks and leaves, on each port, beside attack(address, protocol)."""
+    """A customer connects, asks and disconnects, on each port, beside attack(address, protocol)."""
     hospital, history = stack.hospital_svc, stack.history_svc
     events = hospital.flags["events-listen"]
     for address, protocol, call in ((hospital.rpc, sp.REQ, lambda: new_client_is_served(hospital)),
                                     (history.rpc, sp.REQ, lambda: new_client_is_served(history)),
                                     (events, sp.SUB, lambda: new_subscriber_hears(events))):
-        # A subscriber hears a heartbeat, twice a second.
+        # A subscriber receives a heartbeat twice a second.
         check_unharmed(call, lambda where=address, what=protocol: attack(where, what), RATIO, seconds=1.0)
 
 
@@ -219,7 +219,7 @@ def test_unfinished_messages_take_no_more_memory_than_their_budget(driver):
 
 @once
 def test_callers_never_exhaust_the_files_of_a_service(driver):
-    """With 300 files in all, and 400 connections that stay."""
+    """With 300 files in total, and 400 connections that stay open."""
     with Stack(driver, without=("hospital", "booking", "history")) as stack:
         service = stack.hospital_svc
         service.flags["rpc-listen"] = service.rpc = "tcp://127.0.0.1:%d" % free_port()

@@ -1,4 +1,4 @@
-"""A database that is damaged, and one that takes no writes: said so, to callers and operators, until it is restored."""
+"""A damaged database, and one that accepts no writes: callers and operators are told until it is restored."""
 import os
 import resource
 
@@ -17,7 +17,7 @@ def file_of(stack, name):
 
 
 def damage(stack, name, table):
-    """The service is stopped. Afterwards nothing can be read from the table, or (PostgreSQL) written to it."""
+    """Call it while the service is stopped. Afterwards the table cannot be read, or (PostgreSQL) written."""
     if stack.driver == "sqlite" and name != "history":
         page = stack.value(name, "SELECT rootpage FROM sqlite_master WHERE name = '%s'" % table)
         with open(file_of(stack, name), "r+b") as file:
@@ -74,10 +74,10 @@ def test_damage_met_while_running_is_told_and_puts_no_event_away(driver):
         wait_for("hospital-svc meets the damage", lambda: damaged_lines(stack.hospital_svc))
         wait_for("it says so", lambda: any("damaged" in reason for reason in stack.hospital.Stats().message.degraded))
         assert "the database is damaged: restore a backup" in health(stack, "hospital")
-        # As long as hospital-svc can't read on it may be RECOVERING, which is asked again until the budget ends.
+        # While hospital-svc cannot read on, it may be RECOVERING, and the call is repeated until its budget ends.
         refused = stack.booking.CreateBooking(timeout_ms=2000, **booking_request(hospital_id))
         assert refused.reason == "HOSPITAL_UNAVAILABLE" or refused.code == rpc.DEADLINE_EXCEEDED, refused
-        # What does not meet it goes on, and the event waits for the restore.
+        # Calls that do not meet the damage continue, and the event waits for the restore.
         assert stack.hospital.RegisterHospital(hospital_id=rpc.new_id(), name="n", address="a").code == rpc.OK
         assert stack.value("hospital", "SELECT count(*) FROM dead_letter") == 0
         assert status_of(stack, kept.booking_id) == CANCELLED
@@ -101,7 +101,7 @@ def test_callers_are_told_that_the_database_is_damaged(driver):
 
 @once
 def test_a_service_whose_disk_is_full_stays_out_of_rotation(driver):
-    """Without traffic too: once a write has failed, only a write that does not fail makes it ready."""
+    """Even without traffic: once a write has failed, only a successful write makes the service ready."""
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=100000)
         service = stack.booking_svc

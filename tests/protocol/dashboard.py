@@ -1,4 +1,4 @@
-"""What Prometheus and Grafana are given: every metric that the dashboard asks for is there, with the labels it asks by."""
+"""The input of Prometheus and Grafana: every metric that the dashboard queries exists, with the labels that it uses."""
 import json
 import os
 import re
@@ -12,7 +12,7 @@ from kit.world import CONFIRMED, book, booking_request, register, wait_history
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ALL = PROGRAMS + ("gateway",)
-# Given to each sample by deploy/prometheus/prometheus.yml, Prometheus and its histograms.
+# Added to each sample by deploy/prometheus/prometheus.yml, by Prometheus and by its histograms.
 SCRAPED_LABELS = {"service", "job", "instance"}
 KEYWORDS = {"by", "without", "on", "ignoring", "group_left", "group_right", "and", "or", "unless", "bool", "offset"}
 SAMPLE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
@@ -24,7 +24,7 @@ def read(*path):
 
 
 class Query:
-    """What an expression of PromQL names: metrics with their matchers, and the labels that it groups by."""
+    """The names in a PromQL expression: metrics with their matchers, and the labels by which it groups."""
 
     def __init__(self, expression):
         self.expression = expression
@@ -40,7 +40,7 @@ class Query:
 
 
 def panels():
-    """Those with queries; a row has none."""
+    """The panels with queries; a row has none."""
     return [panel for panel in json.loads(read("deploy", "grafana", "screening.json"))["panels"] if panel["type"] != "row"]
 
 
@@ -49,7 +49,7 @@ def queries():
 
 
 def scrape(stack, name):
-    """(metric, labels) of each sample, with what Prometheus adds."""
+    """(metric, labels) of each sample, with the labels that Prometheus adds."""
     client = Client(stack.services[name].flags["ops-listen"])
     try:
         answer = client.get("/metrics")
@@ -65,7 +65,7 @@ def scrape(stack, name):
 
 
 def missing(samples):
-    """What the dashboard asks for and nobody has, as text."""
+    """What the dashboard queries but no service provides, as text."""
     found = []
     for query in queries():
         for name, matchers in query.selectors:
@@ -110,7 +110,7 @@ def test_the_dashboard_shows_what_is_worth_an_alarm(driver):
 
 
 def ops_port(name):
-    """Where a service's page for operators is unless it is told otherwise."""
+    """The default port of a service's page for operators."""
     text = subprocess.run([program(name), "--help"], capture_output=True, text=True, check=True).stdout
     return re.search(r"--ops-listen TEXT +\S+ +(\S+)", text)[1]
 

@@ -1,4 +1,4 @@
-"""Whose database it is: one writer for a SQLite file, one service for a database, and the file that was opened."""
+"""Ownership of a database: one writer for a SQLite file, one service for a database, exactly the file that was opened."""
 import os
 import shutil
 import signal
@@ -17,7 +17,7 @@ def file_of(stack, name):
 
 
 def refusal(done):
-    """The one line for people of a start that ended with 2."""
+    """The single line of text of a start that ended with exit code 2."""
     plain = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert done.returncode == 2 and len(plain) == 1, done
     return plain[0]
@@ -76,7 +76,7 @@ def test_a_database_of_another_service_is_exit_2(driver):
 
 @once
 def test_histories_and_bookings_share_a_postgresql_database(driver):
-    """They always did: history-svc has a schema of its own. hospital-svc and booking-svc do not."""
+    """They always could: history-svc has its own schema. hospital-svc and booking-svc have none."""
     del driver
     with Stack("postgresql", without=PROGRAMS) as stack:
         stack.services["history"].flags["database"] = stack.url("booking")
@@ -116,7 +116,7 @@ GONE = ("removed", "replaced", "log removed")
 
 
 def take_away(file, how):
-    """Moves the file aside; what brings it back."""
+    """Moves the file aside; returns a function that brings it back."""
     if how == "log removed":
         file += "-wal"
     os.rename(file, file + ".aside")

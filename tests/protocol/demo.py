@@ -1,4 +1,4 @@
-"""./demo: its words, the check of its ports, and its last table."""
+"""./demo: its output, its check of the ports, and its final table."""
 import os
 import socket
 import subprocess

@@ -1,4 +1,4 @@
-"""G8: a caller that takes all it can get hurts itself only. Each test compares with a control run of its own."""
+"""G8: a caller that takes all it can get hurts only itself. Each test compares with its own control run."""
 import collections
 import json
 import socket
@@ -12,9 +12,9 @@ from kit.world import CONFIRMED, booking_request, day, history_shows, register
 
 BOOKINGS = 1000
 BUDGET_MS = 1000
-# Of the p99. Without turns it is a second and more, with them about the time of one list.
+# Of the p99. Without turns it is a second and more, with turns about the duration of one list.
 RATIO = 200
-WRITE_RATIO = 50  # a commit is slower than a read to begin with
+WRITE_RATIO = 50  # a commit is slower than a read anyway
 
 
 def packed(name, timeout_ms=60000, metadata=None, **fields):
@@ -23,7 +23,7 @@ def packed(name, timeout_ms=60000, metadata=None, **fields):
 
 
 def book_many(stack, hospital_id, count=BOOKINGS):
-    """Bookings of one customer, all CONFIRMED; the ids."""
+    """Bookings of one customer, all CONFIRMED; returns the ids."""
     client = stack.client("booking")
     requests = [booking_request(hospital_id) for _ in range(count)]
     for reply in client.call_all("CreateBooking", requests):
@@ -77,7 +77,7 @@ def test_a_flood_of_fetches_leaves_the_log_to_subscribers(driver):
 
 
 def check_invented_addresses(stack, flooded, called):
-    """A connection that names 10,000 addresses at one of booking-svc's listeners gains nothing against another connection."""
+    """A connection that declares 10,000 addresses at a listener of booking-svc gains nothing over another connection."""
     ids = book_many(stack, register(stack, capacity=BOOKINGS))
     lists = [packed("ListBookings", customer_id="c-1", page_size=500, metadata={"client-address": "10.1.%d.%d" % divmod(i, 250)})
              for i in range(10000)]
@@ -106,7 +106,7 @@ def test_ten_thousand_invented_addresses_gain_nothing_against_another_gateway(dr
 
 @once
 def test_the_gateway_names_its_clients(driver):
-    """By REST and by Connect, whichever address they come from."""
+    """Over REST and over Connect, from any address."""
     with Stack(driver, without=PROGRAMS, gateway=True) as stack:
         fake = FakeService(stack.address("booking.rpc"), lambda name, request: booking_pb2.ListBookingsResponse())
         wait_for("the gateway connects", fake.listener.connections)
@@ -127,7 +127,7 @@ def http_post(path, body):
 
 @once
 def test_bodies_full_of_values_leave_the_gateway_to_others(driver):
-    """Nothing of them is ever a valid request: what they cost is reading them."""
+    """None of these bodies is a valid request: their only cost is parsing them."""
     with Stack(driver, without=("history",), gateway=True) as stack:
         hospital_id = register(stack)
         body = (b'{"days": [' + 20000 * b"[]," + b"[]]}").ljust(65536)
@@ -151,7 +151,7 @@ def test_a_flood_of_lists_over_http_leaves_the_reads_of_other_addresses(driver):
 
 @once
 def test_calls_that_hang_leave_places_for_other_addresses(driver):
-    """A service that answers some calls only: who asks for the others waits for himself."""
+    """A service answers some calls only: a client whose calls hang delays only itself."""
     hanging, known = rpc.new_id(), rpc.new_id()
 
     def answer(name, request):
@@ -170,7 +170,7 @@ def test_calls_that_hang_leave_places_for_other_addresses(driver):
         answered = client.get("/hospitals/" + known)
         assert answered.code == 200, answered
         codes = collections.Counter(sock.recv(65536).split(b" ")[1] for sock in flood)
-        # The others' turn comes when hardly any of their time is left: it may end before they are sent (503).
+        # The others get their turn when hardly any of their budget is left: it may end before they are sent (503).
         assert codes[b"504"] >= 224 and set(codes) <= {b"504", b"429", b"503"} and sum(codes.values()) == 300, codes
         for sock in flood:
             sock.close()

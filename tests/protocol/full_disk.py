@@ -1,5 +1,5 @@
-"""A disk that is really full: what can't be written is answered UNAVAILABLE, nothing acknowledged is lost, and with room
-again the service goes on by itself (G2)."""
+"""A genuinely full disk: what cannot be written is answered UNAVAILABLE, nothing acknowledged is lost, and once there is
+room again the service continues by itself (G2)."""
 import contextlib
 import os
 import resource
@@ -10,8 +10,8 @@ from kit.marks import once
 from kit.stack import PROGRAMS, Stack, wait_for
 from kit.world import CONFIRMED, REJECTED, REQUESTED, book, booking_request, register, status_of, wait_agreement
 
-ROOM = 256 * 1024  # what still fits, some bookings: the disk gets full in the middle of the traffic
-REFUSALS = 20  # how many refused calls end the traffic
+ROOM = 256 * 1024  # enough for some bookings: the disk fills up in the middle of the traffic
+REFUSALS = 20  # the number of refused calls that ends the traffic
 CALLS_MAX = 2000
 DISK = 4 * 1024 * 1024
 
@@ -22,7 +22,7 @@ def file_of(stack, name):
 
 @contextlib.contextmanager
 def limited(stack, name):
-    """The service may not write beyond this size of a file: its writes fail as on a full disk (RLIMIT_FSIZE)."""
+    """Limits the size of the service's files: its writes fail as on a full disk (RLIMIT_FSIZE)."""
     service = stack.services[name]
     before = resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE)
     size = os.path.getsize(file_of(stack, name) + "-wal") + ROOM
@@ -33,7 +33,7 @@ def limited(stack, name):
 
 @contextlib.contextmanager
 def filled(stack, name):
-    """All but ROOM of the small disk that the database lies on is taken by someone else."""
+    """Fills the small disk that holds the database, up to ROOM."""
     filler = os.path.join(os.path.dirname(file_of(stack, name)), "filler")
     free = os.statvfs(os.path.dirname(filler))
     with open(filler, "wb") as file:
@@ -44,7 +44,7 @@ def filled(stack, name):
 
 @contextlib.contextmanager
 def small_disk(stack, name):
-    """A file system of its own for the database; whether this machine permits it."""
+    """A separate file system for the database; yields whether this machine permits it."""
     folder = os.path.join(stack.folder, name + "-disk")
     os.mkdir(folder)
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%d" % DISK, "tmpfs", folder], capture_output=True, text=True,
@@ -62,7 +62,7 @@ def small_disk(stack, name):
 
 
 def traffic(stack, hospital_id, was_refused, **more):
-    """Bookings one after another until enough were refused; the answers by id."""
+    """Books one after the other until enough calls were refused; returns the answers by id."""
     answers, refused = {}, 0
     while refused < REFUSALS:
         assert len(answers) < CALLS_MAX, "the disk did not get full"
@@ -74,7 +74,7 @@ def traffic(stack, hospital_id, was_refused, **more):
 
 
 def check_booking_svc(stack, hospital_id, full):
-    """Full under booking-svc: the caller is told UNAVAILABLE and may ask again with the same id."""
+    """The disk of booking-svc is full: the caller is told UNAVAILABLE and may retry with the same id."""
     with full(stack, "booking"):
         answers = traffic(stack, hospital_id, lambda reply: reply.code == rpc.UNAVAILABLE)
         assert stack.booking_svc.process.poll() is None
@@ -92,7 +92,7 @@ def closed(reply):
 
 
 def check_hospital_svc(stack, hospital_id, full):
-    """Full under hospital-svc: booking-svc fails closed, or queues for those who asked for it."""
+    """The disk of hospital-svc is full: booking-svc fails closed, or queues bookings that asked for it."""
     with full(stack, "hospital"):
         answers = traffic(stack, hospital_id, closed)
         queued = traffic(stack, hospital_id, lambda reply: reply.code == rpc.OK and reply.message.status == REQUESTED,

@@ -1,4 +1,4 @@
-"""The Connect protocol through gateway-svc, in what the official client never sends (that one: tests/connect/run)."""
+"""The Connect protocol through gateway-svc: requests that the official client never sends (for those: tests/connect/run)."""
 import base64
 import json
 import time
@@ -24,7 +24,7 @@ def call(stack, path, body=b"{}", media_type=JSON, **headers):
 
 
 def check_error(answer, http_code, code, said=""):
-    """An error of the protocol, with no more in it than it has; what it says."""
+    """An error of the protocol, with no fields beyond those of the protocol; returns its message."""
     assert answer.code == http_code and answer.headers["Content-Type"] == JSON, answer
     assert answer.json["code"] == code and said in answer.json["message"], answer
     assert set(answer.json) <= {"code", "message", "details"} and answer.body.endswith(b"}\n"), answer
@@ -32,13 +32,13 @@ def check_error(answer, http_code, code, said=""):
 
 
 def check_bare(answer, http_code, header, value):
-    """HTTP's own refusal: no body that could be taken for a message."""
+    """A refusal of HTTP itself: no body that could be taken for a message."""
     assert answer.code == http_code and answer.headers[header] == value, (answer, answer.headers)
     assert answer.body == b"" and "Content-Type" not in answer.headers, answer
 
 
 def play_booking(stack, handler):
-    """A booking-svc to which the gateway is connected: nothing of a budget goes into waiting for that."""
+    """A booking-svc to which the gateway is already connected: no part of a budget is spent on connecting."""
     fake = FakeService(stack.address("booking.rpc"), handler)
     wait_for("the gateway connects", fake.listener.connections)
     return fake
@@ -63,7 +63,7 @@ def test_connect_speaks_json_and_binary(driver):
             assert answer.json["status"] == "CONFIRMED" and answer.json["version"] == "2", answer
             assert "statusReason" not in answer.json, answer  # canonical: no defaults
             assert answer.body.endswith(b"}\n"), answer
-        # A name as it stands in the .proto file, and a field that nobody knows.
+        # A name as in the .proto file, and an unknown field.
         asked = call(stack, GET, {"booking_id": request["booking_id"], "colour": {"of": ["the", 1]}})
         assert asked.json == answer.json, asked
         packed = booking_pb2.GetBookingRequest(booking_id=request["booking_id"]).SerializeToString()
@@ -154,7 +154,7 @@ def test_connect_get_reads_its_query(driver):
             assert answer.code == 200 and answer.body == call(stack, GET, packed, PROTO).body, answer
         assert stack.gateway.request("HEAD", GET + "?encoding=json&message=" + urllib.parse.quote(known)).code == 200
         nothing = get(stack, LIST, encoding="proto", message="")
-        check_error(nothing, 400, "invalid_argument", "customer_id")  # what the empty message lacks
+        check_error(nothing, 400, "invalid_argument", "customer_id")  # the empty message lacks it
         for query, said in (({"connect": "v2", "message": "{}"}, "connect: must be v1"),
                             ({}, "message: must be given"),
                             ({"message": ""}, "JSON"),
@@ -202,7 +202,7 @@ def test_connect_hands_on_budget_trace_and_authorization(driver):
 
 @once
 def test_connect_answers_every_code_as_the_protocol_prescribes(driver):
-    """The table of the specification, and none of what services tell their operators."""
+    """The table of the specification, and nothing that services report to their operators."""
     table = {1: (499, "canceled"), 3: (400, "invalid_argument"), 4: (504, "deadline_exceeded"), 5: (404, "not_found"),
              6: (409, "already_exists"), 7: (403, "permission_denied"), 8: (429, "resource_exhausted"),
              9: (400, "failed_precondition"), 10: (409, "aborted"), 11: (400, "out_of_range"), 12: (501, "unimplemented"),
@@ -235,7 +235,7 @@ def test_connect_tells_no_addresses_when_a_service_is_away(driver):
 
 @once
 def test_connect_answers_a_body_that_is_too_large_at_its_end(driver):
-    """However long it takes to send: an answer before would be lost with the connection."""
+    """However long the body takes to send: an earlier answer would be lost with the connection."""
     max_bytes = 8192  # of this method
     with Stack(driver, without=("history",), gateway=True) as stack:
         known = json.dumps({"bookingId": book(stack, register(stack)).booking_id})
@@ -247,7 +247,7 @@ def test_connect_answers_a_body_that_is_too_large_at_its_end(driver):
 
 @once
 def test_connect_answers_heads_of_any_length(driver):
-    """Also one that leaves hardly any room beside it."""
+    """Including one that leaves hardly any room beside it."""
     with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack:
         codes = []
         for length in range(14000, 18000, 100):

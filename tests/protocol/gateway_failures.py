@@ -1,4 +1,5 @@
-"""REST when something is wrong behind the gateway: how each failure looks, budgets, waiting bookings; pages of another origin."""
+"""REST when something behind the gateway is wrong: how each failure looks, budgets, waiting bookings; pages of another
+origin."""
 from kit import rpc
 from kit.marks import once
 from kit.rest import RestStack, booking_of, check_problem, id_of
@@ -24,7 +25,7 @@ class BookingsPlayed(RestStack):
     def __enter__(self):
         self.fake = FakeBookings(self)
         super().__enter__()
-        # The first call would else wait for the connection.
+        # Otherwise the first call would wait for the connection.
         wait_for("the gateway reaches the fake", lambda: self.rest.get("/bookings?customerId=c").code == 200)
         return self
 
@@ -76,7 +77,7 @@ def test_rest_an_answer_that_is_none_is_a_fault(driver):
     with played(driver) as stack:
         stack.fake.answer = envelope_pb2.Response(payload=b"\xff\xff\xff")
         check_problem(stack.rest.get("/bookings/" + rpc.new_id()), 500, "INTERNAL")
-        # What can't be written as JSON: an instant beyond the year 9999.
+        # A value that cannot be written as JSON: an instant after the year 9999.
         stack.fake.answer = types_pb2.Booking(booking_id=rpc.new_id(), created_at={"seconds": 2 ** 60})
         check_problem(stack.rest.get("/bookings/" + rpc.new_id()), 500, "INTERNAL")
 
@@ -131,7 +132,7 @@ def test_rest_waiting_booking_is_accepted(driver):
 
         def accepted():
             answer = stack.rest.post("/bookings", body, headers=key)
-            assert answer.code in (202, 504), answer  # its budget may end before it is told that it waits
+            assert answer.code in (202, 504), answer  # its budget may end before the answer says that it waits
             return answer if answer.code == 202 else None
         waiting = wait_for("the booking waits", accepted)
         assert waiting.json["status"] == "REQUESTED"
@@ -235,6 +236,6 @@ def test_cors_lets_exactly_one_origin_in(driver):
             for other in ("https://clinic.example.evil", "http://clinic.example", "null", ORIGIN + "/", ORIGIN.upper()):
                 assert cors_of(gateway.get(path, headers={"Origin": other})) == {}, other
             assert cors_of(gateway.get(path)) == {}
-        # Refused before the route is looked at.
+        # Refused before the route is looked up.
         answer = gateway.post("/bookings", b"x" * 300000, headers={"Origin": ORIGIN})
         assert answer.code == 413 and answer.headers["Access-Control-Allow-Origin"] == ORIGIN

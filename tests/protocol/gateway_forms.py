@@ -1,5 +1,5 @@
-"""The form of REST requests: what is said twice, what is left empty, encodings, numbers of an enum; the words of refusals; and
-references that hold behind a proxy."""
+"""The form of REST requests: repeated and empty values, encodings, numbers of an enum; the texts of refusals; and references
+that work behind a proxy."""
 import gzip
 import json
 import urllib.parse

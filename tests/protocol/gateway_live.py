@@ -15,7 +15,7 @@ LISTENERS = 1000
 
 
 class LiveStack(Stack):
-    """A stack with a gateway, without history-svc: nobody here asks it."""
+    """A stack with a gateway, without history-svc, which these tests do not use."""
 
     def __init__(self, driver, without=("history",), **more):
         super().__init__(driver, without=without, gateway=True, **more)
@@ -30,7 +30,7 @@ class LiveStack(Stack):
 
 
 def metric(address, name, labels=""):
-    """A metric of the process with that ops address: the sum of those whose labels contain that."""
+    """A metric of the process with that ops address: the sum of the samples whose labels contain the given text."""
     client = web.Client(address)
     try:
         page = client.get("/metrics").body.decode()
@@ -41,13 +41,13 @@ def metric(address, name, labels=""):
 
 
 def places(listener, left, offset=1):
-    """Waits until the listener is told that so many places are left on that day."""
+    """Waits until the listener is told that this many places are left on that day."""
     return listener.wait("availability", lambda data: data["day"]["date"] == day(offset) and
                          data["day"]["remaining"] == left).data["day"]
 
 
 def told(listener, booking_id, status):
-    """Waits until the listener is told that; what came before it must be about other bookings or earlier."""
+    """Waits until the listener receives that state; everything before it must be about other bookings or be earlier."""
     return listener.wait("booking", lambda data: (data["bookingId"], data["status"]) == (booking_id, status))
 
 
@@ -70,7 +70,7 @@ def test_days_are_told_at_once_and_whenever_they_change(driver):
             assert listener.retry == 2000
             booking = book(stack, hospital_id, headcount=2)
             places(listener, 3)
-            cancel(stack, booking)  # its places are free only after hospital-svc has heard of it
+            cancel(stack, booking)  # its places are free only after hospital-svc has received the event
             places(listener, 5)
             stack.hospital.SetCapacity(hospital_id=hospital_id, date=day(2), capacity=9)
             assert places(listener, 9, 2)["capacity"] == 9
@@ -112,13 +112,13 @@ def test_a_hospital_that_is_not_there_yet_is_told_when_it_is(driver):
 
 @once
 def test_a_listener_of_far_days_delays_nobody(driver):
-    """What one reading after the other would reach after two thousand years of days, 366 each and five a second."""
+    """Days that one reading after the other would reach only after two thousand years of days, 366 each, five a second."""
     with LiveStack(driver) as stack:
         hospital_id = rpc.new_id()
         with stack.listen(hospitalId=hospital_id, **{"from": "0001-01-01"}) as far, stack.listen(hospitalId=hospital_id) as near:
             for listener in (far, near):
                 assert listener.wait("hospital-gone").data["reason"] == "NOT_FOUND"
-            register(stack, capacity=6, hospital_id=hospital_id)  # every day that anybody listens to is read anew
+            register(stack, capacity=6, hospital_id=hospital_id)  # every day with a listener is read again
             places(near, 6)
             book(stack, hospital_id, 1)
             places(near, 5)
@@ -195,7 +195,7 @@ def test_one_listener_may_have_both(driver):
             places(listener, 4)
 
 
-# ---- coming back
+# ---- reconnecting
 
 def test_what_was_missed_is_told_to_who_comes_back(driver):
     with LiveStack(driver) as stack:
@@ -241,7 +241,7 @@ def test_everyone_who_comes_back_at_once_is_told_what_they_missed_and_no_more(dr
             start = sse.positions(listener.wait_position())
         bookings = [book(stack, hospital_id, customer_id="c-%d" % (i % 10)) for i in range(50)]
         back = []
-        for i in range(50):  # each stands at another event
+        for i in range(50):  # each has a different position
             last = "booking:%d,hospital:%d" % (start["booking"] + i, start["hospital"])
             back.append(open_listeners.enter_context(stack.listen(customerId="c-%d" % (i % 10), last_event_id=last)))
         late = {booking.customer_id: booking for booking in (book(stack, hospital_id, customer_id="c-%d" % i) for i in range(10))}
@@ -323,7 +323,7 @@ def test_another_log_makes_listeners_begin_anew(driver):
 
 
 def book_when_possible(stack, hospital_id):
-    """A confirmed booking, as soon as the services have found each other again."""
+    """A confirmed booking, as soon as the services have reconnected."""
     def attempt():
         reply = stack.booking.CreateBooking(**booking_request(hospital_id, customer_id="c-1"))
         return reply.message if reply.code == rpc.OK and reply.message.status == CONFIRMED else None
@@ -349,10 +349,10 @@ def test_publishers_that_restart_are_followed_on(driver):
                 [message.position for message in messages]
 
 
-# ---- many, slow and gone
+# ---- many, slow and disconnected listeners
 
 def fill(stack, hospital_id, until):
-    """Makes long messages for c-1 until that is so."""
+    """Makes long messages for c-1 until that is true."""
     def more():
         for _ in range(20):
             booking = book(stack, hospital_id, customer_id="c-1", customer_name="\uae40" * 200)
@@ -380,7 +380,7 @@ def test_a_listener_that_does_not_read_is_ended_and_others_go_on(driver):
 
 
 def pump_until_told(listener, customer_name):
-    """Reads on until the last message is about that customer, and leaves only that."""
+    """Reads until the last message is about that customer, and keeps only that one."""
     while not (listener.messages and listener.messages[-1].data["customerName"] == customer_name):
         listener.pump()
     listener.messages = listener.messages[-1:]
@@ -422,7 +422,7 @@ def test_a_thousand_listeners_are_told_and_others_are_served(driver):
         for listener in listeners:
             places(listener, 5)
         grown = resident_bytes(stack.gateway_svc.process) - before
-        # A connection's own 16 KiB, and what goes with it.
+        # A connection's own 16 KiB, and the structures that belong to it.
         assert is_sanitized() or grown < LISTENERS * 48 * 1024, grown
         booking = book(stack, hospital_id, customer_id="c-%d" % (LISTENERS // 2))
         assert stack.gateway.get("/bookings/" + booking.booking_id).json["status"] == "CONFIRMED"
@@ -446,7 +446,7 @@ def test_a_stop_ends_all_streams_at_once(driver):
         stack.gateway_svc.stop()
         took = time.monotonic() - begun
         assert all(listener.wait_end() for listener in listeners)
-        assert took < 5, took  # of the ten seconds that requests in hand may take
+        assert took < 5, took  # of the ten seconds that requests in flight may take
         assert "service.drain_incomplete" not in [line.get("event") for line in stack.gateway_svc.log_lines()]
 
 

@@ -1,4 +1,4 @@
-"""GET /events under those who come back again and again, and when a new day begins."""
+"""GET /events with clients that reconnect again and again, and at the start of a new day."""
 import contextlib
 import os
 import struct
@@ -11,7 +11,7 @@ from kit.workers import Workers
 from kit.world import CONFIRMED, book, booking_request, day, register
 
 EVENTS, BACK, ATTACKERS, TRIES = 1000, 990, 4, 15
-# Far from what is measured, since other tests run beside this one.
+# Far above the measured values, because other tests run at the same time.
 RATIO, FLOOR_S = 20, 1.5
 
 
@@ -56,7 +56,7 @@ def test_those_who_come_back_from_far_behind_starve_nobody(driver):
         came_back = [0]
 
         def attack():
-            """Takes the begin of what it asks for and comes again."""
+            """Takes the beginning of the answer and reconnects."""
             while not attackers.stopping.is_set():
                 head = stack.value("booking", "SELECT head_seq FROM event_log_head")
                 with stack.listen(customerId="c-2", read=False,
@@ -78,7 +78,7 @@ def test_those_who_come_back_from_far_behind_starve_nobody(driver):
 
 @once
 def test_a_customer_who_comes_back_too_often_is_told_to_begin_anew(driver):
-    """What is sent again is bounded, and others at the same address are sent theirs."""
+    """The number of repeated events is bounded, and others at the same address receive theirs."""
     with LiveStack(driver) as stack:
         hospital_id = register(stack, capacity=100000)
         with stack.listen(customerId="c-1") as listener:
@@ -98,14 +98,14 @@ def test_a_customer_who_comes_back_too_often_is_told_to_begin_anew(driver):
         with stack.listen(customerId="c-1", last_event_id=start) as listener:
             assert listener.next().data["bookingId"] == booking.booking_id
         with stack.listen(customerId="c-2", last_event_id=start) as listener:
-            late = book(stack, hospital_id, customer_id="c-2")  # and what is new is told to everybody
+            late = book(stack, hospital_id, customer_id="c-2")  # and everybody receives new events
             listener.wait("booking", lambda data: data["bookingId"] == late.booking_id)
 
 
 # ---- a new day
 
 class Clock:
-    """The wall clock of gateway-svc, which can be stepped; hospital-svc's stays right."""
+    """The wall clock of gateway-svc, which can be stepped; hospital-svc's stays correct."""
 
     def __init__(self, stack):
         self.path = os.path.join(stack.folder, "clock")
@@ -115,7 +115,7 @@ class Clock:
                                               "SCREENING_CLOCK_STEP": self.path, "ASAN_OPTIONS": asan})
 
     def step(self, days):
-        # In place: the process has the file mapped.
+        # In place: the process has mapped the file.
         with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as file:
             file.write(struct.pack("=q", int(days * 86400 * 10**9)))
 
@@ -142,14 +142,14 @@ def test_a_stream_without_from_moves_with_the_day(driver):
                 stack.listen(hospitalId=hospital_id, to=day(1)) as ending:
             dates(moving, 0, 1, 30)
             dates(fixed, 0, 1, 30)
-            dates(other, 31)  # so that the gateway knows this day before it is told to the others
+            dates(other, 31)  # so that the gateway knows this day before it sends it to the others
             dates(ending, 0, 1)
             clock.step(1)
             dates(moving, 31)
             set_capacity(0, 6)
             dates(fixed, 0)
             set_capacity(1, 7)
-            for listener in (moving, fixed, ending):  # not of yesterday
+            for listener in (moving, fixed, ending):  # not about yesterday
                 dates(listener, 1)
             set_capacity(31, 8)
             for listener in (moving, other):
@@ -159,7 +159,7 @@ def test_a_stream_without_from_moves_with_the_day(driver):
             set_capacity(1, 9)
             dates(fixed, 1)
             set_capacity(30, 10)
-            for listener in (moving, fixed):  # and the one that has ended hears nothing
+            for listener in (moving, fixed):  # and the one that has ended receives nothing
                 dates(listener, 30)
             assert not ending.messages
             clock.step(0)  # set back

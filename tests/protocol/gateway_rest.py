@@ -1,5 +1,5 @@
-"""REST through the gateway: routes, ids, entity tags, pages and what is refused for its form. Every answer is held against
-the OpenAPI document."""
+"""REST through the gateway: routes, ids, entity tags, pages, and requests that are refused for their form. Every answer is
+checked against the OpenAPI document."""
 import json
 import urllib.parse
 import uuid
@@ -9,7 +9,7 @@ from kit.marks import once
 from kit.rest import RestStack, booking_of, check_problem, id_of
 from kit.world import CANCELLED, CONFIRMED, day, wait_history
 
-KEYS = uuid.UUID("06b838db-ec70-49bf-9b06-09ba93f03ad3")  # in which a key that is no UUID becomes one
+KEYS = uuid.UUID("06b838db-ec70-49bf-9b06-09ba93f03ad3")  # the namespace that turns other keys into UUIDs
 
 
 # ---- routes
@@ -175,16 +175,16 @@ def test_rest_if_match_is_the_expected_version(driver):
             return rest.put(place, {"capacity": capacity, **more}, headers={"If-Match": match})
         assert put(11, '"1"').headers["ETag"] == '"2"'
         check_problem(put(12, '"1"'), 412, "VERSION_MISMATCH")
-        assert put(11, '"1"').code == 200  # a repeat: it already is as wanted
+        assert put(11, '"1"').code == 200  # a repeat: the day already has this capacity
         assert put(12, "*").headers["ETag"] == '"3"'
         check_problem(put(13, 'W/"2"'), 412, "VERSION_MISMATCH")
-        assert put(13, 'W/"3"', expectedVersion=3).headers["ETag"] == '"4"'  # as a proxy that compresses marks it
+        assert put(13, 'W/"3"', expectedVersion=3).headers["ETag"] == '"4"'  # as a compressing proxy marks it
         check_problem(put(14, '"4"', expectedVersion="3"), 400, detail="expectedVersion: ")
         check_problem(rest.put(place, {"capacity": 14, "expectedVersion": 3}), 412, "VERSION_MISMATCH")
         for match in ("4", 'w/"4"', 'W/ "4"', 'W/4', '"4", "5"', '"x"', '""', '"0"', '"04"', '"4', '"%d"' % 10 ** 20, '"%d"' % 2 ** 64):
             check_problem(put(14, match), 400)
-        assert rest.put(place, {"capacity": 13}).headers["ETag"] == '"4"'  # none of them did anything
-        # A condition that a method does not know is not passed over.
+        assert rest.put(place, {"capacity": 13}).headers["ETag"] == '"4"'  # none of them changed anything
+        # A condition that a method does not support is not ignored.
         check_problem(rest.delete(stack.hospital_path(), headers={"If-Match": '"77"'}), 400, detail="If-Match: ")
         assert rest.get(stack.hospital_path(), headers={"If-Match": '"77"'}).json["status"] == "ACTIVE"
 
@@ -219,7 +219,7 @@ def test_rest_links_lead_through_all_pages(driver):
                       "pageToken: ")
 
 
-# ---- what is refused for its form
+# ---- refused for its form
 
 @once
 def test_rest_refuses_what_is_no_json(driver):
@@ -302,7 +302,7 @@ def test_rest_refuses_a_body_that_is_too_large(driver):
         assert stack.rest.post("/bookings", booking_of(path, customerName="x" * 200)).code == 201
 
 
-# ---- what a service refuses
+# ---- refused by a service
 
 @once
 def test_rest_tells_why_a_service_refuses(driver):
@@ -324,7 +324,7 @@ def test_rest_tells_why_a_service_refuses(driver):
         check_problem(rest.post("/bookings", nowhere), 409, "HOSPITAL_NOT_FOUND")
         check_problem(rest.post("/bookings", booking_of(path, 2)), 409, "DATE_NOT_OPEN")
         key = {"Idempotency-Key": rpc.new_id()}
-        for _ in range(2):  # a repeat is told the same
+        for _ in range(2):  # a repeat gets the same answer
             check_problem(rest.post("/bookings", booking_of(path, headcount=2), headers=key), 409, "SOLD_OUT")
         check_problem(rest.delete("/bookings/" + key["Idempotency-Key"]), 409, "BOOKING_FINAL")
         rest.post("/bookings", booking_of(path))

@@ -1,4 +1,4 @@
-"""The examples of docs/http-api.md do what they show, on the hospitals that ./demo --serve imports."""
+"""The examples of docs/http-api.md work as shown, on the hospitals that ./demo --serve imports."""
 import os
 import re
 import subprocess
@@ -11,7 +11,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 def blocks():
-    """Those for a shell: they begin with the day."""
+    """The blocks for a shell: they begin by setting DAY."""
     with open(os.path.join(ROOT, "docs/http-api.md"), encoding="utf-8") as file:
         return [block for block in re.findall(r"^```\n(.*?)^```$", file.read(), re.M | re.S) if block.startswith("DAY=")]
 

@@ -1,4 +1,4 @@
-"""G3: whoever sends a creation again changes nothing and is told what is."""
+"""G3: repeating a creation changes nothing and returns the current state."""
 import threading
 
 from kit import rpc
@@ -63,7 +63,7 @@ def test_booking_again_after_rejection_and_forced_cancellation(driver):
             check_refused(stack.booking.CreateBooking(**refused), rpc.FAILED_PRECONDITION, "SOLD_OUT")
         stack.booking.CancelBooking(booking_id=request["booking_id"])
         wait_for("the place is free", lambda: remaining(stack, hospital_id) == 1)
-        check_refused(stack.booking.CreateBooking(**refused), rpc.FAILED_PRECONDITION, "SOLD_OUT")  # its answer stays
+        check_refused(stack.booking.CreateBooking(**refused), rpc.FAILED_PRECONDITION, "SOLD_OUT")  # its answer stays the same
         forced = booking_request(hospital_id)
         stack.booking.CreateBooking(**forced)
         stack.hospital.DeleteHospital(hospital_id=hospital_id)
@@ -97,7 +97,7 @@ def test_concurrent_duplicates_book_once(driver):
 
 
 def in_flight(stack):
-    """Calls that booking-svc has in hand, besides the one that asks."""
+    """Calls in flight at booking-svc, apart from the one that asks."""
     stats = {stat.name: stat.value for stat in stack.booking.Stats().message.stats}
     return stats["rpc_server_in_flight"] - 1
 
@@ -122,7 +122,7 @@ def test_repeat_while_in_work_waits_for_the_same_outcome(driver):
         wait_for("the Reserve is under way", lambda: fake.count("BatchReserve") == 1)
         sent += [(c, c.send("CreateBooking", timeout_ms=20000, **request)) for c in clients[1:]]
         wait_for("both repeats are in hand", lambda: in_flight(stack) == 3)
-        # Behind them in the writer's queue.
+        # After them in the writer's queue.
         assert stack.booking.CancelBooking(booking_id=rpc.new_id()).code == rpc.NOT_FOUND
         assert status_of(stack, request["booking_id"]) == REQUESTED
         release.set()
@@ -182,7 +182,7 @@ def test_a_late_reserve_for_a_cancelled_booking_is_refused(driver):
 
 @once
 def test_a_cancellation_while_hospital_svc_is_asked_stays(driver):
-    """The settle comes with a grant when the booking is no longer REQUESTED."""
+    """The settle arrives with a grant when the booking is no longer REQUESTED."""
     with Stack(driver, without=("hospital", "history")) as stack:
         go = threading.Event()
 

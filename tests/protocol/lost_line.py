@@ -1,5 +1,5 @@
-"""Events of the time that a database has lost, on their way still when it is back: they would follow what was applied, but are
-of another line of events, and a place that they free, or a cursor that they move, would be wrong for good."""
+"""Events of the interval that a database has lost, still in flight when it is back: their seqs follow what was applied, but
+they belong to a lost line of events, and a place that they free, or a cursor that they move, would stay wrong."""
 import threading
 import time
 import uuid
@@ -11,19 +11,19 @@ from kit.stack import DEADLINE_S, PATIENT_MS, Stack, wait_for
 from kit.world import (CANCELLED, CONFIRMED, DELETED, FORCE_CANCELLED, book, booking_request, check_refused, day, register,
                        remaining, status_of, wait_history)
 
-# A subscriber waits so long for an answer to Fetch, less what it takes to pass it on.
+# How long a subscriber waits for an answer to Fetch, less the time to pass it on.
 IN_TIME_S, ATTEMPTS = 1.7, 8
 
 
 class Between(FakeService):
-    """Stands before a service: keeps back requests, or answers, that a test names, until they are let go."""
+    """Stands in front of a service: holds back requests or answers that a test selects, until it releases them."""
 
     def __init__(self, address, real):
         self.real, self.gate = real, None
         super().__init__(address, self._forward)
 
     def hold(self, where, wanted):
-        """`wanted`(method name, message): whether this `request` or `answer` is kept back. Only one thing is at a time."""
+        """`wanted`(method name, message): whether to hold back this `request` or `answer`. Only one is held at a time."""
         self.gate = (where, wanted, threading.Event(), threading.Event())
 
     def wait_held(self):
@@ -49,14 +49,14 @@ class Between(FakeService):
             finally:
                 requester.close()
         except OSError:
-            return None  # it is away
+            return None  # the service is down
         answer = envelope_pb2.Response.FromString(packed)
         self._pass("answer", name, rpc.message_class(rpc.METHODS[name][1].output_type).FromString(answer.payload))
         return answer
 
 
 def stack_with(driver, subscriber, publisher, by_fetch_only=False):
-    """A stack whose subscriber speaks to the publisher by a Between."""
+    """A stack whose subscriber reaches the publisher through a Between."""
     stack = Stack(driver, without=("history",))
     between = Between(stack.address("between.rpc"), stack.services[publisher].rpc)
     stack.services[subscriber].flags[publisher + "-rpc"] = stack.address("between.rpc")
@@ -79,7 +79,7 @@ def wait_followed(stack, name, seq):
 
 
 def halted(stack, name):
-    """How often the service has halted, by its log."""
+    """How often the service has halted, according to its log."""
     return sum(line.get("event") == "events.halted" for line in stack.services[name].log_lines())
 
 
@@ -88,7 +88,7 @@ def brings_events(name, message):
 
 
 def until_in_time(attempt):
-    """Plays it again if the machine was too slow: the subscriber then waited no longer for what was kept back."""
+    """Repeats the test if the machine was too slow: the subscriber then gave up before the held answer was released."""
     for _ in range(ATTEMPTS):
         if attempt():
             return
@@ -101,8 +101,8 @@ def sold_out(stack):
 
 
 def test_a_booking_database_that_goes_back_while_pair_is_under_way_sells_nothing_twice(driver):
-    """hospital-svc has said where it stands and applies one event more, which frees a place; then booking-svc's database goes
-    back behind this event, and booking-svc answers that it knows where hospital-svc stood."""
+    """hospital-svc has sent its position and applies one more event, which frees a place; then booking-svc's database goes
+    back to before this event, and booking-svc answers that it knows hospital-svc's position."""
     stack, between = stack_with(driver, "hospital", "booking")
     with stack:
         stack.hospital_id = register(stack, capacity=1)
@@ -131,8 +131,8 @@ def test_a_booking_database_that_goes_back_while_pair_is_under_way_sells_nothing
 
 
 def test_a_place_that_only_lost_events_free_is_not_sold_again(driver):
-    """hospital-svc has fetched the cancellation, but it is on its way until booking-svc's database has gone back behind it, and
-    both have agreed on that."""
+    """hospital-svc has fetched the cancellation, but it stays in flight until booking-svc's database has gone back to before
+    it, and both services have agreed on that."""
     def attempt():
         stack, between = stack_with(driver, "hospital", "booking", by_fetch_only=True)
         with stack:
@@ -162,8 +162,8 @@ def test_a_place_that_only_lost_events_free_is_not_sold_again(driver):
 
 
 def test_lost_events_of_the_hospital_log_do_not_stop_those_that_follow(driver):
-    """booking-svc has fetched an event, which is on its way until hospital-svc's database has gone back behind it, and both have
-    agreed on that: the cursor need not be set back. A deletion of later is heard of."""
+    """booking-svc has fetched an event, which stays in flight until hospital-svc's database has gone back to before it, and
+    both have agreed on that: the cursor need not be set back. A later deletion is received."""
     def attempt():
         stack, between = stack_with(driver, "booking", "hospital", by_fetch_only=True)
         with stack:
@@ -190,14 +190,14 @@ def test_lost_events_of_the_hospital_log_do_not_stop_those_that_follow(driver):
 
 
 def log_of(stack, name):
-    """What a Pair says of its log: log_id and era."""
+    """What a Pair says about its log: log_id and era."""
     (log_id, era), = stack.rows(name, "SELECT log_id, era FROM event_log_head")
     return {"log_id": log_id if isinstance(log_id, str) else str(uuid.UUID(bytes=bytes(log_id))), "era": int(era)}
 
 
 def test_a_lost_deletion_that_a_late_pair_lets_in_is_repeated(driver):
-    """booking-svc has fetched the deletion, which is on its way until hospital-svc's database has gone back behind it and both
-    have agreed on that; then a Pair of the era before is executed, and the deletion is applied."""
+    """booking-svc has fetched the deletion, which stays in flight until hospital-svc's database has gone back to before it
+    and both have agreed on that; then a Pair of the previous era is executed, and the deletion is applied."""
     def attempt():
         stack, between = stack_with(driver, "booking", "hospital", by_fetch_only=True)
         with stack:
@@ -226,8 +226,8 @@ def test_a_lost_deletion_that_a_late_pair_lets_in_is_repeated(driver):
 
 
 def test_a_hospital_database_that_goes_back_and_forth_is_followed_from_its_start(driver):
-    """It is restored to an early backup, lives on, and is restored to a late one: what booking-svc has applied in between is in
-    neither, though the late one is longer."""
+    """The database is restored to an early backup, continues, and is restored to a late one: what booking-svc has applied in
+    between is in neither, although the late one is longer."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=5)
         booked = book(stack, hospital_id)
@@ -253,7 +253,7 @@ def test_a_hospital_database_that_goes_back_and_forth_is_followed_from_its_start
 
 
 class OldCopy(Between):
-    """A Fetch of a subscriber that a test names, its next one only, is answered by a reader of an old copy."""
+    """A Fetch of a subscriber that a test selects, only the next one, is answered from an old copy."""
     misled = ()
 
     def mislead(self, *subscribers):
@@ -267,7 +267,8 @@ class OldCopy(Between):
 
 
 def test_one_answer_of_an_old_copy_ends_no_following(driver):
-    """As a primary gives it that a failover has left behind. hospital-svc stays paired: it must hear of places that become free."""
+    """The answer comes from a primary that a failover left behind. hospital-svc stays paired: it must receive the events
+    that free places."""
     stack = Stack(driver)
     between = OldCopy(stack.address("between.rpc"), stack.booking_svc.rpc)
     for name in ("hospital", "history"):

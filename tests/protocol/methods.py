@@ -1,4 +1,4 @@
-"""Every method's good path and its refusals."""
+"""Every method's success and its refusals."""
 from kit import rpc
 from kit.marks import once
 from kit.stack import Stack, wait_for
@@ -99,7 +99,7 @@ def test_set_capacity_checks_the_expected_version(driver):
         check_refused(stack.hospital.SetCapacity(capacity=7, expected_version=1, **where), rpc.FAILED_PRECONDITION,
                       "VERSION_MISMATCH")
         again = stack.hospital.SetCapacity(capacity=6, expected_version=1, **where)
-        assert again.code == rpc.OK and again.message.version == 2  # a repeat: the capacity already is the wanted one
+        assert again.code == rpc.OK and again.message.version == 2  # a repeat: the day already has this capacity
         stack.hospital.DeleteHospital(hospital_id=hospital_id)
         check_refused(stack.hospital.SetCapacity(capacity=9, **where), rpc.FAILED_PRECONDITION, "HOSPITAL_DELETED")
 
@@ -245,7 +245,7 @@ def test_cancel_of_a_final_booking_is_refused(driver):
                       "BOOKING_FINAL")
 
 
-EARLY, LATE = "Etc/GMT+12", "Pacific/Kiritimati"  # 26 hours apart: what is today here was yesterday there
+EARLY, LATE = "Etc/GMT+12", "Pacific/Kiritimati"  # 26 hours apart: today here was yesterday there
 
 
 def test_a_day_that_has_passed_in_the_clinics_zone(driver):
@@ -266,7 +266,7 @@ def test_a_day_that_has_passed_in_the_clinics_zone(driver):
         stack.wait_paired()
         check_refused(stack.booking.CancelBooking(booking_id=request["booking_id"]), rpc.FAILED_PRECONDITION,
                       "DATE_PASSED")
-        # Checks that depend on the clock come after the look-up of the id.
+        # Checks that depend on the clock follow the look-up of the id.
         assert stack.booking.CancelBooking(booking_id=cancelled["booking_id"]).message.status == CANCELLED
         assert stack.booking.CreateBooking(**request).message.status == CONFIRMED
         again = stack.hospital.RegisterHospital(hospital_id=hospital_id, name="n", days=days)

@@ -1,5 +1,4 @@
-"""What operators' machines are given passes Prometheus' own checks: the pages of all four services, the configuration and the
-alarms."""
+"""Prometheus' own checks accept what it is given: the pages of all four services, the configuration and the alarms."""
 import os
 import re
 import time

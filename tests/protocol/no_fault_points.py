@@ -1,4 +1,4 @@
-"""A release build has no fault points: no name of them is in a binary, and the environment can't arm any."""
+"""A release build has no fault points: no binary contains a name, and the environment cannot arm any."""
 import os
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The ops endpoints: /metrics, /livez and /readyz of every service, over HTTP on a port of their own."""
+"""The ops endpoints: /metrics, /livez and /readyz of every service, over HTTP on a separate port."""
 import http.client
 import os
 import re
@@ -37,7 +37,7 @@ class OpsStack(Stack):
 
 
 def parse(text):
-    """{(name, labels): value} of a page of which every line is what Prometheus takes; families stand together."""
+    """{(name, labels): value} of a page on which every line is valid for Prometheus; families stand together."""
     samples, kinds, family, done = {}, {}, None, set()
     assert text.endswith("\n")
     for line in text.splitlines():
@@ -63,7 +63,7 @@ def parse(text):
 
 
 def check_histograms(page):
-    """Buckets are cumulative, end in +Inf, and the last one is the count."""
+    """Buckets are cumulative, end in +Inf, and the last one equals the count."""
     checked = 0
     for family, kind in page["kinds"].items():
         series = {}
@@ -100,7 +100,7 @@ def test_metrics_are_valid_counters_never_fall_and_tell_what_happened(driver):
         wait_history(stack, bookings[-1].booking_id, CONFIRMED)
 
         def at_rest(page):
-            """Not in the middle of a batch of the writer."""
+            """Waits until the writer is not in the middle of a batch."""
             return value(page, "writer_batch_size_count") == value(page, "writer_batches_total")
         after = {name: wait_for("metrics between two batches", lambda: next(filter(at_rest, [stack.metrics(name)]), None))
                  for name in ALL}
@@ -165,7 +165,7 @@ def test_live_but_not_ready_before_the_database_is_there(driver):
             status, why = stack.ask(name, "/readyz")
             assert status == 503 and "database" in why, why
             check_metrics_without_database(stack.metrics(name))
-        os.symlink(real_folder, socket_folder)  # and there it is
+        os.symlink(real_folder, socket_folder)  # now it exists
         for name in ALL:
             stack.services[name].wait_ready()
             wait_for("it is ready", lambda: stack.ask(name, "/readyz") == (200, "ready\n"))
@@ -216,7 +216,7 @@ def test_many_and_slow_connections_end_and_cost_nobody_a_booking(driver):
                 sock.sendall(b"GET /metr")
                 slow.append(sock)
             assert book(stack, hospital_id).status == CONFIRMED
-            assert slow[0].recv(4096)[:12] in (b"", b"HTTP/1.1 408")  # ended by the server
+            assert slow[0].recv(4096)[:12] in (b"", b"HTTP/1.1 408")  # closed by the server
         finally:
             for sock in slow:
                 sock.close()

@@ -1,4 +1,4 @@
-"""Days with more reserved places than their capacity, as a restored database leaves them."""
+"""Days with more reserved places than capacity, as a restored database leaves them."""
 import json
 import subprocess
 
@@ -20,7 +20,7 @@ def test_an_overcommitted_day_grants_nothing_until_it_fits(driver):
         hospital_id = register(stack, capacity=4)
         bookings = [book(stack, hospital_id) for _ in range(4)]
         assert _degraded(stack) == []
-        # Two days: the second is over, and concerns nobody any more.
+        # Two days: the second is in the past and no longer matters.
         stack.execute("hospital", "UPDATE screening_day SET capacity = 1; INSERT INTO screening_day (hospital_id, date, "
                                   "capacity, reserved, version) SELECT hospital_id, '%s', 1, 2, 1 FROM hospital" % day(-1))
         wait_for("the day is told", lambda: _degraded(stack) == ["1 day overcommitted"])
@@ -45,7 +45,7 @@ def test_an_overcommitted_day_grants_nothing_until_it_fits(driver):
 
 
 def test_places_of_a_day_never_opened_count_once_it_is(driver):
-    """A day that was reserved before it was opened is shown by no call, and keeps its places when it is opened."""
+    """No call shows a day that was reserved before it was opened; it keeps its places when it is opened."""
     with Stack(driver, without=("booking", "history")) as stack:
         hospital_id = register(stack, capacity=4)
         stack.execute("hospital", "INSERT INTO screening_day (hospital_id, date, capacity, reserved, version) "

@@ -1,7 +1,7 @@
-"""How the databases would run each SQL statement that the programs contain: by an index wherever a table grows without end.
+"""How the databases would execute each SQL statement of the programs: through an index wherever a table grows without limit.
 
-On PostgreSQL a statement is prepared once, perhaps while its table is empty, and keeps its plan: so these are generic plans, on
-empty tables, with the settings of our sessions.
+On PostgreSQL a statement is prepared once, possibly while its table is empty, and keeps its plan: so the test looks at
+generic plans, on empty tables, with the settings of the services' sessions.
 """
 import json
 import re
@@ -13,9 +13,9 @@ from kit.stack import PROGRAMS, Stack, program
 
 # The tables that grow with the bookings.
 GROWING = {"booking", "reservation", "event_log", "booking_summary", "timeline_entry"}
-# Indexes that hold the few rows of interest only: reading all of one is meant.
+# Indexes that hold only the few rows of interest: reading all of one is intended.
 PARTIAL = {"booking_requested", "reservation_ended"}
-# For an operator after a restore: they count, list or page through all that is live.
+# For an operator after a restore: they count, list or page through all live rows.
 MEANT = ("SELECT count(*) FROM reservation WHERE state = 1", "SELECT booking_id FROM reservation WHERE state = 1 ORDER BY",
          "SELECT {reservation} FROM reservation WHERE state = 1 AND booking_id > ")
 STATEMENT = re.compile(rb"(?<=\0)(?:SELECT|INSERT|UPDATE|DELETE|WITH) [\t\n -~]{20,}(?=\0)")
@@ -83,7 +83,7 @@ def check_sqlite(database, name):
         for line in plan:
             found = re.match(r"(SCAN|SEARCH) (?:TABLE )?(\w+)", line)
             table = found and aliases.get(found[2], found[2])
-            # By an equality; the log, which is read from a place on, by its key.
+            # By an equality; the log, which is read from a position on, by its key.
             fine = table not in GROWING or PARTIAL & set(line.split()) or (
                 found[1] == "SEARCH" and ("=?" in line or table == "event_log"))
             assert fine, "%s\n%s" % (sql, plan)
@@ -100,7 +100,7 @@ def test_postgresql_statements_go_by_index(driver):
 
 
 def raises(check, *arguments):
-    """Whether the check notices what is missing."""
+    """Whether the check reports a missing index."""
     try:
         check(*arguments)
     except AssertionError:
@@ -109,7 +109,7 @@ def raises(check, *arguments):
 
 
 def ask(url, name, lines):
-    """A psql that goes on after errors, with the settings of lib/db's sessions: what it wrote."""
+    """A psql that continues after errors, with the settings of lib/db's sessions; returns its output."""
     prelude = "SET search_path = %s; SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan;" % (
         "history" if name == "history" else "public")
     return subprocess.run(["psql", url, "-X", "-q", "-A", "-t"], input="\n".join([prelude, *lines]), text=True,
@@ -157,7 +157,7 @@ def check_postgresql(url, name):
 
 
 def nodes(plan, parent=None):
-    """Each with the one above it."""
+    """Each node with its parent."""
     yield plan, parent
     for below in plan.get("Plans", ()):
         yield from nodes(below, plan)
@@ -168,8 +168,8 @@ def check_node(node, parent, sql):
     if table not in GROWING or node["Node Type"] == "ModifyTable":
         return
     condition = node.get("Index Cond", "") or node.get("Recheck Cond", "")
-    # By an equality, or by all conditions that there are.
+    # By an equality, or by all existing conditions.
     by_index = " = " in condition or node.get("Index Name") in PARTIAL or (condition and "Filter" not in node)
-    # min(seq): PostgreSQL 17 asks for the first of an index, without a condition.
+    # min(seq): PostgreSQL 17 reads the first entry of an index, without a condition.
     by_index = by_index or ("Index Name" in node and "Filter" not in node and parent is not None and parent["Node Type"] == "Limit")
     assert by_index, "%s\n%s" % (sql, json.dumps(node, indent=1))

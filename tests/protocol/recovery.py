@@ -14,7 +14,7 @@ CALLS, WORKERS, PLACES = 2000, 8, 1500
 
 
 class Rush(Workers):
-    """2,000 calls of eight customers' programs at once; each repeats a call until it has a definite answer."""
+    """2,000 concurrent calls of eight customers' programs; each repeats a call until it has a definite answer."""
 
     def __init__(self, stack, hospital_id, seed):
         self.stack, self.hospital_id = stack, hospital_id
@@ -38,7 +38,7 @@ class Rush(Workers):
             self.done += 1
             if reply.code == rpc.OK and randoms.random() < 0.2:
                 cancel = connection.ask("CancelBooking", booking_id=request["booking_id"], reason="r")
-                # A queued booking may have been refused meanwhile.
+                # A queued booking may have been refused in the meantime.
                 if cancel.code == rpc.OK:
                     self.cancelled.add(request["booking_id"])
                 elif cancel.reason != "BOOKING_FINAL":
@@ -46,7 +46,7 @@ class Rush(Workers):
         connection.close()
 
     def check(self):
-        """Counts what the customers were told against what is."""
+        """Compares the answers that the customers received with the stored state."""
         bookings = {b.booking_id: b for b in all_bookings(self.stack, self.hospital_id)}
         assert len(self.answers) == CALLS
         for booking_id, reply in self.answers.items():
@@ -112,7 +112,7 @@ def test_kill_in_the_middle_of_a_forced_cancellation(driver):
 
 
 def test_a_crash_between_intent_and_settle_is_settled(driver):
-    """The intent is committed, the answer of hospital-svc never seen: the settler finds out."""
+    """The intent is committed, but hospital-svc's answer is never received: the settler finds out the outcome."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 30000}}) as stack:
         hospital_id = register(stack)
         stack.hospital_svc.pause()
@@ -156,7 +156,7 @@ def test_history_survives_losing_its_connections(driver):
 
 
 def test_deletion_while_others_book_agrees_in_the_end(driver):
-    """Cancellations, bookings and the deletion cross each other in every order."""
+    """Cancellations, bookings and the deletion overtake each other in every order."""
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=3000)
         first = [booking_request(hospital_id) for _ in range(300)]
@@ -195,7 +195,7 @@ def test_old_tombstones_and_released_reservations_are_purged(driver):
 
 @once
 def test_a_database_that_was_away_is_found_again_without_traffic(driver):
-    """Reached through a link to its socket folder, which is taken away."""
+    """The database is reached through a link to its socket folder, which is removed."""
     del driver
     real_folder = CLUSTER_URL.split("host=")[1].split("&")[0]
     stack = Stack("postgresql", without=PROGRAMS)

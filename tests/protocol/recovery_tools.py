@@ -1,4 +1,4 @@
-"""The ways out after a restore forget what they must, and places granted too late are given back."""
+"""The recovery actions after a restore delete what they must, and places granted too late are given back."""
 import uuid
 
 from kit import rpc
@@ -25,7 +25,7 @@ def _letters(stack, name):
 
 
 def test_following_the_hospital_log_from_its_start_forgets_what_the_lost_one_told(driver):
-    """A deletion that only the lost log told of, once noted and once as a dead letter; a real one is noted anew."""
+    """A deletion that was only in the lost log, once recorded and once as a dead letter; a real one is recorded again."""
     with Stack(driver) as stack:
         active, deleted = register(stack), register(stack)
         kept, ended = book(stack, active), book(stack, deleted)
@@ -83,7 +83,7 @@ def test_a_rebuild_of_history_forgets_the_dead_letters_of_a_lost_log(driver):
 
 
 def test_a_place_granted_after_its_tombstone_was_purged_is_given_back(driver):
-    """The booking was cancelled while its Reserve was on its way, for so long that its tombstone has been purged."""
+    """The booking was cancelled while its Reserve was in flight for so long that its tombstone has been purged."""
     with Stack(driver) as stack:
         hospital_id = register(stack)
         stack.hospital_svc.pause()
@@ -93,7 +93,7 @@ def test_a_place_granted_after_its_tombstone_was_purged_is_given_back(driver):
         wait_for("the booking is there", lambda: stack.booking.GetBooking(booking_id=request["booking_id"]).code == rpc.OK)
         assert stack.booking.CancelBooking(booking_id=request["booking_id"]).code == rpc.OK
         wait_for("it is told", lambda: stack.value("booking", "SELECT COUNT(*) FROM event_log"))
-        # hospital-svc has read that and forgotten it, before it meets the Reserve that waits at its socket.
+        # hospital-svc has read that and purged it before it receives the Reserve that waits at its socket.
         stack.execute("hospital", "INSERT INTO event_cursor (log, log_id, seq, event_id) VALUES ('booking', %s, 1, %s) "
                       "ON CONFLICT (log) DO UPDATE SET seq = 1, event_id = excluded.event_id" % tuple(
                           _id(driver, text) for text in _head(stack)))

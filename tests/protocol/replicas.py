@@ -10,7 +10,7 @@ from kit.world import (CONFIRMED, FORCE_CANCELLED, book, booking_request, check_
 
 
 def patient_stack(without):
-    """Its services wait for the other replica's lock as long as the test takes, not the 2 s of their own."""
+    """Its services wait for the other replica's lock as long as the test takes, not their usual 2 s."""
     stack = Stack("postgresql", without=without)
     patience = quote("-c lock_timeout=60000 -c statement_timeout=60000")
     for service in stack.services.values():
@@ -49,7 +49,7 @@ class Other:
 
 @once
 def test_hospital_svc_loads_nothing_before_it_holds_the_log_head(driver):
-    """The other replica closes places while a Reserve waits: it must be decided on what that left."""
+    """The other replica closes places while a Reserve waits: the Reserve must be decided on the resulting state."""
     del driver
     with patient_stack(without=("history",)) as stack:
         hospital_id = register(stack, capacity=5)
@@ -82,13 +82,13 @@ def test_booking_svc_loads_nothing_before_it_holds_the_log_head(driver):
         assert status_of(stack, booking.booking_id) == FORCE_CANCELLED
 
 
-# ---- a writer that the other replica holds up: what waits behind its batch (G10)
+# ---- a writer that the other replica delays: the requests that wait behind its batch (G10)
 
 SHORT_MS = 100
 
 
 def hold_up(stack, name, busy, late):
-    """`busy` = (method, fields) is being applied when the calls `late` come and their budgets end. All the replies."""
+    """`busy` = (method, fields) is being applied when the calls `late` arrive and their budgets end. Returns all replies."""
     client = stack.client(name)
     with Other(stack.url(name)) as other:
         other.begin("SELECT 1")
@@ -98,7 +98,7 @@ def hold_up(stack, name, busy, late):
         replies = [client.receive(one) for one in late_sent]
         other.run("COMMIT")
     assert client.receive(sent).code == rpc.OK
-    # What came after all of them has been applied: so have they, if at all.
+    # A request that arrived after all of them has been applied: so have they, if at all.
     assert client.call(busy[0], **busy[1]).code == rpc.OK
     return replies
 
@@ -145,5 +145,5 @@ def test_a_pair_whose_budget_ended_in_the_queue_is_not_executed(driver):
         booking_era = stack.value("booking", "SELECT era FROM event_log_head")
         replies = hold_up(stack, "booking", ("Pair", current), [("Pair", {**current, "era": int(era) ^ 1})])
         assert replies[0].code == rpc.DEADLINE_EXCEEDED, replies
-        # A Pair of another era begins one of booking-svc.
+        # A Pair of another era begins a new era of booking-svc.
         assert stack.value("booking", "SELECT era FROM event_log_head") == booking_era

@@ -1,4 +1,4 @@
-"""Backup and restore as docs/operations.md tells, with its commands, and the way out when a log has diverged."""
+"""Backup and restore as described in docs/operations.md, with its commands, and the recovery when a log has diverged."""
 from kit import rpc
 from kit.backup import back_up, restore
 from kit.stack import PROGRAMS, Stack, wait_for
@@ -48,11 +48,11 @@ def test_a_restored_booking_database_alone_diverges_and_there_is_a_way_out(drive
         for name in ("hospital", "history"):
             wait_for(name + " says that the log has diverged", lambda: any(
                 "diverged" in reason for reason in getattr(stack, name).Stats().message.degraded))
-            assert getattr(stack, name).Check().message.status == 1  # it goes on serving
+            assert getattr(stack, name).Check().message.status == 1  # it keeps serving
         stack.hospital_svc.stop()
         stack.hospital_svc.start(follow_log_from_start="booking")
         listed = [line for line in stack.hospital_svc.log_lines() if line.get("event") == "reservation.live"]
-        assert lost.booking_id in [line["booking_id"] for line in listed]  # it holds a place that nobody has
+        assert lost.booking_id in [line["booking_id"] for line in listed]  # it holds a place for a booking that does not exist
         assert stack.history_svc.run_once(rebuild="true").returncode == 0
         stack.history_svc.restart()
         assert stack.booking.CancelBooking(booking_id=kept.booking_id).code == rpc.OK
@@ -75,7 +75,7 @@ def bring(stack, name, path):
 
 
 def test_the_right_booking_database_after_an_old_copy_needs_no_restart(driver):
-    """The old copy is started by mistake. The right one is ahead of hospital-svc, which has to follow it before it grants."""
+    """The old copy is started by mistake. The right database is ahead of hospital-svc, which follows it before it grants."""
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=2)
         kept = book(stack, hospital_id)
@@ -94,7 +94,7 @@ def test_the_right_booking_database_after_an_old_copy_needs_no_restart(driver):
         wait_for("hospital-svc has halted and grants nothing", lambda: set(stack.hospital.Stats().message.degraded) == {
             "booking log diverged", "no places are granted: LOG_DIVERGED"})
         wait_for("history-svc has halted", lambda: list(stack.history.Stats().message.degraded) == ["booking log diverged"])
-        for name in ("hospital", "history"):  # an answer that says the same again changes nothing
+        for name in ("hospital", "history"):  # a second answer with the same result changes nothing
             enough = stack.stat(name, "events_fetches_total") + 3
             wait_for("%s-svc asks again" % name,
                      lambda name=name, enough=enough: stack.stat(name, "events_fetches_total") >= enough)

@@ -1,10 +1,10 @@
 """Either database restored from before and after every kind of event, while the other one stays: nothing is sold twice, and
-what does not heal by itself is named.
+what does not heal by itself is reported.
 
-One story has an event of each kind; both databases are backed up at each point between two of them. A case is the pair of
-points from which the two services go on. Each test restores its database to points of the story while the other one stays
-at its end, some under the running service: to all of them on SQLite, on PostgreSQL the one test to every other point, and
-the other test to the rest. SCREENING_FULL=1: every pair of points, both ways."""
+One story has an event of each kind; both databases are backed up at each point between two events. A case is the pair
+of points from which the two services continue. Each test restores one database to points of the story while the other
+stays at its end, in part under the running service. On SQLite it uses all points; on PostgreSQL one test uses every other
+point, and the other test the rest. SCREENING_FULL=1: every pair of points, in both directions."""
 import os
 import re
 
@@ -52,7 +52,7 @@ def is_followed(stack, name, log):
 
 
 class Point:
-    """Both databases between two events, and what the checks need to know of them."""
+    """Both databases between two events, and what the checks need to know about them."""
 
     def __init__(self, stack):
         self.backups = {name: back_up(stack, name) for name in ("hospital", "booking")}
@@ -66,7 +66,7 @@ class Point:
 
 
 class Story:
-    """Its events, one of each kind and what comes in between, in order."""
+    """The events, one of each kind and what is needed in between, in order."""
 
     def __init__(self, stack):
         self.stack = stack
@@ -82,7 +82,7 @@ class Story:
             self.after[event.__name__] = len(self.points) - 1
 
     def _point(self):
-        """Each service that runs has applied the other's log."""
+        """Waits until each running service has applied the other's log, and backs both databases up."""
         for name, log in (("hospital", "booking"), ("booking", "hospital")):
             if self.stack.services[name].process.poll() is None:
                 wait_for("%s-svc has applied the %s log" % (name, log), lambda: is_followed(self.stack, name, log))
@@ -134,7 +134,7 @@ class Story:
 
 
 class Case:
-    """hospital-svc goes on from point h, booking-svc from point b."""
+    """hospital-svc continues from point h, booking-svc from point b."""
 
     def __init__(self, story, h, b, is_live):
         self.story, self.stack, self.h, self.b, self.is_live = story, story.stack, h, b, is_live
@@ -153,7 +153,7 @@ class Case:
                 self.h, self.b, "live" if self.is_live else "stopped", problem)) from problem
 
     def _go_back(self):
-        """Live: both begin at the later point, then the one goes back under its service."""
+        """Live: both begin at the later point, then one of them goes back under its service."""
         begin = max(self.h, self.b)
         for name, point in (("hospital", self.h), ("booking", self.b)):
             self.stack.services[name].kill()
@@ -170,7 +170,7 @@ class Case:
                 restore_live(self.stack, name, self.story.points[point].backups[name])
 
     def _heal(self):
-        """Until a place is granted, doing what docs/operations.md says to what hospital-svc says."""
+        """Until a place is granted, does what docs/operations.md prescribes for hospital-svc's reasons."""
         def granted():
             reply = self.stack.booking.CreateBooking(timeout_ms=PROBE_MS, **booking_request(self.story.probe))
             if reply.code == rpc.OK:
@@ -200,7 +200,7 @@ class Case:
         return self.h >= self.story.after["deleted"] or self.b >= self.story.after["force_cancelled"]
 
     def _check_bookings(self):
-        """What the booking database says is so; a deletion that either database knows of is everywhere."""
+        """Every service agrees with the booking database; a deletion that either database knows is known everywhere."""
         forced = plain(self.story.forced.booking_id)
         now = statuses(self.stack)
         for booking_id, status in self.booking.status.items():
@@ -252,8 +252,8 @@ def play(driver, cases):
 
 
 def pairs(driver, story, first):
-    """(older, newer, is_live): all, or the short form, on PostgreSQL from point `first` on. No service runs at a point at
-    which one of them was down: it would go on from there before the other one goes back."""
+    """(older, newer, is_live): all pairs, or the short form, on PostgreSQL from point `first` on. No service runs at a point
+    at which one of them was down: it would continue from there before the other one goes back."""
     last = len(story.points) - 1
     if FULL:
         down = (story.after["requested"], story.after["deleted"])

@@ -1,4 +1,4 @@
-"""screenctl against the real services: every command, every method, right exit codes, one-line errors."""
+"""screenctl against the real services: every command, every method, correct exit codes, one-line errors."""
 import fcntl
 import json
 import os
@@ -50,7 +50,7 @@ def test_screenctl_calls_every_method(driver):
         for name in ("hospital", "booking"):
             assert done(stack, "call", "Fetch", "{}", "--to", name)["events"]
         called = {name for name, _ in requests} | {"GetBookingHistory", "Check", "Describe", "Stats", "Fetch"}
-        assert called | {"Pair"} == set(rpc.METHODS)  # which is for hospital-svc only
+        assert called | {"Pair"} == set(rpc.METHODS)  # Pair is for hospital-svc only
 
 
 @once
@@ -84,7 +84,7 @@ def test_screenctl_errors_are_one_line_with_the_right_exit_code(driver):
         check_error(screenctl(stack, "book", "--customer", "c", "--name", "n", "--hospital", hospital_id, "--date", "+1",
                               "--headcount", "2"), 1, "FAILED_PRECONDITION", "SOLD_OUT")
         check_error(screenctl(stack, "health", "nonsense"), 2, "nonsense")
-        assert screenctl(stack, "health", "booking").returncode == 0  # what a container's health check asks
+        assert screenctl(stack, "health", "booking").returncode == 0  # the health check of a container
         assert screenctl(stack, "health", "history").returncode == screenctl(stack, "health").returncode == 1
         check_error(screenctl(stack, "history", "customer", "c"), 1, stack.history_svc.rpc, "--database postgresql://")
         check_error(screenctl(stack, "nonsense"), 2, "nonsense")
@@ -146,7 +146,7 @@ def test_screenctl_import_repeats_open_missing_days_and_report_bad_lines(driver)
         for line, field in ((3, "date"), (4, "capacity"), (5, "hospital_id"), (6, "name"), (7, "name")):
             assert "bad.csv:%d: %s: " % (line, field) in result.stderr, result
         third = stack.hospital.ListHospitals(name_contains="세번째").message.hospitals
-        assert len(third) == 1  # the others went on
+        assert len(third) == 1  # the others continued
         assert len(stack.hospital.GetHospital(hospital_id=third[0].hospital_id).message.days) == 1
 
 
@@ -183,7 +183,7 @@ def test_screenctl_repeats_a_booking_with_its_own_id(driver):
 
 
 def on_terminal(words, cwd, keys=b"", until=()):
-    """Runs it with a terminal for stdout and stderr; types `keys` once all of `until` was shown. (exit code, what it showed,
+    """Runs it with a terminal for stdout and stderr; types `keys` once all of `until` was shown. Returns (exit code, output,
     whether the terminal is as before)."""
     leader, follower = pty.openpty()
     before = termios.tcgetattr(follower)
@@ -236,7 +236,7 @@ def test_screenctl_describe_and_stats_ask_one_service_or_all(driver):
 
 
 def events(result):
-    """What `events tail --json` printed: (log, seq, type) of each line."""
+    """The output of `events tail --json`: (log, seq, type) of each line."""
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     return [(line["log"], int(line["event"]["seq"]), line["event"]["type"]) for line in lines]
 

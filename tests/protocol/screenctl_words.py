@@ -20,8 +20,8 @@ KOREAN = {"LC_ALL": "", "LANG": "ko_KR.UTF-8"}
 
 
 def on_screen(words, columns, answer=None, keys=()):
-    """What it shows on a terminal of so many columns; types `answer` once it asks, and each of the keys once it shows the
-    text before it. A key may be a function to call. (exit code, text)"""
+    """The output on a terminal of this many columns; types `answer` once it asks, and each of the keys once it shows the
+    text before it. A key may be a function to call. Returns (exit code, text)."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))} \
@@ -35,7 +35,7 @@ def on_screen(words, columns, answer=None, keys=()):
         while True:
             try:
                 chunk = os.read(leader, 65536)
-            except OSError:  # the other side is closed
+            except OSError:  # the other side has closed it
                 break
             if not chunk:
                 break
@@ -132,8 +132,8 @@ def test_screenctl_takes_a_name_or_the_beginning_of_an_id_for_a_hospital(driver)
         assert several.returncode == 1 and "한빛: means 2 hospitals" in several.stderr, several
         assert first in several.stderr and second in several.stderr, several
         check_error(screenctl(stack, "hospital", "show", "없는병원"), 1, "없는병원", "no hospital")
-        check_error(screenctl(stack, "hospital", "show", "018"), 1, "018", "no hospital")  # too short to mean one
-        check_error(screenctl(stack, "hospital", "delete", "의원", "--yes"), 1, "no hospital")  # a part of a name is too little
+        check_error(screenctl(stack, "hospital", "show", "018"), 1, "018", "no hospital")  # too short to be unambiguous
+        check_error(screenctl(stack, "hospital", "delete", "의원", "--yes"), 1, "no hospital")  # a part of a name is not enough
         assert done(stack, "hospital", "delete", "한빛의원", "--yes")["status"] == "DELETED"
 
 

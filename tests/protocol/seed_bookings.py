@@ -1,4 +1,4 @@
-"""bench/seed-bookings: its rows are such as the services make them."""
+"""bench/seed-bookings: its rows are like those that the services make."""
 import os
 import subprocess
 

@@ -1,4 +1,4 @@
-"""A program that is started without standard descriptors gives their numbers to nothing else."""
+"""A program that is started without standard descriptors does not use their numbers for anything else."""
 import os
 import subprocess
 
@@ -19,14 +19,14 @@ def spawn_without(arguments, folder):
 
 
 def descriptors(process):
-    """What the process has open: number -> what it is."""
+    """The open descriptors of the process: number -> target."""
     folder = "/proc/%d/fd" % process.pid
     found = {}
     for name in os.listdir(folder):
         try:
             found[int(name)] = os.readlink(os.path.join(folder, name))
         except FileNotFoundError:
-            pass  # closed meanwhile
+            pass  # closed in the meantime
     return found
 
 

@@ -1,4 +1,4 @@
-"""Start and readiness: wrong configuration is one clear line and exit 2; what is merely not there yet is waited for."""
+"""Start and readiness: a wrong configuration is one clear line and exit code 2; a missing dependency is waited for."""
 import os
 import socket
 import subprocess
@@ -12,7 +12,7 @@ ALL = PROGRAMS
 
 
 def run(stack, name, *flags, environment=None):
-    """The program with nothing but these flags, in the stack's folder."""
+    """Runs the program with only these flags, in the stack's folder."""
     return subprocess.run([program(name + "-svc"), *flags], capture_output=True, text=True, timeout=DEADLINE_S,
                           check=False, cwd=stack.folder, stdin=subprocess.DEVNULL,
                           env={**os.environ, **(environment or {})})
@@ -55,7 +55,7 @@ def test_wrong_flags_are_one_line_and_exit_2(driver):
 
 @once
 def test_where_gateways_call_is_private_or_exit_2(driver):
-    """The addresses of callers are believed there: nobody else may reach it."""
+    """That listener trusts the addresses of callers: only gateways may reach it."""
     with no_services(driver) as stack:
         for folder, mode in (("open", 0o755), ("grouped", 0o710)):
             os.mkdir(os.path.join(stack.folder, folder))
@@ -145,7 +145,7 @@ def test_postgresql_not_there_yet_is_waited_for(driver):
             assert (reply.code, reply.reason) == (rpc.UNAVAILABLE, "NOT_READY")
             client.close()
             wait_for("it says that it waits", lambda: waits(service))
-        os.symlink(real_folder, socket_folder)  # and there it is
+        os.symlink(real_folder, socket_folder)  # now it exists
         for name in ALL:
             stack.services[name].wait_ready()
             assert len(waits(stack.services[name])) == 1

@@ -1,5 +1,5 @@
-"""Texts that look the same are the same: names, addresses, reasons and searches, also beside what earlier versions kept as
-it was sent."""
+"""Texts that look the same are the same: names, addresses, reasons and searches, even beside text that earlier versions
+stored as it was sent."""
 import hashlib
 import os
 import subprocess
@@ -13,7 +13,7 @@ from kit.rpc import booking_pb2, hospital_pb2
 from kit.stack import DEADLINE_S, Stack, program
 from kit.world import CONFIRMED, booking_request, check_refused, day, register
 
-IMPORTED = uuid.UUID("5b6a2d0e-91c4-4f0b-8d57-3a1e6c9f42b8")  # in which hospitals without an id get one
+IMPORTED = uuid.UUID("5b6a2d0e-91c4-4f0b-8d57-3a1e6c9f42b8")  # the namespace of ids for hospitals without one
 NAME = "한빛 검진센터"
 SENT = "  " + unicodedata.normalize("NFD", NAME).replace(" ", " \u3000")
 BLANK = (" ", "\u200b", "\u200d", "\u3164", "\u115f", "\U000e0041", "\u2800")
@@ -22,7 +22,7 @@ INVISIBLE = ("c\u200d", "\u3164", "c\u115f", "c\u202e", "c\u00ad", "c\ufe0f")
 
 
 def digest(message):
-    """Of a creation, as it is kept."""
+    """The stored digest of a creation."""
     return hashlib.sha256(message.SerializeToString()).digest()[:16]
 
 
@@ -31,7 +31,7 @@ def literal(driver, content):
 
 
 def keep_booking_as_sent(stack, driver, request):
-    """As the version before normalisation kept it: its texts and its digest as they came."""
+    """Stores it like the version before normalisation: texts and digest as they were sent."""
     stack.execute("booking", "UPDATE booking SET customer_id = '%s', customer_name = '%s', content_hash = %s;" % (
         request["customer_id"], request["customer_name"], literal(driver, digest(booking_pb2.CreateBookingRequest(**request)))))
 
@@ -42,7 +42,7 @@ def test_texts_of_a_booking_are_kept_tidy(driver):
         request = booking_request(hospital_id, customer_name=SENT)
         made = stack.booking.CreateBooking(**request)
         assert made.code == rpc.OK and made.message.customer_name == NAME, made
-        for name in (NAME, SENT, NAME + " "):  # a repeat, however it is written
+        for name in (NAME, SENT, NAME + " "):  # a repeat, in any spelling
             again = stack.booking.CreateBooking(**{**request, "customer_name": name})
             assert again.code == rpc.OK and again.message == made.message, again
         check_refused(stack.booking.CreateBooking(**{**request, "customer_name": NAME + "x"}), rpc.ALREADY_EXISTS)
@@ -73,7 +73,7 @@ def test_texts_that_hide_something_are_refused(driver):
             check_refused(stack.booking.CreateBooking(**{**request, "customer_name": text}), rpc.INVALID_ARGUMENT,
                           field="customer_name: ")
             check_refused(stack.hospital.RegisterHospital(**{**hospital, "name": text}), rpc.INVALID_ARGUMENT, field="name: ")
-        for text in BLANK[1:] + BIDI:  # none at all is allowed here
+        for text in BLANK[1:] + BIDI:  # an empty text is allowed here
             check_refused(stack.hospital.RegisterHospital(**{**hospital, "address": text}), rpc.INVALID_ARGUMENT,
                           field="address: ")
             check_refused(stack.booking.CancelBooking(booking_id=request["booking_id"], reason=text), rpc.INVALID_ARGUMENT,
@@ -81,7 +81,7 @@ def test_texts_that_hide_something_are_refused(driver):
         for text in INVISIBLE:
             check_refused(stack.booking.CreateBooking(**{**request, "customer_id": text}), rpc.INVALID_ARGUMENT,
                           field="customer_id: ")
-            assert stack.booking.ListBookings(customer_id=text).code == rpc.OK  # an earlier version may have taken it
+            assert stack.booking.ListBookings(customer_id=text).code == rpc.OK  # an earlier version may have accepted it
         assert stack.value("booking", "SELECT COUNT(*) FROM booking") == 0
         assert stack.value("hospital", "SELECT COUNT(*) FROM hospital") == 1
         joined = stack.booking.CreateBooking(**{**request, "customer_name": "\u0915\u094d\u200d\u0937"})
@@ -164,7 +164,7 @@ def test_texts_of_one_hospital_are_imported_once(driver):
         for spelling in (tidy, sent, decomposed, tidy):
             import_csv(stack, *spelling)
         assert stack.value("hospital", "SELECT COUNT(*) FROM hospital") == 1
-        # An earlier version made the id of the bytes as they came, and kept them so.
+        # An earlier version derived the id from the bytes as sent, and stored them unchanged.
         for former, spellings in ((decomposed, (decomposed, tidy)), (sent, (sent,)), (tidy, (sent, decomposed, tidy))):
             stack.execute("hospital", "DELETE FROM capacity_change; DELETE FROM screening_day; DELETE FROM hospital;")
             register(stack, hospital_id=str(uuid.uuid5(IMPORTED, "\n".join(former))))

@@ -1,4 +1,4 @@
-"""A caller's trace id (W3C traceparent) is found in the logs of all three services."""
+"""A caller's trace id (W3C traceparent) appears in the logs of all three services."""
 import secrets
 
 from kit import rpc
@@ -26,7 +26,7 @@ def test_one_trace_id_is_found_in_all_three_logs(driver):
     with debug_stack(driver) as stack:
         hospital_id = register(stack, capacity=50)
         traces, requests = [], []
-        for _ in range(20):  # at once: many share one BatchReserve, of which only the first is its caller
+        for _ in range(20):  # concurrently: many share one BatchReserve, and only the first of them is its caller
             trace_id, traceparent = new_trace()
             traces.append(trace_id)
             requests.append({"metadata": {"traceparent": traceparent}, **booking_request(hospital_id)})

@@ -1,4 +1,4 @@
-"""Deadlines, overload of one client, resends, draining: what the transport promises (G6, G8, G9, G10)."""
+"""Deadlines, overload by one client, resends, draining: the promises of the transport (G6, G8, G9, G10)."""
 import os
 import signal
 import socket
@@ -20,7 +20,7 @@ SLACK_S = 5  # for a loaded machine
 
 @once
 def test_req_never_resends(driver):
-    """The connection dies with the request in hand: the server must not see it a second time."""
+    """The connection dies while the request is in flight: the server must not receive it a second time."""
     with Stack(driver, without=("hospital", "history")) as stack:
         seen = []
 
@@ -33,7 +33,7 @@ def test_req_never_resends(driver):
         listener = sp.Listener(stack.address("hospital.rpc"), sp.REP, sp.REQ, serve)
         reply = stack.booking.CreateBooking(timeout_ms=10000, **booking_request(rpc.new_id()))
         check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
-        # nng reconnects within half a second; a second attempt would come with it.
+        # nng reconnects within half a second and would then resend.
         wait_for("booking-svc has connected again", lambda: len(listener.connections()) >= 2)
         second = stack.booking.CreateBooking(timeout_ms=10000, **booking_request(rpc.new_id()))
         check_refused(second, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
@@ -58,8 +58,8 @@ def test_a_silent_hospital_svc_is_answered_within_the_budget(driver):
             request = booking_request(rpc.new_id())
             reply = stack.booking.CreateBooking(timeout_ms=budget, **request)
             assert time.monotonic() - begun < budget / 1000 + SLACK_S
-            # On a slow machine a short budget may leave no time for the settle, which happens all the same, or even end before
-            # hospital-svc is asked.
+            # On a slow machine a short budget may end before the settle, which happens anyway, or even before hospital-svc
+            # is asked.
             if budget > 300:
                 check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
             else:
@@ -72,8 +72,8 @@ def test_a_silent_hospital_svc_is_answered_within_the_budget(driver):
 
 
 def break_handshakes(path):
-    """Closes some connections at once: one of them is broken before the handshake was written, which nng 1.5.2, left to
-    itself, takes for a close of its own."""
+    """Closes several connections at once: one of them breaks before the handshake is written, which nng 1.5.2, without our
+    workaround, interprets as its own close."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
@@ -83,12 +83,12 @@ def break_handshakes(path):
                 listener.accept()[0].close()
             except TimeoutError:
                 break
-            listener.settimeout(1.2)  # the dialer's pauses are half a second at most
+            listener.settimeout(1.2)  # the dialer pauses for at most half a second
     os.unlink(path)
 
 
 def is_connected(path):
-    """Whether somebody is connected to the listener there."""
+    """Whether a connection to that listener exists."""
     with open("/proc/net/unix", encoding="ascii", errors="replace") as sockets:
         return any(words[-1] == path and words[5] == "03" for words in map(str.split, sockets))
 
@@ -113,8 +113,8 @@ def test_hospital_svc_not_there_is_answered_within_the_budget(driver):
         request = booking_request(rpc.new_id())
         begun = time.monotonic()
         reply = stack.booking.CreateBooking(timeout_ms=2000, **request)
-        assert 0.3 < time.monotonic() - begun < 2 + SLACK_S  # it was tried again while the budget lasted
-        if reply.code == rpc.DEADLINE_EXCEEDED:  # a slow machine: the settle comes after the budget's end
+        assert 0.3 < time.monotonic() - begun < 2 + SLACK_S  # it was retried while the budget lasted
+        if reply.code == rpc.DEADLINE_EXCEEDED:  # a slow machine: the settle comes after the end of the budget
             wait_for("it is settled", lambda: status_of(stack, request["booking_id"]) == REJECTED)
             reply = stack.booking.CreateBooking(**request)
         check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
@@ -122,7 +122,7 @@ def test_hospital_svc_not_there_is_answered_within_the_budget(driver):
 
 @once
 def test_what_hospital_svc_did_not_execute_is_sent_again(driver):
-    """Refused for a drain or for want of room, a booking is neither rejected nor forgotten while its budget lasts."""
+    """While its budget lasts, a booking that is refused for a drain or overload is neither rejected nor forgotten."""
     with Stack(driver, without=("hospital", "history")) as stack:
         refusals = [envelope_pb2.Response(code=rpc.UNAVAILABLE, reason="DRAINING", retry_after_ms=300),
                     envelope_pb2.Response(code=rpc.RESOURCE_EXHAUSTED, reason="OVERLOADED", retry_after_ms=50)]
@@ -180,7 +180,7 @@ def test_queued_booking_is_confirmed_when_hospital_svc_is_back(driver):
 
 @once
 def test_a_place_granted_to_a_rejected_booking_is_given_back(driver):
-    """hospital-svc takes the place but its answer comes too late: the booking is rejected, the place freed."""
+    """hospital-svc takes the place but its answer comes too late: the booking is rejected and the place is freed."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 2000}}) as stack:
         hospital_id = register(stack)
         book(stack, hospital_id)
@@ -190,7 +190,7 @@ def test_a_place_granted_to_a_rejected_booking_is_given_back(driver):
             check_refused(stack.booking.CreateBooking(**request), rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
         finally:
             stack.hospital_svc.resume()
-        # From then on the Reserve, should it still be on its way, takes nothing.
+        # From then on the Reserve, if it is still in flight, takes nothing.
         wait_for("hospital-svc has heard of it", lambda: stack.value(
             "hospital", "SELECT COUNT(*) FROM reservation WHERE state <> 1") == 1)
         wait_agreement(stack)
@@ -199,7 +199,7 @@ def test_a_place_granted_to_a_rejected_booking_is_given_back(driver):
 
 
 def spent_calls(stack, hospital_id):
-    """Calls whose budget is spent before their turn comes: one after the other behind a busy writer."""
+    """Calls whose budget is spent before their turn: one after the other behind a busy writer."""
     requests = [booking_request(hospital_id) for _ in range(300)]
     sent = [stack.booking.send("CreateBooking", timeout_ms=1, **request) for request in requests]
     return requests, [stack.booking.receive(one) for one in sent]
@@ -216,7 +216,7 @@ def test_an_expired_deadline_changes_nothing_or_is_settled(driver):
                 if reply.code == rpc.FAILED_PRECONDITION:
                     assert reply.reason in ("BUDGET_SPENT", "HOSPITAL_UNAVAILABLE"), reply
                 elif reply.code == rpc.RESOURCE_EXHAUSTED:
-                    # It had time left when it came, less than it would have waited as the queue went.
+                    # It had time left when it arrived, but less than it would have waited at the queue's current rate.
                     assert reply.reason == "OVERLOADED", reply
                     refused.append(request["booking_id"])
                 else:
@@ -224,7 +224,7 @@ def test_an_expired_deadline_changes_nothing_or_is_settled(driver):
         assert rpc.DEADLINE_EXCEEDED in codes
         stored = {booking.booking_id for booking in all_bookings(stack, hospital_id)}
         assert not stored.intersection(refused)
-        wait_agreement(stack)  # nothing is left between the states, no place is lost
+        wait_agreement(stack)  # no booking is left between two states, and no place is lost
 
 
 @once
@@ -240,7 +240,7 @@ def test_a_client_that_never_reads_hurts_only_itself(driver):
                 deaf.send(body)
                 sent += 1
         except OSError:
-            pass  # its buffers are full, or it was cut off
+            pass  # its buffers are full, or the server closed it
         for _ in range(50):
             book(stack, hospital_id)
         deaf.close()
@@ -266,7 +266,7 @@ def test_bad_peers_do_not_disturb(driver):
 
 
 def connect_and_leave(address, count):
-    """Connections that are gone before the service can greet them: closed, reset, and reset after a half-close."""
+    """Connections that are gone before the service completes the handshake: closed, reset, and reset after a half-close."""
     kind, where = sp.split(address)
     for index in range(count):
         with socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET) as sock:

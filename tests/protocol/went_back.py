@@ -1,5 +1,5 @@
-"""A database that went back: restored from a backup, or a standby that lacked its tail. The services notice nothing special
-and heal all the same: no place is sold twice, and what was promised is kept."""
+"""A database that went back: restored from a backup, or a standby that lacked the tail. The services do not detect this,
+yet they recover: no place is sold twice, and what was promised is kept."""
 import threading
 
 from kit import rpc, sp
@@ -36,7 +36,7 @@ def confirmed_headcount(stack):
 
 
 def wait_same(stack):
-    """Every CONFIRMED booking holds its places, and nothing else does."""
+    """Every CONFIRMED booking holds its places, and no other booking does."""
     def ids(name, sql):
         return sorted(str(row[0]) if isinstance(row[0], str) else row[0].hex() for row in stack.rows(name, sql))
     wait_for("places and bookings agree", lambda: (
@@ -47,7 +47,7 @@ def wait_same(stack):
 
 
 def test_places_lost_with_a_restored_database_are_not_sold_again(driver):
-    """Ten of ten places are taken, and lost: nothing is told by events of the hospital log."""
+    """Ten of ten places are taken, and lost: the hospital log has no event about them."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=10)
         backup = back_up(stack, "hospital")
@@ -61,7 +61,7 @@ def test_places_lost_with_a_restored_database_are_not_sold_again(driver):
         told = degraded(stack, "hospital")
         assert told == ["the database went back: 10 confirmed bookings had no place"], told
         assert stack.stat("hospital", "hospital_places_reinstated_total") == 10
-        stack.hospital_svc.restart()  # nobody has acknowledged it
+        stack.hospital_svc.restart()  # no operator has acknowledged it
         stack.wait_paired()
         assert degraded(stack, "hospital") == told
         stack.hospital_svc.stop()
@@ -82,7 +82,7 @@ def test_a_restart_is_paired_without_a_trace(driver):
             stack.wait_paired()
             book(stack, hospital_id)
         assert stack.stat("hospital", "hospital_places_reinstated_total") == 0
-        # Events that came before it was paired are no sign of a loss.
+        # Events that came before it was paired do not prove a loss.
         stack.booking_svc.kill()
         stack.hospital_svc.restart()
         register(stack)
@@ -97,7 +97,7 @@ def test_a_restart_is_paired_without_a_trace(driver):
 
 
 class Between(FakeService):
-    """Stands before hospital-svc: keeps back the Reserve of a booking before or after it is executed, until it is let go."""
+    """Stands in front of hospital-svc: holds back the Reserve of a booking, before or after it is executed."""
 
     def __init__(self, stack):
         self.real, self.before, self.after, self.held = stack.hospital_svc.rpc, {}, {}, set()
@@ -127,14 +127,14 @@ class Between(FakeService):
             finally:
                 requester.close()
         except OSError:
-            return None  # it is away
+            return None  # the service is down
         self._wait(self.after, name, request)
         return envelope_pb2.Response.FromString(answer)
 
 
 def test_a_grant_whose_answer_comes_after_the_restore_is_asked_for_again(driver):
-    """One place. Two bookings are under way: one was granted, and its answer is on its way; the other one was not executed.
-    After the restore the place goes to the latter; the answer of before must not confirm the former too."""
+    """One place. Two bookings are in progress: one was granted, and its answer is in flight; the other was not executed.
+    After the restore the place goes to the latter; the earlier answer must not confirm the former too."""
     stack = Stack(driver, without=("history",))
     between = Between(stack)
     with stack:
@@ -151,7 +151,7 @@ def test_a_grant_whose_answer_comes_after_the_restore_is_asked_for_again(driver)
         assert remaining(stack, hospital_id) == 0
         go_back(stack, "hospital", backup)
         stack.wait_paired()
-        assert remaining(stack, hospital_id) == 0  # the first by id has it
+        assert remaining(stack, hospital_id) == 0  # the first by id gets it
         between.let_go(between.after, second["booking_id"])
         check_refused(client.receive(sent[1]), rpc.FAILED_PRECONDITION, "SOLD_OUT")
         between.let_go(between.before, first["booking_id"])
@@ -175,7 +175,7 @@ def test_a_database_replaced_under_a_live_session_is_paired_again(driver):
 
 
 def test_what_the_lost_time_held_beside_bookings_is_healed_or_named(driver):
-    """A registration, a capacity and a deletion are lost; booking-svc knows of the deletion."""
+    """A registration, a capacity and a deletion are lost; booking-svc knows the deletion."""
     with Stack(driver, without=("history",)) as stack:
         kept, deleted = register(stack, capacity=2), register(stack, capacity=3)
         ended = book(stack, deleted)
@@ -195,10 +195,10 @@ def test_what_the_lost_time_held_beside_bookings_is_healed_or_named(driver):
         assert "the database went back: 2 confirmed bookings had no place" in told, told
         assert "the database went back: events 3 to 5 of the hospital log are lost" in told, told
         wait_same(stack)
-        # What is registered again has the places of before, and the capacity is that of the backup.
+        # A hospital that is registered again has the earlier places, and the capacity is that of the backup.
         register(stack, capacity=4, hospital_id=lost)
         assert (remaining(stack, lost), remaining(stack, kept)) == (3, 1)
-        # booking-svc follows the log as it is now.
+        # booking-svc follows the log in its current state.
         wait_for("booking-svc is well", lambda: not degraded(stack, "booking"))
         stack.hospital.DeleteHospital(hospital_id=kept)
         wait_for("a new deletion is heard of", lambda: status_of(stack, booked[0].booking_id) == FORCE_CANCELLED)
@@ -207,7 +207,7 @@ def test_what_the_lost_time_held_beside_bookings_is_healed_or_named(driver):
 
 
 def test_a_booking_database_that_went_back_sells_nothing_before_it_is_followed_again(driver):
-    """Its backup has a CONFIRMED booking that was cancelled since, and whose place was sold."""
+    """Its backup has a CONFIRMED booking that was cancelled later, and whose place was sold."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=1)
         early = book(stack, hospital_id)
@@ -228,7 +228,7 @@ def test_a_booking_database_that_went_back_sells_nothing_before_it_is_followed_a
 
 
 def empty(stack, name):
-    """A new database in the place of the service's, which stands still."""
+    """A new database in place of the service's, which is stopped."""
     url = stack.url(name)
     if url.startswith("sqlite:"):
         file = url[len("sqlite:"):]
@@ -301,7 +301,7 @@ def test_a_booking_svc_too_old_to_pair_is_named(driver):
 # ---- two replicas on one database
 
 def replica_of(stack, name):
-    """A second process of the service on the same database, with addresses of its own; started."""
+    """Starts a second process of the service on the same database, with its own addresses."""
     flags = {**stack.services[name].flags, "rpc-listen": stack.address("replica.rpc"),
              "events-listen": stack.address("replica.events")}
     replica = stack.services["replica"] = Service(stack, name, flags)
@@ -311,7 +311,8 @@ def replica_of(stack, name):
 
 @once
 def test_two_hospital_svcs_on_a_database_that_went_back_sell_nothing_twice(driver):
-    """booking-svc asks the one, the other is started first and pairs too; then the other is replaced under its session."""
+    """booking-svc calls the one, the other is started first and also pairs; then the other's database is replaced under its
+    session."""
     del driver
     with Stack("postgresql", without=("history",)) as stack:
         replica = replica_of(stack, "hospital")
@@ -359,8 +360,8 @@ def test_two_booking_svcs_on_one_database_are_both_served(driver):
 
 
 def test_a_restart_costs_grants_little(driver):
-    """Counted, not timed by the test: how long each era was unpaired while booking-svc was there. The bound is far beyond what
-    it takes, since the machine may be busy; docs/guarantees.md has the figures."""
+    """Uses the services' own counters: how long each era was unpaired while booking-svc was up. The bound is far above the
+    measured values, because the machine may be busy; docs/guarantees.md has the figures."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=1000)
         for number in range(10):
