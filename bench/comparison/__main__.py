@@ -1,4 +1,4 @@
-"""The second half of bench/compare: measures ours and the others alternately, round by round."""
+"""The second half of bench/compare: measures our system and the others alternately, round by round."""
 
 import functools
 import json
@@ -26,7 +26,7 @@ PROFILED = (64, 256)
 
 
 def plan(ours, peers, in_flight, seconds):
-    """(name, what to call) of each run of a round, in order: those that are compared stand close together."""
+    """(name, function) of each run of a round, in order: runs that are compared are close together."""
     times = (seconds * WARM_UP_SHARE, seconds)
     more, most = 4 * in_flight, 16 * in_flight
     runs = [
@@ -51,14 +51,14 @@ def plan(ours, peers, in_flight, seconds):
 
 
 def sweep_plan(ours, seconds):
-    """The same for ours alone."""
+    """The same for our system alone."""
     times = (seconds * WARM_UP_SHARE, seconds)
     return [("%s %d" % (driver, in_flight), functools.partial(ours.closed, driver, in_flight, *times))
             for in_flight in SWEEP for driver in ("sqlite", "postgresql")]
 
 
 def profile_plan(ours, seconds):
-    """Ours under perf, which slows it a little: the shares count, not the rates."""
+    """Our system under perf, which slows it a little: the shares count, not the rates."""
     times = (seconds * WARM_UP_SHARE, seconds)
     return [("%s %d" % (driver, in_flight), functools.partial(ours.profiled, driver, in_flight, *times))
             for driver in ("sqlite", "postgresql") for in_flight in PROFILED]
@@ -79,7 +79,7 @@ def measure(arguments, folder):
         for number in range(1, arguments.rounds + 1):
             for name, what in todo:
                 interrupts.check()
-                os.sync()  # what the run before left to be written is not the next one's burden
+                os.sync()  # writes that the previous run left pending must not burden the next one
                 figures = what()
                 runs.append({"round": number, "name": name, **figures})
                 print("round %d  %-22s %9.0f/s  p50 %8.2f ms" % (number, name, figures["per_s"], figures["p50_ms"]),
@@ -88,7 +88,7 @@ def measure(arguments, folder):
 
 
 def circumstances(arguments, folder):
-    """What somebody who reads the figures later wants to know."""
+    """The circumstances that a later reader of the figures needs."""
     filesystem = step(["stat", "-f", "-c", "%T", folder])
     if filesystem == "tmpfs":
         print("compare: %s is in memory: a commit costs nothing there; set TMPDIR" % folder, file=sys.stderr)
@@ -100,7 +100,7 @@ def circumstances(arguments, folder):
 
 def compare(arguments):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="screening-compare-"))
-    folder.chmod(0o755)  # PostgreSQL, which is not root, keeps its cluster beside the SQLite files
+    folder.chmod(0o755)  # PostgreSQL, which does not run as root, keeps its cluster beside the SQLite files
     try:
         about = circumstances(arguments, folder)
         runs = measure(arguments, folder)

@@ -1,11 +1,11 @@
-"""What the caller wants. By itself: only says what is wrong with it."""
+"""The options of the caller. Run alone, it only reports what is wrong with them."""
 
 import argparse
 import pathlib
 
 import output
 
-IN_FLIGHT_MAX = 256  # 16 times as many have to fit into the services' limits
+IN_FLIGHT_MAX = 256  # 16 times as many must fit into the services' limits
 SHORTEST_S = 0.5
 
 

@@ -1,4 +1,4 @@
-"""Processes that the comparison starts, and ends: no other is ever touched."""
+"""Processes that the comparison starts and ends; it never touches any other."""
 
 import os
 import pathlib
@@ -14,39 +14,39 @@ import interrupts  # noqa: E402  signals as the demo takes them: only noted, loo
 
 READY_S = 30
 STOP_S = 15
-RUN_S = 600  # far beyond what any run takes
+RUN_S = 600  # far longer than any run takes
 LOOK_AGAIN_S = 0.05
 
 
 class CompareError(Exception):
-    """A part of the comparison did not do what it has to."""
+    """A part of the comparison failed."""
 
 
 def environment(**more):
-    """The caller's, without what would change our programs or PostgreSQL's behind the comparison's back."""
+    """The caller's environment, without variables that would change our programs or PostgreSQL's unnoticed."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("SCREENING_", "PG"))}
     return {**kept, **more}
 
 
 def free_address():
-    """HOST:PORT at which nobody listens now."""
+    """HOST:PORT on which nothing listens now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return "127.0.0.1:%d" % sock.getsockname()[1]
 
 
 class Child:
-    """A server. In a session of its own, so that the terminal's Ctrl-C reaches only the comparison, which then stops it."""
+    """A server in a separate process group: the terminal's Ctrl-C reaches only the comparison, which then stops it."""
 
     def __init__(self, command, log_path):
-        # A group of its own, so that Ctrl-C is ours, but no session: the kernel would share the cores out by sessions.
+        # A separate group, so that Ctrl-C reaches only us, but no session: the kernel would divide the cores by session.
         self.name, self.log_path = pathlib.Path(command[0]).name, log_path
         with open(log_path, "wb") as log:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             process_group=0, env=environment())
 
     def wait_for_line(self, word, longest_s=READY_S):
-        """The first line of its log with that word in it."""
+        """The first line of its log that contains that word."""
         deadline = time.monotonic() + longest_s
         while True:
             text = self.log_path.read_text(encoding="utf-8", errors="replace")
@@ -71,7 +71,7 @@ class Child:
 
 
 def run(command, longest_s=RUN_S, **more_environment):
-    """Runs a program to its end, or to a signal's; what it wrote on stdout. It must end with 0."""
+    """Runs a program to its end, or until a signal; returns its stdout. It must exit with 0."""
     deadline = time.monotonic() + longest_s
     with subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, process_group=0, env=environment(**more_environment)) as process:
@@ -93,7 +93,7 @@ def run(command, longest_s=RUN_S, **more_environment):
 
 
 def step(command):
-    """A short step that no signal cuts: it starts or ends something."""
+    """A short step that no signal interrupts: it starts or ends something."""
     done = subprocess.run([str(word) for word in command], check=False, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, process_group=0, env=environment())
     if done.returncode != 0:

@@ -1,4 +1,4 @@
-"""The private PostgreSQL of a comparison: every run gets databases of its own, gone after it."""
+"""The private PostgreSQL of a comparison: every run gets its own databases, which are deleted after it."""
 
 import contextlib
 
@@ -27,7 +27,7 @@ class Cluster:
         step([PRIVATE_POSTGRES, "remove", self.folder])
 
     def pid(self):
-        """Of its first process, whose children do the work."""
+        """The pid of its first process, whose children do the work."""
         return int((self.folder.resolve() / "data/postmaster.pid").read_text(encoding="utf-8").split()[0])
 
     def url(self, database="postgres"):
@@ -38,7 +38,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def database(self, name, schema=None):
-        """Its URL, for a `with` block. The schema is a file of SQL."""
+        """A database for a `with` block; returns its URL. The schema is a file of SQL."""
         self.ask('CREATE DATABASE "%s"' % name)
         try:
             if schema is not None:
@@ -48,12 +48,12 @@ class Cluster:
             self.ask('DROP DATABASE "%s" WITH (FORCE)' % name)
 
     def renew(self, name):
-        """The database is empty again. Nobody may use it."""
+        """Empties the database. It must not be in use."""
         self.ask('DROP DATABASE "%s"' % name)
         self.ask('CREATE DATABASE "%s"' % name)
 
     def set(self, settings):
-        """Starts it again with other settings."""
+        """Restarts it with other settings."""
         for name, value in settings.items():
             self.ask("ALTER SYSTEM SET %s = '%s'" % (name, value))
         step([PRIVATE_POSTGRES, "stop", self.folder])

@@ -1,4 +1,4 @@
-"""Where the figures of a run are kept."""
+"""The folder for the figures of a run."""
 
 import time
 
@@ -6,7 +6,7 @@ from children import ROOT
 
 
 def folder(wanted, caller, kind):
-    """`wanted` as seen from the caller's folder; none is wanted: one of its own under var/KIND."""
+    """`wanted`, relative to the caller's folder; without it, a separate folder under var/KIND."""
     if wanted is None:
         return ROOT / "var" / kind / time.strftime("%Y%m%d-%H%M%S")
     return (caller / wanted).resolve()

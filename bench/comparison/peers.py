@@ -18,7 +18,7 @@ PROBE_S = 1
 
 
 class Peers:
-    """Each method starts what it needs, measures and ends it again; it returns the figures."""
+    """Each method starts what it needs, measures and stops it again; it returns the figures."""
 
     def __init__(self, folder, cluster):
         self.folder, self.cluster = folder, cluster
@@ -47,7 +47,7 @@ class Peers:
         figures["cpu_us"] = used_s * 1e6 / (figures["per_s"] * seconds)
 
     def grpc(self, days, in_flight, warm_up_s, seconds):
-        """Its load fails by itself if the places don't fit afterwards."""
+        """Its load fails by itself if the places do not match afterwards."""
         with contextlib.ExitStack() as stack:
             address, pids = {}, {"postgresql": self.cluster.pid()}
             for name, more in (("hospital", ()), ("booking", ("hospital",))):
@@ -70,7 +70,7 @@ class Peers:
             return figures
 
     def pgbench(self, days, in_flight, warm_up_s, seconds):
-        """As many clients as calls in flight, each with a connection."""
+        """As many clients as calls in flight, each with its own connection."""
         script = PEERS / "pgbench" / ("hot.sql" if days == 1 else "many.sql")
         program = max(glob.glob("/usr/lib/postgresql/*/bin/pgbench"), key=lambda path: float(path.split("/")[4]))
         log = self.folder / "pgbench"
@@ -92,7 +92,7 @@ class Peers:
 
     @staticmethod
     def read(log):
-        """(when it ended in s, how long it took in ms) of each transaction."""
+        """(end in s, duration in ms) of each transaction."""
         transactions = []
         for path in glob.glob(str(log) + ".*"):
             with open(path, encoding="ascii") as lines:
@@ -111,7 +111,7 @@ class Peers:
         return {"per_s": len(took) / (transactions[-1][0] - measure_from), "p50_ms": quantiles[49], "p99_ms": quantiles[98]}
 
     def commit(self):
-        """A synced commit of one small row with SQLite, set as ours is; nothing else runs."""
+        """A synced commit of one small row with SQLite, with the same settings as ours; nothing else runs."""
         path = self.folder / "commit.db"
         took_ms = []
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:

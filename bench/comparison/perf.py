@@ -1,10 +1,10 @@
-"""Where the services' processor time goes: samples of perf while they work, by threads and by whose code it is."""
+"""Where the services' processor time goes: perf samples while they work, by thread and by owner of the code."""
 
 import contextlib
 
 from children import Child, CompareError, step
 
-HERTZ = "997"  # a prime, so that nothing periodic keeps step with it
+HERTZ = "997"  # a prime, so that nothing periodic stays in step with it
 OWNERS = {"[kernel": "kernel", "libc.so": "libc", "libnng": "nng", "libsqlite3": "SQLite", "libpq": "libpq",
           "libprotobuf-c": "protobuf-c", "booking-svc": "own code", "hospital-svc": "own code"}
 OTHERS = "others"
@@ -12,7 +12,7 @@ OTHERS = "others"
 
 @contextlib.contextmanager
 def recorded(pids, folder):
-    """Samples processes, {name: pid}, for a `with` block; gives {name: the file of its samples}."""
+    """Samples processes, {name: pid}, for a `with` block; yields {name: the file of its samples}."""
     outputs = {name: folder / (name + ".perf") for name in pids}
     with contextlib.ExitStack() as stack:
         for name, pid in pids.items():
@@ -27,7 +27,7 @@ def owner(library):
 
 
 def parse(text):
-    """{(threads, whose code): share of all samples} from lines of perf, "12.50%|nng:task|libnng.so.1"."""
+    """{(threads, owner of the code): share of all samples} from lines of perf, "12.50%|nng:task|libnng.so.1"."""
     shares = {}
     for line in text.splitlines():
         words = [word.strip() for word in line.split("|")]
@@ -41,6 +41,6 @@ def parse(text):
 
 
 def parts(samples, cpu_us):
-    """What one booking took where in a process, in µs, from its samples and all that it took: [{"threads", "owner", "us"}]."""
+    """The time of one booking in a process by place, in µs, from its samples and its total: [{"threads", "owner", "us"}]."""
     text = step(["perf", "report", "-q", "--stdio", "-i", samples, "--sort", "comm,dso", "-F", "overhead,comm,dso", "-t", "|"])
     return [{"threads": threads, "owner": whose, "us": share * cpu_us} for (threads, whose), share in parse(text).items()]

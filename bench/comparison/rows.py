@@ -28,7 +28,7 @@ class Rounds:
         return all(figure in run for run in self.runs if run["name"] == name)
 
     def ratio(self, ours, other, figure="per_s"):
-        """Of the medians; and the least and the greatest of one round."""
+        """The ratio of the medians, and the least and the greatest ratio of one round."""
         of_rounds = [a / b for a, b in zip(self.figures(ours, figure), self.figures(other, figure))]
         return self.median(ours, figure) / self.median(other, figure), min(of_rounds), max(of_rounds)
 
@@ -40,7 +40,7 @@ def _ratio_row(rounds, goal, ours, other, wanted, figure="per_s"):
 
 
 def _alone_row(rounds):
-    """P5: one booking at a time is no slower than what it can't do without."""
+    """P5: one booking at a time is no slower than the steps that it cannot avoid."""
     bound = 2 * rounds.median("echo 1", "p50_ms") + 3 * rounds.median("commit", "p50_ms")
     values = rounds.figures("sqlite 1", "p50_ms")
     value = statistics.median(values)
@@ -60,7 +60,7 @@ def _open_rows(rounds):
 
 
 def goal_rows(rounds, in_flight):
-    """P1 to P6, for `in_flight` calls at once and 4 and 16 times as many."""
+    """P1 to P6, for `in_flight` calls at once, and for 4 and 16 times as many."""
     base, more, most = (in_flight * factor for factor in (1, 4, 16))
     hot_peer = "grpc hot %d" % base
     return [
@@ -77,8 +77,8 @@ def goal_rows(rounds, in_flight):
 
 
 def other_rows(rounds, in_flight):
-    """Ratios for which there is no goal: against PostgreSQL alone, where no row is hot, and what a booking costs, which other work of
-    the machine changes least."""
+    """Ratios without a goal: against PostgreSQL alone, where no row is hot, and the cost of a booking, which other work on
+    the machine affects least."""
     many = "sqlite 1000 days %d" % in_flight
     pairs = [("sqlite %d" % in_flight, "pgbench hot %d" % in_flight), ("postgresql %d" % in_flight, "pgbench hot %d" % in_flight),
              (many, "grpc 1000 days %d" % in_flight), (many, "pgbench 1000 days %d" % in_flight)]
@@ -88,7 +88,7 @@ def other_rows(rounds, in_flight):
 
 
 def show_runs(rounds):
-    """The medians of each kind of run on stdout."""
+    """Prints the medians of each kind of run."""
     count = max(run["round"] for run in rounds.runs)
     print("\n%-22s %10s %10s %10s %10s %10s %10s" % ("medians of %d" % count, "per s", "least", "most", "p50 ms", "p99 ms",
                                                    "CPU us"))
@@ -103,7 +103,7 @@ def show_runs(rounds):
 
 
 def show_goals(rows):
-    """Ratios and goals on stdout."""
+    """Prints ratios and goals."""
     print("\n%-4s %-56s %8s %19s %10s" % ("goal", "what", "value", "in single rounds", "wanted"))
     for row in rows:
         print("%-4s %-56s %8.2f %9.2f-%9.2f %10s %s" % (row["goal"] or "", row["what"], row["value"], row["least"], row["most"],

@@ -1,4 +1,4 @@
-"""The services on tcp, for one run: in a folder and with databases of their own, gone after it."""
+"""The services on tcp, for one run: in a separate folder and with separate databases, which are deleted after it."""
 
 import contextlib
 import os
@@ -17,10 +17,10 @@ PATIENT_MS = 30_000
 
 
 class Services:
-    """`with Services(folder, cluster, driver) as services:`; none runs before `start`. The folder is made here. `driver` is that
-    of hospital-svc and booking-svc; history-svc is always on PostgreSQL. `patient`: booking-svc waits long for hospital-svc, in a
-    run whose figures do not count. `connections`: how many clients may connect, all from this machine; None = what is the default.
-    A failure of the block shows the ends of the logs."""
+    """`with Services(folder, cluster, driver) as services:`; no service runs before `start`. The folder is created here.
+    `driver` is that of hospital-svc and booking-svc; history-svc is always on PostgreSQL. `patient`: booking-svc waits long
+    for hospital-svc, in a run whose figures do not count. `connections`: how many clients may connect, all from this machine;
+    None = the default. If the block fails, the ends of the logs are printed."""
 
     connections = None
 
@@ -49,7 +49,7 @@ class Services:
         return [path.read_text(encoding="utf-8", errors="replace")[-LOG_END:] for path in sorted(self.folder.glob("*.log"))]
 
     def url(self, name):
-        """Of its database, which is made when it is first asked for."""
+        """The URL of its database, which is created on first use."""
         if name not in self.urls:
             if self.driver == "sqlite" and name != "history":
                 self.urls[name] = "sqlite:%s/%s.db" % (self.folder, name)
@@ -58,11 +58,11 @@ class Services:
         return self.urls[name]
 
     def database(self, name):
-        """What it is called in the cluster."""
+        """The name of its database in the cluster."""
         return "%s_%s" % (self.folder.name, name)
 
     def command(self, name, *more):
-        """What starts it."""
+        """The command that starts it."""
         if name == "gateway":
             flags = ["--ops-listen=", "--http-listen=" + self.http, "--history-rpc=" + self.rpc["history"]]
         else:
@@ -79,7 +79,7 @@ class Services:
         return [BUILD / (name + "-svc") / (name + "-svc"), *flags, *more]
 
     def start(self, *names):
-        """All at once; returns when each is ready."""
+        """Starts all of them in parallel; returns when each is ready."""
         for name in names:
             self.children[name] = Child(self.command(name), self.folder / (name + ".log"))
         for name in names:
@@ -90,7 +90,7 @@ class Services:
         self.children.pop(name).stop()
 
     def renew_history(self):
-        """An empty database for history-svc, which does not run."""
+        """Gives history-svc, which is stopped, an empty database."""
         self.cluster.renew(self.database("history"))
 
     def ask(self, name, sql):
@@ -105,7 +105,7 @@ class Services:
         return numbers if len(numbers) > 1 else numbers[0]
 
     def change(self, name, sql):
-        """Changes a service's database behind its back."""
+        """Changes a service's database without its knowledge."""
         if self.url(name).startswith("sqlite:"):
             with contextlib.closing(sqlite3.connect(self.url(name).removeprefix("sqlite:"), timeout=ASK_S)) as database:
                 database.execute(sql)

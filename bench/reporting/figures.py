@@ -29,12 +29,12 @@ GOALS = {
     "P16": "siege through the gateway",
     "P17": "a backlog behind customers",
 }
-IN_FLIGHT = 64  # of bench/compare, unless it is told otherwise
+IN_FLIGHT = 64  # of bench/compare, by default
 SCENARIO = re.compile(r"(P[0-9]+b?)(?:\.([0-9]+))?\.json")
 
 
 class Figures:
-    """`compare`, `sweep` and `profile` are Rounds, None where nothing was measured; `about` tells each file's circumstances."""
+    """`compare`, `sweep` and `profile` are Rounds, None where nothing was measured; `about`: each file's circumstances."""
 
     def __init__(self, folder):
         self.compare, self.sweep, self.profile, self.about = None, None, None, {}
@@ -68,7 +68,7 @@ class Figures:
 
 
 def per_booking(rounds, name):
-    """{process: {figure: median}} of the runs of that name: what one booking used of each process."""
+    """{process: {figure: median}} of the runs with that name: what one booking used in each process."""
     runs = [run["processes"] for run in rounds.runs if run["name"] == name]
     return {process: {figure: statistics.median(run[process]["per_turn"][figure] for run in runs)
                       for figure in runs[0][process]["per_turn"]}
@@ -76,14 +76,14 @@ def per_booking(rounds, name):
 
 
 def memory_mib(rounds, name):
-    """{process: (RSS at the end, its peak)} of the runs of that name, the greatest of all rounds."""
+    """{process: (RSS at the end, its peak)} of the runs with that name, the greatest of all rounds."""
     runs = [run["processes"] for run in rounds.runs if run["name"] == name]
     return {process: tuple(max(run[process][figure] for run in runs) / 1024 for figure in ("rss_kib", "rss_peak_kib"))
             for process in runs[0]}
 
 
 def parts(rounds, name):
-    """{(process, threads, whose code): median µs per booking} of the profiled runs of that name."""
+    """{(process, threads, owner of the code): median µs per booking} of the profiled runs with that name."""
     runs = [{(part["process"], part["threads"], part["owner"]): part["us"] for part in run["parts"]}
             for run in rounds.runs if run["name"] == name]
     return {key: statistics.median(run.get(key, 0) for run in runs) for key in sorted({key for run in runs for key in run})}

@@ -1,4 +1,4 @@
-"""The page: text written by hand, with tables between markers."""
+"""The page: hand-written text, with tables between markers."""
 
 import re
 
@@ -8,7 +8,7 @@ MARKED = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.S)
 
 
 def filled(page, figures):
-    """The page with its tables as the figures give them."""
+    """The page with its tables made from the figures."""
     def table(match):
         begin, name, end = match.groups()
         return begin + "\n" + "\n".join(TABLES[name](figures)) + "\n\n" + end

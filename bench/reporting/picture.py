@@ -1,4 +1,4 @@
-"""The picture: throughput and latency over the number of calls in flight, as SVG that reads in light and in dark."""
+"""The picture: throughput and latency over the number of calls in flight, as SVG that is legible in light and in dark."""
 
 import math
 import xml.sax.saxutils
@@ -34,7 +34,7 @@ def _line(x1, y1, x2, y2):
 
 
 class Panel:
-    """A rectangle with a scale: `place` gives the y of a value; the x axis is that of calls in flight, in doublings."""
+    """A rectangle with a scale: `place` returns the y of a value; the x axis is calls in flight, in doublings."""
 
     def __init__(self, name, in_flight, place):
         self.top, self.bottom = PANELS[name]
@@ -59,7 +59,7 @@ class Panel:
         return lines
 
     def curve(self, values, css):
-        """A line with its points, each saying its value when pointed at."""
+        """A line with its points, each of which shows its value when pointed at."""
         points = [(self.x(count), self.y(value)) for count, value in zip(self.in_flight, values)]
         lines = ['<polyline class="%s" points="%s"/>' % (css, " ".join("%.1f,%.1f" % point for point in points))]
         for (x, y), value in zip(points, values):
@@ -74,13 +74,13 @@ def _steps(least_power, most_power):
 
 
 def even_ticks(greatest):
-    """From 0 to what is not less, in at most five steps."""
+    """From 0 up to at least the given value, in at most five steps."""
     step = next(step for step in _steps(0, 9) if greatest <= 5 * step)
     return [step * count for count in range(math.ceil(greatest / step) + 1)]
 
 
 def log_ticks(least, greatest):
-    """From what is not more to what is not less."""
+    """From at most the one value up to at least the other."""
     steps = _steps(-6, 9)
     return [step for step, after in zip(steps, steps[1:]) if after > least and step < greatest] + \
         [next(step for step in steps if step >= greatest)]
@@ -110,7 +110,7 @@ def _latencies(rounds, in_flight):
 
 
 def draw(rounds):
-    """The whole picture; `rounds` None: that there is nothing to show."""
+    """The whole picture; `rounds` None: a text that there is nothing to show."""
     lines = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img"' % (
         WIDTH, HEIGHT, WIDTH, HEIGHT), ' aria-label="Throughput and latency over calls in flight">', "<style>%s</style>" % STYLE]
     if rounds is None:

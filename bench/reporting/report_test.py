@@ -1,4 +1,4 @@
-"""The tables and the picture, from figures made up. Pure: nothing is started."""
+"""The tables and the picture, from invented figures. Pure: nothing is started."""
 import json
 import pathlib
 import re
@@ -146,6 +146,6 @@ def test_picture_has_a_curve_each_within_its_bounds(_):
     for curve in curves:
         for x, y in (map(float, point.split(",")) for point in curve.get("points").split()):
             assert 0 < x < width and 0 < y < height, (x, y)
-    # Doublings lie apart evenly: 1, 4, 16, 64, 256, 1024.
+    # Doublings are evenly spaced: 1, 4, 16, 64, 256, 1024.
     xs = [float(point.split(",")[0]) for point in curves[0].get("points").split()]
     assert max(abs(b - a - (xs[1] - xs[0])) for a, b in zip(xs, xs[1:])) < 0.2, xs

@@ -21,7 +21,7 @@ def _nothing():
 
 
 def number(value):
-    """As many digits as say something."""
+    """Only the significant digits."""
     if abs(value) >= 100:
         return "{:,.0f}".format(value)
     return "%.1f" % value if abs(value) >= 10 else "%.2f" % value
@@ -105,7 +105,7 @@ def processes(figures):
 
 
 def cpu_budget(figures):
-    """All processor time that there was, divided by the bookings made in it: the columns add up."""
+    """All processor time available, divided by the bookings made in it: the columns add up."""
     if figures.compare is None:
         return _nothing()
     cpus = figures.about["compare.json"]["cpus"]
@@ -125,7 +125,7 @@ def cpu_budget(figures):
 
 
 def profile(figures):
-    """The services' processor time by whose code used it; PostgreSQL's own processes are not among them."""
+    """The services' processor time by owner of the code; PostgreSQL's own processes are not included."""
     if figures.profile is None:
         return _nothing()
     names = figures.profile.names()
@@ -138,7 +138,7 @@ def profile(figures):
 
 
 def alone(figures):
-    """P5 taken apart: what a booking waits for when it is the only one."""
+    """P5 in detail: what a booking waits for when it is the only one."""
     if figures.compare is None:
         return _nothing()
     rounds = figures.compare
@@ -151,7 +151,7 @@ def alone(figures):
 
 
 def ceiling(figures):
-    """What the processors would allow."""
+    """The rate that the processors would allow."""
     if figures.compare is None:
         return _nothing()
     cpus = figures.about["compare.json"]["cpus"]
@@ -169,7 +169,7 @@ def ceiling(figures):
 
 
 def seed(figures):
-    """What the original document measured, and ours with about as many callers."""
+    """What the original document measured, and our figures with about as many callers."""
     rows = [("the original, every call delayed by 400 to 620 ms, its breaker open at times", "100", "14.9", "6,110", "17,070"),
             ("the original, on EKS, scaled out to 3 instances at most", "100", "105", "940", "6,220")]
     for driver, label in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
@@ -191,7 +191,7 @@ def _told(about):
 
 
 def circumstances(figures):
-    """A row for each run: a goal's files have theirs in common."""
+    """One row per run: all files of a goal share a row."""
     files = {}
     for name, about in figures.about.items():
         files.setdefault((about["command"], about["time"], _told(about)), []).append("[%s](../bench/results/%s)" % (name, name))

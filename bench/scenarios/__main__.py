@@ -25,21 +25,21 @@ SCENARIOS = {
     "P7": "p7_sold_out", "P8": "p8_event_lag", "P9": "p9_catch_up", "P9b": "p9b_live_history", "P10": "p10_growth",
     "P11": "p11_history_queries", "P12": "p12_memory", "P13": "p13_start_stop", "P14": "p14_deletion",
     "P15": "p15_http", "P16": "p16_siege", "P17": "p17_backlog"}
-# P10 and P11 share 10,000,000 bookings; every other goal has a PostgreSQL of its own.
+# P10 and P11 share 10,000,000 bookings; every other goal has its own PostgreSQL.
 TOGETHER = (("P7",), ("P8",), ("P9",), ("P9b",), ("P10", "P11"), ("P12",), ("P13",), ("P14",), ("P15",), ("P16",), ("P17",))
 
-# Such as anybody sets for a database that has the machine's memory to itself and is written to.
+# Usual settings for a database with much writing that has the machine's memory to itself.
 POSTGRESQL = {"shared_buffers": "1GB", "max_wal_size": "4GB"}
 
 
 def about(options):
-    """What somebody who reads the figures later wants to know."""
+    """The circumstances that a later reader of the figures needs."""
     return {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "kernel": platform.release(), "cpus": os.cpu_count(),
             "load_before": os.getloadavg()[0], "scale": options.scale, "postgresql": POSTGRESQL}
 
 
 def save(goal, rows, circumstances, folder):
-    """A file for each row: GOAL.json, GOAL.2.json and so on; none stays of an earlier run."""
+    """Writes a file for each row: GOAL.json, GOAL.2.json and so on; removes those of an earlier run."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in (*folder.glob(goal + ".json"), *folder.glob(goal + ".[0-9]*.json")):
         path.unlink()
@@ -50,7 +50,7 @@ def save(goal, rows, circumstances, folder):
 
 
 def run_goal(goal, bench, options):
-    """Measures it, prints and keeps the figures."""
+    """Measures the goal, prints and stores the figures."""
     circumstances = about(options)
     begin = time.monotonic()
     scenario = importlib.import_module(SCENARIOS[goal])
@@ -63,7 +63,7 @@ def run_goal(goal, bench, options):
 
 
 def run_together(goals, options, folder):
-    """One after the other, with one PostgreSQL. Those that could not be measured; met or not is another matter."""
+    """Measures one goal after the other, with one PostgreSQL. Returns those that could not be measured, met or not."""
     failed = list(goals)
     try:
         with Cluster(folder / "pg") as cluster, Bench(folder, cluster, options.rounds, options.scale) as bench:
@@ -79,7 +79,7 @@ def run_together(goals, options, folder):
 
 def run_goals(options):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="screening-run-"))
-    folder.chmod(0o755)  # PostgreSQL, which is not root, keeps its cluster beside the SQLite files
+    folder.chmod(0o755)  # PostgreSQL, which does not run as root, keeps its cluster beside the SQLite files
     failed = []
     try:
         for together in TOGETHER:

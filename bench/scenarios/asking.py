@@ -1,4 +1,4 @@
-"""Calls to the services, from Python: for what is looked up or done once, and where a call's time is large beside Python's own."""
+"""Calls to the services from Python: look-ups, one-off calls, and calls that take long beside Python's own time."""
 
 import contextlib
 
@@ -17,18 +17,18 @@ def connected(address):
 
 
 def answer(client, name, /, **request):
-    """The response; any other code than OK is a failure."""
+    """The response; any code other than OK is a failure."""
     reply = client.call(name, **request)
     must(reply.code == rpc.OK, "%s: %r" % (name, reply))
     return reply.message
 
 
 def log_states(history):
-    """Of the logs that history-svc follows, by name."""
+    """The states of the logs that history-svc follows, by name."""
     return {log.log: log for log in answer(history, "GetProjectionStatus").logs}
 
 
 def wait_applied(history, log, seq, deadline_s):
-    """Until history-svc has applied so many events of that log."""
+    """Waits until history-svc has applied this many events of that log."""
     wait_until("event %d of the %s log at history-svc" % (seq, log), lambda: log_states(history)[log].applied_seq >= seq,
                deadline_s)

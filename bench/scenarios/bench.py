@@ -1,4 +1,4 @@
-"""What every scenario works with, and how it waits."""
+"""What every scenario uses, and how it waits."""
 
 import contextlib
 import shutil
@@ -8,7 +8,7 @@ from children import ROOT, CompareError, interrupts, run
 from services import Services
 
 DRIVERS = ("sqlite", "postgresql")
-DEADLINE_S = 120  # for what takes seconds
+DEADLINE_S = 120  # for operations that take seconds
 LOOK_AGAIN_S = 0.005
 SEEDED = 10_000_000
 SEED_S = 1800
@@ -16,8 +16,8 @@ SEEDED_BYTES = 2000  # of each booking, in all databases; those of one driver ar
 
 
 class Bench:
-    """A folder and a PostgreSQL for the scenarios: `with Bench(...) as bench:`. `scale` is of amounts and times, 1 = the goals'
-    own."""
+    """A folder and a PostgreSQL for the scenarios: `with Bench(...) as bench:`. `scale` multiplies amounts and times, 1 =
+    those of the goals."""
 
     def __init__(self, folder, cluster, rounds, scale):
         self.folder, self.cluster, self.rounds, self.scale = folder, cluster, rounds, scale
@@ -44,14 +44,14 @@ class Bench:
             yield number
 
     def services(self, driver="sqlite"):
-        """None of them runs yet; databases and folder are new, and gone after the `with` block."""
+        """Services that do not run yet; databases and folder are new, and deleted after the `with` block."""
         return self._services("run", driver)
 
     def _services(self, name, driver):
         return Services(self.folder / name, self.cluster, driver, patient=self.scale < 1)
 
     def seeded(self, driver="sqlite"):
-        """Services that hold 10,000,000 bookings, history-svc too; none of them runs. Made once, gone with the bench."""
+        """Services that hold 10,000,000 bookings, including history-svc; none runs. Made once, deleted with the bench."""
         if driver not in self.large:
             free = shutil.disk_usage(self.folder).free
             must(free > self.seeded_count * SEEDED_BYTES, "%d GB are free in %s, too few for %d bookings" % (
@@ -63,20 +63,20 @@ class Bench:
 
     @staticmethod
     def seed(services, count, history=False):
-        """Fills the new databases of services that do not run."""
+        """Fills the new databases of services that are stopped."""
         names = ("hospital", "booking", "history") if history else ("hospital", "booking")
         run([ROOT / "bench/seed-bookings", "--count", count, *("--%s=%s" % (name, services.url(name)) for name in names)],
             SEED_S)
 
 
 def must(holds, problem):
-    """A fast wrong result is none."""
+    """Fails unless the condition holds: a fast but wrong result does not count."""
     if not holds:
         raise CompareError(problem)
 
 
 def wait_until(what, condition, deadline_s=DEADLINE_S):
-    """What `condition` gives once that is true; it is asked often."""
+    """Waits until `condition` returns something true, and returns that; it is called often."""
     end = time.monotonic() + deadline_s
     while True:
         result = condition()

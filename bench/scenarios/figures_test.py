@@ -1,4 +1,4 @@
-"""The arithmetic of the scenarios, from numbers made up. Pure: nothing is started."""
+"""The arithmetic of the scenarios, on invented numbers. Pure: nothing is started."""
 import pathlib
 import sys
 

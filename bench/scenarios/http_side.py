@@ -1,4 +1,4 @@
-"""The gateway beside the services: hospitals by REST, processor time, and whether the places agree afterwards."""
+"""The gateway beside the services: hospitals over REST, processor time, and whether the places agree afterwards."""
 
 import contextlib
 import http.client
@@ -13,7 +13,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def call(services, method, path, body=None):
-    """The JSON of an answer, which must be a good one."""
+    """The JSON of an answer, which must be a success."""
     with contextlib.closing(http.client.HTTPConnection(services.http, timeout=30)) as connection:
         connection.request(method, path, json.dumps(body) if body is not None else None,
                            {"Content-Type": "application/json"} if body is not None else {})
@@ -24,7 +24,7 @@ def call(services, method, path, body=None):
 
 
 def register(services, dates, capacity):
-    """The id of a new hospital with these days."""
+    """Registers a hospital with these days; returns its id."""
     return call(services, "POST", "/hospitals", {
         "name": "hospital", "address": "address", "days": [{"date": date, "capacity": capacity} for date in dates]})["hospitalId"]
 
@@ -40,7 +40,7 @@ def cpu_us(services):
 
 
 def check_places(services, confirmed):
-    """As many places are taken as bookings kept, once what was in flight at the end is done, and hardly more than callers were told."""
+    """As many places are taken as bookings stored, once all calls have ended, and hardly more than callers were told."""
     def booked_when_all_agree():
         taken = services.ask("hospital", "SELECT coalesce(sum(reserved), 0) FROM screening_day")
         booked = services.ask("booking", "SELECT count(*) FROM booking WHERE status = 2")

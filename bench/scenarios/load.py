@@ -1,5 +1,5 @@
-"""screening-bench: runs it against the services and gives what it reports. It fails by itself if the places taken afterwards are
-not those of the bookings confirmed."""
+"""Runs screening-bench against the services and returns its report. It fails by itself if the places taken afterwards do not
+match the confirmed bookings."""
 
 import itertools
 import json
@@ -11,13 +11,13 @@ from services import BUILD
 
 PROGRAM = BUILD / "bench/screening-bench"
 LOAD_S = 600
-BUDGET_MS = 10_000  # of a call: far more than it takes, so that slow ones are measured, not given up
-PATIENT_BUDGET_MS = 60_000  # the most that a service takes
+BUDGET_MS = 10_000  # of a call: far more than it takes, so that slow calls are measured, not given up
+PATIENT_BUDGET_MS = 60_000  # the most that a service accepts
 _numbers = itertools.count(1)
 
 
 def _command(services, *options):
-    """And where its report will be."""
+    """The command, and the path of its report."""
     output = services.folder / ("load-%d.json" % next(_numbers))
     budget_ms = PATIENT_BUDGET_MS if services.patient else BUDGET_MS
     watched = [word for name in services.children for word in ("--watch", "%s-svc=%d" % (name, services.pid(name)))]
@@ -25,14 +25,14 @@ def _command(services, *options):
 
 
 def load(services, *options):
-    """Runs it to its end; its report."""
+    """Runs it to its end; returns its report."""
     command, output = _command(services, *options)
     run(command)
     return json.loads(output.read_text(encoding="utf-8"))
 
 
 class Load:
-    """One that runs beside what the scenario does: `with Load(services, OPTION...) as running:`."""
+    """A load that runs in parallel with the scenario: `with Load(services, OPTION...) as running:`."""
 
     def __init__(self, services, *options):
         command, self.output = _command(services, *options)
@@ -49,19 +49,19 @@ class Load:
         return self.child.process.poll() is None
 
     def report(self):
-        """Waits for its end."""
+        """Waits for its end; returns its report."""
         wait_until("the end of the load", lambda: not self.is_running(), LOAD_S)
         must(self.child.process.returncode == 0, "screening-bench: " + self.log_path.read_text(encoding="utf-8"))
         return json.loads(self.output.read_text(encoding="utf-8"))
 
     def finish(self):
-        """Ends it before its time; what was measured until now."""
+        """Ends it early; returns what was measured so far."""
         self.child.process.send_signal(signal.SIGINT)
         return self.report()
 
 
 def only(report, *names):
-    """The outcomes of these names, in order; others must not have happened."""
+    """The outcomes with these names, in order; no other may have happened."""
     outcomes = report["outcomes"]
     must(set(outcomes) == set(names), "wanted only %s, there were %s" % (", ".join(names), {
         name: outcome["count"] for name, outcome in outcomes.items()}))
@@ -69,14 +69,14 @@ def only(report, *names):
 
 
 def cpu_us(report):
-    """Of the services, per turn."""
+    """Processor time of the services, per turn."""
     return {name: used["per_turn"]["user_us"] + used["per_turn"]["kernel_us"] for name, used in report["processes"].items()
             if name.endswith("-svc")}
 
 
 def book_many(services, bookings, in_flight):
-    """At least so many bookings, confirmed: where the machine holds everything up for a while, a few more are made for those that
-    were given up."""
+    """Makes at least this many confirmed bookings: if a stall of the machine makes the load give up on some, it makes a few
+    more."""
     left = bookings
     while left > 0:
         left -= load(services, "--in-flight", in_flight, "--count", left)["places"]["taken"]

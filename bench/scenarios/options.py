@@ -1,4 +1,4 @@
-"""What the caller wants. By itself: only says what is wrong with it."""
+"""The options of the caller. Run alone, it only reports what is wrong with them."""
 
 import argparse
 import pathlib

@@ -1,4 +1,4 @@
-"""Growth: the rate of bookings with 10,000,000 stored, against that with 10,000."""
+"""Growth: the rate of bookings with 10,000,000 stored, compared with 10,000."""
 
 from bench import DRIVERS
 from figures import ratio_row, row
@@ -19,7 +19,7 @@ def rate(services, seconds):
 
 
 def measure(bench):
-    """The large databases are made once and grow a little with each round; the small ones are new in each."""
+    """The large databases are made once and grow a little with each round; the small ones are new in each round."""
     rows = []
     for driver in DRIVERS:
         many, few = [], []

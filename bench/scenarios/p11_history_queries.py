@@ -1,4 +1,4 @@
-"""How fast history answers with 10,000,000 bookings stored: alone, and while others book and it follows them."""
+"""How fast history-svc answers with 10,000,000 bookings stored: alone, and while clients book and it follows the log."""
 
 import random
 import time
@@ -9,7 +9,7 @@ from children import interrupts
 from figures import quantile, row
 from load import Load, only
 
-ASKED = 4_000  # of each method in each round
+ASKED = 4_000  # calls of each method in each round
 WARM_UP = 1_000
 OTHERS_PER_S = 2_000
 LONGEST_S = 120
@@ -17,7 +17,7 @@ DEADLINE_S = 60
 
 
 def known_bookings(services, bookings, wanted):
-    """(booking_id, customer_id) of so many, from all over the table."""
+    """(booking_id, customer_id) of this many bookings, from all over the table."""
     percent = min(100, 100 * 4 * wanted / bookings)
     lines = services.cluster.ask("SELECT booking_id, customer_id FROM history.booking_summary TABLESAMPLE SYSTEM (%f)" % percent,
                                  services.database("history")).splitlines()
@@ -25,7 +25,7 @@ def known_bookings(services, bookings, wanted):
 
 
 def ask(history, known):
-    """Both methods for each booking, one call at a time; the ms that each took, by method."""
+    """Calls both methods for each booking, one call at a time; returns the ms that each call took, by method."""
     took = {"GetBookingHistory": [], "ListCustomerHistory": []}
     for booking_id, customer_id in known:
         interrupts.check()
@@ -42,7 +42,7 @@ def ask(history, known):
 
 
 def beside_load(services, history, known, applied):
-    """The same while others book; and how many bookings that were. `applied`: events of the booking log before it."""
+    """The same while clients book, and the number of those bookings. `applied`: events of the booking log before it."""
     with Load(services, "--rate", OTHERS_PER_S, "--warm-up", 0, "--seconds", LONGEST_S) as running:
         wait_applied(history, "booking", applied + 1, DEADLINE_S)
         took = ask(history, known)

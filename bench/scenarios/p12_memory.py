@@ -1,4 +1,4 @@
-"""Memory: RSS of each service after 1,000,000 bookings, and what a connected client costs."""
+"""Memory: RSS of each service after 1,000,000 bookings, and the cost of a connected client."""
 
 import contextlib
 import resource
@@ -14,7 +14,7 @@ BOOKINGS = 1_000_000
 CLIENTS = 10_000
 IN_FLIGHT = 256
 NAMES = ("hospital", "booking", "history")
-SPARE_FILES = 200  # what this process needs besides the clients
+SPARE_FILES = 200  # that this process needs besides the clients
 
 
 def rss_kib(pid):
@@ -29,7 +29,7 @@ def raise_file_limit(wanted):
 
 
 def client_kib(services, name, clients):
-    """What a client more costs the service, in KiB: each has a connection of its own and has been answered once."""
+    """The cost of one more client to the service, in KiB: each has its own connection and has been answered once."""
     with connected(services.rpc[name]) as first:
         must(first.Check().code == rpc.OK, name + "-svc does not answer")
         before = rss_kib(services.pid(name))
@@ -43,7 +43,7 @@ def client_kib(services, name, clients):
 
 
 def measure(bench):
-    """One round for each driver: memory hardly differs from one to the next, and a round takes minutes."""
+    """One round per driver: memory hardly differs between rounds, and a round takes minutes."""
     rows = []
     bookings, clients = bench.amount(BOOKINGS), bench.amount(CLIENTS)
     raise_file_limit(clients + SPARE_FILES)

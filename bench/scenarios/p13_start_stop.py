@@ -1,4 +1,4 @@
-"""How long a service takes from its start until it is ready, and from SIGTERM until it has ended, with nothing to do."""
+"""How long an idle service takes from its start until it is ready, and from SIGTERM until it has ended."""
 
 import contextlib
 import signal
@@ -10,7 +10,7 @@ from children import environment, interrupts
 from figures import row
 
 TIMES = 20
-IDLE_S = 0.5  # until its peers have found it again: while somebody still asks, a stop waits
+IDLE_S = 0.5  # until its peers have reconnected: while a peer still calls, a stop waits
 NAMES = {"sqlite": ("hospital", "booking"), "postgresql": ("hospital", "booking", "history")}
 
 
@@ -38,7 +38,7 @@ def start_and_stop(command, log_path):
 
 
 def alone(services, name, times):
-    """Restarts one service again and again, the others are up; its database is new before the first start."""
+    """Restarts one service repeatedly while the others are up; its database is new before the first start."""
     took = []
     for _ in range(times):
         interrupts.check()

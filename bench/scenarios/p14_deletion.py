@@ -1,4 +1,4 @@
-"""Deletion of a hospital with 100,000 live bookings, while others book elsewhere: how long it takes, and what others notice."""
+"""Deletion of a hospital with 100,000 live bookings while others book elsewhere: its duration and its effect on them."""
 
 import datetime
 import json
@@ -20,7 +20,7 @@ FORCE_CANCELLED, LIVE = 5, 1
 
 
 def others(seconds):
-    """Options of the load that the others are."""
+    """Options of the load that plays the others."""
     return "--rate", OTHERS_PER_S, "--warm-up", WARM_UP_S, "--seconds", seconds
 
 
@@ -30,7 +30,7 @@ def hospitals(services):
 
 
 def delete(services, hospital_id):
-    """Seconds from the call until booking-svc has dealt with every booking."""
+    """Seconds from the call until booking-svc has processed every booking."""
     begin = time.time()
     with connected(services.rpc["hospital"]) as client:
         answer(client, "DeleteHospital", hospital_id=hospital_id)
@@ -47,7 +47,7 @@ def check(services, bookings):
 
 
 def round_of(bench, driver, bookings):
-    """(deletion in s, others' p99 before in ms, during it)."""
+    """(deletion in s, others' p99 before in ms, others' p99 during it)."""
     with bench.services(driver) as services:
         services.start("hospital", "booking")
         book_many(services, bookings, IN_FLIGHT)
@@ -56,7 +56,7 @@ def round_of(bench, driver, bookings):
         known = len(hospitals(services))
         with Load(services, *others(LONGEST_S)) as running:
             wait_until("the others' hospital", lambda: len(hospitals(services)) > known)
-            interrupts.sleep(WARM_UP_S)  # what they see before it is over does not count
+            interrupts.sleep(WARM_UP_S)  # what they measure before it is over does not count
             took_s = delete(services, doomed)
             during, = only(running.finish(), "CONFIRMED")
         check(services, bookings)

@@ -1,4 +1,4 @@
-"""What a call costs over HTTP and JSON against the same by RPC: processor time of all services, 64 callers."""
+"""The cost of a call over HTTP and JSON, compared with the same call over RPC: processor time of the services, 64 callers."""
 
 import datetime
 import json

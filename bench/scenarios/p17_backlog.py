@@ -1,4 +1,4 @@
-"""300,000 queued bookings, as an outage leaves them, are worked off while others book: how long it takes, and what others notice."""
+"""300,000 queued bookings, as after an outage, are processed while others book: the duration and the effect on others."""
 
 import datetime
 import time
@@ -17,7 +17,7 @@ BEFORE_S = 5
 WARM_UP_S = 0.5
 LONGEST_S = 600
 LOOK_S = 0.5
-LEFT = 0.1  # of the backlog, when the others stop
+LEFT = 0.1  # share of the backlog at which the others stop
 WAITING = "SELECT count(*) FROM booking WHERE status = 1"
 INSERT = {
     "sqlite": "INSERT INTO booking WITH RECURSIVE n (i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count}) "
@@ -29,12 +29,12 @@ INSERT = {
 
 
 def others(seconds):
-    """Options of the load that the others are."""
+    """Options of the load that plays the others."""
     return "--rate", OTHERS_PER_S, "--warm-up", WARM_UP_S, "--seconds", seconds
 
 
 def queue(services, bookings):
-    """Puts them into booking-svc's database, while it does not run."""
+    """Inserts them into booking-svc's database while it is stopped."""
     hospital_id = str(uuid.uuid4())
     today = datetime.date.today()
     days = [(today + datetime.timedelta(days=10 + number)).isoformat() for number in range(-(-bookings // CAPACITY))]
@@ -48,13 +48,13 @@ def queue(services, bookings):
 
 
 def waiting(services):
-    """How many are still queued. Asked seldom: counting them costs the database more than a booking."""
+    """How many are still queued. Called rarely: counting costs the database more than a booking."""
     interrupts.sleep(LOOK_S)
     return services.ask("booking", WAITING)
 
 
 def round_of(bench, driver, bookings):
-    """(seconds until all are confirmed, others' p99 before in ms, beside it)."""
+    """(seconds until all are confirmed, others' p99 before in ms, others' p99 meanwhile)."""
     with bench.services(driver) as services:
         services.start("hospital", "booking")
         before, = only(load(services, *others(bench.seconds(BEFORE_S))), "CONFIRMED")

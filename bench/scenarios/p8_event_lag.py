@@ -1,8 +1,9 @@
 """How long after the commit of a cancellation history has its row, at 5,000 events/s.
 
-PostgreSQL keeps the time of each commit (track_commit_timestamp), which is asked for by the row: no clock is read by us, and
-every cancellation counts. With booking-svc on PostgreSQL both ends are commits. With SQLite, which keeps no such times, the lag
-counts from the event's occurred_at, which is before the commit: what is told is too long by the rest of that transaction."""
+PostgreSQL stores the time of each commit (track_commit_timestamp), which can be queried by row: the scenario reads no clock,
+and every cancellation counts. With booking-svc on PostgreSQL both ends are commits. SQLite stores no such times, so there
+the lag counts from the event's occurred_at, which is before the commit: the result is too long by the rest of that
+transaction."""
 
 from asking import connected, wait_applied
 from bench import DRIVERS, must
@@ -23,7 +24,7 @@ def numbers(services, name, sql):
 
 
 def cancellations(services):
-    """(seq, occurred at, in history's table at) of each, in us."""
+    """(seq, occurred at, time of its row in history-svc's table) of each, in us."""
     return numbers(services, "history", "SELECT seq, occurred_at_us, %s FROM history.timeline_entry WHERE status = %d "
                    "ORDER BY seq" % (COMMITTED, CANCELLED))
 
@@ -34,7 +35,7 @@ def commits(services):
 
 
 def lags_ms(bench, driver, seconds):
-    """Of every cancellation of a run, but those of its warm-up."""
+    """The lags of all cancellations of a run, except those of its warm-up."""
     with bench.services(driver) as services:
         services.start("hospital", "booking", "history")
         report = load(services, "--mix", "book-cancel", "--rate", EVENTS_PER_S // 2, "--seconds", seconds)

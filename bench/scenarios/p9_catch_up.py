@@ -1,4 +1,4 @@
-"""How fast history-svc works off a backlog of 1,000,000 events, from nothing and by --rebuild."""
+"""How fast history-svc processes a backlog of 1,000,000 events, from nothing and with --rebuild."""
 
 import time
 
@@ -14,7 +14,7 @@ DEADLINE_S = 300
 
 
 def check_tables(services, events):
-    """Every event is there once, and every booking is as booking-svc has it."""
+    """Every event is stored once, and every booking is as in booking-svc."""
     found = services.ask("history", "SELECT (SELECT count(*) FROM history.timeline_entry), (SELECT count(DISTINCT seq) FROM "
                          "history.timeline_entry), (SELECT count(*) FROM history.dead_letter)")
     must(found == (events, events, 0), "history-svc does not have the %d events: %s" % (events, found))
@@ -24,7 +24,7 @@ def check_tables(services, events):
 
 
 def catch_up(services, events):
-    """Events per second from the start of the process until it has applied all."""
+    """Events per second from the start of the process until all are applied."""
     begin = time.monotonic()
     services.start("history")
     with connected(services.rpc["history"]) as history:

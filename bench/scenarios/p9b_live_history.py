@@ -1,4 +1,4 @@
-"""What it costs the bookings that history-svc follows them live, on the same machine."""
+"""What it costs the bookings when history-svc follows them live on the same machine."""
 
 import statistics
 
@@ -21,7 +21,7 @@ def alone(bench, in_flight, seconds):
 
 
 def followed(bench, in_flight, seconds):
-    """(confirmed per s, how many ms history was behind at most)."""
+    """(confirmed per s, maximum lag of the history in ms)."""
     lag_ms = 0
     with bench.services() as services:
         services.start("hospital", "booking", "history")

@@ -1,4 +1,4 @@
-"""bench/run GOAL in miniature: what it measures is of no account here."""
+"""bench/run GOAL in miniature: the measured values do not matter here."""
 import contextlib
 import json
 import os
@@ -12,12 +12,12 @@ from kit.marks import once
 from kit.stack import wait_for
 
 SCENARIOS = pathlib.Path(__file__).resolve().parent
-PATIENCE_S = 240  # with TSan beside other tests it takes two minutes
+PATIENCE_S = 240  # with TSan and other tests at the same time it takes two minutes
 
 
 @contextlib.contextmanager
 def started(folder, *arguments):
-    """The second half of bench/run, which expects that all is built. Its temporary files are in `folder`."""
+    """Starts the second half of bench/run, which expects a complete build. Its temporary files are in `folder`."""
     command = [sys.executable, SCENARIOS, *arguments, "--output", folder / "output"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           env={**os.environ, "TMPDIR": str(folder)}, start_new_session=True) as process:
@@ -28,7 +28,7 @@ def started(folder, *arguments):
 
 
 def processes_of(folder):
-    """Those whose command line names the folder."""
+    """The processes whose command line contains the folder."""
     found = []
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -39,7 +39,7 @@ def processes_of(folder):
 
 @contextlib.contextmanager
 def own_folder():
-    """Reached by the user as whom PostgreSQL runs; after the block nothing but the output may be in it."""
+    """The user that runs PostgreSQL can enter it; after the block it may contain nothing but the output."""
     with tempfile.TemporaryDirectory(prefix="screening-", dir="/tmp") as name:
         folder = pathlib.Path(name)
         folder.chmod(0o755)
@@ -59,7 +59,7 @@ def test_scenarios_run_and_keep_their_figures(_):
         for name, row in rows.items():
             assert row["command"] == "bench/run " + row["goal"] and name.startswith(row["goal"] + "."), row
             assert len(row["rounds"]) == 2 and min(row["rounds"]) == row["least"], row
-            assert row["least"] > 0 or row["unit"] == "us", row  # the kernel counts CPU time by 10 ms
+            assert row["least"] > 0 or row["unit"] == "us", row  # the kernel counts CPU time in steps of 10 ms
             assert row["about"]["scale"] == 0.01, row
             assert row["what"] in output
         assert rows["P9.json"]["wanted"] == ">= 100000" and rows["P9.json"]["met"] in (True, False), rows["P9.json"]

@@ -69,7 +69,7 @@ def read_arguments():
 
 
 def make_tables(urls):
-    """Starts each service once, alone: its migrations run."""
+    """Starts each service once, alone, so that its migrations run."""
     with tempfile.TemporaryDirectory(prefix="screening-seed-") as folder:
         for name, url in urls.items():
             flags = {"database": url, "ops-listen": "", "rpc-listen": "ipc://%s/rpc" % folder,
@@ -90,7 +90,7 @@ def open_service(name, url):
 
 
 def load_tables(name, url, tables, plan):
-    """Runs in a process of its own."""
+    """Runs in a separate process."""
     with open_service(name, url) as database:
         for table, columns, rows in TABLES[name]:
             if table in tables:
@@ -98,14 +98,14 @@ def load_tables(name, url, tables, plan):
 
 
 def jobs_of(urls):
-    """(name, url, tables): a SQLite file takes one writer, on PostgreSQL each table is a job. The long ones first."""
+    """(name, url, tables): a SQLite file takes one writer, on PostgreSQL each table is a job. The long jobs first."""
     for name, url in urls.items():
         tables = [table for table, _, _ in TABLES[name]][::-1]
         yield from ((name, url, [table]) for table in tables) if not url.startswith("sqlite:") else ((name, url, tables),)
 
 
 def set_positions(urls, plan):
-    """Each log ends at its last event, and everybody has applied it."""
+    """Each log ends at its last event, and every subscriber has applied it."""
     heads = {"booking": (plan.count, plan.last_event_id()),
              "hospital": (plan.hospital_count, plan.hospital_event_id(plan.hospital_count - 1))}
     log_ids = {}

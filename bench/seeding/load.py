@@ -1,4 +1,4 @@
-"""Rows into a table, as fast as the database takes them, and what surrounds that. One class per kind of database."""
+"""Loads rows into a table as fast as the database accepts them, with the steps around that. One class per database."""
 import itertools
 import sqlite3
 import subprocess
@@ -7,7 +7,7 @@ ROWS_AT_ONCE = 2000
 
 
 class LoadError(Exception):
-    """The database did not take it."""
+    """The database refused the rows."""
 
 
 def open_database(url, schema=None):
@@ -15,7 +15,7 @@ def open_database(url, schema=None):
 
 
 class Sqlite:
-    """Nothing is synced and nothing can be rolled back while it loads: what was cut short is of no use any more."""
+    """Nothing is synced and nothing can be rolled back during the load: an interrupted load leaves an unusable file."""
 
     def __init__(self, path):
         self.path = path
@@ -48,7 +48,7 @@ class Sqlite:
         self.connection.execute(sql, values)
 
     def load(self, table, columns, rows):
-        """Its indexes, except those of keys, are made at the end."""
+        """Creates the indexes at the end, except those of keys."""
         if not self.loading:
             self._begin_loading()
         indexes = self.connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? "
@@ -61,7 +61,7 @@ class Sqlite:
             self.connection.execute(sql)
 
 
-# Of the tables' other columns of bytes all are ids, which PostgreSQL takes as bare digits.
+# All other byte columns of the tables are ids, which PostgreSQL accepts as bare digits.
 _BYTEA = {"event", "content", "content_hash"}
 
 
@@ -74,7 +74,7 @@ def _plain(value):
 
 
 class Postgresql:
-    """Through psql. Several tables may be loaded at once, each over a connection of its own."""
+    """Loads through psql. Several tables may be loaded in parallel, each over its own connection."""
 
     def __init__(self, url, schema):
         self.url = url
@@ -88,7 +88,7 @@ class Postgresql:
         pass
 
     def tidy(self):
-        """What autovacuum would do a minute later, while somebody measures."""
+        """Does what autovacuum would do a minute later, during a measurement."""
         self._psql("VACUUM (ANALYZE)")
 
     def _command(self, *sql):

@@ -1,4 +1,4 @@
-"""The rows of made-up bookings, table by table. Pure: the same plan makes the same rows, whatever database they go to.
+"""The rows of invented bookings, table by table. Pure: the same plan makes the same rows for any database.
 
 Every booking is CONFIRMED, has its place at hospital-svc, one event in booking-svc's log and one entry in history-svc; ids are
 16 bytes, dates are text. The n-th booking is the n-th event.
@@ -7,7 +7,7 @@ import datetime
 import hashlib
 
 CONFIRMED, ACTIVE, LIVE, VERSION = 2, 1, 1, 2
-CAPACITY = 100000  # of a day, the most that hospital-svc takes
+CAPACITY = 100000  # of a day, the most that hospital-svc accepts
 NAME, HOSPITAL_NAME = "Kim Seed", "Seed clinic"
 FIRST_US = 1000000  # from the intent to the settle of a booking
 HOSPITAL, BOOKING, EVENT = 1, 2, 3  # kinds of ids
@@ -51,7 +51,7 @@ def digest(request):
 
 
 class Plan:
-    """`count` bookings in order of time, spread evenly over the months before `now_us`, over customers, hospitals and days."""
+    """`count` bookings in order of time, spread evenly over the months before `now_us`, customers, hospitals and days."""
 
     def __init__(self, count, customers, hospitals, days, months, now_us, today):
         self.count, self.customers, self.hospital_count = count, customers, hospitals
@@ -64,7 +64,7 @@ class Plan:
             raise ValueError("%d bookings need more hospitals or days" % count)
 
     def days_us(self):
-        """An instant of each day on which an event of theirs occurred."""
+        """An instant of each day on which one of their events occurred."""
         last_us = self._created_us(self.count - 1) + FIRST_US
         return [*range(self.begin_us, last_us, 86400 * 1000000), last_us]
 
