@@ -15,8 +15,8 @@ from report import Report, say, show, text_of  # noqa: E402
 
 
 def play(stack, report):
-    """Every step, in order. Returns the bookings by status."""
-    # Late, because these need what the build makes, and --clean must work without.
+    """Plays every step, in order. Returns the bookings by status."""
+    # Late, because these need what the build makes, and --clean must work without a build.
     import agreement
     import rush
     from looking import Look
@@ -43,7 +43,7 @@ def stop(stack, report):
 
 
 def show_how_to_count(counts):
-    """Figures and the commands that count the same in the databases, past every service."""
+    """Prints the figures, and commands that count the same directly in the databases."""
     by_status = "SELECT status, COUNT(*) FROM booking%s GROUP BY status ORDER BY status"
     show("\nThe services counted %s bookings: %s." % (text_of(sum(counts.values())), text_of(counts)))
     show("Count by hand (2 = CONFIRMED, 3 = REJECTED, 4 = CANCELLED, 5 = FORCE_CANCELLED), in %s:" % ROOT)
@@ -57,7 +57,7 @@ def show_how_to_count(counts):
 
 
 def play_and_stop(stack, report):
-    """Returns the bookings by status, or None if a step could not even be made."""
+    """Returns the bookings by status, or None if a step could not be carried out."""
     try:
         stack.start()
         counts = play(stack, report)
@@ -87,7 +87,7 @@ def run_play():
 
 
 def show_how_to_call(stack, clinic):
-    """What to type in another terminal."""
+    """Prints what to type in another terminal."""
     day = stack.screenctl.ask("hospital", "show", clinic)["days"][0]["date"]
     tool = program("screenctl").relative_to(ROOT) if program("screenctl").is_relative_to(ROOT) else program("screenctl")
     show("\nIt is all there:")
@@ -113,7 +113,7 @@ def show_how_to_call(stack, clinic):
 
 
 def watch(stack):
-    """Until somebody stops it; a service that ends by itself is a failure."""
+    """Runs until interrupted; a service that ends by itself is a failure."""
     while True:
         for service in stack.services.values():
             if not service.running():

@@ -1,4 +1,4 @@
-"""Everything that was booked, counted twice: by booking-svc and by history-svc."""
+"""All bookings, counted twice: by booking-svc and by history-svc."""
 
 import collections
 
@@ -36,7 +36,7 @@ def _booked(stack):
 
 
 def _told(stack, customers):
-    """Status counts of what history-svc lists for these customers."""
+    """Counts by status of what history-svc lists for these customers."""
     client = stack.client("history")
     try:
         replies = client.call_all("ListCustomerHistory", [{"customer_id": one, "page_size": PAGE} for one in customers])
@@ -47,7 +47,7 @@ def _told(stack, customers):
 
 
 def play(stack, report):
-    """When traffic has stopped, both tell the same (G4). Returns the counts, to be compared with the databases by hand."""
+    """When traffic has stopped, both report the same (G4). Returns the counts, to be compared with the databases by hand."""
     booked = _booked(stack)
     customers = sorted({customer for customer, _ in booked})
     expected = dict(sorted(collections.Counter(status for _, status in booked).items()))

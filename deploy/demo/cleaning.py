@@ -1,4 +1,4 @@
-"""Ends what an earlier demo left behind: a killed demo can't do it itself. Needs neither the build nor any module of Debian's."""
+"""Ends what an earlier demo left behind: a killed demo cannot do that itself. Needs neither a build nor Debian's modules."""
 
 import json
 import os
@@ -14,7 +14,7 @@ DRAIN_S = 15
 
 
 def _link(pid, name):
-    """What /proc says of a process, also when the file behind it has been replaced; None if it is gone or not ours to see."""
+    """What /proc says about a process, even when the file behind it was replaced; None if it has ended or is not visible."""
     try:
         return os.readlink("/proc/%d/%s" % (pid, name)).removesuffix(" (deleted)")
     except OSError:
@@ -22,7 +22,7 @@ def _link(pid, name):
 
 
 def _is_ours(entry):
-    """A number alone proves nothing, it may be another process's by now: the program and its folder have to fit as well."""
+    """The pid alone proves nothing, because it may have been reused: the program and its folder must match too."""
     return _link(entry["pid"], "exe") == entry["exe"] and _link(entry["pid"], "cwd") == str(DEMO)
 
 
@@ -50,7 +50,7 @@ def _end(entry):
 
 
 def end_leftovers():
-    """The services recorded in var/demo/pids that still run, then the cluster."""
+    """Ends the services recorded in var/demo/pids that still run, then the cluster."""
     for entry in _recorded():
         if _is_ours(entry):
             _end(entry)
@@ -59,7 +59,7 @@ def end_leftovers():
 
 
 def clean():
-    """`./demo --clean`: no process and no file of a demo is there afterwards. Returns the exit code."""
+    """`./demo --clean`: afterwards no process and no file of a demo is left. Returns the exit code."""
     try:
         end_leftovers()
         private_postgres("remove", CLUSTER)

@@ -1,4 +1,4 @@
-"""Ctrl-C, and its like, as a flag: looked at between steps, so that no signal ever cuts a step that starts or ends a process."""
+"""Ctrl-C and similar signals as a flag, checked between steps: no signal interrupts a step that starts or ends a process."""
 
 import signal
 import time
@@ -7,7 +7,7 @@ _received = None
 
 
 class Interrupted(BaseException):
-    """Somebody asked the demo to stop; not an Exception, so that no step takes it for a failure of its own."""
+    """A signal asked the demo to stop; not an Exception, so that no step takes it for its own failure."""
 
     def __init__(self, number):
         super().__init__(number)
@@ -20,14 +20,14 @@ def _note(number, _frame):
 
 
 def install():
-    """From now on signals are only noted; nohup's wish is respected."""
+    """From now on signals are only recorded; a signal that nohup ignores stays ignored."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _note)
 
 
 def check():
-    """Raises Interrupted once a signal has come. The cleaning up never calls it, so it can't be cut short."""
+    """Raises Interrupted once a signal has arrived. Cleanup never calls it, so cleanup cannot be cut short."""
     if _received is not None:
         raise Interrupted(_received)
 

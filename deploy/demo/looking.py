@@ -1,15 +1,15 @@
-"""What the demo reads through the public API, in the shapes that its lines compare."""
+"""What the demo reads through the public API, in the form that its lines compare."""
 
 import collections
 import time
 
 import interrupts
 
-AGREE_S = 10  # guarantee G4: by then everybody tells the same
+AGREE_S = 10  # guarantee G4: by then all services agree
 
 
 class Look:
-    """Reads by screenctl, one at a time."""
+    """Reads through screenctl, one call at a time."""
 
     def __init__(self, screenctl):
         self.ask, self.run = screenctl.ask, screenctl.run
@@ -29,11 +29,11 @@ class Look:
         return self.ask("booking", "show", booking_id)
 
     def bookings(self, *by):
-        """Those of "--customer ID" or "--hospital ID", with more words to narrow them."""
+        """The bookings of "--customer ID" or "--hospital ID", with further options to narrow them."""
         return self.ask("booking", "list", *by)["bookings"]
 
     def story(self, booking_id):
-        """What history-svc tells of a booking; None while it has not heard of it."""
+        """What history-svc reports about a booking; None while it does not know it."""
         answer = self.run("history", "booking", booking_id)
         return answer.body if answer.exit_code == 0 else None
 
@@ -49,7 +49,7 @@ class Look:
         return [entry["status"] for entry in story["entries"]] if story else []
 
     def projection(self):
-        """Per log how far history-svc has followed it: "12 of 12"."""
+        """How far history-svc has followed each log: "12 of 12"."""
         return {log["log"] + " log": "%s of %s" % (log["appliedSeq"], log["headSeq"])
                 for log in self.ask("projection")["logs"]}
 
@@ -59,7 +59,7 @@ def count_by_status(bookings):
 
 
 def look_until(expected, look):
-    """Looks until it sees what is expected or AGREE_S are over: (what was seen last, after how many seconds)."""
+    """Reads until the result is as expected or AGREE_S have passed: (last result, seconds taken)."""
     begun = time.monotonic()
     while True:
         saw, took_s = look(), time.monotonic() - begun

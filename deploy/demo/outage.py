@@ -1,4 +1,4 @@
-"""history-svc and its PostgreSQL are down, bookings go on, and afterwards history catches up by itself."""
+"""history-svc and its PostgreSQL are down, bookings continue, and afterwards the history catches up by itself."""
 
 from kit import rpc
 from looking import Look, count_by_status, look_until
@@ -8,7 +8,7 @@ BOOKINGS = 50
 
 
 class Outage:
-    """`clinic` has days with room for all; `rush_date` is the one that has none."""
+    """`clinic` has days with enough places; `rush_date` is the one that has none."""
 
     def __init__(self, stack, report, clinic, rush_date):
         self.stack, self.report, self.clinic, self.rush_date = stack, report, clinic, rush_date
@@ -20,7 +20,7 @@ class Outage:
         self._start()
 
     def _health(self):
-        """What each service's health is, by name."""
+        """Each service's health, by name."""
         body = self.stack.screenctl.run("--timeout", 500, "health").body
         return {service["service"]: service["status"] for service in body["services"]}
 
@@ -63,7 +63,7 @@ class Outage:
         self.report.add("history catches up", "PostgreSQL and history-svc started again", expected, seen, took_s=took_s)
 
     def _log_heads(self):
-        """How long each publisher's own log is now."""
+        """The current length of each publisher's log."""
         heads = {}
         for name in ("booking", "hospital"):
             answer = self.stack.screenctl.ask("call", "EventLogService/Fetch", '{"maxEvents": 1}', "--to", name)

@@ -1,4 +1,4 @@
-"""Where everything is."""
+"""The paths of the demo."""
 
 import os
 import pathlib
@@ -16,17 +16,17 @@ HOSPITALS = ROOT / "data/hospitals.csv"
 
 
 def program(name):
-    """A program that we built: hospital-svc, booking-svc, history-svc, gateway-svc, screenctl."""
+    """A program from the build: hospital-svc, booking-svc, history-svc, gateway-svc, screenctl."""
     return BUILD / ("cli" if name == "screenctl" else name) / name
 
 
 def environment():
-    """The caller's, without what would change our programs or PostgreSQL's behind the demo's back."""
+    """The caller's environment, without variables that would change our programs or PostgreSQL's unnoticed."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("SCREENING_", "PG"))}
 
 
 def private_postgres(command, *words):
-    """Runs deploy/private-postgres in a session of its own: the terminal's Ctrl-C must not reach a server being started."""
+    """Runs deploy/private-postgres in a separate session: the terminal's Ctrl-C must not reach a server that is starting."""
     done = subprocess.run([ROOT / "deploy/private-postgres", command, *words], check=False, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, env=environment())
     if done.returncode != 0:

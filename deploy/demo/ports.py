@@ -1,4 +1,4 @@
-"""The ports of the stack: which they are, and who holds those that are taken."""
+"""The ports of the stack, and which programs hold those that are in use."""
 
 import os
 import random
@@ -7,7 +7,7 @@ import socket
 
 from problems import StackError
 
-# What listens where: the addresses of docs, which programs take without options.
+# What listens where: the documented addresses, which programs use by default.
 DEFAULT = {"hospital": 7101, "hospital events": 7102, "hospital ops": 7109,
            "booking": 7201, "booking events": 7202, "booking ops": 7209,
            "history": 7301, "history ops": 7309,
@@ -16,13 +16,13 @@ LISTEN = "0A"  # the state in /proc/net/tcp
 
 
 def from_base(base):
-    """Ten ports in a row; the gateway's, the one to type most often, is the base itself."""
+    """Ten consecutive ports; the gateway's, which is typed most often, is the base itself."""
     names = sorted(DEFAULT, key=lambda name: (name != "gateway", DEFAULT[name]))
     return {name: base + number for number, name in enumerate(names)}
 
 
 def free():
-    """Ports below those that the system hands to clients: they stay free while a service is down for a moment."""
+    """Ports below those that the system assigns to clients: they stay free while a service is down for a moment."""
     wanted, sockets = [], []
     for port in random.sample(range(20000, 30000), 500):
         sock = socket.socket()
@@ -44,7 +44,7 @@ def free():
 
 def _is_taken(port):
     with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection that ended a moment ago holds nothing
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a recently closed connection does not hold the port
         try:
             sock.bind(("127.0.0.1", port))
         except OSError:
@@ -67,7 +67,7 @@ def _listeners(port):
 
 
 def holder(port):
-    """The program that listens on the port: "python3 (process 4711)"; another user's is not ours to see."""
+    """The program that listens on the port: "python3 (process 4711)"; that of another user is not visible."""
     inodes = _listeners(port)
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -77,12 +77,12 @@ def holder(port):
                     with open("/proc/%s/comm" % pid, encoding="utf-8", errors="replace") as comm:
                         return "%s (process %s)" % (comm.read().strip(), pid)
         except OSError:
-            continue  # it ended meanwhile, or belongs to somebody else
+            continue  # it has ended, or belongs to another user
     return "a process of another user"
 
 
 def check(ports):
-    """Before anything is started: names every port that is taken, and what to do about it."""
+    """Before anything is started: names every port that is in use, and what to do about it."""
     taken = ["port %d (%s) is taken by %s" % (port, name if " " in name else name + "-svc", holder(port))
              for name, port in ports.items() if _is_taken(port)]
     if taken:

@@ -1,12 +1,12 @@
-"""What can go wrong outside of the demo itself; anything else is a bug of the demo's and ends in a traceback."""
+"""What can go wrong outside the demo itself; anything else is a bug of the demo and ends in a traceback."""
 
 
 class StackError(Exception):
-    """A part of the stack did not do what it has to."""
+    """A part of the stack failed."""
 
 
 class Refused(Exception):
-    """screenctl said no where the demo can't go on without a yes."""
+    """screenctl was refused something that the demo needs to continue."""
 
 
 PROBLEMS = (StackError, Refused, OSError)

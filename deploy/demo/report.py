@@ -1,4 +1,4 @@
-"""What the demo says: progress while it runs, demo.json and the table of what held."""
+"""The demo's output: progress while it runs, demo.json, and the table of results."""
 
 import itertools
 import json
@@ -8,14 +8,14 @@ import sys
 import time
 import unicodedata
 
-# The table is as wide as the terminal, within these; without one the narrower reader is served.
+# The table is as wide as the terminal, within these limits; without a terminal it is narrow.
 TABLE_MIN, TABLE_MAX, TABLE_DEFAULT = 80, 120, 100
 NAME_MAX = 30
 _begun = time.monotonic()
 
 
 def _print(text):
-    """A reader that went away (./demo | head) ends neither the demo nor its cleaning up."""
+    """A reader that has closed the pipe (./demo | head) ends neither the demo nor its cleanup."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -23,17 +23,17 @@ def _print(text):
 
 
 def say(text):
-    """One line of progress, with the time since the start."""
+    """Prints one line of progress, with the time since the start."""
     _print("[%5.1f s] %s" % (time.monotonic() - _begun, text))
 
 
 def show(text=""):
-    """Lines that are no progress."""
+    """Prints lines that are not progress."""
     _print(text)
 
 
 def width(text):
-    """Columns that a terminal needs: Korean letters take two."""
+    """Columns that a text needs on a terminal: Korean letters take two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 0 if unicodedata.combining(letter) else 1
                for letter in text)
 
@@ -43,7 +43,7 @@ def pad(text, columns):
 
 
 def wrap(text, columns):
-    """Lines of at most so many columns, broken between words."""
+    """Lines of at most this many columns, broken between words."""
     lines = [""]
     for word in text.split(" "):
         if lines[-1] and width(lines[-1]) + 1 + width(word) > columns:
@@ -53,7 +53,7 @@ def wrap(text, columns):
 
 
 def table(header, rows, limits):
-    """Lines of a table, every column as wide as its widest line and not beyond its limit; long cells take several lines."""
+    """Lines of a table, every column as wide as its widest line, up to its limit; long cells take several lines."""
     lines = [[wrap(cell, limit) for cell, limit in zip(row, limits)] for row in (header, *rows)]
     columns = [max(width(line) for row in lines for line in row[i]) for i in range(len(header))]
     shown = ["  ".join(pad(cell or "", columns[i]) for i, cell in enumerate(cells)).rstrip()
@@ -62,7 +62,7 @@ def table(header, rows, limits):
 
 
 def text_of(value):
-    """Expected and seen values as people read them."""
+    """Expected and seen values as text for people."""
     if isinstance(value, dict):
         return ", ".join("%s %s" % (key, text_of(item)) for key, item in value.items())
     if isinstance(value, list):
@@ -73,13 +73,13 @@ def text_of(value):
 
 
 class Report:
-    """Every line of the demo: did, expected, saw, held. The last is computed here and nowhere else."""
+    """Every line of the demo: did, expected, saw, held. `held` is computed here and nowhere else."""
 
     def __init__(self, path):
         self.path, self.lines = path, []
 
     def add(self, name, did, expected, saw, seed=None, took_s=None):
-        """`expected` comes from what was read before the act, `saw` from what was read after it. The two are of one shape."""
+        """`expected` is derived from what was read before the act, `saw` from what was read after it, in the same form."""
         line = {"line": len(self.lines) + 1, "name": name, "seed": seed, "did": did, "expected": expected, "saw": saw,
                 "held": expected == saw}
         if took_s is not None:
@@ -93,7 +93,7 @@ class Report:
         show("            %s" % ("held" if line["held"] else "DID NOT HOLD"))
 
     def write(self):
-        """After each line, so that an interrupted demo leaves what it had."""
+        """Called after each line, so that an interrupted demo leaves its results so far."""
         with open(self.path, "w", encoding="utf-8") as file:
             json.dump(self.lines, file, ensure_ascii=False, indent=1)
             file.write("\n")
@@ -102,7 +102,7 @@ class Report:
         return all(line["held"] for line in self.lines)
 
     def show_table(self):
-        """What was expected is only told where something else was seen."""
+        """Shows the expected value only where a different one was seen."""
         rows = [(str(line["line"]), "held" if line["held"] else "NOT", line["name"],
                  text_of(line["saw"]) + ("" if line["held"] else " - expected: " + text_of(line["expected"])))
                 for line in self.lines]

@@ -1,4 +1,4 @@
-"""2,000 customers at once for a day with 100 places."""
+"""2,000 concurrent customers for a day with 100 places."""
 
 import collections
 import threading
@@ -15,7 +15,7 @@ CALL, METHOD = rpc.METHODS["CreateBooking"]
 
 
 def _request(hospital_id, date, number):
-    """Packed beforehand, so that the rush itself only sends."""
+    """Packed in advance, so that the rush itself only sends."""
     message = rpc.booking_pb2.CreateBookingRequest(
         booking_id=rpc.new_id(), customer_id="rush-%04d" % number, customer_name="손님 %d" % number, hospital_id=hospital_id,
         date=date, headcount=1)
@@ -23,7 +23,7 @@ def _request(hospital_id, date, number):
 
 
 class Crowd:
-    """One connection and its share of the customers: all ask before the first answer is read."""
+    """One connection and its share of the customers: all requests are sent before the first answer is read."""
 
     def __init__(self, client, requests, start):
         self.client, self.requests, self.start = client, requests, start
@@ -41,14 +41,14 @@ class Crowd:
 
 
 def _outcome(reply):
-    """"CONFIRMED", or why not."""
+    """"CONFIRMED", or the reason for the refusal."""
     if reply.code == rpc.OK:
         return rpc.types_pb2.BookingStatus.Name(reply.message.status)
     return reply.reason or "code %d" % reply.code
 
 
 def _ask_all(stack, requests):
-    """Every request at once; what each was answered."""
+    """Sends every request at once; returns the answer to each."""
     start = threading.Event()
     clients = [stack.client("booking") for _ in range(CONNECTIONS)]
     try:
@@ -67,7 +67,7 @@ def _ask_all(stack, requests):
 
 
 def play(stack, report, clinic, date):
-    """Exactly as many are CONFIRMED as there were places, everybody else is refused SOLD_OUT."""
+    """Exactly as many are CONFIRMED as there were places; all others are refused with SOLD_OUT."""
     look = Look(stack.screenctl)
     places = look.remaining(clinic, date)
     there = len(look.bookings("--hospital", clinic, "--date", date, "--status", "CONFIRMED"))

@@ -1,4 +1,4 @@
-"""Single acts and looks, through the public tool."""
+"""Single calls through the public tool."""
 
 import json
 import shlex
@@ -10,7 +10,7 @@ from problems import Refused
 
 
 class Answer:
-    """What one run of screenctl came to."""
+    """The result of one run of screenctl."""
 
     def __init__(self, command, done):
         self.command, self.exit_code, self.error = command, done.returncode, done.stderr.strip()
@@ -26,14 +26,14 @@ class Screenctl:
             self.environment["SCREENING_%s_ADDR" % name.upper()] = address
 
     def run(self, *words):
-        """Whatever comes of it."""
+        """Runs it and returns the result, even a failure."""
         interrupts.check()
         done = subprocess.run([program("screenctl"), "--json", *map(str, words)], check=False, text=True, capture_output=True,
                               stdin=subprocess.DEVNULL, start_new_session=True, env=self.environment)
         return Answer(shown(*words), done)
 
     def ask(self, *words):
-        """The answer's body."""
+        """Runs it and returns the answer's body."""
         answer = self.run(*words)
         if answer.exit_code != 0:
             raise Refused("%s: exit %d: %s" % (answer.command, answer.exit_code, answer.error))
@@ -41,5 +41,5 @@ class Screenctl:
 
 
 def shown(*words):
-    """The command as one would type it."""
+    """The command as a user would type it."""
     return shlex.join(["screenctl", *map(str, words)])

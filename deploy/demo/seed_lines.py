@@ -1,5 +1,5 @@
-"""The seed's twelve lines, one after another. Each reads first, computes from that what has to come, acts, and looks again."""
-
+"""The twelve lines of the specification, one after the other. Each reads first, derives what must happen, acts, and reads
+again."""
 from kit.ids import new_id
 from looking import Look, count_by_status, look_until
 from problems import Refused
@@ -10,7 +10,7 @@ CUSTOMER, CUSTOMER_NAME = "kim-haneul", "김하늘"
 
 
 class SeedLines:
-    """`clinic` is an imported hospital that stays: a customer's booking there is not touched by the deletion."""
+    """`clinic` is an imported hospital that stays: the deletion does not touch a customer's booking there."""
 
     def __init__(self, stack, report, clinic):
         self.screenctl, self.report, self.clinic = stack.screenctl, report, clinic
@@ -50,7 +50,7 @@ class SeedLines:
             {"hospitals of this name": len(self.look.hospitals_named(NAME)), "places": self._days_text(self.hospital_id)},
             seed="1. 관리자가 병원 정보를 등록한다")
 
-    # ---- 2 to 5: one request and what it sets off
+    # ---- 2 to 5: one request and its effects
 
     def book(self):
         bookings = len(self.look.bookings("--customer", CUSTOMER))
@@ -74,7 +74,7 @@ class SeedLines:
                         timeline, booking["status"], "5. 예약관리에 내역의 상태가 등록된다")
 
     def _add_story(self, name, did, timeline_before, status, seed):
-        """history-svc has to show the status that booking-svc shows, as one entry more."""
+        """history-svc must show the status that booking-svc shows, as one more entry."""
         expected = {"status": status, "timeline": timeline_before + [status]}
         saw, took_s = look_until(expected, lambda: {"status": self.look.story_status(self.booking_id),
                                                     "timeline": self.look.timeline(self.booking_id)})
@@ -104,7 +104,7 @@ class SeedLines:
     # ---- 9 to 11
 
     def _fill(self):
-        """Bookings for the deletion to meet, and one elsewhere that it must leave alone."""
+        """Bookings for the deletion to cancel, and one elsewhere that it must not touch."""
         elsewhere = list(self.look.days(self.clinic))[0]
         self._book(new_id(), self.hospital_id, self.date, CUSTOMER, CUSTOMER_NAME, 1)
         self._book(new_id(), self.hospital_id, self.date, "lee-dain", "이다인", 2)
@@ -112,7 +112,7 @@ class SeedLines:
         self._book(new_id(), self.clinic, elsewhere, CUSTOMER, CUSTOMER_NAME, 1)
 
     def _refusal(self):
-        """What a booking at the deleted hospital is answered."""
+        """The answer to a booking at the deleted hospital."""
         answer = self.screenctl.run("book", "--customer", "choi-yuna", "--name", "최유나", "--hospital", self.hospital_id,
                                     "--date", self.date)
         return answer.error.split(":")[1].strip() if answer.exit_code else answer.body["status"]
@@ -136,7 +136,7 @@ class SeedLines:
             seed="9. 관리자가 병원 정보를 삭제한다")
 
     def _add_forced(self, bookings, live):
-        """Whoever was CONFIRMED is FORCE_CANCELLED, nobody else is."""
+        """Exactly the bookings that were CONFIRMED become FORCE_CANCELLED."""
         ids = [booking["bookingId"] for booking in bookings]
         after = [{**booking, "status": "FORCE_CANCELLED"} if booking["bookingId"] in live else booking for booking in bookings]
         expected = count_by_status(after)

@@ -21,7 +21,7 @@ from web import Web  # noqa: E402  which needs the kit too
 
 READY_S = 30
 NAMES = ("hospital", "booking", "history")
-GATEWAY_FOLDER = "gateway"  # of mode 0700, else the services refuse it
+GATEWAY_FOLDER = "gateway"  # of mode 0700, otherwise the services refuse it
 
 
 class Service:
@@ -33,7 +33,7 @@ class Service:
         self.process = None
 
     def start(self):
-        """In a session of its own, so that the terminal's Ctrl-C reaches only the demo, which then stops it in order."""
+        """Starts it in a separate session: the terminal's Ctrl-C reaches only the demo, which then stops it in order."""
         path = program(self.name)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([path] + ["--%s=%s" % item for item in self.flags.items()], cwd=DEMO,
@@ -50,7 +50,7 @@ class Service:
         raise StackError("%s %s; the end of %s:\n%s" % (self.name, what, self.log, "\n".join(tail)))
 
     def serving(self):
-        """What grpc.health.v1.Health/Check answers."""
+        """Whether grpc.health.v1.Health/Check answers SERVING."""
         try:
             client = rpc.Client(self.address, timeout=5)
         except OSError:
@@ -59,7 +59,7 @@ class Service:
             reply = client.Check()
             return reply.code == rpc.OK and reply.message.status == 1
         except OSError:
-            return False  # it ended or was too slow: whoever waits decides when that is too long
+            return False  # it has ended or was too slow: the caller that waits decides when to give up
         finally:
             client.close()
 
@@ -74,7 +74,7 @@ class Service:
         say("%s is SERVING at %s" % (self.name, self.address))
 
     def stop(self):
-        """SIGTERM, then what came of it: "exit 0" is a drained service."""
+        """Sends SIGTERM; returns the result: "exit 0" means that the service drained."""
         if not self.running():
             return "had ended with %d" % self.process.returncode if self.process else "was not started"
         self.process.send_signal(signal.SIGTERM)
@@ -87,21 +87,21 @@ class Service:
 
 
 class Gateway(Service):
-    """Has no calls of its own: it serves when it reaches the others."""
+    """Has no RPC methods: it is serving once it reaches the other services."""
 
     def serving(self):
         try:
             return Web(self.flags["ops-listen"]).ask("GET", "/readyz").code == 200
         except (OSError, StackError):
-            return False  # it does not listen yet, or it ended: whoever waits decides when that is too long
+            return False  # it does not listen yet, or has ended: the caller that waits decides when to give up
 
 
 class Stack:
-    """hospital-svc and booking-svc on SQLite, history-svc on the private PostgreSQL, the gateway before them, all in var/demo."""
+    """hospital-svc and booking-svc on SQLite, history-svc on a private PostgreSQL, the gateway in front; all in var/demo."""
 
     def __init__(self, chosen=None):
-        """`chosen`: the ports by what listens there; without them on free ones, and nobody has to know the pages for operators
-        but the gateway's, which is asked there whether it is ready."""
+        """`chosen`: the ports by what listens there; without it, free ports are used, and only the gateway has a page for
+        operators, whose readiness is checked there."""
         self.must_check, self.ports = chosen is not None, chosen or ports.free()
         self.rpc = {name: "tcp://127.0.0.1:%d" % self.ports[name] for name in NAMES}
         self.events = {name: "tcp://127.0.0.1:%d" % self.ports[name + " events"] for name in NAMES if name + " events" in self.ports}
@@ -114,7 +114,7 @@ class Stack:
 
     @staticmethod
     def gateway_calls(name):
-        """Where the gateway calls a service, and the addresses of its HTTP clients are believed; relative to var/demo."""
+        """Where the gateway calls a service, which there trusts the addresses of HTTP clients; relative to var/demo."""
         return "ipc://%s/%s" % (GATEWAY_FOLDER, name)
 
     def _flags(self, name):
@@ -136,7 +136,7 @@ class Stack:
         return flags
 
     def prepare(self):
-        """Ends what an earlier demo left, makes var/demo anew."""
+        """Ends what an earlier demo left, and recreates var/demo."""
         cleaning.end_leftovers()
         if self.must_check:
             ports.check(self.ports)
@@ -159,7 +159,7 @@ class Stack:
 
     def start_cluster(self):
         interrupts.check()
-        self.cluster_started = True  # before it is true: a start that fails half-way is stopped as well
+        self.cluster_started = True  # before it is true, so that a start that fails half-way is stopped too
         private_postgres("start", CLUSTER)
         say("PostgreSQL is up in %s" % CLUSTER.resolve())
 
@@ -180,7 +180,7 @@ class Stack:
         return rpc.Client(self.rpc[name])
 
     def close(self):
-        """Ends everything that runs, whatever state it is in; what each service said to SIGTERM, in that order."""
+        """Ends everything that runs, in whatever state; returns how each service reacted to SIGTERM, in that order."""
         ends = {}
         for name in ("gateway", "history", "booking", "hospital"):
             if name in self.services and self.services[name].running():

@@ -1,4 +1,4 @@
-"""Single acts and looks over HTTP, through the gateway."""
+"""Single calls over HTTP, through the gateway."""
 
 import http.client
 import json
@@ -12,13 +12,13 @@ ANSWER_S = 30
 
 
 class Web:
-    """Asks a server at HOST:PORT, each time over a connection of its own."""
+    """Calls a server at HOST:PORT, each time over a new connection."""
 
     def __init__(self, address):
         self.address = address
 
     def ask(self, method, path, body=None, **fields):
-        """`fields` are those of the head, with _ for -."""
+        """`fields` are header fields, with _ for -."""
         interrupts.check()
         client = Client(self.address, timeout=ANSWER_S)
         try:
@@ -29,7 +29,7 @@ class Web:
             client.close()
 
     def shown(self, method, path, body=None, **fields):
-        """The request as one would type it."""
+        """The request as a user would type it."""
         words = ["curl", "-X", method]
         for name, value in _head(fields).items():
             words += ["-H", "%s: %s" % (name, value)]

@@ -26,12 +26,12 @@ from web import Web  # noqa: E402
 
 
 class Stack:
-    """What the lines need to know of services that somebody else started."""
+    """What the lines need to know about services that were started elsewhere."""
 
     def __init__(self):
         names = ("hospital", "booking", "history")
         self.screenctl = Screenctl({name: os.environ["SCREENING_%s_ADDR" % name.upper()] for name in names})
-        # The day that "today" is has to be the services'.
+        # "Today" must be the services' day.
         self.screenctl.environment["SCREENING_TIME_ZONE"] = os.environ["SCREENING_TIME_ZONE"]
         self.web = Web(os.environ["SCREENING_GATEWAY_ADDR"])
 

@@ -1,4 +1,4 @@
-"""Books and cancels while services are killed, remembers every answer, and holds the services to them afterwards."""
+"""Books and cancels while services are killed, remembers every answer, and compares the answers with the services later."""
 
 import collections
 import signal
@@ -12,7 +12,7 @@ from report import say
 
 WORKERS = 4
 CAPACITY = 100000
-ANSWER_S = 120  # a request repeated that long without a definite answer: something did not come back
+ANSWER_S = 120  # no definite answer to a request repeated for that long: some part did not come back
 SHOWN_EVERY = 50
 
 
@@ -38,7 +38,7 @@ class Load:
         self.date = answer["days"][0]["date"]
 
     def _definite(self, *words):
-        """Repeats the same request, same id, until its outcome is known: the status, or None for a refusal."""
+        """Repeats the same request with the same id until its outcome is known: the status, or None for a refusal."""
         deadline = time.monotonic() + ANSWER_S
         while time.monotonic() < deadline:
             answer = self.screenctl.run(*words)
@@ -74,7 +74,7 @@ class Load:
                 say("%d bookings answered" % len(self.told))
 
     def run(self):
-        """Until SIGTERM."""
+        """Runs until SIGTERM."""
         signal.signal(signal.SIGTERM, lambda number, frame: self.stop.set())
         workers = [threading.Thread(target=self._work) for _ in range(WORKERS)]
         for worker in workers:
@@ -86,7 +86,7 @@ class Load:
 
 
 def _compare(load, listed):
-    """How many bookings there are, by status, and how many are not as their customer was told."""
+    """How many bookings there are, by status, and how many differ from what their customer was told."""
     return {**dict(sorted(collections.Counter(listed.values()).items())),
             "not as told": sum(listed.get(one) != status for one, status in load.told.items())}
 
