@@ -26,13 +26,13 @@ def read_varint(data, at):
     return sum((byte & 127) << 7 * i for i, byte in enumerate(data[at:end])), end
 
 def decode(data):
-    """{field number: int or bytes}; of a repeated field the last."""
+    """{field number: int or bytes}; of a repeated field the last one."""
     fields, at = {}, 0
     while at < len(data):
         key, at = read_varint(data, at)
         if key & 7 == 0:
             fields[key >> 3], at = read_varint(data, at)
-        else:  # bytes: 8 or 4 of them by the type, or as many as they say
+        else:  # bytes: 8 or 4 of them by the type, or as many as the length says
             size, at = ({1: 8, 5: 4}[key & 7], at) if key & 7 != 2 else read_varint(data, at)
             fields[key >> 3], at = data[at:at + size], at + size
     return fields
@@ -53,12 +53,12 @@ def read(stream, size):
     return data
 
 def ask(stream, method, fields):
-    """Calls a method of BookingService, one at a time, and prints the booking that it answers with."""
+    """Calls a method of BookingService, one call at a time, and prints the booking in the answer."""
     body = b"\x80\0\0\1" + encode({1: "screening.v1.BookingService/" + method, 2: encode(fields), 3: BUDGET_MS, 5: 1})
     stream.write(struct.pack(">Q", len(body)) + body)
     stream.flush()
     (size,) = struct.unpack(">Q", read(stream, 8))
-    response = decode(read(stream, size)[4:])  # behind the request's id
+    response = decode(read(stream, size)[4:])  # after the request id
     if response.get(1, 0) != 0:
         words = [response.get(field, b"").decode() for field in (5, 2)]
         sys.exit("%s: code %d %s: %s" % (method, response[1], *words))
@@ -69,7 +69,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 4:
         sys.exit(__doc__)
     address, hospital_id, date = sys.argv[1:]
-    # A version 7 UUID: the time, then chance. The id is ours: the same request, sent again, books once.
+    # A version 7 UUID: the time, then random bits. The client makes the id: sending the same request again books only once.
     bits = time.time_ns() // 1000000 << 80 | secrets.randbits(80)
     booking_id = str(uuid.UUID(int=bits & ~(15 << 76 | 3 << 62) | 7 << 76 | 2 << 62))
     service = connect(address)

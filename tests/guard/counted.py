@@ -1,7 +1,7 @@
-"""A stack with one service under callgrind, and how many instructions that takes from one mark to the next.
+"""A stack with one service under callgrind, and the number of instructions from one mark to the next.
 
-A mark is a call of Introspection/Describe: whenever the service enters the function that answers it, callgrind writes down what
-it has counted, and begins anew. Nothing has to reach into the process from outside.
+A mark is a call of Introspection/Describe: whenever the service enters the function that answers it, callgrind writes its
+counts and starts again from zero. Nothing needs to reach into the process from outside.
 """
 import glob
 import os
@@ -19,7 +19,7 @@ PROFILE_LINES = 70
 
 
 class Cursor:
-    """How far a service has read the booking log: read in its database, which costs it no instruction."""
+    """How far a service has read the booking log: read from its database, which costs it no instruction."""
 
     def __init__(self, stack, name):
         url, self.sql = stack.url(name), "SELECT COALESCE(MAX(seq), 0) FROM event_cursor WHERE log = 'booking'"
@@ -46,7 +46,7 @@ class Cursor:
 
 
 class CountedStack(Stack):
-    """`counted`: the service that runs under callgrind; history-svc runs only if it is that."""
+    """`counted`: the service that runs under callgrind; history-svc runs only if it is the counted one."""
 
     def __init__(self, counted, cluster_url):
         super().__init__("sqlite", without=() if counted == "history" else ("history",), cluster_url=cluster_url)
@@ -67,12 +67,11 @@ class CountedStack(Stack):
     def close(self, failed=False):
         for cursor in self.cursors:
             cursor.close()
-        self.counted.kill()  # its end is nobody's matter here, and takes long
+        self.counted.kill()  # its shutdown does not matter here, and takes long
         super().close(failed)
 
     def book(self, count, pause_s=0.0):
-        """One booking after the other, each when the one before has come to rest: what is done together is always the
-        same."""
+        """One booking after the other, each when the previous one is complete: the same steps are always done together."""
         for _ in range(count):
             book(self, self.hospital_id)
             self.booked += 1
@@ -81,7 +80,7 @@ class CountedStack(Stack):
             time.sleep(pause_s)
 
     def count(self, bookings, pause_s=0.0):
-        """The instructions that so many bookings took, and how many seconds."""
+        """The instructions that this many bookings took, and how many seconds."""
         self._mark()
         begun = time.monotonic()
         self.book(bookings, pause_s)
@@ -94,7 +93,7 @@ class CountedStack(Stack):
         assert len(self.dumped()) == before + 1, self.dumped()
 
     def dumped(self):
-        """The paths of what callgrind wrote, one a mark."""
+        """The paths of the files that callgrind wrote, one per mark."""
         return sorted(glob.glob(self.dumps + ".*"), key=lambda path: int(path.rpartition(".")[2]))
 
 
@@ -105,8 +104,8 @@ def total(dump):
 
 
 def profile(dump, bookings):
-    """Where the instructions of a dump went, per booking, as lines: functions with all they call, then functions alone, among
-    which those that were never left meanwhile, such as the loops of threads, stand with all they call as well."""
+    """Where the instructions of a dump went, per booking, as lines: first functions with all they call, then functions
+    alone. Functions that never returned in that time, such as the loops of threads, also appear with all they call."""
     for title, words in (("with all it calls", ["--inclusive=yes"]), ("alone", ["--inclusive=no"])):
         done = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=100", *words, dump], capture_output=True,
                               text=True, check=True)

@@ -1,4 +1,4 @@
-"""What `cmake --install` gives, and the two example clients: in folders where nothing points back to this repository.
+"""What `cmake --install` installs, and the two example clients: in folders without any reference to this repository.
 
 SCREENING_FULL=1: the server of a client is restarted 1,000 times instead of 20."""
 import glob
@@ -28,7 +28,7 @@ def run(*words, folder, environment=None):
 
 
 def output(*words, folder, environment=None):
-    """What it prints; it must exit with 0."""
+    """Its output; it must exit with 0."""
     result = run(*words, folder=folder, environment=environment)
     assert result.returncode == 0, result
     return result.stdout
@@ -40,7 +40,7 @@ class EmptyFolder(tempfile.TemporaryDirectory):
 
 
 def install(folder):
-    """The prefix, moved after the installation: nothing in it may depend on where that was."""
+    """The prefix, moved after the installation: nothing in it may depend on its location."""
     first, prefix = os.path.join(folder, "first"), os.path.join(folder, "prefix")
     output("cmake", "--install", BUILD, "--prefix", first, folder=folder)
     os.rename(first, prefix)
@@ -53,7 +53,7 @@ def find(prefix, name):
 
 
 def client_flags(prefix, *more):
-    """What pkg-config tells a compiler."""
+    """The compiler flags from pkg-config."""
     folder = os.path.dirname(find(prefix, "screening-client.pc"))
     return output("pkg-config", "--cflags", "--libs", *more, "screening-client", folder=prefix,
                   environment={**os.environ, "PKG_CONFIG_PATH": folder}).split()
@@ -64,7 +64,7 @@ def shared_flags(prefix):
 
 
 def static_flags(prefix):
-    """The archive instead of the shared library."""
+    """The flags for the static library instead of the shared one."""
     archive = find(prefix, "libscreening-client.a")
     return [archive if flag == "-lscreening-client" else flag for flag in client_flags(prefix, "--static")]
 
@@ -77,7 +77,7 @@ def tcp_stack(driver):
 
 
 def check_client(driver, folder, *client):
-    """It books, looks up and cancels; a refusal makes it say why, in one line, and exit with 1."""
+    """It books, looks up and cancels; after a refusal it must print the reason on one line and exit with 1."""
     with tcp_stack(driver) as stack:
         hospital_id = register(stack, capacity=3, days=(OPEN,))
         said = output(*client, stack.booking_svc.rpc, hospital_id, day(OPEN), folder=folder)
@@ -133,7 +133,7 @@ def test_install_nothing_points_back(driver):
 
 @once
 def test_install_needs_no_more_than_the_documented_build(driver):
-    """./demo is the build that README.md names: whatever is installed must come out of its targets."""
+    """./demo makes the build that README.md names: everything that is installed must come from its targets."""
     del driver
     with open(os.path.join(ROOT, "demo"), encoding="utf-8") as file:
         targets = re.search(r"build_release (.+)", file.read())[1].split()
@@ -144,7 +144,7 @@ def test_install_needs_no_more_than_the_documented_build(driver):
         for path in glob.glob(os.path.join(folder, "**", "cmake_install.cmake"), recursive=True):
             with open(path, encoding="utf-8") as file:
                 wanted |= set(re.findall(r'"%s/([^"$]+)"' % re.escape(folder), file.read()))
-        wanted = {name for name in wanted if not os.path.exists(os.path.join(folder, name))}  # configuring makes some
+        wanted = {name for name in wanted if not os.path.exists(os.path.join(folder, name))}  # configuring creates some
         assert {"lib/client/libscreening-client.a", "cli/screenctl"} <= wanted, wanted
         missing = {name for name in wanted if name not in commands}
         assert not missing, (missing, targets)
@@ -195,14 +195,14 @@ PUBLIC_NAME = re.compile(r"screening_[a-z_]|google__protobuf__timestamp__|SCREEN
 
 @once
 def test_installed_library_exports_its_own_names_only(driver):
-    """Neither library defines a name of the C library, or one that a program may want for itself."""
+    """Neither library defines a name of the C library, or a name that a program may want to use."""
     del driver
     with EmptyFolder() as folder:
         prefix = install(folder)
         for options, name in ((("-D",), "libscreening-client.so"), ((), "libscreening-client.a")):
             lines = output("nm", *options, "--defined-only", "--extern-only", find(prefix, name), folder=folder).splitlines()
             names = {line.split()[-1].split("@")[0] for line in lines if len(line.split()) == 3}
-            # A sanitizer's runtime is no part of the library.
+            # A sanitizer's runtime is not part of the library.
             names = {one for one in names if not one.startswith(("__asan", "__odr_asan", "__ubsan", "__tsan"))}
             assert "screening_create_booking" in names
             assert not [one for one in names if not PUBLIC_NAME.match(one)], (name, names)
@@ -261,12 +261,12 @@ def test_c_client_outlives_restarts_of_its_server(driver):
         for number in range(RESTARTS):
             stack.hospital_svc.kill()
             if number % 2:
-                caller.begin()  # while nobody listens
+                caller.begin()  # while nothing listens
             stack.hospital_svc.spawn()
             if number % 2 == 0:
                 caller.begin()
             outcome = caller.outcome()
-            # A call that met the starting server may have lost its connection; the next one finds the server.
+            # A call that met the starting server may have lost its connection; the next call finds the server.
             while outcome[:2] == ["UNAVAILABLE", "1"]:
                 caller.begin()
                 outcome = caller.outcome()

@@ -25,7 +25,7 @@ def golden_calls(stage):
 
 
 class GoldenStack(Stack):
-    """A stack on the databases of a stage, whose services see the time at which they were made."""
+    """A stack on the databases of a stage, whose services see the time at which the databases were made."""
 
     def __init__(self, stage, kind, driver, **more):
         super().__init__(driver, **more)
@@ -72,7 +72,7 @@ def degraded(stack):
 def test_whole_databases_upgrade_agree_and_serve(driver):
     def check(stack, stage, old):
         del stage
-        # What was under way ends; nothing that had ended changes.
+        # Bookings in progress end; bookings that had ended do not change.
         wait_agreement(stack)
         assert not degraded(stack), degraded(stack)
         new = {tuple(row[:1]): (int(row[1]), int(row[2])) for row in stack.rows("booking", KEY)}
@@ -81,7 +81,7 @@ def test_whole_databases_upgrade_agree_and_serve(driver):
         assert not changed, changed
         waiting = [key for key in old if old[key][0] == REQUESTED]
         assert waiting and all(new[key][0] == CONFIRMED for key in waiting), [new[key] for key in waiting]
-        # The clinic's work goes on, at an old hospital and at a new one.
+        # The clinic's work continues, at an old hospital and at a new one.
         hospital_id = register(stack, capacity=9)
         first = book(stack, hospital_id)
         wait_history(stack, first.booking_id, CONFIRMED)
@@ -105,7 +105,7 @@ def test_whole_databases_upgrade_agree_and_serve(driver):
 
 
 def test_an_upgrade_that_is_killed_again_and_again_ends_whole(driver):
-    """A start takes some 30 ms: the kills fall before, into and behind its migrations."""
+    """A start takes some 30 ms: the kills come before, during and after its migrations."""
     def kill_starts(stack):
         for name in PROGRAMS:
             for ms in (5, 10, 15, 20, 25, 30, 40, 60, 90):
@@ -123,7 +123,7 @@ def test_an_upgrade_that_is_killed_again_and_again_ends_whole(driver):
 
 
 def includes(new, old):
-    """Whether `new` says all that `old` said; fields may have been added."""
+    """Whether `new` contains everything in `old`; fields may have been added."""
     if isinstance(old, dict):
         return isinstance(new, dict) and all(key in new and includes(new[key], old[key]) for key in old)
     if isinstance(old, list):
