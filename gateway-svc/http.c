@@ -1,6 +1,6 @@
 /*
- * A request is suspended in libmicrohttpd while it waits for its answer, and resumed by whoever answers.
- * `state` tells who comes first, the handler's return or the answer.
+ * A request is suspended in libmicrohttpd while it waits for its answer, and resumed by the thread that
+ * answers. `state` decides which comes first, the handler's return or the answer.
  */
 #include "http.h"
 
@@ -27,14 +27,14 @@
 
 enum { SWEEP_MS = 500, DRAIN_LOOK_MS = 10, LAST_ANSWERS_MS = 1000, NO_DEADLINE = 0 };
 
-/* Of a connection in libmicrohttpd: the head of a request, and what is noted of its fields, and the head of
- * the answer. */
+/* Memory of a connection in libmicrohttpd: the head of a request, the notes about its fields, and the head
+ * of the answer. */
 enum { CONNECTION_MEMORY = 2 * HTTP_HEAD_MAX };
 
-/* How many times the largest body is taken from a request that is refused for its size. */
+/* The bytes read from a request that is refused for its size, as a multiple of the largest body. */
 enum { DROPPED_BODIES = 16 };
 
-/* What a browser is told about every answer: nothing here is a page, and nothing is to be kept. */
+/* For browsers, on every answer: nothing here is a page, and nothing may be stored. */
 static const struct http_field always[] = {
     {"X-Content-Type-Options", "nosniff"},
     {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
@@ -47,17 +47,17 @@ struct connection {
     struct connection *next, *previous;
     int fd;
     struct http_wire wire;
-    _Atomic int64_t deadline_ns; /* by then a whole request must have come; NO_DEADLINE: one is in hand */
+    _Atomic int64_t deadline_ns; /* for the whole request to arrive; NO_DEADLINE: one is in flight */
 };
 
 struct http_server {
     struct http_options options;
     struct MHD_Daemon *daemon;
     struct ticker *sweeper;
-    int listener; /* once the daemon no longer has it; -1 */
+    int listener; /* after the daemon has given it up; otherwise -1 */
     atomic_bool draining;
     atomic_size_t in_hand;
-    pthread_mutex_t lock; /* guards the list: while it is held, none of its descriptors is closed */
+    pthread_mutex_t lock; /* guards the list; while a thread holds it, none of the descriptors is closed */
     struct connection *connections;
 };
 
@@ -76,7 +76,7 @@ static void set_deadline(struct connection *connection, uint32_t ms)
     atomic_store(&connection->deadline_ns, clock_monotonic_ns() + (int64_t)ms * NS_PER_MS);
 }
 
-/* On the connection's own thread: libmicrohttpd 1.0 answers in a place of which each connection has one. */
+/* Call it on the connection's thread: libmicrohttpd 1.0 answers in a buffer that each connection has once. */
 static struct connection *connection_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -95,7 +95,7 @@ static void add_connection(struct http_server *server, struct MHD_Connection *mh
     struct connection *connection = calloc(1, sizeof *connection);
     *socket_context = connection;
     if (connection == NULL) {
-        shutdown(fd, SHUT_RDWR); /* it would have no deadline, and nobody would look at what comes */
+        shutdown(fd, SHUT_RDWR); /* it would have no deadline, and its data would not be watched */
         return;
     }
     connection->fd = fd;
@@ -137,7 +137,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
         remove_connection(server, *socket_context);
 }
 
-/* libmicrohttpd's own timeout begins anew with every byte: who trickles would stay for ever. */
+/* Every byte restarts libmicrohttpd's own timeout: a client that trickles would stay forever. */
 static void sweep(void *context, struct ticker *ticker)
 {
     struct http_server *server = context;
@@ -204,12 +204,12 @@ void http_respond(struct http_request *request, const struct http_answer *answer
 
 void http_request_ready(struct http_request *request)
 {
-    struct MHD_Connection *mhd = request->mhd; /* the request may be gone after the exchange */
+    struct MHD_Connection *mhd = request->mhd; /* another thread may free the request after the exchange */
     if (atomic_exchange(&request->state, REQUEST_ANSWERED) == REQUEST_WAITING)
         MHD_resume_connection(mhd);
 }
 
-/* Whoever does not read an answer keeps its connection no longer than one that stands idle. */
+/* A client that does not read its answer keeps its connection no longer than an idle one. */
 static enum MHD_Result send_answer(struct http_request *request)
 {
     struct connection *connection = connection_of(request->mhd);
@@ -219,7 +219,7 @@ static enum MHD_Result send_answer(struct http_request *request)
     return request->stream != NULL ? http_stream_begin(request) : queue_answer(request);
 }
 
-/* ---- requests arriving ---- */
+/* ---- incoming requests ---- */
 
 static enum MHD_Result refuse(struct http_request *request, unsigned code, const char *why)
 {
@@ -283,8 +283,8 @@ static enum MHD_Result on_head(struct http_request *request, const char *version
     return MHD_YES;
 }
 
-/* A body that is too large is answered at its end: whoever still sends would lose an answer together with the
- * connection. What comes until then is dropped, and of that only so much. */
+/* A body that is too large is answered at its end: a client that is still sending would lose an answer
+ * together with the connection. The rest of the body is dropped, up to a limit. */
 static enum MHD_Result on_body(struct http_request *request, const char *bytes, size_t size)
 {
     size_t max = request->server->options.body_max_bytes;
@@ -328,7 +328,7 @@ static enum MHD_Result on_complete(struct http_request *request)
     return MHD_YES;
 }
 
-/* Called when the head is there, for each piece of the body, at its end, and when it was resumed. */
+/* Called when the head is complete, for each piece of the body, at its end, and after a resume. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *path,
                                   const char *method, const char *version, const char *body,
                                   size_t *body_size, void **request_context)
@@ -351,8 +351,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
     return atomic_load(&request->state) == REQUEST_ANSWERED ? send_answer(request) : MHD_YES;
 }
 
-/* The answer was sent, or the connection is gone. While a request waits it is suspended, so that this never
- * comes before its answer. */
+/* The answer was sent, or the connection is closed. A waiting request is suspended, so this call never
+ * precedes its answer. */
 static void on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
                          enum MHD_RequestTerminationCode why)
 {
@@ -372,7 +372,7 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **reque
     atomic_fetch_sub(&server->in_hand, 1);
 }
 
-/* libmicrohttpd tells of every client that hangs up; what matters is counted. */
+/* libmicrohttpd reports every client that disconnects; the metrics count what matters. */
 static void drop_message(void *context, const char *format, va_list arguments)
 {
     (void)context;
@@ -445,7 +445,7 @@ enum status http_open(const struct http_options *options, struct http_server **o
     return STATUS_OK;
 }
 
-/* False if some were still in hand after that time. */
+/* Returns false if some are still in flight after that time. */
 static bool wait_for_requests(struct http_server *server, uint32_t ms)
 {
     const struct timespec look = {.tv_nsec = (long)DRAIN_LOOK_MS * NS_PER_MS};
@@ -462,8 +462,7 @@ bool http_drain(struct http_server *server, uint32_t grace_ms)
 {
     atomic_store(&server->draining, true);
     server->listener = MHD_quiesce_daemon(server->daemon);
-    shutdown(server->listener,
-             SHUT_RDWR); /* refuses who comes now; closed once no thread looks at it any more */
+    shutdown(server->listener, SHUT_RDWR); /* refuses new clients; closed once no thread uses it */
     return wait_for_requests(server, grace_ms);
 }
 
@@ -471,7 +470,7 @@ void http_close(struct http_server *server)
 {
     if (server == NULL)
         return;
-    (void)wait_for_requests(server, LAST_ANSWERS_MS); /* what was answered just now is still to be sent */
+    (void)wait_for_requests(server, LAST_ANSWERS_MS); /* the last answers are still to be sent */
     ticker_close(server->sweeper);
     MHD_stop_daemon(server->daemon);
     if (server->listener >= 0)

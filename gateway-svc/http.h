@@ -1,14 +1,14 @@
 /*
  * The HTTP side: connections, limits and time, on libmicrohttpd. Knows nothing of bookings.
  *
- * A request comes to the handler when all of its body is there, on one of the server's threads, which must
- * not block. It is answered exactly once, by http_respond, before the handler returns or later from any
- * thread; until then everything that belongs to it stays valid.
+ * The handler gets a request when its whole body has arrived, on one of the server's threads, which must not
+ * block. The request is answered exactly once, by http_respond, before the handler returns or later from any
+ * thread; until then everything that belongs to the request stays valid.
  *
- * What is limited: the head (HTTP_HEAD_MAX, answered 431), the body (413), connections at once (no more are
- * accepted), the time for a request to arrive whole and for a connection to stand idle (the connection is
- * ended, however busily it trickles). A request whose length can be read in two ways is answered 400 and its
- * connection closed: that is how requests are smuggled past a proxy.
+ * Limits: the head (HTTP_HEAD_MAX, answered 431), the body (413), concurrent connections (no more are
+ * accepted), the time for a request to arrive whole and for a connection to be idle (the connection is
+ * closed, however steadily it trickles). A request whose length can be read in two ways is answered 400 and
+ * its connection is closed, because request smuggling past a proxy uses such requests.
  */
 #ifndef SCREENING_GATEWAY_SVC_HTTP_H
 #define SCREENING_GATEWAY_SVC_HTTP_H
@@ -30,10 +30,10 @@ struct http_field {
     const char *value;
 };
 
-/* Names are literals; everything else lies in the request's arena or stays for ever. */
+/* Names are literals; everything else is in the request's arena or lives forever. */
 struct http_answer {
     unsigned code;
-    const char *type; /* of the body; NULL: there is none */
+    const char *type; /* of the body; NULL: no body */
     const void *body;
     size_t body_size;
     struct http_field fields[HTTP_FIELDS_MAX]; /* up to the first without a name */
@@ -45,9 +45,9 @@ struct http_options {
     unsigned connections_max;
     unsigned threads;
     uint32_t request_timeout_ms; /* from the head to the last byte of the body */
-    uint32_t idle_timeout_ms;    /* from the connection or the last answer to the end of the next head */
-    /* The largest body of a request whose head has come, as far as body_max_bytes allows: asked before any of
-     * it is kept. */
+    uint32_t idle_timeout_ms;    /* from the accept or the last answer to the end of the next head */
+    /* The largest body of a request whose head has arrived, up to body_max_bytes: called before any of the
+     * body is stored. */
     size_t (*body_max)(void *context, const struct http_request *request);
     void (*handle)(void *context, struct http_request *request);
     /* Answers a request that is refused before the handler sees it: 400, 413, 431. */
@@ -55,84 +55,85 @@ struct http_options {
     void *context;
 };
 
-/* Binds the address and begins to serve. INVALID_ARGUMENT "http-listen: ..." if it is malformed or taken.
- * After service_begin: its threads inherit the signal mask. */
+/* Binds the address and begins to serve. INVALID_ARGUMENT "http-listen: ..." if it is malformed or in use.
+ * Call it after service_begin: its threads inherit the signal mask. */
 MUST_CHECK enum status http_open(const struct http_options *options, struct http_server **out,
                                  struct error *error);
 
 /*
- * No connection is accepted any more, and each ends with its next answer; waits until no request is in hand
- * and no stream open, at most `grace_ms`: false if the time was too short.
+ * Accepts no more connections and closes each after its next answer. Waits until no request is in flight and
+ * no stream open, at most `grace_ms`. Returns false if the time was too short.
  */
 bool http_drain(struct http_server *server, uint32_t grace_ms);
 
-/* When every request has been answered and every stream ended. NULL is allowed. */
+/* Call it when every request has been answered and every stream has ended. NULL is allowed. */
 void http_close(struct http_server *server);
 
 /* ---- a request ---- */
 
-const char *http_method(const struct http_request *request); /* "GET" also for HEAD */
-const char *http_path(const struct http_request *request);   /* percent signs resolved, without the query */
+const char *http_method(const struct http_request *request); /* "GET" for HEAD too */
+const char *http_path(const struct http_request *request);   /* percent-decoded, without the query */
 
-/* Whom client_address.h makes of the other end; NULL if that is not known. */
+/* The other end, as client_address.h formats it; NULL if it is not known. */
 const char *http_client(struct http_request *request);
 
-/* Which route of ours the request takes, for its metrics: a pattern such as "/bookings/{bookingId}", which
- * must live as the request does. Without: none. */
+/* The route of the request, for its metrics: a pattern such as "/bookings/{bookingId}", which must live as
+ * long as the request. Default: none. */
 void http_set_route(struct http_request *request, const char *route);
 
-/* A header field, any case, NULL if it is not there; the first of several. */
+/* A header field by name in any case, or NULL if absent; the first of several. */
 const char *http_header(const struct http_request *request, const char *name);
 
-/* Calls `visit` for every header field, as often as it was given; stops, and returns false, when it does. */
+/* Calls `visit` for every header field, as often as it was given; stops, and returns false, as soon as it
+ * does. */
 bool http_header_visit(const struct http_request *request,
                        bool (*visit)(void *context, const char *name, const char *value), void *context);
 
-/* Calls `visit` for every parameter of the query, "" as the value of one without, but the empty ones of
- * "?&a=b&&"; stops, and returns false, when it does. */
+/* Calls `visit` for every parameter of the query, with "" for one without a value, except the empty ones of
+ * "?&a=b&&"; stops, and returns false, as soon as `visit` does. */
 bool http_query_visit(const struct http_request *request,
                       bool (*visit)(void *context, const char *name, const char *value), void *context);
 
-/* The body, with a NUL after it. */
+/* The body, followed by a NUL. */
 const char *http_body(const struct http_request *request, size_t *size);
 
-/* Lives until the answer has been sent. One owner at a time: whoever is to answer. */
+/* Lives until the answer has been sent. It has one owner at a time: the thread that is to answer. */
 struct arena *http_arena(struct http_request *request);
 
-/* Adds a field to whatever the request will be answered with, a stream too; HTTP_ADDED_MAX of them at most.
+/* Adds a field to the answer of the request, even if it is a stream; at most HTTP_ADDED_MAX of them.
  * Both texts as in struct http_answer. */
 void http_add_field(struct http_request *request, const char *name, const char *value);
 
-/* Any thread; takes a copy of the answer itself. The request may be gone when this returns. */
+/* Any thread; copies the answer. The request may be freed when this returns. */
 void http_respond(struct http_request *request, const struct http_answer *answer);
 
-/* ---- a body that goes on ---- */
+/* ---- streamed bodies ---- */
 
 struct http_stream;
 
 /*
- * Answers 200 with a body of that type which http_stream_write continues, until http_stream_end or until the
- * listener is gone; either way `closed` is called once, from one of the server's threads, and the stream is
- * valid until it returns. NULL: no memory, and the request has been answered 503.
+ * Answers 200 with a body of that type, which http_stream_write continues until http_stream_end or until the
+ * listener disconnects. In both cases one of the server's threads calls `closed` once, and the stream is
+ * valid until that returns. NULL: no memory, and the request has been answered 503.
  */
 struct http_stream *http_stream_open(struct http_request *request, const char *type,
                                      void (*closed)(void *context), void *context);
 
 /*
- * Appends a copy of the bytes. Any thread. False if the stream has ended, and if the listener would have more
- * than HTTP_STREAM_MAX left to read: then its connection is broken off.
+ * Appends a copy of the bytes. Any thread. Returns false if the stream has ended, or if the listener would
+ * have more than HTTP_STREAM_MAX left to read: then its connection is closed.
  */
 enum { HTTP_STREAM_MAX = 131072 };
 bool http_stream_write(struct http_stream *stream, const void *bytes, size_t size);
 
-/* How many of the bytes written wait for the listener to read. Any thread. */
+/* The number of written bytes that the listener has not read. Any thread. */
 size_t http_stream_unread(struct http_stream *stream);
 
-/* Breaks the connection off if the listener has hung up, or its half of it: as long as nothing is sent nobody
- * else notices. To be called now and then; any thread. */
+/* Closes the connection if the listener has closed it, or its sending half: while nothing is sent, nothing
+ * else detects that. Call it from time to time; any thread. */
 void http_stream_look(struct http_stream *stream);
 
-/* Ends the body after what was written, for which the listener has one second. Any thread. */
+/* Ends the body after the written bytes, which the listener has one second to read. Any thread. */
 void http_stream_end(struct http_stream *stream);
 
 #endif

@@ -33,7 +33,7 @@ static enum MHD_Result check_field(void *context, enum MHD_ValueKind kind, const
 {
     struct head_check *check = context;
     (void)kind;
-    /* "Content-Length : 5" is nobody's length to libmicrohttpd, and may be one to others. */
+    /* libmicrohttpd ignores "Content-Length : 5", but other servers may read it as a length. */
     check->malformed |= !is_token(name) || value == NULL || has_control(value);
     check->content_lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
     check->hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;

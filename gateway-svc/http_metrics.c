@@ -1,4 +1,4 @@
-/* Families are made as they are met: there are as many routes as this program has, and few codes. */
+/* Families are created on first use: there are as many routes as this program has, and few codes. */
 #include "http_metrics.h"
 
 #include <pthread.h>
@@ -12,7 +12,7 @@
 
 enum { ROUTE_SIZE = 96, LABELS_SIZE = 192, CODE_SIZE = 24, FIRST_BOUND_US = 64, CODES_MAX = 32 };
 
-/* Answers of one route and method. */
+/* The answers of one route and method. */
 struct route_metrics {
     struct route_metrics *next;
     const char *method;
@@ -27,7 +27,7 @@ struct route_metrics {
     size_t code_count;
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the lists, not what is counted */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the lists, not the counters */
 static struct route_metrics *known;
 
 static const char *method_label(const char *method)

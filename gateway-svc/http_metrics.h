@@ -1,13 +1,13 @@
-/* Answers over HTTP, by route, method and code, and how long they took, by route and method. */
+/* Answers over HTTP, by route, method and code, and their durations, by route and method. */
 #ifndef SCREENING_GATEWAY_SVC_HTTP_METRICS_H
 #define SCREENING_GATEWAY_SVC_HTTP_METRICS_H
 
 #include <stdint.h>
 
 /*
- * Counts an answer. `route` is a pattern of ours such as "/bookings/{bookingId}", or NULL for a path that is
- * none; an unknown `method` is counted as "other". `took_ns` < 0: the answer is a stream, which
- * lasts as long as its listener likes. Any thread.
+ * Counts an answer. `route` is one of our patterns, such as "/bookings/{bookingId}", or NULL for an unknown
+ * path; an unknown `method` is counted as "other". `took_ns` < 0: the answer is a stream, which lasts as long
+ * as its listener likes. Any thread.
  */
 void http_metrics_count(const char *route, const char *method, unsigned code, int64_t took_ns);
 

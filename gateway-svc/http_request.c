@@ -1,4 +1,4 @@
-/* What a handler asks of the request in its hand. */
+/* What a handler can read from its request. */
 #include "http_request.h"
 
 #include "client_address.h"
@@ -33,7 +33,7 @@ const char *http_header(const struct http_request *request, const char *name)
     return MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name);
 }
 
-/* A parameter that is given without "=" has no value in libmicrohttpd. */
+/* libmicrohttpd gives no value for a parameter without "=". */
 struct visit {
     bool (*visit)(void *context, const char *name, const char *value);
     void *context;

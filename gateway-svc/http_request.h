@@ -1,4 +1,4 @@
-/* Private to http*.c: a request in hand. */
+/* Private to http*.c: a request in flight. */
 #ifndef SCREENING_GATEWAY_SVC_HTTP_REQUEST_H
 #define SCREENING_GATEWAY_SVC_HTTP_REQUEST_H
 
@@ -13,39 +13,39 @@ enum request_state {
     REQUEST_ANSWERED
 };
 
-struct connection; /* http.c's own */
+struct connection; /* private to http.c */
 
 struct http_request {
     struct http_server *server;
     struct MHD_Connection *mhd;
-    struct connection *connection; /* NULL: has no deadline */
+    struct connection *connection; /* NULL: no deadline */
     const char *method;
     const char *path;
-    const char *route; /* NULL = none of ours */
+    const char *route; /* NULL = not one of ours */
     int64_t begun_ns;
     struct arena arena;
     char *body;
     size_t body_size, body_capacity;
-    size_t body_max; /* 0 = not asked for yet */
+    size_t body_max; /* 0 = not determined yet */
     bool too_large;
     bool handed_over; /* to the handler */
     bool sent;        /* the answer was given to libmicrohttpd */
     bool must_close;
     atomic_int state;
-    struct http_field added[HTTP_ADDED_MAX]; /* to the answer, whatever it is */
+    struct http_field added[HTTP_ADDED_MAX]; /* to the answer, of any kind */
     size_t added_count;
     struct http_answer answer;
-    struct http_stream *stream; /* the answer, if it is one that goes on */
+    struct http_stream *stream; /* the answer, if it is a stream */
 };
 
-/* The answer is there. Any thread. */
+/* The answer is ready. Any thread. */
 void http_request_ready(struct http_request *request);
 
-/* Adds what every answer has and takes the response over. On the request's own thread. */
+/* Adds the common header fields and takes over the response. Call it on the request's own thread. */
 enum MHD_Result http_queue_response(struct http_request *request, unsigned code,
                                     struct MHD_Response *response);
 
-/* From now on the connection's request has so long to end; any thread, while its answer lives. NULL is
+/* From now on the connection's request must end within this time; any thread, while its answer lives. NULL is
  * allowed. */
 void http_expect_end(struct connection *connection, uint32_t ms);
 

@@ -1,9 +1,9 @@
 /*
- * Bodies that go on. libmicrohttpd asks for more whenever the connection takes it; while there is nothing the
- * connection is suspended, and whoever writes resumes it.
+ * Streamed bodies. libmicrohttpd asks for more whenever the connection can take it; while there is nothing to
+ * send, the connection is suspended, and the next writer resumes it.
  *
- * A stream's lock is taken last: nobody is called with it but libmicrohttpd's suspend and resume. While the
- * stream lives its connection's descriptor is not closed.
+ * A stream's lock is taken last: its holder calls nothing but libmicrohttpd's suspend and resume. While the
+ * stream lives, its connection's descriptor is not closed.
  */
 #include "http_request.h"
 
@@ -16,27 +16,27 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
-/* How long a listener that has been told the end may take to read what came before it. */
+/* How long a listener may take to read the remaining bytes after the end of the stream. */
 enum { END_MS = 1000 };
 
-/* What libmicrohttpd keeps of a stream itself where it does not send chunks: HTTP 1.0. */
+/* The buffer of libmicrohttpd for a stream that it does not send in chunks: HTTP 1.0. */
 enum { BLOCK_BYTES = 1024 };
 
 enum { FIRST_BYTES = 512 };
 
 struct http_stream {
     struct MHD_Connection *mhd;
-    struct connection *connection; /* stays until the stream is closed */
+    struct connection *connection; /* lives until the stream is closed */
     const char *type;
     void (*closed)(void *context);
     void *context;
-    pthread_mutex_t lock; /* guards what follows */
+    pthread_mutex_t lock; /* guards the following members */
     int fd;               /* -1 until the answer begins */
-    char *bytes;          /* written and not yet taken: from `taken` to `size`; NULL: nothing is */
+    char *bytes;          /* written and not yet taken: from `taken` to `size`; NULL: none */
     size_t taken, size, capacity;
     bool suspended;
-    bool ended;  /* nothing more will come */
-    bool broken; /* ended before what was written is read */
+    bool ended;  /* no further bytes will come */
+    bool broken; /* ended before the written bytes were read */
 };
 
 static struct metric slow_total =
@@ -47,7 +47,7 @@ void http_streams_register_metrics(void)
     metric_register(&slow_total);
 }
 
-/* ---- with the lock ---- */
+/* ---- the caller holds the lock ---- */
 
 static size_t unread(const struct http_stream *stream)
 {
@@ -69,7 +69,7 @@ static void resume(struct http_stream *stream)
     }
 }
 
-/* The socket takes nothing more, so that libmicrohttpd would not ask: what it notices is the hang-up. */
+/* The socket accepts nothing more, so libmicrohttpd does not ask again: it only notices the disconnect. */
 static void break_off(struct http_stream *stream)
 {
     stream->ended = stream->broken = true;
@@ -131,7 +131,7 @@ size_t http_stream_unread(struct http_stream *stream)
 void http_stream_look(struct http_stream *stream)
 {
     pthread_mutex_lock(&stream->lock);
-    struct pollfd look = {.fd = stream->fd, .events = POLLRDHUP}; /* -1 is left out */
+    struct pollfd look = {.fd = stream->fd, .events = POLLRDHUP}; /* poll ignores -1 */
     if (!stream->ended && poll(&look, 1, 0) > 0)
         break_off(stream);
     pthread_mutex_unlock(&stream->lock);
@@ -148,7 +148,7 @@ void http_stream_end(struct http_stream *stream)
 
 /* ---- for libmicrohttpd ---- */
 
-/* Suspending comes before the lock is given up: whoever writes then must see it. */
+/* Suspend before releasing the lock: a thread that writes then must see it. */
 static ssize_t read_more(void *context, uint64_t position, char *out, size_t max)
 {
     struct http_stream *stream = context;
@@ -171,7 +171,7 @@ static ssize_t read_more(void *context, uint64_t position, char *out, size_t max
     return result;
 }
 
-/* The response is gone, whatever became of it. */
+/* The response is destroyed, sent or not. */
 static void close_stream(void *context)
 {
     struct http_stream *stream = context;
@@ -195,7 +195,7 @@ enum MHD_Result http_stream_begin(struct http_request *request)
     pthread_mutex_lock(&stream->lock);
     stream->fd = fd;
     pthread_mutex_unlock(&stream->lock);
-    /* A proxy that gathers answers before it passes them on would keep a stream for ever. */
+    /* A proxy that buffers answers before it passes them on would hold a stream forever. */
     if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, stream->type) != MHD_YES ||
         MHD_add_response_header(response, "X-Accel-Buffering", "no") != MHD_YES) {
         log_plain(LOG_ERROR, "http.out_of_memory");

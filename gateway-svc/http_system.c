@@ -1,17 +1,17 @@
 /*
  * The epoll_wait, the epoll_ctl and the recv that libmicrohttpd calls in our program: functions of the
- * program go before the C library's, for its libraries too (see lib/rpc/closed_peer.c).
+ * program take precedence over the C library's, for its libraries too (see lib/rpc/closed_peer.c).
  *
- * libmicrohttpd asks for 128 events and, given exactly so many, asks for more before it looks at any: it
- * waits, for as long as nothing else happens, and so does whoever sent those 128. Told of one event fewer
- * than it asked for it looks at once; what is left over is told next time. To nng, which asks for 64, it
- * makes no difference.
+ * libmicrohttpd asks for 128 events and, given exactly that many, asks for more before it handles any: it
+ * waits for as long as nothing else happens, and so do the clients of those 128. Given one event fewer than
+ * it asked for, it handles them at once; the next call returns the rest. nng asks for 64, so this makes no
+ * difference to it.
  *
- * MHD_quiesce_daemon and the daemon's thread may both take the listening socket out of the epoll set; not in
- * every place does libmicrohttpd (0.9.75 and 1.0.1) expect to be the second, and ends the process. What is
- * not in the set has been taken out: nng does not ask.
+ * MHD_quiesce_daemon and the daemon's thread may both remove the listening socket from the epoll set;
+ * libmicrohttpd (0.9.75 and 1.0.1) does not expect everywhere to be the second, and ends the process. A
+ * descriptor that is not in the set counts as removed: nng does not remove any.
  *
- * What comes in over HTTP is looked at (http_wire.h) before libmicrohttpd has it.
+ * Data that arrives over HTTP is checked (http_wire.h) before libmicrohttpd gets it.
  */
 #include "http_system.h"
 
@@ -53,7 +53,7 @@ void http_system_forget(int fd)
 
 int epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
 {
-    enum { KERNEL_SIGNALS = _NSIG / 8 }; /* bytes of the kernel's signal set */
+    enum { KERNEL_SIGNALS = _NSIG / 8 }; /* bytes in the kernel's signal set */
     return (int)syscall(SYS_epoll_pwait, fd, events, max > 1 ? max - 1 : max, timeout_ms, NULL,
                         (size_t)KERNEL_SIGNALS);
 }

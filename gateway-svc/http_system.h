@@ -1,4 +1,4 @@
-/* What libmicrohttpd asks of the system goes through our hands. */
+/* Interposes on the system calls of libmicrohttpd. */
 #ifndef SCREENING_GATEWAY_SVC_HTTP_SYSTEM_H
 #define SCREENING_GATEWAY_SVC_HTTP_SYSTEM_H
 
@@ -8,12 +8,12 @@
 
 void http_system_register_metrics(void);
 
-/* False if the descriptor is beyond all that a gateway with its most connections has. Else from now on what
- * arrives on this descriptor is looked at: once it is bad, the connection counts as reset by its peer. On the
- * connection's own thread. */
+/* Returns false if the descriptor is beyond all those of a gateway with its most connections. Otherwise data
+ * that arrives on this descriptor is checked from now on: once it is bad, the connection counts as reset by
+ * its peer. Call it on the connection's own thread. */
 bool http_system_watch(int fd, struct http_wire *wire);
 
-/* Before the descriptor is closed. */
+/* Call it before the descriptor is closed. */
 void http_system_forget(int fd);
 
 #endif

@@ -5,7 +5,7 @@
 
 static const char CONTENT_LENGTH[] = "content-length", TRANSFER_ENCODING[] = "transfer-encoding";
 
-/* After CR only LF may come. */
+/* Only LF may follow CR. */
 static void end_line(struct http_wire *wire, enum http_wire_state next)
 {
     wire->state = WIRE_LF;
@@ -60,7 +60,7 @@ static void end_name(struct http_wire *wire)
         !wire->trailer && (name_is(wire, CONTENT_LENGTH) || name_is(wire, TRANSFER_ENCODING));
 }
 
-/* False if it is not one that http_head.h and libmicrohttpd accept. */
+/* Returns false if http_head.h and libmicrohttpd would not accept it. */
 static bool read_length(struct http_wire *wire)
 {
     enum { DECIMAL = 10, DIGITS_MAX = 19 };
@@ -138,7 +138,7 @@ static void take_in_head(struct http_wire *wire, char byte)
 
 /* ---- chunks */
 
-/* True if it is one more digit of the size of a chunk that fits. */
+/* Returns true if it is one more digit of a chunk size that fits. */
 static bool add_digit(struct http_wire *wire, char byte)
 {
     enum { HEX_BITS = 4, TOP_BITS = 60, TEN = 10 };
@@ -182,9 +182,9 @@ static void take_in_chunks(struct http_wire *wire, char byte)
     }
 }
 
-/* ---- all of it */
+/* ---- everything */
 
-/* Whether the bytes up to the end of the line mean nothing to us, unless they are controls. */
+/* Whether we ignore the bytes up to the end of the line, unless they are control characters. */
 static bool is_passed_over(const struct http_wire *wire)
 {
     return wire->state == WIRE_LINE || wire->state == WIRE_EXTENSION ||
@@ -204,14 +204,14 @@ static void take(struct http_wire *wire, char byte)
     if (wire->state == WIRE_LF)
         wire->state = byte == '\n' ? wire->after_lf : WIRE_BAD;
     else if (is_control(byte) && byte != '\r')
-        wire->state = WIRE_BAD; /* also a LF alone */
+        wire->state = WIRE_BAD; /* also a lone LF */
     else if (wire->state < WIRE_BODY)
         take_in_head(wire, byte);
     else
         take_in_chunks(wire, byte);
 }
 
-/* How many bytes of a body or of a chunk are there; they may be anything. */
+/* How many bytes of a body or a chunk are there; they may have any value. */
 static size_t skip(struct http_wire *wire, size_t size)
 {
     size_t there = wire->left < size ? (size_t)wire->left : size;

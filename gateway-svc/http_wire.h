@@ -1,10 +1,11 @@
 /*
- * What arrives on a connection, looked at byte by byte before libmicrohttpd reads it: whether everybody would
- * find the ends of its lines and of its requests in the same places.
+ * Checks the data of a connection byte by byte before libmicrohttpd reads it: whether every implementation
+ * would find the ends of its lines and of its requests in the same places.
  *
- * libmicrohttpd (0.9) also takes lines that end in LF alone, values that go on in the next line and values
- * with a NUL in them, and shows none of that to us afterwards; a proxy in front of us that reads them in
- * another way could be made to pass on requests that it has not seen. Pure; one thread at a time.
+ * libmicrohttpd (0.9) also accepts lines that end in LF alone, values that continue on the next line and
+ * values that contain a NUL, and it does not show us any of that afterwards; a proxy in front of us that
+ * reads them in another way could be made to pass on requests that it has not seen. Pure; one thread at a
+ * time.
  */
 #ifndef SCREENING_GATEWAY_SVC_HTTP_WIRE_H
 #define SCREENING_GATEWAY_SVC_HTTP_WIRE_H
@@ -14,7 +15,7 @@
 #include <stdint.h>
 
 enum http_wire_state {
-    WIRE_START, /* before the first line of a request, where empty lines may stand */
+    WIRE_START, /* before the first line of a request, where empty lines are allowed */
     WIRE_LINE,
     WIRE_NAME_FIRST, /* the first byte of a field, or of the empty line that ends the head or the trailer */
     WIRE_NAME,
@@ -24,29 +25,30 @@ enum http_wire_state {
     WIRE_SIZE,
     WIRE_EXTENSION,
     WIRE_CHUNK,
-    WIRE_CHUNK_END, /* behind its last byte */
+    WIRE_CHUNK_END, /* after its last byte */
     WIRE_LF,        /* after CR; `after_lf` is next */
-    WIRE_UNCHECKED, /* the head is one that http_head.h refuses: no other request comes after it */
+    WIRE_UNCHECKED, /* the head is one that http_head.h refuses: no other request follows */
     WIRE_BAD
 };
 
 enum { WIRE_NAME_MAX = 20, WIRE_VALUE_MAX = 24 };
 
-/* All zero: a new connection. */
+/* Zero-initialised: a new connection. */
 struct http_wire {
     enum http_wire_state state, after_lf;
-    uint64_t left;    /* bytes of the body or of the chunk */
-    unsigned lengths; /* fields that tell how long the body is */
-    bool doubtful;    /* one of them tells nothing */
+    uint64_t left;    /* remaining bytes of the body or of the chunk */
+    unsigned lengths; /* fields that give the length of the body */
+    bool doubtful;    /* one of them gives no valid length */
     bool chunked;
     bool trailer;
-    bool tells_length; /* the field at hand */
+    bool tells_length; /* the current field */
     unsigned char name_size, value_size;
-    char name[WIRE_NAME_MAX];   /* of the field at hand, in lower case, cut off */
-    char value[WIRE_VALUE_MAX]; /* without spaces before it, cut off */
+    char name[WIRE_NAME_MAX];   /* of the current field, in lower case, truncated */
+    char value[WIRE_VALUE_MAX]; /* without leading spaces, truncated */
 };
 
-/* Takes the next bytes. False: they are not HTTP that is read in one way only; so is all that follows. */
+/* Processes the next bytes. Returns false once the data is not HTTP that has only one reading, and from then
+ * on. */
 bool http_wire_take(struct http_wire *wire, const char *bytes, size_t size);
 
 #endif
