@@ -106,7 +106,7 @@ static void read_number(struct arguments *arguments, size_t index, const char *t
     memcpy((char *)arguments + NUMBERS[index].offset, &value, sizeof value);
 }
 
-/* What was not said is as the mix wants it; a number of turns has no warm-up. */
+/* Options that were not given take the mix's defaults; a number of turns has no warm-up. */
 static void complete(struct arguments *arguments)
 {
     const struct mix *mix = arguments->mix;

@@ -1,4 +1,4 @@
-/* What the caller of screening-bench wants. */
+/* The options of the caller of screening-bench. */
 #ifndef SCREENING_BENCH_ARGUMENTS_H
 #define SCREENING_BENCH_ARGUMENTS_H
 
@@ -15,7 +15,7 @@ struct arguments {
     const char *hospital, *booking;
 };
 
-/* Ends the process with 2 after a line on stderr if they are wrong. */
+/* Ends the process with 2 after a line on stderr if the arguments are wrong. */
 void arguments_read(int argc, char **argv, struct arguments *arguments);
 
 #endif

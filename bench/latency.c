@@ -1,6 +1,6 @@
 #include "latency.h"
 
-/* Values below LATENCY_STEPS stand for themselves; then each doubling has a row of LATENCY_STEPS. */
+/* Values below LATENCY_STEPS are their own index; then each doubling has a row of LATENCY_STEPS. */
 static unsigned index_of(uint64_t value)
 {
     if (value < LATENCY_STEPS)

@@ -1,7 +1,7 @@
 /*
- * A log-linear histogram of times in microseconds, as HDR histograms are: exact up to LATENCY_STEPS, beyond
+ * A log-linear histogram of times in microseconds, like an HDR histogram: exact up to LATENCY_STEPS, beyond
  * that LATENCY_STEPS equal steps per doubling, so that a quantile is at most 1/LATENCY_STEPS too high at any
- * size. Not for several threads at once.
+ * size. Not thread-safe.
  */
 #ifndef SCREENING_BENCH_LATENCY_H
 #define SCREENING_BENCH_LATENCY_H
@@ -11,23 +11,23 @@
 enum {
     LATENCY_STEP_BITS = 6,
     LATENCY_STEPS = 1 << LATENCY_STEP_BITS,
-    LATENCY_VALUE_BITS = 32, /* 71 minutes; what is longer is counted as that long */
+    LATENCY_VALUE_BITS = 32, /* 71 minutes; longer times are counted as that */
     LATENCY_COUNTS = (LATENCY_VALUE_BITS - LATENCY_STEP_BITS + 1) * LATENCY_STEPS,
 };
 
 struct latency {
     uint64_t counts[LATENCY_COUNTS];
     uint64_t total;
-    int64_t max_us; /* as it was, not rounded */
+    int64_t max_us; /* exact, not rounded */
     int64_t sum_us;
 };
 
-/* Counts one time; a negative one (a clock read in the other order) as 0. */
+/* Counts one time; a negative one (clocks read in the wrong order) as 0. */
 void latency_add(struct latency *latency, int64_t us);
 
 /*
- * The time that `share` (0..1) of all do not exceed, rounded up to its step and at most max_us; 0 when
- * nothing was counted.
+ * The time that `share` (0..1) of all counted times do not exceed, rounded up to its step and at most max_us;
+ * 0 when nothing was counted.
  */
 int64_t latency_quantile(const struct latency *latency, double share);
 

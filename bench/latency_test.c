@@ -23,7 +23,7 @@ static void test_latency_small_times_are_exact(void **state)
     assert_true(latency_mean(&latency) == 25.5);
 }
 
-/* Every size: what is counted comes back at least as great, and less than one step greater. */
+/* Every size: a counted value comes back at least as great, and less than one step greater. */
 static void test_latency_quantile_is_less_than_a_step_too_high(void **state)
 {
     (void)state;

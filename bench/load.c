@@ -1,7 +1,7 @@
 /*
- * `lock` guards the list of idle calls and the counters. Answers come on nng's threads; in the closed loop
- * they begin the next turn, in the open loop only load_run does. A call that could not leave is answered
- * inside its sending: what sent the next one then would never return, so that load_run does it.
+ * `lock` guards the list of idle calls and the counters. Answers arrive on nng's threads; in the closed loop
+ * they begin the next turn, in the open loop only load_run does. A call that cannot leave is answered inside
+ * its own send; if that began the next one, the recursion would never end, so load_run begins it.
  */
 #include "load.h"
 
@@ -13,8 +13,8 @@
 
 enum { CALLS_BLOCK = 512, RESEND_MS = 10, NS_PER_S = 1000000000 };
 
-/* The open loop sends what has become due once in so long: waking for every single turn would cost a core
- * that the services need. A turn's latency counts from when it was due all the same. */
+/* The open loop sends all due turns once per such interval: waking up for every single turn would cost a core
+ * that the services need. A turn's latency still counts from when it was due. */
 enum { TICK_US = 500 };
 
 struct call;
@@ -24,13 +24,13 @@ struct load {
     struct tally *tally;
     struct recent *recent;
     int64_t measure_from_ns, end_ns;
-    bool measuring; /* load_run's own: the counted time has begun */
+    bool measuring; /* used by load_run only: the counted time has begun */
     pthread_mutex_t lock;
     pthread_cond_t all_answered;
     struct call *idle;
     struct block *blocks;
     size_t under_way;
-    uint64_t begun; /* turns, also those of the warm-up */
+    uint64_t begun; /* turns, including those of the warm-up */
     int64_t last_end_ns;
     struct load_result result;
 };
@@ -39,7 +39,7 @@ struct call {
     struct turn turn; /* first: the stub's closures get it */
     struct load *load;
     struct call *next; /* while idle */
-    int64_t begin_ns;  /* of the request; open loop, the first one: as scheduled */
+    int64_t begin_ns;  /* of the request; open loop, for the first one: as scheduled */
     int64_t sent_ns;
 };
 
@@ -77,7 +77,7 @@ static void send_request(struct call *call, const struct request *request, int64
     request->send(&call->turn);
 }
 
-/* False: there are no more turns. */
+/* Returns false if there are no more turns. */
 static bool begin_turn(struct call *call, int64_t begin_ns)
 {
     struct load *load = call->load;
@@ -136,7 +136,7 @@ static void add_block(struct load *load)
     load->blocks = block;
 }
 
-/* An idle call, counted as under way; NULL when out of memory. */
+/* Returns an idle call, counted as in flight; NULL when out of memory. */
 static struct call *take(struct load *load)
 {
     pthread_mutex_lock(&load->lock);
@@ -190,7 +190,7 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns)
     return a_ns < b_ns ? a_ns : b_ns;
 }
 
-/* When the closed loop has to look again: for calls that could not leave, and at the bounds of its times. */
+/* When the closed loop must check again: for calls that could not leave, and at the limits of its times. */
 static int64_t look_again_at(const struct load *load, int64_t now_ns)
 {
     return earlier(now_ns + RESEND_MS * (int64_t)NS_PER_MS,
@@ -215,7 +215,7 @@ static bool run_closed(struct load *load)
     return true;
 }
 
-/* The end of the tick in which `due_ns` lies. */
+/* The end of the tick that contains `due_ns`. */
 static int64_t tick_after(int64_t begin_ns, int64_t due_ns)
 {
     const int64_t tick_ns = (int64_t)TICK_US * NS_PER_US;
@@ -231,7 +231,7 @@ static void run_open(struct load *load, int64_t begin_ns)
             return;
         int64_t send_ns = tick_after(begin_ns, due_ns);
         int64_t now_ns = clock_monotonic_ns();
-        if (now_ns < send_ns) { /* a sleep costs microseconds also when its time has passed */
+        if (now_ns < send_ns) { /* a sleep costs microseconds even if its time has passed */
             sleep_until(send_ns);
             now_ns = clock_monotonic_ns();
         }
@@ -260,12 +260,12 @@ static int64_t ns_of(double seconds)
     return (int64_t)(seconds * NS_PER_S);
 }
 
-/* A number of turns is measured to the last answer, a time to its end. */
+/* A number of turns is measured to the last answer, a duration to its end. */
 static bool run(struct load *load, int64_t begin_ns)
 {
     const struct load_options *options = load->options;
     bool complete = true;
-    watch_begin(options->watch); /* an open loop may be too slow to come to the counted time */
+    watch_begin(options->watch); /* an open loop may be too slow to reach the counted time */
     if (options->rate > 0)
         run_open(load, begin_ns);
     else

@@ -5,7 +5,7 @@
 
 #include "screening/v1/booking.pb-c.h"
 
-/* Every call fails at once, inside its sending: what followed from inside the answer would have no end. */
+/* Every call fails at once, inside its send: continuing from inside the answer would recurse without end. */
 static void test_load_closed_loop_outlives_calls_that_cannot_leave(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /*
- * What the callers of a run do: a table. A caller's turn begins with one request; the answer may lead to the
- * next one.
+ * What the callers of a run do: a table. A caller's turn begins with one request; the answer may lead to
+ * another.
  */
 #ifndef SCREENING_BENCH_MIX_H
 #define SCREENING_BENCH_MIX_H
@@ -13,22 +13,22 @@
 
 struct mix {
     const char *name, *help;
-    const char *turn_name; /* what a turn is to people */
-    size_t days_at_once;   /* of the stage, unless something else is asked for */
-    uint64_t count;        /* turns, if neither a number nor a time is asked for; 0 = a time */
+    const char *turn_name; /* the name of a turn, for people */
+    size_t days_at_once;   /* of the stage, by default */
+    uint64_t count;        /* turns, if neither a number nor a duration is given; 0 = a duration */
     /* The request with which the turn begins; sets turn->booking_id. */
     const struct request *(*first)(struct turn *turn);
-    /* What follows an answer that came; NULL: the turn is over. May be NULL: every turn is one request. */
+    /* What follows an answer; NULL: the turn is over. May be NULL: every turn is one request. */
     const struct request *(*next)(struct turn *turn, const struct tally_answer *answer);
-    uint32_t places;    /* per day, unless something else is asked for */
-    bool goes_on;       /* when the places are asked for, other days follow */
+    uint32_t places;    /* per day, by default */
+    bool goes_on;       /* when the places are used up, other days follow */
     bool must_sell_out; /* a run that leaves places has failed */
 };
 
-/* All of them, the first being what is run if nothing is said; ends with an entry without a name. */
+/* All of them; the first is the default; ends with an entry without a name. */
 extern const struct mix MIXES[];
 
-/* NULL if there is none of that name. */
+/* NULL if there is none with that name. */
 const struct mix *mix_find(const char *name);
 
 #endif

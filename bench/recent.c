@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* Knuth's multiplier: neighbours in number lie far apart. */
+/* Knuth's multiplier: neighbouring numbers end up far apart. */
 static const uint64_t SPREAD = 2654435761;
 
 struct recent *recent_create(void)

@@ -1,4 +1,4 @@
-/* The bookings confirmed lately, for who wants to read some. Any thread. */
+/* The bookings confirmed recently, for callers that read some. Any thread. */
 #ifndef SCREENING_BENCH_RECENT_H
 #define SCREENING_BENCH_RECENT_H
 
@@ -9,10 +9,10 @@
 
 #include "base/uuid.h"
 
-enum { RECENT_MAX = 1 << 16 }; /* the newest take the places of the oldest */
+enum { RECENT_MAX = 1 << 16 }; /* the newest replace the oldest */
 
 struct recent {
-    pthread_mutex_t lock; /* guards what follows */
+    pthread_mutex_t lock; /* guards the following members */
     struct uuid bookings[RECENT_MAX];
     uint64_t added;
 };
@@ -23,7 +23,7 @@ void recent_destroy(struct recent *recent);
 
 void recent_add(struct recent *recent, const struct uuid *booking_id);
 
-/* One of them, another for another number, spread over all. False if there is none yet. */
+/* Returns one of them, a different one for each number, spread over all. False if there is none yet. */
 bool recent_pick(struct recent *recent, uint64_t number, struct uuid *booking_id);
 
 #endif

@@ -18,7 +18,7 @@ struct report {
 /* A readable table on stdout. */
 void report_print(const struct report *report);
 
-/* The same as JSON in the file at `path`. False: a line on stderr says why. */
+/* The same as JSON in the file at `path`. Returns false after a line on stderr with the reason. */
 bool report_save(const struct report *report, const char *path);
 
 #endif

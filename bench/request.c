@@ -6,7 +6,9 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
-enum { CUSTOMER_AT = 24 }; /* of the booking's id: its random end is the customer, another each time */
+enum {
+    CUSTOMER_AT = 24
+}; /* of the booking's id: its random end is the customer, a different one each time */
 
 /* ---- answers ---- */
 
@@ -24,7 +26,7 @@ static bool nothing_done(const struct turn *turn)
     return !turn->rpc.left || status == STATUS_RESOURCE_EXHAUSTED || status == STATUS_FAILED_PRECONDITION;
 }
 
-/* Hands on the answer, its outcome after `method`; `outcome` NULL: an error. */
+/* Passes on the answer, with its outcome named after `method`; `outcome` NULL: an error. */
 static void hand_on(struct turn *turn, const char *method, const char *outcome, struct tally_answer answer)
 {
     const struct error *error = &turn->rpc.error;
@@ -46,7 +48,7 @@ static bool is_booking(const struct turn *turn, const Screening__V1__Booking *bo
     return strcmp(booking->booking_id, uuid_format(&turn->booking_id, text)) == 0;
 }
 
-/* The answer to a read of a booking that was confirmed: it is `right`, wrong, or could not be given. */
+/* The answer to a read of a confirmed booking: it is `right`, wrong, or the service could not give it. */
 static void read_done(struct turn *turn, const char *method, bool given, bool right)
 {
     bool wrong = given ? !right : turn->rpc.error.status == STATUS_NOT_FOUND;

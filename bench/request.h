@@ -1,6 +1,6 @@
 /*
- * The kinds of requests that a caller sends: how each is made, and what its answer says. An answer that no
- * service that works gives (another booking, one that is not found though it was confirmed) is `wrong`.
+ * The kinds of requests that a caller sends: how each is made, and what its answer means. An answer that no
+ * correct service gives (another booking, or NOT_FOUND for a confirmed one) is `wrong`.
  */
 #ifndef SCREENING_BENCH_REQUEST_H
 #define SCREENING_BENCH_REQUEST_H
@@ -22,8 +22,8 @@ struct turn {
     const struct stage_day *day;
     struct recent *recent;
     struct uuid booking_id; /* the booking that it makes, cancels or reads */
-    /* Gets each answer, on the thread on which the stub's closure runs; gone after it: what `answer` points
-     * to. */
+    /* Receives each answer, on the thread on which the stub's closure runs; what `answer` points to is freed
+     * afterwards. */
     void (*answered)(struct turn *turn, struct tally_answer *answer);
 };
 
@@ -32,10 +32,10 @@ struct request {
 };
 
 /* One place on turn->day. Its outcomes are named after the booking's status: "CONFIRMED". */
-extern const struct request REQUEST_BOOK;         /* for another customer each time */
-extern const struct request REQUEST_BOOK_FOR_ONE; /* always for the same */
+extern const struct request REQUEST_BOOK;         /* for a different customer each time */
+extern const struct request REQUEST_BOOK_FOR_ONE; /* always for the same customer */
 
-/* These are named after the method too: "CancelBooking CANCELLED", "GetBooking OK". */
+/* These are named after the method, too: "CancelBooking CANCELLED", "GetBooking OK". */
 extern const struct request REQUEST_CANCEL;       /* the booking */
 extern const struct request REQUEST_GET;          /* the booking */
 extern const struct request REQUEST_LIST;         /* the bookings of the same customer */

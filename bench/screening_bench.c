@@ -1,7 +1,7 @@
 /*
- * Books, cancels and reads at a fixed rate, or with a fixed number of callers at once, and tells how long
- * what took and what it used. It fails if, at the end, the services do not hold what their answers promised:
- * a fast wrong answer is a failed run.
+ * Books, cancels and reads at a fixed rate, or with a fixed number of concurrent callers, and reports the
+ * latencies and the resources used. It fails if, at the end, the services do not store what their answers
+ * promised: a fast wrong answer is a failed run.
  */
 #include "arguments.h"
 #include "load.h"
@@ -68,14 +68,14 @@ static void close_bench(struct bench *bench)
     rpc_channel_close(bench->hospital_channel);
 }
 
-static atomic_int interrupted; /* lock-free, as a handler wants it */
+static atomic_int interrupted; /* lock-free, as a signal handler requires */
 
 static void interrupt(int number)
 {
     atomic_store(&interrupted, number);
 }
 
-/* The first SIGINT or SIGTERM ends the load before its time, with its report; the second the process. */
+/* The first SIGINT or SIGTERM ends the load early, with its report; the second ends the process. */
 static void take_interrupts(void)
 {
     struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
@@ -84,7 +84,7 @@ static void take_interrupts(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* Whether the run was a good one. */
+/* Whether the run was successful. */
 static bool run(struct bench *bench, struct arguments *arguments)
 {
     const struct load_options options = {

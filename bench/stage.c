@@ -11,7 +11,7 @@
 
 enum { DAYS_AHEAD = 30, CALL_TIMEOUT_MS = 10000, AGREE_MS = 20000, LOOK_AGAIN_MS = 20, LIST_PAGE = 500 };
 
-/* What the services say; false after a line on stderr. `*response` NULL: NOT_FOUND. */
+/* The services' answer; false after a line on stderr. `*response` NULL: NOT_FOUND. */
 static bool ask(struct rpc_client *client, const char *method, const ProtobufCMessage *request,
                 struct arena *arena, ProtobufCMessage **response)
 {
@@ -27,12 +27,12 @@ static bool ask(struct rpc_client *client, const char *method, const ProtobufCMe
 static void pause_ms(int ms)
 {
     const struct timespec pause = {.tv_sec = 0, .tv_nsec = (long)ms * NS_PER_MS};
-    nanosleep(&pause, NULL); /* an early end does no harm: the caller looks again */
+    nanosleep(&pause, NULL); /* an early end does no harm: the caller checks again */
 }
 
 /* ---- before the load ---- */
 
-/* The days of one hospital more, `first` and those after it. */
+/* The days of one more hospital: `first` and those after it. */
 static bool register_hospital(struct stage *stage, size_t first, size_t count)
 {
     Screening__V1__ScreeningDay days[STAGE_HOSPITAL_DAYS], *pointers[STAGE_HOSPITAL_DAYS];
@@ -58,7 +58,7 @@ static bool register_hospital(struct stage *stage, size_t first, size_t count)
     return done;
 }
 
-/* How many days of the hospital that begins at `first`. */
+/* The number of days of the hospital that begins at `first`. */
 static size_t days_of_hospital(const struct stage *stage, size_t first)
 {
     size_t left = stage->day_count - first;
@@ -135,7 +135,7 @@ static bool count_live_at(struct stage *stage, size_t first, uint64_t *live)
     return true;
 }
 
-/* Adds up over the hospitals what `count_at` says of each. */
+/* Adds up what `count_at` returns for each hospital. */
 static bool count(struct stage *stage, bool (*count_at)(struct stage *, size_t, uint64_t *), uint64_t *sum)
 {
     *sum = 0;
@@ -145,7 +145,7 @@ static bool count(struct stage *stage, bool (*count_at)(struct stage *, size_t, 
     return true;
 }
 
-/* Waits for the end of one booking and adds it to the check. */
+/* Waits for the outcome of one booking and adds it to the check. */
 static bool look_up(struct stage *stage, const struct uuid *booking_id, int64_t end_ns,
                     struct stage_check *check)
 {
@@ -169,8 +169,8 @@ static bool look_up(struct stage *stage, const struct uuid *booking_id, int64_t 
     }
 }
 
-/* hospital-svc follows booking-svc's cancellations: more places than expected may come back yet, fewer are
- * lost. */
+/* hospital-svc follows booking-svc's cancellations: if more places than expected are taken, some may still
+ * come back; if fewer are, places are lost. */
 static bool wait_for_places(struct stage *stage, int64_t end_ns, struct stage_check *check)
 {
     for (;;) {

@@ -1,6 +1,6 @@
 /*
- * What a run plays on: hospitals with days of many places, and what the services say about them afterwards.
- * Blocking; not from nng callbacks, but for stage_day_of.
+ * The data of a run: hospitals with days of many places, and what the services report about them afterwards.
+ * Blocking; not from nng callbacks, except stage_day_of.
  */
 #ifndef SCREENING_BENCH_STAGE_H
 #define SCREENING_BENCH_STAGE_H
@@ -17,10 +17,10 @@
 #include "rpc/channel.h"
 
 enum {
-    STAGE_HOSPITAL_DAYS = 300, /* of one hospital, at most; the next ones are another's */
+    STAGE_HOSPITAL_DAYS = 300, /* of one hospital, at most; further days are another's */
     STAGE_DAYS_MAX = 3000,
     STAGE_PLACES_MAX = 100000, /* per day */
-    STAGE_LISTED_MAX = 200000  /* bookings that are counted at booking-svc too */
+    STAGE_LISTED_MAX = 200000  /* bookings that are also counted at booking-svc */
 };
 
 struct stage_day {
@@ -29,7 +29,7 @@ struct stage_day {
 };
 
 struct stage {
-    struct rpc_client *hospital, *booking; /* the caller's */
+    struct rpc_client *hospital, *booking; /* owned by the caller */
     struct arena arena;
     struct stage_day *days;
     size_t day_count;
@@ -37,37 +37,38 @@ struct stage {
     uint32_t places; /* per day */
 };
 
-/* What the answers of a run promise, and what the services hold. */
+/* What the answers of a run promise, and what the services store. */
 struct stage_check {
-    uint64_t confirmed; /* answered so */
+    uint64_t confirmed; /* according to the answers */
     uint64_t
         confirmed_late; /* not answered so, but CONFIRMED now; or the end of a cancellation was not told */
-    uint64_t cancelled; /* of those confirmed; also those whose cancellation was asked for and not answered */
+    uint64_t cancelled; /* of the confirmed ones; including those whose cancellation was requested and not
+                           answered */
     uint64_t expected;  /* confirmed + confirmed_late - cancelled: what must be live */
     uint64_t taken;     /* places at hospital-svc */
     bool listed;        /* false: too many to count at booking-svc */
     uint64_t live;      /* CONFIRMED at booking-svc, if listed */
-    uint64_t places;    /* all there are */
+    uint64_t places;    /* in total */
     bool sold_out;      /* all of them are taken */
-    uint64_t wrong;     /* answers that no service that works gives */
-    bool agrees;        /* taken and live are as expected, nothing was wrong, and sold out if it must be */
+    uint64_t wrong;     /* answers that no correct service gives */
+    bool agrees;        /* taken and live are as expected, no answer was wrong, and sold out if required */
 };
 
 /*
- * Registers hospitals with `at_once` days to be booked in turn, from 30 days ahead on, and if `goes_on` as
- * many more as one hospital may have, to follow when all places of those before are asked for: a hot day has
- * no end then. False: a line on stderr says why.
+ * Registers hospitals with `at_once` days to be booked in turn, from 30 days ahead on. If `goes_on`, adds as
+ * many more as one hospital may have, which follow when all places of the earlier ones are requested: then a
+ * hot day has no end. Returns false after a line on stderr with the reason.
  */
 bool stage_set(struct stage *stage, size_t at_once, uint32_t places, bool goes_on);
 void stage_fini(struct stage *stage);
 
-/* The day that the booking of that number, counted from 0, is for. Any thread. */
+/* The day for the booking with that number, counted from 0. Any thread. */
 const struct stage_day *stage_day_of(const struct stage *stage, uint64_t number);
 
 /*
- * Looks up every booking whose end the answers do not tell, and waits up to 20 s until each has one and the
- * places of cancelled bookings have come back: they do so by themselves. False if they
- * could not be asked: a line on stderr says why.
+ * Looks up every booking whose outcome the answers do not give, and waits up to 20 s until each has one and
+ * the places of cancelled bookings have come back, which happens by itself. Returns false if the services
+ * could not be asked, after a line on stderr with the reason.
  */
 bool stage_verify(struct stage *stage, const struct tally *tally, bool must_sell_out,
                   struct stage_check *check);

@@ -1,9 +1,9 @@
 /*
- * What processes used between two moments, from /proc: of the services under load, and of the load itself.
- * Reads files; not for several threads at once.
+ * What processes used between two moments, from /proc: the services under load, and the load itself. Reads
+ * files; not thread-safe.
  *
- * A process counts with its children, also those that ended meanwhile and were waited for: PostgreSQL's work
- * is done by those of its first process. Only memory is that of the process alone: the children share it.
+ * A process is counted with its children, including those that have ended and were waited for: the children
+ * of PostgreSQL's first process do its work. Only memory is that of the process alone: its children share it.
  */
 #ifndef SCREENING_BENCH_WATCH_H
 #define SCREENING_BENCH_WATCH_H
@@ -17,9 +17,9 @@ enum { WATCH_MAX = 8, WATCH_NAME_SIZE = 32 };
 
 struct usage {
     int64_t user_us, kernel_us;
-    int64_t voluntary, involuntary; /* context switches; those of threads that ended are not known */
-    int64_t stored_bytes;           /* for a disk: pages made dirty, each as often as it was */
-    int64_t written_bytes;          /* handed to write() and its kin, to sockets too */
+    int64_t voluntary, involuntary; /* context switches; without those of threads that have ended */
+    int64_t stored_bytes;           /* for a disk: dirtied pages, as often as they were dirtied */
+    int64_t written_bytes;          /* passed to write() and similar calls, including sockets */
     int64_t rss_kib, rss_peak_kib;
 };
 
@@ -35,17 +35,17 @@ struct watch {
     size_t count;
 };
 
-/* False when there are too many, or `name` is too long. */
+/* Returns false when there are too many, or `name` is too long. */
 bool watch_add(struct watch *watch, const char *name, pid_t pid);
 
-/* The same from "NAME=PID"; false for anything else too. */
+/* The same from "NAME=PID"; also returns false for anything else. */
 bool watch_add_text(struct watch *watch, const char *text);
 
-/* Take the figures of all; a process that is gone or may not be read is not `readable` from then on. */
+/* Takes the figures of all; a process that has ended or is not accessible is not `readable` from then on. */
 void watch_begin(struct watch *watch);
 void watch_end(struct watch *watch);
 
-/* Between the two; memory as at the end. */
+/* The difference between the two; memory as at the end. */
 struct usage watch_used(const struct watched *watched);
 
 #endif

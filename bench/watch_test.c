@@ -19,7 +19,7 @@ static long suspensions(void)
     return used.ru_nvcsw;
 }
 
-/* Uses processor time, is suspended, and hands bytes to the kernel. */
+/* Uses processor time, is suspended, and passes bytes to the kernel. */
 static void work(void)
 {
     static const char bytes[WRITTEN];
@@ -27,7 +27,7 @@ static void work(void)
     do
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
     while (used.tv_sec == 0 && used.tv_nsec < BURNT_MS * (long)NS_PER_MS);
-    /* A pause that is over before the thread sleeps is none. */
+    /* A pause that is over before the thread sleeps is no pause. */
     for (long before = suspensions(); suspensions() - before < PAUSES;)
         nanosleep(&(struct timespec){.tv_nsec = NS_PER_US}, NULL);
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -59,7 +59,7 @@ static void test_watch_this_process_between_the_two_moments(void **state)
     assert_int_equal(watch_used(&watch.processes[0]).written_bytes, 0);
 }
 
-/* A child that ended and was waited for counts as one that is still there. */
+/* A child that has ended and was waited for counts like a running one. */
 static void test_watch_children_count_with_their_parent(void **state)
 {
     (void)state;

@@ -1,8 +1,8 @@
-# Sourced by ./demo and ./test: what both need before they can begin.
-#   require_packages   [tests] [node]: the Debian packages are there afterwards (for tests a few more; Node and npm from
-#                      wherever), or the script ends with 1 and says what to type
+# Sourced by ./demo and ./test: what both need before they can start.
+#   require_packages   [tests] [node]: afterwards the Debian packages are installed (a few more for tests; Node and npm from any
+#                      source), or the script has ended with 1 and said what to type
 #   build_release      [TARGET...] of the release build (none = all) are up to date afterwards, in $SCREENING_BUILD or build/release
-# Made for Debian 12 and 13, where the packages have the same names.
+# For Debian 12 and 13, where the packages have the same names.
 
 PACKAGES=(
   gcc libc6-dev cmake ninja-build pkg-config
@@ -11,12 +11,12 @@ PACKAGES=(
   gettext python3 python3-protobuf sqlite3 tzdata util-linux
 )
 TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml clang-tidy)
-# Version 14 decides layout; Debian 13 has only later ones.
+# Version 14 decides the layout; Debian 13 has only later versions.
 ! grep -qs '^VERSION_ID="12"' /etc/os-release || TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml clang-tidy-14 clang-format-14)
 NODE_PACKAGES=(nodejs npm)
 CREATECLUSTER_CONF=/etc/postgresql-common/createcluster.conf
 
-# An interrupted step leaves no compiler behind: it runs in a process group of its own, which is ended as a whole.
+# An interrupted step leaves no compiler behind: it runs in a separate process group, which is ended as a whole.
 group=
 end_by_signal() { # end_by_signal NUMBER
   trap '' INT TERM HUP
@@ -27,14 +27,14 @@ end_by_signal() { # end_by_signal NUMBER
   exit $((128 + $1))
 }
 
-# From here on Ctrl-C and its like stop what in_group runs, and then this script.
+# From here on Ctrl-C and similar signals stop what in_group runs, and then this script.
 watch_signals() {
   trap 'end_by_signal 2' INT
   trap 'end_by_signal 15' TERM
   trap 'end_by_signal 1' HUP
 }
 
-in_group() { # in_group COMMAND...: returns what it does
+in_group() { # in_group COMMAND...: returns the command's exit code
   set -m
   "$@" </dev/null &
   group=$!
@@ -51,12 +51,12 @@ missing_packages() { # missing_packages WANTED...
   for package in "$@"; do
     grep -qx "installed $package" <<<"$installed" || echo "$package"
   done
-  # Any version's server will do, also one from another archive.
+  # A server of any version will do, even from another archive.
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
 }
 
-# What has to run as root, as one script: the packages to install are its arguments.
-# A new PostgreSQL neither makes nor starts a cluster of its own; one that is there already is left alone.
+# The part that must run as root, as one script: the packages to install are its arguments.
+# A new PostgreSQL neither creates nor starts its own cluster; an existing one is left alone.
 root_script() {
   cat <<SCRIPT
 set -e
@@ -66,12 +66,12 @@ if ! ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 && [ ! -e $CREATECLUSTER_CO
   echo 'create_main_cluster = false' >$CREATECLUSTER_CONF
 fi
 apt-get update -q
-# Another installation may be under way, as after the start of a machine.
+# Another installation may be running, as after the start of a machine.
 apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "\$@"
 SCRIPT
 }
 
-print_root_commands() { # for people who have to type them
+print_root_commands() { # for people who must type them
   if ! compgen -G '/usr/lib/postgresql/*/bin' >/dev/null && [ ! -e "$CREATECLUSTER_CONF" ]; then
     echo "  mkdir -p ${CREATECLUSTER_CONF%/*} && echo 'create_main_cluster = false' >$CREATECLUSTER_CONF"
   fi

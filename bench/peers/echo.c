@@ -34,7 +34,7 @@ static void need(int rv, const char *what)
     exit(1);
 }
 
-/* ---- the server: as many requests at once as it has contexts ---- */
+/* ---- the server: as many concurrent requests as it has contexts ---- */
 
 struct answering {
     nng_aio *aio;
@@ -49,10 +49,10 @@ static void answer(void *argument)
     if (rv == NNG_ECLOSED)
         return;
     if (rv != 0 && answering->sending)
-        nng_msg_free(nng_aio_get_msg(answering->aio)); /* its caller has gone */
+        nng_msg_free(nng_aio_get_msg(answering->aio)); /* its caller has disconnected */
     answering->sending = !answering->sending && rv == 0;
     if (answering->sending)
-        nng_ctx_send(answering->context, answering->aio); /* the message that came */
+        nng_ctx_send(answering->context, answering->aio); /* the message that was received */
     else
         nng_ctx_recv(answering->context, answering->aio);
 }
@@ -66,7 +66,7 @@ static int serve(const char *address)
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before nng makes its threads */
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before nng starts its threads */
     need(nng_rep0_open(&socket), "rep");
     for (int i = 0; i < SERVED_AT_ONCE; i++) {
         need(nng_ctx_open(&answerings[i].context, socket), "context");
@@ -84,7 +84,7 @@ static int serve(const char *address)
 
 struct connection {
     nng_socket socket;
-    pthread_mutex_t lock; /* guards what follows */
+    pthread_mutex_t lock; /* guards the following members */
     struct latency latency;
     size_t under_way;
     pthread_cond_t all_answered;
@@ -108,7 +108,7 @@ static void ask(struct asking *asking, nng_msg *message)
     nng_ctx_send(asking->context, asking->aio);
 }
 
-/* The time of an answer that came in the measured time. */
+/* The time of an answer that arrived in the measured time. */
 static void count(struct asking *asking, int64_t now_ns)
 {
     struct connection *connection = asking->connection;
@@ -153,7 +153,7 @@ static void open_connection(struct connection *connection, const char *address)
 
 static void start(struct connection *connections, size_t in_flight)
 {
-    struct asking *askings = calloc(in_flight, sizeof *askings); /* until the process ends */
+    struct asking *askings = calloc(in_flight, sizeof *askings); /* lives until the process ends */
     need(askings == NULL ? NNG_ENOMEM : 0, "load");
     for (size_t i = 0; i < in_flight; i++) {
         askings[i].connection = &connections[i % CONNECTIONS];

@@ -1,7 +1,7 @@
 /*
- * Preloaded into a service under test (LD_PRELOAD): its wall clock goes wrong by as much as the file named in
- * SCREENING_CLOCK_STEP says, which holds one int64_t, in ns, and may change at any time. The monotonic clock
- * stays right, as it does when an operator or NTP sets a machine's clock.
+ * Preloaded into a service under test (LD_PRELOAD): shifts its wall clock by the contents of the file named
+ * in SCREENING_CLOCK_STEP, one int64_t in ns, which may change at any time. The monotonic clock stays
+ * correct, as it does when an operator or NTP sets a machine's clock.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -30,7 +30,7 @@ __attribute__((constructor)) static void map_step(void)
     step_ns = map;
 }
 
-/* Not by way of the next library: a sanitizer's own clock_gettime may not be ready when it asks for the time
+/* Not through the next library: a sanitizer's own clock_gettime may not be ready when it asks for the time
  * itself. */
 int clock_gettime(clockid_t clock, struct timespec *now)
 {

@@ -1,6 +1,6 @@
 /*
- * Looks for a hospital each time it reads a line, and prints the outcome: CODE SENT REASON. A program of its
- * own, built against the installed library only.
+ * Looks up a hospital for each line that it reads, and prints the outcome: CODE SENT REASON. A stand-alone
+ * program, built against the installed library only.
  */
 #include <stdio.h>
 #include <string.h>
