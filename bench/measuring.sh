@@ -1,9 +1,9 @@
-# Sourced by what measures for minutes: bench/compare and bench/scenarios/run.
+# Sourced by the programs that measure for minutes: bench/compare and bench/scenarios/run.
 #   begin_measuring "$@"    first thing: Ctrl-C works, $caller is where the caller is, $root is the source and the current folder,
 #                           deploy/packages.sh is there, and no second measurement runs until this one ends
 
 begin_measuring() {
-  # A shell starts its background jobs with SIGINT ignored, and bash can't undo that for itself.
+  # A shell starts its background jobs with SIGINT ignored, and bash cannot undo that by itself.
   local ignored
   ignored=$(sed -n 's/^SigIgn:\s*//p' /proc/self/status)
   if ((0x$ignored & 2)); then exec env --default-signal=INT "$0" "$@"; fi

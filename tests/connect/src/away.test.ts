@@ -1,4 +1,4 @@
-// history-svc has ended, and hospital-svc stands still.
+// history-svc has ended, and hospital-svc is suspended.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";

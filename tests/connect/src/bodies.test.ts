@@ -1,5 +1,5 @@
-// A client made from the .proto files of a later day: each request has one more field, `added_later`. It is ignored, and
-// makes bodies as long as one likes.
+// A client generated from future .proto files: each request has one more field, `added_later`. The gateway ignores it, and
+// it makes bodies of any length.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, toBinary, toJsonString, type MessageInitShape } from "@bufbuild/protobuf";
@@ -15,7 +15,7 @@ const { bookingId } = await (async () => {
   return clients.booking.createBooking(bookingOf(await register(clients, 1)));
 })();
 
-// A request for that booking that takes so many bytes.
+// A request for that booking with the given number of bytes.
 function requestOf(way: Way, size: number): MessageInitShape<typeof GetBookingRequestSchema> {
   const sizeOf = (addedLater: string) => {
     const message = create(GetBookingRequestSchema, { bookingId, addedLater });
@@ -58,7 +58,7 @@ for (const way of ways.filter(({ useHttpGet }) => !useHttpGet)) {
 for (const way of ways.filter(({ useHttpGet }) => useHttpGet)) {
   test(`a query longer than a head may be is refused: ${way.name}`, async () => {
     const later = createClient(BookingService, open(way));
-    // The protocol has no word for 414 and 431.
+    // The protocol has no code for 414 and 431.
     await failureOf(later.getBooking({ bookingId, addedLater: "x".repeat(20_000) }));
     assert.equal((await later.getBooking({ bookingId, addedLater: "x".repeat(5_000) })).bookingId, bookingId);
   });

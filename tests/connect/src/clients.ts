@@ -1,4 +1,4 @@
-// Clients of the gateway at SCREENING_GATEWAY: each way in which the official client can speak to it.
+// Clients of the gateway at SCREENING_GATEWAY: each way in which the official client can call it.
 import { randomUUID } from "node:crypto";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";

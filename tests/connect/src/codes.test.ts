@@ -1,4 +1,4 @@
-// A booking-svc played by the test fails with the code that the booking's id names: the client hears the same.
+// A booking-svc played by the test fails with the code that the booking's id names: the client gets the same code.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code } from "@connectrpc/connect";

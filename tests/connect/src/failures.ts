@@ -1,4 +1,4 @@
-// What a call that must fail failed with.
+// The failure of a call that must fail.
 import assert from "node:assert/strict";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "../generated/now/google/rpc/error_details_pb.js";
@@ -6,8 +6,8 @@ import { ErrorInfoSchema, RetryInfoSchema } from "../generated/now/google/rpc/er
 export interface Failure {
   code: string;
   message: string;
-  reason: string; // "" = none told
-  retryAfterMs: number; // 0 = not told
+  reason: string; // "" = none given
+  retryAfterMs: number; // 0 = not given
 }
 
 export async function failureOf(call: Promise<unknown>): Promise<Failure> {

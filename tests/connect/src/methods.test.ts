@@ -78,7 +78,7 @@ async function playBooking(clients: Clients, hospitalId: string): Promise<void> 
   assert.deepEqual(logs.map(({ log, deadLetters }) => [log, deadLetters]).sort(), [["booking", 0n], ["hospital", 0n]]);
 }
 
-// Notes which methods were called.
+// Records which methods were called.
 const noting = (called: Set<string>): Interceptor => (next) => (request) => {
   called.add(request.method.name);
   return next(request);

@@ -1,4 +1,4 @@
-// booking-svc stands still: whoever waits for it is told in time.
+// booking-svc is suspended: its callers are answered in time.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import type { Interceptor } from "@connectrpc/connect";
 import { bookingOf, clientsOf, open, ways } from "./clients.js";
 import { failureOf } from "./failures.js";
 
-// The budget without the client's own clock, so that the gateway's is seen.
+// The budget without the client's own timeout, so that the gateway's takes effect.
 const budget = (text: string): Interceptor => (next) => (request) => {
   request.header.set("Connect-Timeout-Ms", text);
   return next(request);
