@@ -10,6 +10,8 @@ from kit.stack import DEADLINE_S, PATIENT_MS, Service, Stack, psql, wait_for
 from kit.world import (CONFIRMED, DELETED, FORCE_CANCELLED, book, booking_request, check_refused, day, register, remaining,
                        status_of)
 
+IMPATIENT_MS = 5000  # the budget of a booking that waits in vain until its end
+
 
 def go_back(stack, name, path, **flags):
     service = stack.services[name]
@@ -216,7 +218,7 @@ def test_a_booking_database_that_went_back_sells_nothing_before_it_is_followed_a
         wait_for("the place is free", lambda: remaining(stack, hospital_id) == 1)
         go_back(stack, "booking", backup)
         assert status_of(stack, early.booking_id) == CONFIRMED
-        reply = stack.booking.CreateBooking(**booking_request(hospital_id))
+        reply = stack.booking.CreateBooking(timeout_ms=IMPATIENT_MS, **booking_request(hospital_id))
         check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
         wait_for("hospital-svc says why", lambda: "no places are granted: LOG_DIVERGED" in degraded(stack, "hospital"))
         stack.hospital_svc.stop()
@@ -248,7 +250,7 @@ def test_an_empty_hospital_database_is_another_one_until_an_operator_adopts_it(d
         stack.hospital_svc.start()
         wait_for("it is refused", lambda: "no places are granted: WRONG_DATABASE" in degraded(stack, "hospital"))
         register(stack, capacity=2, hospital_id=hospital_id)
-        reply = stack.booking.CreateBooking(**booking_request(hospital_id))
+        reply = stack.booking.CreateBooking(timeout_ms=IMPATIENT_MS, **booking_request(hospital_id))
         check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
         stack.hospital_svc.stop()
         stack.hospital_svc.start(adopt="true")
@@ -269,7 +271,7 @@ def test_an_empty_booking_database_is_another_one_until_an_operator_adopts_it(dr
         stack.booking_svc.kill()
         empty(stack, "booking")
         stack.booking_svc.start()
-        reply = stack.booking.CreateBooking(**booking_request(hospital_id))
+        reply = stack.booking.CreateBooking(timeout_ms=IMPATIENT_MS, **booking_request(hospital_id))
         check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
         wait_for("it is refused", lambda: "no places are granted: WRONG_DATABASE" in degraded(stack, "hospital"))
         stack.hospital_svc.stop()
