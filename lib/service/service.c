@@ -273,18 +273,6 @@ bool service_do_step(const char *program, service_step_fn step, void *context, s
     return true;
 }
 
-bool service_must_try_again(const char *program, enum status status, const struct error *error)
-{
-    if (status == STATUS_OK) {
-        end_waiting(service_log_waiting);
-        return false;
-    }
-    must_heal(program, error, service_log_waiting);
-    if (service_stop_requested(RETRY_MS))
-        exit(0);
-    return true;
-}
-
 bool service_damage_degrades(char *reason, size_t size)
 {
     if (!db_damage_seen())

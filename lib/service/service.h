@@ -74,13 +74,6 @@ typedef enum status (*service_step_fn)(void *context, struct error *error);
 bool service_do_step(const char *program, service_step_fn step, void *context,
                      service_waiting_fn log_waiting);
 
-/*
- * For code that opens another database connection. Returns true, after a pause, if the caller must retry
- * because the database became unavailable; logs that at first and then once a minute. Any other failure ends
- * in service_config_error, a stop request in exit 0.
- */
-bool service_must_try_again(const char *program, enum status status, const struct error *error);
-
 /* True if this process cannot continue and must be restarted. Called on the main thread, about once a
  * second. */
 typedef bool (*service_stuck_fn)(void *context);

@@ -1,5 +1,6 @@
 """Start and readiness: a wrong configuration is one clear line and exit code 2; a missing dependency is waited for."""
 import os
+import signal
 import socket
 import subprocess
 
@@ -171,6 +172,20 @@ def test_sigterm_while_waiting_for_the_database_ends_with_0(driver):
             service.spawn()
             wait_for("it is live", lambda: connected(service)).close()
             service.stop()
+
+
+@once
+def test_sigterm_while_a_replay_waits_for_the_database_ends_with_1(driver):
+    """Nothing was replayed, and the operator's script must notice."""
+    with no_services(driver) as stack:
+        for name in ALL:
+            service = stack.services[name]
+            service.flags["database"] = "postgresql://screening@/postgres?host=" + stack.folder
+            service.spawn(replay_dead_letters="true")
+            wait_for("it says that it waits", lambda: waits(service))
+            service.kill(signal.SIGTERM)
+            assert service.process.returncode == 1, service.log_tail()
+            assert not [line for line in service.log_lines() if "dead letters" in line.get("line", "")]
 
 
 def test_any_start_order_works(driver):

@@ -1,0 +1,29 @@
+/* Settings of booking-svc, from flags and environment. */
+#ifndef SCREENING_BOOKING_SVC_SETTINGS_H
+#define SCREENING_BOOKING_SVC_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "service/config.h"
+
+#define BOOKING_PROGRAM "booking-svc"
+
+struct settings {
+    struct service_settings service;
+    const char *events_listen;
+    const char *hospital_rpc;
+    const char *hospital_events;
+    int64_t reserve_timeout_ms;
+    int64_t reserve_calls_max;
+    int64_t breaker_window_ms, breaker_min_calls, breaker_failure_percent, breaker_open_ms, breaker_probes;
+    int64_t retry_budget_percent, retry_budget_min_per_s;
+    const char *follow_log_from_start; /* empty, or HOSPITAL_LOG */
+    bool replay_dead_letters;
+};
+
+/* Call at the start of main: loads the settings, calls service_begin, and logs them. Exits if a setting is
+ * invalid, and after a flag such as --help. */
+void settings_load(struct settings *settings, int argc, char **argv);
+
+#endif
