@@ -175,11 +175,6 @@ static enum status run_bookings(struct db *db, const struct db_statement *statem
     return status;
 }
 
-static enum status no_memory(struct error *error)
-{
-    return error_set(error, STATUS_UNAVAILABLE, NULL, "out of memory");
-}
-
 static struct db_params *id_params(const struct uuid *ids, size_t count)
 {
     struct db_params *params = db_params_create();
@@ -195,7 +190,7 @@ enum status store_load_bookings(struct db *db, const struct uuid *ids, size_t co
 {
     struct db_params *params = id_params(ids, count);
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     return run_bookings(db, &LOAD_BOOKINGS, params, found, context, error);
 }
 
@@ -207,7 +202,7 @@ static enum status write_bookings(struct db *db, const struct db_statement *stat
         return STATUS_OK;
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     for (size_t i = 0; i < count; i++)
         add_row(params, &BOOKING, bookings[i]);
     enum status status = db_run(db, statement, params, NULL, NULL, error);
@@ -233,7 +228,7 @@ enum status store_list_bookings(struct db *db, const struct booking_filter *filt
     const struct db_statement *statement;
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     if (filter->customer_id != NULL) {
         statement = filter->has_day ? &LIST_BY_CUSTOMER_DAY : &LIST_BY_CUSTOMER;
         db_params_text(params, filter->customer_id);
@@ -255,7 +250,7 @@ enum status store_list_requested(struct db *db, const struct requested_filter *f
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     db_params_int(params, filter->announced);
     db_params_int(params, filter->after_us);
     db_params_uuid(params, &filter->after);
@@ -269,7 +264,7 @@ enum status store_list_unannounced(struct db *db, const struct uuid *after, uint
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     db_params_uuid(params, after);
     db_params_int(params, limit);
     db_params_end_row(params);
@@ -292,7 +287,7 @@ enum status store_list_live(struct db *db, const struct uuid *hospital_id, const
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     db_params_uuid(params, hospital_id);
     db_params_uuid(params, after);
     db_params_int(params, limit);
@@ -319,7 +314,7 @@ enum status store_load_deletions(struct db *db, const struct uuid *hospital_ids,
     struct found_deletion receiver = {found, context};
     struct db_params *params = id_params(hospital_ids, count);
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     enum status status = db_run(db, &LOAD_DELETIONS, params, read_deletion, &receiver, error);
     db_params_destroy(params);
     return status;
@@ -331,7 +326,7 @@ enum status store_list_unfinished_deletions(struct db *db, uint32_t limit, store
     struct found_deletion receiver = {found, context};
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     db_params_int(params, limit);
     db_params_end_row(params);
     enum status status = db_run(db, &LIST_UNFINISHED_DELETIONS, params, read_deletion, &receiver, error);
@@ -345,7 +340,7 @@ enum status store_list_deletions(struct db *db, const struct uuid *after, uint32
     struct found_deletion receiver = {found, context};
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     db_params_uuid(params, after);
     db_params_int(params, limit);
     db_params_end_row(params);
@@ -361,7 +356,7 @@ enum status store_save_deletions(struct db *db, struct hospital_deletion *const 
         return STATUS_OK;
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     for (size_t i = 0; i < count; i++)
         db_params_record(params, &DELETION, deletions[i]);
     enum status status = db_run(db, &SAVE_DELETIONS, params, NULL, NULL, error);

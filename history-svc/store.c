@@ -125,11 +125,6 @@ enum status store_migrate(struct db *db, struct error *error)
     return db_migrate(db, "history", HISTORY_MIGRATIONS, HISTORY_MIGRATION_COUNT, error);
 }
 
-static enum status no_memory(struct error *error)
-{
-    return error_set(error, STATUS_UNAVAILABLE, NULL, "out of memory");
-}
-
 /* ---- writing ---- */
 
 /* Runs a statement that returns nothing and frees its parameters. */
@@ -146,7 +141,7 @@ enum status store_save_bookings(struct db *db, struct booking_row *const *rows, 
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     for (size_t i = 0; i < count; i++)
         db_params_record(params, &BOOKING, rows[i]);
     return write_rows(db, &SAVE_BOOKINGS, params, error);
@@ -163,7 +158,7 @@ enum status store_open_month(struct db *db, int64_t instant_us, struct timeline_
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     db_params_int(params, instant_us);
     db_params_end_row(params);
     enum status status = db_run(db, &OPEN_MONTH, params, take_month, out, error);
@@ -176,7 +171,7 @@ enum status store_insert_entries(struct db *db, const struct entry_row *rows, si
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     for (size_t i = 0; i < count; i++)
         db_params_record(params, &ENTRY, &rows[i]);
     return write_rows(db, some_exist ? &INSERT_MISSING_ENTRIES : &INSERT_ENTRIES, params, error);
@@ -187,7 +182,7 @@ enum status store_save_hospitals(struct db *db, struct hospital_row *const *rows
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     for (size_t i = 0; i < count; i++)
         db_params_record(params, &HOSPITAL, rows[i]);
     return write_rows(db, &SAVE_HOSPITALS, params, error);
@@ -198,7 +193,7 @@ enum status store_insert_unknown(struct db *db, const struct unknown_row *rows, 
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     for (size_t i = 0; i < count; i++)
         db_params_record(params, &UNKNOWN, &rows[i]);
     return write_rows(db, &INSERT_UNKNOWN, params, error);
@@ -236,7 +231,7 @@ enum status store_load_history(struct db *db, const struct uuid *booking_id, sto
     struct receiver receiver = {.entry = found, .context = context};
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     db_params_uuid(params, booking_id);
     db_params_end_row(params);
     enum status status = db_run(db, &LOAD_HISTORY, params, take_history, &receiver, error);
@@ -259,7 +254,7 @@ enum status store_list_customer(struct db *db, const struct customer_filter *fil
     struct receiver receiver = {.summary = found, .context = context};
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return no_memory(error);
+        return error_no_memory(error);
     db_params_text(params, filter->customer_id);
     db_params_int(params, after->created_at_us);
     db_params_uuid(params, &after->booking_id);

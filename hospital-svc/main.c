@@ -50,7 +50,7 @@ static enum status open_writer(void *context, struct error *error)
     service->batch = service->log != NULL ? batch_create(service->log) : NULL;
     if (service->batch == NULL) {
         close_batch(service);
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     }
     batch_on_unpaired(service->batch, pairing_note, &service->pairing);
     const struct writer_ops ops = batch_ops(service->batch);

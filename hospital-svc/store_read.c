@@ -85,11 +85,6 @@ static enum status run_once(struct db *db, const struct db_statement *statement,
     return status;
 }
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-}
-
 struct hospital_read {
     struct arena *arena;
     struct hospital *out;
@@ -110,7 +105,7 @@ enum status store_read_hospital(struct db *db, const struct uuid *id, struct are
     *out = (struct hospital){.id = *id, .name = "", .address = ""};
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     db_params_uuid(params, id);
     return run_once(db, &READ_HOSPITAL, params, take_hospital, &read, error);
 }
@@ -134,7 +129,7 @@ enum status store_read_days(struct db *db, const struct uuid *hospital_id, int32
     struct days_read read = {on_day, context};
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     db_params_uuid(params, hospital_id);
     db_params_date(params, from);
     db_params_date(params, to);
@@ -152,7 +147,7 @@ enum status store_count_overcommitted(struct db *db, int32_t today, int64_t *day
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     db_params_date(params, today);
     return run_once(db, &COUNT_OVERCOMMITTED, params, take_count, days, error);
 }
@@ -210,7 +205,7 @@ enum status store_list_hospitals(struct db *db, const struct store_list *list, s
     struct db_params *params = made ? db_params_create() : NULL;
     if (params == NULL) {
         arena_fini(&arena);
-        return out_of_memory(error);
+        return error_no_memory(error);
     }
     db_params_uuid(params, &list->first_id);
     db_params_int(params, list->include_deleted);
@@ -248,7 +243,7 @@ enum status store_list_live(struct db *db, int64_t max, int64_t *count, store_re
         return status;
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     db_params_int(params, max);
     return run_once(db, &LIST_LIVE, params, take_live, &read, error);
 }
@@ -272,7 +267,7 @@ enum status store_list_reservations(struct db *db, const struct store_live *want
     struct reservations_read read = {on_live, context};
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return out_of_memory(error);
+        return error_no_memory(error);
     if (wanted->id_count == 0) {
         db_params_uuid(params, &wanted->after);
         db_params_int(params, wanted->max);

@@ -48,7 +48,7 @@ static enum status update(struct db *db, const struct db_statement *statement, c
 {
     struct db_params *params = db_params_create();
     if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        return error_no_memory(error);
     for (size_t i = 0; i < count; i++)
         db_params_int(params, values[i]);
     db_params_end_row(params);
