@@ -2,15 +2,14 @@
  * Applies chunks through the writer. A transient failure is retried forever. A chunk that fails for any other
  * reason is split into single events, and an event that fails alone becomes a dead letter.
  */
-#include "chunk_run.h"
-#include "event_text.h"
-#include "follower.h"
-
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "events/chunk_run.h"
+#include "events/event_text.h"
+#include "events/follower.h"
 #include "rpc/traceparent.h"
 
 enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 2000 };

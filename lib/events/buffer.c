@@ -1,4 +1,4 @@
-#include "buffer.h"
+#include "events/buffer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,10 @@
-#include "event_text.h"
-#include "fetch_client.h"
-#include "follower.h"
-#include "sequence.h"
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "events/event_text.h"
+#include "events/fetch_client.h"
+#include "events/follower.h"
+#include "events/sequence.h"
 
 static struct metric fetches_total = METRIC("events_fetches_total", "Fetches sent to other logs");
 

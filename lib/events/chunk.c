@@ -2,15 +2,14 @@
  * The steps of a chunk inside the writer's transaction. After a failure each may be called again for the same
  * chunk, so they keep no state but what event_chunk_begin sets.
  */
-#include "chunk_run.h"
-#include "cursor.h"
-#include "dead_letter_store.h"
-#include "event_text.h"
-#include "subscriber.h"
-
 #include <string.h>
 
 #include "base/fault_point.h"
+#include "events/chunk_run.h"
+#include "events/cursor.h"
+#include "events/dead_letter_store.h"
+#include "events/event_text.h"
+#include "events/subscriber.h"
 
 bool chunk_fits_era(const struct event_chunk *chunk, int64_t cursor_era)
 {

@@ -1,4 +1,4 @@
-#include "chunk_run.h"
+#include "events/chunk_run.h"
 
 #include "base/clock.h"
 

@@ -2,9 +2,8 @@
 #ifndef SCREENING_EVENTS_CHUNK_RUN_H
 #define SCREENING_EVENTS_CHUNK_RUN_H
 
-#include "monitor.h"
-#include "subscriber.h"
-
+#include "events/monitor.h"
+#include "events/subscriber.h"
 #include "writer/writer.h"
 
 /* True if the chunk may be applied at a cursor of era `cursor_era`; see subscriber.h. */

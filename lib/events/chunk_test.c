@@ -1,10 +1,10 @@
 /* event_chunk_begin and _finish inside transactions of the test. */
-#include "cursor.h"
-#include "subscriber.h"
-#include "test_support.h"
-
 #include <stdio.h>
 #include <string.h>
+
+#include "events/cursor.h"
+#include "events/subscriber.h"
+#include "events/test_support.h"
 
 enum { EVENTS = 10 };
 

@@ -1,6 +1,6 @@
-#include "cursor.h"
+#include "events/cursor.h"
 
-#include "subscriber.h"
+#include "events/subscriber.h"
 
 static const struct db_statement READ_CURSOR = {
     .name = "event_cursor_read",

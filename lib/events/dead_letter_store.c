@@ -1,11 +1,10 @@
-#include "dead_letter_store.h"
-
-#include "event_text.h"
+#include "events/dead_letter_store.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "events/event_text.h"
 
 static const struct db_statement COUNT_LOG = {
     .name = "dead_letter_count_log",

@@ -2,14 +2,13 @@
 #ifndef SCREENING_EVENTS_DEAD_LETTER_STORE_H
 #define SCREENING_EVENTS_DEAD_LETTER_STORE_H
 
-#include "buffer.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
 #include "base/uuid.h"
 #include "db/db.h"
+#include "events/buffer.h"
 
 #include "screening/v1/event.pb-c.h"
 

@@ -1,10 +1,9 @@
 /* Replays dead letters on the operator's request. */
-#include "chunk_run.h"
-#include "dead_letter_store.h"
-#include "monitor.h"
-#include "subscriber.h"
-
 #include "base/log.h"
+#include "events/chunk_run.h"
+#include "events/dead_letter_store.h"
+#include "events/monitor.h"
+#include "events/subscriber.h"
 
 struct replay {
     struct writer *writer;

@@ -1,4 +1,4 @@
-#include "era.h"
+#include "events/era.h"
 
 #include "base/random.h"
 

@@ -1,9 +1,9 @@
-#include "era.h"
-#include "event_log.h"
-#include "event_store.h"
-#include "test_support.h"
-
 #include <string.h>
+
+#include "events/era.h"
+#include "events/event_log.h"
+#include "events/event_store.h"
+#include "events/test_support.h"
 
 static const struct uuid HEAD_ID = {{7}}, OTHER_ID = {{8}};
 

@@ -2,18 +2,17 @@
  * Packs the events of the current batch one after another, in the wire format of EventBatch. Saving and
  * publishing both read from that buffer.
  */
-#include "event_log.h"
-
-#include "buffer.h"
-#include "event_store.h"
-#include "event_text.h"
-#include "publisher.h"
+#include "events/event_log.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/metrics.h"
+#include "events/buffer.h"
+#include "events/event_store.h"
+#include "events/event_text.h"
+#include "events/publisher.h"
 #include "rpc/wire_write.h"
 
 enum { TYPE_SIZE = 48 };

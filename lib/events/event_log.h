@@ -18,14 +18,13 @@
 #ifndef SCREENING_EVENTS_EVENT_LOG_H
 #define SCREENING_EVENTS_EVENT_LOG_H
 
-#include "era.h"
-
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
 #include "base/uuid.h"
 #include "db/db.h"
+#include "events/era.h"
 
 #include "screening/v1/event.pb-c.h"
 

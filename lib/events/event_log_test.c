@@ -1,12 +1,11 @@
-#include "event_log.h"
-#include "event_store.h"
-#include "event_text.h"
-#include "test_support.h"
-
 #include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "events/event_log.h"
+#include "events/event_store.h"
+#include "events/event_text.h"
+#include "events/test_support.h"
 
 static const struct db_statement COUNT_EVENTS = {
     .name = "test_count_events",

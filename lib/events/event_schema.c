@@ -1,8 +1,7 @@
 /* Creates the tables of this folder. */
-#include "event_log.h"
-#include "event_store.h"
-
 #include "db/migrate.h"
+#include "events/event_log.h"
+#include "events/event_store.h"
 
 /* The scripts in migrations/, listed by the build. */
 extern const struct db_migration EVENTS_MIGRATIONS[];

@@ -1,8 +1,8 @@
-#include "event_store.h"
-
-#include "event_log.h"
+#include "events/event_store.h"
 
 #include <stdbool.h>
+
+#include "events/event_log.h"
 
 static const struct db_statement MAKE_HEAD = {
     .name = "event_make_head",

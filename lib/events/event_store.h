@@ -2,13 +2,12 @@
 #ifndef SCREENING_EVENTS_EVENT_STORE_H
 #define SCREENING_EVENTS_EVENT_STORE_H
 
-#include "era.h"
-
 #include <stdint.h>
 
 #include "base/status.h"
 #include "base/uuid.h"
 #include "db/db.h"
+#include "events/era.h"
 
 /* The last event of the log; seq 0 and a zero event_id before the first. */
 struct event_head {

@@ -1,4 +1,4 @@
-#include "event_text.h"
+#include "events/event_text.h"
 
 enum { US_PER_S = 1000000, NS_PER_US = 1000 };
 

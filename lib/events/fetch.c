@@ -1,12 +1,11 @@
-#include "fetch.h"
-
-#include "event_text.h"
+#include "events/fetch.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "events/event_text.h"
 #include "rpc/wire_write.h"
 
 enum { MAX_EVENTS_DEFAULT = 256, MAX_EVENTS_LIMIT = 1000, WAIT_MS_LIMIT = 10000, SUBSCRIBER_MAX = 64 };

@@ -5,9 +5,6 @@
 #ifndef SCREENING_EVENTS_FETCH_H
 #define SCREENING_EVENTS_FETCH_H
 
-#include "buffer.h"
-#include "event_store.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +13,8 @@
 #include "base/status.h"
 #include "base/uuid.h"
 #include "db/db.h"
+#include "events/buffer.h"
+#include "events/event_store.h"
 #include "rpc/server.h"
 
 #include "screening/v1/event.pb-c.h"

@@ -2,7 +2,7 @@
  * The call lives until both its waiter and nng's callback have finished with it. Lock order: the call's own
  * monitor, then the waiter's. nng's thread unpacks the reply, while the waiter may be busy.
  */
-#include "fetch_client.h"
+#include "events/fetch_client.h"
 
 #include <stdlib.h>
 

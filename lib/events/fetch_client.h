@@ -2,11 +2,10 @@
 #ifndef SCREENING_EVENTS_FETCH_CLIENT_H
 #define SCREENING_EVENTS_FETCH_CLIENT_H
 
-#include "monitor.h"
-
 #include <stdbool.h>
 
 #include "base/status.h"
+#include "events/monitor.h"
 #include "rpc/channel.h"
 
 #include "screening/v1/event.pb-c.h"

@@ -3,10 +3,7 @@
  * served (both owned by the thread), and holds a place throughout. The thread never answers a call or
  * accesses the database with the monitor's lock held.
  */
-#include "fetch_server.h"
-
-#include "fetch.h"
-#include "monitor.h"
+#include "events/fetch_server.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,6 +13,8 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "events/fetch.h"
+#include "events/monitor.h"
 
 /* Maximum number of fetches, long polls included; a subscriber has one in flight at a time. Keep this below
  * the number of spare requests that one of our servers holds at once, so that fetches alone never take all of

@@ -8,13 +8,12 @@
 #ifndef SCREENING_EVENTS_FETCH_SERVER_H
 #define SCREENING_EVENTS_FETCH_SERVER_H
 
-#include "event_store.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
+#include "events/event_store.h"
 #include "rpc/server.h"
 
 #include "screening/v1/event.pb-c.h"

@@ -1,10 +1,9 @@
 /* The subscriber's thread: takes in published messages in any order and fetches the missing events. */
-#include "buffer.h"
-#include "follower.h"
-#include "sequence.h"
-
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "events/buffer.h"
+#include "events/follower.h"
+#include "events/sequence.h"
 #include "rpc/wire_check.h"
 
 /* How often to fetch from a publisher that is silent. */

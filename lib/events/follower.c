@@ -1,9 +1,8 @@
-#include "follower.h"
-
-#include "dead_letter_store.h"
+#include "events/follower.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "events/dead_letter_store.h"
 
 bool follower_closing(struct event_subscriber *follower)
 {

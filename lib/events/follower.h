@@ -5,11 +5,6 @@
 #ifndef SCREENING_EVENTS_FOLLOWER_H
 #define SCREENING_EVENTS_FOLLOWER_H
 
-#include "cursor.h"
-#include "inbox.h"
-#include "monitor.h"
-#include "subscriber.h"
-
 #include <nng/nng.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -18,6 +13,10 @@
 
 #include "base/arena.h"
 #include "base/backoff.h"
+#include "events/cursor.h"
+#include "events/inbox.h"
+#include "events/monitor.h"
+#include "events/subscriber.h"
 
 enum { HELD_MAX = 64 };
 

@@ -1,8 +1,8 @@
 /* What a service does when a publisher has a different log, or has lost the end of its log. */
-#include "cursor.h"
-#include "dead_letter_store.h"
-#include "era.h"
-#include "subscriber.h"
+#include "events/cursor.h"
+#include "events/dead_letter_store.h"
+#include "events/era.h"
+#include "events/subscriber.h"
 
 enum status event_log_forget(struct db *db, const char *log, event_forget_fn forget, struct error *error)
 {

@@ -8,7 +8,7 @@
  * Messages arrive here all the time, so this does happen (6 % of closes under load). Leaving the socket open
  * is harmless: a subscriber closes only when the process ends.
  */
-#include "inbox.h"
+#include "events/inbox.h"
 
 #include <nng/protocol/pubsub0/sub.h>
 #include <stdio.h>

@@ -5,14 +5,13 @@
 #ifndef SCREENING_EVENTS_INBOX_H
 #define SCREENING_EVENTS_INBOX_H
 
-#include "monitor.h"
-
 #include <nng/nng.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
+#include "events/monitor.h"
 #include "rpc/redial.h"
 
 enum { INBOX_MESSAGES_MAX = 1024, INBOX_BYTES_MAX = 8 * 1024 * 1024, INBOX_TOPIC_MAX = 64 };

@@ -1,4 +1,4 @@
-#include "monitor.h"
+#include "events/monitor.h"
 
 #include <assert.h>
 #include <time.h>

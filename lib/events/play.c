@@ -1,8 +1,8 @@
-#include "play.h"
-
-#include "cursor.h"
+#include "events/play.h"
 
 #include <nng/protocol/pubsub0/pub.h>
+
+#include "events/cursor.h"
 
 enum { NEVER_MS = 600000, SHORT_MS = 10 };
 

@@ -5,7 +5,7 @@
 #ifndef SCREENING_EVENTS_PLAY_H
 #define SCREENING_EVENTS_PLAY_H
 
-#include "test_support.h"
+#include "events/test_support.h"
 
 struct play {
     struct origin origin;

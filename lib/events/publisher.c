@@ -1,7 +1,4 @@
-#include "publisher.h"
-
-#include "event_text.h"
-#include "fetch_server.h"
+#include "events/publisher.h"
 
 #include <nng/nng.h>
 #include <nng/protocol/pubsub0/pub.h>
@@ -11,6 +8,8 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "events/event_text.h"
+#include "events/fetch_server.h"
 #include "rpc/socket_close.h"
 
 enum {

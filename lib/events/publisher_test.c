@@ -1,11 +1,11 @@
 /* Fetch, long polls, heartbeats and batches, through a real RPC server and real sockets. */
-#include "publisher.h"
-#include "test_support.h"
-
+#include <nng/nng.h>
 #include <nng/protocol/pubsub0/sub.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "events/publisher.h"
+#include "events/test_support.h"
 
 enum { LONG_WAIT_MS = 10000, LONG_BUDGET_MS = 20000, SUBSCRIBE_ATTEMPTS = 100 };
 

@@ -1,6 +1,6 @@
-#include "sequence.h"
+#include "events/sequence.h"
 
-#include "event_text.h"
+#include "events/event_text.h"
 
 static bool is_id(const char *text, const struct uuid *id)
 {

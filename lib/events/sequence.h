@@ -2,10 +2,10 @@
 #ifndef SCREENING_EVENTS_SEQUENCE_H
 #define SCREENING_EVENTS_SEQUENCE_H
 
-#include "cursor.h"
-
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "events/cursor.h"
 
 #include "screening/v1/event.pb-c.h"
 

@@ -1,9 +1,8 @@
-#include "sequence.h"
-
 #include <stdio.h>
 #include <string.h>
 
 #include "base/unit_test.h"
+#include "events/sequence.h"
 
 enum { EVENTS_MAX = 8 };
 

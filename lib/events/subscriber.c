@@ -1,14 +1,13 @@
-#include "subscriber.h"
-
-#include "dead_letter_store.h"
-#include "event_text.h"
-#include "follower.h"
+#include "events/subscriber.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "events/dead_letter_store.h"
+#include "events/event_text.h"
+#include "events/follower.h"
 
 enum {
     SILENCE_MS_DEFAULT = 3000,

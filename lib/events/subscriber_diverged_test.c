@@ -1,16 +1,15 @@
 /* A follower whose publisher's log has diverged asks again, and goes on once the log is the one it followed.
  */
-#include "cursor.h"
-#include "event_store.h"
-#include "play.h"
-#include "subscriber.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "events/cursor.h"
+#include "events/event_store.h"
+#include "events/play.h"
+#include "events/subscriber.h"
 
 /* ---- the log lines of a test: stderr is a file meanwhile ---- */
 

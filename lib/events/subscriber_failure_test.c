@@ -1,12 +1,11 @@
 /* A follower when its service, an event, the publisher's log or the publisher itself fails. */
-#include "cursor.h"
-#include "event_store.h"
-#include "play.h"
-#include "subscriber.h"
-
 #include <string.h>
 
 #include "base/clock.h"
+#include "events/cursor.h"
+#include "events/event_store.h"
+#include "events/play.h"
+#include "events/subscriber.h"
 
 /* ---- failures ---- */
 

@@ -1,10 +1,10 @@
 /* A follower that fetches ahead, and the events of an era that its publisher has lost. */
-#include "cursor.h"
-#include "event_store.h"
-#include "play.h"
-#include "subscriber.h"
-
 #include <string.h>
+
+#include "events/cursor.h"
+#include "events/event_store.h"
+#include "events/play.h"
+#include "events/subscriber.h"
 
 /* ---- fetching ahead ---- */
 

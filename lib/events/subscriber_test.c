@@ -1,10 +1,9 @@
 /* Following: lost, repeated, reordered and late messages; reconnecting; restarting. */
-#include "play.h"
-#include "subscriber.h"
-
 #include <string.h>
 
 #include "base/clock.h"
+#include "events/play.h"
+#include "events/subscriber.h"
 
 static void test_subscriber_of_a_log_with_a_backlog_catches_up_by_fetch(void **state)
 {

@@ -1,7 +1,4 @@
-#include "test_support.h"
-
-#include "event_store.h"
-#include "event_text.h"
+#include "events/test_support.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "events/event_store.h"
+#include "events/event_text.h"
 
 /* ---- the stage of one test ---- */
 

@@ -3,10 +3,6 @@
 #ifndef SCREENING_EVENTS_TEST_SUPPORT_H
 #define SCREENING_EVENTS_TEST_SUPPORT_H
 
-#include "event_log.h"
-#include "publisher.h"
-#include "subscriber.h"
-
 #include <nng/nng.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -15,6 +11,9 @@
 
 #include "base/unit_test.h"
 #include "db/db.h"
+#include "events/event_log.h"
+#include "events/publisher.h"
+#include "events/subscriber.h"
 #include "rpc/channel.h"
 #include "rpc/server.h"
 #include "writer/writer.h"

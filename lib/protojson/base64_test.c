@@ -1,6 +1,5 @@
-#include "protojson_test.h"
-
-#include "base64.h"
+#include "protojson/base64.h"
+#include "protojson/protojson_test.h"
 
 static void test_base64_rfc_vectors_encode_and_decode(void **state)
 {

@@ -1,10 +1,10 @@
 /* Converts JSON to a message. Recursion follows the descriptor's nesting, up to PROTOJSON_DEPTH_MAX. */
-#include "field.h"
-#include "protojson.h"
-#include "scalar.h"
-#include "timestamp.h"
-
 #include <string.h>
+
+#include "protojson/field.h"
+#include "protojson/protojson.h"
+#include "protojson/scalar.h"
+#include "protojson/timestamp.h"
 
 struct decoder {
     unsigned flags;

@@ -1,15 +1,14 @@
 /* Converts a message to JSON text. Recursion follows the message's nesting, up to PROTOJSON_DEPTH_MAX. */
-#include "field.h"
-#include "output.h"
-#include "protojson.h"
-#include "timestamp.h"
-
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "base64.h"
+#include "protojson/base64.h"
+#include "protojson/field.h"
+#include "protojson/output.h"
+#include "protojson/protojson.h"
+#include "protojson/timestamp.h"
 
 struct encoder {
     unsigned flags;

@@ -1,9 +1,9 @@
-#include "field.h"
-
-#include "protojson.h"
+#include "protojson/field.h"
 
 #include <ctype.h>
 #include <string.h>
+
+#include "protojson/protojson.h"
 
 enum status protojson_message_check(const ProtobufCMessageDescriptor *descriptor,
                                     const struct protojson_path *path, unsigned depth, struct error *error)

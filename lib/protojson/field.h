@@ -2,11 +2,11 @@
 #ifndef SCREENING_PROTOJSON_FIELD_H
 #define SCREENING_PROTOJSON_FIELD_H
 
-#include "path.h"
-
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "protojson/path.h"
 
 enum { PROTOJSON_NAME_SIZE = 128 };
 

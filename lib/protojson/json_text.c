@@ -1,8 +1,8 @@
 /* Connects the walkers to jansson's parser and printer. */
-#include "path.h"
-#include "protojson.h"
-
 #include <string.h>
+
+#include "protojson/path.h"
+#include "protojson/protojson.h"
 
 enum status protojson_from_message(const ProtobufCMessage *message, unsigned flags, json_t **out,
                                    struct error *error)

@@ -1,7 +1,6 @@
 /* Text that the parser refuses before the walker sees it. */
-#include "protojson_test.h"
-
 #include "base/text.h"
+#include "protojson/protojson_test.h"
 
 #include "screening/v1/booking.pb-c.h"
 

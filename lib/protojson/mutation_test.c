@@ -2,10 +2,9 @@
  * Valid texts, damaged reproducibly. Each is either read or refused with a message, and anything read can be
  * written and read again.
  */
-#include "protojson_test.h"
-#include "test_message.h"
-
 #include "base/text.h"
+#include "protojson/protojson_test.h"
+#include "protojson/test_message.h"
 
 enum { ITERATIONS = 20000, TEXT_MAX_BYTES = 4096, MUTATIONS_MAX = 4 };
 

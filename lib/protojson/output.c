@@ -1,8 +1,8 @@
-#include "output.h"
-
-#include "path.h"
+#include "protojson/output.h"
 
 #include <string.h>
+
+#include "protojson/path.h"
 
 enum { FIRST_SIZE = 1024 }; /* most messages are smaller */
 

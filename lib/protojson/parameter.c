@@ -1,9 +1,9 @@
 /* Sets one field from text, as found in paths, queries and header fields. */
-#include "field.h"
-#include "protojson.h"
-#include "scalar.h"
-
 #include <string.h>
+
+#include "protojson/field.h"
+#include "protojson/protojson.h"
+#include "protojson/scalar.h"
 
 /* One value of any field that is not a message. */
 union value {

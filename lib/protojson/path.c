@@ -1,4 +1,4 @@
-#include "path.h"
+#include "protojson/path.h"
 
 #include <ctype.h>
 #include <stdarg.h>

@@ -11,10 +11,10 @@
 #include <cmocka.h>
 // clang-format on
 
-#include "protojson.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "protojson/protojson.h"
 
 /* Reads `text`; if it is refused, fails the test with the reader's message. */
 static inline ProtobufCMessage *must_read(const char *text, const ProtobufCMessageDescriptor *descriptor,

@@ -1,4 +1,4 @@
-#include "scalar.h"
+#include "protojson/scalar.h"
 
 #include <ctype.h>
 #include <float.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "base64.h"
+#include "protojson/base64.h"
 
 /* Doubles represent every whole number up to here exactly. */
 static const double exact_max = 9007199254740992.0;

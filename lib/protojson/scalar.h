@@ -2,12 +2,11 @@
 #ifndef SCREENING_PROTOJSON_SCALAR_H
 #define SCREENING_PROTOJSON_SCALAR_H
 
-#include "path.h"
-
 #include <jansson.h>
 #include <protobuf-c/protobuf-c.h>
 
 #include "base/arena.h"
+#include "protojson/path.h"
 
 /*
  * Reads `json` into `slot`, which holds one value of the field's type. Text and bytes are copied to `arena`.

@@ -1,9 +1,9 @@
 /* One JSON value as each scalar type: accepted values up to the edge of each range, and refused values. */
-#include "protojson_test.h"
-
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+
+#include "protojson/protojson_test.h"
 
 #include "protojson_test.pb-c.h"
 

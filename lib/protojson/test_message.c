@@ -1,11 +1,11 @@
-#include "test_message.h"
-
-#include "field.h"
-#include "protojson_test.h"
+#include "protojson/test_message.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
+
+#include "protojson/field.h"
+#include "protojson/protojson_test.h"
 
 #include "protojson_test.pb-c.h"
 #include "screening/v1/booking.pb-c.h"

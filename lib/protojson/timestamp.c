@@ -1,4 +1,4 @@
-#include "timestamp.h"
+#include "protojson/timestamp.h"
 
 #include <stdio.h>
 #include <string.h>

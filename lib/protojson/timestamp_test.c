@@ -1,5 +1,5 @@
-#include "protojson_test.h"
-#include "timestamp.h"
+#include "protojson/protojson_test.h"
+#include "protojson/timestamp.h"
 
 struct instant_case {
     const char *text;

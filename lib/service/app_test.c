@@ -1,14 +1,13 @@
 /* The frame around a service of two parts, each of which reports its steps. Every test runs it in a child
  * process. */
-#include "app.h"
-#include "run_child.h"
-
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "events/event_log.h"
+#include "service/app.h"
+#include "service/run_child.h"
 
 enum { PATH_SIZE = 128 };
 

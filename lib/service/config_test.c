@@ -1,11 +1,10 @@
-#include "config.h"
-#include "run_child.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "service/config.h"
+#include "service/run_child.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define RPC_DEFAULT  "tcp://127.0.0.1:7101"

@@ -1,4 +1,4 @@
-#include "run_child.h"
+#include "service/run_child.h"
 
 #include <stdio.h>
 #include <stdlib.h>

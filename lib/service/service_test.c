@@ -1,6 +1,3 @@
-#include "run_child.h"
-#include "service.h"
-
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +9,8 @@
 #include "base/civil.h"
 #include "base/log.h"
 #include "base/standard_files.h"
+#include "service/run_child.h"
+#include "service/service.h"
 
 enum { SHORT_MS = 1, LONG_MS = 60000 };
 
