@@ -104,7 +104,7 @@ class Listener:
         return self.messages.pop(0)
 
     def wait(self, event, wanted=lambda data: True):
-        """The first message with that name for which the condition holds. Skips earlier ones of that name, keeps all others."""
+        """The first message with that name for which the condition holds. Skips earlier ones, keeps other messages."""
         others, passed = [], []
         try:
             while True:

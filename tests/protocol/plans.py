@@ -19,7 +19,7 @@ PARTIAL = {"booking_requested", "reservation_ended"}
 MEANT = ("SELECT count(*) FROM reservation WHERE state = 1", "SELECT booking_id FROM reservation WHERE state = 1 ORDER BY",
          "SELECT {reservation} FROM reservation WHERE state = 1 AND booking_id > ")
 STATEMENT = re.compile(rb"(?<=\0)(?:SELECT|INSERT|UPDATE|DELETE|WITH) [\t\n -~]{20,}(?=\0)")
-FEWEST = 15  # statements that a program has on a database, at least
+FEWEST = 15  # the minimum number of statements that a program has on a database
 MARKER = re.compile(r"\{(\w+)(?:\.(\w+)| (\w+)(?: (\w+))?)?\}")  # of lib/db/db_table.h
 
 
