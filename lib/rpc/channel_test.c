@@ -115,6 +115,25 @@ static void test_channel_budget_and_metadata_travel_with_the_call(void **state)
     test_server_stop(&server);
 }
 
+/* The server's own reply comes just when the receive expires. */
+static void test_channel_call_after_an_expired_one_has_its_own_budget(void **state)
+{
+    (void)state;
+    struct test_server server;
+    test_server_serve(&server);
+    struct rpc_channel *channel = test_open_channel(server.address);
+    struct rpc_client *client = test_create_client(channel);
+    for (int i = 0; i < 300; i++) {
+        struct rpc_client_call hanging = {.timeout_ms = 5};
+        assert_int_not_equal(test_get_and_wait(client, "hold", &hanging, NULL), STATUS_OK);
+        test_assert_works(client);
+        test_server_release(&server); /* too late, but the server has room for the next one */
+    }
+    rpc_client_destroy(client);
+    rpc_channel_close(channel);
+    test_server_stop(&server);
+}
+
 static void test_channel_unknown_method_name_is_unimplemented(void **state)
 {
     (void)state;
@@ -234,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_channel_thousand_calls_at_once_get_their_own_answers),
         cmocka_unit_test(test_channel_error_arrives_with_reason_and_retry_after),
         cmocka_unit_test(test_channel_budget_and_metadata_travel_with_the_call),
+        cmocka_unit_test(test_channel_call_after_an_expired_one_has_its_own_budget),
         cmocka_unit_test(test_channel_unknown_method_name_is_unimplemented),
         cmocka_unit_test(test_channel_request_larger_than_a_message_is_not_sent),
         cmocka_unit_test(test_channel_without_listener_fails_soon_and_nothing_left),

@@ -14,6 +14,9 @@
 /* A caller must learn soon that there is no connection, however large its budget. */
 enum { SEND_TIMEOUT_MAX_MS = 100 };
 
+/* nng counts in whole milliseconds, so a receive may expire this long before the deadline. */
+enum { EXPIRY_MARGIN_MS = 2 };
+
 /* Bounds of the pause before a retry, unless the server asks for a longer one. */
 enum { PAUSE_FIRST_MS = 20, PAUSE_MAX_MS = 500 };
 
@@ -191,6 +194,8 @@ static void on_received(struct rpc_exchange *exchange)
     case 0: {
         nng_msg *msg = nng_aio_get_msg(exchange->receive_aio);
         nng_aio_set_msg(exchange->receive_aio, NULL);
+        exchange->receive_aio_spent =
+            clock_monotonic_ns() >= exchange->deadline_ns - EXPIRY_MARGIN_MS * (int64_t)NS_PER_MS;
         ProtobufCMessage *response = decode(exchange, msg);
         nng_msg_free(msg);
         conclude(exchange, response);
@@ -327,9 +332,33 @@ void rpc_exchange_destroy(struct rpc_exchange *exchange)
     free(exchange);
 }
 
+/* Replaces the spent aio, unless the exchange is stopped. Returns false when out of memory. */
+static bool renew_receive_aio(struct rpc_exchange *exchange)
+{
+    nng_aio *fresh;
+    if (nng_aio_alloc(&fresh, on_event, exchange) != 0)
+        return false;
+    pthread_mutex_lock(&exchange->mutex);
+    nng_aio *spent = fresh;
+    if (!exchange->stopped) {
+        spent = exchange->receive_aio;
+        exchange->receive_aio = fresh;
+    }
+    pthread_mutex_unlock(&exchange->mutex);
+    nng_aio_free(spent);
+    exchange->receive_aio_spent = false;
+    return true;
+}
+
 void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
 {
     exchange->admitted = false;
+    if (exchange->receive_aio_spent && !renew_receive_aio(exchange)) {
+        nng_msg_free(msg);
+        (void)error_no_memory(&exchange->call->error);
+        finish(exchange, NULL);
+        return;
+    }
     exchange->backoff = (struct backoff){.first_ms = PAUSE_FIRST_MS, .max_ms = PAUSE_MAX_MS};
     if (!exchange->call->unguarded && exchange->channel->guard.has_retries)
         (void)nng_msg_dup(&exchange->kept, msg); /* if out of memory, the message is sent only once */
@@ -339,7 +368,7 @@ void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
 void rpc_exchange_stop(struct rpc_exchange *exchange)
 {
     pthread_mutex_lock(&exchange->mutex);
-    exchange->stopped = true;
+    exchange->stopped = true; /* from here on receive_aio is not replaced */
     pthread_mutex_unlock(&exchange->mutex);
     nng_aio_stop(exchange->aio);
     nng_aio_stop(exchange->receive_aio);

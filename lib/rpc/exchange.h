@@ -42,6 +42,11 @@ struct rpc_exchange {
      * two steps would time out as well, with its whole budget left, and its reply would be lost.
      */
     nng_aio *receive_aio;
+    /*
+     * For the same reason, an aio that was answered just as it expired must not be used again: its next
+     * receive could be cancelled at once. Only nng_aio_free waits until nng is done with the aio.
+     */
+    bool receive_aio_spent;
     pthread_mutex_t mutex; /* held while an operation is started, so that rpc_exchange_stop either cancels it
                               or prevents it */
     bool stopped;
