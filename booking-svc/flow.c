@@ -57,9 +57,7 @@ enum status flow_open(struct flow *flow, struct app *app, struct error *error)
     flow->server = app->server;
     flow->log = event_log_create(app->publisher);
     flow->batch = flow->log != NULL ? batch_create(flow->log) : NULL;
-    enum status status = flow->batch != NULL
-                             ? app_open_writer(app, &ops, error)
-                             : error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+    enum status status = flow->batch != NULL ? app_open_writer(app, &ops, error) : error_no_memory(error);
     if (status != STATUS_OK)
         flow_close(flow);
     return status;

@@ -89,7 +89,7 @@ static enum status open_reserver(void *context, struct error *error)
         return status;
     service->works = work_table_create();
     if (service->works == NULL)
-        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
+        status = error_no_memory(error);
     else
         status = reserver_open(&options, service->hospital, service->works, &service->flow.reserver, error);
     if (status == STATUS_OK)
