@@ -16,7 +16,9 @@ endfunction()
 # `const struct db_migration COMPONENT_MIGRATIONS[]` of `const size_t COMPONENT_MIGRATION_COUNT` steps, in capitals. The names
 # of the scripts are the list: NNNN_name.sql for both dialects, or NNNN_name.sqlite.sql and NNNN_name.postgresql.sql.
 function(migrations target component)
-  file(GLOB files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} migrations/*.sql)
+  # A script added to the folder changes its time. CONFIGURE_DEPENDS of file() would look at every build.
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/migrations)
+  file(GLOB files RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} migrations/*.sql)
   list(TRANSFORM files REPLACE "^migrations/([0-9]+_[a-z0-9_]+)\\..*$" "\\1" OUTPUT_VARIABLE steps)
   list(REMOVE_DUPLICATES steps)
   list(SORT steps)
