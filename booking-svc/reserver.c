@@ -67,7 +67,7 @@ struct reserve_call {
     struct work *works;
     size_t count;
     bool background;
-    uint64_t era; /* the breaker's era that admitted the call */
+    uint64_t era; /* the breaker's era when it admitted the call */
     int64_t booking_era;
     struct reserve_item {
         Screening__V1__ReserveRequest message;

@@ -78,7 +78,7 @@ bool work_is_background(const struct work *work);
 MUST_CHECK enum status work_create(struct work_table *table, struct work *work, struct error *error);
 
 /*
- * Takes up a REQUESTED booking that no call works on. Does nothing if it is already in flight. Settler's
+ * Takes up a REQUESTED booking that no call is working on. Does nothing if it is already in flight. Settler's
  * thread.
  */
 MUST_CHECK enum status work_take_up(struct work_table *table, const struct booking *booking,

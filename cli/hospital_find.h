@@ -9,7 +9,10 @@
 
 #include "screening/v1/hospital.pb-c.h"
 
-/* How a hospital matches a word, worst first. The best match of any hospital decides; it must be unique. */
+/*
+ * How a hospital matches a word, from worst to best. The hospital with the best match is chosen; if several
+ * share it, the word is ambiguous.
+ */
 enum hospital_match { MATCH_NONE, MATCH_NAME_PART, MATCH_ID_BEGIN, MATCH_NAME };
 
 /* Compares `hospital` with `word`. The beginning of an id needs at least MATCH_ID_DIGITS characters. Pure. */

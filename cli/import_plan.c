@@ -95,7 +95,7 @@ static enum status read_id(const struct csv_record *record, struct row *row, str
                : out_of_memory(error);
 }
 
-/* Normalizes the text and checks it by hospital-svc's rules. */
+/* Normalizes the text and checks it against hospital-svc's rules. */
 static enum status read_text(const char *field, const char *text, size_t min, size_t max, struct arena *arena,
                              const char **out, struct error *error)
 {

@@ -69,7 +69,10 @@ static void resume(struct http_stream *stream)
     }
 }
 
-/* The socket accepts nothing more, so libmicrohttpd does not ask again: it only notices the disconnect. */
+/*
+ * Ends the stream as broken, also when the listener has stopped reading. Its socket is then full, so
+ * libmicrohttpd would never call read_more to learn of it; a shutdown it always notices.
+ */
 static void break_off(struct http_stream *stream)
 {
     stream->ended = stream->broken = true;

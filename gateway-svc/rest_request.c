@@ -160,7 +160,10 @@ static bool holds(const ProtobufCMessage *message, const char *field, const stru
            uuid_compare(&held, id) == 0;
 }
 
-/* Sets the id: the key itself if it is a UUID, otherwise one that always results from the same key. */
+/*
+ * Sets the id from Idempotency-Key: the key itself if it is a UUID, otherwise a UUID derived from it, so the
+ * same key always gives the same id.
+ */
 static bool read_key(const struct reading *reading, const char *field)
 {
     static const char RULE[] = "Idempotency-Key: must be a UUID or a text of 1 to 255 bytes";

@@ -37,7 +37,7 @@ struct admission {
 
 enum admission_verdict {
     ADMISSION_GRANTED,
-    ADMISSION_FULL,    /* the source holds all the places it may take */
+    ADMISSION_FULL,    /* no place is free that the source may take */
     ADMISSION_HOPELESS /* the item would spend half of its time in the queue */
 };
 

@@ -74,7 +74,7 @@ struct screening_error {
     enum screening_code code;
     bool sent; /* the request was sent: it may have been executed, unless the code is a definite refusal */
     uint32_t retry_after_ms; /* when to retry; 0 = the server did not say */
-    char reason[64];         /* stable, for programs, such as SOLD_OUT; may be empty */
+    char reason[64];         /* such as SOLD_OUT: stable, for programs; may be empty */
     char message[256];       /* for people; may change */
 };
 

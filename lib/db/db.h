@@ -171,8 +171,8 @@ size_t db_params_rows(const struct db_params *params);
 
 /*
  * Called for every row that a statement returns. A status other than OK ends the run, which returns that
- * status. The row and the values from its getters are valid only during the call. It must not use the
- * connection.
+ * status. The row and the values from its getters are valid only during the call. The function must not use
+ * the connection.
  */
 typedef enum status (*db_row_fn)(void *context, const struct db_row *row);
 

@@ -32,8 +32,10 @@ struct fetch_server_options {
 /* NULL when out of memory. */
 struct fetch_server *fetch_server_create(const struct fetch_server_options *options);
 
-/* Stops the thread if it runs, and frees the server. No fetch may be in flight or be submitted later. NULL is
- * allowed. */
+/*
+ * Stops the thread if it is running, and frees the server. No fetch may be in flight or be submitted later.
+ * NULL is allowed.
+ */
 void fetch_server_destroy(struct fetch_server *server);
 
 /* Opens the connection and starts the thread. Fails as db_open does. */

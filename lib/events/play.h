@@ -23,7 +23,7 @@ extern const struct event_subscriber_options PLAY_BRISK;
 void play_open(struct play *play, const struct stage *stage);
 void play_close(struct play *play);
 
-/* Starts publishing by hand; play_open does this too. */
+/* Opens `publisher`. play_open calls this; call it again after closing `publisher`. */
 void play_publish(struct play *play);
 
 /* Opens the subscriber. Fills in names, addresses and the like. */

@@ -1,6 +1,6 @@
 /*
  * Follows another service's log. Pub/sub gives speed, Fetch gives correctness, and the cursor moves in the
- * transaction of the effects.
+ * same transaction as the effects.
  *
  * The subscriber has its own thread. It submits events to the service's writer in chunks, one at a time, and
  * waits for each to commit. The service's apply function handles a chunk as follows:

@@ -1,4 +1,7 @@
-/* JSON text that grows in an arena. Each function returns RESOURCE_EXHAUSTED when memory runs out. */
+/*
+ * JSON text that grows in an arena. When memory runs out, output_extend returns NULL and the other functions
+ * return RESOURCE_EXHAUSTED.
+ */
 #ifndef SCREENING_PROTOJSON_OUTPUT_H
 #define SCREENING_PROTOJSON_OUTPUT_H
 

@@ -6,7 +6,10 @@
 
 enum { TRACEPARENT_LENGTH = 55, TRACE_ID_LENGTH = 32, TRACE_ID_OFFSET = 3 };
 
-/* Requires lower-case digits and a nonzero trace id and parent id. False for NULL. Pure; any thread. */
+/*
+ * Requires lower-case hexadecimal digits, and a nonzero trace id and parent id. False for NULL. Pure; any
+ * thread.
+ */
 bool traceparent_is_valid(const char *text);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * Each program has one table of its settings. A setting takes its value from the flag `--rpc-listen VALUE` or
  * `--rpc-listen=VALUE`, otherwise from the environment variable SCREENING_RPC_LISTEN, otherwise from its
- * default. The last of several equal flags wins; an empty environment variable counts as unset. Every program
- * also accepts `--help`, `--version` and `--print-config`.
+ * default. If a flag is given more than once, the last one wins; an empty environment variable counts as
+ * unset. Every program also accepts `--help`, `--version` and `--print-config`.
  */
 #ifndef SCREENING_SERVICE_CONFIG_H
 #define SCREENING_SERVICE_CONFIG_H

@@ -70,7 +70,9 @@ static enum status check_database(const char *text, struct error *error)
     struct error found;
     if (db_url_check(text, &found) == STATUS_OK)
         return STATUS_OK;
-    /* db's message starts with its field name; here the flag's name comes before it. */
+    /*
+     * db_url_check's message begins with its field name. Drop that: the caller puts the flag's name in front.
+     */
     const char *rule = found.message;
     if (strncmp(rule, prefix, sizeof prefix - 1) == 0)
         rule += sizeof prefix - 1;

@@ -10,7 +10,7 @@
 enum {
     /* For databases, followed logs, the ops port with its 64 connections, and files opened by libraries. */
     OTHER_FILES = 256,
-    SMALL_SHARE = 4,   /* used if the limit is at most 2 * OTHER_FILES */
+    SMALL_SHARE = 4,   /* if the limit is at most 2 * OTHER_FILES, connections get this fraction of it */
     CLOSING_SHARE = 4, /* nng closes connections one by one: this many times may be open briefly */
 };
 

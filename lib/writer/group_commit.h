@@ -18,7 +18,7 @@
 struct group_commit {
     struct db *db;
     struct writer_ops ops;
-    uint32_t commit_retry_ms; /* how long to reapply a batch whose COMMIT result was lost */
+    uint32_t commit_retry_ms; /* how long to keep retrying a batch whose COMMIT result was lost */
     /* Completes a command whose outcome is set. It may free the command. */
     void (*finish)(void *owner, struct writer_command *command);
     void *owner;

@@ -286,7 +286,7 @@ class Load:
         return Client(self, 0)
 
     def end(self):
-        """All faults are healed: the clients finish their current work. Returns when all have finished."""
+        """Call this when all faults are healed. Lets the clients finish their current work, and returns when all have."""
         self._ended_at = time.monotonic()
         self.ending.set()
         for thread in self._threads:

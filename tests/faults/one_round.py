@@ -137,7 +137,7 @@ class Round:
         stack.keep(folder)
 
     def minimal_history(self):
-        """The calls about the ids that the problems name first."""
+        """The calls that concern the first id named in each problem."""
         firsts = set()
         for problem in self.result.problems:
             firsts.update(sorted(checker.ids_in([problem]), key=problem.index)[:1])

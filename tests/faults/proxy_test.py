@@ -155,7 +155,7 @@ def test_proxy_loses_the_answer_to_a_text(driver):
 
 
 class Numbers:
-    """A publisher of numbers, and what a subscriber beyond the proxy receives of them."""
+    """A publisher of numbers, and a subscriber that receives them through the proxy."""
 
     def __init__(self, mangler):
         self.ready = threading.Event()

@@ -12,7 +12,7 @@ def problems(story, *restores):
 
 
 def told_confirmed(story):
-    """A client was told CONFIRMED of a booking that is not stored; returns the record."""
+    """Adds a call whose answer was CONFIRMED, for a booking that is not stored. Returns its record."""
     like = next(record for record in story.records if record["id"] == story.kept and record["op"] == "CreateBooking")
     booking_id = story.model.new_id()
     record = {**like, "id": booking_id, "request": {**like["request"], "booking_id": booking_id},

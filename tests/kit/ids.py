@@ -12,7 +12,7 @@ def new_id():
     """A UUID of version 7; each one is greater than all before it."""
     global _last_id
     with _id_lock:
-        # Milliseconds, and a 12-bit counter within one.
+        # The time in milliseconds, then a 12-bit counter within each millisecond.
         _last_id = max(_last_id + 1, int(time.time() * 1000) << 12)
         milliseconds, count = _last_id >> 12, _last_id & 0xFFF
     tail = uuid.uuid4().int & ((1 << 62) - 1)

@@ -9,7 +9,7 @@ from kit.marks import once
 from kit.rest import RestStack, booking_of, check_problem, id_of
 from kit.world import CANCELLED, CONFIRMED, day, wait_history
 
-KEYS = uuid.UUID("06b838db-ec70-49bf-9b06-09ba93f03ad3")  # the namespace that turns other keys into UUIDs
+KEYS = uuid.UUID("06b838db-ec70-49bf-9b06-09ba93f03ad3")  # the namespace for the ids of keys that are not UUIDs
 
 
 # ---- routes

@@ -127,7 +127,7 @@ def test_a_budget_that_ends_before_the_reserve_is_sent_is_spent(driver):
 
 
 def test_any_other_definite_refusal_rejects_as_refused(driver):
-    """The id is already reserved with another headcount: no reason of the list fits."""
+    """The id is already reserved with another headcount, and none of the listed reasons fits."""
     with Stack(driver) as stack:
         hospital_id = register(stack)
         request = booking_request(hospital_id)
