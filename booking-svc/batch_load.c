@@ -24,7 +24,7 @@ static enum status take_booking(void *context, const struct booking *booking)
         return STATUS_OK;
     const struct booking *copy = store_copy_booking(&batch->arena, booking);
     if (copy == NULL || batch_add_entry(batch, copy) == NULL)
-        return STATUS_UNAVAILABLE;
+        return STATUS_RESOURCE_EXHAUSTED;
     return STATUS_OK;
 }
 
@@ -32,7 +32,7 @@ enum status batch_take_deletion(struct batch *batch, const struct hospital_delet
 {
     struct deletion *deletion = arena_alloc(&batch->arena, sizeof *deletion);
     if (deletion == NULL || map_put(&batch->deletions, &row->hospital_id, deletion) != STATUS_OK)
-        return STATUS_UNAVAILABLE;
+        return STATUS_RESOURCE_EXHAUSTED;
     deletion->row = *row;
     return STATUS_OK;
 }
@@ -94,7 +94,7 @@ static enum status add_chunk_hospitals(struct id_set *set, const struct event_ch
         /* A malformed event fails later, in decide_events. */
         if (policy_hospital_event(chunk->events[i], &reacts, &deletion, NULL) == STATUS_OK && reacts &&
             id_set_add(set, &deletion.hospital_id) != STATUS_OK)
-            return STATUS_UNAVAILABLE;
+            return STATUS_RESOURCE_EXHAUSTED;
     }
     return STATUS_OK;
 }

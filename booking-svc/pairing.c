@@ -107,14 +107,14 @@ static enum status take_requested(void *context, const struct booking *booking)
     Screening__V1__ReserveRequest *request = arena_alloc(pairing->arena, sizeof *request);
     char *date = arena_alloc(pairing->arena, CIVIL_TEXT_SIZE);
     if (request == NULL || date == NULL)
-        return STATUS_UNAVAILABLE;
+        return STATUS_RESOURCE_EXHAUSTED;
     screening__v1__reserve_request__init(request);
     request->booking_id = id_text(pairing->arena, &booking->booking_id);
     request->hospital_id = id_text(pairing->arena, &booking->hospital_id);
     request->date = civil_format(booking->day, date);
     request->headcount = booking->headcount;
     if (request->booking_id == NULL || request->hospital_id == NULL)
-        return STATUS_UNAVAILABLE;
+        return STATUS_RESOURCE_EXHAUSTED;
     pairing->response.requested[pairing->response.n_requested++] = request;
     return STATUS_OK;
 }
@@ -124,7 +124,7 @@ static enum status take_deleted(void *context, const struct hospital_deletion *d
     struct pairing *pairing = context;
     char *id = id_text(pairing->arena, &deletion->hospital_id);
     if (id == NULL)
-        return STATUS_UNAVAILABLE;
+        return STATUS_RESOURCE_EXHAUSTED;
     pairing->response.deleted_hospital_ids[pairing->response.n_deleted_hospital_ids++] = id;
     return STATUS_OK;
 }

@@ -97,31 +97,43 @@ static void stop_following(void *context)
     event_subscriber_close(service->app.followed[FOLLOWED_BOOKING]);
 }
 
-static enum status start_jobs(void *context, struct error *error)
+static enum status start_pairing(void *context, struct error *error)
 {
     struct hospital_service *service = context;
-    const struct app *app = &service->app;
-    enum status status =
-        purge_open(&service->purge, app->writer, service->settings.reservation_retention_days, error);
-    if (status == STATUS_OK)
-        status = overcommit_open(&service->overcommit, app->readers, error);
-    if (status == STATUS_OK)
-        status = pairing_open(&service->pairing, app->writer, app->followed[FOLLOWED_BOOKING],
-                              service->booking, error);
-    if (status != STATUS_OK) {
-        overcommit_close(&service->overcommit);
-        purge_close(&service->purge);
-    }
-    return status;
+    struct event_subscriber *subscriber = service->app.followed[FOLLOWED_BOOKING];
+    return pairing_open(&service->pairing, service->app.writer, subscriber, service->booking, error);
 }
 
-static void stop_jobs(void *context)
+static void stop_pairing(void *context)
+{
+    struct hospital_service *service = context;
+    rpc_channel_stop(service->booking); /* ends a Pair in flight */
+    pairing_close(&service->pairing);
+}
+
+static enum status start_purge(void *context, struct error *error)
+{
+    struct hospital_service *service = context;
+    int64_t retention_days = service->settings.reservation_retention_days;
+    return purge_open(&service->purge, service->app.writer, retention_days, error);
+}
+
+static void stop_purge(void *context)
+{
+    struct hospital_service *service = context;
+    purge_close(&service->purge);
+}
+
+static enum status start_overcommit(void *context, struct error *error)
+{
+    struct hospital_service *service = context;
+    return overcommit_open(&service->overcommit, service->app.readers, error);
+}
+
+static void stop_overcommit(void *context)
 {
     struct hospital_service *service = context;
     overcommit_close(&service->overcommit);
-    purge_close(&service->purge);
-    rpc_channel_stop(service->booking); /* ends a Pair in flight */
-    pairing_close(&service->pairing);
 }
 
 static void connect_api(void *context)
@@ -164,7 +176,9 @@ int main(int argc, char **argv)
             {
                 {open_channel, close_channel, NULL},
                 {follow_bookings, stop_following, NULL},
-                {start_jobs, stop_jobs, NULL},
+                {start_pairing, stop_pairing, NULL},
+                {start_purge, stop_purge, NULL},
+                {start_overcommit, stop_overcommit, NULL},
             },
         .degraded = list_degraded,
         .log_waiting = log_waiting,

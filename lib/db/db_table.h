@@ -151,8 +151,8 @@ void db_params_key(struct db_params *params, const struct db_table *table, const
 
 /*
  * Reads the table's columns from column `first` of the row on. Leaves the other members as they are. Texts
- * and bytes belong to the row. A value that does not fit its member fails the run, as a wrong type does.
- * Returns the number of the column after the last one.
+ * and bytes belong to the row. Bytes of another size than their array fail the run, as a wrong type does.
+ * Integers are not checked. Returns the number of the column after the last one.
  */
 int db_row_record(const struct db_row *row, int first, const struct db_table *table, void *record);
 
