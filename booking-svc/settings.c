@@ -21,7 +21,7 @@ void settings_load(struct settings *settings, int argc, char **argv)
         NUMBER("breaker-probes", settings->breaker_probes, "3", 1, 1000, "calls at once after that; so many successes in a row close the breaker"),
         NUMBER("retry-budget-percent", settings->retry_budget_percent, "10", 0, 100, "calls to hospital-svc that may be sent again, in percent"),
         NUMBER("retry-budget-min-per-s", settings->retry_budget_min_per_s, "10", 1, 1000, "calls a second that may be sent again in any case"),
-        ACTION_ON("follow-log-from-start", settings->follow_log_from_start, "start once with NAME (hospital): follow that log anew, after LOG_DIVERGED"),
+        ACTION_ON("follow-log-from-start", settings->follow_log_from_start, "start once with NAME (hospital): follow that log from its start, after LOG_DIVERGED"),
         ACTION("replay-dead-letters", settings->replay_dead_letters, "apply the dead letters again, say how many, and end"),
         // clang-format on
     };

@@ -26,7 +26,7 @@ void settings_load(struct settings *settings, int argc, char **argv)
         NUMBER("idle-timeout-ms", settings->idle_timeout_ms, "60000", 100, 3600000, "time for the next request's head to arrive on a connection, in ms"),
         NUMBER("default-timeout-ms", settings->default_timeout_ms, "2000", 1, 60000, "budget of calls that name none, in ms"),
         NUMBER("timeout-max-ms", settings->timeout_max_ms, "60000", 1, 600000, "largest budget that a call may name, in ms"),
-        NUMBER("drain-grace-ms", settings->drain_grace_ms, "10000", 0, 600000, "how long a stop waits for the requests in hand, in ms"),
+        NUMBER("drain-grace-ms", settings->drain_grace_ms, "10000", 0, 600000, "how long a stop waits for the requests in flight, in ms"),
         // clang-format on
     };
     const size_t count = sizeof table / sizeof table[0];

@@ -24,7 +24,7 @@ void settings_load(struct settings *settings, int argc, char **argv)
         ADDRESS("booking-rpc", settings->booking_rpc, "tcp://127.0.0.1:7201", "address of booking-svc's calls"),
         ADDRESS("booking-events", settings->booking_events, "tcp://127.0.0.1:7202", "address of booking-svc's log"),
         NUMBER("rebuild-timeout-s", settings->rebuild_timeout_s, "600", 1, 86400, "how long --rebuild waits while nothing moves, in s"),
-        ACTION("rebuild", settings->rebuild, "make all tables anew from both logs, beside a running history-svc, and end; one that a log had diverged for follows again when it is restarted"),
+        ACTION("rebuild", settings->rebuild, "rebuild all tables from both logs beside a running history-svc, then end; after a diverged log, restart that history-svc"),
         ACTION("replay-dead-letters", settings->replay_dead_letters, "apply the dead letters again, say how many, and end"),
         // clang-format on
     };

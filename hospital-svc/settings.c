@@ -12,7 +12,7 @@ void settings_load(struct settings *settings, int argc, char **argv)
         ADDRESS("booking-events", settings->booking_events, "tcp://127.0.0.1:7202", "address on which booking-svc publishes its log"),
         NUMBER("reservation-retention-days", settings->reservation_retention_days, "7", 1, 36500, "days after the screening date for which released reservations are remembered"),
         ACTION("replay-dead-letters", settings->replay_dead_letters, "apply the dead letters again, say how many, and end"),
-        ACTION_ON("follow-log-from-start", settings->follow_log_from_start, "start once with NAME (booking): follow that log anew, after LOG_DIVERGED"),
+        ACTION_ON("follow-log-from-start", settings->follow_log_from_start, "start once with NAME (booking): follow that log from its start, after LOG_DIVERGED"),
         ACTION("adopt", settings->adopt, "start once with it: accept another database than the one paired with, after WRONG_DATABASE"),
         ACTION("acknowledge-recovery", settings->acknowledge_recovery, "start once with it: what was found when the database had gone back has been seen"),
         // clang-format on

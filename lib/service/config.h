@@ -86,7 +86,7 @@ struct service_settings {
     {.name = "database", .type = SETTING_DATABASE, .value = &(settings).database, .default_value = (default_database), .help = "sqlite:PATH or postgresql://..."}, \
     TEXT("time-zone", (settings).time_zone, "Asia/Seoul", "the clinic's time zone: decides which day is today"), \
     TEXT("log-level", (settings).log_level, "info", "lowest level logged: debug, info, warn or error"), \
-    NUMBER("queue-max", (settings).queue_max, "4096", 1, 1000000, "calls in hand at once; more are refused"), \
+    NUMBER("queue-max", (settings).queue_max, "4096", 1, 1000000, "calls in flight at once; more are refused"), \
     NUMBER("batch-max", (settings).batch_max, "512", 1, 10000, "commands in one transaction"), \
     NUMBER("message-max-bytes", (settings).message_max_bytes, "1048576", 262144, 67108864, "size of the largest message, in bytes"), \
     NUMBER("default-timeout-ms", (settings).default_timeout_ms, "1000", 1, 60000, "budget of calls that name none, in ms"), \
@@ -94,7 +94,7 @@ struct service_settings {
     NUMBER("connections-per-address", (settings).connections_per_address, "1024", 1, 1000000, "of these, connections from one address"), \
     NUMBER("receive-timeout-ms", (settings).receive_timeout_ms, "10000", 100, 600000, "longest time for a message to arrive, in ms"), \
     NUMBER("receive-bytes-max", (settings).receive_bytes_max, "67108864", 1048576, 17179869184, "size of all unfinished messages together, in bytes"), \
-    NUMBER("drain-grace-ms", (settings).drain_grace_ms, "10000", 0, 600000, "how long a stop waits for the calls in hand, in ms"), \
+    NUMBER("drain-grace-ms", (settings).drain_grace_ms, "10000", 0, 600000, "how long a stop waits for the calls in flight, in ms"), \
     NUMBER("reader-threads", (settings).reader_threads, "2", 1, 64, "threads and connections that serve reads")
 // clang-format on
 
