@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/fault_point.h"
 #include "base/map.h"
-#include "events/subscriber.h"
+#include "events/follower.h"
 
 struct batch *batch_create(struct event_log *log)
 {

@@ -1,7 +1,7 @@
 #include "batch_internal.h"
 #include "policy.h"
 
-#include "events/subscriber.h"
+#include "events/follower.h"
 
 const struct booking_command *batch_booking_command(const struct writer_command *command)
 {

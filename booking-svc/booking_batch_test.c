@@ -10,7 +10,7 @@
 #include "base/unit_test.h"
 #include "db/db_fixture.h"
 #include "events/event_log.h"
-#include "events/subscriber.h"
+#include "events/follower.h"
 
 enum { TODAY = 20788, MANY = 600, COMMANDS_MAX = MANY }; /* 2026-12-01 */
 

@@ -137,7 +137,7 @@ static void close_jobs(void *context)
 static enum status follow_hospitals(void *context, struct error *error)
 {
     struct booking_service *service = context;
-    const struct event_subscriber_options options = {
+    const struct event_follower_options options = {
         .log = HOSPITAL_LOG,
         .subscriber = BOOKING_PROGRAM,
         .events_address = service->settings.hospital_events,
@@ -145,18 +145,18 @@ static enum status follow_hospitals(void *context, struct error *error)
         .writer = service->app.writer,
         .database_url = service->settings.service.database,
     };
-    struct event_subscriber **subscriber = &service->app.followed[FOLLOWED_HOSPITAL];
-    enum status status = event_subscriber_open(&options, subscriber, error);
+    struct event_follower **follower = &service->app.followed[FOLLOWED_HOSPITAL];
+    enum status status = event_follower_open(&options, follower, error);
     if (status == STATUS_OK)
-        pairing_service_join_subscriber(&service->pairing, *subscriber);
+        pairing_service_join_follower(&service->pairing, *follower);
     return status;
 }
 
 static void stop_following(void *context)
 {
     struct booking_service *service = context;
-    pairing_service_leave_subscriber(&service->pairing);
-    event_subscriber_close(service->app.followed[FOLLOWED_HOSPITAL]);
+    pairing_service_leave_follower(&service->pairing);
+    event_follower_close(service->app.followed[FOLLOWED_HOSPITAL]);
 }
 
 static void connect_api(void *context)

@@ -194,21 +194,21 @@ static void note_set_back(const struct pairing *pairing)
 static void have_log_reread(struct pairing_service *service)
 {
     pthread_mutex_lock(&service->lock);
-    if (service->subscriber != NULL)
-        event_subscriber_reread(service->subscriber);
+    if (service->follower != NULL)
+        event_follower_reread(service->follower);
     pthread_mutex_unlock(&service->lock);
 }
 
-void pairing_service_join_subscriber(struct pairing_service *service, struct event_subscriber *subscriber)
+void pairing_service_join_follower(struct pairing_service *service, struct event_follower *follower)
 {
     pthread_mutex_lock(&service->lock);
-    service->subscriber = subscriber;
+    service->follower = follower;
     pthread_mutex_unlock(&service->lock);
 }
 
-void pairing_service_leave_subscriber(struct pairing_service *service)
+void pairing_service_leave_follower(struct pairing_service *service)
 {
-    pairing_service_join_subscriber(service, NULL);
+    pairing_service_join_follower(service, NULL);
 }
 
 void pairing_service_note_era(struct pairing_service *service, int64_t era)

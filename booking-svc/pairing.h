@@ -18,7 +18,7 @@
 #include "base/status.h"
 #include "events/cursor.h"
 #include "events/event_log.h"
-#include "events/subscriber.h"
+#include "events/follower.h"
 #include "rpc/server.h"
 
 #include "screening/v1/pairing.pb-c.h"
@@ -53,21 +53,21 @@ struct pairing_service {
     Screening__V1__PairingService_Service service; /* must be first: methods cast it to pairing_service */
     struct writer *writer;
     pthread_mutex_t lock;
-    struct event_subscriber *subscriber; /* of the hospital log; NULL unless open; guarded by `lock` */
-    int64_t era;                         /* of the writer's last batch; writer thread only */
+    struct event_follower *follower; /* of the hospital log; NULL unless open; guarded by `lock` */
+    int64_t era;                     /* of the writer's last batch; writer thread only */
 };
 
 /* Fills in the vtable. Set the writer before the server calls a method. */
 void pairing_service_init(struct pairing_service *service);
 
-/* Call when the subscriber is open. */
-void pairing_service_join_subscriber(struct pairing_service *service, struct event_subscriber *subscriber);
+/* Call when the follower is open. */
+void pairing_service_join_follower(struct pairing_service *service, struct event_follower *follower);
 
 /* Call after each commit with the era of the batch. If the era has changed, the cursor of the hospital log
- * may have reverted with the database, so the subscriber reads it again. */
+ * may have reverted with the database, so the follower reads it again. */
 void pairing_service_note_era(struct pairing_service *service, int64_t era);
 
-/* Call before event_subscriber_close, so that Pairs still queued no longer use the subscriber. */
-void pairing_service_leave_subscriber(struct pairing_service *service);
+/* Call before event_follower_close, so that Pairs still queued no longer use the follower. */
+void pairing_service_leave_follower(struct pairing_service *service);
 
 #endif

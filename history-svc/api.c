@@ -32,18 +32,18 @@ static void list_customer_history(Screening__V1__HistoryService_Service *service
 }
 
 /* State names as history.proto defines them. */
-static const char *state_word(enum subscriber_state state)
+static const char *state_word(enum follower_state state)
 {
     switch (state) {
-    case SUBSCRIBER_FOLLOWING:
+    case FOLLOWER_FOLLOWING:
         return "FOLLOWING";
-    case SUBSCRIBER_CATCHING_UP:
+    case FOLLOWER_CATCHING_UP:
         return "CATCHING_UP";
-    case SUBSCRIBER_DIVERGED:
+    case FOLLOWER_DIVERGED:
         return "DIVERGED";
-    case SUBSCRIBER_STOPPED:
+    case FOLLOWER_STOPPED:
         return "STOPPED";
-    case SUBSCRIBER_DISCONNECTED:
+    case FOLLOWER_DISCONNECTED:
     default:
         return "DISCONNECTED";
     }
@@ -51,8 +51,8 @@ static const char *state_word(enum subscriber_state state)
 
 static void fill_log_status(Screening__V1__LogStatus *message, const struct feed *feed, enum feed_log log)
 {
-    struct event_subscriber_status status;
-    event_subscriber_status(feed_subscriber(feed, log), &status);
+    struct event_follower_status status;
+    event_follower_status(feed_follower(feed, log), &status);
     screening__v1__log_status__init(message);
     /* protobuf-c's strings are not const, but packing only reads them. */
     message->log = (char *)feed_log_name(log);
@@ -64,7 +64,7 @@ static void fill_log_status(Screening__V1__LogStatus *message, const struct feed
     message->state = (char *)state_word(status.state);
 }
 
-/* The subscribers keep the status in memory, so no read is submitted. */
+/* The followers keep the status in memory, so no read is submitted. */
 static void get_projection_status(Screening__V1__HistoryService_Service *service,
                                   const Screening__V1__GetProjectionStatusRequest *input,
                                   Screening__V1__GetProjectionStatusResponse_Closure closure,

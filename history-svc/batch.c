@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "events/subscriber.h"
+#include "events/follower.h"
 
 struct batch {
     struct arena arena;   /* everything that belongs to the current batch */

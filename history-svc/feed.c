@@ -21,7 +21,7 @@ struct feed {
     struct batch *batch;
     struct writer *writer;
     struct rpc_channel *channels[FEED_LOG_COUNT];
-    struct event_subscriber *subscribers[FEED_LOG_COUNT];
+    struct event_follower *followers[FEED_LOG_COUNT];
 };
 
 enum status feed_open(const struct feed_options *options, struct db *db, struct feed **out,
@@ -56,9 +56,9 @@ static enum status follow(struct feed *feed, enum feed_log log, struct error *er
     enum status status = STATUS_OK;
     if (feed->channels[log] == NULL)
         status = rpc_channel_open(&channel, &feed->channels[log], error);
-    if (status != STATUS_OK || feed->subscribers[log] != NULL)
+    if (status != STATUS_OK || feed->followers[log] != NULL)
         return status;
-    const struct event_subscriber_options subscriber = {
+    const struct event_follower_options follower = {
         .log = LOG_NAMES[log],
         .subscriber = SUBSCRIBER,
         .events_address = source->events_address,
@@ -69,7 +69,7 @@ static enum status follow(struct feed *feed, enum feed_log log, struct error *er
         .interval_ms = INTERVAL_MS,
         .chunk_max = CHUNK_MAX,
     };
-    return event_subscriber_open(&subscriber, &feed->subscribers[log], error);
+    return event_follower_open(&follower, &feed->followers[log], error);
 }
 
 enum status feed_follow(struct feed *feed, struct error *error)
@@ -85,9 +85,9 @@ const char *feed_log_name(enum feed_log log)
     return LOG_NAMES[log];
 }
 
-struct event_subscriber *feed_subscriber(const struct feed *feed, enum feed_log log)
+struct event_follower *feed_follower(const struct feed *feed, enum feed_log log)
 {
-    return feed->subscribers[log];
+    return feed->followers[log];
 }
 
 struct writer *feed_writer(const struct feed *feed)
@@ -100,7 +100,7 @@ void feed_close(struct feed *feed)
     if (feed == NULL)
         return;
     for (size_t i = 0; i < FEED_LOG_COUNT; i++)
-        event_subscriber_close(feed->subscribers[i]);
+        event_follower_close(feed->followers[i]);
     for (size_t i = 0; i < FEED_LOG_COUNT; i++)
         if (feed->channels[i] != NULL)
             rpc_channel_close(feed->channels[i]);

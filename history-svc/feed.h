@@ -1,5 +1,5 @@
 /*
- * Feeds both logs into one schema: the writer that applies them and the subscribers that follow them. The
+ * Feeds both logs into one schema: the writer that applies them and the followers that fetch them. The
  * service runs one feed on the live schema; a rebuild runs another on its own schema.
  */
 #ifndef SCREENING_HISTORY_SVC_FEED_H
@@ -10,7 +10,7 @@
 
 #include "base/status.h"
 #include "db/db.h"
-#include "events/subscriber.h"
+#include "events/follower.h"
 #include "writer/writer.h"
 
 struct feed;
@@ -41,7 +41,7 @@ MUST_CHECK enum status feed_open(const struct feed_options *options, struct db *
 
 /*
  * Starts to follow both logs. If it fails because the database is unreachable, call it again. Fails like
- * event_subscriber_open and rpc_channel_open.
+ * event_follower_open and rpc_channel_open.
  */
 MUST_CHECK enum status feed_follow(struct feed *feed, struct error *error);
 
@@ -49,10 +49,10 @@ MUST_CHECK enum status feed_follow(struct feed *feed, struct error *error);
 const char *feed_log_name(enum feed_log log);
 
 /* NULL before feed_follow. */
-struct event_subscriber *feed_subscriber(const struct feed *feed, enum feed_log log);
+struct event_follower *feed_follower(const struct feed *feed, enum feed_log log);
 struct writer *feed_writer(const struct feed *feed);
 
-/* Stops both subscribers after their current chunk, then the writer. NULL is allowed. */
+/* Stops both followers after their current chunk, then the writer. NULL is allowed. */
 void feed_close(struct feed *feed);
 
 #endif

@@ -288,9 +288,9 @@ static void test_history_rebuild_beside_a_running_history_loses_nothing(void **s
 
 static bool has_diverged(void *context)
 {
-    struct event_subscriber_status status;
-    event_subscriber_status(feed_subscriber(((struct scene *)context)->feed, FEED_BOOKING), &status);
-    return status.state == SUBSCRIBER_DIVERGED;
+    struct event_follower_status status;
+    event_follower_status(feed_follower(((struct scene *)context)->feed, FEED_BOOKING), &status);
+    return status.state == FOLLOWER_DIVERGED;
 }
 
 static void test_history_rebuild_after_divergence_is_followed_at_the_next_start(void **state)

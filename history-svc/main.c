@@ -63,8 +63,8 @@ static enum status follow_logs(void *context, struct error *error)
     enum status status = feed_follow(service->feed, error);
     if (status != STATUS_OK)
         return status;
-    service->app.followed[FOLLOWED_BOOKING] = feed_subscriber(service->feed, FEED_BOOKING);
-    service->app.followed[FOLLOWED_HOSPITAL] = feed_subscriber(service->feed, FEED_HOSPITAL);
+    service->app.followed[FOLLOWED_BOOKING] = feed_follower(service->feed, FEED_BOOKING);
+    service->app.followed[FOLLOWED_HOSPITAL] = feed_follower(service->feed, FEED_HOSPITAL);
     return STATUS_OK;
 }
 

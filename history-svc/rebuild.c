@@ -11,7 +11,7 @@ enum { LOOK_MS = 50, REPORT_MS = 5000, SWAP_PAUSE_MS = 200 };
 
 /* Progress while the schema fills. */
 struct progress {
-    struct event_subscriber_status logs[FEED_LOG_COUNT];
+    struct event_follower_status logs[FEED_LOG_COUNT];
     int64_t moved_ns; /* when an event was last applied */
     int64_t reported_ns;
 };
@@ -25,7 +25,7 @@ static void look(struct progress *progress, const struct feed *feed)
 {
     for (int i = 0; i < FEED_LOG_COUNT; i++) {
         uint64_t before = progress->logs[i].applied_seq;
-        event_subscriber_status(feed_subscriber(feed, (enum feed_log)i), &progress->logs[i]);
+        event_follower_status(feed_follower(feed, (enum feed_log)i), &progress->logs[i]);
         if (progress->logs[i].applied_seq != before)
             progress->moved_ns = clock_monotonic_ns();
     }
@@ -39,11 +39,11 @@ static void look(struct progress *progress, const struct feed *feed)
               LOG_INT("hospital_head", progress->logs[FEED_HOSPITAL].head_seq));
 }
 
-/* FOLLOWING: the subscriber has reached the publisher's head once; on a busy log it always lags a little. */
+/* FOLLOWING: the follower has reached the publisher's head once; on a busy log it always lags a little. */
 static bool is_complete(const struct progress *progress)
 {
     for (int i = 0; i < FEED_LOG_COUNT; i++)
-        if (progress->logs[i].state != SUBSCRIBER_FOLLOWING)
+        if (progress->logs[i].state != FOLLOWER_FOLLOWING)
             return false;
     return true;
 }
@@ -51,10 +51,10 @@ static bool is_complete(const struct progress *progress)
 static enum status check_halted(const struct progress *progress, struct error *error)
 {
     for (int i = 0; i < FEED_LOG_COUNT; i++) {
-        enum subscriber_state state = progress->logs[i].state;
-        if (state == SUBSCRIBER_DIVERGED || state == SUBSCRIBER_STOPPED)
+        enum follower_state state = progress->logs[i].state;
+        if (state == FOLLOWER_DIVERGED || state == FOLLOWER_STOPPED)
             return error_set(error, STATUS_FAILED_PRECONDITION, NULL, "the %s log %s at seq %llu",
-                             feed_log_name((enum feed_log)i), subscriber_state_name(state),
+                             feed_log_name((enum feed_log)i), follower_state_name(state),
                              (unsigned long long)progress->logs[i].applied_seq);
     }
     return STATUS_OK;
@@ -64,9 +64,9 @@ static enum status gave_up(const struct progress *progress, uint32_t patience_s,
 {
     return error_set(error, STATUS_UNAVAILABLE, NULL,
                      "nothing has moved for %u s; booking log: %s at seq %llu, hospital log: %s at seq %llu",
-                     (unsigned)patience_s, subscriber_state_name(progress->logs[FEED_BOOKING].state),
+                     (unsigned)patience_s, follower_state_name(progress->logs[FEED_BOOKING].state),
                      (unsigned long long)progress->logs[FEED_BOOKING].applied_seq,
-                     subscriber_state_name(progress->logs[FEED_HOSPITAL].state),
+                     follower_state_name(progress->logs[FEED_HOSPITAL].state),
                      (unsigned long long)progress->logs[FEED_HOSPITAL].applied_seq);
 }
 

@@ -3,7 +3,7 @@
  *
  * A running history-svc keeps working: after the swap its statements use the new tables. Since it moves its
  * cursors by compare-and-set, it fetches and applies again the events that it had applied beyond the new
- * cursors. A subscriber that stopped because its log diverged rereads its cursor only after a restart.
+ * cursors. A follower that stopped because its log diverged rereads its cursor only after a restart.
  */
 #ifndef SCREENING_HISTORY_SVC_REBUILD_H
 #define SCREENING_HISTORY_SVC_REBUILD_H

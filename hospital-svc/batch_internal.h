@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 #include "db/db.h"
-#include "events/subscriber.h"
+#include "events/follower.h"
 
 /* What the batch did; added to the metrics after the commit. */
 struct batch_tally {

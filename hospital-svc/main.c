@@ -79,7 +79,7 @@ static void close_channel(void *context)
 static enum status follow_bookings(void *context, struct error *error)
 {
     struct hospital_service *service = context;
-    const struct event_subscriber_options options = {
+    const struct event_follower_options options = {
         .log = BOOKING_LOG,
         .subscriber = HOSPITAL_PROGRAM,
         .events_address = service->settings.booking_events,
@@ -88,20 +88,20 @@ static enum status follow_bookings(void *context, struct error *error)
         .has_effect = policy_has_effect,
         .database_url = service->settings.service.database,
     };
-    return event_subscriber_open(&options, &service->app.followed[FOLLOWED_BOOKING], error);
+    return event_follower_open(&options, &service->app.followed[FOLLOWED_BOOKING], error);
 }
 
 static void stop_following(void *context)
 {
     struct hospital_service *service = context;
-    event_subscriber_close(service->app.followed[FOLLOWED_BOOKING]);
+    event_follower_close(service->app.followed[FOLLOWED_BOOKING]);
 }
 
 static enum status start_pairing(void *context, struct error *error)
 {
     struct hospital_service *service = context;
-    struct event_subscriber *subscriber = service->app.followed[FOLLOWED_BOOKING];
-    return pairing_open(&service->pairing, service->app.writer, subscriber, service->booking, error);
+    struct event_follower *follower = service->app.followed[FOLLOWED_BOOKING];
+    return pairing_open(&service->pairing, service->app.writer, follower, service->booking, error);
 }
 
 static void stop_pairing(void *context)

@@ -101,9 +101,9 @@ static enum status look(struct pairing *pairing, bool forget_booking_log, struct
 static bool wait_followed(struct pairing *pairing, struct ticker *ticker, uint64_t seq)
 {
     int64_t until_ns = clock_monotonic_ns() + FOLLOW_MAX_MS * (int64_t)NS_PER_MS;
-    struct event_subscriber_status status;
+    struct event_follower_status status;
     for (;;) {
-        event_subscriber_status(pairing->subscriber, &status);
+        event_follower_status(pairing->follower, &status);
         if (status.applied_seq >= seq)
             return true;
         if (clock_monotonic_ns() >= until_ns || !ticker_sleep(ticker, FOLLOW_POLL_MS))
@@ -138,7 +138,7 @@ static enum status follow_adopted(struct pairing *pairing, const struct pair_don
         return STATUS_OK;
     enum status status = look(pairing, true, before, error);
     if (status == STATUS_OK)
-        event_subscriber_reread(pairing->subscriber);
+        event_follower_reread(pairing->follower);
     return status;
 }
 
@@ -165,7 +165,7 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
         return status;
     keep_furthest(pairing, &done);
     if (before.applied.seq < done.head_seq)
-        event_subscriber_reread(pairing->subscriber);
+        event_follower_reread(pairing->follower);
     if (!wait_followed(pairing, ticker, done.head_seq))
         return error_set(error, STATUS_UNAVAILABLE, NULL, "the booking log is not applied yet");
     struct pairing_command command = {
@@ -173,7 +173,7 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
     status = run(pairing, &command, error);
     pairing->wish.from_start |= done.from_start;
     if (status == STATUS_UNAVAILABLE)
-        event_subscriber_reread(pairing->subscriber); /* its cursor is not where the subscriber assumes */
+        event_follower_reread(pairing->follower); /* its cursor is not where the follower assumes */
     if (status == STATUS_OK) {
         pairing->wish = (struct pairing_wish){.adopt = false};
         pairing->furthest = (struct event_cursor){.seq = 0};
@@ -235,12 +235,12 @@ static void tick(void *context, struct ticker *ticker)
     arena_fini(&arena);
 }
 
-enum status pairing_open(struct pairing *pairing, struct writer *writer, struct event_subscriber *subscriber,
+enum status pairing_open(struct pairing *pairing, struct writer *writer, struct event_follower *follower,
                          struct rpc_channel *channel, struct error *error)
 {
     struct ticker *ticker;
     pairing->writer = writer;
-    pairing->subscriber = subscriber;
+    pairing->follower = follower;
     pairing->channel = channel;
     pairing->client = pairing_client_create(channel);
     if (pairing->client == NULL)

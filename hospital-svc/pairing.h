@@ -24,16 +24,16 @@
 
 #include "base/status.h"
 #include "base/ticker.h"
+#include "events/follower.h"
 #include "events/monitor.h"
-#include "events/subscriber.h"
 #include "rpc/channel.h"
 #include "rpc/server.h"
 #include "writer/writer.h"
 
 struct pairing {
     struct writer *writer;
-    struct event_subscriber *subscriber; /* of the booking log */
-    struct rpc_channel *channel;         /* to booking-svc */
+    struct event_follower *follower; /* of the booking log */
+    struct rpc_channel *channel;     /* to booking-svc */
     struct rpc_client *client;
     struct pairing_wish wish;     /* for the next call; owned by the thread once it runs */
     struct event_cursor furthest; /* how far booking-svc had applied the hospital log; owned by the thread */
@@ -55,7 +55,7 @@ void pairing_note(void *context, bool eras_differ);
 
 /* Starts the pairing thread. The arguments must outlive it. */
 MUST_CHECK enum status pairing_open(struct pairing *pairing, struct writer *writer,
-                                    struct event_subscriber *subscriber, struct rpc_channel *channel,
+                                    struct event_follower *follower, struct rpc_channel *channel,
                                     struct error *error);
 
 /* Stops the thread. Waits for a call in flight, unless the channel was stopped first. Call before

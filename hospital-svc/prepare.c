@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "db/migrate.h"
 #include "events/event_log.h"
-#include "events/subscriber.h"
+#include "events/follower.h"
 
 enum { LIVE_LISTED_MAX = 100 };
 

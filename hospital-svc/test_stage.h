@@ -12,7 +12,7 @@
 #include "base/civil.h"
 #include "base/unit_test.h"
 #include "db/db_fixture.h"
-#include "events/subscriber.h"
+#include "events/follower.h"
 
 #include "screening/v1/event.pb-c.h"
 

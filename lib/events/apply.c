@@ -9,7 +9,7 @@
 #include "base/metrics.h"
 #include "events/chunk_run.h"
 #include "events/event_text.h"
-#include "events/follower.h"
+#include "events/follower_internal.h"
 #include "rpc/traceparent.h"
 
 enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 2000 };
@@ -22,7 +22,7 @@ static struct metric other_era_total =
     METRIC("events_chunks_of_another_era_total", "Chunks left because the publisher's database went back");
 
 /* Reads the cursor, retrying for as long as it takes, and checks that the current chunk still follows it. */
-static enum apply_result look_at_cursor(struct event_subscriber *follower, const struct event_chunk *chunk,
+static enum apply_result look_at_cursor(struct event_follower *follower, const struct event_chunk *chunk,
                                         struct backoff *backoff)
 {
     struct event_cursor cursor;
@@ -39,8 +39,7 @@ static enum apply_result look_at_cursor(struct event_subscriber *follower, const
 }
 
 /* Logs a failure when it begins, not at every attempt. */
-static void note_outcome(struct event_subscriber *follower, const struct event_chunk *chunk,
-                         enum status status)
+static void note_outcome(struct event_follower *follower, const struct event_chunk *chunk, enum status status)
 {
     bool failing = status != STATUS_OK;
     if (failing && !follower->apply_failing)
@@ -51,7 +50,7 @@ static void note_outcome(struct event_subscriber *follower, const struct event_c
 }
 
 /* True if the chunk only moves the cursor. */
-static bool is_patient(const struct event_subscriber *follower, const struct event_chunk *chunk)
+static bool is_patient(const struct event_follower *follower, const struct event_chunk *chunk)
 {
     bool patient = follower->has_effect != NULL && !chunk->as_dead_letter;
     for (size_t i = 0; i < chunk->count && patient; i++)
@@ -64,7 +63,7 @@ static bool is_patient(const struct event_subscriber *follower, const struct eve
  * letter, every failure is retried. *status is the outcome if the result is APPLY_DONE; otherwise there is
  * none.
  */
-static enum apply_result settle(struct event_subscriber *follower, const struct event_chunk *chunk,
+static enum apply_result settle(struct event_follower *follower, const struct event_chunk *chunk,
                                 struct error *error, enum status *status)
 {
     struct backoff backoff = {.first_ms = RETRY_FIRST_MS, .max_ms = RETRY_MAX_MS};
@@ -90,7 +89,7 @@ static const char *trace_id(const Screening__V1__Event *event, char out[TRACE_ID
     return out;
 }
 
-static void log_applied(const struct event_subscriber *follower, const struct event_chunk *chunk)
+static void log_applied(const struct event_follower *follower, const struct event_chunk *chunk)
 {
     for (size_t i = 0; log_enabled(LOG_DEBUG) && i < chunk->count; i++) {
         const Screening__V1__Event *event = chunk->events[i];
@@ -101,7 +100,7 @@ static void log_applied(const struct event_subscriber *follower, const struct ev
     }
 }
 
-static void advance(struct event_subscriber *follower, const struct event_chunk *chunk)
+static void advance(struct event_follower *follower, const struct event_chunk *chunk)
 {
     const Screening__V1__Event *last = chunk->events[chunk->count - 1];
     struct event_cursor cursor = {.log_id = follower->cursor.log_id, .seq = last->seq, .era = chunk->era};
@@ -112,7 +111,7 @@ static void advance(struct event_subscriber *follower, const struct event_chunk 
     follower_note_cursor(follower, &cursor);
 }
 
-static enum apply_result bury(struct event_subscriber *follower, struct event_chunk *chunk,
+static enum apply_result bury(struct event_follower *follower, struct event_chunk *chunk,
                               const struct error *why)
 {
     char reason[ERROR_MESSAGE_SIZE + ERROR_REASON_SIZE];
@@ -135,7 +134,7 @@ static enum apply_result bury(struct event_subscriber *follower, struct event_ch
     return follower_halted(follower) ? APPLY_ENDED : APPLY_DONE;
 }
 
-static enum apply_result apply_chunk(struct event_subscriber *follower, Screening__V1__Event *const *events,
+static enum apply_result apply_chunk(struct event_follower *follower, Screening__V1__Event *const *events,
                                      size_t count)
 {
     char log_id[UUID_TEXT_SIZE];
@@ -167,7 +166,7 @@ static enum apply_result apply_chunk(struct event_subscriber *follower, Screenin
     return result;
 }
 
-enum apply_result follower_apply(struct event_subscriber *follower, Screening__V1__Event *const *events,
+enum apply_result follower_apply(struct event_follower *follower, Screening__V1__Event *const *events,
                                  size_t count)
 {
     metric_register(&applied_total);

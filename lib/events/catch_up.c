@@ -3,14 +3,14 @@
 #include "base/metrics.h"
 #include "events/event_text.h"
 #include "events/fetch_client.h"
-#include "events/follower.h"
+#include "events/follower_internal.h"
 #include "events/sequence.h"
 
 static struct metric fetches_total = METRIC("events_fetches_total", "Fetches sent to other logs");
 
 /* Requests the events after `after_seq`, which the cursor will have reached, in `era`, when the reply is
  * applied. NULL: out of memory, or no connection. */
-static struct fetch_call *begin_fetch(struct event_subscriber *follower, uint64_t after_seq,
+static struct fetch_call *begin_fetch(struct event_follower *follower, uint64_t after_seq,
                                       char *after_event_id, int64_t era)
 {
     /* Without a connection, the call would wait for one until its budget is spent. */
@@ -27,7 +27,7 @@ static struct fetch_call *begin_fetch(struct event_subscriber *follower, uint64_
 }
 
 /* Waits for the fetch in flight, or for a new one if there is none. */
-static enum status fetch(struct event_subscriber *follower, struct fetch_call **call,
+static enum status fetch(struct event_follower *follower, struct fetch_call **call,
                          const Screening__V1__FetchResponse **out, struct error *error)
 {
     char after_event_id[UUID_TEXT_SIZE];
@@ -41,7 +41,7 @@ static enum status fetch(struct event_subscriber *follower, struct fetch_call **
 }
 
 /* DATA_LOSS if this is not the log that the cursor belongs to; INTERNAL for an inconsistent reply. */
-static enum status check_response(struct event_subscriber *follower,
+static enum status check_response(struct event_follower *follower,
                                   const Screening__V1__FetchResponse *response, struct error *error)
 {
     struct event_cursor cursor = follower->cursor;
@@ -63,14 +63,14 @@ static enum status check_response(struct event_subscriber *follower,
     return STATUS_OK;
 }
 
-static void fetch_failed(struct event_subscriber *follower, enum status status, const struct error *error)
+static void fetch_failed(struct event_follower *follower, enum status status, const struct error *error)
 {
     if (status == STATUS_DATA_LOSS && follower_reread(follower)) {
         follower_fetch_at(follower, clock_monotonic_ns());
         return;
     }
     if (status == STATUS_DATA_LOSS) {
-        follower_halt(follower, SUBSCRIBER_DIVERGED, error->message);
+        follower_halt(follower, FOLLOWER_DIVERGED, error->message);
         return;
     }
     if (status == STATUS_CANCELLED)
@@ -82,7 +82,7 @@ static void fetch_failed(struct event_subscriber *follower, enum status status, 
     follower_fetch_at(follower, clock_monotonic_ns() + backoff_next_ns(&follower->fetch_backoff));
 }
 
-static void note_fetch_works(struct event_subscriber *follower)
+static void note_fetch_works(struct event_follower *follower)
 {
     if (follower->fetch_failing)
         log_event(LOG_INFO, "events.fetch_works_again", LOG_TEXT("log", follower->log));
@@ -90,7 +90,7 @@ static void note_fetch_works(struct event_subscriber *follower)
     backoff_reset(&follower->fetch_backoff);
 }
 
-static void note_caught_up(struct event_subscriber *follower)
+static void note_caught_up(struct event_follower *follower)
 {
     monitor_lock(&follower->monitor);
     follower->progress.caught_up = true;
@@ -99,7 +99,7 @@ static void note_caught_up(struct event_subscriber *follower)
 
 /* Enters the era of a Fetch reply: Fetch has verified that the log contains the event at the cursor in this
  * era. A head reported in another era may be lost. */
-static void note_answer(struct event_subscriber *follower, const Screening__V1__FetchResponse *response)
+static void note_answer(struct event_follower *follower, const Screening__V1__FetchResponse *response)
 {
     if ((int64_t)response->era != follower->era)
         follower_lower_head(follower, response->head_seq);
@@ -112,7 +112,7 @@ static void note_answer(struct event_subscriber *follower, const Screening__V1__
  * Applies a Fetch reply. Requests the following events first, so that the publisher reads while we write;
  * *next is that fetch, NULL if there is none. True if there may be more.
  */
-static bool apply_and_fetch_next(struct event_subscriber *follower,
+static bool apply_and_fetch_next(struct event_follower *follower,
                                  const Screening__V1__FetchResponse *response, struct fetch_call **next)
 {
     const Screening__V1__Event *last =
@@ -131,7 +131,7 @@ static bool apply_and_fetch_next(struct event_subscriber *follower,
 
 /* Runs one fetch (`*call` if it is already in flight) and applies its events. True if there may be more;
  * *call is then the next fetch, if any. */
-static bool fetch_and_apply(struct event_subscriber *follower, struct fetch_call **call)
+static bool fetch_and_apply(struct event_follower *follower, struct fetch_call **call)
 {
     const Screening__V1__FetchResponse *response = NULL;
     struct fetch_call *next = NULL;
@@ -153,7 +153,7 @@ static bool fetch_and_apply(struct event_subscriber *follower, struct fetch_call
     return more;
 }
 
-bool follower_ask_again(struct event_subscriber *follower)
+bool follower_ask_again(struct event_follower *follower)
 {
     const Screening__V1__FetchResponse *response = NULL;
     struct fetch_call *call = NULL;
@@ -166,7 +166,7 @@ bool follower_ask_again(struct event_subscriber *follower)
     return status == STATUS_OK;
 }
 
-void follower_catch_up(struct event_subscriber *follower)
+void follower_catch_up(struct event_follower *follower)
 {
     metric_register(&fetches_total);
     follower_look_after_connections(follower);

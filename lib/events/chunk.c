@@ -9,7 +9,7 @@
 #include "events/cursor.h"
 #include "events/dead_letter_store.h"
 #include "events/event_text.h"
-#include "events/subscriber.h"
+#include "events/follower.h"
 
 bool chunk_fits_era(const struct event_chunk *chunk, int64_t cursor_era)
 {

@@ -2,11 +2,11 @@
 #ifndef SCREENING_EVENTS_CHUNK_RUN_H
 #define SCREENING_EVENTS_CHUNK_RUN_H
 
+#include "events/follower.h"
 #include "events/monitor.h"
-#include "events/subscriber.h"
 #include "writer/writer.h"
 
-/* True if the chunk may be applied at a cursor of era `cursor_era`; see subscriber.h. */
+/* True if the chunk may be applied at a cursor of era `cursor_era`; see follower.h. */
 bool chunk_fits_era(const struct event_chunk *chunk, int64_t cursor_era);
 
 /*

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "events/cursor.h"
-#include "events/subscriber.h"
+#include "events/follower.h"
 #include "events/test_support.h"
 
 enum { EVENTS = 10 };

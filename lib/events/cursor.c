@@ -1,6 +1,6 @@
 #include "events/cursor.h"
 
-#include "events/subscriber.h"
+#include "events/follower.h"
 
 static const struct db_statement READ_CURSOR = {
     .name = "event_cursor_read",

@@ -2,8 +2,8 @@
 #include "base/log.h"
 #include "events/chunk_run.h"
 #include "events/dead_letter_store.h"
+#include "events/follower.h"
 #include "events/monitor.h"
-#include "events/subscriber.h"
 
 struct replay {
     struct writer *writer;

@@ -1,4 +1,4 @@
-/* The subscriber's side of EventLogService.Fetch: an asynchronous call that its caller may abandon. */
+/* The client side of EventLogService.Fetch: an asynchronous call that its caller may abandon. */
 #ifndef SCREENING_EVENTS_FETCH_CLIENT_H
 #define SCREENING_EVENTS_FETCH_CLIENT_H
 

@@ -1,8 +1,8 @@
-/* The subscriber's thread: takes in published messages in any order and fetches the missing events. */
+/* The follower's thread: takes in published messages in any order and fetches the missing events. */
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "events/buffer.h"
-#include "events/follower.h"
+#include "events/follower_internal.h"
 #include "events/sequence.h"
 #include "rpc/wire_check.h"
 
@@ -20,7 +20,7 @@ static struct metric gaps_total =
 
 /* ---- taking in ---- */
 
-static void note_gap(struct event_subscriber *follower)
+static void note_gap(struct event_follower *follower)
 {
     if (follower->gap_ns != 0)
         return;
@@ -29,7 +29,7 @@ static void note_gap(struct event_subscriber *follower)
 }
 
 /* Keeps a batch until the events before it have arrived. True if it is kept. */
-static bool hold(struct event_subscriber *follower, nng_msg *message, const Screening__V1__EventBatch *batch)
+static bool hold(struct event_follower *follower, nng_msg *message, const Screening__V1__EventBatch *batch)
 {
     note_gap(follower);
     if (batch->n_events == 0)
@@ -44,7 +44,7 @@ static bool hold(struct event_subscriber *follower, nng_msg *message, const Scre
 }
 
 /* Appends the batch's events to the run. When out of memory, schedules a fetch for the rest. */
-static void extend_run(struct event_subscriber *follower, const Screening__V1__EventBatch *batch, size_t skip)
+static void extend_run(struct event_follower *follower, const Screening__V1__EventBatch *batch, size_t skip)
 {
     for (size_t i = skip; i < batch->n_events; i++) {
         Screening__V1__Event *event = batch->events[i];
@@ -62,7 +62,7 @@ static void extend_run(struct event_subscriber *follower, const Screening__V1__E
 }
 
 /* Takes in one message, and takes ownership of it. */
-static void take_in(struct event_subscriber *follower, nng_msg *message)
+static void take_in(struct event_follower *follower, nng_msg *message)
 {
     Screening__V1__EventBatch *batch = (Screening__V1__EventBatch *)wire_unpack_answer(
         &screening__v1__event_batch__descriptor, nng_msg_body(message), nng_msg_len(message),
@@ -94,7 +94,7 @@ static void take_in(struct event_subscriber *follower, nng_msg *message)
 }
 
 /* Takes in the held batches that now follow the run; each may make another one follow. */
-static void take_in_held(struct event_subscriber *follower)
+static void take_in_held(struct event_follower *follower)
 {
     size_t i = 0;
     while (i < follower->held_count) {
@@ -109,7 +109,7 @@ static void take_in_held(struct event_subscriber *follower)
     }
 }
 
-static nng_msg *next_message(struct event_subscriber *follower)
+static nng_msg *next_message(struct event_follower *follower)
 {
     monitor_lock(&follower->monitor);
     nng_msg *message = inbox_take(&follower->inbox);
@@ -118,7 +118,7 @@ static nng_msg *next_message(struct event_subscriber *follower)
 }
 
 /* Call after progress: a remaining gap is a new one, and its wait starts again. */
-static void look_for_gap(struct event_subscriber *follower)
+static void look_for_gap(struct event_follower *follower)
 {
     follower->gap_ns = 0;
     monitor_lock(&follower->monitor);
@@ -129,7 +129,7 @@ static void look_for_gap(struct event_subscriber *follower)
 }
 
 /* Applies what has arrived, up to about one chunk. */
-static void take_in_and_apply(struct event_subscriber *follower)
+static void take_in_and_apply(struct event_follower *follower)
 {
     follower->take_in_ns = clock_monotonic_ns() + follower->interval_ns;
     arena_reset(&follower->arena);
@@ -160,7 +160,7 @@ static void take_in_and_apply(struct event_subscriber *follower)
 /* ---- the thread ---- */
 
 /* When the next fetch is due if no message arrives. With the monitor's lock held. */
-static int64_t next_fetch_ns(const struct event_subscriber *follower)
+static int64_t next_fetch_ns(const struct event_follower *follower)
 {
     int64_t due_ns = follower->inbox.heard_ns + follower->silence_ns;
     if (due_ns < follower->fetched_ns + SILENT_FETCH_NS)
@@ -175,7 +175,7 @@ static int64_t next_fetch_ns(const struct event_subscriber *follower)
 enum next_step { STEP_END, STEP_REREAD, STEP_FETCH, STEP_TAKE_IN };
 
 /* Waits for the next step. */
-static enum next_step wait_for_step(struct event_subscriber *follower)
+static enum next_step wait_for_step(struct event_follower *follower)
 {
     enum next_step step;
     monitor_lock(&follower->monitor);
@@ -202,7 +202,7 @@ static enum next_step wait_for_step(struct event_subscriber *follower)
 }
 
 /* Reads the cursor again and schedules a fetch of what follows it. */
-static void reread(struct event_subscriber *follower)
+static void reread(struct event_follower *follower)
 {
     monitor_lock(&follower->monitor);
     follower->reread = false;
@@ -211,9 +211,9 @@ static void reread(struct event_subscriber *follower)
     follower_fetch_at(follower, clock_monotonic_ns());
 }
 
-/* Sleeps until the connections need a check, event_subscriber_reread was called (*asked), or the subscriber
+/* Sleeps until the connections need a check, event_follower_reread was called (*asked), or the follower
  * is closed. False if it is closed. */
-static bool sleep_halted(struct event_subscriber *follower, bool *asked)
+static bool sleep_halted(struct event_follower *follower, bool *asked)
 {
     int64_t until_ns = clock_monotonic_ns() + LOOK_NS;
     monitor_lock(&follower->monitor);
@@ -226,17 +226,17 @@ static bool sleep_halted(struct event_subscriber *follower, bool *asked)
     return !closing;
 }
 
-static bool has_diverged(struct event_subscriber *follower)
+static bool has_diverged(struct event_follower *follower)
 {
     monitor_lock(&follower->monitor);
-    bool diverged = follower->progress.halted == SUBSCRIBER_DIVERGED;
+    bool diverged = follower->progress.halted == FOLLOWER_DIVERGED;
     monitor_unlock(&follower->monitor);
     return diverged;
 }
 
 /* Asks the publisher at once if `asked`, or if this or another process has changed the cursor; otherwise
  * every ASK_AGAIN_NS. */
-static bool log_is_back(struct event_subscriber *follower, bool asked)
+static bool log_is_back(struct event_follower *follower, bool asked)
 {
     const bool changed = follower_reread(follower);
     if (!asked && !changed && clock_monotonic_ns() < follower->fetched_ns + ASK_AGAIN_NS)
@@ -247,9 +247,9 @@ static bool log_is_back(struct event_subscriber *follower, bool asked)
 /*
  * Waits while halted, and maintains the connections, since others may still use the channel. Returns true
  * once a diverged log has the cursor's event: the right database is back, a reader of an old copy had
- * answered before, or the cursor was set back. Returns false when the subscriber is closed.
+ * answered before, or the cursor was set back. Returns false when the follower is closed.
  */
-static bool wait_halted(struct event_subscriber *follower)
+static bool wait_halted(struct event_follower *follower)
 {
     bool asked;
     while (sleep_halted(follower, &asked)) {
@@ -262,7 +262,7 @@ static bool wait_halted(struct event_subscriber *follower)
     return false;
 }
 
-static void forget_held(struct event_subscriber *follower)
+static void forget_held(struct event_follower *follower)
 {
     while (follower->held_count > 0)
         nng_msg_free(follower->held[--follower->held_count].message);
@@ -270,7 +270,7 @@ static void forget_held(struct event_subscriber *follower)
 
 void *follower_run(void *context)
 {
-    struct event_subscriber *follower = context;
+    struct event_follower *follower = context;
     metric_register(&gaps_total);
     bool running = !follower_halted(follower) || wait_halted(follower);
     while (running) {

@@ -1,138 +1,168 @@
 /*
- * The internals of the subscriber. Its thread is in follow.c, Fetch in catch_up.c, and applying chunks in
- * apply.c.
+ * Follows another service's log. Pub/sub gives speed, Fetch gives correctness, and the cursor moves in the
+ * same transaction as the effects.
+ *
+ * The follower has its own thread. It submits events to the service's writer in chunks, one at a time, and
+ * waits for each to commit. The service's apply function handles a chunk as follows:
+ *
+ *     event_chunk_begin(chunk, db, &count)     loads the cursor, skips events already applied
+ *     for the `count` events at event_chunk_events(chunk): react (the service's policy)
+ *     event_chunk_finish(chunk, db)            moves the cursor by compare-and-set
+ *
+ * A chunk carries the era of its publisher's database (era.h). It is applied only if the cursor is in that
+ * era, or is still in the era that it had when the follower fetched what follows it. So once the services
+ * have agreed on another era (event_cursor_enter_era), no event that the publisher has lost is applied,
+ * however long it was in flight.
+ *
+ * A chunk that fails with an error that is not transient is submitted again event by event. An event that
+ * fails alone goes to table dead_letter, in the transaction that moves the cursor (event_chunk_begin then
+ * returns count 0). At DEAD_LETTER_MAX letters the follower stops.
  */
 #ifndef SCREENING_EVENTS_FOLLOWER_H
 #define SCREENING_EVENTS_FOLLOWER_H
 
-#include <nng/nng.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
-#include "base/backoff.h"
-#include "events/cursor.h"
-#include "events/inbox.h"
-#include "events/monitor.h"
-#include "events/subscriber.h"
+#include "base/status.h"
+#include "base/uuid.h"
+#include "db/db.h"
+#include "rpc/channel.h"
+#include "writer/writer.h"
 
-enum { HELD_MAX = 64 };
+#include "screening/v1/event.pb-c.h"
 
-/* A batch that arrived before its predecessor. */
-struct held_batch {
-    nng_msg *message;
-    uint64_t first_seq;
+struct event_follower;
+
+enum { EVENT_CHUNK_MAX = 512, DEAD_LETTER_MAX = 10000 };
+
+/* ---- a chunk, as the service's apply function sees it ---- */
+
+struct event_chunk {
+    struct writer_command command;       /* class WRITER_EVENT */
+    const char *log;                     /* "booking" or "hospital" */
+    const char *log_id;                  /* as the publisher sent it */
+    int64_t era;                         /* the publisher's; 0 = it sent none */
+    int64_t from_era;                    /* the cursor's, when the last Fetch of what follows it was sent */
+    Screening__V1__Event *const *events; /* in order of seq, gapless */
+    size_t count;
+    size_t skip;         /* set by event_chunk_begin: events already applied */
+    bool as_dead_letter; /* store events[0] in dead_letter instead of applying it */
+    bool replay;         /* events[0] comes from dead_letter: no cursor; success deletes its row */
+    const char *dead_letter_reason;
+    uint64_t cursor_seq; /* set by event_chunk_begin */
 };
 
-/* What other threads may read; guarded by the monitor. */
-struct progress {
-    enum subscriber_state halted; /* SUBSCRIBER_DIVERGED or _STOPPED; any other value: not halted */
-    bool caught_up;
+/*
+ * Loads the cursor inside the transaction. *count = number of events to apply, starting at
+ * event_chunk_events. 0 is normal (all already applied, or a dead letter). If the cursor does not fit the
+ * chunk (another process moved it, it was set back, or it is in another era), only the chunk is refused:
+ * *count is 0 and its command's outcome is ABORTED.
+ */
+MUST_CHECK enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *count,
+                                         struct error *error);
+Screening__V1__Event *const *event_chunk_events(const struct event_chunk *chunk);
+
+/* True if event_chunk_finish will move the cursor, into the chunk's era. After event_chunk_begin. */
+bool event_chunk_moves_cursor(const struct event_chunk *chunk);
+
+/* Moves the cursor, or stores the dead letter, or deletes the replayed row. ABORTED if another process was
+ * faster. */
+MUST_CHECK enum status event_chunk_finish(struct event_chunk *chunk, struct db *db, struct error *error);
+
+/* ---- following ---- */
+
+enum follower_state {
+    FOLLOWER_CATCHING_UP,
+    FOLLOWER_FOLLOWING,
+    FOLLOWER_DISCONNECTED,
+    FOLLOWER_DIVERGED, /* waits for an operator, or for the log that it followed */
+    FOLLOWER_STOPPED,  /* too many dead letters; waits for an operator */
+};
+
+struct event_follower_options {
+    const char *log;            /* "booking" or "hospital": topic and name of the cursor */
+    const char *subscriber;     /* this service, "history-svc" */
+    const char *events_address; /* the publisher's pub/sub */
+    struct rpc_channel
+        *channel; /* to the publisher's EventLogService; owned by the caller, must outlive the follower */
+    struct writer *writer; /* must outlive the follower */
+    /* True if the service reacts to the event; NULL = it reacts to all. Chunks without effects are not
+     * urgent. */
+    bool (*has_effect)(const Screening__V1__Event *event);
+    const char *database_url; /* to read the cursor at start */
+    const char *schema;       /* PostgreSQL: as for the writer's connection; NULL = default */
+    uint32_t silence_ms;      /* fetch after this long without a message; 0 = 3000 */
+    uint32_t gap_wait_ms;     /* wait before fetching a gap; 0 = 10 */
+    /* Minimum time between the starts of two transactions; events that arrive in between accumulate. The
+     * first event after a pause does not wait. 0 = none. */
+    uint32_t interval_ms;
+    size_t chunk_max; /* events per transaction; 0 = EVENT_CHUNK_MAX; at most 1000, the limit of Fetch */
+};
+
+struct event_follower_status {
+    enum follower_state state;
     uint64_t applied_seq;
-    uint64_t head_seq;
+    uint64_t head_seq; /* the highest reported */
     uint64_t dead_letters;
-    int64_t head_heard_us;       /* since when a head beyond applied_seq is known; 0 = none is known */
-    int64_t oldest_in_flight_us; /* occurred_at of the first event being applied; 0 = none */
-    struct uuid log_id;
+    int64_t oldest_unapplied_us; /* occurred_at of the oldest event being applied, otherwise when the head was
+                                    first reported; 0 = none */
+    char log_id[UUID_TEXT_SIZE]; /* empty before the first contact */
 };
 
-struct event_subscriber {
-    char *log;
-    char *name;
-    struct writer *writer;
-    bool (*has_effect)(const Screening__V1__Event *event); /* NULL: every event */
-    struct rpc_channel *channel;
-    int64_t silence_ns;
-    int64_t gap_wait_ns;
-    size_t chunk_max;
-    int64_t interval_ns;
-    pthread_t thread;
-    struct monitor monitor;
-    struct inbox inbox;
-    /* guarded by the monitor */
-    bool closing;
-    bool reread; /* the cursor may have been moved */
-    struct progress progress;
-    /* owned by the thread */
-    struct db *db; /* reads the cursor */
-    struct rpc_client *client;
-    struct event_cursor cursor; /* the last event applied */
-    struct event_cursor end;    /* the last event appended to `run` */
-    int64_t era;            /* the publisher's, from the last Fetch reply; the era of all events applied */
-    int64_t from_era;       /* the cursor's when that Fetch was sent, or `era` once the cursor entered it */
-    int64_t asked_from_era; /* the cursor's when the newest Fetch was sent */
-    struct arena arena;     /* of the events in `run` */
-    Screening__V1__Event **run; /* events to apply, gapless after the cursor */
-    size_t run_count;
-    size_t run_capacity;
-    struct held_batch held[HELD_MAX];
-    size_t held_count;
-    int64_t take_in_ns; /* until then arriving messages accumulate */
-    int64_t gap_ns;     /* when to fetch a gap; 0 = no gap is known */
-    int64_t fetch_ns;   /* when to fetch for any other reason; 0 = none */
-    int64_t fetched_ns; /* when the last fetch ended */
-    struct backoff fetch_backoff;
-    bool fetch_failing; /* logged already */
-    bool apply_failing; /* the same */
-};
+/* Starts the thread. Fails as db_open does; INVALID_ARGUMENT for a malformed address. */
+MUST_CHECK enum status event_follower_open(const struct event_follower_options *options,
+                                           struct event_follower **out, struct error *error);
 
-/* ---- follower.c: shared by all parts. On the follower's thread ---- */
+/* Stops the thread after the chunk in flight. Before writer_close. NULL is allowed. */
+void event_follower_close(struct event_follower *follower);
 
-bool follower_closing(struct event_subscriber *follower);
+/* Call this after something other than the follower may have moved the cursor, or after the publisher's
+ * database was replaced: the follower reads the cursor again and fetches what follows it, even if the log
+ * had diverged. Any thread. */
+void event_follower_reread(struct event_follower *follower);
 
-/* Maintains both connections to the publisher. Call it about every second while one of them is down. */
-void follower_look_after_connections(struct event_subscriber *follower);
+void event_follower_status(struct event_follower *follower, struct event_follower_status *out);
+const char *follower_state_name(enum follower_state state);
 
-/* Sleeps; returns false if the subscriber is closed in the meantime. */
-bool follower_sleep(struct event_subscriber *follower, int64_t pause_ns);
+/* Writes why the log is degraded ("hospital log diverged", "3 dead letters of the hospital log"). False if it
+ * is not. */
+bool event_follower_degraded(struct event_follower *follower, char *out, size_t size);
 
-/* Stops applying events and logs that once. A diverged log resumes once it has the cursor's event. */
-void follower_halt(struct event_subscriber *follower, enum subscriber_state state, const char *why);
-void follower_resume(struct event_subscriber *follower);
-bool follower_halted(struct event_subscriber *follower);
+/* ---- the operator's tools ---- */
 
-void follower_note_head(struct event_subscriber *follower, uint64_t head_seq);
+/* Forgets what the service itself has stored about the log, inside the caller's transaction. */
+typedef enum status (*event_forget_fn)(struct db *db, struct error *error);
 
-/* Lowers the publisher's known head, whatever was reported before. */
-void follower_lower_head(struct event_subscriber *follower, uint64_t head_seq);
+/*
+ * Gives `log` up, in one transaction: deletes its cursor, its dead letters and the paired era, and calls
+ * `forget` (may be NULL) for the service's own data. The next start then follows the log from its beginning,
+ * with the log_id that it finds there. For --follow-log-from-start. Statuses are those of db.h and of
+ * `forget`.
+ */
+MUST_CHECK enum status event_log_give_up(struct db *db, const char *log, event_forget_fn forget,
+                                         struct error *error);
 
-/* Notes the committed position of the cursor. */
-void follower_note_cursor(struct event_subscriber *follower, const struct event_cursor *cursor);
+/* The same inside the caller's transaction. The follower notices on its own. */
+MUST_CHECK enum status event_log_forget(struct db *db, const char *log, event_forget_fn forget,
+                                        struct error *error);
 
-/* The same, for a cursor that may have moved backwards. */
-void follower_move_cursor(struct event_subscriber *follower, const struct event_cursor *cursor);
+/*
+ * Sets the cursor of `log` back to an earlier event, inside the caller's transaction, and forgets the dead
+ * letters after it: an event that the log still has becomes a dead letter again, and one that the log has
+ * lost must not be replayed. seq 0 sets the cursor before the first event. The follower notices on its own,
+ * sooner after event_follower_reread.
+ */
+MUST_CHECK enum status event_log_rewind(struct db *db, const char *log, uint64_t seq,
+                                        const struct uuid *event_id, struct error *error);
 
-/* Reads the cursor and the number of dead letters from the database; true if the cursor is not where it was
- * last known to be. */
-bool follower_reread(struct event_subscriber *follower);
-
-void follower_note_dead_letter(struct event_subscriber *follower);
-
-/* Schedules a fetch at `at_ns`, unless an earlier one is due. */
-void follower_fetch_at(struct event_subscriber *follower, int64_t at_ns);
-
-/* ---- the parts ---- */
-
-enum apply_result {
-    APPLY_DONE,  /* all events are committed */
-    APPLY_LOST,  /* the cursor was moved: fetch */
-    APPLY_ENDED, /* closing, or halted */
-};
-
-/* Applies events that follow the cursor, in chunks. Retries each chunk until it has a definite outcome. */
-MUST_CHECK enum apply_result follower_apply(struct event_subscriber *follower,
-                                            Screening__V1__Event *const *events, size_t count);
-
-/* Fetches and applies until it reaches the publisher's head, or until a failure that is retried later. */
-void follower_catch_up(struct event_subscriber *follower);
-
-/* Fetches once while the log has diverged, and applies nothing. Returns true if the log has the cursor's
- * event. A missing answer, or the same answer again, is not logged. */
-MUST_CHECK bool follower_ask_again(struct event_subscriber *follower);
-
-/* The thread's main function. */
-void *follower_run(void *context);
+/*
+ * Applies every dead letter again through `writer`, one per transaction, in order of log and seq. *applied
+ * and *left are counts. A letter that fails again stays. For --replay-dead-letters.
+ */
+MUST_CHECK enum status dead_letters_replay(struct writer *writer, const char *database_url,
+                                           const char *schema, size_t *applied, size_t *left,
+                                           struct error *error);
 
 #endif

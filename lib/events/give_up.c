@@ -2,7 +2,7 @@
 #include "events/cursor.h"
 #include "events/dead_letter_store.h"
 #include "events/era.h"
-#include "events/subscriber.h"
+#include "events/follower.h"
 
 enum status event_log_forget(struct db *db, const char *log, event_forget_fn forget, struct error *error)
 {

@@ -6,7 +6,7 @@
  * of a message's length and the reading of its body never finishes: nni_aio_begin refuses the read without
  * calling back. nng's only reaper thread then waits forever, and with it every nng_close of the process.
  * Messages arrive here all the time, so this does happen (6 % of closes under load). Leaving the socket open
- * is harmless: a subscriber closes only when the process ends.
+ * is harmless: a follower closes only when the process ends.
  */
 #include "events/inbox.h"
 

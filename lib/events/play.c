@@ -6,8 +6,8 @@
 
 enum { NEVER_MS = 600000, SHORT_MS = 10 };
 
-const struct event_subscriber_options PLAY_PATIENT = {.silence_ms = NEVER_MS, .gap_wait_ms = NEVER_MS};
-const struct event_subscriber_options PLAY_BRISK = {.silence_ms = NEVER_MS, .gap_wait_ms = SHORT_MS};
+const struct event_follower_options PLAY_PATIENT = {.silence_ms = NEVER_MS, .gap_wait_ms = NEVER_MS};
+const struct event_follower_options PLAY_BRISK = {.silence_ms = NEVER_MS, .gap_wait_ms = SHORT_MS};
 
 static void counted(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
@@ -30,10 +30,10 @@ void play_publish(struct play *play)
     assert_int_equal(nng_listen(play->publisher, play->origin.stage->by_hand, NULL, 0), 0);
 }
 
-void play_follow(struct play *play, const struct event_subscriber_options *wished)
+void play_follow(struct play *play, const struct event_follower_options *wished)
 {
     struct error error = {0};
-    struct event_subscriber_options options = *wished;
+    struct event_follower_options options = *wished;
     options.log = "booking";
     options.subscriber = "test";
     options.channel = play->channel;
@@ -41,7 +41,7 @@ void play_follow(struct play *play, const struct event_subscriber_options *wishe
     options.database_url = play->service.stage->service_url;
     if (options.events_address == NULL)
         options.events_address = play->service.stage->by_hand;
-    expect(event_subscriber_open(&options, &play->subscriber, &error), STATUS_OK, &error);
+    expect(event_follower_open(&options, &play->follower, &error), STATUS_OK, &error);
 }
 
 void play_open(struct play *play, const struct stage *stage)
@@ -57,23 +57,23 @@ void play_open(struct play *play, const struct stage *stage)
 
 void play_close(struct play *play)
 {
-    event_subscriber_close(play->subscriber);
+    event_follower_close(play->follower);
     rpc_channel_close(play->channel);
     nng_close(play->publisher);
     service_close(&play->service);
     origin_close(&play->origin);
 }
 
-struct event_subscriber_status play_status(struct play *play)
+struct event_follower_status play_status(struct play *play)
 {
-    struct event_subscriber_status status;
-    event_subscriber_status(play->subscriber, &status);
+    struct event_follower_status status;
+    event_follower_status(play->follower, &status);
     return status;
 }
 
 struct state_wanted {
     struct play *play;
-    enum subscriber_state state;
+    enum follower_state state;
 };
 
 static bool in_state(void *context)
@@ -82,17 +82,17 @@ static bool in_state(void *context)
     return play_status(wanted->play).state == wanted->state;
 }
 
-void play_wait_state(struct play *play, enum subscriber_state state)
+void play_wait_state(struct play *play, enum follower_state state)
 {
     struct state_wanted wanted = {.play = play, .state = state};
-    wait_until(in_state, &wanted, subscriber_state_name(state));
+    wait_until(in_state, &wanted, follower_state_name(state));
 }
 
-void play_follow_to_head(struct play *play, const struct event_subscriber_options *wished)
+void play_follow_to_head(struct play *play, const struct event_follower_options *wished)
 {
     play_follow(play, wished);
     wait_until(has_follower, play, "a follower");
-    play_wait_state(play, SUBSCRIBER_FOLLOWING);
+    play_wait_state(play, FOLLOWER_FOLLOWING);
 }
 
 void play_send(struct play *play, nng_msg *message)

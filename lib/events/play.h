@@ -13,12 +13,12 @@ struct play {
     nng_socket publisher; /* sends the messages sent by hand */
     atomic_int followers; /* connected to `publisher` */
     struct rpc_channel *channel;
-    struct event_subscriber *subscriber;
+    struct event_follower *follower;
 };
 
 /* PLAY_PATIENT never fetches a gap, PLAY_BRISK fetches one soon. Neither fetches because of silence. */
-extern const struct event_subscriber_options PLAY_PATIENT;
-extern const struct event_subscriber_options PLAY_BRISK;
+extern const struct event_follower_options PLAY_PATIENT;
+extern const struct event_follower_options PLAY_BRISK;
 
 void play_open(struct play *play, const struct stage *stage);
 void play_close(struct play *play);
@@ -26,14 +26,14 @@ void play_close(struct play *play);
 /* Opens `publisher`. play_open calls this; call it again after closing `publisher`. */
 void play_publish(struct play *play);
 
-/* Opens the subscriber. Fills in names, addresses and the like. */
-void play_follow(struct play *play, const struct event_subscriber_options *wished);
+/* Opens the follower. Fills in names, addresses and the like. */
+void play_follow(struct play *play, const struct event_follower_options *wished);
 
 /* Follows, and waits until both ends of the pub/sub connection are up and Fetch has reached the head. */
-void play_follow_to_head(struct play *play, const struct event_subscriber_options *wished);
+void play_follow_to_head(struct play *play, const struct event_follower_options *wished);
 
-struct event_subscriber_status play_status(struct play *play);
-void play_wait_state(struct play *play, enum subscriber_state state);
+struct event_follower_status play_status(struct play *play);
+void play_wait_state(struct play *play, enum follower_state state);
 
 /* Commits events without publishing them. */
 void play_commit(struct play *play, size_t count);

@@ -21,8 +21,8 @@
 
 #include "base/status.h"
 #include "db/db.h"
+#include "events/follower.h"
 #include "events/publisher.h"
-#include "events/subscriber.h"
 #include "rpc/server.h"
 #include "rpc/transport_watch.h"
 #include "service/config.h"
@@ -75,7 +75,7 @@ struct app {
     struct writer *writer;
     bool owns_writer; /* the writer is of app_open_writer */
     struct reader_pool *readers;
-    struct event_subscriber *followed[FOLLOWED_COUNT]; /* set by parts; NULL: the log is not followed */
+    struct event_follower *followed[FOLLOWED_COUNT]; /* set by parts; NULL: the log is not followed */
     size_t parts_open;
     struct transport_watch *watch;
     atomic_bool running; /* everything above is open, so Health, Stats and /metrics may use it */

@@ -34,7 +34,7 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
     count += service_damage_degrades(reasons[count], RPC_DEGRADED_TEXT_SIZE);
     for (size_t i = 0; i < FOLLOWED_COUNT; i++)
         if (app->followed[i] != NULL)
-            count += event_subscriber_degraded(app->followed[i], reasons[count], RPC_DEGRADED_TEXT_SIZE);
+            count += event_follower_degraded(app->followed[i], reasons[count], RPC_DEGRADED_TEXT_SIZE);
     if (options->degraded != NULL)
         count += options->degraded(options->service, reasons + count, RPC_DEGRADED_MAX - count);
     return count;

@@ -29,17 +29,17 @@ static void show(struct metric *metric, int64_t value)
     metric_set(metric, value);
 }
 
-void log_metrics_refresh(enum followed_log log, struct event_subscriber *subscriber)
+void log_metrics_refresh(enum followed_log log, struct event_follower *follower)
 {
     struct log_metrics *metrics = &all[log];
-    struct event_subscriber_status status;
-    event_subscriber_status(subscriber, &status);
+    struct event_follower_status status;
+    event_follower_status(follower, &status);
     int64_t oldest_us = status.oldest_unapplied_us;
     int64_t lag_ms = oldest_us != 0 ? (clock_now_us() - oldest_us) / US_PER_MS : 0;
     show(&metrics->lag_ms, lag_ms > 0 ? lag_ms : 0);
     show(&metrics->applied_seq, (int64_t)status.applied_seq);
     show(&metrics->known_seq, (int64_t)status.head_seq);
     show(&metrics->dead_letters, (int64_t)status.dead_letters);
-    show(&metrics->following, status.state == SUBSCRIBER_FOLLOWING);
-    show(&metrics->halted, status.state == SUBSCRIBER_DIVERGED || status.state == SUBSCRIBER_STOPPED);
+    show(&metrics->following, status.state == FOLLOWER_FOLLOWING);
+    show(&metrics->halted, status.state == FOLLOWER_DIVERGED || status.state == FOLLOWER_STOPPED);
 }

@@ -2,11 +2,11 @@
 #ifndef SCREENING_SERVICE_LOG_METRICS_H
 #define SCREENING_SERVICE_LOG_METRICS_H
 
-#include "events/subscriber.h"
+#include "events/follower.h"
 
 enum followed_log { FOLLOWED_BOOKING, FOLLOWED_HOSPITAL, FOLLOWED_COUNT };
 
-/* Sets the metrics from the subscriber's status; the first call registers them. One thread at a time. */
-void log_metrics_refresh(enum followed_log log, struct event_subscriber *subscriber);
+/* Sets the metrics from the follower's status; the first call registers them. One thread at a time. */
+void log_metrics_refresh(enum followed_log log, struct event_follower *follower);
 
 #endif

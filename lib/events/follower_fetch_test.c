@@ -3,8 +3,8 @@
 
 #include "events/cursor.h"
 #include "events/event_store.h"
+#include "events/follower.h"
 #include "events/play.h"
-#include "events/subscriber.h"
 
 /* ---- fetching ahead ---- */
 
@@ -13,7 +13,7 @@ static bool second_fetch_sent(void *context)
     return metric_by_name("events_fetches_total") >= *(int64_t *)context + 2;
 }
 
-static void test_subscriber_in_catch_up_fetches_on_while_its_chunk_is_applied(void **state)
+static void test_follower_in_catch_up_fetches_on_while_its_chunk_is_applied(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -46,7 +46,7 @@ static void move_cursor(struct play *play, uint64_t seq)
     db_close(db);
 }
 
-static void test_subscriber_whose_cursor_was_moved_leaves_what_it_fetched_ahead(void **state)
+static void test_follower_whose_cursor_was_moved_leaves_what_it_fetched_ahead(void **state)
 {
     enum { MOVED_TO = 700, LAST = 2 * EVENT_CHUNK_MAX };
     struct play play;
@@ -59,7 +59,7 @@ static void test_subscriber_whose_cursor_was_moved_leaves_what_it_fetched_ahead(
     move_cursor(&play, MOVED_TO);
     atomic_store(&play.service.failures, 0);
     service_wait_applied(&play.service, LAST - MOVED_TO);
-    play_wait_state(&play, SUBSCRIBER_FOLLOWING);
+    play_wait_state(&play, FOLLOWER_FOLLOWING);
     play_expect_cursor(&play, LAST);
     assert_int_equal(service_applied(&play.service), LAST - MOVED_TO);
     play_close(&play);
@@ -82,9 +82,9 @@ static bool tried(void *context)
     return atomic_load(&play->service.chunks) > 1;
 }
 
-/* The publisher's database loses events that the subscriber cannot apply at the moment. Those events would
+/* The publisher's database loses events that the follower cannot apply at the moment. Those events would
  * follow its cursor. */
-static void test_subscriber_leaves_events_that_its_publisher_has_lost(void **state)
+static void test_follower_leaves_events_that_its_publisher_has_lost(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -102,7 +102,7 @@ static void test_subscriber_leaves_events_that_its_publisher_has_lost(void **sta
     atomic_store(&play.service.failures, 0);
     service_wait_applied(&play.service, 3);
     play_expect_cursor(&play, 3);
-    play_wait_state(&play, SUBSCRIBER_FOLLOWING);
+    play_wait_state(&play, FOLLOWER_FOLLOWING);
     assert_int_equal(metric_by_name("events_chunks_of_another_era_total"), left + 1);
     assert_int_equal(play_status(&play).head_seq, 3); /* otherwise a permanent lag would be shown */
     play_close(&play);
@@ -122,7 +122,7 @@ static bool asked(void *context)
 }
 
 /* The same events are still in flight after the services have agreed and Fetch has replied. */
-static void test_subscriber_of_a_late_message_of_another_era_asks(void **state)
+static void test_follower_of_a_late_message_of_another_era_asks(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -140,8 +140,8 @@ static void test_subscriber_of_a_late_message_of_another_era_asks(void **state)
     play_close(&play);
 }
 
-/* A restart loses nothing: the subscriber applies the following events, and fetches only once. */
-static void test_subscriber_of_a_publisher_that_begins_an_era_goes_on(void **state)
+/* A restart loses nothing: the follower applies the following events, and fetches only once. */
+static void test_follower_of_a_publisher_that_begins_an_era_goes_on(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -165,11 +165,11 @@ static void test_subscriber_of_a_publisher_that_begins_an_era_goes_on(void **sta
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_BOTH(test_subscriber_in_catch_up_fetches_on_while_its_chunk_is_applied),
-        TEST_BOTH(test_subscriber_whose_cursor_was_moved_leaves_what_it_fetched_ahead),
-        TEST_BOTH(test_subscriber_leaves_events_that_its_publisher_has_lost),
-        TEST_BOTH(test_subscriber_of_a_late_message_of_another_era_asks),
-        TEST_BOTH(test_subscriber_of_a_publisher_that_begins_an_era_goes_on),
+        TEST_BOTH(test_follower_in_catch_up_fetches_on_while_its_chunk_is_applied),
+        TEST_BOTH(test_follower_whose_cursor_was_moved_leaves_what_it_fetched_ahead),
+        TEST_BOTH(test_follower_leaves_events_that_its_publisher_has_lost),
+        TEST_BOTH(test_follower_of_a_late_message_of_another_era_asks),
+        TEST_BOTH(test_follower_of_a_publisher_that_begins_an_era_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,12 +4,12 @@
 #include "base/clock.h"
 #include "events/cursor.h"
 #include "events/event_store.h"
+#include "events/follower.h"
 #include "events/play.h"
-#include "events/subscriber.h"
 
 /* ---- failures ---- */
 
-static void test_subscriber_of_batches_that_fail_to_commit_applies_exactly_once(void **state)
+static void test_follower_of_batches_that_fail_to_commit_applies_exactly_once(void **state)
 {
     static const enum status failures[] = {STATUS_UNAVAILABLE, STATUS_ABORTED, STATUS_DEADLINE_EXCEEDED};
     struct play play;
@@ -52,7 +52,7 @@ static void apply_with_a_poison_event(struct play *play)
     wait_until(passed, play, "the poison event passed");
 }
 
-static void test_subscriber_of_a_poison_event_keeps_it_and_applies_the_others_once(void **state)
+static void test_follower_of_a_poison_event_keeps_it_and_applies_the_others_once(void **state)
 {
     struct play play;
     char why[96];
@@ -63,17 +63,17 @@ static void test_subscriber_of_a_poison_event_keeps_it_and_applies_the_others_on
     assert_int_equal(number_of(play.service.db, &COUNT_LETTERS), 1);
     play_expect_cursor(&play, 21);
     assert_int_equal(play_status(&play).dead_letters, 1);
-    assert_true(event_subscriber_degraded(play.subscriber, why, sizeof why));
+    assert_true(event_follower_degraded(play.follower, why, sizeof why));
     assert_string_equal(why, "1 dead letter of the booking log");
     play_close(&play);
 }
 
-static void test_subscriber_opened_with_dead_letters_counts_them(void **state)
+static void test_follower_opened_with_dead_letters_counts_them(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
     apply_with_a_poison_event(&play);
-    event_subscriber_close(play.subscriber);
+    event_follower_close(play.follower);
     play_follow(&play, &PLAY_BRISK);
     assert_int_equal(play_status(&play).dead_letters, 1);
     play_close(&play);
@@ -107,7 +107,7 @@ static void test_dead_letters_replay_applies_what_no_longer_fails(void **state)
     play_close(&play);
 }
 
-static void test_subscriber_at_the_bound_of_dead_letters_stops(void **state)
+static void test_follower_at_the_bound_of_dead_letters_stops(void **state)
 {
     struct play play;
     struct error error = {0};
@@ -133,14 +133,14 @@ static void test_subscriber_at_the_bound_of_dead_letters_stops(void **state)
     origin_commit(&play.origin, "booking.poison", 1, false);
     play_commit(&play, 1);
     play_follow(&play, &PLAY_BRISK);
-    play_wait_state(&play, SUBSCRIBER_STOPPED);
+    play_wait_state(&play, FOLLOWER_STOPPED);
     assert_int_equal(service_applied(&play.service), 1);
     play_expect_cursor(&play, 2);
-    assert_true(event_subscriber_degraded(play.subscriber, why, sizeof why));
+    assert_true(event_follower_degraded(play.follower, why, sizeof why));
     assert_string_equal(why, "booking log stopped");
-    event_subscriber_close(play.subscriber);
+    event_follower_close(play.follower);
     play_follow(&play, &PLAY_BRISK);
-    play_wait_state(&play, SUBSCRIBER_STOPPED);
+    play_wait_state(&play, FOLLOWER_STOPPED);
     assert_int_equal(service_applied(&play.service), 1);
     play_close(&play);
 }
@@ -150,8 +150,8 @@ static void test_subscriber_at_the_bound_of_dead_letters_stops(void **state)
 static void expect_diverged(struct play *play, int64_t applied)
 {
     char why[96];
-    play_wait_state(play, SUBSCRIBER_DIVERGED);
-    assert_true(event_subscriber_degraded(play->subscriber, why, sizeof why));
+    play_wait_state(play, FOLLOWER_DIVERGED);
+    assert_true(event_follower_degraded(play->follower, why, sizeof why));
     assert_string_equal(why, "booking log diverged");
     assert_int_equal(service_applied(&play->service), applied);
 }
@@ -162,7 +162,7 @@ static void change_origin(struct play *play, const char *script)
     expect(db_run_script(play->origin.db, script, &error), STATUS_OK, &error);
 }
 
-static void test_subscriber_of_another_log_stops(void **state)
+static void test_follower_of_another_log_stops(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -174,36 +174,36 @@ static void test_subscriber_of_another_log_stops(void **state)
     play_commit(&play, 1);
     play_send_events(&play, 4, 1);
     expect_diverged(&play, 3);
-    /* It is still a different log, also for a subscriber that is opened later. */
+    /* It is still a different log, also for a follower that is opened later. */
     play_commit(&play, 1);
     play_send_events(&play, 5, 1);
-    event_subscriber_close(play.subscriber);
+    event_follower_close(play.follower);
     play_follow(&play, &PLAY_BRISK);
     expect_diverged(&play, 3);
     play_close(&play);
 }
 
-static void test_subscriber_of_a_log_that_lost_its_tail_stops(void **state)
+static void test_follower_of_a_log_that_lost_its_tail_stops(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
     play_commit(&play, 5);
     play_follow_to_head(&play, &PLAY_BRISK);
-    event_subscriber_close(play.subscriber);
+    event_follower_close(play.follower);
     /* A restored backup: the last two events are lost, and different events replace them. */
     change_origin(&play, "DELETE FROM event_log WHERE seq > 3;"
                          "UPDATE event_log_head SET head_seq = 3, head_event_id = "
                          "(SELECT event_id FROM event_log WHERE seq = 3)");
     play_follow(&play, &PLAY_BRISK);
     expect_diverged(&play, 5);
-    event_subscriber_close(play.subscriber);
+    event_follower_close(play.follower);
     play_commit(&play, 4);
     play_follow(&play, &PLAY_BRISK);
     expect_diverged(&play, 5);
     play_close(&play);
 }
 
-static void test_subscriber_of_a_batch_with_another_predecessor_asks_and_stops(void **state)
+static void test_follower_of_a_batch_with_another_predecessor_asks_and_stops(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -220,29 +220,29 @@ static void test_subscriber_of_a_batch_with_another_predecessor_asks_and_stops(v
 
 /* ---- opening and closing ---- */
 
-static void test_subscriber_close_while_the_publisher_is_not_there_returns(void **state)
+static void test_follower_close_while_the_publisher_is_not_there_returns(void **state)
 {
     const struct stage *stage = stage_of(state);
     struct error error = {0};
     struct service service;
     struct rpc_channel *channel;
-    struct event_subscriber *subscriber;
-    struct event_subscriber_status status;
+    struct event_follower *follower;
+    struct event_follower_status status;
     const struct rpc_channel_options nobody = {.address = stage->rpc};
     service_open(&service, stage);
     expect(rpc_channel_open(&nobody, &channel, &error), STATUS_OK, &error);
-    const struct event_subscriber_options options = {.log = "booking",
-                                                     .subscriber = "test",
-                                                     .events_address = stage->by_hand,
-                                                     .channel = channel,
-                                                     .writer = service.writer,
-                                                     .database_url = stage->service_url};
-    expect(event_subscriber_open(&options, &subscriber, &error), STATUS_OK, &error);
-    event_subscriber_status(subscriber, &status);
-    assert_int_equal(status.state, SUBSCRIBER_DISCONNECTED);
+    const struct event_follower_options options = {.log = "booking",
+                                                   .subscriber = "test",
+                                                   .events_address = stage->by_hand,
+                                                   .channel = channel,
+                                                   .writer = service.writer,
+                                                   .database_url = stage->service_url};
+    expect(event_follower_open(&options, &follower, &error), STATUS_OK, &error);
+    event_follower_status(follower, &status);
+    assert_int_equal(status.state, FOLLOWER_DISCONNECTED);
     assert_string_equal(status.log_id, "");
-    event_subscriber_close(subscriber);
-    event_subscriber_close(NULL);
+    event_follower_close(follower);
+    event_follower_close(NULL);
     rpc_channel_close(channel);
     service_close(&service);
 }
@@ -253,7 +253,7 @@ static bool chunk_handed_in(void *context)
     return atomic_load(&play->service.chunks) > 1;
 }
 
-static void test_subscriber_close_while_its_chunk_keeps_failing_returns(void **state)
+static void test_follower_close_while_its_chunk_keeps_failing_returns(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -261,8 +261,8 @@ static void test_subscriber_close_while_its_chunk_keeps_failing_returns(void **s
     atomic_store(&play.service.failures, INT32_MAX);
     play_follow(&play, &PLAY_BRISK);
     wait_until(chunk_handed_in, &play, "a chunk that failed");
-    event_subscriber_close(play.subscriber);
-    play.subscriber = NULL;
+    event_follower_close(play.follower);
+    play.follower = NULL;
     assert_int_equal(service_applied(&play.service), 0);
     play_close(&play);
 }
@@ -289,7 +289,7 @@ static bool fetch_held(void *context)
     return atomic_load(&silent->call) != NULL;
 }
 
-static void test_subscriber_close_while_a_fetch_waits_returns_at_once(void **state)
+static void test_follower_close_while_a_fetch_waits_returns_at_once(void **state)
 {
     const struct stage *stage = stage_of(state);
     const struct rpc_server_options server_options = {
@@ -300,23 +300,23 @@ static void test_subscriber_close_while_a_fetch_waits_returns_at_once(void **sta
     struct rpc_server *server;
     struct rpc_channel *channel;
     struct service service;
-    struct event_subscriber *subscriber;
+    struct event_follower *follower;
     expect(rpc_server_open(&server_options, &server, &error), STATUS_OK, &error);
     rpc_server_add(server, &silent.service.base);
     expect(rpc_server_start(server, &error), STATUS_OK, &error);
     rpc_server_serve(server);
     service_open(&service, stage);
     expect(rpc_channel_open(&channel_options, &channel, &error), STATUS_OK, &error);
-    const struct event_subscriber_options options = {.log = "booking",
-                                                     .subscriber = "test",
-                                                     .events_address = stage->by_hand,
-                                                     .channel = channel,
-                                                     .writer = service.writer,
-                                                     .database_url = stage->service_url};
-    expect(event_subscriber_open(&options, &subscriber, &error), STATUS_OK, &error);
+    const struct event_follower_options options = {.log = "booking",
+                                                   .subscriber = "test",
+                                                   .events_address = stage->by_hand,
+                                                   .channel = channel,
+                                                   .writer = service.writer,
+                                                   .database_url = stage->service_url};
+    expect(event_follower_open(&options, &follower, &error), STATUS_OK, &error);
     wait_until(fetch_held, &silent, "a fetch");
     int64_t before_ns = clock_monotonic_ns();
-    event_subscriber_close(subscriber);
+    event_follower_close(follower);
     assert_true(clock_monotonic_ns() - before_ns < INT64_C(1000) * NS_PER_MS);
     (void)error_set(&error, STATUS_UNAVAILABLE, NULL, "too late");
     rpc_channel_close(channel); /* ends the abandoned call */
@@ -328,17 +328,17 @@ static void test_subscriber_close_while_a_fetch_waits_returns_at_once(void **sta
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_BOTH(test_subscriber_of_batches_that_fail_to_commit_applies_exactly_once),
-        TEST_BOTH(test_subscriber_of_a_poison_event_keeps_it_and_applies_the_others_once),
-        TEST_SQLITE(test_subscriber_opened_with_dead_letters_counts_them),
+        TEST_BOTH(test_follower_of_batches_that_fail_to_commit_applies_exactly_once),
+        TEST_BOTH(test_follower_of_a_poison_event_keeps_it_and_applies_the_others_once),
+        TEST_SQLITE(test_follower_opened_with_dead_letters_counts_them),
         TEST_BOTH(test_dead_letters_replay_applies_what_no_longer_fails),
-        TEST_BOTH(test_subscriber_at_the_bound_of_dead_letters_stops),
-        TEST_BOTH(test_subscriber_of_another_log_stops),
-        TEST_BOTH(test_subscriber_of_a_log_that_lost_its_tail_stops),
-        TEST_SQLITE(test_subscriber_of_a_batch_with_another_predecessor_asks_and_stops),
-        TEST_SQLITE(test_subscriber_close_while_the_publisher_is_not_there_returns),
-        TEST_SQLITE(test_subscriber_close_while_its_chunk_keeps_failing_returns),
-        TEST_SQLITE(test_subscriber_close_while_a_fetch_waits_returns_at_once),
+        TEST_BOTH(test_follower_at_the_bound_of_dead_letters_stops),
+        TEST_BOTH(test_follower_of_another_log_stops),
+        TEST_BOTH(test_follower_of_a_log_that_lost_its_tail_stops),
+        TEST_SQLITE(test_follower_of_a_batch_with_another_predecessor_asks_and_stops),
+        TEST_SQLITE(test_follower_close_while_the_publisher_is_not_there_returns),
+        TEST_SQLITE(test_follower_close_while_its_chunk_keeps_failing_returns),
+        TEST_SQLITE(test_follower_close_while_a_fetch_waits_returns_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "events/follower.h"
 #include "events/play.h"
-#include "events/subscriber.h"
 
-static void test_subscriber_of_a_log_with_a_backlog_catches_up_by_fetch(void **state)
+static void test_follower_of_a_log_with_a_backlog_catches_up_by_fetch(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -13,8 +13,8 @@ static void test_subscriber_of_a_log_with_a_backlog_catches_up_by_fetch(void **s
         play_commit(&play, 400);
     play_follow(&play, &PLAY_PATIENT);
     service_wait_applied(&play.service, 1600);
-    play_wait_state(&play, SUBSCRIBER_FOLLOWING);
-    struct event_subscriber_status status = play_status(&play);
+    play_wait_state(&play, FOLLOWER_FOLLOWING);
+    struct event_follower_status status = play_status(&play);
     assert_int_equal(status.applied_seq, 1600);
     assert_int_equal(status.head_seq, 1600);
     assert_int_equal(status.oldest_unapplied_us, 0);
@@ -23,12 +23,12 @@ static void test_subscriber_of_a_log_with_a_backlog_catches_up_by_fetch(void **s
     play_close(&play);
 }
 
-static void test_subscriber_of_a_live_publisher_follows_it(void **state)
+static void test_follower_of_a_live_publisher_follows_it(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
-    const struct event_subscriber_options live = {.events_address = play.origin.stage->events,
-                                                  .silence_ms = 10};
+    const struct event_follower_options live = {.events_address = play.origin.stage->events,
+                                                .silence_ms = 10};
     play_follow(&play, &live);
     for (int i = 0; i < 50; i++)
         origin_commit(&play.origin, "booking.confirmed", 3, true);
@@ -36,7 +36,7 @@ static void test_subscriber_of_a_live_publisher_follows_it(void **state)
     play_close(&play);
 }
 
-static void test_subscriber_of_batches_in_order_applies_them_without_fetch(void **state)
+static void test_follower_of_batches_in_order_applies_them_without_fetch(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -52,11 +52,11 @@ static void test_subscriber_of_batches_in_order_applies_them_without_fetch(void 
     play_close(&play);
 }
 
-static void test_subscriber_with_an_interval_gathers_what_comes_within_it(void **state)
+static void test_follower_with_an_interval_gathers_what_comes_within_it(void **state)
 {
     enum { INTERVAL_MS = 4000 };
     struct play play;
-    struct event_subscriber_options gathering = PLAY_PATIENT;
+    struct event_follower_options gathering = PLAY_PATIENT;
     gathering.interval_ms = INTERVAL_MS;
     play_open(&play, stage_of(state));
     play_follow_to_head(&play, &gathering);
@@ -73,7 +73,7 @@ static void test_subscriber_with_an_interval_gathers_what_comes_within_it(void *
     play_close(&play);
 }
 
-static void test_subscriber_of_a_lost_batch_fetches_it(void **state)
+static void test_follower_of_a_lost_batch_fetches_it(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -84,7 +84,7 @@ static void test_subscriber_of_a_lost_batch_fetches_it(void **state)
     play_close(&play);
 }
 
-static void test_subscriber_of_a_heartbeat_ahead_fetches(void **state)
+static void test_follower_of_a_heartbeat_ahead_fetches(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -95,7 +95,7 @@ static void test_subscriber_of_a_heartbeat_ahead_fetches(void **state)
     play_close(&play);
 }
 
-static void test_subscriber_of_repeated_batches_applies_them_once(void **state)
+static void test_follower_of_repeated_batches_applies_them_once(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -111,7 +111,7 @@ static void test_subscriber_of_repeated_batches_applies_them_once(void **state)
     play_close(&play);
 }
 
-static void test_subscriber_of_reordered_batches_waits_and_does_not_fetch(void **state)
+static void test_follower_of_reordered_batches_waits_and_does_not_fetch(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -128,7 +128,7 @@ static void test_subscriber_of_reordered_batches_waits_and_does_not_fetch(void *
     play_close(&play);
 }
 
-static void test_subscriber_of_a_late_batch_has_fetched_it_already(void **state)
+static void test_follower_of_a_late_batch_has_fetched_it_already(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -144,7 +144,7 @@ static void test_subscriber_of_a_late_batch_has_fetched_it_already(void **state)
     play_close(&play);
 }
 
-static void test_subscriber_of_garbage_goes_on(void **state)
+static void test_follower_of_garbage_goes_on(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
@@ -160,10 +160,10 @@ static void test_subscriber_of_garbage_goes_on(void **state)
     play_close(&play);
 }
 
-static void test_subscriber_in_silence_fetches(void **state)
+static void test_follower_in_silence_fetches(void **state)
 {
     struct play play;
-    const struct event_subscriber_options options = {.silence_ms = 10, .gap_wait_ms = 600000};
+    const struct event_follower_options options = {.silence_ms = 10, .gap_wait_ms = 600000};
     play_open(&play, stage_of(state));
     play_follow_to_head(&play, &options);
     play_commit(&play, 2);
@@ -171,35 +171,35 @@ static void test_subscriber_in_silence_fetches(void **state)
     play_close(&play);
 }
 
-static void test_subscriber_after_reconnect_fetches(void **state)
+static void test_follower_after_reconnect_fetches(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
     play_commit(&play, 1);
     play_follow_to_head(&play, &PLAY_PATIENT);
     nng_close(play.publisher);
-    play_wait_state(&play, SUBSCRIBER_DISCONNECTED);
+    play_wait_state(&play, FOLLOWER_DISCONNECTED);
     play_commit(&play, 3);
     play_publish(&play);
-    play_wait_state(&play, SUBSCRIBER_FOLLOWING);
+    play_wait_state(&play, FOLLOWER_FOLLOWING);
     service_wait_applied(&play.service, 4);
     play_close(&play);
 }
 
-static void test_subscriber_started_again_goes_on_from_its_cursor(void **state)
+static void test_follower_started_again_goes_on_from_its_cursor(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
     play_commit(&play, 3);
     play_follow_to_head(&play, &PLAY_BRISK);
-    event_subscriber_close(play.subscriber);
+    event_follower_close(play.follower);
     play_commit(&play, 3);
     play_follow_to_head(&play, &PLAY_BRISK);
     service_wait_applied(&play.service, 6);
     play_close(&play);
 }
 
-static void test_subscriber_of_a_log_given_up_follows_it_from_the_start(void **state)
+static void test_follower_of_a_log_given_up_follows_it_from_the_start(void **state)
 {
     struct play play;
     struct error error = {0};
@@ -207,7 +207,7 @@ static void test_subscriber_of_a_log_given_up_follows_it_from_the_start(void **s
     play_open(&play, stage_of(state));
     play_commit(&play, 3);
     play_follow_to_head(&play, &PLAY_BRISK);
-    event_subscriber_close(play.subscriber);
+    event_follower_close(play.follower);
     db = stage_open_beside(play.service.stage);
     expect(event_log_give_up(db, "booking", NULL, &error), STATUS_OK, &error);
     db_close(db);
@@ -220,20 +220,20 @@ static void test_subscriber_of_a_log_given_up_follows_it_from_the_start(void **s
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_BOTH(test_subscriber_of_a_log_with_a_backlog_catches_up_by_fetch),
-        TEST_BOTH(test_subscriber_of_a_live_publisher_follows_it),
-        TEST_BOTH(test_subscriber_of_batches_in_order_applies_them_without_fetch),
-        TEST_SQLITE(test_subscriber_with_an_interval_gathers_what_comes_within_it),
-        TEST_SQLITE(test_subscriber_of_a_lost_batch_fetches_it),
-        TEST_SQLITE(test_subscriber_of_a_heartbeat_ahead_fetches),
-        TEST_SQLITE(test_subscriber_of_repeated_batches_applies_them_once),
-        TEST_SQLITE(test_subscriber_of_reordered_batches_waits_and_does_not_fetch),
-        TEST_SQLITE(test_subscriber_of_a_late_batch_has_fetched_it_already),
-        TEST_SQLITE(test_subscriber_of_garbage_goes_on),
-        TEST_SQLITE(test_subscriber_in_silence_fetches),
-        TEST_SQLITE(test_subscriber_after_reconnect_fetches),
-        TEST_BOTH(test_subscriber_started_again_goes_on_from_its_cursor),
-        TEST_BOTH(test_subscriber_of_a_log_given_up_follows_it_from_the_start),
+        TEST_BOTH(test_follower_of_a_log_with_a_backlog_catches_up_by_fetch),
+        TEST_BOTH(test_follower_of_a_live_publisher_follows_it),
+        TEST_BOTH(test_follower_of_batches_in_order_applies_them_without_fetch),
+        TEST_SQLITE(test_follower_with_an_interval_gathers_what_comes_within_it),
+        TEST_SQLITE(test_follower_of_a_lost_batch_fetches_it),
+        TEST_SQLITE(test_follower_of_a_heartbeat_ahead_fetches),
+        TEST_SQLITE(test_follower_of_repeated_batches_applies_them_once),
+        TEST_SQLITE(test_follower_of_reordered_batches_waits_and_does_not_fetch),
+        TEST_SQLITE(test_follower_of_a_late_batch_has_fetched_it_already),
+        TEST_SQLITE(test_follower_of_garbage_goes_on),
+        TEST_SQLITE(test_follower_in_silence_fetches),
+        TEST_SQLITE(test_follower_after_reconnect_fetches),
+        TEST_BOTH(test_follower_started_again_goes_on_from_its_cursor),
+        TEST_BOTH(test_follower_of_a_log_given_up_follows_it_from_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

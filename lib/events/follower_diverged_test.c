@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "events/cursor.h"
 #include "events/event_store.h"
+#include "events/follower.h"
 #include "events/play.h"
-#include "events/subscriber.h"
 
 /* ---- the log lines of a test: stderr is a file meanwhile ---- */
 
@@ -119,9 +119,9 @@ static bool halt_is_logged(void *context)
 static void wait_diverged(struct play *play)
 {
     char why[96];
-    play_wait_state(play, SUBSCRIBER_DIVERGED);
+    play_wait_state(play, FOLLOWER_DIVERGED);
     wait_until(halt_is_logged, NULL, "the line that says so"); /* it comes after the state */
-    assert_true(event_subscriber_degraded(play->subscriber, why, sizeof why));
+    assert_true(event_follower_degraded(play->follower, why, sizeof why));
     assert_string_equal(why, "booking log diverged");
     assert_int_equal(count_lines("events.halted"), 1);
     assert_int_equal(count_lines("events.goes_on"), 0);
@@ -136,7 +136,7 @@ struct asking {
 static bool has_asked(void *context)
 {
     const struct asking *asking = context;
-    assert_int_equal(play_status(asking->play).state, SUBSCRIBER_DIVERGED);
+    assert_int_equal(play_status(asking->play).state, FOLLOWER_DIVERGED);
     return metric_by_name("events_fetches_total") >= asking->until;
 }
 
@@ -146,7 +146,7 @@ static void expect_still_diverged(struct play *play, bool at_once)
 {
     struct asking asking = {.play = play, .until = metric_by_name("events_fetches_total") + 2};
     if (at_once)
-        event_subscriber_reread(play->subscriber);
+        event_follower_reread(play->follower);
     wait_until(has_asked, &asking, "the publisher is asked again, twice");
     wait_diverged(play);
 }
@@ -154,11 +154,11 @@ static void expect_still_diverged(struct play *play, bool at_once)
 static void expect_goes_on(struct play *play, uint64_t seq)
 {
     service_wait_applied(&play->service, (int64_t)seq);
-    play_wait_state(play, SUBSCRIBER_FOLLOWING);
+    play_wait_state(play, FOLLOWER_FOLLOWING);
     play_expect_cursor(play, seq);
     assert_int_equal(count_lines("events.halted"), 1);
     assert_int_equal(count_lines("events.goes_on"), 1);
-    assert_false(event_subscriber_degraded(play->subscriber, (char[96]){0}, 96));
+    assert_false(event_follower_degraded(play->follower, (char[96]){0}, 96));
 }
 
 /* Follows 5 events of a log, a copy of which is kept with `more` events beside. */
@@ -173,12 +173,12 @@ static void follow_five(struct play *play, void **state, size_t more)
 
 /* ---- tests ---- */
 
-static void test_subscriber_of_a_log_whose_tail_comes_back_goes_on(void **state)
+static void test_follower_of_a_log_whose_tail_comes_back_goes_on(void **state)
 {
     struct play play;
     follow_five(&play, state, 2);
     bring_old_copy(&play);
-    event_subscriber_reread(play.subscriber);
+    event_follower_reread(play.follower);
     wait_diverged(&play);
     expect_still_diverged(&play, false);
     bring_kept_copy(&play);
@@ -189,28 +189,28 @@ static void test_subscriber_of_a_log_whose_tail_comes_back_goes_on(void **state)
     play_close(&play);
 }
 
-static void test_subscriber_that_halted_asks_at_once_when_told_to(void **state)
+static void test_follower_that_halted_asks_at_once_when_told_to(void **state)
 {
     struct play play;
     follow_five(&play, state, 1);
     bring_old_copy(&play);
-    event_subscriber_reread(play.subscriber);
+    event_follower_reread(play.follower);
     wait_diverged(&play);
     expect_still_diverged(&play, true);
     bring_kept_copy(&play);
-    event_subscriber_reread(play.subscriber);
+    event_follower_reread(play.follower);
     expect_goes_on(&play, 6);
     play_close(&play);
 }
 
 /* Another log at the same address, longer than what was followed: nothing of it is ever applied. */
-static void test_subscriber_that_halted_goes_on_in_no_other_log(void **state)
+static void test_follower_that_halted_goes_on_in_no_other_log(void **state)
 {
     struct play play;
     follow_five(&play, state, 0);
     bring_another_log(&play);
     play_commit(&play, 4);
-    event_subscriber_reread(play.subscriber);
+    event_follower_reread(play.follower);
     wait_diverged(&play);
     expect_still_diverged(&play, true);
     assert_int_equal(service_applied(&play.service), 5);
@@ -223,13 +223,13 @@ static void test_subscriber_that_halted_goes_on_in_no_other_log(void **state)
 }
 
 /* Events in the place of the lost ones, and more: the event at the cursor is not there. */
-static void test_subscriber_that_halted_goes_on_in_no_other_line_of_events(void **state)
+static void test_follower_that_halted_goes_on_in_no_other_line_of_events(void **state)
 {
     struct play play;
     follow_five(&play, state, 0);
     origin_go_back(&play.origin, 3);
     play_commit(&play, 4);
-    event_subscriber_reread(play.subscriber);
+    event_follower_reread(play.follower);
     wait_diverged(&play);
     expect_still_diverged(&play, true);
     assert_int_equal(service_applied(&play.service), 5);
@@ -257,18 +257,18 @@ static void set_cursor_back(struct play *play, uint64_t seq)
 }
 
 /* A cursor that was changed is asked from; only an answer that fits lets the follower go on. */
-static void test_subscriber_that_halted_goes_on_from_a_cursor_that_was_set_back(void **state)
+static void test_follower_that_halted_goes_on_from_a_cursor_that_was_set_back(void **state)
 {
     struct play play;
     follow_five(&play, state, 0);
     origin_go_back(&play.origin, 3);
     play_commit(&play, 3);
-    event_subscriber_reread(play.subscriber);
+    event_follower_reread(play.follower);
     wait_diverged(&play);
     enter_era(&play, origin_era(&play.origin));
     expect_still_diverged(&play, true);
     set_cursor_back(&play, 3);
-    play_wait_state(&play, SUBSCRIBER_FOLLOWING);
+    play_wait_state(&play, FOLLOWER_FOLLOWING);
     play_expect_cursor(&play, 6);
     assert_int_equal(service_applied(&play.service), 8);
     assert_int_equal(count_lines("events.halted"), 1);
@@ -281,12 +281,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(test, driver) cmocka_unit_test_setup_teardown(test, setup_##driver, teardown)
 #define BOTH(test)         TEST(test, sqlite), TEST(test, postgresql)
-        BOTH(test_subscriber_of_a_log_whose_tail_comes_back_goes_on),
-        BOTH(test_subscriber_that_halted_asks_at_once_when_told_to),
-        BOTH(test_subscriber_that_halted_goes_on_in_no_other_log),
-        TEST(test_subscriber_that_halted_goes_on_in_no_other_line_of_events, sqlite),
-        BOTH(test_subscriber_that_halted_goes_on_from_a_cursor_that_was_set_back),
+        BOTH(test_follower_of_a_log_whose_tail_comes_back_goes_on),
+        BOTH(test_follower_that_halted_asks_at_once_when_told_to),
+        BOTH(test_follower_that_halted_goes_on_in_no_other_log),
+        TEST(test_follower_that_halted_goes_on_in_no_other_line_of_events, sqlite),
+        BOTH(test_follower_that_halted_goes_on_from_a_cursor_that_was_set_back),
     };
-    log_open("subscriber_diverged_test", LOG_INFO);
+    log_open("follower_diverged_test", LOG_INFO);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

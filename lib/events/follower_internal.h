@@ -1,0 +1,138 @@
+/*
+ * The internals of the follower. Its thread is in follow.c, Fetch in catch_up.c, and applying chunks in
+ * apply.c.
+ */
+#ifndef SCREENING_EVENTS_FOLLOWER_INTERNAL_H
+#define SCREENING_EVENTS_FOLLOWER_INTERNAL_H
+
+#include <nng/nng.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/backoff.h"
+#include "events/cursor.h"
+#include "events/follower.h"
+#include "events/inbox.h"
+#include "events/monitor.h"
+
+enum { HELD_MAX = 64 };
+
+/* A batch that arrived before its predecessor. */
+struct held_batch {
+    nng_msg *message;
+    uint64_t first_seq;
+};
+
+/* What other threads may read; guarded by the monitor. */
+struct progress {
+    enum follower_state halted; /* FOLLOWER_DIVERGED or _STOPPED; any other value: not halted */
+    bool caught_up;
+    uint64_t applied_seq;
+    uint64_t head_seq;
+    uint64_t dead_letters;
+    int64_t head_heard_us;       /* since when a head beyond applied_seq is known; 0 = none is known */
+    int64_t oldest_in_flight_us; /* occurred_at of the first event being applied; 0 = none */
+    struct uuid log_id;
+};
+
+struct event_follower {
+    char *log;
+    char *name;
+    struct writer *writer;
+    bool (*has_effect)(const Screening__V1__Event *event); /* NULL: every event */
+    struct rpc_channel *channel;
+    int64_t silence_ns;
+    int64_t gap_wait_ns;
+    size_t chunk_max;
+    int64_t interval_ns;
+    pthread_t thread;
+    struct monitor monitor;
+    struct inbox inbox;
+    /* guarded by the monitor */
+    bool closing;
+    bool reread; /* the cursor may have been moved */
+    struct progress progress;
+    /* owned by the thread */
+    struct db *db; /* reads the cursor */
+    struct rpc_client *client;
+    struct event_cursor cursor; /* the last event applied */
+    struct event_cursor end;    /* the last event appended to `run` */
+    int64_t era;            /* the publisher's, from the last Fetch reply; the era of all events applied */
+    int64_t from_era;       /* the cursor's when that Fetch was sent, or `era` once the cursor entered it */
+    int64_t asked_from_era; /* the cursor's when the newest Fetch was sent */
+    struct arena arena;     /* of the events in `run` */
+    Screening__V1__Event **run; /* events to apply, gapless after the cursor */
+    size_t run_count;
+    size_t run_capacity;
+    struct held_batch held[HELD_MAX];
+    size_t held_count;
+    int64_t take_in_ns; /* until then arriving messages accumulate */
+    int64_t gap_ns;     /* when to fetch a gap; 0 = no gap is known */
+    int64_t fetch_ns;   /* when to fetch for any other reason; 0 = none */
+    int64_t fetched_ns; /* when the last fetch ended */
+    struct backoff fetch_backoff;
+    bool fetch_failing; /* logged already */
+    bool apply_failing; /* the same */
+};
+
+/* ---- follower.c: shared by all parts. On the follower's thread ---- */
+
+bool follower_closing(struct event_follower *follower);
+
+/* Maintains both connections to the publisher. Call it about every second while one of them is down. */
+void follower_look_after_connections(struct event_follower *follower);
+
+/* Sleeps; returns false if the follower is closed in the meantime. */
+bool follower_sleep(struct event_follower *follower, int64_t pause_ns);
+
+/* Stops applying events and logs that once. A diverged log resumes once it has the cursor's event. */
+void follower_halt(struct event_follower *follower, enum follower_state state, const char *why);
+void follower_resume(struct event_follower *follower);
+bool follower_halted(struct event_follower *follower);
+
+void follower_note_head(struct event_follower *follower, uint64_t head_seq);
+
+/* Lowers the publisher's known head, whatever was reported before. */
+void follower_lower_head(struct event_follower *follower, uint64_t head_seq);
+
+/* Notes the committed position of the cursor. */
+void follower_note_cursor(struct event_follower *follower, const struct event_cursor *cursor);
+
+/* The same, for a cursor that may have moved backwards. */
+void follower_move_cursor(struct event_follower *follower, const struct event_cursor *cursor);
+
+/* Reads the cursor and the number of dead letters from the database; true if the cursor is not where it was
+ * last known to be. */
+bool follower_reread(struct event_follower *follower);
+
+void follower_note_dead_letter(struct event_follower *follower);
+
+/* Schedules a fetch at `at_ns`, unless an earlier one is due. */
+void follower_fetch_at(struct event_follower *follower, int64_t at_ns);
+
+/* ---- the parts ---- */
+
+enum apply_result {
+    APPLY_DONE,  /* all events are committed */
+    APPLY_LOST,  /* the cursor was moved: fetch */
+    APPLY_ENDED, /* closing, or halted */
+};
+
+/* Applies events that follow the cursor, in chunks. Retries each chunk until it has a definite outcome. */
+MUST_CHECK enum apply_result follower_apply(struct event_follower *follower,
+                                            Screening__V1__Event *const *events, size_t count);
+
+/* Fetches and applies until it reaches the publisher's head, or until a failure that is retried later. */
+void follower_catch_up(struct event_follower *follower);
+
+/* Fetches once while the log has diverged, and applies nothing. Returns true if the log has the cursor's
+ * event. A missing answer, or the same answer again, is not logged. */
+MUST_CHECK bool follower_ask_again(struct event_follower *follower);
+
+/* The thread's main function. */
+void *follower_run(void *context);
+
+#endif
