@@ -1,6 +1,6 @@
 /*
  * The epoll_wait, the epoll_ctl and the recv that libmicrohttpd calls in our program: functions of the
- * program take precedence over the C library's, for its libraries too (see lib/rpc/closed_peer.c).
+ * program take precedence over the C library's, for its libraries too (see lib/nng/handshake_epipe.c).
  *
  * libmicrohttpd asks for 128 events and, given exactly that many, asks for more before it handles any: it
  * waits for as long as nothing else happens, and so do the clients of those 128. Given one event fewer than

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "base/standard_files.h"
-#include "rpc/transport_watch.h"
+#include "nng/stuck_reaper.h"
 #include "service/ops.h"
 #include "service/service.h"
 

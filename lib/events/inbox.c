@@ -2,11 +2,9 @@
  * nng's callbacks take the monitor's lock. It is never held while nng is called, because nng waits for its
  * callbacks.
  *
- * The socket is never closed. In nng (both 1.5.2 and 1.10.1), a connection that we close between the arrival
- * of a message's length and the reading of its body never finishes: nni_aio_begin refuses the read without
- * calling back. nng's only reaper thread then waits forever, and with it every nng_close of the process.
- * Messages arrive here all the time, so this does happen (6 % of closes under load). Leaving the socket open
- * is harmless: a follower closes only when the process ends.
+ * The socket is never closed: nng may block for good when a connection is closed on which a message is
+ * arriving (nng/stuck_reaper.h). Messages arrive here all the time, so this does happen (6 % of closes under
+ * load). Leaving the socket open is harmless: a follower closes only when the process ends.
  */
 #include "events/inbox.h"
 
@@ -153,7 +151,7 @@ enum status inbox_open(struct inbox *inbox, const char *topic, const char *addre
         goto close_socket;
     failure = configure(inbox, topic);
     if (failure == 0)
-        failure = rpc_redial_start(&inbox->redial, inbox->socket, inbox->address, NNG_FLAG_NONBLOCK);
+        failure = redial_start(&inbox->redial, inbox->socket, inbox->address, NNG_FLAG_NONBLOCK);
     if (failure != 0)
         goto free_aio;
     nng_recv_aio(inbox->socket, inbox->receive);
@@ -173,7 +171,7 @@ void inbox_look_after(struct inbox *inbox)
     monitor_lock(inbox->monitor);
     bool connected = inbox->connections > 0;
     monitor_unlock(inbox->monitor);
-    rpc_redial_look(&inbox->redial, connected);
+    redial_look(&inbox->redial, connected);
 }
 
 nng_msg *inbox_take(struct inbox *inbox)

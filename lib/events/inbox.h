@@ -12,7 +12,7 @@
 
 #include "base/status.h"
 #include "events/monitor.h"
-#include "rpc/redial.h"
+#include "nng/redial.h"
 
 enum { INBOX_MESSAGES_MAX = 1024, INBOX_BYTES_MAX = 8 * 1024 * 1024, INBOX_TOPIC_MAX = 64 };
 
@@ -22,7 +22,7 @@ struct inbox {
     nng_aio *receive;
     struct inbox_link *link;
     char *address;
-    struct rpc_redial redial;    /* owned by the follower's thread */
+    struct redial redial;        /* owned by the follower's thread */
     char topic[INBOX_TOPIC_MAX]; /* with its line feed */
     size_t topic_size;
     /* guarded by the monitor */

@@ -10,7 +10,7 @@
 #include "base/metrics.h"
 #include "events/event_text.h"
 #include "events/fetch_server.h"
-#include "rpc/socket_close.h"
+#include "nng/stuck_reaper.h"
 
 enum {
     HEARTBEAT_MS_DEFAULT = 500,
@@ -178,7 +178,7 @@ void event_publisher_close(struct event_publisher *publisher)
     if (publisher == NULL)
         return;
     fetch_server_destroy(publisher->fetches);
-    (void)rpc_socket_close(publisher->socket); /* it has no callbacks, so failing to close is harmless */
+    (void)socket_close(publisher->socket); /* it has no callbacks, so failing to close is harmless */
     free(publisher->topic);
     free(publisher);
 }

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nng/stuck_reaper.h"
 #include "rpc/channel_state.h"
 #include "rpc/envelope.h"
-#include "rpc/socket_close.h"
 
 enum { RECONNECT_MIN_MS = 20, RECONNECT_MAX_MS = 500, CLOSE_SETTLE_MS = 20 };
 
@@ -49,8 +49,8 @@ static int set_options(struct rpc_channel *channel)
 
 static enum status dial(struct rpc_channel *channel, bool connect_now, struct error *error)
 {
-    int rv = rpc_redial_start(&channel->redial, channel->socket, channel->address,
-                              connect_now ? 0 : NNG_FLAG_NONBLOCK);
+    int rv = redial_start(&channel->redial, channel->socket, channel->address,
+                          connect_now ? 0 : NNG_FLAG_NONBLOCK);
     switch (rv) {
     case 0:
         return STATUS_OK;
@@ -134,8 +134,9 @@ void rpc_channel_close(struct rpc_channel *channel)
         rpc_exchange_destroy(exchange);
     }
     if (channel->answers_may_come)
-        nng_msleep(CLOSE_SETTLE_MS); /* muted.h explains why a connection is not closed while it reads */
-    if (!rpc_socket_close(channel->socket))
+        nng_msleep(
+            CLOSE_SETTLE_MS); /* stuck_reaper.h explains why not to close a connection while it reads */
+    if (!socket_close(channel->socket))
         return; /* nng's callbacks may still use the channel */
     pthread_mutex_destroy(&channel->mutex);
     rpc_guard_fini(&channel->guard);
@@ -150,7 +151,7 @@ bool rpc_channel_connected(struct rpc_channel *channel)
 
 void rpc_channel_look_after(struct rpc_channel *channel)
 {
-    rpc_redial_look(&channel->redial, rpc_channel_connected(channel));
+    redial_look(&channel->redial, rpc_channel_connected(channel));
 }
 
 struct rpc_guard *rpc_channel_guard(struct rpc_channel *channel)

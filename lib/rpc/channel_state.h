@@ -8,15 +8,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "nng/redial.h"
 #include "rpc/channel.h"
 #include "rpc/exchange.h"
 #include "rpc/guard.h"
-#include "rpc/redial.h"
 
 struct rpc_channel {
     nng_socket socket;
     char *address;
-    struct rpc_redial redial; /* used only by the thread that calls rpc_channel_look_after */
+    struct redial redial; /* used only by the thread that calls rpc_channel_look_after */
     size_t message_max_bytes;
     size_t calls_max;    /* 0 = no bound */
     _Atomic int pipe_id; /* of the current connection, 0 = none */

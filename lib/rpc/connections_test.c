@@ -9,9 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "rpc/connections.h"
+#include "nng/connections.h"
+#include "nng/stuck_reaper.h"
 #include "rpc/server.h"
-#include "rpc/socket_close.h"
 #include "rpc/test_support.h"
 
 /* nng 1.5.2 leaks some of the connections that break during setup. */
@@ -40,13 +40,13 @@ static struct test_server server;
 
 static int begin_with(bool tcp, uint32_t timeout_ms)
 {
-    const struct rpc_connection_limits limits = {.connections_max = CONNECTIONS,
-                                                 .per_address_max = PER_ADDRESS,
-                                                 .files_max = 4 * CONNECTIONS,
-                                                 .receive_timeout_ms = timeout_ms,
-                                                 .receive_bytes_max = BYTES_MAX};
+    const struct connection_limits limits = {.connections_max = CONNECTIONS,
+                                             .per_address_max = PER_ADDRESS,
+                                             .files_max = 4 * CONNECTIONS,
+                                             .receive_timeout_ms = timeout_ms,
+                                             .receive_bytes_max = BYTES_MAX};
     struct error error;
-    assert_int_equal(rpc_connections_limit(&limits, &error), STATUS_OK);
+    assert_int_equal(connections_limit(&limits, &error), STATUS_OK);
     test_server_init(&server);
     test_server_start(&server, NULL, tcp);
     rpc_server_serve(server.server);
@@ -81,7 +81,7 @@ static int finish(void **state)
 {
     (void)state;
     test_server_stop(&server);
-    rpc_connections_unlimit();
+    connections_unlimit();
     return 0;
 }
 
@@ -141,7 +141,7 @@ static int greeted_from(uint8_t host)
 static int greeted_after_silence(uint8_t host)
 {
     for (int i = 0; i < SILENCE_TICKS_MAX; i++) {
-        rpc_connections_tick();
+        connections_tick();
         int fd = connect_from(host);
         if (greet(fd))
             return fd;
@@ -173,7 +173,7 @@ static void assert_serves(void)
 {
     nng_socket client = test_dial(server.address);
     test_assert_answer(test_get(client, "good", 0), STATUS_OK, "");
-    (void)rpc_socket_close(client);
+    (void)socket_close(client);
 }
 
 static void close_all(const int *fds, size_t count)
@@ -366,10 +366,10 @@ static void test_connections_whose_message_began_first_leave_first(void **state)
     for (size_t i = 0; i < PER_ADDRESS; i++)
         begin_message(&pairs[ORDER[i]]);
     for (size_t i = 0; i < PER_ADDRESS; i++) {
-        assert_int_equal(rpc_connections_ended(pairs[ORDER[i]].accepted), i < 2);
+        assert_int_equal(connections_ended(pairs[ORDER[i]].accepted), i < 2);
         close_all((const int[]){pairs[ORDER[i]].client, pairs[ORDER[i]].accepted}, 2);
     }
-    assert_false(rpc_connections_ended(other.accepted));
+    assert_false(connections_ended(other.accepted));
     close_all((const int[]){other.client, other.accepted, listener}, 3);
 }
 
@@ -384,7 +384,7 @@ static void test_connections_of_large_messages_that_arrive_go_on(void **state)
         assert_int_equal(response->code, STATUS_INVALID_ARGUMENT);
         rpc__v1__response__free_unpacked(response, NULL);
     }
-    (void)rpc_socket_close(client);
+    (void)socket_close(client);
 }
 
 int main(void)

@@ -14,9 +14,6 @@
 /* A caller must learn soon that there is no connection, however large its budget. */
 enum { SEND_TIMEOUT_MAX_MS = 100 };
 
-/* nng counts in whole milliseconds, so a receive may expire this long before the deadline. */
-enum { EXPIRY_MARGIN_MS = 2 };
-
 /* Bounds of the pause before a retry, unless the server asks for a longer one. */
 enum { PAUSE_FIRST_MS = 20, PAUSE_MAX_MS = 500 };
 
@@ -88,18 +85,14 @@ static nng_duration next_pause(struct rpc_exchange *exchange)
     return rpc_guard_take_retry(&exchange->channel->guard) ? (nng_duration)pause_ms : 0;
 }
 
-/*
- * Pauses by letting a timeout cut a longer sleep short. After a sleep that ends by itself nng (at least
- * 1.5.2) reports every later timeout of the same aio as success. Returns false if the exchange was stopped.
- */
+/* Returns false if the exchange was stopped. */
 static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
 {
     exchange->state = RPC_EXCHANGE_PAUSING;
-    nng_aio_set_timeout(exchange->aio, pause_ms);
     pthread_mutex_lock(&exchange->mutex);
     bool begun = !exchange->stopped;
     if (begun)
-        nng_sleep_aio(pause_ms + 1, exchange->aio);
+        expiring_aio_sleep(exchange->aio, pause_ms);
     pthread_mutex_unlock(&exchange->mutex);
     return begun;
 }
@@ -147,8 +140,8 @@ static void on_sent(struct rpc_exchange *exchange)
     exchange->left = exchange->call->left = true;
     FAULT_POINT("rpc.client.after_send");
     exchange->state = RPC_EXCHANGE_RECEIVING;
-    nng_aio_set_timeout(exchange->receive_aio, remaining(exchange));
-    if (!begin(exchange, nng_ctx_recv, exchange->receive_aio))
+    nng_aio_set_timeout(exchange->receive.aio, remaining(exchange));
+    if (!begin(exchange, nng_ctx_recv, exchange->receive.aio))
         fail(exchange, STATUS_UNAVAILABLE, "closed the channel to");
 }
 
@@ -190,12 +183,11 @@ static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
 
 static void on_received(struct rpc_exchange *exchange)
 {
-    switch (nng_aio_result(exchange->receive_aio)) {
+    switch (nng_aio_result(exchange->receive.aio)) {
     case 0: {
-        nng_msg *msg = nng_aio_get_msg(exchange->receive_aio);
-        nng_aio_set_msg(exchange->receive_aio, NULL);
-        exchange->receive_aio_spent =
-            clock_monotonic_ns() >= exchange->deadline_ns - EXPIRY_MARGIN_MS * (int64_t)NS_PER_MS;
+        nng_msg *msg = nng_aio_get_msg(exchange->receive.aio);
+        nng_aio_set_msg(exchange->receive.aio, NULL);
+        expiring_aio_note(&exchange->receive, exchange->deadline_ns);
         ProtobufCMessage *response = decode(exchange, msg);
         nng_msg_free(msg);
         conclude(exchange, response);
@@ -305,7 +297,7 @@ struct rpc_exchange *rpc_exchange_create(struct rpc_channel *channel)
     exchange->channel = channel;
     if (nng_aio_alloc(&exchange->aio, on_event, exchange) != 0)
         goto free_exchange;
-    if (nng_aio_alloc(&exchange->receive_aio, on_event, exchange) != 0)
+    if (expiring_aio_alloc(&exchange->receive, on_event, exchange) != 0)
         goto free_aio;
     if (nng_ctx_open(&exchange->ctx, channel->socket) != 0)
         goto free_receive_aio;
@@ -314,7 +306,7 @@ struct rpc_exchange *rpc_exchange_create(struct rpc_channel *channel)
     return exchange;
 
 free_receive_aio:
-    nng_aio_free(exchange->receive_aio);
+    nng_aio_free(exchange->receive.aio);
 free_aio:
     nng_aio_free(exchange->aio);
 free_exchange:
@@ -325,35 +317,17 @@ free_exchange:
 void rpc_exchange_destroy(struct rpc_exchange *exchange)
 {
     nng_aio_free(exchange->aio);
-    nng_aio_free(exchange->receive_aio);
+    nng_aio_free(exchange->receive.aio);
     (void)nng_ctx_close(exchange->ctx);
     pthread_mutex_destroy(&exchange->mutex);
     arena_fini(&exchange->arena);
     free(exchange);
 }
 
-/* Replaces the spent aio, unless the exchange is stopped. Returns false when out of memory. */
-static bool renew_receive_aio(struct rpc_exchange *exchange)
-{
-    nng_aio *fresh;
-    if (nng_aio_alloc(&fresh, on_event, exchange) != 0)
-        return false;
-    pthread_mutex_lock(&exchange->mutex);
-    nng_aio *spent = fresh;
-    if (!exchange->stopped) {
-        spent = exchange->receive_aio;
-        exchange->receive_aio = fresh;
-    }
-    pthread_mutex_unlock(&exchange->mutex);
-    nng_aio_free(spent);
-    exchange->receive_aio_spent = false;
-    return true;
-}
-
 void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
 {
     exchange->admitted = false;
-    if (exchange->receive_aio_spent && !renew_receive_aio(exchange)) {
+    if (!expiring_aio_renew(&exchange->receive, &exchange->mutex, &exchange->stopped)) {
         nng_msg_free(msg);
         (void)error_no_memory(&exchange->call->error);
         finish(exchange, NULL);
@@ -368,8 +342,8 @@ void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
 void rpc_exchange_stop(struct rpc_exchange *exchange)
 {
     pthread_mutex_lock(&exchange->mutex);
-    exchange->stopped = true; /* from here on receive_aio is not replaced */
+    exchange->stopped = true; /* from here on receive.aio is not replaced */
     pthread_mutex_unlock(&exchange->mutex);
     nng_aio_stop(exchange->aio);
-    nng_aio_stop(exchange->receive_aio);
+    nng_aio_stop(exchange->receive.aio);
 }

@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/backoff.h"
 #include "base/status.h"
+#include "nng/expiring_aio.h"
 #include "rpc/channel.h"
 
 enum rpc_exchange_state {
@@ -35,18 +36,8 @@ struct rpc_exchange {
     struct rpc_exchange *next_idle;
     struct rpc_exchange *next_of_all;
     nng_ctx ctx;
-    nng_aio *aio; /* for sending and pausing */
-    /*
-     * The receive needs a separate aio. nng 1.5.2 first takes all expired aios off its list, then cancels
-     * the current operation of each, one after the other. A receive started on the send's aio between these
-     * two steps would time out as well, with its whole budget left, and its reply would be lost.
-     */
-    nng_aio *receive_aio;
-    /*
-     * For the same reason, an aio that was answered just as it expired must not be used again: its next
-     * receive could be cancelled at once. Only nng_aio_free waits until nng is done with the aio.
-     */
-    bool receive_aio_spent;
+    nng_aio *aio;                /* for sending and pausing */
+    struct expiring_aio receive; /* a separate one: expiring_aio.h says why */
     pthread_mutex_t mutex; /* held while an operation is started, so that rpc_exchange_stop either cancels it
                               or prevents it */
     bool stopped;

@@ -11,10 +11,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "nng/stuck_reaper.h"
 #include "rpc/envelope.h"
 #include "rpc/server_metrics.h"
 #include "rpc/server_state.h"
-#include "rpc/socket_close.h"
 
 enum {
     SLOTS_DEFAULT = 4608,
@@ -66,7 +66,7 @@ static struct rpc_server *create(const struct rpc_server_options *options)
     }
     rpc_call_pool_init(&server->calls);
     rpc_janitor_init(&server->janitor);
-    rpc_muted_init(&server->muted);
+    muted_init(&server->muted);
     rpc_outbox_init(&server->outbox);
     add_service(server, rpc_health_init(&server->health, server), true);
     add_service(server, rpc_introspection_init(&server->introspection, server), true);
@@ -79,7 +79,7 @@ static void destroy(struct rpc_server *server)
     for (size_t i = 0; i < count; i++)
         rpc_slot_fini(&server->slots[i]);
     rpc_outbox_fini(&server->outbox);
-    rpc_muted_fini(&server->muted);
+    muted_fini(&server->muted);
     rpc_janitor_fini(&server->janitor);
     rpc_call_pool_fini(&server->calls);
     free(server->slots);
@@ -126,7 +126,7 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
     bool added = event == NNG_PIPE_EV_ADD_PRE;
     rpc_server_metrics_connections(added ? 1 : -1);
     if (!added)
-        rpc_muted_remove(&((struct rpc_server *)context)->muted, pipe);
+        muted_remove(&((struct rpc_server *)context)->muted, pipe);
 }
 
 /*
@@ -279,9 +279,10 @@ static void hang_up(struct rpc_server *server)
         rpc_slot_close(&server->slots[i]);
         rpc_server_metrics_slots(-1);
     }
-    /* Without slots a connection reads no further than its next request; wait for that read (see muted.h). */
+    /* Without slots a connection reads no further than its next request; wait for that read (stuck_reaper.h).
+     */
     nng_msleep(CLOSE_SETTLE_MS);
-    server->callbacks_linger = !rpc_socket_close(server->socket);
+    server->callbacks_linger = !socket_close(server->socket);
     server->hung_up = true;
 }
 

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "nng/stuck_reaper.h"
 #include "rpc/server.h"
-#include "rpc/socket_close.h"
 #include "rpc/test_support.h"
 #include "rpc/wire_write.h"
 
@@ -72,8 +72,8 @@ static void test_server_connections_that_come_and_go_do_no_harm(void **state)
     assert_answers(client);
     nng_socket newcomer = test_dial(server.address);
     assert_answers(newcomer);
-    (void)rpc_socket_close(newcomer);
-    (void)rpc_socket_close(client);
+    (void)socket_close(newcomer);
+    (void)socket_close(client);
     test_server_stop(&server);
 }
 
@@ -113,7 +113,7 @@ static void test_server_garbage_bytes_close_their_connection(void **state)
     assert_int_equal(send(half_open, HELLO, 3, MSG_NOSIGNAL), 3);
     assert_answers(client);
     assert_int_equal(close(half_open), 0);
-    (void)rpc_socket_close(client);
+    (void)socket_close(client);
     test_server_stop(&server);
 }
 
@@ -133,8 +133,8 @@ static void test_server_message_too_large_closes_only_its_connection(void **stat
     nng_msg *answer;
     assert_int_equal(nng_recvmsg(greedy, &answer, 0), NNG_ECONNRESET);
     assert_answers(client);
-    (void)rpc_socket_close(greedy);
-    (void)rpc_socket_close(client);
+    (void)socket_close(greedy);
+    (void)socket_close(client);
     test_server_stop(&server);
 }
 
@@ -212,7 +212,7 @@ static void test_server_client_that_never_reads_stalls_nobody(void **state)
     assert_true(test_metric(NOT_TAKEN) >= enough);
     assert_true(slowest_ms < 4000); /* far below the reply timeout: with few slots left the server hurries */
     assert_int_equal(close(flood.fd), 0);
-    (void)rpc_socket_close(client);
+    (void)socket_close(client);
     test_server_stop(&server);
 }
 
@@ -270,11 +270,11 @@ static void test_server_client_that_reads_again_is_answered_again(void **state)
     nng_msg *rest; /* on close, nng leaks a request that it has not yet sent */
     while (nng_recvmsg(raw, &rest, 0) == 0)
         nng_msg_free(rest);
-    (void)rpc_socket_close(raw);
+    (void)socket_close(raw);
     test_server_stop(&server);
 }
 
-/* Closes a connection while requests arrive on it: nng 1.5.2 would hang, see muted.h. */
+/* Closes a connection while requests arrive on it: nng may hang, see stuck_reaper.h. */
 static void test_server_close_under_load_ends(void **state)
 {
     (void)state;
@@ -337,9 +337,9 @@ static void test_server_large_requests_that_wait_have_a_budget(void **state)
     assert_int_equal(nng_send(client, request, size, 0), 0);
     assert_soon(test_server_held(&server) == 1); /* there is room again */
     for (size_t i = 0; i < LARGE_CALLS; i++)
-        (void)rpc_socket_close(clients[i]);
+        (void)socket_close(clients[i]);
     test_server_release(&server);
-    (void)rpc_socket_close(client);
+    (void)socket_close(client);
     test_server_stop(&server);
 }
 
@@ -357,13 +357,13 @@ static void test_server_answers_to_vanished_clients_are_dropped(void **state)
         end = wire_put_bytes(end, 2, "\x0a\x04hold", 6);
         assert_int_equal(nng_send(client, request, (size_t)(end - request), 0), 0);
         assert_soon(test_server_held(&server) == i + 1);
-        (void)rpc_socket_close(client);
+        (void)socket_close(client);
     }
     test_server_release(&server);
     assert_soon(rpc_server_in_flight(server.server) == 0);
     nng_socket client = test_dial(server.address);
     assert_answers(client);
-    (void)rpc_socket_close(client);
+    (void)socket_close(client);
     test_server_stop(&server);
 }
 
@@ -391,7 +391,7 @@ static void test_server_close_waits_for_calls_in_flight(void **state)
     assert_int_equal(test_server_held(&server), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(rmdir(server.folder), 0);
-    (void)rpc_socket_close(client);
+    (void)socket_close(client);
 }
 
 int main(void)

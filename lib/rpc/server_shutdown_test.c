@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nng/stuck_reaper.h"
 #include "rpc/server.h"
-#include "rpc/socket_close.h"
 #include "rpc/test_support.h"
 #include "rpc/wire_write.h"
 
@@ -88,7 +88,7 @@ static void test_drain_without_grace_waits_for_a_handler_that_runs(void **state)
     atomic_store(&used.freed, true);
     test_server_stop(&server);
     assert_int_equal(atomic_load(&used.used_after), 0);
-    (void)rpc_socket_close(client);
+    (void)socket_close(client);
 }
 
 static void test_after_an_incomplete_drain_nothing_is_asked_any_more(void **state)
@@ -129,8 +129,8 @@ static void test_after_an_incomplete_drain_nothing_is_asked_any_more(void **stat
     assert_int_equal(nng_recvmsg(holder, &answer, 0), 0);
     nng_msg_free(answer);
     test_server_stop(&server);
-    (void)rpc_socket_close(holder);
-    (void)rpc_socket_close(client);
+    (void)socket_close(holder);
+    (void)socket_close(client);
 }
 
 int main(void)

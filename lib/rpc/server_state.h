@@ -8,12 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "nng/muted.h"
 #include "rpc/call.h"
 #include "rpc/health.h"
 #include "rpc/introspection.h"
 #include "rpc/janitor.h"
 #include "rpc/method_metrics.h"
-#include "rpc/muted.h"
 #include "rpc/outbox.h"
 #include "rpc/server.h"
 #include "rpc/slot.h"
@@ -62,7 +62,7 @@ struct rpc_server {
 
     struct rpc_call_pool calls;
     struct rpc_janitor janitor;
-    struct rpc_muted muted;
+    struct muted muted;
     struct rpc_outbox outbox;
 
     _Atomic bool serving;

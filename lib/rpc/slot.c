@@ -27,11 +27,11 @@ static void on_sent(struct rpc_slot *slot)
     switch (nng_aio_result(slot->aio)) {
     case 0:
         FAULT_POINT("rpc.server.after_reply");
-        rpc_muted_remove(&server->muted, slot->pipe);
+        muted_remove(&server->muted, slot->pipe);
         break;
     case NNG_ETIMEDOUT:
         rpc_server_metrics_not_taken();
-        rpc_muted_add(&server->muted, slot->pipe);
+        muted_add(&server->muted, slot->pipe);
         drop_answer(slot);
         break;
     default:
@@ -63,10 +63,9 @@ static void on_received(struct rpc_slot *slot)
     int rv = nng_aio_result(slot->aio);
     if (rv == NNG_ETIMEDOUT) {
         /*
-         * A receive has no timeout: this is the timeout of the send before it. nng 1.5.2 expires aios in
-         * batches and may cancel the next operation instead (exchange.h). No message was taken from the
-         * socket. `receiving` still counts the slot: a lower count, even for a moment, could skip
-         * RPC_SLOTS_LOW below.
+         * A receive has no timeout: this is the timeout of the send before it, which nng reports to the next
+         * operation (nng/expiring_aio.h). No message was taken from the socket. `receiving` still counts the
+         * slot: a lower count, even for a moment, could skip RPC_SLOTS_LOW below.
          */
         nng_ctx_recv(slot->ctx, slot->aio);
         return;
@@ -166,7 +165,7 @@ static nng_duration patience(const struct rpc_slot *slot, size_t sending)
 {
     struct rpc_server *server = slot->server;
     nng_duration full = (nng_duration)server->reply_timeout_ms;
-    if (rpc_muted_has(&server->muted, slot->pipe))
+    if (muted_has(&server->muted, slot->pipe))
         return NNG_DURATION_ZERO;
     return sending > server->slot_max / 2 && full > HURRIED_TIMEOUT_MS ? HURRIED_TIMEOUT_MS : full;
 }

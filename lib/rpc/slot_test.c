@@ -1,4 +1,4 @@
-/* nng 1.5.2 can cancel the receive of a slot when the timeout of the send before it expires: exchange.h says
+/* nng can cancel the receive of a slot when the timeout of the send before it expires: expiring_aio.h says
  * how. The slot receives again. */
 #include <stdio.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
-#include "rpc/connections.h"
+#include "nng/connections.h"
 #include "rpc/envelope.h"
 
 enum {
@@ -38,17 +38,17 @@ enum status service_limit_connections(const struct service_settings *settings, s
     }
     size_t message_max = (size_t)settings->message_max_bytes + RPC_NNG_HEADER_BYTES;
     size_t receive_max = (size_t)settings->receive_bytes_max;
-    const struct rpc_connection_limits limits = {
+    const struct connection_limits limits = {
         .connections_max = most,
         .per_address_max = (size_t)settings->connections_per_address,
         .files_max = files_max,
         .receive_timeout_ms = (uint32_t)settings->receive_timeout_ms,
         .receive_bytes_max = receive_max > message_max ? receive_max : message_max,
     };
-    enum status status = rpc_connections_limit(&limits, error);
+    enum status status = connections_limit(&limits, error);
     if (status == STATUS_OK) {
         (void)atexit(
-            rpc_connections_unlimit); /* otherwise one of its threads is still asleep when the process ends */
+            connections_unlimit); /* otherwise one of its threads is still asleep when the process ends */
     }
     return status;
 }

@@ -1,4 +1,4 @@
-/* Applies the settings that bound connections (rpc/connections.h). */
+/* Applies the settings that bound connections (nng/connections.h). */
 #ifndef SCREENING_SERVICE_CONNECTION_LIMITS_H
 #define SCREENING_SERVICE_CONNECTION_LIMITS_H
 

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/unit_test.h"
-#include "rpc/frame.h"
+#include "nng/frame.h"
 
 /* Writes a greeting and messages of 3, 0 and 300 bytes, with ipc's type byte before each if `is_ipc`. */
 static size_t write_stream(uint8_t *out, bool is_ipc)
@@ -31,13 +31,13 @@ static void test_frame_finds_messages_however_they_are_cut(void **state)
     for (int ipc = 0; ipc < 2; ipc++) {
         size_t size = write_stream(stream, ipc == 1);
         for (size_t step = 1; step <= size; step++) {
-            struct rpc_frame frame;
-            rpc_frame_init(&frame, ipc == 1);
+            struct frame frame;
+            frame_init(&frame, ipc == 1);
             size_t messages = 0;
             for (size_t at = 0; at < size; at += step)
-                messages += rpc_frame_take(&frame, stream + at, at + step < size ? step : size - at);
+                messages += frame_take(&frame, stream + at, at + step < size ? step : size - at);
             assert_int_equal(messages, 3);
-            assert_int_equal(frame.place, RPC_FRAME_BETWEEN);
+            assert_int_equal(frame.place, FRAME_BETWEEN);
         }
     }
 }
@@ -47,19 +47,19 @@ static void test_frame_tells_where_it_stands(void **state)
     (void)state;
     uint8_t stream[512];
     size_t size = write_stream(stream, false);
-    struct rpc_frame frame;
-    rpc_frame_init(&frame, false);
-    assert_int_equal(rpc_frame_take(&frame, stream, 7), 0);
-    assert_int_equal(frame.place, RPC_FRAME_GREETING);
-    assert_int_equal(rpc_frame_take(&frame, stream + 7, 1), 0);
-    assert_int_equal(frame.place, RPC_FRAME_BETWEEN);
-    assert_int_equal(rpc_frame_take(&frame, stream + 8, 1), 0);
-    assert_int_equal(frame.place, RPC_FRAME_LENGTH);
-    assert_int_equal(rpc_frame_take(&frame, stream + 9, 7), 0);
-    assert_int_equal(frame.place, RPC_FRAME_BODY);
+    struct frame frame;
+    frame_init(&frame, false);
+    assert_int_equal(frame_take(&frame, stream, 7), 0);
+    assert_int_equal(frame.place, FRAME_GREETING);
+    assert_int_equal(frame_take(&frame, stream + 7, 1), 0);
+    assert_int_equal(frame.place, FRAME_BETWEEN);
+    assert_int_equal(frame_take(&frame, stream + 8, 1), 0);
+    assert_int_equal(frame.place, FRAME_LENGTH);
+    assert_int_equal(frame_take(&frame, stream + 9, 7), 0);
+    assert_int_equal(frame.place, FRAME_BODY);
     assert_int_equal(frame.size_bytes, 3);
-    assert_int_equal(rpc_frame_take(&frame, stream + 16, size - 17), 2); /* all but the last byte */
-    assert_int_equal(frame.place, RPC_FRAME_BODY);
+    assert_int_equal(frame_take(&frame, stream + 16, size - 17), 2); /* all but the last byte */
+    assert_int_equal(frame.place, FRAME_BODY);
     assert_int_equal(frame.size_bytes, 300);
     assert_int_equal(frame.left_bytes, 1);
 }
@@ -67,10 +67,10 @@ static void test_frame_tells_where_it_stands(void **state)
 static void test_frame_takes_any_length(void **state)
 {
     (void)state;
-    struct rpc_frame frame;
-    rpc_frame_init(&frame, false);
-    assert_int_equal(rpc_frame_take(&frame, (const uint8_t *)"GET / HTTP/1.1\r\n", 16), 0);
-    assert_int_equal(frame.place, RPC_FRAME_BODY); /* the transport closes it */
+    struct frame frame;
+    frame_init(&frame, false);
+    assert_int_equal(frame_take(&frame, (const uint8_t *)"GET / HTTP/1.1\r\n", 16), 0);
+    assert_int_equal(frame.place, FRAME_BODY); /* the transport closes it */
     assert_true(frame.size_bytes > UINT64_C(1) << 56);
 }
 

@@ -1,4 +1,4 @@
-#include "rpc/connection_notes.h"
+#include "nng/connection_notes.h"
 
 #include <pthread.h>
 

@@ -1,6 +1,6 @@
 /*
  * The accept, readv, shutdown and close that nng calls in our programs: they report to connections.h what nng
- * accepts and reads. As in closed_peer.c, a function defined in the program takes precedence over the C
+ * accepts and reads. As in handshake_epipe.c, a function defined in the program takes precedence over the C
  * library's, for calls from nng's library too.
  *
  * Only nng calls accept and readv: libmicrohttpd calls accept4 and recv, and libpq and SQLite call neither.
@@ -12,11 +12,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "rpc/connections.h"
+#include "nng/connections.h"
 
 /* CMakeLists.txt links this file by this symbol. */
-extern const char rpc_connection_calls;
-const char rpc_connection_calls = 0;
+extern const char nng_connection_calls;
+const char nng_connection_calls = 0;
 
 int accept(int fd, struct sockaddr *restrict address, socklen_t *restrict size)
 {
@@ -27,10 +27,10 @@ int accept(int fd, struct sockaddr *restrict address, socklen_t *restrict size)
                                 : syscall(SYS_accept4, fd, &peer, &peer_size, 0));
     if (accepted < 0 && (errno == EMFILE || errno == ENFILE)) {
         int reason = errno;
-        rpc_connections_without_file();
+        connections_without_file();
         errno = reason; /* nng pauses and tries again */
     }
-    if (accepted < 0 || wanted || rpc_connections_admit(accepted, &peer))
+    if (accepted < 0 || wanted || connections_admit(accepted, &peer))
         return accepted;
     (void)syscall(SYS_close, accepted);
     errno = ECONNABORTED; /* nng accepts the next one */
@@ -39,24 +39,24 @@ int accept(int fd, struct sockaddr *restrict address, socklen_t *restrict size)
 
 ssize_t readv(int fd, const struct iovec *pieces, int count)
 {
-    if (rpc_connections_ended(fd))
+    if (connections_ended(fd))
         return 0;
     ssize_t size = syscall(SYS_readv, fd, pieces, count);
     if (size > 0)
-        rpc_connections_read(fd, pieces, count, (size_t)size);
+        connections_read(fd, pieces, count, (size_t)size);
     else if (size == 0)
-        rpc_connections_leave(fd);
+        connections_leave(fd);
     return size;
 }
 
 int shutdown(int fd, int how)
 {
-    rpc_connections_leave(fd); /* nng no longer waits for the client; it calls close later */
+    connections_leave(fd); /* nng no longer waits for the client; it calls close later */
     return (int)syscall(SYS_shutdown, fd, how);
 }
 
 int close(int fd)
 {
-    rpc_connections_forget(fd);
+    connections_forget(fd);
     return (int)syscall(SYS_close, fd);
 }

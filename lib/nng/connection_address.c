@@ -1,4 +1,4 @@
-#include "rpc/connection_address.h"
+#include "nng/connection_address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,21 +1,21 @@
-#include "rpc/muted.h"
+#include "nng/muted.h"
 
 #include "base/log.h"
 
-void rpc_muted_init(struct rpc_muted *muted)
+void muted_init(struct muted *muted)
 {
     atomic_init(&muted->count, 0);
     pthread_mutex_init(&muted->mutex, NULL);
     map_init(&muted->pipes, sizeof(int));
 }
 
-void rpc_muted_fini(struct rpc_muted *muted)
+void muted_fini(struct muted *muted)
 {
     map_fini(&muted->pipes);
     pthread_mutex_destroy(&muted->mutex);
 }
 
-void rpc_muted_add(struct rpc_muted *muted, nng_pipe pipe)
+void muted_add(struct muted *muted, nng_pipe pipe)
 {
     int id = nng_pipe_id(pipe);
     pthread_mutex_lock(&muted->mutex);
@@ -26,7 +26,7 @@ void rpc_muted_add(struct rpc_muted *muted, nng_pipe pipe)
         log_plain(LOG_ERROR, "rpc.out_of_memory"); /* each reply to it still costs a slot a timeout */
 }
 
-void rpc_muted_remove(struct rpc_muted *muted, nng_pipe pipe)
+void muted_remove(struct muted *muted, nng_pipe pipe)
 {
     if (atomic_load(&muted->count) == 0)
         return;
@@ -37,7 +37,7 @@ void rpc_muted_remove(struct rpc_muted *muted, nng_pipe pipe)
     pthread_mutex_unlock(&muted->mutex);
 }
 
-bool rpc_muted_has(struct rpc_muted *muted, nng_pipe pipe)
+bool muted_has(struct muted *muted, nng_pipe pipe)
 {
     if (atomic_load(&muted->count) == 0)
         return false;

@@ -1,10 +1,10 @@
 /* Reports refused and ended connections: counts them at once, logs them once a minute. */
-#ifndef SCREENING_RPC_CONNECTION_NOTES_H
-#define SCREENING_RPC_CONNECTION_NOTES_H
+#ifndef SCREENING_NNG_CONNECTION_NOTES_H
+#define SCREENING_NNG_CONNECTION_NOTES_H
 
 #include <stdint.h>
 
-#include "rpc/connection_address.h"
+#include "nng/connection_address.h"
 
 enum connection_note {
     CONNECTION_REFUSED,    /* refused: there was no room */

@@ -1,6 +1,6 @@
 /* The owner of a connection, by which connections.h counts. Pure, except that ipc asks the kernel. */
-#ifndef SCREENING_RPC_CONNECTION_ADDRESS_H
-#define SCREENING_RPC_CONNECTION_ADDRESS_H
+#ifndef SCREENING_NNG_CONNECTION_ADDRESS_H
+#define SCREENING_NNG_CONNECTION_ADDRESS_H
 
 #include <stdint.h>
 #include <sys/socket.h>

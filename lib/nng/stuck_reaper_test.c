@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/unit_test.h"
-#include "rpc/transport_watch.h"
+#include "nng/stuck_reaper.h"
 
 enum { DEADLINE_S = 30, MANY_LOOKS = 20 };
 

@@ -6,15 +6,15 @@
  * nng has no such limits, and exposes neither a connection before its greeting nor a partly received message.
  * So connection_calls.c interposes on the C library's functions and reports to this module. To end a
  * connection, the module makes its next read return end of file, as if the client had closed it, and nng then
- * closes it as usual. We never close one of nng's descriptors ourselves (muted.h explains why).
+ * closes it as usual. We never close one of nng's descriptors ourselves (stuck_reaper.h explains why).
  *
  * An address is an IPv4 address, a 64-bit IPv6 network or, on ipc, the peer process. When there is no room,
  * the address with the most connections loses the one that has been silent longest. If the newcomer's address
  * is at its own limit, or would then have as many connections as any other, only a silent connection makes
  * way: one of that address, if it has any connection. Without a silent one the newcomer is refused.
  */
-#ifndef SCREENING_RPC_CONNECTIONS_H
-#define SCREENING_RPC_CONNECTIONS_H
+#ifndef SCREENING_NNG_CONNECTIONS_H
+#define SCREENING_NNG_CONNECTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@
 
 #include "base/status.h"
 
-struct rpc_connection_limits {
+struct connection_limits {
     size_t connections_max;      /* in all; at least 1 */
     size_t per_address_max;      /* at least 1 */
     size_t files_max;            /* descriptors, including those that nng has yet to close; at least twice
@@ -38,35 +38,35 @@ struct rpc_connection_limits {
  * Enforces these limits from now on; before that there are none. Call before the first listener is opened.
  * RESOURCE_EXHAUSTED when out of memory or threads.
  */
-MUST_CHECK enum status rpc_connections_limit(const struct rpc_connection_limits *limits, struct error *error);
+MUST_CHECK enum status connections_limit(const struct connection_limits *limits, struct error *error);
 
-/* Lifts the limits. Call after the last listener is closed. No-op without rpc_connections_limit. */
-void rpc_connections_unlimit(void);
+/* Lifts the limits. Call after the last listener is closed. No-op without connections_limit. */
+void connections_unlimit(void);
 
 /*
- * Advances the time by one tick. The thread that rpc_connections_limit starts calls this ten times in each
+ * Advances the time by one tick. The thread that connections_limit starts calls this ten times in each
  * receive_timeout_ms; tests may call it too.
  */
-void rpc_connections_tick(void);
+void connections_tick(void);
 
 /* ---- for connection_calls.c; any thread, any descriptor ---- */
 
 /* Registers an accepted connection. On false the caller must close it at once. */
-bool rpc_connections_admit(int fd, const struct sockaddr_storage *peer);
+bool connections_admit(int fd, const struct sockaddr_storage *peer);
 
 /* accept failed: the process has no descriptor left. */
-void rpc_connections_without_file(void);
+void connections_without_file(void);
 
 /* Returns whether the connection was ended. If it was, its reads must return end of file. */
-bool rpc_connections_ended(int fd);
+bool connections_ended(int fd);
 
 /* Reports the bytes that a read returned. One thread at a time for each descriptor. */
-void rpc_connections_read(int fd, const struct iovec *pieces, int count, size_t size);
+void connections_read(int fd, const struct iovec *pieces, int count, size_t size);
 
 /* The client has closed the connection, or nng is about to: it no longer takes up room. */
-void rpc_connections_leave(int fd);
+void connections_leave(int fd);
 
 /* The descriptor is about to be closed. */
-void rpc_connections_forget(int fd);
+void connections_forget(int fd);
 
 #endif

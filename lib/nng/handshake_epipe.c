@@ -1,9 +1,10 @@
 /*
  * The sendmsg that nng calls in our programs.
  *
- * nng 1.5.2 (fixed later) mistakes EPIPE for its own close: if the peer closes the connection before the
- * handshake is written, a listener never accepts again, and a dialer never dials again. So a client that
- * connects and leaves could shut out all others. If sendmsg reports ECONNRESET instead, nng goes on.
+ * The defect, in nng 1.5.2 (fixed in 1.6.0): if the peer closes the connection before the handshake is
+ * written, nng mistakes EPIPE for its own close. The listener never accepts again, and the dialer never dials
+ * again, so a client that connects and leaves could shut out all others. If sendmsg reports ECONNRESET
+ * instead, nng goes on.
  *
  * A function defined in the program takes precedence over the C library's, for calls from nng's library too.
  */
@@ -13,8 +14,8 @@
 #include <unistd.h>
 
 /* CMakeLists.txt links this file by this symbol: sendmsg alone would be resolved from elsewhere. */
-extern const char rpc_closed_peer;
-const char rpc_closed_peer = 0;
+extern const char nng_handshake_epipe;
+const char nng_handshake_epipe = 0;
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {

@@ -1,13 +1,13 @@
 /*
  * The table has one entry per descriptor. `tracked` is set while nng has the descriptor open, from
- * rpc_connections_admit to rpc_connections_forget. Only the reading thread touches `frame` (nng reads a
+ * connections_admit to connections_forget. Only the reading thread touches `frame` (nng reads a
  * connection on one thread at a time); what that thread reports to the others is atomic. `lock` guards
  * everything else. A tracked descriptor is not closed while `lock` is held, so the holder of the lock may use
  * it. Take `lock` last: nng may hold locks of its own when it calls.
  *
  * Time is counted in ticks, so that a process that was suspended does not find all its connections late.
  */
-#include "rpc/connections.h"
+#include "nng/connections.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,9 +18,9 @@
 
 #include "base/map.h"
 #include "base/ticker.h"
-#include "rpc/connection_address.h"
-#include "rpc/connection_notes.h"
-#include "rpc/frame.h"
+#include "nng/connection_address.h"
+#include "nng/connection_notes.h"
+#include "nng/frame.h"
 
 enum {
     TICKS = 10,           /* per receive_timeout_ms */
@@ -43,7 +43,7 @@ struct connection {
     _Atomic bool tracked;
     _Atomic bool ended;
     /* used only by the reading thread */
-    struct rpc_frame frame;
+    struct frame frame;
     bool counted;
     /* reported by the reading thread to the ticker */
     _Atomic uint32_t reads;
@@ -65,7 +65,7 @@ static struct {
     _Atomic bool has_table; /* once allocated, the table is never freed: a read may be in progress */
     struct connection *table;
     size_t table_size;
-    struct rpc_connection_limits limits;
+    struct connection_limits limits;
     pthread_mutex_t lock; /* guards the fields below */
     size_t highest;       /* highest entry ever used */
     struct map holders;   /* address -> struct holder */
@@ -241,7 +241,7 @@ static bool make_room(struct holder *newcomer)
 
 static void track(struct connection *connection, struct holder *holder, bool is_ipc)
 {
-    rpc_frame_init(&connection->frame, is_ipc);
+    frame_init(&connection->frame, is_ipc);
     connection->counted = false;
     atomic_store(&connection->reads, 0);
     atomic_store(&connection->messages, 0);
@@ -275,7 +275,7 @@ static bool admit(int fd, const struct connection_address *address)
     return false;
 }
 
-bool rpc_connections_admit(int fd, const struct sockaddr_storage *peer)
+bool connections_admit(int fd, const struct sockaddr_storage *peer)
 {
     if (!atomic_load_explicit(&all.limited, memory_order_acquire))
         return true;
@@ -287,7 +287,7 @@ bool rpc_connections_admit(int fd, const struct sockaddr_storage *peer)
     return admitted;
 }
 
-void rpc_connections_leave(int fd)
+void connections_leave(int fd)
 {
     struct connection *connection = find(fd);
     if (connection == NULL)
@@ -297,7 +297,7 @@ void rpc_connections_leave(int fd)
     pthread_mutex_unlock(&all.lock);
 }
 
-void rpc_connections_forget(int fd)
+void connections_forget(int fd)
 {
     struct connection *connection = find(fd);
     if (connection == NULL)
@@ -311,14 +311,14 @@ void rpc_connections_forget(int fd)
     pthread_mutex_unlock(&all.lock);
 }
 
-void rpc_connections_without_file(void)
+void connections_without_file(void)
 {
     connection_note(CONNECTION_NO_FILE, NULL);
 }
 
 /* ---- reading ---- */
 
-bool rpc_connections_ended(int fd)
+bool connections_ended(int fd)
 {
     const struct connection *connection = find(fd);
     return connection != NULL && atomic_load_explicit(&connection->ended, memory_order_relaxed);
@@ -364,20 +364,20 @@ static void count(struct connection *connection, uint64_t size)
     pthread_mutex_unlock(&all.lock);
 }
 
-void rpc_connections_read(int fd, const struct iovec *pieces, int piece_count, size_t size)
+void connections_read(int fd, const struct iovec *pieces, int piece_count, size_t size)
 {
     struct connection *connection = find(fd);
     if (connection == NULL)
         return;
-    struct rpc_frame *frame = &connection->frame;
+    struct frame *frame = &connection->frame;
     size_t messages = 0;
     for (int i = 0; i < piece_count && size > 0; i++) {
         size_t part = pieces[i].iov_len < size ? pieces[i].iov_len : size;
-        messages += rpc_frame_take(frame, pieces[i].iov_base, part);
+        messages += frame_take(frame, pieces[i].iov_base, part);
         size -= part;
     }
     /* nng itself closes the connection of a message that is too large. */
-    bool is_large = frame->place == RPC_FRAME_BODY && frame->size_bytes >= COUNTED_BYTES &&
+    bool is_large = frame->place == FRAME_BODY && frame->size_bytes >= COUNTED_BYTES &&
                     frame->size_bytes <= all.limits.receive_bytes_max;
     if (is_large != connection->counted || (is_large && messages > 0)) {
         connection->counted = is_large;
@@ -386,7 +386,7 @@ void rpc_connections_read(int fd, const struct iovec *pieces, int piece_count, s
     atomic_fetch_add_explicit(&connection->reads, 1, memory_order_relaxed);
     if (messages > 0)
         atomic_fetch_add_explicit(&connection->messages, (uint32_t)messages, memory_order_relaxed);
-    atomic_store_explicit(&connection->unfinished, frame->place != RPC_FRAME_BETWEEN, memory_order_relaxed);
+    atomic_store_explicit(&connection->unfinished, frame->place != FRAME_BETWEEN, memory_order_relaxed);
 }
 
 /* ---- the ticker ---- */
@@ -411,7 +411,7 @@ static void look_at(struct connection *connection)
         end(connection, CONNECTION_UNFINISHED);
 }
 
-void rpc_connections_tick(void)
+void connections_tick(void)
 {
     pthread_mutex_lock(&all.lock);
     all.ticks++;
@@ -426,7 +426,7 @@ static void tick(void *context, struct ticker *ticker)
 {
     (void)context;
     (void)ticker;
-    rpc_connections_tick();
+    connections_tick();
 }
 
 /* ---- on and off ---- */
@@ -443,7 +443,7 @@ static bool make_table(size_t files_max)
     return all.table != NULL;
 }
 
-enum status rpc_connections_limit(const struct rpc_connection_limits *limits, struct error *error)
+enum status connections_limit(const struct connection_limits *limits, struct error *error)
 {
     if (!make_table(limits->files_max))
         return error_no_memory(error);
@@ -456,7 +456,7 @@ enum status rpc_connections_limit(const struct rpc_connection_limits *limits, st
     return status;
 }
 
-void rpc_connections_unlimit(void)
+void connections_unlimit(void)
 {
     ticker_close(all.ticker);
     all.ticker = NULL;

@@ -1,9 +1,9 @@
-#include "rpc/redial.h"
+#include "nng/redial.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 
-int rpc_redial_start(struct rpc_redial *redial, nng_socket socket, const char *address, int flags)
+int redial_start(struct redial *redial, nng_socket socket, const char *address, int flags)
 {
     nng_dialer dialer;
     int rv = nng_dialer_create(&dialer, socket, address);
@@ -14,11 +14,11 @@ int rpc_redial_start(struct rpc_redial *redial, nng_socket socket, const char *a
         (void)nng_dialer_close(dialer);
         return rv;
     }
-    *redial = (struct rpc_redial){.socket = socket, .address = address, .dialer = dialer};
+    *redial = (struct redial){.socket = socket, .address = address, .dialer = dialer};
     return 0;
 }
 
-void rpc_redial_look(struct rpc_redial *redial, bool connected)
+void redial_look(struct redial *redial, bool connected)
 {
     int64_t now_ns = clock_monotonic_ns();
     if (connected) {
@@ -27,11 +27,11 @@ void rpc_redial_look(struct rpc_redial *redial, bool connected)
     }
     if (redial->alone_ns == 0)
         redial->alone_ns = now_ns;
-    if (now_ns - redial->alone_ns < RPC_REDIAL_AFTER_MS * (int64_t)NS_PER_MS)
+    if (now_ns - redial->alone_ns < REDIAL_AFTER_MS * (int64_t)NS_PER_MS)
         return;
     redial->alone_ns = now_ns;
     (void)nng_dialer_close(redial->dialer); /* fails only if a failed redial has closed it already */
-    int rv = rpc_redial_start(redial, redial->socket, redial->address, NNG_FLAG_NONBLOCK);
+    int rv = redial_start(redial, redial->socket, redial->address, NNG_FLAG_NONBLOCK);
     if (rv != 0) {
         log_event(LOG_ERROR, "rpc.redial_failed", LOG_TEXT("address", redial->address),
                   LOG_TEXT("error", nng_strerror(rv)));

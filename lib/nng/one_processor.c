@@ -1,0 +1,21 @@
+/*
+ * The sysconf that nng calls in our programs: it reports one processor.
+ *
+ * nng 1.5.2 starts two callback threads per processor and has no option to change that; callback_threads.c
+ * uses the option of later versions, and says why two are enough. As in handshake_epipe.c, a function defined
+ * in the program takes precedence over the C library's.
+ */
+#include <unistd.h>
+
+/* CMakeLists.txt links this file by this symbol. */
+extern const char nng_one_processor;
+const char nng_one_processor = 0;
+
+/* The C library's sysconf under its other name. */
+extern long sysconf_of_c_library(int name) __asm__("__sysconf");
+
+/* The sanitizers call sysconf before they are initialized, so it must not be instrumented. */
+__attribute__((no_sanitize("address", "thread", "undefined"))) long sysconf(int name)
+{
+    return name == _SC_NPROCESSORS_ONLN ? 1 : sysconf_of_c_library(name);
+}
