@@ -196,5 +196,5 @@ int main(int argc, char **argv)
     };
     if (service.settings.replay_dead_letters)
         return app_replay_dead_letters(&service.app, &options);
-    return app_run(&service.app, &options, argv);
+    return app_run(&service.app, &options);
 }

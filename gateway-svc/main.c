@@ -148,7 +148,7 @@ int main(int argc, char **argv)
     settings_load(&service.settings, argc, argv);
     open_all(&service);
     wait_for_services(&service);
-    service_wait(argv, is_stuck, &service);
+    service_wait(is_stuck, &service);
     drain_and_close(&service);
     return 0;
 }

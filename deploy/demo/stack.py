@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import cleaning
@@ -20,6 +21,7 @@ from kit import rpc  # noqa: E402  the protocol tests' client; its messages are 
 from web import Web  # noqa: E402  which needs the kit too
 
 READY_S = 30
+STUCK = 3  # the exit code of a service that only a new process can replace (docs/operations.md)
 NAMES = ("hospital", "booking", "history")
 GATEWAY_FOLDER = "gateway"  # of mode 0700, otherwise the services refuse it
 
@@ -31,9 +33,11 @@ class Service:
         self.name, self.flags, self.address = name + "-svc", flags, address
         self.log = DEMO / (self.name + ".log")
         self.process = None
+        self.stopping = False
 
     def start(self):
         """Starts it in a separate session: the terminal's Ctrl-C reaches only the demo, which then stops it in order."""
+        self.stopping = False
         path = program(self.name)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([path] + ["--%s=%s" % item for item in self.flags.items()], cwd=DEMO,
@@ -41,9 +45,17 @@ class Service:
                                             env=environment())
         with open(PIDS, "a", encoding="utf-8") as pids:
             pids.write(json.dumps({"name": self.name, "pid": self.process.pid, "exe": str(path)}) + "\n")
+        threading.Thread(target=self._supervise, args=(self.process,), daemon=True).start()
+
+    def _supervise(self, process):
+        """Starts it again if it ends because it is stuck."""
+        if process.wait() == STUCK and not self.stopping:
+            say("%s was stuck and is started again" % self.name)
+            self.start()
 
     def running(self):
-        return self.process is not None and self.process.poll() is None
+        """Whether it runs, or is about to be started again."""
+        return self.process is not None and self.process.poll() in (None, STUCK)
 
     def fail(self, what):
         tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
@@ -77,6 +89,7 @@ class Service:
         """Sends SIGTERM; returns the result: "exit 0" means that the service drained."""
         if not self.running():
             return "had ended with %d" % self.process.returncode if self.process else "was not started"
+        self.stopping = True
         self.process.send_signal(signal.SIGTERM)
         try:
             return "exit %d" % self.process.wait(timeout=cleaning.DRAIN_S)

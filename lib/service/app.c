@@ -133,12 +133,12 @@ static void stop(struct app *app)
 
 /* ---- run ---- */
 
-int app_run(struct app *app, const struct app_options *options, char **argv)
+int app_run(struct app *app, const struct app_options *options)
 {
     app->options = options;
     if (start(app)) {
         serve(app);
-        service_wait(argv, transport_watch_is_stuck, app->watch);
+        service_wait(transport_watch_is_stuck, app->watch);
         drain(app);
     }
     stop(app);

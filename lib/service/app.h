@@ -82,7 +82,7 @@ struct app {
 };
 
 /* Runs the service until it is asked to stop; returns the exit code of main. After service_begin. */
-int app_run(struct app *app, const struct app_options *options, char **argv);
+int app_run(struct app *app, const struct app_options *options);
 
 /*
  * Opens the database and the writer only, applies the dead letters again and prints how many. Returns the

@@ -119,8 +119,7 @@ static void run(void *context)
     };
     service_begin("test-svc", "info", "Asia/Seoul");
     tell("begin");
-    int code =
-        fake->replay ? app_replay_dead_letters(&fake->app, &options) : app_run(&fake->app, &options, NULL);
+    int code = fake->replay ? app_replay_dead_letters(&fake->app, &options) : app_run(&fake->app, &options);
     snprintf(line, sizeof line, "exit %d", code);
     tell(line);
 }

@@ -6,7 +6,6 @@
 #include "service/service.h"
 
 #include <errno.h>
-#include <linux/close_range.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -167,38 +166,15 @@ bool service_stop_requested(int timeout_ms)
     return stop_requested;
 }
 
-/* Drops flags that apply to one start only: the operator meant the previous start. */
-static void drop_once_only(char **argv)
-{
-    static const char ONCE[] = "--follow-log-from-start";
-    char **to = argv;
-    for (char **from = argv; *from != NULL; from++) {
-        bool drop = strncmp(*from, ONCE, sizeof ONCE - 1) == 0;
-        if (!drop)
-            *to++ = *from;
-        else if ((*from)[sizeof ONCE - 1] == '\0' && from[1] != NULL)
-            from++; /* skip its value */
-    }
-    *to = NULL;
-}
-
-static _Noreturn void restart(char **argv)
-{
-    log_plain(LOG_ERROR, "service.restarting_itself");
-    drop_once_only(argv);
-    /* The new program must inherit no descriptors, above all no listening socket. */
-    (void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-    execv("/proc/self/exe", argv);
-    log_event(LOG_ERROR, "service.restart_failed", LOG_INT("errno", errno));
-    _exit(SERVICE_EXIT_FAILED);
-}
-
-void service_wait(char **argv, service_stuck_fn is_stuck, void *context)
+void service_wait(service_stuck_fn is_stuck, void *context)
 {
     log_release();
-    while (!service_stop_requested(LOOK_MS))
-        if (is_stuck != NULL && is_stuck(context))
-            restart(argv);
+    while (!service_stop_requested(LOOK_MS)) {
+        if (is_stuck != NULL && is_stuck(context)) {
+            log_plain(LOG_ERROR, "service.stuck");
+            _exit(SERVICE_EXIT_STUCK);
+        }
+    }
 }
 
 /* ---- database ---- */

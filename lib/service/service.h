@@ -11,8 +11,8 @@
 #include "base/status.h"
 #include "db/db.h"
 
-/* Exit codes: 0 = success, 1 = failure at run time, 2 = invalid configuration. */
-enum { SERVICE_EXIT_FAILED = 1, SERVICE_EXIT_CONFIG = 2 };
+/* Exit codes: 0 = success, 1 = failure at run time, 2 = invalid configuration, 3 = stuck: start it again. */
+enum { SERVICE_EXIT_FAILED = 1, SERVICE_EXIT_CONFIG = 2, SERVICE_EXIT_STUCK = 3 };
 
 /*
  * Call this first in main, before starting any thread and before any nng call. Blocks SIGINT, SIGTERM and
@@ -74,17 +74,16 @@ typedef enum status (*service_step_fn)(void *context, struct error *error);
 bool service_do_step(const char *program, service_step_fn step, void *context,
                      service_waiting_fn log_waiting);
 
-/* True if this process cannot continue and must be restarted. Called on the main thread, about once a
- * second. */
+/* True if this process cannot continue. Called on the main thread, about once a second. */
 typedef bool (*service_stuck_fn)(void *context);
 
 /*
  * Waits for SIGTERM or SIGINT (SIGHUP is ignored with a log line), then returns. From then on a second signal
  * ends the process at once with exit code 1. If `is_stuck` (may be NULL) returns true while waiting, the
- * process replaces itself by a new instance: same program, same arguments, same pid. Requests in flight are
+ * process ends at once with SERVICE_EXIT_STUCK, and its supervisor starts it again. Requests in flight are
  * lost as in a crash, and recovered in the same way.
  */
-void service_wait(char **argv, service_stuck_fn is_stuck, void *context);
+void service_wait(service_stuck_fn is_stuck, void *context);
 
 /* Waits like service_wait, at most `timeout_ms`; true if a stop was requested. For start-up loops. */
 bool service_stop_requested(int timeout_ms);

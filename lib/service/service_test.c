@@ -8,7 +8,6 @@
 
 #include "base/civil.h"
 #include "base/log.h"
-#include "base/standard_files.h"
 #include "service/run_child.h"
 #include "service/service.h"
 
@@ -135,7 +134,7 @@ static void ask_after_signals(void *context)
     raise(SIGTERM);
     tell(service_stop_requested(LONG_MS) ? "stop" : "go on");
     tell(service_stop_requested(0) ? "stop" : "go on");
-    service_wait(NULL, NULL, NULL);
+    service_wait(NULL, NULL);
     tell("waited");
 }
 
@@ -156,53 +155,23 @@ static bool always(void *context)
     return true;
 }
 
-static void restart_itself(void *context)
+static void wait_while_stuck(void *context)
 {
     (void)context;
-    static char *arguments[] = {
-        "service_test", "--echo", "--follow-log-from-start=a", "kept", "--follow-log-from-start", "b",
-        "last",         NULL};
-    close(STDIN_FILENO);
-    standard_files_open();
     begin();
-    service_wait(arguments, always, NULL);
+    service_wait(always, NULL);
+    tell("waited");
 }
 
-static void test_service_wait_stuck_starts_anew_without_what_was_asked_once(void **state)
+static void test_service_wait_stuck_ends_with_exit_3(void **state)
 {
     (void)state;
     struct child child;
-    child_start(&child, restart_itself, NULL);
+    child_start(&child, wait_while_stuck, NULL);
     child_finish(&child);
-    assert_string_equal(child.out, "kept\nlast\n/dev/null\n");
-    assert_non_null(strstr(child.error, "service.restarting_itself"));
-    assert_int_equal(child.exit_code, 0);
-}
-
-/* A process that holds the lock of its database and restarts as one that takes it. */
-static void restart_with_database(void *context)
-{
-    char *arguments[] = {"service_test", "--open", context, NULL};
-    struct db *db = NULL;
-    struct error error;
-    begin();
-    assert_int_equal(db_open(context, DB_READ_WRITE, &db, &error), STATUS_OK);
-    service_wait(arguments, always, NULL);
-}
-
-static void test_service_wait_stuck_starts_anew_and_opens_its_database_again(void **state)
-{
-    (void)state;
-    char folder[] = "/tmp/service_test.XXXXXX";
-    char url[64], command[64];
-    struct child child;
-    assert_non_null(mkdtemp(folder));
-    snprintf(url, sizeof url, "sqlite:%s/x.db", folder);
-    child_start(&child, restart_with_database, url);
-    child_finish(&child);
-    assert_string_equal(child.out, "opened\n");
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    assert_int_equal(system(command), 0);
+    assert_string_equal(child.out, "");
+    assert_non_null(strstr(child.error, "service.stuck"));
+    assert_int_equal(child.exit_code, SERVICE_EXIT_STUCK);
 }
 
 static void wait_then_drain(void *context)
@@ -210,7 +179,7 @@ static void wait_then_drain(void *context)
     (void)context;
     begin();
     tell("ready");
-    service_wait(NULL, NULL, NULL);
+    service_wait(NULL, NULL);
     tell("draining");
     for (;;)
         pause();
@@ -367,37 +336,8 @@ static void test_service_open_database_that_cannot_be_prepared_waits_until_stopp
     unprepared_fini(&unprepared);
 }
 
-/* The process that restart_itself becomes. Its last line names its standard input. */
-static int echo(char **arguments)
+int main(void)
 {
-    char input[64] = "";
-    for (; *arguments != NULL; arguments++)
-        tell(*arguments);
-    if (readlink("/proc/self/fd/0", input, sizeof input - 1) > 0)
-        tell(input);
-    return 0;
-}
-
-/* The process that restart_with_database becomes. */
-static int open_again(const char *url)
-{
-    struct db *db = NULL;
-    struct error error;
-    if (db_open(url, DB_READ_WRITE, &db, &error) != STATUS_OK) {
-        tell(error.message);
-        return 1;
-    }
-    tell("opened");
-    db_close(db);
-    return 0;
-}
-
-int main(int argc, char **argv)
-{
-    if (argc > 2 && strcmp(argv[1], "--open") == 0)
-        return open_again(argv[2]);
-    if (argc > 1 && strcmp(argv[1], "--echo") == 0)
-        return echo(argv + 2);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_service_begin_sets_limit_zone_and_signals),
         cmocka_unit_test(test_service_begin_unknown_zone_ends_with_one_line),
@@ -405,8 +345,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_service_config_error_is_one_line),
         cmocka_unit_test(test_service_stop_requested_without_signal_times_out),
         cmocka_unit_test(test_service_stop_requested_by_sigterm_stays_so),
-        cmocka_unit_test(test_service_wait_stuck_starts_anew_without_what_was_asked_once),
-        cmocka_unit_test(test_service_wait_stuck_starts_anew_and_opens_its_database_again),
+        cmocka_unit_test(test_service_wait_stuck_ends_with_exit_3),
         cmocka_unit_test(test_service_wait_second_signal_ends_at_once),
         cmocka_unit_test(test_service_open_database_there_opens),
         cmocka_unit_test(test_service_open_database_wrong_path_ends_with_exit_2),

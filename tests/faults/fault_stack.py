@@ -10,7 +10,7 @@ import threading
 import time
 
 from faults.proxy import Proxy
-from kit.stack import BUILD, PROGRAMS, Service, Stack
+from kit.stack import BUILD, PROGRAMS, STUCK, Service, Stack
 
 PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None),
          "hospital2": (7103, 7104), "booking2": (7203, 7204)}
@@ -180,7 +180,7 @@ class FaultStack(Stack):
             process.wait()
             self.problems.append("%s-svc did not end within %d s of SIGTERM" % (name, STOP_S))
             return
-        if code != 0 and process not in self.killed and not self._crashed_by_point(name):
+        if code not in (0, STUCK) and process not in self.killed and not self._crashed_by_point(name):
             self.problems.append("%s-svc ended with %d after SIGTERM" % (name, code))
 
     def _crashed_by_point(self, name):
@@ -191,7 +191,7 @@ class FaultStack(Stack):
             for line in self.services[name].log_lines()[-5:]))
 
     def watch(self):
-        """Restarts services that end by themselves, until `unwatch`: only a fault point may end one."""
+        """Restarts services that end by themselves, until `unwatch`: only a fault point or a stuck transport may end one."""
         self._watching.set()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -206,7 +206,7 @@ class FaultStack(Stack):
                     process = self.services[name].process
                     if not self._watching.is_set() or name in self.down or process.poll() is None:
                         continue
-                    if not self._crashed_by_point(name):
+                    if process.returncode != STUCK and not self._crashed_by_point(name):
                         self.problems.append("%s-svc ended by itself with %d" % (name, process.returncode))
                     self.spawn(name)
             time.sleep(0.01)

@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
+import threading
 import time
 
 from . import rpc, web
@@ -23,6 +24,7 @@ DEADLINE_S = int(os.environ.get("SCREENING_DEADLINE_S", "60"))
 PATIENT_MS = 30000
 
 PROGRAMS = ("hospital", "booking", "history")  # those with a database
+STUCK = 3  # the exit code of a service that asks to be started again (docs/operations.md)
 
 
 def is_sanitized():
@@ -99,11 +101,21 @@ class Service:
 
     def start(self, **more):
         self.spawn(**more)
+        threading.Thread(target=self._supervise, args=(self.process, more), daemon=True).start()
         self.wait_ready()
         return self
 
+    def _supervise(self, process, more):
+        """Starts it again if it ends because it is stuck, as Compose does."""
+        try:
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # blocks no other thread that waits for it
+        except ChildProcessError:
+            pass  # another thread has waited for it
+        if process.wait() == STUCK and self.process is process:
+            self.start(**more)
+
     def serving(self):
-        if self.process.poll() is not None:
+        if self.process.poll() not in (None, STUCK):
             raise AssertionError("%s ended with %d\n%s" % (self.name, self.process.returncode, self.log_tail()))
         try:
             client = rpc.Client(self.rpc, timeout=5)  # callers wait for this answer anyway
@@ -175,7 +187,7 @@ class Gateway(Service):
         self.http, self.ops = flags["http-listen"], flags["ops-listen"]
 
     def serving(self):
-        if self.process.poll() is not None:
+        if self.process.poll() not in (None, STUCK):
             raise AssertionError("gateway ended with %d\n%s" % (self.process.returncode, self.log_tail()))
         # Ready means connected to services that the test may play itself or start later.
         path = "/livez" if {"hospital", "booking"} & set(self.stack.without) else "/readyz"

@@ -1,17 +1,21 @@
 """./demo: its output, its check of the ports, and its final table."""
 import os
+import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
+from unittest import mock
 
 from kit.marks import once
-from kit.stack import DEADLINE_S, free_port
+from kit.stack import DEADLINE_S, STUCK, free_port, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.append(os.path.join(ROOT, "deploy/demo"))
+sys.path.insert(0, os.path.join(ROOT, "deploy/demo"))  # before the kit, which has a module of the same name
 sys.dont_write_bytecode = True
 import ports  # noqa: E402
 import report  # noqa: E402
+import stack  # noqa: E402
 from problems import StackError  # noqa: E402
 
 
@@ -48,6 +52,23 @@ def test_demo_names_every_port_that_is_taken_and_its_holder(driver):
         assert len(lines) == 3 and "--base-port" in lines[2], lines
         for port, name in ((chosen["gateway"], "gateway-svc"), (chosen["booking ops"], "booking ops")):
             assert any("port %d (%s) " % (port, name) in line and "process %d" % os.getpid() in line for line in lines), lines
+
+
+@once
+def test_demo_starts_a_stuck_service_again(driver):
+    del driver
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        fake = folder / "fake-svc"
+        fake.write_text("#!/bin/sh\n[ -e once ] && exec sleep %d\ntouch once\nexit %d\n" % (2 * DEADLINE_S, STUCK), encoding="utf-8")
+        fake.chmod(0o700)
+        with mock.patch.multiple(stack, DEMO=folder, PIDS=folder / "pids", program=lambda _: fake):
+            service = stack.Service("fake", {}, "")
+            service.start()
+            first = service.process
+            wait_for("it is started again", lambda: service.process is not first)
+            assert first.returncode == STUCK and service.running()
+            assert service.stop() == "exit -15"  # the fake has no drain
 
 
 @once
