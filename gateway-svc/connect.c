@@ -15,10 +15,10 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "base/traceparent.h"
 #include "protojson/base64.h"
 #include "protojson/protojson.h"
-#include "rpc/traceparent.h"
-#include "rpc/wire_check.h"
+#include "rpc/wire.h"
 
 enum {
     OK = 200,

@@ -16,7 +16,7 @@
 #include "events/fetch_client.h"
 #include "events/inbox.h"
 #include "events/sequence.h"
-#include "rpc/wire_check.h"
+#include "rpc/wire.h"
 
 enum {
     SILENCE_MS = 3000,      /* fetch after this time without a message */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "rpc/traceparent.h"
+#include "base/traceparent.h"
 
 enum { OK = 200, NOT_FOUND = 404, METHOD_NOT_ALLOWED = 405, UNAVAILABLE = 503 };
 

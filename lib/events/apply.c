@@ -7,10 +7,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/traceparent.h"
 #include "events/chunk_run.h"
 #include "events/event_text.h"
 #include "events/follower_internal.h"
-#include "rpc/traceparent.h"
 
 enum { RETRY_FIRST_MS = 50, RETRY_MAX_MS = 2000 };
 

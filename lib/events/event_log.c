@@ -13,7 +13,7 @@
 #include "events/event_store.h"
 #include "events/event_text.h"
 #include "events/publisher.h"
-#include "rpc/wire_write.h"
+#include "rpc/wire.h"
 
 enum { TYPE_SIZE = 48 };
 

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "events/event_text.h"
-#include "rpc/wire_write.h"
+#include "rpc/wire.h"
 
 enum { MAX_EVENTS_DEFAULT = 256, MAX_EVENTS_LIMIT = 1000, WAIT_MS_LIMIT = 10000, SUBSCRIBER_MAX = 64 };
 

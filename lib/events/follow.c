@@ -4,7 +4,7 @@
 #include "events/buffer.h"
 #include "events/follower_internal.h"
 #include "events/sequence.h"
-#include "rpc/wire_check.h"
+#include "rpc/wire.h"
 
 /* How often to fetch from a publisher that is silent. */
 static const int64_t SILENT_FETCH_NS = INT64_C(1000) * NS_PER_MS;

@@ -8,11 +8,10 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/traceparent.h"
 #include "rpc/envelope.h"
-#include "rpc/method_metrics.h"
-#include "rpc/server_metrics.h"
+#include "rpc/metrics.h"
 #include "rpc/server_state.h"
-#include "rpc/traceparent.h"
 
 enum {
     SPARE_MAX = 1024,
@@ -116,7 +115,7 @@ static bool claim(struct rpc_call *call)
 {
     if (rpc_slot_claim(call->slot, call))
         return true;
-    rpc_server_metrics_dropped();
+    metric_add(&rpc_server_metrics.dropped, 1);
     log_event(LOG_DEBUG, "rpc.late_answer", LOG_TEXT("method", method_name(call)),
               LOG_TEXT("request_id", rpc_call_request_id(call)));
     release(call);
@@ -126,7 +125,7 @@ static bool claim(struct rpc_call *call)
 static void note_answer(struct rpc_call *call, enum status status)
 {
     int64_t took_us = (clock_monotonic_ns() - call->arrival_ns) / NS_PER_US;
-    rpc_server_metrics_answered();
+    metric_add(&rpc_server_metrics.in_flight, -1);
     rpc_method_metrics_answered(call->metrics, status, took_us);
     log_event(LOG_DEBUG, "rpc.call", LOG_TEXT("method", method_name(call)),
               LOG_TEXT("request_id", rpc_call_request_id(call)), LOG_TEXT("status", status_name(status)),

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/fault_point.h"
 #include "rpc/server_state.h"
-#include "rpc/wire_check.h"
+#include "rpc/wire.h"
 
 static void set_budget(struct rpc_call *call, uint32_t timeout_ms)
 {

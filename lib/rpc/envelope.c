@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rpc/wire_write.h"
+#include "rpc/wire.h"
 
 #include "rpc/v1/envelope.pb-c.h"
 

@@ -7,7 +7,7 @@
 #include "base/fault_point.h"
 #include "rpc/channel_state.h"
 #include "rpc/envelope.h"
-#include "rpc/wire_check.h"
+#include "rpc/wire.h"
 
 #include "rpc/v1/envelope.pb-c.h"
 

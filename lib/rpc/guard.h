@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "rpc/breaker.h"
-#include "rpc/peer_metrics.h"
+#include "rpc/metrics.h"
 #include "rpc/retry.h"
 
 struct rpc_guard {

@@ -5,8 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "rpc/envelope.h"
-#include "rpc/method_metrics.h"
-#include "rpc/server_metrics.h"
+#include "rpc/metrics.h"
 #include "rpc/server_state.h"
 
 /* Minimum time between two scans of the slots: how late the reply to an expired call may be. */
@@ -16,8 +15,8 @@ static void answer_expired(struct rpc_slot *slot, const struct rpc_expired *expi
 {
     struct error error;
     (void)error_set(&error, STATUS_DEADLINE_EXCEEDED, NULL, "the call's time is up");
-    rpc_server_metrics_expired();
-    rpc_server_metrics_answered();
+    metric_add(&rpc_server_metrics.expired, 1);
+    metric_add(&rpc_server_metrics.in_flight, -1);
     rpc_method_metrics_answered(expired->metrics, error.status,
                                 (clock_monotonic_ns() - expired->arrival_ns) / NS_PER_US);
     rpc_slot_send(slot, rpc_envelope_error(&error));

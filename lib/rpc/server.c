@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "nng/stuck_reaper.h"
 #include "rpc/envelope.h"
-#include "rpc/server_metrics.h"
 #include "rpc/server_state.h"
 
 enum {
@@ -124,7 +123,7 @@ static enum status listen_at_all(struct rpc_server *server, const struct rpc_ser
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
     bool added = event == NNG_PIPE_EV_ADD_PRE;
-    rpc_server_metrics_connections(added ? 1 : -1);
+    metric_add(&rpc_server_metrics.connections, added ? 1 : -1);
     if (!added)
         muted_remove(&((struct rpc_server *)context)->muted, pipe);
 }
@@ -189,7 +188,7 @@ enum status rpc_server_grow(struct rpc_server *server, struct error *error)
         if (status != STATUS_OK)
             return status;
         atomic_store(&server->slot_count, count + 1);
-        rpc_server_metrics_slots(1);
+        metric_add(&rpc_server_metrics.slots, 1);
         rpc_slot_receive(slot);
     }
     return STATUS_OK;
@@ -198,7 +197,7 @@ enum status rpc_server_grow(struct rpc_server *server, struct error *error)
 /* Returns false when out of memory. */
 static bool find_metrics(struct rpc_server *server)
 {
-    server->unknown_method = rpc_method_metrics_unknown();
+    server->unknown_method = rpc_method_metrics_of(NULL);
     bool complete = server->unknown_method != NULL;
     for (size_t i = 0; i < server->service_count && complete; i++) {
         struct rpc_service_entry *entry = &server->services[i];
@@ -277,7 +276,7 @@ static void hang_up(struct rpc_server *server)
         rpc_slot_stop(&server->slots[i]);
     for (size_t i = 0; i < count; i++) {
         rpc_slot_close(&server->slots[i]);
-        rpc_server_metrics_slots(-1);
+        metric_add(&rpc_server_metrics.slots, -1);
     }
     /* Without slots a connection reads no further than its next request; wait for that read (stuck_reaper.h).
      */

@@ -17,7 +17,7 @@
 #include "nng/stuck_reaper.h"
 #include "rpc/server.h"
 #include "rpc/test_support.h"
-#include "rpc/wire_write.h"
+#include "rpc/wire.h"
 
 /* nng 1.5.2 leaks some of the connections that break during setup. The other tests look for our own leaks. */
 const char *__lsan_default_suppressions(void);

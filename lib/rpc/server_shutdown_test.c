@@ -6,7 +6,7 @@
 #include "nng/stuck_reaper.h"
 #include "rpc/server.h"
 #include "rpc/test_support.h"
-#include "rpc/wire_write.h"
+#include "rpc/wire.h"
 
 enum { HANDLER_MS = 400 };
 

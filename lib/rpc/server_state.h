@@ -13,7 +13,7 @@
 #include "rpc/health.h"
 #include "rpc/introspection.h"
 #include "rpc/janitor.h"
-#include "rpc/method_metrics.h"
+#include "rpc/metrics.h"
 #include "rpc/outbox.h"
 #include "rpc/server.h"
 #include "rpc/slot.h"

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "rpc/server.h"
 #include "rpc/test_support.h"
-#include "rpc/wire_write.h"
+#include "rpc/wire.h"
 
 static void assert_echo(nng_socket client, const char *booking_id)
 {

@@ -5,8 +5,8 @@
 #include "base/log.h"
 #include "rpc/dispatch.h"
 #include "rpc/janitor.h"
+#include "rpc/metrics.h"
 #include "rpc/outbox.h"
-#include "rpc/server_metrics.h"
 #include "rpc/server_state.h"
 
 /*
@@ -30,7 +30,7 @@ static void on_sent(struct rpc_slot *slot)
         muted_remove(&server->muted, slot->pipe);
         break;
     case NNG_ETIMEDOUT:
-        rpc_server_metrics_not_taken();
+        metric_add(&rpc_server_metrics.not_taken, 1);
         muted_add(&server->muted, slot->pipe);
         drop_answer(slot);
         break;
@@ -45,7 +45,8 @@ static void on_sent(struct rpc_slot *slot)
 /* Lets the slot hold the call. From here on the janitor may answer it. */
 static void hold(struct rpc_slot *slot, struct rpc_call *call)
 {
-    rpc_server_metrics_received();
+    metric_add(&rpc_server_metrics.calls, 1);
+    metric_add(&rpc_server_metrics.in_flight, 1);
     atomic_fetch_add(&slot->server->in_flight, 1);
     int64_t deadline_ns = rpc_call_deadline_ns(call);
     pthread_mutex_lock(&slot->mutex);

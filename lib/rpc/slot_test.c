@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "rpc/server_state.h"
 #include "rpc/test_support.h"
-#include "rpc/wire_write.h"
+#include "rpc/wire.h"
 
 enum {
     SLOTS = TEST_HELD_MAX,

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "rpc/wire_write.h"
+#include "rpc/wire.h"
 
 #include "grpc/health/v1/health.pb-c.h"
 

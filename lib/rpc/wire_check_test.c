@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "rpc/test_support.h"
-#include "rpc/wire_check.h"
-#include "rpc/wire_write.h"
+#include "rpc/wire.h"
 
 #include "rpc/v1/introspection.pb-c.h"
 #include "screening/v1/event.pb-c.h"

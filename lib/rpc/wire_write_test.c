@@ -1,5 +1,5 @@
 #include "rpc/test_support.h"
-#include "rpc/wire_write.h"
+#include "rpc/wire.h"
 
 #include "rpc/v1/envelope.pb-c.h"
 

@@ -1,7 +1,8 @@
-#include "rpc/wire_check.h"
+#include "rpc/wire.h"
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -229,4 +230,74 @@ ProtobufCMessage *wire_unpack_answer(const ProtobufCMessageDescriptor *descripto
         wire_check(descriptor, bytes, size, WIRE_ANSWER_ELEMENTS_MAX, error) != STATUS_OK)
         return NULL;
     return unpack(descriptor, bytes, size, arena, error);
+}
+
+/* ---- writing ---- */
+
+static uint64_t tag_of(unsigned field, unsigned wire_type)
+{
+    return (uint64_t)field << 3 | wire_type;
+}
+
+size_t wire_varint_size(uint64_t value)
+{
+    size_t size = 1;
+    while (value >= 0x80) {
+        value >>= 7;
+        size++;
+    }
+    return size;
+}
+
+size_t wire_bytes_size(unsigned field, size_t size)
+{
+    return wire_varint_size(tag_of(field, WIRE_BYTES)) + wire_varint_size(size) + size;
+}
+
+size_t wire_varint_field_size(unsigned field, uint64_t value)
+{
+    return wire_varint_size(tag_of(field, WIRE_VARINT)) + wire_varint_size(value);
+}
+
+size_t wire_fixed64_field_size(unsigned field)
+{
+    return wire_varint_size(tag_of(field, WIRE_FIXED64)) + sizeof(uint64_t);
+}
+
+uint8_t *wire_put_varint(uint8_t *at, uint64_t value)
+{
+    while (value >= 0x80) {
+        *at++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *at++ = (uint8_t)value;
+    return at;
+}
+
+uint8_t *wire_put_bytes_header(uint8_t *at, unsigned field, size_t size)
+{
+    at = wire_put_varint(at, tag_of(field, WIRE_BYTES));
+    return wire_put_varint(at, size);
+}
+
+uint8_t *wire_put_bytes(uint8_t *at, unsigned field, const void *bytes, size_t size)
+{
+    at = wire_put_bytes_header(at, field, size);
+    if (size > 0)
+        memcpy(at, bytes, size);
+    return at + size;
+}
+
+uint8_t *wire_put_varint_field(uint8_t *at, unsigned field, uint64_t value)
+{
+    at = wire_put_varint(at, tag_of(field, WIRE_VARINT));
+    return wire_put_varint(at, value);
+}
+
+uint8_t *wire_put_fixed64_field(uint8_t *at, unsigned field, uint64_t value)
+{
+    at = wire_put_varint(at, tag_of(field, WIRE_FIXED64));
+    for (size_t i = 0; i < sizeof value; i++)
+        *at++ = (uint8_t)(value >> 8 * i);
+    return at;
 }

@@ -1,4 +1,4 @@
-#include "rpc/traceparent.h"
+#include "base/traceparent.h"
 
 #include <stddef.h>
 #include <string.h>

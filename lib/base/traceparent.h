@@ -1,6 +1,6 @@
 /* W3C trace context, version 00: "00-<32 hex: trace id>-<16 hex: parent id>-<2 hex: flags>". */
-#ifndef SCREENING_RPC_TRACEPARENT_H
-#define SCREENING_RPC_TRACEPARENT_H
+#ifndef SCREENING_BASE_TRACEPARENT_H
+#define SCREENING_BASE_TRACEPARENT_H
 
 #include <stdbool.h>
 

@@ -1,13 +1,14 @@
 /*
- * Checks packed messages for what protobuf-c's unpack lets through. Pure; any thread.
+ * Protobuf's wire format: checks packed messages for what protobuf-c's unpack lets through, and writes
+ * messages whose submessages are already packed. Pure; any thread.
  *
  * A field of two bytes can make unpack allocate a hundred, so the number of elements is limited in addition
  * to the size of the message. An element is a field that has already occurred in its message (another element
  * of a repeated field, or a singular field given again), a field that the descriptor does not know, or a
  * number in a packed field. Elements of nested messages count too.
  */
-#ifndef SCREENING_RPC_WIRE_CHECK_H
-#define SCREENING_RPC_WIRE_CHECK_H
+#ifndef SCREENING_RPC_WIRE_H
+#define SCREENING_RPC_WIRE_H
 
 #include <protobuf-c/protobuf-c.h>
 #include <stddef.h>
@@ -47,5 +48,39 @@ MUST_CHECK ProtobufCMessage *wire_unpack(const ProtobufCMessageDescriptor *descr
 MUST_CHECK ProtobufCMessage *wire_unpack_answer(const ProtobufCMessageDescriptor *descriptor,
                                                 const uint8_t *bytes, size_t size, struct arena *arena,
                                                 struct error *error);
+
+/* ---- writing: the caller adds up the sizes first, then writes the bytes ---- */
+
+enum { WIRE_VARINT_FIELD_MAX = 15 }; /* longest tag plus longest value */
+
+/* Size of `value` as a varint: 1 to 10 bytes. */
+size_t wire_varint_size(uint64_t value);
+
+/*
+ * Size of field `field` of type string, bytes or message with `size` bytes of content: tag, length, content.
+ */
+size_t wire_bytes_size(unsigned field, size_t size);
+
+/* Size of a varint field. Proto3 omits zero values; the caller decides that. */
+size_t wire_varint_field_size(unsigned field, uint64_t value);
+
+/* Size of a field of type fixed64. */
+size_t wire_fixed64_field_size(unsigned field);
+
+/*
+ * These functions write at `at`, where the caller has reserved the size that the _size functions
+ * return. They return the address just past the bytes that they wrote.
+ */
+uint8_t *wire_put_varint(uint8_t *at, uint64_t value);
+
+/* `bytes` may be NULL when `size` is 0. */
+uint8_t *wire_put_bytes(uint8_t *at, unsigned field, const void *bytes, size_t size);
+
+/* Writes only the tag and the length; the caller writes the `size` bytes of content after them. */
+uint8_t *wire_put_bytes_header(uint8_t *at, unsigned field, size_t size);
+
+uint8_t *wire_put_varint_field(uint8_t *at, unsigned field, uint64_t value);
+
+uint8_t *wire_put_fixed64_field(uint8_t *at, unsigned field, uint64_t value);
 
 #endif
