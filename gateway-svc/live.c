@@ -91,10 +91,9 @@ static enum status open_all(const struct live_options *options, struct live *liv
 enum status live_open(const struct live_options *options, struct live **out, struct error *error)
 {
     struct live *live = calloc(1, sizeof *live);
-    if (live == NULL || monitor_init(&live->monitor) != STATUS_OK) {
-        free(live);
+    if (live == NULL)
         return error_no_memory(error);
-    }
+    monitor_init(&live->monitor);
     live->listeners_max = options->listeners_max;
     live->booking_channel = backend_channel(options->backend, BACKEND_BOOKING);
     map_init(&live->customers, DIGEST_SIZE);

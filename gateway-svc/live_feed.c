@@ -325,10 +325,9 @@ enum status live_feed_open(const struct live_feed_options *options, struct live_
                            struct error *error)
 {
     struct live_feed *feed = calloc(1, sizeof *feed);
-    if (feed == NULL || monitor_init(&feed->monitor) != STATUS_OK) {
-        free(feed);
+    if (feed == NULL)
         return error_no_memory(error);
-    }
+    monitor_init(&feed->monitor);
     feed->options = *options;
     feed->backoff = (struct backoff){.first_ms = RETRY_FIRST_MS, .max_ms = RETRY_MAX_MS};
     arena_init(&feed->arena);

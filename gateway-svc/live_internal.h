@@ -12,8 +12,8 @@
 
 #include "base/digest.h"
 #include "base/map.h"
+#include "base/monitor.h"
 #include "base/ticker.h"
-#include "events/monitor.h"
 
 enum live_log { LIVE_BOOKING, LIVE_HOSPITAL, LIVE_LOGS };
 

@@ -43,9 +43,7 @@ static void close_batch(void *context)
 static enum status open_writer(void *context, struct error *error)
 {
     struct hospital_service *service = context;
-    enum status status = pairing_init(&service->pairing, service->settings.adopt, error);
-    if (status != STATUS_OK)
-        return status;
+    pairing_init(&service->pairing, service->settings.adopt);
     service->log = event_log_create(service->app.publisher);
     service->batch = service->log != NULL ? batch_create(service->log) : NULL;
     if (service->batch == NULL) {
@@ -54,7 +52,7 @@ static enum status open_writer(void *context, struct error *error)
     }
     batch_on_unpaired(service->batch, pairing_note, &service->pairing);
     const struct writer_ops ops = batch_ops(service->batch);
-    status = app_open_writer(&service->app, &ops, error);
+    enum status status = app_open_writer(&service->app, &ops, error);
     if (status != STATUS_OK)
         close_batch(service);
     return status;

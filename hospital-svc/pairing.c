@@ -26,15 +26,13 @@ static struct metric last_us =
     METRIC_IN_UNIT("hospital_pairing_last_seconds",
                    "How long the last era was unpaired, until places were granted", NULL, 1e-6);
 
-enum status pairing_init(struct pairing *pairing, bool adopt, struct error *error)
+void pairing_init(struct pairing *pairing, bool adopt)
 {
     *pairing = (struct pairing){.wish.adopt = adopt};
     atomic_store(&pairing->wanted, true);
     metric_register(&pairings_total);
     metric_register(&last_us);
-    if (monitor_init(&pairing->monitor) != STATUS_OK)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no lock left");
-    return STATUS_OK;
+    monitor_init(&pairing->monitor);
 }
 
 void pairing_note(void *context, bool eras_differ)

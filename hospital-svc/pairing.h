@@ -22,10 +22,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/monitor.h"
 #include "base/status.h"
 #include "base/ticker.h"
 #include "events/follower.h"
-#include "events/monitor.h"
 #include "rpc/channel.h"
 #include "rpc/server.h"
 #include "writer/writer.h"
@@ -48,7 +48,7 @@ struct pairing {
 };
 
 /* Call before writer_open, since the writer may call pairing_note from then on. */
-MUST_CHECK enum status pairing_init(struct pairing *pairing, bool adopt, struct error *error);
+void pairing_init(struct pairing *pairing, bool adopt);
 
 /* Callback for batch_on_unpaired. Writer thread. */
 void pairing_note(void *context, bool eras_differ);

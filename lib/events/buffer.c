@@ -1,9 +1,8 @@
 #include "events/buffer.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-enum { BUFFER_FIRST_BYTES = 4096, ARRAY_FIRST_ELEMENTS = 64 };
+enum { FIRST_BYTES = 4096 };
 
 void buffer_init(struct buffer *buffer)
 {
@@ -25,7 +24,7 @@ uint8_t *buffer_extend(struct buffer *buffer, size_t size)
 {
     size_t wanted = buffer->size + size;
     if (wanted > buffer->capacity || buffer->bytes == NULL) {
-        size_t capacity = buffer->capacity > 0 ? buffer->capacity : BUFFER_FIRST_BYTES;
+        size_t capacity = buffer->capacity > 0 ? buffer->capacity : FIRST_BYTES;
         while (capacity < wanted)
             capacity *= 2;
         uint8_t *bytes = realloc(buffer->bytes, capacity);
@@ -37,19 +36,4 @@ uint8_t *buffer_extend(struct buffer *buffer, size_t size)
     uint8_t *at = buffer->bytes + buffer->size;
     buffer->size = wanted;
     return at;
-}
-
-enum status array_reserve(void *array, size_t *capacity, size_t count, size_t element_size)
-{
-    if (count < *capacity)
-        return STATUS_OK;
-    void *elements;
-    memcpy(&elements, array, sizeof elements); /* `array` points to a pointer of any object type */
-    size_t wanted = *capacity > 0 ? *capacity * 2 : ARRAY_FIRST_ELEMENTS;
-    elements = realloc(elements, wanted * element_size);
-    if (elements == NULL)
-        return STATUS_RESOURCE_EXHAUSTED;
-    memcpy(array, &elements, sizeof elements);
-    *capacity = wanted;
-    return STATUS_OK;
 }

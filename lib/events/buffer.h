@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/status.h"
-
 struct buffer {
     uint8_t *bytes;
     size_t size;
@@ -23,11 +21,5 @@ void buffer_reset(struct buffer *buffer);
 /* Appends `size` uninitialised bytes and returns a pointer to them, valid until the next call. Returns NULL
  * when out of memory; the buffer is then unchanged. */
 uint8_t *buffer_extend(struct buffer *buffer, size_t size);
-
-/*
- * Makes room for one more element in an array that grows by doubling. RESOURCE_EXHAUSTED when out of memory:
- * the array is then unchanged.
- */
-MUST_CHECK enum status array_reserve(void *array, size_t *capacity, size_t count, size_t element_size);
 
 #endif

@@ -2,8 +2,8 @@
 #ifndef SCREENING_EVENTS_CHUNK_RUN_H
 #define SCREENING_EVENTS_CHUNK_RUN_H
 
+#include "base/monitor.h"
 #include "events/follower.h"
-#include "events/monitor.h"
 #include "writer/writer.h"
 
 /* True if the chunk may be applied at a cursor of era `cursor_era`; see follower.h. */

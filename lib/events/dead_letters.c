@@ -1,9 +1,9 @@
 /* Replays dead letters on the operator's request. */
 #include "base/log.h"
+#include "base/monitor.h"
 #include "events/chunk_run.h"
 #include "events/dead_letter_store.h"
 #include "events/follower.h"
-#include "events/monitor.h"
 
 struct replay {
     struct writer *writer;
@@ -65,8 +65,7 @@ enum status dead_letters_replay(struct writer *writer, const char *database_url,
                                 size_t *applied, size_t *left, struct error *error)
 {
     struct replay replay = {.writer = writer};
-    if (monitor_init(&replay.monitor) != STATUS_OK)
-        return error_no_memory(error);
+    monitor_init(&replay.monitor);
     buffer_init(&replay.packed);
     arena_init(&replay.arena);
     enum status status = db_open(database_url, DB_READ_ONLY, &replay.db, error);

@@ -47,10 +47,9 @@ struct fetch_call *fetch_call_begin(struct rpc_client *client, const Screening__
                                     struct monitor *monitor)
 {
     struct fetch_call *fetch = calloc(1, sizeof *fetch);
-    if (fetch == NULL || monitor_init(&fetch->own) != STATUS_OK) {
-        free(fetch);
+    if (fetch == NULL)
         return NULL;
-    }
+    monitor_init(&fetch->own);
     arena_init(&fetch->arena);
     fetch->waiter = monitor;
     fetch->call.timeout_ms = FETCH_TIMEOUT_MS;

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
+#include "base/monitor.h"
 #include "base/status.h"
-#include "events/monitor.h"
 #include "rpc/channel.h"
 
 #include "screening/v1/event.pb-c.h"

@@ -13,8 +13,8 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/monitor.h"
 #include "events/fetch.h"
-#include "events/monitor.h"
 
 /* Maximum number of fetches, long polls included; a subscriber has one in flight at a time. Keep this below
  * the number of spare requests that one of our servers holds at once, so that fetches alone never take all of
@@ -98,11 +98,11 @@ struct fetch_server *fetch_server_create(const struct fetch_server_options *opti
     if (server == NULL)
         return NULL;
     server->queue = admission_create(PLACES_MAX);
-    if (server->queue == NULL || monitor_init(&server->monitor) != STATUS_OK) {
-        free(server->queue);
+    if (server->queue == NULL) {
         free(server);
         return NULL;
     }
+    monitor_init(&server->monitor);
     server->options = *options;
     list_init(&server->waiting);
     fetch_page_init(&server->page, options->response_max_bytes);

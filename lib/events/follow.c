@@ -1,7 +1,7 @@
 /* The follower's thread: takes in published messages in any order and fetches the missing events. */
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "events/buffer.h"
 #include "events/follower_internal.h"
 #include "events/sequence.h"
 #include "rpc/wire.h"
@@ -50,8 +50,7 @@ static void extend_run(struct event_follower *follower, const Screening__V1__Eve
         Screening__V1__Event *event = batch->events[i];
         struct uuid event_id;
         if (!uuid_parse(event->event_id, &event_id) ||
-            array_reserve(&follower->run, &follower->run_capacity, follower->run_count,
-                          sizeof *follower->run) != STATUS_OK) {
+            array_reserve(&follower->run, &follower->run_capacity, follower->run_count) != STATUS_OK) {
             follower_fetch_at(follower, clock_monotonic_ns());
             return;
         }

@@ -210,8 +210,8 @@ static enum status create(const struct event_follower_options *options, struct e
     follower->log = strdup(options->log);
     follower->name = strdup(options->subscriber);
     follower->client = rpc_client_create(options->channel, &screening__v1__event_log_service__descriptor);
-    if (follower->log != NULL && follower->name != NULL && follower->client != NULL &&
-        monitor_init(&follower->monitor) == STATUS_OK) {
+    monitor_init(&follower->monitor);
+    if (follower->log != NULL && follower->name != NULL && follower->client != NULL) {
         *out = follower;
         return STATUS_OK;
     }

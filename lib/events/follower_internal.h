@@ -13,10 +13,10 @@
 
 #include "base/arena.h"
 #include "base/backoff.h"
+#include "base/monitor.h"
 #include "events/cursor.h"
 #include "events/follower.h"
 #include "events/inbox.h"
-#include "events/monitor.h"
 
 enum { HELD_MAX = 64 };
 

@@ -1,0 +1,39 @@
+/* A mutex with one condition variable, timed by the monotonic clock. Any thread. */
+#ifndef SCREENING_BASE_MONITOR_H
+#define SCREENING_BASE_MONITOR_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct monitor {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+};
+
+void monitor_init(struct monitor *monitor);
+void monitor_fini(struct monitor *monitor);
+
+static inline void monitor_lock(struct monitor *monitor)
+{
+    pthread_mutex_lock(&monitor->mutex);
+}
+
+static inline void monitor_unlock(struct monitor *monitor)
+{
+    pthread_mutex_unlock(&monitor->mutex);
+}
+
+/* Wakes all waiters. The caller holds the lock, or held it when it changed what they wait for. */
+static inline void monitor_notify(struct monitor *monitor)
+{
+    pthread_cond_broadcast(&monitor->changed);
+}
+
+/*
+ * With the lock held: waits for a notification, at most until `deadline_ns` (monotonic; INT64_MAX = no
+ * deadline). False if the deadline has passed. May return true without a notification.
+ */
+bool monitor_wait(struct monitor *monitor, int64_t deadline_ns);
+
+#endif
