@@ -303,17 +303,15 @@ enum status work_take_up(struct work_table *table, const struct booking *booking
 
 void work_settle(struct work_table *table, struct work *chain)
 {
-    size_t count = 0;
-    struct writer_command *first = chain != NULL ? &chain->command.writer : NULL;
+    struct queue commands = {0};
     for (struct work *work = chain; work != NULL; work = work->next) {
         work->command.kind = COMMAND_SETTLE;
         work->command.hospital_id = work->hospital_id;
         work->command.writer.class = work_is_background(work) ? WRITER_BACKGROUND : WRITER_SETTLE;
         work->command.writer.deadline_ns = 0;
         work->command.writer.complete = settled;
-        work->command.writer.item.next = work->next != NULL ? &work->next->command.writer.item : NULL;
-        count++;
+        queue_put(&commands, &work->command.writer.item.node);
     }
-    if (count > 0)
-        writer_submit_chain(table->writer, first, count);
+    if (chain != NULL)
+        writer_submit_all(table->writer, commands);
 }

@@ -23,7 +23,7 @@ static struct answer *next_answer(struct answers *answers)
         pthread_cond_wait(&answers->wake, &answers->lock);
     struct fair_item *item = fair_queue_pop(answers->queue);
     pthread_mutex_unlock(&answers->lock);
-    return (struct answer *)item;
+    return container_of(item, struct answer, item);
 }
 
 static void *work(void *context)

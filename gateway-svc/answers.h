@@ -12,7 +12,7 @@ struct answers;
 
 /* Embed it in the object that receives the response. */
 struct answer {
-    struct fair_item item; /* first member; `source` is the client that the response is for */
+    struct fair_item item; /* `source` is the client that the response is for */
     /* Called once, on one of the threads; afterwards the answer belongs to its owner again. */
     void (*write)(struct answer *answer);
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/digest.h"
 #include "base/uuid.h"
 
@@ -224,12 +225,12 @@ static char **creation_id(ProtobufCMessage *request)
 
 static struct backend_call *call_of_turn(struct turn *turn)
 {
-    return (struct backend_call *)((char *)turn - offsetof(struct backend_call, turn));
+    return container_of(turn, struct backend_call, turn);
 }
 
 static struct backend_call *call_of_answer(struct answer *answer)
 {
-    return (struct backend_call *)((char *)answer - offsetof(struct backend_call, answer));
+    return container_of(answer, struct backend_call, answer);
 }
 
 static struct turns *turns_of(const struct backend *backend, const struct backend_method *method)

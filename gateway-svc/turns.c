@@ -60,28 +60,20 @@ static struct turn *take_waiting(struct turns *turns)
         return NULL;
     take_place(turns, item->source);
     metric_add(&waiting_now, -1);
-    return (struct turn *)item;
+    return container_of(item, struct turn, item);
 }
 
-/* Takes out turns with a deadline up to `now_ns`, linked by `item.next`; the others keep their order. */
-static struct fair_item *take_expired(struct turns *turns, int64_t now_ns)
+/* Takes out turns with a deadline up to `now_ns`, linked by `item.node`; the others keep their order. */
+static struct queue take_expired(struct turns *turns, int64_t now_ns)
 {
-    struct fair_item *expired = NULL, *kept = NULL, **end = &kept, *item;
-    while ((item = fair_queue_pop(turns->waiting)) != NULL) {
-        item->next = NULL;
-        if (((struct turn *)item)->deadline_ns <= now_ns) {
-            item->next = expired;
-            expired = item;
-            metric_add(&waiting_now, -1);
-        } else {
-            *end = item;
-            end = &item->next;
-        }
+    struct queue expired = {0}, kept = {0};
+    for (struct fair_item *item; (item = fair_queue_pop(turns->waiting)) != NULL;) {
+        bool is_expired = container_of(item, struct turn, item)->deadline_ns <= now_ns;
+        queue_put(is_expired ? &expired : &kept, &item->node);
+        metric_add(&waiting_now, is_expired ? -1 : 0);
     }
-    while ((item = kept) != NULL) {
-        kept = item->next;
-        fair_queue_push(turns->waiting, item);
-    }
+    for (struct queue_node *node; (node = queue_take(&kept)) != NULL;)
+        fair_queue_push(turns->waiting, container_of(node, struct fair_item, node));
     return expired;
 }
 
@@ -90,11 +82,10 @@ static struct fair_item *take_expired(struct turns *turns, int64_t now_ns)
 static void give_up_all(struct turns *turns, int64_t now_ns)
 {
     pthread_mutex_lock(&turns->lock);
-    struct fair_item *expired = turns->waiting->waiting > 0 ? take_expired(turns, now_ns) : NULL;
+    struct queue expired = take_expired(turns, now_ns);
     pthread_mutex_unlock(&turns->lock);
-    while (expired != NULL) {
-        struct turn *turn = (struct turn *)expired;
-        expired = expired->next; /* give_up may free the turn */
+    for (struct queue_node *node; (node = queue_take(&expired)) != NULL;) {
+        struct turn *turn = container_of(node, struct turn, item.node);
         metric_add(&given_up_total, 1);
         turn->give_up(turn);
     }

@@ -17,7 +17,7 @@ struct turns;
 
 /* Embed it in the object that takes a turn; exactly one of begin and give_up is called, once. */
 struct turn {
-    struct fair_item item; /* first member; `source` is the client */
+    struct fair_item item; /* `source` is the client */
     int64_t deadline_ns;   /* monotonic */
     bool waited;           /* set by turns_take: it did not begin at once */
     /*

@@ -16,27 +16,16 @@ size_t fair_lane_of(uint64_t source)
 
 /* ---- turns ---- */
 
-/* Appends a turn. */
-static void add_turn(struct fair_turns *turns, struct fair_turn *turn)
+static void add_turn(struct fair_turns *turns, struct queue_node *turn)
 {
-    turn->next = NULL;
-    if (turns->first == NULL)
-        turns->first = turn;
-    else
-        turns->last->next = turn;
-    turns->last = turn;
+    queue_put(&turns->queue, turn);
     turns->count++;
 }
 
-static struct fair_turn *take_turn(struct fair_turns *turns)
+static struct queue_node *take_turn(struct fair_turns *turns)
 {
-    struct fair_turn *turn = turns->first;
-
-    if (turn != NULL) {
-        turns->first = turn->next;
-        turns->count--;
-    }
-    return turn;
+    turns->count -= turns->count > 0;
+    return queue_take(&turns->queue);
 }
 
 /* ---- the queue ---- */
@@ -46,14 +35,9 @@ void fair_queue_push(struct fair_queue *queue, struct fair_item *item)
     struct fair_line *line = &queue->lines[fair_line_of(item->source)];
     struct fair_lane *lane = &line->lanes[fair_lane_of(item->source)];
 
-    item->next = NULL;
-    if (lane->waiting++ == 0) {
-        lane->head = item;
+    queue_put(&lane->items, &item->node);
+    if (lane->waiting++ == 0)
         add_turn(&line->turns, &lane->turn);
-    } else {
-        lane->tail->next = item;
-    }
-    lane->tail = item;
     if (line->waiting++ == 0)
         add_turn(&queue->turns, &line->turn);
     queue->waiting++;
@@ -61,10 +45,9 @@ void fair_queue_push(struct fair_queue *queue, struct fair_item *item)
 
 static struct fair_item *pop_from_line(struct fair_line *line)
 {
-    struct fair_lane *lane = (struct fair_lane *)take_turn(&line->turns);
-    struct fair_item *item = lane->head;
+    struct fair_lane *lane = container_of(take_turn(&line->turns), struct fair_lane, turn);
+    struct fair_item *item = container_of(queue_take(&lane->items), struct fair_item, node);
 
-    lane->head = item->next;
     if (--lane->waiting > 0)
         add_turn(&line->turns, &lane->turn);
     line->waiting--;
@@ -84,7 +67,7 @@ static struct fair_item *serve_line(struct fair_queue *queue, struct fair_line *
 
 struct fair_item *fair_queue_pop(struct fair_queue *queue)
 {
-    struct fair_line *line = (struct fair_line *)take_turn(&queue->turns);
+    struct fair_line *line = container_of(take_turn(&queue->turns), struct fair_line, turn);
 
     return line != NULL ? serve_line(queue, line) : NULL;
 }
@@ -93,9 +76,9 @@ struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *
                                     void *context)
 {
     for (size_t turns = queue->turns.count; turns > 0; turns--) {
-        struct fair_line *line = (struct fair_line *)take_turn(&queue->turns);
+        struct fair_line *line = container_of(take_turn(&queue->turns), struct fair_line, turn);
 
-        if (may(context, line->lanes[0].head->source))
+        if (may(context, container_of(line->lanes[0].items.first, struct fair_item, node)->source))
             return serve_line(queue, line);
         add_turn(&queue->turns, &line->turn);
     }

@@ -15,34 +15,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/queue.h"
+
 enum { FAIR_CONNECTIONS = 256, FAIR_ADDRESSES = 128 };
 
 /* Embed it in the waiting object. */
 struct fair_item {
-    struct fair_item *next; /* owned by the queue */
+    struct queue_node node;
     uint64_t source;
 };
 
-/* The place of a line or a lane in the round robin. */
-struct fair_turn {
-    struct fair_turn *next;
-};
-
+/* The round robin of lines or lanes. */
 struct fair_turns {
-    struct fair_turn *first, *last;
+    struct queue queue;
     size_t count;
 };
 
 /* The waiting items of one address. */
 struct fair_lane {
-    struct fair_turn turn; /* first member */
-    struct fair_item *head, *tail;
+    struct queue_node turn;
+    struct queue items;
     size_t waiting;
 };
 
 /* The waiting items of one connection. */
 struct fair_line {
-    struct fair_turn turn; /* first member */
+    struct queue_node turn;
     struct fair_turns turns;
     size_t waiting;
     struct fair_lane lanes[FAIR_ADDRESSES];

@@ -1,20 +1,17 @@
 #include "base/ticker.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-
-enum { NS_PER_S = 1000000000 };
+#include "base/monitor.h"
 
 struct ticker {
     ticker_fn tick;
     void *context;
     uint32_t period_ms;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards the fields below; never held during a tick */
-    pthread_cond_t changed;
+    struct monitor monitor; /* guards the fields below; never locked during a tick */
     bool woken;
     bool stopping;
 };
@@ -23,31 +20,28 @@ struct ticker {
 static void wait_ms(struct ticker *ticker, uint32_t ms, bool wakeable)
 {
     int64_t until_ns = clock_monotonic_ns() + (int64_t)ms * NS_PER_MS;
-    struct timespec until = {.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
-    while (!ticker->stopping && !(wakeable && ticker->woken))
-        if (pthread_cond_timedwait(&ticker->changed, &ticker->lock, &until) == ETIMEDOUT)
-            break;
+    while (!ticker->stopping && !(wakeable && ticker->woken) && monitor_wait(&ticker->monitor, until_ns))
+        ;
 }
 
 static void *run(void *context)
 {
     struct ticker *ticker = context;
-    pthread_mutex_lock(&ticker->lock);
+    monitor_lock(&ticker->monitor);
     while (!ticker->stopping) {
         ticker->woken = false;
-        pthread_mutex_unlock(&ticker->lock);
+        monitor_unlock(&ticker->monitor);
         ticker->tick(ticker->context, ticker);
-        pthread_mutex_lock(&ticker->lock);
+        monitor_lock(&ticker->monitor);
         wait_ms(ticker, ticker->period_ms, true);
     }
-    pthread_mutex_unlock(&ticker->lock);
+    monitor_unlock(&ticker->monitor);
     return NULL;
 }
 
 static void destroy(struct ticker *ticker)
 {
-    pthread_cond_destroy(&ticker->changed);
-    pthread_mutex_destroy(&ticker->lock);
+    monitor_fini(&ticker->monitor);
     free(ticker);
 }
 
@@ -60,12 +54,7 @@ enum status ticker_open(uint32_t period_ms, ticker_fn tick, void *context, struc
     ticker->tick = tick;
     ticker->context = context;
     ticker->period_ms = period_ms;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&ticker->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    pthread_mutex_init(&ticker->lock, NULL);
+    monitor_init(&ticker->monitor);
     if (pthread_create(&ticker->thread, NULL, run, ticker) != 0) {
         destroy(ticker);
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "can't start a thread");
@@ -76,10 +65,10 @@ enum status ticker_open(uint32_t period_ms, ticker_fn tick, void *context, struc
 
 void ticker_stop(struct ticker *ticker)
 {
-    pthread_mutex_lock(&ticker->lock);
+    monitor_lock(&ticker->monitor);
     ticker->stopping = true;
-    pthread_cond_broadcast(&ticker->changed);
-    pthread_mutex_unlock(&ticker->lock);
+    monitor_notify(&ticker->monitor);
+    monitor_unlock(&ticker->monitor);
     pthread_join(ticker->thread, NULL);
 }
 
@@ -94,25 +83,25 @@ void ticker_close(struct ticker *ticker)
 
 void ticker_wake(struct ticker *ticker)
 {
-    pthread_mutex_lock(&ticker->lock);
+    monitor_lock(&ticker->monitor);
     ticker->woken = true;
-    pthread_cond_broadcast(&ticker->changed);
-    pthread_mutex_unlock(&ticker->lock);
+    monitor_notify(&ticker->monitor);
+    monitor_unlock(&ticker->monitor);
 }
 
 bool ticker_stopping(struct ticker *ticker)
 {
-    pthread_mutex_lock(&ticker->lock);
+    monitor_lock(&ticker->monitor);
     bool stopping = ticker->stopping;
-    pthread_mutex_unlock(&ticker->lock);
+    monitor_unlock(&ticker->monitor);
     return stopping;
 }
 
 bool ticker_sleep(struct ticker *ticker, uint32_t ms)
 {
-    pthread_mutex_lock(&ticker->lock);
+    monitor_lock(&ticker->monitor);
     wait_ms(ticker, ms, false);
     bool go_on = !ticker->stopping;
-    pthread_mutex_unlock(&ticker->lock);
+    monitor_unlock(&ticker->monitor);
     return go_on;
 }

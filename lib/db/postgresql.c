@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "db/pg.h"
 
 static const struct db_sink no_sink;
@@ -16,7 +17,7 @@ static const struct db_sink no_sink;
 
 static void close_connection(struct db *db)
 {
-    struct pg *pg = (struct pg *)db;
+    struct pg *pg = container_of(db, struct pg, db);
 
     pg_session_drop(pg);
     map_fini(&pg->prepared);
@@ -59,7 +60,7 @@ static const char *begin_of(const struct db *db)
 
 static enum status begin(struct db *db, struct error *error)
 {
-    struct pg *pg = (struct pg *)db;
+    struct pg *pg = container_of(db, struct pg, db);
     enum status status = pg_session_ensure(pg, error);
 
     if (status != STATUS_OK)
@@ -72,7 +73,7 @@ static enum status begin(struct db *db, struct error *error)
 
 static void rollback(struct db *db)
 {
-    struct pg *pg = (struct pg *)db;
+    struct pg *pg = container_of(db, struct pg, db);
     struct pg_failure failure = {0};
     struct error ignored;
 
@@ -111,7 +112,7 @@ static enum status keep_answer(struct pg *pg, struct error *error)
 
 static enum status commit(struct db *db, struct error *error)
 {
-    struct pg *pg = (struct pg *)db;
+    struct pg *pg = container_of(db, struct pg, db);
     struct pg_failure failure = {0};
 
     if (!pg_queue_plain(pg, PG_COMMIT, "COMMIT"))
@@ -154,7 +155,7 @@ static enum status send_alone(struct pg *pg, const struct db_statement *statemen
 /* A failed read has not executed its END. */
 static void end_read(struct db *db)
 {
-    struct pg *pg = (struct pg *)db;
+    struct pg *pg = container_of(db, struct pg, db);
 
     if (!db->in_transaction && db->access == DB_READ_ONLY && pg->connection != NULL &&
         PQtransactionStatus(pg->connection) != PQTRANS_IDLE)
@@ -164,7 +165,7 @@ static void end_read(struct db *db)
 static enum status run(struct db *db, const struct db_statement *statement, const struct db_params *params,
                        const struct db_sink *sink, struct error *error)
 {
-    struct pg *pg = (struct pg *)db;
+    struct pg *pg = container_of(db, struct pg, db);
     struct pg_failure failure = {0};
     bool wanted = sink->on_row != NULL || sink->changed != NULL;
     enum status status;
@@ -222,7 +223,7 @@ static enum status leave_pipeline(struct pg *pg, struct error *error)
 
 static enum status run_script(struct db *db, const char *script, struct error *error)
 {
-    struct pg *pg = (struct pg *)db;
+    struct pg *pg = container_of(db, struct pg, db);
     struct error ignored;
     char restore[sizeof "SET statement_timeout = ''" + sizeof pg->statement_timeout];
     enum status status = db->in_transaction ? STATUS_OK : pg_session_ensure(pg, error);
@@ -249,7 +250,7 @@ static enum status run_script(struct db *db, const char *script, struct error *e
 
 static enum status use_schema(struct db *db, const char *schema, struct error *error)
 {
-    struct pg *pg = (struct pg *)db;
+    struct pg *pg = container_of(db, struct pg, db);
     char script[sizeof "SET search_path = " + PG_SCHEMA_SIZE];
 
     snprintf(pg->schema, sizeof pg->schema, "%s", schema);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "db/damage.h"
 
 enum { BUSY_TIMEOUT_MS = 5000, RETRY_SLEEP_MS = 10 };
@@ -235,7 +236,7 @@ static enum status open_database(const char *url, enum db_access access, struct 
 
 static void close_database(struct db *db)
 {
-    struct sqlite *sqlite = (struct sqlite *)db;
+    struct sqlite *sqlite = container_of(db, struct sqlite, db);
 
     sqlite_forget_statements(sqlite);
     map_fini(&sqlite->statements);
@@ -247,7 +248,7 @@ static void close_database(struct db *db)
 
 static bool in_place(struct db *db)
 {
-    struct sqlite *sqlite = (struct sqlite *)db;
+    struct sqlite *sqlite = container_of(db, struct sqlite, db);
 
     return sqlite->file == NULL || sqlite_file_in_place(sqlite->file);
 }
@@ -292,7 +293,7 @@ static void look_for_changes(struct sqlite *sqlite)
 static enum status begin(struct db *db, struct error *error)
 {
     const struct db_statement *statement = db->access == DB_READ_ONLY ? &begin_reading : &begin_writing;
-    struct sqlite *sqlite = (struct sqlite *)db;
+    struct sqlite *sqlite = container_of(db, struct sqlite, db);
 
     if (sqlite->file != NULL && !sqlite_file_still_in_place(sqlite->file))
         return error_set(error, STATUS_UNAVAILABLE, DB_GONE,
@@ -305,7 +306,7 @@ static enum status begin(struct db *db, struct error *error)
 
 static void rollback(struct db *db)
 {
-    struct sqlite *sqlite = (struct sqlite *)db;
+    struct sqlite *sqlite = container_of(db, struct sqlite, db);
     struct error ignored;
     enum status status;
 
@@ -323,7 +324,7 @@ static enum status commit(struct db *db, struct error *error)
     enum status status = sqlite_run(db, &commit_statement, NULL, &no_sink, error);
 
     if (status == STATUS_OK) {
-        note_version((struct sqlite *)db);
+        note_version(container_of(db, struct sqlite, db));
         return DB_FAULT_STATUS(db, "db.commit_answer", error);
     }
     rollback(db);
@@ -332,7 +333,7 @@ static enum status commit(struct db *db, struct error *error)
 
 static enum status run_script(struct db *db, const char *script, struct error *error)
 {
-    struct sqlite *sqlite = (struct sqlite *)db;
+    struct sqlite *sqlite = container_of(db, struct sqlite, db);
     int code = sqlite3_exec(sqlite->handle, script, NULL, NULL, NULL);
 
     return code == SQLITE_OK ? STATUS_OK : sqlite_fail(sqlite, code, "script", error);

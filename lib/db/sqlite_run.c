@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/civil.h"
+#include "base/container.h"
 #include "db/sqlite.h"
 
 struct prepared {
@@ -189,7 +190,7 @@ static enum status step_all(struct sqlite *sqlite, sqlite3_stmt *handle, const s
 enum status sqlite_run(struct db *db, const struct db_statement *statement, const struct db_params *params,
                        const struct db_sink *sink, struct error *error)
 {
-    struct sqlite *sqlite = (struct sqlite *)db;
+    struct sqlite *sqlite = container_of(db, struct sqlite, db);
     size_t rows = params == NULL ? 1 : params->rows;
     struct prepared *prepared = find_prepared(sqlite, statement, error);
     enum status status = STATUS_OK;

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/traceparent.h"
-#include "events/chunk_run.h"
+#include "events/chunk.h"
 #include "events/event_text.h"
 #include "events/follower_internal.h"
 
@@ -68,7 +68,7 @@ static enum apply_result settle(struct event_follower *follower, const struct ev
 {
     struct backoff backoff = {.first_ms = RETRY_FIRST_MS, .max_ms = RETRY_MAX_MS};
     for (;;) {
-        *status = chunk_run(follower->writer, &follower->monitor, chunk, is_patient(follower, chunk), error);
+        *status = chunk_run(follower->writer, chunk, is_patient(follower, chunk), error);
         note_outcome(follower, chunk, *status);
         if (*status == STATUS_OK || (!status_is_transient(*status) && !chunk->as_dead_letter))
             return APPLY_DONE;

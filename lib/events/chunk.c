@@ -2,10 +2,11 @@
  * The steps of a chunk inside the writer's transaction. After a failure each may be called again for the same
  * chunk, so they keep no state but what event_chunk_begin sets.
  */
+#include "events/chunk.h"
+
 #include <string.h>
 
 #include "base/fault_point.h"
-#include "events/chunk_run.h"
 #include "events/cursor.h"
 #include "events/dead_letter_store.h"
 #include "events/event_text.h"
@@ -145,4 +146,15 @@ enum status event_chunk_finish(struct event_chunk *chunk, struct db *db, struct 
     if (!uuid_parse(chunk->log_id, &log_id))
         return error_set(error, STATUS_INTERNAL, NULL, "log_id: must be a UUID");
     return dead_letter_insert(db, chunk->log, &log_id, chunk->events[0], chunk->dead_letter_reason, error);
+}
+
+/* How long a chunk without effects may wait to join another batch. */
+enum { PATIENCE_MS = 20 };
+
+enum status chunk_run(struct writer *writer, const struct event_chunk *chunk, bool patient,
+                      struct error *error)
+{
+    struct event_chunk submitted = *chunk;
+    submitted.command = (struct writer_command){.class = WRITER_EVENT};
+    return writer_submit_and_wait(writer, &submitted.command, patient ? PATIENCE_MS : 0, error);
 }

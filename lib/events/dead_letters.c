@@ -1,14 +1,12 @@
 /* Replays dead letters on the operator's request. */
 #include "base/log.h"
-#include "base/monitor.h"
-#include "events/chunk_run.h"
+#include "events/chunk.h"
 #include "events/dead_letter_store.h"
 #include "events/follower.h"
 
 struct replay {
     struct writer *writer;
     struct db *db; /* read-only: the writer deletes */
-    struct monitor monitor;
     struct buffer packed;
     struct arena arena;
     size_t applied;
@@ -33,7 +31,7 @@ static enum status replay_one(struct replay *replay, const struct dead_letter_ke
             .count = 1,
             .replay = true,
         };
-        status = chunk_run(replay->writer, &replay->monitor, &chunk, false, error);
+        status = chunk_run(replay->writer, &chunk, false, error);
     }
     if (status == STATUS_OK) {
         replay->applied++;
@@ -65,7 +63,6 @@ enum status dead_letters_replay(struct writer *writer, const char *database_url,
                                 size_t *applied, size_t *left, struct error *error)
 {
     struct replay replay = {.writer = writer};
-    monitor_init(&replay.monitor);
     buffer_init(&replay.packed);
     arena_init(&replay.arena);
     enum status status = db_open(database_url, DB_READ_ONLY, &replay.db, error);
@@ -78,7 +75,6 @@ enum status dead_letters_replay(struct writer *writer, const char *database_url,
     }
     arena_fini(&replay.arena);
     buffer_fini(&replay.packed);
-    monitor_fini(&replay.monitor);
     if (status == STATUS_OK) {
         *applied = replay.applied;
         *left = replay.left;

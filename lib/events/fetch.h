@@ -21,7 +21,7 @@
 
 /* Lives in the call's arena, until the call is answered. */
 struct fetch {
-    struct fair_item item; /* first member; the queue owns `next` */
+    struct fair_item item;
     struct rpc_call *call;
     const char *subscriber; /* its name */
     uint64_t after_seq;

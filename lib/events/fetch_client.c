@@ -7,12 +7,13 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/container.h"
 
 enum { FETCH_TIMEOUT_MS = 2000 };
 
 struct fetch_call {
-    struct rpc_client_call call; /* first: the closure's data */
-    struct arena arena;          /* of the response */
+    struct rpc_client_call call;
+    struct arena arena; /* of the response */
     struct monitor own;
     struct monitor *waiter; /* guarded by `own`; NULL once the waiter has abandoned the call */
     bool answered;          /* this and the next are guarded by the waiter's monitor */
@@ -28,7 +29,7 @@ static void destroy(struct fetch_call *fetch)
 
 static void on_answer(const Screening__V1__FetchResponse *response, void *closure_data)
 {
-    struct fetch_call *fetch = closure_data;
+    struct fetch_call *fetch = container_of(closure_data, struct fetch_call, call);
     monitor_lock(&fetch->own);
     struct monitor *waiter = fetch->waiter;
     if (waiter != NULL) {
@@ -55,7 +56,7 @@ struct fetch_call *fetch_call_begin(struct rpc_client *client, const Screening__
     fetch->call.timeout_ms = FETCH_TIMEOUT_MS;
     fetch->call.unguarded = true; /* the follower has its own backoff */
     fetch->call.into = &fetch->arena;
-    screening__v1__event_log_service__fetch(rpc_client_service(client), request, on_answer, fetch);
+    screening__v1__event_log_service__fetch(rpc_client_service(client), request, on_answer, &fetch->call);
     return fetch;
 }
 

@@ -21,12 +21,6 @@
  * them. */
 enum { PLACES_MAX = 256, RETRY_AFTER_MS = 100 };
 
-struct fetch_list {
-    struct fair_item *first;
-    struct fair_item **end;
-    size_t count;
-};
-
 struct fetch_server {
     struct fetch_server_options options;
     pthread_t thread;
@@ -41,7 +35,8 @@ struct fetch_server {
     bool stopping;
     /* owned by the thread */
     struct db *db;
-    struct fetch_list waiting;
+    struct queue waiting; /* long polls */
+    size_t waiting_count;
     struct fetch_page page;
     uint64_t head_seq; /* at the last heartbeat */
     int64_t heartbeat_ns;
@@ -60,38 +55,6 @@ static struct metric fetches_total = METRIC("events_fetches_served_total", "Fetc
 static struct metric polls_waiting = METRIC("events_long_polls", "Fetches that wait for events");
 static struct metric heartbeats_total = METRIC("events_heartbeats_sent_total", "Heartbeats sent");
 
-static void list_init(struct fetch_list *list)
-{
-    *list = (struct fetch_list){.end = &list->first};
-}
-
-static void list_put(struct fetch_list *list, struct fetch *fetch)
-{
-    fetch->item.next = NULL;
-    *list->end = &fetch->item;
-    list->end = &fetch->item.next;
-    list->count++;
-}
-
-static struct fetch *list_take(struct fetch_list *list)
-{
-    struct fair_item *item = list->first;
-    if (item == NULL)
-        return NULL;
-    list->first = item->next;
-    if (list->first == NULL)
-        list->end = &list->first;
-    list->count--;
-    return (struct fetch *)item;
-}
-
-static void list_move(struct fetch_list *from, struct fetch_list *to)
-{
-    list_init(to);
-    for (struct fetch *fetch = list_take(from); fetch != NULL; fetch = list_take(from))
-        list_put(to, fetch);
-}
-
 struct fetch_server *fetch_server_create(const struct fetch_server_options *options)
 {
     struct fetch_server *server = calloc(1, sizeof *server);
@@ -104,7 +67,6 @@ struct fetch_server *fetch_server_create(const struct fetch_server_options *opti
     }
     monitor_init(&server->monitor);
     server->options = *options;
-    list_init(&server->waiting);
     fetch_page_init(&server->page, options->response_max_bytes);
     metric_register(&fetches_total);
     metric_register(&polls_waiting);
@@ -199,9 +161,9 @@ static void note_database(struct fetch_server *server, enum status status)
 static bool has_room(const struct fetch_server *server, const struct fetch *fetch)
 {
     size_t line = fair_line_of(fetch->item.source), by_connection = 0;
-    for (const struct fair_item *poll = server->waiting.first; poll != NULL; poll = poll->next)
+    LIST_EACH(const struct fair_item, poll, &server->waiting, node)
         by_connection += fair_line_of(poll->source) == line;
-    return admission_has_room(server->options.long_polls_max, server->waiting.count, by_connection, false, 0);
+    return admission_has_room(server->options.long_polls_max, server->waiting_count, by_connection, false, 0);
 }
 
 /* Keeps a fetch that found no events as a long poll, if it may wait. True if it is kept. */
@@ -209,7 +171,8 @@ static bool park(struct fetch_server *server, struct fetch *fetch, bool draining
 {
     if (draining || fetch->wait_until_ns <= clock_monotonic_ns() || !has_room(server, fetch))
         return false;
-    list_put(&server->waiting, fetch);
+    queue_put(&server->waiting, &fetch->item.node);
+    server->waiting_count++;
     return true;
 }
 
@@ -238,25 +201,28 @@ static void serve_one(struct fetch_server *server, struct fetch *fetch, bool dra
 static void requeue_waiting(struct fetch_server *server)
 {
     monitor_lock(&server->monitor);
-    for (struct fetch *fetch = list_take(&server->waiting); fetch != NULL;
-         fetch = list_take(&server->waiting))
-        fair_queue_push(&server->queue->queue, &fetch->item);
+    server->waiting_count = 0;
+    for (struct queue_node *node; (node = queue_take(&server->waiting)) != NULL;)
+        fair_queue_push(&server->queue->queue, container_of(node, struct fair_item, node));
     monitor_unlock(&server->monitor);
 }
 
 /* Answers the long polls whose wait is over, or all of them. None has seen any events. */
 static void end_polls(struct fetch_server *server, bool all)
 {
-    if (server->waiting.count == 0)
+    if (server->waiting_count == 0)
         return;
-    struct fetch_list polls;
     int64_t now_ns = clock_monotonic_ns();
-    list_move(&server->waiting, &polls);
-    for (struct fetch *fetch = list_take(&polls); fetch != NULL; fetch = list_take(&polls))
-        if (all || fetch->wait_until_ns <= now_ns)
+    struct queue polls = queue_take_all(&server->waiting);
+    for (struct queue_node *node; (node = queue_take(&polls)) != NULL;) {
+        struct fetch *fetch = container_of(node, struct fetch, item.node);
+        if (all || fetch->wait_until_ns <= now_ns) {
+            server->waiting_count--;
             reply(server, fetch, NULL);
-        else
-            list_put(&server->waiting, fetch);
+        } else {
+            queue_put(&server->waiting, node);
+        }
+    }
 }
 
 static void beat(struct fetch_server *server)
@@ -278,10 +244,8 @@ static void beat(struct fetch_server *server)
 static int64_t next_deadline(const struct fetch_server *server)
 {
     int64_t deadline_ns = server->heartbeat_ns;
-    for (const struct fair_item *item = server->waiting.first; item != NULL; item = item->next) {
-        int64_t wait_until_ns = ((const struct fetch *)item)->wait_until_ns;
-        deadline_ns = wait_until_ns < deadline_ns ? wait_until_ns : deadline_ns;
-    }
+    LIST_EACH(const struct fetch, fetch, &server->waiting, item.node)
+        deadline_ns = fetch->wait_until_ns < deadline_ns ? fetch->wait_until_ns : deadline_ns;
     return deadline_ns;
 }
 
@@ -298,10 +262,10 @@ static bool wait_for_work(struct fetch_server *server, struct work *work)
 {
     int64_t deadline_ns = next_deadline(server);
     monitor_lock(&server->monitor);
-    server->polls_wait = server->waiting.count > 0;
+    server->polls_wait = server->waiting_count > 0;
     while (!has_work(server, deadline_ns))
         monitor_wait(&server->monitor, deadline_ns);
-    work->fetch = (struct fetch *)admission_pop_paced(server->queue, clock_monotonic_ns());
+    work->fetch = container_of(admission_pop_paced(server->queue, clock_monotonic_ns()), struct fetch, item);
     work->head_moved = server->head_moved;
     work->heartbeat = server->heartbeat_wanted;
     work->draining = server->draining;
@@ -325,7 +289,7 @@ static void *serve(void *context)
         end_polls(server, false);
         if (work.heartbeat || clock_monotonic_ns() >= server->heartbeat_ns)
             beat(server);
-        metric_set(&polls_waiting, (int64_t)server->waiting.count);
+        metric_set(&polls_waiting, (int64_t)server->waiting_count);
     }
     end_polls(server, true);
     metric_set(&polls_waiting, 0);

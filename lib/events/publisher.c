@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -25,7 +26,7 @@ enum {
 };
 
 struct event_publisher {
-    Screening__V1__EventLogService_Service service; /* first: the methods cast the service to the publisher */
+    Screening__V1__EventLogService_Service service;
     char *topic;
     size_t batch_max_bytes;
     nng_socket socket;
@@ -42,7 +43,7 @@ static void serve_fetch(Screening__V1__EventLogService_Service *service,
                         Screening__V1__FetchResponse_Closure closure, void *closure_data)
 {
     (void)closure; /* replied to with rpc_call_reply, which is equivalent */
-    struct event_publisher *publisher = (struct event_publisher *)service;
+    struct event_publisher *publisher = container_of(service, struct event_publisher, service);
     fetch_server_submit(publisher->fetches, closure_data, request);
 }
 

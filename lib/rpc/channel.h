@@ -51,7 +51,7 @@ struct rpc_channel_options {
     size_t calls_max; /* maximum calls in flight; 0 = no limit */
 };
 
-/* Inputs and result of a call; the first member of the caller's closure_data. */
+/* Inputs and result of a call. The stubs' closure_data points to it; embed it and use container_of. */
 struct rpc_client_call {
     /* in */
     uint32_t timeout_ms;        /* the whole budget, sent to the server; 0 = 1000 */

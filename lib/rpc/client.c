@@ -2,13 +2,15 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/container.h"
+#include "base/monitor.h"
 #include "rpc/channel_state.h"
 #include "rpc/envelope.h"
 
 enum { TIMEOUT_DEFAULT_MS = 1000 };
 
 struct rpc_client {
-    ProtobufCService service; /* must be first: the stubs pass a pointer to it */
+    ProtobufCService service;
     struct rpc_channel *channel;
     struct arena names;
     const char **methods; /* full names, in the descriptor's order */
@@ -52,7 +54,7 @@ static void start(struct rpc_client *client, unsigned method_index, const Protob
 static void invoke(ProtobufCService *service, unsigned method_index, const ProtobufCMessage *input,
                    ProtobufCClosure closure, void *closure_data)
 {
-    start((struct rpc_client *)service, method_index, input, closure, closure_data);
+    start(container_of(service, struct rpc_client, service), method_index, input, closure, closure_data);
 }
 
 struct rpc_client *rpc_client_create(struct rpc_channel *channel,
@@ -93,30 +95,28 @@ ProtobufCService *rpc_client_service(struct rpc_client *client)
 
 /* A thread that waits for its reply. */
 struct waiter {
-    struct rpc_client_call call; /* must be first: closure_data points to it */
-    pthread_mutex_t mutex;
-    pthread_cond_t answered;
+    struct rpc_client_call call;
+    struct monitor monitor;
     bool done;
     const ProtobufCMessage *response;
 };
 
 static void on_answer(const ProtobufCMessage *response, void *closure_data)
 {
-    struct waiter *waiter = closure_data;
-    pthread_mutex_lock(&waiter->mutex);
+    struct waiter *waiter = container_of(closure_data, struct waiter, call);
+    monitor_lock(&waiter->monitor);
     waiter->response = response;
     waiter->done = true;
-    /* Signal with the mutex held: the waiter is destroyed right afterwards. */
-    pthread_cond_signal(&waiter->answered);
-    pthread_mutex_unlock(&waiter->mutex);
+    monitor_notify(&waiter->monitor); /* with the lock held: the waiter ends right afterwards */
+    monitor_unlock(&waiter->monitor);
 }
 
 static void wait_for_answer(struct waiter *waiter)
 {
-    pthread_mutex_lock(&waiter->mutex);
+    monitor_lock(&waiter->monitor);
     while (!waiter->done)
-        pthread_cond_wait(&waiter->answered, &waiter->mutex);
-    pthread_mutex_unlock(&waiter->mutex);
+        monitor_wait(&waiter->monitor, INT64_MAX);
+    monitor_unlock(&waiter->monitor);
 }
 
 enum status rpc_client_call_wait(struct rpc_client *client, const char *method,
@@ -131,13 +131,12 @@ enum status rpc_client_call_wait(struct rpc_client *client, const char *method,
         return error_set(&call->error, STATUS_UNIMPLEMENTED, NULL, "no method %s/%s", descriptor->name,
                          method);
     }
-    struct waiter waiter = {
-        .call = *call, .mutex = PTHREAD_MUTEX_INITIALIZER, .answered = PTHREAD_COND_INITIALIZER};
+    struct waiter waiter = {.call = *call};
+    monitor_init(&waiter.monitor);
     waiter.call.into = arena;
     start(client, (unsigned)(found - descriptor->methods), request, on_answer, &waiter.call);
     wait_for_answer(&waiter);
-    pthread_cond_destroy(&waiter.answered);
-    pthread_mutex_destroy(&waiter.mutex);
+    monitor_fini(&waiter.monitor);
     waiter.call.into = call->into;
     *call = waiter.call;
     if (waiter.response != NULL)

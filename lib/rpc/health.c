@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/container.h"
 #include "rpc/server_state.h"
 
 static bool is_known(const struct rpc_server *server, const char *name)
@@ -16,7 +17,7 @@ static void check(Grpc__Health__V1__Health_Service *service,
                   const Grpc__Health__V1__HealthCheckRequest *request,
                   Grpc__Health__V1__HealthCheckResponse_Closure closure, void *closure_data)
 {
-    struct rpc_server *server = ((struct rpc_health *)service)->server;
+    struct rpc_server *server = container_of(service, struct rpc_health, base)->server;
     /* The empty name stands for the server as a whole. */
     if (request->service[0] != '\0' && !is_known(server, request->service)) {
         struct error error;

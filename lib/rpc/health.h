@@ -7,7 +7,7 @@
 struct rpc_server;
 
 struct rpc_health {
-    Grpc__Health__V1__Health_Service base; /* must be first: generated code passes a pointer to it */
+    Grpc__Health__V1__Health_Service base;
     struct rpc_server *server;
 };
 

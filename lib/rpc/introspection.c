@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "base/container.h"
 #include "base/metrics.h"
 #include "rpc/server_state.h"
 
@@ -51,7 +52,7 @@ static void describe(Rpc__V1__Introspection_Service *service, const Rpc__V1__Des
                      Rpc__V1__DescribeResponse_Closure closure, void *closure_data)
 {
     (void)request; /* has no fields */
-    struct rpc_server *server = ((struct rpc_introspection *)service)->server;
+    struct rpc_server *server = container_of(service, struct rpc_introspection, base)->server;
     struct arena *arena = rpc_call_arena(closure_data);
     Rpc__V1__ServiceDescription *services[RPC_SERVICES_MAX];
     Rpc__V1__DescribeResponse response = RPC__V1__DESCRIBE_RESPONSE__INIT;
@@ -104,7 +105,7 @@ static void report(Rpc__V1__Introspection_Service *service, const Rpc__V1__Stats
                    Rpc__V1__StatsResponse_Closure closure, void *closure_data)
 {
     (void)request; /* has no fields */
-    struct rpc_server *server = ((struct rpc_introspection *)service)->server;
+    struct rpc_server *server = container_of(service, struct rpc_introspection, base)->server;
     Rpc__V1__StatsResponse response = RPC__V1__STATS_RESPONSE__INIT;
     if (!show_all(rpc_call_arena(closure_data), &response)) {
         fail_without_memory(closure_data);

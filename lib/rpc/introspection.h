@@ -7,7 +7,7 @@
 struct rpc_server;
 
 struct rpc_introspection {
-    Rpc__V1__Introspection_Service base; /* must be first: generated code passes a pointer to it */
+    Rpc__V1__Introspection_Service base;
     struct rpc_server *server;
 };
 

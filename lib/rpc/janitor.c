@@ -1,7 +1,5 @@
 #include "rpc/janitor.h"
 
-#include <time.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "rpc/envelope.h"
@@ -62,20 +60,14 @@ static int64_t look(struct rpc_server *server)
     return next_ns;
 }
 
-/* Mutex held. */
+/* Lock held. */
 static void sleep_until_planned(struct rpc_janitor *janitor)
 {
     for (;;) {
         int64_t planned_ns = atomic_load(&janitor->planned_ns);
         if (janitor->stop || janitor->asked || planned_ns <= clock_monotonic_ns())
             return;
-        if (planned_ns == RPC_SLOT_NO_DEADLINE) {
-            pthread_cond_wait(&janitor->wake, &janitor->mutex);
-        } else {
-            struct timespec until = {.tv_sec = planned_ns / ((int64_t)NS_PER_MS * MS_PER_S),
-                                     .tv_nsec = planned_ns % ((int64_t)NS_PER_MS * MS_PER_S)};
-            (void)pthread_cond_timedwait(&janitor->wake, &janitor->mutex, &until); /* rechecked above */
-        }
+        monitor_wait(&janitor->monitor, planned_ns);
     }
 }
 
@@ -83,7 +75,7 @@ static void *run(void *context)
 {
     struct rpc_server *server = context;
     struct rpc_janitor *janitor = &server->janitor;
-    pthread_mutex_lock(&janitor->mutex);
+    monitor_lock(&janitor->monitor);
     for (;;) {
         sleep_until_planned(janitor);
         if (janitor->stop)
@@ -95,31 +87,25 @@ static void *run(void *context)
          * deadlines after planned_ns was reset.
          */
         atomic_store(&janitor->planned_ns, RPC_SLOT_NO_DEADLINE);
-        pthread_mutex_unlock(&janitor->mutex);
+        monitor_unlock(&janitor->monitor);
         int64_t next_ns = look(server);
-        pthread_mutex_lock(&janitor->mutex);
+        monitor_lock(&janitor->monitor);
         if (next_ns < atomic_load(&janitor->planned_ns))
             atomic_store(&janitor->planned_ns, next_ns);
     }
-    pthread_mutex_unlock(&janitor->mutex);
+    monitor_unlock(&janitor->monitor);
     return NULL;
 }
 
 void rpc_janitor_init(struct rpc_janitor *janitor)
 {
-    pthread_mutex_init(&janitor->mutex, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&janitor->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    monitor_init(&janitor->monitor);
     atomic_init(&janitor->planned_ns, RPC_SLOT_NO_DEADLINE);
 }
 
 void rpc_janitor_fini(struct rpc_janitor *janitor)
 {
-    pthread_cond_destroy(&janitor->wake);
-    pthread_mutex_destroy(&janitor->mutex);
+    monitor_fini(&janitor->monitor);
 }
 
 enum status rpc_janitor_start(struct rpc_janitor *janitor, struct rpc_server *server, struct error *error)
@@ -134,10 +120,10 @@ void rpc_janitor_stop(struct rpc_janitor *janitor)
 {
     if (!janitor->started)
         return;
-    pthread_mutex_lock(&janitor->mutex);
+    monitor_lock(&janitor->monitor);
     janitor->stop = true;
-    pthread_cond_signal(&janitor->wake);
-    pthread_mutex_unlock(&janitor->mutex);
+    monitor_notify(&janitor->monitor);
+    monitor_unlock(&janitor->monitor);
     pthread_join(janitor->thread, NULL);
     janitor->started = false;
 }
@@ -146,18 +132,18 @@ void rpc_janitor_expect(struct rpc_janitor *janitor, int64_t deadline_ns)
 {
     if (deadline_ns >= atomic_load(&janitor->planned_ns))
         return;
-    pthread_mutex_lock(&janitor->mutex);
+    monitor_lock(&janitor->monitor);
     if (deadline_ns < atomic_load(&janitor->planned_ns)) {
         atomic_store(&janitor->planned_ns, deadline_ns);
-        pthread_cond_signal(&janitor->wake);
+        monitor_notify(&janitor->monitor);
     }
-    pthread_mutex_unlock(&janitor->mutex);
+    monitor_unlock(&janitor->monitor);
 }
 
 void rpc_janitor_wake(struct rpc_janitor *janitor)
 {
-    pthread_mutex_lock(&janitor->mutex);
+    monitor_lock(&janitor->monitor);
     janitor->asked = true;
-    pthread_cond_signal(&janitor->wake);
-    pthread_mutex_unlock(&janitor->mutex);
+    monitor_notify(&janitor->monitor);
+    monitor_unlock(&janitor->monitor);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/monitor.h"
 #include "base/status.h"
 
 struct rpc_server;
@@ -17,9 +18,8 @@ struct rpc_server;
 struct rpc_janitor {
     pthread_t thread;
     bool started;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake;
-    _Atomic int64_t planned_ns; /* time of the next scan; written with the mutex held */
+    struct monitor monitor;
+    _Atomic int64_t planned_ns; /* time of the next scan; written with the lock held */
     bool asked;                 /* a scan was requested */
     bool stop;
 };

@@ -9,52 +9,46 @@ enum { SENT_AT_ONCE = 2 };
 struct held {
     bool holding;
     size_t count;
-    struct rpc_slot *first, *last;
+    struct queue slots;
 };
 static _Thread_local struct held held;
 
-static void send_all(struct rpc_slot *first)
+static void send_all(struct queue slots)
 {
-    for (struct rpc_slot *slot = first, *next; slot != NULL; slot = next) {
-        next = slot->next_to_send; /* the slot moves on once the reply is sent */
-        rpc_slot_send_now(slot);
-    }
+    for (struct queue_node *node; (node = queue_take(&slots)) != NULL;)
+        rpc_slot_send_now(container_of(node, struct rpc_slot, to_send));
 }
 
-/* Waits for replies and takes all of them. Returns NULL when the outbox is stopping and empty. */
-static struct rpc_slot *take_all(struct rpc_outbox *outbox)
+/* Waits for replies and takes all of them. None are left when the outbox is stopping. */
+static struct queue take_all(struct rpc_outbox *outbox)
 {
-    pthread_mutex_lock(&outbox->mutex);
-    while (outbox->first == NULL && !outbox->stopping) {
+    monitor_lock(&outbox->monitor);
+    while (outbox->slots.first == NULL && !outbox->stopping) {
         outbox->sleeping = true;
-        pthread_cond_wait(&outbox->filled, &outbox->mutex);
+        monitor_wait(&outbox->monitor, INT64_MAX);
     }
     outbox->sleeping = false;
-    struct rpc_slot *first = outbox->first;
-    outbox->first = NULL;
-    outbox->end = &outbox->first;
-    pthread_mutex_unlock(&outbox->mutex);
-    return first;
+    struct queue slots = queue_take_all(&outbox->slots);
+    monitor_unlock(&outbox->monitor);
+    return slots;
 }
 
 static void *work(void *argument)
 {
-    for (struct rpc_slot *first; (first = take_all(argument)) != NULL;)
-        send_all(first);
+    for (struct queue slots; (slots = take_all(argument)).first != NULL;)
+        send_all(slots);
     return NULL;
 }
 
 void rpc_outbox_init(struct rpc_outbox *outbox)
 {
-    *outbox = (struct rpc_outbox){.end = &outbox->first};
-    pthread_mutex_init(&outbox->mutex, NULL);
-    pthread_cond_init(&outbox->filled, NULL);
+    *outbox = (struct rpc_outbox){.started = false};
+    monitor_init(&outbox->monitor);
 }
 
 void rpc_outbox_fini(struct rpc_outbox *outbox)
 {
-    pthread_cond_destroy(&outbox->filled);
-    pthread_mutex_destroy(&outbox->mutex);
+    monitor_fini(&outbox->monitor);
 }
 
 enum status rpc_outbox_start(struct rpc_outbox *outbox, struct error *error)
@@ -69,10 +63,10 @@ void rpc_outbox_stop(struct rpc_outbox *outbox)
 {
     if (!outbox->started)
         return;
-    pthread_mutex_lock(&outbox->mutex);
+    monitor_lock(&outbox->monitor);
     outbox->stopping = true;
-    pthread_cond_signal(&outbox->filled);
-    pthread_mutex_unlock(&outbox->mutex);
+    monitor_notify(&outbox->monitor);
+    monitor_unlock(&outbox->monitor);
     pthread_join(outbox->thread, NULL);
     outbox->started = false;
 }
@@ -86,12 +80,7 @@ bool rpc_outbox_take(struct rpc_slot *slot)
 {
     if (!held.holding)
         return false;
-    slot->next_to_send = NULL;
-    if (held.first == NULL)
-        held.first = slot;
-    else
-        held.last->next_to_send = slot;
-    held.last = slot;
+    queue_put(&held.slots, &slot->to_send);
     held.count++;
     return true;
 }
@@ -101,15 +90,14 @@ void rpc_outbox_release(struct rpc_outbox *outbox)
     const struct held all = held;
     held = (struct held){.holding = false};
     if (all.count <= SENT_AT_ONCE) {
-        send_all(all.first);
+        send_all(all.slots);
         return;
     }
-    pthread_mutex_lock(&outbox->mutex);
-    *outbox->end = all.first;
-    outbox->end = &all.last->next_to_send;
+    monitor_lock(&outbox->monitor);
+    queue_append(&outbox->slots, all.slots);
     bool wake = outbox->sleeping;
     outbox->sleeping = false;
-    pthread_mutex_unlock(&outbox->mutex);
+    monitor_unlock(&outbox->monitor);
     if (wake)
-        pthread_cond_signal(&outbox->filled);
+        monitor_notify(&outbox->monitor);
 }

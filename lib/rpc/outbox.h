@@ -9,15 +9,16 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "base/monitor.h"
+#include "base/queue.h"
 #include "base/status.h"
 
 struct rpc_slot;
 
 struct rpc_outbox {
     pthread_t thread;
-    pthread_mutex_t mutex; /* guards the fields below */
-    pthread_cond_t filled;
-    struct rpc_slot *first, **end; /* linked by next_to_send */
+    struct monitor monitor; /* guards the fields below */
+    struct queue slots;
     bool sleeping;
     bool stopping;
     bool started; /* used only by the thread that starts and stops the outbox */

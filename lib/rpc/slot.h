@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/queue.h"
 #include "base/status.h"
 
 struct rpc_call;
@@ -40,7 +41,7 @@ struct rpc_slot {
 
     /* Owned by the thread that claimed the call, then by the outbox. */
     nng_msg *answer;
-    struct rpc_slot *next_to_send;
+    struct queue_node to_send; /* in the outbox */
 };
 
 /* Does not receive yet. RESOURCE_EXHAUSTED when out of memory. */

@@ -51,7 +51,7 @@ static struct reader_task *next_task(struct reader_pool *pool)
         pthread_cond_wait(&pool->wake, &pool->lock);
         pool->idle--;
     }
-    task = (struct reader_task *)admission_pop_paced(pool->queue, clock_monotonic_ns());
+    task = container_of(admission_pop_paced(pool->queue, clock_monotonic_ns()), struct reader_task, item);
     if (task != NULL)
         metric_add(&writer_metrics.reads_waiting, -1);
     pthread_mutex_unlock(&pool->lock);

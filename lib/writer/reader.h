@@ -16,12 +16,9 @@
 struct reader_pool;
 struct reader;
 
-/*
- * Embed it as the first member of your task. The pool owns it from a successful submit until `run` or
- * `refuse` is called.
- */
+/* Embed it in your task. The pool owns it from a successful submit until `run` or `refuse` is called. */
 struct reader_task {
-    struct fair_item item; /* first member; `source` identifies the client; the pool owns `next` */
+    struct fair_item item; /* its `source` identifies the client */
     struct reader *reader; /* owned by the pool: the thread that runs it */
     int64_t deadline_ns;   /* monotonic; 0 = none */
     /* Performs the read, on a reader thread. Owns the task again. */

@@ -1,19 +1,18 @@
 /*
  * The queue and its thread; group_commit.c runs the batches.
  *
- * `lock` guards the queues, `sleeping` and `closing`; it is never held during a callback, so callbacks may
+ * `monitor` guards the queues, `sleeping` and `closing`; it is never held during a callback, so callbacks may
  * submit. `batch` and `commit` belong to the writer thread. Every command of class WRITER_REQUEST holds a
  * place, no matter which function submitted it.
  */
 #include "writer/writer.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/admission.h"
 #include "base/clock.h"
+#include "base/monitor.h"
 #include "writer/group_commit.h"
 #include "writer/writer_metrics.h"
 
@@ -26,24 +25,18 @@ enum { BACKGROUND_SHARE = 8 };
 enum { OVERLOADED_RETRY_AFTER_MS = 200 };
 
 /* How often an idle writer probes its database: after a failure, and otherwise. */
-enum { PROBE_AWAY_MS = 500, PROBE_IDLE_MS = 2000, NS_PER_S = 1000000000 };
-
-struct queue {
-    struct fair_item *head;
-    struct fair_item **tail;
-};
+enum { PROBE_AWAY_MS = 500, PROBE_IDLE_MS = 2000 };
 
 struct writer {
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
+    struct monitor monitor;
     struct queue queues[WRITER_REQUEST]; /* one per class except requests */
     struct admission *requests;
     size_t waiting;    /* commands in all queues */
     size_t background; /* background commands among them */
     size_t patient;    /* events among them that start no batch */
     bool hurried;      /* let the patient events start a batch */
-    bool sleeping;     /* the thread waits for `wake` and was not signalled yet */
+    bool sleeping;     /* the thread waits and was not notified yet */
     bool closing;
     size_t batch_max;
     struct group_commit commit;
@@ -61,24 +54,14 @@ static void push(struct writer *writer, struct writer_command *command)
         return;
     }
     writer->background += command->class == WRITER_BACKGROUND;
-    struct queue *queue = &writer->queues[command->class];
-    command->item.next = NULL;
-    *queue->tail = &command->item;
-    queue->tail = &command->item.next;
+    queue_put(&writer->queues[command->class], &command->item.node);
 }
 
 static struct writer_command *pop(struct writer *writer, enum writer_class class)
 {
     if (class == WRITER_REQUEST)
-        return (struct writer_command *)admission_pop(writer->requests);
-    struct queue *queue = &writer->queues[class];
-    struct fair_item *item = queue->head;
-    if (item == NULL)
-        return NULL;
-    queue->head = item->next;
-    if (queue->head == NULL)
-        queue->tail = &queue->head;
-    return (struct writer_command *)item;
+        return container_of(admission_pop(writer->requests), struct writer_command, item);
+    return container_of(queue_take(&writer->queues[class]), struct writer_command, item.node);
 }
 
 /* Fills the batch from `count` up to `end` with commands of one class; returns the new count. */
@@ -111,22 +94,22 @@ static size_t take_batch(struct writer *writer)
         background = most - count;
     writer->background -= background;
     count = take(writer, WRITER_BACKGROUND, count, count + background);
-    if (writer->queues[WRITER_EVENT].head == NULL) {
+    if (writer->queues[WRITER_EVENT].first == NULL) {
         writer->patient = 0;
         writer->hurried = false;
     }
     return count;
 }
 
-/* Unlocks, and wakes the thread only if it sleeps and was not signalled yet: a wake-up is a system call. */
+/* Unlocks, and wakes the thread only if it sleeps and was not notified yet: a wake-up is a system call. */
 static void unlock_and_wake(struct writer *writer)
 {
     bool wake = writer->sleeping;
 
     writer->sleeping = false;
-    pthread_mutex_unlock(&writer->lock);
+    monitor_unlock(&writer->monitor);
     if (wake)
-        pthread_cond_signal(&writer->wake);
+        monitor_notify(&writer->monitor);
 }
 
 /* ---- the thread ---- */
@@ -138,16 +121,14 @@ static void unlock_and_wake(struct writer *writer)
  */
 static void wait_or_probe(struct writer *writer)
 {
-    struct timespec until;
     int64_t pause_ms = group_commit_writes_fail(&writer->commit) ? PROBE_AWAY_MS : PROBE_IDLE_MS;
     int64_t until_ns = clock_monotonic_ns() + pause_ms * NS_PER_MS;
 
-    until = (struct timespec){.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
-    if (pthread_cond_timedwait(&writer->wake, &writer->lock, &until) != ETIMEDOUT)
+    if (monitor_wait(&writer->monitor, until_ns))
         return;
-    pthread_mutex_unlock(&writer->lock);
+    monitor_unlock(&writer->monitor);
     group_commit_probe(&writer->commit);
-    pthread_mutex_lock(&writer->lock);
+    monitor_lock(&writer->monitor);
 }
 
 /* Whether to start a batch. Lock held. */
@@ -161,14 +142,14 @@ static size_t next_batch(struct writer *writer)
 {
     size_t count;
 
-    pthread_mutex_lock(&writer->lock);
+    monitor_lock(&writer->monitor);
     while (!is_due(writer) && !writer->closing) {
         writer->sleeping = true;
         wait_or_probe(writer);
     }
     writer->sleeping = false;
     count = take_batch(writer);
-    pthread_mutex_unlock(&writer->lock);
+    monitor_unlock(&writer->monitor);
     return count;
 }
 
@@ -181,9 +162,9 @@ static size_t replace_expired(struct writer *writer, size_t count)
     size_t live = group_commit_drop_expired(&writer->commit, writer->batch, count);
 
     while (live < count) {
-        pthread_mutex_lock(&writer->lock);
+        monitor_lock(&writer->monitor);
         count = take(writer, WRITER_REQUEST, live, count);
-        pthread_mutex_unlock(&writer->lock);
+        monitor_unlock(&writer->monitor);
         live += group_commit_drop_expired(&writer->commit, writer->batch + live, count - live);
     }
     return live;
@@ -196,9 +177,9 @@ static void note_backlog(struct writer *writer, size_t count)
 
     for (size_t i = 0; i < count; i++)
         requests += writer->batch[i]->class == WRITER_REQUEST;
-    pthread_mutex_lock(&writer->lock);
+    monitor_lock(&writer->monitor);
     backlog_took(&writer->requests->backlog, count, requests, writer->requests->queue.waiting, now_ns);
-    pthread_mutex_unlock(&writer->lock);
+    monitor_unlock(&writer->monitor);
 }
 
 static void *work(void *argument)
@@ -243,31 +224,18 @@ static struct writer *allocate(const struct writer_options *options)
         free(writer);
         return NULL;
     }
+    monitor_init(&writer->monitor);
     writer->batch_max = batch_max;
     writer->commit.commit_retry_ms =
         options->commit_retry_ms != 0 ? options->commit_retry_ms : COMMIT_RETRY_DEFAULT_MS;
-    for (int i = 0; i < WRITER_REQUEST; i++)
-        writer->queues[i].tail = &writer->queues[i].head;
     return writer;
 }
 
 static void release(struct writer *writer)
 {
+    monitor_fini(&writer->monitor);
     free(writer->requests);
     free(writer);
-}
-
-static int init_wake(pthread_cond_t *wake)
-{
-    pthread_condattr_t attributes;
-    int result = pthread_condattr_init(&attributes);
-
-    if (result != 0)
-        return result;
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    result = pthread_cond_init(wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-    return result;
 }
 
 enum status writer_open(struct db *db, const struct writer_options *options, const struct writer_ops *ops,
@@ -276,43 +244,30 @@ enum status writer_open(struct db *db, const struct writer_options *options, con
     struct writer *writer = allocate(options);
 
     if (writer == NULL)
-        goto no_memory;
+        return error_no_memory(error);
     writer->commit.db = db;
     writer->commit.ops = *ops;
     writer->commit.finish = finish;
     writer->commit.owner = writer;
     atomic_init(&writer->commit.trouble, NULL);
     writer_metrics_register();
-    if (pthread_mutex_init(&writer->lock, NULL) != 0)
-        goto no_lock;
-    if (init_wake(&writer->wake) != 0)
-        goto no_wake;
-    if (pthread_create(&writer->thread, NULL, work, writer) != 0)
-        goto no_thread;
+    if (pthread_create(&writer->thread, NULL, work, writer) != 0) {
+        release(writer);
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "writer: no thread left");
+    }
     *out = writer;
     return STATUS_OK;
-
-no_thread:
-    pthread_cond_destroy(&writer->wake);
-no_wake:
-    pthread_mutex_destroy(&writer->lock);
-no_lock:
-    release(writer);
-no_memory:
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "writer: no memory or no thread left");
 }
 
 void writer_close(struct writer *writer)
 {
     if (writer == NULL)
         return;
-    pthread_mutex_lock(&writer->lock);
+    monitor_lock(&writer->monitor);
     writer->closing = true;
     unlock_and_wake(writer);
     pthread_join(writer->thread, NULL);
     db_close(writer->commit.db);
-    pthread_cond_destroy(&writer->wake);
-    pthread_mutex_destroy(&writer->lock);
     release(writer);
 }
 
@@ -320,44 +275,82 @@ void writer_close(struct writer *writer)
 
 void writer_submit(struct writer *writer, struct writer_command *command)
 {
-    command->item.next = NULL;
-    writer_submit_chain(writer, command, 1);
+    monitor_lock(&writer->monitor);
+    push(writer, command);
+    unlock_and_wake(writer);
 }
 
-void writer_submit_chain(struct writer *writer, struct writer_command *first, size_t count)
+void writer_submit_all(struct writer *writer, struct queue commands)
 {
-    struct writer_command *command = first;
-
-    pthread_mutex_lock(&writer->lock);
-    for (size_t i = 0; i < count; i++) {
-        struct fair_item *next = command->item.next; /* push overwrites item.next */
-
-        push(writer, command);
-        command = (struct writer_command *)next;
-    }
+    monitor_lock(&writer->monitor);
+    for (struct queue_node *node; (node = queue_take(&commands)) != NULL;)
+        push(writer, container_of(node, struct writer_command, item.node));
     unlock_and_wake(writer);
 }
 
 void writer_submit_patient(struct writer *writer, struct writer_command *command)
 {
-    pthread_mutex_lock(&writer->lock);
+    monitor_lock(&writer->monitor);
     push(writer, command);
     writer->patient++;
-    pthread_mutex_unlock(&writer->lock);
+    monitor_unlock(&writer->monitor);
 }
 
 void writer_hurry(struct writer *writer)
 {
-    pthread_mutex_lock(&writer->lock);
+    monitor_lock(&writer->monitor);
     writer->hurried = writer->patient > 0;
     unlock_and_wake(writer);
+}
+
+/* A thread in writer_submit_and_wait. */
+struct waiter {
+    struct monitor monitor;
+    bool done;
+};
+
+static void wake_waiter(struct writer_command *command)
+{
+    struct waiter *waiter = command->context;
+
+    monitor_lock(&waiter->monitor);
+    waiter->done = true;
+    monitor_notify(&waiter->monitor); /* with the lock held: the waiter ends right afterwards */
+    monitor_unlock(&waiter->monitor);
+}
+
+enum status writer_submit_and_wait(struct writer *writer, struct writer_command *command,
+                                   uint32_t patience_ms, struct error *error)
+{
+    struct waiter waiter = {.done = false};
+    int64_t hurry_ns = INT64_MAX;
+
+    monitor_init(&waiter.monitor);
+    command->complete = wake_waiter;
+    command->context = &waiter;
+    if (patience_ms > 0) {
+        hurry_ns = clock_monotonic_ns() + patience_ms * (int64_t)NS_PER_MS;
+        writer_submit_patient(writer, command);
+    } else {
+        writer_submit(writer, command);
+    }
+    monitor_lock(&waiter.monitor);
+    while (!waiter.done)
+        if (!monitor_wait(&waiter.monitor, hurry_ns) && !waiter.done) {
+            writer_hurry(writer);
+            hurry_ns = INT64_MAX;
+        }
+    monitor_unlock(&waiter.monitor);
+    monitor_fini(&waiter.monitor);
+    *error = command->outcome;
+    return error->status;
 }
 
 enum status writer_submit_request(struct writer *writer, struct writer_command *command, struct error *error)
 {
     int64_t now_ns = clock_monotonic_ns();
 
-    pthread_mutex_lock(&writer->lock);
+    monitor_lock(&writer->monitor);
     enum admission_verdict verdict =
         admission_ask(writer->requests, &command->item, command->deadline_ns, now_ns);
     if (verdict == ADMISSION_GRANTED) {
@@ -365,7 +358,7 @@ enum status writer_submit_request(struct writer *writer, struct writer_command *
         unlock_and_wake(writer);
         return STATUS_OK;
     }
-    pthread_mutex_unlock(&writer->lock);
+    monitor_unlock(&writer->monitor);
     metric_add(verdict == ADMISSION_FULL ? &writer_metrics.overloaded : &writer_metrics.hopeless, 1);
     return admission_refuse("requests", OVERLOADED_RETRY_AFTER_MS, error);
 }

@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include "base/fair_queue.h"
+#include "base/queue.h"
 #include "base/status.h"
 #include "db/db.h"
 
@@ -40,15 +41,11 @@ struct writer;
 enum writer_class { WRITER_SETTLE, WRITER_EVENT, WRITER_BACKGROUND, WRITER_REQUEST };
 
 /*
- * The head of every command: embed it as the first member. The writer owns the command from a successful
- * submit until it calls `complete`.
+ * The head of every command: embed it; container_of leads back to the command. The writer owns the command
+ * from a successful submit until it calls `complete`.
  */
 struct writer_command {
-    /*
-     * First member. The writer owns `next`. `source` is for requests: the client, if known. Requests without
-     * a source share one.
-     */
-    struct fair_item item;
+    struct fair_item item; /* of a request: the source is its client; those without a source share one */
     enum writer_class class;
     /*
      * Monotonic; 0 = none. A command whose deadline has passed when its batch begins is not applied and takes
@@ -67,6 +64,7 @@ struct writer_command {
      * command and submit others.
      */
     void (*complete)(struct writer_command *command);
+    void *context; /* for `complete` */
 };
 
 struct writer_ops {
@@ -113,8 +111,8 @@ void writer_close(struct writer *writer);
  */
 void writer_submit(struct writer *writer, struct writer_command *command);
 
-/* As writer_submit, for a chain of `count` commands linked by `item.next`, with a single wake-up. */
-void writer_submit_chain(struct writer *writer, struct writer_command *first, size_t count);
+/* As writer_submit, for a queue of commands linked by `item.node`, with a single wake-up. */
+void writer_submit_all(struct writer *writer, struct queue commands);
 
 /*
  * Submits an event that only moves a cursor and is not worth a separate commit. It joins the next batch that
@@ -122,6 +120,14 @@ void writer_submit_chain(struct writer *writer, struct writer_command *first, si
  */
 void writer_submit_patient(struct writer *writer, struct writer_command *command);
 void writer_hurry(struct writer *writer);
+
+/*
+ * Submits a command, sets its `complete` and `context`, waits for its completion and returns its outcome,
+ * with details in `error`. With `patience_ms` > 0 as writer_submit_patient, for at most that time. Never call
+ * it on the writer thread.
+ */
+MUST_CHECK enum status writer_submit_and_wait(struct writer *writer, struct writer_command *command,
+                                              uint32_t patience_ms, struct error *error);
 
 /*
  * Submits a request. RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if it is refused (see above): the

@@ -272,6 +272,26 @@ static void test_writer_hurry_begins_a_batch_of_patient_events(void **state)
     close_rig(rig, 1); /* closing does not wait for others */
 }
 
+static void test_writer_submit_and_wait_returns_the_outcome(void **state)
+{
+    (void)state;
+    struct rig *rig = open_rig(512);
+    struct writer_command settle = {.class = WRITER_SETTLE}, patient = {.class = WRITER_EVENT},
+                          late = {.class = WRITER_SETTLE, .deadline_ns = 1};
+    struct error error;
+
+    test_signal_raise(&rig->step);
+    assert_int_equal(writer_submit_and_wait(rig->writer, &settle, 0, &error), STATUS_OK);
+    test_signal_raise(&rig->step);
+    /* No other command starts a batch, so it loses its patience. */
+    assert_int_equal(writer_submit_and_wait(rig->writer, &patient, 1, &error), STATUS_OK);
+    assert_int_equal(rig->batches, 2);
+    assert_int_equal(writer_submit_and_wait(rig->writer, &late, 0, &error), STATUS_DEADLINE_EXCEEDED);
+    assert_int_equal(error.status, STATUS_DEADLINE_EXCEEDED);
+    assert_int_equal(rig->batches, 2);
+    close_rig(rig, 0);
+}
+
 /* ---- background commands ---- */
 
 static void submit_background(struct rig *rig, struct test_command *commands, size_t count)
@@ -340,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_writer_expired_requests_take_no_room_in_a_batch),
         cmocka_unit_test(test_writer_patient_event_goes_with_the_next_batch_of_others),
         cmocka_unit_test(test_writer_hurry_begins_a_batch_of_patient_events),
+        cmocka_unit_test(test_writer_submit_and_wait_returns_the_outcome),
         cmocka_unit_test(test_writer_background_has_its_share_of_each_batch_and_no_more),
         cmocka_unit_test(test_writer_background_goes_behind_the_requests),
     };

@@ -219,7 +219,7 @@ static void test_writer_more_than_batch_max_waiting_goes_in_several_batches(void
     free_rig(rig);
 }
 
-static void test_writer_chain_is_one_batch_in_order(void **state)
+static void test_writer_submit_all_is_one_batch_in_order(void **state)
 {
     static const int64_t expected[] = {GATE_ID, 1, 2, 3};
     struct rig *rig = open_rig(&(struct writer_options){0});
@@ -227,11 +227,12 @@ static void test_writer_chain_is_one_batch_in_order(void **state)
 
     (void)state;
     close_gate(rig, &gate);
-    for (int i = 3; i >= 1; i--) {
+    struct queue queue = {0};
+    for (int i = 1; i <= 3; i++) {
         commands[i] = command_of(rig, i, WRITER_EVENT);
-        commands[i].head.item.next = i < 3 ? &commands[i + 1].head.item : NULL;
+        queue_put(&queue, &commands[i].head.item.node);
     }
-    writer_submit_chain(rig->writer, &commands[1].head, 3);
+    writer_submit_all(rig->writer, queue);
     open_gate(rig);
     close_writer(rig);
     assert_order(rig, expected, 4);
@@ -481,7 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writer_mixed_classes_are_applied_settles_events_requests),
         cmocka_unit_test(test_writer_more_than_batch_max_waiting_goes_in_several_batches),
-        cmocka_unit_test(test_writer_chain_is_one_batch_in_order),
+        cmocka_unit_test(test_writer_submit_all_is_one_batch_in_order),
         cmocka_unit_test(test_writer_idle_applies_at_once),
         cmocka_unit_test(test_writer_all_places_taken_refuses_requests_only),
         cmocka_unit_test(test_writer_place_is_free_when_complete_is_called),
