@@ -13,9 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/civil.h"
-
-enum { FILE_FIRST_BYTES = 65536 };
 
 /* An import in progress, and its results. */
 struct import {
@@ -44,14 +43,7 @@ static char *read_file(const char *path, size_t *size)
     }
     char *bytes = NULL;
     size_t room = 0, used = 0, count = 1;
-    while (count > 0) {
-        if (used == room) {
-            room = room == 0 ? FILE_FIRST_BYTES : room * 2;
-            char *more = realloc(bytes, room);
-            if (more == NULL)
-                break;
-            bytes = more;
-        }
+    while (count > 0 && array_reserve(&bytes, &room, used + 1) == STATUS_OK) {
         count = fread(bytes + used, 1, room - used, file);
         used += count;
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/array.h"
 #include "base/civil.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,7 +18,7 @@
 
 #include "screening/v1/hospital.pb-c.h"
 
-enum { PACE_MS = 200, RETRY_MS = 500, DAYS_FIRST = 16 };
+enum { PACE_MS = 200, RETRY_MS = 500 };
 
 /*
  * hospital-svc frees places when it reads the booking's event, and publishes no event for that. So recheck
@@ -267,14 +268,8 @@ static bool note_day(struct live_hospital *hospital, const struct live_day *day)
         *known = *day;
         return !same;
     }
-    if (hospital->day_count == hospital->day_capacity) {
-        size_t capacity = hospital->day_capacity > 0 ? 2 * hospital->day_capacity : DAYS_FIRST;
-        struct live_day *days = realloc(hospital->days, capacity * sizeof *days);
-        if (days == NULL)
-            return true;
-        hospital->days = days;
-        hospital->day_capacity = capacity;
-    }
+    if (array_reserve(&hospital->days, &hospital->day_capacity, hospital->day_count + 1) != STATUS_OK)
+        return true;
     known = hospital->days + at;
     memmove(known + 1, known, (hospital->day_count - at) * sizeof *known);
     *known = *day;

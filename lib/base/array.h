@@ -7,7 +7,7 @@
 #include "base/status.h"
 
 /*
- * Makes room for one more element: `array` points to the pointer to the elements (NULL at first), `capacity`
+ * Makes room for `count` elements. `array` points to the pointer to the elements (NULL at first), `capacity`
  * to the number of elements that fit. RESOURCE_EXHAUSTED when out of memory: the array is then unchanged.
  */
 #define array_reserve(array, capacity, count) array_grow((array), (capacity), (count), sizeof **(array))

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 struct type_oids {
     Oid scalar;
     Oid array;
@@ -48,19 +50,9 @@ static void append(struct pg_buffer *buffer, const void *bytes, size_t size)
 {
     if (buffer->failed || size == 0)
         return;
-    if (size > buffer->capacity - buffer->size) {
-        size_t capacity = buffer->capacity * 2;
-        char *grown;
-
-        if (capacity < buffer->size + size)
-            capacity = buffer->size + size + 1024;
-        grown = realloc(buffer->bytes, capacity);
-        if (grown == NULL) {
-            buffer->failed = true;
-            return;
-        }
-        buffer->bytes = grown;
-        buffer->capacity = capacity;
+    if (array_reserve(&buffer->bytes, &buffer->capacity, buffer->size + size) != STATUS_OK) {
+        buffer->failed = true;
+        return;
     }
     memcpy(buffer->bytes + buffer->size, bytes, size);
     buffer->size += size;

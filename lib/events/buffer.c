@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { FIRST_BYTES = 4096 };
+#include "base/array.h"
 
 void buffer_init(struct buffer *buffer)
 {
@@ -22,18 +22,10 @@ void buffer_reset(struct buffer *buffer)
 
 uint8_t *buffer_extend(struct buffer *buffer, size_t size)
 {
-    size_t wanted = buffer->size + size;
-    if (wanted > buffer->capacity || buffer->bytes == NULL) {
-        size_t capacity = buffer->capacity > 0 ? buffer->capacity : FIRST_BYTES;
-        while (capacity < wanted)
-            capacity *= 2;
-        uint8_t *bytes = realloc(buffer->bytes, capacity);
-        if (bytes == NULL)
-            return NULL;
-        buffer->bytes = bytes;
-        buffer->capacity = capacity;
-    }
+    /* One more than needed, so that even an empty buffer has a place to point to. */
+    if (array_reserve(&buffer->bytes, &buffer->capacity, buffer->size + size + 1) != STATUS_OK)
+        return NULL;
     uint8_t *at = buffer->bytes + buffer->size;
-    buffer->size = wanted;
+    buffer->size += size;
     return at;
 }

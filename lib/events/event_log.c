@@ -173,7 +173,7 @@ enum status event_log_append(struct event_log *log, const char *type, int64_t oc
     if (!log->head_taken || log->saved || type_size > sizeof added.type)
         return error_set(error, STATUS_INTERNAL, NULL, "event %s appended out of order, or its type too long",
                          type);
-    if (array_reserve(&log->events, &log->capacity, log->count) != STATUS_OK)
+    if (array_reserve(&log->events, &log->capacity, log->count + 1) != STATUS_OK)
         return error_no_memory(error);
     memcpy(added.type, type, type_size);
 

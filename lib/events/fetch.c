@@ -96,7 +96,7 @@ static enum status take_event(void *context, const struct db_row *row)
         return STATUS_OK;
     }
     uint8_t *at = NULL;
-    if (array_reserve(&page->events, &page->capacity, page->count) == STATUS_OK)
+    if (array_reserve(&page->events, &page->capacity, page->count + 1) == STATUS_OK)
         at = buffer_extend(&page->bytes, framed_size);
     if (at == NULL) {
         page->full = page->out_of_memory = true;

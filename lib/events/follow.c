@@ -50,7 +50,7 @@ static void extend_run(struct event_follower *follower, const Screening__V1__Eve
         Screening__V1__Event *event = batch->events[i];
         struct uuid event_id;
         if (!uuid_parse(event->event_id, &event_id) ||
-            array_reserve(&follower->run, &follower->run_capacity, follower->run_count) != STATUS_OK) {
+            array_reserve(&follower->run, &follower->run_capacity, follower->run_count + 1) != STATUS_OK) {
             follower_fetch_at(follower, clock_monotonic_ns());
             return;
         }
