@@ -3,7 +3,6 @@
 #include "batch.h"
 #include "store.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,43 +23,19 @@ struct deletion_job {
     size_t hospital_count;
 };
 
-/* The command of one chunk, which the thread waits for. */
-struct chunk_command {
-    struct booking_command command; /* must be first: the writer passes it to `complete` */
-    pthread_mutex_t lock;
-    pthread_cond_t done;
-    bool is_done;
-};
-
-static void chunk_done(struct writer_command *command)
-{
-    struct chunk_command *chunk = (struct chunk_command *)command;
-    pthread_mutex_lock(&chunk->lock);
-    chunk->is_done = true;
-    pthread_cond_signal(&chunk->done);
-    pthread_mutex_unlock(&chunk->lock);
-}
-
 /* Force-cancels one chunk. *finished: no bookings of this hospital are left. */
 static enum status run_chunk(struct deletion_job *job, const struct uuid *hospital_id, bool *finished)
 {
-    struct chunk_command chunk = {
-        .command = {.writer = {.class = WRITER_SETTLE, .complete = chunk_done},
-                    .kind = COMMAND_FORCE_CANCEL,
-                    .hospital_id = *hospital_id,
-                    .traceparent = ""},
+    struct booking_command command = {
+        .writer = {.class = WRITER_SETTLE},
+        .kind = COMMAND_FORCE_CANCEL,
+        .hospital_id = *hospital_id,
+        .traceparent = "",
     };
-    pthread_mutex_init(&chunk.lock, NULL);
-    pthread_cond_init(&chunk.done, NULL);
-    writer_submit(job->writer, &chunk.command.writer);
-    pthread_mutex_lock(&chunk.lock);
-    while (!chunk.is_done)
-        pthread_cond_wait(&chunk.done, &chunk.lock);
-    pthread_mutex_unlock(&chunk.lock);
-    pthread_cond_destroy(&chunk.done);
-    pthread_mutex_destroy(&chunk.lock);
-    *finished = chunk.command.finished;
-    return chunk.command.writer.outcome.status;
+    struct error error;
+    enum status status = writer_submit_and_wait(job->writer, &command.writer, 0, &error);
+    *finished = command.finished;
+    return status;
 }
 
 static enum status take_hospital(void *context, const struct hospital_deletion *deletion)

@@ -49,40 +49,17 @@ void pairing_note(void *context, bool eras_differ)
 
 /* ---- commands to the writer ---- */
 
-struct pairing_command {
-    struct command command; /* must be first: the writer passes it to `complete` */
-    struct pairing *pairing;
-};
-
-static void complete(struct writer_command *base)
+static enum status run(struct pairing *pairing, struct command *command, struct error *error)
 {
-    struct pairing *pairing = ((struct pairing_command *)base)->pairing;
-    monitor_lock(&pairing->monitor);
-    pairing->answered = true;
-    monitor_notify(&pairing->monitor);
-    monitor_unlock(&pairing->monitor);
-}
-
-static enum status run(struct pairing *pairing, struct pairing_command *command, struct error *error)
-{
-    command->pairing = pairing;
-    command->command.traceparent = "";
-    command->command.base.class = WRITER_SETTLE;
-    command->command.base.complete = complete;
-    pairing->answered = false;
-    writer_submit(pairing->writer, &command->command.base);
-    monitor_lock(&pairing->monitor);
-    while (!pairing->answered)
-        monitor_wait(&pairing->monitor, INT64_MAX);
-    monitor_unlock(&pairing->monitor);
-    *error = command->command.base.outcome;
-    return error->status;
+    command->traceparent = "";
+    command->base.class = WRITER_SETTLE;
+    return writer_submit_and_wait(pairing->writer, &command->base, 0, error);
 }
 
 static enum status look(struct pairing *pairing, bool forget_booking_log, struct pair_look *out,
                         struct error *error)
 {
-    struct pairing_command command = {.command = {.kind = COMMAND_LOOK, .wanted.look = out}};
+    struct command command = {.kind = COMMAND_LOOK, .wanted.look = out};
     *out = (struct pair_look){.forget_booking_log = forget_booking_log};
     enum status status = run(pairing, &command, error);
     if (status == STATUS_OK) {
@@ -166,8 +143,7 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
         event_follower_reread(pairing->follower);
     if (!wait_followed(pairing, ticker, done.head_seq))
         return error_set(error, STATUS_UNAVAILABLE, NULL, "the booking log is not applied yet");
-    struct pairing_command command = {
-        .command = {.kind = COMMAND_PAIR, .arena = arena, .wanted.pair = &done}};
+    struct command command = {.kind = COMMAND_PAIR, .arena = arena, .wanted.pair = &done};
     status = run(pairing, &command, error);
     pairing->wish.from_start |= done.from_start;
     if (status == STATUS_UNAVAILABLE)

@@ -42,7 +42,6 @@ struct pairing {
     atomic_bool wanted;          /* a pairing is due: the era is unpaired, or a caller named other eras */
     _Atomic int64_t unpaired_ns; /* monotonic time at which the era was found unpaired; 0 = paired */
     struct monitor monitor;      /* guards the fields below */
-    bool answered;               /* the writer has completed the command */
     char problem[RPC_DEGRADED_TEXT_SIZE]; /* a failure that only an operator can fix; empty = none */
     struct recovery recovery;
 };
