@@ -31,7 +31,7 @@ static void keep_alive(void *context, struct ticker *ticker)
     (void)ticker;
     live->looks++;
     monitor_lock(&live->monitor);
-    for (struct live_listener *l = live->listeners; l != NULL; l = l->next) {
+    LIST_EACH(struct live_listener, l, &live->listeners, node) {
         if (live->looks % KEEP_ALIVE_LOOKS == 0)
             (void)http_stream_write(l->stream, KEEP_ALIVE, sizeof KEEP_ALIVE - 1);
         http_stream_look(l->stream);
@@ -120,7 +120,7 @@ void live_stop(struct live *live)
 {
     monitor_lock(&live->monitor);
     live->stopping = true;
-    for (struct live_listener *l = live->listeners; l != NULL; l = l->next)
+    LIST_EACH(struct live_listener, l, &live->listeners, node)
         http_stream_end(l->stream);
     monitor_unlock(&live->monitor);
 }

@@ -60,24 +60,15 @@ static void list(struct live *live, struct live_hospital *hospital)
     if (hospital->listed)
         return;
     hospital->listed = true;
-    hospital->previous = NULL;
-    hospital->next = live->to_read;
-    if (hospital->next != NULL)
-        hospital->next->previous = hospital;
-    live->to_read = hospital;
+    list_add(&live->to_read, &hospital->to_read);
 }
 
-static void unlist(struct live *live, struct live_hospital *hospital)
+static void unlist(struct live_hospital *hospital)
 {
     if (!hospital->listed)
         return;
     hospital->listed = false;
-    if (hospital->previous != NULL)
-        hospital->previous->next = hospital->next;
-    else
-        live->to_read = hospital->next;
-    if (hospital->next != NULL)
-        hospital->next->previous = hospital->previous;
+    list_remove(&hospital->to_read);
 }
 
 /* Schedules a reading at `at_ns`, or as soon as the pace allows, but keeps an earlier one. */
@@ -141,9 +132,9 @@ void live_days_move(struct live *live, struct live_listener *listener, int32_t t
     live_days_touch(live, hospital, fresh, listener->window.to, false);
 }
 
-void live_days_forget(struct live *live, struct live_hospital *hospital)
+void live_days_forget(struct live_hospital *hospital)
 {
-    unlist(live, hospital);
+    unlist(hospital);
     free(hospital->days);
 }
 
@@ -165,7 +156,7 @@ static struct live_hospital *find_due(struct live *live, int64_t *next_ns)
     int64_t now_ns = clock_monotonic_ns();
     struct live_hospital *found = NULL;
     *next_ns = INT64_MAX;
-    for (struct live_hospital *h = live->to_read; h != NULL; h = h->next) {
+    LIST_EACH(struct live_hospital, h, &live->to_read, to_read) {
         if (h->again_ns <= now_ns)
             look_again(live, h, now_ns);
         int64_t at_ns = h->due_ns < h->again_ns ? h->due_ns : h->again_ns;
@@ -199,7 +190,7 @@ static void touch_nothing(struct live_hospital *hospital)
 static void skip_unheard(struct live_hospital *hospital)
 {
     int32_t first = INT32_MAX;
-    for (const struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital) {
+    LIST_EACH(const struct live_listener, l, &hospital->listeners, of_hospital) {
         int32_t from = l->window.from > hospital->touched_from ? l->window.from : hospital->touched_from;
         if (from <= l->window.to && from < first)
             first = from;
@@ -233,7 +224,7 @@ static bool begin_reading(struct live *live, struct live_hospital *hospital, str
 {
     *reading = (struct reading){.hospital_id = hospital->id, .from = INT32_MAX, .to = INT32_MIN};
     bool wanted = false;
-    for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital) {
+    LIST_EACH(struct live_listener, l, &hospital->listeners, of_hospital) {
         if (l->days != DAYS_WANTED)
             continue;
         if (include(reading, l->window.from, l->window.to))
@@ -249,7 +240,7 @@ static bool begin_reading(struct live *live, struct live_hospital *hospital, str
     if (wanted || hospital->touched_from <= hospital->touched_to)
         schedule(live, hospital, hospital->read_ns);
     if (hospital->due_ns == INT64_MAX && hospital->again_ns == INT64_MAX)
-        unlist(live, hospital);
+        unlist(hospital);
     return any;
 }
 
@@ -299,7 +290,7 @@ static void tell_day(struct live_days *reader, struct live_hospital *hospital,
         return;
     bool changed = note_day(hospital, &now);
     char *data = day_data(reader, hospital, day);
-    for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital)
+    LIST_EACH(struct live_listener, l, &hospital->listeners, of_hospital)
         if (now.date >= l->window.from && now.date <= l->window.to &&
             (l->days == DAYS_BEING_READ || (l->days == DAYS_TOLD && (changed || now.date >= l->fresh_from))))
             live_send(l, "availability", data);
@@ -308,7 +299,7 @@ static void tell_day(struct live_days *reader, struct live_hospital *hospital,
 /* Sets the state of the listeners whose days were being read. */
 static void end_reading(struct live_hospital *hospital, enum days_state state)
 {
-    for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital)
+    LIST_EACH(struct live_listener, l, &hospital->listeners, of_hospital)
         if (l->days == DAYS_BEING_READ)
             l->days = state;
 }
@@ -316,7 +307,7 @@ static void end_reading(struct live_hospital *hospital, enum days_state state)
 /* Marks the fresh days of this reading as sent. */
 static void end_fresh(struct live_hospital *hospital, const struct reading *reading)
 {
-    for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital) {
+    LIST_EACH(struct live_listener, l, &hospital->listeners, of_hospital) {
         if (l->fresh_from >= reading->from && l->fresh_from <= reading->to)
             l->fresh_from = reading->to + 1;
         if (l->fresh_from > l->window.to)
@@ -343,7 +334,7 @@ static void tell_gone(struct live_days *reader, struct live_hospital *hospital, 
                               uuid_format(&hospital->id, id), reason);
     memcpy(hospital->gone, reason, strlen(reason) + 1);
     hospital->day_count = 0;
-    for (struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital)
+    LIST_EACH(struct live_listener, l, &hospital->listeners, of_hospital)
         if (l->days == DAYS_BEING_READ || (l->days == DAYS_TOLD && changed))
             live_send(l, "hospital-gone", data);
     end_reading(hospital, DAYS_TOLD);

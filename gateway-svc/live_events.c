@@ -53,7 +53,7 @@ static bool note_begun(struct live *live, enum live_log log)
 static void tell_positions(struct live *live)
 {
     if (live->known[LIVE_BOOKING] && live->known[LIVE_HOSPITAL])
-        for (struct live_listener *l = live->listeners; l != NULL; l = l->next)
+        LIST_EACH(struct live_listener, l, &live->listeners, node)
             live_send_position(l, "");
 }
 
@@ -63,7 +63,7 @@ void live_booking_begun(void *context, uint64_t head_seq)
     monitor_lock(&live->monitor);
     live->position.booking = head_seq;
     bool again = note_begun(live, LIVE_BOOKING);
-    for (struct live_listener *l = live->listeners; l != NULL; l = l->next)
+    LIST_EACH(struct live_listener, l, &live->listeners, node)
         if (l->customer != NULL && again)
             live_reset(l);
         else if (l->customer != NULL)
@@ -91,7 +91,7 @@ static void tell_customer(struct live *live, const Screening__V1__Event *event)
     if (customer == NULL)
         return;
     char *data = live_booking_data(event);
-    for (struct live_listener *l = customer->listeners; l != NULL; l = l->next_of_customer)
+    LIST_EACH(struct live_listener, l, &customer->listeners, of_customer)
         if (!l->behind && event->seq > l->booking_seq)
             live_send_booking(l, event, data);
     free(data);

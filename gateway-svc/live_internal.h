@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/map.h"
 #include "base/monitor.h"
+#include "base/queue.h"
 #include "base/ticker.h"
 
 enum live_log { LIVE_BOOKING, LIVE_HOSPITAL, LIVE_LOGS };
@@ -26,11 +27,11 @@ enum days_state {
 struct live_listener {
     struct live *live;
     struct http_stream *stream;
-    struct live_listener *next, *previous;
+    struct list_node node;
     /* subscription to a customer's bookings */
     char *customer_id; /* NULL: none */
     struct live_customer *customer;
-    struct live_listener *next_of_customer;
+    struct list_node of_customer;
     bool has_begin;       /* booking_seq is valid */
     bool behind;          /* live_replay.c sends its events until it has caught up with the feed */
     bool in_round;        /* private to live_replay.c */
@@ -38,7 +39,7 @@ struct live_listener {
     uint64_t booking_seq; /* events up to here are sent or skipped */
     /* subscription to a hospital's days */
     struct live_hospital *hospital; /* NULL: none */
-    struct live_listener *next_of_hospital;
+    struct list_node of_hospital;
     struct live_window window;
     int32_t fresh_from; /* days from here on are sent even if unchanged; INT32_MAX: none */
     enum days_state days;
@@ -47,7 +48,7 @@ struct live_listener {
 /* A customer with listeners. */
 struct live_customer {
     uint8_t key[DIGEST_SIZE]; /* digest of the id */
-    struct live_listener *listeners;
+    struct list listeners;
 };
 
 /* A day as listeners last saw it. */
@@ -60,15 +61,15 @@ struct live_day {
 /* A hospital with listeners. */
 struct live_hospital {
     struct uuid id;
-    struct live_listener *listeners;
+    struct list listeners;
     int32_t from, to; /* covers the days of all listeners */
     /* the rest is private to live_days.c */
-    struct live_hospital *next, *previous; /* links of live->to_read */
-    bool listed;                           /* is in that list */
-    int64_t due_ns;                        /* when to read; INT64_MAX: no reading is due */
-    int64_t read_ns;                       /* when the last reading began */
-    int32_t touched_from, touched_to;      /* days that may have changed; from > to: none */
-    int64_t again_ns;                      /* when to recheck days that change late; INT64_MAX: never */
+    struct list_node to_read;         /* in the list of that name */
+    bool listed;                      /* is in that list */
+    int64_t due_ns;                   /* when to read; INT64_MAX: no reading is due */
+    int64_t read_ns;                  /* when the last reading began */
+    int32_t touched_from, touched_to; /* days that may have changed; from > to: none */
+    int64_t again_ns;                 /* when to recheck days that change late; INT64_MAX: never */
     int64_t again_pause_ns;
     int32_t again_from, again_to;
     struct live_day *days; /* as last read, by date */
@@ -87,11 +88,11 @@ struct live {
     size_t listeners_max;
     struct monitor monitor; /* guards the members below; the thread that reads days waits on it */
     bool stopping;
-    struct live_listener *listeners;
+    struct list listeners;
     size_t listener_count;
     struct map customers; /* digest of the id -> struct live_customer */
     struct map hospitals; /* id -> struct live_hospital */
-    struct live_hospital *to_read;
+    struct list to_read;  /* hospitals */
     struct live_budget budget;
     struct live_position position; /* positions of the feeds */
     bool known[LIVE_LOGS];         /* whether the feeds have begun */
@@ -172,7 +173,7 @@ void live_days_want(struct live *live, struct live_listener *listener);
 void live_days_move(struct live *live, struct live_listener *listener, int32_t today);
 
 /* The hospital has no listeners left. With the lock held. */
-void live_days_forget(struct live *live, struct live_hospital *hospital);
+void live_days_forget(struct live_hospital *hospital);
 
 /* ---- live_replay.c ---- */
 

@@ -37,11 +37,8 @@ static struct live_customer *find_or_add_customer(struct live *live, const char 
 static void leave_customer(struct live *live, struct live_listener *listener)
 {
     struct live_customer *customer = listener->customer;
-    struct live_listener **at = &customer->listeners;
-    while (*at != listener)
-        at = &(*at)->next_of_customer;
-    *at = listener->next_of_customer;
-    if (customer->listeners == NULL) {
+    list_remove(&listener->of_customer);
+    if (customer->listeners.first == NULL) {
         map_remove(&live->customers, customer->key);
         free(customer);
     }
@@ -59,8 +56,7 @@ static bool join_customer(struct live *live, struct live_listener *listener, con
         return false;
     }
     listener->customer = customer;
-    listener->next_of_customer = customer->listeners;
-    customer->listeners = listener;
+    list_add(&customer->listeners, &listener->of_customer);
     return true;
 }
 
@@ -109,7 +105,7 @@ void live_registry_measure(struct live_hospital *hospital)
 {
     hospital->from = INT32_MAX;
     hospital->to = INT32_MIN;
-    for (const struct live_listener *l = hospital->listeners; l != NULL; l = l->next_of_hospital)
+    LIST_EACH(const struct live_listener, l, &hospital->listeners, of_hospital)
         widen(hospital, l);
 }
 
@@ -121,8 +117,7 @@ static bool join_hospital(struct live *live, struct live_listener *listener, con
     listener->hospital = hospital;
     listener->window = wish->days;
     listener->fresh_from = INT32_MAX;
-    listener->next_of_hospital = hospital->listeners;
-    hospital->listeners = listener;
+    list_add(&hospital->listeners, &listener->of_hospital);
     widen(hospital, listener);
     return true;
 }
@@ -130,13 +125,10 @@ static bool join_hospital(struct live *live, struct live_listener *listener, con
 static void leave_hospital(struct live *live, struct live_listener *listener)
 {
     struct live_hospital *hospital = listener->hospital;
-    struct live_listener **at = &hospital->listeners;
-    while (*at != listener)
-        at = &(*at)->next_of_hospital;
-    *at = listener->next_of_hospital;
+    list_remove(&listener->of_hospital);
     live_registry_measure(hospital);
-    if (hospital->listeners == NULL) {
-        live_days_forget(live, hospital);
+    if (hospital->listeners.first == NULL) {
+        live_days_forget(hospital);
         map_remove(&live->hospitals, &hospital->id);
         free(hospital);
     }
@@ -153,10 +145,7 @@ enum status live_registry_add(struct live *live, struct live_listener *listener,
             leave_customer(live, listener);
         return STATUS_RESOURCE_EXHAUSTED;
     }
-    listener->next = live->listeners;
-    if (listener->next != NULL)
-        listener->next->previous = listener;
-    live->listeners = listener;
+    list_add(&live->listeners, &listener->node);
     live->listener_count++;
     return STATUS_OK;
 }
@@ -167,11 +156,6 @@ void live_registry_remove(struct live *live, struct live_listener *listener)
         leave_customer(live, listener);
     if (listener->hospital != NULL)
         leave_hospital(live, listener);
-    if (listener->previous != NULL)
-        listener->previous->next = listener->next;
-    else
-        live->listeners = listener->next;
-    if (listener->next != NULL)
-        listener->next->previous = listener->previous;
+    list_remove(&listener->node);
     live->listener_count--;
 }

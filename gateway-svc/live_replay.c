@@ -39,8 +39,8 @@ static enum round find_begin(struct live *live, uint64_t at_seq, uint64_t *after
     bool waits = false;
     monitor_lock(&live->monitor);
     bool known = live->known[LIVE_BOOKING] && !live->stopping;
-    for (struct live_listener *l = live->listeners; known && l != NULL; l = l->next) {
-        if (!is_behind(l))
+    LIST_EACH(struct live_listener, l, &live->listeners, node) {
+        if (!known || !is_behind(l))
             continue;
         waits = true;
         if (!takes_more(l))
@@ -80,7 +80,7 @@ static enum status fetch(struct live *live, uint64_t after_seq, struct arena *ar
 /* Includes the listeners whose position is within the events. */
 static void begin_round(struct live *live, uint64_t after_seq, uint64_t end_seq)
 {
-    for (struct live_listener *l = live->listeners; l != NULL; l = l->next)
+    LIST_EACH(struct live_listener, l, &live->listeners, node)
         l->in_round = l->behind && l->booking_seq >= after_seq && l->booking_seq <= end_seq;
 }
 
@@ -104,8 +104,9 @@ static void send_event(struct live *live, const Screening__V1__Event *event, int
     if (event->body_case != SCREENING__V1__EVENT__BODY_BOOKING)
         return;
     const struct live_customer *customer = live_registry_customer(live, event->booking->customer_id);
-    struct live_listener *l = customer != NULL ? customer->listeners : NULL;
-    for (; l != NULL; l = l->next_of_customer) {
+    if (customer == NULL)
+        return;
+    LIST_EACH(struct live_listener, l, &customer->listeners, of_customer) {
         if (!l->in_round || event->seq <= l->booking_seq)
             continue;
         if (data == NULL)
@@ -117,7 +118,7 @@ static void send_event(struct live *live, const Screening__V1__Event *event, int
 
 static void end_round(struct live *live, uint64_t end_seq)
 {
-    for (struct live_listener *l = live->listeners; l != NULL; l = l->next) {
+    LIST_EACH(struct live_listener, l, &live->listeners, node) {
         if (!l->in_round)
             continue;
         l->in_round = false;

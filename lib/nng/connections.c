@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/map.h"
+#include "base/queue.h"
 #include "base/ticker.h"
 #include "nng/connection_address.h"
 #include "nng/connection_notes.h"
@@ -32,11 +33,11 @@ enum {
 /* All connections of one address. */
 struct holder {
     struct connection_address address;
-    size_t count;             /* connections that have not left */
-    size_t open;              /* those, and the ones that left but whose descriptor is still open */
-    uint64_t bytes;           /* sizes of its unfinished messages */
-    struct connection *first; /* list linked by `next` */
-    uint64_t all_busy_at;     /* the last tick at which no connection was found silent */
+    size_t count;   /* connections that have not left */
+    size_t open;    /* those, and the ones that left but whose descriptor is still open */
+    uint64_t bytes; /* sizes of its unfinished messages */
+    struct list connections;
+    uint64_t all_busy_at; /* the last tick at which no connection was found silent */
 };
 
 struct connection {
@@ -51,10 +52,10 @@ struct connection {
     _Atomic bool unfinished;   /* the greeting or a message is incomplete */
     /* guarded by `lock` */
     struct holder *holder;
-    bool joined; /* takes up room: the client is connected, and we have not ended the connection */
-    struct connection *next, **link;
-    uint64_t bytes; /* counted for its unfinished message */
-    uint64_t begun; /* sequence number of the message being counted */
+    bool joined;           /* takes up room: the client is connected, and we have not ended the connection */
+    struct list_node node; /* in the holder's list */
+    uint64_t bytes;        /* counted for its unfinished message */
+    uint64_t begun;        /* sequence number of the message being counted */
     uint32_t seen_reads, seen_messages;
     unsigned silent_ticks, unfinished_ticks;
 };
@@ -122,11 +123,7 @@ static void join(struct connection *connection, struct holder *holder)
 {
     connection->holder = holder;
     connection->joined = true;
-    connection->next = holder->first;
-    connection->link = &holder->first;
-    if (holder->first != NULL)
-        holder->first->link = &connection->next;
-    holder->first = connection;
+    list_add(&holder->connections, &connection->node);
     holder->count++;
     holder->open++;
     all.live++;
@@ -139,9 +136,7 @@ static void leave(struct connection *connection)
     if (!connection->joined)
         return;
     uncount(connection);
-    *connection->link = connection->next;
-    if (connection->next != NULL)
-        connection->next->link = connection->link;
+    list_remove(&connection->node);
     connection->joined = false;
     connection->holder->count--;
     all.live--;
@@ -171,7 +166,7 @@ static struct connection *more_silent(struct connection *one, struct connection 
 static struct connection *most_silent_of(const struct holder *holder)
 {
     struct connection *found = NULL;
-    for (struct connection *other = holder->first; other != NULL; other = other->next)
+    LIST_EACH(struct connection, other, &holder->connections, node)
         found = more_silent(found, other);
     return found;
 }
@@ -328,7 +323,7 @@ bool connections_ended(int fd)
 static struct connection *first_unfinished_of(const struct holder *holder)
 {
     struct connection *first = NULL;
-    for (struct connection *other = holder->first; other != NULL; other = other->next)
+    LIST_EACH(struct connection, other, &holder->connections, node)
         if (other->bytes > 0 && (first == NULL || other->begun < first->begun))
             first = other;
     return first;
