@@ -201,8 +201,8 @@ static enum status decide(struct batch *batch, struct db *db, struct writer_comm
                           struct error *error)
 {
     if (writer_command->class == WRITER_EVENT)
-        return decide_events(batch, db, (struct event_chunk *)writer_command, error);
-    struct booking_command *command = (struct booking_command *)writer_command;
+        return decide_events(batch, db, container_of(writer_command, struct event_chunk, command), error);
+    struct booking_command *command = container_of(writer_command, struct booking_command, writer);
     command->booking = NULL;
     command->finished = false;
     command->ask_again = false;
@@ -279,7 +279,7 @@ static enum status save(struct batch *batch, struct db *db, struct writer_comman
         status = event_log_save(batch->log, db, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         if (commands[i]->class == WRITER_EVENT)
-            status = event_chunk_finish((struct event_chunk *)commands[i], db, error);
+            status = event_chunk_finish(container_of(commands[i], struct event_chunk, command), db, error);
     return status;
 }
 
@@ -292,7 +292,8 @@ static enum status pair_first(struct batch *batch, struct db *db, struct writer_
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         const struct booking_command *command = batch_booking_command(commands[i]);
         if (command != NULL && command->kind == COMMAND_PAIR)
-            status = pairing_apply((struct pairing *)commands[i], batch->log, db, error);
+            status = pairing_apply(container_of(commands[i], struct pairing, command.writer), batch->log, db,
+                                   error);
     }
     return status;
 }

@@ -5,7 +5,8 @@
 
 const struct booking_command *batch_booking_command(const struct writer_command *command)
 {
-    return command->class == WRITER_EVENT ? NULL : (const struct booking_command *)command;
+    return command->class == WRITER_EVENT ? NULL
+                                          : container_of(command, const struct booking_command, writer);
 }
 
 struct entry *batch_add_entry(struct batch *batch, const struct booking *booking)
@@ -81,8 +82,8 @@ static enum status load_bookings(struct batch *batch, struct db *db, struct writ
 static size_t deletions_of_interest(const struct writer_command *command)
 {
     if (command->class == WRITER_EVENT)
-        return ((const struct event_chunk *)command)->count;
-    enum command_kind kind = ((const struct booking_command *)command)->kind;
+        return container_of(command, const struct event_chunk, command)->count;
+    enum command_kind kind = container_of(command, const struct booking_command, writer)->kind;
     return kind == COMMAND_SETTLE || kind == COMMAND_FORCE_CANCEL ? 1 : 0;
 }
 
@@ -114,7 +115,7 @@ static enum status load_deletions(struct batch *batch, struct db *db, struct wri
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         if (commands[i]->class == WRITER_EVENT)
-            status = add_chunk_hospitals(&set, (const struct event_chunk *)commands[i]);
+            status = add_chunk_hospitals(&set, container_of(commands[i], const struct event_chunk, command));
         else if (deletions_of_interest(commands[i]) > 0)
             status = id_set_add(&set, &batch_booking_command(commands[i])->hospital_id);
     map_fini(&set.seen);

@@ -221,7 +221,7 @@ void pairing_service_note_era(struct pairing_service *service, int64_t era)
 
 static void paired(struct writer_command *command)
 {
-    struct pairing *pairing = (struct pairing *)command;
+    struct pairing *pairing = container_of(command, struct pairing, command.writer);
     if (command->outcome.status != STATUS_OK) {
         log_event(LOG_WARN, "pairing.refused", LOG_TEXT("status", status_name(command->outcome.status)),
                   LOG_TEXT("reason", command->outcome.reason));
@@ -286,7 +286,7 @@ static void pair(Screening__V1__PairingService_Service *service, const Screening
     }
     pairing->call = call;
     pairing->arena = rpc_call_arena(call);
-    pairing->service = (struct pairing_service *)service;
+    pairing->service = container_of(service, struct pairing_service, service);
     pairing->command.kind = COMMAND_PAIR;
     pairing->command.traceparent = "";
     pairing->command.writer.class = WRITER_SETTLE;

@@ -35,7 +35,7 @@ struct pair_wanted {
 
 /* One Pair call, its command (class WRITER_SETTLE, kind COMMAND_PAIR), and its answer. */
 struct pairing {
-    struct booking_command command; /* must be first: the writer passes it to `complete` */
+    struct booking_command command;
     struct pair_wanted wanted;
     struct rpc_call *call;
     struct arena *arena; /* lives as long as the call; holds the answer */
@@ -50,7 +50,7 @@ MUST_CHECK enum status pairing_apply(struct pairing *pairing, struct event_log *
 
 /* The RPC service. */
 struct pairing_service {
-    Screening__V1__PairingService_Service service; /* must be first: methods cast it to pairing_service */
+    Screening__V1__PairingService_Service service;
     struct writer *writer;
     pthread_mutex_t lock;
     struct event_follower *follower; /* of the hospital log; NULL unless open; guarded by `lock` */

@@ -37,19 +37,19 @@ static enum status keep(void *context, const struct booking *booking)
 /* ---- GetBooking ---- */
 
 struct get_task {
-    struct reader_task task; /* must be first: the pool passes it to the callbacks */
+    struct reader_task task;
     struct rpc_call *call;
     struct uuid booking_id;
 };
 
 static void refuse_get(struct reader_task *task, const struct error *error)
 {
-    rpc_call_fail(((struct get_task *)task)->call, error);
+    rpc_call_fail(container_of(task, struct get_task, task)->call, error);
 }
 
 static void run_get(struct reader_task *task, struct db *db)
 {
-    struct get_task *get = (struct get_task *)task;
+    struct get_task *get = container_of(task, struct get_task, task);
     const struct booking *booking = NULL;
     struct found found = {.arena = rpc_call_arena(get->call), .bookings = &booking, .room = 1};
     struct error error;
@@ -84,7 +84,7 @@ enum status reads_get_booking(struct reader_pool *readers, const Screening__V1__
 /* ---- ListBookings ---- */
 
 struct list_task {
-    struct reader_task task; /* must be first: the pool passes it to the callbacks */
+    struct reader_task task;
     struct rpc_call *call;
     struct booking_filter filter;
     const char *query; /* the filter as text; a page token is valid only for it */
@@ -94,7 +94,7 @@ struct list_task {
 
 static void refuse_list(struct reader_task *task, const struct error *error)
 {
-    rpc_call_fail(((struct list_task *)task)->call, error);
+    rpc_call_fail(container_of(task, struct list_task, task)->call, error);
 }
 
 /* Fills the page with as many bookings as it may hold and as fit into one answer. */
@@ -133,7 +133,7 @@ static enum status reply_list(struct list_task *list, const struct found *found,
 
 static void run_list(struct reader_task *task, struct db *db)
 {
-    struct list_task *list = (struct list_task *)task;
+    struct list_task *list = container_of(task, struct list_task, task);
     struct arena *arena = rpc_call_arena(list->call);
     struct found found = {.arena = arena, .room = list->page_size + 1};
     struct error error;

@@ -12,7 +12,7 @@ enum { HEADCOUNT_MAX = 100 };
 /* ---- LookUpBookings ---- */
 
 struct look_up {
-    struct reader_task task; /* must be first: the pool passes it to the callbacks */
+    struct reader_task task;
     struct rpc_call *call;
     struct uuid *ids;
     Screening__V1__BookingState *states; /* one per id, in the same order */
@@ -23,7 +23,7 @@ struct look_up {
 
 static void refuse_look_up(struct reader_task *task, const struct error *error)
 {
-    rpc_call_fail(((struct look_up *)task)->call, error);
+    rpc_call_fail(container_of(task, struct look_up, task)->call, error);
 }
 
 static enum status take_state(void *context, const struct booking *booking)
@@ -52,7 +52,7 @@ static enum status find_states(struct look_up *look_up, struct db *db, struct er
 
 static void run_look_up(struct reader_task *task, struct db *db)
 {
-    struct look_up *look_up = (struct look_up *)task;
+    struct look_up *look_up = container_of(task, struct look_up, task);
     struct error error = {0};
     map_init(&look_up->by_id, sizeof(struct uuid));
     enum status status = find_states(look_up, db, &error);
@@ -114,14 +114,14 @@ enum status repair_look_up(struct reader_pool *readers, const Screening__V1__Loo
 /* ---- AbandonBooking ---- */
 
 struct abandon {
-    struct booking_command command; /* must be first: the writer passes it to `complete` */
+    struct booking_command command;
     struct rpc_call *call;
     struct booking place;
 };
 
 static void abandoned(struct writer_command *command)
 {
-    struct abandon *abandon = (struct abandon *)command;
+    struct abandon *abandon = container_of(command, struct abandon, command.writer);
     if (command->outcome.status != STATUS_OK) {
         rpc_call_fail(abandon->call, &command->outcome);
         return;

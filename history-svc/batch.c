@@ -56,7 +56,7 @@ static enum status begin(struct batch *batch, struct writer_command *const *comm
 {
     size_t events = 0;
     for (size_t i = 0; i < count; i++)
-        events += ((const struct event_chunk *)commands[i])->count;
+        events += container_of(commands[i], const struct event_chunk, command)->count;
     arena_reset(&batch->arena);
     map_clear(&batch->bookings);
     map_clear(&batch->hospitals);
@@ -190,7 +190,7 @@ static enum status save_and_finish(struct batch *batch, struct db *db, struct wr
 {
     enum status status = save(batch, db, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = event_chunk_finish((struct event_chunk *)commands[i], db, error);
+        status = event_chunk_finish(container_of(commands[i], struct event_chunk, command), db, error);
     return status;
 }
 
@@ -216,7 +216,7 @@ enum status batch_apply(void *context, struct db *db, struct writer_command *con
     struct batch *batch = context;
     enum status status = begin(batch, commands, count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = project_chunk(batch, db, (struct event_chunk *)commands[i], error);
+        status = project_chunk(batch, db, container_of(commands[i], struct event_chunk, command), error);
     if (status != STATUS_OK)
         return status;
     return explain(batch, save_and_finish(batch, db, commands, count, error), error);

@@ -21,7 +21,7 @@ static void fail(struct reader_task *task, struct rpc_call *call, const struct e
 /* ---- GetBookingHistory ---- */
 
 struct get_task {
-    struct reader_task task; /* first member: the pool passes it to the callbacks */
+    struct reader_task task;
     struct rpc_call *call;
     struct uuid booking_id;
     Screening__V1__GetBookingHistoryResponse response;
@@ -30,7 +30,7 @@ struct get_task {
 
 static void refuse_get(struct reader_task *task, const struct error *error)
 {
-    rpc_call_fail(((struct get_task *)task)->call, error);
+    rpc_call_fail(container_of(task, struct get_task, task)->call, error);
 }
 
 static bool make_room(struct get_task *get, struct arena *arena)
@@ -63,7 +63,7 @@ static enum status take_entry(void *context, const struct summary_row *summary, 
 
 static void run_get(struct reader_task *task, struct db *db)
 {
-    struct get_task *get = (struct get_task *)task;
+    struct get_task *get = container_of(task, struct get_task, task);
     struct error error;
     enum status status = store_load_history(db, &get->booking_id, take_entry, get, &error);
     if (status == STATUS_OK && get->response.summary == NULL)
@@ -96,7 +96,7 @@ enum status reads_get_history(struct reader_pool *readers,
 /* ---- ListCustomerHistory ---- */
 
 struct list_task {
-    struct reader_task task; /* first member: the pool passes it to the callbacks */
+    struct reader_task task;
     struct rpc_call *call;
     struct customer_filter filter;
     const char *query; /* the filter as text; page tokens are bound to it */
@@ -110,7 +110,7 @@ struct list_task {
 
 static void refuse_list(struct reader_task *task, const struct error *error)
 {
-    rpc_call_fail(((struct list_task *)task)->call, error);
+    rpc_call_fail(container_of(task, struct list_task, task)->call, error);
 }
 
 static enum status take_summary(void *context, const struct summary_row *summary)
@@ -133,7 +133,7 @@ static enum status take_summary(void *context, const struct summary_row *summary
 
 static void run_list(struct reader_task *task, struct db *db)
 {
-    struct list_task *list = (struct list_task *)task;
+    struct list_task *list = container_of(task, struct list_task, task);
     struct error error;
     char token[PAGE_TOKEN_SIZE];
     list->response.bookings =

@@ -82,7 +82,7 @@ static enum status purge(struct batch *batch, struct db *db, struct writer_comma
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        struct command *command = (struct command *)commands[i];
+        struct command *command = container_of(commands[i], struct command, base);
         if (commands[i]->class != WRITER_EVENT && command->kind == COMMAND_PURGE) {
             status = store_purge(db, batch->params, command->wanted.purge.before, command->wanted.purge.max,
                                  &command->wanted.purge.purged, error);

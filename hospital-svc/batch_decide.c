@@ -303,6 +303,6 @@ enum status batch_decide(struct batch *batch, struct writer_command *const *comm
         if (commands[i]->class == WRITER_EVENT)
             status = decide_chunk(batch, chunk++, error);
         else
-            status = decide_command(batch, (struct command *)commands[i], error);
+            status = decide_command(batch, container_of(commands[i], struct command, base), error);
     return status;
 }

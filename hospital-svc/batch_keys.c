@@ -101,10 +101,10 @@ enum status batch_collect(struct batch *batch, struct db *db, struct writer_comm
     for (size_t i = 0; i < count; i++) {
         enum status status = STATUS_OK;
         if (commands[i]->class == WRITER_EVENT)
-            status = collect_chunk(batch, db, (struct event_chunk *)commands[i], error);
-        else if (is_pairing((struct command *)commands[i]))
-            status = batch_pair_collect(batch, db, (struct command *)commands[i], error);
-        else if (!collect_command(batch, (struct command *)commands[i]))
+            status = collect_chunk(batch, db, container_of(commands[i], struct event_chunk, command), error);
+        else if (is_pairing(container_of(commands[i], struct command, base)))
+            status = batch_pair_collect(batch, db, container_of(commands[i], struct command, base), error);
+        else if (!collect_command(batch, container_of(commands[i], struct command, base)))
             status = error_no_memory(error);
         if (status != STATUS_OK)
             return status;
@@ -134,7 +134,7 @@ static enum status find_done_capacities(struct batch *batch, struct db *db,
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        struct command *command = (struct command *)commands[i];
+        struct command *command = container_of(commands[i], struct command, base);
         if (commands[i]->class == WRITER_EVENT || command->kind != COMMAND_SET_CAPACITY)
             continue;
         command->is_done = false;

@@ -24,7 +24,7 @@ static void note(struct overcommit *overcommit, int64_t days)
 /* A failed read leaves the count unchanged; the state of the database is reported elsewhere. */
 static void run(struct reader_task *base, struct db *db)
 {
-    struct overcommit *overcommit = (struct overcommit *)base;
+    struct overcommit *overcommit = container_of(base, struct overcommit, task);
     struct error error = {0};
     int64_t days = 0;
     if (store_count_overcommitted(db, civil_day_at(clock_now_us()), &days, &error) == STATUS_OK)
@@ -35,7 +35,7 @@ static void run(struct reader_task *base, struct db *db)
 static void refuse(struct reader_task *base, const struct error *error)
 {
     (void)error;
-    atomic_store(&((struct overcommit *)base)->reading, false);
+    atomic_store(&container_of(base, struct overcommit, task)->reading, false);
 }
 
 static void tick(void *context, struct ticker *ticker)

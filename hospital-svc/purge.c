@@ -13,7 +13,7 @@ enum {
 
 static void complete(struct writer_command *base)
 {
-    ((struct purge *)base)->state = PURGE_COMPLETE;
+    container_of(base, struct purge, command.base)->state = PURGE_COMPLETE;
 }
 
 static void wait_ms(struct purge *purge, int64_t pause_ms)

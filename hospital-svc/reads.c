@@ -34,7 +34,7 @@ static void fail(struct read_task *task, const struct error *cause)
 
 static void refuse(struct reader_task *base, const struct error *error)
 {
-    rpc_call_fail(((struct read_task *)base)->call, error);
+    rpc_call_fail(container_of(base, struct read_task, base)->call, error);
 }
 
 static struct read_task *create_task(struct rpc_call *call, void (*run)(struct reader_task *, struct db *))
@@ -90,7 +90,7 @@ static enum status find_hospital(struct read_task *task, struct db *db, const st
 
 static void run_get(struct reader_task *base, struct db *db)
 {
-    struct read_task *task = (struct read_task *)base;
+    struct read_task *task = container_of(base, struct read_task, base);
     struct hospital hospital;
     struct error error = {0};
     enum status status = find_hospital(task, db, &task->wanted.hospital_id, &hospital, &error);
@@ -122,7 +122,7 @@ void reads_get_hospital(struct reader_pool *readers, const Screening__V1__GetHos
 
 static void run_availability(struct reader_task *base, struct db *db)
 {
-    struct read_task *task = (struct read_task *)base;
+    struct read_task *task = container_of(base, struct read_task, base);
     const struct availability_wanted *wanted = &task->wanted.availability;
     struct hospital hospital;
     struct error error = {0};
@@ -191,7 +191,7 @@ static enum status take_hospital(void *context, const struct hospital *hospital,
 
 static void run_list(struct reader_task *base, struct db *db)
 {
-    struct read_task *task = (struct read_task *)base;
+    struct read_task *task = container_of(base, struct read_task, base);
     const struct list_wanted *wanted = &task->wanted.list;
     const struct store_list list = {.first_id = wanted->first_id,
                                     .name_contains = wanted->name_contains,

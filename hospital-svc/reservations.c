@@ -12,7 +12,7 @@ static const char QUERY[] = "reservations";
 
 /* Allocated in the call's arena, and freed when the call is answered. */
 struct list_task {
-    struct reader_task base; /* must be first: the pool passes it to the callbacks */
+    struct reader_task base;
     struct rpc_call *call;
     struct arena *arena;
     struct store_live wanted;
@@ -24,7 +24,7 @@ struct list_task {
 
 static void refuse(struct reader_task *base, const struct error *error)
 {
-    rpc_call_fail(((struct list_task *)base)->call, error);
+    rpc_call_fail(container_of(base, struct list_task, base)->call, error);
 }
 
 static Screening__V1__Reservation *respond_reservation(struct arena *arena,
@@ -63,7 +63,7 @@ static enum status take(void *context, const struct reservation *reservation)
 
 static void run(struct reader_task *base, struct db *db)
 {
-    struct list_task *task = (struct list_task *)base;
+    struct list_task *task = container_of(base, struct list_task, base);
     struct error error = {0};
     page_room_init(&task->room, rpc_call_response_max_bytes(task->call));
     if (store_list_reservations(db, &task->wanted, take, task, &error) != STATUS_OK) {
