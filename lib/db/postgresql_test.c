@@ -222,13 +222,13 @@ static struct db *connect_with(const struct fixture *f, const char *option)
 static void test_postgresql_slow_statement_is_deadline_exceeded_but_a_script_is_not(void **state)
 {
     struct fixture *f = with_table(state);
-    struct db *db = connect_with(f, "statement_timeout%3D100");
+    struct db *db = connect_with(f, "statement_timeout%3D1000");
     struct error error = {0};
 
     fixture_expect(db_run(db, &sleep_long, NULL, NULL, NULL, &error), STATUS_DEADLINE_EXCEEDED, &error);
-    fixture_expect(db_run_script(db, "SELECT pg_sleep(0.3); SELECT 1", &error), STATUS_OK, &error);
+    fixture_expect(db_run_script(db, "SELECT pg_sleep(1.3); SELECT 1", &error), STATUS_OK, &error);
     fixture_expect(db_begin(db, &error), STATUS_OK, &error);
-    fixture_expect(db_run_script(db, "SELECT pg_sleep(0.3)", &error), STATUS_OK, &error);
+    fixture_expect(db_run_script(db, "SELECT pg_sleep(1.3)", &error), STATUS_OK, &error);
     fixture_expect(db_run(db, &sleep_long, NULL, NULL, NULL, &error), STATUS_OK, &error);
     fixture_expect(db_commit(db, &error), STATUS_DEADLINE_EXCEEDED, &error);
     db_close(db);
