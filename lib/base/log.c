@@ -4,7 +4,7 @@
  * boundary, later fields are left out, and the line is marked as truncated; it is always valid JSON.
  *
  * `lock` guards `limit`, `next_report_ns`, `held` and log_sink.c; it is held during a write, which does not
- * block.
+ * block. log_write_last goes without it: its caller may hold it.
  */
 #include "base/log.h"
 
@@ -263,6 +263,16 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     report_suppressed(now_ns);
     pthread_mutex_unlock(&lock);
     errno = caller_errno;
+}
+
+void log_write_last(const char *event, const struct log_field *fields, size_t count)
+{
+    struct line line;
+    begin_line(&line, LOG_ERROR, event);
+    for (size_t i = 0; i < count && !line.cut; i++)
+        put_field(&line, &fields[i]);
+    end_line(&line);
+    (void)log_sink_write_last(line.text, line.used, LOG_LAST_WAIT_MS);
 }
 
 bool log_is_first(const char *event, const char *key)

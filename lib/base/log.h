@@ -82,6 +82,20 @@ void log_hold(void);
 void log_release(void);
 void log_drop(void);
 
+/* How long log_last waits for room on stderr. */
+enum { LOG_LAST_WAIT_MS = 1000 };
+
+/*
+ * As log_event at level error, for a process that ends next and cannot trust its own state: takes no lock,
+ * has no rate limit, and waits for room if stderr is full.
+ */
+#define log_last(event, ...)                                                                                 \
+    do {                                                                                                     \
+        const struct log_field log_fields_[] = {__VA_ARGS__};                                                \
+        log_write_last((event), log_fields_, sizeof log_fields_ / sizeof log_fields_[0]);                    \
+    } while (0)
+void log_write_last(const char *event, const struct log_field *fields, size_t count);
+
 /* One line "PROGRAM: MESSAGE" for people, with no rate limit and no level. It never blocks either. */
 void log_say(const char *program, const char *message);
 

@@ -24,21 +24,22 @@ static_assert((int)LOG_LINE_MAX <= PIPE_BUF, "a line must be written to a pipe i
 enum sink_kind { SINK_FILE, SINK_WAITING /* a pipe or terminal, not reopened */, SINK_OWN, SINK_SOCKET };
 
 /* File descriptor 2 as last inspected. */
-static struct {
+struct sink {
     bool known;
     dev_t device;
     ino_t inode;
     enum sink_kind kind;
     int own;   /* SINK_OWN: our descriptor, otherwise -1 */
     bool torn; /* the last line was cut off */
-} sink = {.own = -1};
+};
+static struct sink shared = {.own = -1};
 
 /* May fail now and succeed later, for example for a FIFO that has no reader yet. */
-static void open_own(void)
+static void open_own(struct sink *sink)
 {
-    sink.own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (sink.own >= 0)
-        sink.kind = SINK_OWN;
+    sink->own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (sink->own >= 0)
+        sink->kind = SINK_OWN;
 }
 
 static enum sink_kind kind_of(const struct stat *status)
@@ -51,65 +52,74 @@ static enum sink_kind kind_of(const struct stat *status)
 }
 
 /* Inspects file descriptor 2 again if it now refers to something different. */
-static void look(void)
+static void look(struct sink *sink)
 {
     struct stat status;
     if (fstat(STDERR_FILENO, &status) != 0)
         status = (struct stat){.st_mode = S_IFREG}; /* the write will report the error */
-    if (!sink.known || sink.device != status.st_dev || sink.inode != status.st_ino) {
-        if (sink.own >= 0)
-            (void)close(sink.own);
-        sink.known = true;
-        sink.device = status.st_dev;
-        sink.inode = status.st_ino;
-        sink.kind = kind_of(&status);
-        sink.own = -1;
-        sink.torn = false;
+    if (!sink->known || sink->device != status.st_dev || sink->inode != status.st_ino) {
+        if (sink->own >= 0)
+            (void)close(sink->own);
+        sink->known = true;
+        sink->device = status.st_dev;
+        sink->inode = status.st_ino;
+        sink->kind = kind_of(&status);
+        sink->own = -1;
+        sink->torn = false;
     }
-    if (sink.kind == SINK_WAITING)
-        open_own();
+    if (sink->kind == SINK_WAITING)
+        open_own(sink);
 }
 
-static bool has_room(void)
+static bool has_room(int wait_ms)
 {
     struct pollfd wanted = {.fd = STDERR_FILENO, .events = POLLOUT};
-    return poll(&wanted, 1, 0) == 1 && (wanted.revents & POLLOUT) != 0;
+    return poll(&wanted, 1, wait_ms) == 1 && (wanted.revents & POLLOUT) != 0;
 }
 
-static ssize_t write_once(const char *bytes, size_t size)
+static ssize_t write_once(const struct sink *sink, const char *bytes, size_t size)
 {
-    switch (sink.kind) {
+    switch (sink->kind) {
     case SINK_OWN:
-        return write(sink.own, bytes, size);
+        return write(sink->own, bytes, size);
     case SINK_SOCKET:
         return send(STDERR_FILENO, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     case SINK_WAITING:
-        return has_room() ? write(STDERR_FILENO, bytes, size) : -1;
+        return has_room(0) ? write(STDERR_FILENO, bytes, size) : -1;
     case SINK_FILE:
     default:
         return write(STDERR_FILENO, bytes, size);
     }
 }
 
-static ssize_t write_now(const char *bytes, size_t size)
+static ssize_t write_now(const struct sink *sink, const char *bytes, size_t size)
 {
     ssize_t written;
     do {
         errno = 0;
-        written = write_once(bytes, size);
+        written = write_once(sink, bytes, size);
     } while (written < 0 && errno == EINTR);
     return written;
 }
 
 bool log_sink_write(const char *line, size_t size)
 {
-    look();
-    if (sink.torn) {
-        if (write_now("\n", 1) != 1)
+    struct sink *sink = &shared;
+    look(sink);
+    if (sink->torn) {
+        if (write_now(sink, "\n", 1) != 1)
             return false;
-        sink.torn = false;
+        sink->torn = false;
     }
-    ssize_t written = write_now(line, size);
-    sink.torn = written > 0 && written < (ssize_t)size;
+    ssize_t written = write_now(sink, line, size);
+    sink->torn = written > 0 && written < (ssize_t)size;
     return written == (ssize_t)size;
+}
+
+bool log_sink_write_last(const char *line, size_t size, int wait_ms)
+{
+    struct sink sink = {.own = -1}; /* its descriptor, if any, ends with the process */
+    look(&sink);
+    (void)(sink.kind == SINK_FILE || has_room(wait_ms));
+    return write_now(&sink, line, size) == (ssize_t)size;
 }

@@ -1,7 +1,7 @@
 /*
  * Writes log lines to file descriptor 2, whatever it refers to at the time. A write never blocks.
  *
- * Private to log.c, which holds its lock.
+ * Private to log.c, which holds its lock except for log_sink_write_last.
  */
 #ifndef SCREENING_BASE_LOG_SINK_H
 #define SCREENING_BASE_LOG_SINK_H
@@ -14,5 +14,11 @@ enum { LOG_LINE_MAX = 2048 };
 
 /* Writes a whole line of at most LOG_LINE_MAX bytes. False: the line, or the end of it, is lost. */
 bool log_sink_write(const char *line, size_t size);
+
+/*
+ * As log_sink_write, for the last line of a process that is about to abort: uses no state that another thread
+ * may hold or change, and waits up to `wait_ms` for room.
+ */
+bool log_sink_write_last(const char *line, size_t size, int wait_ms);
 
 #endif
