@@ -2,21 +2,16 @@
 
 #include "content.h"
 #include "reads.h"
-#include "repair.h"
 #include "wire.h"
 
 #include <string.h>
 
 #include "base/civil.h"
+#include "base/container.h"
 #include "base/text.h"
 #include "base/unicode.h"
 
 enum { CUSTOMER_ID_MAX = 64, CUSTOMER_NAME_MAX = 200, REASON_MAX = 200, HEADCOUNT_MAX = 100 };
-
-static struct booking_api *api_of(Screening__V1__BookingService_Service *service)
-{
-    return (struct booking_api *)service;
-}
 
 /* ---- CreateBooking ---- */
 
@@ -64,9 +59,10 @@ static enum status read_create(const Screening__V1__CreateBookingRequest *input,
     return content_hash(input, arena, request) ? STATUS_OK : error_no_memory(error);
 }
 
-static enum status submit_create(struct booking_api *api, const Screening__V1__CreateBookingRequest *input,
-                                 struct rpc_call *call, struct error *error)
+static enum status create_booking(void *service, const void *input, struct rpc_call *call,
+                                  struct error *error)
 {
+    struct booking_api *api = service;
     struct arena *arena = rpc_call_arena(call);
     struct work *work = arena_alloc(arena, sizeof *work);
     struct booking *request = arena_alloc(arena, sizeof *request);
@@ -85,113 +81,90 @@ static enum status submit_create(struct booking_api *api, const Screening__V1__C
     return work_create(api->works, work, error);
 }
 
-static void create_booking(Screening__V1__BookingService_Service *service,
-                           const Screening__V1__CreateBookingRequest *input,
-                           Screening__V1__Booking_Closure closure, void *closure_data)
-{
-    (void)closure;
-    struct error error;
-    if (submit_create(api_of(service), input, closure_data, &error) != STATUS_OK)
-        rpc_call_fail(closure_data, &error);
-}
+/* ---- CancelBooking and AbandonBooking: the answer is the booking ---- */
 
-/* ---- CancelBooking ---- */
-
-struct cancel {
-    struct booking_command command; /* must be first: the writer passes it to `complete` */
+struct change {
+    struct booking_command command;
     struct rpc_call *call;
+    struct booking place; /* AbandonBooking */
 };
 
-static void cancelled(struct writer_command *command)
+static void changed(struct writer_command *command)
 {
-    struct cancel *cancel = (struct cancel *)command;
-    if (command->outcome.status != STATUS_OK) {
-        rpc_call_fail(cancel->call, &command->outcome);
-        return;
-    }
+    struct change *change = container_of(command, struct change, command.writer);
     struct booking_wire wire;
-    rpc_call_reply(cancel->call, &booking_wire_fill(&wire, cancel->command.booking)->base);
+    if (command->outcome.status != STATUS_OK)
+        rpc_call_fail(change->call, &command->outcome);
+    else
+        rpc_call_reply(change->call, &booking_wire_fill(&wire, change->command.booking)->base);
 }
 
-static enum status submit_cancel(struct booking_api *api, const Screening__V1__CancelBookingRequest *input,
-                                 struct rpc_call *call, struct error *error)
+/* NULL when out of memory. */
+static struct change *create_change(struct rpc_call *call, enum command_kind kind)
 {
-    struct cancel *cancel = arena_alloc(rpc_call_arena(call), sizeof *cancel);
-    if (cancel == NULL)
+    struct change *change = arena_alloc(rpc_call_arena(call), sizeof *change);
+    if (change == NULL)
+        return NULL;
+    change->call = call;
+    change->command.kind = kind;
+    change->command.traceparent = rpc_call_traceparent(call);
+    return change;
+}
+
+static enum status cancel_booking(void *service, const void *request, struct rpc_call *call,
+                                  struct error *error)
+{
+    struct booking_api *api = service;
+    const Screening__V1__CancelBookingRequest *input = request;
+    struct change *change = create_change(call, COMMAND_CANCEL);
+    if (change == NULL)
         return error_no_memory(error);
-    enum status status = text_check_uuid("booking_id", input->booking_id, &cancel->command.booking_id, error);
+    struct booking_command *command = &change->command;
+    enum status status = text_check_uuid("booking_id", input->booking_id, &command->booking_id, error);
     if (status == STATUS_OK)
-        status = unicode_read("reason", input->reason, 0, REASON_MAX, rpc_call_arena(call),
-                              &cancel->command.reason, error);
+        status = unicode_read("reason", input->reason, 0, REASON_MAX, rpc_call_arena(call), &command->reason,
+                              error);
     if (status == STATUS_OK)
-        status = unicode_check_shown("reason", cancel->command.reason, error);
-    if (status != STATUS_OK)
-        return status;
-    cancel->call = call;
-    cancel->command.kind = COMMAND_CANCEL;
-    cancel->command.traceparent = rpc_call_traceparent(call);
-    cancel->command.writer.class = WRITER_REQUEST;
-    cancel->command.writer.item.source = rpc_call_source(call);
-    cancel->command.writer.deadline_ns = rpc_call_deadline_ns(call);
-    cancel->command.writer.complete = cancelled;
-    return writer_submit_request(api->writer, &cancel->command.writer, error);
+        status = unicode_check_shown("reason", command->reason, error);
+    return status == STATUS_OK ? handler_write(api->writer, &command->writer, changed, call, error) : status;
 }
 
-static void cancel_booking(Screening__V1__BookingService_Service *service,
-                           const Screening__V1__CancelBookingRequest *input,
-                           Screening__V1__Booking_Closure closure, void *closure_data)
+static enum status read_place(const Screening__V1__AbandonBookingRequest *input, struct booking *place,
+                              struct error *error)
 {
-    (void)closure;
-    struct error error;
-    if (submit_cancel(api_of(service), input, closure_data, &error) != STATUS_OK)
-        rpc_call_fail(closure_data, &error);
+    enum status status = text_check_uuid("booking_id", input->booking_id, &place->booking_id, error);
+    if (status == STATUS_OK)
+        status = text_check_uuid("hospital_id", input->hospital_id, &place->hospital_id, error);
+    if (status == STATUS_OK)
+        status = text_check_date("date", input->date, &place->day, error);
+    if (status == STATUS_OK && (input->headcount < 1 || input->headcount > HEADCOUNT_MAX))
+        status = error_set(error, STATUS_INVALID_ARGUMENT, NULL, "headcount: must be 1 to %d", HEADCOUNT_MAX);
+    place->headcount = input->headcount;
+    return status;
 }
 
-/* ---- reads ---- */
-
-static void get_booking(Screening__V1__BookingService_Service *service,
-                        const Screening__V1__GetBookingRequest *input, Screening__V1__Booking_Closure closure,
-                        void *closure_data)
+/* For an operator, after a restore. */
+static enum status abandon_booking(void *service, const void *input, struct rpc_call *call,
+                                   struct error *error)
 {
-    (void)closure;
-    struct error error;
-    if (reads_get_booking(api_of(service)->readers, input, closure_data, &error) != STATUS_OK)
-        rpc_call_fail(closure_data, &error);
+    struct booking_api *api = service;
+    struct change *change = create_change(call, COMMAND_ABANDON);
+    if (change == NULL)
+        return error_no_memory(error);
+    enum status status = read_place(input, &change->place, error);
+    change->command.booking_id = change->place.booking_id;
+    change->command.request = &change->place;
+    return status == STATUS_OK ? handler_write(api->writer, &change->command.writer, changed, call, error)
+                               : status;
 }
 
-static void list_bookings(Screening__V1__BookingService_Service *service,
-                          const Screening__V1__ListBookingsRequest *input,
-                          Screening__V1__ListBookingsResponse_Closure closure, void *closure_data)
-{
-    (void)closure;
-    struct error error;
-    if (reads_list_bookings(api_of(service)->readers, input, closure_data, &error) != STATUS_OK)
-        rpc_call_fail(closure_data, &error);
-}
-
-/* ---- for operators ---- */
-
-static void look_up_bookings(Screening__V1__BookingService_Service *service,
-                             const Screening__V1__LookUpBookingsRequest *input,
-                             Screening__V1__LookUpBookingsResponse_Closure closure, void *closure_data)
-{
-    (void)closure;
-    struct error error;
-    if (repair_look_up(api_of(service)->readers, input, closure_data, &error) != STATUS_OK)
-        rpc_call_fail(closure_data, &error);
-}
-
-static void abandon_booking(Screening__V1__BookingService_Service *service,
-                            const Screening__V1__AbandonBookingRequest *input,
-                            Screening__V1__Booking_Closure closure, void *closure_data)
-{
-    (void)closure;
-    struct error error;
-    if (repair_abandon(api_of(service)->writer, input, closure_data, &error) != STATUS_OK)
-        rpc_call_fail(closure_data, &error);
-}
+static const struct handler HANDLERS[] = {
+    {"CreateBooking", create_booking},          {"GetBooking", reads_get_booking},
+    {"ListBookings", reads_list_bookings},      {"CancelBooking", cancel_booking},
+    {"LookUpBookings", reads_look_up_bookings}, {"AbandonBooking", abandon_booking},
+};
 
 void booking_api_init(struct booking_api *api)
 {
-    api->service = (Screening__V1__BookingService_Service)SCREENING__V1__BOOKING_SERVICE__INIT();
+    handler_service_init(&api->service, &screening__v1__booking_service__descriptor, HANDLERS);
 }

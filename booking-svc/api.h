@@ -5,19 +5,18 @@
 
 #include "work.h"
 
-#include "writer/reader.h"
-#include "writer/writer.h"
+#include "service/handler.h"
 
 #include "screening/v1/booking.pb-c.h"
 
 struct booking_api {
-    Screening__V1__BookingService_Service service; /* must be first: handlers cast it to booking_api */
+    struct handler_service service; /* must be first: handlers get it */
     struct work_table *works;
     struct writer *writer;
     struct reader_pool *readers;
 };
 
-/* Fills in the vtable. Set the other members before the server calls a handler. */
+/* Fills in the handlers. Set the other members before the server calls a handler. */
 void booking_api_init(struct booking_api *api);
 
 #endif

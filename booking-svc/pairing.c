@@ -272,32 +272,30 @@ static enum status read_request(const Screening__V1__PairRequest *request, struc
     return status;
 }
 
-static void pair(Screening__V1__PairingService_Service *service, const Screening__V1__PairRequest *request,
-                 Screening__V1__PairResponse_Closure closure, void *call)
+static enum status pair(void *service, const void *request, struct rpc_call *call, struct error *error)
 {
-    (void)closure;
-    struct error error;
     struct pairing *pairing = arena_alloc(rpc_call_arena(call), sizeof *pairing);
-    enum status status =
-        pairing != NULL ? read_request(request, &pairing->wanted, &error) : error_no_memory(&error);
-    if (status != STATUS_OK) {
-        rpc_call_fail(call, &error);
-        return;
-    }
+    if (pairing == NULL)
+        return error_no_memory(error);
+    enum status status = read_request(request, &pairing->wanted, error);
+    if (status != STATUS_OK)
+        return status;
     pairing->call = call;
     pairing->arena = rpc_call_arena(call);
-    pairing->service = container_of(service, struct pairing_service, service);
+    pairing->service = service;
     pairing->command.kind = COMMAND_PAIR;
     pairing->command.traceparent = "";
     pairing->command.writer.class = WRITER_SETTLE;
     pairing->command.writer.deadline_ns = rpc_call_deadline_ns(call); /* its caller asks again then */
     pairing->command.writer.complete = paired;
     writer_submit(pairing->service->writer, &pairing->command.writer);
+    return STATUS_OK;
 }
 
 void pairing_service_init(struct pairing_service *service)
 {
-    *service = (struct pairing_service){.service = SCREENING__V1__PAIRING_SERVICE__INIT()};
+    static const struct handler handlers[] = {{"Pair", pair}};
+    handler_service_init(&service->service, &screening__v1__pairing_service__descriptor, handlers);
     pthread_mutex_init(&service->lock, NULL);
     metric_register(&pairings_total);
     metric_register(&set_back_total);

@@ -20,6 +20,7 @@
 #include "events/event_log.h"
 #include "events/follower.h"
 #include "rpc/server.h"
+#include "service/handler.h"
 
 #include "screening/v1/pairing.pb-c.h"
 
@@ -50,14 +51,14 @@ MUST_CHECK enum status pairing_apply(struct pairing *pairing, struct event_log *
 
 /* The RPC service. */
 struct pairing_service {
-    Screening__V1__PairingService_Service service;
+    struct handler_service service; /* must be first: the handler gets it */
     struct writer *writer;
     pthread_mutex_t lock;
     struct event_follower *follower; /* of the hospital log; NULL unless open; guarded by `lock` */
     int64_t era;                     /* of the writer's last batch; writer thread only */
 };
 
-/* Fills in the vtable. Set the writer before the server calls a method. */
+/* Fills in the handler. Set the writer before the server calls it. */
 void pairing_service_init(struct pairing_service *service);
 
 /* Call when the follower is open. */

@@ -1,21 +1,17 @@
 #include "reads.h"
 
+#include "api.h"
 #include "store.h"
 #include "wire.h"
 
 #include <string.h>
 
+#include "base/container.h"
+#include "base/map.h"
 #include "base/page_token.h"
 #include "base/text.h"
 
 enum { CUSTOMER_ID_MAX = 64 };
-
-static void fail(struct reader_task *task, struct rpc_call *call, const struct error *cause)
-{
-    struct error told;
-    reader_task_explain(task, cause, rpc_call_request_id(call), &told);
-    rpc_call_fail(call, &told);
-}
 
 /* The bookings that a read has found. */
 struct found {
@@ -36,73 +32,54 @@ static enum status keep(void *context, const struct booking *booking)
 
 /* ---- GetBooking ---- */
 
-struct get_task {
-    struct reader_task task;
-    struct rpc_call *call;
+struct get_read {
+    struct handler_read base;
     struct uuid booking_id;
 };
 
-static void refuse_get(struct reader_task *task, const struct error *error)
+static enum status run_get(struct handler_read *base, struct db *db, struct error *error)
 {
-    rpc_call_fail(container_of(task, struct get_task, task)->call, error);
-}
-
-static void run_get(struct reader_task *task, struct db *db)
-{
-    struct get_task *get = container_of(task, struct get_task, task);
+    struct get_read *get = container_of(base, struct get_read, base);
     const struct booking *booking = NULL;
-    struct found found = {.arena = rpc_call_arena(get->call), .bookings = &booking, .room = 1};
-    struct error error;
-    enum status status = store_load_bookings(db, &get->booking_id, 1, keep, &found, &error);
-    if (status == STATUS_OK && booking == NULL)
-        status = error_set(&error, STATUS_NOT_FOUND, NULL, "booking_id: there is no such booking");
-    if (status != STATUS_OK) {
-        fail(task, get->call, &error);
-        return;
-    }
+    struct found found = {.arena = rpc_call_arena(base->call), .bookings = &booking, .room = 1};
+    enum status status = store_load_bookings(db, &get->booking_id, 1, keep, &found, error);
+    if (status != STATUS_OK)
+        return status;
+    if (booking == NULL)
+        return error_set(error, STATUS_NOT_FOUND, NULL, "booking_id: there is no such booking");
     struct booking_wire wire;
-    rpc_call_reply(get->call, &booking_wire_fill(&wire, booking)->base);
+    rpc_call_reply(base->call, &booking_wire_fill(&wire, booking)->base);
+    return STATUS_OK;
 }
 
-enum status reads_get_booking(struct reader_pool *readers, const Screening__V1__GetBookingRequest *input,
-                              struct rpc_call *call, struct error *error)
+enum status reads_get_booking(void *api, const void *request, struct rpc_call *call, struct error *error)
 {
-    struct get_task *get = arena_alloc(rpc_call_arena(call), sizeof *get);
+    const Screening__V1__GetBookingRequest *input = request;
+    struct get_read *get = arena_alloc(rpc_call_arena(call), sizeof *get);
     if (get == NULL)
         return error_no_memory(error);
     enum status status = text_check_uuid("booking_id", input->booking_id, &get->booking_id, error);
     if (status != STATUS_OK)
         return status;
-    get->call = call;
-    get->task.item.source = rpc_call_source(call);
-    get->task.deadline_ns = rpc_call_deadline_ns(call);
-    get->task.run = run_get;
-    get->task.refuse = refuse_get;
-    return reader_pool_submit(readers, &get->task, error);
+    return handler_read(((struct booking_api *)api)->readers, &get->base, run_get, call, error);
 }
 
 /* ---- ListBookings ---- */
 
-struct list_task {
-    struct reader_task task;
-    struct rpc_call *call;
+struct list_read {
+    struct handler_read base;
     struct booking_filter filter;
     const char *query; /* the filter as text; a page token is valid only for it */
     struct uuid after;
     uint32_t page_size;
 };
 
-static void refuse_list(struct reader_task *task, const struct error *error)
-{
-    rpc_call_fail(container_of(task, struct list_task, task)->call, error);
-}
-
 /* Fills the page with as many bookings as it may hold and as fit into one answer. */
-static size_t fill_page(const struct list_task *list, const struct found *found, struct booking_wire *wires,
+static size_t fill_page(const struct list_read *list, const struct found *found, struct booking_wire *wires,
                         Screening__V1__Booking **messages)
 {
     struct page_room room;
-    page_room_init(&room, rpc_call_response_max_bytes(list->call));
+    page_room_init(&room, rpc_call_response_max_bytes(list->base.call));
     size_t count = 0;
     for (; count < found->count && count < list->page_size; count++) {
         messages[count] = (Screening__V1__Booking *)booking_wire_fill(&wires[count], found->bookings[count]);
@@ -112,7 +89,7 @@ static size_t fill_page(const struct list_task *list, const struct found *found,
     return count;
 }
 
-static enum status reply_list(struct list_task *list, const struct found *found, struct error *error)
+static enum status reply_list(struct list_read *list, const struct found *found, struct error *error)
 {
     struct booking_wire *wires = arena_alloc(found->arena, (found->count + 1) * sizeof *wires);
     Screening__V1__Booking **messages = arena_alloc(found->arena, (found->count + 1) * sizeof *messages);
@@ -127,25 +104,21 @@ static enum status reply_list(struct list_task *list, const struct found *found,
         struct page_position last = {.id = found->bookings[count - 1]->booking_id};
         response.next_page_token = page_token_format(&last, list->query, token);
     }
-    rpc_call_reply(list->call, &response.base);
+    rpc_call_reply(list->base.call, &response.base);
     return STATUS_OK;
 }
 
-static void run_list(struct reader_task *task, struct db *db)
+static enum status run_list(struct handler_read *base, struct db *db, struct error *error)
 {
-    struct list_task *list = container_of(task, struct list_task, task);
-    struct arena *arena = rpc_call_arena(list->call);
-    struct found found = {.arena = arena, .room = list->page_size + 1};
-    struct error error;
+    struct list_read *list = container_of(base, struct list_read, base);
+    struct arena *arena = rpc_call_arena(base->call);
+    const uint32_t limit = list->page_size + 1;
+    struct found found = {.arena = arena, .room = limit};
     found.bookings = arena_alloc(arena, found.room * sizeof *found.bookings);
-    enum status status = found.bookings != NULL ? STATUS_OK : error_no_memory(&error);
-    if (status == STATUS_OK)
-        status =
-            store_list_bookings(db, &list->filter, &list->after, list->page_size + 1, keep, &found, &error);
-    if (status == STATUS_OK)
-        status = reply_list(list, &found, &error);
-    if (status != STATUS_OK)
-        fail(task, list->call, &error);
+    if (found.bookings == NULL)
+        return error_no_memory(error);
+    enum status status = store_list_bookings(db, &list->filter, &list->after, limit, keep, &found, error);
+    return status == STATUS_OK ? reply_list(list, &found, error) : status;
 }
 
 static enum status read_filter(const Screening__V1__ListBookingsRequest *input, struct booking_filter *filter,
@@ -169,11 +142,11 @@ static enum status read_filter(const Screening__V1__ListBookingsRequest *input, 
     return status;
 }
 
-enum status reads_list_bookings(struct reader_pool *readers, const Screening__V1__ListBookingsRequest *input,
-                                struct rpc_call *call, struct error *error)
+enum status reads_list_bookings(void *api, const void *request, struct rpc_call *call, struct error *error)
 {
+    const Screening__V1__ListBookingsRequest *input = request;
     struct arena *arena = rpc_call_arena(call);
-    struct list_task *list = arena_alloc(arena, sizeof *list);
+    struct list_read *list = arena_alloc(arena, sizeof *list);
     if (list == NULL)
         return error_no_memory(error);
     enum status status = read_filter(input, &list->filter, error);
@@ -191,10 +164,92 @@ enum status reads_list_bookings(struct reader_pool *readers, const Screening__V1
     if (status != STATUS_OK)
         return status;
     list->after = position.id;
-    list->call = call;
-    list->task.item.source = rpc_call_source(call);
-    list->task.deadline_ns = rpc_call_deadline_ns(call);
-    list->task.run = run_list;
-    list->task.refuse = refuse_list;
-    return reader_pool_submit(readers, &list->task, error);
+    return handler_read(((struct booking_api *)api)->readers, &list->base, run_list, call, error);
+}
+
+/* ---- LookUpBookings: for an operator, after a restore ---- */
+
+struct look_up {
+    struct handler_read base;
+    struct uuid *ids;
+    Screening__V1__BookingState *states; /* one per id, in the same order */
+    Screening__V1__BookingState **pointers;
+    size_t count;
+    struct map by_id; /* while it runs: the first state of each id */
+};
+
+static enum status take_state(void *context, const struct booking *booking)
+{
+    struct look_up *look_up = context;
+    Screening__V1__BookingState *state = map_get(&look_up->by_id, &booking->booking_id);
+    if (state != NULL)
+        state->status = (Screening__V1__BookingStatus)booking->status;
+    return STATUS_OK;
+}
+
+/* An id that occurs twice in the request is answered twice. */
+static enum status find_states(struct look_up *look_up, struct db *db, struct error *error)
+{
+    for (size_t i = 0; i < look_up->count; i++)
+        if (map_get(&look_up->by_id, &look_up->ids[i]) == NULL &&
+            map_put(&look_up->by_id, &look_up->ids[i], &look_up->states[i]) != STATUS_OK)
+            return error_no_memory(error);
+    enum status status = store_load_bookings(db, look_up->ids, look_up->count, take_state, look_up, error);
+    for (size_t i = 0; i < look_up->count && status == STATUS_OK; i++) {
+        const Screening__V1__BookingState *first = map_get(&look_up->by_id, &look_up->ids[i]);
+        look_up->states[i].status = first->status;
+    }
+    return status;
+}
+
+static enum status run_look_up(struct handler_read *base, struct db *db, struct error *error)
+{
+    struct look_up *look_up = container_of(base, struct look_up, base);
+    map_init(&look_up->by_id, sizeof(struct uuid));
+    enum status status = find_states(look_up, db, error);
+    map_fini(&look_up->by_id);
+    if (status != STATUS_OK)
+        return status;
+    Screening__V1__LookUpBookingsResponse response = SCREENING__V1__LOOK_UP_BOOKINGS_RESPONSE__INIT;
+    response.bookings = look_up->pointers;
+    response.n_bookings = look_up->count;
+    rpc_call_reply(base->call, &response.base);
+    return STATUS_OK;
+}
+
+static enum status read_ids(const Screening__V1__LookUpBookingsRequest *input, struct look_up *look_up,
+                            struct error *error)
+{
+    for (size_t i = 0; i < look_up->count; i++) {
+        enum status status = text_check_uuid("booking_ids", input->booking_ids[i], &look_up->ids[i], error);
+        if (status != STATUS_OK)
+            return status;
+        screening__v1__booking_state__init(&look_up->states[i]);
+        look_up->states[i].booking_id = input->booking_ids[i];
+        look_up->pointers[i] = &look_up->states[i];
+    }
+    return STATUS_OK;
+}
+
+enum status reads_look_up_bookings(void *api, const void *request, struct rpc_call *call, struct error *error)
+{
+    const Screening__V1__LookUpBookingsRequest *input = request;
+    const size_t count = input->n_booking_ids;
+    if (count < 1 || count > LOOK_UP_IDS_MAX)
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "booking_ids: must be 1 to %d",
+                         LOOK_UP_IDS_MAX);
+    struct arena *arena = rpc_call_arena(call);
+    struct look_up *look_up = arena_alloc(arena, sizeof *look_up);
+    if (look_up == NULL)
+        return error_no_memory(error);
+    look_up->ids = arena_alloc(arena, count * sizeof *look_up->ids);
+    look_up->states = arena_alloc(arena, count * sizeof *look_up->states);
+    look_up->pointers = arena_alloc(arena, count * sizeof(Screening__V1__BookingState *));
+    if (look_up->ids == NULL || look_up->states == NULL || look_up->pointers == NULL)
+        return error_no_memory(error);
+    look_up->count = count;
+    enum status status = read_ids(input, look_up, error);
+    if (status != STATUS_OK)
+        return status;
+    return handler_read(((struct booking_api *)api)->readers, &look_up->base, run_look_up, call, error);
 }

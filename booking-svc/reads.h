@@ -1,20 +1,14 @@
-/* The read methods. Requests are validated here, then run and answered on the reader threads. */
+/* The handlers of the methods that only read. */
 #ifndef SCREENING_BOOKING_SVC_READS_H
 #define SCREENING_BOOKING_SVC_READS_H
 
-#include "base/status.h"
-#include "rpc/server.h"
-#include "writer/reader.h"
+#include "service/handler.h"
 
-#include "screening/v1/booking.pb-c.h"
+enum { LOOK_UP_IDS_MAX = 500 };
 
-/* OK: the call will be answered. Otherwise the caller still owns it. nng callback threads. */
-MUST_CHECK enum status reads_get_booking(struct reader_pool *readers,
-                                         const Screening__V1__GetBookingRequest *input, struct rpc_call *call,
-                                         struct error *error);
-
-MUST_CHECK enum status reads_list_bookings(struct reader_pool *readers,
-                                           const Screening__V1__ListBookingsRequest *input,
-                                           struct rpc_call *call, struct error *error);
+enum status reads_get_booking(void *api, const void *request, struct rpc_call *call, struct error *error);
+enum status reads_list_bookings(void *api, const void *request, struct rpc_call *call, struct error *error);
+enum status reads_look_up_bookings(void *api, const void *request, struct rpc_call *call,
+                                   struct error *error);
 
 #endif

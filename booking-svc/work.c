@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/metrics.h"
+#include "service/handler.h"
 
 static struct metric settled_total = METRIC("bookings_settled_total", "Bookings whose settle was committed");
 static struct metric unsettled_total =
@@ -257,12 +258,8 @@ enum status work_create(struct work_table *table, struct work *work, struct erro
     work->table = table;
     work->deadline_ns = rpc_call_deadline_ns(work->call);
     work->command.kind = COMMAND_CREATE;
-    work->command.writer.class = WRITER_REQUEST;
-    work->command.writer.item.source = rpc_call_source(work->call);
-    work->command.writer.deadline_ns = work->deadline_ns;
     work->command.writer.keeps_place = true;
-    work->command.writer.complete = created;
-    return writer_submit_request(table->writer, &work->command.writer, error);
+    return handler_write(table->writer, &work->command.writer, created, work->call, error);
 }
 
 static void met(struct writer_command *command)

@@ -5,32 +5,6 @@
 
 #include "base/clock.h"
 
-static struct history_api *api_of(Screening__V1__HistoryService_Service *service)
-{
-    return (struct history_api *)service;
-}
-
-static void get_booking_history(Screening__V1__HistoryService_Service *service,
-                                const Screening__V1__GetBookingHistoryRequest *input,
-                                Screening__V1__GetBookingHistoryResponse_Closure closure, void *closure_data)
-{
-    (void)closure;
-    struct error error;
-    if (reads_get_history(api_of(service)->readers, input, closure_data, &error) != STATUS_OK)
-        rpc_call_fail(closure_data, &error);
-}
-
-static void list_customer_history(Screening__V1__HistoryService_Service *service,
-                                  const Screening__V1__ListCustomerHistoryRequest *input,
-                                  Screening__V1__ListCustomerHistoryResponse_Closure closure,
-                                  void *closure_data)
-{
-    (void)closure;
-    struct error error;
-    if (reads_list_customer(api_of(service)->readers, input, closure_data, &error) != STATUS_OK)
-        rpc_call_fail(closure_data, &error);
-}
-
 /* State names as history.proto defines them. */
 static const char *state_word(enum follower_state state)
 {
@@ -65,26 +39,32 @@ static void fill_log_status(Screening__V1__LogStatus *message, const struct feed
 }
 
 /* The followers keep the status in memory, so no read is submitted. */
-static void get_projection_status(Screening__V1__HistoryService_Service *service,
-                                  const Screening__V1__GetProjectionStatusRequest *input,
-                                  Screening__V1__GetProjectionStatusResponse_Closure closure,
-                                  void *closure_data)
+static enum status get_projection_status(void *service, const void *request, struct rpc_call *call,
+                                         struct error *error)
 {
-    (void)input;
-    (void)closure;
+    (void)request;
+    (void)error;
+    const struct history_api *api = service;
     Screening__V1__LogStatus messages[FEED_LOG_COUNT];
     Screening__V1__LogStatus *logs[FEED_LOG_COUNT];
     for (int i = 0; i < FEED_LOG_COUNT; i++) {
-        fill_log_status(&messages[i], api_of(service)->feed, (enum feed_log)i);
+        fill_log_status(&messages[i], api->feed, (enum feed_log)i);
         logs[i] = &messages[i];
     }
     Screening__V1__GetProjectionStatusResponse response = SCREENING__V1__GET_PROJECTION_STATUS_RESPONSE__INIT;
     response.logs = logs;
     response.n_logs = FEED_LOG_COUNT;
-    rpc_call_reply(closure_data, &response.base);
+    rpc_call_reply(call, &response.base);
+    return STATUS_OK;
 }
+
+static const struct handler HANDLERS[] = {
+    {"GetBookingHistory", reads_get_history},
+    {"ListCustomerHistory", reads_list_customer},
+    {"GetProjectionStatus", get_projection_status},
+};
 
 void history_api_init(struct history_api *api)
 {
-    api->service = (Screening__V1__HistoryService_Service)SCREENING__V1__HISTORY_SERVICE__INIT();
+    handler_service_init(&api->service, &screening__v1__history_service__descriptor, HANDLERS);
 }

@@ -4,17 +4,17 @@
 
 #include "feed.h"
 
-#include "writer/reader.h"
+#include "service/handler.h"
 
 #include "screening/v1/history.pb-c.h"
 
 struct history_api {
-    Screening__V1__HistoryService_Service service; /* first member: the generated code passes it on */
+    struct handler_service service; /* first member: the handlers get it */
     struct reader_pool *readers;
     struct feed *feed;
 };
 
-/* Fills in the methods. Set the other members before the server makes the first call. */
+/* Fills in the handlers. Set the other members before the server makes the first call. */
 void history_api_init(struct history_api *api);
 
 #endif

@@ -1,39 +1,28 @@
 #include "reads.h"
 
+#include "api.h"
 #include "store.h"
 #include "wire.h"
 
 #include <string.h>
 
 #include "base/civil.h"
+#include "base/container.h"
 #include "base/page_token.h"
 #include "base/text.h"
 
 enum { CUSTOMER_ID_MAX = 64, ENTRIES_FIRST = 8 };
 
-static void fail(struct reader_task *task, struct rpc_call *call, const struct error *cause)
-{
-    struct error told;
-    reader_task_explain(task, cause, rpc_call_request_id(call), &told);
-    rpc_call_fail(call, &told);
-}
-
 /* ---- GetBookingHistory ---- */
 
-struct get_task {
-    struct reader_task task;
-    struct rpc_call *call;
+struct get_read {
+    struct handler_read base;
     struct uuid booking_id;
     Screening__V1__GetBookingHistoryResponse response;
     size_t room; /* capacity of response.entries */
 };
 
-static void refuse_get(struct reader_task *task, const struct error *error)
-{
-    rpc_call_fail(container_of(task, struct get_task, task)->call, error);
-}
-
-static bool make_room(struct get_task *get, struct arena *arena)
+static bool make_room(struct get_read *get, struct arena *arena)
 {
     if (get->response.n_entries < get->room)
         return true;
@@ -50,8 +39,8 @@ static bool make_room(struct get_task *get, struct arena *arena)
 
 static enum status take_entry(void *context, const struct summary_row *summary, const struct entry_row *entry)
 {
-    struct get_task *get = context;
-    struct arena *arena = rpc_call_arena(get->call);
+    struct get_read *get = context;
+    struct arena *arena = rpc_call_arena(get->base.call);
     if (get->response.summary == NULL)
         get->response.summary = wire_summary(arena, summary);
     Screening__V1__HistoryEntry *message = wire_entry(arena, entry);
@@ -61,43 +50,35 @@ static enum status take_entry(void *context, const struct summary_row *summary, 
     return STATUS_OK;
 }
 
-static void run_get(struct reader_task *task, struct db *db)
+static enum status run_get(struct handler_read *base, struct db *db, struct error *error)
 {
-    struct get_task *get = container_of(task, struct get_task, task);
-    struct error error;
-    enum status status = store_load_history(db, &get->booking_id, take_entry, get, &error);
-    if (status == STATUS_OK && get->response.summary == NULL)
-        status = error_set(&error, STATUS_NOT_FOUND, NULL, "booking_id: there is no such booking");
-    if (status == STATUS_OK)
-        rpc_call_reply(get->call, &get->response.base);
-    else
-        fail(task, get->call, &error);
+    struct get_read *get = container_of(base, struct get_read, base);
+    enum status status = store_load_history(db, &get->booking_id, take_entry, get, error);
+    if (status != STATUS_OK)
+        return status;
+    if (get->response.summary == NULL)
+        return error_set(error, STATUS_NOT_FOUND, NULL, "booking_id: there is no such booking");
+    rpc_call_reply(base->call, &get->response.base);
+    return STATUS_OK;
 }
 
-enum status reads_get_history(struct reader_pool *readers,
-                              const Screening__V1__GetBookingHistoryRequest *input, struct rpc_call *call,
-                              struct error *error)
+enum status reads_get_history(void *api, const void *request, struct rpc_call *call, struct error *error)
 {
-    struct get_task *get = arena_alloc(rpc_call_arena(call), sizeof *get);
+    const Screening__V1__GetBookingHistoryRequest *input = request;
+    struct get_read *get = arena_alloc(rpc_call_arena(call), sizeof *get);
     if (get == NULL)
         return error_no_memory(error);
     enum status status = text_check_uuid("booking_id", input->booking_id, &get->booking_id, error);
     if (status != STATUS_OK)
         return status;
     screening__v1__get_booking_history_response__init(&get->response);
-    get->call = call;
-    get->task.item.source = rpc_call_source(call);
-    get->task.deadline_ns = rpc_call_deadline_ns(call);
-    get->task.run = run_get;
-    get->task.refuse = refuse_get;
-    return reader_pool_submit(readers, &get->task, error);
+    return handler_read(((struct history_api *)api)->readers, &get->base, run_get, call, error);
 }
 
 /* ---- ListCustomerHistory ---- */
 
-struct list_task {
-    struct reader_task task;
-    struct rpc_call *call;
+struct list_read {
+    struct handler_read base;
     struct customer_filter filter;
     const char *query; /* the filter as text; page tokens are bound to it */
     struct customer_position after;
@@ -108,17 +89,12 @@ struct list_task {
     bool more;                 /* more bookings follow the page */
 };
 
-static void refuse_list(struct reader_task *task, const struct error *error)
-{
-    rpc_call_fail(container_of(task, struct list_task, task)->call, error);
-}
-
 static enum status take_summary(void *context, const struct summary_row *summary)
 {
-    struct list_task *list = context;
+    struct list_read *list = context;
     if (list->more)
         return STATUS_OK;
-    Screening__V1__BookingSummary *message = wire_summary(rpc_call_arena(list->call), summary);
+    Screening__V1__BookingSummary *message = wire_summary(rpc_call_arena(list->base.call), summary);
     if (message == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
     if (list->response.n_bookings == list->page_size ||
@@ -131,24 +107,23 @@ static enum status take_summary(void *context, const struct summary_row *summary
     return STATUS_OK;
 }
 
-static void run_list(struct reader_task *task, struct db *db)
+static enum status run_list(struct handler_read *base, struct db *db, struct error *error)
 {
-    struct list_task *list = container_of(task, struct list_task, task);
-    struct error error;
+    struct list_read *list = container_of(base, struct list_read, base);
+    const uint32_t limit = list->page_size + 1;
     char token[PAGE_TOKEN_SIZE];
     list->response.bookings =
-        arena_alloc(rpc_call_arena(list->call), list->page_size * sizeof(Screening__V1__BookingSummary *));
-    enum status status = list->response.bookings != NULL ? STATUS_OK : error_no_memory(&error);
-    if (status == STATUS_OK)
-        status = store_list_customer(db, &list->filter, &list->after, list->page_size + 1, take_summary, list,
-                                     &error);
-    if (status != STATUS_OK) {
-        fail(task, list->call, &error);
-        return;
-    }
+        arena_alloc(rpc_call_arena(base->call), list->page_size * sizeof(Screening__V1__BookingSummary *));
+    if (list->response.bookings == NULL)
+        return error_no_memory(error);
+    enum status status =
+        store_list_customer(db, &list->filter, &list->after, limit, take_summary, list, error);
+    if (status != STATUS_OK)
+        return status;
     if (list->more)
         list->response.next_page_token = page_token_format(&list->last, list->query, token);
-    rpc_call_reply(list->call, &list->response.base);
+    rpc_call_reply(base->call, &list->response.base);
+    return STATUS_OK;
 }
 
 /* An empty date sets no bound; `otherwise` replaces it. */
@@ -177,7 +152,7 @@ static enum status read_filter(const Screening__V1__ListCustomerHistoryRequest *
 }
 
 static enum status read_position(const Screening__V1__ListCustomerHistoryRequest *input, struct arena *arena,
-                                 struct list_task *list, struct error *error)
+                                 struct list_read *list, struct error *error)
 {
     enum status status = page_size_check(input->page_size, &list->page_size, error);
     if (status != STATUS_OK)
@@ -194,12 +169,11 @@ static enum status read_position(const Screening__V1__ListCustomerHistoryRequest
     return status;
 }
 
-enum status reads_list_customer(struct reader_pool *readers,
-                                const Screening__V1__ListCustomerHistoryRequest *input, struct rpc_call *call,
-                                struct error *error)
+enum status reads_list_customer(void *api, const void *request, struct rpc_call *call, struct error *error)
 {
+    const Screening__V1__ListCustomerHistoryRequest *input = request;
     struct arena *arena = rpc_call_arena(call);
-    struct list_task *list = arena_alloc(arena, sizeof *list);
+    struct list_read *list = arena_alloc(arena, sizeof *list);
     if (list == NULL)
         return error_no_memory(error);
     enum status status = read_filter(input, &list->filter, error);
@@ -209,10 +183,5 @@ enum status reads_list_customer(struct reader_pool *readers,
         return status;
     screening__v1__list_customer_history_response__init(&list->response);
     page_room_init(&list->room, rpc_call_response_max_bytes(call));
-    list->call = call;
-    list->task.item.source = rpc_call_source(call);
-    list->task.deadline_ns = rpc_call_deadline_ns(call);
-    list->task.run = run_list;
-    list->task.refuse = refuse_list;
-    return reader_pool_submit(readers, &list->task, error);
+    return handler_read(((struct history_api *)api)->readers, &list->base, run_list, call, error);
 }

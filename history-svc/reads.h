@@ -1,20 +1,10 @@
-/* The methods that read the tables: the caller validates, the reader threads run the read and respond. */
+/* The handlers of the methods that read the tables. */
 #ifndef SCREENING_HISTORY_SVC_READS_H
 #define SCREENING_HISTORY_SVC_READS_H
 
-#include "base/status.h"
-#include "rpc/server.h"
-#include "writer/reader.h"
+#include "service/handler.h"
 
-#include "screening/v1/history.pb-c.h"
-
-/* On OK the call will be answered; otherwise the caller keeps it. Called on nng's callback threads. */
-MUST_CHECK enum status reads_get_history(struct reader_pool *readers,
-                                         const Screening__V1__GetBookingHistoryRequest *input,
-                                         struct rpc_call *call, struct error *error);
-
-MUST_CHECK enum status reads_list_customer(struct reader_pool *readers,
-                                           const Screening__V1__ListCustomerHistoryRequest *input,
-                                           struct rpc_call *call, struct error *error);
+enum status reads_get_history(void *api, const void *request, struct rpc_call *call, struct error *error);
+enum status reads_list_customer(void *api, const void *request, struct rpc_call *call, struct error *error);
 
 #endif

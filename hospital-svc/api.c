@@ -3,7 +3,6 @@
 #include "command.h"
 #include "reads.h"
 #include "request.h"
-#include "reservations.h"
 
 #include "base/log.h"
 #include "rpc/server.h"
@@ -15,9 +14,27 @@ struct api_command {
     const Screening__V1__BatchReserveRequest *batch; /* for BatchReserve */
 };
 
-static struct hospital_api *api_of(Screening__V1__HospitalService_Service *service)
+/* NULL when out of memory. */
+static struct api_command *create_command(struct rpc_call *call, enum command_kind kind)
 {
-    return (struct hospital_api *)service;
+    struct arena *arena = rpc_call_arena(call);
+    struct api_command *mine = arena_alloc(arena, sizeof *mine);
+    if (mine == NULL)
+        return NULL;
+    mine->call = call;
+    mine->command.kind = kind;
+    mine->command.arena = arena;
+    mine->command.traceparent = rpc_call_traceparent(call);
+    return mine;
+}
+
+/* `status` is the result of validating the request. */
+static enum status submit(struct hospital_api *api, struct api_command *mine, enum status status,
+                          void (*complete)(struct writer_command *command), struct error *error)
+{
+    if (status != STATUS_OK)
+        return status;
+    return handler_write(api->writer, &mine->command.base, complete, mine->call, error);
 }
 
 static void fail(struct rpc_call *call, enum status status, const char *reason, const char *message)
@@ -25,36 +42,6 @@ static void fail(struct rpc_call *call, enum status status, const char *reason, 
     struct error error;
     (void)error_set(&error, status, reason, "%s", message);
     rpc_call_fail(call, &error);
-}
-
-static struct api_command *create_command(struct rpc_call *call, enum command_kind kind,
-                                          void (*complete)(struct writer_command *command))
-{
-    struct arena *arena = rpc_call_arena(call);
-    struct api_command *mine = arena_alloc(arena, sizeof *mine);
-    if (mine == NULL) {
-        fail(call, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-        return NULL;
-    }
-    mine->call = call;
-    mine->command.kind = kind;
-    mine->command.arena = arena;
-    mine->command.traceparent = rpc_call_traceparent(call);
-    mine->command.base.class = WRITER_REQUEST;
-    mine->command.base.item.source = rpc_call_source(call);
-    mine->command.base.deadline_ns = rpc_call_deadline_ns(call);
-    mine->command.base.complete = complete;
-    return mine;
-}
-
-/* `status` is the result of validating the request. */
-static void submit(struct hospital_api *api, struct api_command *mine, enum status status,
-                   struct error *error)
-{
-    if (status == STATUS_OK)
-        status = writer_submit_request(api->writer, &mine->command.base, error);
-    if (status != STATUS_OK)
-        rpc_call_fail(mine->call, error);
 }
 
 static void fail_command(struct api_command *mine, const struct error *why)
@@ -76,47 +63,35 @@ static void complete_answered(struct writer_command *base)
         rpc_call_reply(mine->call, mine->command.answer);
 }
 
-static void register_hospital(Screening__V1__HospitalService_Service *service,
-                              const Screening__V1__RegisterHospitalRequest *request,
-                              Screening__V1__Hospital_Closure closure, void *call)
+static enum status register_hospital(void *api, const void *request, struct rpc_call *call,
+                                     struct error *error)
 {
-    (void)closure;
-    struct api_command *mine = create_command(call, COMMAND_REGISTER, complete_answered);
-    if (mine != NULL) {
-        struct error error = {0};
-        enum status status =
-            request_registration(request, rpc_call_has_explicit_presence(call), mine->command.arena,
-                                 &mine->command.wanted.registration, &error);
-        submit(api_of(service), mine, status, &error);
-    }
+    struct api_command *mine = create_command(call, COMMAND_REGISTER);
+    if (mine == NULL)
+        return error_no_memory(error);
+    enum status status = request_registration(request, rpc_call_has_explicit_presence(call),
+                                              mine->command.arena, &mine->command.wanted.registration, error);
+    return submit(api, mine, status, complete_answered, error);
 }
 
-static void set_capacity(Screening__V1__HospitalService_Service *service,
-                         const Screening__V1__SetCapacityRequest *request,
-                         Screening__V1__ScreeningDay_Closure closure, void *call)
+static enum status set_capacity(void *api, const void *request, struct rpc_call *call, struct error *error)
 {
-    (void)closure;
-    struct api_command *mine = create_command(call, COMMAND_SET_CAPACITY, complete_answered);
-    if (mine != NULL) {
-        struct error error = {0};
-        enum status status = request_capacity(request, rpc_call_has_explicit_presence(call),
-                                              &mine->command.wanted.capacity, &error);
-        submit(api_of(service), mine, status, &error);
-    }
+    struct api_command *mine = create_command(call, COMMAND_SET_CAPACITY);
+    if (mine == NULL)
+        return error_no_memory(error);
+    enum status status = request_capacity(request, rpc_call_has_explicit_presence(call),
+                                          &mine->command.wanted.capacity, error);
+    return submit(api, mine, status, complete_answered, error);
 }
 
-static void delete_hospital(Screening__V1__HospitalService_Service *service,
-                            const Screening__V1__DeleteHospitalRequest *request,
-                            Screening__V1__Hospital_Closure closure, void *call)
+static enum status delete_hospital(void *api, const void *request, struct rpc_call *call, struct error *error)
 {
-    (void)closure;
-    struct api_command *mine = create_command(call, COMMAND_DELETE, complete_answered);
-    if (mine != NULL) {
-        struct error error = {0};
-        enum status status =
-            request_hospital_id(request->hospital_id, &mine->command.wanted.hospital_id, &error);
-        submit(api_of(service), mine, status, &error);
-    }
+    const Screening__V1__DeleteHospitalRequest *input = request;
+    struct api_command *mine = create_command(call, COMMAND_DELETE);
+    if (mine == NULL)
+        return error_no_memory(error);
+    enum status status = request_hospital_id(input->hospital_id, &mine->command.wanted.hospital_id, error);
+    return submit(api, mine, status, complete_answered, error);
 }
 
 /* ---- Reserve and BatchReserve ---- */
@@ -151,23 +126,15 @@ static void complete_reserve(struct writer_command *base)
     rpc_call_reply(mine->call, &response.base);
 }
 
-static void reserve(Screening__V1__HospitalService_Service *service,
-                    const Screening__V1__ReserveRequest *request,
-                    Screening__V1__ReserveResponse_Closure closure, void *call)
+static enum status reserve(void *api, const void *request, struct rpc_call *call, struct error *error)
 {
-    (void)closure;
-    struct api_command *mine = create_command(call, COMMAND_RESERVE, complete_reserve);
-    if (mine == NULL)
-        return;
-    struct reserve_item *item = arena_alloc(mine->command.arena, sizeof *item);
-    if (item == NULL) {
-        fail(call, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
-        return;
-    }
+    struct api_command *mine = create_command(call, COMMAND_RESERVE);
+    struct reserve_item *item = arena_alloc(rpc_call_arena(call), sizeof *item);
+    if (mine == NULL || item == NULL)
+        return error_no_memory(error);
     mine->command.wanted.reserve.items = item;
     mine->command.wanted.reserve.count = 1;
-    struct error error = {0};
-    submit(api_of(service), mine, request_reserve(request, &item->wanted, &error), &error);
+    return submit(api, mine, request_reserve(request, &item->wanted, error), complete_reserve, error);
 }
 
 static void fill_result(const struct reserve_item *item, char *booking_id, Screening__V1__ReserveResult *out)
@@ -230,53 +197,27 @@ static enum status read_batch(const Screening__V1__BatchReserveRequest *request,
     return STATUS_OK;
 }
 
-static void batch_reserve(Screening__V1__HospitalService_Service *service,
-                          const Screening__V1__BatchReserveRequest *request,
-                          Screening__V1__BatchReserveResponse_Closure closure, void *call)
+static enum status batch_reserve(void *api, const void *request, struct rpc_call *call, struct error *error)
 {
-    (void)closure;
-    struct api_command *mine = create_command(call, COMMAND_RESERVE, complete_batch);
-    if (mine != NULL) {
-        struct error error = {0};
-        submit(api_of(service), mine, read_batch(request, mine, &error), &error);
-    }
+    struct api_command *mine = create_command(call, COMMAND_RESERVE);
+    if (mine == NULL)
+        return error_no_memory(error);
+    return submit(api, mine, read_batch(request, mine, error), complete_batch, error);
 }
 
-/* ---- methods that only read ---- */
-
-static void get_hospital(Screening__V1__HospitalService_Service *service,
-                         const Screening__V1__GetHospitalRequest *request,
-                         Screening__V1__Hospital_Closure closure, void *call)
-{
-    (void)closure;
-    reads_get_hospital(api_of(service)->readers, request, call);
-}
-
-static void list_hospitals(Screening__V1__HospitalService_Service *service,
-                           const Screening__V1__ListHospitalsRequest *request,
-                           Screening__V1__ListHospitalsResponse_Closure closure, void *call)
-{
-    (void)closure;
-    reads_list_hospitals(api_of(service)->readers, request, call);
-}
-
-static void get_availability(Screening__V1__HospitalService_Service *service,
-                             const Screening__V1__GetAvailabilityRequest *request,
-                             Screening__V1__GetAvailabilityResponse_Closure closure, void *call)
-{
-    (void)closure;
-    reads_get_availability(api_of(service)->readers, request, call);
-}
-
-static void list_reservations(Screening__V1__HospitalService_Service *service,
-                              const Screening__V1__ListReservationsRequest *request,
-                              Screening__V1__ListReservationsResponse_Closure closure, void *call)
-{
-    (void)closure;
-    reservations_list(api_of(service)->readers, request, call);
-}
+static const struct handler HANDLERS[] = {
+    {"RegisterHospital", register_hospital},
+    {"GetHospital", reads_get_hospital},
+    {"ListHospitals", reads_list_hospitals},
+    {"SetCapacity", set_capacity},
+    {"DeleteHospital", delete_hospital},
+    {"GetAvailability", reads_get_availability},
+    {"Reserve", reserve},
+    {"BatchReserve", batch_reserve},
+    {"ListReservations", reads_list_reservations},
+};
 
 void hospital_api_init(struct hospital_api *api)
 {
-    *api = (struct hospital_api){.service = SCREENING__V1__HOSPITAL_SERVICE__INIT()};
+    handler_service_init(&api->service, &screening__v1__hospital_service__descriptor, HANDLERS);
 }

@@ -1,84 +1,66 @@
 #include "reads.h"
 
+#include "api.h"
 #include "request.h"
 #include "respond.h"
 #include "store_read.h"
 
 #include "base/civil.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/page_token.h"
+#include "base/text.h"
 
 /* Allocated in the call's arena, and freed when the call is answered. */
-struct read_task {
-    struct reader_task base;
-    struct rpc_call *call;
+struct read {
+    struct handler_read base;
     struct arena *arena;
     int32_t today;
     union {
         struct uuid hospital_id;
         struct availability_wanted availability;
         struct list_wanted list;
+        struct store_live reservations;
     } wanted;
-    struct respond_list found;   /* days, or hospitals */
-    struct page_room room;       /* for lists, as are the fields below */
-    struct page_position behind; /* the first hospital of the next page */
-    bool more;
+    struct respond_list found; /* days, hospitals or reservations */
+    struct page_room room;     /* for lists, as are the fields below */
+    struct page_position page; /* the first hospital of the next page, the last reservation of this one */
+    bool more;                 /* another page follows */
 };
 
-static void fail(struct read_task *task, const struct error *cause)
-{
-    struct error told;
-    reader_task_explain(&task->base, cause, rpc_call_request_id(task->call), &told);
-    rpc_call_fail(task->call, &told);
-}
-
-static void refuse(struct reader_task *base, const struct error *error)
-{
-    rpc_call_fail(container_of(base, struct read_task, base)->call, error);
-}
-
-static struct read_task *create_task(struct rpc_call *call, void (*run)(struct reader_task *, struct db *))
+/* NULL when out of memory. */
+static struct read *create_read(struct rpc_call *call)
 {
     struct arena *arena = rpc_call_arena(call);
-    struct read_task *task = arena_alloc(arena, sizeof *task);
-    if (task == NULL) {
-        struct error error;
-        (void)error_no_memory(&error);
-        rpc_call_fail(call, &error);
+    struct read *read = arena_alloc(arena, sizeof *read);
+    if (read == NULL)
         return NULL;
-    }
-    task->base.item.source = rpc_call_source(call);
-    task->base.deadline_ns = rpc_call_deadline_ns(call);
-    task->base.run = run;
-    task->base.refuse = refuse;
-    task->call = call;
-    task->arena = arena;
-    task->today = civil_day_at(clock_now_us());
-    return task;
+    read->arena = arena;
+    read->today = civil_day_at(clock_now_us());
+    page_room_init(&read->room, rpc_call_response_max_bytes(call));
+    return read;
 }
 
 /* `status` is the result of validating the request. */
-static void submit(struct reader_pool *readers, struct read_task *task, enum status status,
-                   struct error *error)
+static enum status submit(struct hospital_api *api, struct read *read, enum status status,
+                          enum status (*run)(struct handler_read *read, struct db *db, struct error *error),
+                          struct rpc_call *call, struct error *error)
 {
-    if (status == STATUS_OK)
-        status = reader_pool_submit(readers, &task->base, error);
-    if (status != STATUS_OK)
-        rpc_call_fail(task->call, error);
+    return status == STATUS_OK ? handler_read(api->readers, &read->base, run, call, error) : status;
 }
 
 static enum status take_day(void *context, const struct screening_day *day)
 {
-    struct read_task *task = context;
-    return respond_append(task->arena, &task->found, respond_day(task->arena, day))
+    struct read *read = context;
+    return respond_append(read->arena, &read->found, respond_day(read->arena, day))
                ? STATUS_OK
                : STATUS_RESOURCE_EXHAUSTED;
 }
 
-static enum status find_hospital(struct read_task *task, struct db *db, const struct uuid *id,
+static enum status find_hospital(struct read *read, struct db *db, const struct uuid *id,
                                  struct hospital *out, struct error *error)
 {
-    enum status status = store_read_hospital(db, id, task->arena, out, error);
+    enum status status = store_read_hospital(db, id, read->arena, out, error);
     if (status == STATUS_OK && out->state == HOSPITAL_NONE) {
         char text[UUID_TEXT_SIZE];
         return error_set(error, STATUS_NOT_FOUND, NULL, "hospital_id: no hospital %s", uuid_format(id, text));
@@ -88,68 +70,61 @@ static enum status find_hospital(struct read_task *task, struct db *db, const st
 
 /* ---- GetHospital: includes deleted hospitals, with their days ---- */
 
-static void run_get(struct reader_task *base, struct db *db)
+static enum status run_get(struct handler_read *base, struct db *db, struct error *error)
 {
-    struct read_task *task = container_of(base, struct read_task, base);
+    struct read *read = container_of(base, struct read, base);
     struct hospital hospital;
-    struct error error = {0};
-    enum status status = find_hospital(task, db, &task->wanted.hospital_id, &hospital, &error);
+    enum status status = find_hospital(read, db, &read->wanted.hospital_id, &hospital, error);
     if (status == STATUS_OK)
-        status = store_read_days(db, &hospital.id, task->today, STORE_DATE_LAST, take_day, task, &error);
-    Screening__V1__Hospital *answer = status == STATUS_OK ? respond_hospital(task->arena, &hospital) : NULL;
-    if (status == STATUS_OK && answer == NULL)
-        status = error_no_memory(&error);
-    if (status != STATUS_OK) {
-        fail(task, &error);
-        return;
-    }
-    respond_set_days(answer, &task->found);
-    rpc_call_reply(task->call, &answer->base);
+        status = store_read_days(db, &hospital.id, read->today, STORE_DATE_LAST, take_day, read, error);
+    if (status != STATUS_OK)
+        return status;
+    Screening__V1__Hospital *answer = respond_hospital(read->arena, &hospital);
+    if (answer == NULL)
+        return error_no_memory(error);
+    respond_set_days(answer, &read->found);
+    rpc_call_reply(base->call, &answer->base);
+    return STATUS_OK;
 }
 
-void reads_get_hospital(struct reader_pool *readers, const Screening__V1__GetHospitalRequest *request,
-                        struct rpc_call *call)
+enum status reads_get_hospital(void *api, const void *request, struct rpc_call *call, struct error *error)
 {
-    struct read_task *task = create_task(call, run_get);
-    if (task != NULL) {
-        struct error error = {0};
-        submit(readers, task, request_hospital_id(request->hospital_id, &task->wanted.hospital_id, &error),
-               &error);
-    }
+    const Screening__V1__GetHospitalRequest *input = request;
+    struct read *read = create_read(call);
+    if (read == NULL)
+        return error_no_memory(error);
+    enum status status = request_hospital_id(input->hospital_id, &read->wanted.hospital_id, error);
+    return submit(api, read, status, run_get, call, error);
 }
 
 /* ---- GetAvailability: refused for a deleted hospital, rather than answered with an empty list ---- */
 
-static void run_availability(struct reader_task *base, struct db *db)
+static enum status run_availability(struct handler_read *base, struct db *db, struct error *error)
 {
-    struct read_task *task = container_of(base, struct read_task, base);
-    const struct availability_wanted *wanted = &task->wanted.availability;
+    struct read *read = container_of(base, struct read, base);
+    const struct availability_wanted *wanted = &read->wanted.availability;
     struct hospital hospital;
-    struct error error = {0};
-    enum status status = find_hospital(task, db, &wanted->hospital_id, &hospital, &error);
+    enum status status = find_hospital(read, db, &wanted->hospital_id, &hospital, error);
     if (status == STATUS_OK && hospital.state == HOSPITAL_DELETED)
-        status = error_set(&error, STATUS_FAILED_PRECONDITION, "HOSPITAL_DELETED", "the hospital is deleted");
+        status = error_set(error, STATUS_FAILED_PRECONDITION, "HOSPITAL_DELETED", "the hospital is deleted");
     if (status == STATUS_OK)
-        status = store_read_days(db, &hospital.id, wanted->from, wanted->to, take_day, task, &error);
-    if (status != STATUS_OK) {
-        fail(task, &error);
-        return;
-    }
+        status = store_read_days(db, &hospital.id, wanted->from, wanted->to, take_day, read, error);
+    if (status != STATUS_OK)
+        return status;
     Screening__V1__GetAvailabilityResponse answer = SCREENING__V1__GET_AVAILABILITY_RESPONSE__INIT;
-    answer.days = (Screening__V1__ScreeningDay **)task->found.items;
-    answer.n_days = task->found.count;
-    rpc_call_reply(task->call, &answer.base);
+    answer.days = (Screening__V1__ScreeningDay **)read->found.items;
+    answer.n_days = read->found.count;
+    rpc_call_reply(base->call, &answer.base);
+    return STATUS_OK;
 }
 
-void reads_get_availability(struct reader_pool *readers, const Screening__V1__GetAvailabilityRequest *request,
-                            struct rpc_call *call)
+enum status reads_get_availability(void *api, const void *request, struct rpc_call *call, struct error *error)
 {
-    struct read_task *task = create_task(call, run_availability);
-    if (task != NULL) {
-        struct error error = {0};
-        submit(readers, task, request_availability(request, task->today, &task->wanted.availability, &error),
-               &error);
-    }
+    struct read *read = create_read(call);
+    if (read == NULL)
+        return error_no_memory(error);
+    enum status status = request_availability(request, read->today, &read->wanted.availability, error);
+    return submit(api, read, status, run_availability, call, error);
 }
 
 /* ---- ListHospitals ---- */
@@ -174,25 +149,25 @@ static Screening__V1__Hospital *respond_listed(struct arena *arena, const struct
 static enum status take_hospital(void *context, const struct hospital *hospital,
                                  const struct screening_day *day)
 {
-    struct read_task *task = context;
-    if (task->more)
+    struct read *read = context;
+    if (read->more)
         return STATUS_OK;
-    Screening__V1__Hospital *message = respond_listed(task->arena, hospital, day);
+    Screening__V1__Hospital *message = respond_listed(read->arena, hospital, day);
     if (message == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
-    if (task->found.count == task->wanted.list.page_size ||
-        !page_room_take(&task->room, screening__v1__hospital__get_packed_size(message))) {
-        task->behind.id = hospital->id;
-        task->more = true;
+    if (read->found.count == read->wanted.list.page_size ||
+        !page_room_take(&read->room, screening__v1__hospital__get_packed_size(message))) {
+        read->page.id = hospital->id;
+        read->more = true;
         return STATUS_OK;
     }
-    return respond_append(task->arena, &task->found, message) ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
+    return respond_append(read->arena, &read->found, message) ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
 }
 
-static void run_list(struct reader_task *base, struct db *db)
+static enum status run_list(struct handler_read *base, struct db *db, struct error *error)
 {
-    struct read_task *task = container_of(base, struct read_task, base);
-    const struct list_wanted *wanted = &task->wanted.list;
+    struct read *read = container_of(base, struct read, base);
+    const struct list_wanted *wanted = &read->wanted.list;
     const struct store_list list = {.first_id = wanted->first_id,
                                     .name_contains = wanted->name_contains,
                                     .decomposed = wanted->decomposed,
@@ -201,27 +176,125 @@ static void run_list(struct reader_task *base, struct db *db)
                                     .on_date = wanted->on_date,
                                     .date = wanted->date,
                                     .max = wanted->page_size + 1};
-    struct error error = {0};
-    page_room_init(&task->room, rpc_call_response_max_bytes(task->call));
-    enum status status = store_list_hospitals(db, &list, take_hospital, task, &error);
-    if (status != STATUS_OK) {
-        fail(task, &error);
-        return;
-    }
+    enum status status = store_list_hospitals(db, &list, take_hospital, read, error);
+    if (status != STATUS_OK)
+        return status;
     char token[PAGE_TOKEN_SIZE] = "";
     Screening__V1__ListHospitalsResponse answer = SCREENING__V1__LIST_HOSPITALS_RESPONSE__INIT;
-    answer.hospitals = (Screening__V1__Hospital **)task->found.items;
-    answer.n_hospitals = task->found.count;
-    answer.next_page_token = task->more ? page_token_format(&task->behind, wanted->query, token) : token;
-    rpc_call_reply(task->call, &answer.base);
+    answer.hospitals = (Screening__V1__Hospital **)read->found.items;
+    answer.n_hospitals = read->found.count;
+    answer.next_page_token = read->more ? page_token_format(&read->page, wanted->query, token) : token;
+    rpc_call_reply(base->call, &answer.base);
+    return STATUS_OK;
 }
 
-void reads_list_hospitals(struct reader_pool *readers, const Screening__V1__ListHospitalsRequest *request,
-                          struct rpc_call *call)
+enum status reads_list_hospitals(void *api, const void *request, struct rpc_call *call, struct error *error)
 {
-    struct read_task *task = create_task(call, run_list);
-    if (task != NULL) {
-        struct error error = {0};
-        submit(readers, task, request_list(request, task->arena, &task->wanted.list, &error), &error);
+    struct read *read = create_read(call);
+    if (read == NULL)
+        return error_no_memory(error);
+    enum status status = request_list(request, read->arena, &read->wanted.list, error);
+    return submit(api, read, status, run_list, call, error);
+}
+
+/* ---- ListReservations: the live ones in order of booking_id, for an operator ---- */
+
+/* The list has no filter to tie a token to. */
+static const char RESERVATIONS[] = "reservations";
+
+static Screening__V1__Reservation *respond_reservation(struct arena *arena,
+                                                       const struct reservation *reservation)
+{
+    Screening__V1__Reservation *message = arena_alloc(arena, sizeof *message);
+    char *booking_id = arena_alloc(arena, UUID_TEXT_SIZE), *hospital_id = arena_alloc(arena, UUID_TEXT_SIZE);
+    char *date = arena_alloc(arena, CIVIL_TEXT_SIZE);
+    if (message == NULL || booking_id == NULL || hospital_id == NULL || date == NULL)
+        return NULL;
+    screening__v1__reservation__init(message);
+    message->booking_id = uuid_format(&reservation->booking_id, booking_id);
+    message->hospital_id = uuid_format(&reservation->hospital_id, hospital_id);
+    message->date = civil_format(reservation->date, date);
+    message->headcount = reservation->headcount;
+    return message;
+}
+
+/* The query returns one row more than fits on the page, which shows whether there is another page. */
+static enum status take_reservation(void *context, const struct reservation *reservation)
+{
+    struct read *read = context;
+    if (read->more)
+        return STATUS_OK;
+    Screening__V1__Reservation *message = respond_reservation(read->arena, reservation);
+    if (message == NULL)
+        return STATUS_RESOURCE_EXHAUSTED;
+    if (read->found.count + 1 == read->wanted.reservations.max ||
+        !page_room_take(&read->room, screening__v1__reservation__get_packed_size(message))) {
+        read->more = true;
+        return STATUS_OK;
     }
+    read->page.id = reservation->booking_id;
+    return respond_append(read->arena, &read->found, message) ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
+}
+
+static enum status run_reservations(struct handler_read *base, struct db *db, struct error *error)
+{
+    struct read *read = container_of(base, struct read, base);
+    const struct store_live *wanted = &read->wanted.reservations;
+    enum status status = store_list_reservations(db, wanted, take_reservation, read, error);
+    if (status != STATUS_OK)
+        return status;
+    char token[PAGE_TOKEN_SIZE] = "";
+    Screening__V1__ListReservationsResponse answer = SCREENING__V1__LIST_RESERVATIONS_RESPONSE__INIT;
+    answer.reservations = (Screening__V1__Reservation **)read->found.items;
+    answer.n_reservations = read->found.count;
+    answer.next_page_token = read->more ? page_token_format(&read->page, RESERVATIONS, token) : token;
+    rpc_call_reply(base->call, &answer.base);
+    return STATUS_OK;
+}
+
+static enum status read_ids(const Screening__V1__ListReservationsRequest *request, struct arena *arena,
+                            struct store_live *wanted, struct error *error)
+{
+    const size_t count = request->n_booking_ids;
+    if (count > RESERVATION_IDS_MAX) {
+        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "booking_ids: must be at most %d",
+                         RESERVATION_IDS_MAX);
+    }
+    struct uuid *ids = arena_alloc(arena, count * sizeof *ids);
+    if (ids == NULL)
+        return error_no_memory(error);
+    for (size_t i = 0; i < count; i++) {
+        enum status status = text_check_uuid("booking_ids", request->booking_ids[i], &ids[i], error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    wanted->ids = ids;
+    wanted->id_count = count;
+    return STATUS_OK;
+}
+
+/* All ids fit on one page, whatever page_size is requested. */
+static enum status read_reservations(const Screening__V1__ListReservationsRequest *request,
+                                     struct arena *arena, struct store_live *wanted, struct error *error)
+{
+    uint32_t page_size = 0;
+    struct page_position position = {0};
+    enum status status = page_size_check(request->page_size, &page_size, error);
+    if (status == STATUS_OK && request->page_token[0] != '\0')
+        status = page_token_parse(request->page_token, RESERVATIONS, &position, error);
+    if (status == STATUS_OK)
+        status = read_ids(request, arena, wanted, error);
+    wanted->after = position.id;
+    wanted->max = (wanted->id_count > 0 ? RESERVATION_IDS_MAX : page_size) + 1;
+    return status;
+}
+
+enum status reads_list_reservations(void *api, const void *request, struct rpc_call *call,
+                                    struct error *error)
+{
+    struct read *read = create_read(call);
+    if (read == NULL)
+        return error_no_memory(error);
+    enum status status = read_reservations(request, read->arena, &read->wanted.reservations, error);
+    return submit(api, read, status, run_reservations, call, error);
 }
