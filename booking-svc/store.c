@@ -165,38 +165,42 @@ static enum status read_booking(void *context, const struct db_row *row)
     return receiver->found(receiver->context, &booking);
 }
 
-/* Runs a statement that returns bookings, and frees `params`. */
-static enum status run_bookings(struct db *db, const struct db_statement *statement, struct db_params *params,
-                                store_booking_fn found, void *context, struct error *error)
+/* Runs a statement that returns bookings. */
+static enum status run_bookings(struct db *db, const struct db_statement *statement,
+                                const struct db_params *params, store_booking_fn found, void *context,
+                                struct error *error)
 {
     struct found_booking receiver = {found, context};
-    enum status status = db_run(db, statement, params, read_booking, &receiver, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, statement, params, read_booking, &receiver, error);
 }
 
-static struct db_params *id_params(const struct uuid *ids, size_t count)
+static enum status load_by_ids(struct db *db, const struct db_statement *statement, const struct uuid *ids,
+                               size_t count, db_row_fn on_row, void *context, struct error *error)
 {
     struct db_params *params = db_params_create();
-    for (size_t i = 0; params != NULL && i < count; i++) {
+    if (params == NULL)
+        return error_no_memory(error);
+    for (size_t i = 0; i < count; i++) {
         db_params_uuid(params, &ids[i]);
         db_params_end_row(params);
     }
-    return params;
+    enum status status = db_run(db, statement, params, on_row, context, error);
+    db_params_destroy(params);
+    return status;
 }
 
 enum status store_load_bookings(struct db *db, const struct uuid *ids, size_t count, store_booking_fn found,
                                 void *context, struct error *error)
 {
-    struct db_params *params = id_params(ids, count);
-    if (params == NULL)
-        return error_no_memory(error);
-    return run_bookings(db, &LOAD_BOOKINGS, params, found, context, error);
+    struct found_booking receiver = {found, context};
+    return load_by_ids(db, &LOAD_BOOKINGS, ids, count, read_booking, &receiver, error);
 }
 
-static enum status write_bookings(struct db *db, const struct db_statement *statement,
-                                  void (*add_row)(struct db_params *, const struct db_table *, const void *),
-                                  struct booking *const *bookings, size_t count, struct error *error)
+/* Runs a statement for each of the records, added by `add_row`. */
+static enum status write_records(struct db *db, const struct db_statement *statement,
+                                 void (*add_row)(struct db_params *, const struct db_table *, const void *),
+                                 const struct db_table *table, void *const *records, size_t count,
+                                 struct error *error)
 {
     if (count == 0)
         return STATUS_OK;
@@ -204,7 +208,7 @@ static enum status write_bookings(struct db *db, const struct db_statement *stat
     if (params == NULL)
         return error_no_memory(error);
     for (size_t i = 0; i < count; i++)
-        add_row(params, &BOOKING, bookings[i]);
+        add_row(params, table, records[i]);
     enum status status = db_run(db, statement, params, NULL, NULL, error);
     db_params_destroy(params);
     return status;
@@ -213,62 +217,45 @@ static enum status write_bookings(struct db *db, const struct db_statement *stat
 enum status store_insert_bookings(struct db *db, struct booking *const *bookings, size_t count,
                                   struct error *error)
 {
-    return write_bookings(db, &INSERT_BOOKINGS, db_params_record, bookings, count, error);
+    return write_records(db, &INSERT_BOOKINGS, db_params_record, &BOOKING, (void *const *)bookings, count,
+                         error);
 }
 
 enum status store_update_bookings(struct db *db, struct booking *const *bookings, size_t count,
                                   struct error *error)
 {
-    return write_bookings(db, &UPDATE_BOOKINGS, db_params_changed, bookings, count, error);
+    return write_records(db, &UPDATE_BOOKINGS, db_params_changed, &BOOKING, (void *const *)bookings, count,
+                         error);
 }
 
 enum status store_list_bookings(struct db *db, const struct booking_filter *filter, const struct uuid *after,
                                 uint32_t limit, store_booking_fn found, void *context, struct error *error)
 {
-    const struct db_statement *statement;
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    if (filter->customer_id != NULL) {
-        statement = filter->has_day ? &LIST_BY_CUSTOMER_DAY : &LIST_BY_CUSTOMER;
-        db_params_text(params, filter->customer_id);
-    } else {
-        statement = filter->has_day ? &LIST_BY_HOSPITAL_DAY : &LIST_BY_HOSPITAL;
-        db_params_uuid(params, &filter->hospital_id);
-    }
-    db_params_uuid(params, after);
-    db_params_int(params, filter->status);
-    db_params_int(params, limit);
-    if (filter->has_day)
-        db_params_date(params, filter->day);
-    db_params_end_row(params);
-    return run_bookings(db, statement, params, found, context, error);
+    const bool by_customer = filter->customer_id != NULL;
+    const struct db_value owner = by_customer ? db_text(filter->customer_id) : db_uuid(&filter->hospital_id);
+    if (!filter->has_day)
+        return run_bookings(db, by_customer ? &LIST_BY_CUSTOMER : &LIST_BY_HOSPITAL,
+                            DB_ROW(owner, db_uuid(after), db_int(filter->status), db_int(limit)), found,
+                            context, error);
+    return run_bookings(
+        db, by_customer ? &LIST_BY_CUSTOMER_DAY : &LIST_BY_HOSPITAL_DAY,
+        DB_ROW(owner, db_uuid(after), db_int(filter->status), db_int(limit), db_date(filter->day)), found,
+        context, error);
 }
 
 enum status store_list_requested(struct db *db, const struct requested_filter *filter, uint32_t limit,
                                  store_booking_fn found, void *context, struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_int(params, filter->announced);
-    db_params_int(params, filter->after_us);
-    db_params_uuid(params, &filter->after);
-    db_params_int(params, limit);
-    db_params_end_row(params);
-    return run_bookings(db, &LIST_REQUESTED, params, found, context, error);
+    return run_bookings(
+        db, &LIST_REQUESTED,
+        DB_ROW(db_int(filter->announced), db_int(filter->after_us), db_uuid(&filter->after), db_int(limit)),
+        found, context, error);
 }
 
 enum status store_list_unannounced(struct db *db, const struct uuid *after, uint32_t limit,
                                    store_booking_fn found, void *context, struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_uuid(params, after);
-    db_params_int(params, limit);
-    db_params_end_row(params);
-    return run_bookings(db, &LIST_UNANNOUNCED, params, found, context, error);
+    return run_bookings(db, &LIST_UNANNOUNCED, DB_ROW(db_uuid(after), db_int(limit)), found, context, error);
 }
 
 static enum status read_count(void *context, const struct db_row *row)
@@ -285,14 +272,8 @@ enum status store_count_requested(struct db *db, int64_t *out, struct error *err
 enum status store_list_live(struct db *db, const struct uuid *hospital_id, const struct uuid *after,
                             uint32_t limit, store_booking_fn found, void *context, struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_uuid(params, hospital_id);
-    db_params_uuid(params, after);
-    db_params_int(params, limit);
-    db_params_end_row(params);
-    return run_bookings(db, &LIST_LIVE, params, found, context, error);
+    return run_bookings(db, &LIST_LIVE, DB_ROW(db_uuid(hospital_id), db_uuid(after), db_int(limit)), found,
+                        context, error);
 }
 
 struct found_deletion {
@@ -312,56 +293,29 @@ enum status store_load_deletions(struct db *db, const struct uuid *hospital_ids,
                                  store_deletion_fn found, void *context, struct error *error)
 {
     struct found_deletion receiver = {found, context};
-    struct db_params *params = id_params(hospital_ids, count);
-    if (params == NULL)
-        return error_no_memory(error);
-    enum status status = db_run(db, &LOAD_DELETIONS, params, read_deletion, &receiver, error);
-    db_params_destroy(params);
-    return status;
+    return load_by_ids(db, &LOAD_DELETIONS, hospital_ids, count, read_deletion, &receiver, error);
 }
 
 enum status store_list_unfinished_deletions(struct db *db, uint32_t limit, store_deletion_fn found,
                                             void *context, struct error *error)
 {
     struct found_deletion receiver = {found, context};
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_int(params, limit);
-    db_params_end_row(params);
-    enum status status = db_run(db, &LIST_UNFINISHED_DELETIONS, params, read_deletion, &receiver, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, &LIST_UNFINISHED_DELETIONS, DB_ROW(db_int(limit)), read_deletion, &receiver, error);
 }
 
 enum status store_list_deletions(struct db *db, const struct uuid *after, uint32_t limit,
                                  store_deletion_fn found, void *context, struct error *error)
 {
     struct found_deletion receiver = {found, context};
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_uuid(params, after);
-    db_params_int(params, limit);
-    db_params_end_row(params);
-    enum status status = db_run(db, &LIST_DELETIONS, params, read_deletion, &receiver, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, &LIST_DELETIONS, DB_ROW(db_uuid(after), db_int(limit)), read_deletion, &receiver,
+                  error);
 }
 
 enum status store_save_deletions(struct db *db, struct hospital_deletion *const *deletions, size_t count,
                                  struct error *error)
 {
-    if (count == 0)
-        return STATUS_OK;
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    for (size_t i = 0; i < count; i++)
-        db_params_record(params, &DELETION, deletions[i]);
-    enum status status = db_run(db, &SAVE_DELETIONS, params, NULL, NULL, error);
-    db_params_destroy(params);
-    return status;
+    return write_records(db, &SAVE_DELETIONS, db_params_record, &DELETION, (void *const *)deletions, count,
+                         error);
 }
 
 enum status store_forget_deletions(struct db *db, struct error *error)

@@ -156,14 +156,7 @@ static enum status take_month(void *context, const struct db_row *row)
 enum status store_open_month(struct db *db, int64_t instant_us, struct timeline_month *out,
                              struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_int(params, instant_us);
-    db_params_end_row(params);
-    enum status status = db_run(db, &OPEN_MONTH, params, take_month, out, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, &OPEN_MONTH, DB_ROW(db_int(instant_us)), take_month, out, error);
 }
 
 enum status store_insert_entries(struct db *db, const struct entry_row *rows, size_t count, bool some_exist,
@@ -229,14 +222,7 @@ enum status store_load_history(struct db *db, const struct uuid *booking_id, sto
                                void *context, struct error *error)
 {
     struct receiver receiver = {.entry = found, .context = context};
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_uuid(params, booking_id);
-    db_params_end_row(params);
-    enum status status = db_run(db, &LOAD_HISTORY, params, take_history, &receiver, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, &LOAD_HISTORY, DB_ROW(db_uuid(booking_id)), take_history, &receiver, error);
 }
 
 static enum status take_summary(void *context, const struct db_row *row)
@@ -252,18 +238,9 @@ enum status store_list_customer(struct db *db, const struct customer_filter *fil
                                 void *context, struct error *error)
 {
     struct receiver receiver = {.summary = found, .context = context};
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_text(params, filter->customer_id);
-    db_params_int(params, after->created_at_us);
-    db_params_uuid(params, &after->booking_id);
-    db_params_date(params, filter->from_day);
-    db_params_date(params, filter->to_day);
-    db_params_int(params, filter->status);
-    db_params_int(params, limit);
-    db_params_end_row(params);
-    enum status status = db_run(db, &LIST_CUSTOMER, params, take_summary, &receiver, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, &LIST_CUSTOMER,
+                  DB_ROW(db_text(filter->customer_id), db_int(after->created_at_us),
+                         db_uuid(&after->booking_id), db_date(filter->from_day), db_date(filter->to_day),
+                         db_int(filter->status), db_int(limit)),
+                  take_summary, &receiver, error);
 }

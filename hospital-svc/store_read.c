@@ -75,16 +75,6 @@ static const struct db_statement LIST_LIVE = {
     .sql = "SELECT booking_id FROM reservation WHERE state = 1 ORDER BY booking_id DESC LIMIT $1",
 };
 
-/* Runs `statement` with one row of parameters and destroys `params`. */
-static enum status run_once(struct db *db, const struct db_statement *statement, struct db_params *params,
-                            db_row_fn on_row, void *context, struct error *error)
-{
-    db_params_end_row(params);
-    enum status status = db_run(db, statement, params, on_row, context, error);
-    db_params_destroy(params);
-    return status;
-}
-
 struct hospital_read {
     struct arena *arena;
     struct hospital *out;
@@ -103,11 +93,7 @@ enum status store_read_hospital(struct db *db, const struct uuid *id, struct are
 {
     struct hospital_read read = {arena, out};
     *out = (struct hospital){.id = *id, .name = "", .address = ""};
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_uuid(params, id);
-    return run_once(db, &READ_HOSPITAL, params, take_hospital, &read, error);
+    return db_run(db, &READ_HOSPITAL, DB_ROW(db_uuid(id)), take_hospital, &read, error);
 }
 
 struct days_read {
@@ -127,13 +113,8 @@ enum status store_read_days(struct db *db, const struct uuid *hospital_id, int32
                             store_day_fn on_day, void *context, struct error *error)
 {
     struct days_read read = {on_day, context};
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_uuid(params, hospital_id);
-    db_params_date(params, from);
-    db_params_date(params, to);
-    return run_once(db, &READ_DAYS, params, take_day, &read, error);
+    return db_run(db, &READ_DAYS, DB_ROW(db_uuid(hospital_id), db_date(from), db_date(to)), take_day, &read,
+                  error);
 }
 
 static enum status take_count(void *context, const struct db_row *row)
@@ -145,11 +126,7 @@ static enum status take_count(void *context, const struct db_row *row)
 
 enum status store_count_overcommitted(struct db *db, int32_t today, int64_t *days, struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_date(params, today);
-    return run_once(db, &COUNT_OVERCOMMITTED, params, take_count, days, error);
+    return db_run(db, &COUNT_OVERCOMMITTED, DB_ROW(db_date(today)), take_count, days, error);
 }
 
 struct list_read {
@@ -201,22 +178,19 @@ enum status store_list_hospitals(struct db *db, const struct store_list *list, s
     char *pattern = contains_pattern(&arena, list->name_contains);
     char *decomposed = other_pattern(&arena, list->decomposed, list->name_contains);
     char *as_sent = other_pattern(&arena, list->as_sent, list->name_contains);
-    bool made = pattern != NULL && decomposed != NULL && as_sent != NULL;
-    struct db_params *params = made ? db_params_create() : NULL;
-    if (params == NULL) {
-        arena_fini(&arena);
-        return error_no_memory(error);
-    }
-    db_params_uuid(params, &list->first_id);
-    db_params_int(params, list->include_deleted);
-    db_params_text(params, pattern);
-    db_params_int(params, list->max);
-    db_params_text(params, decomposed);
-    db_params_text(params, as_sent);
-    if (list->on_date)
-        db_params_date(params, list->date);
-    enum status status = run_once(db, list->on_date ? &LIST_HOSPITALS_ON_DATE : &LIST_HOSPITALS, params,
-                                  take_listed, &read, error);
+    enum status status;
+    if (pattern == NULL || decomposed == NULL || as_sent == NULL)
+        status = error_no_memory(error);
+    else if (list->on_date)
+        status = db_run(db, &LIST_HOSPITALS_ON_DATE,
+                        DB_ROW(db_uuid(&list->first_id), db_int(list->include_deleted), db_text(pattern),
+                               db_int(list->max), db_text(decomposed), db_text(as_sent), db_date(list->date)),
+                        take_listed, &read, error);
+    else
+        status = db_run(db, &LIST_HOSPITALS,
+                        DB_ROW(db_uuid(&list->first_id), db_int(list->include_deleted), db_text(pattern),
+                               db_int(list->max), db_text(decomposed), db_text(as_sent)),
+                        take_listed, &read, error);
     arena_fini(&arena);
     return status;
 }
@@ -241,11 +215,7 @@ enum status store_list_live(struct db *db, int64_t max, int64_t *count, store_re
     enum status status = db_run(db, &COUNT_LIVE, NULL, take_count, count, error);
     if (status != STATUS_OK)
         return status;
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_int(params, max);
-    return run_once(db, &LIST_LIVE, params, take_live, &read, error);
+    return db_run(db, &LIST_LIVE, DB_ROW(db_int(max)), take_live, &read, error);
 }
 
 struct reservations_read {
@@ -265,14 +235,12 @@ enum status store_list_reservations(struct db *db, const struct store_live *want
                                     void *context, struct error *error)
 {
     struct reservations_read read = {on_live, context};
+    if (wanted->id_count == 0)
+        return db_run(db, &LIST_RESERVATIONS, DB_ROW(db_uuid(&wanted->after), db_int(wanted->max)),
+                      take_reservation, &read, error);
     struct db_params *params = db_params_create();
     if (params == NULL)
         return error_no_memory(error);
-    if (wanted->id_count == 0) {
-        db_params_uuid(params, &wanted->after);
-        db_params_int(params, wanted->max);
-        return run_once(db, &LIST_RESERVATIONS, params, take_reservation, &read, error);
-    }
     for (size_t i = 0; i < wanted->id_count; i++) {
         db_params_uuid(params, &wanted->ids[i]);
         db_params_end_row(params);

@@ -43,29 +43,14 @@ enum status store_read_recovery(struct db *db, struct recovery *out, struct erro
     return db_run(db, &READ_RECOVERY, NULL, take_recovery, out, error);
 }
 
-static enum status update(struct db *db, const struct db_statement *statement, const int64_t *values,
-                          size_t count, struct error *error)
-{
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    for (size_t i = 0; i < count; i++)
-        db_params_int(params, values[i]);
-    db_params_end_row(params);
-    enum status status = db_run(db, statement, params, NULL, NULL, error);
-    db_params_destroy(params);
-    return status;
-}
-
 enum status store_add_reinstated(struct db *db, int64_t count, struct error *error)
 {
-    return update(db, &ADD_REINSTATED, &count, 1, error);
+    return db_run(db, &ADD_REINSTATED, DB_ROW(db_int(count)), NULL, NULL, error);
 }
 
 enum status store_add_lost(struct db *db, uint64_t from, uint64_t to, struct error *error)
 {
-    const int64_t range[] = {(int64_t)from, (int64_t)to};
-    return update(db, &ADD_LOST, range, 2, error);
+    return db_run(db, &ADD_LOST, DB_ROW(db_int((int64_t)from), db_int((int64_t)to)), NULL, NULL, error);
 }
 
 enum status store_acknowledge_recovery(struct db *db, struct error *error)

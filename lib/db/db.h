@@ -23,12 +23,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/status.h"
 #include "base/uuid.h"
 
 struct db;
-struct db_params;
 struct db_row;
 struct db_table;
 
@@ -145,7 +145,76 @@ void db_rollback(struct db *db);
 
 /* ---- parameters ---- */
 
-/* Rows of parameters, filled row by row and value by value. Reusable. NULL when out of memory. */
+enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BYTES, DB_UUID, DB_DATE };
+enum { DB_TYPE_COUNT = 6, DB_COLUMNS_MAX = 64 };
+
+/* A parameter, or a cell of a row. */
+struct db_value {
+    enum db_type type;
+    size_t size_bytes; /* of text, without its NUL, and of bytes */
+    union {
+        int64_t number;
+        const char *text;
+        const void *bytes;
+        struct uuid uuid;
+        int32_t day;
+    } as;
+};
+
+/* Rows of parameters; the members are private to lib/db. */
+struct db_params {
+    struct db_value *values; /* row by row */
+    size_t count;            /* values, including those of the current row */
+    size_t capacity;
+    size_t row_start; /* index of the current row's first value */
+    size_t columns;   /* known after the first row */
+    size_t rows;
+    enum db_type types[DB_COLUMNS_MAX]; /* DB_NULL: only nulls so far */
+    enum status status;                 /* the first error while filling */
+    const char *fault;
+};
+
+static inline struct db_value db_int(int64_t value)
+{
+    return (struct db_value){.type = DB_INT, .as.number = value};
+}
+
+static inline struct db_value db_text(const char *value)
+{
+    return (struct db_value){.type = DB_TEXT, .size_bytes = strlen(value), .as.text = value};
+}
+
+static inline struct db_value db_bytes(const void *bytes, size_t size)
+{
+    /* An empty value may have a NULL address, which a driver would take for null. */
+    return (struct db_value){.type = DB_BYTES, .size_bytes = size, .as.bytes = bytes == NULL ? "" : bytes};
+}
+
+static inline struct db_value db_uuid(const struct uuid *value)
+{
+    return (struct db_value){.type = DB_UUID, .as.uuid = *value};
+}
+
+/* A civil day number; SQLite TEXT, PostgreSQL date. */
+static inline struct db_value db_date(int32_t day)
+{
+    return (struct db_value){.type = DB_DATE, .as.day = day};
+}
+
+/*
+ * One row of parameters, as in db_run(db, &FIND, DB_ROW(db_uuid(&id), db_int(limit)), ...). Text and bytes
+ * are not copied. Valid until the end of the enclosing block.
+ */
+#define DB_ROW(...)                                                                                          \
+    db_params_of(&(struct db_params){0}, (const struct db_value[]){__VA_ARGS__},                             \
+                 sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value))
+
+/* The function part of DB_ROW. */
+const struct db_params *db_params_of(struct db_params *params, const struct db_value *values, size_t count);
+
+/*
+ * Any number of rows of parameters, filled row by row and value by value. Reusable. NULL when out of memory.
+ */
 struct db_params *db_params_create(void);
 void db_params_destroy(struct db_params *params);
 void db_params_reset(struct db_params *params);

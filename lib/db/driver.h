@@ -14,34 +14,6 @@
 #include "base/uuid.h"
 #include "db/db.h"
 
-enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BYTES, DB_UUID, DB_DATE };
-enum { DB_TYPE_COUNT = 6, DB_COLUMNS_MAX = 64 };
-
-/* A parameter, or a cell of a row. */
-struct db_value {
-    enum db_type type;
-    size_t size_bytes; /* of text, without its NUL, and of bytes */
-    union {
-        int64_t number;
-        const char *text;
-        const void *bytes;
-        struct uuid uuid;
-        int32_t day;
-    } as;
-};
-
-struct db_params {
-    struct db_value *values; /* row by row */
-    size_t count;            /* values, including those of the current row */
-    size_t capacity;
-    size_t row_start; /* index of the current row's first value */
-    size_t columns;   /* known after the first row */
-    size_t rows;
-    enum db_type types[DB_COLUMNS_MAX]; /* DB_NULL: only nulls so far */
-    enum status status;                 /* the first error while filling */
-    const char *fault;
-};
-
 /* Where a statement's result goes. All members may be NULL. */
 struct db_sink {
     db_row_fn on_row;

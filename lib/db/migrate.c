@@ -71,32 +71,13 @@ static enum status take_version(void *context, const struct db_row *row)
 
 static enum status load_version(struct db *db, const char *component, int64_t *version, struct error *error)
 {
-    struct db_params *params = db_params_create();
-    enum status status;
-
-    if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
-    db_params_text(params, component);
-    db_params_end_row(params);
     *version = 0;
-    status = db_run(db, &select_version, params, take_version, version, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, &select_version, DB_ROW(db_text(component)), take_version, version, error);
 }
 
 static enum status store_version(struct db *db, const char *component, int64_t version, struct error *error)
 {
-    struct db_params *params = db_params_create();
-    enum status status;
-
-    if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
-    db_params_text(params, component);
-    db_params_int(params, version);
-    db_params_end_row(params);
-    status = db_run(db, &save_version, params, NULL, NULL, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, &save_version, DB_ROW(db_text(component), db_int(version)), NULL, NULL, error);
 }
 
 /* ---- ownership ---- */
@@ -117,18 +98,10 @@ static enum status refuse_owner(void *context, const struct db_row *row)
 
 static enum status check_owner(struct db *db, const char *owner, struct error *error)
 {
-    struct db_params *params = db_params_create();
     struct error refusal = {0};
     struct owner wanted = {.name = owner, .error = &refusal};
-    enum status status;
-
-    if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
-    db_params_text(params, owner);
-    db_params_text(params, shared_component);
-    db_params_end_row(params);
-    status = db_run(db, &find_other, params, refuse_owner, &wanted, error);
-    db_params_destroy(params);
+    enum status status = db_run(db, &find_other, DB_ROW(db_text(owner), db_text(shared_component)),
+                                refuse_owner, &wanted, error);
     if (refusal.status != STATUS_OK && error != NULL)
         *error = refusal;
     return status;
@@ -136,16 +109,7 @@ static enum status check_owner(struct db *db, const char *owner, struct error *e
 
 static enum status write_owner(struct db *db, const char *owner, struct error *error)
 {
-    struct db_params *params = db_params_create();
-    enum status status;
-
-    if (params == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
-    db_params_text(params, owner);
-    db_params_end_row(params);
-    status = db_run(db, &save_owner, params, NULL, NULL, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, &save_owner, DB_ROW(db_text(owner)), NULL, NULL, error);
 }
 
 static enum status check_strangers(struct db *db, const char *owner, struct error *error)

@@ -46,7 +46,7 @@ static bool grow(struct db_params *params)
     return true;
 }
 
-static void add(struct db_params *params, const struct db_value *value)
+static void add(struct db_params *params, struct db_value value)
 {
     size_t column = params->count - params->row_start;
 
@@ -58,45 +58,52 @@ static void add(struct db_params *params, const struct db_value *value)
         fail(params, STATUS_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
-    if (value->type != DB_NULL) {
+    if (value.type != DB_NULL) {
         if (params->types[column] == DB_NULL)
-            params->types[column] = value->type;
-        else if (params->types[column] != value->type)
+            params->types[column] = value.type;
+        else if (params->types[column] != value.type)
             fail(params, STATUS_INTERNAL, "a parameter changes its type from row to row");
     }
-    params->values[params->count++] = *value;
+    params->values[params->count++] = value;
+}
+
+const struct db_params *db_params_of(struct db_params *params, const struct db_value *values, size_t count)
+{
+    *params = (struct db_params){
+        .values = (struct db_value *)values, .count = count, .row_start = count, .columns = count, .rows = 1};
+    for (size_t i = 0; i < count; i++)
+        params->types[i] = values[i].type;
+    return params;
 }
 
 void db_params_int(struct db_params *params, int64_t value)
 {
-    add(params, &(struct db_value){.type = DB_INT, .as.number = value});
+    add(params, db_int(value));
 }
 
 void db_params_text(struct db_params *params, const char *value)
 {
-    add(params, &(struct db_value){.type = DB_TEXT, .size_bytes = strlen(value), .as.text = value});
+    add(params, db_text(value));
 }
 
 void db_params_bytes(struct db_params *params, const void *bytes, size_t size)
 {
-    /* An empty value may have a NULL address, which a driver would take for null. */
-    add(params,
-        &(struct db_value){.type = DB_BYTES, .size_bytes = size, .as.bytes = bytes == NULL ? "" : bytes});
+    add(params, db_bytes(bytes, size));
 }
 
 void db_params_uuid(struct db_params *params, const struct uuid *value)
 {
-    add(params, &(struct db_value){.type = DB_UUID, .as.uuid = *value});
+    add(params, db_uuid(value));
 }
 
 void db_params_date(struct db_params *params, int32_t day)
 {
-    add(params, &(struct db_value){.type = DB_DATE, .as.day = day});
+    add(params, db_date(day));
 }
 
 void db_params_null(struct db_params *params)
 {
-    add(params, &(struct db_value){.type = DB_NULL});
+    add(params, (struct db_value){.type = DB_NULL});
 }
 
 void db_params_end_row(struct db_params *params)

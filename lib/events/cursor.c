@@ -46,15 +46,6 @@ static enum status take_cursor(void *context, const struct db_row *row)
     return STATUS_OK;
 }
 
-/* Creates the parameters, starting with `log`, the first of every statement. NULL when out of memory. */
-static struct db_params *begin_params(const char *log)
-{
-    struct db_params *params = db_params_create();
-    if (params != NULL)
-        db_params_text(params, log);
-    return params;
-}
-
 bool event_cursor_equal(const struct event_cursor *a, const struct event_cursor *b)
 {
     /* Before the first event, log_id is known only in memory, not stored. */
@@ -65,12 +56,7 @@ bool event_cursor_equal(const struct event_cursor *a, const struct event_cursor 
 enum status event_cursor_read(struct db *db, const char *log, struct event_cursor *out, struct error *error)
 {
     struct event_cursor cursor = {0};
-    struct db_params *params = begin_params(log);
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_end_row(params);
-    enum status status = db_run(db, &READ_CURSOR, params, take_cursor, &cursor, error);
-    db_params_destroy(params);
+    enum status status = db_run(db, &READ_CURSOR, DB_ROW(db_text(log)), take_cursor, &cursor, error);
     if (status == STATUS_OK)
         *out = cursor;
     return status;
@@ -79,20 +65,16 @@ enum status event_cursor_read(struct db *db, const char *log, struct event_curso
 enum status event_cursor_move(struct db *db, const char *log, uint64_t old_seq,
                               const struct event_cursor *new_cursor, bool *moved, struct error *error)
 {
-    struct db_params *params = begin_params(log);
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_uuid(params, &new_cursor->log_id);
-    db_params_int(params, (int64_t)new_cursor->seq);
-    db_params_uuid(params, &new_cursor->event_id);
-    db_params_int(params, new_cursor->era);
-    if (old_seq > 0)
-        db_params_int(params, (int64_t)old_seq);
-    db_params_end_row(params);
+    const struct db_value log_id = db_uuid(&new_cursor->log_id), seq = db_int((int64_t)new_cursor->seq);
+    const struct db_value event_id = db_uuid(&new_cursor->event_id), era = db_int(new_cursor->era);
     int64_t changed = 0;
     enum status status =
-        db_run_counting(db, old_seq > 0 ? &MOVE_CURSOR : &FIRST_CURSOR, params, &changed, error);
-    db_params_destroy(params);
+        old_seq > 0
+            ? db_run_counting(db, &MOVE_CURSOR,
+                              DB_ROW(db_text(log), log_id, seq, event_id, era, db_int((int64_t)old_seq)),
+                              &changed, error)
+            : db_run_counting(db, &FIRST_CURSOR, DB_ROW(db_text(log), log_id, seq, event_id, era), &changed,
+                              error);
     if (status == STATUS_OK)
         *moved = changed == 1;
     return status;
@@ -102,28 +84,14 @@ enum status event_cursor_enter_era(struct db *db, const char *log, const struct 
                                    struct error *error)
 {
     const struct uuid none = {{0}};
-    struct db_params *params = begin_params(log);
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_uuid(params, log_id);
-    db_params_uuid(params, &none);
-    db_params_int(params, era);
-    db_params_end_row(params);
-    enum status status = db_run(db, &ENTER_ERA, params, NULL, NULL, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, &ENTER_ERA, DB_ROW(db_text(log), db_uuid(log_id), db_uuid(&none), db_int(era)), NULL,
+                  NULL, error);
 }
 
 enum status event_cursor_forget(struct db *db, const char *log, struct error *error)
 {
-    struct db_params *params = begin_params(log);
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_end_row(params);
     int64_t changed; /* 0 = there was no cursor */
-    enum status status = db_run_counting(db, &FORGET_CURSOR, params, &changed, error);
-    db_params_destroy(params);
-    return status;
+    return db_run_counting(db, &FORGET_CURSOR, DB_ROW(db_text(log)), &changed, error);
 }
 
 enum status event_cursor_rewind(struct db *db, const char *log, uint64_t seq, const struct uuid *event_id,
@@ -131,13 +99,6 @@ enum status event_cursor_rewind(struct db *db, const char *log, uint64_t seq, co
 {
     if (seq == 0)
         return event_cursor_forget(db, log, error);
-    struct db_params *params = begin_params(log);
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_int(params, (int64_t)seq);
-    db_params_uuid(params, event_id);
-    db_params_end_row(params);
-    enum status status = db_run(db, &REWIND_CURSOR, params, NULL, NULL, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, &REWIND_CURSOR, DB_ROW(db_text(log), db_int((int64_t)seq), db_uuid(event_id)), NULL,
+                  NULL, error);
 }

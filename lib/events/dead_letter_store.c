@@ -59,18 +59,9 @@ static enum status take_count(void *context, const struct db_row *row)
 enum status dead_letter_count(struct db *db, const char *log, uint64_t *out, struct error *error)
 {
     int64_t count = 0;
-    enum status status;
-    if (log == NULL) {
-        status = db_run(db, &COUNT_ALL, NULL, take_count, &count, error);
-    } else {
-        struct db_params *params = db_params_create();
-        if (params == NULL)
-            return error_no_memory(error);
-        db_params_text(params, log);
-        db_params_end_row(params);
-        status = db_run(db, &COUNT_LOG, params, take_count, &count, error);
-        db_params_destroy(params);
-    }
+    enum status status = log == NULL
+                             ? db_run(db, &COUNT_ALL, NULL, take_count, &count, error)
+                             : db_run(db, &COUNT_LOG, DB_ROW(db_text(log)), take_count, &count, error);
     if (status == STATUS_OK)
         *out = (uint64_t)count;
     return status;
@@ -83,21 +74,11 @@ static enum status insert_packed(struct db *db, const char *log, const struct uu
     struct uuid event_id;
     if (!event_id_parse(event->event_id, &event_id))
         return error_set(error, STATUS_INTERNAL, NULL, "event_id: must be a UUID");
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_text(params, log);
-    db_params_uuid(params, log_id);
-    db_params_int(params, (int64_t)event->seq);
-    db_params_uuid(params, &event_id);
-    db_params_text(params, event->type);
-    db_params_text(params, reason);
-    db_params_int(params, clock_now_us());
-    db_params_bytes(params, packed, size);
-    db_params_end_row(params);
-    enum status status = db_run(db, &INSERT_LETTER, params, NULL, NULL, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, &INSERT_LETTER,
+                  DB_ROW(db_text(log), db_uuid(log_id), db_int((int64_t)event->seq), db_uuid(&event_id),
+                         db_text(event->type), db_text(reason), db_int(clock_now_us()),
+                         db_bytes(packed, size)),
+                  NULL, NULL, error);
 }
 
 enum status dead_letter_insert(struct db *db, const char *log, const struct uuid *log_id,
@@ -113,27 +94,13 @@ enum status dead_letter_insert(struct db *db, const char *log, const struct uuid
     return status;
 }
 
-static struct db_params *key_params(const struct dead_letter_key *key)
-{
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return NULL;
-    db_params_text(params, key->log);
-    db_params_uuid(params, &key->log_id);
-    db_params_int(params, (int64_t)key->seq);
-    db_params_end_row(params);
-    return params;
-}
+#define KEY_ROW(key) DB_ROW(db_text((key)->log), db_uuid(&(key)->log_id), db_int((int64_t)(key)->seq))
 
 enum status dead_letter_exists(struct db *db, const struct dead_letter_key *key, bool *out,
                                struct error *error)
 {
-    struct db_params *params = key_params(key);
-    if (params == NULL)
-        return error_no_memory(error);
     int64_t count = 0;
-    enum status status = db_run(db, &LETTER_EXISTS, params, take_count, &count, error);
-    db_params_destroy(params);
+    enum status status = db_run(db, &LETTER_EXISTS, KEY_ROW(key), take_count, &count, error);
     if (status == STATUS_OK)
         *out = count > 0;
     return status;
@@ -142,12 +109,8 @@ enum status dead_letter_exists(struct db *db, const struct dead_letter_key *key,
 enum status dead_letter_delete(struct db *db, const struct dead_letter_key *key, bool *deleted,
                                struct error *error)
 {
-    struct db_params *params = key_params(key);
-    if (params == NULL)
-        return error_no_memory(error);
     int64_t changed = 0;
-    enum status status = db_run_counting(db, &DELETE_LETTER, params, &changed, error);
-    db_params_destroy(params);
+    enum status status = db_run_counting(db, &DELETE_LETTER, KEY_ROW(key), &changed, error);
     if (status == STATUS_OK)
         *deleted = changed > 0;
     return status;
@@ -155,29 +118,15 @@ enum status dead_letter_delete(struct db *db, const struct dead_letter_key *key,
 
 enum status dead_letter_forget(struct db *db, const char *log, struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_text(params, log);
-    db_params_end_row(params);
     int64_t changed; /* 0 = there was no letter */
-    enum status status = db_run_counting(db, &FORGET_LETTERS, params, &changed, error);
-    db_params_destroy(params);
-    return status;
+    return db_run_counting(db, &FORGET_LETTERS, DB_ROW(db_text(log)), &changed, error);
 }
 
 enum status dead_letter_forget_after(struct db *db, const char *log, uint64_t seq, struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_text(params, log);
-    db_params_int(params, (int64_t)seq);
-    db_params_end_row(params);
     int64_t changed; /* none: there was no letter */
-    enum status status = db_run_counting(db, &FORGET_LETTERS_AFTER, params, &changed, error);
-    db_params_destroy(params);
-    return status;
+    return db_run_counting(db, &FORGET_LETTERS_AFTER, DB_ROW(db_text(log), db_int((int64_t)seq)), &changed,
+                           error);
 }
 
 struct next_letter {
@@ -211,12 +160,8 @@ static enum status take_letter(void *context, const struct db_row *row)
 enum status dead_letter_next(struct db *db, struct dead_letter_key *key, struct buffer *event,
                              struct error *error)
 {
-    struct db_params *params = key_params(key);
-    if (params == NULL)
-        return error_no_memory(error);
     struct next_letter next = {.event = event};
-    enum status status = db_run(db, &NEXT_LETTER, params, take_letter, &next, error);
-    db_params_destroy(params);
+    enum status status = db_run(db, &NEXT_LETTER, KEY_ROW(key), take_letter, &next, error);
     if (status != STATUS_OK)
         return status;
     if (!next.found)

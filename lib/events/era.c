@@ -47,25 +47,17 @@ static int64_t random_id(void)
     return id;
 }
 
-static enum status run(struct db *db, const struct db_statement *statement, struct db_params *params,
+static enum status run(struct db *db, const struct db_statement *statement, const struct db_params *params,
                        struct error *error)
 {
-    db_params_end_row(params);
     db_restamp(db); /* the log remembers the row */
-    enum status status = db_run(db, statement, params, NULL, NULL, error);
-    db_params_destroy(params);
-    return status;
+    return db_run(db, statement, params, NULL, NULL, error);
 }
 
 enum status era_begin(struct db *db, struct event_era *era, struct error *error)
 {
     struct event_era begun = {.no = era->no + 1, .id = random_id(), .peer = era->peer};
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_int(params, (int64_t)begun.no);
-    db_params_int(params, begun.id);
-    enum status status = run(db, &BEGIN_ERA, params, error);
+    enum status status = run(db, &BEGIN_ERA, DB_ROW(db_int((int64_t)begun.no), db_int(begun.id)), error);
     if (status == STATUS_OK)
         *era = begun;
     return status;
@@ -74,12 +66,7 @@ enum status era_begin(struct db *db, struct event_era *era, struct error *error)
 enum status era_pair(struct db *db, struct event_era *era, int64_t peer, const struct uuid *peer_log_id,
                      struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_int(params, peer);
-    db_params_uuid(params, peer_log_id);
-    enum status status = run(db, &PAIR_ERA, params, error);
+    enum status status = run(db, &PAIR_ERA, DB_ROW(db_int(peer), db_uuid(peer_log_id)), error);
     if (status == STATUS_OK) {
         era->paired = true;
         era->peer = peer;
@@ -90,11 +77,7 @@ enum status era_pair(struct db *db, struct event_era *era, int64_t peer, const s
 enum status era_forget_peer(struct db *db, struct error *error)
 {
     const struct uuid none = {{0}};
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_uuid(params, &none);
-    return run(db, &FORGET_PEER, params, error);
+    return run(db, &FORGET_PEER, DB_ROW(db_uuid(&none)), error);
 }
 
 static enum status take_details(void *context, const struct db_row *row)

@@ -48,27 +48,11 @@ struct position_row {
     bool found;
 };
 
-static enum status run_once(struct db *db, const struct db_statement *statement, struct db_params *params,
-                            db_row_fn on_row, void *context, struct error *error)
-{
-    if (params == NULL)
-        return error_no_memory(error);
-    db_params_end_row(params);
-    enum status status = db_run(db, statement, params, on_row, context, error);
-    db_params_destroy(params);
-    return status;
-}
-
 enum status event_store_make_head(struct db *db, struct error *error)
 {
     const struct uuid log_id = uuid_v7();
     const struct uuid none = {{0}};
-    struct db_params *params = db_params_create();
-    if (params != NULL) {
-        db_params_uuid(params, &log_id);
-        db_params_uuid(params, &none);
-    }
-    return run_once(db, &MAKE_HEAD, params, NULL, NULL, error);
+    return db_run(db, &MAKE_HEAD, DB_ROW(db_uuid(&log_id), db_uuid(&none)), NULL, NULL, error);
 }
 
 static enum status take_place(struct position_row *out, const struct db_row *row)
@@ -151,12 +135,8 @@ enum status event_store_read_head(struct db *db, struct event_head *out, struct 
 
 enum status event_store_move_head(struct db *db, const struct event_head *head, struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params != NULL) {
-        db_params_int(params, (int64_t)head->seq);
-        db_params_uuid(params, &head->event_id);
-    }
-    return run_once(db, &MOVE_HEAD, params, NULL, NULL, error);
+    return db_run(db, &MOVE_HEAD, DB_ROW(db_int((int64_t)head->seq), db_uuid(&head->event_id)), NULL, NULL,
+                  error);
 }
 
 void event_store_add_row(struct db_params *params, uint64_t seq, const struct uuid *event_id,
@@ -188,10 +168,9 @@ enum status event_store_read_position(struct db *db, uint64_t after_seq, struct 
                                       struct error *error)
 {
     struct position_row row = {0};
-    struct db_params *params = db_params_create();
-    if (params != NULL)
-        db_params_int(params, after_seq > INT64_MAX ? INT64_MAX : (int64_t)after_seq);
-    enum status status = run_once(db, &READ_POSITION, params, take_position_row, &row, error);
+    enum status status =
+        db_run(db, &READ_POSITION, DB_ROW(db_int(after_seq > INT64_MAX ? INT64_MAX : (int64_t)after_seq)),
+               take_position_row, &row, error);
     if (status == STATUS_OK)
         status = need_head(&row, error);
     if (status != STATUS_OK)
@@ -205,10 +184,6 @@ enum status event_store_read_position(struct db *db, uint64_t after_seq, struct 
 enum status event_store_read(struct db *db, uint64_t after_seq, uint32_t limit, db_row_fn on_row,
                              void *context, struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params != NULL) {
-        db_params_int(params, (int64_t)after_seq);
-        db_params_int(params, limit);
-    }
-    return run_once(db, &READ_EVENTS, params, on_row, context, error);
+    return db_run(db, &READ_EVENTS, DB_ROW(db_int((int64_t)after_seq), db_int(limit)), on_row, context,
+                  error);
 }
