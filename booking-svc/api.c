@@ -50,7 +50,7 @@ static enum status read_create(const Screening__V1__CreateBookingRequest *input,
     if (status == STATUS_OK)
         status = text_check_date("date", input->date, &request->day, error);
     if (status == STATUS_OK && input->headcount > HEADCOUNT_MAX)
-        status = error_set(error, STATUS_INVALID_ARGUMENT, NULL, "headcount: must be 0 (for 1) to 100");
+        status = error_invalid(error, "headcount: must be 0 (for 1) to 100");
     if (status != STATUS_OK)
         return status;
     request->customer_id = input->customer_id;
@@ -138,7 +138,7 @@ static enum status read_place(const Screening__V1__AbandonBookingRequest *input,
     if (status == STATUS_OK)
         status = text_check_date("date", input->date, &place->day, error);
     if (status == STATUS_OK && (input->headcount < 1 || input->headcount > HEADCOUNT_MAX))
-        status = error_set(error, STATUS_INVALID_ARGUMENT, NULL, "headcount: must be 1 to %d", HEADCOUNT_MAX);
+        status = error_invalid(error, "headcount: must be 1 to %d", HEADCOUNT_MAX);
     place->headcount = input->headcount;
     return status;
 }

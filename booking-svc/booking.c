@@ -65,9 +65,9 @@ enum status booking_create(const struct booking *existing, const struct booking 
         return STATUS_OK;
     }
     if (request->refusal != NULL)
-        return error_set(refusal, STATUS_INVALID_ARGUMENT, NULL, "%s", request->refusal);
+        return error_invalid(refusal, "%s", request->refusal);
     if (request->day < at->today)
-        return error_set(refusal, STATUS_INVALID_ARGUMENT, NULL, "date: must be today or later");
+        return error_invalid(refusal, "date: must be today or later");
     *booking = *request;
     booking->status = BOOKING_REQUESTED;
     booking->status_reason = "";

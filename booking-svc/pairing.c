@@ -261,14 +261,14 @@ static enum status read_request(const Screening__V1__PairRequest *request, struc
     if (status == STATUS_OK)
         status = parse_id("deleted_after", request->deleted_after, &wanted->deleted_after, error);
     if (status == STATUS_OK && (request->era == 0 || request->era > INT64_MAX))
-        status = error_set(error, STATUS_INVALID_ARGUMENT, NULL, "era: must be 1 to 2^63 - 1");
+        status = error_invalid(error, "era: must be 1 to 2^63 - 1");
     wanted->era = (int64_t)request->era;
     wanted->since.seq = request->since_seq;
     wanted->applied.seq = request->booking_seq;
     wanted->adopt = request->adopt;
     wanted->paired = request->paired;
     if (status == STATUS_OK && wanted->since.seq > 0 && uuid_is_zero(&wanted->since.event_id))
-        status = error_set(error, STATUS_INVALID_ARGUMENT, NULL, "since_event_id: must be a UUID");
+        status = error_invalid(error, "since_event_id: must be a UUID");
     return status;
 }
 

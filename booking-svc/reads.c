@@ -126,8 +126,7 @@ static enum status read_filter(const Screening__V1__ListBookingsRequest *input, 
 {
     bool by_customer = input->customer_id[0] != '\0', by_hospital = input->hospital_id[0] != '\0';
     if (by_customer == by_hospital)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "customer_id: exactly one of customer_id and hospital_id must be given");
+        return error_invalid(error, "customer_id: exactly one of customer_id and hospital_id must be given");
     enum status status =
         by_customer ? text_check_opaque("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, error)
                     : text_check_uuid("hospital_id", input->hospital_id, &filter->hospital_id, error);
@@ -136,8 +135,7 @@ static enum status read_filter(const Screening__V1__ListBookingsRequest *input, 
     if (status == STATUS_OK && filter->has_day)
         status = text_check_date("date", input->date, &filter->day, error);
     if (status == STATUS_OK && ((int)input->status < 0 || (int)input->status > BOOKING_FORCE_CANCELLED))
-        status =
-            error_set(error, STATUS_INVALID_ARGUMENT, NULL, "status: must be a status of a booking, 0 to 5");
+        status = error_invalid(error, "status: must be a status of a booking, 0 to 5");
     filter->status = (int)input->status;
     return status;
 }
@@ -236,8 +234,7 @@ enum status reads_look_up_bookings(void *api, const void *request, struct rpc_ca
     const Screening__V1__LookUpBookingsRequest *input = request;
     const size_t count = input->n_booking_ids;
     if (count < 1 || count > LOOK_UP_IDS_MAX)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "booking_ids: must be 1 to %d",
-                         LOOK_UP_IDS_MAX);
+        return error_invalid(error, "booking_ids: must be 1 to %d", LOOK_UP_IDS_MAX);
     struct arena *arena = rpc_call_arena(call);
     struct look_up *look_up = arena_alloc(arena, sizeof *look_up);
     if (look_up == NULL)

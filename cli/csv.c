@@ -46,7 +46,7 @@ static void skip_line(struct csv_reader *reader)
 
 static enum status refuse_nul(struct error *error)
 {
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("record: must not contain NUL"));
+    return error_invalid(error, _("record: must not contain NUL"));
 }
 
 /* field_room has measured the size of `out`, here and in take_plain. */
@@ -58,8 +58,8 @@ static enum status take_quoted(struct csv_reader *reader, char *out, struct erro
             if (at_end(reader) || *reader->at != '"') {
                 if (at_line_end(reader) || *reader->at == ',')
                     return STATUS_OK;
-                return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                                 _("quotes: a closing quote must be followed by a comma or the line's end"));
+                return error_invalid(
+                    error, _("quotes: a closing quote must be followed by a comma or the line's end"));
             }
         }
         if (*reader->at == '\0')
@@ -67,16 +67,14 @@ static enum status take_quoted(struct csv_reader *reader, char *out, struct erro
         reader->line += *reader->at == '\n' ? 1 : 0;
         *out++ = *reader->at;
     }
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("quotes: must be closed"));
+    return error_invalid(error, _("quotes: must be closed"));
 }
 
 static enum status take_plain(struct csv_reader *reader, char *out, struct error *error)
 {
     for (; !at_line_end(reader) && *reader->at != ','; reader->at++) {
-        if (*reader->at == '"') {
-            return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                             _("quotes: a field with a quote must begin with one, and double it"));
-        }
+        if (*reader->at == '"')
+            return error_invalid(error, _("quotes: a field with a quote must begin with one, and double it"));
         if (*reader->at == '\0')
             return refuse_nul(error);
         *out++ = *reader->at;
@@ -100,10 +98,8 @@ static size_t field_room(const struct csv_reader *reader)
 static enum status take_field(struct csv_reader *reader, struct arena *arena, struct csv_record *record,
                               struct error *error)
 {
-    if (record->count == CSV_FIELDS_MAX) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("record: must have at most %d fields"),
-                         CSV_FIELDS_MAX);
-    }
+    if (record->count == CSV_FIELDS_MAX)
+        return error_invalid(error, _("record: must have at most %d fields"), CSV_FIELDS_MAX);
     char *field = arena_alloc(arena, field_room(reader));
     if (field == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("record: out of memory"));
@@ -172,13 +168,11 @@ static bool is_cp949(const char *bytes, size_t size)
 enum status csv_check_encoding(const char *bytes, size_t size, struct error *error)
 {
     bool utf16 = size >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0);
-    if (utf16) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         _("encoding: this is UTF-16; save the file as \"CSV UTF-8\""));
-    }
+    if (utf16)
+        return error_invalid(error, _("encoding: this is UTF-16; save the file as \"CSV UTF-8\""));
     if (!text_is_utf8(bytes, size) && is_cp949(bytes, size)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         _("encoding: this is CP949 (EUC-KR); save the file as \"CSV UTF-8\" in Excel"));
+        return error_invalid(error,
+                             _("encoding: this is CP949 (EUC-KR); save the file as \"CSV UTF-8\" in Excel"));
     }
     return STATUS_OK;
 }

@@ -105,17 +105,15 @@ static enum status read_day(struct session *session, char *text, int32_t today,
     if (day->date == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
     if (equals == NULL)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--day %s: must be DATE=CAPACITY"), text);
+        return error_invalid(error, _("--day %s: must be DATE=CAPACITY"), text);
     if (!number_read(equals + 1, CAPACITY_MAX, &day->capacity)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         _("--day %s: capacity: must be a whole number from 0 to %d"), text, CAPACITY_MAX);
+        return error_invalid(error, _("--day %s: capacity: must be a whole number from 0 to %d"), text,
+                             CAPACITY_MAX);
     }
     day->capacity_presence_case = SCREENING__V1__SCREENING_DAY__CAPACITY_PRESENCE_CAPACITY;
     *equals = '\0';
-    if (!date_read(text, today, &number)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--day %s=%s: date: %s"), text, equals + 1,
-                         _(DATE_RULE));
-    }
+    if (!date_read(text, today, &number))
+        return error_invalid(error, _("--day %s=%s: date: %s"), text, equals + 1, _(DATE_RULE));
     civil_format(number, day->date);
     return STATUS_OK;
 }

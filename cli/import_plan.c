@@ -87,8 +87,7 @@ static enum status read_id(const struct csv_record *record, struct row *row, str
     const char *text = record->fields[FIELD_ID];
     if (text[0] != '\0') {
         return uuid_parse(text, &row->id) ? STATUS_OK
-                                          : error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                                                      _("hospital_id: must be a UUID or empty"));
+                                          : error_invalid(error, _("hospital_id: must be a UUID or empty"));
     }
     return make_id(row->name, row->address, arena, &row->id) && make_former_ids(record, row, arena)
                ? STATUS_OK
@@ -107,18 +106,15 @@ static enum status read_day(const struct csv_record *record, int32_t today, stru
                             struct error *error)
 {
     day->line = record->line;
-    if (!date_read(record->fields[FIELD_DATE], today, &day->day)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("date: %s, not \"%.40s\""), _(DATE_RULE),
-                         record->fields[FIELD_DATE]);
-    }
+    if (!date_read(record->fields[FIELD_DATE], today, &day->day))
+        return error_invalid(error, _("date: %s, not \"%.40s\""), _(DATE_RULE), record->fields[FIELD_DATE]);
     if (day->day < today) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         _("date: must not lie in the past, as \"%.40s\" does"), record->fields[FIELD_DATE]);
+        return error_invalid(error, _("date: must not lie in the past, as \"%.40s\" does"),
+                             record->fields[FIELD_DATE]);
     }
     if (!number_read(record->fields[FIELD_CAPACITY], CAPACITY_MAX, &day->capacity)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         _("capacity: must be a whole number from 0 to %d, not \"%.40s\""), CAPACITY_MAX,
-                         record->fields[FIELD_CAPACITY]);
+        return error_invalid(error, _("capacity: must be a whole number from 0 to %d, not \"%.40s\""),
+                             CAPACITY_MAX, record->fields[FIELD_CAPACITY]);
     }
     return STATUS_OK;
 }
@@ -126,10 +122,8 @@ static enum status read_day(const struct csv_record *record, int32_t today, stru
 static enum status read_row(const struct planner *planner, const struct csv_record *record, struct row *row,
                             struct error *error)
 {
-    if (record->count != FIELD_COUNT) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("record: must have %d fields, not %zu"),
-                         FIELD_COUNT, record->count);
-    }
+    if (record->count != FIELD_COUNT)
+        return error_invalid(error, _("record: must have %d fields, not %zu"), FIELD_COUNT, record->count);
     enum status status = read_text("name", record->fields[FIELD_NAME], 1, NAME_MAX_CHARACTERS, planner->arena,
                                    &row->name, error);
     if (status == STATUS_OK) {
@@ -168,8 +162,7 @@ static struct import_hospital *add_hospital(struct planner *planner, const struc
 {
     struct import_plan *plan = planner->plan;
     if (map_get(&planner->seen, &row->id) != NULL) {
-        error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                  _("hospital_id: the lines of one hospital must stand together"));
+        error_invalid(error, _("hospital_id: the lines of one hospital must stand together"));
         return NULL;
     }
     struct import_day *days = arena_alloc(planner->arena, DAYS_MAX * sizeof *days);
@@ -187,23 +180,21 @@ static struct import_hospital *add_hospital(struct planner *planner, const struc
 static enum status add_day(struct import_hospital *hospital, const struct row *row, struct error *error)
 {
     if (strcmp(row->name, hospital->name) != 0) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         _("name: must be that of the hospital's first line, %zu"), hospital->line);
+        return error_invalid(error, _("name: must be that of the hospital's first line, %zu"),
+                             hospital->line);
     }
     if (strcmp(row->address, hospital->address) != 0) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         _("address: must be that of the hospital's first line, %zu"), hospital->line);
+        return error_invalid(error, _("address: must be that of the hospital's first line, %zu"),
+                             hospital->line);
     }
     for (size_t i = 0; i < hospital->day_count; i++) {
         if (hospital->days[i].day == row->day.day) {
-            return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                             _("date: must not be that of line %zu again"), hospital->days[i].line);
+            return error_invalid(error, _("date: must not be that of line %zu again"),
+                                 hospital->days[i].line);
         }
     }
-    if (hospital->day_count == DAYS_MAX) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         _("date: a hospital must have at most %d days"), DAYS_MAX);
-    }
+    if (hospital->day_count == DAYS_MAX)
+        return error_invalid(error, _("date: a hospital must have at most %d days"), DAYS_MAX);
     hospital->days[hospital->day_count++] = row->day;
     return STATUS_OK;
 }
@@ -244,11 +235,12 @@ static enum status check_header(struct csv_reader *reader, const char *bytes, si
     if (right)
         return STATUS_OK;
     const char *line = first_line(arena, bytes, size);
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                     strchr(line, ';') != NULL
-                         ? _("header: must be hospital_id,name,address,date,capacity with commas, not \"%s\"")
-                         : _("header: must be hospital_id,name,address,date,capacity, not \"%s\""),
-                     line);
+    return error_invalid(
+        error,
+        strchr(line, ';') != NULL
+            ? _("header: must be hospital_id,name,address,date,capacity with commas, not \"%s\"")
+            : _("header: must be hospital_id,name,address,date,capacity, not \"%s\""),
+        line);
 }
 
 static bool is_empty(const struct csv_record *record)
@@ -315,15 +307,11 @@ enum status import_same_hospital(const struct import_hospital *wanted, const Scr
     if (name == NULL || address == NULL)
         return out_of_memory(error);
     if (there->status == SCREENING__V1__HOSPITAL_STATUS__DELETED)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("hospital_id: this hospital is deleted"));
-    if (strcmp(name, wanted->name) != 0) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         _("name: a hospital of this id exists with another name"));
-    }
-    if (strcmp(address, wanted->address) != 0) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         _("address: a hospital of this id exists with another address"));
-    }
+        return error_invalid(error, _("hospital_id: this hospital is deleted"));
+    if (strcmp(name, wanted->name) != 0)
+        return error_invalid(error, _("name: a hospital of this id exists with another name"));
+    if (strcmp(address, wanted->address) != 0)
+        return error_invalid(error, _("address: a hospital of this id exists with another address"));
     return STATUS_OK;
 }
 

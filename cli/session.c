@@ -53,10 +53,8 @@ void session_fini(struct session *session)
 
 enum status session_use_zone(const struct session *session, struct error *error)
 {
-    if (civil_zone_set(session->time_zone, error) != STATUS_OK) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("--time-zone %s: there is no such zone"),
-                         session->time_zone);
-    }
+    if (civil_zone_set(session->time_zone, error) != STATUS_OK)
+        return error_invalid(error, _("--time-zone %s: there is no such zone"), session->time_zone);
     return STATUS_OK;
 }
 

@@ -78,8 +78,8 @@ static enum status store_number(const struct argument *argument, const char *tex
 {
     uint32_t number;
     if (!number_read(text, max, &number) || number < min) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         _("%s %s: must be a whole number from %u to %u"), argument->name, text, min, max);
+        return error_invalid(error, _("%s %s: must be a whole number from %u to %u"), argument->name, text,
+                             min, max);
     }
     *(uint32_t *)argument->value = number;
     return STATUS_OK;
@@ -99,22 +99,18 @@ static enum status store_status(const struct argument *argument, const char *tex
         }
     }
     const char *nearest = values_nearest(text, names, NAMES);
-    if (nearest != NULL) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("%s %s: did you mean %s?"), argument->name,
-                         text, nearest);
-    }
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                     _("%s %s: must be REQUESTED, CONFIRMED, REJECTED, CANCELLED or FORCE_CANCELLED"),
-                     argument->name, text);
+    if (nearest != NULL)
+        return error_invalid(error, _("%s %s: did you mean %s?"), argument->name, text, nearest);
+    return error_invalid(error,
+                         _("%s %s: must be REQUESTED, CONFIRMED, REJECTED, CANCELLED or FORCE_CANCELLED"),
+                         argument->name, text);
 }
 
 static enum status store_list(const struct argument *argument, char *text, struct error *error)
 {
     struct text_list *list = argument->value;
-    if (list->count == TEXT_LIST_MAX) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, _("%s: at most %d times"), argument->name,
-                         TEXT_LIST_MAX);
-    }
+    if (list->count == TEXT_LIST_MAX)
+        return error_invalid(error, _("%s: at most %d times"), argument->name, TEXT_LIST_MAX);
     list->texts[list->count++] = text;
     return STATUS_OK;
 }
@@ -152,10 +148,8 @@ enum status values_finish_date(struct session *session, const struct argument *a
     enum status status = session_today(session, &today, error);
     if (status != STATUS_OK)
         return status;
-    if (!date_read(*text, today, &day)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s %s: %s", argument->name, *text,
-                         _(DATE_RULE));
-    }
+    if (!date_read(*text, today, &day))
+        return error_invalid(error, "%s %s: %s", argument->name, *text, _(DATE_RULE));
     char *out = arena_alloc(&session->arena, CIVIL_TEXT_SIZE);
     if (out == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));

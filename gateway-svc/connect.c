@@ -156,7 +156,7 @@ static enum status check_version(const char *name, const char *value, const char
 {
     if (value == NULL || strcmp(value, wanted) == 0)
         return STATUS_OK;
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be %s", name, wanted);
+    return error_invalid(error, "%s: must be %s", name, wanted);
 }
 
 static enum status check_compression(const char *value, struct error *error)
@@ -179,8 +179,8 @@ static enum status read_timeout(const struct gateway *gateway, const struct http
     bool is_number = strspn(text, "0123456789") == strlen(text) && strlen(text) <= DIGITS_MAX;
     uint64_t ms = is_number ? strtoull(text, NULL, BASE) : 0;
     if (ms == 0)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "Connect-Timeout-Ms: must be a positive integer of at most %d digits", DIGITS_MAX);
+        return error_invalid(error, "Connect-Timeout-Ms: must be a positive integer of at most %d digits",
+                             DIGITS_MAX);
     *timeout_ms = ms < gateway->timeout_max_ms ? (uint32_t)ms : gateway->timeout_max_ms;
     return STATUS_OK;
 }
@@ -201,7 +201,7 @@ static enum status decode_base64(struct arena *arena, struct payload *payload, s
     if (bytes == NULL)
         return error_no_memory(error);
     if (!protojson_base64_decode(payload->bytes, payload->size, bytes, &payload->size))
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "message: must be base64");
+        return error_invalid(error, "message: must be base64");
     payload->bytes = (const char *)bytes;
     return STATUS_OK;
 }
@@ -224,21 +224,20 @@ static enum status read_get(struct http_request *request, const struct query *qu
 {
     const char *message = query->values[MESSAGE], *base64 = query->values[BASE64];
     if (query->twice != NULL)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "%s: must not be given twice with other values", query->twice);
+        return error_invalid(error, "%s: must not be given twice with other values", query->twice);
     enum status status = check_version(PARAMETERS[CONNECT], query->values[CONNECT], "v1", error);
     if (status == STATUS_OK)
         status = check_compression(query->values[COMPRESSION], error);
     if (status != STATUS_OK)
         return status;
     if (message == NULL)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "message: must be given");
+        return error_invalid(error, "message: must be given");
     payload->bytes = message;
     payload->size = strlen(message);
     if (base64 != NULL && strcmp(base64, "1") == 0)
         return decode_base64(http_arena(request), payload, error);
     if (payload->codec == CODEC_PROTO && payload->size > 0) /* it could hold NUL, which would truncate it */
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "message: proto must come with base64=1");
+        return error_invalid(error, "message: proto must come with base64=1");
     return STATUS_OK;
 }
 

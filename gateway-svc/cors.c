@@ -45,9 +45,8 @@ enum status cors_check(const char *origin, struct error *error)
 {
     if (origin[0] == '\0' || is_origin(origin))
         return STATUS_OK;
-    return error_set(
-        error, STATUS_INVALID_ARGUMENT, NULL,
-        "cors-origin: must be one origin as browsers send it, https://HOST or https://HOST:PORT");
+    return error_invalid(
+        error, "cors-origin: must be one origin as browsers send it, https://HOST or https://HOST:PORT");
 }
 
 static bool is_allowed(const char *allowed, const struct http_request *request)

@@ -240,7 +240,7 @@ static void refuse_parameter(struct http_request *request, const char *name)
 {
     struct error error;
     const char *shown = text_is_utf8(name, strlen(name)) ? name : "?";
-    error_set(&error, STATUS_INVALID_ARGUMENT, NULL, "%s: no such parameter, or given twice", shown);
+    error_invalid(&error, "%s: no such parameter, or given twice", shown);
     problem_respond_http(request, 400, error.message, NULL);
 }
 

@@ -98,10 +98,9 @@ static enum status parse_days(const struct live_query *query, int32_t today, str
             return status;
     }
     if (window.to < window.from)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "to: must not be before from");
+        return error_invalid(error, "to: must not be before from");
     if (window.to - window.from >= LIVE_DAYS_MAX)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "to: must be at most %d days after from",
-                         LIVE_DAYS_MAX - 1);
+        return error_invalid(error, "to: must be at most %d days after from", LIVE_DAYS_MAX - 1);
     *out = window;
     return STATUS_OK;
 }
@@ -111,10 +110,9 @@ enum status live_wish_parse(const struct live_query *query, int32_t today, struc
 {
     struct live_wish wish = {.customer_id = query->customer_id, .has_hospital = query->hospital_id != NULL};
     if (!wish.has_hospital && wish.customer_id == NULL)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "hospitalId, customerId: one must be given");
+        return error_invalid(error, "hospitalId, customerId: one must be given");
     if (!wish.has_hospital && (query->from != NULL || query->to != NULL))
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: goes with hospitalId only",
-                         query->from != NULL ? "from" : "to");
+        return error_invalid(error, "%s: goes with hospitalId only", query->from != NULL ? "from" : "to");
     enum status status = STATUS_OK;
     if (wish.customer_id != NULL)
         status = text_check_opaque("customerId", wish.customer_id, 1, LIVE_CUSTOMER_MAX, error);

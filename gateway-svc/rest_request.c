@@ -35,7 +35,7 @@ struct reading {
 static bool refuse(struct rest_refusal *refusal, unsigned code, const char *why)
 {
     refusal->code = code;
-    (void)error_set(&refusal->error, STATUS_INVALID_ARGUMENT, NULL, "%s", why);
+    (void)error_invalid(&refusal->error, "%s", why);
     return false;
 }
 
@@ -121,8 +121,7 @@ static bool set_parameter(void *context, const char *name, const char *value)
     int index = protojson_field_index(reading->message->descriptor, name);
     const char **given = index >= 0 && index < FIELDS_MAX ? &reading->given[index] : NULL;
     if (given != NULL && *given != NULL && strcmp(*given, value) != 0) {
-        (void)error_set(&reading->refusal->error, STATUS_INVALID_ARGUMENT, NULL,
-                        "%s: must not be given twice with other values", name);
+        (void)error_invalid(&reading->refusal->error, "%s: must not be given twice with other values", name);
         reading->refusal->code = BAD_REQUEST;
         return false;
     }
@@ -135,8 +134,7 @@ static bool refuse_parameter(void *context, const char *name, const char *value)
 {
     struct reading *reading = context;
     (void)value;
-    (void)error_set(&reading->refusal->error, STATUS_INVALID_ARGUMENT, NULL, "%s: is not a parameter here",
-                    name);
+    (void)error_invalid(&reading->refusal->error, "%s: is not a parameter here", name);
     reading->refusal->code = BAD_REQUEST;
     return false;
 }
@@ -244,8 +242,7 @@ uint32_t rest_request_timeout(const struct http_request *request, uint32_t defau
     unsigned long ms = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
     if (ms == 0 || *end != '\0' || ms > max_ms) {
         refusal->code = BAD_REQUEST;
-        (void)error_set(&refusal->error, STATUS_INVALID_ARGUMENT, NULL,
-                        "Request-Timeout-Ms: must be an integer from 1 to %u", max_ms);
+        (void)error_invalid(&refusal->error, "Request-Timeout-Ms: must be an integer from 1 to %u", max_ms);
         return 0;
     }
     return (uint32_t)ms;

@@ -138,14 +138,13 @@ static enum status read_filter(const Screening__V1__ListCustomerHistoryRequest *
 {
     enum status status = text_check_opaque("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, error);
     if (status == STATUS_OK && ((int)input->status < 0 || (int)input->status > BOOKING_FORCE_CANCELLED))
-        status =
-            error_set(error, STATUS_INVALID_ARGUMENT, NULL, "status: must be a status of a booking, 0 to 5");
+        status = error_invalid(error, "status: must be a status of a booking, 0 to 5");
     if (status == STATUS_OK)
         status = read_date("from_date", input->from_date, "0001-01-01", &filter->from_day, error);
     if (status == STATUS_OK)
         status = read_date("to_date", input->to_date, "9999-12-31", &filter->to_day, error);
     if (status == STATUS_OK && filter->to_day < filter->from_day)
-        status = error_set(error, STATUS_INVALID_ARGUMENT, NULL, "to_date: must not be before from_date");
+        status = error_invalid(error, "to_date: must not be before from_date");
     filter->customer_id = input->customer_id;
     filter->status = (int)input->status;
     return status;

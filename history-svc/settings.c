@@ -9,8 +9,7 @@ static void check_database(const char *url)
     struct error error;
     if (strncmp(url, "sqlite:", strlen("sqlite:")) != 0)
         return;
-    (void)error_set(&error, STATUS_INVALID_ARGUMENT, NULL,
-                    "database: history-svc needs postgresql://..., not a SQLite file");
+    (void)error_invalid(&error, "database: history-svc needs postgresql://..., not a SQLite file");
     service_config_error(HISTORY_PROGRAM, &error);
 }
 

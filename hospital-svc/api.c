@@ -180,10 +180,8 @@ static enum status read_batch(const Screening__V1__BatchReserveRequest *request,
                               struct error *error)
 {
     const size_t count = request->n_requests;
-    if (count < 1 || count > RESERVE_ITEMS_MAX) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "requests: must be 1 to %d",
-                         RESERVE_ITEMS_MAX);
-    }
+    if (count < 1 || count > RESERVE_ITEMS_MAX)
+        return error_invalid(error, "requests: must be 1 to %d", RESERVE_ITEMS_MAX);
     struct reserve_item *items = arena_alloc(mine->command.arena, count * sizeof *items);
     if (items == NULL)
         return error_no_memory(error);

@@ -26,13 +26,10 @@ static enum status check_registration(const struct hospital *hospital, const str
                          uuid_format(&hospital->id, id));
     }
     if (command->refusal != NULL)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s", command->refusal);
-    for (size_t i = 0; i < command->day_count; i++) {
-        if (command->days[i].date < today) {
-            return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days[%zu].date: must be today or later",
-                             i);
-        }
-    }
+        return error_invalid(error, "%s", command->refusal);
+    for (size_t i = 0; i < command->day_count; i++)
+        if (command->days[i].date < today)
+            return error_invalid(error, "days[%zu].date: must be today or later", i);
     return STATUS_OK;
 }
 
@@ -94,7 +91,7 @@ enum status hospital_set_capacity(const struct hospital *hospital, struct screen
                                   struct error *error)
 {
     if (command->date < today)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "date: must be today or later");
+        return error_invalid(error, "date: must be today or later");
     if (hospital->state == HOSPITAL_NONE)
         return refuse_unknown(hospital, error);
     if (hospital->state == HOSPITAL_DELETED)

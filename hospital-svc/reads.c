@@ -256,10 +256,8 @@ static enum status read_ids(const Screening__V1__ListReservationsRequest *reques
                             struct store_live *wanted, struct error *error)
 {
     const size_t count = request->n_booking_ids;
-    if (count > RESERVATION_IDS_MAX) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "booking_ids: must be at most %d",
-                         RESERVATION_IDS_MAX);
-    }
+    if (count > RESERVATION_IDS_MAX)
+        return error_invalid(error, "booking_ids: must be at most %d", RESERVATION_IDS_MAX);
     struct uuid *ids = arena_alloc(arena, count * sizeof *ids);
     if (ids == NULL)
         return error_no_memory(error);

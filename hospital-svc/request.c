@@ -14,10 +14,8 @@ enum { FIELD_SIZE = 40 };
 
 static enum status parse_date(const char *field, const char *text, int32_t *out, struct error *error)
 {
-    if (!civil_parse(text, out)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be a date that exists, YYYY-MM-DD",
-                         field);
-    }
+    if (!civil_parse(text, out))
+        return error_invalid(error, "%s: must be a date that exists, YYYY-MM-DD", field);
     return STATUS_OK;
 }
 
@@ -26,9 +24,9 @@ static enum status check_capacity(const char *field, bool given, bool may_lack, 
                                   struct error *error)
 {
     if (!given && !may_lack)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be given", field);
+        return error_invalid(error, "%s: must be given", field);
     if (capacity > CAPACITY_MAX)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be 0 to %d", field, CAPACITY_MAX);
+        return error_invalid(error, "%s: must be 0 to %d", field, CAPACITY_MAX);
     return STATUS_OK;
 }
 
@@ -56,8 +54,8 @@ static enum status parse_day(const Screening__V1__ScreeningDay *day, size_t inde
     if (status != STATUS_OK)
         return status;
     if (day->remaining != 0 || day->version != 0) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days[%zu].%s: must be 0 in a request", index,
-                         day->remaining != 0 ? "remaining" : "version");
+        return error_invalid(error, "days[%zu].%s: must be 0 in a request", index,
+                             day->remaining != 0 ? "remaining" : "version");
     }
     return STATUS_OK;
 }
@@ -66,7 +64,7 @@ static enum status parse_days(const Screening__V1__RegisterHospitalRequest *requ
                               struct arena *arena, struct registration *out, struct error *error)
 {
     if (request->n_days > HOSPITAL_DAYS_MAX)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days: must be at most %d", HOSPITAL_DAYS_MAX);
+        return error_invalid(error, "days: must be at most %d", HOSPITAL_DAYS_MAX);
     struct day_wanted *days = arena_alloc(arena, request->n_days * sizeof *days);
     if (days == NULL)
         return error_no_memory(error);
@@ -76,7 +74,7 @@ static enum status parse_days(const Screening__V1__RegisterHospitalRequest *requ
             return status;
         for (size_t before = 0; before < i; before++)
             if (days[before].date == days[i].date)
-                return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "days[%zu].date: must not repeat", i);
+                return error_invalid(error, "days[%zu].date: must not repeat", i);
     }
     out->days = days;
     out->day_count = request->n_days;
@@ -220,7 +218,7 @@ enum status request_reserve(const Screening__V1__ReserveRequest *request, struct
     if (status != STATUS_OK)
         return status;
     if (request->headcount < 1 || request->headcount > HEADCOUNT_MAX)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "headcount: must be 1 to %d", HEADCOUNT_MAX);
+        return error_invalid(error, "headcount: must be 1 to %d", HEADCOUNT_MAX);
     *out = made;
     return STATUS_OK;
 }
@@ -248,10 +246,10 @@ enum status request_availability(const Screening__V1__GetAvailabilityRequest *re
     if (status != STATUS_OK)
         return status;
     if (made.to < made.from)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "to_date: must not be before from_date");
+        return error_invalid(error, "to_date: must not be before from_date");
     if (made.to - made.from >= AVAILABILITY_DAYS_MAX) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "to_date: must be at most %d days after from_date", AVAILABILITY_DAYS_MAX - 1);
+        return error_invalid(error, "to_date: must be at most %d days after from_date",
+                             AVAILABILITY_DAYS_MAX - 1);
     }
     *out = made;
     return STATUS_OK;

@@ -131,7 +131,7 @@ enum status civil_zone_set(const char *zone, struct error *error)
     int length = snprintf(path, sizeof path, ZONE_FOLDER "/%s", zone);
     if (length < 0 || (size_t)length >= sizeof path || zone[0] == '/' || strstr(zone, "..") != NULL ||
         !is_zone_file(path))
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "no time zone \"%s\" in " ZONE_FOLDER, zone);
+        return error_invalid(error, "no time zone \"%s\" in " ZONE_FOLDER, zone);
     /* The whole path, so that tzset loads the file just checked even if TZDIR points elsewhere. */
     if (setenv("TZ", path, 1) != 0)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "time zone: %s", strerror(errno));

@@ -164,10 +164,10 @@ static enum status parse_entries(char *text, struct error *error)
     char *rest = NULL;
     for (char *one = strtok_r(text, ";", &rest); one != NULL; one = strtok_r(NULL, ";", &rest)) {
         if (entry_count == ENTRIES_MAX)
-            return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "at most %d entries", ENTRIES_MAX);
+            return error_invalid(error, "at most %d entries", ENTRIES_MAX);
         const char *fault = parse_entry(one, &entries[entry_count]);
         if (fault != NULL)
-            return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s", one, fault);
+            return error_invalid(error, "%s: %s", one, fault);
         entry_count++;
     }
     return STATUS_OK;

@@ -42,12 +42,10 @@ enum status page_token_parse(const char *token, const char *query, struct page_p
     uint8_t bytes[TOKEN_BYTES];
     uint8_t check[CHECK_SIZE];
     if (token == NULL || !hex_read(token, bytes, sizeof bytes) || token[2 * sizeof bytes] != '\0')
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "page_token: must be a next_page_token");
+        return error_invalid(error, "page_token: must be a next_page_token");
     compute_check(bytes, query, check);
-    if (memcmp(check, bytes + POSITION_SIZE, CHECK_SIZE) != 0) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "page_token: must be the next_page_token of the same query");
-    }
+    if (memcmp(check, bytes + POSITION_SIZE, CHECK_SIZE) != 0)
+        return error_invalid(error, "page_token: must be the next_page_token of the same query");
     uint64_t major = 0;
     for (size_t i = 0; i < MAJOR_SIZE; i++)
         major = major << 8 | bytes[i];
@@ -58,10 +56,8 @@ enum status page_token_parse(const char *token, const char *query, struct page_p
 
 enum status page_size_check(uint32_t requested, uint32_t *out, struct error *error)
 {
-    if (requested > PAGE_SIZE_MAX) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "page_size: must be at most %d",
-                         PAGE_SIZE_MAX);
-    }
+    if (requested > PAGE_SIZE_MAX)
+        return error_invalid(error, "page_size: must be at most %d", PAGE_SIZE_MAX);
     *out = requested != 0 ? requested : PAGE_SIZE_DEFAULT;
     return STATUS_OK;
 }

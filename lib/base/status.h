@@ -58,6 +58,10 @@ bool status_is_transient(enum status status);
 #define error_set(error, status, reason, ...)                                                                \
     (error_write((error), (status), (reason), __VA_ARGS__), error_status(status))
 
+/* error_set for a wrong argument, without a reason: error_invalid(error, "headcount: must be at most %d",
+ * max). */
+#define error_invalid(error, ...) error_set((error), STATUS_INVALID_ARGUMENT, NULL, __VA_ARGS__)
+
 /* The value of error_set. A function, so that callers may ignore it. */
 static inline enum status error_status(enum status status)
 {

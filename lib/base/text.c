@@ -107,16 +107,12 @@ enum status text_check(const char *field, const char *text, size_t min, size_t m
     size_t size = strlen(text);
     bool plain = is_printable_ascii(text, size);
     if (!plain && !text_is_utf8(text, size))
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be valid UTF-8", field);
+        return error_invalid(error, "%s: must be valid UTF-8", field);
     size_t length = plain ? size : text_length(text);
-    if (length < min || length > max) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must have %zu to %zu characters", field,
-                         min, max);
-    }
-    if (!plain && any_character(text, size, is_control)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must not contain control characters",
-                         field);
-    }
+    if (length < min || length > max)
+        return error_invalid(error, "%s: must have %zu to %zu characters", field, min, max);
+    if (!plain && any_character(text, size, is_control))
+        return error_invalid(error, "%s: must not contain control characters", field);
     return STATUS_OK;
 }
 
@@ -125,7 +121,7 @@ enum status text_check_opaque(const char *field, const char *text, size_t min, s
 {
     enum status status = text_check(field, text, min, max, error);
     if (status == STATUS_OK && any_character(text, strlen(text), is_space))
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must not contain spaces", field);
+        return error_invalid(error, "%s: must not contain spaces", field);
     return status;
 }
 
@@ -133,18 +129,16 @@ enum status text_check_uuid(const char *field, const char *text, struct uuid *ou
 {
     struct uuid read;
     if (!uuid_parse(text, &read))
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be a UUID", field);
+        return error_invalid(error, "%s: must be a UUID", field);
     if (uuid_is_zero(&read))
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be a UUID other than nil", field);
+        return error_invalid(error, "%s: must be a UUID other than nil", field);
     *out = read;
     return STATUS_OK;
 }
 
 enum status text_check_date(const char *field, const char *text, int32_t *day, struct error *error)
 {
-    if (!civil_parse(text, day)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must be an existing date, YYYY-MM-DD",
-                         field);
-    }
+    if (!civil_parse(text, day))
+        return error_invalid(error, "%s: must be an existing date, YYYY-MM-DD", field);
     return STATUS_OK;
 }

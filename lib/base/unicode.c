@@ -165,9 +165,8 @@ enum status unicode_read(const char *field, const char *text, size_t min, size_t
     const char *tidy = text;
     if (!is_plainly_tidy(text) && text_length(text) <= DECOMPOSED_MAX * max) {
         if (has_too_many_combining(text)) {
-            return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                             "%s: must not have more than %d combining characters in a row", field,
-                             COMBINING_MAX);
+            return error_invalid(error, "%s: must not have more than %d combining characters in a row", field,
+                                 COMBINING_MAX);
         }
         tidy = unicode_tidy(text, arena);
         if (tidy == NULL)
@@ -181,21 +180,17 @@ enum status unicode_read(const char *field, const char *text, size_t min, size_t
 
 enum status unicode_check_shown(const char *field, const char *text, struct error *error)
 {
-    if (any_character(text, is_bidi_control)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "%s: must not contain bidirectional control characters", field);
-    }
+    if (any_character(text, is_bidi_control))
+        return error_invalid(error, "%s: must not contain bidirectional control characters", field);
     if (text[0] != '\0' && !any_character(text, is_visible))
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must have a visible character", field);
+        return error_invalid(error, "%s: must have a visible character", field);
     return STATUS_OK;
 }
 
 enum status unicode_check_id(const char *field, const char *text, size_t min, size_t max, struct error *error)
 {
     enum status status = text_check_opaque(field, text, min, max, error);
-    if (status == STATUS_OK && any_character(text, is_ignorable)) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must not contain invisible characters",
-                         field);
-    }
+    if (status == STATUS_OK && any_character(text, is_ignorable))
+        return error_invalid(error, "%s: must not contain invisible characters", field);
     return status;
 }

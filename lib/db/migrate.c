@@ -157,8 +157,8 @@ static enum status apply(struct db *db, const char *component, const struct db_m
     enum status status;
 
     if (script == NULL)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "database: %s does not run on %s", component,
-                         db_dialect(db) == DB_SQLITE ? "SQLite" : "PostgreSQL");
+        return error_invalid(error, "database: %s does not run on %s", component,
+                             db_dialect(db) == DB_SQLITE ? "SQLite" : "PostgreSQL");
     status = db_run_script(db, script, &cause);
     if (status != STATUS_OK)
         return error_set(error, status, NULL, "database: migration %s %lld (%s): %s", component,

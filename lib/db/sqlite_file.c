@@ -144,12 +144,11 @@ static enum status lock_database(struct sqlite_file *file, struct error *error)
         return error_set(error, STATUS_UNAVAILABLE, NULL, "database: %s was removed while it was opened",
                          file->names[0]);
     if (!S_ISREG(database.st_mode))
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "database: %s is no regular file",
-                         file->names[0]);
+        return error_invalid(error, "database: %s is no regular file", file->names[0]);
     if (database.st_nlink > 1)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                         "database: %s has %lu names (hard links): SQLite's log would belong to one of them",
-                         file->names[0], (unsigned long)database.st_nlink);
+        return error_invalid(
+            error, "database: %s has %lu names (hard links): SQLite's log would belong to one of them",
+            file->names[0], (unsigned long)database.st_nlink);
     if (asprintf(&path, "%s-lock", file->names[0]) < 0)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
     file->lock = take_lock(path, &database);

@@ -56,7 +56,7 @@ static const char *option_value(const PQconninfoOption *options, const char *key
 
 static enum status malformed(const char *why, struct error *error)
 {
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "database: malformed URL: %s", why);
+    return error_invalid(error, "database: malformed URL: %s", why);
 }
 
 /* Parses again without the password, so that the message can be shown. */

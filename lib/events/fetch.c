@@ -31,10 +31,9 @@ void fetch_page_fini(struct fetch_page *page)
 static enum status check_limits(const Screening__V1__FetchRequest *request, struct error *error)
 {
     if (request->max_events > MAX_EVENTS_LIMIT)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "max_events: must be at most %d",
-                         MAX_EVENTS_LIMIT);
+        return error_invalid(error, "max_events: must be at most %d", MAX_EVENTS_LIMIT);
     if (request->wait_ms > WAIT_MS_LIMIT)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "wait_ms: must be at most %d", WAIT_MS_LIMIT);
+        return error_invalid(error, "wait_ms: must be at most %d", WAIT_MS_LIMIT);
     return text_check("subscriber", request->subscriber, 0, SUBSCRIBER_MAX, error);
 }
 
@@ -46,7 +45,7 @@ enum status fetch_accept(struct rpc_call *call, const Screening__V1__FetchReques
         return status;
     struct uuid after_event_id;
     if (!event_id_parse(request->after_event_id, &after_event_id))
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "after_event_id: must be a UUID or empty");
+        return error_invalid(error, "after_event_id: must be a UUID or empty");
     struct fetch *fetch = arena_alloc(rpc_call_arena(call), sizeof *fetch);
     if (fetch == NULL)
         return error_no_memory(error);

@@ -130,8 +130,7 @@ static enum status open_failed(const char *address, int failure, struct error *e
 {
     if (failure == NNG_ENOMEM)
         return error_no_memory(error);
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "events address %s: %s", address,
-                     nng_strerror(failure));
+    return error_invalid(error, "events address %s: %s", address, nng_strerror(failure));
 }
 
 enum status inbox_open(struct inbox *inbox, const char *topic, const char *address, struct monitor *monitor,

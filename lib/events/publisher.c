@@ -90,8 +90,7 @@ static enum status listen_failed(const char *address, int failure, struct error 
 {
     if (failure == NNG_ENOMEM)
         return error_no_memory(error);
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "events-listen: %s: %s", address,
-                     nng_strerror(failure));
+    return error_invalid(error, "events-listen: %s: %s", address, nng_strerror(failure));
 }
 
 static enum status open_socket(const char *address, nng_socket *out, struct error *error)

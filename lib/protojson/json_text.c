@@ -47,8 +47,8 @@ static enum status refuse_text(const json_error_t *parsed, struct error *error)
         return error_no_memory(error);
     const char *near = strstr(parsed->text, " near '");
     int length = near != NULL ? (int)(near - parsed->text) : (int)strlen(parsed->text);
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: %.*s, line %d, column %d", length,
-                     parsed->text, parsed->line, parsed->column);
+    return error_invalid(error, "JSON: %.*s, line %d, column %d", length, parsed->text, parsed->line,
+                         parsed->column);
 }
 
 /* The position of the value that exceeds `max`, NULL if there is none. Counts values by the character before
@@ -86,8 +86,7 @@ static enum status refuse_excess(const char *text, const char *excess, size_t ma
         line += *at == '\n';
         column = *at == '\n' ? 0 : column + 1;
     }
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: more than %zu values, line %d, column %d",
-                     max, line, column);
+    return error_invalid(error, "JSON: more than %zu values, line %d, column %d", max, line, column);
 }
 
 enum status protojson_check_values(const char *text, size_t size_bytes, size_t max, struct error *error)
@@ -101,7 +100,7 @@ enum status protojson_text_to_message(const char *text, size_t size_bytes,
                                       struct arena *arena, ProtobufCMessage **out, struct error *error)
 {
     if (size_bytes > 0 && memchr(text, '\0', size_bytes) != NULL) /* jansson misses a NUL after a number */
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "JSON: NUL byte in the text");
+        return error_invalid(error, "JSON: NUL byte in the text");
     enum status status = protojson_check_values(text, size_bytes, PROTOJSON_VALUES_MAX, error);
     if (status != STATUS_OK)
         return status;

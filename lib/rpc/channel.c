@@ -57,8 +57,7 @@ static enum status dial(struct rpc_channel *channel, bool connect_now, struct er
     case NNG_EADDRINVAL:
     case NNG_ENOTSUP:
     case NNG_EINVAL:
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "address: %s: %s", channel->address,
-                         nng_strerror(rv));
+        return error_invalid(error, "address: %s: %s", channel->address, nng_strerror(rv));
     default:
         return error_set(error, STATUS_UNAVAILABLE, NULL, "not connected to %s: %s", channel->address,
                          nng_strerror(rv));

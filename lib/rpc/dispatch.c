@@ -78,10 +78,8 @@ enum status rpc_dispatch_decode(struct rpc_call *call, nng_msg *msg, struct erro
     nng_msg_free(msg);
     if (call->request == NULL)
         return STATUS_INVALID_ARGUMENT;
-    if (call->request->timeout_ms > server->max_timeout_ms) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "timeout_ms: must be at most %u",
-                         server->max_timeout_ms);
-    }
+    if (call->request->timeout_ms > server->max_timeout_ms)
+        return error_invalid(error, "timeout_ms: must be at most %u", server->max_timeout_ms);
     if (call->request->timeout_ms > 0)
         set_budget(call, call->request->timeout_ms);
     return find_method(call, error);

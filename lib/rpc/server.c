@@ -101,10 +101,8 @@ static enum status listen_at(struct rpc_server *server, const char *setting, con
     }
     if (rv == 0)
         rv = nng_listener_start(listener, 0);
-    if (rv != 0) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s: %s", setting, address,
-                         nng_strerror(rv));
-    }
+    if (rv != 0)
+        return error_invalid(error, "%s: %s: %s", setting, address, nng_strerror(rv));
     *out = listener;
     return STATUS_OK;
 }

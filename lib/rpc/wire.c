@@ -68,7 +68,7 @@ static enum verdict refuse(const struct frame *frame, const char *rule, const st
 {
     char path[PATH_SIZE] = "";
     (void)write_path(frame, path, 0);
-    (void)error_set(scan->error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s", path, rule);
+    (void)error_invalid(scan->error, "%s: %s", path, rule);
     return REFUSED;
 }
 
@@ -201,7 +201,7 @@ enum status wire_check(const ProtobufCMessageDescriptor *descriptor, const uint8
     case REFUSED:
         return STATUS_INVALID_ARGUMENT;
     default:
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "payload: not a valid %s", descriptor->name);
+        return error_invalid(error, "payload: not a valid %s", descriptor->name);
     }
 }
 
@@ -210,7 +210,7 @@ static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *descriptor, co
 {
     ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, arena_allocator(arena), size, bytes);
     if (message == NULL)
-        (void)error_set(error, STATUS_INVALID_ARGUMENT, NULL, "payload: not a valid %s", descriptor->name);
+        (void)error_invalid(error, "payload: not a valid %s", descriptor->name);
     return message;
 }
 

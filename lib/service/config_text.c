@@ -42,8 +42,7 @@ static enum status check_address(const char *text, struct error *error)
         size_t length = strlen(text) - (sizeof ipc - 1);
         if (length >= 1 && length <= IPC_PATH_MAX_BYTES)
             return STATUS_OK;
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "an ipc path must have 1 to %d bytes",
-                         IPC_PATH_MAX_BYTES);
+        return error_invalid(error, "an ipc path must have 1 to %d bytes", IPC_PATH_MAX_BYTES);
     }
     if (strncmp(text, tcp, sizeof tcp - 1) == 0) {
         const char *host = text + sizeof tcp - 1;
@@ -52,8 +51,7 @@ static enum status check_address(const char *text, struct error *error)
         if (colon != NULL && colon > host && parse_number(colon + 1, &port) && port >= 1 && port <= PORT_MAX)
             return STATUS_OK;
     }
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL,
-                     "must be tcp://HOST:PORT (port 1 to %d) or ipc://PATH", PORT_MAX);
+    return error_invalid(error, "must be tcp://HOST:PORT (port 1 to %d) or ipc://PATH", PORT_MAX);
 }
 
 static enum status check_private(const char *text, struct error *error)
@@ -82,10 +80,8 @@ static enum status check_database(const char *text, struct error *error)
 static enum status store_number(const struct setting *setting, const char *text, struct error *error)
 {
     int64_t number;
-    if (!parse_number(text, &number) || number < setting->min || number > setting->max) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "must be %" PRId64 " to %" PRId64,
-                         setting->min, setting->max);
-    }
+    if (!parse_number(text, &number) || number < setting->min || number > setting->max)
+        return error_invalid(error, "must be %" PRId64 " to %" PRId64, setting->min, setting->max);
     *(int64_t *)setting->value = number;
     return STATUS_OK;
 }
@@ -94,7 +90,7 @@ static enum status store_switch(const struct setting *setting, const char *text,
 {
     bool on = strcmp(text, "true") == 0;
     if (!on && strcmp(text, "false") != 0)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "must be true or false");
+        return error_invalid(error, "must be true or false");
     *(bool *)setting->value = on;
     return STATUS_OK;
 }

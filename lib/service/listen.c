@@ -54,18 +54,16 @@ enum status listen_on(const char *setting, const char *text, int *fd, struct err
     const char *host = NULL, *port = NULL;
     if (snprintf(address, sizeof address, "%s", text) >= (int)sizeof address ||
         !split_address(address, &host, &port))
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s: must be HOST:PORT", setting, text);
+        return error_invalid(error, "%s: %s: must be HOST:PORT", setting, text);
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     int failure = getaddrinfo(host, port, &hints, &found);
-    if (failure != 0) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s: %s", setting, text,
-                         gai_strerror(failure));
-    }
+    if (failure != 0)
+        return error_invalid(error, "%s: %s: %s", setting, text, gai_strerror(failure));
     *fd = listen_at(found);
     int cause = errno;
     freeaddrinfo(found);
     if (*fd < 0)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s: %s", setting, text, strerror(cause));
+        return error_invalid(error, "%s: %s: %s", setting, text, strerror(cause));
     return STATUS_OK;
 }

@@ -58,15 +58,13 @@ static enum status check_folder(const char *path, struct error *error)
     char folder[FOLDER_SIZE];
     struct stat found;
     if (!folder_of(path, folder))
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "the path is too long");
+        return error_invalid(error, "the path is too long");
     if (stat(folder, &found) != 0)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s", folder, strerror(errno));
+        return error_invalid(error, "%s: %s", folder, strerror(errno));
     if (!S_ISDIR(found.st_mode) || (found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: %s", folder, RULE);
-    if (found.st_uid != geteuid()) {
-        return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s: must belong to the user of this process",
-                         folder);
-    }
+        return error_invalid(error, "%s: %s", folder, RULE);
+    if (found.st_uid != geteuid())
+        return error_invalid(error, "%s: must belong to the user of this process", folder);
     return STATUS_OK;
 }
 
@@ -78,5 +76,5 @@ enum status private_address_check(const char *address, struct error *error)
     const char *path = after_scheme(address, "ipc://");
     if (path != NULL)
         return check_folder(path, error);
-    return error_set(error, STATUS_INVALID_ARGUMENT, NULL, "%s", RULE);
+    return error_invalid(error, "%s", RULE);
 }

@@ -106,7 +106,7 @@ void service_begin(const char *program, const char *log_level, const char *time_
     enum log_level level;
     block_signals();
     if (!log_level_parse(log_level, &level)) {
-        error_set(&error, STATUS_INVALID_ARGUMENT, NULL, "--log-level: must be debug, info, warn or error");
+        error_invalid(&error, "--log-level: must be debug, info, warn or error");
         service_config_error(program, &error);
     }
     log_open(program, level);
