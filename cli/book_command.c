@@ -10,21 +10,6 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
-#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
-
-/* Reads the hospital's days from today on; NULL on failure. */
-static const Screening__V1__GetAvailabilityResponse *
-ask_days(struct session *session, const Screening__V1__CreateBookingRequest *wanted)
-{
-    Screening__V1__GetAvailabilityRequest request = SCREENING__V1__GET_AVAILABILITY_REQUEST__INIT;
-    ProtobufCMessage *response;
-    struct error error;
-    request.hospital_id = wanted->hospital_id;
-    enum status status = client_call(session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor,
-                                     "GetAvailability", &request.base, &response, &error);
-    return status == STATUS_OK ? (void *)response : NULL;
-}
-
 /* Formats the first days with enough room, "2026-12-03 (40), 2026-12-04 (7)"; "" if there are none. */
 static const char *free_days(struct session *session, const Screening__V1__GetAvailabilityResponse *days,
                              uint32_t headcount)
@@ -45,7 +30,11 @@ static const char *free_days(struct session *session, const Screening__V1__GetAv
 /* Describes the places left on the wanted day and the other days with room; NULL if hospital-svc fails. */
 static const char *what_would_do(struct session *session, const Screening__V1__CreateBookingRequest *wanted)
 {
-    const Screening__V1__GetAvailabilityResponse *days = ask_days(session, wanted);
+    Screening__V1__GetAvailabilityRequest request = SCREENING__V1__GET_AVAILABILITY_REQUEST__INIT;
+    struct error error;
+    request.hospital_id = wanted->hospital_id;
+    const Screening__V1__GetAvailabilityResponse *days =
+        client_call(session, "GetAvailability", &request.base, &error);
     uint32_t headcount = wanted->headcount == 0 ? 1 : wanted->headcount;
     if (days == NULL)
         return NULL;
@@ -81,11 +70,9 @@ static int refuse(struct session *session, const Screening__V1__CreateBookingReq
 static bool exists(struct session *session, char *booking_id)
 {
     Screening__V1__GetBookingRequest request = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
-    ProtobufCMessage *response;
     struct error error;
     request.booking_id = booking_id;
-    return client_call(session, PEER_BOOKING, &screening__v1__booking_service__descriptor, "GetBooking",
-                       &request.base, &response, &error) == STATUS_OK;
+    return client_call(session, "GetBooking", &request.base, &error) != NULL;
 }
 
 int booking_book(struct session *session, const struct command *command, int argc, char **argv)
@@ -101,16 +88,15 @@ int booking_book(struct session *session, const struct command *command, int arg
         {"--id", &request.booking_id, ARGUMENT_TEXT, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
     bool own_id = request.booking_id[0] != '\0';
     bool there = own_id && !session->json && exists(session, request.booking_id);
-    ProtobufCMessage *response;
     struct error error;
-    if (client_call(session, PEER_BOOKING, &screening__v1__booking_service__descriptor, "CreateBooking",
-                    &request.base, &response, &error) != STATUS_OK)
+    const Screening__V1__Booking *booking = client_call(session, "CreateBooking", &request.base, &error);
+    if (booking == NULL)
         return refuse(session, &request, own_id, &error);
-    exit_code = booking_output(session, (const Screening__V1__Booking *)response);
+    exit_code = booking_output(session, booking);
     if (there && exit_code == EXIT_DONE)
         puts(_("\nThis booking was there already; nothing more was booked."));
     return exit_code;

@@ -9,13 +9,6 @@
 
 #include "screening/v1/booking.pb-c.h"
 
-#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
-
-static void *ask(struct session *session, const char *method, ProtobufCMessage *request)
-{
-    return client_ask(session, PEER_BOOKING, &screening__v1__booking_service__descriptor, method, request);
-}
-
 int booking_output(struct session *session, const Screening__V1__Booking *booking)
 {
     if (booking == NULL)
@@ -68,7 +61,7 @@ static int show_bookings(struct session *session, const Screening__V1__ListBooki
         {N_("BOOKING"), false},  {N_("DATE"), false},  {N_("CUSTOMER"), false}, {N_("NAME"), false},
         {N_("HOSPITAL"), false}, {N_("PEOPLE"), true}, {N_("STATUS"), false},   {N_("REASON"), false}};
     struct table table;
-    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    table_init(&table, &session->arena, columns, COUNT_OF(columns));
     table.layout = (struct table_layout){
         .hidden = (asked->date[0] != '\0' ? TABLE_COLUMN(DATE) : 0) |
                   (asked->status != 0 ? TABLE_COLUMN(STATUS) : 0) |
@@ -97,17 +90,13 @@ int booking_show(struct session *session, const struct command *command, int arg
     Screening__V1__GetBookingRequest request = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
     const struct argument arguments[] = {{"BOOKING_ID", &request.booking_id, ARGUMENT_TEXT, true}};
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
-    return booking_output(session, ask(session, "GetBooking", &request.base));
+    return booking_output(session, client_ask(session, "GetBooking", &request.base));
 }
 
 int booking_list(struct session *session, const struct command *command, int argc, char **argv)
 {
-    static const struct paged_list list = {.peer = PEER_BOOKING,
-                                           .service = &screening__v1__booking_service__descriptor,
-                                           .method = "ListBookings",
-                                           .items = "bookings"};
     Screening__V1__ListBookingsRequest request = SCREENING__V1__LIST_BOOKINGS_REQUEST__INIT;
     protobuf_c_boolean all = false;
     const struct argument arguments[] = {
@@ -119,7 +108,7 @@ int booking_list(struct session *session, const struct command *command, int arg
         {"--csv", &session->csv, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
     bool of_hospital = request.hospital_id[0] != '\0';
     if ((request.customer_id[0] != '\0') == of_hospital)
@@ -129,7 +118,8 @@ int booking_list(struct session *session, const struct command *command, int arg
     /* A person wants to know who will come; a program gets the full list. */
     if (of_hospital && !all && request.status == 0 && !session->json)
         request.status = SCREENING__V1__BOOKING_STATUS__CONFIRMED;
-    const Screening__V1__ListBookingsResponse *bookings = pages_ask(session, &list, &request.base);
+    const Screening__V1__ListBookingsResponse *bookings =
+        pages_ask(session, "ListBookings", "bookings", &request.base);
     if (bookings == NULL)
         return EXIT_FAILED;
     if (session->json)
@@ -148,7 +138,7 @@ int booking_cancel(struct session *session, const struct command *command, int a
         {"--reason", &request.reason, ARGUMENT_TEXT, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
-    return booking_output(session, ask(session, "CancelBooking", &request.base));
+    return booking_output(session, client_ask(session, "CancelBooking", &request.base));
 }

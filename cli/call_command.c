@@ -9,8 +9,6 @@
 
 #include "protojson/protojson.h"
 
-#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
-
 static const char *served_by(struct session *session, const struct method_service *service)
 {
     const char *names = "";
@@ -28,7 +26,7 @@ static int list_methods(struct session *session)
     static const struct table_column columns[] = {
         {N_("METHOD"), false}, {N_("SERVED BY"), false}, {N_("REQUEST"), false}, {N_("RESPONSE"), false}};
     struct table table;
-    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    table_init(&table, &session->arena, columns, COUNT_OF(columns));
     table.layout.optional = TABLE_COLUMN(2) | TABLE_COLUMN(3);
     for (size_t i = 0; i < METHOD_SERVICE_COUNT; i++) {
         const ProtobufCServiceDescriptor *descriptor = METHOD_SERVICES[i].descriptor;
@@ -67,7 +65,7 @@ int call_method(struct session *session, const struct command *command, int argc
         {"--list", &list, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
     if (list)
         return list_methods(session);
@@ -88,6 +86,6 @@ int call_method(struct session *session, const struct command *command, int argc
     if (protojson_text_to_message(json, strlen(json), method->input, 0, &session->arena, &request, &error) !=
         STATUS_OK)
         return usage_error(command, "%s", error.message);
-    const ProtobufCMessage *response = client_ask(session, peer, service->descriptor, method->name, request);
+    const ProtobufCMessage *response = client_ask_at(session, peer, name, request);
     return response == NULL ? EXIT_FAILED : output_message(response);
 }

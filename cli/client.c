@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include "message.h"
+#include "methods.h"
 #include "patience.h"
 #include "probe.h"
 #include "words.h"
@@ -73,40 +74,42 @@ static enum status fill_in_id(struct session *session, ProtobufCMessage *request
     struct uuid made = uuid_v7();
     char *text = arena_alloc(&session->arena, UUID_TEXT_SIZE);
     if (text == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
+        return client_no_memory(error);
     *id = uuid_format(&made, text);
     return STATUS_OK;
 }
 
 /* The channel must be connected. */
-static enum status call_connected(struct session *session, enum peer_name peer,
-                                  const ProtobufCServiceDescriptor *service, const char *method,
+static enum status call_connected(struct session *session, enum peer_name peer, const char *method_name,
                                   ProtobufCMessage *request, ProtobufCMessage **response, struct error *error)
 {
-    struct rpc_client *client = rpc_client_create(session->channels[peer], service);
+    const ProtobufCMethodDescriptor *method;
+    const struct method_service *service = method_find(method_name, &method);
+    struct rpc_client *client = rpc_client_create(session->channels[peer], service->descriptor);
     if (client == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
+        return client_no_memory(error);
     struct rpc_client_call call = {.timeout_ms = session->timeout_ms, .idempotent = true};
-    enum status status = rpc_client_call_wait(client, method, request, &call, &session->arena, response);
+    enum status status =
+        rpc_client_call_wait(client, method->name, request, &call, &session->arena, response);
     *error = call.error;
     rpc_client_destroy(client);
     return status;
 }
 
-enum status client_call(struct session *session, enum peer_name peer,
-                        const ProtobufCServiceDescriptor *service, const char *method,
-                        ProtobufCMessage *request, ProtobufCMessage **response, struct error *error)
+void *client_call_at(struct session *session, enum peer_name peer, const char *method,
+                     ProtobufCMessage *request, struct error *error)
 {
+    ProtobufCMessage *response = NULL;
     if (fill_in_id(session, request, error) != STATUS_OK)
-        return error->status;
+        return NULL;
     patience_begin(PEERS[peer].program);
     enum status status = client_connect(session, peer, error);
     bool connected = status == STATUS_OK;
     if (connected)
-        status = call_connected(session, peer, service, method, request, response, error);
+        status = call_connected(session, peer, method, request, &response, error);
     patience_end();
     if (!connected)
-        return status; /* the request was never sent, so its id does not matter */
+        return NULL; /* the request was never sent, so its id does not matter */
     if (status == STATUS_UNIMPLEMENTED) {
         error_set(error, status, error->reason, _("%s; is %s the address of %s?"), error->message,
                   session->addresses[peer], PEERS[peer].program);
@@ -114,19 +117,45 @@ enum status client_call(struct session *session, enum peer_name peer,
     char **id = creation_id(request);
     if (status_is_transient(status) && id != NULL)
         error_set(error, status, error->reason, _("%s; ask again with the id %s"), error->message, *id);
-    return status;
+    return status == STATUS_OK ? response : NULL;
 }
 
-void *client_ask(struct session *session, enum peer_name peer, const ProtobufCServiceDescriptor *service,
-                 const char *method, ProtobufCMessage *request)
+void *client_call(struct session *session, const char *method, ProtobufCMessage *request, struct error *error)
 {
-    ProtobufCMessage *response = NULL;
-    struct error error;
-    if (client_call(session, peer, service, method, request, &response, &error) != STATUS_OK) {
-        client_fail(&error);
-        return NULL;
-    }
+    const ProtobufCMethodDescriptor *found;
+    return client_call_at(session, method_only_peer(method_find(method, &found)), method, request, error);
+}
+
+static void *or_fail(void *response, const struct error *error)
+{
+    if (response == NULL)
+        client_fail(error);
     return response;
+}
+
+void *client_ask(struct session *session, const char *method, ProtobufCMessage *request)
+{
+    struct error error;
+    return or_fail(client_call(session, method, request, &error), &error);
+}
+
+void *client_ask_at(struct session *session, enum peer_name peer, const char *method,
+                    ProtobufCMessage *request)
+{
+    struct error error;
+    return or_fail(client_call_at(session, peer, method, request, &error), &error);
+}
+
+enum status client_no_memory(struct error *error)
+{
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
+}
+
+int client_fail_memory(void)
+{
+    struct error error;
+    client_no_memory(&error);
+    return client_fail(&error);
 }
 
 int client_fail_more(const struct error *error, const char *more)

@@ -15,24 +15,31 @@
 MUST_CHECK enum status client_connect(struct session *session, enum peer_name peer, struct error *error);
 
 /*
- * Calls a method and waits for its response, within the session's timeout. Every method is idempotent once
- * its id is set, so UNAVAILABLE, and RESOURCE_EXHAUSTED with a retry delay, are retried while the budget
- * lasts; a creation without an id first gets a new one. On OK *response lives as long as the session. Fails
- * like client_connect.
+ * Calls a method that one peer serves, such as "GetBooking", and returns its response, which lives as long as
+ * the session; NULL with *error set on failure. Waits within the session's timeout. Every method is
+ * idempotent once its id is set, so UNAVAILABLE, and RESOURCE_EXHAUSTED with a retry delay, are retried while
+ * the budget lasts; a creation without an id first gets a new one. Fails like client_connect.
  */
-MUST_CHECK enum status client_call(struct session *session, enum peer_name peer,
-                                   const ProtobufCServiceDescriptor *service, const char *method,
-                                   ProtobufCMessage *request, ProtobufCMessage **response,
-                                   struct error *error);
+void *client_call(struct session *session, const char *method, ProtobufCMessage *request,
+                  struct error *error);
 
-/* Like client_call, but returns the response, or NULL after printing the error on stderr. */
-void *client_ask(struct session *session, enum peer_name peer, const ProtobufCServiceDescriptor *service,
-                 const char *method, ProtobufCMessage *request);
+/* The same for a method that several peers serve, or that the user names as method_find allows. */
+void *client_call_at(struct session *session, enum peer_name peer, const char *method,
+                     ProtobufCMessage *request, struct error *error);
+
+/* Like the above, but print the error on stderr. */
+void *client_ask(struct session *session, const char *method, ProtobufCMessage *request);
+void *client_ask_at(struct session *session, enum peer_name peer, const char *method,
+                    ProtobufCMessage *request);
 
 /* Prints "screenctl: FAILED_PRECONDITION SOLD_OUT: message" on stderr. Returns EXIT_FAILED. */
 int client_fail(const struct error *error);
 
-/* The same, followed by "; MORE" unless `more` is NULL. */
+/* RESOURCE_EXHAUSTED in the user's language. client_fail_memory also prints it, like client_fail. */
+enum status client_no_memory(struct error *error);
+int client_fail_memory(void);
+
+/* Like client_fail, followed by "; MORE" unless `more` is NULL. */
 int client_fail_more(const struct error *error, const char *more);
 
 #endif

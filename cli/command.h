@@ -10,13 +10,17 @@
 struct Screening__V1__Booking;
 struct Screening__V1__Hospital;
 
+struct command;
+
+/* Runs with the words that follow the command's name; returns an exit code. */
+typedef int command_fn(struct session *session, const struct command *command, int argc, char **argv);
+
 struct command {
     const char *group;     /* "hospital" */
     const char *name;      /* "register"; NULL: the command has only the group's word */
     const char *arguments; /* for the usage line */
     const char *summary;
-    /* Runs with the words that follow the command's name; returns an exit code. */
-    int (*run)(struct session *session, const struct command *command, int argc, char **argv);
+    command_fn *run;
 };
 
 enum argument_type {
@@ -79,26 +83,9 @@ int hospital_output(struct session *session, const struct Screening__V1__Hospita
 
 /* ---- the commands, each in its group's file ---- */
 
-int hospital_register(struct session *session, const struct command *command, int argc, char **argv);
-int hospital_list(struct session *session, const struct command *command, int argc, char **argv);
-int hospital_show(struct session *session, const struct command *command, int argc, char **argv);
-int hospital_set_capacity(struct session *session, const struct command *command, int argc, char **argv);
-int hospital_delete(struct session *session, const struct command *command, int argc, char **argv);
-int hospital_import(struct session *session, const struct command *command, int argc, char **argv);
-int booking_book(struct session *session, const struct command *command, int argc, char **argv);
-int booking_show(struct session *session, const struct command *command, int argc, char **argv);
-int booking_list(struct session *session, const struct command *command, int argc, char **argv);
-int booking_cancel(struct session *session, const struct command *command, int argc, char **argv);
-int booking_trace(struct session *session, const struct command *command, int argc, char **argv);
-int history_customer(struct session *session, const struct command *command, int argc, char **argv);
-int history_booking(struct session *session, const struct command *command, int argc, char **argv);
-int history_projection(struct session *session, const struct command *command, int argc, char **argv);
-int health_show(struct session *session, const struct command *command, int argc, char **argv);
-int events_tail(struct session *session, const struct command *command, int argc, char **argv);
-int introspection_describe(struct session *session, const struct command *command, int argc, char **argv);
-int introspection_stats(struct session *session, const struct command *command, int argc, char **argv);
-int repair_places(struct session *session, const struct command *command, int argc, char **argv);
-int watch_all(struct session *session, const struct command *command, int argc, char **argv);
-int call_method(struct session *session, const struct command *command, int argc, char **argv);
+command_fn hospital_register, hospital_list, hospital_show, hospital_set_capacity, hospital_delete;
+command_fn hospital_import, booking_book, booking_show, booking_list, booking_cancel, booking_trace;
+command_fn history_customer, history_booking, history_projection, health_show, events_tail;
+command_fn introspection_describe, introspection_stats, repair_places, watch_all, call_method;
 
 #endif

@@ -11,8 +11,6 @@
 
 #include "protojson/protojson.h"
 
-#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
-
 struct tail {
     struct session *session;
     struct text_list types; /* none = all */
@@ -89,7 +87,7 @@ static int print_line(enum peer_name log, const Screening__V1__Event *event)
     arena_init(&line.arena);
     const char *place = arena_printf(&line.arena, "%s:%llu", PEERS[log].name, (unsigned long long)event->seq);
     const char *hospital = arena_printf(&line.arena, _("hospital %s"), hospital_of(event));
-    table_init(&table, &line.arena, columns, ARGUMENT_COUNT(columns));
+    table_init(&table, &line.arena, columns, COUNT_OF(columns));
     table_text(&table, place == NULL ? "" : place);
     table_text(&table, output_instant(&line, event->occurred_at));
     table_text(&table, event->type);
@@ -172,7 +170,7 @@ int events_tail(struct session *session, const struct command *command, int argc
         {"--max", &tail.max, ARGUMENT_NUMBER, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
     exit_code = choose_starts(command, only, &after, once, starts);
     if (exit_code != EXIT_DONE)

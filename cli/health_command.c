@@ -13,8 +13,6 @@
 #include "grpc/health/v1/health.pb-c.h"
 #include "rpc/v1/introspection.pb-c.h"
 
-#define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
-
 /* The peers, then the gateway. */
 enum { GATEWAY = PEER_COUNT, CONDITION_COUNT };
 
@@ -54,21 +52,17 @@ static void ask_peer(struct session *session, enum peer_name peer, struct condit
 {
     Grpc__Health__V1__HealthCheckRequest check = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
     Rpc__V1__StatsRequest stats = RPC__V1__STATS_REQUEST__INIT;
-    ProtobufCMessage *response;
     struct error error;
     *condition = (struct condition){.detail = ""};
-    if (client_call(session, peer, &grpc__health__v1__health__descriptor, "Check", &check.base, &response,
-                    &error) != STATUS_OK) {
+    const Grpc__Health__V1__HealthCheckResponse *health =
+        client_call_at(session, peer, "Check", &check.base, &error);
+    const Rpc__V1__StatsResponse *answer =
+        health != NULL ? client_call_at(session, peer, "Stats", &stats.base, &error) : NULL;
+    if (answer == NULL) {
         fail(session, &error, condition);
         return;
     }
-    condition->state = serving_text(((Grpc__Health__V1__HealthCheckResponse *)response)->status);
-    if (client_call(session, peer, &rpc__v1__introspection__descriptor, "Stats", &stats.base, &response,
-                    &error) != STATUS_OK) {
-        fail(session, &error, condition);
-        return;
-    }
-    const Rpc__V1__StatsResponse *answer = (Rpc__V1__StatsResponse *)response;
+    condition->state = serving_text(health->status);
     condition->detail = answer->not_ready;
     condition->degraded = answer->degraded;
     condition->degraded_count = answer->n_degraded;
@@ -138,7 +132,7 @@ static int show_table(struct session *session, const struct condition conditions
     static const struct table_column columns[] = {
         {N_("SERVICE"), false}, {N_("ADDRESS"), false}, {N_("STATUS"), false}, {N_("DETAIL"), false}};
     struct table table;
-    table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
+    table_init(&table, &session->arena, columns, COUNT_OF(columns));
     table.layout.if_filled = TABLE_COLUMN(3);
     for (int i = 0; i < CONDITION_COUNT; i++)
         if (conditions[i].state != NULL)
@@ -175,8 +169,7 @@ int health_show(struct session *session, const struct command *command, int argc
     char *only = NULL;
     const struct argument arguments[] = {{"SERVICE", &only, ARGUMENT_TEXT, false}};
     int exit_code;
-    if (!command_read(session, command, arguments, sizeof arguments / sizeof arguments[0], argc, argv,
-                      &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
     struct condition conditions[CONDITION_COUNT];
     bool known;

@@ -7,13 +7,6 @@
 
 #include "screening/v1/history.pb-c.h"
 
-#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
-
-static void *ask(struct session *session, const char *method, ProtobufCMessage *request)
-{
-    return client_ask(session, PEER_HISTORY, &screening__v1__history_service__descriptor, method, request);
-}
-
 /* The booking's own event will confirm a provisional status. */
 static const char *shown_status(struct session *session, const Screening__V1__BookingSummary *summary)
 {
@@ -29,7 +22,7 @@ static int show_summaries(struct session *session, const Screening__V1__ListCust
         {N_("BOOKING"), false}, {N_("DATE"), false},   {N_("HOSPITAL"), false}, {N_("PEOPLE"), true},
         {N_("STATUS"), false},  {N_("REASON"), false}, {N_("UPDATED"), false}};
     struct table table;
-    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    table_init(&table, &session->arena, columns, COUNT_OF(columns));
     table.layout = (struct table_layout){.if_filled = TABLE_COLUMN(5),
                                          .optional = TABLE_COLUMN(5) | TABLE_COLUMN(6),
                                          .flexible = TABLE_COLUMN(2) | TABLE_COLUMN(5)};
@@ -54,7 +47,7 @@ static int show_entries(struct session *session, const Screening__V1__GetBooking
                                                   {N_("REASON"), false}, {N_("WHEN"), false},
                                                   {N_("LOG"), false},    {N_("SEQ"), true}};
     struct table table;
-    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    table_init(&table, &session->arena, columns, COUNT_OF(columns));
     for (size_t i = 0; i < history->n_entries; i++) {
         const Screening__V1__HistoryEntry *entry = history->entries[i];
         table_number(&table, entry->version);
@@ -90,10 +83,6 @@ static int show_history(struct session *session, const Screening__V1__GetBooking
 
 int history_customer(struct session *session, const struct command *command, int argc, char **argv)
 {
-    static const struct paged_list list = {.peer = PEER_HISTORY,
-                                           .service = &screening__v1__history_service__descriptor,
-                                           .method = "ListCustomerHistory",
-                                           .items = "bookings"};
     Screening__V1__ListCustomerHistoryRequest request = SCREENING__V1__LIST_CUSTOMER_HISTORY_REQUEST__INIT;
     const struct argument arguments[] = {
         {"CUSTOMER_ID", &request.customer_id, ARGUMENT_TEXT, true},
@@ -103,9 +92,10 @@ int history_customer(struct session *session, const struct command *command, int
         {"--csv", &session->csv, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
-    const Screening__V1__ListCustomerHistoryResponse *bookings = pages_ask(session, &list, &request.base);
+    const Screening__V1__ListCustomerHistoryResponse *bookings =
+        pages_ask(session, "ListCustomerHistory", "bookings", &request.base);
     if (bookings == NULL)
         return EXIT_FAILED;
     return session->json ? output_message(&bookings->base) : show_summaries(session, bookings);
@@ -116,10 +106,10 @@ int history_booking(struct session *session, const struct command *command, int 
     Screening__V1__GetBookingHistoryRequest request = SCREENING__V1__GET_BOOKING_HISTORY_REQUEST__INIT;
     const struct argument arguments[] = {{"BOOKING_ID", &request.booking_id, ARGUMENT_TEXT, true}};
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
     const Screening__V1__GetBookingHistoryResponse *history =
-        ask(session, "GetBookingHistory", &request.base);
+        client_ask(session, "GetBookingHistory", &request.base);
     if (history == NULL)
         return EXIT_FAILED;
     return session->json ? output_message(&history->base) : show_history(session, history);
@@ -132,7 +122,7 @@ int history_projection(struct session *session, const struct command *command, i
     if (!command_read(session, command, NULL, 0, argc, argv, &exit_code))
         return exit_code;
     const Screening__V1__GetProjectionStatusResponse *status =
-        ask(session, "GetProjectionStatus", &request.base);
+        client_ask(session, "GetProjectionStatus", &request.base);
     if (status == NULL)
         return EXIT_FAILED;
     return session->json ? output_message(&status->base) : output_projection(session, status);

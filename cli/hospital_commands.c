@@ -13,13 +13,6 @@
 
 #include "screening/v1/hospital.pb-c.h"
 
-#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
-
-static void *ask(struct session *session, const char *method, ProtobufCMessage *request)
-{
-    return client_ask(session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor, method, request);
-}
-
 static const char *status_text(Screening__V1__HospitalStatus status)
 {
     const ProtobufCEnumValue *value =
@@ -34,7 +27,7 @@ static int show_days(struct session *session, Screening__V1__ScreeningDay *const
     static const struct table_column columns[] = {
         {N_("DATE"), false}, {N_("CAPACITY"), true}, {N_("REMAINING"), true}, {N_("VERSION"), true}};
     struct table table;
-    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    table_init(&table, &session->arena, columns, COUNT_OF(columns));
     for (size_t i = 0; i < count; i++) {
         table_text(&table, days[i]->date);
         table_number(&table, days[i]->capacity);
@@ -74,7 +67,7 @@ static int show_hospitals(struct session *session, const Screening__V1__ListHosp
                                                   {N_("CAPACITY"), true},  {N_("REMAINING"), true}};
     enum { DAY_COLUMNS = 2 };
     struct table table;
-    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns) - (with_day ? 0 : DAY_COLUMNS));
+    table_init(&table, &session->arena, columns, COUNT_OF(columns) - (with_day ? 0 : DAY_COLUMNS));
     table.layout = (struct table_layout){.hidden = with_deleted ? 0 : TABLE_COLUMN(3),
                                          .if_filled = TABLE_COLUMN(2),
                                          .ids = TABLE_COLUMN(0),
@@ -103,7 +96,7 @@ static enum status read_day(struct session *session, char *text, int32_t today,
     int32_t number;
     day->date = arena_alloc(&session->arena, CIVIL_TEXT_SIZE);
     if (day->date == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
+        return client_no_memory(error);
     if (equals == NULL)
         return error_invalid(error, _("--day %s: must be DATE=CAPACITY"), text);
     if (!number_read(equals + 1, CAPACITY_MAX, &day->capacity)) {
@@ -127,7 +120,7 @@ static enum status read_days(struct session *session, const struct text_list *te
     int32_t today;
     enum status status = session_today(session, &today, error);
     if (days == NULL || request->days == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
+        return client_no_memory(error);
     for (size_t i = 0; status == STATUS_OK && i < texts->count; i++) {
         screening__v1__screening_day__init(&days[i]);
         status = read_day(session, texts->texts[i], today, &days[i], error);
@@ -149,21 +142,17 @@ int hospital_register(struct session *session, const struct command *command, in
     };
     int exit_code;
     struct error error;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
     if (read_days(session, &days, &request, &error) != STATUS_OK)
         return usage_error(command, "%s", error.message);
-    return hospital_output(session, ask(session, "RegisterHospital", &request.base));
+    return hospital_output(session, client_ask(session, "RegisterHospital", &request.base));
 }
 
 /* ---- the others ---- */
 
 int hospital_list(struct session *session, const struct command *command, int argc, char **argv)
 {
-    static const struct paged_list list = {.peer = PEER_HOSPITAL,
-                                           .service = &screening__v1__hospital_service__descriptor,
-                                           .method = "ListHospitals",
-                                           .items = "hospitals"};
     Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
     const struct argument arguments[] = {
         {"--name", &request.name_contains, ARGUMENT_TEXT, false},
@@ -172,9 +161,10 @@ int hospital_list(struct session *session, const struct command *command, int ar
         {"--csv", &session->csv, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
-    const Screening__V1__ListHospitalsResponse *hospitals = pages_ask(session, &list, &request.base);
+    const Screening__V1__ListHospitalsResponse *hospitals =
+        pages_ask(session, "ListHospitals", "hospitals", &request.base);
     if (hospitals == NULL)
         return EXIT_FAILED;
     return session->json
@@ -187,9 +177,9 @@ int hospital_show(struct session *session, const struct command *command, int ar
     Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
     const struct argument arguments[] = {{"HOSPITAL", &request.hospital_id, ARGUMENT_HOSPITAL, true}};
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
-    return hospital_output(session, ask(session, "GetHospital", &request.base));
+    return hospital_output(session, client_ask(session, "GetHospital", &request.base));
 }
 
 int hospital_set_capacity(struct session *session, const struct command *command, int argc, char **argv)
@@ -203,11 +193,11 @@ int hospital_set_capacity(struct session *session, const struct command *command
         {"--version", &version, ARGUMENT_NUMBER, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
     request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
     request.expected_version = version;
-    Screening__V1__ScreeningDay *day = ask(session, "SetCapacity", &request.base);
+    Screening__V1__ScreeningDay *day = client_ask(session, "SetCapacity", &request.base);
     if (day == NULL)
         return EXIT_FAILED;
     return session->json ? output_message(&day->base) : show_days(session, &day, 1);

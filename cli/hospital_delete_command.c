@@ -14,8 +14,6 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
-#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
-
 /* The bookings that the deletion would cancel. */
 struct fall {
     bool known; /* false: booking-svc did not respond */
@@ -23,25 +21,16 @@ struct fall {
     size_t people;
 };
 
-static void *ask(struct session *session, const char *method, ProtobufCMessage *request)
-{
-    return client_ask(session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor, method, request);
-}
-
 /* Counts bookings from today on; a deletion does not affect past ones. */
 static bool count_status(struct session *session, char *hospital_id, Screening__V1__BookingStatus status,
                          const char *today, struct fall *fall)
 {
-    static const struct paged_list list = {.peer = PEER_BOOKING,
-                                           .service = &screening__v1__booking_service__descriptor,
-                                           .method = "ListBookings",
-                                           .items = "bookings"};
     Screening__V1__ListBookingsRequest request = SCREENING__V1__LIST_BOOKINGS_REQUEST__INIT;
     struct error error;
     request.hospital_id = hospital_id;
     request.status = status;
     const Screening__V1__ListBookingsResponse *bookings =
-        pages_collect(session, &list, &request.base, &error);
+        pages_collect(session, "ListBookings", "bookings", &request.base, &error);
     for (size_t i = 0; bookings != NULL && i < bookings->n_bookings; i++) {
         if (strcmp(bookings->bookings[i]->date, today) >= 0) {
             fall->bookings++;
@@ -124,11 +113,11 @@ int hospital_delete(struct session *session, const struct command *command, int 
         {"--yes", &yes, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
     if (!yes) {
         get.hospital_id = request.hospital_id;
-        const Screening__V1__Hospital *there = ask(session, "GetHospital", &get.base);
+        const Screening__V1__Hospital *there = client_ask(session, "GetHospital", &get.base);
         if (there == NULL)
             return EXIT_FAILED;
         const struct fall fall = count(session, request.hospital_id);
@@ -137,5 +126,5 @@ int hospital_delete(struct session *session, const struct command *command, int 
         if (exit_code != EXIT_DONE)
             return exit_code;
     }
-    return hospital_output(session, ask(session, "DeleteHospital", &request.base));
+    return hospital_output(session, client_ask(session, "DeleteHospital", &request.base));
 }

@@ -22,12 +22,8 @@ enum hospital_match hospital_match(const Screening__V1__Hospital *hospital, cons
 
 static const Screening__V1__ListHospitalsResponse *ask_all(struct session *session)
 {
-    static const struct paged_list list = {.peer = PEER_HOSPITAL,
-                                           .service = &screening__v1__hospital_service__descriptor,
-                                           .method = "ListHospitals",
-                                           .items = "hospitals"};
     Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
-    return pages_ask(session, &list, &request.base);
+    return pages_ask(session, "ListHospitals", "hospitals", &request.base);
 }
 
 /* Returns the last hospital that matches by `match`; *count is how many do. */

@@ -67,30 +67,25 @@ static void complain(void *context, size_t line, const char *complaint)
 
 /* ---- one hospital ---- */
 
-static enum status call(struct import *import, const char *method, ProtobufCMessage *request,
-                        ProtobufCMessage **response, struct error *error)
+/* Makes a change, or with --dry-run does nothing. */
+static enum status change(struct import *import, const char *method, ProtobufCMessage *request,
+                          struct error *error)
 {
-    return client_call(import->session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor, method,
-                       request, response, error);
-}
-
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
+    if (import->dry_run || client_call(import->session, method, request, error) != NULL)
+        return STATUS_OK;
+    return error->status;
 }
 
 /* A typo in an address would register a second hospital, so print a note, then continue. */
 static void warn_of_namesake(struct import *import, const struct import_hospital *hospital)
 {
     Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
-    ProtobufCMessage *response;
     struct error error;
     request.name_contains = arena_strdup(&import->session->arena, hospital->name);
-    if (request.name_contains == NULL ||
-        call(import, "ListHospitals", &request.base, &response, &error) != STATUS_OK)
-        return;
-    const Screening__V1__ListHospitalsResponse *list = (void *)response;
-    for (size_t i = 0; i < list->n_hospitals; i++) {
+    const Screening__V1__ListHospitalsResponse *list =
+        request.name_contains == NULL ? NULL
+                                      : client_call(import->session, "ListHospitals", &request.base, &error);
+    for (size_t i = 0; list != NULL && i < list->n_hospitals; i++) {
         const char *note =
             strcmp(list->hospitals[i]->name, hospital->name) != 0
                 ? NULL
@@ -116,7 +111,7 @@ static enum status register_hospital(struct import *import, const struct import_
     request.address = arena_strdup(arena, hospital->address);
     if (days == NULL || dates == NULL || request.days == NULL || request.name == NULL ||
         request.address == NULL)
-        return out_of_memory(error);
+        return client_no_memory(error);
     request.hospital_id = id;
     request.n_days = hospital->day_count;
     for (size_t i = 0; i < hospital->day_count; i++) {
@@ -126,10 +121,8 @@ static enum status register_hospital(struct import *import, const struct import_
         days[i].capacity = hospital->days[i].capacity;
         request.days[i] = &days[i];
     }
-    ProtobufCMessage *response;
     warn_of_namesake(import, hospital);
-    enum status status =
-        import->dry_run ? STATUS_OK : call(import, "RegisterHospital", &request.base, &response, error);
+    enum status status = change(import, "RegisterHospital", &request.base, error);
     import->registered += status == STATUS_OK ? 1 : 0;
     return status;
 }
@@ -139,12 +132,11 @@ static enum status set_capacity(struct import *import, const struct import_day *
 {
     Screening__V1__SetCapacityRequest request = SCREENING__V1__SET_CAPACITY_REQUEST__INIT;
     char date[CIVIL_TEXT_SIZE];
-    ProtobufCMessage *response;
     request.hospital_id = id;
     request.date = civil_format(day->day, date);
     request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
     request.capacity = day->capacity;
-    return import->dry_run ? STATUS_OK : call(import, "SetCapacity", &request.base, &response, error);
+    return change(import, "SetCapacity", &request.base, error);
 }
 
 static enum status open_missing_days(struct import *import, const struct import_hospital *hospital,
@@ -153,7 +145,7 @@ static enum status open_missing_days(struct import *import, const struct import_
     const struct import_day **missing =
         arena_alloc(&import->session->arena, hospital->day_count * sizeof(const struct import_day *));
     if (missing == NULL)
-        return out_of_memory(error);
+        return client_no_memory(error);
     size_t count = import_missing_days(hospital, there, missing);
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
@@ -174,7 +166,7 @@ static enum status settle_differences(struct import *import, const struct import
     const struct import_day **days = arena_alloc(arena, hospital->day_count * sizeof *days);
     uint32_t *capacities = arena_alloc(arena, hospital->day_count * sizeof *capacities);
     if (days == NULL || capacities == NULL)
-        return out_of_memory(error);
+        return client_no_memory(error);
     size_t count = import_differing_days(hospital, there, days, capacities);
     for (size_t i = 0; i < count; i++) {
         enum status status =
@@ -195,40 +187,38 @@ static enum status settle_differences(struct import *import, const struct import
     return STATUS_OK;
 }
 
-static enum status get_hospital(struct import *import, const struct uuid *id, ProtobufCMessage **there,
-                                struct error *error)
+static const Screening__V1__Hospital *get_hospital(struct import *import, const struct uuid *id,
+                                                   struct error *error)
 {
     char text[UUID_TEXT_SIZE];
     Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
     request.hospital_id = uuid_format(id, text);
-    return call(import, "GetHospital", &request.base, there, error);
+    return client_call(import->session, "GetHospital", &request.base, error);
 }
 
-/* Finds the hospital under any id that it may be registered with. NOT_FOUND if there is none. */
-static enum status find_hospital(struct import *import, const struct import_hospital *hospital,
-                                 ProtobufCMessage **there, struct error *error)
+/* Finds the hospital under any id that it may be registered with. NULL, with NOT_FOUND, if there is none. */
+static const Screening__V1__Hospital *
+find_hospital(struct import *import, const struct import_hospital *hospital, struct error *error)
 {
-    enum status status = get_hospital(import, &hospital->id, there, error);
-    for (size_t i = 0; status == STATUS_NOT_FOUND && i < IMPORT_FORMER_IDS; i++)
+    const Screening__V1__Hospital *there = get_hospital(import, &hospital->id, error);
+    for (size_t i = 0; there == NULL && error->status == STATUS_NOT_FOUND && i < IMPORT_FORMER_IDS; i++)
         if (!uuid_is_zero(&hospital->former_ids[i]))
-            status = get_hospital(import, &hospital->former_ids[i], there, error);
-    return status;
+            there = get_hospital(import, &hospital->former_ids[i], error);
+    return there;
 }
 
 static enum status import_hospital(struct import *import, const struct import_hospital *hospital,
                                    struct error *error)
 {
-    ProtobufCMessage *response;
-    enum status status = find_hospital(import, hospital, &response, error);
-    if (status == STATUS_NOT_FOUND) {
+    const Screening__V1__Hospital *there = find_hospital(import, hospital, error);
+    if (there == NULL && error->status == STATUS_NOT_FOUND) {
         char id[UUID_TEXT_SIZE];
         (void)uuid_format(&hospital->id, id);
         return register_hospital(import, hospital, id, error);
     }
-    if (status != STATUS_OK)
-        return status;
-    const Screening__V1__Hospital *there = (Screening__V1__Hospital *)response;
-    status = import_same_hospital(hospital, there, &import->session->arena, error);
+    if (there == NULL)
+        return error->status;
+    enum status status = import_same_hospital(hospital, there, &import->session->arena, error);
     if (status == STATUS_OK) {
         import->found++;
         status = open_missing_days(import, hospital, there, error);
@@ -325,8 +315,7 @@ int hospital_import(struct session *session, const struct command *command, int 
         {"--dry-run", &import.dry_run, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, sizeof arguments / sizeof arguments[0], argc, argv,
-                      &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
     int32_t today;
     struct error error;

@@ -9,8 +9,6 @@
 
 #include "rpc/v1/introspection.pb-c.h"
 
-#define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
-
 /* One request to one service or all of them; NULL where the response is missing. */
 struct question {
     const char *method;
@@ -26,8 +24,7 @@ static void ask(struct session *session, struct question *question, const char *
         enum peer_name peer = (enum peer_name)i;
         if (only != NULL && peer != peer_find(only))
             continue;
-        question->answers[i] = client_ask(session, peer, &rpc__v1__introspection__descriptor,
-                                          question->method, question->request);
+        question->answers[i] = client_ask_at(session, peer, question->method, question->request);
         question->all_answered = question->all_answered && question->answers[i] != NULL;
     }
 }
@@ -54,7 +51,7 @@ static int show_methods(struct session *session, const struct question *question
                                                   {N_("REQUEST"), false},
                                                   {N_("RESPONSE"), false}};
     struct table table;
-    table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
+    table_init(&table, &session->arena, columns, COUNT_OF(columns));
     table.layout.optional = TABLE_COLUMN(1) | TABLE_COLUMN(3) | TABLE_COLUMN(4);
     for (int i = 0; i < PEER_COUNT; i++)
         if (question->answers[i] != NULL)
@@ -102,7 +99,7 @@ static int show_stats(struct session *session, const struct question *question)
         {N_("SERVICE"), false}, {N_("NAME"), false}, {N_("VALUE"), true}};
     struct table table;
     sort_stats(question);
-    table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
+    table_init(&table, &session->arena, columns, COUNT_OF(columns));
     for (int i = 0; i < PEER_COUNT; i++)
         if (question->answers[i] != NULL)
             add_stats(session, &table, (const Rpc__V1__StatsResponse *)question->answers[i]);

@@ -14,13 +14,6 @@
 #include "base/clock.h"
 #include "protojson/protojson.h"
 
-static int out_of_memory(void)
-{
-    struct error error;
-    error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-    return client_fail(&error);
-}
-
 int output_message(const ProtobufCMessage *message)
 {
     struct error error;
@@ -38,7 +31,7 @@ static int print_document(json_t *document, size_t layout)
     char *text = document == NULL ? NULL : json_dumps(document, layout);
     json_decref(document);
     if (text == NULL)
-        return out_of_memory();
+        return client_fail_memory();
     puts(text);
     free(text);
     return EXIT_DONE;
@@ -74,13 +67,13 @@ int output_messages(const char *name, const ProtobufCMessage *const *messages, s
 int output_table(struct table *table)
 {
     table->width_max = terminal_columns();
-    return table_print(table, stdout) ? EXIT_DONE : out_of_memory();
+    return table_print(table, stdout) ? EXIT_DONE : client_fail_memory();
 }
 
 int output_list(const struct session *session, struct table *table, const char *none)
 {
     if (session->csv)
-        return table_print_csv(table, stdout) ? EXIT_DONE : out_of_memory();
+        return table_print_csv(table, stdout) ? EXIT_DONE : client_fail_memory();
     if (table_row_count(table) == 0 && !table->out_of_memory) {
         puts(message(none));
         return EXIT_DONE;
@@ -117,7 +110,7 @@ void output_fill_projection(struct table *table, struct session *session,
     static const struct table_column columns[] = {{N_("LOG"), false},    {N_("STATE"), false},
                                                   {N_("APPLIED"), true}, {N_("HEAD"), true},
                                                   {N_("LAG MS"), true},  {N_("DEAD LETTERS"), true}};
-    table_init(table, &session->arena, columns, sizeof columns / sizeof columns[0]);
+    table_init(table, &session->arena, columns, COUNT_OF(columns));
     for (size_t i = 0; i < status->n_logs; i++) {
         table_text(table, status->logs[i]->log);
         table_text(table, word_shown(status->logs[i]->state));

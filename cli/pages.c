@@ -1,7 +1,6 @@
 #include "pages.h"
 
 #include "client.h"
-#include "message.h"
 
 #include <string.h>
 
@@ -36,37 +35,37 @@ static bool append(struct arena *arena, struct items *items, void **page, size_t
     return true;
 }
 
-void *pages_collect(struct session *session, const struct paged_list *list, ProtobufCMessage *request,
+void *pages_collect(struct session *session, const char *method, const char *items, ProtobufCMessage *request,
                     struct error *error)
 {
-    struct items items = {.all = NULL};
+    struct items all = {.all = NULL};
     *(uint32_t *)field_of(request, request->descriptor, "page_size") = PAGE_SIZE;
     char **page_token = field_of(request, request->descriptor, "page_token");
     for (;;) {
-        ProtobufCMessage *page;
-        if (client_call(session, list->peer, list->service, list->method, request, &page, error) != STATUS_OK)
+        ProtobufCMessage *page = client_call(session, method, request, error);
+        if (page == NULL)
             return NULL;
         const ProtobufCFieldDescriptor *field =
-            protobuf_c_message_descriptor_get_field_by_name(page->descriptor, list->items);
+            protobuf_c_message_descriptor_get_field_by_name(page->descriptor, items);
         size_t *count = (size_t *)(void *)((char *)page + field->quantifier_offset);
         void ***page_items = (void ***)(void *)((char *)page + field->offset);
-        if (!append(&session->arena, &items, *page_items, *count)) {
-            error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
+        if (!append(&session->arena, &all, *page_items, *count)) {
+            client_no_memory(error);
             return NULL;
         }
         *page_token = *(char **)field_of(page, page->descriptor, "next_page_token");
         if ((*page_token)[0] == '\0') {
-            *count = items.count;
-            *page_items = items.all;
+            *count = all.count;
+            *page_items = all.all;
             return page;
         }
     }
 }
 
-void *pages_ask(struct session *session, const struct paged_list *list, ProtobufCMessage *request)
+void *pages_ask(struct session *session, const char *method, const char *items, ProtobufCMessage *request)
 {
     struct error error;
-    void *response = pages_collect(session, list, request, &error);
+    void *response = pages_collect(session, method, items, request, &error);
     if (response == NULL)
         client_fail(&error);
     return response;

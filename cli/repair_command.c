@@ -15,8 +15,6 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
-#define ARGUMENT_COUNT(arguments) (sizeof(arguments) / sizeof((arguments)[0]))
-
 /* REPAIR_PAGE: the most that the services accept per request. */
 enum { REPAIR_PAGE = 500, LOOK_AGAIN_MS = 5000, LOOK_PAUSE_MS = 200 };
 
@@ -48,9 +46,7 @@ static bool is_final(booking_status status)
 
 static bool out_of_memory(void)
 {
-    struct error error;
-    error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-    client_fail(&error);
+    client_fail_memory();
     return false;
 }
 
@@ -62,8 +58,7 @@ static const Screening__V1__ListReservationsResponse *list(struct session *sessi
     request.page_size = REPAIR_PAGE;
     request.page_token =
         (char *)page_token; /* protobuf-c's strings are not const, but packing only reads them */
-    return client_ask(session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor,
-                      "ListReservations", &request.base);
+    return client_ask(session, "ListReservations", &request.base);
 }
 
 static const Screening__V1__LookUpBookingsResponse *
@@ -72,13 +67,12 @@ look_up(struct session *session, const Screening__V1__ListReservationsResponse *
     Screening__V1__LookUpBookingsRequest request = SCREENING__V1__LOOK_UP_BOOKINGS_REQUEST__INIT;
     request.booking_ids = arena_alloc(&session->arena, held->n_reservations * sizeof(char *));
     if (request.booking_ids == NULL) {
-        out_of_memory();
+        client_fail_memory();
         return NULL;
     }
     for (size_t i = 0; i < held->n_reservations; i++)
         request.booking_ids[request.n_booking_ids++] = held->reservations[i]->booking_id;
-    return client_ask(session, PEER_BOOKING, &screening__v1__booking_service__descriptor, "LookUpBookings",
-                      &request.base);
+    return client_ask(session, "LookUpBookings", &request.base);
 }
 
 /* Copies the place, because the page's memory is reused. */
@@ -179,8 +173,7 @@ static bool look_once_more(struct repair *repair, size_t *left)
         if (request.n_booking_ids == 0)
             break;
         const Screening__V1__ListReservationsResponse *held =
-            client_ask(&repair->page, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor,
-                       "ListReservations", &request.base);
+            client_ask(&repair->page, "ListReservations", &request.base);
         if (held == NULL)
             return false;
         for (struct place *place = first; place != next; place = place->next)
@@ -215,9 +208,7 @@ static bool release(struct repair *repair, struct place *place)
     request.hospital_id = place->reservation->hospital_id;
     request.date = place->reservation->date;
     request.headcount = place->reservation->headcount;
-    const Screening__V1__Booking *booking =
-        client_ask(&repair->page, PEER_BOOKING, &screening__v1__booking_service__descriptor, "AbandonBooking",
-                   &request.base);
+    const Screening__V1__Booking *booking = client_ask(&repair->page, "AbandonBooking", &request.base);
     if (booking == NULL)
         return false;
     place->booking = booking->status;
@@ -282,7 +273,7 @@ static int show(struct repair *repair)
                                                   {N_("STATUS"), false},  {N_("PLACE"), false}};
     struct session *session = repair->session;
     struct table table;
-    table_init(&table, &session->arena, columns, ARGUMENT_COUNT(columns));
+    table_init(&table, &session->arena, columns, COUNT_OF(columns));
     table.layout = (struct table_layout){.ids = TABLE_COLUMN(HOSPITAL), .optional = TABLE_COLUMN(HOSPITAL)};
     for (const struct place *place = repair->places; place != NULL; place = place->next) {
         if (!place->gone) {
@@ -316,7 +307,7 @@ int repair_places(struct session *session, const struct command *command, int ar
         {"--csv", &session->csv, ARGUMENT_SWITCH, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, ARGUMENT_COUNT(arguments), argc, argv, &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
     struct error error;
     if (client_connect(session, PEER_HOSPITAL, &error) != STATUS_OK ||

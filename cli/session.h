@@ -10,6 +10,8 @@
 #include "base/status.h"
 #include "rpc/channel.h"
 
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
 /* screenctl's exit codes. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 

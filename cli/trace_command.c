@@ -12,8 +12,6 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/history.pb-c.h"
 
-#define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
-
 struct trace {
     const Screening__V1__Booking *booking;
     Screening__V1__HistoryEntry **entries;
@@ -28,18 +26,16 @@ struct trace {
 static bool ask_entries(struct session *session, struct trace *trace)
 {
     Screening__V1__GetBookingHistoryRequest request = SCREENING__V1__GET_BOOKING_HISTORY_REQUEST__INIT;
-    ProtobufCMessage *response;
     struct error error;
     request.booking_id = trace->booking->booking_id;
-    enum status status = client_call(session, PEER_HISTORY, &screening__v1__history_service__descriptor,
-                                     "GetBookingHistory", &request.base, &response, &error);
-    if (status == STATUS_NOT_FOUND)
+    const Screening__V1__GetBookingHistoryResponse *history =
+        client_call(session, "GetBookingHistory", &request.base, &error);
+    if (history == NULL && error.status == STATUS_NOT_FOUND)
         return true;
-    if (status != STATUS_OK) {
+    if (history == NULL) {
         client_fail(&error);
         return false;
     }
-    const Screening__V1__GetBookingHistoryResponse *history = (void *)response;
     trace->entries = history->entries;
     trace->entry_count = history->n_entries;
     return true;
@@ -53,12 +49,10 @@ static bool ask_all(struct session *session, char *booking_id, struct trace *tra
     Screening__V1__GetBookingRequest get = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
     Screening__V1__GetProjectionStatusRequest status = SCREENING__V1__GET_PROJECTION_STATUS_REQUEST__INIT;
     get.booking_id = booking_id;
-    trace->booking = client_ask(session, PEER_BOOKING, &screening__v1__booking_service__descriptor,
-                                "GetBooking", &get.base);
+    trace->booking = client_ask(session, "GetBooking", &get.base);
     if (trace->booking == NULL || !ask_entries(session, trace))
         return false;
-    trace->projection = client_ask(session, PEER_HISTORY, &screening__v1__history_service__descriptor,
-                                   "GetProjectionStatus", &status.base);
+    trace->projection = client_ask(session, "GetProjectionStatus", &status.base);
     for (size_t i = 0; i < trace->entry_count; i++)
         trace->caught_up = trace->caught_up || trace->entries[i]->version >= trace->booking->version;
     return trace->projection != NULL;
@@ -120,7 +114,7 @@ static int show_entries(struct session *session, const struct trace *trace)
         {N_("VERSION"), true}, {N_("STATUS"), false}, {N_("REASON"), false}, {N_("WHEN"), false},
         {N_("EVENT"), false},  {N_("LOG"), false},    {N_("SEQ"), true},     {N_("EVENT ID"), false}};
     struct table table;
-    table_init(&table, &session->arena, columns, COLUMN_COUNT(columns));
+    table_init(&table, &session->arena, columns, COUNT_OF(columns));
     table.layout = (struct table_layout){.if_filled = TABLE_COLUMN(2),
                                          .ids = TABLE_COLUMN(7),
                                          .optional = TABLE_COLUMN(4) | TABLE_COLUMN(7),

@@ -1,5 +1,6 @@
 #include "values.h"
 
+#include "client.h"
 #include "date.h"
 #include "message.h"
 #include "words.h"
@@ -152,7 +153,7 @@ enum status values_finish_date(struct session *session, const struct argument *a
         return error_invalid(error, "%s %s: %s", argument->name, *text, _(DATE_RULE));
     char *out = arena_alloc(&session->arena, CIVIL_TEXT_SIZE);
     if (out == NULL)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
+        return client_no_memory(error);
     *text = civil_format(day, out);
     return STATUS_OK;
 }

@@ -68,20 +68,18 @@ static void add_rate(struct watch *watch, struct table *table, bool comparable, 
 static void add_service(struct watch *watch, struct table *table, enum peer_name peer, int64_t elapsed_ns)
 {
     Rpc__V1__StatsRequest request = RPC__V1__STATS_REQUEST__INIT;
-    ProtobufCMessage *response;
-    struct error error;
+    struct error error = {.status = STATUS_OK};
     struct sample *before = &watch->samples[peer], now = {.known = false};
-    enum status status = client_call(watch->session, peer, &rpc__v1__introspection__descriptor, "Stats",
-                                     &request.base, &response, &error);
+    const Rpc__V1__StatsResponse *stats =
+        client_call_at(watch->session, peer, "Stats", &request.base, &error);
     const char *detail = error.message;
-    if (status == STATUS_OK) {
-        const Rpc__V1__StatsResponse *stats = (Rpc__V1__StatsResponse *)response;
+    if (stats != NULL) {
         now = sample_of(stats);
         detail = stats->n_degraded > 0 ? stats->degraded[0] : "";
     }
     bool comparable = now.known && before->known;
     table_text(table, PEERS[peer].program);
-    table_text(table, status_name(status));
+    table_text(table, status_name(stats != NULL ? STATUS_OK : error.status));
     add_rate(watch, table, comparable, now.calls, before->calls, elapsed_ns);
     add_rate(watch, table, comparable, now.events, before->events, elapsed_ns);
     table_text(table, detail);
@@ -97,7 +95,7 @@ static void draw_services(struct watch *watch)
                                                   {N_("DETAIL"), false}};
     struct table table;
     int64_t now_ns = clock_monotonic_ns();
-    table_init(&table, &watch->session->arena, columns, sizeof columns / sizeof columns[0]);
+    table_init(&table, &watch->session->arena, columns, COUNT_OF(columns));
     table.layout.flexible = TABLE_COLUMN(4);
     table.width_max = terminal_columns();
     for (int i = 0; i < PEER_COUNT; i++)
@@ -109,15 +107,15 @@ static void draw_services(struct watch *watch)
 static void draw_lag(struct watch *watch)
 {
     Screening__V1__GetProjectionStatusRequest request = SCREENING__V1__GET_PROJECTION_STATUS_REQUEST__INIT;
-    ProtobufCMessage *response;
     struct error error;
     struct table table;
-    if (client_call(watch->session, PEER_HISTORY, &screening__v1__history_service__descriptor,
-                    "GetProjectionStatus", &request.base, &response, &error) == STATUS_OK) {
-        output_fill_projection(&table, watch->session, (void *)response);
-        fputc('\n', watch->frame);
-        table_print(&table, watch->frame);
-    }
+    const Screening__V1__GetProjectionStatusResponse *status =
+        client_call(watch->session, "GetProjectionStatus", &request.base, &error);
+    if (status == NULL)
+        return;
+    output_fill_projection(&table, watch->session, status);
+    fputc('\n', watch->frame);
+    table_print(&table, watch->frame);
 }
 
 /* ---- frame by frame ---- */
@@ -168,12 +166,7 @@ static int run(struct watch *watch, uint32_t interval_ms)
             watch->days.scroll--;
     } while (drawn && !over);
     terminal_close(&terminal);
-    if (!drawn) {
-        struct error error;
-        error_set(&error, STATUS_RESOURCE_EXHAUSTED, NULL, _("out of memory"));
-        return client_fail(&error);
-    }
-    return EXIT_DONE;
+    return drawn ? EXIT_DONE : client_fail_memory();
 }
 
 int watch_all(struct session *session, const struct command *command, int argc, char **argv)
@@ -187,8 +180,7 @@ int watch_all(struct session *session, const struct command *command, int argc, 
         {"--interval", &interval_ms, ARGUMENT_NUMBER, false},
     };
     int exit_code;
-    if (!command_read(session, command, arguments, sizeof arguments / sizeof arguments[0], argc, argv,
-                      &exit_code))
+    if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
     if (interval_ms < INTERVAL_MIN_MS || interval_ms > INTERVAL_MAX_MS)
         return usage_error(command, "--interval: must be %d to %d ms", INTERVAL_MIN_MS, INTERVAL_MAX_MS);

@@ -22,25 +22,19 @@ struct row {
     uint32_t capacity;
 };
 
-static enum status call(struct watch_days *days, const char *method, ProtobufCMessage *request,
-                        ProtobufCMessage **response, struct error *error)
-{
-    return client_call(days->session, PEER_HOSPITAL, &screening__v1__hospital_service__descriptor, method,
-                       request, response, error);
-}
-
 /* ---- which date ---- */
 
 static enum status is_open(struct watch_days *days, char *date, bool *open, struct error *error)
 {
     Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
-    ProtobufCMessage *response;
     request.date = date;
     request.page_size = 1;
-    enum status status = call(days, "ListHospitals", &request.base, &response, error);
-    if (status == STATUS_OK)
-        *open = ((const Screening__V1__ListHospitalsResponse *)response)->n_hospitals > 0;
-    return status;
+    const Screening__V1__ListHospitalsResponse *list =
+        client_call(days->session, "ListHospitals", &request.base, error);
+    if (list == NULL)
+        return error->status;
+    *open = list->n_hospitals > 0;
+    return STATUS_OK;
 }
 
 /* Finds today or the next day with screenings; leaves days->date empty if there is none. */
@@ -70,12 +64,10 @@ static enum status ask_hospital(struct watch_days *days, struct row **rows, size
                                 struct error *error)
 {
     Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
-    ProtobufCMessage *response;
     request.hospital_id = days->hospital_id;
-    enum status status = call(days, "GetHospital", &request.base, &response, error);
-    if (status != STATUS_OK)
-        return status;
-    const Screening__V1__Hospital *hospital = (Screening__V1__Hospital *)response;
+    const Screening__V1__Hospital *hospital = client_call(days->session, "GetHospital", &request.base, error);
+    if (hospital == NULL)
+        return error->status;
     *rows = arena_alloc(&days->session->arena, (hospital->n_days + 1) * sizeof **rows);
     for (size_t i = 0; *rows != NULL && i < hospital->n_days; i++)
         put_row(&(*rows)[(*count)++], hospital->name, hospital->days[i]);
@@ -94,14 +86,10 @@ static int compare_rows(const void *left, const void *right)
 static enum status ask_hospitals(struct watch_days *days, struct row **rows, size_t *count,
                                  struct error *error)
 {
-    static const struct paged_list list = {.peer = PEER_HOSPITAL,
-                                           .service = &screening__v1__hospital_service__descriptor,
-                                           .method = "ListHospitals",
-                                           .items = "hospitals"};
     Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
     request.date = days->date;
     const Screening__V1__ListHospitalsResponse *hospitals =
-        pages_collect(days->session, &list, &request.base, error);
+        pages_collect(days->session, "ListHospitals", "hospitals", &request.base, error);
     if (hospitals == NULL)
         return error->status;
     *rows = arena_alloc(&days->session->arena, (hospitals->n_hospitals + 1) * sizeof **rows);
@@ -142,7 +130,7 @@ static void draw_rows(struct watch_days *days, const struct row *rows, size_t co
     size_t shown = lines > AROUND ? lines - AROUND : 1;
     shown = count < shown ? count : shown;
     days->scroll = days->scroll + shown > count ? count - shown : days->scroll;
-    table_init(&table, &days->session->arena, columns, sizeof columns / sizeof columns[0]);
+    table_init(&table, &days->session->arena, columns, COUNT_OF(columns));
     table.layout.flexible = TABLE_COLUMN(0);
     table.width_max = terminal_columns();
     for (size_t i = 0; i < shown; i++)
