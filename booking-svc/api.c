@@ -20,12 +20,9 @@ enum { CUSTOMER_ID_MAX = 64, CUSTOMER_NAME_MAX = 200, REASON_MAX = 200, HEADCOUN
 static enum status read_names(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
                               struct booking *request, struct error *error)
 {
-    enum status status = text_check_opaque("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, error);
-    if (status == STATUS_OK)
-        status = unicode_read("customer_name", input->customer_name, 1, CUSTOMER_NAME_MAX, arena,
-                              &request->customer_name, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(text_check_opaque("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, error));
+    TRY(unicode_read("customer_name", input->customer_name, 1, CUSTOMER_NAME_MAX, arena,
+                     &request->customer_name, error));
     struct error shown;
     if (unicode_check_id("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, &shown) != STATUS_OK ||
         unicode_check_shown("customer_name", input->customer_name, &shown) != STATUS_OK)
@@ -68,9 +65,7 @@ static enum status create_booking(void *service, const void *input, struct rpc_c
     struct booking *request = arena_alloc(arena, sizeof *request);
     if (work == NULL || request == NULL)
         return error_no_memory(error);
-    enum status status = read_create(input, arena, request, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(read_create(input, arena, request, error));
     work->call = call;
     work->hospital_id = request->hospital_id;
     work->day = request->day;
@@ -120,27 +115,22 @@ static enum status cancel_booking(void *service, const void *request, struct rpc
     if (change == NULL)
         return error_no_memory(error);
     struct booking_command *command = &change->command;
-    enum status status = text_check_uuid("booking_id", input->booking_id, &command->booking_id, error);
-    if (status == STATUS_OK)
-        status = unicode_read("reason", input->reason, 0, REASON_MAX, rpc_call_arena(call), &command->reason,
-                              error);
-    if (status == STATUS_OK)
-        status = unicode_check_shown("reason", command->reason, error);
-    return status == STATUS_OK ? handler_write(api->writer, &command->writer, changed, call, error) : status;
+    TRY(text_check_uuid("booking_id", input->booking_id, &command->booking_id, error));
+    TRY(unicode_read("reason", input->reason, 0, REASON_MAX, rpc_call_arena(call), &command->reason, error));
+    TRY(unicode_check_shown("reason", command->reason, error));
+    return handler_write(api->writer, &command->writer, changed, call, error);
 }
 
 static enum status read_place(const Screening__V1__AbandonBookingRequest *input, struct booking *place,
                               struct error *error)
 {
-    enum status status = text_check_uuid("booking_id", input->booking_id, &place->booking_id, error);
-    if (status == STATUS_OK)
-        status = text_check_uuid("hospital_id", input->hospital_id, &place->hospital_id, error);
-    if (status == STATUS_OK)
-        status = text_check_date("date", input->date, &place->day, error);
-    if (status == STATUS_OK && (input->headcount < 1 || input->headcount > HEADCOUNT_MAX))
-        status = error_invalid(error, "headcount: must be 1 to %d", HEADCOUNT_MAX);
+    TRY(text_check_uuid("booking_id", input->booking_id, &place->booking_id, error));
+    TRY(text_check_uuid("hospital_id", input->hospital_id, &place->hospital_id, error));
+    TRY(text_check_date("date", input->date, &place->day, error));
+    if (input->headcount < 1 || input->headcount > HEADCOUNT_MAX)
+        return error_invalid(error, "headcount: must be 1 to %d", HEADCOUNT_MAX);
     place->headcount = input->headcount;
-    return status;
+    return STATUS_OK;
 }
 
 /* For an operator, after a restore. */
@@ -151,11 +141,10 @@ static enum status abandon_booking(void *service, const void *input, struct rpc_
     struct change *change = create_change(call, COMMAND_ABANDON);
     if (change == NULL)
         return error_no_memory(error);
-    enum status status = read_place(input, &change->place, error);
+    TRY(read_place(input, &change->place, error));
     change->command.booking_id = change->place.booking_id;
     change->command.request = &change->place;
-    return status == STATUS_OK ? handler_write(api->writer, &change->command.writer, changed, call, error)
-                               : status;
+    return handler_write(api->writer, &change->command.writer, changed, call, error);
 }
 
 static const struct handler HANDLERS[] = {

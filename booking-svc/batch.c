@@ -251,10 +251,8 @@ static enum status save_bookings(struct batch *batch, struct db *db, struct erro
             inserted[inserts++] = &entry->booking;
         else if (entry->changed)
             updated[updates++] = &entry->booking;
-    enum status status = store_insert_bookings(db, inserted, inserts, error);
-    if (status == STATUS_OK)
-        status = store_update_bookings(db, updated, updates, error);
-    return status;
+    TRY(store_insert_bookings(db, inserted, inserts, error));
+    return store_update_bookings(db, updated, updates, error);
 }
 
 static enum status save_deletions(struct batch *batch, struct db *db, struct error *error)
@@ -272,15 +270,13 @@ static enum status save_deletions(struct batch *batch, struct db *db, struct err
 static enum status save(struct batch *batch, struct db *db, struct writer_command *const *commands,
                         size_t count, struct error *error)
 {
-    enum status status = save_bookings(batch, db, error);
-    if (status == STATUS_OK)
-        status = save_deletions(batch, db, error);
-    if (status == STATUS_OK)
-        status = event_log_save(batch->log, db, error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+    TRY(save_bookings(batch, db, error));
+    TRY(save_deletions(batch, db, error));
+    TRY(event_log_save(batch->log, db, error));
+    for (size_t i = 0; i < count; i++)
         if (commands[i]->class == WRITER_EVENT)
-            status = event_chunk_finish(container_of(commands[i], struct event_chunk, command), db, error);
-    return status;
+            TRY(event_chunk_finish(container_of(commands[i], struct event_chunk, command), db, error));
+    return STATUS_OK;
 }
 
 /* Runs Pairs ahead of all other commands: they must read only committed rows, and settles must be checked
@@ -288,14 +284,13 @@ static enum status save(struct batch *batch, struct db *db, struct writer_comman
 static enum status pair_first(struct batch *batch, struct db *db, struct writer_command *const *commands,
                               size_t count, struct error *error)
 {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct booking_command *command = batch_booking_command(commands[i]);
         if (command != NULL && command->kind == COMMAND_PAIR)
-            status = pairing_apply(container_of(commands[i], struct pairing, command.writer), batch->log, db,
-                                   error);
+            TRY(pairing_apply(container_of(commands[i], struct pairing, command.writer), batch->log, db,
+                              error));
     }
-    return status;
+    return STATUS_OK;
 }
 
 enum status batch_apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
@@ -309,14 +304,10 @@ enum status batch_apply(void *context, struct db *db, struct writer_command *con
     batch->at.now_us = clock_now_us();
     batch->at.today = civil_day_at(batch->at.now_us);
 
-    enum status status = event_log_take_head(batch->log, db, error);
-    if (status == STATUS_OK)
-        status = pair_first(batch, db, commands, count, error);
-    if (status == STATUS_OK)
-        status = batch_load(batch, db, commands, count, error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = decide(batch, db, commands[i], error);
-    if (status == STATUS_OK)
-        status = save(batch, db, commands, count, error);
-    return status;
+    TRY(event_log_take_head(batch->log, db, error));
+    TRY(pair_first(batch, db, commands, count, error));
+    TRY(batch_load(batch, db, commands, count, error));
+    for (size_t i = 0; i < count; i++)
+        TRY(decide(batch, db, commands[i], error));
+    return save(batch, db, commands, count, error);
 }

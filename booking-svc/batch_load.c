@@ -149,23 +149,22 @@ static enum status load_force_cancel_chunk(struct batch *batch, struct db *db,
     };
     if (loader.ids == NULL)
         return error_no_memory(error);
-    enum status status = store_list_live(db, &command->hospital_id, &deletion->row.next_booking_id,
-                                         FORCE_CANCEL_CHUNK, take_chunk_booking, &loader, error);
+    TRY(store_list_live(db, &command->hospital_id, &deletion->row.next_booking_id, FORCE_CANCEL_CHUNK,
+                        take_chunk_booking, &loader, error));
     deletion->chunk = loader.ids;
     deletion->chunk_count = loader.count;
-    return status;
+    return STATUS_OK;
 }
 
 enum status batch_load(struct batch *batch, struct db *db, struct writer_command *const *commands,
                        size_t count, struct error *error)
 {
-    enum status status = load_bookings(batch, db, commands, count, error);
-    if (status == STATUS_OK)
-        status = load_deletions(batch, db, commands, count, error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    TRY(load_bookings(batch, db, commands, count, error));
+    TRY(load_deletions(batch, db, commands, count, error));
+    for (size_t i = 0; i < count; i++) {
         const struct booking_command *command = batch_booking_command(commands[i]);
         if (command != NULL && command->kind == COMMAND_FORCE_CANCEL)
-            status = load_force_cancel_chunk(batch, db, command, error);
+            TRY(load_force_cancel_chunk(batch, db, command, error));
     }
-    return status;
+    return STATUS_OK;
 }

@@ -27,14 +27,12 @@ struct booking_service {
 static enum status prepare_database(void *context, struct db *db, struct error *error)
 {
     const struct booking_service *service = context;
-    enum status status = db_claim(db, "booking", error);
-    if (status == STATUS_OK)
-        status = events_migrate(db, error);
-    if (status == STATUS_OK)
-        status = store_migrate(db, error);
-    if (status == STATUS_OK && service->settings.follow_log_from_start[0] != '\0')
-        status = event_log_give_up(db, HOSPITAL_LOG, store_forget_deletions, error);
-    return status;
+    TRY(db_claim(db, "booking", error));
+    TRY(events_migrate(db, error));
+    TRY(store_migrate(db, error));
+    if (service->settings.follow_log_from_start[0] != '\0')
+        return event_log_give_up(db, HOSPITAL_LOG, store_forget_deletions, error);
+    return STATUS_OK;
 }
 
 static enum status open_flow(void *context, struct error *error)
@@ -112,10 +110,8 @@ static enum status start_jobs(void *context, struct error *error)
     struct booking_service *service = context;
     const char *database = service->settings.service.database;
     struct flow *flow = &service->flow;
-    enum status status = deletion_job_open(database, service->app.writer, &flow->deletions, error);
-    if (status != STATUS_OK)
-        return status;
-    status = settler_open(database, service->works, flow->reserver, &service->settler, error);
+    TRY(deletion_job_open(database, service->app.writer, &flow->deletions, error));
+    enum status status = settler_open(database, service->works, flow->reserver, &service->settler, error);
     if (status != STATUS_OK)
         deletion_job_destroy(flow->deletions);
     return status;
@@ -146,10 +142,9 @@ static enum status follow_hospitals(void *context, struct error *error)
         .database_url = service->settings.service.database,
     };
     struct event_follower **follower = &service->app.followed[FOLLOWED_HOSPITAL];
-    enum status status = event_follower_open(&options, follower, error);
-    if (status == STATUS_OK)
-        pairing_service_join_follower(&service->pairing, *follower);
-    return status;
+    TRY(event_follower_open(&options, follower, error));
+    pairing_service_join_follower(&service->pairing, *follower);
+    return STATUS_OK;
 }
 
 static void stop_following(void *context)

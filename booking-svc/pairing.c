@@ -69,11 +69,8 @@ static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, 
     const struct pair_wanted *wanted = &pairing->wanted;
     struct era_details details = {0};
     struct event_cursor cursor;
-    enum status status = era_read_details(db, &details, error);
-    if (status == STATUS_OK)
-        status = event_cursor_read(db, HOSPITAL_LOG, &cursor, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(era_read_details(db, &details, error));
+    TRY(event_cursor_read(db, HOSPITAL_LOG, &cursor, error));
     const struct uuid *known = uuid_is_zero(&details.peer_log_id) ? &cursor.log_id : &details.peer_log_id;
     if (!uuid_is_zero(known) && !uuid_equal(known, &wanted->log_id)) {
         if (wanted->adopt)
@@ -86,9 +83,9 @@ static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, 
     /* If the answer to a COMMIT was lost and the batch is applied again, the first time may have set the
      * cursor back. */
     const bool before = pairing->set_back_from.seq > cursor.seq;
-    status = tell_applied(pairing, before ? &pairing->set_back_from : &cursor, error);
-    if (status != STATUS_OK || wanted->paired || cursor.seq <= wanted->since.seq)
-        return status;
+    TRY(tell_applied(pairing, before ? &pairing->set_back_from : &cursor, error));
+    if (wanted->paired || cursor.seq <= wanted->since.seq)
+        return STATUS_OK;
     pairing->set_back_from = cursor;
     return event_log_rewind(db, HOSPITAL_LOG, wanted->since.seq, &wanted->since.event_id, error);
 }
@@ -137,12 +134,9 @@ static enum status fill_lists(struct pairing *pairing, struct db *db, struct err
         arena_alloc(pairing->arena, PAGE_SIZE * sizeof *response->deleted_hospital_ids);
     if (response->requested == NULL || response->deleted_hospital_ids == NULL)
         return error_no_memory(error);
-    enum status status = store_list_unannounced(db, &pairing->wanted.requested_after, PAGE_SIZE,
-                                                take_requested, pairing, error);
-    if (status == STATUS_OK)
-        status =
-            store_list_deletions(db, &pairing->wanted.deleted_after, PAGE_SIZE, take_deleted, pairing, error);
-    return status;
+    TRY(store_list_unannounced(db, &pairing->wanted.requested_after, PAGE_SIZE, take_requested, pairing,
+                               error));
+    return store_list_deletions(db, &pairing->wanted.deleted_after, PAGE_SIZE, take_deleted, pairing, error);
 }
 
 static enum status fill_answer(struct pairing *pairing, const struct event_log *log,
@@ -249,27 +243,22 @@ static enum status parse_id(const char *field, const char *text, struct uuid *ou
 static enum status read_request(const Screening__V1__PairRequest *request, struct pair_wanted *wanted,
                                 struct error *error)
 {
-    enum status status = text_check_uuid("log_id", request->log_id, &wanted->log_id, error);
-    if (status == STATUS_OK)
-        status = parse_id("since_event_id", request->since_event_id, &wanted->since.event_id, error);
-    if (status == STATUS_OK)
-        status = parse_id("booking_log_id", request->booking_log_id, &wanted->applied.log_id, error);
-    if (status == STATUS_OK)
-        status = parse_id("booking_event_id", request->booking_event_id, &wanted->applied.event_id, error);
-    if (status == STATUS_OK)
-        status = parse_id("requested_after", request->requested_after, &wanted->requested_after, error);
-    if (status == STATUS_OK)
-        status = parse_id("deleted_after", request->deleted_after, &wanted->deleted_after, error);
-    if (status == STATUS_OK && (request->era == 0 || request->era > INT64_MAX))
-        status = error_invalid(error, "era: must be 1 to 2^63 - 1");
+    TRY(text_check_uuid("log_id", request->log_id, &wanted->log_id, error));
+    TRY(parse_id("since_event_id", request->since_event_id, &wanted->since.event_id, error));
+    TRY(parse_id("booking_log_id", request->booking_log_id, &wanted->applied.log_id, error));
+    TRY(parse_id("booking_event_id", request->booking_event_id, &wanted->applied.event_id, error));
+    TRY(parse_id("requested_after", request->requested_after, &wanted->requested_after, error));
+    TRY(parse_id("deleted_after", request->deleted_after, &wanted->deleted_after, error));
+    if (request->era == 0 || request->era > INT64_MAX)
+        return error_invalid(error, "era: must be 1 to 2^63 - 1");
     wanted->era = (int64_t)request->era;
     wanted->since.seq = request->since_seq;
     wanted->applied.seq = request->booking_seq;
     wanted->adopt = request->adopt;
     wanted->paired = request->paired;
-    if (status == STATUS_OK && wanted->since.seq > 0 && uuid_is_zero(&wanted->since.event_id))
-        status = error_invalid(error, "since_event_id: must be a UUID");
-    return status;
+    if (wanted->since.seq > 0 && uuid_is_zero(&wanted->since.event_id))
+        return error_invalid(error, "since_event_id: must be a UUID");
+    return STATUS_OK;
 }
 
 static enum status pair(void *service, const void *request, struct rpc_call *call, struct error *error)
@@ -277,9 +266,7 @@ static enum status pair(void *service, const void *request, struct rpc_call *cal
     struct pairing *pairing = arena_alloc(rpc_call_arena(call), sizeof *pairing);
     if (pairing == NULL)
         return error_no_memory(error);
-    enum status status = read_request(request, &pairing->wanted, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(read_request(request, &pairing->wanted, error));
     pairing->call = call;
     pairing->arena = rpc_call_arena(call);
     pairing->service = service;

@@ -42,9 +42,7 @@ static enum status run_get(struct handler_read *base, struct db *db, struct erro
     struct get_read *get = container_of(base, struct get_read, base);
     const struct booking *booking = NULL;
     struct found found = {.arena = rpc_call_arena(base->call), .bookings = &booking, .room = 1};
-    enum status status = store_load_bookings(db, &get->booking_id, 1, keep, &found, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(store_load_bookings(db, &get->booking_id, 1, keep, &found, error));
     if (booking == NULL)
         return error_set(error, STATUS_NOT_FOUND, NULL, "booking_id: there is no such booking");
     struct booking_wire wire;
@@ -58,9 +56,7 @@ enum status reads_get_booking(void *api, const void *request, struct rpc_call *c
     struct get_read *get = arena_alloc(rpc_call_arena(call), sizeof *get);
     if (get == NULL)
         return error_no_memory(error);
-    enum status status = text_check_uuid("booking_id", input->booking_id, &get->booking_id, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(text_check_uuid("booking_id", input->booking_id, &get->booking_id, error));
     return handler_read(((struct booking_api *)api)->readers, &get->base, run_get, call, error);
 }
 
@@ -117,8 +113,8 @@ static enum status run_list(struct handler_read *base, struct db *db, struct err
     found.bookings = arena_alloc(arena, found.room * sizeof *found.bookings);
     if (found.bookings == NULL)
         return error_no_memory(error);
-    enum status status = store_list_bookings(db, &list->filter, &list->after, limit, keep, &found, error);
-    return status == STATUS_OK ? reply_list(list, &found, error) : status;
+    TRY(store_list_bookings(db, &list->filter, &list->after, limit, keep, &found, error));
+    return reply_list(list, &found, error);
 }
 
 static enum status read_filter(const Screening__V1__ListBookingsRequest *input, struct booking_filter *filter,
@@ -245,8 +241,6 @@ enum status reads_look_up_bookings(void *api, const void *request, struct rpc_ca
     if (look_up->ids == NULL || look_up->states == NULL || look_up->pointers == NULL)
         return error_no_memory(error);
     look_up->count = count;
-    enum status status = read_ids(input, look_up, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(read_ids(input, look_up, error));
     return handler_read(((struct booking_api *)api)->readers, &look_up->base, run_look_up, call, error);
 }

@@ -108,9 +108,7 @@ static enum status count_backlog(struct settler *settler, struct error *error)
     int64_t now_ns = clock_monotonic_ns(), requested = 0;
     if (settler->counted_ns != 0 && now_ns - settler->counted_ns < TICK_MS * (int64_t)NS_PER_MS)
         return STATUS_OK;
-    enum status status = store_count_requested(settler->db, &requested, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(store_count_requested(settler->db, &requested, error));
     settler->counted_ns = now_ns;
     int64_t in_work = (int64_t)work_count(settler->table);
     metric_set(&backlog, requested > in_work ? requested - in_work : 0);
@@ -205,11 +203,12 @@ static enum status go_round(struct settler *settler, struct ticker *ticker, stru
     settler->put_off = work_count_put_off(settler->table);
     settler->room = reserver_room(settler->reserver);
     bool going = settler->room > 0;
-    enum status status = going ? go_through(settler, false, &going, ticker, error) : STATUS_OK;
-    if (status == STATUS_OK && going)
-        status = go_through(settler, true, &going, ticker, error);
-    if (status != STATUS_OK || !going)
-        return status;
+    if (going)
+        TRY(go_through(settler, false, &going, ticker, error));
+    if (going)
+        TRY(go_through(settler, true, &going, ticker, error));
+    if (!going)
+        return STATUS_OK;
     settler->went_round = true;
     return forget_settled(settler);
 }

@@ -193,9 +193,7 @@ static enum status open_log(struct follow *follow, enum peer_name peer, const st
                             struct error *error)
 {
     struct log *log = &follow->logs[peer];
-    enum status status = client_connect(follow->session, peer, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(client_connect(follow->session, peer, error));
     log->client =
         rpc_client_create(follow->session->channels[peer], &screening__v1__event_log_service__descriptor);
     if (log->client == NULL)
@@ -212,11 +210,10 @@ static enum status open_log(struct follow *follow, enum peer_name peer, const st
 static enum status open_all(struct follow *follow, const struct event_start starts[PEER_COUNT],
                             struct error *error)
 {
-    enum status status = STATUS_OK;
-    for (int i = 0; status == STATUS_OK && i < PEER_COUNT; i++)
+    for (int i = 0; i < PEER_COUNT; i++)
         if (starts[i].wanted)
-            status = open_log(follow, (enum peer_name)i, &starts[i], error);
-    return status;
+            TRY(open_log(follow, (enum peer_name)i, &starts[i], error));
+    return STATUS_OK;
 }
 
 /* Closing a channel ends its Fetch in flight. */

@@ -218,14 +218,10 @@ static enum status import_hospital(struct import *import, const struct import_ho
     }
     if (there == NULL)
         return error->status;
-    enum status status = import_same_hospital(hospital, there, &import->session->arena, error);
-    if (status == STATUS_OK) {
-        import->found++;
-        status = open_missing_days(import, hospital, there, error);
-    }
-    if (status == STATUS_OK)
-        status = settle_differences(import, hospital, there, error);
-    return status;
+    TRY(import_same_hospital(hospital, there, &import->session->arena, error));
+    import->found++;
+    TRY(open_missing_days(import, hospital, there, error));
+    return settle_differences(import, hospital, there, error);
 }
 
 /* ---- all of them ---- */

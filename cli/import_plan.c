@@ -98,8 +98,8 @@ static enum status read_id(const struct csv_record *record, struct row *row, str
 static enum status read_text(const char *field, const char *text, size_t min, size_t max, struct arena *arena,
                              const char **out, struct error *error)
 {
-    enum status status = unicode_read(field, text, min, max, arena, out, error);
-    return status == STATUS_OK ? unicode_check_shown(field, *out, error) : status;
+    TRY(unicode_read(field, text, min, max, arena, out, error));
+    return unicode_check_shown(field, *out, error);
 }
 
 static enum status read_day(const struct csv_record *record, int32_t today, struct import_day *day,
@@ -124,17 +124,12 @@ static enum status read_row(const struct planner *planner, const struct csv_reco
 {
     if (record->count != FIELD_COUNT)
         return error_invalid(error, _("record: must have %d fields, not %zu"), FIELD_COUNT, record->count);
-    enum status status = read_text("name", record->fields[FIELD_NAME], 1, NAME_MAX_CHARACTERS, planner->arena,
-                                   &row->name, error);
-    if (status == STATUS_OK) {
-        status = read_text("address", record->fields[FIELD_ADDRESS], 0, ADDRESS_MAX_CHARACTERS,
-                           planner->arena, &row->address, error);
-    }
-    if (status == STATUS_OK)
-        status = read_id(record, row, planner->arena, error);
-    if (status == STATUS_OK)
-        status = read_day(record, planner->today, &row->day, error);
-    return status;
+    TRY(read_text("name", record->fields[FIELD_NAME], 1, NAME_MAX_CHARACTERS, planner->arena, &row->name,
+                  error));
+    TRY(read_text("address", record->fields[FIELD_ADDRESS], 0, ADDRESS_MAX_CHARACTERS, planner->arena,
+                  &row->address, error));
+    TRY(read_id(record, row, planner->arena, error));
+    return read_day(record, planner->today, &row->day, error);
 }
 
 /* ---- from lines to hospitals ---- */
@@ -286,13 +281,10 @@ enum status import_plan_read(const char *bytes, size_t size, int32_t today, stru
         .arena = arena, .plan = plan, .today = today, .complain = complain, .context = context};
     *plan = (struct import_plan){.hospitals = NULL};
     csv_init(&reader, bytes, size);
-    enum status status = csv_check_encoding(bytes, size, error);
-    if (status == STATUS_OK)
-        status = check_header(&reader, reader.at, (size_t)(reader.end - reader.at), arena, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(csv_check_encoding(bytes, size, error));
+    TRY(check_header(&reader, reader.at, (size_t)(reader.end - reader.at), arena, error));
     map_init(&planner.seen, sizeof(struct uuid));
-    status = read_records(&planner, &reader, error);
+    enum status status = read_records(&planner, &reader, error);
     map_fini(&planner.seen);
     return status;
 }

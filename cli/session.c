@@ -60,8 +60,7 @@ enum status session_use_zone(const struct session *session, struct error *error)
 
 enum status session_today(const struct session *session, int32_t *day, struct error *error)
 {
-    enum status status = session_use_zone(session, error);
-    if (status == STATUS_OK)
-        *day = civil_day_at(clock_now_us());
-    return status;
+    TRY(session_use_zone(session, error));
+    *day = civil_day_at(clock_now_us());
+    return STATUS_OK;
 }

@@ -146,9 +146,7 @@ enum status values_finish_date(struct session *session, const struct argument *a
 {
     char **text = argument->value;
     int32_t today, day;
-    enum status status = session_today(session, &today, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(session_today(session, &today, error));
     if (!date_read(*text, today, &day))
         return error_invalid(error, "%s %s: %s", argument->name, *text, _(DATE_RULE));
     char *out = arena_alloc(&session->arena, CIVIL_TEXT_SIZE);

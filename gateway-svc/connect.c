@@ -225,11 +225,8 @@ static enum status read_get(struct http_request *request, const struct query *qu
     const char *message = query->values[MESSAGE], *base64 = query->values[BASE64];
     if (query->twice != NULL)
         return error_invalid(error, "%s: must not be given twice with other values", query->twice);
-    enum status status = check_version(PARAMETERS[CONNECT], query->values[CONNECT], "v1", error);
-    if (status == STATUS_OK)
-        status = check_compression(query->values[COMPRESSION], error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(check_version(PARAMETERS[CONNECT], query->values[CONNECT], "v1", error));
+    TRY(check_compression(query->values[COMPRESSION], error));
     if (message == NULL)
         return error_invalid(error, "message: must be given");
     payload->bytes = message;
@@ -263,11 +260,8 @@ static enum status start(struct gateway *gateway, const struct backend_method *m
     struct arena *arena = http_arena(request);
     ProtobufCMessage *message;
     uint32_t timeout_ms;
-    enum status status = read_timeout(gateway, request, &timeout_ms, error);
-    if (status == STATUS_OK)
-        status = read_message(payload, method->method->input, arena, &message, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(read_timeout(gateway, request, &timeout_ms, error));
+    TRY(read_message(payload, method->method->input, arena, &message, error));
     struct connect_call *call = arena_alloc(arena, sizeof *call);
     if (call == NULL)
         return error_no_memory(error);

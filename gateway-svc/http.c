@@ -420,9 +420,7 @@ static void register_metrics(void)
 enum status http_open(const struct http_options *options, struct http_server **out, struct error *error)
 {
     int fd;
-    enum status status = listen_on("http-listen", options->listen, &fd, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(listen_on("http-listen", options->listen, &fd, error));
     struct http_server *server = calloc(1, sizeof *server);
     if (server != NULL) {
         server->options = *options;
@@ -434,7 +432,7 @@ enum status http_open(const struct http_options *options, struct http_server **o
         free(server);
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "http server: no memory or no thread");
     }
-    status = ticker_open(SWEEP_MS, sweep, server, &server->sweeper, error);
+    enum status status = ticker_open(SWEEP_MS, sweep, server, &server->sweeper, error);
     if (status != STATUS_OK) {
         http_close(server);
         return status;

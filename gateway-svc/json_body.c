@@ -32,9 +32,7 @@ enum status json_body_write(const ProtobufCMessage *message, unsigned flags, str
 {
     char *text;
     size_t size;
-    enum status status = protojson_write(message, flags, arena, &text, &size, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(protojson_write(message, flags, arena, &text, &size, error));
     text[size] = '\n'; /* replaces its NUL */
     answer->body = text;
     answer->body_size = size + 1;

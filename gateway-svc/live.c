@@ -65,10 +65,8 @@ static enum status open_feeds(const struct live_options *options, struct live *l
         .take = live_hospital_take,
         .context = live,
     };
-    enum status status = live_feed_open(&booking, &live->feeds[LIVE_BOOKING], error);
-    if (status == STATUS_OK)
-        status = live_feed_open(&hospital, &live->feeds[LIVE_HOSPITAL], error);
-    return status;
+    TRY(live_feed_open(&booking, &live->feeds[LIVE_BOOKING], error));
+    return live_feed_open(&hospital, &live->feeds[LIVE_HOSPITAL], error);
 }
 
 static enum status open_all(const struct live_options *options, struct live *live, struct error *error)

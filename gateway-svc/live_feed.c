@@ -114,11 +114,9 @@ static enum status read_event_id(struct live_feed *feed, struct event_cursor *at
 static enum status begin_at_head(struct live_feed *feed, struct error *error)
 {
     struct event_cursor end = {.seq = 0};
-    enum status status = read_head(feed, &end.seq, &end.log_id, error);
-    if (status == STATUS_OK && end.seq > 0)
-        status = read_event_id(feed, &end, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(read_head(feed, &end.seq, &end.log_id, error));
+    if (end.seq > 0)
+        TRY(read_event_id(feed, &end, error));
     feed->end = end;
     log_event(LOG_INFO, "live.begun", LOG_TEXT("log", feed->options.log), LOG_INT("seq", end.seq));
     feed->options.begun(feed->options.context, end.seq);
@@ -302,9 +300,7 @@ static void *run(void *context)
 static enum status start(struct live_feed *feed, struct error *error)
 {
     const struct live_feed_options *options = &feed->options;
-    enum status status = inbox_open(&feed->inbox, options->log, options->address, &feed->monitor, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(inbox_open(&feed->inbox, options->log, options->address, &feed->monitor, error));
     if (pthread_create(&feed->thread, NULL, run, feed) != 0) {
         inbox_close(&feed->inbox);
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no thread to follow the %s log",

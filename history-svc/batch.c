@@ -137,9 +137,7 @@ static enum status project(struct batch *batch, const char *log, const Screening
                            struct error *error)
 {
     struct reaction reaction;
-    enum status status = policy_react(log, event, &reaction, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(policy_react(log, event, &reaction, error));
     switch (reaction.meaning) {
     case EVENT_BOOKING:
         batch->entries[batch->entry_count++] = reaction.entry;
@@ -172,26 +170,21 @@ static enum status project_chunk(struct batch *batch, struct db *db, struct even
 
 static enum status save(struct batch *batch, struct db *db, struct error *error)
 {
-    enum status status = months_open(&batch->months, db, batch->entries, batch->entry_count, error);
-    if (status == STATUS_OK)
-        status = store_save_bookings(db, batch->booking_rows, batch->booking_count, error);
-    if (status == STATUS_OK)
-        status = store_insert_entries(db, batch->entries, batch->entry_count, batch->careful, error);
-    if (status == STATUS_OK)
-        status = store_save_hospitals(db, batch->hospital_rows, batch->hospital_count, error);
-    if (status == STATUS_OK)
-        status = store_insert_unknown(db, batch->unknown, batch->unknown_count, error);
-    return status;
+    TRY(months_open(&batch->months, db, batch->entries, batch->entry_count, error));
+    TRY(store_save_bookings(db, batch->booking_rows, batch->booking_count, error));
+    TRY(store_insert_entries(db, batch->entries, batch->entry_count, batch->careful, error));
+    TRY(store_save_hospitals(db, batch->hospital_rows, batch->hospital_count, error));
+    return store_insert_unknown(db, batch->unknown, batch->unknown_count, error);
 }
 
 /* The database has reported the result of every statement by the time the cursors have moved. */
 static enum status save_and_finish(struct batch *batch, struct db *db, struct writer_command *const *commands,
                                    size_t count, struct error *error)
 {
-    enum status status = save(batch, db, error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = event_chunk_finish(container_of(commands[i], struct event_chunk, command), db, error);
-    return status;
+    TRY(save(batch, db, error));
+    for (size_t i = 0; i < count; i++)
+        TRY(event_chunk_finish(container_of(commands[i], struct event_chunk, command), db, error));
+    return STATUS_OK;
 }
 
 /*
@@ -214,10 +207,8 @@ enum status batch_apply(void *context, struct db *db, struct writer_command *con
                         struct error *error)
 {
     struct batch *batch = context;
-    enum status status = begin(batch, commands, count, error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = project_chunk(batch, db, container_of(commands[i], struct event_chunk, command), error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(begin(batch, commands, count, error));
+    for (size_t i = 0; i < count; i++)
+        TRY(project_chunk(batch, db, container_of(commands[i], struct event_chunk, command), error));
     return explain(batch, save_and_finish(batch, db, commands, count, error), error);
 }

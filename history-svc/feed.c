@@ -74,10 +74,8 @@ static enum status follow(struct feed *feed, enum feed_log log, struct error *er
 
 enum status feed_follow(struct feed *feed, struct error *error)
 {
-    enum status status = follow(feed, FEED_BOOKING, error);
-    if (status == STATUS_OK)
-        status = follow(feed, FEED_HOSPITAL, error);
-    return status;
+    TRY(follow(feed, FEED_BOOKING, error));
+    return follow(feed, FEED_HOSPITAL, error);
 }
 
 const char *feed_log_name(enum feed_log log)

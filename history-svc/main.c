@@ -45,10 +45,9 @@ static enum status open_feed(void *context, struct error *error)
 {
     struct history_service *service = context;
     const struct feed_options options = feed_settings(&service->settings);
-    enum status status = feed_open(&options, service->app.db, &service->feed, error);
-    if (status == STATUS_OK)
-        service->app.writer = feed_writer(service->feed);
-    return status;
+    TRY(feed_open(&options, service->app.db, &service->feed, error));
+    service->app.writer = feed_writer(service->feed);
+    return STATUS_OK;
 }
 
 static void close_feed(void *context)
@@ -60,9 +59,7 @@ static void close_feed(void *context)
 static enum status follow_logs(void *context, struct error *error)
 {
     struct history_service *service = context;
-    enum status status = feed_follow(service->feed, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(feed_follow(service->feed, error));
     service->app.followed[FOLLOWED_BOOKING] = feed_follower(service->feed, FEED_BOOKING);
     service->app.followed[FOLLOWED_HOSPITAL] = feed_follower(service->feed, FEED_HOSPITAL);
     return STATUS_OK;

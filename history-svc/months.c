@@ -19,9 +19,7 @@ static enum status open_month(struct months *months, struct db *db, int64_t inst
                               const struct timeline_month **out, struct error *error)
 {
     struct timeline_month month;
-    enum status status = store_open_month(db, instant_us, &month, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(store_open_month(db, instant_us, &month, error));
     if (months->count == MONTHS_REMEMBERED)
         months->count = 0; /* only a replay meets this many; current months are soon remembered again */
     months->known[months->count] = month;
@@ -33,16 +31,15 @@ enum status months_open(struct months *months, struct db *db, const struct entry
                         struct error *error)
 {
     const struct timeline_month *month = NULL; /* previous entry's, usually the next one's too */
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < count; i++) {
         int64_t instant_us = entries[i].occurred_at_us;
         if (month != NULL && is_within(month, instant_us))
             continue;
         month = find(months, instant_us);
         if (month == NULL)
-            status = open_month(months, db, instant_us, &month, error);
+            TRY(open_month(months, db, instant_us, &month, error));
     }
-    return status;
+    return STATUS_OK;
 }
 
 void months_forget(struct months *months)

@@ -53,9 +53,7 @@ static enum status take_entry(void *context, const struct summary_row *summary, 
 static enum status run_get(struct handler_read *base, struct db *db, struct error *error)
 {
     struct get_read *get = container_of(base, struct get_read, base);
-    enum status status = store_load_history(db, &get->booking_id, take_entry, get, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(store_load_history(db, &get->booking_id, take_entry, get, error));
     if (get->response.summary == NULL)
         return error_set(error, STATUS_NOT_FOUND, NULL, "booking_id: there is no such booking");
     rpc_call_reply(base->call, &get->response.base);
@@ -68,9 +66,7 @@ enum status reads_get_history(void *api, const void *request, struct rpc_call *c
     struct get_read *get = arena_alloc(rpc_call_arena(call), sizeof *get);
     if (get == NULL)
         return error_no_memory(error);
-    enum status status = text_check_uuid("booking_id", input->booking_id, &get->booking_id, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(text_check_uuid("booking_id", input->booking_id, &get->booking_id, error));
     screening__v1__get_booking_history_response__init(&get->response);
     return handler_read(((struct history_api *)api)->readers, &get->base, run_get, call, error);
 }
@@ -116,10 +112,7 @@ static enum status run_list(struct handler_read *base, struct db *db, struct err
         arena_alloc(rpc_call_arena(base->call), list->page_size * sizeof(Screening__V1__BookingSummary *));
     if (list->response.bookings == NULL)
         return error_no_memory(error);
-    enum status status =
-        store_list_customer(db, &list->filter, &list->after, limit, take_summary, list, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(store_list_customer(db, &list->filter, &list->after, limit, take_summary, list, error));
     if (list->more)
         list->response.next_page_token = page_token_format(&list->last, list->query, token);
     rpc_call_reply(base->call, &list->response.base);
@@ -175,11 +168,8 @@ enum status reads_list_customer(void *api, const void *request, struct rpc_call 
     struct list_read *list = arena_alloc(arena, sizeof *list);
     if (list == NULL)
         return error_no_memory(error);
-    enum status status = read_filter(input, &list->filter, error);
-    if (status == STATUS_OK)
-        status = read_position(input, arena, list, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(read_filter(input, &list->filter, error));
+    TRY(read_position(input, arena, list, error));
     screening__v1__list_customer_history_response__init(&list->response);
     page_room_init(&list->room, rpc_call_response_max_bytes(call));
     return handler_read(((struct history_api *)api)->readers, &list->base, run_list, call, error);

@@ -127,10 +127,8 @@ static enum status swap(struct db *db, uint32_t patience_s, struct error *error)
 static enum status open_schema(const char *database_url, struct db **out, struct error *error)
 {
     struct db *db;
-    enum status status = db_open(database_url, DB_READ_WRITE, &db, error);
-    if (status != STATUS_OK)
-        return status;
-    status = schema_prepare_rebuild(db, error);
+    TRY(db_open(database_url, DB_READ_WRITE, &db, error));
+    enum status status = schema_prepare_rebuild(db, error);
     if (status == STATUS_OK)
         *out = db;
     else
@@ -142,12 +140,9 @@ static enum status fill_and_swap(const struct feed_options *options, struct db *
                                  struct progress *progress, struct error *error)
 {
     struct db *own;
-    enum status status = open_schema(options->database_url, &own, error);
-    if (status == STATUS_OK)
-        status = fill(options, own, patience_s, progress, error);
-    if (status == STATUS_OK)
-        status = swap(db, patience_s, error);
-    return status;
+    TRY(open_schema(options->database_url, &own, error));
+    TRY(fill(options, own, patience_s, progress, error));
+    return swap(db, patience_s, error);
 }
 
 enum status rebuild_run(const struct feed_options *options, struct db *db, uint32_t patience_s,
@@ -157,10 +152,8 @@ enum status rebuild_run(const struct feed_options *options, struct db *db, uint3
     own.schema = SCHEMA_REBUILD;
     struct progress progress;
     /* An interrupted rebuild leaves its schema behind. */
-    enum status status = schema_drop_rebuild(db, error);
-    if (status != STATUS_OK)
-        return status;
-    status = fill_and_swap(&own, db, patience_s, &progress, error);
+    TRY(schema_drop_rebuild(db, error));
+    enum status status = fill_and_swap(&own, db, patience_s, &progress, error);
     if (status != STATUS_OK) {
         struct error ignored;
         if (schema_drop_rebuild(db, &ignored) != STATUS_OK)

@@ -56,8 +56,8 @@ enum status schema_prepare(struct db *db, const char *schema, struct error *erro
 
 enum status schema_prepare_rebuild(struct db *db, struct error *error)
 {
-    enum status status = schema_prepare(db, SCHEMA_REBUILD, error);
-    return status == STATUS_OK ? db_run_script(db, DROP_INDEX, error) : status;
+    TRY(schema_prepare(db, SCHEMA_REBUILD, error));
+    return db_run_script(db, DROP_INDEX, error);
 }
 
 enum status schema_drop_rebuild(struct db *db, struct error *error)
@@ -67,12 +67,9 @@ enum status schema_drop_rebuild(struct db *db, struct error *error)
 
 enum status schema_swap(struct db *db, struct error *error)
 {
-    enum status status = db_run_script(db, COMPLETE, error);
-    if (status == STATUS_OK)
-        status = db_begin(db, error);
-    if (status != STATUS_OK)
-        return status;
-    status = db_run_script(db, SWAP, error);
+    TRY(db_run_script(db, COMPLETE, error));
+    TRY(db_begin(db, error));
+    enum status status = db_run_script(db, SWAP, error);
     if (status == STATUS_OK)
         return db_commit(db, error);
     db_rollback(db);

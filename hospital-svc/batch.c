@@ -80,29 +80,26 @@ static void begin(struct batch *batch)
 static enum status purge(struct batch *batch, struct db *db, struct writer_command *const *commands,
                          size_t count, struct error *error)
 {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct command *command = container_of(commands[i], struct command, base);
         if (commands[i]->class != WRITER_EVENT && command->kind == COMMAND_PURGE) {
-            status = store_purge(db, batch->params, command->wanted.purge.before, command->wanted.purge.max,
-                                 &command->wanted.purge.purged, error);
+            TRY(store_purge(db, batch->params, command->wanted.purge.before, command->wanted.purge.max,
+                            &command->wanted.purge.purged, error));
         }
     }
-    return status;
+    return STATUS_OK;
 }
 
 static enum status save(struct batch *batch, struct db *db, struct error *error)
 {
-    enum status status = store_save(db, batch->params, &batch->set, error);
-    if (status == STATUS_OK && store_counts_commit(&batch->set))
+    TRY(store_save(db, batch->params, &batch->set, error));
+    if (store_counts_commit(&batch->set))
         event_log_note_commit(batch->log);
-    if (status == STATUS_OK)
-        status = batch_pair_save(batch, db, error);
-    if (status == STATUS_OK)
-        status = event_log_save(batch->log, db, error);
-    for (size_t i = 0; i < batch->chunk_count && status == STATUS_OK; i++)
-        status = event_chunk_finish(batch->chunks[i].chunk, db, error);
-    return status;
+    TRY(batch_pair_save(batch, db, error));
+    TRY(event_log_save(batch->log, db, error));
+    for (size_t i = 0; i < batch->chunk_count; i++)
+        TRY(event_chunk_finish(batch->chunks[i].chunk, db, error));
+    return STATUS_OK;
 }
 
 static enum status apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
@@ -110,18 +107,12 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
 {
     struct batch *batch = context;
     begin(batch);
-    enum status status = event_log_take_head(batch->log, db, error);
-    if (status == STATUS_OK)
-        status = batch_collect(batch, db, commands, count, error);
-    if (status == STATUS_OK)
-        status = batch_load(batch, db, commands, count, error);
-    if (status == STATUS_OK)
-        status = batch_decide(batch, commands, count, error);
-    if (status == STATUS_OK)
-        status = save(batch, db, error);
-    if (status == STATUS_OK)
-        status = purge(batch, db, commands, count, error);
-    return status;
+    TRY(event_log_take_head(batch->log, db, error));
+    TRY(batch_collect(batch, db, commands, count, error));
+    TRY(batch_load(batch, db, commands, count, error));
+    TRY(batch_decide(batch, commands, count, error));
+    TRY(save(batch, db, error));
+    return purge(batch, db, commands, count, error);
 }
 
 static void committed(void *context)

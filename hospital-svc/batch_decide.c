@@ -262,14 +262,13 @@ static enum status decide_release(struct batch *batch, const struct release *rel
 
 static enum status decide_chunk(struct batch *batch, const struct batch_chunk *chunk, struct error *error)
 {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < chunk->count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < chunk->count; i++) {
         const struct release *release = &chunk->releases[i];
         struct reservation_row *row = chunk->reservations[i];
-        status = release->confirmed > 0 ? reinstate(batch, release, row, error)
-                                        : decide_release(batch, release, row, error);
+        TRY(release->confirmed > 0 ? reinstate(batch, release, row, error)
+                                   : decide_release(batch, release, row, error));
     }
-    return status;
+    return STATUS_OK;
 }
 
 static enum status decide_command(struct batch *batch, struct command *command, struct error *error)
@@ -298,11 +297,10 @@ enum status batch_decide(struct batch *batch, struct writer_command *const *comm
                          struct error *error)
 {
     const struct batch_chunk *chunk = batch->chunks;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+    for (size_t i = 0; i < count; i++)
         if (commands[i]->class == WRITER_EVENT)
-            status = decide_chunk(batch, chunk++, error);
+            TRY(decide_chunk(batch, chunk++, error));
         else
-            status = decide_command(batch, container_of(commands[i], struct command, base), error);
-    return status;
+            TRY(decide_command(batch, container_of(commands[i], struct command, base), error));
+    return STATUS_OK;
 }

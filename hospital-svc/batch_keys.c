@@ -65,16 +65,16 @@ static enum status collect_chunk(struct batch *batch, struct db *db, struct even
     struct batch_chunk *work = &batch->chunks[batch->chunk_count++];
     size_t count = 0;
     work->chunk = chunk;
-    enum status status = event_chunk_begin(chunk, db, &count, error);
-    if (status != STATUS_OK || count == 0)
-        return status;
+    TRY(event_chunk_begin(chunk, db, &count, error));
+    if (count == 0)
+        return STATUS_OK;
     /* A replayed dead letter is out of order: only releases are safe to apply at any time. */
     bool catching_up = !event_log_era(batch->log)->paired && !chunk->replay;
     work->releases = arena_alloc(&batch->arena, count * sizeof *work->releases);
     work->reservations = arena_alloc(&batch->arena, count * sizeof(struct reservation_row *));
     if (work->releases == NULL || work->reservations == NULL)
         return error_no_memory(error);
-    status =
+    enum status status =
         policy_releases(event_chunk_events(chunk), count, catching_up, work->releases, &work->count, error);
     for (size_t i = 0; i < work->count; i++) {
         work->reservations[i] = working_set_reservation(&batch->set, &work->releases[i].booking_id);
@@ -132,8 +132,7 @@ static enum status find_done_capacities(struct batch *batch, struct db *db,
                                         struct writer_command *const *commands, size_t count,
                                         struct error *error)
 {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct command *command = container_of(commands[i], struct command, base);
         if (commands[i]->class == WRITER_EVENT || command->kind != COMMAND_SET_CAPACITY)
             continue;
@@ -141,24 +140,20 @@ static enum status find_done_capacities(struct batch *batch, struct db *db,
         if (!uuid_is_zero(&command->change_id)) {
             command->done = (struct screening_day){.hospital_id = command->wanted.capacity.hospital_id,
                                                    .date = command->wanted.capacity.date};
-            status = store_find_capacity_change(db, batch->params, &command->change_id, &command->done,
-                                                &command->is_done, error);
+            TRY(store_find_capacity_change(db, batch->params, &command->change_id, &command->done,
+                                           &command->is_done, error));
         }
     }
-    return status;
+    return STATUS_OK;
 }
 
 enum status batch_load(struct batch *batch, struct db *db, struct writer_command *const *commands,
                        size_t count, struct error *error)
 {
-    enum status status = store_load_reservations(db, batch->params, &batch->set, error);
-    if (status == STATUS_OK && !collect_released_days(batch))
-        status = error_no_memory(error);
-    if (status == STATUS_OK)
-        status = store_load_hospitals(db, batch->params, &batch->set, error);
-    if (status == STATUS_OK)
-        status = store_load_days(db, batch->params, &batch->set, batch->today, error);
-    if (status == STATUS_OK)
-        status = find_done_capacities(batch, db, commands, count, error);
-    return status;
+    TRY(store_load_reservations(db, batch->params, &batch->set, error));
+    if (!collect_released_days(batch))
+        return error_no_memory(error);
+    TRY(store_load_hospitals(db, batch->params, &batch->set, error));
+    TRY(store_load_days(db, batch->params, &batch->set, batch->today, error));
+    return find_done_capacities(batch, db, commands, count, error);
 }

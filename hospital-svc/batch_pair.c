@@ -16,10 +16,9 @@ static enum status read_since(struct batch *batch, struct db *db, uint64_t since
     if (event_log_era(batch->log)->paired)
         return STATUS_OK;
     struct event_position position;
-    enum status status = event_store_read_position(db, since_seq, &position, error);
-    if (status == STATUS_OK)
-        look->since = (struct event_cursor){.seq = since_seq, .event_id = position.event_id};
-    return status;
+    TRY(event_store_read_position(db, since_seq, &position, error));
+    look->since = (struct event_cursor){.seq = since_seq, .event_id = position.event_id};
+    return STATUS_OK;
 }
 
 static enum status look(struct batch *batch, struct db *db, struct pair_look *look, struct error *error)
@@ -51,26 +50,21 @@ static enum status look(struct batch *batch, struct db *db, struct pair_look *lo
 static enum status look_for(struct db *db, const struct event_cursor *told, bool *lost, struct error *error)
 {
     struct event_position position;
-    enum status status = event_store_read_position(db, told->seq, &position, error);
-    if (status == STATUS_OK)
-        *lost = told->seq > 0 && !uuid_equal(&position.event_id, &told->event_id);
-    return status;
+    TRY(event_store_read_position(db, told->seq, &position, error));
+    *lost = told->seq > 0 && !uuid_equal(&position.event_id, &told->event_id);
+    return STATUS_OK;
 }
 
 static enum status collect_pair(struct batch *batch, struct db *db, struct command *command,
                                 struct error *error)
 {
     struct pair_done *done = command->wanted.pair;
-    enum status status = event_cursor_read(db, BOOKING_LOG, &done->applied, error);
-    if (status == STATUS_OK)
-        status = era_read_details(db, &done->details, error);
-    if (status == STATUS_OK)
-        status = look_for(db, &done->furthest, &done->lost, error);
     done->from_start = false;
-    if (status == STATUS_OK && !done->set_back)
-        status = look_for(db, &done->told, &done->from_start, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(event_cursor_read(db, BOOKING_LOG, &done->applied, error));
+    TRY(era_read_details(db, &done->details, error));
+    TRY(look_for(db, &done->furthest, &done->lost, error));
+    if (!done->set_back)
+        TRY(look_for(db, &done->told, &done->from_start, error));
     bool room = true;
     for (size_t i = 0; i < done->requested_count && room; i++) {
         const struct reserve *wanted = &done->requested[i];
@@ -112,16 +106,15 @@ static void grant_requested(struct batch *batch, struct pair_done *done)
 static enum status delete_again(struct batch *batch, struct command *command, struct error *error)
 {
     struct pair_done *done = command->wanted.pair;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < done->deleted_count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < done->deleted_count; i++) {
         struct hospital_row *row = working_set_hospital(&batch->set, &done->deleted[i]);
         if (row->hospital.state == HOSPITAL_ACTIVE) {
             const ProtobufCMessage *answer;
-            status = batch_delete_hospital(batch, command, row, &answer, &command->base.outcome, error);
+            TRY(batch_delete_hospital(batch, command, row, &answer, &command->base.outcome, error));
             done->deleted_again++;
         }
     }
-    return status;
+    return STATUS_OK;
 }
 
 /* True if booking-svc's answer shows that its log has the event at the cursor, regardless of eras. */
@@ -185,11 +178,11 @@ static enum status decide_pair(struct batch *batch, struct command *command, str
     }
     if (!era->paired)
         grant_requested(batch, done);
-    enum status status = delete_again(batch, command, error);
+    TRY(delete_again(batch, command, error));
     era->paired = true;
     era->peer = done->booking_era;
     batch->pair = done;
-    return status;
+    return STATUS_OK;
 }
 
 enum status batch_pair_decide(struct batch *batch, struct command *command, struct error *error)

@@ -56,9 +56,7 @@ enum status hospital_register(struct hospital *hospital, struct screening_day *c
         *changed = false;
         return STATUS_OK;
     }
-    enum status status = check_registration(hospital, command, today, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(check_registration(hospital, command, today, error));
     *hospital = (struct hospital){.id = command->hospital_id,
                                   .state = HOSPITAL_ACTIVE,
                                   .name = command->name,
@@ -100,9 +98,7 @@ enum status hospital_set_capacity(const struct hospital *hospital, struct screen
         *changed = false;
         return STATUS_OK;
     }
-    enum status status = check_capacity(day, command, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(check_capacity(day, command, error));
     day->capacity = command->capacity;
     day->version++;
     *changed = true;

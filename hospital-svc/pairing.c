@@ -61,13 +61,11 @@ static enum status look(struct pairing *pairing, bool forget_booking_log, struct
 {
     struct command command = {.kind = COMMAND_LOOK, .wanted.look = out};
     *out = (struct pair_look){.forget_booking_log = forget_booking_log};
-    enum status status = run(pairing, &command, error);
-    if (status == STATUS_OK) {
-        monitor_lock(&pairing->monitor);
-        pairing->recovery = out->recovery;
-        monitor_unlock(&pairing->monitor);
-    }
-    return status;
+    TRY(run(pairing, &command, error));
+    monitor_lock(&pairing->monitor);
+    pairing->recovery = out->recovery;
+    monitor_unlock(&pairing->monitor);
+    return STATUS_OK;
 }
 
 /* ---- one attempt ---- */
@@ -111,10 +109,9 @@ static enum status follow_adopted(struct pairing *pairing, const struct pair_don
 {
     if (uuid_is_zero(&before->applied.log_id) || uuid_equal(&before->applied.log_id, &done->booking_log_id))
         return STATUS_OK;
-    enum status status = look(pairing, true, before, error);
-    if (status == STATUS_OK)
-        event_follower_reread(pairing->follower);
-    return status;
+    TRY(look(pairing, true, before, error));
+    event_follower_reread(pairing->follower);
+    return STATUS_OK;
 }
 
 /* booking-svc sets its cursor of the hospital log back before its first answer, and only that answer reports
@@ -131,20 +128,17 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
 {
     struct pair_look before;
     struct pair_done done = {0};
-    enum status status = look(pairing, false, &before, error);
-    if (status == STATUS_OK)
-        status = pairing_call(pairing->client, &before, &pairing->wish, arena, &done, error);
-    if (status == STATUS_OK && pairing->wish.adopt)
-        status = follow_adopted(pairing, &done, &before, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(look(pairing, false, &before, error));
+    TRY(pairing_call(pairing->client, &before, &pairing->wish, arena, &done, error));
+    if (pairing->wish.adopt)
+        TRY(follow_adopted(pairing, &done, &before, error));
     keep_furthest(pairing, &done);
     if (before.applied.seq < done.head_seq)
         event_follower_reread(pairing->follower);
     if (!wait_followed(pairing, ticker, done.head_seq))
         return error_set(error, STATUS_UNAVAILABLE, NULL, "the booking log is not applied yet");
     struct command command = {.kind = COMMAND_PAIR, .arena = arena, .wanted.pair = &done};
-    status = run(pairing, &command, error);
+    enum status status = run(pairing, &command, error);
     pairing->wish.from_start |= done.from_start;
     if (status == STATUS_UNAVAILABLE)
         event_follower_reread(pairing->follower); /* its cursor is not where the follower assumes */

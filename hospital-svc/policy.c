@@ -31,9 +31,7 @@ static enum status read_release(const Screening__V1__Event *event, struct releas
 static enum status read_confirmation(const Screening__V1__Event *event, struct release *out,
                                      struct error *error)
 {
-    enum status status = read_release(event, out, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(read_release(event, out, error));
     out->confirmed = event->booking->headcount;
     if (out->confirmed < 1 || out->confirmed > HEADCOUNT_MAX) {
         return error_set(error, STATUS_INTERNAL, NULL, "event %llu (%s) has no headcount",

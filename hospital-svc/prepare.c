@@ -27,26 +27,21 @@ static void list_live(void *context, const struct uuid *booking_id)
 static enum status follow_log_from_start(struct db *db, struct error *error)
 {
     int64_t count = 0;
-    enum status status = event_log_give_up(db, BOOKING_LOG, NULL, error);
-    if (status == STATUS_OK)
-        status = store_list_live(db, LIVE_LISTED_MAX, &count, list_live, NULL, error);
-    if (status == STATUS_OK) {
-        log_event(LOG_WARN, "booking_log.followed_from_start", LOG_INT("live_reservations", count),
-                  LOG_INT("listed_at_most", LIVE_LISTED_MAX));
-    }
-    return status;
+    TRY(event_log_give_up(db, BOOKING_LOG, NULL, error));
+    TRY(store_list_live(db, LIVE_LISTED_MAX, &count, list_live, NULL, error));
+    log_event(LOG_WARN, "booking_log.followed_from_start", LOG_INT("live_reservations", count),
+              LOG_INT("listed_at_most", LIVE_LISTED_MAX));
+    return STATUS_OK;
 }
 
 enum status prepare(struct db *db, const struct settings *settings, struct error *error)
 {
-    enum status status = db_claim(db, "hospital", error);
-    if (status == STATUS_OK)
-        status = events_migrate(db, error);
-    if (status == STATUS_OK)
-        status = db_migrate(db, "hospital", HOSPITAL_MIGRATIONS, HOSPITAL_MIGRATION_COUNT, error);
-    if (status == STATUS_OK && settings->follow_log_from_start[0] != '\0')
-        status = follow_log_from_start(db, error);
-    if (status == STATUS_OK && settings->acknowledge_recovery)
-        status = store_acknowledge_recovery(db, error);
-    return status;
+    TRY(db_claim(db, "hospital", error));
+    TRY(events_migrate(db, error));
+    TRY(db_migrate(db, "hospital", HOSPITAL_MIGRATIONS, HOSPITAL_MIGRATION_COUNT, error));
+    if (settings->follow_log_from_start[0] != '\0')
+        TRY(follow_log_from_start(db, error));
+    if (settings->acknowledge_recovery)
+        return store_acknowledge_recovery(db, error);
+    return STATUS_OK;
 }

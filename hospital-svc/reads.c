@@ -60,12 +60,12 @@ static enum status take_day(void *context, const struct screening_day *day)
 static enum status find_hospital(struct read *read, struct db *db, const struct uuid *id,
                                  struct hospital *out, struct error *error)
 {
-    enum status status = store_read_hospital(db, id, read->arena, out, error);
-    if (status == STATUS_OK && out->state == HOSPITAL_NONE) {
+    TRY(store_read_hospital(db, id, read->arena, out, error));
+    if (out->state == HOSPITAL_NONE) {
         char text[UUID_TEXT_SIZE];
         return error_set(error, STATUS_NOT_FOUND, NULL, "hospital_id: no hospital %s", uuid_format(id, text));
     }
-    return status;
+    return STATUS_OK;
 }
 
 /* ---- GetHospital: includes deleted hospitals, with their days ---- */
@@ -74,11 +74,8 @@ static enum status run_get(struct handler_read *base, struct db *db, struct erro
 {
     struct read *read = container_of(base, struct read, base);
     struct hospital hospital;
-    enum status status = find_hospital(read, db, &read->wanted.hospital_id, &hospital, error);
-    if (status == STATUS_OK)
-        status = store_read_days(db, &hospital.id, read->today, STORE_DATE_LAST, take_day, read, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(find_hospital(read, db, &read->wanted.hospital_id, &hospital, error));
+    TRY(store_read_days(db, &hospital.id, read->today, STORE_DATE_LAST, take_day, read, error));
     Screening__V1__Hospital *answer = respond_hospital(read->arena, &hospital);
     if (answer == NULL)
         return error_no_memory(error);
@@ -104,13 +101,10 @@ static enum status run_availability(struct handler_read *base, struct db *db, st
     struct read *read = container_of(base, struct read, base);
     const struct availability_wanted *wanted = &read->wanted.availability;
     struct hospital hospital;
-    enum status status = find_hospital(read, db, &wanted->hospital_id, &hospital, error);
-    if (status == STATUS_OK && hospital.state == HOSPITAL_DELETED)
-        status = error_set(error, STATUS_FAILED_PRECONDITION, "HOSPITAL_DELETED", "the hospital is deleted");
-    if (status == STATUS_OK)
-        status = store_read_days(db, &hospital.id, wanted->from, wanted->to, take_day, read, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(find_hospital(read, db, &wanted->hospital_id, &hospital, error));
+    if (hospital.state == HOSPITAL_DELETED)
+        return error_set(error, STATUS_FAILED_PRECONDITION, "HOSPITAL_DELETED", "the hospital is deleted");
+    TRY(store_read_days(db, &hospital.id, wanted->from, wanted->to, take_day, read, error));
     Screening__V1__GetAvailabilityResponse answer = SCREENING__V1__GET_AVAILABILITY_RESPONSE__INIT;
     answer.days = (Screening__V1__ScreeningDay **)read->found.items;
     answer.n_days = read->found.count;
@@ -176,9 +170,7 @@ static enum status run_list(struct handler_read *base, struct db *db, struct err
                                     .on_date = wanted->on_date,
                                     .date = wanted->date,
                                     .max = wanted->page_size + 1};
-    enum status status = store_list_hospitals(db, &list, take_hospital, read, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(store_list_hospitals(db, &list, take_hospital, read, error));
     char token[PAGE_TOKEN_SIZE] = "";
     Screening__V1__ListHospitalsResponse answer = SCREENING__V1__LIST_HOSPITALS_RESPONSE__INIT;
     answer.hospitals = (Screening__V1__Hospital **)read->found.items;
@@ -240,9 +232,7 @@ static enum status run_reservations(struct handler_read *base, struct db *db, st
 {
     struct read *read = container_of(base, struct read, base);
     const struct store_live *wanted = &read->wanted.reservations;
-    enum status status = store_list_reservations(db, wanted, take_reservation, read, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(store_list_reservations(db, wanted, take_reservation, read, error));
     char token[PAGE_TOKEN_SIZE] = "";
     Screening__V1__ListReservationsResponse answer = SCREENING__V1__LIST_RESERVATIONS_RESPONSE__INIT;
     answer.reservations = (Screening__V1__Reservation **)read->found.items;
@@ -277,14 +267,13 @@ static enum status read_reservations(const Screening__V1__ListReservationsReques
 {
     uint32_t page_size = 0;
     struct page_position position = {0};
-    enum status status = page_size_check(request->page_size, &page_size, error);
-    if (status == STATUS_OK && request->page_token[0] != '\0')
-        status = page_token_parse(request->page_token, RESERVATIONS, &position, error);
-    if (status == STATUS_OK)
-        status = read_ids(request, arena, wanted, error);
+    TRY(page_size_check(request->page_size, &page_size, error));
+    if (request->page_token[0] != '\0')
+        TRY(page_token_parse(request->page_token, RESERVATIONS, &position, error));
+    TRY(read_ids(request, arena, wanted, error));
     wanted->after = position.id;
     wanted->max = (wanted->id_count > 0 ? RESERVATION_IDS_MAX : page_size) + 1;
-    return status;
+    return STATUS_OK;
 }
 
 enum status reads_list_reservations(void *api, const void *request, struct rpc_call *call,

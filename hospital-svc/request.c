@@ -45,14 +45,10 @@ static enum status parse_day(const Screening__V1__ScreeningDay *day, size_t inde
 {
     char field[FIELD_SIZE];
     (void)snprintf(field, sizeof field, "days[%zu].date", index);
-    enum status status = parse_date(field, day->date, &out->date, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(parse_date(field, day->date, &out->date, error));
     (void)snprintf(field, sizeof field, "days[%zu].capacity", index);
     out->capacity = has_capacity(day) ? day->capacity : 0;
-    status = check_capacity(field, has_capacity(day), !explicit_presence, out->capacity, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(check_capacity(field, has_capacity(day), !explicit_presence, out->capacity, error));
     if (day->remaining != 0 || day->version != 0) {
         return error_invalid(error, "days[%zu].%s: must be 0 in a request", index,
                              day->remaining != 0 ? "remaining" : "version");
@@ -196,27 +192,20 @@ enum status request_capacity(const Screening__V1__SetCapacityRequest *request, b
         request->capacity_presence_case == SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
     struct capacity_wanted made = {.capacity = given ? request->capacity : 0,
                                    .expected_version = request->expected_version};
-    enum status status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
-    if (status == STATUS_OK)
-        status = parse_date("date", request->date, &made.date, error);
-    if (status == STATUS_OK)
-        status = check_capacity("capacity", given, !explicit_presence, made.capacity, error);
-    if (status == STATUS_OK)
-        *out = made;
-    return status;
+    TRY(request_hospital_id(request->hospital_id, &made.hospital_id, error));
+    TRY(parse_date("date", request->date, &made.date, error));
+    TRY(check_capacity("capacity", given, !explicit_presence, made.capacity, error));
+    *out = made;
+    return STATUS_OK;
 }
 
 enum status request_reserve(const Screening__V1__ReserveRequest *request, struct reserve *out,
                             struct error *error)
 {
     struct reserve made = {.headcount = request->headcount};
-    enum status status = text_check_uuid("booking_id", request->booking_id, &made.booking_id, error);
-    if (status == STATUS_OK)
-        status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
-    if (status == STATUS_OK)
-        status = parse_date("date", request->date, &made.date, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(text_check_uuid("booking_id", request->booking_id, &made.booking_id, error));
+    TRY(request_hospital_id(request->hospital_id, &made.hospital_id, error));
+    TRY(parse_date("date", request->date, &made.date, error));
     if (request->headcount < 1 || request->headcount > HEADCOUNT_MAX)
         return error_invalid(error, "headcount: must be 1 to %d", HEADCOUNT_MAX);
     *out = made;
@@ -236,15 +225,9 @@ enum status request_availability(const Screening__V1__GetAvailabilityRequest *re
                                  struct availability_wanted *out, struct error *error)
 {
     struct availability_wanted made = {0};
-    enum status status = request_hospital_id(request->hospital_id, &made.hospital_id, error);
-    if (status == STATUS_OK)
-        status = parse_date_or("from_date", request->from_date, today, &made.from, error);
-    if (status == STATUS_OK) {
-        status = parse_date_or("to_date", request->to_date, made.from + AVAILABILITY_DAYS_DEFAULT, &made.to,
-                               error);
-    }
-    if (status != STATUS_OK)
-        return status;
+    TRY(request_hospital_id(request->hospital_id, &made.hospital_id, error));
+    TRY(parse_date_or("from_date", request->from_date, today, &made.from, error));
+    TRY(parse_date_or("to_date", request->to_date, made.from + AVAILABILITY_DAYS_DEFAULT, &made.to, error));
     if (made.to < made.from)
         return error_invalid(error, "to_date: must not be before from_date");
     if (made.to - made.from >= AVAILABILITY_DAYS_MAX) {
@@ -264,14 +247,13 @@ static enum status parse_page(const Screening__V1__ListHospitalsRequest *request
                                request->name_contains);
     if (made->query == NULL)
         return error_no_memory(error);
-    enum status status = page_size_check(request->page_size, &made->page_size, error);
-    if (status != STATUS_OK || request->page_token[0] == '\0')
-        return status;
+    TRY(page_size_check(request->page_size, &made->page_size, error));
+    if (request->page_token[0] == '\0')
+        return STATUS_OK;
     struct page_position position;
-    status = page_token_parse(request->page_token, made->query, &position, error);
-    if (status == STATUS_OK)
-        made->first_id = position.id;
-    return status;
+    TRY(page_token_parse(request->page_token, made->query, &position, error));
+    made->first_id = position.id;
+    return STATUS_OK;
 }
 
 /* Earlier versions may have stored names decomposed, or with their white space as sent. */
@@ -290,15 +272,11 @@ enum status request_list(const Screening__V1__ListHospitalsRequest *request, str
 {
     struct list_wanted made = {.on_date = request->date[0] != '\0',
                                .include_deleted = request->include_deleted != 0};
-    enum status status = unicode_read("name_contains", request->name_contains, 0, HOSPITAL_NAME_MAX, arena,
-                                      &made.name_contains, error);
-    if (status == STATUS_OK)
-        status = read_other_forms(request->name_contains, arena, &made, error);
-    if (status == STATUS_OK)
-        status = parse_date_or("date", request->date, 0, &made.date, error);
-    if (status == STATUS_OK)
-        status = parse_page(request, arena, &made, error);
-    if (status == STATUS_OK)
-        *out = made;
-    return status;
+    TRY(unicode_read("name_contains", request->name_contains, 0, HOSPITAL_NAME_MAX, arena,
+                     &made.name_contains, error));
+    TRY(read_other_forms(request->name_contains, arena, &made, error));
+    TRY(parse_date_or("date", request->date, 0, &made.date, error));
+    TRY(parse_page(request, arena, &made, error));
+    *out = made;
+    return STATUS_OK;
 }

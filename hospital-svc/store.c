@@ -185,9 +185,7 @@ enum status store_load_days(struct db *db, struct db_params *params, struct work
             db_params_key(params, &STORE_DAY, &row->day);
         row->loaded = true;
     }
-    enum status status = db_run(db, &LOAD_DAY, params, take_day, set, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(db_run(db, &LOAD_DAY, params, take_day, set, error));
     db_params_reset(params);
     for (const struct hospital_row *row = set->hospitals; row != NULL; row = row->next) {
         if (row->with_days) {

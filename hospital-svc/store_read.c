@@ -212,9 +212,7 @@ enum status store_list_live(struct db *db, int64_t max, int64_t *count, store_re
                             void *context, struct error *error)
 {
     struct live_read read = {on_reservation, context};
-    enum status status = db_run(db, &COUNT_LIVE, NULL, take_count, count, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(db_run(db, &COUNT_LIVE, NULL, take_count, count, error));
     return db_run(db, &LIST_LIVE, DB_ROW(db_int(max)), take_live, &read, error);
 }
 

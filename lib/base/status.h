@@ -75,6 +75,17 @@ static inline enum status error_status(enum status status)
 void error_write(struct error *error, enum status status, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/*
+ * Returns from the enclosing function, with its status, unless the call returns OK. For functions that have
+ * nothing to release.
+ */
+#define TRY(call)                                                                                            \
+    do {                                                                                                     \
+        enum status try_status = (call);                                                                     \
+        if (try_status != STATUS_OK)                                                                         \
+            return try_status;                                                                               \
+    } while (0)
+
 /* RESOURCE_EXHAUSTED "out of memory": nothing was done, a retry may succeed. */
 static inline enum status error_no_memory(struct error *error)
 {

@@ -159,9 +159,7 @@ const char *unicode_decompose(const char *text, struct arena *arena)
 enum status unicode_read(const char *field, const char *text, size_t min, size_t max, struct arena *arena,
                          const char **out, struct error *error)
 {
-    enum status status = text_check(field, text, 0, SIZE_MAX, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(text_check(field, text, 0, SIZE_MAX, error));
     const char *tidy = text;
     if (!is_plainly_tidy(text) && text_length(text) <= DECOMPOSED_MAX * max) {
         if (has_too_many_combining(text)) {
@@ -172,10 +170,9 @@ enum status unicode_read(const char *field, const char *text, size_t min, size_t
         if (tidy == NULL)
             return error_no_memory(error);
     }
-    status = text_check(field, tidy, min, max, error);
-    if (status == STATUS_OK)
-        *out = tidy;
-    return status;
+    TRY(text_check(field, tidy, min, max, error));
+    *out = tidy;
+    return STATUS_OK;
 }
 
 enum status unicode_check_shown(const char *field, const char *text, struct error *error)

@@ -23,17 +23,13 @@ enum status db_open(const char *url, enum db_access access, struct db **out, str
 {
     struct error own;
     const struct db_driver *driver = &postgresql_driver;
-    enum status status = db_url_check(url, error);
-
-    if (status != STATUS_OK)
-        return status;
+    TRY(db_url_check(url, error));
     metric_register(&db_damaged);
     if (db_url_sqlite_path(url) != NULL)
         driver = &sqlite_driver;
-    status = driver->open(url, access, out, error == NULL ? &own : error);
-    if (status == STATUS_OK)
-        (*out)->access = access;
-    return status;
+    TRY(driver->open(url, access, out, error == NULL ? &own : error));
+    (*out)->access = access;
+    return STATUS_OK;
 }
 
 void db_close(struct db *db)
@@ -200,21 +196,16 @@ enum status db_run_counting(struct db *db, const struct db_statement *statement,
                             const struct db_params *params, int64_t *changed, struct error *error)
 {
     int64_t count = 0;
-    enum status status = run(db, statement, params, &(struct db_sink){.changed = &count}, error);
-
-    if (status == STATUS_OK)
-        *changed = count;
-    return status;
+    TRY(run(db, statement, params, &(struct db_sink){.changed = &count}, error));
+    *changed = count;
+    return STATUS_OK;
 }
 
 enum status db_run_script(struct db *db, const char *script, struct error *error)
 {
     struct error own;
     struct error *told = error == NULL ? &own : error;
-    enum status status = check_transaction(db, error);
-
-    if (status != STATUS_OK)
-        return status;
+    TRY(check_transaction(db, error));
     if (db->access == DB_READ_ONLY)
         return error_set(error, STATUS_INTERNAL, NULL,
                          "database: a connection that only reads runs no script");

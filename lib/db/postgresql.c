@@ -143,13 +143,11 @@ static enum status send_alone(struct pg *pg, const struct db_statement *statemen
                               const struct db_params *params, bool wanted, struct error *error)
 {
     bool wrap = pg->db.access == DB_READ_ONLY;
-    enum status status = wrap ? begin(&pg->db, error) : pg_session_ensure(pg, error);
-
-    if (status == STATUS_OK)
-        status = pg_send(pg, statement, params, wanted, error);
-    if (status == STATUS_OK && wrap && !pg_queue_plain(pg, PG_STATEMENT, "END"))
-        status = pg_connection_lost(pg, "END", error);
-    return status;
+    TRY(wrap ? begin(&pg->db, error) : pg_session_ensure(pg, error));
+    TRY(pg_send(pg, statement, params, wanted, error));
+    if (wrap && !pg_queue_plain(pg, PG_STATEMENT, "END"))
+        return pg_connection_lost(pg, "END", error);
+    return STATUS_OK;
 }
 
 /* A failed read has not executed its END. */
@@ -226,14 +224,10 @@ static enum status run_script(struct db *db, const char *script, struct error *e
     struct pg *pg = container_of(db, struct pg, db);
     struct error ignored;
     char restore[sizeof "SET statement_timeout = ''" + sizeof pg->statement_timeout];
-    enum status status = db->in_transaction ? STATUS_OK : pg_session_ensure(pg, error);
-
-    if (status == STATUS_OK)
-        status = leave_pipeline(pg, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(db->in_transaction ? STATUS_OK : pg_session_ensure(pg, error));
+    TRY(leave_pipeline(pg, error));
     /* A migration, or building the indexes of a rebuild, may take any time. */
-    status = execute(pg, "SET statement_timeout = 0", "script", error);
+    enum status status = execute(pg, "SET statement_timeout = 0", "script", error);
     if (status == STATUS_OK)
         status = execute(pg, script, "script", error);
     if (pg->connection == NULL)

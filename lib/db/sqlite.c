@@ -199,11 +199,8 @@ static enum status open_handle(const char *path, sqlite3 **out, struct sqlite_fi
 static enum status look_after_log(struct sqlite *sqlite, const char *path, struct error *error)
 {
     sqlite3 *copier;
-    enum status status = open_handle(path, &copier, NULL, error);
-
-    if (status != STATUS_OK)
-        return status;
-    status = sqlite_checkpoint_start(sqlite->handle, copier, &sqlite->checkpoint, error);
+    TRY(open_handle(path, &copier, NULL, error));
+    enum status status = sqlite_checkpoint_start(sqlite->handle, copier, &sqlite->checkpoint, error);
     if (status != STATUS_OK)
         sqlite3_close(copier);
     return status;
@@ -298,10 +295,10 @@ static enum status begin(struct db *db, struct error *error)
     if (sqlite->file != NULL && !sqlite_file_still_in_place(sqlite->file))
         return error_set(error, STATUS_UNAVAILABLE, DB_GONE,
                          "the database file was removed or replaced while the service runs");
-    enum status status = sqlite_run(db, statement, NULL, &no_sink, error);
-    if (status == STATUS_OK && db->access == DB_READ_WRITE)
+    TRY(sqlite_run(db, statement, NULL, &no_sink, error));
+    if (db->access == DB_READ_WRITE)
         look_for_changes(sqlite);
-    return status;
+    return STATUS_OK;
 }
 
 static void rollback(struct db *db)

@@ -38,11 +38,8 @@ static enum status begin_replay(struct event_chunk *chunk, struct db *db, size_t
 {
     struct dead_letter_key key;
     bool exists;
-    enum status status = letter_key(chunk, &key, error);
-    if (status == STATUS_OK)
-        status = dead_letter_exists(db, &key, &exists, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(letter_key(chunk, &key, error));
+    TRY(dead_letter_exists(db, &key, &exists, error));
     chunk->skip = exists ? 0 : chunk->count;
     *count = chunk->count - chunk->skip;
     return STATUS_OK;
@@ -111,12 +108,11 @@ static enum status finish_replay(struct event_chunk *chunk, struct db *db, struc
 {
     struct dead_letter_key key;
     bool deleted;
-    enum status status = letter_key(chunk, &key, error);
-    if (status == STATUS_OK)
-        status = dead_letter_delete(db, &key, &deleted, error);
-    if (status == STATUS_OK && !deleted)
-        status = moved_elsewhere(chunk, error);
-    return status;
+    TRY(letter_key(chunk, &key, error));
+    TRY(dead_letter_delete(db, &key, &deleted, error));
+    if (!deleted)
+        return moved_elsewhere(chunk, error);
+    return STATUS_OK;
 }
 
 static enum status move_cursor(struct event_chunk *chunk, struct db *db, struct error *error)
@@ -126,10 +122,10 @@ static enum status move_cursor(struct event_chunk *chunk, struct db *db, struct 
     if (!uuid_parse(chunk->log_id, &cursor.log_id) || !uuid_parse(last->event_id, &cursor.event_id))
         return error_set(error, STATUS_INTERNAL, NULL, "log_id and event_id: must be UUIDs");
     bool moved;
-    enum status status = event_cursor_move(db, chunk->log, chunk->cursor_seq, &cursor, &moved, error);
-    if (status == STATUS_OK && !moved)
-        status = moved_elsewhere(chunk, error);
-    return status;
+    TRY(event_cursor_move(db, chunk->log, chunk->cursor_seq, &cursor, &moved, error));
+    if (!moved)
+        return moved_elsewhere(chunk, error);
+    return STATUS_OK;
 }
 
 enum status event_chunk_finish(struct event_chunk *chunk, struct db *db, struct error *error)
@@ -139,9 +135,9 @@ enum status event_chunk_finish(struct event_chunk *chunk, struct db *db, struct 
     FAULT_POINT("events.chunk.before_cursor");
     if (chunk->replay)
         return finish_replay(chunk, db, error);
-    enum status status = move_cursor(chunk, db, error);
-    if (status != STATUS_OK || !chunk->as_dead_letter)
-        return status;
+    TRY(move_cursor(chunk, db, error));
+    if (!chunk->as_dead_letter)
+        return STATUS_OK;
     struct uuid log_id;
     if (!uuid_parse(chunk->log_id, &log_id))
         return error_set(error, STATUS_INTERNAL, NULL, "log_id: must be a UUID");

@@ -56,10 +56,9 @@ bool event_cursor_equal(const struct event_cursor *a, const struct event_cursor 
 enum status event_cursor_read(struct db *db, const char *log, struct event_cursor *out, struct error *error)
 {
     struct event_cursor cursor = {0};
-    enum status status = db_run(db, &READ_CURSOR, DB_ROW(db_text(log)), take_cursor, &cursor, error);
-    if (status == STATUS_OK)
-        *out = cursor;
-    return status;
+    TRY(db_run(db, &READ_CURSOR, DB_ROW(db_text(log)), take_cursor, &cursor, error));
+    *out = cursor;
+    return STATUS_OK;
 }
 
 enum status event_cursor_move(struct db *db, const char *log, uint64_t old_seq,
@@ -68,16 +67,14 @@ enum status event_cursor_move(struct db *db, const char *log, uint64_t old_seq,
     const struct db_value log_id = db_uuid(&new_cursor->log_id), seq = db_int((int64_t)new_cursor->seq);
     const struct db_value event_id = db_uuid(&new_cursor->event_id), era = db_int(new_cursor->era);
     int64_t changed = 0;
-    enum status status =
-        old_seq > 0
+    TRY(old_seq > 0
             ? db_run_counting(db, &MOVE_CURSOR,
                               DB_ROW(db_text(log), log_id, seq, event_id, era, db_int((int64_t)old_seq)),
                               &changed, error)
             : db_run_counting(db, &FIRST_CURSOR, DB_ROW(db_text(log), log_id, seq, event_id, era), &changed,
-                              error);
-    if (status == STATUS_OK)
-        *moved = changed == 1;
-    return status;
+                              error));
+    *moved = changed == 1;
+    return STATUS_OK;
 }
 
 enum status event_cursor_enter_era(struct db *db, const char *log, const struct uuid *log_id, int64_t era,

@@ -59,12 +59,10 @@ static enum status take_count(void *context, const struct db_row *row)
 enum status dead_letter_count(struct db *db, const char *log, uint64_t *out, struct error *error)
 {
     int64_t count = 0;
-    enum status status = log == NULL
-                             ? db_run(db, &COUNT_ALL, NULL, take_count, &count, error)
-                             : db_run(db, &COUNT_LOG, DB_ROW(db_text(log)), take_count, &count, error);
-    if (status == STATUS_OK)
-        *out = (uint64_t)count;
-    return status;
+    TRY(log == NULL ? db_run(db, &COUNT_ALL, NULL, take_count, &count, error)
+                    : db_run(db, &COUNT_LOG, DB_ROW(db_text(log)), take_count, &count, error));
+    *out = (uint64_t)count;
+    return STATUS_OK;
 }
 
 static enum status insert_packed(struct db *db, const char *log, const struct uuid *log_id,
@@ -100,20 +98,18 @@ enum status dead_letter_exists(struct db *db, const struct dead_letter_key *key,
                                struct error *error)
 {
     int64_t count = 0;
-    enum status status = db_run(db, &LETTER_EXISTS, KEY_ROW(key), take_count, &count, error);
-    if (status == STATUS_OK)
-        *out = count > 0;
-    return status;
+    TRY(db_run(db, &LETTER_EXISTS, KEY_ROW(key), take_count, &count, error));
+    *out = count > 0;
+    return STATUS_OK;
 }
 
 enum status dead_letter_delete(struct db *db, const struct dead_letter_key *key, bool *deleted,
                                struct error *error)
 {
     int64_t changed = 0;
-    enum status status = db_run_counting(db, &DELETE_LETTER, KEY_ROW(key), &changed, error);
-    if (status == STATUS_OK)
-        *deleted = changed > 0;
-    return status;
+    TRY(db_run_counting(db, &DELETE_LETTER, KEY_ROW(key), &changed, error));
+    *deleted = changed > 0;
+    return STATUS_OK;
 }
 
 enum status dead_letter_forget(struct db *db, const char *log, struct error *error)
@@ -161,9 +157,7 @@ enum status dead_letter_next(struct db *db, struct dead_letter_key *key, struct 
                              struct error *error)
 {
     struct next_letter next = {.event = event};
-    enum status status = db_run(db, &NEXT_LETTER, KEY_ROW(key), take_letter, &next, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(db_run(db, &NEXT_LETTER, KEY_ROW(key), take_letter, &next, error));
     if (!next.found)
         return error_set(error, STATUS_NOT_FOUND, NULL, "no more dead letters");
     *key = next.key;

@@ -57,21 +57,18 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
 enum status era_begin(struct db *db, struct event_era *era, struct error *error)
 {
     struct event_era begun = {.no = era->no + 1, .id = random_id(), .peer = era->peer};
-    enum status status = run(db, &BEGIN_ERA, DB_ROW(db_int((int64_t)begun.no), db_int(begun.id)), error);
-    if (status == STATUS_OK)
-        *era = begun;
-    return status;
+    TRY(run(db, &BEGIN_ERA, DB_ROW(db_int((int64_t)begun.no), db_int(begun.id)), error));
+    *era = begun;
+    return STATUS_OK;
 }
 
 enum status era_pair(struct db *db, struct event_era *era, int64_t peer, const struct uuid *peer_log_id,
                      struct error *error)
 {
-    enum status status = run(db, &PAIR_ERA, DB_ROW(db_int(peer), db_uuid(peer_log_id)), error);
-    if (status == STATUS_OK) {
-        era->paired = true;
-        era->peer = peer;
-    }
-    return status;
+    TRY(run(db, &PAIR_ERA, DB_ROW(db_int(peer), db_uuid(peer_log_id)), error));
+    era->paired = true;
+    era->peer = peer;
+    return STATUS_OK;
 }
 
 enum status era_forget_peer(struct db *db, struct error *error)

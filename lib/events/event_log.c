@@ -94,10 +94,10 @@ static bool is_as_left(const struct event_log *log)
 
 static enum status read_head(struct event_log *log, struct db *db, struct error *error)
 {
-    enum status status = event_store_lock_head(db, log->lock, &log->before, &log->found, error);
-    if (status == STATUS_OK && era_must_begin(&log->left, &log->found))
-        status = era_begin(db, &log->found.era, error);
-    return status;
+    TRY(event_store_lock_head(db, log->lock, &log->before, &log->found, error));
+    if (era_must_begin(&log->left, &log->found))
+        return era_begin(db, &log->found.era, error);
+    return STATUS_OK;
 }
 
 enum status event_log_take_head(struct event_log *log, struct db *db, struct error *error)
@@ -186,9 +186,7 @@ enum status event_log_append(struct event_log *log, const char *type, int64_t oc
     event.type = added.type;
     event.occurred_at = &occurred_at;
     event.traceparent = traceparent != NULL ? (char *)(uintptr_t)traceparent : (char *)(uintptr_t) "";
-    enum status status = pack(log, &event, &added, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(pack(log, &event, &added, error));
     log->events[log->count++] = added;
     log->head.seq = event.seq;
     log->head.event_id = added.event_id;

@@ -9,8 +9,6 @@ extern const size_t EVENTS_MIGRATION_COUNT;
 
 enum status events_migrate(struct db *db, struct error *error)
 {
-    enum status status = db_migrate(db, "events", EVENTS_MIGRATIONS, EVENTS_MIGRATION_COUNT, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(db_migrate(db, "events", EVENTS_MIGRATIONS, EVENTS_MIGRATION_COUNT, error));
     return event_store_make_head(db, error);
 }

@@ -82,12 +82,10 @@ static enum status read_head_with(struct db *db, const struct db_statement *stat
                                   struct error *error)
 {
     struct position_row row = {0};
-    enum status status = db_run(db, statement, NULL, take_head_row, &row, error);
-    if (status == STATUS_OK)
-        status = need_head(&row, error);
-    if (status == STATUS_OK)
-        *out = row.position.head;
-    return status;
+    TRY(db_run(db, statement, NULL, take_head_row, &row, error));
+    TRY(need_head(&row, error));
+    *out = row.position.head;
+    return STATUS_OK;
 }
 
 struct locked_row {
@@ -115,11 +113,8 @@ enum status event_store_lock_head(struct db *db, const struct db_statement *lock
                                   struct era_place *place, struct error *error)
 {
     struct locked_row row = {.has_table = db_dialect(db) == DB_POSTGRESQL};
-    enum status status = db_run(db, lock != NULL ? lock : &LOCK_HEAD, NULL, take_locked_row, &row, error);
-    if (status == STATUS_OK)
-        status = need_head(&row.position, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(db_run(db, lock != NULL ? lock : &LOCK_HEAD, NULL, take_locked_row, &row, error));
+    TRY(need_head(&row.position, error));
     *out = row.position.position.head;
     *place = row.place;
     place->session = db_session(db);
@@ -168,13 +163,9 @@ enum status event_store_read_position(struct db *db, uint64_t after_seq, struct 
                                       struct error *error)
 {
     struct position_row row = {0};
-    enum status status =
-        db_run(db, &READ_POSITION, DB_ROW(db_int(after_seq > INT64_MAX ? INT64_MAX : (int64_t)after_seq)),
-               take_position_row, &row, error);
-    if (status == STATUS_OK)
-        status = need_head(&row, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(db_run(db, &READ_POSITION, DB_ROW(db_int(after_seq > INT64_MAX ? INT64_MAX : (int64_t)after_seq)),
+               take_position_row, &row, error));
+    TRY(need_head(&row, error));
     if (row.position.first_seq == 0)
         row.position.first_seq = row.position.head.seq + 1;
     *out = row.position;

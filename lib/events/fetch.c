@@ -40,9 +40,7 @@ static enum status check_limits(const Screening__V1__FetchRequest *request, stru
 enum status fetch_accept(struct rpc_call *call, const Screening__V1__FetchRequest *request,
                          struct fetch **out, struct error *error)
 {
-    enum status status = check_limits(request, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(check_limits(request, error));
     struct uuid after_event_id;
     if (!event_id_parse(request->after_event_id, &after_event_id))
         return error_invalid(error, "after_event_id: must be a UUID or empty");
@@ -109,16 +107,15 @@ static enum status take_event(void *context, const struct db_row *row)
 
 static enum status read_page(struct fetch *fetch, struct db *db, struct fetch_page *page, struct error *error)
 {
-    enum status status = event_store_read_position(db, fetch->after_seq, &fetch->seen, error);
-    if (status == STATUS_OK)
-        status = check_position(fetch, error);
-    if (status != STATUS_OK || fetch->seen.head.seq == fetch->after_seq)
-        return status;
+    TRY(event_store_read_position(db, fetch->after_seq, &fetch->seen, error));
+    TRY(check_position(fetch, error));
+    if (fetch->seen.head.seq == fetch->after_seq)
+        return STATUS_OK;
     page->head_seq = fetch->seen.head.seq;
-    status = event_store_read(db, fetch->after_seq, fetch->max_events, take_event, page, error);
-    if (status == STATUS_OK && page->out_of_memory)
-        status = error_no_memory(error);
-    return status;
+    TRY(event_store_read(db, fetch->after_seq, fetch->max_events, take_event, page, error));
+    if (page->out_of_memory)
+        return error_no_memory(error);
+    return STATUS_OK;
 }
 
 enum status fetch_read(struct fetch *fetch, struct db *db, struct fetch_page *page, struct error *error)
@@ -126,10 +123,8 @@ enum status fetch_read(struct fetch *fetch, struct db *db, struct fetch_page *pa
     buffer_reset(&page->bytes);
     page->count = 0;
     page->full = page->out_of_memory = false;
-    enum status status = db_begin(db, error);
-    if (status != STATUS_OK)
-        return status;
-    status = read_page(fetch, db, page, error);
+    TRY(db_begin(db, error));
+    enum status status = read_page(fetch, db, page, error);
     db_rollback(db); /* nothing to commit */
     return status;
 }

@@ -299,9 +299,7 @@ static void *serve(void *context)
 enum status fetch_server_start(struct fetch_server *server, const char *database_url, struct error *error)
 {
     /* Read-only: a reader must not take SQLite's write lock. */
-    enum status status = db_open(database_url, DB_READ_ONLY, &server->db, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(db_open(database_url, DB_READ_ONLY, &server->db, error));
     monitor_lock(&server->monitor);
     bool started = pthread_create(&server->thread, NULL, serve, server) == 0;
     server->started = started;

@@ -161,11 +161,8 @@ void follower_fetch_at(struct event_follower *follower, int64_t at_ns)
 static enum status load(struct event_follower *follower, struct error *error)
 {
     struct event_cursor cursor;
-    enum status status = event_cursor_read(follower->db, follower->log, &cursor, error);
-    if (status == STATUS_OK)
-        status = dead_letter_count(follower->db, follower->log, &follower->progress.dead_letters, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(event_cursor_read(follower->db, follower->log, &cursor, error));
+    TRY(dead_letter_count(follower->db, follower->log, &follower->progress.dead_letters, error));
     follower_note_cursor(follower, &cursor);
     return STATUS_OK;
 }

@@ -192,12 +192,10 @@ static enum status decode_message(const struct decoder *decoder, const json_t *j
     ProtobufCMessage *message = new_message(decoder->arena, descriptor);
     if (message == NULL)
         return error_no_memory(decoder->error);
-    enum status status =
-        timestamp ? decode_timestamp(decoder, json, path, slot_of(message, seconds), slot_of(message, nanos))
-                  : decode_fields(decoder, json, path, depth, message);
-    if (status == STATUS_OK)
-        *out = message;
-    return status;
+    TRY(timestamp ? decode_timestamp(decoder, json, path, slot_of(message, seconds), slot_of(message, nanos))
+                  : decode_fields(decoder, json, path, depth, message));
+    *out = message;
+    return STATUS_OK;
 }
 
 enum status protojson_to_message(const json_t *json, const ProtobufCMessageDescriptor *descriptor,

@@ -173,24 +173,20 @@ static enum status put_name(struct encoder *encoder, const ProtobufCFieldDescrip
 {
     char camel[PROTOJSON_NAME_SIZE];
     const char *name = protojson_name(field, camel);
-    enum status status = STATUS_OK;
     if (encoder->output.text[encoder->output.size - 1] != '{')
-        status = output_put(&encoder->output, ",", 1);
-    if (status == STATUS_OK)
-        status = output_quoted(&encoder->output, name, strlen(name));
-    return status == STATUS_OK ? output_put(&encoder->output, ":", 1) : status;
+        TRY(output_put(&encoder->output, ",", 1));
+    TRY(output_quoted(&encoder->output, name, strlen(name)));
+    return output_put(&encoder->output, ":", 1);
 }
 
 static enum status encode_field(struct encoder *encoder, const ProtobufCMessage *message,
                                 const ProtobufCFieldDescriptor *field, const struct protojson_path *path,
                                 unsigned depth)
 {
-    enum status status = protojson_field_check(field, path, encoder->error);
-    if (status != STATUS_OK || !is_written(encoder, message, field))
-        return status;
-    status = put_name(encoder, field);
-    if (status != STATUS_OK)
-        return status;
+    TRY(protojson_field_check(field, path, encoder->error));
+    if (!is_written(encoder, message, field))
+        return STATUS_OK;
+    TRY(put_name(encoder, field));
     const void *slot = slot_of(message, field->offset);
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
         size_t count = *(const size_t *)slot_of(message, field->quantifier_offset);
@@ -209,14 +205,13 @@ static enum status encode_message(struct encoder *encoder, const ProtobufCMessag
         return encode_timestamp(encoder, *(const int64_t *)slot_of(message, seconds),
                                 *(const int32_t *)slot_of(message, nanos), path);
     }
-    enum status status = protojson_message_check(descriptor, path, depth, encoder->error);
-    if (status == STATUS_OK)
-        status = output_put(&encoder->output, "{", 1);
-    for (unsigned i = 0; status == STATUS_OK && i < descriptor->n_fields; i++) {
+    TRY(protojson_message_check(descriptor, path, depth, encoder->error));
+    TRY(output_put(&encoder->output, "{", 1));
+    for (unsigned i = 0; i < descriptor->n_fields; i++) {
         const struct protojson_path step = {.parent = path, .name = descriptor->fields[i].name};
-        status = encode_field(encoder, message, &descriptor->fields[i], &step, depth);
+        TRY(encode_field(encoder, message, &descriptor->fields[i], &step, depth));
     }
-    return status == STATUS_OK ? output_put(&encoder->output, "}", 1) : status;
+    return output_put(&encoder->output, "}", 1);
 }
 
 enum status protojson_write(const ProtobufCMessage *message, unsigned flags, struct arena *arena, char **text,

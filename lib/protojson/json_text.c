@@ -27,9 +27,7 @@ enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned 
                                       struct error *error)
 {
     json_t *json = NULL;
-    enum status status = protojson_from_message(message, flags, &json, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(protojson_from_message(message, flags, &json, error));
     size_t layout = (flags & PROTOJSON_INDENT) != 0 ? JSON_INDENT(2) : JSON_COMPACT;
     char *made = json_dumps(json, layout | JSON_ENCODE_ANY);
     json_decref(json);
@@ -101,16 +99,14 @@ enum status protojson_text_to_message(const char *text, size_t size_bytes,
 {
     if (size_bytes > 0 && memchr(text, '\0', size_bytes) != NULL) /* jansson misses a NUL after a number */
         return error_invalid(error, "JSON: NUL byte in the text");
-    enum status status = protojson_check_values(text, size_bytes, PROTOJSON_VALUES_MAX, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(protojson_check_values(text, size_bytes, PROTOJSON_VALUES_MAX, error));
     /* "\u0000" is allowed here, so that the walker can report the field that contains it. */
     json_error_t parsed;
     json_t *json =
         json_loadb(text, size_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &parsed);
     if (json == NULL)
         return refuse_text(&parsed, error);
-    status = protojson_to_message(json, descriptor, flags, arena, out, error);
+    enum status status = protojson_to_message(json, descriptor, flags, arena, out, error);
     json_decref(json);
     return status;
 }

@@ -207,10 +207,9 @@ static enum status read_float(const json_t *json, const struct protojson_path *p
                               struct error *error)
 {
     double value = 0;
-    enum status status = read_double(json, (double)FLT_MAX, path, &value, error);
-    if (status == STATUS_OK)
-        *out = (float)value;
-    return status;
+    TRY(read_double(json, (double)FLT_MAX, path, &value, error));
+    *out = (float)value;
+    return STATUS_OK;
 }
 
 enum status protojson_scalar_read(const ProtobufCFieldDescriptor *field, const json_t *json,

@@ -75,12 +75,10 @@ static enum status open_server(struct app *app, struct error *error)
         .message_max_bytes = (size_t)settings->message_max_bytes,
         .default_timeout_ms = (uint32_t)settings->default_timeout_ms,
     };
-    enum status status = rpc_server_open(&rpc, &app->server, error);
-    if (status == STATUS_OK) {
-        service_listens_at(rpc.address);
-        service_listens_at(rpc.gateway_address);
-    }
-    return status;
+    TRY(rpc_server_open(&rpc, &app->server, error));
+    service_listens_at(rpc.address);
+    service_listens_at(rpc.gateway_address);
+    return STATUS_OK;
 }
 
 /* Size limit of the events in a Fetch answer, which must not exceed 1 MiB or the maximum message size. */
@@ -99,10 +97,9 @@ static enum status open_publisher(struct app *app, struct error *error)
     };
     if (events.topic == NULL)
         return STATUS_OK;
-    enum status status = event_publisher_open(&events, &app->publisher, error);
-    if (status == STATUS_OK)
-        service_listens_at(events.address);
-    return status;
+    TRY(event_publisher_open(&events, &app->publisher, error));
+    service_listens_at(events.address);
+    return STATUS_OK;
 }
 
 static enum status start_server(struct app *app, struct error *error)

@@ -58,8 +58,8 @@ static enum status check_private(const char *text, struct error *error)
 {
     if (text[0] == '\0')
         return STATUS_OK;
-    enum status status = check_address(text, error);
-    return status == STATUS_OK ? private_address_check(text, error) : status;
+    TRY(check_address(text, error));
+    return private_address_check(text, error);
 }
 
 static enum status check_database(const char *text, struct error *error)

@@ -45,10 +45,8 @@ enum status service_limit_connections(const struct service_settings *settings, s
         .receive_timeout_ms = (uint32_t)settings->receive_timeout_ms,
         .receive_bytes_max = receive_max > message_max ? receive_max : message_max,
     };
-    enum status status = connections_limit(&limits, error);
-    if (status == STATUS_OK) {
-        (void)atexit(
-            connections_unlimit); /* otherwise one of its threads is still asleep when the process ends */
-    }
-    return status;
+    TRY(connections_limit(&limits, error));
+    (void)atexit(
+        connections_unlimit); /* otherwise one of its threads is still asleep when the process ends */
+    return STATUS_OK;
 }

@@ -122,9 +122,7 @@ enum status ops_open(const struct ops_options *options, struct ops_server **out,
         return STATUS_OK;
     }
     int fd = -1;
-    enum status status = listen_on("ops-listen", options->listen, &fd, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(listen_on("ops-listen", options->listen, &fd, error));
     struct ops_server *ops = calloc(1, sizeof *ops);
     if (ops != NULL) {
         ops->options = *options;

@@ -154,12 +154,9 @@ no_queue:
 static enum status start(struct reader *reader, struct reader_pool *pool, const char *database_url,
                          const char *schema, struct error *error)
 {
-    enum status status = db_open(database_url, DB_READ_ONLY, &reader->db, error);
-
-    if (status == STATUS_OK && schema != NULL)
-        status = db_use_schema(reader->db, schema, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(db_open(database_url, DB_READ_ONLY, &reader->db, error));
+    if (schema != NULL)
+        TRY(db_use_schema(reader->db, schema, error));
     reader->pool = pool;
     if (pthread_create(&reader->thread, NULL, work, reader) != 0)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "reader: no thread left");
