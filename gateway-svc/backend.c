@@ -223,16 +223,6 @@ static char **creation_id(ProtobufCMessage *request)
     return NULL;
 }
 
-static struct backend_call *call_of_turn(struct turn *turn)
-{
-    return container_of(turn, struct backend_call, turn);
-}
-
-static struct backend_call *call_of_answer(struct answer *answer)
-{
-    return container_of(answer, struct backend_call, answer);
-}
-
 static struct turns *turns_of(const struct backend *backend, const struct backend_method *method)
 {
     return backend->turns[method->peer][method->lists ? LISTS : CALLS];
@@ -249,7 +239,7 @@ static void finish(struct backend_call *call, const ProtobufCMessage *response)
 
 static void write_answer(struct answer *answer)
 {
-    struct backend_call *call = call_of_answer(answer);
+    struct backend_call *call = container_of(answer, struct backend_call, answer);
     finish(call, call->response);
 }
 
@@ -268,7 +258,7 @@ static bool is_large(const ProtobufCMessage *response)
 
 static void on_answer(const ProtobufCMessage *response, void *data)
 {
-    struct backend_call *call = data;
+    struct backend_call *call = container_of(data, struct backend_call, rpc);
     if (response == NULL || !is_large(response)) {
         finish(call, response);
         return;
@@ -281,18 +271,18 @@ static void on_answer(const ProtobufCMessage *response, void *data)
 /* A call that waited for its turn has less time left. */
 static void begin(struct turn *turn)
 {
-    struct backend_call *call = call_of_turn(turn);
+    struct backend_call *call = container_of(turn, struct backend_call, turn);
     ProtobufCService *service = rpc_client_service(call->backend->clients[call->method->client]);
     if (turn->waited) {
         int64_t left_ms = (turn->deadline_ns - clock_monotonic_ns()) / NS_PER_MS;
         call->rpc.timeout_ms = left_ms > 1 ? (uint32_t)left_ms : 1;
     }
-    service->invoke(service, call->method->index, call->request, on_answer, call);
+    service->invoke(service, call->method->index, call->request, on_answer, &call->rpc);
 }
 
 static void give_up(struct turn *turn)
 {
-    struct backend_call *call = call_of_turn(turn);
+    struct backend_call *call = container_of(turn, struct backend_call, turn);
     call->rpc.left = false;
     (void)error_set(&call->rpc.error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many calls wait");
     call->rpc.error.retry_after_ms = TURN_RETRY_AFTER_MS;

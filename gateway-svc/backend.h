@@ -58,11 +58,11 @@ const struct backend_method *backend_find(const struct backend *backend, const c
 const struct backend_method *backend_methods(const struct backend *backend, size_t *count);
 
 /*
- * A call in flight; the closure's data points to it, so make it the first member of that data. The caller
- * zeroes it, then fills in `rpc` as rpc/channel.h says, except `idempotent`.
+ * A call in flight; the closure's data points to it, so embed it in what the closure needs. The caller zeroes
+ * it, then fills in `rpc` as rpc/channel.h says, except `idempotent`.
  */
 struct backend_call {
-    struct rpc_client_call rpc; /* first member */
+    struct rpc_client_call rpc;
     /* private to backend.c */
     struct turn turn;
     struct answer answer;

@@ -54,7 +54,7 @@ struct query {
 };
 
 struct connect_call {
-    struct backend_call backend; /* first member: the closure's data */
+    struct backend_call backend;
     struct http_request *request;
     const struct backend_method *method;
     enum codec codec;
@@ -103,7 +103,7 @@ static enum status write_message(const struct connect_call *call, const Protobuf
 /* `response` belongs to the channel, which frees it afterwards. */
 static void on_answer(const ProtobufCMessage *response, void *data)
 {
-    struct connect_call *call = data;
+    struct connect_call *call = container_of(data, struct connect_call, backend);
     struct http_answer answer = {.code = OK};
     struct error error;
     if (response == NULL) {

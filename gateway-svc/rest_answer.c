@@ -97,9 +97,9 @@ static enum status make(struct making *making, struct error *error)
     return json_body_write(making->message, PROTOJSON_EMIT_DEFAULTS, making->arena, answer, error);
 }
 
-void rest_answer(const ProtobufCMessage *response, void *rest_call)
+void rest_answer(const ProtobufCMessage *response, void *backend_call)
 {
-    const struct rest_call *call = rest_call;
+    const struct rest_call *call = container_of(backend_call, struct rest_call, backend);
     struct making making = {
         .call = call, .message = response, .arena = http_arena(call->request), .answer = {.code = OK}};
     struct error error;

@@ -8,7 +8,7 @@
 
 /* A call in flight, in its request's arena. */
 struct rest_call {
-    struct backend_call backend; /* first member: the closure's data */
+    struct backend_call backend;
     struct http_request *request;
     const struct rest_route *route;
     const ProtobufCMessageDescriptor *input; /* of the method */
@@ -20,6 +20,6 @@ struct rest_call {
  * The call's closure: responds with 200, 201 and Location for a created resource, 202 while a booking waits,
  * or 304; ETag from the response's `version`, Link from its `next_page_token`; or a problem. Never blocks.
  */
-void rest_answer(const ProtobufCMessage *response, void *call);
+void rest_answer(const ProtobufCMessage *response, void *backend_call);
 
 #endif
