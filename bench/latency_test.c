@@ -1,6 +1,6 @@
 #include "latency.h"
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static void test_latency_nothing_counted_is_zero(void **state)
 {

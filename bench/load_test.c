@@ -1,6 +1,6 @@
 #include "load.h"
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "rpc/channel.h"
 
 #include "screening/v1/booking.pb-c.h"

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static struct tally_answer answer_of(const char *name, int64_t took_us)
 {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { BURNT_MS = 100, WRITTEN = 1 << 20, PAUSES = 20 };
 

@@ -61,19 +61,19 @@ static enum status create_booking(void *service, const void *input, struct rpc_c
 {
     struct booking_api *api = service;
     struct arena *arena = rpc_call_arena(call);
-    struct work *work = arena_alloc(arena, sizeof *work);
+    struct placement *placement = arena_alloc(arena, sizeof *placement);
     struct booking *request = arena_alloc(arena, sizeof *request);
-    if (work == NULL || request == NULL)
+    if (placement == NULL || request == NULL)
         return error_no_memory(error);
     TRY(read_create(input, arena, request, error));
-    work->call = call;
-    work->hospital_id = request->hospital_id;
-    work->day = request->day;
-    work->headcount = request->headcount;
-    work->command.booking_id = request->booking_id;
-    work->command.request = request;
-    work->command.traceparent = rpc_call_traceparent(call);
-    return work_create(api->works, work, error);
+    placement->call = call;
+    placement->hospital_id = request->hospital_id;
+    placement->day = request->day;
+    placement->headcount = request->headcount;
+    placement->command.booking_id = request->booking_id;
+    placement->command.request = request;
+    placement->command.traceparent = rpc_call_traceparent(call);
+    return placement_create(api->placements, placement, error);
 }
 
 /* ---- CancelBooking and AbandonBooking: the answer is the booking ---- */

@@ -3,7 +3,7 @@
 #ifndef SCREENING_BOOKING_SVC_API_H
 #define SCREENING_BOOKING_SVC_API_H
 
-#include "work.h"
+#include "placements.h"
 
 #include "service/handler.h"
 
@@ -11,7 +11,7 @@
 
 struct booking_api {
     struct handler_service service; /* must be first: handlers get it */
-    struct work_table *works;
+    struct placements *placements;
     struct writer *writer;
     struct reader_pool *readers;
 };

@@ -48,8 +48,8 @@ bool batch_began_deletion(const struct batch *batch)
 
 /* ---- decide ---- */
 
-static enum status tell(struct batch *batch, struct entry *entry, struct booking_change change,
-                        const char *traceparent, struct error *error)
+static enum status append_event(struct batch *batch, struct entry *entry, struct booking_change change,
+                                const char *traceparent, struct error *error)
 {
     if (change.event_type == NULL)
         return STATUS_OK;
@@ -68,7 +68,7 @@ static enum status settle_unasked(struct batch *batch, const struct booking_comm
     const struct deletion_mark unmarked = {false, 0};
     struct booking_change change =
         booking_settle(&entry->booking, RESERVE_UNKNOWN, "", false, &unmarked, &batch->at);
-    return tell(batch, entry, change, command->traceparent, error);
+    return append_event(batch, entry, change, command->traceparent, error);
 }
 
 /* Copies the booking, because the request's strings are freed with its call, which may be answered before
@@ -113,7 +113,7 @@ static enum status decide_abandon(struct batch *batch, struct booking_command *c
     if (entry == NULL)
         return error_no_memory(error);
     command->booking = &entry->booking;
-    return tell(batch, entry, change, command->traceparent, error);
+    return append_event(batch, entry, change, command->traceparent, error);
 }
 
 static enum status decide_cancel(struct batch *batch, struct booking_command *command, struct entry *entry,
@@ -127,7 +127,7 @@ static enum status decide_cancel(struct batch *batch, struct booking_command *co
     entry->booking.status_reason = arena_strdup(&batch->arena, entry->booking.status_reason);
     if (entry->booking.status_reason == NULL)
         return error_no_memory(error);
-    return tell(batch, entry, change, command->traceparent, error);
+    return append_event(batch, entry, change, command->traceparent, error);
 }
 
 static enum status decide_settle(struct batch *batch, struct booking_command *command, struct entry *entry,
@@ -150,7 +150,7 @@ static enum status decide_settle(struct batch *batch, struct booking_command *co
         mark = (struct deletion_mark){true, deletion->row.day};
     struct booking_change change = booking_settle(&entry->booking, command->outcome, command->reason,
                                                   command->by_settler, &mark, &batch->at);
-    return tell(batch, entry, change, command->traceparent, error);
+    return append_event(batch, entry, change, command->traceparent, error);
 }
 
 static enum status decide_force_cancel(struct batch *batch, struct booking_command *command,
@@ -164,7 +164,7 @@ static enum status decide_force_cancel(struct batch *batch, struct booking_comma
     for (size_t i = 0; i < deletion->chunk_count; i++) {
         struct entry *entry = map_get(&batch->bookings, &deletion->chunk[i]);
         struct booking_change change = booking_force_cancel(&entry->booking, &mark, &batch->at);
-        enum status status = tell(batch, entry, change, command->traceparent, error);
+        enum status status = append_event(batch, entry, change, command->traceparent, error);
         if (status != STATUS_OK)
             return status;
         deletion->row.next_booking_id = deletion->chunk[i];
@@ -225,8 +225,9 @@ static enum status decide(struct batch *batch, struct db *db, struct writer_comm
         return decide_cancel(batch, command, entry, error);
     case COMMAND_SETTLE:
         return decide_settle(batch, command, entry, error);
-    case COMMAND_MEET:
-        return tell(batch, entry, booking_meet(&entry->booking, &batch->at), command->traceparent, error);
+    case COMMAND_RESUME:
+        return append_event(batch, entry, booking_resume(&entry->booking, &batch->at), command->traceparent,
+                            error);
     case COMMAND_CREATE:
     case COMMAND_ABANDON:
     case COMMAND_FORCE_CANCEL:

@@ -19,7 +19,7 @@ enum command_kind {
     COMMAND_CREATE,       /* intent: creates the booking as REQUESTED, or finds it */
     COMMAND_CANCEL,       /* the customer cancels */
     COMMAND_SETTLE,       /* applies hospital-svc's answer */
-    COMMAND_MEET,         /* the settler takes up a REQUESTED booking */
+    COMMAND_RESUME,       /* the settler takes up a REQUESTED booking */
     COMMAND_ABANDON,      /* an operator gives back the place of a lost booking */
     COMMAND_FORCE_CANCEL, /* the next chunk of a deleted hospital's bookings */
     COMMAND_PAIR,         /* a struct pairing: pairs with hospital-svc */
@@ -33,7 +33,7 @@ enum { FORCE_CANCEL_CHUNK = 128 };
 struct booking_command {
     struct writer_command writer;
     enum command_kind kind;
-    struct uuid booking_id;        /* CREATE, CANCEL, SETTLE, MEET, ABANDON */
+    struct uuid booking_id;        /* CREATE, CANCEL, SETTLE, RESUME, ABANDON */
     struct uuid hospital_id;       /* SETTLE, force-cancel */
     const struct booking *request; /* CREATE; ABANDON: the place */
     const char *reason;            /* CANCEL; SETTLE when refused */

@@ -134,7 +134,7 @@ struct booking_change booking_settle(struct booking *booking, enum reserve_outco
     return settle_unknown(booking, by_settler, at);
 }
 
-struct booking_change booking_meet(struct booking *booking, const struct moment *at)
+struct booking_change booking_resume(struct booking *booking, const struct moment *at)
 {
     if (booking->status != BOOKING_REQUESTED)
         return NO_CHANGE;

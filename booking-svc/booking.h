@@ -120,7 +120,7 @@ struct booking_change booking_settle(struct booking *booking, enum reserve_outco
  * The settler takes up a booking that no call works on. After its day the booking is REJECTED; otherwise it
  * is announced, unless it already was. Only a REQUESTED booking changes.
  */
-struct booking_change booking_meet(struct booking *booking, const struct moment *at);
+struct booking_change booking_resume(struct booking *booking, const struct moment *at);
 
 /*
  * The customer cancels. FAILED_PRECONDITION: BOOKING_FINAL or DATE_PASSED. Cancelling a CANCELLED booking is

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { TODAY = 20000, NOW = 1000 };
 
@@ -189,32 +189,32 @@ static void test_settle_day_before_the_deletion_is_confirmed(void **state)
 
 /* ---- meet ---- */
 
-static void test_meet_announces_once(void **state)
+static void test_resume_announces_once(void **state)
 {
     (void)state;
     struct booking booking = sample(BOOKING_REQUESTED);
-    assert_ptr_equal(booking_meet(&booking, &AT).event_type, BOOKING_EVENT_REQUESTED);
+    assert_ptr_equal(booking_resume(&booking, &AT).event_type, BOOKING_EVENT_REQUESTED);
     assert_true(booking.announced);
-    assert_null(booking_meet(&booking, &AT).event_type);
+    assert_null(booking_resume(&booking, &AT).event_type);
     assert_unchanged(&booking, BOOKING_REQUESTED);
 }
 
-static void test_meet_after_its_day_rejects(void **state)
+static void test_resume_after_its_day_rejects(void **state)
 {
     (void)state;
     struct booking booking = sample(BOOKING_REQUESTED);
     booking.day = TODAY - 1;
-    assert_moved(&booking, BOOKING_REJECTED, "DATE_NOT_OPEN", booking_meet(&booking, &AT),
+    assert_moved(&booking, BOOKING_REJECTED, "DATE_NOT_OPEN", booking_resume(&booking, &AT),
                  BOOKING_EVENT_REJECTED);
 }
 
-static void test_meet_any_other_state_changes_nothing(void **state)
+static void test_resume_any_other_state_changes_nothing(void **state)
 {
     (void)state;
     for (size_t i = 1; i < STATES; i++) {
         struct booking booking = sample(ALL[i]);
         booking.day = TODAY - 1;
-        assert_null(booking_meet(&booking, &AT).event_type);
+        assert_null(booking_resume(&booking, &AT).event_type);
         assert_unchanged(&booking, ALL[i]);
     }
 }
@@ -377,9 +377,9 @@ int main(void)
         cmocka_unit_test(test_settle_requested_follows_the_table),
         cmocka_unit_test(test_settle_any_other_state_changes_nothing_and_releases_a_late_grant),
         cmocka_unit_test(test_settle_day_before_the_deletion_is_confirmed),
-        cmocka_unit_test(test_meet_announces_once),
-        cmocka_unit_test(test_meet_after_its_day_rejects),
-        cmocka_unit_test(test_meet_any_other_state_changes_nothing),
+        cmocka_unit_test(test_resume_announces_once),
+        cmocka_unit_test(test_resume_after_its_day_rejects),
+        cmocka_unit_test(test_resume_any_other_state_changes_nothing),
         cmocka_unit_test(test_cancel_live_is_cancelled_with_its_reason),
         cmocka_unit_test(test_cancel_again_keeps_the_first_reason_even_after_its_day),
         cmocka_unit_test(test_cancel_rejected_or_forced_is_final),

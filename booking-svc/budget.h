@@ -2,19 +2,19 @@
 #ifndef SCREENING_BOOKING_SVC_BUDGET_H
 #define SCREENING_BOOKING_SVC_BUDGET_H
 
-#include "work.h"
+#include "placements.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 /*
- * Removes from `chain` the works whose remaining budget is too short for a call, and counts the others in
- * *kept. Returns the removed works, with their outcome set.
+ * Removes from `chain` the placements whose remaining budget is too short for a call, and counts the others
+ * in *kept. Returns the removed placements, with their outcome set.
  */
-struct work *budget_sift(struct work **chain, int64_t now_ns, size_t *kept);
+struct placement *budget_drop_expired(struct placement **chain, int64_t now_ns, size_t *kept);
 
-/* Timeout of a call with these works: `most_ms`, or what the longest of their budgets leaves after the
+/* Timeout of a call with these placements: `most_ms`, or what the longest of their budgets leaves after the
  * settle, if that is less. */
-uint32_t budget_timeout_ms(const struct work *works, uint32_t most_ms, int64_t now_ns);
+uint32_t budget_timeout_ms(const struct placement *placements, uint32_t most_ms, int64_t now_ns);
 
 #endif

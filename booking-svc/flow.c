@@ -4,7 +4,7 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
                          struct error *error)
 {
     struct flow *flow = context;
-    bool unavailable = flow->reserver != NULL && reserver_unavailable_ms(flow->reserver) > 0;
+    bool unavailable = flow->reserver != NULL && reserver_wait_ms(flow->reserver) > 0;
     batch_set_hospital_unavailable(flow->batch, unavailable);
     return batch_apply(flow->batch, db, commands, count, error);
 }

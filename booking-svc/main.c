@@ -1,10 +1,10 @@
 /* booking-svc: accepts bookings, reserves their places at hospital-svc, and publishes their outcomes. */
 #include "api.h"
 #include "flow.h"
+#include "placements.h"
 #include "settings.h"
 #include "settler.h"
 #include "store.h"
-#include "work.h"
 
 #include "base/standard_files.h"
 #include "db/migrate.h"
@@ -18,7 +18,7 @@ struct booking_service {
     struct app app;
     struct flow flow;
     struct rpc_channel *hospital;
-    struct work_table *works;
+    struct placements *placements;
     struct settler *settler;
     struct booking_api api;
     struct pairing_service pairing;
@@ -72,7 +72,7 @@ static void close_reserver(void *context)
     struct booking_service *service = context;
     reserver_destroy(service->flow.reserver);
     rpc_channel_close(service->hospital); /* no batch and no answer will ask its breaker again */
-    work_table_destroy(service->works);
+    placements_destroy(service->placements);
 }
 
 static enum status open_reserver(void *context, struct error *error)
@@ -85,13 +85,12 @@ static enum status open_reserver(void *context, struct error *error)
     enum status status = open_channel(service, error);
     if (status != STATUS_OK)
         return status;
-    service->works = work_table_create();
-    if (service->works == NULL)
-        status = error_no_memory(error);
-    else
-        status = reserver_open(&options, service->hospital, service->works, &service->flow.reserver, error);
+    service->placements = placements_create();
+    status = service->placements == NULL ? error_no_memory(error)
+                                         : reserver_open(&options, service->hospital, service->placements,
+                                                         &service->flow.reserver, error);
     if (status == STATUS_OK)
-        work_table_connect(service->works, service->app.writer, service->flow.reserver);
+        placements_connect(service->placements, service->app.writer, service->flow.reserver);
     else
         close_reserver(service);
     return status;
@@ -111,7 +110,8 @@ static enum status start_jobs(void *context, struct error *error)
     const char *database = service->settings.service.database;
     struct flow *flow = &service->flow;
     TRY(deletion_job_open(database, service->app.writer, &flow->deletions, error));
-    enum status status = settler_open(database, service->works, flow->reserver, &service->settler, error);
+    enum status status =
+        settler_open(database, service->placements, flow->reserver, &service->settler, error);
     if (status != STATUS_OK)
         deletion_job_destroy(flow->deletions);
     return status;
@@ -157,7 +157,7 @@ static void stop_following(void *context)
 static void connect_api(void *context)
 {
     struct booking_service *service = context;
-    service->api.works = service->works;
+    service->api.placements = service->placements;
     service->api.writer = service->app.writer;
     service->api.readers = service->app.readers;
     service->pairing.writer = service->app.writer;

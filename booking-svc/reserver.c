@@ -5,14 +5,15 @@
  * PACE_MS). Thus a stalled hospital-svc does not hold up later callers, and batches stay large while it
  * responds.
  *
- * Background works (no client waits for them; mostly the settler's) have their own list and their own calls:
- * one at a time, and small, so that at hospital-svc, too, few of them are ahead of a customer's booking.
+ * Background placements (no client waits for them; mostly the settler's) have their own list and their own
+ * calls: one at a time, and small, so that at hospital-svc, too, few of them are ahead of a customer's
+ * booking.
  */
 #include "reserver.h"
 
 #include "budget.h"
+#include "placement_list.h"
 #include "verdict.h"
-#include "work_list.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -42,16 +43,16 @@ static struct metric not_executed_total =
     METRIC("reserve_retries_total", "Reserves to be sent again: not executed");
 
 struct reserver {
-    struct work_table *table;
+    struct placements *table;
     struct rpc_client *client;
     struct rpc_guard *guard; /* the channel's */
     struct reserver_options options;
     _Atomic int64_t booking_era, hospital_era; /* as the last batch left them */
     pthread_mutex_t lock;                      /* guards the fields below */
     pthread_cond_t idle;                       /* `busy` has decreased */
-    struct work_list ready;
-    struct work_list background;
-    struct work *delayed;      /* to be sent again, each at its not_before_ns */
+    struct placement_list ready;
+    struct placement_list background;
+    struct placement *delayed; /* to be sent again, each at its not_before_ns */
     size_t in_flight;          /* calls, except the background call */
     bool background_in_flight; /* the background call */
     size_t busy;               /* calls in flight and answers being processed; closing waits for 0 */
@@ -64,7 +65,7 @@ struct reserver {
 struct reserve_call {
     struct rpc_client_call call; /* must be first: the channel fills it in */
     struct reserver *reserver;
-    struct work *works;
+    struct placement *placements;
     size_t count;
     bool background;
     uint64_t era; /* the breaker's era when it admitted the call */
@@ -76,20 +77,21 @@ struct reserve_call {
 };
 
 /* Lock held. */
-static void add_ready(struct reserver *reserver, struct work *work)
+static void add_ready(struct reserver *reserver, struct placement *placement)
 {
-    work_list_add(work_is_background(work) ? &reserver->background : &reserver->ready, work);
+    placement_list_add(placement_is_background(placement) ? &reserver->background : &reserver->ready,
+                       placement);
 }
 
 /* ---- answers ---- */
 
-static void put_delayed(struct reserver *reserver, struct work *chain)
+static void put_delayed(struct reserver *reserver, struct placement *chain)
 {
     pthread_mutex_lock(&reserver->lock);
-    for (struct work *work = chain, *next; work != NULL; work = next) {
-        next = work->next;
-        work->next = reserver->delayed;
-        reserver->delayed = work;
+    for (struct placement *placement = chain, *next; placement != NULL; placement = next) {
+        next = placement->next;
+        placement->next = reserver->delayed;
+        reserver->delayed = placement;
         metric_add(&not_executed_total, 1);
     }
     pthread_mutex_unlock(&reserver->lock);
@@ -112,15 +114,15 @@ static void count_for_breaker(struct breaker_count *count, enum breaker_outcome 
 }
 
 /* Evaluates each booking of an answered or failed call, then settles it or delays it for another try. */
-static void distribute(struct reserve_call *reserve, const Screening__V1__BatchReserveResponse *response)
+static void apply_results(struct reserve_call *reserve, const Screening__V1__BatchReserveResponse *response)
 {
     const struct error *error = &reserve->call.error;
-    struct work *settled = NULL, **settled_end = &settled, *again = NULL;
+    struct placement *settled = NULL, **settled_end = &settled, *again = NULL;
     struct breaker_count count = {0};
     int64_t now_ns = clock_monotonic_ns();
     size_t i = 0;
-    for (struct work *work = reserve->works, *next; work != NULL; work = next, i++) {
-        next = work->next;
+    for (struct placement *placement = reserve->placements, *next; placement != NULL; placement = next, i++) {
+        next = placement->next;
         struct verdict verdict = {
             .code = error->status,
             .reason = error->reason,
@@ -133,24 +135,24 @@ static void distribute(struct reserve_call *reserve, const Screening__V1__BatchR
             verdict.code = (enum status)response->results[i]->code;
             verdict.reason = response->results[i]->reason;
             verdict.retry_after_ms = 0;
-            work->command.era = (int64_t)response->era;
-            work->command.own_era = reserve->booking_era;
+            placement->command.era = (int64_t)response->era;
+            placement->command.own_era = reserve->booking_era;
         }
-        bool ended = verdict_apply(&verdict, work, now_ns);
-        count_for_breaker(&count, ended ? verdict_for_breaker(&verdict, work, now_ns) : BREAKER_NOTHING);
+        bool ended = verdict_apply(&verdict, placement, now_ns);
+        count_for_breaker(&count, ended ? verdict_for_breaker(&verdict, placement, now_ns) : BREAKER_NOTHING);
         if (ended) {
-            work->next = NULL;
-            *settled_end = work;
-            settled_end = &work->next;
+            placement->next = NULL;
+            *settled_end = placement;
+            settled_end = &placement->next;
         } else {
-            work->next = again;
-            again = work;
+            placement->next = again;
+            again = placement;
         }
     }
     rpc_guard_record(reserve->reserver->guard, reserve->era, &count); /* before any client is answered */
     if (strcmp(error->reason, "RECOVERING") == 0)
-        work_table_look(reserve->reserver->table); /* the eras in the request may be outdated */
-    work_settle(reserve->reserver->table, settled);
+        placements_look(reserve->reserver->table); /* the eras in the request may be outdated */
+    placement_settle(reserve->reserver->table, settled);
     put_delayed(reserve->reserver, again);
 }
 
@@ -173,7 +175,7 @@ static void call_ended(struct reserver *reserver, bool background)
     pthread_mutex_unlock(&reserver->lock);
 }
 
-/* Ends a call and sends waiting works. The reserver stays alive until `busy` is decremented. */
+/* Ends a call and sends waiting placements. The reserver stays alive until `busy` is decremented. */
 static void send_next(struct reserver *reserver, bool background)
 {
     pthread_mutex_lock(&reserver->lock);
@@ -201,7 +203,7 @@ static void answered(const Screening__V1__BatchReserveResponse *response, void *
         log_event(LOG_DEBUG, "reserve.failed", LOG_TEXT("status", status_name(reserve->call.error.status)),
                   LOG_TEXT("message", reserve->call.error.message), LOG_INT("bookings", reserve->count));
     }
-    distribute(reserve, response);
+    apply_results(reserve, response);
     bool background = reserve->background;
     free(reserve);
     send_next(reserver, background);
@@ -209,38 +211,38 @@ static void answered(const Screening__V1__BatchReserveResponse *response, void *
 
 /* ---- sending ---- */
 
-static void fill_item(struct reserve_item *item, const struct work *work)
+static void fill_item(struct reserve_item *item, const struct placement *placement)
 {
     screening__v1__reserve_request__init(&item->message);
-    item->message.booking_id = uuid_format(&work->command.booking_id, item->booking_id);
-    item->message.hospital_id = uuid_format(&work->hospital_id, item->hospital_id);
-    item->message.date = civil_format(work->day, item->date);
-    item->message.headcount = work->headcount;
+    item->message.booking_id = uuid_format(&placement->command.booking_id, item->booking_id);
+    item->message.hospital_id = uuid_format(&placement->hospital_id, item->hospital_id);
+    item->message.date = civil_format(placement->day, item->date);
+    item->message.headcount = placement->headcount;
 }
 
-/* Settles works as unknown, without another try. */
-static void give_up(struct reserver *reserver, struct work *chain)
+/* Settles placements as unknown, without another try. */
+static void give_up(struct reserver *reserver, struct placement *chain)
 {
-    for (struct work *work = chain; work != NULL; work = work->next) {
-        work->command.outcome = RESERVE_UNKNOWN;
-        work->command.reason = "";
+    for (struct placement *placement = chain; placement != NULL; placement = placement->next) {
+        placement->command.outcome = RESERVE_UNKNOWN;
+        placement->command.reason = "";
     }
-    work_settle(reserver->table, chain);
+    placement_settle(reserver->table, chain);
 }
 
-/* The works of one call. */
+/* The placements of one call. */
 struct departure {
-    struct work *works;
+    struct placement *placements;
     bool background;
     size_t count;
 };
 
-/* Sends one BatchReserve for works that the breaker admitted in `era`. `answered` runs even if the call could
- * not be sent; without memory for the call, the works are given up here. */
+/* Sends one BatchReserve for placements that the breaker admitted in `era`. `answered` runs even if the call
+ * could not be sent; without memory for the call, the placements are given up here. */
 static void send_call(struct reserver *reserver, const struct departure *departure, uint64_t era,
                       int64_t now_ns)
 {
-    struct work *works = departure->works;
+    struct placement *placements = departure->placements;
     size_t count = departure->count;
     struct reserve_call *reserve = calloc(1, sizeof *reserve + count * sizeof(struct reserve_item));
     Screening__V1__ReserveRequest **requests = calloc(count, sizeof *requests);
@@ -248,23 +250,23 @@ static void send_call(struct reserver *reserver, const struct departure *departu
         free(reserve);
         free(requests);
         rpc_guard_record(reserver->guard, era, &(struct breaker_count){.nothing = count});
-        give_up(reserver, works);
+        give_up(reserver, placements);
         call_ended(reserver, departure->background);
         return;
     }
     reserve->reserver = reserver;
-    reserve->works = works;
+    reserve->placements = placements;
     reserve->count = count;
     reserve->background = departure->background;
     reserve->era = era;
     reserve->call.unguarded = true;
-    reserve->call.timeout_ms = budget_timeout_ms(works, reserver->options.timeout_ms, now_ns);
-    reserve->call.traceparent = works->command.traceparent;
+    reserve->call.timeout_ms = budget_timeout_ms(placements, reserver->options.timeout_ms, now_ns);
+    reserve->call.traceparent = placements->command.traceparent;
     size_t i = 0;
-    for (struct work *work = works; work != NULL; work = work->next, i++) {
-        if (work->first_sent_ns == 0)
-            work->first_sent_ns = now_ns;
-        fill_item(&reserve->items[i], work);
+    for (struct placement *placement = placements; placement != NULL; placement = placement->next, i++) {
+        if (placement->first_sent_ns == 0)
+            placement->first_sent_ns = now_ns;
+        fill_item(&reserve->items[i], placement);
         requests[i] = &reserve->items[i].message;
     }
     Screening__V1__BatchReserveRequest request = SCREENING__V1__BATCH_RESERVE_REQUEST__INIT;
@@ -288,37 +290,38 @@ static bool may_send(const struct reserver *reserver, int64_t now_ns)
             now_ns - reserver->last_sent_ns >= PACE_MS * (int64_t)NS_PER_MS);
 }
 
-/* Takes the works of the next call off their list and counts the call as in flight. False if nothing may be
- * sent now. */
+/* Takes the placements of the next call off their list and counts the call as in flight. False if nothing may
+ * be sent now. */
 static bool take_departure(struct reserver *reserver, struct departure *out)
 {
     pthread_mutex_lock(&reserver->lock);
     int64_t now_ns = clock_monotonic_ns();
-    *out = (struct departure){.works = NULL};
+    *out = (struct departure){.placements = NULL};
     if (reserver->stopping) {
         /* send nothing */
     } else if (reserver->ready.first != NULL && may_send(reserver, now_ns)) {
-        out->works = work_list_take(&reserver->ready, reserver->options.batch_max);
+        out->placements = placement_list_take(&reserver->ready, reserver->options.batch_max);
         reserver->in_flight++;
         reserver->last_sent_ns = now_ns;
     } else if (reserver->background.first != NULL && !reserver->background_in_flight) {
-        out->works = work_list_take(&reserver->background, BACKGROUND_BATCH);
+        out->placements = placement_list_take(&reserver->background, BACKGROUND_BATCH);
         out->background = true;
         reserver->background_in_flight = true;
     }
-    reserver->busy += out->works != NULL;
+    reserver->busy += out->placements != NULL;
     pthread_mutex_unlock(&reserver->lock);
-    return out->works != NULL;
+    return out->placements != NULL;
 }
 
-/* Sends the works that the breaker admits, in a call already counted as in flight, and gives up the rest. */
+/* Sends the placements that the breaker admits, in a call already counted as in flight, and gives up the
+ * rest. */
 static void send_admitted(struct reserver *reserver, struct departure *departure, int64_t now_ns)
 {
     uint64_t era;
     size_t admitted = rpc_guard_admit(reserver->guard, departure->count, true, &era);
-    struct work *rest = departure->works;
+    struct placement *rest = departure->placements;
     if (admitted > 0) {
-        rest = work_cut(departure->works, admitted);
+        rest = placement_cut(departure->placements, admitted);
         departure->count = admitted;
         send_call(reserver, departure, era, now_ns);
     } else {
@@ -330,8 +333,10 @@ static void send_admitted(struct reserver *reserver, struct departure *departure
 void reserver_flush(struct reserver *reserver)
 {
     for (struct departure departure; take_departure(reserver, &departure);) {
-        int64_t now_ns = clock_monotonic_ns(); /* read once: works that pass the sift have time to be sent */
-        work_settle(reserver->table, budget_sift(&departure.works, now_ns, &departure.count));
+        /* Read once: placements that have not expired by now have time to be sent. */
+        int64_t now_ns = clock_monotonic_ns();
+        placement_settle(reserver->table,
+                         budget_drop_expired(&departure.placements, now_ns, &departure.count));
         if (departure.count > 0)
             send_admitted(reserver, &departure, now_ns);
         else
@@ -344,17 +349,17 @@ size_t reserver_room(struct reserver *reserver)
     return rpc_guard_room(reserver->guard);
 }
 
-uint32_t reserver_unavailable_ms(struct reserver *reserver)
+uint32_t reserver_wait_ms(struct reserver *reserver)
 {
     return rpc_guard_wait_ms(reserver->guard);
 }
 
-bool reserver_submit(struct reserver *reserver, struct work *work)
+bool reserver_submit(struct reserver *reserver, struct placement *placement)
 {
     pthread_mutex_lock(&reserver->lock);
     bool accepted = !reserver->stopping;
     if (accepted)
-        add_ready(reserver, work);
+        add_ready(reserver, placement);
     pthread_mutex_unlock(&reserver->lock);
     return accepted;
 }
@@ -365,48 +370,49 @@ void reserver_set_eras(struct reserver *reserver, int64_t booking_era, int64_t h
     atomic_store(&reserver->hospital_era, hospital_era);
 }
 
-bool reserver_ask_again(struct reserver *reserver, struct work *work)
+bool reserver_ask_again(struct reserver *reserver, struct placement *placement)
 {
-    work->tried = true;
-    work->not_before_ns = clock_monotonic_ns() + PACE_MS * (int64_t)NS_PER_MS;
+    placement->tried = true;
+    placement->not_before_ns = clock_monotonic_ns() + PACE_MS * (int64_t)NS_PER_MS;
     pthread_mutex_lock(&reserver->lock);
     bool accepted = !reserver->stopping;
     if (accepted) {
-        work->next = reserver->delayed;
-        reserver->delayed = work;
+        placement->next = reserver->delayed;
+        reserver->delayed = placement;
     }
     pthread_mutex_unlock(&reserver->lock);
     return accepted;
 }
 
-/* ---- the timer: works to be sent again, and calls held back by PACE_MS ---- */
+/* ---- the timer: placements to be sent again, and calls held back by PACE_MS ---- */
 
 enum due { NOTHING_DUE, DUE, DUE_AT_LAST };
 
-/* Reports if delayed works are due. DUE_AT_LAST: one of them would miss its last chance. */
+/* Reports if delayed placements are due. DUE_AT_LAST: one of them would miss its last chance. */
 static enum due look_at_delayed(struct reserver *reserver, int64_t now_ns)
 {
     enum due due = NOTHING_DUE;
     pthread_mutex_lock(&reserver->lock);
-    for (const struct work *work = reserver->delayed; work != NULL && due != DUE_AT_LAST; work = work->next)
-        if (work->not_before_ns <= now_ns)
-            due = verdict_last_try_ns(work) <= now_ns ? DUE_AT_LAST : DUE;
+    for (const struct placement *placement = reserver->delayed; placement != NULL && due != DUE_AT_LAST;
+         placement = placement->next)
+        if (placement->not_before_ns <= now_ns)
+            due = verdict_last_try_ns(placement) <= now_ns ? DUE_AT_LAST : DUE;
     pthread_mutex_unlock(&reserver->lock);
     return due;
 }
 
-/* Moves the works that are due from `delayed` to the list that they leave from. */
+/* Moves the placements that are due from `delayed` to the list that they leave from. */
 static void wake_delayed(struct reserver *reserver, int64_t now_ns)
 {
     pthread_mutex_lock(&reserver->lock);
-    for (struct work **at = &reserver->delayed; *at != NULL;) {
-        struct work *work = *at;
-        if (work->not_before_ns > now_ns) {
-            at = &work->next;
+    for (struct placement **at = &reserver->delayed; *at != NULL;) {
+        struct placement *placement = *at;
+        if (placement->not_before_ns > now_ns) {
+            at = &placement->next;
             continue;
         }
-        *at = work->next;
-        add_ready(reserver, work);
+        *at = placement->next;
+        add_ready(reserver, placement);
     }
     pthread_mutex_unlock(&reserver->lock);
 }
@@ -437,7 +443,7 @@ void reserver_destroy(struct reserver *reserver)
 }
 
 enum status reserver_open(const struct reserver_options *options, struct rpc_channel *channel,
-                          struct work_table *table, struct reserver **out, struct error *error)
+                          struct placements *table, struct reserver **out, struct error *error)
 {
     struct reserver *reserver = calloc(1, sizeof *reserver);
     if (reserver == NULL)
@@ -446,8 +452,8 @@ enum status reserver_open(const struct reserver_options *options, struct rpc_cha
     pthread_cond_init(&reserver->idle, NULL);
     reserver->table = table;
     reserver->guard = rpc_channel_guard(channel);
-    work_list_init(&reserver->ready);
-    work_list_init(&reserver->background);
+    placement_list_init(&reserver->ready);
+    placement_list_init(&reserver->background);
     reserver->options.timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : 600;
     reserver->options.calls_max = options->calls_max != 0 ? options->calls_max : 32;
     reserver->options.batch_max = options->batch_max != 0 ? options->batch_max : 1024;
@@ -479,8 +485,8 @@ void reserver_settle_rest(struct reserver *reserver)
     pthread_mutex_lock(&reserver->lock);
     while (reserver->busy > 0)
         pthread_cond_wait(&reserver->idle, &reserver->lock);
-    struct work *ready = reserver->ready.first, *background = reserver->background.first;
-    struct work *delayed = reserver->delayed;
+    struct placement *ready = reserver->ready.first, *background = reserver->background.first;
+    struct placement *delayed = reserver->delayed;
     pthread_mutex_unlock(&reserver->lock);
     give_up(reserver, ready);
     give_up(reserver, background);

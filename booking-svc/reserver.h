@@ -3,10 +3,10 @@
  * flight.
  *
  * The reserver turns each answer or failure into one reserve_outcome per booking and passes these to
- * work_settle. A Reserve that was not executed (it was never sent, or hospital-svc is draining or overloaded)
- * is retried while the caller's budget lasts, after a growing pause or the pause that hospital-svc asks for.
- * The channel's retry budget limits these retries. It counts calls, not bookings, and never takes a booking's
- * last try.
+ * placement_settle. A Reserve that was not executed (it was never sent, or hospital-svc is draining or
+ * overloaded) is retried while the caller's budget lasts, after a growing pause or the pause that
+ * hospital-svc asks for. The channel's retry budget limits these retries. It counts calls, not bookings, and
+ * never takes a booking's last try.
  *
  * Each booking counts as one call for the channel's breaker, by its last result. While the breaker is open
  * nothing is sent, and the outcome is unknown at once.
@@ -14,7 +14,7 @@
 #ifndef SCREENING_BOOKING_SVC_RESERVER_H
 #define SCREENING_BOOKING_SVC_RESERVER_H
 
-#include "work.h"
+#include "placements.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +33,7 @@ struct reserver_options {
 /* Starts a thread. The caller keeps ownership of `channel` (to hospital-svc), whose breaker the reserver
  * uses, and of `table`. */
 MUST_CHECK enum status reserver_open(const struct reserver_options *options, struct rpc_channel *channel,
-                                     struct work_table *table, struct reserver **out, struct error *error);
+                                     struct placements *table, struct reserver **out, struct error *error);
 
 /*
  * Stops sending: from now on submits are refused and flushes do nothing. Calls in flight continue; stopping
@@ -42,8 +42,8 @@ MUST_CHECK enum status reserver_open(const struct reserver_options *options, str
 void reserver_stop(struct reserver *reserver);
 
 /*
- * Waits for the calls in flight to end, then settles all waiting works as unknown. Call after reserver_stop
- * and rpc_channel_stop, before writer_close.
+ * Waits for the calls in flight to end, then settles all waiting placements as unknown. Call after
+ * reserver_stop and rpc_channel_stop, before writer_close.
  */
 void reserver_settle_rest(struct reserver *reserver);
 
@@ -55,15 +55,15 @@ void reserver_destroy(struct reserver *reserver);
 
 /*
  * Queues a booking for the next reserver_flush. Returns false once stopped; the caller then still owns the
- * work. Any thread.
+ * placement. Any thread.
  */
-MUST_CHECK bool reserver_submit(struct reserver *reserver, struct work *work);
+MUST_CHECK bool reserver_submit(struct reserver *reserver, struct placement *placement);
 
 /*
  * Like reserver_submit, for a booking granted in an era other than the one paired with. It is sent again
  * after a short pause, if its budget lasts.
  */
-MUST_CHECK bool reserver_ask_again(struct reserver *reserver, struct work *work);
+MUST_CHECK bool reserver_ask_again(struct reserver *reserver, struct placement *placement);
 
 /* Sets the eras that calls carry from now on: booking-svc's own, and the era of hospital-svc that it is
  * paired with. Any thread. */
@@ -73,9 +73,10 @@ void reserver_set_eras(struct reserver *reserver, int64_t booking_era, int64_t h
 size_t reserver_room(struct reserver *reserver);
 
 /* Milliseconds for which the breaker still blocks calls to hospital-svc; 0 = it does not. Any thread. */
-uint32_t reserver_unavailable_ms(struct reserver *reserver);
+uint32_t reserver_wait_ms(struct reserver *reserver);
 
-/* Sends waiting works, up to the limit of calls in flight. Any thread, with no locks held; does not block. */
+/* Sends waiting placements, up to the limit of calls in flight. Any thread, with no locks held; does not
+ * block. */
 void reserver_flush(struct reserver *reserver);
 
 #endif

@@ -36,7 +36,7 @@ struct sighting {
 };
 
 struct settler {
-    struct work_table *table;
+    struct placements *table;
     struct reserver *reserver;
     char *database_url;
     struct db *db; /* NULL until it can be opened */
@@ -45,7 +45,7 @@ struct settler {
     bool went_round;      /* a full round has ended */
     struct map sightings; /* booking_id -> struct sighting */
     uint64_t round;
-    size_t put_off;            /* work_count_put_off when this round began */
+    size_t put_off;            /* placement_count_put_off when this round began */
     size_t room;               /* how many more the breaker lets be taken up in this round */
     int64_t counted_ns;        /* when the backlog was counted last */
     struct booking page[PAGE]; /* without their strings */
@@ -110,7 +110,7 @@ static enum status count_backlog(struct settler *settler, struct error *error)
         return STATUS_OK;
     TRY(store_count_requested(settler->db, &requested, error));
     settler->counted_ns = now_ns;
-    int64_t in_work = (int64_t)work_count(settler->table);
+    int64_t in_work = (int64_t)placement_count(settler->table);
     metric_set(&backlog, requested > in_work ? requested - in_work : 0);
     return STATUS_OK;
 }
@@ -119,11 +119,11 @@ static enum status count_backlog(struct settler *settler, struct error *error)
 static bool wait_for_turn(struct settler *settler, struct ticker *ticker)
 {
     struct error error;
-    while (work_count_taken_up(settler->table) >= TAKEN_UP_MAX)
+    while (placement_count_taken_up(settler->table) >= TAKEN_UP_MAX)
         if (!ticker_sleep(ticker, WAIT_MS) || count_backlog(settler, &error) != STATUS_OK)
             return false;
     /* hospital-svc has put off a booking. End the round, or younger bookings would overtake it. */
-    if (work_count_put_off(settler->table) != settler->put_off)
+    if (placement_count_put_off(settler->table) != settler->put_off)
         return false;
     /* A closed breaker has room for any number. */
     size_t room = reserver_room(settler->reserver);
@@ -136,7 +136,7 @@ static bool wait_for_turn(struct settler *settler, struct ticker *ticker)
 static bool consider(struct settler *settler, const struct booking *booking, struct ticker *ticker)
 {
     int64_t now_ns = clock_monotonic_ns();
-    if (!is_due(settler, booking, now_ns) || work_is_under_way(settler->table, &booking->booking_id))
+    if (!is_due(settler, booking, now_ns) || placement_is_under_way(settler->table, &booking->booking_id))
         return true;
     if (!wait_for_turn(settler, ticker))
         return false;
@@ -144,7 +144,7 @@ static bool consider(struct settler *settler, const struct booking *booking, str
     note_try(settler, booking, clock_monotonic_ns());
     metric_add(&taken_total, 1);
     FAULT_POINT("booking.settler.take_up");
-    return work_take_up(settler->table, booking, NULL) == STATUS_OK;
+    return placement_take_up(settler->table, booking, NULL) == STATUS_OK;
 }
 
 /* Forgets the bookings that this round did not see, because they are settled. */
@@ -200,7 +200,7 @@ static enum status go_through(struct settler *settler, bool announced, bool *goi
 static enum status go_round(struct settler *settler, struct ticker *ticker, struct error *error)
 {
     settler->round++;
-    settler->put_off = work_count_put_off(settler->table);
+    settler->put_off = placement_count_put_off(settler->table);
     settler->room = reserver_room(settler->reserver);
     bool going = settler->room > 0;
     if (going)
@@ -240,7 +240,7 @@ static void destroy(struct settler *settler)
     free(settler);
 }
 
-enum status settler_open(const char *database_url, struct work_table *table, struct reserver *reserver,
+enum status settler_open(const char *database_url, struct placements *table, struct reserver *reserver,
                          struct settler **out, struct error *error)
 {
     struct settler *settler = calloc(1, sizeof *settler);

@@ -10,7 +10,7 @@
 #ifndef SCREENING_BOOKING_SVC_SETTLER_H
 #define SCREENING_BOOKING_SVC_SETTLER_H
 
-#include "work.h"
+#include "placements.h"
 
 #include "base/status.h"
 
@@ -18,7 +18,7 @@ struct settler;
 
 /* Starts a thread that looks at once and then every second. The caller keeps ownership of `table` and
  * `reserver`. */
-MUST_CHECK enum status settler_open(const char *database_url, struct work_table *table,
+MUST_CHECK enum status settler_open(const char *database_url, struct placements *table,
                                     struct reserver *reserver, struct settler **out, struct error *error);
 
 /* Stops the thread. Bookings already taken up continue. NULL is allowed. */

@@ -11,9 +11,9 @@ enum {
     RETRY_MAX_MS = 320,
 };
 
-int64_t verdict_last_try_ns(const struct work *work)
+int64_t verdict_last_try_ns(const struct placement *placement)
 {
-    return work->deadline_ns - LAST_TRY_MS * (int64_t)NS_PER_MS;
+    return placement->deadline_ns - LAST_TRY_MS * (int64_t)NS_PER_MS;
 }
 
 /* The reason of a REJECTED booking: a constant, because the answer that carries `reason` is freed. */
@@ -29,48 +29,48 @@ static const char *refusal_reason(enum status code, const char *reason)
 }
 
 /* Returns 0 if there is no time for another try. */
-static int64_t next_try_ns(struct work *work, uint32_t retry_after_ms, int64_t now_ns)
+static int64_t next_try_ns(struct placement *placement, uint32_t retry_after_ms, int64_t now_ns)
 {
-    int64_t last_ns = verdict_last_try_ns(work);
+    int64_t last_ns = verdict_last_try_ns(placement);
     if (last_ns < now_ns + RETRY_FIRST_MS * (int64_t)NS_PER_MS)
         return 0;
     if (retry_after_ms > 0) {
         int64_t asked_ns = now_ns + (int64_t)retry_after_ms * NS_PER_MS;
         return asked_ns <= last_ns ? asked_ns : 0;
     }
-    work->backoff.first_ms = RETRY_FIRST_MS;
-    work->backoff.max_ms = RETRY_MAX_MS;
-    int64_t wanted_ns = now_ns + backoff_next_ns(&work->backoff);
+    placement->backoff.first_ms = RETRY_FIRST_MS;
+    placement->backoff.max_ms = RETRY_MAX_MS;
+    int64_t wanted_ns = now_ns + backoff_next_ns(&placement->backoff);
     return wanted_ns < last_ns ? wanted_ns : last_ns;
 }
 
-bool verdict_apply(const struct verdict *verdict, struct work *work, int64_t now_ns)
+bool verdict_apply(const struct verdict *verdict, struct placement *placement, int64_t now_ns)
 {
     enum status code = verdict->code;
-    work->command.reason = "";
+    placement->command.reason = "";
     if (code == STATUS_OK) {
-        work->command.outcome = RESERVE_GRANTED;
+        placement->command.outcome = RESERVE_GRANTED;
     } else if (retry_is_harmless(code, verdict->reason, verdict->left)) {
-        work->tried = true;
-        work->command.outcome = RESERVE_UNKNOWN;
+        placement->tried = true;
+        placement->command.outcome = RESERVE_UNKNOWN;
         /* No client waits for the settler's bookings, and the settler has its own backoff. */
-        work->not_before_ns =
-            work->command.by_settler ? 0 : next_try_ns(work, verdict->retry_after_ms, now_ns);
-        return work->not_before_ns == 0;
+        placement->not_before_ns =
+            placement->command.by_settler ? 0 : next_try_ns(placement, verdict->retry_after_ms, now_ns);
+        return placement->not_before_ns == 0;
     } else if (code == STATUS_UNAVAILABLE || code == STATUS_DEADLINE_EXCEEDED || code == STATUS_INTERNAL) {
-        work->command.outcome = RESERVE_UNKNOWN;
+        placement->command.outcome = RESERVE_UNKNOWN;
     } else {
-        work->command.outcome = RESERVE_REFUSED;
-        work->command.reason = refusal_reason(code, verdict->reason);
+        placement->command.outcome = RESERVE_REFUSED;
+        placement->command.reason = refusal_reason(code, verdict->reason);
     }
     return true;
 }
 
-enum breaker_outcome verdict_for_breaker(const struct verdict *verdict, const struct work *work,
+enum breaker_outcome verdict_for_breaker(const struct verdict *verdict, const struct placement *placement,
                                          int64_t now_ns)
 {
     int64_t had_ms = verdict->had_ms;
     if (!verdict->left) /* the settler does not keep trying to send */
-        had_ms = work->command.by_settler ? 0 : (now_ns - work->first_sent_ns) / NS_PER_MS;
+        had_ms = placement->command.by_settler ? 0 : (now_ns - placement->first_sent_ns) / NS_PER_MS;
     return breaker_judge(verdict->code, verdict->reason, verdict->left, had_ms, verdict->fair_ms);
 }

@@ -5,7 +5,7 @@
 #ifndef SCREENING_BOOKING_SVC_VERDICT_H
 #define SCREENING_BOOKING_SVC_VERDICT_H
 
-#include "work.h"
+#include "placements.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,17 +23,17 @@ struct verdict {
 };
 
 /*
- * Sets the work's outcome and reason. Returns false if nothing was executed and there is time for another
- * try; sets not_before_ns to the time of that try. It is not earlier than the answer asks for. If the answer
- * asks for nothing, the pause grows with each try, within the caller's budget.
+ * Sets the placement's outcome and reason. Returns false if nothing was executed and there is time for
+ * another try; sets not_before_ns to the time of that try. It is not earlier than the answer asks for. If the
+ * answer asks for nothing, the pause grows with each try, within the caller's budget.
  */
-bool verdict_apply(const struct verdict *verdict, struct work *work, int64_t now_ns);
+bool verdict_apply(const struct verdict *verdict, struct placement *placement, int64_t now_ns);
 
-/* How the last result of a work, first sent at work->first_sent_ns, counts for the breaker. */
-enum breaker_outcome verdict_for_breaker(const struct verdict *verdict, const struct work *work,
+/* How the last result of a placement, first sent at placement->first_sent_ns, counts for the breaker. */
+enum breaker_outcome verdict_for_breaker(const struct verdict *verdict, const struct placement *placement,
                                          int64_t now_ns);
 
-/* The latest time at which a work may be sent: the rest of its budget is for the call and the settle. */
-int64_t verdict_last_try_ns(const struct work *work);
+/* The latest time at which a placement may be sent: the rest of its budget is for the call and the settle. */
+int64_t verdict_last_try_ns(const struct placement *placement);
 
 #endif

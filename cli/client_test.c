@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "base/uuid.h"
 #include "rpc/server.h"
 

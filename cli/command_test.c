@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/civil.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 #include "screening/v1/types.pb-c.h"
 

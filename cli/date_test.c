@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 #include "base/civil.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { TODAY = 20000 };
 

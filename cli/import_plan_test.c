@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/civil.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 #define HEADER "hospital_id,name,address,date,capacity\n"
 #define ID_A   "018f0000-0000-7000-8000-00000000000a"

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static const char *const ENVIRONMENT[] = {"LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"};
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static void test_method_find_knows_short_and_full_names(void **state)
 {

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static struct arena arena;
 

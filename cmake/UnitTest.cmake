@@ -1,8 +1,13 @@
-# unit_test(NAME LIBRARY...): builds NAME.c, linked with cmocka and the libraries, as the CTest test unit.NAME. It finds
-# the tests' private PostgreSQL in the environment (tests/CMakeLists.txt starts it).
+# unit_test(NAME [SOURCE FILE] LIBRARY...): builds NAME.c, or FILE, linked with cmocka and the libraries, as the CTest test unit.NAME.
+# It finds the tests' private PostgreSQL in the environment (tests/CMakeLists.txt starts it). Names are unique in the whole tree;
+# files need not be: batch_test.c of booking-svc is unit.booking_batch_test.
 function(unit_test name)
-  add_executable(${name} ${name}.c)
-  target_link_libraries(${name} PRIVATE screening_options PkgConfig::CMOCKA ${ARGN})
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" SOURCE "")
+  if(NOT arg_SOURCE)
+    set(arg_SOURCE ${name}.c)
+  endif()
+  add_executable(${name} ${arg_SOURCE})
+  target_link_libraries(${name} PRIVATE screening_options PkgConfig::CMOCKA ${arg_UNPARSED_ARGUMENTS})
   add_test(NAME unit.${name}
            COMMAND ${CMAKE_SOURCE_DIR}/tests/kit/with-cluster ${CMAKE_BINARY_DIR}/tests/postgresql
                    $<TARGET_FILE:${name}>)

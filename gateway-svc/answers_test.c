@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { THREADS = 2, FLOOD = 20, COUNT = FLOOD + 1 };
 

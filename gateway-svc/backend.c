@@ -1,6 +1,6 @@
 #include "backend.h"
 
-#include "policy.h"
+#include "http_mapping.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -89,7 +89,7 @@ static void list_methods(struct backend *backend, const Google__Protobuf__FileDe
     for (size_t s = 0; s < SERVICE_COUNT; s++) {
         const ProtobufCServiceDescriptor *service = services[s].descriptor;
         for (unsigned m = 0; m < service->n_methods && backend->method_count < METHODS_MAX; m++) {
-            if (!policy_is_public(service, &service->methods[m]))
+            if (!http_is_public(service, &service->methods[m]))
                 continue;
             struct backend_method *method = &backend->methods[backend->method_count++];
             *method = (struct backend_method){.service = service,

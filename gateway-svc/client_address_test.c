@@ -2,7 +2,7 @@
 
 #include <arpa/inet.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static void check_v4(const char *address, const char *expected)
 {

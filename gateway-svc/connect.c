@@ -6,8 +6,8 @@
 
 #include "connect_error.h"
 #include "header_rules.h"
+#include "http_mapping.h"
 #include "json_body.h"
-#include "policy.h"
 #include "request_bounds.h"
 
 #include <stdlib.h>
@@ -64,7 +64,7 @@ struct connect_call {
 
 static void respond_error(struct http_request *request, const struct error *error)
 {
-    struct http_answer answer = {.code = policy_connect_code(error->status), .type = TYPES[CODEC_JSON]};
+    struct http_answer answer = {.code = http_connect_code(error->status), .type = TYPES[CODEC_JSON]};
     json_t *json = connect_error_json(error);
     if (!json_body_set(request, json, &answer)) {
         log_plain(LOG_ERROR, "http.out_of_memory");

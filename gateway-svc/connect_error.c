@@ -1,6 +1,6 @@
 #include "connect_error.h"
 
-#include "policy.h"
+#include "http_mapping.h"
 
 #include <stdio.h>
 
@@ -60,9 +60,9 @@ json_t *connect_error_json(const struct error *error)
     if (error->retry_after_ms > 0)
         failed |= json_array_append_new(details, retry_detail(error));
     char message[sizeof error->message];
-    snprintf(message, sizeof message, "%s", policy_public_message(error));
+    snprintf(message, sizeof message, "%s", http_public_message(error));
     text_make_utf8(message); /* it may be truncated within a character */
-    json_t *json = json_pack("{s:s, s:s}", "code", policy_connect_word(error->status), "message", message);
+    json_t *json = json_pack("{s:s, s:s}", "code", http_connect_word(error->status), "message", message);
     if (json_array_size(details) > 0)
         failed |= json_object_set(json, "details", details);
     json_decref(details);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static void assert_text(const struct error *error, const char *expected)
 {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 #define TEXT(literal)                                                                                        \
     {                                                                                                        \

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static const int64_t SECOND = 1000000000, BEGIN = 7000000000000;
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/civil.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static const char HOSPITAL[] = "0190b1a2-0000-7000-8000-000000000001";
 

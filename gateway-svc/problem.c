@@ -1,7 +1,7 @@
 #include "problem.h"
 
+#include "http_mapping.h"
 #include "json_body.h"
-#include "policy.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -55,7 +55,7 @@ static const char *title_of(unsigned code)
 static void respond(struct http_request *request, unsigned code, const struct error *error, const char *allow)
 {
     struct http_answer answer = {.code = code, .type = TYPE};
-    unsigned retry_after_s = policy_retry_after_s(error, code);
+    unsigned retry_after_s = http_retry_after_s(error, code);
     size_t fields = 0;
     json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title_of(code),
                                 "status", (int)code, "detail", error->message);
@@ -83,9 +83,9 @@ void problem_respond(struct http_request *request, const struct error *error)
     const char *reason = error->reason[0] != '\0' ? error->reason : status_name(error->status);
     struct error shown = {.status = error->status, .retry_after_ms = error->retry_after_ms};
     snprintf(shown.reason, sizeof shown.reason, "%s", reason);
-    snprintf(shown.message, sizeof shown.message, "%s", policy_public_message(error));
+    snprintf(shown.message, sizeof shown.message, "%s", http_public_message(error));
     text_make_utf8(shown.message);
-    respond(request, policy_rest_code(error), &shown, NULL);
+    respond(request, http_rest_code(error), &shown, NULL);
 }
 
 void problem_respond_http(struct http_request *request, unsigned code, const char *detail, const char *allow)

@@ -1,12 +1,12 @@
 /*
  * Good requests, damaged in a repeatable way: each must be accepted, or refused with a message. The fuzzer in
- * rest_fuzz.h covers the rest.
+ * rest_testing.h covers the rest.
  */
-#include "rest_fuzz.h"
+#include "rest_testing.h"
 
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { ITERATIONS = 200000, TEXT_MAX_BYTES = 2048, MUTATIONS_MAX = 4 };
 

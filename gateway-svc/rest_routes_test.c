@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static void assert_parameter(const struct rest_parameter *parameter, const char *name, const char *value)
 {

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"

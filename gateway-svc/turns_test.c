@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { PLACES = 16, KEPT = 2, TURNS_MAX = 64, PATIENCE_MS = 20000, NEVER_S = 3600 };
 

@@ -23,13 +23,14 @@ static const char *state_word(enum follower_state state)
     }
 }
 
-static void fill_log_status(Screening__V1__LogStatus *message, const struct feed *feed, enum feed_log log)
+static void fill_log_status(Screening__V1__LogStatus *message, const struct intake *intake,
+                            enum intake_log log)
 {
     struct event_follower_status status;
-    event_follower_status(feed_follower(feed, log), &status);
+    event_follower_status(intake_follower(intake, log), &status);
     screening__v1__log_status__init(message);
     /* protobuf-c's strings are not const, but packing only reads them. */
-    message->log = (char *)feed_log_name(log);
+    message->log = (char *)intake_log_name(log);
     message->applied_seq = status.applied_seq;
     message->head_seq = status.head_seq;
     message->lag_ms =
@@ -45,15 +46,15 @@ static enum status get_projection_status(void *service, const void *request, str
     (void)request;
     (void)error;
     const struct history_api *api = service;
-    Screening__V1__LogStatus messages[FEED_LOG_COUNT];
-    Screening__V1__LogStatus *logs[FEED_LOG_COUNT];
-    for (int i = 0; i < FEED_LOG_COUNT; i++) {
-        fill_log_status(&messages[i], api->feed, (enum feed_log)i);
+    Screening__V1__LogStatus messages[INTAKE_LOG_COUNT];
+    Screening__V1__LogStatus *logs[INTAKE_LOG_COUNT];
+    for (int i = 0; i < INTAKE_LOG_COUNT; i++) {
+        fill_log_status(&messages[i], api->intake, (enum intake_log)i);
         logs[i] = &messages[i];
     }
     Screening__V1__GetProjectionStatusResponse response = SCREENING__V1__GET_PROJECTION_STATUS_RESPONSE__INIT;
     response.logs = logs;
-    response.n_logs = FEED_LOG_COUNT;
+    response.n_logs = INTAKE_LOG_COUNT;
     rpc_call_reply(call, &response.base);
     return STATUS_OK;
 }

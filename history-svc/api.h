@@ -2,7 +2,7 @@
 #ifndef SCREENING_HISTORY_SVC_API_H
 #define SCREENING_HISTORY_SVC_API_H
 
-#include "feed.h"
+#include "intake.h"
 
 #include "service/handler.h"
 
@@ -11,7 +11,7 @@
 struct history_api {
     struct handler_service service; /* first member: the handlers get it */
     struct reader_pool *readers;
-    struct feed *feed;
+    struct intake *intake;
 };
 
 /* Fills in the handlers. Set the other members before the server makes the first call. */

@@ -1,6 +1,6 @@
 /* history-svc: the history of every booking, read from both logs. */
 #include "api.h"
-#include "feed.h"
+#include "intake.h"
 #include "rebuild.h"
 #include "schema.h"
 #include "settings.h"
@@ -14,21 +14,21 @@
 struct history_service {
     struct settings settings;
     struct app app;
-    struct feed *feed;
+    struct intake *intake;
     struct history_api api;
 };
 
-static struct feed_options feed_settings(const struct settings *settings)
+static struct intake_options intake_settings(const struct settings *settings)
 {
-    return (struct feed_options){
+    return (struct intake_options){
         .database_url = settings->service.database,
         .schema = SCHEMA_LIVE,
         .batch_max = (size_t)settings->service.batch_max,
         .message_max_bytes = (size_t)settings->service.message_max_bytes,
         .sources =
             {
-                [FEED_BOOKING] = {settings->booking_rpc, settings->booking_events},
-                [FEED_HOSPITAL] = {settings->hospital_rpc, settings->hospital_events},
+                [INTAKE_BOOKING] = {settings->booking_rpc, settings->booking_events},
+                [INTAKE_HOSPITAL] = {settings->hospital_rpc, settings->hospital_events},
             },
     };
 }
@@ -44,24 +44,24 @@ static enum status prepare_database(void *context, struct db *db, struct error *
 static enum status open_feed(void *context, struct error *error)
 {
     struct history_service *service = context;
-    const struct feed_options options = feed_settings(&service->settings);
-    TRY(feed_open(&options, service->app.db, &service->feed, error));
-    service->app.writer = feed_writer(service->feed);
+    const struct intake_options options = intake_settings(&service->settings);
+    TRY(intake_open(&options, service->app.db, &service->intake, error));
+    service->app.writer = intake_writer(service->intake);
     return STATUS_OK;
 }
 
 static void close_feed(void *context)
 {
     struct history_service *service = context;
-    feed_close(service->feed);
+    intake_close(service->intake);
 }
 
 static enum status follow_logs(void *context, struct error *error)
 {
     struct history_service *service = context;
-    TRY(feed_follow(service->feed, error));
-    service->app.followed[FOLLOWED_BOOKING] = feed_follower(service->feed, FEED_BOOKING);
-    service->app.followed[FOLLOWED_HOSPITAL] = feed_follower(service->feed, FEED_HOSPITAL);
+    TRY(intake_follow(service->intake, error));
+    service->app.followed[FOLLOWED_BOOKING] = intake_follower(service->intake, INTAKE_BOOKING);
+    service->app.followed[FOLLOWED_HOSPITAL] = intake_follower(service->intake, INTAKE_HOSPITAL);
     return STATUS_OK;
 }
 
@@ -69,7 +69,7 @@ static void connect_api(void *context)
 {
     struct history_service *service = context;
     service->api.readers = service->app.readers;
-    service->api.feed = service->feed;
+    service->api.intake = service->intake;
 }
 
 /* ---- --rebuild ---- */
@@ -78,7 +78,7 @@ static int rebuild(const struct settings *settings)
 {
     struct error error;
     struct rebuild_counts counts;
-    const struct feed_options options = feed_settings(settings);
+    const struct intake_options options = intake_settings(settings);
     struct db *db =
         service_open_database(HISTORY_PROGRAM, settings->service.database, prepare_database, NULL);
     if (db == NULL)
@@ -91,8 +91,8 @@ static int rebuild(const struct settings *settings)
     }
     printf("rebuilt: %llu booking events, %llu hospital events, %llu dead letters\n"
            "A history-svc that a log had diverged for must be restarted to follow it again.\n",
-           (unsigned long long)counts.applied_seq[FEED_BOOKING],
-           (unsigned long long)counts.applied_seq[FEED_HOSPITAL], (unsigned long long)counts.dead_letters);
+           (unsigned long long)counts.applied_seq[INTAKE_BOOKING],
+           (unsigned long long)counts.applied_seq[INTAKE_HOSPITAL], (unsigned long long)counts.dead_letters);
     return 0;
 }
 

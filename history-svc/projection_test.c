@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { DAY = 20000 };
 

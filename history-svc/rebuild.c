@@ -11,7 +11,7 @@ enum { LOOK_MS = 50, REPORT_MS = 5000, SWAP_PAUSE_MS = 200 };
 
 /* Progress while the schema fills. */
 struct progress {
-    struct event_follower_status logs[FEED_LOG_COUNT];
+    struct event_follower_status logs[INTAKE_LOG_COUNT];
     int64_t moved_ns; /* when an event was last applied */
     int64_t reported_ns;
 };
@@ -21,11 +21,11 @@ static int64_t after_ms(int64_t since_ns, int64_t ms)
     return since_ns + ms * NS_PER_MS;
 }
 
-static void look(struct progress *progress, const struct feed *feed)
+static void look(struct progress *progress, const struct intake *intake)
 {
-    for (int i = 0; i < FEED_LOG_COUNT; i++) {
+    for (int i = 0; i < INTAKE_LOG_COUNT; i++) {
         uint64_t before = progress->logs[i].applied_seq;
-        event_follower_status(feed_follower(feed, (enum feed_log)i), &progress->logs[i]);
+        event_follower_status(intake_follower(intake, (enum intake_log)i), &progress->logs[i]);
         if (progress->logs[i].applied_seq != before)
             progress->moved_ns = clock_monotonic_ns();
     }
@@ -33,16 +33,16 @@ static void look(struct progress *progress, const struct feed *feed)
         return;
     progress->reported_ns = clock_monotonic_ns();
     log_event(LOG_INFO, "rebuild.progress",
-              LOG_INT("booking_applied", progress->logs[FEED_BOOKING].applied_seq),
-              LOG_INT("booking_head", progress->logs[FEED_BOOKING].head_seq),
-              LOG_INT("hospital_applied", progress->logs[FEED_HOSPITAL].applied_seq),
-              LOG_INT("hospital_head", progress->logs[FEED_HOSPITAL].head_seq));
+              LOG_INT("booking_applied", progress->logs[INTAKE_BOOKING].applied_seq),
+              LOG_INT("booking_head", progress->logs[INTAKE_BOOKING].head_seq),
+              LOG_INT("hospital_applied", progress->logs[INTAKE_HOSPITAL].applied_seq),
+              LOG_INT("hospital_head", progress->logs[INTAKE_HOSPITAL].head_seq));
 }
 
 /* FOLLOWING: the follower has reached the publisher's head once; on a busy log it always lags a little. */
 static bool is_complete(const struct progress *progress)
 {
-    for (int i = 0; i < FEED_LOG_COUNT; i++)
+    for (int i = 0; i < INTAKE_LOG_COUNT; i++)
         if (progress->logs[i].state != FOLLOWER_FOLLOWING)
             return false;
     return true;
@@ -50,11 +50,11 @@ static bool is_complete(const struct progress *progress)
 
 static enum status check_halted(const struct progress *progress, struct error *error)
 {
-    for (int i = 0; i < FEED_LOG_COUNT; i++) {
+    for (int i = 0; i < INTAKE_LOG_COUNT; i++) {
         enum follower_state state = progress->logs[i].state;
         if (state == FOLLOWER_DIVERGED || state == FOLLOWER_STOPPED)
             return error_set(error, STATUS_FAILED_PRECONDITION, NULL, "the %s log %s at seq %llu",
-                             feed_log_name((enum feed_log)i), follower_state_name(state),
+                             intake_log_name((enum intake_log)i), follower_state_name(state),
                              (unsigned long long)progress->logs[i].applied_seq);
     }
     return STATUS_OK;
@@ -64,10 +64,10 @@ static enum status gave_up(const struct progress *progress, uint32_t patience_s,
 {
     return error_set(error, STATUS_UNAVAILABLE, NULL,
                      "nothing has moved for %u s; booking log: %s at seq %llu, hospital log: %s at seq %llu",
-                     (unsigned)patience_s, follower_state_name(progress->logs[FEED_BOOKING].state),
-                     (unsigned long long)progress->logs[FEED_BOOKING].applied_seq,
-                     follower_state_name(progress->logs[FEED_HOSPITAL].state),
-                     (unsigned long long)progress->logs[FEED_HOSPITAL].applied_seq);
+                     (unsigned)patience_s, follower_state_name(progress->logs[INTAKE_BOOKING].state),
+                     (unsigned long long)progress->logs[INTAKE_BOOKING].applied_seq,
+                     follower_state_name(progress->logs[INTAKE_HOSPITAL].state),
+                     (unsigned long long)progress->logs[INTAKE_HOSPITAL].applied_seq);
 }
 
 static enum status stopped(struct error *error)
@@ -76,12 +76,12 @@ static enum status stopped(struct error *error)
 }
 
 /* Waits until both logs are applied up to their heads. */
-static enum status wait_complete(const struct feed *feed, uint32_t patience_s, struct progress *progress,
+static enum status wait_complete(const struct intake *intake, uint32_t patience_s, struct progress *progress,
                                  struct error *error)
 {
     *progress = (struct progress){.moved_ns = clock_monotonic_ns(), .reported_ns = clock_monotonic_ns()};
     for (;;) {
-        look(progress, feed);
+        look(progress, intake);
         if (is_complete(progress))
             return STATUS_OK;
         enum status status = check_halted(progress, error);
@@ -94,19 +94,19 @@ static enum status wait_complete(const struct feed *feed, uint32_t patience_s, s
     }
 }
 
-static enum status fill(const struct feed_options *options, struct db *db, uint32_t patience_s,
+static enum status fill(const struct intake_options *options, struct db *db, uint32_t patience_s,
                         struct progress *progress, struct error *error)
 {
-    struct feed *feed;
-    enum status status = feed_open(options, db, &feed, error);
+    struct intake *intake;
+    enum status status = intake_open(options, db, &intake, error);
     if (status != STATUS_OK) {
         db_close(db);
         return status;
     }
-    status = feed_follow(feed, error);
+    status = intake_follow(intake, error);
     if (status == STATUS_OK)
-        status = wait_complete(feed, patience_s, progress, error);
-    feed_close(feed);
+        status = wait_complete(intake, patience_s, progress, error);
+    intake_close(intake);
     return status;
 }
 
@@ -136,7 +136,7 @@ static enum status open_schema(const char *database_url, struct db **out, struct
     return status;
 }
 
-static enum status fill_and_swap(const struct feed_options *options, struct db *db, uint32_t patience_s,
+static enum status fill_and_swap(const struct intake_options *options, struct db *db, uint32_t patience_s,
                                  struct progress *progress, struct error *error)
 {
     struct db *own;
@@ -145,10 +145,10 @@ static enum status fill_and_swap(const struct feed_options *options, struct db *
     return swap(db, patience_s, error);
 }
 
-enum status rebuild_run(const struct feed_options *options, struct db *db, uint32_t patience_s,
+enum status rebuild_run(const struct intake_options *options, struct db *db, uint32_t patience_s,
                         struct rebuild_counts *out, struct error *error)
 {
-    struct feed_options own = *options;
+    struct intake_options own = *options;
     own.schema = SCHEMA_REBUILD;
     struct progress progress;
     /* An interrupted rebuild leaves its schema behind. */
@@ -161,7 +161,7 @@ enum status rebuild_run(const struct feed_options *options, struct db *db, uint3
         return status;
     }
     *out = (struct rebuild_counts){0};
-    for (int i = 0; i < FEED_LOG_COUNT; i++) {
+    for (int i = 0; i < INTAKE_LOG_COUNT; i++) {
         out->applied_seq[i] = progress.logs[i].applied_seq;
         out->dead_letters += progress.logs[i].dead_letters;
     }

@@ -8,7 +8,7 @@
 #ifndef SCREENING_HISTORY_SVC_REBUILD_H
 #define SCREENING_HISTORY_SVC_REBUILD_H
 
-#include "feed.h"
+#include "intake.h"
 
 #include <stdint.h>
 
@@ -16,7 +16,7 @@
 #include "db/db.h"
 
 struct rebuild_counts {
-    uint64_t applied_seq[FEED_LOG_COUNT];
+    uint64_t applied_seq[INTAKE_LOG_COUNT];
     uint64_t dead_letters;
 };
 
@@ -26,7 +26,7 @@ struct rebuild_counts {
  * for `patience_s` seconds (a publisher or the database is unreachable), CANCELLED on a stop signal,
  * FAILED_PRECONDITION when a log can't be followed to its head.
  */
-MUST_CHECK enum status rebuild_run(const struct feed_options *options, struct db *db, uint32_t patience_s,
+MUST_CHECK enum status rebuild_run(const struct intake_options *options, struct db *db, uint32_t patience_s,
                                    struct rebuild_counts *out, struct error *error);
 
 #endif

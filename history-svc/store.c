@@ -108,7 +108,7 @@ static const struct db_statement LOAD_HISTORY = {
     .tables = {&BOOKING, &SHOWN, &ENTRY},
 };
 
-/* The CASE repeats projection_view; history_batch_test checks that both agree. */
+/* The CASE repeats projection_view; batch_test checks that both agree. */
 static const struct db_statement LIST_CUSTOMER = {
     .name = "list_customer",
     .sql = "SELECT {booking_summary s}, {hospital h} FROM booking_summary s "

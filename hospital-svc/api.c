@@ -2,7 +2,7 @@
 
 #include "command.h"
 #include "reads.h"
-#include "request.h"
+#include "wire.h"
 
 #include "base/log.h"
 #include "rpc/server.h"
@@ -69,8 +69,9 @@ static enum status register_hospital(void *api, const void *request, struct rpc_
     struct api_command *mine = create_command(call, COMMAND_REGISTER);
     if (mine == NULL)
         return error_no_memory(error);
-    enum status status = request_registration(request, rpc_call_has_explicit_presence(call),
-                                              mine->command.arena, &mine->command.wanted.registration, error);
+    enum status status =
+        wire_read_registration(request, rpc_call_has_explicit_presence(call), mine->command.arena,
+                               &mine->command.wanted.registration, error);
     return submit(api, mine, status, complete_answered, error);
 }
 
@@ -79,8 +80,8 @@ static enum status set_capacity(void *api, const void *request, struct rpc_call 
     struct api_command *mine = create_command(call, COMMAND_SET_CAPACITY);
     if (mine == NULL)
         return error_no_memory(error);
-    enum status status = request_capacity(request, rpc_call_has_explicit_presence(call),
-                                          &mine->command.wanted.capacity, error);
+    enum status status = wire_read_capacity(request, rpc_call_has_explicit_presence(call),
+                                            &mine->command.wanted.capacity, error);
     return submit(api, mine, status, complete_answered, error);
 }
 
@@ -90,7 +91,7 @@ static enum status delete_hospital(void *api, const void *request, struct rpc_ca
     struct api_command *mine = create_command(call, COMMAND_DELETE);
     if (mine == NULL)
         return error_no_memory(error);
-    enum status status = request_hospital_id(input->hospital_id, &mine->command.wanted.hospital_id, error);
+    enum status status = wire_read_hospital_id(input->hospital_id, &mine->command.wanted.hospital_id, error);
     return submit(api, mine, status, complete_answered, error);
 }
 
@@ -134,7 +135,7 @@ static enum status reserve(void *api, const void *request, struct rpc_call *call
         return error_no_memory(error);
     mine->command.wanted.reserve.items = item;
     mine->command.wanted.reserve.count = 1;
-    return submit(api, mine, request_reserve(request, &item->wanted, error), complete_reserve, error);
+    return submit(api, mine, wire_read_reserve(request, &item->wanted, error), complete_reserve, error);
 }
 
 static void fill_result(const struct reserve_item *item, char *booking_id, Screening__V1__ReserveResult *out)
@@ -186,7 +187,7 @@ static enum status read_batch(const Screening__V1__BatchReserveRequest *request,
     if (items == NULL)
         return error_no_memory(error);
     for (size_t i = 0; i < count; i++)
-        items[i].malformed = request_reserve(request->requests[i], &items[i].wanted, NULL) != STATUS_OK;
+        items[i].malformed = wire_read_reserve(request->requests[i], &items[i].wanted, NULL) != STATUS_OK;
     mine->batch = request;
     mine->command.wanted.reserve.items = items;
     mine->command.wanted.reserve.count = count;

@@ -1,7 +1,7 @@
 /* Batches applied again after the answer to their COMMIT was lost: no command is refused because of its own
  * earlier effect. */
+#include "batch_testing.h"
 #include "store.h"
-#include "test_stage.h"
 
 #include "base/clock.h"
 

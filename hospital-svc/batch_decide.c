@@ -1,6 +1,6 @@
 #include "batch_internal.h"
 #include "command.h"
-#include "respond.h"
+#include "wire.h"
 
 #include <stdlib.h>
 
@@ -46,18 +46,18 @@ static int compare_dates(const void *a, const void *b)
 static bool add_days(struct batch *batch, const struct hospital_row *row, struct arena *arena,
                      Screening__V1__Hospital *message)
 {
-    struct respond_list days = {0};
+    struct wire_list days = {0};
     for (struct day_row *day = row->days; day != NULL; day = day->next_of_hospital)
-        if (day->day.version > 0 && day->day.date >= batch->today && !respond_append(arena, &days, &day->day))
+        if (day->day.version > 0 && day->day.date >= batch->today && !wire_append(arena, &days, &day->day))
             return false;
     if (days.count > 0)
         qsort(days.items, days.count, sizeof *days.items, compare_dates);
     for (size_t i = 0; i < days.count; i++) {
-        days.items[i] = respond_day(arena, days.items[i]);
+        days.items[i] = wire_day(arena, days.items[i]);
         if (days.items[i] == NULL)
             return false;
     }
-    respond_set_days(message, &days);
+    wire_set_days(message, &days);
     return true;
 }
 
@@ -95,7 +95,7 @@ static enum status decide_registration(struct batch *batch, struct command *comm
         return STATUS_OK;
     if (changed && !keep_texts(batch, hospital))
         return error_no_memory(error);
-    Screening__V1__Hospital *answer = respond_hospital(command->arena, hospital);
+    Screening__V1__Hospital *answer = wire_hospital(command->arena, hospital);
     if (answer == NULL || !add_days(batch, command->hospital, command->arena, answer))
         return error_no_memory(error);
     command->answer = &answer->base;
@@ -111,7 +111,7 @@ static enum status answer_done_capacity(struct command *command, struct error *e
 {
     struct screening_day day = command->done;
     day.reserved = command->day->day.reserved;
-    Screening__V1__ScreeningDay *answer = respond_day(command->arena, &day);
+    Screening__V1__ScreeningDay *answer = wire_day(command->arena, &day);
     if (answer == NULL)
         return error_no_memory(error);
     command->answer = &answer->base;
@@ -127,7 +127,7 @@ static enum status decide_capacity(struct batch *batch, struct command *command,
     if (hospital_set_capacity(&command->hospital->hospital, &row->day, &command->wanted.capacity,
                               batch->today, &changed, &command->base.outcome) != STATUS_OK)
         return STATUS_OK;
-    Screening__V1__ScreeningDay *answer = respond_day(command->arena, &row->day);
+    Screening__V1__ScreeningDay *answer = wire_day(command->arena, &row->day);
     if (answer == NULL)
         return error_no_memory(error);
     command->answer = &answer->base;
@@ -147,7 +147,7 @@ enum status batch_delete_hospital(struct batch *batch, const struct command *com
     bool changed;
     if (hospital_delete(&row->hospital, &changed, refusal) != STATUS_OK)
         return STATUS_OK;
-    Screening__V1__Hospital *message = respond_hospital(command->arena, &row->hospital);
+    Screening__V1__Hospital *message = wire_hospital(command->arena, &row->hospital);
     if (message == NULL)
         return error_no_memory(error);
     *answer = &message->base;

@@ -1,4 +1,4 @@
-/* Shared by the parts of a batch: batch.c (order of steps), batch_keys.c (loading), batch_decide.c
+/* Shared by the parts of a batch: batch.c (order of steps), batch_load.c (loading), batch_decide.c
  * (decisions), batch_pair.c (pairing). */
 #ifndef SCREENING_HOSPITAL_SVC_BATCH_INTERNAL_H
 #define SCREENING_HOSPITAL_SVC_BATCH_INTERNAL_H

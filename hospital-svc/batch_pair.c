@@ -2,8 +2,8 @@
 
 #include "batch_internal.h"
 #include "command.h"
-#include "respond.h"
 #include "settings.h"
+#include "wire.h"
 
 #include "events/event_store.h"
 

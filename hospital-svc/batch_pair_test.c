@@ -1,5 +1,5 @@
 /* Batches of an unpaired era, and the batch that pairs it. */
-#include "test_stage.h"
+#include "batch_testing.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Whole batches against real databases of both kinds: loading, decisions, saved rows and events. */
-#include "test_stage.h"
+#include "batch_testing.h"
 
 enum { ITEMS_MAX = 64 };
 

@@ -1,6 +1,6 @@
 /* Commit numbers of places taken, places freed and capacities set, on databases of both kinds. */
+#include "batch_testing.h"
 #include "store.h"
-#include "test_stage.h"
 
 static const struct db_statement READ_COUNTER = {
     .name = "test_read_counter",

@@ -1,5 +1,5 @@
 /* RegisterHospital and SetCapacity: every state against every command. */
-#include "hospital_fixture.h"
+#include "hospital_testing.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* DeleteHospital and the places: every state against every command. */
-#include "hospital_fixture.h"
+#include "hospital_testing.h"
 
 #include <string.h>
 

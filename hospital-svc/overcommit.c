@@ -1,6 +1,6 @@
 #include "overcommit.h"
 
-#include "store_read.h"
+#include "store_reads.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 #include "pairing_call.h"
 
-#include "request.h"
+#include "wire.h"
 
 #include <string.h>
 
@@ -77,7 +77,7 @@ static enum status take_requested(const Screening__V1__PairResponse *response, s
     if (all == NULL)
         return error_no_memory(error);
     for (size_t i = 0; i < response->n_requested; i++)
-        if (request_reserve(response->requested[i], &all[done->requested_count + i], error) != STATUS_OK)
+        if (wire_read_reserve(response->requested[i], &all[done->requested_count + i], error) != STATUS_OK)
             return bad_answer("requested", error);
     done->requested = all;
     done->requested_count += response->n_requested;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/civil.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static const char BOOKING[] = "01890000-0000-7000-8000-000000000001";
 static const char HOSPITAL[] = "01890000-0000-7000-8000-000000000002";

@@ -2,7 +2,7 @@
 
 #include "batch_pair.h"
 #include "store.h"
-#include "store_read.h"
+#include "store_reads.h"
 
 #include "base/log.h"
 #include "db/migrate.h"

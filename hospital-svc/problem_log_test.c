@@ -1,7 +1,7 @@
 #include "problem_log.h"
 
 #include "base/clock.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static const char NONE[RPC_DEGRADED_TEXT_SIZE] = "", DIVERGED[RPC_DEGRADED_TEXT_SIZE] = "LOG_DIVERGED",
                   WRONG[RPC_DEGRADED_TEXT_SIZE] = "WRONG_DATABASE",

@@ -1,9 +1,8 @@
 #include "reads.h"
 
 #include "api.h"
-#include "request.h"
-#include "respond.h"
-#include "store_read.h"
+#include "store_reads.h"
+#include "wire.h"
 
 #include "base/civil.h"
 #include "base/clock.h"
@@ -22,7 +21,7 @@ struct read {
         struct list_wanted list;
         struct store_live reservations;
     } wanted;
-    struct respond_list found; /* days, hospitals or reservations */
+    struct wire_list found;    /* days, hospitals or reservations */
     struct page_room room;     /* for lists, as are the fields below */
     struct page_position page; /* the first hospital of the next page, the last reservation of this one */
     bool more;                 /* another page follows */
@@ -52,9 +51,8 @@ static enum status submit(struct hospital_api *api, struct read *read, enum stat
 static enum status take_day(void *context, const struct screening_day *day)
 {
     struct read *read = context;
-    return respond_append(read->arena, &read->found, respond_day(read->arena, day))
-               ? STATUS_OK
-               : STATUS_RESOURCE_EXHAUSTED;
+    return wire_append(read->arena, &read->found, wire_day(read->arena, day)) ? STATUS_OK
+                                                                              : STATUS_RESOURCE_EXHAUSTED;
 }
 
 static enum status find_hospital(struct read *read, struct db *db, const struct uuid *id,
@@ -76,10 +74,10 @@ static enum status run_get(struct handler_read *base, struct db *db, struct erro
     struct hospital hospital;
     TRY(find_hospital(read, db, &read->wanted.hospital_id, &hospital, error));
     TRY(store_read_days(db, &hospital.id, read->today, STORE_DATE_LAST, take_day, read, error));
-    Screening__V1__Hospital *answer = respond_hospital(read->arena, &hospital);
+    Screening__V1__Hospital *answer = wire_hospital(read->arena, &hospital);
     if (answer == NULL)
         return error_no_memory(error);
-    respond_set_days(answer, &read->found);
+    wire_set_days(answer, &read->found);
     rpc_call_reply(base->call, &answer->base);
     return STATUS_OK;
 }
@@ -90,7 +88,7 @@ enum status reads_get_hospital(void *api, const void *request, struct rpc_call *
     struct read *read = create_read(call);
     if (read == NULL)
         return error_no_memory(error);
-    enum status status = request_hospital_id(input->hospital_id, &read->wanted.hospital_id, error);
+    enum status status = wire_read_hospital_id(input->hospital_id, &read->wanted.hospital_id, error);
     return submit(api, read, status, run_get, call, error);
 }
 
@@ -117,25 +115,25 @@ enum status reads_get_availability(void *api, const void *request, struct rpc_ca
     struct read *read = create_read(call);
     if (read == NULL)
         return error_no_memory(error);
-    enum status status = request_availability(request, read->today, &read->wanted.availability, error);
+    enum status status = wire_read_availability(request, read->today, &read->wanted.availability, error);
     return submit(api, read, status, run_availability, call, error);
 }
 
 /* ---- ListHospitals ---- */
 
-static Screening__V1__Hospital *respond_listed(struct arena *arena, const struct hospital *hospital,
-                                               const struct screening_day *day)
+static Screening__V1__Hospital *wire_listed(struct arena *arena, const struct hospital *hospital,
+                                            const struct screening_day *day)
 {
     struct hospital kept = *hospital; /* its strings are owned by the row */
     kept.name = arena_strdup(arena, hospital->name);
     kept.address = arena_strdup(arena, hospital->address);
     if (kept.name == NULL || kept.address == NULL)
         return NULL;
-    Screening__V1__Hospital *message = respond_hospital(arena, &kept);
-    struct respond_list days = {0};
-    if (message == NULL || (day != NULL && !respond_append(arena, &days, respond_day(arena, day))))
+    Screening__V1__Hospital *message = wire_hospital(arena, &kept);
+    struct wire_list days = {0};
+    if (message == NULL || (day != NULL && !wire_append(arena, &days, wire_day(arena, day))))
         return NULL;
-    respond_set_days(message, &days);
+    wire_set_days(message, &days);
     return message;
 }
 
@@ -146,7 +144,7 @@ static enum status take_hospital(void *context, const struct hospital *hospital,
     struct read *read = context;
     if (read->more)
         return STATUS_OK;
-    Screening__V1__Hospital *message = respond_listed(read->arena, hospital, day);
+    Screening__V1__Hospital *message = wire_listed(read->arena, hospital, day);
     if (message == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
     if (read->found.count == read->wanted.list.page_size ||
@@ -155,7 +153,7 @@ static enum status take_hospital(void *context, const struct hospital *hospital,
         read->more = true;
         return STATUS_OK;
     }
-    return respond_append(read->arena, &read->found, message) ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
+    return wire_append(read->arena, &read->found, message) ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
 }
 
 static enum status run_list(struct handler_read *base, struct db *db, struct error *error)
@@ -185,7 +183,7 @@ enum status reads_list_hospitals(void *api, const void *request, struct rpc_call
     struct read *read = create_read(call);
     if (read == NULL)
         return error_no_memory(error);
-    enum status status = request_list(request, read->arena, &read->wanted.list, error);
+    enum status status = wire_read_list(request, read->arena, &read->wanted.list, error);
     return submit(api, read, status, run_list, call, error);
 }
 
@@ -194,8 +192,8 @@ enum status reads_list_hospitals(void *api, const void *request, struct rpc_call
 /* The list has no filter to tie a token to. */
 static const char RESERVATIONS[] = "reservations";
 
-static Screening__V1__Reservation *respond_reservation(struct arena *arena,
-                                                       const struct reservation *reservation)
+static Screening__V1__Reservation *wire_reservation(struct arena *arena,
+                                                    const struct reservation *reservation)
 {
     Screening__V1__Reservation *message = arena_alloc(arena, sizeof *message);
     char *booking_id = arena_alloc(arena, UUID_TEXT_SIZE), *hospital_id = arena_alloc(arena, UUID_TEXT_SIZE);
@@ -216,7 +214,7 @@ static enum status take_reservation(void *context, const struct reservation *res
     struct read *read = context;
     if (read->more)
         return STATUS_OK;
-    Screening__V1__Reservation *message = respond_reservation(read->arena, reservation);
+    Screening__V1__Reservation *message = wire_reservation(read->arena, reservation);
     if (message == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
     if (read->found.count + 1 == read->wanted.reservations.max ||
@@ -225,7 +223,7 @@ static enum status take_reservation(void *context, const struct reservation *res
         return STATUS_OK;
     }
     read->page.id = reservation->booking_id;
-    return respond_append(read->arena, &read->found, message) ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
+    return wire_append(read->arena, &read->found, message) ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
 }
 
 static enum status run_reservations(struct handler_read *base, struct db *db, struct error *error)

@@ -1,4 +1,4 @@
-/* The columns of hospital-svc's tables, for store.c and store_read.c. Constants. */
+/* The columns of hospital-svc's tables, for store.c and store_reads.c. Constants. */
 #ifndef SCREENING_HOSPITAL_SVC_STORE_TABLES_H
 #define SCREENING_HOSPITAL_SVC_STORE_TABLES_H
 

@@ -3,7 +3,7 @@
 
 #include "base/admission.h"
 #include "base/clock.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { PLACES = 64, ITEMS_MAX = 20000 };
 

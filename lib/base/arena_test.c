@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);

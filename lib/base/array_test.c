@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { COUNT = 1000 };
 

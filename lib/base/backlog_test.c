@@ -1,6 +1,6 @@
 #include "base/backlog.h"
 #include "base/clock.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static const int64_t MS = NS_PER_MS;
 

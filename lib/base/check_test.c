@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/log_sink.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { ALARM_S = 20, TEXT_SIZE = 16384 };
 

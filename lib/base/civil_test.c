@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "base/civil.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static const int64_t US_PER_S = 1000000;
 static const int64_t S_PER_HOUR = 3600;

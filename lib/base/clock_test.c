@@ -1,7 +1,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static int64_t replacement_us(void)
 {

@@ -1,5 +1,5 @@
 #include "base/digest.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static void test_digest_known_input_gives_the_standards_bytes(void **state)
 {

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "base/fair_queue.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { ITEMS_MAX = 20000 };
 

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fault_point.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 #ifdef SCREENING_FAULT_POINTS
 

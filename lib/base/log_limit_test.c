@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/log_limit.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static const int64_t SECOND = 1000000000, BEGIN = 5000000000000;
 static const struct log_rate RATE = {.burst = 10, .per_s = 2};

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/log_sink.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { LINES_MAX = 100000, TEXT_MAX = 1 << 20, ALARM_S = 20 };
 

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { OUTPUT_MAX = 65536, THREADS = 4, LINES_PER_THREAD = 40 };
 

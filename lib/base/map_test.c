@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/map.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "base/uuid.h"
 
 void *__real_calloc(size_t count, size_t size);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/metrics.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { THREADS = 4, ROUNDS = 10000 };
 

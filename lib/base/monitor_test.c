@@ -1,6 +1,6 @@
 #include "base/clock.h"
 #include "base/monitor.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { DEADLINE_MS = 30000 };
 

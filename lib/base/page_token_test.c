@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/page_token.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static void test_page_token_comes_back_for_its_query(void **state)
 {

@@ -1,7 +1,7 @@
 #include <stdarg.h>
 
 #include "base/queue.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 struct number {
     int value;

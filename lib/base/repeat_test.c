@@ -1,7 +1,7 @@
 #include <stddef.h>
 
 #include "base/repeat.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static const int64_t SECOND = INT64_C(1000000000);
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/standard_files.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { FILES = 3 };
 

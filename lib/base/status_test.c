@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static void test_status_every_code_has_its_name(void **state)
 {

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 static void assert_refused(enum status status, const struct error *error, const char *message)
 {

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/ticker.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { NEVER_MS = 3600000, DEADLINE_MS = 10000, PAUSE_MS = 1 };
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/unicode.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 #define NFC_NAME "\ud55c\ube5b" /* two Hangul syllables */
 #define NFD_NAME "\u1112\u1161\u11ab\u1107\u1175\u11be"

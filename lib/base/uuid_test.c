@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "base/uuid.h"
 
 static const size_t IDS_PER_THREAD = 20000;

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/unit_test.h"
-#include "db/db_fixture.h"
+#include "base/unit_testing.h"
 #include "db/db_table.h"
+#include "db/db_testing.h"
 #include "db/driver.h"
 
 enum { HASH_BYTES = 4, DAY = 20788 };

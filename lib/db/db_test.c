@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/unit_test.h"
-#include "db/db_fixture.h"
+#include "base/unit_testing.h"
+#include "db/db_testing.h"
 
 enum { MANY = 1000, BIG_TEXT_BYTES = 10 * 1024, DAY = 20788 };
 

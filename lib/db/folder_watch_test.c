@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "db/folder_watch.h"
 
 enum { PATH_SIZE = 128 };

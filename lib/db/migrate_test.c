@@ -1,8 +1,8 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "base/unit_test.h"
-#include "db/db_fixture.h"
+#include "base/unit_testing.h"
+#include "db/db_testing.h"
 #include "db/migrate.h"
 
 enum { THREADS = 4 };

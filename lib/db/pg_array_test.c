@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "db/pg_array.h"
 
 static void expect_bytes(struct pg_buffer *buffer, const void *expected, size_t size)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "db/pg_options.h"
 
 static void expect_next(const char **rest, const char *name, const char *value)

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/unit_test.h"
-#include "db/db_fixture.h"
+#include "base/unit_testing.h"
+#include "db/db_testing.h"
 #include "db/pg.h"
 
 static const struct db_statement commit_rank = {

@@ -1,4 +1,4 @@
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "db/pg_status.h"
 
 struct expectation {

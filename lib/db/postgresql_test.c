@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/unit_test.h"
-#include "db/db_fixture.h"
+#include "base/unit_testing.h"
+#include "db/db_testing.h"
 
 enum { DEADLINE_MS = 10000, PAUSE_MS = 10, PATH_SIZE = 192 };
 

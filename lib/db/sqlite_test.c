@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/unit_test.h"
-#include "db/db_fixture.h"
+#include "base/unit_testing.h"
+#include "db/db_testing.h"
 #include "db/sqlite.h"
 
 enum { THREADS = 4, FULL_BYTES = 1024 * 1024 };

@@ -2,8 +2,8 @@
 #include <sqlite3.h>
 #include <string.h>
 
-#include "base/unit_test.h"
-#include "db/db_fixture.h"
+#include "base/unit_testing.h"
+#include "db/db_testing.h"
 
 static const struct db_statement add = {.name = "add_thing", .sql = "INSERT INTO thing VALUES (1)"};
 

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "db/db.h"
 
 static void test_url_well_formed_is_accepted(void **state)

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "events/cursor.h"
+#include "events/events_testing.h"
 #include "events/follower.h"
-#include "events/test_support.h"
 
 enum { EVENTS = 10 };
 

@@ -3,7 +3,7 @@
 #include "events/era.h"
 #include "events/event_log.h"
 #include "events/event_store.h"
-#include "events/test_support.h"
+#include "events/events_testing.h"
 
 static const struct uuid HEAD_ID = {{7}}, OTHER_ID = {{8}};
 

@@ -5,7 +5,7 @@
 #include "events/event_log.h"
 #include "events/event_store.h"
 #include "events/event_text.h"
-#include "events/test_support.h"
+#include "events/events_testing.h"
 
 static const struct db_statement COUNT_EVENTS = {
     .name = "test_count_events",

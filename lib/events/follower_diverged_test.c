@@ -9,7 +9,7 @@
 #include "events/cursor.h"
 #include "events/event_store.h"
 #include "events/follower.h"
-#include "events/play.h"
+#include "events/publisher_testing.h"
 
 /* ---- the log lines of a test: stderr is a file meanwhile ---- */
 

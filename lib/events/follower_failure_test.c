@@ -5,7 +5,7 @@
 #include "events/cursor.h"
 #include "events/event_store.h"
 #include "events/follower.h"
-#include "events/play.h"
+#include "events/publisher_testing.h"
 
 /* ---- failures ---- */
 

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "events/follower.h"
-#include "events/play.h"
+#include "events/publisher_testing.h"
 
 static void test_follower_of_a_log_with_a_backlog_catches_up_by_fetch(void **state)
 {

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "events/events_testing.h"
 #include "events/publisher.h"
-#include "events/test_support.h"
 
 enum { LONG_WAIT_MS = 10000, LONG_BUDGET_MS = 20000, SUBSCRIBE_ATTEMPTS = 100 };
 

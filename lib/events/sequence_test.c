@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "events/sequence.h"
 
 enum { EVENTS_MAX = 8 };

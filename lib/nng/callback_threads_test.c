@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 
 enum { PATIENCE_MS = 30000 };
 

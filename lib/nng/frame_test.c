@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "nng/frame.h"
 
 /* Writes a greeting and messages of 3, 0 and 300 bytes, with ipc's type byte before each if `is_ipc`. */

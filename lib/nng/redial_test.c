@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "nng/redial.h"
 
 enum { DEADLINE_MS = 30000, LOOK_EVERY_MS = 10 };

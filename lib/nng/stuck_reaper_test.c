@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "nng/stuck_reaper.h"
 
 enum { DEADLINE_S = 30, MANY_LOOKS = 20 };

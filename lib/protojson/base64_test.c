@@ -1,5 +1,5 @@
 #include "protojson/base64.h"
-#include "protojson/protojson_test.h"
+#include "protojson/protojson_testing.h"
 
 static void test_base64_rfc_vectors_encode_and_decode(void **state)
 {

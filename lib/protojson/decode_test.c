@@ -1,7 +1,7 @@
 /* JSON to message: structure, names, presence, and every refusal that does not concern a single scalar. */
 #include <stdio.h>
 
-#include "protojson/protojson_test.h"
+#include "protojson/protojson_testing.h"
 
 #include "protojson_legacy_test.pb-c.h"
 #include "protojson_test.pb-c.h"

@@ -1,7 +1,7 @@
 /* Message to JSON: golden texts and every refusal. */
 #include <math.h>
 
-#include "protojson/protojson_test.h"
+#include "protojson/protojson_testing.h"
 
 #include "protojson_legacy_test.pb-c.h"
 #include "protojson_test.pb-c.h"

@@ -1,6 +1,6 @@
 /* Text that the parser refuses before the walker sees it. */
 #include "base/text.h"
-#include "protojson/protojson_test.h"
+#include "protojson/protojson_testing.h"
 
 #include "screening/v1/booking.pb-c.h"
 

@@ -2,7 +2,7 @@
  * Running out of memory at any point is reported, leaks nothing and returns nothing half-built. CMake links
  * malloc in our code to __wrap_malloc; the test makes jansson use it too.
  */
-#include "protojson/protojson_test.h"
+#include "protojson/protojson_testing.h"
 
 #include "protojson_test.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"

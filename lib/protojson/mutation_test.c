@@ -3,8 +3,8 @@
  * written and read again.
  */
 #include "base/text.h"
-#include "protojson/protojson_test.h"
-#include "protojson/test_message.h"
+#include "protojson/message_testing.h"
+#include "protojson/protojson_testing.h"
 
 enum { ITERATIONS = 20000, TEXT_MAX_BYTES = 4096, MUTATIONS_MAX = 4 };
 

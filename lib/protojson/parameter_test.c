@@ -1,5 +1,5 @@
 /* Setting single fields from text. */
-#include "protojson/protojson_test.h"
+#include "protojson/protojson_testing.h"
 
 #include "protojson_test.pb-c.h"
 #include "screening/v1/booking.pb-c.h"

@@ -1,6 +1,6 @@
 /* Random messages of every type survive the round trip through JSON bit for bit, in each layout. */
-#include "protojson/protojson_test.h"
-#include "protojson/test_message.h"
+#include "protojson/message_testing.h"
+#include "protojson/protojson_testing.h"
 
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/event.pb-c.h"

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "protojson/protojson_test.h"
+#include "protojson/protojson_testing.h"
 
 #include "protojson_test.pb-c.h"
 

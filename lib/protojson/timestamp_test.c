@@ -1,4 +1,4 @@
-#include "protojson/protojson_test.h"
+#include "protojson/protojson_testing.h"
 #include "protojson/timestamp.h"
 
 struct instant_case {

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "rpc/breaker.h"
 
 static const struct breaker_options OPTIONS = {

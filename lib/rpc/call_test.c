@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "rpc/call.h"
-#include "rpc/test_support.h"
+#include "rpc/rpc_testing.h"
 
 /* Calls "trace" with one metadata entry; the booking shows what the handler saw of it. */
 static Screening__V1__Booking *ask_trace(nng_socket client, const char *key, const char *value)

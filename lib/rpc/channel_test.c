@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "rpc/channel.h"
-#include "rpc/test_client.h"
-#include "rpc/test_support.h"
+#include "rpc/client_testing.h"
+#include "rpc/rpc_testing.h"
 
 enum { MANY_CALLS = 1000 };
 

@@ -11,8 +11,8 @@
 
 #include "nng/connections.h"
 #include "nng/stuck_reaper.h"
+#include "rpc/rpc_testing.h"
 #include "rpc/server.h"
-#include "rpc/test_support.h"
 
 /* nng 1.5.2 leaks some of the connections that break during setup. */
 const char *__lsan_default_suppressions(void);

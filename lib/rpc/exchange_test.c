@@ -9,10 +9,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "rpc/client_testing.h"
 #include "rpc/exchange.h"
 #include "rpc/guard.h"
-#include "rpc/test_client.h"
-#include "rpc/test_support.h"
+#include "rpc/rpc_testing.h"
 
 struct bare_server {
     char folder[64];

@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/metrics.h"
 #include "rpc/introspection.h"
-#include "rpc/test_support.h"
+#include "rpc/rpc_testing.h"
 
 void *__real_arena_alloc(struct arena *arena, size_t size_bytes);
 void *__wrap_arena_alloc(struct arena *arena, size_t size_bytes);

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "rpc/channel.h"
+#include "rpc/client_testing.h"
 #include "rpc/envelope.h"
 #include "rpc/guard.h"
-#include "rpc/test_client.h"
-#include "rpc/test_support.h"
+#include "rpc/rpc_testing.h"
 
 /* Long enough not to pass between two steps of a test on a busy machine. */
 enum { OPEN_MS = 1000, RETRY_AFTER_MS = 1500 };

@@ -1,6 +1,6 @@
 #include "base/backoff.h"
 #include "base/clock.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "rpc/retry.h"
 
 enum { SAVED_UP = 100 };

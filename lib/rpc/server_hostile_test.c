@@ -15,8 +15,8 @@
 
 #include "base/clock.h"
 #include "nng/stuck_reaper.h"
+#include "rpc/rpc_testing.h"
 #include "rpc/server.h"
-#include "rpc/test_support.h"
 #include "rpc/wire.h"
 
 /* nng 1.5.2 leaks some of the connections that break during setup. The other tests look for our own leaks. */

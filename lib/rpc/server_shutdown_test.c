@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "nng/stuck_reaper.h"
+#include "rpc/rpc_testing.h"
 #include "rpc/server.h"
-#include "rpc/test_support.h"
 #include "rpc/wire.h"
 
 enum { HANDLER_MS = 400 };

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "rpc/rpc_testing.h"
 #include "rpc/server.h"
-#include "rpc/test_support.h"
 #include "rpc/wire.h"
 
 static void assert_echo(nng_socket client, const char *booking_id)

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/rpc_testing.h"
 #include "rpc/server_state.h"
-#include "rpc/test_support.h"
 #include "rpc/wire.h"
 
 enum {

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rpc/test_support.h"
+#include "rpc/rpc_testing.h"
 #include "rpc/wire.h"
 
 #include "rpc/v1/introspection.pb-c.h"

@@ -1,4 +1,4 @@
-#include "rpc/test_support.h"
+#include "rpc/rpc_testing.h"
 #include "rpc/wire.h"
 
 #include "rpc/v1/envelope.pb-c.h"

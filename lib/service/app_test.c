@@ -7,7 +7,7 @@
 
 #include "events/event_log.h"
 #include "service/app.h"
-#include "service/run_child.h"
+#include "service/child_testing.h"
 
 enum { PATH_SIZE = 128 };
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "service/child_testing.h"
 #include "service/config.h"
-#include "service/run_child.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define RPC_DEFAULT  "tcp://127.0.0.1:7101"

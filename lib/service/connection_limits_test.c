@@ -1,4 +1,4 @@
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "service/connection_limits.h"
 
 static void test_connections_leave_files_for_the_rest(void **state)

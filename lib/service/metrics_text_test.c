@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/metrics.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "service/metrics_text.h"
 
 void *__real_calloc(size_t count, size_t size);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/metrics.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "service/ops.h"
 
 enum { ANSWER_SIZE = 65536, ADDRESS_SIZE = 64 };

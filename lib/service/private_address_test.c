@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
 #include "service/private_address.h"
 
 static void check(const char *address, enum status expected)

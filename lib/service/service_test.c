@@ -8,7 +8,7 @@
 
 #include "base/civil.h"
 #include "base/log.h"
-#include "service/run_child.h"
+#include "service/child_testing.h"
 #include "service/service.h"
 
 enum { SHORT_MS = 1, LONG_MS = 60000 };

@@ -1,8 +1,8 @@
-/* The failure rules, against the fake database of group_commit_fake.c. */
+/* The failure rules, against the fake database of group_commit_testing.c. */
 #include <string.h>
 
 #include "base/clock.h"
-#include "writer/group_commit_fake.h"
+#include "writer/group_commit_testing.h"
 #include "writer/writer_metrics.h"
 
 /* ---- success ---- */

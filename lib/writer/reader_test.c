@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/unit_test.h"
+#include "base/unit_testing.h"
+#include "writer/database_testing.h"
 #include "writer/reader.h"
-#include "writer/test_database.h"
-#include "writer/test_signal.h"
+#include "writer/signal_testing.h"
 #include "writer/writer_metrics.h"
 
 static const struct db_statement select_answer = {.name = "select_answer", .sql = "SELECT answer FROM truth"};

@@ -1,7 +1,7 @@
-/* Reports of an unusable database, and when they end. Against the fake database of group_commit_fake.c. */
+/* Reports of an unusable database, and when they end. Against the fake database of group_commit_testing.c. */
 #include <string.h>
 
-#include "writer/group_commit_fake.h"
+#include "writer/group_commit_testing.h"
 
 /* ---- damage and probes ---- */
 

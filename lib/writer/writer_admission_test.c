@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/unit_test.h"
-#include "writer/test_database.h"
-#include "writer/test_signal.h"
+#include "base/unit_testing.h"
+#include "writer/database_testing.h"
+#include "writer/signal_testing.h"
 #include "writer/writer.h"
 #include "writer/writer_metrics.h"
 

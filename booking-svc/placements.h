@@ -1,0 +1,95 @@
+/*
+ * Bookings in flight in this process, from the commit of the intent (or from being taken up by the settler)
+ * to the commit of the settle. A repeated CreateBooking that finds its booking here waits for the same
+ * outcome.
+ *
+ *     placement_create -> CREATE committed -> reserver asks hospital-svc -> SETTLE committed -> answered
+ */
+#ifndef SCREENING_BOOKING_SVC_PLACEMENTS_H
+#define SCREENING_BOOKING_SVC_PLACEMENTS_H
+
+#include "batch.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/backoff.h"
+#include "base/status.h"
+#include "base/uuid.h"
+#include "rpc/server.h"
+
+struct placements;
+struct reserver;
+
+/*
+ * One CreateBooking call, or one booking that the settler took up (call NULL). Allocated in the call's arena
+ * or on the heap. `command` is reused: first for the intent (CREATE) or RESUME, then for the SETTLE.
+ */
+struct placement {
+    struct booking_command command; /* must be first: the writer passes it to `complete` */
+    struct placements *table;
+    struct rpc_call *call;
+    struct placement *next;      /* in the reserver's lists or in `waiters` */
+    struct placement *waiters;   /* repeats that wait for this placement; guarded by the table */
+    _Atomic int64_t deadline_ns; /* latest deadline of the waiting callers; 0 = none waits */
+    /* Owned by the reserver: */
+    bool tried;            /* an earlier Reserve for it was not executed */
+    int64_t first_sent_ns; /* 0 = not yet */
+    int64_t not_before_ns; /* of the next try */
+    struct backoff backoff;
+    struct uuid hospital_id;
+    int32_t day;
+    uint32_t headcount;
+};
+
+/* Returns NULL when out of memory. */
+struct placements *placements_create(void);
+void placements_destroy(struct placements *table);
+
+/* Call before the first command is submitted. The caller keeps ownership of `writer` and `reserver`. */
+void placements_connect(struct placements *table, struct writer *writer, struct reserver *reserver);
+
+/* Makes the writer read the eras again soon. Any thread. */
+void placements_look(struct placements *table);
+
+/* True if the booking is in flight. Any thread. */
+bool placement_is_under_way(struct placements *table, const struct uuid *booking_id);
+
+/* Number of bookings in flight; number of those that the settler took up. Any thread. */
+size_t placement_count(struct placements *table);
+size_t placement_count_taken_up(struct placements *table);
+
+/*
+ * Total number of the settler's bookings put off so far: hospital-svc did not execute them, for a reason that
+ * holds for all bookings, such as no connection. Any thread.
+ */
+size_t placement_count_put_off(struct placements *table);
+
+/* True if no caller waits for the placement. Such placements yield to those with a waiting caller. Any
+ * thread. */
+bool placement_is_background(const struct placement *placement);
+
+/*
+ * Submits the intent of a CreateBooking. The caller fills in command.request, hospital_id, day, headcount,
+ * call and traceparent. OK: the call will be answered. RESOURCE_EXHAUSTED: the queue refused it, and the
+ * caller still owns the call. nng callback threads.
+ */
+MUST_CHECK enum status placement_create(struct placements *table, struct placement *placement,
+                                        struct error *error);
+
+/*
+ * Takes up a REQUESTED booking that no call is working on. Does nothing if it is already in flight. Settler's
+ * thread.
+ */
+MUST_CHECK enum status placement_take_up(struct placements *table, const struct booking *booking,
+                                         struct error *error);
+
+/*
+ * Submits the settles of a chain of placements (linked by `next`). The reserver has set their command.outcome
+ * and reason.
+ */
+void placement_settle(struct placements *table, struct placement *chain);
+
+#endif

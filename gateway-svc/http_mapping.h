@@ -1,0 +1,33 @@
+/* Maps the services' errors to HTTP, and decides which messages and methods are public. Pure. */
+#ifndef SCREENING_GATEWAY_SVC_HTTP_MAPPING_H
+#define SCREENING_GATEWAY_SVC_HTTP_MAPPING_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+
+#include "base/status.h"
+
+/*
+ * Returns the REST status code; `error` is not OK. The reason decides if it is more specific than the status.
+ */
+unsigned http_rest_code(const struct error *error);
+
+/* Returns the Connect status code that the protocol prescribes. */
+unsigned http_connect_code(enum status status);
+
+/* Returns the Connect protocol's word, such as "invalid_argument". */
+const char *http_connect_word(enum status status);
+
+/*
+ * Returns the message for the client: the service's own if it is about the request, a generic one if it could
+ * reveal addresses, databases or bugs.
+ */
+const char *http_public_message(const struct error *error);
+
+/* Returns the retry delay in whole seconds for Retry-After; 0: no such field. */
+unsigned http_retry_after_s(const struct error *error, unsigned rest_code);
+
+/* Whether clients may call a method; false if only the services use it among themselves. */
+bool http_is_public(const ProtobufCServiceDescriptor *service, const ProtobufCMethodDescriptor *method);
+
+#endif

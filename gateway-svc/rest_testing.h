@@ -1,0 +1,18 @@
+/* Feeds arbitrary bytes to the REST request reader: for fuzzers, and for rest_mutation_test.c. */
+#ifndef SCREENING_GATEWAY_SVC_REST_TESTING_H
+#define SCREENING_GATEWAY_SVC_REST_TESTING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Reads "POST /bookings?a=b", header lines, an empty line and the body, as http.c would pass them on. Aborts
+ * unless the result is a message that can be written as JSON or a refusal with a message. Returns true for a
+ * message.
+ */
+bool rest_fuzz(const char *bytes, size_t size);
+
+/* Entry point of clang's -fsanitize=fuzzer. */
+int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size);
+
+#endif

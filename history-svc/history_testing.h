@@ -1,0 +1,71 @@
+/* For tests that need PostgreSQL: a database per test, generated events, and chunks applied directly. */
+#ifndef SCREENING_HISTORY_SVC_HISTORY_TESTING_H
+#define SCREENING_HISTORY_SVC_HISTORY_TESTING_H
+
+#include "batch.h"
+#include "projection.h"
+#include "store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "db/db.h"
+#include "events/events_testing.h" /* expect, wait_until, number_of */
+
+#include "screening/v1/event.pb-c.h"
+
+enum { TEST_DAY = 20500 };
+
+/* The database of one test, with the live schema, and a batch that applies chunks. */
+struct place {
+    char database[64];
+    char url[TEXT_SIZE];
+    struct db *db;
+    struct batch *batch;
+    struct arena arena;   /* holds the events */
+    uint64_t booking_seq; /* of the last event applied */
+    uint64_t hospital_seq;
+};
+
+/* cmocka setup and teardown. Without SCREENING_TEST_POSTGRESQL=URL the state is NULL. */
+int place_setup(void **state);
+int place_teardown(void **state);
+
+/* Returns the place of the test, or skips the test if there is none. */
+struct place *place_of(void **state);
+
+#define TEST_PLACE(test) cmocka_unit_test_setup_teardown(test, place_setup, place_teardown)
+
+/* Makes an id from a small number, so that tests can name it. */
+struct uuid test_id(uint32_t number);
+
+struct told_booking {
+    uint32_t booking;  /* number in its id */
+    uint32_t hospital; /* likewise */
+    enum booking_status status;
+    int32_t day;
+    const char *customer;
+    uint64_t version;
+    int64_t created_at_us;
+    const char *reason;
+};
+
+/* Make events without a seq and with a new event_id, in the arena. */
+Screening__V1__Event *make_booking_event(struct arena *arena, const struct told_booking *told);
+Screening__V1__Event *make_hospital_registered(struct arena *arena, uint32_t hospital, const char *name);
+/* Deleted at noon of `day` in the clinic's zone. */
+Screening__V1__Event *make_hospital_deleted(struct arena *arena, uint32_t hospital, int32_t day);
+
+/* Numbers the events and applies them as the log's next chunk, in one transaction. */
+enum status place_apply(struct place *place, const char *log, Screening__V1__Event **events, size_t count,
+                        struct error *error);
+
+/* The same for one booking event, which must succeed. */
+void place_tell(struct place *place, const struct told_booking *told);
+
+/* Returns the booking as readers see it, with status 0 if it is not known. */
+struct booking_view place_view(struct place *place, uint32_t booking);
+
+#endif

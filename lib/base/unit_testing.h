@@ -1,0 +1,13 @@
+/* cmocka and the headers that it requires before its own. */
+#ifndef SCREENING_BASE_UNIT_TESTING_H
+#define SCREENING_BASE_UNIT_TESTING_H
+
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#endif

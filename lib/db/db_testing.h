@@ -1,0 +1,43 @@
+/* For the tests of lib/db: a fresh database of either kind, created for one test and removed after it. */
+#ifndef SCREENING_DB_DB_TESTING_H
+#define SCREENING_DB_DB_TESTING_H
+
+#include "db/db.h"
+
+enum { FIXTURE_URL_SIZE = 512, FIXTURE_SCHEMA_SIZE = 64 };
+
+struct fixture {
+    enum db_dialect dialect;
+    char folder[64]; /* SQLite: the test's private folder */
+    char url[FIXTURE_URL_SIZE];
+    char schema[FIXTURE_SCHEMA_SIZE]; /* PostgreSQL: the test's private schema */
+    struct db *db;
+    struct db_params *params;
+};
+
+/*
+ * cmocka's setup and teardown. Without SCREENING_TEST_POSTGRESQL=URL, the state of the PostgreSQL tests is
+ * NULL.
+ */
+int fixture_setup_sqlite(void **state);
+int fixture_setup_postgresql(void **state);
+int fixture_teardown(void **state);
+
+/* The fixture of a test; skips the test if there is none. */
+struct fixture *fixture_of(void **state);
+
+/* Another connection to the same database. */
+struct db *fixture_connect(const struct fixture *fixture, enum db_access access);
+
+/* Runs a statement without parameters that returns one number. */
+int64_t fixture_number(struct db *db, const struct db_statement *statement);
+
+/* Fails the test with the error's message unless `status` is `expected`. */
+void fixture_expect(enum status status, enum status expected, const struct error *error);
+
+#define TEST_SQLITE(test) cmocka_unit_test_setup_teardown(test, fixture_setup_sqlite, fixture_teardown)
+#define TEST_POSTGRESQL(test)                                                                                \
+    cmocka_unit_test_setup_teardown(test, fixture_setup_postgresql, fixture_teardown)
+#define TEST_BOTH(test) TEST_SQLITE(test), TEST_POSTGRESQL(test)
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * For tests: a follower of a publisher whose pub/sub messages the test sends by hand. The test can lose,
+ * repeat, reorder and delay messages, while Fetch is real.
+ */
+#ifndef SCREENING_EVENTS_PUBLISHER_TESTING_H
+#define SCREENING_EVENTS_PUBLISHER_TESTING_H
+
+#include "events/events_testing.h"
+
+struct play {
+    struct origin origin;
+    struct service service;
+    nng_socket publisher; /* sends the messages sent by hand */
+    atomic_int followers; /* connected to `publisher` */
+    struct rpc_channel *channel;
+    struct event_follower *follower;
+};
+
+/* PLAY_PATIENT never fetches a gap, PLAY_BRISK fetches one soon. Neither fetches because of silence. */
+extern const struct event_follower_options PLAY_PATIENT;
+extern const struct event_follower_options PLAY_BRISK;
+
+void play_open(struct play *play, const struct stage *stage);
+void play_close(struct play *play);
+
+/* Opens `publisher`. play_open calls this; call it again after closing `publisher`. */
+void play_publish(struct play *play);
+
+/* Opens the follower. Fills in names, addresses and the like. */
+void play_follow(struct play *play, const struct event_follower_options *wished);
+
+/* Follows, and waits until both ends of the pub/sub connection are up and Fetch has reached the head. */
+void play_follow_to_head(struct play *play, const struct event_follower_options *wished);
+
+struct event_follower_status play_status(struct play *play);
+void play_wait_state(struct play *play, enum follower_state state);
+
+/* Commits events without publishing them. */
+void play_commit(struct play *play, size_t count);
+
+/* Publishes `message`, or the committed events from `first` on; count 0: a heartbeat at `first`. */
+void play_send(struct play *play, nng_msg *message);
+void play_send_events(struct play *play, uint64_t first, size_t count);
+
+/* Checks that the service has applied the log exactly up to `seq`. */
+void play_expect_cursor(struct play *play, uint64_t seq);
+
+#endif

@@ -1,0 +1,23 @@
+/* Test support: random messages of any type, built from the descriptor. The same seed gives the same
+ * message. */
+#ifndef SCREENING_PROTOJSON_MESSAGE_TESTING_H
+#define SCREENING_PROTOJSON_MESSAGE_TESTING_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+/* Every message type of the screening API and of protojson_test.proto that has a JSON form. */
+extern const ProtobufCMessageDescriptor *const test_message_types[];
+extern const size_t test_message_type_count;
+
+/* The next number of the xorshift sequence in `*seed`. It is never 0, and the seed must not be 0. */
+uint64_t test_random(uint64_t *seed);
+
+/* A message of the type, in `arena`. Each field is unset, at an edge of its range, or random. */
+ProtobufCMessage *test_message(const ProtobufCMessageDescriptor *descriptor, uint64_t *seed,
+                               struct arena *arena);
+
+#endif

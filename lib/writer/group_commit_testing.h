@@ -1,0 +1,56 @@
+/*
+ * A fake database for the tests of group_commit.c. A test scripts the results of begin, apply and commit; the
+ * fake records the steps in order. Its apply skips what is already in the database, as real commands do.
+ */
+#ifndef SCREENING_WRITER_GROUP_COMMIT_TESTING_H
+#define SCREENING_WRITER_GROUP_COMMIT_TESTING_H
+
+#include "base/unit_testing.h"
+#include "writer/group_commit.h"
+
+enum { COMMANDS_MAX = 512, ANSWERS_MAX = 16, TRACE_SIZE = 4096 };
+
+struct test_command {
+    struct writer_command head;
+    bool poison;
+    bool damage;     /* apply meets a damaged page */
+    bool refused;    /* apply refuses it by a business rule */
+    bool staged;     /* applied in the open transaction */
+    int in_database; /* how often it was applied and committed */
+    int finished;
+};
+
+struct answers {
+    enum status list[ANSWERS_MAX];
+    size_t used;
+};
+
+struct fake {
+    struct answers begin, apply, commit; /* OK when used up */
+    enum status commit_always;           /* result of every commit, unless OK */
+    bool lost_commit_lands;              /* whether a COMMIT that returned UNKNOWN took effect */
+    /* B begin, A apply, C commit, R rollback, f finish, P committed, L read probe, W write probe */
+    char trace[TRACE_SIZE];
+    size_t steps;
+    struct test_command commands[COMMANDS_MAX];
+    struct writer_command *batch[COMMANDS_MAX];
+    size_t count;
+    bool moved; /* the database file is not in its place */
+    struct group_commit commit_under_test;
+};
+
+extern struct fake fake;
+
+/* Setup of each test. */
+int set_up(void **state);
+
+/* Runs the first `count` commands with a fresh trace. */
+void run(size_t count);
+
+void assert_ended(size_t i, enum status status, int in_database);
+void assert_all_ended(size_t from, size_t to, enum status status, int in_database);
+
+/* How often the step occurs in the trace. */
+size_t steps_of(char step);
+
+#endif
