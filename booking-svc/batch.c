@@ -1,3 +1,5 @@
+#include "batch.h"
+
 #include "batch_internal.h"
 #include "content.h"
 #include "pairing.h"

@@ -1,3 +1,5 @@
+#include "live.h"
+
 #include "live_internal.h"
 #include "problem.h"
 

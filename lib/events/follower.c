@@ -1,3 +1,5 @@
+#include "events/follower.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
