@@ -88,8 +88,9 @@ static const struct db_statement SAVE_RESERVATION = {
         " CASE WHEN {reservation.state} <> 3 THEN " COMMIT_NO " END,"
         " CASE WHEN {reservation.state} <> 1 THEN " COMMIT_NO " END)" ON_SAVED,
     .postgresql_set = "INSERT INTO reservation ({reservation}, taken_commit, released_commit) SELECT *,"
-                      " CASE WHEN state <> 3 THEN " COMMIT_NO " END, CASE WHEN state <> 1 THEN " COMMIT_NO
-                      " END FROM unnest({reservation arrays}) AS saved ({reservation})" ON_SAVED,
+                      " CASE WHEN state <> 3 THEN " COMMIT_NO " END,"
+                      " CASE WHEN state <> 1 THEN " COMMIT_NO " END"
+                      " FROM unnest({reservation arrays}) AS saved ({reservation})" ON_SAVED,
     .tables = {&STORE_RESERVATION},
 };
 

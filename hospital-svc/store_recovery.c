@@ -23,8 +23,9 @@ static const struct db_statement ADD_REINSTATED = {
 
 static const struct db_statement ADD_LOST = {
     .name = "add_lost",
-    .sql = "UPDATE recovery SET lost_from = CASE WHEN lost_from = 0 OR lost_from > $1 THEN $1 ELSE lost_from "
-           "END, lost_to = CASE WHEN lost_to < $2 THEN $2 ELSE lost_to END",
+    .sql = "UPDATE recovery SET"
+           " lost_from = CASE WHEN lost_from = 0 OR lost_from > $1 THEN $1 ELSE lost_from END,"
+           " lost_to = CASE WHEN lost_to < $2 THEN $2 ELSE lost_to END",
 };
 
 static const struct db_statement ACKNOWLEDGE = {

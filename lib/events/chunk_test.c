@@ -263,8 +263,8 @@ static void test_event_chunk_as_dead_letter_replaces_the_letter_of_a_lost_tail(v
 {
     static const struct db_statement SECOND_IDS = {
         .name = "test_chunk_second_ids",
-        .sql = "SELECT count(*) FROM dead_letter WHERE seq = 1 AND event_id = (SELECT event_id FROM "
-               "event_cursor)",
+        .sql = "SELECT count(*) FROM dead_letter "
+               "WHERE seq = 1 AND event_id = (SELECT event_id FROM event_cursor)",
     };
     struct db *db = open_migrated(stage_of(state));
     struct error error = {0};
