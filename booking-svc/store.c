@@ -51,31 +51,32 @@ static const struct db_statement UPDATE_BOOKINGS = {
     .tables = {&BOOKING},
 };
 
+/* A page of bookings in order of id; the status 0 stands for any. $5 is the day. */
+#define LIST_WHERE(condition)                                                                                \
+    "SELECT {booking} FROM booking WHERE " condition " AND booking_id > $2 AND ($3 = 0 OR status = $3)"      \
+    " ORDER BY booking_id LIMIT $4"
+
 static const struct db_statement LIST_BY_CUSTOMER = {
     .name = "list_by_customer",
-    .sql = "SELECT {booking} FROM booking WHERE customer_id = $1 AND booking_id > $2 "
-           "AND ($3 = 0 OR status = $3) ORDER BY booking_id LIMIT $4",
+    .sql = LIST_WHERE("customer_id = $1"),
     .tables = {&BOOKING},
 };
 
 static const struct db_statement LIST_BY_CUSTOMER_DAY = {
     .name = "list_by_customer_day",
-    .sql = "SELECT {booking} FROM booking WHERE customer_id = $1 AND booking_id > $2 "
-           "AND ($3 = 0 OR status = $3) AND date = $5 ORDER BY booking_id LIMIT $4",
+    .sql = LIST_WHERE("customer_id = $1 AND date = $5"),
     .tables = {&BOOKING},
 };
 
 static const struct db_statement LIST_BY_HOSPITAL = {
     .name = "list_by_hospital",
-    .sql = "SELECT {booking} FROM booking WHERE hospital_id = $1 AND booking_id > $2 "
-           "AND ($3 = 0 OR status = $3) ORDER BY booking_id LIMIT $4",
+    .sql = LIST_WHERE("hospital_id = $1"),
     .tables = {&BOOKING},
 };
 
 static const struct db_statement LIST_BY_HOSPITAL_DAY = {
     .name = "list_by_hospital_day",
-    .sql = "SELECT {booking} FROM booking WHERE hospital_id = $1 AND booking_id > $2 "
-           "AND ($3 = 0 OR status = $3) AND date = $5 ORDER BY booking_id LIMIT $4",
+    .sql = LIST_WHERE("hospital_id = $1 AND date = $5"),
     .tables = {&BOOKING},
 };
 

@@ -32,6 +32,15 @@ static void run_again(struct stage *stage, size_t count)
     stage_run(stage);
 }
 
+/* Opens the stage with a day of 10 places, and adds the command that sets them to 20. */
+static struct command *open_and_set_capacity(struct stage *stage, void **state)
+{
+    stage_open(stage, state);
+    stage_add_registration(stage, 10);
+    stage_run(stage);
+    return stage_add_capacity(stage, stage_today, 20);
+}
+
 static void expect_capacity(const struct command *command, uint32_t capacity, uint64_t version)
 {
     const Screening__V1__ScreeningDay *day = (const void *)command->answer;
@@ -73,10 +82,7 @@ static void test_capacity_decided_again_does_not_undo_what_another_replica_set(v
 {
     struct stage stage;
     struct error error = {0};
-    stage_open(&stage, state);
-    stage_add_registration(&stage, 10);
-    stage_run(&stage);
-    struct command *first = stage_add_capacity(&stage, stage_today, 20);
+    struct command *first = open_and_set_capacity(&stage, state);
     stage_run(&stage);
     fixture_expect(db_run(stage.db, &OTHER_REPLICA, NULL, NULL, NULL, &error), STATUS_OK, &error);
     const int64_t events = stage_number(&stage, &COUNT_EVENTS);
@@ -92,10 +98,7 @@ static void test_capacity_decided_again_after_a_rollback_is_set(void **state)
 {
     struct stage stage;
     struct error error = {0};
-    stage_open(&stage, state);
-    stage_add_registration(&stage, 10);
-    stage_run(&stage);
-    struct command *first = stage_add_capacity(&stage, stage_today, 20);
+    struct command *first = open_and_set_capacity(&stage, state);
     fixture_expect(stage_apply(&stage, &error), STATUS_OK, &error);
     db_rollback(stage.db);
     stage_run(&stage);

@@ -222,17 +222,23 @@ static void test_pair_grants_what_was_under_way_then_deletes_again(void **state)
     stage_close(&stage);
 }
 
+/* Opens the stage with booking 20, whose event of `era` is the first one applied. */
+static void open_with_booking(struct stage *stage, void **state, int64_t era)
+{
+    stage_open(stage, state);
+    stage_add_registration(stage, 2);
+    stage_add_reserves(stage, 20, 1);
+    stage_run(stage);
+    tell_in(stage, 1, "booking.confirmed", 20, era);
+}
+
 /* The booking log loses its tail while booking-svc is being asked, and events of that tail are applied in the
  * meantime. */
 static void test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again(void **state)
 {
     enum { LOST_ERA = 4, ERA = 5 };
     struct stage stage;
-    stage_open(&stage, state);
-    stage_add_registration(&stage, 2);
-    stage_add_reserves(&stage, 20, 1);
-    stage_run(&stage);
-    tell_in(&stage, 1, "booking.confirmed", 20, LOST_ERA);
+    open_with_booking(&stage, state, LOST_ERA);
     start_again(&stage);
     struct pair_look look = look_at(&stage);
     struct pair_done done = {.era = look.era.id,
@@ -270,11 +276,7 @@ static void test_pair_leaves_what_comes_of_another_era_later(void **state)
 {
     enum { LOST_ERA = 4, ERA = 5 };
     struct stage stage;
-    stage_open(&stage, state);
-    stage_add_registration(&stage, 2);
-    stage_add_reserves(&stage, 20, 1);
-    stage_run(&stage);
-    tell_in(&stage, 1, "booking.confirmed", 20, LOST_ERA);
+    open_with_booking(&stage, state, LOST_ERA);
     struct pair_look look = look_at(&stage);
     struct pair_done done = {.era = look.era.id,
                              .peer = look.era.peer,
@@ -300,11 +302,7 @@ static void test_pair_after_that_of_another_replica_with_a_later_era_looks_again
 {
     enum { FIRST_ERA = 4, LOST_ERA = 5, ERA = 6 };
     struct stage stage;
-    stage_open(&stage, state);
-    stage_add_registration(&stage, 2);
-    stage_add_reserves(&stage, 20, 1);
-    stage_run(&stage);
-    tell_in(&stage, 1, "booking.confirmed", 20, FIRST_ERA);
+    open_with_booking(&stage, state, FIRST_ERA);
     struct pair_look look = look_at(&stage); /* of both */
     struct pair_done late = {.era = look.era.id,
                              .peer = look.era.peer,

@@ -72,6 +72,15 @@ static void pair(struct event_log *log, struct db *db, int64_t peer)
     event_log_publish(log);
 }
 
+static struct db *open_origin(const struct stage *stage)
+{
+    struct error error = {0};
+    struct db *db;
+    expect(db_open(stage->origin_url, DB_READ_WRITE, &db, &error), STATUS_OK, &error);
+    expect(events_migrate(db, &error), STATUS_OK, &error);
+    return db;
+}
+
 static struct era_details details_of(struct db *db)
 {
     struct error error = {0};
@@ -82,11 +91,8 @@ static struct era_details details_of(struct db *db)
 
 static void test_era_of_each_session_begins_once_and_is_paired_once(void **state)
 {
-    struct stage *stage = stage_of(state);
     struct error error = {0};
-    struct db *db;
-    expect(db_open(stage->origin_url, DB_READ_WRITE, &db, &error), STATUS_OK, &error);
-    expect(events_migrate(db, &error), STATUS_OK, &error);
+    struct db *db = open_origin(stage_of(state));
     struct event_log *log = event_log_create(NULL);
     commit_batch(log, db, 3);
     const struct event_era first = *event_log_era(log);
@@ -131,11 +137,8 @@ static void test_era_of_each_session_begins_once_and_is_paired_once(void **state
 /* The log's cached head row must not outlive the row itself. */
 static void test_era_that_a_batch_forgets_is_not_remembered(void **state)
 {
-    struct stage *stage = stage_of(state);
     struct error error = {0};
-    struct db *db;
-    expect(db_open(stage->origin_url, DB_READ_WRITE, &db, &error), STATUS_OK, &error);
-    expect(events_migrate(db, &error), STATUS_OK, &error);
+    struct db *db = open_origin(stage_of(state));
     struct event_log *log = event_log_create(NULL);
     pair(log, db, 77);
     commit_batch(log, db, 1);
