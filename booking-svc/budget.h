@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 /*
- * Removes from `chain` the placements whose remaining budget is too short for a call, and counts the others
+ * Removes from the queue the placements whose remaining budget is too short for a call, and counts the others
  * in *kept. Returns the removed placements, with their outcome set.
  */
-struct placement *budget_drop_expired(struct placement **chain, int64_t now_ns, size_t *kept);
+struct queue budget_drop_expired(struct queue *placements, int64_t now_ns, size_t *kept);
 
 /* Timeout of a call with these placements: `most_ms`, or what the longest of their budgets leaves after the
  * settle, if that is less. */
-uint32_t budget_timeout_ms(const struct placement *placements, uint32_t most_ms, int64_t now_ns);
+uint32_t budget_timeout_ms(const struct queue *placements, uint32_t most_ms, int64_t now_ns);
 
 #endif

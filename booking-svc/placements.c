@@ -19,7 +19,7 @@ static struct metric fenced_total =
     METRIC("reserve_grants_of_another_era_total", "Grants that were not settled, but asked for again");
 
 struct look {
-    struct booking_command command; /* must be first: the writer passes it to `complete` */
+    struct booking_command command;
     atomic_flag *looking;
 };
 
@@ -64,7 +64,7 @@ void placements_connect(struct placements *table, struct writer *writer, struct 
 
 static void looked(struct writer_command *command)
 {
-    struct look *look = (struct look *)command;
+    struct look *look = container_of(command, struct look, command.writer);
     atomic_flag_clear(look->looking);
 }
 
@@ -156,10 +156,8 @@ static void finish(struct placement *placement)
     pthread_mutex_unlock(&table->lock);
     const struct error outcome = placement->command.writer.outcome;
     const struct booking *booking = placement->command.booking;
-    for (struct placement *waiter = placement->waiters, *next; waiter != NULL; waiter = next) {
-        next = waiter->next;
-        answer(waiter, &outcome, booking);
-    }
+    for (struct queue_node *node; (node = queue_take(&placement->waiters)) != NULL;)
+        answer(container_of(node, struct placement, node), &outcome, booking);
     answer(placement, &outcome, booking);
 }
 
@@ -177,7 +175,7 @@ static bool ask_again(struct placement *placement)
 
 static void settled(struct writer_command *command)
 {
-    struct placement *placement = (struct placement *)command;
+    struct placement *placement = container_of(command, struct placement, command.writer);
     if (command->outcome.status == STATUS_OK && placement->command.ask_again) {
         metric_add(&fenced_total, 1);
         if (ask_again(placement))
@@ -214,8 +212,7 @@ static enum start start_or_join(struct placements *table, struct placement *plac
     pthread_mutex_lock(&table->lock);
     struct placement *leader = map_get(&table->by_id, &placement->command.booking_id);
     if (leader != NULL) {
-        placement->next = leader->waiters;
-        leader->waiters = placement;
+        queue_put(&leader->waiters, &placement->node);
         if (placement->deadline_ns > leader->deadline_ns)
             leader->deadline_ns = placement->deadline_ns;
         result = JOINED;
@@ -233,7 +230,7 @@ static enum start start_or_join(struct placements *table, struct placement *plac
  */
 static void created(struct writer_command *command)
 {
-    struct placement *placement = (struct placement *)command;
+    struct placement *placement = container_of(command, struct placement, command.writer);
     const struct booking *booking = placement->command.booking;
     bool settle = command->outcome.status == STATUS_OK && booking->status == BOOKING_REQUESTED &&
                   (!booking->announced || placement_is_under_way(placement->table, &booking->booking_id));
@@ -265,7 +262,7 @@ enum status placement_create(struct placements *table, struct placement *placeme
 
 static void met(struct writer_command *command)
 {
-    struct placement *placement = (struct placement *)command;
+    struct placement *placement = container_of(command, struct placement, command.writer);
     if (command->outcome.status == STATUS_OK && placement->command.booking->status == BOOKING_REQUESTED)
         reserve(placement);
     else
@@ -299,10 +296,10 @@ enum status placement_take_up(struct placements *table, const struct booking *bo
     return STATUS_OK;
 }
 
-void placement_settle(struct placements *table, struct placement *chain)
+void placement_settle(struct placements *table, struct queue ended)
 {
     struct queue commands = {0};
-    for (struct placement *placement = chain; placement != NULL; placement = placement->next) {
+    LIST_EACH(struct placement, placement, &ended, node) {
         placement->command.kind = COMMAND_SETTLE;
         placement->command.hospital_id = placement->hospital_id;
         placement->command.writer.class =
@@ -311,6 +308,6 @@ void placement_settle(struct placements *table, struct placement *chain)
         placement->command.writer.complete = settled;
         queue_put(&commands, &placement->command.writer.item.node);
     }
-    if (chain != NULL)
+    if (commands.first != NULL)
         writer_submit_all(table->writer, commands);
 }

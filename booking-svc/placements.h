@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/backoff.h"
+#include "base/queue.h"
 #include "base/status.h"
 #include "base/uuid.h"
 #include "rpc/server.h"
@@ -28,11 +29,11 @@ struct reserver;
  * or on the heap. `command` is reused: first for the intent (CREATE) or RESUME, then for the SETTLE.
  */
 struct placement {
-    struct booking_command command; /* must be first: the writer passes it to `complete` */
+    struct booking_command command;
     struct placements *table;
     struct rpc_call *call;
-    struct placement *next;      /* in the reserver's lists or in `waiters` */
-    struct placement *waiters;   /* repeats that wait for this placement; guarded by the table */
+    struct queue_node node;      /* in the reserver's lists or in `waiters` */
+    struct queue waiters;        /* repeats that wait for this placement; guarded by the table */
     _Atomic int64_t deadline_ns; /* latest deadline of the waiting callers; 0 = none waits */
     /* Owned by the reserver: */
     bool tried;            /* an earlier Reserve for it was not executed */
@@ -87,9 +88,8 @@ MUST_CHECK enum status placement_take_up(struct placements *table, const struct 
                                          struct error *error);
 
 /*
- * Submits the settles of a chain of placements (linked by `next`). The reserver has set their command.outcome
- * and reason.
+ * Submits the settles of placements, linked by `node`. The reserver has set their command.outcome and reason.
  */
-void placement_settle(struct placements *table, struct placement *chain);
+void placement_settle(struct placements *table, struct queue ended);
 
 #endif

@@ -12,7 +12,6 @@
 #include "reserver.h"
 
 #include "budget.h"
-#include "placement_list.h"
 #include "verdict.h"
 
 #include <pthread.h>
@@ -50,9 +49,8 @@ struct reserver {
     _Atomic int64_t booking_era, hospital_era; /* as the last batch left them */
     pthread_mutex_t lock;                      /* guards the fields below */
     pthread_cond_t idle;                       /* `busy` has decreased */
-    struct placement_list ready;
-    struct placement_list background;
-    struct placement *delayed; /* to be sent again, each at its not_before_ns */
+    struct queue ready, background;
+    struct queue delayed;      /* to be sent again, each at its not_before_ns */
     size_t in_flight;          /* calls, except the background call */
     bool background_in_flight; /* the background call */
     size_t busy;               /* calls in flight and answers being processed; closing waits for 0 */
@@ -63,9 +61,9 @@ struct reserver {
 
 /* One BatchReserve call: the request and everything it points to. */
 struct reserve_call {
-    struct rpc_client_call call; /* must be first: the channel fills it in */
+    struct rpc_client_call call;
     struct reserver *reserver;
-    struct placement *placements;
+    struct queue placements;
     size_t count;
     bool background;
     uint64_t era; /* the breaker's era when it admitted the call */
@@ -79,23 +77,11 @@ struct reserve_call {
 /* Lock held. */
 static void add_ready(struct reserver *reserver, struct placement *placement)
 {
-    placement_list_add(placement_is_background(placement) ? &reserver->background : &reserver->ready,
-                       placement);
+    queue_put(placement_is_background(placement) ? &reserver->background : &reserver->ready,
+              &placement->node);
 }
 
 /* ---- answers ---- */
-
-static void put_delayed(struct reserver *reserver, struct placement *chain)
-{
-    pthread_mutex_lock(&reserver->lock);
-    for (struct placement *placement = chain, *next; placement != NULL; placement = next) {
-        next = placement->next;
-        placement->next = reserver->delayed;
-        reserver->delayed = placement;
-        metric_add(&not_executed_total, 1);
-    }
-    pthread_mutex_unlock(&reserver->lock);
-}
 
 /* Counts one booking of a call. A booking that is sent again is counted when that call is answered. */
 static void count_for_breaker(struct breaker_count *count, enum breaker_outcome outcome)
@@ -117,12 +103,12 @@ static void count_for_breaker(struct breaker_count *count, enum breaker_outcome 
 static void apply_results(struct reserve_call *reserve, const Screening__V1__BatchReserveResponse *response)
 {
     const struct error *error = &reserve->call.error;
-    struct placement *settled = NULL, **settled_end = &settled, *again = NULL;
+    struct queue settled = {0}, again = {0};
     struct breaker_count count = {0};
     int64_t now_ns = clock_monotonic_ns();
     size_t i = 0;
-    for (struct placement *placement = reserve->placements, *next; placement != NULL; placement = next, i++) {
-        next = placement->next;
+    for (struct queue_node *node; (node = queue_take(&reserve->placements)) != NULL; i++) {
+        struct placement *placement = container_of(node, struct placement, node);
         struct verdict verdict = {
             .code = error->status,
             .reason = error->reason,
@@ -140,20 +126,17 @@ static void apply_results(struct reserve_call *reserve, const Screening__V1__Bat
         }
         bool ended = verdict_apply(&verdict, placement, now_ns);
         count_for_breaker(&count, ended ? verdict_for_breaker(&verdict, placement, now_ns) : BREAKER_NOTHING);
-        if (ended) {
-            placement->next = NULL;
-            *settled_end = placement;
-            settled_end = &placement->next;
-        } else {
-            placement->next = again;
-            again = placement;
-        }
+        queue_put(ended ? &settled : &again, node);
+        if (!ended)
+            metric_add(&not_executed_total, 1);
     }
     rpc_guard_record(reserve->reserver->guard, reserve->era, &count); /* before any client is answered */
     if (strcmp(error->reason, "RECOVERING") == 0)
         placements_look(reserve->reserver->table); /* the eras in the request may be outdated */
     placement_settle(reserve->reserver->table, settled);
-    put_delayed(reserve->reserver, again);
+    pthread_mutex_lock(&reserve->reserver->lock);
+    queue_append(&reserve->reserver->delayed, again);
+    pthread_mutex_unlock(&reserve->reserver->lock);
 }
 
 /* Uncounts a call in flight. Lock held. */
@@ -190,7 +173,7 @@ static void send_next(struct reserver *reserver, bool background)
 
 static void answered(const Screening__V1__BatchReserveResponse *response, void *closure_data)
 {
-    struct reserve_call *reserve = closure_data;
+    struct reserve_call *reserve = container_of(closure_data, struct reserve_call, call);
     struct reserver *reserver = reserve->reserver;
     FAULT_POINT("booking.after_reserve");
     if (response != NULL && response->n_results != reserve->count) {
@@ -221,18 +204,18 @@ static void fill_item(struct reserve_item *item, const struct placement *placeme
 }
 
 /* Settles placements as unknown, without another try. */
-static void give_up(struct reserver *reserver, struct placement *chain)
+static void give_up(struct reserver *reserver, struct queue placements)
 {
-    for (struct placement *placement = chain; placement != NULL; placement = placement->next) {
+    LIST_EACH(struct placement, placement, &placements, node) {
         placement->command.outcome = RESERVE_UNKNOWN;
         placement->command.reason = "";
     }
-    placement_settle(reserver->table, chain);
+    placement_settle(reserver->table, placements);
 }
 
 /* The placements of one call. */
 struct departure {
-    struct placement *placements;
+    struct queue placements;
     bool background;
     size_t count;
 };
@@ -242,7 +225,6 @@ struct departure {
 static void send_call(struct reserver *reserver, const struct departure *departure, uint64_t era,
                       int64_t now_ns)
 {
-    struct placement *placements = departure->placements;
     size_t count = departure->count;
     struct reserve_call *reserve = calloc(1, sizeof *reserve + count * sizeof(struct reserve_item));
     Screening__V1__ReserveRequest **requests = calloc(count, sizeof *requests);
@@ -250,24 +232,27 @@ static void send_call(struct reserver *reserver, const struct departure *departu
         free(reserve);
         free(requests);
         rpc_guard_record(reserver->guard, era, &(struct breaker_count){.nothing = count});
-        give_up(reserver, placements);
+        give_up(reserver, departure->placements);
         call_ended(reserver, departure->background);
         return;
     }
     reserve->reserver = reserver;
-    reserve->placements = placements;
+    reserve->placements = departure->placements;
     reserve->count = count;
     reserve->background = departure->background;
     reserve->era = era;
     reserve->call.unguarded = true;
-    reserve->call.timeout_ms = budget_timeout_ms(placements, reserver->options.timeout_ms, now_ns);
-    reserve->call.traceparent = placements->command.traceparent;
+    reserve->call.timeout_ms =
+        budget_timeout_ms(&departure->placements, reserver->options.timeout_ms, now_ns);
+    reserve->call.traceparent =
+        container_of(departure->placements.first, struct placement, node)->command.traceparent;
     size_t i = 0;
-    for (struct placement *placement = placements; placement != NULL; placement = placement->next, i++) {
+    LIST_EACH(struct placement, placement, &departure->placements, node) {
         if (placement->first_sent_ns == 0)
             placement->first_sent_ns = now_ns;
         fill_item(&reserve->items[i], placement);
         requests[i] = &reserve->items[i].message;
+        i++;
     }
     Screening__V1__BatchReserveRequest request = SCREENING__V1__BATCH_RESERVE_REQUEST__INIT;
     request.requests = requests;
@@ -278,7 +263,7 @@ static void send_call(struct reserver *reserver, const struct departure *departu
     metric_add(&calls_total, 1);
     FAULT_POINT("booking.before_reserve");
     screening__v1__hospital_service__batch_reserve(rpc_client_service(reserver->client), &request, answered,
-                                                   reserve);
+                                                   &reserve->call);
     free(requests);
 }
 
@@ -290,27 +275,36 @@ static bool may_send(const struct reserver *reserver, int64_t now_ns)
             now_ns - reserver->last_sent_ns >= PACE_MS * (int64_t)NS_PER_MS);
 }
 
+static struct queue take(struct queue *from, size_t most)
+{
+    struct queue taken = {0};
+    for (struct queue_node *node; most > 0 && (node = queue_take(from)) != NULL; most--)
+        queue_put(&taken, node);
+    return taken;
+}
+
 /* Takes the placements of the next call off their list and counts the call as in flight. False if nothing may
  * be sent now. */
 static bool take_departure(struct reserver *reserver, struct departure *out)
 {
     pthread_mutex_lock(&reserver->lock);
     int64_t now_ns = clock_monotonic_ns();
-    *out = (struct departure){.placements = NULL};
+    *out = (struct departure){.count = 0};
     if (reserver->stopping) {
         /* send nothing */
     } else if (reserver->ready.first != NULL && may_send(reserver, now_ns)) {
-        out->placements = placement_list_take(&reserver->ready, reserver->options.batch_max);
+        out->placements = take(&reserver->ready, reserver->options.batch_max);
         reserver->in_flight++;
         reserver->last_sent_ns = now_ns;
     } else if (reserver->background.first != NULL && !reserver->background_in_flight) {
-        out->placements = placement_list_take(&reserver->background, BACKGROUND_BATCH);
+        out->placements = take(&reserver->background, BACKGROUND_BATCH);
         out->background = true;
         reserver->background_in_flight = true;
     }
-    reserver->busy += out->placements != NULL;
+    bool found = out->placements.first != NULL;
+    reserver->busy += found;
     pthread_mutex_unlock(&reserver->lock);
-    return out->placements != NULL;
+    return found;
 }
 
 /* Sends the placements that the breaker admits, in a call already counted as in flight, and gives up the
@@ -319,15 +313,16 @@ static void send_admitted(struct reserver *reserver, struct departure *departure
 {
     uint64_t era;
     size_t admitted = rpc_guard_admit(reserver->guard, departure->count, true, &era);
-    struct placement *rest = departure->placements;
-    if (admitted > 0) {
-        rest = placement_cut(departure->placements, admitted);
-        departure->count = admitted;
-        send_call(reserver, departure, era, now_ns);
-    } else {
+    struct departure leaving = {
+        .placements = take(&departure->placements, admitted),
+        .background = departure->background,
+        .count = admitted,
+    };
+    if (admitted > 0)
+        send_call(reserver, &leaving, era, now_ns);
+    else
         call_ended(reserver, departure->background);
-    }
-    give_up(reserver, rest);
+    give_up(reserver, departure->placements);
 }
 
 void reserver_flush(struct reserver *reserver)
@@ -376,10 +371,8 @@ bool reserver_ask_again(struct reserver *reserver, struct placement *placement)
     placement->not_before_ns = clock_monotonic_ns() + PACE_MS * (int64_t)NS_PER_MS;
     pthread_mutex_lock(&reserver->lock);
     bool accepted = !reserver->stopping;
-    if (accepted) {
-        placement->next = reserver->delayed;
-        reserver->delayed = placement;
-    }
+    if (accepted)
+        queue_put(&reserver->delayed, &placement->node);
     pthread_mutex_unlock(&reserver->lock);
     return accepted;
 }
@@ -393,9 +386,8 @@ static enum due look_at_delayed(struct reserver *reserver, int64_t now_ns)
 {
     enum due due = NOTHING_DUE;
     pthread_mutex_lock(&reserver->lock);
-    for (const struct placement *placement = reserver->delayed; placement != NULL && due != DUE_AT_LAST;
-         placement = placement->next)
-        if (placement->not_before_ns <= now_ns)
+    LIST_EACH(const struct placement, placement, &reserver->delayed, node)
+        if (due != DUE_AT_LAST && placement->not_before_ns <= now_ns)
             due = verdict_last_try_ns(placement) <= now_ns ? DUE_AT_LAST : DUE;
     pthread_mutex_unlock(&reserver->lock);
     return due;
@@ -405,14 +397,13 @@ static enum due look_at_delayed(struct reserver *reserver, int64_t now_ns)
 static void wake_delayed(struct reserver *reserver, int64_t now_ns)
 {
     pthread_mutex_lock(&reserver->lock);
-    for (struct placement **at = &reserver->delayed; *at != NULL;) {
-        struct placement *placement = *at;
-        if (placement->not_before_ns > now_ns) {
-            at = &placement->next;
-            continue;
-        }
-        *at = placement->next;
-        add_ready(reserver, placement);
+    struct queue delayed = queue_take_all(&reserver->delayed);
+    for (struct queue_node *node; (node = queue_take(&delayed)) != NULL;) {
+        struct placement *placement = container_of(node, struct placement, node);
+        if (placement->not_before_ns > now_ns)
+            queue_put(&reserver->delayed, node);
+        else
+            add_ready(reserver, placement);
     }
     pthread_mutex_unlock(&reserver->lock);
 }
@@ -452,8 +443,6 @@ enum status reserver_open(const struct reserver_options *options, struct rpc_cha
     pthread_cond_init(&reserver->idle, NULL);
     reserver->table = table;
     reserver->guard = rpc_channel_guard(channel);
-    placement_list_init(&reserver->ready);
-    placement_list_init(&reserver->background);
     reserver->options.timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : 600;
     reserver->options.calls_max = options->calls_max != 0 ? options->calls_max : 32;
     reserver->options.batch_max = options->batch_max != 0 ? options->batch_max : 1024;
@@ -485,10 +474,9 @@ void reserver_settle_rest(struct reserver *reserver)
     pthread_mutex_lock(&reserver->lock);
     while (reserver->busy > 0)
         pthread_cond_wait(&reserver->idle, &reserver->lock);
-    struct placement *ready = reserver->ready.first, *background = reserver->background.first;
-    struct placement *delayed = reserver->delayed;
+    struct queue rest = queue_take_all(&reserver->ready);
+    queue_append(&rest, queue_take_all(&reserver->background));
+    queue_append(&rest, queue_take_all(&reserver->delayed));
     pthread_mutex_unlock(&reserver->lock);
-    give_up(reserver, ready);
-    give_up(reserver, background);
-    give_up(reserver, delayed);
+    give_up(reserver, rest);
 }
