@@ -56,7 +56,7 @@ static void fail_command(struct api_command *mine, const struct error *why)
 
 static void complete_answered(struct writer_command *base)
 {
-    struct api_command *mine = (struct api_command *)base;
+    struct api_command *mine = container_of(base, struct api_command, command.base);
     if (base->outcome.status != STATUS_OK)
         fail_command(mine, &base->outcome);
     else
@@ -109,7 +109,7 @@ static void log_refusal(const struct api_command *mine, const struct reserve_ite
 
 static void complete_reserve(struct writer_command *base)
 {
-    struct api_command *mine = (struct api_command *)base;
+    struct api_command *mine = container_of(base, struct api_command, command.base);
     const struct reserve_item *item = mine->command.wanted.reserve.items;
     if (base->outcome.status != STATUS_OK) {
         fail_command(mine, &base->outcome);
@@ -150,7 +150,7 @@ static void fill_result(const struct reserve_item *item, char *booking_id, Scree
 
 static void complete_batch(struct writer_command *base)
 {
-    struct api_command *mine = (struct api_command *)base;
+    struct api_command *mine = container_of(base, struct api_command, command.base);
     const size_t count = mine->command.wanted.reserve.count;
     if (base->outcome.status != STATUS_OK) {
         fail_command(mine, &base->outcome);
