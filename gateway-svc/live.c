@@ -12,7 +12,7 @@
 #include "base/metrics.h"
 #include "base/text.h"
 
-enum { LOOK_MS = 1000, KEEP_ALIVE_LOOKS = 15, REPLAY_MS = 1000 };
+enum { LOOK_MS = 1000, KEEP_ALIVE_LOOKS = 15, REPLAY_MS = 1000, FETCH_MAX = 1000 };
 
 static const char TYPE[] = "text/event-stream";
 
@@ -49,26 +49,26 @@ static void register_metrics(void)
     live_send_register_metrics();
 }
 
-static enum status open_feeds(const struct live_options *options, struct live *live, struct error *error)
+static enum status open_followers(const struct live_options *options, struct live *live, struct error *error)
 {
-    const struct live_feed_options booking = {
+    const struct event_follower_options booking = {
         .log = "booking",
-        .address = options->booking_events,
-        .channel = backend_channel(options->backend, BACKEND_BOOKING),
-        .begun = live_booking_begun,
-        .take = live_booking_take,
-        .context = live,
+        .subscriber = "gateway-svc",
+        .events_address = options->booking_events,
+        .channel = live->booking_channel,
+        .live = {.begun = live_booking_begun, .take = live_booking_take, .context = live},
+        .chunk_max = FETCH_MAX,
     };
-    const struct live_feed_options hospital = {
+    const struct event_follower_options hospital = {
         .log = "hospital",
-        .address = options->hospital_events,
+        .subscriber = "gateway-svc",
+        .events_address = options->hospital_events,
         .channel = backend_channel(options->backend, BACKEND_HOSPITAL),
-        .begun = live_hospital_begun,
-        .take = live_hospital_take,
-        .context = live,
+        .live = {.begun = live_hospital_begun, .take = live_hospital_take, .context = live},
+        .chunk_max = FETCH_MAX,
     };
-    TRY(live_feed_open(&booking, &live->feeds[LIVE_BOOKING], error));
-    return live_feed_open(&hospital, &live->feeds[LIVE_HOSPITAL], error);
+    TRY(event_follower_open(&booking, &live->followers[LIVE_BOOKING], error));
+    return event_follower_open(&hospital, &live->followers[LIVE_HOSPITAL], error);
 }
 
 static enum status open_all(const struct live_options *options, struct live *live, struct error *error)
@@ -84,7 +84,7 @@ static enum status open_all(const struct live_options *options, struct live *liv
     if (status == STATUS_OK)
         status = ticker_open(LOOK_MS, keep_alive, live, &live->keeper, error);
     if (status == STATUS_OK)
-        status = open_feeds(options, live, error);
+        status = open_followers(options, live, error);
     return status;
 }
 
@@ -130,7 +130,7 @@ void live_close(struct live *live)
     if (live == NULL)
         return;
     for (int i = 0; i < LIVE_LOGS; i++)
-        live_feed_close(live->feeds[i]);
+        event_follower_close(live->followers[i]);
     ticker_close(live->keeper);
     ticker_close(live->replayer);
     live_days_close(live->days);

@@ -15,7 +15,7 @@ struct live_options {
 
 MUST_CHECK enum status live_open(const struct live_options *options, struct live **out, struct error *error);
 
-/* Whether the feeds of both logs have begun; for the readiness check. Any thread. */
+/* Whether the followers of both logs have begun; for the readiness check. Any thread. */
 bool live_begun(struct live *live);
 
 /* Handles GET /events. */

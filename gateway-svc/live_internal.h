@@ -7,7 +7,6 @@
 
 #include "live.h"
 #include "live_budget.h"
-#include "live_feed.h"
 #include "live_text.h"
 
 #include "base/digest.h"
@@ -15,6 +14,7 @@
 #include "base/monitor.h"
 #include "base/queue.h"
 #include "base/ticker.h"
+#include "events/follower.h"
 
 enum live_log { LIVE_BOOKING, LIVE_HOSPITAL, LIVE_LOGS };
 
@@ -33,7 +33,7 @@ struct live_listener {
     struct live_customer *customer;
     struct list_node of_customer;
     bool has_begin;       /* booking_seq is valid */
-    bool behind;          /* live_replay.c sends its events until it has caught up with the feed */
+    bool behind;          /* live_replay.c sends its events until it has caught up with the follower */
     bool in_round;        /* private to live_replay.c */
     uint64_t budget_key;  /* key in live->budget for replayed messages */
     uint64_t booking_seq; /* events up to here are sent or skipped */
@@ -78,7 +78,7 @@ struct live_hospital {
 };
 
 struct live {
-    struct live_feed *feeds[LIVE_LOGS];
+    struct event_follower *followers[LIVE_LOGS];
     struct ticker *keeper; /* maintains the streams */
     unsigned looks;        /* private to the keeper */
     struct ticker *replayer;
@@ -94,8 +94,8 @@ struct live {
     struct map hospitals; /* id -> struct live_hospital */
     struct list to_read;  /* hospitals */
     struct live_budget budget;
-    struct live_position position; /* positions of the feeds */
-    bool known[LIVE_LOGS];         /* whether the feeds have begun */
+    struct live_position position; /* positions of the followers */
+    bool known[LIVE_LOGS];         /* whether the followers have begun */
 };
 
 /* ---- live_registry.c: who listens to what; call with the lock held ---- */
@@ -133,7 +133,7 @@ void live_send_register_metrics(void);
 
 /* ---- live_events.c: events from the logs ---- */
 
-/* Callbacks of the two feeds; the context is the struct live. */
+/* Callbacks of the two followers; the context is the struct live. */
 void live_booking_begun(void *context, uint64_t head_seq);
 void live_booking_take(void *context, Screening__V1__Event *const *events, size_t count);
 void live_hospital_begun(void *context, uint64_t head_seq);
@@ -146,7 +146,8 @@ void live_hospital_take(void *context, Screening__V1__Event *const *events, size
 enum { LIVE_REPLAY_MAX = 1000, LIVE_REPLAY_TOO_LONG = 2000 };
 
 /*
- * Tells a customer's listener to ask the services, and moves it to the feed's position. With the lock held.
+ * Tells a customer's listener to ask the services, and moves it to the follower's position. With the lock
+ * held.
  */
 void live_reset(struct live_listener *listener);
 

@@ -159,7 +159,7 @@ void live_replay(void *context, struct ticker *ticker)
             at_seq = send_round(live, after_seq, response);
             going = !ticker_stopping(ticker);
         } else {
-            going = ticker_sleep(ticker, FAILED_PAUSE_MS); /* the feed notices too, and handles it */
+            going = ticker_sleep(ticker, FAILED_PAUSE_MS); /* the follower notices too, and handles it */
         }
     }
     arena_fini(&arena);

@@ -1,17 +1,15 @@
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/metrics.h"
 #include "events/event_text.h"
-#include "events/fetch_client.h"
 #include "events/follower_internal.h"
 #include "events/sequence.h"
 
+enum { FETCH_TIMEOUT_MS = 2000 };
+
 static struct metric fetches_total = METRIC("events_fetches_total", "Fetches sent to other logs");
 
-/* Requests the events after `after_seq`, which the cursor will have reached, in `era`, when the reply is
- * applied. NULL: out of memory, or no connection. */
-static struct fetch_call *begin_fetch(struct event_follower *follower, uint64_t after_seq,
-                                      char *after_event_id, int64_t era)
+struct fetch_call *follower_begin_fetch(struct event_follower *follower, uint64_t after_seq,
+                                        char *after_event_id, size_t max_events)
 {
     /* Without a connection, the call would wait for one until its budget is spent. */
     if (!rpc_channel_connected(follower->channel))
@@ -19,25 +17,21 @@ static struct fetch_call *begin_fetch(struct event_follower *follower, uint64_t 
     Screening__V1__FetchRequest request = SCREENING__V1__FETCH_REQUEST__INIT;
     request.after_seq = after_seq;
     request.after_event_id = after_event_id;
-    request.max_events = (uint32_t)follower->chunk_max;
-    request.subscriber = follower->name;
+    request.max_events = (uint32_t)max_events;
+    request.subscriber = (char *)follower->name;
     metric_add(&fetches_total, 1);
-    follower->asked_from_era = era;
-    return fetch_call_begin(follower->client, &request, &follower->monitor);
+    /* Unguarded: the follower has its own backoff. */
+    const struct rpc_client_call options = {.timeout_ms = FETCH_TIMEOUT_MS, .unguarded = true};
+    return fetch_call_begin(follower->client, &request, &options, &follower->monitor);
 }
 
-/* Waits for the fetch in flight, or for a new one if there is none. */
-static enum status fetch(struct event_follower *follower, struct fetch_call **call,
-                         const Screening__V1__FetchResponse **out, struct error *error)
+enum status follower_wait_fetch(struct event_follower *follower, struct fetch_call *call,
+                                const Screening__V1__FetchResponse **out, struct error *error)
 {
-    char after_event_id[UUID_TEXT_SIZE];
-    if (*call == NULL)
-        *call =
-            begin_fetch(follower, follower->cursor.seq,
-                        event_id_format(&follower->cursor.event_id, after_event_id), follower->cursor.era);
-    if (*call == NULL)
-        return error_set(error, STATUS_UNAVAILABLE, NULL, "no connection");
-    return fetch_call_wait(*call, &follower->closing, out, error);
+    enum status status = call != NULL ? fetch_call_wait(call, &follower->closing, out, error)
+                                      : error_set(error, STATUS_UNAVAILABLE, NULL, "no connection");
+    follower->fetched_ns = clock_monotonic_ns();
+    return status;
 }
 
 /* DATA_LOSS if this is not the log that the cursor belongs to; INTERNAL for an inconsistent reply. */
@@ -48,7 +42,7 @@ static enum status check_response(struct event_follower *follower,
     struct uuid log_id;
     if (!uuid_parse(response->log_id, &log_id))
         return error_set(error, STATUS_INTERNAL, NULL, "log_id: must be a UUID");
-    if (cursor.seq == 0) {
+    if (cursor.seq == 0 && follower->kind->load == NULL) {
         cursor.log_id = log_id; /* first contact: the first chunk stores it */
         follower_note_cursor(follower, &cursor);
     }
@@ -65,19 +59,12 @@ static enum status check_response(struct event_follower *follower,
 
 static void fetch_failed(struct event_follower *follower, enum status status, const struct error *error)
 {
-    if (status == STATUS_DATA_LOSS && follower_reread(follower)) {
-        follower_fetch_at(follower, clock_monotonic_ns());
+    if (status == STATUS_CANCELLED) /* closing */
         return;
-    }
-    if (status == STATUS_DATA_LOSS) {
-        follower_halt(follower, FOLLOWER_DIVERGED, error->message);
+    if (status == STATUS_DATA_LOSS && follower->kind->lost(follower, error->message))
         return;
-    }
-    if (status == STATUS_CANCELLED)
-        return; /* closing */
     if (!follower->fetch_failing)
-        log_event(LOG_WARN, "events.fetch_failed", LOG_TEXT("log", follower->log),
-                  LOG_TEXT("status", status_name(status)), LOG_TEXT("why", error->message));
+        follower->kind->note_fetch(follower, status, error);
     follower->fetch_failing = true;
     follower_fetch_at(follower, clock_monotonic_ns() + backoff_next_ns(&follower->fetch_backoff));
 }
@@ -85,7 +72,7 @@ static void fetch_failed(struct event_follower *follower, enum status status, co
 static void note_fetch_works(struct event_follower *follower)
 {
     if (follower->fetch_failing)
-        log_event(LOG_INFO, "events.fetch_works_again", LOG_TEXT("log", follower->log));
+        follower->kind->note_fetch(follower, STATUS_OK, NULL);
     follower->fetch_failing = false;
     backoff_reset(&follower->fetch_backoff);
 }
@@ -95,6 +82,21 @@ static void note_caught_up(struct event_follower *follower)
     monitor_lock(&follower->monitor);
     follower->progress.caught_up = true;
     monitor_unlock(&follower->monitor);
+}
+
+/* Waits for the reply to `*call`, or to a new Fetch of what follows the cursor if there is none in flight. */
+static enum status fetch(struct event_follower *follower, struct fetch_call **call,
+                         const Screening__V1__FetchResponse **out, struct error *error)
+{
+    char after_event_id[UUID_TEXT_SIZE];
+    if (*call == NULL) {
+        follower->asked_from_era = follower->cursor.era;
+        *call = follower_begin_fetch(follower, follower->cursor.seq,
+                                     event_id_format(&follower->cursor.event_id, after_event_id),
+                                     follower->chunk_max);
+    }
+    enum status status = follower_wait_fetch(follower, *call, out, error);
+    return status == STATUS_OK ? check_response(follower, *out, error) : status;
 }
 
 /* Enters the era of a Fetch reply: Fetch has verified that the log contains the event at the cursor in this
@@ -117,9 +119,11 @@ static bool apply_and_fetch_next(struct event_follower *follower,
 {
     const Screening__V1__Event *last =
         response->n_events > 0 ? response->events[response->n_events - 1] : NULL;
-    if (last != NULL && last->seq < response->head_seq)
-        *next = begin_fetch(follower, last->seq, last->event_id, follower->era);
-    enum apply_result result = follower_apply(follower, response->events, response->n_events);
+    if (last != NULL && last->seq < response->head_seq) {
+        follower->asked_from_era = follower->era; /* the cursor's, when the reply is applied */
+        *next = follower_begin_fetch(follower, last->seq, last->event_id, follower->chunk_max);
+    }
+    enum apply_result result = follower->kind->apply(follower, response->events, response->n_events);
     if (result == APPLY_DONE && follower->cursor.seq < response->head_seq)
         return true;
     if (result == APPLY_DONE)
@@ -137,10 +141,11 @@ static bool fetch_and_apply(struct event_follower *follower, struct fetch_call *
     struct fetch_call *next = NULL;
     struct error error = {0};
     bool more = false;
-    enum status status = fetch(follower, call, &response, &error);
-    follower->fetched_ns = clock_monotonic_ns();
+    enum status status = STATUS_OK;
+    if (follower->kind->load != NULL && uuid_is_zero(&follower->cursor.log_id))
+        status = follower->kind->load(follower, &error);
     if (status == STATUS_OK)
-        status = check_response(follower, response, &error);
+        status = fetch(follower, call, &response, &error);
     if (status == STATUS_OK) {
         note_fetch_works(follower);
         note_answer(follower, response);
@@ -159,9 +164,6 @@ bool follower_ask_again(struct event_follower *follower)
     struct fetch_call *call = NULL;
     struct error error = {0};
     enum status status = fetch(follower, &call, &response, &error);
-    follower->fetched_ns = clock_monotonic_ns();
-    if (status == STATUS_OK)
-        status = check_response(follower, response, &error);
     fetch_call_end(call);
     return status == STATUS_OK;
 }
@@ -172,9 +174,9 @@ void follower_catch_up(struct event_follower *follower)
     follower_look_after_connections(follower);
     follower->gap_ns = follower->fetch_ns = 0;
     monitor_lock(&follower->monitor);
-    if (follower->inbox.fetch_wanted)
+    if (follower->inbox.fetch_wanted || follower->inbox.dropped)
         follower->progress.caught_up = false;
-    follower->inbox.fetch_wanted = false;
+    follower->inbox.fetch_wanted = follower->inbox.dropped = false;
     monitor_unlock(&follower->monitor);
     struct fetch_call *call = NULL;
     bool more = true;

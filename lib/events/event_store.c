@@ -2,7 +2,12 @@
 
 #include <stdbool.h>
 
+#include "db/migrate.h"
 #include "events/event_log.h"
+
+/* The scripts in migrations/, listed by the build. */
+extern const struct db_migration EVENTS_MIGRATIONS[];
+extern const size_t EVENTS_MIGRATION_COUNT;
 
 static const struct db_statement MAKE_HEAD = {
     .name = "event_make_head",
@@ -48,11 +53,18 @@ struct position_row {
     bool found;
 };
 
-enum status event_store_make_head(struct db *db, struct error *error)
+/* Creates the head row with a new log_id unless it exists. */
+static enum status make_head(struct db *db, struct error *error)
 {
     const struct uuid log_id = uuid_v7();
     const struct uuid none = {{0}};
     return db_run(db, &MAKE_HEAD, DB_ROW(db_uuid(&log_id), db_uuid(&none)), NULL, NULL, error);
+}
+
+enum status events_migrate(struct db *db, struct error *error)
+{
+    TRY(db_migrate(db, "events", EVENTS_MIGRATIONS, EVENTS_MIGRATION_COUNT, error));
+    return make_head(db, error);
 }
 
 static enum status take_place(struct position_row *out, const struct db_row *row)

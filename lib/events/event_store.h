@@ -24,9 +24,6 @@ struct event_position {
     struct uuid event_id; /* of the event at after_seq; zero if there is none */
 };
 
-/* Creates the head row with a new log_id unless it exists. */
-MUST_CHECK enum status event_store_make_head(struct db *db, struct error *error);
-
 /*
  * Reads the head and the era, and locks them until the end of the transaction. INTERNAL if there is no head.
  * `lock` comes from EVENT_LOCK_HEAD; NULL = for a service that does not count commits.

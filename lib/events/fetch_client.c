@@ -9,8 +9,6 @@
 #include "base/arena.h"
 #include "base/container.h"
 
-enum { FETCH_TIMEOUT_MS = 2000 };
-
 struct fetch_call {
     struct rpc_client_call call;
     struct arena arena; /* of the response */
@@ -45,7 +43,7 @@ static void on_answer(const Screening__V1__FetchResponse *response, void *closur
 }
 
 struct fetch_call *fetch_call_begin(struct rpc_client *client, const Screening__V1__FetchRequest *request,
-                                    struct monitor *monitor)
+                                    const struct rpc_client_call *options, struct monitor *monitor)
 {
     struct fetch_call *fetch = calloc(1, sizeof *fetch);
     if (fetch == NULL)
@@ -53,11 +51,15 @@ struct fetch_call *fetch_call_begin(struct rpc_client *client, const Screening__
     monitor_init(&fetch->own);
     arena_init(&fetch->arena);
     fetch->waiter = monitor;
-    fetch->call.timeout_ms = FETCH_TIMEOUT_MS;
-    fetch->call.unguarded = true; /* the follower has its own backoff */
+    fetch->call = *options;
     fetch->call.into = &fetch->arena;
     screening__v1__event_log_service__fetch(rpc_client_service(client), request, on_answer, &fetch->call);
     return fetch;
+}
+
+bool fetch_call_answered(const struct fetch_call *fetch)
+{
+    return fetch->answered;
 }
 
 enum status fetch_call_wait(struct fetch_call *fetch, const bool *stop,

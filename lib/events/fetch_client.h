@@ -13,12 +13,15 @@
 struct fetch_call;
 
 /*
- * Sends the request. The channel must outlive the call, even an abandoned one. The monitor is notified of the
- * reply and must live until fetch_call_end. NULL when out of memory. The caller must not hold the monitor's
- * lock.
+ * Sends the request; `options` are the inputs of the call, `into` excepted. The channel must outlive the
+ * call, even an abandoned one. The monitor is notified of the reply and must live until fetch_call_end. NULL
+ * when out of memory. The caller must not hold the monitor's lock.
  */
 struct fetch_call *fetch_call_begin(struct rpc_client *client, const Screening__V1__FetchRequest *request,
-                                    struct monitor *monitor);
+                                    const struct rpc_client_call *options, struct monitor *monitor);
+
+/* True once fetch_call_wait will not wait. With the monitor's lock held. */
+bool fetch_call_answered(const struct fetch_call *fetch);
 
 /*
  * Waits for the reply, which lives until fetch_call_end. CANCELLED once *stop is true (guarded by the

@@ -120,10 +120,7 @@ static nng_msg *next_message(struct event_follower *follower)
 static void look_for_gap(struct event_follower *follower)
 {
     follower->gap_ns = 0;
-    monitor_lock(&follower->monitor);
-    bool behind = follower->progress.head_seq > follower->cursor.seq;
-    monitor_unlock(&follower->monitor);
-    if (behind || follower->held_count > 0)
+    if (follower->progress.head_seq > follower->cursor.seq || follower->held_count > 0)
         note_gap(follower);
 }
 
@@ -144,7 +141,7 @@ static void take_in_and_apply(struct event_follower *follower)
     }
     if (follower->run_count == 0)
         return;
-    switch (follower_apply(follower, follower->run, follower->run_count)) {
+    switch (follower->kind->apply(follower, follower->run, follower->run_count)) {
     case APPLY_DONE:
         look_for_gap(follower);
         break;
@@ -166,7 +163,7 @@ static int64_t next_fetch_ns(const struct event_follower *follower)
         due_ns = follower->fetched_ns + SILENT_FETCH_NS;
     if (follower->fetch_ns != 0 && follower->fetch_ns < due_ns)
         due_ns = follower->fetch_ns;
-    if (follower->gap_ns != 0 && follower->gap_ns < due_ns)
+    if (follower->gap_ns != 0 && follower->gap_ns < due_ns && !follower->fetch_failing)
         due_ns = follower->gap_ns;
     return due_ns;
 }
@@ -186,7 +183,8 @@ static enum next_step wait_for_step(struct event_follower *follower)
             step = STEP_END;
         else if (follower->reread)
             step = STEP_REREAD;
-        else if (follower->inbox.fetch_wanted || now_ns >= fetch_ns)
+        else if (follower->inbox.fetch_wanted || (follower->inbox.dropped && !follower->fetch_failing) ||
+                 now_ns >= fetch_ns)
             step = STEP_FETCH;
         else if (now_ns >= take_in_ns)
             step = STEP_TAKE_IN;
@@ -206,8 +204,8 @@ static void reread(struct event_follower *follower)
     monitor_lock(&follower->monitor);
     follower->reread = false;
     monitor_unlock(&follower->monitor);
-    (void)follower_reread(follower); /* on failure, the next chunk detects it */
-    follower_fetch_at(follower, clock_monotonic_ns());
+    (void)follower->kind->moved(follower); /* on failure, the next chunk detects it */
+    follower->fetch_ns = clock_monotonic_ns();
 }
 
 /* Sleeps until the connections need a check, event_follower_reread was called (*asked), or the follower
@@ -225,19 +223,11 @@ static bool sleep_halted(struct event_follower *follower, bool *asked)
     return !closing;
 }
 
-static bool has_diverged(struct event_follower *follower)
-{
-    monitor_lock(&follower->monitor);
-    bool diverged = follower->progress.halted == FOLLOWER_DIVERGED;
-    monitor_unlock(&follower->monitor);
-    return diverged;
-}
-
 /* Asks the publisher at once if `asked`, or if this or another process has changed the cursor; otherwise
  * every ASK_AGAIN_NS. */
 static bool log_is_back(struct event_follower *follower, bool asked)
 {
-    const bool changed = follower_reread(follower);
+    const bool changed = follower->kind->moved(follower);
     if (!asked && !changed && clock_monotonic_ns() < follower->fetched_ns + ASK_AGAIN_NS)
         return false;
     return follower_ask_again(follower);
@@ -253,18 +243,12 @@ static bool wait_halted(struct event_follower *follower)
     bool asked;
     while (sleep_halted(follower, &asked)) {
         follower_look_after_connections(follower);
-        if (has_diverged(follower) && log_is_back(follower, asked)) {
+        if (follower->progress.halted == FOLLOWER_DIVERGED && log_is_back(follower, asked)) {
             follower_resume(follower);
             return true;
         }
     }
     return false;
-}
-
-static void forget_held(struct event_follower *follower)
-{
-    while (follower->held_count > 0)
-        nng_msg_free(follower->held[--follower->held_count].message);
 }
 
 void *follower_run(void *context)
@@ -288,10 +272,10 @@ void *follower_run(void *context)
             break;
         }
         if (running && follower_halted(follower)) {
-            forget_held(follower);
+            follower_forget_held(follower);
             running = wait_halted(follower);
         }
     }
-    forget_held(follower);
+    follower_forget_held(follower);
     return NULL;
 }

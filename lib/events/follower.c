@@ -2,18 +2,16 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "events/dead_letter_store.h"
 #include "events/event_text.h"
 #include "events/follower_internal.h"
 
 enum {
     SILENCE_MS_DEFAULT = 3000,
     GAP_WAIT_MS_DEFAULT = 10,
-    FETCH_RETRY_FIRST_MS = 50,
+    FETCH_RETRY_FIRST_MS = 20,
     FETCH_RETRY_MAX_MS = 1000,
 };
 
@@ -29,23 +27,14 @@ bool follower_closing(struct event_follower *follower)
 
 void follower_look_after_connections(struct event_follower *follower)
 {
-    rpc_channel_look_after(follower->channel);
+    if (follower->writer != NULL) /* otherwise the owner of the channel does it */
+        rpc_channel_look_after(follower->channel);
     inbox_look_after(&follower->inbox);
 }
 
-bool follower_sleep(struct event_follower *follower, int64_t pause_ns)
+bool follower_halted(const struct event_follower *follower)
 {
-    int64_t until_ns = clock_monotonic_ns() + pause_ns;
-    monitor_lock(&follower->monitor);
-    while (!follower->closing && clock_monotonic_ns() < until_ns)
-        monitor_wait(&follower->monitor, until_ns);
-    bool closing = follower->closing;
-    monitor_unlock(&follower->monitor);
-    return !closing;
-}
-
-static bool is_halted(enum follower_state state)
-{
+    enum follower_state state = follower->progress.halted;
     return state == FOLLOWER_DIVERGED || state == FOLLOWER_STOPPED;
 }
 
@@ -68,14 +57,6 @@ void follower_resume(struct event_follower *follower)
     monitor_unlock(&follower->monitor);
     log_event(LOG_INFO, "events.goes_on", LOG_TEXT("log", follower->log),
               LOG_INT("seq", follower->cursor.seq));
-}
-
-bool follower_halted(struct event_follower *follower)
-{
-    monitor_lock(&follower->monitor);
-    bool halted = is_halted(follower->progress.halted);
-    monitor_unlock(&follower->monitor);
-    return halted;
 }
 
 void follower_note_head(struct event_follower *follower, uint64_t head_seq)
@@ -126,141 +107,92 @@ void follower_move_cursor(struct event_follower *follower, const struct event_cu
     follower_note_cursor(follower, cursor);
 }
 
-bool follower_reread(struct event_follower *follower)
+void follower_advance(struct event_follower *follower, const Screening__V1__Event *last)
 {
-    struct event_cursor cursor;
-    uint64_t letters;
-    if (dead_letter_count(follower->db, follower->log, &letters, NULL) ==
-        STATUS_OK) { /* some are forgotten */
-        monitor_lock(&follower->monitor);
-        follower->progress.dead_letters = letters;
-        monitor_unlock(&follower->monitor);
-    }
-    if (event_cursor_read(follower->db, follower->log, &cursor, NULL) != STATUS_OK ||
-        event_cursor_equal(&cursor, &follower->cursor))
-        return false;
-    follower_move_cursor(follower, &cursor);
-    return true;
+    struct event_cursor cursor = {.log_id = follower->cursor.log_id, .seq = last->seq, .era = follower->era};
+    if (!uuid_parse(last->event_id, &cursor.event_id))
+        cursor.event_id = (struct uuid){{0}}; /* unreachable: checked when taken in */
+    follower->from_era = follower->era;
+    follower_note_cursor(follower, &cursor);
 }
 
-void follower_note_dead_letter(struct event_follower *follower)
+void follower_forget_held(struct event_follower *follower)
 {
-    monitor_lock(&follower->monitor);
-    uint64_t count = ++follower->progress.dead_letters;
-    monitor_unlock(&follower->monitor);
-    if (count >= DEAD_LETTER_MAX)
-        follower_halt(follower, FOLLOWER_STOPPED, "too many dead letters");
+    while (follower->held_count > 0)
+        nng_msg_free(follower->held[--follower->held_count].message);
 }
 
 void follower_fetch_at(struct event_follower *follower, int64_t at_ns)
 {
-    if (follower->fetch_ns == 0 || at_ns < follower->fetch_ns)
+    if (follower->fetch_ns == 0 || (!follower->fetch_failing && at_ns < follower->fetch_ns))
         follower->fetch_ns = at_ns;
 }
 
 /* ---- opening ---- */
 
-static enum status load(struct event_follower *follower, struct error *error)
+static int64_t ms_or(uint32_t ms, int64_t otherwise_ms)
 {
-    struct event_cursor cursor;
-    TRY(event_cursor_read(follower->db, follower->log, &cursor, error));
-    TRY(dead_letter_count(follower->db, follower->log, &follower->progress.dead_letters, error));
-    follower_note_cursor(follower, &cursor);
-    return STATUS_OK;
+    return (ms > 0 ? ms : otherwise_ms) * NS_PER_MS;
 }
 
-static enum status open_database(struct event_follower *follower,
-                                 const struct event_follower_options *options, struct error *error)
+static void init(struct event_follower *follower, const struct event_follower_options *options)
 {
-    struct db *db;
-    enum status status = db_open(options->database_url, DB_READ_ONLY, &db, error);
-    if (status != STATUS_OK)
-        return status;
-    if (options->schema != NULL)
-        status = db_use_schema(db, options->schema, error);
-    follower->db = db;
-    if (status == STATUS_OK)
-        status = load(follower, error);
-    if (status != STATUS_OK)
-        db_close(db);
-    return status;
-}
-
-/* Creates everything that can fail only for lack of memory: copies of the texts, the RPC client, and so
- * on. */
-static enum status create(const struct event_follower_options *options, struct event_follower **out)
-{
-    struct event_follower *follower = calloc(1, sizeof *follower);
-    if (follower == NULL)
-        return STATUS_RESOURCE_EXHAUSTED;
-    arena_init(&follower->arena);
+    follower->kind = options->writer != NULL ? &CURSOR_IN_DATABASE : &CURSOR_LIVE;
+    follower->live = options->live;
+    follower->log = options->log;
+    follower->name = options->subscriber;
     follower->writer = options->writer;
     follower->has_effect = options->has_effect;
     follower->channel = options->channel;
-    follower->silence_ns =
-        (int64_t)(options->silence_ms > 0 ? options->silence_ms : SILENCE_MS_DEFAULT) * NS_PER_MS;
-    follower->gap_wait_ns =
-        (int64_t)(options->gap_wait_ms > 0 ? options->gap_wait_ms : GAP_WAIT_MS_DEFAULT) * NS_PER_MS;
-    follower->interval_ns = (int64_t)options->interval_ms * NS_PER_MS;
+    follower->silence_ns = ms_or(options->silence_ms, SILENCE_MS_DEFAULT);
+    follower->gap_wait_ns = ms_or(options->gap_wait_ms, GAP_WAIT_MS_DEFAULT);
+    follower->interval_ns = ms_or(options->interval_ms, 0);
     follower->chunk_max = options->chunk_max > 0 ? options->chunk_max : EVENT_CHUNK_MAX;
     follower->fetch_backoff =
         (struct backoff){.first_ms = FETCH_RETRY_FIRST_MS, .max_ms = FETCH_RETRY_MAX_MS};
-    follower->fetch_ns = clock_monotonic_ns();
-    follower->log = strdup(options->log);
-    follower->name = strdup(options->subscriber);
-    follower->client = rpc_client_create(options->channel, &screening__v1__event_log_service__descriptor);
+    arena_init(&follower->arena);
     monitor_init(&follower->monitor);
-    if (follower->log != NULL && follower->name != NULL && follower->client != NULL) {
-        *out = follower;
+}
+
+static enum status start(struct event_follower *follower, const struct event_follower_options *options,
+                         struct error *error)
+{
+    follower->client = rpc_client_create(options->channel, &screening__v1__event_log_service__descriptor);
+    if (follower->client == NULL)
+        return error_no_memory(error);
+    if (options->writer != NULL)
+        TRY(database_cursor_open(follower, options, error));
+    TRY(inbox_open(&follower->inbox, options->log, options->events_address, &follower->monitor, error));
+    if (follower->progress.dead_letters >= DEAD_LETTER_MAX)
+        follower_halt(follower, FOLLOWER_STOPPED, "too many dead letters");
+    if (pthread_create(&follower->thread, NULL, follower_run, follower) == 0)
         return STATUS_OK;
-    }
-    if (follower->client != NULL)
-        rpc_client_destroy(follower->client);
-    free(follower->name);
-    free(follower->log);
-    free(follower);
-    return STATUS_RESOURCE_EXHAUSTED;
+    inbox_close(&follower->inbox);
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no thread to follow the %s log", options->log);
 }
 
 static void destroy(struct event_follower *follower)
 {
+    db_close(follower->db);
     monitor_fini(&follower->monitor);
     rpc_client_destroy(follower->client);
     arena_fini(&follower->arena);
     free(follower->run);
-    free(follower->name);
-    free(follower->log);
     free(follower);
 }
 
 enum status event_follower_open(const struct event_follower_options *options, struct event_follower **out,
                                 struct error *error)
 {
-    struct event_follower *follower;
-    if (create(options, &follower) != STATUS_OK)
+    struct event_follower *follower = calloc(1, sizeof *follower);
+    if (follower == NULL)
         return error_no_memory(error);
-    enum status status = open_database(follower, options, error);
-    if (status != STATUS_OK)
-        goto destroy_follower;
-    status = inbox_open(&follower->inbox, options->log, options->events_address, &follower->monitor, error);
-    if (status != STATUS_OK)
-        goto close_database;
-    if (follower->progress.dead_letters >= DEAD_LETTER_MAX)
-        follower_halt(follower, FOLLOWER_STOPPED, "too many dead letters");
-    if (pthread_create(&follower->thread, NULL, follower_run, follower) != 0) {
-        status =
-            error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no thread to follow the %s log", options->log);
-        goto close_inbox;
-    }
-    *out = follower;
-    return STATUS_OK;
-
-close_inbox:
-    inbox_close(&follower->inbox);
-close_database:
-    db_close(follower->db);
-destroy_follower:
-    destroy(follower);
+    init(follower, options);
+    enum status status = start(follower, options, error);
+    if (status == STATUS_OK)
+        *out = follower;
+    else
+        destroy(follower);
     return status;
 }
 
@@ -274,7 +206,6 @@ void event_follower_close(struct event_follower *follower)
     monitor_unlock(&follower->monitor);
     pthread_join(follower->thread, NULL);
     inbox_close(&follower->inbox);
-    db_close(follower->db);
     destroy(follower);
 }
 
@@ -291,11 +222,11 @@ void event_follower_reread(struct event_follower *follower)
 /* With the monitor's lock held. */
 static enum follower_state state_of(const struct event_follower *follower)
 {
-    if (is_halted(follower->progress.halted))
+    if (follower_halted(follower))
         return follower->progress.halted;
     if (follower->inbox.connections <= 0)
         return FOLLOWER_DISCONNECTED;
-    if (follower->progress.caught_up && !follower->inbox.fetch_wanted)
+    if (follower->progress.caught_up && !follower->inbox.fetch_wanted && !follower->inbox.dropped)
         return FOLLOWER_FOLLOWING;
     return FOLLOWER_CATCHING_UP;
 }

@@ -17,6 +17,8 @@
  * A chunk that fails with an error that is not transient is submitted again event by event. An event that
  * fails alone goes to table dead_letter, in the transaction that moves the cursor (event_chunk_begin then
  * returns count 0). At DEAD_LETTER_MAX letters the follower stops.
+ *
+ * A live follower has no database: its cursor is in memory, and it passes events to a callback.
  */
 #ifndef SCREENING_EVENTS_FOLLOWER_H
 #define SCREENING_EVENTS_FOLLOWER_H
@@ -81,13 +83,24 @@ enum follower_state {
     FOLLOWER_STOPPED,  /* too many dead letters; waits for an operator */
 };
 
+/* For a live follower. Both run on the follower's thread. */
+struct event_follower_live {
+    /* The follower starts after `head_seq`. Called again when the log was replaced, or lost events that were
+     * taken. */
+    void (*begun)(void *context, uint64_t head_seq);
+    void (*take)(void *context, Screening__V1__Event *const *events, size_t count);
+    void *context;
+};
+
+/* The texts must outlive the follower. */
 struct event_follower_options {
     const char *log;            /* "booking" or "hospital": topic and name of the cursor */
     const char *subscriber;     /* this service, "history-svc" */
     const char *events_address; /* the publisher's pub/sub */
     struct rpc_channel
         *channel; /* to the publisher's EventLogService; owned by the caller, must outlive the follower */
-    struct writer *writer; /* must outlive the follower */
+    struct writer *writer; /* must outlive the follower; NULL: only `live`, the channel and the times count */
+    struct event_follower_live live;
     /* True if the service reacts to the event; NULL = it reacts to all. Chunks without effects are not
      * urgent. */
     bool (*has_effect)(const Screening__V1__Event *event);
@@ -120,7 +133,7 @@ void event_follower_close(struct event_follower *follower);
 
 /* Call this after something other than the follower may have moved the cursor, or after the publisher's
  * database was replaced: the follower reads the cursor again and fetches what follows it, even if the log
- * had diverged. Any thread. */
+ * had diverged. Not for a live follower. Any thread. */
 void event_follower_reread(struct event_follower *follower);
 
 void event_follower_status(struct event_follower *follower, struct event_follower_status *out);

@@ -1,6 +1,6 @@
 /*
- * The internals of the follower. Its thread is in follow.c, Fetch in catch_up.c, and applying chunks in
- * apply.c.
+ * The internals of the follower. Its thread is in follow.c, Fetch in catch_up.c, and the two kinds of cursor
+ * in database_cursor.c and live_cursor.c.
  */
 #ifndef SCREENING_EVENTS_FOLLOWER_INTERNAL_H
 #define SCREENING_EVENTS_FOLLOWER_INTERNAL_H
@@ -15,6 +15,7 @@
 #include "base/backoff.h"
 #include "base/monitor.h"
 #include "events/cursor.h"
+#include "events/fetch_client.h"
 #include "events/follower.h"
 #include "events/inbox.h"
 
@@ -26,7 +27,7 @@ struct held_batch {
     uint64_t first_seq;
 };
 
-/* What other threads may read; guarded by the monitor. */
+/* What other threads may read, with the lock of the monitor. Only the follower's thread writes it. */
 struct progress {
     enum follower_state halted; /* FOLLOWER_DIVERGED or _STOPPED; any other value: not halted */
     bool caught_up;
@@ -38,10 +39,34 @@ struct progress {
     struct uuid log_id;
 };
 
+enum apply_result {
+    APPLY_DONE,  /* the cursor is after the last event */
+    APPLY_LOST,  /* the cursor was moved: fetch */
+    APPLY_ENDED, /* closing, or halted */
+};
+
+/* Where the cursor is kept, and what happens to the events that follow it. On the follower's thread. */
+struct cursor_kind {
+    /* Finds where to begin in a log that was not contacted yet. NULL: the stored cursor, or the first
+     * event. */
+    enum status (*load)(struct event_follower *follower, struct error *error);
+    /* Reads the cursor again; true if another thread or process has moved it. NULL: nobody can. */
+    bool (*moved)(struct event_follower *follower);
+    /* Applies events that follow the cursor, and moves it by follower_advance. */
+    enum apply_result (*apply)(struct event_follower *follower, Screening__V1__Event *const *events,
+                               size_t count);
+    /* The log does not have the cursor's event. False: it counts as a Fetch that failed. */
+    bool (*lost)(struct event_follower *follower, const char *why);
+    /* Logs that Fetch begins to fail, or works again (STATUS_OK). */
+    void (*note_fetch)(struct event_follower *follower, enum status status, const struct error *error);
+};
+
 struct event_follower {
-    char *log;
-    char *name;
-    struct writer *writer;
+    const struct cursor_kind *kind;
+    struct event_follower_live live;
+    const char *log;
+    const char *name;
+    struct writer *writer;                                 /* NULL: the cursor is live */
     bool (*has_effect)(const Screening__V1__Event *event); /* NULL: every event */
     struct rpc_channel *channel;
     int64_t silence_ns;
@@ -85,13 +110,10 @@ bool follower_closing(struct event_follower *follower);
 /* Maintains both connections to the publisher. Call it about every second while one of them is down. */
 void follower_look_after_connections(struct event_follower *follower);
 
-/* Sleeps; returns false if the follower is closed in the meantime. */
-bool follower_sleep(struct event_follower *follower, int64_t pause_ns);
-
 /* Stops applying events and logs that once. A diverged log resumes once it has the cursor's event. */
 void follower_halt(struct event_follower *follower, enum follower_state state, const char *why);
 void follower_resume(struct event_follower *follower);
-bool follower_halted(struct event_follower *follower);
+bool follower_halted(const struct event_follower *follower);
 
 void follower_note_head(struct event_follower *follower, uint64_t head_seq);
 
@@ -104,26 +126,30 @@ void follower_note_cursor(struct event_follower *follower, const struct event_cu
 /* The same, for a cursor that may have moved backwards. */
 void follower_move_cursor(struct event_follower *follower, const struct event_cursor *cursor);
 
-/* Reads the cursor and the number of dead letters from the database; true if the cursor is not where it was
- * last known to be. */
-bool follower_reread(struct event_follower *follower);
+/* Moves the cursor to the last event applied, in the current era. */
+void follower_advance(struct event_follower *follower, const Screening__V1__Event *last);
 
-void follower_note_dead_letter(struct event_follower *follower);
+void follower_forget_held(struct event_follower *follower);
 
-/* Schedules a fetch at `at_ns`, unless an earlier one is due. */
+/* Schedules a fetch at `at_ns`, unless an earlier one is due. While Fetch fails, only its backoff decides. */
 void follower_fetch_at(struct event_follower *follower, int64_t at_ns);
 
 /* ---- the parts ---- */
 
-enum apply_result {
-    APPLY_DONE,  /* all events are committed */
-    APPLY_LOST,  /* the cursor was moved: fetch */
-    APPLY_ENDED, /* closing, or halted */
-};
+extern const struct cursor_kind CURSOR_IN_DATABASE, CURSOR_LIVE;
 
-/* Applies events that follow the cursor, in chunks. Retries each chunk until it has a definite outcome. */
-MUST_CHECK enum apply_result follower_apply(struct event_follower *follower,
-                                            Screening__V1__Event *const *events, size_t count);
+/* Opens the connection that reads the cursor, and reads it. destroy() closes it, even after a failure. */
+MUST_CHECK enum status database_cursor_open(struct event_follower *follower,
+                                            const struct event_follower_options *options,
+                                            struct error *error);
+
+/* Requests events. NULL: out of memory, or no connection. The caller ends the call. */
+struct fetch_call *follower_begin_fetch(struct event_follower *follower, uint64_t after_seq,
+                                        char *after_event_id, size_t max_events);
+
+/* Waits for the reply. UNAVAILABLE if `call` is NULL, CANCELLED once the follower is closed. */
+MUST_CHECK enum status follower_wait_fetch(struct event_follower *follower, struct fetch_call *call,
+                                           const Screening__V1__FetchResponse **out, struct error *error);
 
 /* Fetches and applies until it reaches the publisher's head, or until a failure that is retried later. */
 void follower_catch_up(struct event_follower *follower);

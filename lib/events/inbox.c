@@ -41,7 +41,7 @@ static bool keep(struct inbox *inbox, nng_msg *message)
         inbox->count++;
         inbox->bytes += size;
     } else if (!inbox->muted) {
-        inbox->fetch_wanted = true;
+        inbox->dropped = true;
         metric_add(&dropped_total, 1);
     }
     if (first || !kept)

@@ -32,7 +32,8 @@ struct inbox {
     size_t bytes;
     int connections;
     bool was_connected;
-    bool fetch_wanted; /* a new connection, or dropped messages: only Fetch knows what was missed */
+    bool fetch_wanted; /* a new connection: only Fetch knows what was missed */
+    bool dropped;      /* messages were dropped: the same, but not urgent while Fetch fails */
     bool muted;        /* the follower takes no messages */
     int64_t heard_ns;  /* when the last message arrived; monotonic */
 };

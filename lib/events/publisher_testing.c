@@ -37,7 +37,7 @@ void play_follow(struct play *play, const struct event_follower_options *wished)
     options.log = "booking";
     options.subscriber = "test";
     options.channel = play->channel;
-    options.writer = play->service.writer;
+    options.writer = wished->live.take == NULL ? play->service.writer : NULL;
     options.database_url = play->service.stage->service_url;
     if (options.events_address == NULL)
         options.events_address = play->service.stage->by_hand;

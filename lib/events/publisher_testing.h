@@ -26,7 +26,7 @@ void play_close(struct play *play);
 /* Opens `publisher`. play_open calls this; call it again after closing `publisher`. */
 void play_publish(struct play *play);
 
-/* Opens the follower. Fills in names, addresses and the like. */
+/* Opens the follower. Fills in names, addresses and the like, and the database unless `live` is wished. */
 void play_follow(struct play *play, const struct event_follower_options *wished);
 
 /* Follows, and waits until both ends of the pub/sub connection are up and Fetch has reached the head. */

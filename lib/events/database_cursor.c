@@ -1,6 +1,7 @@
 /*
- * Applies chunks through the writer. A transient failure is retried forever. A chunk that fails for any other
- * reason is split into single events, and an event that fails alone becomes a dead letter.
+ * A cursor in the service's database: chunks of events go through the writer, which moves the cursor with
+ * their effects. A transient failure is retried forever. A chunk that fails for any other reason is split
+ * into single events, and an event that fails alone becomes a dead letter.
  */
 #include <stdio.h>
 
@@ -9,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/traceparent.h"
 #include "events/chunk.h"
+#include "events/dead_letter_store.h"
 #include "events/event_text.h"
 #include "events/follower_internal.h"
 
@@ -21,13 +23,25 @@ static struct metric dead_letters_total =
 static struct metric other_era_total =
     METRIC("events_chunks_of_another_era_total", "Chunks left because the publisher's database went back");
 
+/* False if the follower is closed in the meantime. */
+static bool sleep_for(struct event_follower *follower, int64_t pause_ns)
+{
+    int64_t until_ns = clock_monotonic_ns() + pause_ns;
+    monitor_lock(&follower->monitor);
+    while (!follower->closing && clock_monotonic_ns() < until_ns)
+        monitor_wait(&follower->monitor, until_ns);
+    bool closing = follower->closing;
+    monitor_unlock(&follower->monitor);
+    return !closing;
+}
+
 /* Reads the cursor, retrying for as long as it takes, and checks that the current chunk still follows it. */
 static enum apply_result look_at_cursor(struct event_follower *follower, const struct event_chunk *chunk,
                                         struct backoff *backoff)
 {
     struct event_cursor cursor;
     while (event_cursor_read(follower->db, follower->log, &cursor, NULL) != STATUS_OK)
-        if (!follower_sleep(follower, backoff_next_ns(backoff)))
+        if (!sleep_for(follower, backoff_next_ns(backoff)))
             return APPLY_ENDED;
     const bool fits = chunk_fits_era(chunk, cursor.era);
     if (event_cursor_equal(&cursor, &follower->cursor) && fits)
@@ -72,7 +86,7 @@ static enum apply_result settle(struct event_follower *follower, const struct ev
         note_outcome(follower, chunk, *status);
         if (*status == STATUS_OK || (!status_is_transient(*status) && !chunk->as_dead_letter))
             return APPLY_DONE;
-        if (!follower_sleep(follower, backoff_next_ns(&backoff)))
+        if (!sleep_for(follower, backoff_next_ns(&backoff)))
             return APPLY_ENDED;
         enum apply_result result = look_at_cursor(follower, chunk, &backoff);
         if (result != APPLY_DONE)
@@ -102,13 +116,17 @@ static void log_applied(const struct event_follower *follower, const struct even
 
 static void advance(struct event_follower *follower, const struct event_chunk *chunk)
 {
-    const Screening__V1__Event *last = chunk->events[chunk->count - 1];
-    struct event_cursor cursor = {.log_id = follower->cursor.log_id, .seq = last->seq, .era = chunk->era};
-    if (!uuid_parse(last->event_id, &cursor.event_id))
-        cursor.event_id = (struct uuid){{0}}; /* unreachable: checked when taken in */
     metric_add(&applied_total, (int64_t)chunk->count);
-    follower->from_era = chunk->era;
-    follower_note_cursor(follower, &cursor);
+    follower_advance(follower, chunk->events[chunk->count - 1]);
+}
+
+static void note_dead_letter(struct event_follower *follower)
+{
+    monitor_lock(&follower->monitor);
+    uint64_t count = ++follower->progress.dead_letters;
+    monitor_unlock(&follower->monitor);
+    if (count >= DEAD_LETTER_MAX)
+        follower_halt(follower, FOLLOWER_STOPPED, "too many dead letters");
 }
 
 static enum apply_result bury(struct event_follower *follower, struct event_chunk *chunk,
@@ -130,7 +148,7 @@ static enum apply_result bury(struct event_follower *follower, struct event_chun
               LOG_TEXT("status", status_name(why->status)));
     metric_add(&dead_letters_total, 1);
     advance(follower, chunk);
-    follower_note_dead_letter(follower);
+    note_dead_letter(follower);
     return follower_halted(follower) ? APPLY_ENDED : APPLY_DONE;
 }
 
@@ -166,12 +184,9 @@ static enum apply_result apply_chunk(struct event_follower *follower, Screening_
     return result;
 }
 
-enum apply_result follower_apply(struct event_follower *follower, Screening__V1__Event *const *events,
-                                 size_t count)
+static enum apply_result apply(struct event_follower *follower, Screening__V1__Event *const *events,
+                               size_t count)
 {
-    metric_register(&applied_total);
-    metric_register(&dead_letters_total);
-    metric_register(&other_era_total);
     size_t done = 0;
     while (done < count) {
         if (follower_closing(follower))
@@ -183,4 +198,65 @@ enum apply_result follower_apply(struct event_follower *follower, Screening__V1_
         done += size;
     }
     return APPLY_DONE;
+}
+
+/* ---- the cursor ---- */
+
+static bool moved(struct event_follower *follower)
+{
+    struct event_cursor cursor;
+    uint64_t letters;
+    if (dead_letter_count(follower->db, follower->log, &letters, NULL) == STATUS_OK) {
+        monitor_lock(&follower->monitor);
+        follower->progress.dead_letters = letters;
+        monitor_unlock(&follower->monitor);
+    }
+    if (event_cursor_read(follower->db, follower->log, &cursor, NULL) != STATUS_OK ||
+        event_cursor_equal(&cursor, &follower->cursor))
+        return false;
+    follower_move_cursor(follower, &cursor);
+    return true;
+}
+
+/* A diverged log is followed no further: an operator decides, or the log gets the event again. */
+static bool lost(struct event_follower *follower, const char *why)
+{
+    if (moved(follower))
+        follower_fetch_at(follower, clock_monotonic_ns());
+    else
+        follower_halt(follower, FOLLOWER_DIVERGED, why);
+    return true;
+}
+
+static void note_fetch(struct event_follower *follower, enum status status, const struct error *error)
+{
+    if (status == STATUS_OK)
+        log_event(LOG_INFO, "events.fetch_works_again", LOG_TEXT("log", follower->log));
+    else
+        log_event(LOG_WARN, "events.fetch_failed", LOG_TEXT("log", follower->log),
+                  LOG_TEXT("status", status_name(status)), LOG_TEXT("why", error->message));
+}
+
+const struct cursor_kind CURSOR_IN_DATABASE = {
+    .moved = moved,
+    .apply = apply,
+    .lost = lost,
+    .note_fetch = note_fetch,
+};
+
+enum status database_cursor_open(struct event_follower *follower,
+                                 const struct event_follower_options *options, struct error *error)
+{
+    struct event_cursor cursor;
+    metric_register(&applied_total);
+    metric_register(&dead_letters_total);
+    metric_register(&other_era_total);
+    TRY(db_open(options->database_url, DB_READ_ONLY, &follower->db, error));
+    if (options->schema != NULL)
+        TRY(db_use_schema(follower->db, options->schema, error));
+    TRY(event_cursor_read(follower->db, follower->log, &cursor, error));
+    TRY(dead_letter_count(follower->db, follower->log, &follower->progress.dead_letters, error));
+    follower_note_cursor(follower, &cursor);
+    follower->fetch_ns = clock_monotonic_ns(); /* a live cursor waits for the connection */
+    return STATUS_OK;
 }
