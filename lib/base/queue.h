@@ -92,8 +92,10 @@ static inline void list_remove(struct list_node *node)
  * Walks through a queue or a list of `type`s with the node `member`. The body must neither remove nor free
  * `name`: to do so, loop with queue_take.
  */
+/* Types cannot be parenthesised. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define LIST_EACH(type, name, list, member)                                                                  \
     for (type *name = container_of((list)->first, type, member); name != NULL;                               \
          name = container_of(name->member.next, type, member))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif
