@@ -15,7 +15,7 @@ struct arguments {
     const char *hospital, *booking;
 };
 
-/* Ends the process with 2 after a line on stderr if the arguments are wrong. */
+/* Parses the arguments. If they are wrong, prints a line on stderr and ends the process with exit code 2. */
 void arguments_read(int argc, char **argv, struct arguments *arguments);
 
 #endif

@@ -1,6 +1,6 @@
 #include "latency.h"
 
-/* Values below LATENCY_STEPS are their own index; then each doubling has a row of LATENCY_STEPS. */
+/* Values below LATENCY_STEPS are their own index; after that, each doubling has a row of LATENCY_STEPS. */
 static unsigned index_of(uint64_t value)
 {
     if (value < LATENCY_STEPS)
@@ -9,7 +9,7 @@ static unsigned index_of(uint64_t value)
     return (doublings + 1) * LATENCY_STEPS + (unsigned)(value >> doublings) - LATENCY_STEPS;
 }
 
-/* The greatest value that is counted at `index`. */
+/* Returns the greatest value that is counted at `index`. */
 static int64_t greatest_at(unsigned index)
 {
     if (index < LATENCY_STEPS)

@@ -1,7 +1,7 @@
 /*
  * A log-linear histogram of times in microseconds, like an HDR histogram: exact up to LATENCY_STEPS, beyond
- * that LATENCY_STEPS equal steps per doubling, so that a quantile is at most 1/LATENCY_STEPS too high at any
- * size. Not thread-safe.
+ * that LATENCY_STEPS equal steps per doubling, so that a quantile is at most 1/LATENCY_STEPS too high for any
+ * value. Not thread-safe.
  */
 #ifndef SCREENING_BENCH_LATENCY_H
 #define SCREENING_BENCH_LATENCY_H
@@ -11,7 +11,7 @@
 enum {
     LATENCY_STEP_BITS = 6,
     LATENCY_STEPS = 1 << LATENCY_STEP_BITS,
-    LATENCY_VALUE_BITS = 32, /* 71 minutes; longer times are counted as that */
+    LATENCY_VALUE_BITS = 32, /* 71 minutes; longer times are counted as this */
     LATENCY_COUNTS = (LATENCY_VALUE_BITS - LATENCY_STEP_BITS + 1) * LATENCY_STEPS,
 };
 
@@ -22,16 +22,16 @@ struct latency {
     int64_t sum_us;
 };
 
-/* Counts one time; a negative one (clocks read in the wrong order) as 0. */
+/* Counts one time; a negative one (clocks read in the wrong order) counts as 0. */
 void latency_add(struct latency *latency, int64_t us);
 
 /*
- * The time that `share` (0..1) of all counted times do not exceed, rounded up to its step and at most max_us;
- * 0 when nothing was counted.
+ * Returns the time that `share` (0..1) of all counted times do not exceed, rounded up to its step and at most
+ * max_us; 0 when nothing was counted.
  */
 int64_t latency_quantile(const struct latency *latency, double share);
 
-/* The mean; 0 when nothing was counted. */
+/* Returns the mean; 0 when nothing was counted. */
 double latency_mean(const struct latency *latency);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * `lock` guards the list of idle calls and the counters. Answers arrive on nng's threads; in the closed loop
- * they begin the next turn, in the open loop only load_run does. A call that cannot leave is answered inside
- * its own send; if that began the next one, the recursion would never end, so load_run begins it.
+ * they begin the next turn, in the open loop only load_run does. A call that cannot be sent is answered
+ * inside its own send; if that answer began the next call, the recursion would never end, so load_run begins
+ * it.
  */
 #include "load.h"
 
@@ -13,8 +14,8 @@
 
 enum { CALLS_BLOCK = 512, RESEND_MS = 10, NS_PER_S = 1000000000 };
 
-/* The open loop sends all due turns once per such interval: waking up for every single turn would cost a core
- * that the services need. A turn's latency still counts from when it was due. */
+/* The open loop sends all due turns once per such interval: waking up for every single turn would cost a
+ * core that the services need. The latency of a turn still counts from its due time. */
 enum { TICK_US = 500 };
 
 struct call;
@@ -39,7 +40,7 @@ struct call {
     struct turn turn; /* first: the stub's closures get it */
     struct load *load;
     struct call *next; /* while idle */
-    int64_t begin_ns;  /* of the request; open loop, for the first one: as scheduled */
+    int64_t begin_ns;  /* start of the request; of the first one in the open loop: the scheduled time */
     int64_t sent_ns;
 };
 
@@ -48,7 +49,7 @@ struct block {
     struct call calls[CALLS_BLOCK];
 };
 
-/* The call is idle from now on. */
+/* Marks the call as idle. */
 static void put_back(struct load *load, struct call *call)
 {
     pthread_mutex_lock(&load->lock);
@@ -190,7 +191,7 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns)
     return a_ns < b_ns ? a_ns : b_ns;
 }
 
-/* When the closed loop must check again: for calls that could not leave, and at the limits of its times. */
+/* Returns when the closed loop must check again: for calls that could not be sent, and at its time limits. */
 static int64_t look_again_at(const struct load *load, int64_t now_ns)
 {
     return earlier(now_ns + RESEND_MS * (int64_t)NS_PER_MS,
@@ -215,7 +216,7 @@ static bool run_closed(struct load *load)
     return true;
 }
 
-/* The end of the tick that contains `due_ns`. */
+/* Returns the end of the tick that contains `due_ns`. */
 static int64_t tick_after(int64_t begin_ns, int64_t due_ns)
 {
     const int64_t tick_ns = (int64_t)TICK_US * NS_PER_US;
@@ -231,7 +232,7 @@ static void run_open(struct load *load, int64_t begin_ns)
             return;
         int64_t send_ns = tick_after(begin_ns, due_ns);
         int64_t now_ns = clock_monotonic_ns();
-        if (now_ns < send_ns) { /* a sleep costs microseconds even if its time has passed */
+        if (now_ns < send_ns) { /* even a sleep until a time in the past costs microseconds */
             sleep_until(send_ns);
             now_ns = clock_monotonic_ns();
         }
@@ -260,12 +261,12 @@ static int64_t ns_of(double seconds)
     return (int64_t)(seconds * NS_PER_S);
 }
 
-/* A number of turns is measured to the last answer, a duration to its end. */
+/* A number of turns is measured up to the last answer, a duration up to its end. */
 static bool run(struct load *load, int64_t begin_ns)
 {
     const struct load_options *options = load->options;
     bool complete = true;
-    watch_begin(options->watch); /* an open loop may be too slow to reach the counted time */
+    watch_begin(options->watch); /* an open loop may be too slow to reach the measured time */
     if (options->rate > 0)
         run_open(load, begin_ns);
     else

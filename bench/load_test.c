@@ -5,7 +5,7 @@
 
 #include "screening/v1/booking.pb-c.h"
 
-/* Every call fails at once, inside its send: continuing from inside the answer would recurse without end. */
+/* Every call fails at once, inside its send: continuing from inside the answer would recurse endlessly. */
 static void test_load_closed_loop_outlives_calls_that_cannot_leave(void **state)
 {
     (void)state;
@@ -32,8 +32,8 @@ static void test_load_closed_loop_outlives_calls_that_cannot_leave(void **state)
     assert_true(tally_init(&tally));
     assert_true(load_run(&options, &tally, &result));
     assert_int_equal(tally_find(&tally, "UNAVAILABLE")->latency.total, result.turns);
-    assert_true(result.turns > options.in_flight); /* it went on trying, */
-    assert_true(result.turns <= 200);              /* with a pause between */
+    assert_true(result.turns > options.in_flight); /* it kept trying, */
+    assert_true(result.turns <= 200);              /* with a pause in between */
     tally_fini(&tally);
     rpc_client_destroy(client);
     rpc_channel_close(channel);

@@ -22,7 +22,7 @@ static const struct request *cancel_what_was_confirmed(struct turn *turn, const 
     return answer->confirmed ? &REQUEST_CANCEL : NULL;
 }
 
-/* Nine reads to one booking, in a fixed order: every ten turns are alike. */
+/* Nine reads per booking, in a fixed order, so that every ten turns are alike. */
 static const struct request *read_or_book(struct turn *turn)
 {
     static const struct request *const ORDER[] = {

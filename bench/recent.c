@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* Knuth's multiplier: neighbouring numbers end up far apart. */
+/* Knuth's multiplier: neighbouring numbers are mapped far apart. */
 static const uint64_t SPREAD = 2654435761;
 
 struct recent *recent_create(void)

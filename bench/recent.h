@@ -17,13 +17,14 @@ struct recent {
     uint64_t added;
 };
 
-/* NULL when out of memory. */
+/* Returns NULL when out of memory. */
 struct recent *recent_create(void);
 void recent_destroy(struct recent *recent);
 
 void recent_add(struct recent *recent, const struct uuid *booking_id);
 
-/* Returns one of them, a different one for each number, spread over all. False if there is none yet. */
+/* Returns one of them, a different one for each number, spread over all. Returns false if there is none
+ * yet. */
 bool recent_pick(struct recent *recent, uint64_t number, struct uuid *booking_id);
 
 #endif

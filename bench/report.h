@@ -15,10 +15,10 @@ struct report {
     const struct stage_check *check;
 };
 
-/* A readable table on stdout. */
+/* Prints a readable table on stdout. */
 void report_print(const struct report *report);
 
-/* The same as JSON in the file at `path`. Returns false after a line on stderr with the reason. */
+/* Writes the figures as JSON to the file at `path`. Returns false after a line on stderr with the reason. */
 bool report_save(const struct report *report, const char *path);
 
 #endif

@@ -8,7 +8,7 @@
 
 enum {
     CUSTOMER_AT = 24
-}; /* of the booking's id: its random end is the customer, a different one each time */
+}; /* in the booking's id: its random end is the customer, a different one each time */
 
 /* ---- answers ---- */
 
@@ -19,7 +19,7 @@ static const char *name_of_status(Screening__V1__BookingStatus status)
     return value != NULL ? value->name : "UNKNOWN";
 }
 
-/* Whether the server said, or the channel knows, that the request changed nothing. */
+/* Returns whether the server said, or the channel knows, that the request changed nothing. */
 static bool nothing_done(const struct turn *turn)
 {
     enum status status = turn->rpc.error.status;
@@ -48,7 +48,8 @@ static bool is_booking(const struct turn *turn, const Screening__V1__Booking *bo
     return strcmp(booking->booking_id, uuid_format(&turn->booking_id, text)) == 0;
 }
 
-/* The answer to a read of a confirmed booking: it is `right`, wrong, or the service could not give it. */
+/* Handles the answer to a read of a confirmed booking: it is `right`, or wrong, or the service could not
+ * give it. */
 static void read_done(struct turn *turn, const char *method, bool given, bool right)
 {
     bool wrong = given ? !right : turn->rpc.error.status == STATUS_NOT_FOUND;

@@ -1,6 +1,6 @@
 /*
- * The kinds of requests that a caller sends: how each is made, and what its answer means. An answer that no
- * correct service gives (another booking, or NOT_FOUND for a confirmed one) is `wrong`.
+ * The kinds of requests that a caller sends, and the meaning of their answers. An answer that no correct
+ * service gives (another booking, or NOT_FOUND for a confirmed one) is `wrong`.
  */
 #ifndef SCREENING_BENCH_REQUEST_H
 #define SCREENING_BENCH_REQUEST_H
@@ -22,8 +22,8 @@ struct turn {
     const struct stage_day *day;
     struct recent *recent;
     struct uuid booking_id; /* the booking that it makes, cancels or reads */
-    /* Receives each answer, on the thread on which the stub's closure runs; what `answer` points to is freed
-     * afterwards. */
+    /* Receives each answer, on the thread on which the stub's closure runs; the contents of `answer` are
+     * freed afterwards. */
     void (*answered)(struct turn *turn, struct tally_answer *answer);
 };
 

@@ -84,7 +84,7 @@ static void take_interrupts(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* Whether the run was successful. */
+/* Returns whether the run was successful. */
 static bool run(struct bench *bench, struct arguments *arguments)
 {
     const struct load_options options = {

@@ -11,7 +11,7 @@
 
 enum { DAYS_AHEAD = 30, CALL_TIMEOUT_MS = 10000, AGREE_MS = 20000, LOOK_AGAIN_MS = 20, LIST_PAGE = 500 };
 
-/* The services' answer; false after a line on stderr. `*response` NULL: NOT_FOUND. */
+/* Gets the services' answer; returns false after a line on stderr. `*response` NULL: NOT_FOUND. */
 static bool ask(struct rpc_client *client, const char *method, const ProtobufCMessage *request,
                 struct arena *arena, ProtobufCMessage **response)
 {
@@ -32,7 +32,7 @@ static void pause_ms(int ms)
 
 /* ---- before the load ---- */
 
-/* The days of one more hospital: `first` and those after it. */
+/* Registers the days of one more hospital: `first` and those after it. */
 static bool register_hospital(struct stage *stage, size_t first, size_t count)
 {
     Screening__V1__ScreeningDay days[STAGE_HOSPITAL_DAYS], *pointers[STAGE_HOSPITAL_DAYS];
@@ -58,7 +58,7 @@ static bool register_hospital(struct stage *stage, size_t first, size_t count)
     return done;
 }
 
-/* The number of days of the hospital that begins at `first`. */
+/* Returns the number of days of the hospital that begins at `first`. */
 static size_t days_of_hospital(const struct stage *stage, size_t first)
 {
     size_t left = stage->day_count - first;

@@ -1,6 +1,6 @@
 /*
  * The data of a run: hospitals with days of many places, and what the services report about them afterwards.
- * Blocking; not from nng callbacks, except stage_day_of.
+ * Blocking; not for nng callbacks, except stage_day_of.
  */
 #ifndef SCREENING_BENCH_STAGE_H
 #define SCREENING_BENCH_STAGE_H
@@ -17,10 +17,10 @@
 #include "rpc/channel.h"
 
 enum {
-    STAGE_HOSPITAL_DAYS = 300, /* of one hospital, at most; further days are another's */
+    STAGE_HOSPITAL_DAYS = 300, /* of one hospital, at most; further days belong to another hospital */
     STAGE_DAYS_MAX = 3000,
     STAGE_PLACES_MAX = 100000, /* per day */
-    STAGE_LISTED_MAX = 200000  /* bookings that are also counted at booking-svc */
+    STAGE_LISTED_MAX = 200000  /* bookings that are also counted in booking-svc */
 };
 
 struct stage_day {
@@ -39,15 +39,14 @@ struct stage {
 
 /* What the answers of a run promise, and what the services store. */
 struct stage_check {
-    uint64_t confirmed; /* according to the answers */
-    uint64_t
-        confirmed_late; /* not answered so, but CONFIRMED now; or the end of a cancellation was not told */
+    uint64_t confirmed;      /* according to the answers */
+    uint64_t confirmed_late; /* not reported, but CONFIRMED now; or a cancellation without a known outcome */
     uint64_t cancelled; /* of the confirmed ones; including those whose cancellation was requested and not
                            answered */
     uint64_t expected;  /* confirmed + confirmed_late - cancelled: what must be live */
-    uint64_t taken;     /* places at hospital-svc */
-    bool listed;        /* false: too many to count at booking-svc */
-    uint64_t live;      /* CONFIRMED at booking-svc, if listed */
+    uint64_t taken;     /* places in hospital-svc */
+    bool listed;        /* false: too many to count in booking-svc */
+    uint64_t live;      /* CONFIRMED in booking-svc, if listed */
     uint64_t places;    /* in total */
     bool sold_out;      /* all of them are taken */
     uint64_t wrong;     /* answers that no correct service gives */
@@ -56,19 +55,19 @@ struct stage_check {
 
 /*
  * Registers hospitals with `at_once` days to be booked in turn, from 30 days ahead on. If `goes_on`, adds as
- * many more as one hospital may have, which follow when all places of the earlier ones are requested: then a
- * hot day has no end. Returns false after a line on stderr with the reason.
+ * many more days as one hospital may have. They follow when all places of the earlier days are requested, so
+ * that a hot day never ends. Returns false after a line on stderr with the reason.
  */
 bool stage_set(struct stage *stage, size_t at_once, uint32_t places, bool goes_on);
 void stage_fini(struct stage *stage);
 
-/* The day for the booking with that number, counted from 0. Any thread. */
+/* Returns the day for the booking with that number, counted from 0. Any thread. */
 const struct stage_day *stage_day_of(const struct stage *stage, uint64_t number);
 
 /*
- * Looks up every booking whose outcome the answers do not give, and waits up to 20 s until each has one and
- * the places of cancelled bookings have come back, which happens by itself. Returns false if the services
- * could not be asked, after a line on stderr with the reason.
+ * Looks up every booking whose outcome the answers do not give, and waits up to 20 s until each has an
+ * outcome and the places of cancelled bookings are free again. Returns false if the services could not be
+ * asked, after a line on stderr with the reason.
  */
 bool stage_verify(struct stage *stage, const struct tally *tally, bool must_sell_out,
                   struct stage_check *check);

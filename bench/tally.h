@@ -40,22 +40,22 @@ struct tally {
 bool tally_init(struct tally *tally);
 void tally_fini(struct tally *tally);
 
-/* What the answer to a request means. */
+/* The meaning of the answer to a request. */
 struct tally_answer {
     struct uuid booking_id;
     const char *name;    /* of the outcome */
     const char *message; /* for people; "" if there was none */
-    bool confirmed;      /* a place was taken, */
-    bool cancelled;      /* is given back, or may be: then `open` too */
+    bool confirmed;      /* a place was taken; */
+    bool cancelled;      /* it is released, or may be: then `open` too */
     bool open;           /* the answer does not say whether the booking is, or will be, confirmed */
-    bool wrong;          /* not what a correct service answers */
-    bool counted;        /* false: of the warm-up; only what the check needs is kept */
+    bool wrong;          /* a correct service does not give this answer */
+    bool counted;        /* false: part of the warm-up; only the data for the check is kept */
     int64_t took_us;
     int64_t took_from_sending_us;
 };
 void tally_add(struct tally *tally, const struct tally_answer *answer);
 
-/* The outcome with that name, or NULL. Call it when no calls are in flight. */
+/* Returns the outcome with that name, or NULL. Call it when no calls are in flight. */
 const struct outcome *tally_find(const struct tally *tally, const char *name);
 
 #endif

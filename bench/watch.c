@@ -32,7 +32,7 @@ bool watch_add_text(struct watch *watch, const char *text)
            watch_add(watch, name, (pid_t)pid);
 }
 
-/* The beginning of a file in /proc. */
+/* Reads the beginning of a file in /proc. */
 static bool read_text(const char *path, char text[TEXT_SIZE])
 {
     FILE *file = fopen(path, "re");
@@ -44,7 +44,7 @@ static bool read_text(const char *path, char text[TEXT_SIZE])
     return size > 0;
 }
 
-/* The number after "KEY:" at the start of a line; 0 if there is none. */
+/* Returns the number after "KEY:" at the start of a line; 0 if there is none. */
 static int64_t number_of(const char *text, const char *key)
 {
     size_t size = strlen(key);
@@ -56,7 +56,8 @@ static int64_t number_of(const char *text, const char *key)
     return 0;
 }
 
-/* For the process and its children that it has waited for: utime, stime, cutime and cstime of proc(5). */
+/* Adds the times of the process and of its children that it has waited for: utime, stime, cutime and
+ * cstime of proc(5). */
 static bool add_times(pid_t pid, struct usage *usage)
 {
     char path[PATH_SIZE], text[TEXT_SIZE];
@@ -93,7 +94,8 @@ static void add_children(const char *children, struct usage *usage)
 {
     char *end;
     for (long pid; (pid = strtol(children, &end, 10)) > 0; children = end)
-        (void)add_process((pid_t)pid, usage); /* a process that ended just now is in its parent's times */
+        (void)add_process((pid_t)pid, usage); /* the times of a process that ended just now are in those of
+                                               * its parent */
 }
 
 static void add_thread(pid_t pid, const char *thread, struct usage *usage)

@@ -1,9 +1,10 @@
 /*
- * What processes used between two moments, from /proc: the services under load, and the load itself. Reads
- * files; not thread-safe.
+ * The resource usage of processes between two moments, from /proc: the services under load, and the load
+ * generator itself. Reads files; not thread-safe.
  *
  * A process is counted with its children, including those that have ended and were waited for: the children
- * of PostgreSQL's first process do its work. Only memory is that of the process alone: its children share it.
+ * of PostgreSQL's first process do its work. Only memory is that of the process alone, because its children
+ * share it.
  */
 #ifndef SCREENING_BENCH_WATCH_H
 #define SCREENING_BENCH_WATCH_H
@@ -17,8 +18,9 @@ enum { WATCH_MAX = 8, WATCH_NAME_SIZE = 32 };
 
 struct usage {
     int64_t user_us, kernel_us;
-    int64_t voluntary, involuntary; /* context switches; without those of threads that have ended */
-    int64_t stored_bytes;           /* for a disk: dirtied pages, as often as they were dirtied */
+    int64_t voluntary, involuntary; /* context switches, without those of threads that have ended */
+    int64_t stored_bytes;           /* to disk: dirtied pages, each counted once per time that it became
+                                     * dirty */
     int64_t written_bytes;          /* passed to write() and similar calls, including sockets */
     int64_t rss_kib, rss_peak_kib;
 };
@@ -38,14 +40,15 @@ struct watch {
 /* Returns false when there are too many, or `name` is too long. */
 bool watch_add(struct watch *watch, const char *name, pid_t pid);
 
-/* The same from "NAME=PID"; also returns false for anything else. */
+/* Like watch_add, from "NAME=PID"; also returns false for anything else. */
 bool watch_add_text(struct watch *watch, const char *text);
 
-/* Takes the figures of all; a process that has ended or is not accessible is not `readable` from then on. */
+/* Takes the figures of all processes; a process that has ended or is not accessible is not `readable` from
+ * then on. */
 void watch_begin(struct watch *watch);
 void watch_end(struct watch *watch);
 
-/* The difference between the two; memory as at the end. */
+/* Returns the difference between the two; memory as at the end. */
 struct usage watch_used(const struct watched *watched);
 
 #endif

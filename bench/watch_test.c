@@ -27,7 +27,7 @@ static void work(void)
     do
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
     while (used.tv_sec == 0 && used.tv_nsec < BURNT_MS * (long)NS_PER_MS);
-    /* A pause that is over before the thread sleeps is no pause. */
+    /* A pause that ends before the thread sleeps is not a suspension. */
     for (long before = suspensions(); suspensions() - before < PAUSES;)
         nanosleep(&(struct timespec){.tv_nsec = NS_PER_US}, NULL);
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -63,7 +63,7 @@ static enum status append_event(struct batch *batch, struct entry *entry, struct
     return event_log_append(batch->log, change.event_type, batch->at.now_us, traceparent, &body, error);
 }
 
-/* No place can have been taken, so a deletion of the hospital does not matter here. */
+/* hospital-svc was not asked, so no place was taken, and a deletion of the hospital does not matter here. */
 static enum status settle_unasked(struct batch *batch, const struct booking_command *command,
                                   struct entry *entry, struct error *error)
 {
@@ -125,7 +125,7 @@ static enum status decide_cancel(struct batch *batch, struct booking_command *co
     if (booking_cancel(&entry->booking, command->reason, &batch->at, &change, &command->writer.outcome) !=
         STATUS_OK)
         return STATUS_OK;
-    /* Like the strings of a request, the reason is freed with its call. */
+    /* The reason is freed with its call, like the strings of a request. */
     entry->booking.status_reason = arena_strdup(&batch->arena, entry->booking.status_reason);
     if (entry->booking.status_reason == NULL)
         return error_no_memory(error);
@@ -147,7 +147,7 @@ static enum status decide_settle(struct batch *batch, struct booking_command *co
     if (entry->booking.status == BOOKING_REQUESTED)
         command->was_requested = true;
     else if (command->was_requested)
-        return STATUS_OK; /* applied again: it settled the booking, which has changed since */
+        return STATUS_OK; /* applied again: the first run settled the booking, which has changed since */
     if (deletion != NULL)
         mark = (struct deletion_mark){true, deletion->row.day};
     struct booking_change change = booking_settle(&entry->booking, command->outcome, command->reason,

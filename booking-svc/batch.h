@@ -14,7 +14,9 @@
 #include "events/event_log.h"
 #include "writer/writer.h"
 
-/* Kinds about one booking come first: batch_load loads the booking of each kind up to COMMAND_ABANDON. */
+/*
+ * Kinds that concern one booking come first: batch_load loads the booking of all kinds up to COMMAND_ABANDON.
+ */
 enum command_kind {
     COMMAND_CREATE,       /* intent: creates the booking as REQUESTED, or finds it */
     COMMAND_CANCEL,       /* the customer cancels */
@@ -45,9 +47,9 @@ struct booking_command {
     const char *traceparent;       /* for the events; "" = none */
     /* Results, if writer.outcome is OK; valid during `complete`. */
     const struct booking
-        *booking;   /* as the batch commits it, after later commands too; NULL if no booking_id */
+        *booking;   /* as the batch commits it, including later commands; NULL without a booking_id */
     bool finished;  /* force-cancel: no bookings are left to cancel */
-    bool ask_again; /* SETTLE: granted in an era other than the one paired with; nothing has changed */
+    bool ask_again; /* SETTLE: the grant has an era other than the paired one; nothing has changed */
 };
 
 struct batch;
@@ -66,7 +68,7 @@ void batch_set_hospital_unavailable(struct batch *batch, bool unavailable);
 enum status batch_apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
                         struct error *error);
 
-/* True if the batch just committed recorded the deletion of a hospital. */
+/* Returns whether the batch just committed recorded the deletion of a hospital. */
 bool batch_began_deletion(const struct batch *batch);
 
 #endif

@@ -77,8 +77,8 @@ static enum status load_bookings(struct batch *batch, struct db *db, struct writ
     return store_load_bookings(db, set.ids, set.count, take_booking, batch, error);
 }
 
-/* Maximum number of deletions that a command needs. Settles, the deletion job, and events that may begin a
- * deletion need them. */
+/* The maximum number of deletions that a command needs. Settles, the deletion job, and events that may
+ * begin a deletion need them. */
 static size_t deletions_of_interest(const struct writer_command *command)
 {
     if (command->class == WRITER_EVENT)

@@ -9,7 +9,7 @@ const char BOOKING_EVENT_CANCELLED[] = "booking.cancelled";
 const char BOOKING_EVENT_FORCE_CANCELLED[] = "booking.force_cancelled";
 const char BOOKING_EVENT_RELEASED[] = "booking.released";
 
-/* When a client may try again after hospital-svc did not answer. */
+/* The time after which a client may retry if hospital-svc did not answer. */
 enum { UNAVAILABLE_RETRY_AFTER_MS = 1000 };
 
 static const struct booking_change NO_CHANGE = {NULL};
@@ -90,7 +90,7 @@ struct booking_change booking_abandon(const struct booking *existing, const stru
     booking->customer_id = "";
     booking->customer_name = "";
     booking->created_at_us = at->now_us;
-    booking->version = 1; /* as if it had been REQUESTED and not announced */
+    booking->version = 1; /* as if it had been REQUESTED but not announced */
     booking->announced = false;
     return transition(booking, BOOKING_REJECTED, REASON_ABANDONED, at);
 }
@@ -109,7 +109,7 @@ static struct booking_change settle_unknown(struct booking *booking, bool by_set
     return transition(booking, BOOKING_REJECTED, "HOSPITAL_UNAVAILABLE", at);
 }
 
-/* Releases a place granted to a booking that has ended, perhaps after hospital-svc purged the tombstone. */
+/* Releases a place granted to a booking that has ended, even if hospital-svc has purged the tombstone. */
 static struct booking_change settle_late(const struct booking *booking, enum reserve_outcome outcome)
 {
     if (outcome == RESERVE_GRANTED && !booking_is_live(booking->status))

@@ -67,7 +67,7 @@ struct deletion_mark {
 enum reserve_outcome {
     RESERVE_GRANTED,
     RESERVE_REFUSED,      /* definitely refused, with a reason */
-    RESERVE_UNKNOWN,      /* no definite answer, or not asked at all: the place may or may not be taken */
+    RESERVE_UNKNOWN,      /* no definite answer, or not asked at all: the place may be taken */
     RESERVE_BUDGET_SPENT, /* the caller's budget ended before hospital-svc was asked */
 };
 
@@ -80,26 +80,26 @@ struct booking_change {
 extern const char BOOKING_EVENT_REQUESTED[], BOOKING_EVENT_CONFIRMED[], BOOKING_EVENT_REJECTED[],
     BOOKING_EVENT_CANCELLED[], BOOKING_EVENT_FORCE_CANCELLED[], BOOKING_EVENT_RELEASED[];
 
-/* True if the status can still change: REQUESTED or CONFIRMED. */
+/* Returns whether the status can still change: REQUESTED or CONFIRMED. */
 bool booking_is_live(enum booking_status status);
 
 /*
  * Applies a request to book. If `existing` is NULL, *booking becomes a REQUESTED booking made from `request`,
- * without an event, because no client has been told of it yet; INVALID_ARGUMENT if its day has passed or a
- * text breaks a rule. Otherwise nothing changes: ALREADY_EXISTS if the existing booking has different
- * content; else OK, and the caller answers with the existing booking. The content of an abandoned booking is
- * unknown and matches any request.
+ * without an event, because no client knows about it yet; INVALID_ARGUMENT if its day has passed or a text
+ * breaks a rule. Otherwise nothing changes: ALREADY_EXISTS if the existing booking has different content;
+ * else OK, and the caller answers with the existing booking. The content of an abandoned booking is unknown
+ * and matches any request.
  */
 MUST_CHECK enum status booking_create(const struct booking *existing, const struct booking *request,
                                       const struct moment *at, struct booking *booking,
                                       struct error *refusal);
 
 /*
- * An operator gives back the place that hospital-svc holds for a lost booking. If `existing` is NULL,
- * *booking becomes a booking without a customer, REJECTED with reason `ABANDONED`, with the content of
- * `place`: its event releases the place, and no late call can take it again. Otherwise the existing booking
- * does not change. If it has ended, an event releases its place; if it is live or already abandoned, there is
- * no event.
+ * An operator releases the place that hospital-svc holds for a lost booking. If `existing` is NULL, *booking
+ * becomes a booking without a customer, REJECTED with reason `ABANDONED`, with the content of `place`: its
+ * event releases the place, and no late call can take it again. Otherwise the existing booking does not
+ * change. If it has ended, an event releases its place; if it is live or already abandoned, there is no
+ * event.
  */
 struct booking_change booking_abandon(const struct booking *existing, const struct booking *place,
                                       const struct moment *at, struct booking *booking);
@@ -107,7 +107,7 @@ struct booking_change booking_abandon(const struct booking *existing, const stru
 /*
  * Applies hospital-svc's answer. Only a REQUESTED booking changes. A place granted to a booking that has
  * ended is released by a separate event, because hospital-svc may have applied the event of the ending before
- * the grant and purged its tombstone since. If the hospital is deleted, granted or unknown ends
+ * the grant and purged its tombstone since. If the hospital is deleted, a granted or unknown outcome leads to
  * FORCE_CANCELLED. `reason` is the reason of a refusal. With `by_settler` no client waits, so an unknown
  * outcome leaves the booking REQUESTED for another attempt. Without it, an unknown outcome announces the
  * booking as REQUESTED if the client asked to queue it, and otherwise rejects it.
@@ -117,8 +117,8 @@ struct booking_change booking_settle(struct booking *booking, enum reserve_outco
                                      const struct moment *at);
 
 /*
- * The settler takes up a booking that no call works on. After its day the booking is REJECTED; otherwise it
- * is announced, unless it already was. Only a REQUESTED booking changes.
+ * The settler resumes a booking that no call works on. After its day the booking is REJECTED; otherwise it is
+ * announced, unless it already was. Only a REQUESTED booking changes.
  */
 struct booking_change booking_resume(struct booking *booking, const struct moment *at);
 
@@ -129,13 +129,13 @@ struct booking_change booking_resume(struct booking *booking, const struct momen
 MUST_CHECK enum status booking_cancel(struct booking *booking, const char *reason, const struct moment *at,
                                       struct booking_change *change, struct error *refusal);
 
-/* Its hospital was deleted. Changes only a live booking of mark->day or later. */
+/* Applies the deletion of its hospital. Changes only a live booking of mark->day or later. */
 struct booking_change booking_force_cancel(struct booking *booking, const struct deletion_mark *mark,
                                            const struct moment *at);
 
 /*
- * Fills in the refusal that CreateBooking returns for a REJECTED booking. `unavailable_ms`: how long the
- * breaker will block calls to hospital-svc; 0 = it does not. Returns FAILED_PRECONDITION.
+ * Fills in the refusal that CreateBooking returns for a REJECTED booking. `unavailable_ms`: the time for
+ * which the breaker will block calls to hospital-svc; 0 = it does not. Returns FAILED_PRECONDITION.
  */
 enum status booking_rejection(const struct booking *booking, uint32_t unavailable_ms, struct error *refusal);
 

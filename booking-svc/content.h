@@ -20,7 +20,7 @@ bool content_hash(const Screening__V1__CreateBookingRequest *input, struct arena
                   struct booking *request);
 
 /*
- * Returns `existing` as it is to be compared with `request`. Earlier versions stored names as sent. If the
+ * Returns `existing` in the form to compare with `request`. Earlier versions stored names as sent. If the
  * stored name is not normalized, the result is *copy, with the name normalized; if all fields then match the
  * request, the copy also gets the request's hash.
  */

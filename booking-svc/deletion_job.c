@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/ticker.h"
 
-/* Chunks are spaced, so that between two of them customers' bookings have both services to themselves. */
+/* Chunks are spaced, so that customers' bookings have both services to themselves between two chunks. */
 enum { TICK_MS = 1000, HOSPITALS_AT_ONCE = 64, CHUNK_EVERY_MS = 10 };
 
 struct deletion_job {
@@ -54,7 +54,7 @@ static void work_off(struct deletion_job *job, const struct uuid *hospital_id, s
         if (status != STATUS_OK) {
             log_event(LOG_WARN, "deletion.chunk_failed", LOG_UUID("hospital_id", hospital_id),
                       LOG_TEXT("status", status_name(status)));
-            return; /* the next tick tries again */
+            return; /* the next tick retries */
         }
         FAULT_POINT("booking.force_cancel.after_chunk");
         if (!finished)

@@ -14,7 +14,7 @@ struct deletion_job;
 MUST_CHECK enum status deletion_job_open(const char *database_url, struct writer *writer,
                                          struct deletion_job **out, struct error *error);
 
-/* Stops the thread after the current chunk; the next start does the rest. Call before writer_close. */
+/* Stops the thread after the current chunk; the next start continues. Call before writer_close. */
 void deletion_job_stop(struct deletion_job *job);
 
 /* Call after deletion_job_stop and writer_close: until then a batch that records a deletion wakes the job. */

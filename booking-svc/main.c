@@ -1,4 +1,4 @@
-/* booking-svc: accepts bookings, reserves their places at hospital-svc, and publishes their outcomes. */
+/* booking-svc: accepts bookings, reserves their places in hospital-svc, and publishes their outcomes. */
 #include "api.h"
 #include "flow.h"
 #include "placements.h"
@@ -10,7 +10,7 @@
 #include "db/migrate.h"
 #include "service/app.h"
 
-/* Calls besides those for waiting callers: Fetches of the log, and the background Reserve. */
+/* Calls for which no client waits: Fetches of the log, and the background Reserve. */
 enum { OTHER_CALLS_MAX = 5 };
 
 struct booking_service {

@@ -26,8 +26,8 @@ static enum status wrong_database(const char *whose, struct error *error)
         "%s database is another one than was paired with before; hospital-svc --adopt accepts it", whose);
 }
 
-/* Refuses unless the booking log is the one that hospital-svc follows and still has the event that it applied
- * last. */
+/* Refuses unless the booking log is the one that hospital-svc follows and still contains the last event
+ * that hospital-svc applied. */
 static enum status check_own_log(const struct pairing *pairing, const struct uuid *log_id, struct db *db,
                                  struct error *refusal, struct error *error)
 {
@@ -80,7 +80,7 @@ static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, 
     }
     if (cursor.seq == 0 || !uuid_equal(&cursor.log_id, &wanted->log_id))
         return STATUS_OK;
-    /* If the answer to a COMMIT was lost and the batch is applied again, the first time may have set the
+    /* If the answer to a COMMIT was lost and the batch is applied again, the first run may have set the
      * cursor back. */
     const bool before = pairing->set_back_from.seq > cursor.seq;
     TRY(tell_applied(pairing, before ? &pairing->set_back_from : &cursor, error));
@@ -273,7 +273,7 @@ static enum status pair(void *service, const void *request, struct rpc_call *cal
     pairing->command.kind = COMMAND_PAIR;
     pairing->command.traceparent = "";
     pairing->command.writer.class = WRITER_SETTLE;
-    pairing->command.writer.deadline_ns = rpc_call_deadline_ns(call); /* its caller asks again then */
+    pairing->command.writer.deadline_ns = rpc_call_deadline_ns(call); /* its caller then asks again */
     pairing->command.writer.complete = paired;
     writer_submit(pairing->service->writer, &pairing->command.writer);
     return STATUS_OK;

@@ -28,7 +28,7 @@
 struct pair_wanted {
     struct uuid log_id; /* of the hospital log */
     int64_t era;
-    struct event_cursor since;   /* its log_id is not used */
+    struct event_cursor since;   /* its log_id is unused */
     struct event_cursor applied; /* of the booking log; all zero = none */
     bool adopt, paired;
     struct uuid requested_after, deleted_after;
@@ -42,10 +42,12 @@ struct pairing {
     struct arena *arena; /* lives as long as the call; holds the answer */
     struct pairing_service *service;
     Screening__V1__PairResponse response; /* out, when command.writer.outcome is OK */
-    struct event_cursor set_back_from;    /* out: hospital log cursor before; seq 0 = it was not set back */
+    struct event_cursor set_back_from;    /* out: cursor of the hospital log before it was set back; seq 0
+                                           * = it was not */
 };
 
-/* Part of writer_ops.apply. A refusal becomes the command's outcome; any status but OK fails the batch. */
+/* Implements a part of writer_ops.apply. A refusal becomes the command's outcome; any other status than OK
+ * fails the batch. */
 MUST_CHECK enum status pairing_apply(struct pairing *pairing, struct event_log *log, struct db *db,
                                      struct error *error);
 

@@ -1,7 +1,7 @@
 /*
- * Bookings in flight in this process, from the commit of the intent (or from being taken up by the settler)
- * to the commit of the settle. A repeated CreateBooking that finds its booking here waits for the same
- * outcome.
+ * Bookings in flight in this process, from the commit of the intent, or from the moment when the settler
+ * resumes it, to the commit of the settle. A repeated CreateBooking that finds its booking here waits for the
+ * same outcome.
  *
  *     placement_create -> CREATE committed -> reserver asks hospital-svc -> SETTLE committed -> answered
  */
@@ -63,8 +63,8 @@ size_t placement_count(struct placements *table);
 size_t placement_count_taken_up(struct placements *table);
 
 /*
- * Total number of the settler's bookings put off so far: hospital-svc did not execute them, for a reason that
- * holds for all bookings, such as no connection. Any thread.
+ * Returns how often a booking of the settler was put off so far: hospital-svc did not execute them, for a
+ * reason that holds for all bookings, such as no connection. Any thread.
  */
 size_t placement_count_put_off(struct placements *table);
 
@@ -81,8 +81,8 @@ MUST_CHECK enum status placement_create(struct placements *table, struct placeme
                                         struct error *error);
 
 /*
- * Takes up a REQUESTED booking that no call is working on. Does nothing if it is already in flight. Settler's
- * thread.
+ * Resumes a REQUESTED booking that no call is working on. Does nothing if the booking is already in flight.
+ * Settler's thread.
  */
 MUST_CHECK enum status placement_take_up(struct placements *table, const struct booking *booking,
                                          struct error *error);

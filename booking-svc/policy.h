@@ -1,4 +1,4 @@
-/* How booking-svc reacts to events of the hospital log. Pure. */
+/* The reactions of booking-svc to events of the hospital log. Pure. */
 #ifndef SCREENING_BOOKING_SVC_POLICY_H
 #define SCREENING_BOOKING_SVC_POLICY_H
 
@@ -12,8 +12,8 @@
 
 /*
  * When a hospital is deleted, its live bookings of that day (the civil date of the deletion in the clinic's
- * time zone) or later are force-cancelled. If the event requires that, *reacts is true and *deletion is the
- * deletion to begin. INTERNAL: the event is malformed and can never be applied.
+ * time zone) or later are force-cancelled. If the event requires that, sets *reacts to true and *deletion to
+ * the deletion to begin. INTERNAL: the event is malformed and can never be applied.
  */
 MUST_CHECK enum status policy_hospital_event(const Screening__V1__Event *event, bool *reacts,
                                              struct hospital_deletion *deletion, struct error *error);

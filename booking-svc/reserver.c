@@ -46,7 +46,7 @@ struct reserver {
     struct rpc_client *client;
     struct rpc_guard *guard; /* the channel's */
     struct reserver_options options;
-    _Atomic int64_t booking_era, hospital_era; /* as the last batch left them */
+    _Atomic int64_t booking_era, hospital_era; /* as of the last batch */
     pthread_mutex_t lock;                      /* guards the fields below */
     pthread_cond_t idle;                       /* `busy` has decreased */
     struct queue ready, background;
@@ -139,7 +139,7 @@ static void apply_results(struct reserve_call *reserve, const Screening__V1__Bat
     pthread_mutex_unlock(&reserve->reserver->lock);
 }
 
-/* Uncounts a call in flight. Lock held. */
+/* Stops counting a call as in flight. Lock held. */
 static void count_down(struct reserver *reserver, bool background)
 {
     if (background)
@@ -267,7 +267,7 @@ static void send_call(struct reserver *reserver, const struct departure *departu
     free(requests);
 }
 
-/* True if a call for waiting clients may be sent now. Lock held. */
+/* Returns whether a call for waiting clients may be sent now. Lock held. */
 static bool may_send(const struct reserver *reserver, int64_t now_ns)
 {
     return reserver->in_flight < reserver->options.calls_max &&
@@ -291,7 +291,7 @@ static bool take_departure(struct reserver *reserver, struct departure *out)
     int64_t now_ns = clock_monotonic_ns();
     *out = (struct departure){.count = 0};
     if (reserver->stopping) {
-        /* send nothing */
+        /* nothing may be sent */
     } else if (reserver->ready.first != NULL && may_send(reserver, now_ns)) {
         out->placements = take(&reserver->ready, reserver->options.batch_max);
         reserver->in_flight++;

@@ -1,5 +1,5 @@
 /*
- * Asks hospital-svc for places. All waiting bookings go into one BatchReserve; several calls may be in
+ * Requests places from hospital-svc. All waiting bookings go into one BatchReserve; several calls may be in
  * flight.
  *
  * The reserver turns each answer or failure into one reserve_outcome per booking and passes these to
@@ -48,8 +48,8 @@ void reserver_stop(struct reserver *reserver);
 void reserver_settle_rest(struct reserver *reserver);
 
 /*
- * Call after reserver_settle_rest and writer_close (until then batches ask the breaker, and settles call
- * reserver_flush), and before rpc_channel_close. NULL is allowed.
+ * Call after reserver_settle_rest and writer_close, because until then batches use the breaker and settles
+ * call reserver_flush, and before rpc_channel_close. NULL is allowed.
  */
 void reserver_destroy(struct reserver *reserver);
 
@@ -60,7 +60,7 @@ void reserver_destroy(struct reserver *reserver);
 MUST_CHECK bool reserver_submit(struct reserver *reserver, struct placement *placement);
 
 /*
- * Like reserver_submit, for a booking granted in an era other than the one paired with. It is sent again
+ * Like reserver_submit, for a booking whose grant has an era other than the paired one. It is sent again
  * after a short pause, if its budget lasts.
  */
 MUST_CHECK bool reserver_ask_again(struct reserver *reserver, struct placement *placement);
@@ -69,7 +69,7 @@ MUST_CHECK bool reserver_ask_again(struct reserver *reserver, struct placement *
  * paired with. Any thread. */
 void reserver_set_eras(struct reserver *reserver, int64_t booking_era, int64_t hospital_era);
 
-/* Number of Reserves that the breaker lets through now; SIZE_MAX = unlimited. Any thread. */
+/* Returns the number of Reserves that the breaker lets through now; SIZE_MAX = unlimited. Any thread. */
 size_t reserver_room(struct reserver *reserver);
 
 /* Milliseconds for which the breaker still blocks calls to hospital-svc; 0 = it does not. Any thread. */

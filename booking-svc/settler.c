@@ -21,13 +21,13 @@ enum {
     LEFT_BEHIND_MS = 3000,  /* still REQUESTED and not announced this long after first seen: left behind */
     BACKOFF_FIRST_MS = 500, /* of one booking, doubled after each attempt */
     BACKOFF_MAX_MS = 4000,
-    SIGHTINGS_MAX = 16384, /* beyond these, a booking that is_ours is tried in every round */
+    SIGHTINGS_MAX = 16384, /* beyond these, a booking for which is_ours is true is tried in every round */
 };
 
 static struct metric backlog = METRIC("settler_backlog", "REQUESTED bookings that nobody works on");
 static struct metric taken_total = METRIC("settler_taken_total", "Bookings taken up by the settler");
 
-/* A REQUESTED booking that is not due yet, or that the settler took up. */
+/* A REQUESTED booking that is not due yet, or that the settler has resumed. */
 struct sighting {
     int64_t first_seen_ns;
     int64_t next_try_ns; /* 0 = not yet tried */
@@ -72,9 +72,9 @@ static struct sighting *remember(struct settler *settler, const struct booking *
 
 /*
  * Bookings left by a previous process can be retried immediately: their owner is dead, or a repeated Reserve
- * does no harm. Not so a booking that this process has just accepted and not yet put to work. After the first
- * round created_at no longer decides, because the wall clock may have been set back, which makes new bookings
- * look old.
+ * does no harm. This is not true of a booking that this process has just accepted and not yet started. After
+ * the first round created_at is not used, because the wall clock may have been set back, which makes new
+ * bookings look old.
  */
 static bool is_ours(const struct settler *settler, const struct booking *booking)
 {
@@ -115,7 +115,7 @@ static enum status count_backlog(struct settler *settler, struct error *error)
     return STATUS_OK;
 }
 
-/* Waits while the maximum number of bookings is in flight. False if the round must end. */
+/* Waits while the maximum number of bookings is in flight. Returns false if the round must end. */
 static bool wait_for_turn(struct settler *settler, struct ticker *ticker)
 {
     struct error error;
@@ -125,14 +125,14 @@ static bool wait_for_turn(struct settler *settler, struct ticker *ticker)
     /* hospital-svc has put off a booking. End the round, or younger bookings would overtake it. */
     if (placement_count_put_off(settler->table) != settler->put_off)
         return false;
-    /* A closed breaker has room for any number. */
+    /* A closed breaker lets any number through. */
     size_t room = reserver_room(settler->reserver);
     if (room == SIZE_MAX || room < settler->room)
         settler->room = room;
     return settler->room > 0 && !ticker_stopping(ticker);
 }
 
-/* False if the round must end. */
+/* Returns false if the round must end. */
 static bool consider(struct settler *settler, const struct booking *booking, struct ticker *ticker)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -175,8 +175,9 @@ static enum status take_row(void *context, const struct booking *booking)
 }
 
 /*
- * Goes through the announced or the other REQUESTED bookings, oldest first, page by page. No statement stays
- * open between two pages, however long the bookings of one take. Sets *going to false if the round must end.
+ * Processes either the announced or the other REQUESTED bookings, oldest first, page by page. No statement
+ * stays open between two pages, however long the bookings of a page take. Sets *going to false if the round
+ * must end.
  */
 static enum status go_through(struct settler *settler, bool announced, bool *going, struct ticker *ticker,
                               struct error *error)
@@ -195,7 +196,7 @@ static enum status go_through(struct settler *settler, bool announced, bool *goi
     return STATUS_OK;
 }
 
-/* Starts with the bookings whose clients were not told that they are queued: a crash left them behind, and
+/* Starts with the bookings whose clients do not know that they are queued: a crash left them behind, and
  * their clients may ask again. */
 static enum status go_round(struct settler *settler, struct ticker *ticker, struct error *error)
 {

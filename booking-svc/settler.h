@@ -1,7 +1,7 @@
 /*
- * Takes up the REQUESTED bookings that no call works on: those that were queued because hospital-svc did not
+ * Resumes the REQUESTED bookings that no call works on: those that were queued because hospital-svc did not
  * answer, and those left by a crash or a failed commit. One mechanism serves recovery and fallback. While the
- * breaker is open the settler takes up none, so that their backoff does not grow in vain; while it probes, as
+ * breaker is open the settler resumes none, so that their backoff does not grow in vain; while it probes, as
  * many as there are probes.
  *
  * The oldest booking comes first. However long the backlog, at most 512 of its bookings are in flight at
@@ -21,7 +21,7 @@ struct settler;
 MUST_CHECK enum status settler_open(const char *database_url, struct placements *table,
                                     struct reserver *reserver, struct settler **out, struct error *error);
 
-/* Stops the thread. Bookings already taken up continue. NULL is allowed. */
+/* Stops the thread. Bookings that it has resumed continue. NULL is allowed. */
 void settler_close(struct settler *settler);
 
 #endif

@@ -92,7 +92,7 @@ static const struct db_statement COUNT_REQUESTED = {
     .sql = "SELECT count(*) FROM booking WHERE status = 1",
 };
 
-/* MATERIALIZED keeps the planner from scanning all bookings in order of id for the few unannounced ones. */
+/* MATERIALIZED keeps the planner from scanning all bookings in id order to find the few unannounced ones. */
 static const struct db_statement LIST_UNANNOUNCED = {
     .name = "list_unannounced",
     .sql = "WITH unannounced AS MATERIALIZED (SELECT {booking} FROM booking "

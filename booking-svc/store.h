@@ -47,15 +47,15 @@ MUST_CHECK enum status store_list_bookings(struct db *db, const struct booking_f
                                            const struct uuid *after, uint32_t limit, store_booking_fn found,
                                            void *context, struct error *error);
 
-/* Selects either the announced bookings or the others, after the booking with created_at `after_us` and id
- * `after`. */
+/* Selects either the announced bookings or the others, starting after the booking with created_at
+ * `after_us` and id `after`. */
 struct requested_filter {
     bool announced;
     int64_t after_us;
     struct uuid after;
 };
 
-/* REQUESTED bookings, the oldest first. */
+/* Lists REQUESTED bookings, the oldest first. */
 MUST_CHECK enum status store_list_requested(struct db *db, const struct requested_filter *filter,
                                             uint32_t limit, store_booking_fn found, void *context,
                                             struct error *error);
@@ -63,11 +63,11 @@ MUST_CHECK enum status store_list_requested(struct db *db, const struct requeste
 /* Counts the REQUESTED bookings. */
 MUST_CHECK enum status store_count_requested(struct db *db, int64_t *out, struct error *error);
 
-/* REQUESTED bookings that are not announced: a Reserve for them may be in flight. */
+/* Lists REQUESTED bookings that are not announced: a Reserve for them may be in flight. */
 MUST_CHECK enum status store_list_unannounced(struct db *db, const struct uuid *after, uint32_t limit,
                                               store_booking_fn found, void *context, struct error *error);
 
-/* Live bookings of a hospital. */
+/* Lists the live bookings of a hospital. */
 MUST_CHECK enum status store_list_live(struct db *db, const struct uuid *hospital_id,
                                        const struct uuid *after, uint32_t limit, store_booking_fn found,
                                        void *context, struct error *error);
@@ -77,7 +77,7 @@ MUST_CHECK enum status store_list_live(struct db *db, const struct uuid *hospita
 struct hospital_deletion {
     struct uuid hospital_id;
     int32_t day;
-    struct uuid next_booking_id; /* bookings up to this id are done */
+    struct uuid next_booking_id; /* bookings up to this id are processed */
     bool done;
 };
 
@@ -86,14 +86,14 @@ typedef enum status (*store_deletion_fn)(void *context, const struct hospital_de
 MUST_CHECK enum status store_load_deletions(struct db *db, const struct uuid *hospital_ids, size_t count,
                                             store_deletion_fn found, void *context, struct error *error);
 
-/* Deletions that are not done yet, at most `limit`. */
+/* Lists at most `limit` deletions that are not finished. */
 MUST_CHECK enum status store_list_unfinished_deletions(struct db *db, uint32_t limit, store_deletion_fn found,
                                                        void *context, struct error *error);
 
-/* Deletes all deletion rows when an operator gives up the hospital log. In the caller's transaction. */
+/* Deletes all deletion rows, because an operator abandons the hospital log. In the caller's transaction. */
 MUST_CHECK enum status store_forget_deletions(struct db *db, struct error *error);
 
-/* All deletions, in order of id, `after` excluded. */
+/* Lists all deletions, in order of id, `after` excluded. */
 MUST_CHECK enum status store_list_deletions(struct db *db, const struct uuid *after, uint32_t limit,
                                             store_deletion_fn found, void *context, struct error *error);
 

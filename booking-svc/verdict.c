@@ -6,7 +6,7 @@
 #include "rpc/retry.h"
 
 enum {
-    LAST_TRY_MS = 60,    /* before the end of a caller's budget: room for one more try and the settle */
+    LAST_TRY_MS = 60,    /* before the end of a caller's budget: time for one more try and the settle */
     RETRY_FIRST_MS = 20, /* pause before a Reserve that was not executed is sent again, growing to: */
     RETRY_MAX_MS = 320,
 };

@@ -1,5 +1,5 @@
 /*
- * Evaluates one booking's result of a BatchReserve: its outcome or the time of its next try, and how it
+ * Evaluates the result of a BatchReserve for one booking: its outcome or the time of its next try, and how it
  * counts for the breaker. Pure: the caller passes the time.
  */
 #ifndef SCREENING_BOOKING_SVC_VERDICT_H
@@ -19,7 +19,7 @@ struct verdict {
     bool left;          /* the call was sent; false = nothing was executed */
     uint32_t retry_after_ms;
     uint32_t had_ms;  /* time that hospital-svc had to answer */
-    uint32_t fair_ms; /* with less time than this, a missing answer is no failure */
+    uint32_t fair_ms; /* with less time than this, a missing answer is not a failure */
 };
 
 /*

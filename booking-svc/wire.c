@@ -15,7 +15,7 @@ const Screening__V1__Booking *booking_wire_fill(struct booking_wire *wire, const
     screening__v1__booking__init(message);
     fill_instant(&wire->created_at, booking->created_at_us);
     fill_instant(&wire->updated_at, booking->updated_at_us);
-    /* protobuf-c's strings are not const; packing only reads them. */
+    /* protobuf-c's strings are not const, but packing only reads them. */
     message->booking_id = uuid_format(&booking->booking_id, wire->booking_id);
     message->customer_id = (char *)booking->customer_id;
     message->customer_name = (char *)booking->customer_name;

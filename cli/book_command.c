@@ -27,7 +27,7 @@ static const char *free_days(struct session *session, const Screening__V1__GetAv
     return text == NULL ? "" : text;
 }
 
-/* Describes the places left on the wanted day and the other days with room; NULL if hospital-svc fails. */
+/* Describes the places left on the requested day and the other days with room; NULL if hospital-svc fails. */
 static const char *what_would_do(struct session *session, const Screening__V1__CreateBookingRequest *wanted)
 {
     Screening__V1__GetAvailabilityRequest request = SCREENING__V1__GET_AVAILABILITY_REQUEST__INIT;
@@ -66,7 +66,7 @@ static int refuse(struct session *session, const Screening__V1__CreateBookingReq
     return client_fail_more(error, more);
 }
 
-/* Whether the booking already exists; only called for an id that the user gave. */
+/* Returns whether the booking already exists; only called for an id that the user gave. */
 static bool exists(struct session *session, char *booking_id)
 {
     Screening__V1__GetBookingRequest request = SCREENING__V1__GET_BOOKING_REQUEST__INIT;

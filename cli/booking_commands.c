@@ -33,7 +33,7 @@ int booking_output(struct session *session, const Screening__V1__Booking *bookin
     return output_table(&table);
 }
 
-/* A clinic wants to know how many people will come. */
+/* A clinic wants to know how many people to expect. */
 static void print_who_comes(struct session *session, const Screening__V1__ListBookingsResponse *list)
 {
     size_t bookings = 0, people = 0;
@@ -115,7 +115,7 @@ int booking_list(struct session *session, const struct command *command, int arg
         return usage_error(command, "exactly one of --customer and --hospital must be given");
     if (all && request.status != 0)
         return usage_error(command, "only one of --all and --status may be given");
-    /* A person wants to know who will come; a program gets the full list. */
+    /* A person wants to know who will come, but a program gets the full list. */
     if (of_hospital && !all && request.status == 0 && !session->json)
         request.status = SCREENING__V1__BOOKING_STATUS__CONFIRMED;
     const Screening__V1__ListBookingsResponse *bookings =

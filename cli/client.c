@@ -14,7 +14,7 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
-/* Every call may be retried, because a creation carries its id. The user's --timeout is the limit. */
+/* Every call may be retried, because a creation carries its id. The user's --timeout limits the retries. */
 static const struct retry_options RETRY = {.percent = 100, .min_per_s = 10};
 
 /* Reports a wrong port at once; the channel would only keep retrying. */
@@ -56,7 +56,7 @@ enum status client_connect(struct session *session, enum peer_name peer, struct 
     return status;
 }
 
-/* Returns a creation's id field; NULL for every other request. */
+/* Returns the id field of a creation; NULL for every other request. */
 static char **creation_id(ProtobufCMessage *request)
 {
     if (request->descriptor == &screening__v1__create_booking_request__descriptor)

@@ -1,4 +1,4 @@
-/* Runs against a fake booking-svc that responds as each test wants. */
+/* Runs against a fake booking-svc, whose responses each test defines. */
 #include "client.h"
 #include "pages.h"
 
@@ -15,7 +15,8 @@
 
 enum { PAGES = 3, ATTEMPTS_MAX = 64 };
 
-/* What the fake received, and what it returns. Methods run on nng's threads; tests read it after a call. */
+/* What the fake received, and what it returns. Its methods run on nng's threads; tests read the fields
+ * after a call. */
 struct fake {
     Screening__V1__BookingService_Service service; /* first member */
     struct rpc_server *server;
@@ -45,7 +46,7 @@ static void create_booking(Screening__V1__BookingService_Service *service,
     closure(&booking, closure_data);
 }
 
-/* Page N has N bookings; their customer is the token of the request. */
+/* Page N has N bookings; their customer id is the page token of the request. */
 static void list_bookings(Screening__V1__BookingService_Service *service,
                           const Screening__V1__ListBookingsRequest *input,
                           Screening__V1__ListBookingsResponse_Closure closure, void *closure_data)
@@ -152,7 +153,7 @@ static void test_client_unavailable_for_ever_ends_with_the_budget_and_tells_the_
     error_set(&fake.refusal, STATUS_UNAVAILABLE, NULL, "not now");
     fake.refusal.retry_after_ms = 100;
     session.timeout_ms = 1000;
-    /* The budget may also end during the last attempt; the outcome is just as unknown. */
+    /* The budget may also end during the last attempt; then the outcome is unknown, too. */
     enum status status = create(none, &booking, &error);
     assert_true(status == STATUS_UNAVAILABLE || status == STATUS_DEADLINE_EXCEEDED);
     assert_true(fake.attempts > 1);

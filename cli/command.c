@@ -44,8 +44,8 @@ int usage_error(const struct command *command, const char *format, ...)
 /* ---- words ---- */
 
 /*
- * Returns the index of the argument for `word`: an option by name, otherwise the `place`-th positional one;
- * `count` if there is none.
+ * Returns the index of the argument for `word`: the option of that name, or otherwise the `place`-th
+ * positional argument; `count` if there is none.
  */
 static size_t find_argument(const struct argument *arguments, size_t count, const char *word, size_t place)
 {
@@ -116,7 +116,8 @@ static int take_place(const struct command *command, const struct argument *argu
     return 1;
 }
 
-/* Resolves the values once all words are read: dates need the zone, hospitals the address of hospital-svc. */
+/* Resolves the values after all words are read: dates need the time zone, hospitals the address of
+ * hospital-svc. */
 static bool finish(struct session *session, const struct command *command, const struct argument *arguments,
                    size_t count, const bool given[], int *exit_code)
 {

@@ -33,7 +33,7 @@ enum argument_type {
     ARGUMENT_STATUS,        /* Screening__V1__BookingStatus */
     ARGUMENT_LIST,          /* struct text_list: the option is repeatable */
     ARGUMENT_HOSPITAL,      /* char *, an id: given as an id, its beginning, a name or part of one */
-    ARGUMENT_WHOLE_HOSPITAL /* the same, but part of a name is not enough */
+    ARGUMENT_WHOLE_HOSPITAL /* like ARGUMENT_HOSPITAL, but part of a name is not enough */
 };
 
 enum { TEXT_LIST_MAX = 400 };
@@ -46,7 +46,7 @@ struct text_list {
 /* One word that a command takes. The value may be a field of the request. */
 struct argument {
     const char *name; /* "--date" is an option, "HOSPITAL_ID" a positional word */
-    void *value;      /* unchanged when the word is not given */
+    void *value;      /* unchanged if the word is not given */
     enum argument_type type;
     bool required;
 };
@@ -78,7 +78,7 @@ bool number_read(const char *text, uint32_t max, uint32_t *out);
  */
 int booking_output(struct session *session, const struct Screening__V1__Booking *booking);
 
-/* Prints a hospital and its days as the command's result. Returns EXIT_FAILED for NULL likewise. */
+/* Prints a hospital and its days as the command's result. Returns EXIT_FAILED for NULL, as booking_output. */
 int hospital_output(struct session *session, const struct Screening__V1__Hospital *hospital);
 
 /* ---- the commands, each in its group's file ---- */

@@ -104,7 +104,7 @@ static void test_command_read_values_may_follow_an_equals_sign(void **state)
     assert_string_equal(read.date, "2026-12-01");
     assert_false(READ("a", "--switch=1"));
     assert_false(READ("a", "--json=1"));
-    assert_true(READ("a", "--text=")); /* empty, but given */
+    assert_true(READ("a", "--text=")); /* given, but empty */
 }
 
 static void test_command_read_status_is_taken_in_any_case(void **state)
@@ -136,7 +136,7 @@ static void test_command_read_addresses_and_zone_are_taken_behind_the_command_to
     assert_true(READ("a", "--booking-addr", "ipc:///x", "--time-zone=Europe/Berlin"));
     assert_string_equal(session.addresses[PEER_BOOKING], "ipc:///x");
     assert_string_equal(session.time_zone, "Europe/Berlin");
-    assert_false(READ("a", "--booking", "ipc:///x")); /* only before the command */
+    assert_false(READ("a", "--booking", "ipc:///x")); /* allowed only before the command */
     assert_false(READ("a", "--booking-addr", "http://x"));
     assert_false(READ("a", "--time-zone", "Mars/Base"));
 }

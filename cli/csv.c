@@ -22,7 +22,7 @@ static bool at_end(const struct csv_reader *reader)
     return reader->at == reader->end;
 }
 
-/* Whether the line ends here: at LF, CRLF, or the end of the text. */
+/* Returns whether the line ends here: at LF, CRLF, or the end of the text. */
 static bool at_line_end(const struct csv_reader *reader)
 {
     return at_end(reader) || *reader->at == '\n' ||
@@ -135,21 +135,21 @@ enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct 
 
 /* ---- encoding ---- */
 
-/* Whether two bytes form a CP949 character. */
+/* Returns whether two bytes form a CP949 character. */
 static bool is_cp949_pair(unsigned char lead, unsigned char trail)
 {
     bool letter = (trail >= 'A' && trail <= 'Z') || (trail >= 'a' && trail <= 'z');
     return lead >= 0x81 && lead <= 0xfe && (letter || (trail >= 0x81 && trail <= 0xfe));
 }
 
-/* Whether the bytes at `at` are a Hangul syllable in UTF-8, a sequence that CP949 text does not use. */
+/* Returns whether the bytes are a Hangul syllable in UTF-8, a sequence that CP949 text does not use. */
 static bool is_utf8_hangul(const unsigned char *at, size_t left)
 {
     return left >= 3 && at[0] >= 0xea && at[0] <= 0xed && at[1] >= 0x80 && at[1] <= 0xbf && at[2] >= 0x80 &&
            at[2] <= 0xbf;
 }
 
-/* Whether all non-ASCII bytes form CP949 pairs and none are Hangul in UTF-8. */
+/* Returns whether all non-ASCII bytes form CP949 pairs and none are Hangul in UTF-8. */
 static bool is_cp949(const char *bytes, size_t size)
 {
     const unsigned char *at = (const unsigned char *)bytes;

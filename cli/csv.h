@@ -27,7 +27,8 @@ struct csv_record {
 enum csv_result {
     CSV_RECORD,
     CSV_END,
-    CSV_BAD /* see `error`; record->line is its line; the next call continues on a later line */
+    CSV_BAD /* see `error` for the reason and record->line for the line; the next call continues on a later
+             * line */
 };
 
 /* `bytes` must outlive the reader. */
@@ -35,7 +36,8 @@ void csv_init(struct csv_reader *reader, const char *bytes, size_t size);
 
 /*
  * Returns INVALID_ARGUMENT "encoding: ..." for text that a spreadsheet did not save as UTF-8: UTF-16, or
- * CP949, which Excel in Korea writes as "CSV". A stray byte in UTF-8 text is left to the field's own check.
+ * CP949, which Excel in Korea writes as "CSV". It does not report a stray byte in UTF-8 text; the check of
+ * the field does.
  */
 MUST_CHECK enum status csv_check_encoding(const char *bytes, size_t size, struct error *error);
 

@@ -77,7 +77,7 @@ static struct log *find_answered(struct follow *follow)
     return NULL;
 }
 
-/* Waits for a response, but only briefly: a pause may end in the meantime. */
+/* Waits briefly for a response; only briefly, because a pause may end in the meantime. */
 static struct log *next_answer(struct follow *follow)
 {
     struct log *found;

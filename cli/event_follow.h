@@ -1,4 +1,6 @@
-/* Follows both event logs at once, by long polls. Caller's thread; responses arrive on nng's threads. */
+/*
+ * Follows both event logs at once with long polls. Call it on one thread; nng's threads deliver responses.
+ */
 #ifndef SCREENING_CLI_EVENT_FOLLOW_H
 #define SCREENING_CLI_EVENT_FOLLOW_H
 

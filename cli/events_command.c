@@ -77,12 +77,12 @@ static const char *detail_of(struct arena *arena, const Screening__V1__Event *ev
     return detail == NULL ? "" : detail;
 }
 
-/* One line per event, for a scrolling terminal: resume position, time, type, hospital, details. */
+/* Prints one line per event, for a scrolling terminal: resume position, time, type, hospital, details. */
 static int print_line(enum peer_name log, const Screening__V1__Event *event)
 {
     static const struct table_column columns[] = {
         {NULL, false}, {NULL, false}, {NULL, false}, {NULL, false}, {NULL, false}};
-    struct session line = {.json = false}; /* provides a short-lived arena, since the run may be endless */
+    struct session line = {.json = false}; /* provides a short-lived arena, because the run may be endless */
     struct table table;
     arena_init(&line.arena);
     const char *place = arena_printf(&line.arena, "%s:%llu", PEERS[log].name, (unsigned long long)event->seq);
@@ -110,7 +110,7 @@ static bool take(void *context, enum peer_name log, const Screening__V1__FetchRe
         if (tail->exit_code != EXIT_DONE || tail->shown == tail->max)
             return false;
     }
-    return fflush(stdout) == 0; /* on failure main reports that stdout is closed */
+    return fflush(stdout) == 0; /* on failure, main reports that stdout is closed */
 }
 
 /* ---- arguments ---- */
@@ -134,7 +134,7 @@ static bool read_start(const char *text, struct event_start starts[PEER_COUNT])
     return false;
 }
 
-/* Sets which logs to read, and from where. Returns an exit code: EXIT_USAGE after printing the mistake. */
+/* Sets which logs to read, and where to start. Returns an exit code: EXIT_USAGE after printing a mistake. */
 static int choose_starts(const struct command *command, const char *only, const struct text_list *after,
                          bool once, struct event_start starts[PEER_COUNT])
 {

@@ -69,7 +69,8 @@ static void ask_peer(struct session *session, enum peer_name peer, struct condit
 }
 
 /*
- * Queries its /readyz. Returns false if the result does not count: no gateway was configured, and none runs.
+ * Queries the gateway's /readyz. Returns false if the result does not count: no gateway was configured, and
+ * none runs.
  */
 static bool ask_gateway(struct session *session, struct condition *condition)
 {
@@ -141,7 +142,8 @@ static int show_table(struct session *session, const struct condition conditions
 }
 
 /*
- * Returns whether all queried services that count are serving; `only` NULL = all. Sets *known if any exists.
+ * Returns whether all queried services that count are serving; `only` NULL = all. Sets *known if any service
+ * exists.
  */
 static bool ask_all(struct session *session, const char *only, struct condition conditions[CONDITION_COUNT],
                     bool *known)

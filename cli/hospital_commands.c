@@ -58,7 +58,7 @@ int hospital_output(struct session *session, const Screening__V1__Hospital *hosp
     return exit_code;
 }
 
-/* Without deleted hospitals all have the same status, so that column is hidden. */
+/* Without deleted hospitals, all rows have the same status, so that column is hidden. */
 static int show_hospitals(struct session *session, const Screening__V1__ListHospitalsResponse *list,
                           bool with_day, bool with_deleted)
 {

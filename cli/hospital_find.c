@@ -26,7 +26,7 @@ static const Screening__V1__ListHospitalsResponse *ask_all(struct session *sessi
     return pages_ask(session, "ListHospitals", "hospitals", &request.base);
 }
 
-/* Returns the last hospital that matches by `match`; *count is how many do. */
+/* Returns the last hospital whose match is `match`; *count is the number of such hospitals. */
 static const Screening__V1__Hospital *answering(const Screening__V1__ListHospitalsResponse *list,
                                                 const char *word, enum hospital_match match, size_t *count)
 {
@@ -41,7 +41,7 @@ static const Screening__V1__Hospital *answering(const Screening__V1__ListHospita
     return found;
 }
 
-/* Prints one line for the error, then one per hospital. */
+/* Prints one line for the error, then one line per hospital. */
 static void list_them(const Screening__V1__ListHospitalsResponse *list, const char *name, const char *word,
                       enum hospital_match match, size_t count)
 {

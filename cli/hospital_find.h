@@ -1,4 +1,4 @@
-/* Finds the hospital that a word means. */
+/* Finds the hospital that a word denotes. */
 #ifndef SCREENING_CLI_HOSPITAL_FIND_H
 #define SCREENING_CLI_HOSPITAL_FIND_H
 
@@ -20,7 +20,7 @@ enum { MATCH_ID_DIGITS = 4 };
 enum hospital_match hospital_match(const Screening__V1__Hospital *hospital, const char *word);
 
 /*
- * Replaces *word by the id of the hospital that it means. Keeps an id unchanged, without a lookup. With
+ * Replaces *word with the id of the hospital that it denotes. Keeps an id unchanged, without a lookup. With
  * `whole`, part of a name is not enough. Returns false after printing the reason: no match, or several, which
  * it lists. `name` is the argument's name. Deleted hospitals match only by their full ids.
  */

@@ -76,7 +76,7 @@ static enum status change(struct import *import, const char *method, ProtobufCMe
     return error->status;
 }
 
-/* A typo in an address would register a second hospital, so print a note, then continue. */
+/* A typo in an address would register a second hospital, so prints a note and continues. */
 static void warn_of_namesake(struct import *import, const struct import_hospital *hospital)
 {
     Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
@@ -226,7 +226,7 @@ static enum status import_hospital(struct import *import, const struct import_ho
 
 /* ---- all of them ---- */
 
-/* Stops at the first error that the next hospital would hit too. */
+/* Stops at the first error that would also affect the next hospital. */
 static enum status import_all(struct import *import, const struct import_plan *plan, struct error *error)
 {
     progress_begin(&import->progress, plan->hospital_count);

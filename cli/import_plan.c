@@ -65,7 +65,7 @@ static bool make_id(const char *name, const char *address, struct arena *arena, 
     return key != NULL;
 }
 
-/* The ids from name and address decomposed, and as they are in the file. Returns false when out of memory. */
+/* Derives the ids from name and address, decomposed and as in the file. Returns false when out of memory. */
 static bool make_former_ids(const struct csv_record *record, struct row *row, struct arena *arena)
 {
     const char *name = unicode_decompose(row->name, arena);
@@ -257,7 +257,7 @@ static enum status read_records(struct planner *planner, struct csv_reader *read
             return STATUS_OK;
         enum status status = complaint.status;
         if (result == CSV_RECORD && is_empty(&record))
-            continue; /* a line of commas that a spreadsheet wrote */
+            continue; /* a line of commas only, as spreadsheets write */
         if (result == CSV_RECORD) {
             status = read_row(planner, &record, &row, &complaint);
             if (status == STATUS_OK)

@@ -61,14 +61,15 @@ MUST_CHECK enum status import_plan_read(const char *bytes, size_t size, int32_t 
 
 /*
  * Finds the wanted days that the stored hospital with this id lacks. Stores pointers into `wanted`, in its
- * order, in `missing`, which has room for all of them; returns how many. A wanted capacity of 0 opens no day.
+ * order, in `missing`, which has room for all of them; returns their number. A wanted capacity of 0 opens no
+ * day.
  */
 size_t import_missing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
                            const struct import_day **missing);
 
 /*
- * Finds the days whose stored capacity differs, into `differing` as above; returns how many. Stores the
- * current capacities in `capacities`, which has the same size.
+ * Finds the wanted days whose stored capacity differs and stores them in `differing`, as above; returns their
+ * number. Stores the current capacities in `capacities`, which has the same size.
  */
 size_t import_differing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
                              const struct import_day **differing, uint32_t *capacities);

@@ -72,7 +72,7 @@ static void test_import_plan_empty_id_depends_on_name_and_address_only(void **st
     assert_string_equal(result.complaints, "");
     assert_int_equal(result.plan.hospital_count, 3);
     assert_int_equal(result.plan.hospitals[0].day_count, 2);
-    /* These inputs must give this id forever. */
+    /* These inputs must always give this id. */
     assert_string_equal(uuid_format(&result.plan.hospitals[0].id, id),
                         "311288c9-2d59-5528-9fa6-9b25d1efe85f");
     assert_false(uuid_equal(&result.plan.hospitals[0].id, &result.plan.hospitals[1].id));
@@ -198,7 +198,7 @@ static void test_import_plan_other_header_is_refused(void **state)
     assert_int_equal(result.plan.hospital_count, 0);
 }
 
-/* As Excel in Korea saves "CSV" and "Unicode text". */
+/* The encodings that Excel in Korea uses for "CSV" and "Unicode text". */
 static void test_import_plan_other_encodings_are_told(void **state)
 {
     (void)state;

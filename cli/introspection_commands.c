@@ -64,7 +64,7 @@ static int compare_stats(const void *left, const void *right)
     return strcmp((*(Rpc__V1__Stat *const *)left)->name, (*(Rpc__V1__Stat *const *)right)->name);
 }
 
-/* Sorts by name; the service lists them in registration order. */
+/* Sorts by name, because the service lists them in registration order. */
 static void sort_stats(const struct question *question)
 {
     for (int i = 0; i < PEER_COUNT; i++) {

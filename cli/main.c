@@ -1,4 +1,4 @@
-/* screenctl: the system from the command line. Global options, then the table of commands. */
+/* screenctl: the command-line tool of the system. Global options, then the table of commands. */
 #include "command.h"
 #include "message.h"
 #include "options.h"
@@ -84,7 +84,7 @@ static int print_version(void)
     return EXIT_DONE;
 }
 
-/* Whether `word` is the command NAME, the option --NAME, or its one-letter form. */
+/* Returns whether `word` is the command NAME, the option --NAME, or its one-letter form. */
 static bool is_word(const char *word, const char *name, const char *letter)
 {
     return strcmp(word, name) == 0 || strcmp(word, letter) == 0 ||
@@ -130,7 +130,7 @@ static const struct command *find_command(int argc, char **argv)
     return NULL;
 }
 
-/* Lists the words allowed after `group` (NULL: after nothing), each once, in table order. */
+/* Lists the words allowed after `group` (NULL: at the beginning), each once, in table order. */
 static size_t choices(const char *group, const char *names[COMMAND_COUNT])
 {
     size_t count = 0;
@@ -143,7 +143,7 @@ static size_t choices(const char *group, const char *names[COMMAND_COUNT])
     return count;
 }
 
-/* The words name no command: prints the valid ones. */
+/* Prints the valid words when the given ones name no command. */
 static int explain(struct session *session, int argc, char **argv)
 {
     const char *names[COMMAND_COUNT];

@@ -22,14 +22,14 @@ static const char *environment(const char *name)
     return value == NULL ? "" : value;
 }
 
-/* Whether `name`, up to any character of `ends`, equals `word`. */
+/* Returns whether `name`, up to any character of `ends`, equals `word`. */
 static bool is_word(const char *name, const char *word, const char *ends)
 {
     size_t length = strcspn(name, ends);
     return length == strlen(word) && strncmp(name, word, length) == 0;
 }
 
-/* Whether the first supported language of the list is Korean. */
+/* Returns whether the first supported language of the list is Korean. */
 static bool list_says_korean(const char *list)
 {
     while (list[0] != '\0') {
@@ -62,7 +62,7 @@ static uint32_t number_at(size_t at)
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
-/* Returns string `i` of the table whose offset the header holds at `table`. */
+/* Returns string `i` of the table whose offset is stored in the header at `table`. */
 static const char *text_at(size_t table, uint32_t i)
 {
     size_t entry = number_at(table) + (size_t)i * MO_ENTRY_SIZE;

@@ -22,7 +22,7 @@ extern const size_t METHOD_SERVICE_COUNT;
  */
 const struct method_service *method_find(const char *name, const ProtobufCMethodDescriptor **method);
 
-/* Returns the only peer that serves it; PEER_COUNT if there are several. */
+/* Returns the only peer that serves the method; PEER_COUNT if there are several. */
 enum peer_name method_only_peer(const struct method_service *service);
 
 #endif

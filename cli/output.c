@@ -116,7 +116,7 @@ void output_fill_projection(struct table *table, struct session *session,
         table_text(table, word_shown(status->logs[i]->state));
         table_number(table, status->logs[i]->applied_seq);
         table_number(table, status->logs[i]->head_seq);
-        /* The applied events of a diverged log are not part of it, so a lag would mean nothing. */
+        /* A diverged log lacks the events that history-svc has applied, so a lag would be meaningless. */
         if (strcmp(status->logs[i]->state, "DIVERGED") == 0)
             table_text(table, "-");
         else

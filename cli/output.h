@@ -16,27 +16,28 @@
 /* Prints the message as canonical proto3 JSON with default values, on one line unless on a terminal. */
 int output_message(const ProtobufCMessage *message);
 
-/* The same for a document that is no message. Takes over `document`; NULL = out of memory. */
+/* Like output_message, for a document that is not a message. Takes over `document`; NULL = out of memory. */
 int output_document(json_t *document);
 
-/* The same on one line, even on a terminal: for endless lists. */
+/* Like output_document, but on one line even on a terminal: for endless lists. */
 int output_line(json_t *document);
 
-/* The same for several messages under `name`: {"NAME": [...]}. Skips NULL. */
+/* Like output_message, for several messages under `name`: {"NAME": [...]}. Skips NULL. */
 int output_messages(const char *name, const ProtobufCMessage *const *messages, size_t count);
 
 /* Prints the table for people, limited to the terminal's width. */
 int output_table(struct table *table);
 
-/* The same for a list: as CSV with --csv; without rows it prints the line `none` instead of a heading. */
+/* Like output_table, for a list: as CSV with --csv; without rows, prints the line `none` instead of a
+ * heading. */
 int output_list(const struct session *session, struct table *table, const char *none);
 
-/* Names and values of one object, one pair per line. */
+/* Starts a table of the names and values of one object, one pair per line. */
 void output_begin_pairs(struct table *table, struct session *session);
 void output_pair(struct table *table, const char *name, const char *value);
 void output_pair_number(struct table *table, const char *name, uint64_t value);
 
-/* How far history-svc has followed the logs. output_fill_projection leaves printing to the caller. */
+/* Shows how far history-svc has followed the logs. output_fill_projection leaves printing to the caller. */
 void output_fill_projection(struct table *table, struct session *session,
                             const Screening__V1__GetProjectionStatusResponse *status);
 int output_projection(struct session *session, const Screening__V1__GetProjectionStatusResponse *status);

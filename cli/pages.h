@@ -1,4 +1,4 @@
-/* Reads a paged list as one. */
+/* Reads a paged list as a whole. */
 #ifndef SCREENING_CLI_PAGES_H
 #define SCREENING_CLI_PAGES_H
 

@@ -75,7 +75,7 @@ static int connect_ipc(const char *path, int64_t deadline_ns, bool *refused)
     return connect_to((const struct sockaddr *)&address, sizeof address, deadline_ns, refused);
 }
 
-/* Reads until it has `size` bytes, the peer closes (*ended), or the deadline passes; returns how many. */
+/* Reads until it has `size` bytes, the peer closes (*ended), or the deadline passes; returns the count. */
 static size_t read_all(int file, char *bytes, size_t size, int64_t deadline_ns, bool *ended)
 {
     size_t used = 0;

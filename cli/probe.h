@@ -1,4 +1,4 @@
-/* Finds out what listens at an address before a channel is opened there, to report a wrong port at once. */
+/* Finds out what listens at an address before a channel is opened to it, to report a wrong port at once. */
 #ifndef SCREENING_CLI_PROBE_H
 #define SCREENING_CLI_PROBE_H
 

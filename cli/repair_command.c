@@ -23,7 +23,7 @@ typedef Screening__V1__BookingStatus booking_status;
 
 struct place {
     const Screening__V1__Reservation *reservation;
-    booking_status booking; /* at lookup time; after a release the result */
+    booking_status booking; /* as of the lookup; after a release, the result */
     bool released;
     bool gone; /* hospital-svc has released it since */
     struct place *next;
@@ -50,7 +50,7 @@ static bool out_of_memory(void)
     return false;
 }
 
-/* ---- one page: reads hospital-svc before booking-svc, so that it never misses a new booking ---- */
+/* ---- one page: reads hospital-svc before booking-svc, so a new booking never looks unknown ---- */
 
 static const Screening__V1__ListReservationsResponse *list(struct session *session, const char *page_token)
 {
@@ -159,7 +159,7 @@ static bool is_listed(const Screening__V1__ListReservationsResponse *held, const
     return false;
 }
 
-/* Marks the places that hospital-svc has released since; *left counts the others. */
+/* Marks the places that hospital-svc has released in the meantime; *left counts the others. */
 static bool look_once_more(struct repair *repair, size_t *left)
 {
     char *ids[REPAIR_PAGE];
@@ -199,7 +199,7 @@ static bool wait_for_releases(struct repair *repair)
     }
 }
 
-/* ---- release: booking-svc decides, since a booking with this id may have been made by now ---- */
+/* ---- release: booking-svc decides, because a booking with this id may exist by now ---- */
 
 static bool release(struct repair *repair, struct place *place)
 {

@@ -22,10 +22,10 @@ struct peer {
     const char *name;         /* also the value of --to */
     const char *program;      /* "hospital-svc" */
     const char *option;       /* option for its address */
-    const char *short_option; /* short form before the command, where it can't mean an id */
+    const char *short_option; /* short form before the command, where it can't denote an id */
     const char *environment;  /* variable for its address */
     const char *address;      /* default address */
-    const char *must_have;    /* settings without which it can't start, besides an address; "" = none */
+    const char *must_have;    /* settings that the program requires at start, besides an address; "" = none */
 };
 
 extern const struct peer PEERS[PEER_COUNT];
@@ -41,13 +41,13 @@ enum { TIMEOUT_DEFAULT_MS = 5000, TIMEOUT_MAX_MS = 60000 };
 struct session {
     const char *addresses[PEER_COUNT];
     const char *gateway; /* HOST:PORT; empty = no gateway */
-    bool gateway_named;  /* set by option or environment, so it must be running */
+    bool gateway_named;  /* set by an option or the environment, so it must be running */
     const char *time_zone;
     uint32_t timeout_ms; /* budget per call, including retries */
     bool json;
     protobuf_c_boolean csv;                   /* --csv was given: lists only */
     bool help;                                /* --help was given */
-    struct arena arena;                       /* requests, responses, texts: lives until the run ends */
+    struct arena arena;                       /* requests, responses and texts; lives until the run ends */
     struct rpc_channel *channels[PEER_COUNT]; /* opened on first use */
 };
 
@@ -64,7 +64,7 @@ enum peer_name peer_find(const char *name);
  */
 MUST_CHECK enum status session_use_zone(const struct session *session, struct error *error);
 
-/* Returns today's date at the clinic. Includes session_use_zone and fails like it. */
+/* Returns today's date at the clinic. Calls session_use_zone and fails like it. */
 MUST_CHECK enum status session_today(const struct session *session, int32_t *day, struct error *error);
 
 #endif

@@ -20,7 +20,7 @@ struct table_column {
 struct table_layout {
     unsigned hidden;    /* fixed by the request, or equal in all rows: only in CSV */
     unsigned if_filled; /* hidden if every cell is empty */
-    unsigned ids;       /* UUIDs: shortened to their shortest distinct prefixes if space is short */
+    unsigned ids;       /* UUIDs: if space is short, shortened to their shortest distinct prefixes */
     unsigned optional;  /* dropped next, the last one first */
     unsigned flexible;  /* cut last, with an ellipsis, the widest one first */
 };

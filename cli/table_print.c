@@ -50,7 +50,7 @@ static void measure(const struct table *table, struct view *view)
     }
 }
 
-/* Returns by how many columns the table exceeds the terminal. */
+/* Returns the number of columns by which the table exceeds the terminal. */
 static size_t excess(const struct table *table, const struct view *view)
 {
     size_t total = 0;
@@ -75,7 +75,7 @@ static size_t common_length(const char *a, const char *b)
     return length;
 }
 
-/* Returns the shortest prefix length that keeps the different texts of a column distinct. */
+/* Returns the shortest prefix length at which the different texts of a column stay distinct. */
 static size_t different_length(const struct table *table, size_t column)
 {
     size_t rows = table_row_count(table), length = ID_COLUMNS_MIN;
@@ -122,7 +122,7 @@ static void cut(const struct table *table, struct view *view)
                 (widest == table->column_count || view->widths[column] > view->widths[widest]))
                 widest = column;
         if (widest == table->column_count)
-            return; /* can't get narrower */
+            return; /* it can't get narrower */
         view->widths[widest]--;
     }
 }

@@ -12,7 +12,7 @@
 
 enum { LINES_DEFAULT = 24 };
 
-/* Enters the alternate screen without cursor and line wrap, and leaves it. */
+/* Enter the alternate screen without cursor and line wrap, and leave it. */
 static const char ENTER[] = "\033[?1049h\033[?25l\033[?7l\033[2J";
 static const char LEAVE[] = "\033[?7h\033[?25h\033[?1049l";
 
@@ -24,7 +24,7 @@ static void ask_to_end(int number)
     end_asked = 1;
 }
 
-/* terminal_wait alone receives these signals. */
+/* From now on only terminal_wait receives these signals. */
 static void take_signals(struct terminal *terminal)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};

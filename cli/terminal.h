@@ -15,7 +15,7 @@ struct terminal {
 };
 
 /*
- * Takes over the screen of stdout, which must be a terminal. From then on SIGINT, SIGTERM and SIGHUP only end
+ * Takes over the screen at stdout, which must be a terminal. From then on SIGINT, SIGTERM and SIGHUP only end
  * terminal_wait. Call it before threads start, so that they inherit the blocked signals.
  */
 void terminal_open(struct terminal *terminal);
@@ -29,7 +29,7 @@ size_t terminal_lines(void);
 /* Returns the width of the terminal at stdout; 0 if it is none or the width is unknown. */
 size_t terminal_columns(void);
 
-/* Replaces the screen by `text`, lines that end with \n; cuts off the part that does not fit. */
+/* Replaces the screen with `text`, lines that end with \n; cuts off the part that does not fit. */
 void terminal_show(const char *text);
 
 enum terminal_key {

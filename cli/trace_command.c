@@ -41,9 +41,7 @@ static bool ask_entries(struct session *session, struct trace *trace)
     return true;
 }
 
-/*
- * Reads the booking first, so that a version missing in history-svc afterwards is really missing, not newer.
- */
+/* Reads the booking first: a version that history-svc then lacks is really missing, not newer. */
 static bool ask_all(struct session *session, char *booking_id, struct trace *trace)
 {
     Screening__V1__GetBookingRequest get = SCREENING__V1__GET_BOOKING_REQUEST__INIT;

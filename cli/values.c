@@ -34,7 +34,8 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /*
- * Edit distance: letters to change, add or remove. Words longer than WORD_MAX count as far from everything.
+ * Edit distance: the number of letters to change, add or remove. Words longer than WORD_MAX count as far from
+ * everything.
  */
 static size_t distance(const char *word, const char *name)
 {

@@ -1,4 +1,4 @@
-/* screenctl watch: how days fill up, the services' rates, and the lag of history-svc; until q */
+/* screenctl watch: shows until q how days fill up, the services' rates, and the lag of history-svc */
 #include "client.h"
 #include "command.h"
 #include "date.h"
@@ -134,7 +134,7 @@ static bool draw(struct watch *watch)
 {
     char *text = NULL, now[DATE_TIME_SIZE];
     size_t size = 0;
-    arena_reset(&watch->session->arena); /* it only holds the previous frame */
+    arena_reset(&watch->session->arena); /* it only contains the previous frame */
     watch->frame = open_memstream(&text, &size);
     if (watch->frame == NULL)
         return false;

@@ -77,7 +77,7 @@ static enum status ask_hospital(struct watch_days *days, struct row **rows, size
 static int compare_rows(const void *left, const void *right)
 {
     const struct row *a = left, *b = right;
-    /* taken/capacity, cross-multiplied; an unopened day counts as empty */
+    /* compares taken/capacity by cross multiplication; an unopened day counts as empty */
     uint64_t fill_a = (uint64_t)a->taken * (b->capacity == 0 ? 1 : b->capacity);
     uint64_t fill_b = (uint64_t)b->taken * (a->capacity == 0 ? 1 : a->capacity);
     return fill_a != fill_b ? (fill_a < fill_b ? 1 : -1) : strcmp(a->hospital, b->hospital);

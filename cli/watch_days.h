@@ -11,7 +11,7 @@
 struct watch_days {
     struct session *session;
     char date[CIVIL_TEXT_SIZE]; /* empty: the next day with screenings */
-    char *hospital_id;          /* NULL = all that screen on the date */
+    char *hospital_id;          /* NULL = all hospitals that screen on the date */
     size_t scroll;              /* rows scrolled off the top */
 };
 

@@ -17,13 +17,13 @@ struct answer {
     void (*write)(struct answer *answer);
 };
 
-/* Fails with RESOURCE_EXHAUSTED if memory or threads run out. */
+/* Fails with RESOURCE_EXHAUSTED if it runs out of memory or threads. */
 MUST_CHECK enum status answers_open(struct answers **out, struct error *error);
 
-/* Any thread; never blocks. */
+/* Queues an answer. Any thread; never blocks. */
 void answers_put(struct answers *answers, struct answer *answer);
 
-/* Writes the waiting answers and ends the threads. No answer may be put in afterwards. NULL is allowed. */
+/* Writes the waiting answers and ends the threads. No answer may be queued afterwards. NULL is allowed. */
 void answers_close(struct answers *answers);
 
 #endif

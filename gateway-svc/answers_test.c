@@ -7,7 +7,7 @@
 
 enum { THREADS = 2, FLOOD = 20, COUNT = FLOOD + 1 };
 
-/* Holds every thread until the gate opens, then counts the order of writing. */
+/* Holds every thread until the gate opens, then records the order of writing. */
 struct stage {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -66,7 +66,7 @@ static void test_answers_sources_take_turns_and_closing_writes_all(void **state)
     pthread_mutex_unlock(&stage.lock);
     answers_close(answers);
     assert_int_equal(stage.written, THREADS + COUNT);
-    /* It follows the gates and whatever each thread may take before it. */
+    /* It follows the gates and the answers that each thread may take before it. */
     assert_true(answers_of[FLOOD].position <= THREADS + 2 * THREADS + 1);
 }
 

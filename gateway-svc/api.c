@@ -22,7 +22,7 @@ static bool is_connect(const struct http_request *request)
     return begins_with(http_path(request), "/screening.v1.");
 }
 
-/* Responds and returns false if one of our header fields occurs with different values. */
+/* If one of our header fields occurs with different values, responds and returns false. */
 static bool is_unambiguous(struct gateway *gateway, struct http_request *request)
 {
     const char *name = header_contradiction(request);

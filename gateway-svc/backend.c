@@ -58,7 +58,7 @@ struct backend {
 typedef Google__Protobuf__MethodOptions__IdempotencyLevel idempotency_level;
 #define LEVEL(name) GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__##name
 
-/* Returns the method's level, found by full names. */
+/* Returns the idempotency level of the method, found by its full names. */
 static idempotency_level level_of(const Google__Protobuf__FileDescriptorSet *files,
                                   const struct backend_method *method)
 {
@@ -213,7 +213,7 @@ struct rpc_channel *backend_channel(struct backend *backend, enum backend_peer p
 
 /* ---- calls ---- */
 
-/* Returns a creation's id field; NULL for every other request. */
+/* Returns the id field of a creation; NULL for every other request. */
 static char **creation_id(ProtobufCMessage *request)
 {
     if (request->descriptor == &screening__v1__create_booking_request__descriptor)
@@ -228,7 +228,7 @@ static struct turns *turns_of(const struct backend *backend, const struct backen
     return backend->turns[method->peer][method->lists ? LISTS : CALLS];
 }
 
-/* The closure may free the call, so read its place before. */
+/* The closure may free the call, so save its place first. */
 static void finish(struct backend_call *call, const ProtobufCMessage *response)
 {
     struct turns *turns = turns_of(call->backend, call->method);
@@ -268,7 +268,7 @@ static void on_answer(const ProtobufCMessage *response, void *data)
     answers_put(call->backend->answers, &call->answer);
 }
 
-/* A call that waited for its turn has less time left. */
+/* The budget of a call that waited for its turn has shrunk. */
 static void begin(struct turn *turn)
 {
     struct backend_call *call = container_of(turn, struct backend_call, turn);

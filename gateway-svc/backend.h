@@ -44,7 +44,7 @@ MUST_CHECK enum status backend_open(const struct backend_options *options, struc
 void backend_stop(struct backend *backend);
 void backend_close(struct backend *backend);
 
-/* For the readiness check, and for its once-a-second maintenance. */
+/* For the readiness check, and for the maintenance once a second. */
 struct rpc_channel *backend_channel(struct backend *backend, enum backend_peer peer);
 
 /*

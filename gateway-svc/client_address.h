@@ -1,4 +1,4 @@
-/* The client address of an HTTP request, in the form in which the services count clients. Pure. */
+/* Formats the client address of an HTTP request as the services expect it. Pure. */
 #ifndef SCREENING_GATEWAY_SVC_CLIENT_ADDRESS_H
 #define SCREENING_GATEWAY_SVC_CLIENT_ADDRESS_H
 

@@ -1,6 +1,7 @@
 /*
- * The HTTP server's thread reads and starts a call. Its closure responds, on one of nng's threads or on the
- * same thread. All of its memory is in the request's arena, which belongs to the thread that will respond.
+ * A thread of the HTTP server reads a request and starts its call. The call's closure responds, on one of
+ * nng's threads or on the same thread. All memory of the request is in its arena, which belongs to the thread
+ * that will respond.
  */
 #include "connect.h"
 
@@ -128,7 +129,7 @@ const struct backend_method *connect_method(const struct gateway *gateway, const
                          : NULL;
 }
 
-/* From the Content-Type of a POST; false if it is no known codec. */
+/* Takes the codec from the Content-Type of a POST; false if it is unknown. */
 static bool codec_of_type(const char *type, enum codec *codec)
 {
     if (header_is_json(type, false))
@@ -140,7 +141,7 @@ static bool codec_of_type(const char *type, enum codec *codec)
     return true;
 }
 
-/* From the parameter `encoding` of a GET. */
+/* Takes the codec from the parameter `encoding` of a GET. */
 static bool codec_of_encoding(const char *encoding, enum codec *codec)
 {
     for (int i = 0; i < CODEC_COUNT; i++) {
@@ -166,7 +167,7 @@ static enum status check_compression(const char *value, struct error *error)
     return error_set(error, STATUS_UNIMPLEMENTED, NULL, "unknown compression: supported is %s", IDENTITY);
 }
 
-/* The budget that the client asks for, up to the gateway's limit. */
+/* Reads the budget that the client asks for, up to the gateway's limit. */
 static enum status read_timeout(const struct gateway *gateway, const struct http_request *request,
                                 uint32_t *timeout_ms, struct error *error)
 {

@@ -6,7 +6,7 @@
 
 /*
  * INVALID_ARGUMENT "cors-origin: ..." unless `origin` is "" or an origin as browsers send it: scheme, host in
- * lower case, and the port unless it is the scheme's default. Any other text would match no page.
+ * lower case, and the port unless it is the scheme's default. No page would match any other text.
  */
 MUST_CHECK enum status cors_check(const char *origin, struct error *error);
 

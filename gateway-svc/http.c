@@ -27,14 +27,14 @@
 
 enum { SWEEP_MS = 500, DRAIN_LOOK_MS = 10, LAST_ANSWERS_MS = 1000, NO_DEADLINE = 0 };
 
-/* Memory of a connection in libmicrohttpd: the head of a request, the notes about its fields, and the head
+/* Memory of a connection in libmicrohttpd: the head of a request, the records of its fields, and the head
  * of the answer. */
 enum { CONNECTION_MEMORY = 2 * HTTP_HEAD_MAX };
 
-/* The bytes read from a request that is refused for its size, as a multiple of the largest body. */
+/* The number of bytes read from a request that is refused for its size, as a multiple of the largest body. */
 enum { DROPPED_BODIES = 16 };
 
-/* For browsers, on every answer: nothing here is a page, and nothing may be stored. */
+/* Added to every answer, for browsers: nothing here is a page, and nothing may be stored. */
 static const struct http_field always[] = {
     {"X-Content-Type-Options", "nosniff"},
     {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
@@ -54,7 +54,7 @@ struct http_server {
     struct http_options options;
     struct MHD_Daemon *daemon;
     struct ticker *sweeper;
-    int listener; /* after the daemon has given it up; otherwise -1 */
+    int listener; /* the listening socket once the daemon has stopped using it; otherwise -1 */
     atomic_bool draining;
     atomic_size_t in_hand;
     pthread_mutex_t lock; /* guards the list; while a thread holds it, none of the descriptors is closed */
@@ -95,7 +95,7 @@ static void add_connection(struct http_server *server, struct MHD_Connection *mh
     struct connection *connection = calloc(1, sizeof *connection);
     *socket_context = connection;
     if (connection == NULL) {
-        shutdown(fd, SHUT_RDWR); /* it would have no deadline, and its data would not be watched */
+        shutdown(fd, SHUT_RDWR); /* it would have no deadline, and its data would not be checked */
         return;
     }
     connection->fd = fd;
@@ -137,7 +137,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
         remove_connection(server, *socket_context);
 }
 
-/* Every byte restarts libmicrohttpd's own timeout: a client that trickles would stay forever. */
+/* Every byte restarts libmicrohttpd's own timeout, so a client that trickles would stay forever. */
 static void sweep(void *context, struct ticker *ticker)
 {
     struct http_server *server = context;
@@ -209,7 +209,7 @@ void http_request_ready(struct http_request *request)
         MHD_resume_connection(mhd);
 }
 
-/* A client that does not read its answer keeps its connection no longer than an idle one. */
+/* A client that does not read its answer may keep its connection no longer than an idle one. */
 static enum MHD_Result send_answer(struct http_request *request)
 {
     struct connection *connection = connection_of(request->mhd);
@@ -283,8 +283,8 @@ static enum MHD_Result on_head(struct http_request *request, const char *version
     return MHD_YES;
 }
 
-/* A body that is too large is answered at its end: a client that is still sending would lose an answer
- * together with the connection. The rest of the body is dropped, up to a limit. */
+/* A body that is too large is answered only at its end: a client that is still sending would lose the
+ * answer when the connection closes. The rest of the body is dropped, up to a limit. */
 static enum MHD_Result on_body(struct http_request *request, const char *bytes, size_t size)
 {
     size_t max = request->server->options.body_max_bytes;
@@ -351,8 +351,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
     return atomic_load(&request->state) == REQUEST_ANSWERED ? send_answer(request) : MHD_YES;
 }
 
-/* The answer was sent, or the connection is closed. A waiting request is suspended, so this call never
- * precedes its answer. */
+/* Called when the answer was sent or the connection is closed. A waiting request is suspended, so this
+ * call never precedes its answer. */
 static void on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
                          enum MHD_RequestTerminationCode why)
 {
@@ -443,7 +443,7 @@ enum status http_open(const struct http_options *options, struct http_server **o
     return STATUS_OK;
 }
 
-/* Returns false if some are still in flight after that time. */
+/* Waits for the requests in flight. Returns false if some are left after that time. */
 static bool wait_for_requests(struct http_server *server, uint32_t ms)
 {
     const struct timespec look = {.tv_nsec = (long)DRAIN_LOOK_MS * NS_PER_MS};
@@ -460,7 +460,8 @@ bool http_drain(struct http_server *server, uint32_t grace_ms)
 {
     atomic_store(&server->draining, true);
     server->listener = MHD_quiesce_daemon(server->daemon);
-    shutdown(server->listener, SHUT_RDWR); /* refuses new clients; closed once no thread uses it */
+    shutdown(server->listener, SHUT_RDWR); /* refuses new clients; the socket is closed once no thread uses
+                                            * it */
     return wait_for_requests(server, grace_ms);
 }
 
@@ -468,7 +469,7 @@ void http_close(struct http_server *server)
 {
     if (server == NULL)
         return;
-    (void)wait_for_requests(server, LAST_ANSWERS_MS); /* the last answers are still to be sent */
+    (void)wait_for_requests(server, LAST_ANSWERS_MS); /* the last answers have yet to be sent */
     ticker_close(server->sweeper);
     MHD_stop_daemon(server->daemon);
     if (server->listener >= 0)

@@ -1,13 +1,13 @@
 /*
  * The HTTP side: connections, limits and time, on libmicrohttpd. Knows nothing of bookings.
  *
- * The handler gets a request when its whole body has arrived, on one of the server's threads, which must not
+ * The handler gets a request once its whole body has arrived, on one of the server's threads, which must not
  * block. The request is answered exactly once, by http_respond, before the handler returns or later from any
  * thread; until then everything that belongs to the request stays valid.
  *
  * Limits: the head (HTTP_HEAD_MAX, answered 431), the body (413), concurrent connections (no more are
- * accepted), the time for a request to arrive whole and for a connection to be idle (the connection is
- * closed, however steadily it trickles). A request whose length can be read in two ways is answered 400 and
+ * accepted), the time in which a request must arrive completely, even if it trickles, and the idle time of a
+ * connection (the connection is closed). A request whose length can be read in two ways is answered 400 and
  * its connection is closed, because request smuggling past a proxy uses such requests.
  */
 #ifndef SCREENING_GATEWAY_SVC_HTTP_H
@@ -50,7 +50,7 @@ struct http_options {
      * body is stored. */
     size_t (*body_max)(void *context, const struct http_request *request);
     void (*handle)(void *context, struct http_request *request);
-    /* Answers a request that is refused before the handler sees it: 400, 413, 431. */
+    /* Answers a request that is refused before it reaches the handler: 400, 413, 431. */
     void (*refuse)(void *context, struct http_request *request, unsigned code, const char *why);
     void *context;
 };
@@ -66,7 +66,7 @@ MUST_CHECK enum status http_open(const struct http_options *options, struct http
  */
 bool http_drain(struct http_server *server, uint32_t grace_ms);
 
-/* Call it when every request has been answered and every stream has ended. NULL is allowed. */
+/* Call it after every request has been answered and every stream has ended. NULL is allowed. */
 void http_close(struct http_server *server);
 
 /* ---- a request ---- */
@@ -74,34 +74,35 @@ void http_close(struct http_server *server);
 const char *http_method(const struct http_request *request); /* "GET" for HEAD too */
 const char *http_path(const struct http_request *request);   /* percent-decoded, without the query */
 
-/* The other end, as client_address.h formats it; NULL if it is not known. */
+/* Returns the address of the client, as client_address.h formats it; NULL if it is not known. */
 const char *http_client(struct http_request *request);
 
-/* The route of the request, for its metrics: a pattern such as "/bookings/{bookingId}", which must live as
- * long as the request. Default: none. */
+/* Sets the route of the request, for its metrics: a pattern such as "/bookings/{bookingId}", which must
+ * live as long as the request. Default: none. */
 void http_set_route(struct http_request *request, const char *route);
 
-/* A header field by name in any case, or NULL if absent; the first of several. */
+/* Returns a header field by its name in any case, or NULL if absent; the first one of several. */
 const char *http_header(const struct http_request *request, const char *name);
 
-/* Calls `visit` for every header field, as often as it was given; stops, and returns false, as soon as it
- * does. */
+/* Calls `visit` for every header field, including repeated ones; stops, and returns false, as soon as
+ * `visit` returns false. */
 bool http_header_visit(const struct http_request *request,
                        bool (*visit)(void *context, const char *name, const char *value), void *context);
 
-/* Calls `visit` for every parameter of the query, with "" for one without a value, except the empty ones of
- * "?&a=b&&"; stops, and returns false, as soon as `visit` does. */
+/* Calls `visit` for every parameter of the query, with "" for one without a value, but not for the empty
+ * ones of "?&a=b&&"; stops, and returns false, as soon as `visit` returns false. */
 bool http_query_visit(const struct http_request *request,
                       bool (*visit)(void *context, const char *name, const char *value), void *context);
 
-/* The body, followed by a NUL. */
+/* Returns the body, followed by a NUL. */
 const char *http_body(const struct http_request *request, size_t *size);
 
-/* Lives until the answer has been sent. It has one owner at a time: the thread that is to answer. */
+/* Returns an arena that lives until the answer has been sent. It has one owner at a time: the thread that
+ * will answer. */
 struct arena *http_arena(struct http_request *request);
 
-/* Adds a field to the answer of the request, even if it is a stream; at most HTTP_ADDED_MAX of them.
- * Both texts as in struct http_answer. */
+/* Adds a field to the answer of the request, even if it is a stream; at most HTTP_ADDED_MAX of them. Both
+ * texts must live as long as those in struct http_answer. */
 void http_add_field(struct http_request *request, const char *name, const char *value);
 
 /* Any thread; copies the answer. The request may be freed when this returns. */
@@ -112,7 +113,7 @@ void http_respond(struct http_request *request, const struct http_answer *answer
 struct http_stream;
 
 /*
- * Answers 200 with a body of that type, which http_stream_write continues until http_stream_end or until the
+ * Answers 200 with a body of that type, to which http_stream_write appends until http_stream_end or until the
  * listener disconnects. In both cases one of the server's threads calls `closed` once, and the stream is
  * valid until that returns. NULL: no memory, and the request has been answered 503.
  */
@@ -121,19 +122,19 @@ struct http_stream *http_stream_open(struct http_request *request, const char *t
 
 /*
  * Appends a copy of the bytes. Any thread. Returns false if the stream has ended, or if the listener would
- * have more than HTTP_STREAM_MAX left to read: then its connection is closed.
+ * have more than HTTP_STREAM_MAX unread bytes: then its connection is closed.
  */
 enum { HTTP_STREAM_MAX = 131072 };
 bool http_stream_write(struct http_stream *stream, const void *bytes, size_t size);
 
-/* The number of written bytes that the listener has not read. Any thread. */
+/* Returns the number of written bytes that the listener has not read. Any thread. */
 size_t http_stream_unread(struct http_stream *stream);
 
-/* Closes the connection if the listener has closed it, or its sending half: while nothing is sent, nothing
- * else detects that. Call it from time to time; any thread. */
+/* Closes the connection if the listener has closed it, or its sending half: without writes, nothing else
+ * detects that. Call it from time to time; any thread. */
 void http_stream_look(struct http_stream *stream);
 
-/* Ends the body after the written bytes, which the listener has one second to read. Any thread. */
+/* Ends the body after the written bytes, for which the listener has one second. Any thread. */
 void http_stream_end(struct http_stream *stream);
 
 #endif

@@ -6,13 +6,13 @@
 #include <stddef.h>
 
 /*
- * Why a server in front of the gateway may have read the head in another way, for people; NULL if there is no
- * reason. `version`: "HTTP/1.1".
- * http_wire.h detects what libmicrohttpd hides from this function.
+ * Returns why a server in front of the gateway may have read the head differently, as text for people; NULL
+ * if there is no reason. `version`: "HTTP/1.1". http_wire.h detects what libmicrohttpd hides from this
+ * function.
  */
 const char *http_head_problem(struct MHD_Connection *mhd, const char *version);
 
-/* The length of the body according to the head; 0 if the head does not give it. */
+/* Returns the length of the body according to the head; 0 if the head does not give it. */
 unsigned long long http_head_length(struct MHD_Connection *mhd);
 
 /* For MHD_OPTION_UNESCAPE_CALLBACK: text with %00 is left unchanged, so that no path and no parameter ends

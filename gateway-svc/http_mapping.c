@@ -11,7 +11,7 @@ enum {
     PRECONDITION_FAILED = 412,
     UNPROCESSABLE = 422,
     TOO_MANY_REQUESTS = 429,
-    CLIENT_CLOSED = 499, /* the Connect protocol's code for cancelled */
+    CLIENT_CLOSED = 499, /* the Connect protocol's code for a cancelled call */
     SERVER_ERROR = 500,
     NOT_IMPLEMENTED = 501,
     UNAVAILABLE = 503,
@@ -48,7 +48,7 @@ static bool is_failure(enum status status)
 
 unsigned http_rest_code(const struct error *error)
 {
-    /* hospital-svc was unreachable. The client can't resolve that, so it is no conflict. */
+    /* hospital-svc was unreachable. The client can't resolve that, so it is not a conflict. */
     if (strcmp(error->reason, "HOSPITAL_UNAVAILABLE") == 0)
         return UNAVAILABLE;
     if (strcmp(error->reason, "VERSION_MISMATCH") == 0)

@@ -6,8 +6,8 @@
 
 /*
  * Counts an answer. `route` is one of our patterns, such as "/bookings/{bookingId}", or NULL for an unknown
- * path; an unknown `method` is counted as "other". `took_ns` < 0: the answer is a stream, which lasts as long
- * as its listener likes. Any thread.
+ * path; an unknown `method` is counted as "other". `took_ns` < 0: the answer is a stream, whose duration
+ * depends on its listener. Any thread.
  */
 void http_metrics_count(const char *route, const char *method, unsigned code, int64_t took_ns);
 

@@ -1,4 +1,4 @@
-/* What a handler can read from its request. */
+/* The parts of a request that a handler can read. */
 #include "http_request.h"
 
 #include "client_address.h"

@@ -38,15 +38,15 @@ struct http_request {
     struct http_stream *stream; /* the answer, if it is a stream */
 };
 
-/* The answer is ready. Any thread. */
+/* Marks the answer as ready. Any thread. */
 void http_request_ready(struct http_request *request);
 
 /* Adds the common header fields and takes over the response. Call it on the request's own thread. */
 enum MHD_Result http_queue_response(struct http_request *request, unsigned code,
                                     struct MHD_Response *response);
 
-/* From now on the connection's request must end within this time; any thread, while its answer lives. NULL is
- * allowed. */
+/* Sets the time within which the connection's request must end; any thread, while its answer lives. NULL
+ * is allowed. */
 void http_expect_end(struct connection *connection, uint32_t ms);
 
 /* Queues the response of request->stream. */

@@ -1,9 +1,9 @@
 /*
- * Streamed bodies. libmicrohttpd asks for more whenever the connection can take it; while there is nothing to
- * send, the connection is suspended, and the next writer resumes it.
+ * Streamed bodies. libmicrohttpd asks for more data whenever the connection accepts it; while there is none,
+ * the connection is suspended, and the next writer resumes it.
  *
- * A stream's lock is taken last: its holder calls nothing but libmicrohttpd's suspend and resume. While the
- * stream lives, its connection's descriptor is not closed.
+ * A stream's lock comes last in the lock order: its holder calls nothing but libmicrohttpd's suspend and
+ * resume. While the stream lives, its connection's descriptor is not closed.
  */
 #include "http_request.h"
 
@@ -16,10 +16,10 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
-/* How long a listener may take to read the remaining bytes after the end of the stream. */
+/* The time in which a listener must read the remaining bytes after the end of the stream. */
 enum { END_MS = 1000 };
 
-/* The buffer of libmicrohttpd for a stream that it does not send in chunks: HTTP 1.0. */
+/* libmicrohttpd's buffer for a stream without chunks, that is, for HTTP 1.0. */
 enum { BLOCK_BYTES = 1024 };
 
 enum { FIRST_BYTES = 512 };
@@ -32,11 +32,11 @@ struct http_stream {
     void *context;
     pthread_mutex_t lock; /* guards the following members */
     int fd;               /* -1 until the answer begins */
-    char *bytes;          /* written and not yet taken: from `taken` to `size`; NULL: none */
+    char *bytes;          /* written but not yet sent bytes: from `taken` to `size`; NULL: none */
     size_t taken, size, capacity;
     bool suspended;
-    bool ended;  /* no further bytes will come */
-    bool broken; /* ended before the written bytes were read */
+    bool ended;  /* no further bytes follow */
+    bool broken; /* ended before the listener had read the written bytes */
 };
 
 static struct metric slow_total =
@@ -70,8 +70,8 @@ static void resume(struct http_stream *stream)
 }
 
 /*
- * Ends the stream as broken, also when the listener has stopped reading. Its socket is then full, so
- * libmicrohttpd would never call read_more to learn of it; a shutdown it always notices.
+ * Ends the stream as broken, even if the listener has stopped reading. Its socket is then full, so
+ * libmicrohttpd would never call read_more and notice; but it always notices a shutdown.
  */
 static void break_off(struct http_stream *stream)
 {
@@ -151,7 +151,7 @@ void http_stream_end(struct http_stream *stream)
 
 /* ---- for libmicrohttpd ---- */
 
-/* Suspend before releasing the lock: a thread that writes then must see it. */
+/* Suspends before it releases the lock: a thread that writes then must see the suspension. */
 static ssize_t read_more(void *context, uint64_t position, char *out, size_t max)
 {
     struct http_stream *stream = context;
@@ -174,7 +174,7 @@ static ssize_t read_more(void *context, uint64_t position, char *out, size_t max
     return result;
 }
 
-/* The response is destroyed, sent or not. */
+/* Called when the response is destroyed, whether or not it was sent. */
 static void close_stream(void *context)
 {
     struct http_stream *stream = context;
@@ -198,7 +198,7 @@ enum MHD_Result http_stream_begin(struct http_request *request)
     pthread_mutex_lock(&stream->lock);
     stream->fd = fd;
     pthread_mutex_unlock(&stream->lock);
-    /* A proxy that buffers answers before it passes them on would hold a stream forever. */
+    /* A proxy that buffers whole answers would hold a stream forever. */
     if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, stream->type) != MHD_YES ||
         MHD_add_response_header(response, "X-Accel-Buffering", "no") != MHD_YES) {
         log_plain(LOG_ERROR, "http.out_of_memory");

@@ -2,14 +2,14 @@
  * The epoll_wait, the epoll_ctl and the recv that libmicrohttpd calls in our program: functions of the
  * program take precedence over the C library's, for its libraries too (see lib/nng/handshake_epipe.c).
  *
- * libmicrohttpd asks for 128 events and, given exactly that many, asks for more before it handles any: it
- * waits for as long as nothing else happens, and so do the clients of those 128. Given one event fewer than
- * it asked for, it handles them at once; the next call returns the rest. nng asks for 64, so this makes no
- * difference to it.
+ * libmicrohttpd asks for 128 events. If it gets exactly that many, it asks for more before it handles any: it
+ * waits until something else happens, and so do the clients of those 128. Given one event fewer than it asked
+ * for, it handles them at once; the next call returns the rest. nng asks for 64, so this makes no difference
+ * to it.
  *
  * MHD_quiesce_daemon and the daemon's thread may both remove the listening socket from the epoll set;
- * libmicrohttpd (0.9.75 and 1.0.1) does not expect everywhere to be the second, and ends the process. A
- * descriptor that is not in the set counts as removed: nng does not remove any.
+ * libmicrohttpd (0.9.75 and 1.0.1) does not everywhere expect to be the second to do so, and ends the
+ * process. So removing a descriptor that is not in the set succeeds; nng does not remove any.
  *
  * Data that arrives over HTTP is checked (http_wire.h) before libmicrohttpd gets it.
  */

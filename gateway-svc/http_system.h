@@ -8,9 +8,11 @@
 
 void http_system_register_metrics(void);
 
-/* Returns false if the descriptor is beyond all those of a gateway with its most connections. Otherwise data
- * that arrives on this descriptor is checked from now on: once it is bad, the connection counts as reset by
- * its peer. Call it on the connection's own thread. */
+/*
+ * Checks the data that arrives on this descriptor from now on: once it is bad, the connection counts as reset
+ * by its peer. Returns false if the number of the descriptor is too large, which does not happen within the
+ * gateway's limit of connections. Call it on the connection's own thread.
+ */
 bool http_system_watch(int fd, struct http_wire *wire);
 
 /* Call it before the descriptor is closed. */

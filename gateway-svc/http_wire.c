@@ -60,7 +60,7 @@ static void end_name(struct http_wire *wire)
         !wire->trailer && (name_is(wire, CONTENT_LENGTH) || name_is(wire, TRANSFER_ENCODING));
 }
 
-/* Returns false if http_head.h and libmicrohttpd would not accept it. */
+/* Returns false if http_head.h and libmicrohttpd would not accept the length. */
 static bool read_length(struct http_wire *wire)
 {
     enum { DECIMAL = 10, DIGITS_MAX = 19 };
@@ -138,7 +138,7 @@ static void take_in_head(struct http_wire *wire, char byte)
 
 /* ---- chunks */
 
-/* Returns true if it is one more digit of a chunk size that fits. */
+/* Adds a digit to the chunk size. Returns false if it is no digit, or if the size would be too large. */
 static bool add_digit(struct http_wire *wire, char byte)
 {
     enum { HEX_BITS = 4, TOP_BITS = 60, TEN = 10 };
@@ -184,7 +184,7 @@ static void take_in_chunks(struct http_wire *wire, char byte)
 
 /* ---- everything */
 
-/* Whether we ignore the bytes up to the end of the line, unless they are control characters. */
+/* Returns whether the bytes up to the end of the line are ignored, unless they are control characters. */
 static bool is_passed_over(const struct http_wire *wire)
 {
     return wire->state == WIRE_LINE || wire->state == WIRE_EXTENSION ||
@@ -204,14 +204,14 @@ static void take(struct http_wire *wire, char byte)
     if (wire->state == WIRE_LF)
         wire->state = byte == '\n' ? wire->after_lf : WIRE_BAD;
     else if (is_control(byte) && byte != '\r')
-        wire->state = WIRE_BAD; /* also a lone LF */
+        wire->state = WIRE_BAD; /* includes a lone LF */
     else if (wire->state < WIRE_BODY)
         take_in_head(wire, byte);
     else
         take_in_chunks(wire, byte);
 }
 
-/* How many bytes of a body or a chunk are there; they may have any value. */
+/* Skips the available bytes of a body or a chunk, which may have any value; returns their number. */
 static size_t skip(struct http_wire *wire, size_t size)
 {
     size_t there = wire->left < size ? (size_t)wire->left : size;

@@ -1,11 +1,10 @@
 /*
  * Checks the data of a connection byte by byte before libmicrohttpd reads it: whether every implementation
- * would find the ends of its lines and of its requests in the same places.
+ * would find the same ends of lines and requests.
  *
  * libmicrohttpd (0.9) also accepts lines that end in LF alone, values that continue on the next line and
- * values that contain a NUL, and it does not show us any of that afterwards; a proxy in front of us that
- * reads them in another way could be made to pass on requests that it has not seen. Pure; one thread at a
- * time.
+ * values that contain a NUL, and does not show any of that to its caller. A client could make a proxy that
+ * reads these differently forward requests that the proxy has not seen. Pure; one thread at a time.
  */
 #ifndef SCREENING_GATEWAY_SVC_HTTP_WIRE_H
 #define SCREENING_GATEWAY_SVC_HTTP_WIRE_H
@@ -27,7 +26,7 @@ enum http_wire_state {
     WIRE_CHUNK,
     WIRE_CHUNK_END, /* after its last byte */
     WIRE_LF,        /* after CR; `after_lf` is next */
-    WIRE_UNCHECKED, /* the head is one that http_head.h refuses: no other request follows */
+    WIRE_UNCHECKED, /* http_head.h refuses this head: no other request follows */
     WIRE_BAD
 };
 
@@ -47,8 +46,9 @@ struct http_wire {
     char value[WIRE_VALUE_MAX]; /* without leading spaces, truncated */
 };
 
-/* Processes the next bytes. Returns false once the data is not HTTP that has only one reading, and from then
- * on. */
+/*
+ * Processes the next bytes. Returns false once the data could be read in more than one way, and from then on.
+ */
 bool http_wire_take(struct http_wire *wire, const char *bytes, size_t size);
 
 #endif

@@ -16,7 +16,8 @@ struct text {
     size_t size;
 };
 
-/* The same in one piece, byte by byte, and in two pieces split at every position. */
+/* Returns the result, which must be the same in one piece, byte by byte, and in two pieces split at every
+ * position. */
 static bool is_taken(const struct text *text)
 {
     struct http_wire whole = {0}, single = {0};
@@ -92,7 +93,7 @@ static void test_wire_what_is_read_in_two_ways_is_refused(void **state)
         assert_false(is_taken(&TEXTS[i]));
 }
 
-/* http_head.h refuses these with an explanation, and their connections then end. */
+/* http_head.h refuses these with an explanation, and then their connections end. */
 static void test_wire_doubtful_lengths_are_left_to_the_head(void **state)
 {
     (void)state;
@@ -112,7 +113,7 @@ static void test_wire_doubtful_lengths_are_left_to_the_head(void **state)
     }
 }
 
-/* However a connection's bytes are split and changed, the result is the same. */
+/* However the bytes of a connection are split and changed, the result is the same. */
 static void test_wire_ends_the_same_however_bytes_are_cut(void **state)
 {
     (void)state;

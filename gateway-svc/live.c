@@ -25,7 +25,7 @@ static struct metric listeners_now = METRIC("live_listeners", "Listeners of /eve
 
 /* ---- open and close ---- */
 
-/* Proxies close idle connections, so send a comment now and then. Also moves the windows at midnight. */
+/* Sends a comment regularly, because proxies close idle connections. Also moves the windows at midnight. */
 static void keep_alive(void *context, struct ticker *ticker)
 {
     struct live *live = context;
@@ -159,7 +159,7 @@ static void respond_busy(struct http_request *request, const char *why)
     problem_respond_http(request, 503, why, NULL); /* 503 includes Retry-After */
 }
 
-/* Sends the first messages, and sets where the listener's bookings start. */
+/* Sends the first messages, and sets the position from which the listener gets bookings. */
 static void begin(struct live_listener *listener)
 {
     if (listener->customer != NULL)
@@ -169,7 +169,8 @@ static void begin(struct live_listener *listener)
         live_days_want(listener->live, listener);
 }
 
-/* With the lock held. Returns NULL, and then the stream owns the listener, or the reason for a refusal. */
+/* With the lock held. Returns NULL, and then the stream owns the listener; or returns the reason for a
+ * refusal. */
 static const char *admit(struct live_listener *listener, const struct live_wish *wish,
                          struct http_request *request)
 {
@@ -244,7 +245,7 @@ static void refuse_parameter(struct http_request *request, const char *name)
     problem_respond_http(request, 400, error.message, NULL);
 }
 
-/* The header that a browser sends when it reconnects, otherwise the page's own parameter. */
+/* Returns the header that a browser sends when it reconnects, or otherwise the page's own parameter. */
 static const char *last_event_id(const struct http_request *request, const struct live_query *query)
 {
     const char *header = http_header(request, "Last-Event-ID");

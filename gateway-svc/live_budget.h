@@ -1,6 +1,6 @@
 /*
- * Limits how many missed messages the gateway sends again to a customer at one address. A listener beyond the
- * limit gets "reset" instead, which costs next to nothing.
+ * Limits the number of missed messages that the gateway resends to a customer at one address. A listener
+ * beyond the limit gets "reset" instead, which costs almost nothing.
  *
  * Pure; one thread at a time.
  */
@@ -17,14 +17,15 @@ enum { LIVE_BUDGET_BURST = 5000, LIVE_BUDGET_PER_S = 500, LIVE_BUDGET_KEYS = 102
 struct live_budget {
     struct live_budget_slot {
         uint64_t key;
-        int64_t full_ns; /* the burst is used up to the extent that this lies in the future */
+        int64_t full_ns; /* the used part of the burst is the distance from now to this time, if it is in
+                          * the future */
     } slots[LIVE_BUDGET_KEYS];
 };
 
 /* `address` NULL: not known. */
 uint64_t live_budget_key(const char *address, const char *customer_id);
 
-/* Takes one message from the budget at the monotonic `now_ns`; false if it is used up. */
+/* Takes one message from the budget at the monotonic time `now_ns`; false if the budget is used up. */
 bool live_budget_take(struct live_budget *budget, uint64_t key, int64_t now_ns);
 
 #endif

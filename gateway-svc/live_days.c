@@ -1,7 +1,7 @@
 /*
- * One thread reads the days of hospitals, one hospital at a time: the days that new listeners want, and those
- * that may have changed, all in one call. It reads no hospital more often than every PACE_MS. So it reads no
- * day more often either, however many bookings touch it, and it always reads the final state.
+ * One thread reads the days of hospitals, one hospital at a time: a single call reads the days that new
+ * listeners want and those that may have changed. It reads no hospital more often than every PACE_MS. So it
+ * reads no day more often either, however many bookings touch it, and it always reads the final state.
  */
 #include "live_internal.h"
 
@@ -21,8 +21,8 @@
 enum { PACE_MS = 200, RETRY_MS = 500 };
 
 /*
- * hospital-svc frees places when it reads the booking's event, and publishes no event for that. So recheck
- * after 0.2, 0.4, 0.8, ... s, for 25 s in all.
+ * hospital-svc frees places when it reads the booking's event, and publishes no event for that. So the thread
+ * rechecks after 0.2, 0.4, 0.8, ... s, for 25 s in total.
  */
 enum { AGAIN_LAST_MS = 12800 };
 
@@ -36,10 +36,11 @@ struct live_days {
     bool closing; /* guarded by the monitor of live */
     /* private to the thread */
     struct arena arena; /* holds the current reading */
-    bool failing;       /* the failure is logged already */
+    bool failing;       /* the failure has been logged */
 };
 
-/* A reading. It has the id, since the struct live_hospital may be freed and made again in the meantime. */
+/* A reading. It stores the hospital's id, because the struct live_hospital may be freed and recreated in
+ * the meantime. */
 struct reading {
     struct uuid hospital_id;
     int32_t from, to;
@@ -108,7 +109,7 @@ void live_days_touch(struct live *live, struct live_hospital *hospital, int32_t 
     schedule(live, hospital, now_ns);
 }
 
-/* Drops days before those of all listeners; they are not read again. */
+/* Drops days before those of all listeners, which are not read again. */
 static void forget_past(struct live_hospital *hospital)
 {
     size_t past = 0;
@@ -150,7 +151,7 @@ static void look_again(struct live *live, struct live_hospital *hospital, int64_
     }
 }
 
-/* Returns the hospital that is most overdue; NULL: none is due before *next_ns. */
+/* Returns the hospital that is most overdue; NULL if none is due before *next_ns. */
 static struct live_hospital *find_due(struct live *live, int64_t *next_ns)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -186,7 +187,7 @@ static void touch_nothing(struct live_hospital *hospital)
     hospital->touched_to = INT32_MIN;
 }
 
-/* Moves the start of `touched` to a day with a listener, since windows may lie centuries apart. */
+/* Moves the start of `touched` to a day with a listener, because windows may lie centuries apart. */
 static void skip_unheard(struct live_hospital *hospital)
 {
     int32_t first = INT32_MAX;
@@ -209,7 +210,7 @@ static void take_touched(struct live_hospital *hospital, struct reading *reading
         return;
     if (!include(reading, hospital->touched_from, hospital->touched_to)) {
         if (reading->from <= reading->to)
-            return; /* left to the next reading */
+            return; /* left for the next reading */
         reading->from = hospital->touched_from;
         reading->to = hospital->touched_from + LIVE_DAYS_MAX - 1;
         hospital->touched_from = reading->to + 1;
@@ -246,7 +247,7 @@ static bool begin_reading(struct live *live, struct live_hospital *hospital, str
 
 /* ---- results; with the lock held ---- */
 
-/* Stores the day. Returns true if it differs from the known one, or if there is no memory to store it. */
+/* Stores the day. Returns true if it differs from the stored one, or if there is no memory to store it. */
 static bool note_day(struct live_hospital *hospital, const struct live_day *day)
 {
     size_t at = 0;
@@ -353,7 +354,7 @@ static void put_back(struct live *live, struct live_hospital *hospital, const st
 static enum status read_days(struct live_days *reader, const struct reading *reading,
                              Screening__V1__GetAvailabilityResponse **out, struct error *error)
 {
-    /* Without a connection a call would wait for one until its budget is spent. */
+    /* Without a connection, a call would wait for one until its budget is spent. */
     if (!rpc_channel_connected(reader->channel))
         return error_set(error, STATUS_UNAVAILABLE, NULL, "no connection");
     char id[UUID_TEXT_SIZE], from[CIVIL_TEXT_SIZE], to[CIVIL_TEXT_SIZE];
@@ -396,7 +397,7 @@ static void use_answer(struct live_days *reader, const struct reading *reading, 
         put_back(live, hospital, reading);
 }
 
-/* Waits for something to read; false: the thread must end. With the lock held. */
+/* Waits for a reading to do; returns false when the thread must end. With the lock held. */
 static bool next_reading(struct live_days *reader, struct reading *reading)
 {
     struct live *live = reader->live;

@@ -31,7 +31,7 @@ void live_place(struct live_listener *listener)
     }
 }
 
-/* Touches all hospitals with listeners, because events may have been missed. */
+/* Marks all hospitals with listeners as changed, because events may have been missed. */
 static void touch_all(struct live *live)
 {
     size_t position = 0;
@@ -40,7 +40,9 @@ static void touch_all(struct live *live)
         live_days_touch(live, hospital, hospital->from, hospital->to, false);
 }
 
-/* Returns whether the log had begun before. Days may have changed unnoticed, whichever log it is. */
+/*
+ * Returns whether the log had begun before. If it had, days may have changed unnoticed, whichever log it is.
+ */
 static bool note_begun(struct live *live, enum live_log log)
 {
     bool again = live->known[log];
@@ -140,7 +142,7 @@ static void touch_changed(struct live *live, const Screening__V1__ScreeningDayCh
         live_days_touch(live, hospital, date, date, false);
 }
 
-/* After the hospital was registered or deleted. */
+/* Called after the hospital was registered or deleted. */
 static void touch_hospital(struct live *live, const char *hospital_id)
 {
     struct live_hospital *hospital = live_registry_hospital(live, hospital_id);

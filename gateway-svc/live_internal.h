@@ -108,7 +108,7 @@ void live_registry_remove(struct live *live, struct live_listener *listener);
 /* Call it when the window of one of the hospital's listeners has changed. */
 void live_registry_measure(struct live_hospital *hospital);
 
-/* NULL if there are no listeners. */
+/* Returns NULL if the customer has no listeners. */
 struct live_customer *live_registry_customer(const struct live *live, const char *customer_id);
 struct live_hospital *live_registry_hospital(const struct live *live, const char *hospital_id);
 
@@ -123,10 +123,10 @@ void live_send_position(struct live_listener *listener, const char *first);
 /* Sends a booking's event to one of its customer's listeners. `data` comes from live_booking_data. */
 void live_send_booking(struct live_listener *listener, const Screening__V1__Event *event, const char *data);
 
-/* Whether customers get the event: any booking event except booking.released, which changes only a day. */
+/* Returns whether the event concerns customers: any but booking.released, which changes only a day. */
 bool live_concerns_customers(const Screening__V1__Event *event);
 
-/* NULL when out of memory; the caller frees it. */
+/* Returns NULL when out of memory; the caller frees the text. */
 char *live_booking_data(const Screening__V1__Event *event);
 
 void live_send_register_metrics(void);
@@ -152,8 +152,8 @@ enum { LIVE_REPLAY_MAX = 1000, LIVE_REPLAY_TOO_LONG = 2000 };
 void live_reset(struct live_listener *listener);
 
 /*
- * Sets the start of a customer's listener: at booking_seq if it has_begin and the log continues after it.
- * With the lock held.
+ * Sets the start of a customer's listener: at booking_seq, if it has_begin is set and the log continues after
+ * that event. With the lock held.
  */
 void live_place(struct live_listener *listener);
 
@@ -164,7 +164,8 @@ MUST_CHECK enum status live_days_open(struct live *live, struct rpc_channel *cha
                                       struct error *error);
 void live_days_close(struct live_days *days);
 
-/* Marks days that may have changed; `late`: or will soon, without another event. With the lock held. */
+/* Marks days that may have changed; with `late`, days that may soon change without another event. With the
+ * lock held. */
 void live_days_touch(struct live *live, struct live_hospital *hospital, int32_t from, int32_t to, bool late);
 
 /* Requests all days of the listener's window for it. With the lock held. */

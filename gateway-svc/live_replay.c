@@ -4,7 +4,7 @@
  * the next walk. A walk covers about LIVE_REPLAY_MAX events, so a listener waits for at most two of them,
  * however often others reconnect.
  *
- * A listener that reads more slowly than the others is left to a later round.
+ * A listener that reads more slowly than the others continues in a later round.
  */
 #include "live_internal.h"
 
@@ -32,7 +32,7 @@ static bool is_behind(struct live_listener *listener)
     return listener->behind;
 }
 
-/* Finds where the next round begins: at the next listener from `at_seq` on, or at the one furthest behind. */
+/* Finds the start of the next round: the next listener from `at_seq` on, or the one furthest behind. */
 static enum round find_begin(struct live *live, uint64_t at_seq, uint64_t *after_seq)
 {
     uint64_t nearest = UINT64_MAX, furthest = UINT64_MAX;
@@ -77,7 +77,7 @@ static enum status fetch(struct live *live, uint64_t after_seq, struct arena *ar
 
 /* ---- a round; with the lock held ---- */
 
-/* Includes the listeners whose position is within the events. */
+/* Adds the listeners whose position is within the events. */
 static void begin_round(struct live *live, uint64_t after_seq, uint64_t end_seq)
 {
     LIST_EACH(struct live_listener, l, &live->listeners, node)
@@ -127,7 +127,7 @@ static void end_round(struct live *live, uint64_t end_seq)
     }
 }
 
-/* Returns where the round ended. */
+/* Returns the position at which the round ended. */
 static uint64_t send_round(struct live *live, uint64_t after_seq,
                            const Screening__V1__FetchResponse *response)
 {

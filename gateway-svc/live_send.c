@@ -14,7 +14,7 @@ void live_send_register_metrics(void)
     metric_register(&sent_total);
 }
 
-/* Returns false until both logs have begun, because their seqs are unknown. */
+/* Returns false until both logs have begun, because their seqs are not known before. */
 static bool position_of(const struct live_listener *listener, struct live_position *out)
 {
     const struct live *live = listener->live;

@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "base/uuid.h"
 
-/* How far the sent messages cover each log. */
+/* The positions in the two logs up to which messages were sent. */
 struct live_position {
     uint64_t booking, hospital;
 };
@@ -24,7 +24,7 @@ char *live_position_format(const struct live_position *position, char out[LIVE_P
 
 enum { LIVE_CUSTOMER_MAX = 64, LIVE_DAYS_MAX = 366, LIVE_DAYS_DEFAULT = 31 };
 
-/* Parameters of GET /events. The caller owns the strings; NULL: not given. */
+/* The parameters of GET /events. The caller owns the strings; NULL: not given. */
 struct live_query {
     const char *hospital_id, *from, *to, *customer_id, *last_event_id;
 };

@@ -23,7 +23,7 @@ struct gateway_service {
     struct transport_watch *watch;
 };
 
-/* Any failure before the service is ready: print one line and exit with code 2. */
+/* Any failure before the service is ready prints one line and exits with code 2. */
 static void must(enum status status, const struct error *error)
 {
     if (status != STATUS_OK)
@@ -44,7 +44,7 @@ static const char *not_ready(void *context)
     return NULL; /* bookings work without history-svc */
 }
 
-/* Logs readiness the first time. */
+/* Logs the first time that the service is ready. */
 static void say_ready(struct gateway_service *service)
 {
     if (!service->said_ready && not_ready(service) == NULL) {
@@ -53,7 +53,7 @@ static void say_ready(struct gateway_service *service)
     }
 }
 
-/* Waits briefly for the services; if they are not there, is_stuck checks every second. */
+/* Waits briefly for the services; if they are unavailable, is_stuck keeps checking every second. */
 static void wait_for_services(struct gateway_service *service)
 {
     enum { LOOKS = 50, LOOK_MS = 20, WHY_SIZE = 64, ADDRESS_SIZE = 300 };
@@ -71,7 +71,7 @@ static void wait_for_services(struct gateway_service *service)
     }
 }
 
-/* Runs about once a second. Reconnects channels whose connection broke while it was being made. */
+/* Called about once a second. Reconnects channels whose connection broke while it was being made. */
 static bool is_stuck(void *context)
 {
     struct gateway_service *service = context;

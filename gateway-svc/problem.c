@@ -92,6 +92,7 @@ void problem_respond_http(struct http_request *request, unsigned code, const cha
 {
     struct error shown = {.status = STATUS_OK};
     snprintf(shown.message, sizeof shown.message, "%s", detail);
-    text_make_utf8(shown.message); /* it may quote the request, or be truncated within a character */
+    text_make_utf8(shown.message); /* it may quote the request, or be truncated in the middle of a
+                                    * character */
     respond(request, code, &shown, allow);
 }

@@ -10,7 +10,7 @@
  */
 void problem_respond(struct http_request *request, const struct error *error);
 
-/* The same for errors of HTTP itself: 400, 404, 405, 413, ... `allow` is for 405, otherwise NULL. */
+/* Like problem_respond, for errors of HTTP: 400, 404, 405, 413, ... `allow` is for 405, otherwise NULL. */
 void problem_respond_http(struct http_request *request, unsigned code, const char *detail, const char *allow);
 
 #endif

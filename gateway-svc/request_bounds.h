@@ -15,7 +15,7 @@ struct request_bounds {
 /* Returns the limits for a request message of this type; NULL = unknown method. */
 struct request_bounds request_bounds_of(const ProtobufCMessageDescriptor *input);
 
-/* INVALID_ARGUMENT if the text has more values than this type allows. Costs a fraction of parsing it. */
+/* INVALID_ARGUMENT if the text has more values than this type allows. Costs a fraction of parsing. */
 MUST_CHECK enum status request_bounds_check_json(const ProtobufCMessageDescriptor *input, const char *text,
                                                  size_t size, struct error *error);
 

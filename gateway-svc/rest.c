@@ -26,7 +26,7 @@ static const char INDEX[] = "{\"name\":\"screening reservation\",\"version\":\""
 static const char INDEX_LINK[] =
     "<openapi.json>; rel=\"service-desc\", <docs/http-api.md>; rel=\"service-doc\"";
 
-/* Returns false if no document has this path. */
+/* Returns false if there is no document with this path. */
 static bool find_document(const char *path, struct http_answer *answer)
 {
     const struct {

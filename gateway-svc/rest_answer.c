@@ -23,7 +23,7 @@ struct making {
     size_t fields;
 };
 
-/* Returns the message's field with this name and type; NULL if there is none. */
+/* Returns the field of the message with this name and type; NULL if there is none. */
 static const void *find(const ProtobufCMessage *message, const char *name, ProtobufCType type)
 {
     const ProtobufCFieldDescriptor *field =
@@ -57,7 +57,7 @@ static bool add_location(struct making *making)
     if (route->id == NULL)
         return true;
     making->answer.code = is_waiting(making->message) ? ACCEPTED : CREATED;
-    /* Relative to the request's path, which a proxy may have shortened. */
+    /* Relative to the request's path, from which a proxy may have removed a prefix. */
     return add_field(
         making, "Location",
         arena_printf(making->arena, "%s/%s", route->pattern + 1, text_of(making->message, route->id)));

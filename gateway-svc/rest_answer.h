@@ -11,9 +11,9 @@ struct rest_call {
     struct backend_call backend;
     struct http_request *request;
     const struct rest_route *route;
-    const ProtobufCMessageDescriptor *input; /* of the method */
+    const ProtobufCMessageDescriptor *input; /* request message of the method */
     const char *if_none_match;               /* NULL: always sends the body */
-    const char *next_page;                   /* query up to the token; NULL: the method has no pages */
+    const char *next_page;                   /* the query up to the token; NULL: the method has no pages */
 };
 
 /*

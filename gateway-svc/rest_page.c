@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* A growing text: the first pass measures it, the second writes it. */
+/* A growing text: the first pass measures it, and the second pass writes it. */
 struct url {
     char *text; /* NULL in the measuring pass */
     size_t size;

@@ -20,7 +20,7 @@ enum {
     FIELDS_MAX = 16
 };
 
-/* The namespace in which a key that is no UUID becomes one. Never change it. */
+/* The namespace for ids derived from keys that are not UUIDs. Never change it. */
 static const struct uuid key_name_space = {
     {0x06, 0xb8, 0x38, 0xdb, 0xec, 0x70, 0x49, 0xbf, 0x9b, 0x06, 0x09, 0xba, 0x93, 0xf0, 0x3a, 0xd3}};
 
@@ -44,7 +44,7 @@ static bool no_memory(struct rest_refusal *refusal)
     return refuse(refusal, UNAVAILABLE, "out of memory");
 }
 
-/* On failure refusal->error has protojson's message. */
+/* On failure, refusal->error has protojson's message. */
 static bool accept(struct rest_refusal *refusal, enum status status)
 {
     if (status == STATUS_RESOURCE_EXHAUSTED)
@@ -112,7 +112,7 @@ static bool read_path(const struct reading *reading, const struct rest_match *ma
     return true;
 }
 
-/* protojson treats 0 as unset and would accept another value after it, so compare repeated values here. */
+/* protojson treats 0 as unset and would accept another value after it, so this compares repeated values. */
 static bool set_parameter(void *context, const char *name, const char *value)
 {
     struct reading *reading = context;
@@ -148,7 +148,7 @@ static bool read_query(struct reading *reading, enum rest_body body)
 
 /* ---- header fields ---- */
 
-/* Whether the field, a text, already holds `id`, in any letter case. */
+/* Returns whether the field, a text, already contains `id`, in any letter case. */
 static bool holds(const ProtobufCMessage *message, const char *field, const struct uuid *id)
 {
     const ProtobufCFieldDescriptor *found =
@@ -159,7 +159,7 @@ static bool holds(const ProtobufCMessage *message, const char *field, const stru
 }
 
 /*
- * Sets the id from Idempotency-Key: the key itself if it is a UUID, otherwise a UUID derived from it, so the
+ * Sets the id from Idempotency-Key: the key itself if it is a UUID, otherwise a UUID derived from it; so the
  * same key always gives the same id.
  */
 static bool read_key(const struct reading *reading, const char *field)
@@ -188,7 +188,7 @@ static bool read_key(const struct reading *reading, const char *field)
 
 /*
  * Accepts one ETag of ours, a version in quotes, even with the W/ that a compressing proxy adds. "*" matches
- * any version. No resource has version 0, which would match any, so it is rejected.
+ * any version. A version of 0 would also match any, but no resource has it, so it is rejected.
  */
 static bool read_if_match(const struct reading *reading, const char *field)
 {
@@ -208,7 +208,7 @@ static bool read_if_match(const struct reading *reading, const char *field)
     return set(reading, field, version);
 }
 
-/* Refuses a condition that the route would silently ignore. */
+/* Refuses a condition that the route would otherwise silently ignore. */
 static bool takes_any(const struct reading *reading, const struct rest_route *route)
 {
     const char *tag = http_header(reading->request, "If-Match");

@@ -1,4 +1,4 @@
-/* Tests how paths map to methods. */
+/* Tests the mapping of paths to methods. */
 #include "rest_routes.h"
 
 #include <string.h>

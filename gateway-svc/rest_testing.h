@@ -7,7 +7,7 @@
 
 /*
  * Reads "POST /bookings?a=b", header lines, an empty line and the body, as http.c would pass them on. Aborts
- * unless the result is a message that can be written as JSON or a refusal with a message. Returns true for a
+ * unless the result is a message that can be written as JSON, or a refusal with a text. Returns true for a
  * message.
  */
 bool rest_fuzz(const char *bytes, size_t size);

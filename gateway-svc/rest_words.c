@@ -6,7 +6,7 @@
 
 static const char PACKAGE[] = "screening.v1.";
 
-/* What the request types stand for. */
+/* The words that users know for the request types. */
 static const struct {
     const char *type, *words;
 } bodies[] = {
@@ -57,7 +57,7 @@ static char *put_camel(char *end, const char *name, size_t size)
     return end;
 }
 
-/* Writes what a message type stands for, or its name without the package. */
+/* Writes the word for a message type, or its name without the package. */
 static char *put_type(char *end, const char *name, size_t size)
 {
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)

@@ -6,9 +6,8 @@
 
 /*
  * Rewrites an error message from protojson or a service about a request of type `input`, in place: field
- * names become JSON names ("customer_id: ..." becomes "customerId: ..."), message types become what they
- * stand for ("is not a field of screening.v1.CreateBookingRequest" becomes "is not a field of a booking").
- * The text never grows.
+ * names become JSON names ("customer_id: ..." becomes "customerId: ..."), message types become words ("is not
+ * a field of screening.v1.CreateBookingRequest" becomes "is not a field of a booking"). The text never grows.
  */
 void rest_words(const ProtobufCMessageDescriptor *input, char *message);
 

@@ -1,7 +1,7 @@
 /*
  * `lock` guards everything; it is never held while a turn begins or is given up. Only one thread at a time
- * begins waiting turns: a call that fails at once ends inside its begin, and that end must not begin the next
- * one.
+ * begins waiting turns: a call that fails at once ends inside its begin, and that end must not recursively
+ * begin the next one.
  */
 #include "turns.h"
 

@@ -1,7 +1,7 @@
 /*
  * Limits the concurrent calls to one service; HTTP clients take turns by address. The last eighth of the
- * places is reserved for addresses that hold fewer places than that eighth has, so that slow calls of one
- * client do not hurt the others. A call without a place waits here, at most until its deadline.
+ * places is reserved for addresses that hold fewer places than that, so that slow calls of one client do not
+ * hurt the others. A call without a place waits here, at most until its deadline.
  */
 #ifndef SCREENING_GATEWAY_SVC_TURNS_H
 #define SCREENING_GATEWAY_SVC_TURNS_H
@@ -15,24 +15,24 @@
 
 struct turns;
 
-/* Embed it in the object that takes a turn; exactly one of begin and give_up is called, once. */
+/* Embed it in the object that takes a turn; either `begin` or `give_up` is called, once. */
 struct turn {
     struct fair_item item; /* `source` is the client */
     int64_t deadline_ns;   /* monotonic */
-    bool waited;           /* set by turns_take: it did not begin at once */
+    bool waited;           /* set by turns_take: the turn did not begin at once */
     /*
      * Begins the call and must not block. Every begin needs one turns_end, from any thread, even before it
      * returns. Called on the thread of turns_take or of a turns_end.
      */
     void (*begin)(struct turn *turn);
     /*
-     * No place became free in time, or the turns were stopped. Called on the thread of turns_take or
+     * Called if no place became free in time, or the turns were stopped: on the thread of turns_take or
      * turns_stop, or on the ticker's thread.
      */
     void (*give_up)(struct turn *turn);
 };
 
-/* Fails with RESOURCE_EXHAUSTED if memory or threads run out. */
+/* Fails with RESOURCE_EXHAUSTED if it runs out of memory or threads. */
 MUST_CHECK enum status turns_open(size_t places, struct turns **out, struct error *error);
 
 /* Gives up the waiting turns and all later ones. Calls that have begun continue. */
@@ -41,7 +41,7 @@ void turns_stop(struct turns *turns);
 /* Call it after turns_stop, once all begun calls have ended. NULL is allowed. */
 void turns_close(struct turns *turns);
 
-/* Any thread. */
+/* Begins the turn now or queues it. Any thread. */
 void turns_take(struct turns *turns, struct turn *turn);
 
 /* Ends a call of `source`; begins turns that wait for its place. Any thread. */

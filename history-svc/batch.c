@@ -25,9 +25,9 @@ struct batch {
     struct entry_row *entries;
     struct unknown_row *unknown;
     size_t booking_count, hospital_count, entry_count, unknown_count;
-    /* State that outlives the batch: what it assumes about the tables. */
+    /* State that outlives the batch: its assumptions about the tables. */
     struct months months;
-    bool careful; /* the next attempt assumes nothing */
+    bool careful; /* the next attempt makes no assumptions */
 };
 
 struct batch *batch_create(void)
@@ -189,8 +189,8 @@ static enum status save_and_finish(struct batch *batch, struct db *db, struct wr
 
 /*
  * Normally the cursor guarantees that no entry exists yet, and months are never dropped. A rebuild breaks
- * both assumptions, because it swaps the tables. If such an assumption may have caused the failure, apply the
- * batch once more without any. If the events themselves are at fault, the second attempt fails too.
+ * both assumptions, because it swaps the tables. If such an assumption may have caused the failure, the batch
+ * is applied again without any. If the events themselves are at fault, the second attempt fails, too.
  */
 static enum status explain(struct batch *batch, enum status status, struct error *error)
 {

@@ -55,17 +55,17 @@ struct told_booking {
 /* Make events without a seq and with a new event_id, in the arena. */
 Screening__V1__Event *make_booking_event(struct arena *arena, const struct told_booking *told);
 Screening__V1__Event *make_hospital_registered(struct arena *arena, uint32_t hospital, const char *name);
-/* Deleted at noon of `day` in the clinic's zone. */
+/* Makes the event of a deletion at noon of `day` in the clinic's zone. */
 Screening__V1__Event *make_hospital_deleted(struct arena *arena, uint32_t hospital, int32_t day);
 
 /* Numbers the events and applies them as the log's next chunk, in one transaction. */
 enum status place_apply(struct place *place, const char *log, Screening__V1__Event **events, size_t count,
                         struct error *error);
 
-/* The same for one booking event, which must succeed. */
+/* Like place_apply, for one booking event, which must succeed. */
 void place_tell(struct place *place, const struct told_booking *told);
 
-/* Returns the booking as readers see it, with status 0 if it is not known. */
+/* Returns the booking as readers see it, with status 0 if it is unknown. */
 struct booking_view place_view(struct place *place, uint32_t booking);
 
 #endif

@@ -21,7 +21,7 @@ static enum status open_month(struct months *months, struct db *db, int64_t inst
     struct timeline_month month;
     TRY(store_open_month(db, instant_us, &month, error));
     if (months->count == MONTHS_REMEMBERED)
-        months->count = 0; /* only a replay meets this many; current months are soon remembered again */
+        months->count = 0; /* only a replay has this many months; current months are soon stored again */
     months->known[months->count] = month;
     *out = &months->known[months->count++];
     return STATUS_OK;

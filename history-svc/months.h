@@ -1,6 +1,6 @@
 /*
  * The monthly partitions of the timeline. The transaction that inserts a month's first entry also creates the
- * month. The writer remembers existing months across transactions, so checking costs nothing. Writer thread
+ * month. The writer remembers existing months across transactions, so the check costs nothing. Writer thread
  * only.
  */
 #ifndef SCREENING_HISTORY_SVC_MONTHS_H
@@ -25,7 +25,7 @@ struct months {
 MUST_CHECK enum status months_open(struct months *months, struct db *db, const struct entry_row *entries,
                                    size_t count, struct error *error);
 
-/* Call it when the memory may be wrong: a transaction failed, or another process swapped the tables. */
+/* Call it when the remembered months may be wrong: a transaction failed, or the tables were swapped. */
 void months_forget(struct months *months);
 
 #endif

@@ -10,7 +10,7 @@
 static const int64_t NOVEMBER_ENDS_US = INT64_C(1796083199999999);
 static const int64_t DAY_US = INT64_C(86400) * 1000000;
 
-/* Makes the event that confirms booking `number`, occurring at that instant. */
+/* Makes the event that confirms booking `number` at that instant. */
 static Screening__V1__Event *event_at(struct place *place, uint32_t number, int64_t occurred_at_us)
 {
     const struct told_booking told = {.booking = number,
@@ -157,7 +157,7 @@ static void test_history_months_are_made_beside_readers_and_writers(void **state
     }
 }
 
-/* Two replicas need the same month: one creates it, the other waits. */
+/* Two replicas need the same month: one creates it, and the other waits. */
 static void test_history_months_needed_by_two_writers_are_made_by_one(void **state)
 {
     struct place *place = place_of(state);

@@ -18,8 +18,8 @@ struct reaction {
 };
 
 /*
- * Fails with INTERNAL if the event contradicts itself or lacks a field that its type requires; a retry can't
- * help. `log` must outlive the reaction.
+ * Fails with INTERNAL if the event contradicts itself or lacks a field that its type requires; a retry would
+ * fail, too. `log` must outlive the reaction.
  */
 MUST_CHECK enum status policy_react(const char *log, const Screening__V1__Event *event, struct reaction *out,
                                     struct error *error);

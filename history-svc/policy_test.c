@@ -1,4 +1,4 @@
-/* Tests which rows events become, and which events are refused. */
+/* Tests the rows that events produce, and the events that are refused. */
 #include "policy.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@ static char BOOKING_ID[] = "018f0000-0000-7000-8000-000000000001";
 static char HOSPITAL_ID[] = "018f0000-0000-7000-8000-000000000002";
 static char EVENT_ID[] = "018f0000-0000-7000-8000-000000000003";
 
-/* One valid event of each kind; tests then break it. */
+/* One valid event of each kind, which the tests then corrupt. */
 struct fixture {
     Screening__V1__Event event;
     Screening__V1__Booking booking;

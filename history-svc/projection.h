@@ -2,7 +2,7 @@
  * The rules of the read model. Pure: they map the known state and an event to what readers see, without I/O
  * or a clock.
  *
- * booking-svc is the only authority on a booking: its events win, whatever order the two logs arrive in.
+ * booking-svc is the only authority on a booking: its events win, in whatever order the two logs arrive.
  * hospital.deleted changes only the hospital. Until the booking's own event arrives, each read decides what
  * the deletion means for the booking.
  */
@@ -49,7 +49,7 @@ bool projection_moves(uint64_t known, uint64_t told);
 /* The reason that booking-svc gives a FORCE_CANCELLED booking. */
 extern const char PROJECTION_REASON_HOSPITAL_DELETED[];
 
-/* A hospital's deletion as known so far: `day` is its civil date in the clinic's zone. */
+/* The known deletion of a hospital: `day` is its civil date in the clinic's zone. */
 struct hospital_deletion {
     bool deleted;
     int32_t day;
@@ -60,7 +60,7 @@ struct booking_view {
     bool provisional; /* FORCE_CANCELLED is predicted: the booking's own event has not arrived yet */
 };
 
-/* How readers see a booking for screening day `day` whose last event had `status`. */
+/* Returns how readers see a booking for screening day `day` whose last event had `status`. */
 struct booking_view projection_view(enum booking_status status, int32_t day,
                                     const struct hospital_deletion *deletion);
 

@@ -71,7 +71,7 @@ static void test_projection_view_follows_the_table(void **state)
         {BOOKING_REQUESTED, DAY + 1, BOOKING_FORCE_CANCELLED, true, true},
         {BOOKING_CONFIRMED, DAY, BOOKING_FORCE_CANCELLED, true, true},
         {BOOKING_CONFIRMED, DAY + 300, BOOKING_FORCE_CANCELLED, true, true},
-        /* The screening was before the deletion, so it took place. */
+        /* The screening took place before the deletion. */
         {BOOKING_REQUESTED, DAY - 1, BOOKING_REQUESTED, true, false},
         {BOOKING_CONFIRMED, DAY - 1, BOOKING_CONFIRMED, true, false},
         /* booking.* events win. */

@@ -119,7 +119,7 @@ static enum status run_list(struct handler_read *base, struct db *db, struct err
     return STATUS_OK;
 }
 
-/* An empty date sets no bound; `otherwise` replaces it. */
+/* An empty date sets no bound; then the value is `otherwise`. */
 static enum status read_date(const char *field, const char *text, const char *otherwise, int32_t *day,
                              struct error *error)
 {

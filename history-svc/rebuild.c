@@ -9,7 +9,7 @@
 
 enum { LOOK_MS = 50, REPORT_MS = 5000, SWAP_PAUSE_MS = 200 };
 
-/* Progress while the schema fills. */
+/* The progress while the new schema fills. */
 struct progress {
     struct event_follower_status logs[INTAKE_LOG_COUNT];
     int64_t moved_ns; /* when an event was last applied */
@@ -110,7 +110,7 @@ static enum status fill(const struct intake_options *options, struct db *db, uin
     return status;
 }
 
-/* A long read of the live tables, or their writer, may hold the locks for a while, so retry. */
+/* A long read of the live tables, or their writer, may hold the locks for a while, so this retries. */
 static enum status swap(struct db *db, uint32_t patience_s, struct error *error)
 {
     int64_t give_up_ns = after_ms(clock_monotonic_ns(), (int64_t)patience_s * MS_PER_S);

@@ -21,9 +21,9 @@ struct rebuild_counts {
 };
 
 /*
- * Rebuilds from the publishers in `options`, whose schema is ignored. `db` may be any connection and stays
- * the caller's. Main thread only. After an error the live schema is unchanged: UNAVAILABLE when nothing moved
- * for `patience_s` seconds (a publisher or the database is unreachable), CANCELLED on a stop signal,
+ * Rebuilds from the publishers in `options`, whose schema is ignored. `db` may be any connection; the caller
+ * keeps it. Main thread only. After an error the live schema is unchanged: UNAVAILABLE when nothing moved for
+ * `patience_s` seconds (a publisher or the database is unreachable), CANCELLED on a stop signal,
  * FAILED_PRECONDITION when a log can't be followed to its head.
  */
 MUST_CHECK enum status rebuild_run(const struct intake_options *options, struct db *db, uint32_t patience_s,

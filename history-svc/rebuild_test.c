@@ -135,7 +135,7 @@ static void scene_close(struct scene *scene)
     rmdir(scene->folder);
 }
 
-/* Confirms `count` more bookings, with one commit each, and cancels every third at once. */
+/* Confirms `count` more bookings, with one commit each, and cancels every third of them at once. */
 static void publish_bookings(struct scene *scene, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -172,7 +172,7 @@ static bool deletion_seen(void *context)
 
 /* ---- the schema's contents, as one digest per table ---- */
 
-/* The indexes, including those of the partitions, which a rebuild creates differently. */
+/* Covers the indexes too, including those of the partitions, which a rebuild creates differently. */
 static const char SHAPE[] = "SELECT md5(string_agg(indexdef, '|' ORDER BY indexdef)) FROM pg_indexes "
                             "WHERE schemaname = 'history'";
 

@@ -14,7 +14,8 @@ enum { SCRIPT_SIZE = 128 };
 
 static const char DROP_REBUILD[] = "DROP SCHEMA IF EXISTS history_rebuild CASCADE";
 
-/* Filling is a fifth cheaper without the only index that is not written in order, so create it at the end. */
+/* Filling is a fifth cheaper without the only index that is not written in order; it is created at the
+ * end. */
 static const char DROP_INDEX[] = "DROP INDEX history_rebuild.booking_summary_by_customer";
 
 /* A new table has no statistics until autovacuum visits it. */
@@ -24,7 +25,7 @@ static const char COMPLETE[] = "CREATE INDEX IF NOT EXISTS booking_summary_by_cu
                                "history_rebuild.hospital";
 
 /*
- * Take the locks in the order in which writers and readers touch the tables, to avoid deadlocks. event_cursor
+ * Takes the locks in the order in which writers and readers use the tables, to avoid deadlocks. event_cursor
  * comes first, so that a transaction that has read it can finish. event_log_head exists only because
  * lib/events creates it; this service publishes no log. Its log_id stays the same.
  */

@@ -1,5 +1,5 @@
 /*
- * The PostgreSQL schemas with history-svc's tables. All tables live in one schema, so that a rebuild can fill
+ * The PostgreSQL schemas with history-svc's tables. All tables are in one schema, so that a rebuild can fill
  * a second one and swap the names. Main thread only, outside a transaction.
  */
 #ifndef SCREENING_HISTORY_SVC_SCHEMA_H
@@ -18,7 +18,8 @@ extern const char SCHEMA_REBUILD[];
 MUST_CHECK enum status schema_prepare(struct db *db, const char *schema, struct error *error);
 
 /*
- * The same for the schema of a rebuild, which must not exist yet, without the index that slows filling down.
+ * Like schema_prepare, for the schema of a rebuild, which must not exist yet; leaves out the index that slows
+ * filling down.
  */
 MUST_CHECK enum status schema_prepare_rebuild(struct db *db, struct error *error);
 

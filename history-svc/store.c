@@ -92,7 +92,7 @@ static const struct db_statement INSERT_UNKNOWN = {
     .tables = {&UNKNOWN},
 };
 
-/* What a summary shows of the booking's hospital; null if the hospital is unknown. */
+/* The hospital's part of a summary; null if the hospital is unknown. */
 static const struct db_column SHOWN_COLUMNS[] = {
     DB_COLUMN_AS("name", struct summary_row, hospital_name, TEXT, DB_FIXED),
     DB_COLUMN_WITH("deleted_day", struct summary_row, deletion.day, DATE, DB_FIXED, deletion.deleted),

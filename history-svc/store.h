@@ -79,15 +79,15 @@ struct timeline_month {
 };
 
 /*
- * Creates the month of an instant if it does not exist. Until the transaction ends, this blocks other writers
- * that create a month, but no one else.
+ * Creates the month of an instant if it does not exist. Until the transaction ends, this blocks only other
+ * writers that create a month.
  */
 MUST_CHECK enum status store_open_month(struct db *db, int64_t instant_us, struct timeline_month *out,
                                         struct error *error);
 
 /*
  * Inserts entries. Fails with INTERNAL if their month does not exist. With `some_exist`, existing entries are
- * kept; the check for them costs an eighth of the whole batch, so without it an existing entry fails with
+ * kept, but the check for them costs an eighth of the whole batch. Without it, an existing entry fails with
  * ALREADY_EXISTS.
  */
 MUST_CHECK enum status store_insert_entries(struct db *db, const struct entry_row *rows, size_t count,
@@ -127,7 +127,7 @@ struct customer_filter {
     int32_t to_day; /* inclusive */
 };
 
-/* Where the previous page ended; older bookings follow. */
+/* The end of the previous page; older bookings follow. */
 struct customer_position {
     int64_t created_at_us;
     struct uuid booking_id;

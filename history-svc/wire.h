@@ -8,22 +8,22 @@
 
 #include "screening/v1/history.pb-c.h"
 
-/* False if there is no instant, or none that a Timestamp can hold. */
+/* Returns false if there is no instant, or if a Timestamp cannot hold it. */
 MUST_CHECK bool wire_read_instant(const Google__Protobuf__Timestamp *timestamp, int64_t *instant_us);
 
 /*
- * Reads the booking of an event. The row's strings are those of the message. Returns NULL, or what is wrong
- * with the message.
+ * Reads the booking of an event. The row's strings are those of the message. Returns NULL, or a description
+ * of the error.
  */
 MUST_CHECK const char *wire_read_booking(const Screening__V1__Booking *booking, struct booking_row *row);
 
 /*
- * The summary as readers see it: a booking that its hospital's deletion will force-cancel already appears so.
- * Copies everything into the arena. Returns NULL when out of memory. Any thread.
+ * Makes the summary as readers see it: a booking that the deletion of its hospital will force-cancel already
+ * appears so. Copies everything into the arena. Returns NULL when out of memory. Any thread.
  */
 Screening__V1__BookingSummary *wire_summary(struct arena *arena, const struct summary_row *row);
 
-/* The same for an entry. */
+/* Like wire_summary, for an entry. */
 Screening__V1__HistoryEntry *wire_entry(struct arena *arena, const struct entry_row *row);
 
 #endif

@@ -159,7 +159,8 @@ static void complete_batch(struct writer_command *base)
     Screening__V1__ReserveResult *results = arena_alloc(mine->command.arena, count * sizeof *results);
     Screening__V1__ReserveResult **pointers = arena_alloc(mine->command.arena, count * sizeof(void *));
     if (results == NULL || pointers == NULL) {
-        /* Committed, but there is no memory for the answer. UNAVAILABLE: the caller may repeat the ids. */
+        /* The reservations are committed, but there is no memory for the answer. UNAVAILABLE: the caller
+         * may repeat the ids. */
         fail(mine->call, STATUS_UNAVAILABLE, NULL, "out of memory");
         return;
     }

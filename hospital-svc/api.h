@@ -1,6 +1,6 @@
 /*
- * HospitalService handlers: validate the request, turn it into a command for the writer or a task for the
- * readers, and reply when that completes.
+ * Handlers of HospitalService. They validate a request, turn it into a command for the writer or a task for
+ * the readers, and reply when that is complete.
  */
 #ifndef SCREENING_HOSPITAL_SVC_API_H
 #define SCREENING_HOSPITAL_SVC_API_H

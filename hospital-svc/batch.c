@@ -1,6 +1,6 @@
 /*
- * Order of steps in the transaction: lock the log head (excludes other replicas), read cursors, load, decide,
- * save, append events, move cursors.
+ * Order of the steps in the transaction: lock the log head (excludes other replicas), read cursors, load,
+ * decide, save, append events, move cursors.
  */
 #include "batch.h"
 

@@ -19,7 +19,7 @@ void batch_destroy(struct batch *batch);
 
 /*
  * Sets the function to call, on the writer thread, after each commit that leaves the era unpaired or in which
- * a caller named other eras. Must be called before the first batch.
+ * a caller named other eras. Call it before the first batch.
  */
 void batch_on_unpaired(struct batch *batch, void (*unpaired)(void *context, bool eras_differ), void *context);
 

@@ -77,7 +77,7 @@ static void test_capacity_decided_again_is_its_own_change_not_a_mismatch(void **
     }
 }
 
-/* Another replica has changed the capacity in the meantime and published its event. That change stands. */
+/* Another replica has changed the capacity in the meantime and published its event. That change remains. */
 static void test_capacity_decided_again_does_not_undo_what_another_replica_set(void **state)
 {
     struct stage stage;

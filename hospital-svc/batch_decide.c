@@ -41,8 +41,8 @@ static int compare_dates(const void *a, const void *b)
     return ((*left)->date > (*right)->date) - ((*left)->date < (*right)->date);
 }
 
-/* Adds the hospital's days from today on, in order of date. All of them are in the set, because the row is
- * with_days. */
+/* Adds the hospital's days from today on, in order of date. All of them are in the set, because the row
+ * has with_days. */
 static bool add_days(struct batch *batch, const struct hospital_row *row, struct arena *arena,
                      Screening__V1__Hospital *message)
 {
@@ -61,8 +61,8 @@ static bool add_days(struct batch *batch, const struct hospital_row *row, struct
     return true;
 }
 
-/* hospital_register leaves pointers to the command's strings in the hospital. Copy them, because the command
- * may be freed before a later command's answer is sent. */
+/* hospital_register leaves pointers to the command's strings in the hospital. This copies them, because
+ * the command may be freed before the answer of a later command is sent. */
 static bool keep_texts(struct batch *batch, struct hospital *hospital)
 {
     hospital->name = arena_strdup(&batch->arena, hospital->name);
@@ -106,7 +106,7 @@ static enum status decide_registration(struct batch *batch, struct command *comm
     return append_hospital(batch, command, "hospital.registered", answer, error);
 }
 
-/* The change was committed and its event appended, so report it even if the day has changed since. */
+/* The change was committed and its event appended, so reports it even if the day has changed since. */
 static enum status answer_done_capacity(struct command *command, struct error *error)
 {
     struct screening_day day = command->done;
@@ -183,8 +183,8 @@ static void decide_reserve(struct batch *batch, struct reserve_item *item)
     }
 }
 
-/* True if booking-svc and this service do not agree on the eras of their databases: until they do, nothing is
- * granted. */
+/* Returns whether booking-svc and this service do not agree on the eras of their databases: until they do,
+ * nothing is granted. */
 static bool is_recovering(struct batch *batch, const struct command *command)
 {
     const struct event_era *era = event_log_era(batch->log);
@@ -212,8 +212,8 @@ static void decide_reserves(struct batch *batch, struct command *command)
 
 /*
  * A booking is confirmed only after its place was committed. If the place has left no row, the database has
- * reverted. A released row is no proof, since the log may be followed from before the release. Nor is a
- * missing row of a past day, since those are purged.
+ * reverted. A released row is no proof, because the log may be followed from before the release. Nor is a
+ * missing row of a past day, because those are purged.
  */
 static enum status reinstate(struct batch *batch, const struct release *confirmed,
                              struct reservation_row *row, struct error *error)

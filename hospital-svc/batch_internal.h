@@ -15,7 +15,7 @@
 #include "db/db.h"
 #include "events/follower.h"
 
-/* What the batch did; added to the metrics after the commit. */
+/* The work of the batch; added to the metrics after the commit. */
 struct batch_tally {
     int64_t granted, refused, released, tombstones, recovering;
     int64_t reinstated, lost; /* places; lost: those that prove that the database reverted */
@@ -29,7 +29,7 @@ struct batch_chunk {
     size_t count;
 };
 
-/* Carries no state from one apply to the next, only memory for reuse. */
+/* Keeps only memory for reuse, but no state, from one apply to the next. */
 struct batch {
     struct event_log *log; /* the caller's */
     struct db_params *params;
@@ -51,8 +51,8 @@ MUST_CHECK enum status batch_collect(struct batch *batch, struct db *db,
                                      struct writer_command *const *commands, size_t count,
                                      struct error *error);
 
-/* Loads the working set. For commands that are decided a second time, also looks up if the first decision was
- * committed. */
+/* Loads the working set. For commands that are decided a second time, also looks up whether the first
+ * decision was committed. */
 MUST_CHECK enum status batch_load(struct batch *batch, struct db *db, struct writer_command *const *commands,
                                   size_t count, struct error *error);
 

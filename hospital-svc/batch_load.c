@@ -58,7 +58,7 @@ static bool collect_command(struct batch *batch, struct command *command)
     return true;
 }
 
-/* A malformed event fails the batch. When run alone it fails again and becomes a dead letter. */
+/* A malformed event fails the batch. Applied alone, it fails again and becomes a dead letter. */
 static enum status collect_chunk(struct batch *batch, struct db *db, struct event_chunk *chunk,
                                  struct error *error)
 {
@@ -126,8 +126,8 @@ static bool collect_released_days(struct batch *batch)
     return true;
 }
 
-/* A command decided before may have been committed, with the answer to its COMMIT lost. A second decision
- * could only be wrong. */
+/* The change of a command that is decided again may have been committed, with the answer to the COMMIT
+ * lost. A second decision could only be wrong. */
 static enum status find_done_capacities(struct batch *batch, struct db *db,
                                         struct writer_command *const *commands, size_t count,
                                         struct error *error)

@@ -117,7 +117,7 @@ static enum status delete_again(struct batch *batch, struct command *command, st
     return STATUS_OK;
 }
 
-/* True if booking-svc's answer shows that its log has the event at the cursor, regardless of eras. */
+/* Returns whether booking-svc's answer shows that its log has the event at the cursor, regardless of eras. */
 static bool is_known(const struct pair_done *done)
 {
     const struct event_cursor *applied = &done->applied;
@@ -127,9 +127,9 @@ static bool is_known(const struct pair_done *done)
 }
 
 /*
- * True if the cursor, as this batch leaves it, points to an event in the booking log of booking-svc's era. An
- * event applied by this batch, or since booking-svc was asked, may be lost already; only its era proves that
- * it is not. A booking-svc too old to report its era is trusted.
+ * Returns whether the cursor, as this batch leaves it, points to an event in the booking log of booking-svc's
+ * era. An event applied by this batch, or since booking-svc was asked, may already be lost; only its era
+ * proves that it is not. A booking-svc too old to report its era is trusted.
  */
 static bool is_in_log(const struct batch *batch, const struct pair_done *done)
 {

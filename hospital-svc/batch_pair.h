@@ -1,6 +1,6 @@
 /*
  * The writer's part of pairing with booking-svc (pairing.h): reads what the database records about its era,
- * and commits the pairing. Also records what an operator must know after the database reverted.
+ * and commits the pairing. Also records the facts that an operator must know after the database reverted.
  */
 #ifndef SCREENING_HOSPITAL_SVC_BATCH_PAIR_H
 #define SCREENING_HOSPITAL_SVC_BATCH_PAIR_H
@@ -23,21 +23,22 @@ struct recovery {
     uint64_t lost_from, lost_to; /* seq of the hospital log; 0 = none */
 };
 
-/* COMMAND_LOOK: reads the state that a pairing starts from. */
+/* COMMAND_LOOK: reads the state from which a pairing starts. */
 struct pair_look {
     bool forget_booking_log; /* in: follow the booking log from its start, because it is a different log */
     /* out */
     struct event_era era;
     struct uuid log_id;          /* id of the hospital log */
     struct event_cursor since;   /* hospital log position when the first unpaired era began; zero if paired */
-    struct event_cursor applied; /* of the booking log; without a cursor, the log paired with, at seq 0 */
+    struct event_cursor applied; /* of the booking log; without a cursor, the log of the last pairing, at
+                                  * seq 0 */
     struct recovery recovery;
 };
 
 /*
  * COMMAND_PAIR: marks the era as paired. Requires that the era is still the one sent to booking-svc, and that
  * the booking log of booking-svc's era has been applied up to `head_seq`. The second check is needed because
- * events that booking-svc has lost since may have been applied while the call was in flight.
+ * events that booking-svc has lost in the meantime may have been applied while the call was in flight.
  */
 struct pair_done {
     int64_t era;
@@ -59,7 +60,8 @@ struct pair_done {
     /* owned by the batch */
     struct event_cursor applied;
     bool lost;       /* `furthest` is not in the hospital log */
-    bool from_start; /* nor is `told`, and booking-svc did not set it back: it must start over */
+    bool from_start; /* nor is `told`, and booking-svc did not set it back: it must start from the
+                      * beginning */
     struct era_details details;
 };
 

@@ -94,7 +94,7 @@ static void test_unpaired_era_grants_nothing_and_says_when_to_ask_again(void **s
     stage_add_reserves(&stage, 10, 1);
     stage_run(&stage);
     start_again(&stage);
-    for (uint8_t booking = 10; booking < 12; booking++) { /* even a repeat of an earlier grant */
+    for (uint8_t booking = 10; booking < 12; booking++) { /* including a repeat of an earlier grant */
         stage_add_reserves(&stage, booking, 1);
         struct command *reserve = &stage.commands[0];
         stage_run(&stage);
@@ -261,7 +261,7 @@ static void test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again
     done.checked = look_at(&stage).applied;
     assert_int_equal(done.checked.seq, 3);
     tell_told(&lost, 4, "booking.cancelled", 22, ERA);
-    lost.chunk.from_era = LOST_ERA; /* fetched: the log has the events applied before */
+    lost.chunk.from_era = LOST_ERA; /* fetched: the log contains the events applied before */
     stage_add_told(&stage, &lost);
     assert_int_equal(pair_with(&stage, &done), STATUS_OK);
     look = look_at(&stage);
@@ -297,7 +297,7 @@ static void test_pair_leaves_what_comes_of_another_era_later(void **state)
     stage_close(&stage);
 }
 
-/* This replica was answered, and stalls; booking-svc's database goes back, and another replica pairs. */
+/* This replica gets its answer, and stalls; booking-svc's database goes back, and another replica pairs. */
 static void test_pair_after_that_of_another_replica_with_a_later_era_looks_again(void **state)
 {
     enum { FIRST_ERA = 4, LOST_ERA = 5, ERA = 6 };
@@ -419,7 +419,7 @@ static enum status take_number(void *context, const struct db_row *row)
     return STATUS_OK;
 }
 
-/* Commits the transaction of the other replica once somebody waits for it. NULL if nobody did. */
+/* Commits the transaction of the other replica once some session waits for it. Returns NULL if none did. */
 static void *commit_when_waited_for(void *context)
 {
     enum { DEADLINE_S = 60 };

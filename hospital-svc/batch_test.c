@@ -205,7 +205,7 @@ static void test_batch_ended_booking_frees_its_place_once(void **state)
     stage_run(&stage);
     assert_int_equal(stage_number(&stage, &READ_REMAINING), 2);
 
-    stage_tell(&rejected, 3, "booking.rejected", 50); /* never reserved: its Reserve will come late */
+    stage_tell(&rejected, 3, "booking.rejected", 50); /* never reserved: its Reserve will arrive late */
     stage_add_told(&stage, &rejected);
     struct reserve_item *same_batch = stage_add_reserves(&stage, 50, 1);
     stage_run(&stage);

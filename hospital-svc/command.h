@@ -53,7 +53,7 @@ struct command {
     struct day_row **days; /* REGISTER: in request order */
     struct day_row *day;   /* for SET_CAPACITY */
     bool is_done;          /* SET_CAPACITY: the change was committed, but the answer to its COMMIT was lost */
-    struct screening_day done; /* the day as that change left it, except `reserved` */
+    struct screening_day done; /* the day as of that change, except `reserved` */
     union {
         struct registration registration;
         struct capacity_wanted capacity;

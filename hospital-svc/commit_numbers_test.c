@@ -63,7 +63,7 @@ static void expect_rows(struct stage *stage, const struct db_statement *statemen
             assert_int_equal(rows.values[i][j], expected[i][j]);
 }
 
-/* Runs the batch and returns by how much it moved the counter. */
+/* Runs the batch and returns the difference that it makes to the counter. */
 static int64_t run_and_count(struct stage *stage)
 {
     const int64_t before = stage_number(stage, &READ_COUNTER);
@@ -147,7 +147,7 @@ static void test_commit_number_of_a_batch_that_failed_is_used_by_the_next(void *
     stage_close(&stage);
 }
 
-/* Does what a batch does to reinstate places. hospital_test covers the rules. */
+/* Reinstates a place as a batch does. hospital_test covers the rules. */
 static void reinstate(struct stage *stage, uint8_t first, size_t count)
 {
     struct error error = {0};

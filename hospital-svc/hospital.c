@@ -15,8 +15,8 @@ static enum status refuse_unknown(const struct hospital *hospital, struct error 
                      uuid_format(&hospital->id, id));
 }
 
-/* Checks a registration that is not a repeat. A repeat must not be refused for days that have passed since,
- * or for a rule that did not exist when an earlier version accepted it. */
+/* Checks a registration that is not a repeat. A repeat must not be refused for days that have passed in
+ * the meantime, or for a rule that did not exist when an earlier version accepted it. */
 static enum status check_registration(const struct hospital *hospital, const struct registration *command,
                                       int32_t today, struct error *error)
 {

@@ -91,8 +91,8 @@ struct registration {
 /*
  * days[i] holds the state for command->days[i]. OK with *changed true: the hospital and its days are now
  * registered; the hospital's strings are those of `command`. OK with *changed false: the hospital was already
- * registered with the same content, even if it was deleted since. ALREADY_EXISTS: it exists with different
- * content. INVALID_ARGUMENT: it is new, and a day is in the past or a text breaks a rule.
+ * registered with the same content, even if it was deleted in the meantime. ALREADY_EXISTS: it exists with
+ * different content. INVALID_ARGUMENT: it is new, and a day is in the past or a text breaks a rule.
  */
 MUST_CHECK enum status hospital_register(struct hospital *hospital, struct screening_day *const *days,
                                          const struct registration *command, int32_t today, int64_t now_us,
@@ -146,7 +146,7 @@ enum { RESERVE_OUTCOME_COUNT = RESERVE_SOLD_OUT + 1 };
 
 /*
  * RESERVE_GRANTED: takes `headcount` places of the day. Repeating a granted Reserve succeeds even if the
- * hospital was deleted or the date passed since.
+ * hospital was deleted or the date has passed.
  */
 MUST_CHECK enum reserve_outcome hospital_reserve(const struct hospital *hospital, struct screening_day *day,
                                                  struct reservation *reservation,
@@ -176,8 +176,8 @@ enum release_outcome {
     RELEASE_NOTHING,   /* already released */
 };
 
-/* `day` is the day of the stored reservation. It is used only if the reservation is live, and may be NULL
- * otherwise. */
+/* `day` is the day of the stored reservation. It is used only if the reservation is live; otherwise it may
+ * be NULL. */
 MUST_CHECK enum release_outcome hospital_release(struct reservation *reservation, struct screening_day *day,
                                                  const struct release *command);
 

@@ -50,7 +50,7 @@ static void test_register_hidden_text_is_refused_unless_it_is_known(void **state
     assert_int_equal(hospital_register(&hospital, days, &command, TODAY, NOW_US, &changed, &error),
                      STATUS_INVALID_ARGUMENT);
     assert_string_equal(error.message, "name: must have a visible character");
-    hospital = hospital_in(HOSPITAL_ACTIVE); /* its content is 7 */
+    hospital = hospital_in(HOSPITAL_ACTIVE); /* its stored content is 7 */
     changed = true;
     assert_int_equal(hospital_register(&hospital, days, &command, TODAY, NOW_US, &changed, NULL), STATUS_OK);
     assert_false(changed);
@@ -72,7 +72,7 @@ static void test_register_past_day_is_refused_and_named(void **state)
     assert_day(&first, 0, 0, 0);
 }
 
-/* The stored content is 7. The repeat comes after its days have passed, which must not matter. */
+/* The stored content is 7. The repeat comes after the hospital's days have passed, which must not matter. */
 static void test_register_known_hospital_depends_on_content_only(void **state)
 {
     (void)state;

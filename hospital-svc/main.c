@@ -1,4 +1,6 @@
-/* hospital-svc: keeps hospitals and their screening days, reserves places, frees them when bookings end. */
+/*
+ * hospital-svc: keeps hospitals and their screening days; reserves places and frees them.
+ */
 #include "api.h"
 #include "batch.h"
 #include "overcommit.h"
@@ -37,7 +39,7 @@ static void close_batch(void *context)
     struct hospital_service *service = context;
     batch_destroy(service->batch);
     event_log_destroy(service->log);
-    pairing_destroy(&service->pairing); /* batches note there that they are unpaired */
+    pairing_destroy(&service->pairing); /* batches report there that the era is unpaired */
 }
 
 static enum status open_writer(void *context, struct error *error)

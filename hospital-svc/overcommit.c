@@ -21,7 +21,7 @@ static void note(struct overcommit *overcommit, int64_t days)
         log_event(days > 0 ? LOG_WARN : LOG_INFO, "days.overcommitted", LOG_INT("days", days));
 }
 
-/* A failed read leaves the count unchanged; the state of the database is reported elsewhere. */
+/* A failed read leaves the count unchanged; other code reports the state of the database. */
 static void run(struct reader_task *base, struct db *db)
 {
     struct overcommit *overcommit = container_of(base, struct overcommit, task);
@@ -46,7 +46,7 @@ static void tick(void *context, struct ticker *ticker)
     if (atomic_exchange(&overcommit->reading, true))
         return;
     if (reader_pool_submit(overcommit->readers, &overcommit->task, &error) != STATUS_OK)
-        atomic_store(&overcommit->reading, false); /* clients' reads come first */
+        atomic_store(&overcommit->reading, false); /* clients' reads have priority */
 }
 
 enum status overcommit_open(struct overcommit *overcommit, struct reader_pool *readers, struct error *error)

@@ -1,7 +1,7 @@
 /*
  * Counts the days from today on that are overcommitted (more places reserved than their capacity), every 3 s
- * on a reader thread. The count is derived from the stored days, so it is correct no matter which process
- * changed them. Feeds Stats, /metrics and the log.
+ * on a reader thread. The count is derived from the stored days, so it is correct whichever process changed
+ * them. Feeds Stats, /metrics and the log.
  */
 #ifndef SCREENING_HOSPITAL_SVC_OVERCOMMIT_H
 #define SCREENING_HOSPITAL_SVC_OVERCOMMIT_H

@@ -1,5 +1,7 @@
-/* Lock order: the monitor is acquired last. The thread waits for its writer commands without a timeout, since
- * they never block for long. */
+/*
+ * Lock order: the monitor is acquired last. The thread waits for its writer commands without a timeout,
+ * because they never block for long.
+ */
 #include "pairing.h"
 
 #include <stdio.h>
@@ -103,7 +105,7 @@ static void note_paired(struct pairing *pairing, const struct pair_done *done, b
               LOG_INT("granted", done->granted), LOG_INT("deleted_again", done->deleted_again));
 }
 
-/* If the booking log is a different one, follows it from its start: the operator accepts it. */
+/* If the booking log is a different one, follows it from its start: the operator has accepted it. */
 static enum status follow_adopted(struct pairing *pairing, const struct pair_done *done,
                                   struct pair_look *before, struct error *error)
 {
@@ -114,8 +116,8 @@ static enum status follow_adopted(struct pairing *pairing, const struct pair_don
     return STATUS_OK;
 }
 
-/* booking-svc sets its cursor of the hospital log back before its first answer, and only that answer reports
- * how far it was. Keep it for later attempts. */
+/* booking-svc sets its cursor of the hospital log back before its first answer, and only that answer
+ * reports the old position. This keeps it for later attempts. */
 static void keep_furthest(struct pairing *pairing, struct pair_done *done)
 {
     if (done->told.seq > pairing->furthest.seq)
@@ -146,7 +148,8 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
         pairing->wish = (struct pairing_wish){.adopt = false};
         pairing->furthest = (struct event_cursor){.seq = 0};
         note_paired(pairing, &done, before.era.paired);
-        status = look(pairing, false, &before, error); /* refresh what the operator may acknowledge */
+        status = look(pairing, false, &before, error); /* refresh the findings that the operator may
+                                                        * acknowledge */
     }
     return status;
 }

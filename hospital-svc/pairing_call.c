@@ -114,7 +114,7 @@ static enum status take_head(const struct pair_request *request, const Screening
     return STATUS_OK;
 }
 
-/* Sets the start of the next page of both lists. Returns false if this page was the last. */
+/* Moves both lists to their next pages. Returns false if this page was the last. */
 static bool turn_page(const Screening__V1__PairResponse *response, const struct pair_done *done,
                       struct pair_request *request)
 {
@@ -141,7 +141,7 @@ enum status pairing_call(struct rpc_client *client, const struct pair_look *look
     struct pair_request request;
     fill_request(&request, look, wish);
     *done = (struct pair_done){.era = look->era.id, .peer = look->era.peer, .checked = look->applied};
-    /* booking-svc may have applied a lost deletion in an era that is paired, by a Pair that was executed
+    /* booking-svc may have applied a lost deletion in an era that is paired, because a Pair was executed
      * late. */
     const bool lost_deletions = !look->era.paired || wish->from_start;
     bool more = true;

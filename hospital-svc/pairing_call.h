@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "rpc/channel.h"
 
-/* NULL when out of memory. */
+/* Returns NULL when out of memory. */
 struct rpc_client *pairing_client_create(struct rpc_channel *channel);
 
 /* Parameters of the call in addition to `look`. */

@@ -16,7 +16,7 @@
 
 #include "screening/v1/event.pb-c.h"
 
-/* True if the event releases the booking's reservation. */
+/* Returns whether the event releases the booking's reservation. */
 bool policy_has_effect(const Screening__V1__Event *event);
 
 /*

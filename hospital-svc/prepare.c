@@ -21,8 +21,8 @@ static void list_live(void *context, const struct uuid *booking_id)
 /*
  * Deletes the cursor and the dead letters of the log; every effect of the log is idempotent. A booking whose
  * events were lost with the log's tail will never release its places, and only the booking log shows which
- * bookings these are. So log the number of live reservations and list the newest, where the lost ones are
- * to be found.
+ * bookings these are. So this logs the number of live reservations and lists the newest, among which are the
+ * lost ones.
  */
 static enum status follow_log_from_start(struct db *db, struct error *error)
 {

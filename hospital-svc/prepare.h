@@ -1,4 +1,4 @@
-/* What is done to the database before the service starts. */
+/* Prepares the database before the service starts. */
 #ifndef SCREENING_HOSPITAL_SVC_PREPARE_H
 #define SCREENING_HOSPITAL_SVC_PREPARE_H
 
@@ -9,8 +9,8 @@
 
 /*
  * Claims the database for hospital-svc, migrates it, and carries out the flags that act on it:
- * --follow-log-from-start and --acknowledge-recovery. Idempotent. Fails as db_claim, db_migrate and the store
- * do.
+ * --follow-log-from-start and --acknowledge-recovery. Idempotent. Fails like db_claim, db_migrate and the
+ * store.
  */
 MUST_CHECK enum status prepare(struct db *db, const struct settings *settings, struct error *error);
 

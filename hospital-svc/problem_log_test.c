@@ -19,9 +19,9 @@ static void test_a_problem_that_lasts_is_logged_once(void **state)
     assert_false(problem_log_is_due(&log, NONE, at_s(1)));
     assert_true(problem_log_is_due(&log, DIVERGED, at_s(1)));
     assert_false(problem_log_is_due(&log, DIVERGED, at_s(1.2)));
-    assert_false(problem_log_is_due(&log, NONE, at_s(2))); /* another failure, which heals by itself */
+    assert_false(problem_log_is_due(&log, NONE, at_s(2))); /* another failure, which goes away by itself */
     assert_false(problem_log_is_due(&log, DIVERGED, at_s(3600)));
-    log = (struct problem_log){.at_ns = 0}; /* it paired */
+    log = (struct problem_log){.at_ns = 0}; /* a pairing succeeded */
     assert_true(problem_log_is_due(&log, DIVERGED, at_s(3601)));
 }
 
@@ -39,7 +39,7 @@ static void test_problems_that_alternate_are_logged_once_a_minute(void **state)
     (void)state;
     struct problem_log log = {.at_ns = 0};
     int logged = 0;
-    for (int i = 0; i < 5 * 121; i++) /* two minutes, at each 200 ms */
+    for (int i = 0; i < 5 * 121; i++) /* two minutes, with an attempt every 200 ms */
         logged += problem_log_is_due(&log, i % 2 == 0 ? DIVERGED : WRONG, at_s(1 + i / 5.0));
     assert_int_equal(logged, 2 + 2);
 }

@@ -42,7 +42,7 @@ static void submit(struct purge *purge)
     purge->command.wanted.purge.before = civil_day_at(clock_now_us()) - purge->retention_days;
     purge->state = PURGE_SUBMITTED;
     if (writer_submit_request(purge->writer, &purge->command.base, &error) != STATUS_OK)
-        wait_ms(purge, RETRY_MS); /* the queue is full of clients' requests, which come first */
+        wait_ms(purge, RETRY_MS); /* the queue is full of clients' requests, which have priority */
 }
 
 /* Submits the next chunk if it is due. Returns the milliseconds until the next check. */

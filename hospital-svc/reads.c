@@ -137,7 +137,7 @@ static Screening__V1__Hospital *wire_listed(struct arena *arena, const struct ho
     return message;
 }
 
-/* The query returns one row more than fits on the page; that row is where the next page starts. */
+/* The query returns one row more than fits on the page; the next page starts with that row. */
 static enum status take_hospital(void *context, const struct hospital *hospital,
                                  const struct screening_day *day)
 {

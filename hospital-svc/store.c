@@ -67,14 +67,14 @@ static const struct db_statement COUNT_COMMIT = {
     .sql = "UPDATE commit_counter SET commit_no = commit_no + 1",
 };
 
-/* Number of the current commit, once COUNT_COMMIT has run. Statements select it themselves, which saves a
- * round trip. */
+/* The number of the current commit, once COUNT_COMMIT has run. Statements select it themselves, which
+ * saves a round trip. */
 #define COMMIT_NO "(SELECT commit_no FROM commit_counter)"
 
 const struct db_statement STORE_LOCK_HEAD = EVENT_LOCK_HEAD("commit_no", ", commit_counter");
 
-/* A row stored as live keeps the commit in which it was taken. Any other stored row is saved again only when
- * its place is reinstated. */
+/* A row stored as live keeps the commit that took it. Any other stored row is saved again only when its
+ * place is reinstated. */
 #define ON_SAVED                                                                                             \
     " ON CONFLICT (booking_id) DO UPDATE SET {reservation set excluded}, taken_commit = CASE WHEN"           \
     " reservation.state = 1 THEN reservation.taken_commit ELSE excluded.taken_commit END,"                   \

@@ -40,7 +40,7 @@ MUST_CHECK enum status store_find_capacity_change(struct db *db, struct db_param
                                                   const struct uuid *change_id, struct screening_day *day,
                                                   bool *found, struct error *error);
 
-/* True if the set changes days or reservations. */
+/* Returns whether the set changes days or reservations. */
 bool store_counts_commit(const struct working_set *set);
 
 /*

@@ -38,8 +38,8 @@ MUST_CHECK enum status store_count_overcommitted(struct db *db, int32_t today, i
 
 struct store_list {
     struct uuid first_id; /* smallest id to list */
-    /* Empty = any. The match ignores case (at least for ASCII). The other two are alternative forms of the
-     * same text; a name that contains any of them matches. */
+    /* Empty = any. The match ignores case, at least for ASCII. The other two are alternative forms of the
+     * same text; a name matches if it contains any of them. */
     const char *name_contains, *decomposed, *as_sent;
     bool include_deleted;
     bool on_date; /* only hospitals open on `date`, each together with that day */
@@ -61,8 +61,8 @@ MUST_CHECK enum status store_list_live(struct db *db, int64_t max, int64_t *coun
 struct store_live {
     const struct uuid *ids; /* only these; NULL = all */
     size_t id_count;
-    struct uuid after; /* if all: the previous page ended with this id */
-    uint32_t max;      /* if all: maximum number of rows */
+    struct uuid after; /* for a list of all: the last id of the previous page */
+    uint32_t max;      /* for a list of all: the maximum number of rows */
 };
 
 typedef enum status (*store_live_fn)(void *context, const struct reservation *reservation);

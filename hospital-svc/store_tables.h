@@ -7,7 +7,7 @@
 /* Records: struct hospital, struct screening_day, struct reservation. */
 extern const struct db_table STORE_HOSPITAL, STORE_DAY, STORE_RESERVATION;
 
-/* What readers are shown: without the digest of the registration, and without the day's hospital. */
+/* The columns that readers see: without the digest of the registration, and without the day's hospital. */
 extern const struct db_table STORE_HOSPITAL_SHOWN, STORE_DAY_SHOWN;
 
 #endif

@@ -24,7 +24,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* protobuf-c's strings are not const. */
+/* Returns a non-const string, as protobuf-c requires. */
 static char *text(const char *literal)
 {
     return (char *)literal;

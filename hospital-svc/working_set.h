@@ -33,7 +33,7 @@ struct day_row {
 /* A capacity set by a command. Each change is kept, because a batch may change the capacity of one day
  * several times. */
 struct capacity_change {
-    struct screening_day day; /* as this change left it */
+    struct screening_day day; /* as of this change */
     struct uuid change_id;    /* of the command; nil for a registration */
     struct capacity_change *next;
 };

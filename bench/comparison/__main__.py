@@ -1,4 +1,4 @@
-"""The second half of bench/compare: measures our system and the others alternately, round by round."""
+"""The second half of bench/compare: measures our system and the others in turns, round by round."""
 
 import functools
 import json
@@ -20,13 +20,13 @@ from ours import MANY_DAYS, Ours  # noqa: E402
 from peers import Peers  # noqa: E402
 from rows import Rounds, goal_rows, other_rows, show_goals, show_runs  # noqa: E402
 
-WARM_UP_SHARE = 1 / 3  # of the measured time, before it
+WARM_UP_SHARE = 1 / 3  # as a share of the measured time, before it
 SWEEP = (1, 4, 16, 64, 256, 1024)  # in flight
 PROFILED = (64, 256)
 
 
 def plan(ours, peers, in_flight, seconds):
-    """(name, function) of each run of a round, in order: runs that are compared are close together."""
+    """Returns (name, function) of each run of a round, in order: runs that are compared are close together."""
     times = (seconds * WARM_UP_SHARE, seconds)
     more, most = 4 * in_flight, 16 * in_flight
     runs = [
@@ -51,14 +51,14 @@ def plan(ours, peers, in_flight, seconds):
 
 
 def sweep_plan(ours, seconds):
-    """The same for our system alone."""
+    """Returns the same for our system alone."""
     times = (seconds * WARM_UP_SHARE, seconds)
     return [("%s %d" % (driver, in_flight), functools.partial(ours.closed, driver, in_flight, *times))
             for in_flight in SWEEP for driver in ("sqlite", "postgresql")]
 
 
 def profile_plan(ours, seconds):
-    """Our system under perf, which slows it a little: the shares count, not the rates."""
+    """Returns our system under perf, which slows it a little: read the shares, not the rates."""
     times = (seconds * WARM_UP_SHARE, seconds)
     return [("%s %d" % (driver, in_flight), functools.partial(ours.profiled, driver, in_flight, *times))
             for driver in ("sqlite", "postgresql") for in_flight in PROFILED]
@@ -79,7 +79,7 @@ def measure(arguments, folder):
         for number in range(1, arguments.rounds + 1):
             for name, what in todo:
                 interrupts.check()
-                os.sync()  # writes that the previous run left pending must not burden the next one
+                os.sync()  # pending writes of the previous run must not burden the next one
                 figures = what()
                 runs.append({"round": number, "name": name, **figures})
                 print("round %d  %-22s %9.0f/s  p50 %8.2f ms" % (number, name, figures["per_s"], figures["p50_ms"]),
@@ -88,7 +88,7 @@ def measure(arguments, folder):
 
 
 def circumstances(arguments, folder):
-    """The circumstances that a later reader of the figures needs."""
+    """Returns the circumstances that a later reader of the figures needs."""
     filesystem = step(["stat", "-f", "-c", "%T", folder])
     if filesystem == "tmpfs":
         print("compare: %s is in memory: a commit costs nothing there; set TMPDIR" % folder, file=sys.stderr)

@@ -1,11 +1,11 @@
-"""The options of the caller. Run alone, it only reports what is wrong with them."""
+"""The options of the caller. Run alone, this module only reports errors in them."""
 
 import argparse
 import pathlib
 
 import output
 
-IN_FLIGHT_MAX = 256  # 16 times as many must fit into the services' limits
+IN_FLIGHT_MAX = 256  # 16 times this number must fit into the services' limits
 SHORTEST_S = 0.5
 
 

@@ -1,4 +1,4 @@
-"""Processes that the comparison starts and ends; it never touches any other."""
+"""Processes that the comparison starts and ends; it never touches any others."""
 
 import os
 import pathlib
@@ -23,13 +23,13 @@ class CompareError(Exception):
 
 
 def environment(**more):
-    """The caller's environment, without variables that would change our programs or PostgreSQL's unnoticed."""
+    """Returns the caller's environment, without variables that would silently change our programs or PostgreSQL's."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("SCREENING_", "PG"))}
     return {**kept, **more}
 
 
 def free_address():
-    """HOST:PORT on which nothing listens now."""
+    """Returns a HOST:PORT on which nothing listens now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return "127.0.0.1:%d" % sock.getsockname()[1]
@@ -39,14 +39,15 @@ class Child:
     """A server in a separate process group: the terminal's Ctrl-C reaches only the comparison, which then stops it."""
 
     def __init__(self, command, log_path):
-        # A separate group, so that Ctrl-C reaches only us, but no session: the kernel would divide the cores by session.
+        # A separate group, so that Ctrl-C reaches only this program, but not a separate session: the kernel would
+        # divide the cores by session.
         self.name, self.log_path = pathlib.Path(command[0]).name, log_path
         with open(log_path, "wb") as log:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             process_group=0, env=environment())
 
     def wait_for_line(self, word, longest_s=READY_S):
-        """The first line of its log that contains that word."""
+        """Returns the first line of its log that contains that word."""
         deadline = time.monotonic() + longest_s
         while True:
             text = self.log_path.read_text(encoding="utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""The private PostgreSQL of a comparison: every run gets its own databases, which are deleted after it."""
+"""The private PostgreSQL of a comparison: every run gets its own databases, which are deleted after the run."""
 
 import contextlib
 
@@ -27,7 +27,7 @@ class Cluster:
         step([PRIVATE_POSTGRES, "remove", self.folder])
 
     def pid(self):
-        """The pid of its first process, whose children do the work."""
+        """Returns the pid of its first process, whose children do the work."""
         return int((self.folder.resolve() / "data/postmaster.pid").read_text(encoding="utf-8").split()[0])
 
     def url(self, database="postgres"):

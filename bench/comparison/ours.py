@@ -1,4 +1,4 @@
-"""One run of our system: fresh hospital-svc and booking-svc on tcp, and screening-bench against them."""
+"""One run of our system: new processes of hospital-svc and booking-svc on tcp, and screening-bench against them."""
 
 import contextlib
 import json
@@ -7,18 +7,18 @@ import perf
 from children import CompareError, run
 from services import BUILD, Services
 
-MANY_DAYS = 1000  # of the mix of that name
+MANY_DAYS = 1000  # the load of the mix of that name
 SERVICES = ("hospital", "booking")
 LOAD = "screening-bench"  # a separate line among the processes
 
 
 def per_booking_us(used):
-    """Processor time of a process, per booking."""
+    """Returns the processor time of a process, per booking."""
     return used["per_turn"]["user_us"] + used["per_turn"]["kernel_us"]
 
 
 class Ours:
-    """`fastest` remembers the highest rate per driver, for any number of calls in flight."""
+    """Runs our system. `fastest` stores the highest rate per driver, for any number of calls in flight."""
 
     def __init__(self, folder, cluster):
         self.folder, self.cluster = folder, cluster
@@ -36,7 +36,7 @@ class Ours:
         return self._run(driver, ["--rate", rate], warm_up_s, seconds)
 
     def profiled(self, driver, in_flight, warm_up_s, seconds):
-        """A closed loop, and where the services' processor time goes."""
+        """Runs a closed loop, and samples where the services' processor time goes."""
         with self._services(driver) as services:
             with perf.recorded({name + "-svc": services.pid(name) for name in SERVICES}, services.folder) as samples:
                 figures = self._load(services, ["--in-flight", in_flight], warm_up_s, seconds)
@@ -65,7 +65,8 @@ class Ours:
 
     @staticmethod
     def figures(report):
-        """The part of a report that is kept. `cpu_us`: of the services and their database, per booking, without the load."""
+        """Returns the part of a report that is stored. `cpu_us`: of the services and their database, per booking,
+        without the load generator."""
         outcomes = dict(report["outcomes"])
         confirmed = outcomes.pop("CONFIRMED", None)
         if confirmed is None or "FAILED_PRECONDITION SOLD_OUT" in outcomes:

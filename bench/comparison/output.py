@@ -6,7 +6,7 @@ from children import ROOT
 
 
 def folder(wanted, caller, kind):
-    """`wanted`, relative to the caller's folder; without it, a separate folder under var/KIND."""
+    """Returns the output folder: `wanted`, relative to the caller's folder; without it, a new folder under var/KIND."""
     if wanted is None:
         return ROOT / "var" / kind / time.strftime("%Y%m%d-%H%M%S")
     return (caller / wanted).resolve()

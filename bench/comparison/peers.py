@@ -1,4 +1,4 @@
-"""One run of each of the others: gRPC on PostgreSQL, nng alone, PostgreSQL alone, a synced commit alone."""
+"""One run of each peer: gRPC on PostgreSQL, nng alone, PostgreSQL alone, a synced commit alone."""
 
 import contextlib
 import glob
@@ -13,12 +13,12 @@ from services import BUILD
 
 PEERS = ROOT / "bench/peers"
 GRPC_BUILD = ROOT / "build/peers/grpc"
-CONNECTIONS = 16  # to PostgreSQL, of each service of the gRPC peer
+CONNECTIONS = 16  # connections to PostgreSQL of each service of the gRPC peer
 PROBE_S = 1
 
 
 class Peers:
-    """Each method starts what it needs, measures and stops it again; it returns the figures."""
+    """Each method starts what it needs, measures, stops it again, and returns the figures."""
 
     def __init__(self, folder, cluster):
         self.folder, self.cluster = folder, cluster
@@ -33,7 +33,8 @@ class Peers:
 
     @contextlib.contextmanager
     def _watched(self, pids, warm_up_s, seconds):
-        """Adds to the figures, a dict that the `with` block fills, what these processes used in the measured time."""
+        """Adds the resource usage of these processes in the measured time to the figures, a dict that the `with`
+        block fills."""
         figures = {}
         path = self.folder / "watch.json"
         child = Child([BUILD / "bench/bench-watch", warm_up_s, seconds, *("%s=%d" % item for item in pids.items())], path)
@@ -47,7 +48,7 @@ class Peers:
         figures["cpu_us"] = used_s * 1e6 / (figures["per_s"] * seconds)
 
     def grpc(self, days, in_flight, warm_up_s, seconds):
-        """Its load fails by itself if the places do not match afterwards."""
+        """The load generator fails by itself if the places do not match afterwards."""
         with contextlib.ExitStack() as stack:
             address, pids = {}, {"postgresql": self.cluster.pid()}
             for name, more in (("hospital", ()), ("booking", ("hospital",))):
@@ -70,7 +71,7 @@ class Peers:
             return figures
 
     def pgbench(self, days, in_flight, warm_up_s, seconds):
-        """As many clients as calls in flight, each with its own connection."""
+        """Runs as many clients as calls in flight, each with its own connection."""
         script = PEERS / "pgbench" / ("hot.sql" if days == 1 else "many.sql")
         program = max(glob.glob("/usr/lib/postgresql/*/bin/pgbench"), key=lambda path: float(path.split("/")[4]))
         log = self.folder / "pgbench"
@@ -92,7 +93,7 @@ class Peers:
 
     @staticmethod
     def read(log):
-        """(end in s, duration in ms) of each transaction."""
+        """Returns (end in s, duration in ms) of each transaction."""
         transactions = []
         for path in glob.glob(str(log) + ".*"):
             with open(path, encoding="ascii") as lines:
@@ -111,7 +112,8 @@ class Peers:
         return {"per_s": len(took) / (transactions[-1][0] - measure_from), "p50_ms": quantiles[49], "p99_ms": quantiles[98]}
 
     def commit(self):
-        """A synced commit of one small row with SQLite, with the same settings as ours; nothing else runs."""
+        """Measures a synced commit of one small row with SQLite, with the same settings as our services; nothing
+        else runs."""
         path = self.folder / "commit.db"
         took_ms = []
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:

@@ -1,10 +1,10 @@
-"""Where the services' processor time goes: perf samples while they work, by thread and by owner of the code."""
+"""Where the services' processor time goes: perf samples them under load, by thread and by owner of the code."""
 
 import contextlib
 
 from children import Child, CompareError, step
 
-HERTZ = "997"  # a prime, so that nothing periodic stays in step with it
+HERTZ = "997"  # a prime, so that no periodic activity stays in step with it
 OWNERS = {"[kernel": "kernel", "libc.so": "libc", "libnng": "nng", "libsqlite3": "SQLite", "libpq": "libpq",
           "libprotobuf-c": "protobuf-c", "booking-svc": "own code", "hospital-svc": "own code"}
 OTHERS = "others"
@@ -27,7 +27,8 @@ def owner(library):
 
 
 def parse(text):
-    """{(threads, owner of the code): share of all samples} from lines of perf, "12.50%|nng:task|libnng.so.1"."""
+    """Returns {(threads, owner of the code): share of all samples} from lines of perf,
+    "12.50%|nng:task|libnng.so.1"."""
     shares = {}
     for line in text.splitlines():
         words = [word.strip() for word in line.split("|")]
@@ -41,6 +42,7 @@ def parse(text):
 
 
 def parts(samples, cpu_us):
-    """The time of one booking in a process by place, in µs, from its samples and its total: [{"threads", "owner", "us"}]."""
+    """Divides the time of one booking in a process by place, in µs, from its samples and its total: [{"threads",
+    "owner", "us"}]."""
     text = step(["perf", "report", "-q", "--stdio", "-i", samples, "--sort", "comm,dso", "-F", "overhead,comm,dso", "-t", "|"])
     return [{"threads": threads, "owner": whose, "us": share * cpu_us} for (threads, whose), share in parse(text).items()]

@@ -9,7 +9,7 @@ from children import CompareError  # noqa: E402
 from peers import Peers  # noqa: E402
 from rows import Rounds, goal_rows, other_rows  # noqa: E402
 
-# With these values, each goal is just met: (calls per second, p50 ms, p99 ms, p99.9 ms).
+# with these values, each goal is just met: (calls per second, p50 ms, p99 ms, p99.9 ms)
 MET = {
     "grpc hot 64": (1000, 50, 90, 99), "sqlite 64": (25000, 2, 4, 8), "echo 64": (80000, 1, 2, 4),
     "postgresql 64": (17500, 3, 5, 9), "pgbench hot 64": (2000, 30, 60, 90), "sqlite 1000 days 64": (20000, 3, 5, 9),
@@ -20,7 +20,7 @@ MET = {
 
 
 def rounds_of(**changed):
-    """Three rounds; all but the median are far off. Names are given with _ for a space."""
+    """Returns three rounds, of which all but the median are far off. In names, _ stands for a space."""
     figures = {**MET, **{name.replace("_", " "): value for name, value in changed.items()}}
     return Rounds([{"round": number, "name": name, "per_s": per_s * factor, "p50_ms": p50 * factor, "p99_ms": p99 * factor,
                     "p99_9_ms": p99_9 * factor, "cpu_us": 1e6 / per_s}

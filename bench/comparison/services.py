@@ -1,4 +1,5 @@
-"""The services on tcp, for one run: in a separate folder and with separate databases, which are deleted after it."""
+"""The services on tcp, for one run: in a separate folder and with separate databases, which are deleted after the
+run."""
 
 import contextlib
 import os
@@ -49,7 +50,7 @@ class Services:
         return [path.read_text(encoding="utf-8", errors="replace")[-LOG_END:] for path in sorted(self.folder.glob("*.log"))]
 
     def url(self, name):
-        """The URL of its database, which is created on first use."""
+        """Returns the URL of its database, which is created on first use."""
         if name not in self.urls:
             if self.driver == "sqlite" and name != "history":
                 self.urls[name] = "sqlite:%s/%s.db" % (self.folder, name)
@@ -58,11 +59,11 @@ class Services:
         return self.urls[name]
 
     def database(self, name):
-        """The name of its database in the cluster."""
+        """Returns the name of its database in the cluster."""
         return "%s_%s" % (self.folder.name, name)
 
     def command(self, name, *more):
-        """The command that starts it."""
+        """Returns the command that starts it."""
         if name == "gateway":
             flags = ["--ops-listen=", "--http-listen=" + self.http, "--history-rpc=" + self.rpc["history"]]
         else:
@@ -94,7 +95,7 @@ class Services:
         self.cluster.renew(self.database("history"))
 
     def ask(self, name, sql):
-        """One number from a service's database, or one per column."""
+        """Returns one number from a service's database, or one per column."""
         if self.url(name).startswith("sqlite:"):
             with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % self.url(name).removeprefix("sqlite:"), uri=True,
                                                     timeout=ASK_S)) as database:
@@ -105,7 +106,7 @@ class Services:
         return numbers if len(numbers) > 1 else numbers[0]
 
     def change(self, name, sql):
-        """Changes a service's database without its knowledge."""
+        """Changes a service's database behind the service's back."""
         if self.url(name).startswith("sqlite:"):
             with contextlib.closing(sqlite3.connect(self.url(name).removeprefix("sqlite:"), timeout=ASK_S)) as database:
                 database.execute(sql)

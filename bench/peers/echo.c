@@ -49,10 +49,10 @@ static void answer(void *argument)
     if (rv == NNG_ECLOSED)
         return;
     if (rv != 0 && answering->sending)
-        nng_msg_free(nng_aio_get_msg(answering->aio)); /* its caller has disconnected */
+        nng_msg_free(nng_aio_get_msg(answering->aio)); /* the caller has disconnected */
     answering->sending = !answering->sending && rv == 0;
     if (answering->sending)
-        nng_ctx_send(answering->context, answering->aio); /* the message that was received */
+        nng_ctx_send(answering->context, answering->aio); /* the received message */
     else
         nng_ctx_recv(answering->context, answering->aio);
 }
@@ -108,7 +108,7 @@ static void ask(struct asking *asking, nng_msg *message)
     nng_ctx_send(asking->context, asking->aio);
 }
 
-/* The time of an answer that arrived in the measured time. */
+/* Counts the time of an answer that arrived in the measured time. */
 static void count(struct asking *asking, int64_t now_ns)
 {
     struct connection *connection = asking->connection;

@@ -1,4 +1,5 @@
-"""The committed figures: bench/results/*.json, as bench/compare (--sweep, --profile too) and bench/run all write them."""
+"""The committed figures: bench/results/*.json, as written by bench/compare (also with --sweep and --profile) and
+bench/run all."""
 
 import json
 import pathlib
@@ -29,7 +30,7 @@ GOALS = {
     "P16": "siege through the gateway",
     "P17": "a backlog behind customers",
 }
-IN_FLIGHT = 64  # of bench/compare, by default
+IN_FLIGHT = 64  # the default of bench/compare
 SCENARIO = re.compile(r"(P[0-9]+b?)(?:\.([0-9]+))?\.json")
 
 
@@ -68,7 +69,7 @@ class Figures:
 
 
 def per_booking(rounds, name):
-    """{process: {figure: median}} of the runs with that name: what one booking used in each process."""
+    """Returns {process: {figure: median}} of the runs with that name: resource usage of one booking in each process."""
     runs = [run["processes"] for run in rounds.runs if run["name"] == name]
     return {process: {figure: statistics.median(run[process]["per_turn"][figure] for run in runs)
                       for figure in runs[0][process]["per_turn"]}
@@ -76,14 +77,14 @@ def per_booking(rounds, name):
 
 
 def memory_mib(rounds, name):
-    """{process: (RSS at the end, its peak)} of the runs with that name, the greatest of all rounds."""
+    """Returns {process: (RSS at the end, its peak)} of the runs with that name, the maximum of all rounds."""
     runs = [run["processes"] for run in rounds.runs if run["name"] == name]
     return {process: tuple(max(run[process][figure] for run in runs) / 1024 for figure in ("rss_kib", "rss_peak_kib"))
             for process in runs[0]}
 
 
 def parts(rounds, name):
-    """{(process, threads, owner of the code): median µs per booking} of the profiled runs with that name."""
+    """Returns {(process, threads, owner of the code): median µs per booking} of the profiled runs with that name."""
     runs = [{(part["process"], part["threads"], part["owner"]): part["us"] for part in run["parts"]}
             for run in rounds.runs if run["name"] == name]
     return {key: statistics.median(run.get(key, 0) for run in runs) for key in sorted({key for run in runs for key in run})}

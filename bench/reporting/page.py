@@ -8,7 +8,7 @@ MARKED = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.S)
 
 
 def filled(page, figures):
-    """The page with its tables made from the figures."""
+    """Returns the page with its tables made from the figures."""
     def table(match):
         begin, name, end = match.groups()
         return begin + "\n" + "\n".join(TABLES[name](figures)) + "\n\n" + end

@@ -1,4 +1,5 @@
-"""The picture: throughput and latency over the number of calls in flight, as SVG that is legible in light and in dark."""
+"""The picture: throughput and latency over the number of calls in flight, as SVG that is legible on light and dark
+backgrounds."""
 
 import math
 import xml.sax.saxutils
@@ -48,7 +49,7 @@ class Panel:
         return self.bottom - self.place_share(value) * (self.bottom - self.top)
 
     def frame(self, title, ticks, label):
-        """Title and grid; `ticks` of the y axis."""
+        """Draws title and grid; `ticks` of the y axis."""
         lines = [_text(LEFT, self.top - 14, title, "title")]
         for value in ticks:
             y = self.y(value)
@@ -59,7 +60,7 @@ class Panel:
         return lines
 
     def curve(self, values, css):
-        """A line with its points, each of which shows its value when pointed at."""
+        """Draws a line with its points; each point shows its value on hover."""
         points = [(self.x(count), self.y(value)) for count, value in zip(self.in_flight, values)]
         lines = ['<polyline class="%s" points="%s"/>' % (css, " ".join("%.1f,%.1f" % point for point in points))]
         for (x, y), value in zip(points, values):
@@ -69,18 +70,18 @@ class Panel:
 
 
 def _steps(least_power, most_power):
-    """1, 2 and 5 times the powers of ten."""
+    """Yields 1, 2 and 5 times the powers of ten."""
     return [step * 10.0 ** power for power in range(least_power, most_power + 1) for step in (1, 2, 5)]
 
 
 def even_ticks(greatest):
-    """From 0 up to at least the given value, in at most five steps."""
+    """Returns ticks from 0 up to at least the given value, in at most five steps."""
     step = next(step for step in _steps(0, 9) if greatest <= 5 * step)
     return [step * count for count in range(math.ceil(greatest / step) + 1)]
 
 
 def log_ticks(least, greatest):
-    """From at most the one value up to at least the other."""
+    """Returns ticks from at most the first value up to at least the second."""
     steps = _steps(-6, 9)
     return [step for step, after in zip(steps, steps[1:]) if after > least and step < greatest] + \
         [next(step for step in steps if step >= greatest)]
@@ -110,7 +111,7 @@ def _latencies(rounds, in_flight):
 
 
 def draw(rounds):
-    """The whole picture; `rounds` None: a text that there is nothing to show."""
+    """Returns the whole picture; `rounds` None: a text that there is nothing to show."""
     lines = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img"' % (
         WIDTH, HEIGHT, WIDTH, HEIGHT), ' aria-label="Throughput and latency over calls in flight">', "<style>%s</style>" % STYLE]
     if rounds is None:

@@ -103,7 +103,7 @@ def test_budgets_add_up(_):
 
 def test_ceiling_is_the_rate_with_no_core_idle(_):
     rows = {cell[0]: cell[1:] for cell in cells(tables.ceiling(all_figures()))}
-    # 2 s of processor time in a second; 48 us per booking with the load, 42 without.
+    # 2 s of processor time in a second; 48 us per booking with the load generator, 42 without
     assert rows["sqlite 64"] == ["20,000", "41,667", "47,619", "5,000", "42,667"], rows
 
 
@@ -146,6 +146,6 @@ def test_picture_has_a_curve_each_within_its_bounds(_):
     for curve in curves:
         for x, y in (map(float, point.split(",")) for point in curve.get("points").split()):
             assert 0 < x < width and 0 < y < height, (x, y)
-    # Doublings are evenly spaced: 1, 4, 16, 64, 256, 1024.
+    # doublings are evenly spaced: 1, 4, 16, 64, 256, 1024
     xs = [float(point.split(",")[0]) for point in curves[0].get("points").split()]
     assert max(abs(b - a - (xs[1] - xs[0])) for a, b in zip(xs, xs[1:])) < 0.2, xs

@@ -21,7 +21,7 @@ def _nothing():
 
 
 def number(value):
-    """Only the significant digits."""
+    """Formats only the significant digits."""
     if abs(value) >= 100:
         return "{:,.0f}".format(value)
     return "%.1f" % value if abs(value) >= 10 else "%.2f" % value
@@ -105,7 +105,7 @@ def processes(figures):
 
 
 def cpu_budget(figures):
-    """All processor time available, divided by the bookings made in it: the columns add up."""
+    """Divides all available processor time by the bookings made in it: the columns add up."""
     if figures.compare is None:
         return _nothing()
     cpus = figures.about["compare.json"]["cpus"]
@@ -138,7 +138,7 @@ def profile(figures):
 
 
 def alone(figures):
-    """P5 in detail: what a booking waits for when it is the only one."""
+    """P5 in detail: the steps for which a single booking waits."""
     if figures.compare is None:
         return _nothing()
     rounds = figures.compare
@@ -151,7 +151,7 @@ def alone(figures):
 
 
 def ceiling(figures):
-    """The rate that the processors would allow."""
+    """Returns the rate that the processors would allow."""
     if figures.compare is None:
         return _nothing()
     cpus = figures.about["compare.json"]["cpus"]
@@ -169,7 +169,7 @@ def ceiling(figures):
 
 
 def seed(figures):
-    """What the original document measured, and our figures with about as many callers."""
+    """Compares the measurements of the original document with our figures for about as many callers."""
     rows = [("the original, every call delayed by 400 to 620 ms, its breaker open at times", "100", "14.9", "6,110", "17,070"),
             ("the original, on EKS, scaled out to 3 instances at most", "100", "105", "940", "6,220")]
     for driver, label in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
@@ -191,7 +191,7 @@ def _told(about):
 
 
 def circumstances(figures):
-    """One row per run: all files of a goal share a row."""
+    """Makes one row per run: all files of a goal share a row."""
     files = {}
     for name, about in figures.about.items():
         files.setdefault((about["command"], about["time"], _told(about)), []).append("[%s](../bench/results/%s)" % (name, name))

@@ -25,15 +25,15 @@ SCENARIOS = {
     "P7": "p7_sold_out", "P8": "p8_event_lag", "P9": "p9_catch_up", "P9b": "p9b_live_history", "P10": "p10_growth",
     "P11": "p11_history_queries", "P12": "p12_memory", "P13": "p13_start_stop", "P14": "p14_deletion",
     "P15": "p15_http", "P16": "p16_siege", "P17": "p17_backlog"}
-# P10 and P11 share 10,000,000 bookings; every other goal has its own PostgreSQL.
+# P10 and P11 share 10,000,000 bookings; every other goal has its own PostgreSQL
 TOGETHER = (("P7",), ("P8",), ("P9",), ("P9b",), ("P10", "P11"), ("P12",), ("P13",), ("P14",), ("P15",), ("P16",), ("P17",))
 
-# Usual settings for a database with much writing that has the machine's memory to itself.
+# usual settings for a database with many writes that has the machine's memory to itself
 POSTGRESQL = {"shared_buffers": "1GB", "max_wal_size": "4GB"}
 
 
 def about(options):
-    """The circumstances that a later reader of the figures needs."""
+    """Returns the circumstances that a later reader of the figures needs."""
     return {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "kernel": platform.release(), "cpus": os.cpu_count(),
             "load_before": os.getloadavg()[0], "scale": options.scale, "postgresql": POSTGRESQL}
 
@@ -63,7 +63,7 @@ def run_goal(goal, bench, options):
 
 
 def run_together(goals, options, folder):
-    """Measures one goal after the other, with one PostgreSQL. Returns those that could not be measured, met or not."""
+    """Measures goals one after the other, with one PostgreSQL. Returns those that could not be measured."""
     failed = list(goals)
     try:
         with Cluster(folder / "pg") as cluster, Bench(folder, cluster, options.rounds, options.scale) as bench:

@@ -1,4 +1,4 @@
-"""Calls to the services from Python: look-ups, one-off calls, and calls that take long beside Python's own time."""
+"""Calls to the services from Python: look-ups, single calls, and calls so long that Python's own time is negligible."""
 
 import contextlib
 
@@ -17,14 +17,14 @@ def connected(address):
 
 
 def answer(client, name, /, **request):
-    """The response; any code other than OK is a failure."""
+    """Returns the response; any code other than OK is a failure."""
     reply = client.call(name, **request)
     must(reply.code == rpc.OK, "%s: %r" % (name, reply))
     return reply.message
 
 
 def log_states(history):
-    """The states of the logs that history-svc follows, by name."""
+    """Returns the states of the logs that history-svc follows, by name."""
     return {log.log: log for log in answer(history, "GetProjectionStatus").logs}
 
 

@@ -1,4 +1,4 @@
-"""What every scenario uses, and how it waits."""
+"""The parts that every scenario uses, and waiting."""
 
 import contextlib
 import shutil
@@ -12,12 +12,13 @@ DEADLINE_S = 120  # for operations that take seconds
 LOOK_AGAIN_S = 0.005
 SEEDED = 10_000_000
 SEED_S = 1800
-SEEDED_BYTES = 2000  # of each booking, in all databases; those of one driver are 1,600
+SEEDED_BYTES = 2000  # bytes of each booking, in all databases; those of one driver are 1,600
 
 
 class Bench:
-    """A folder and a PostgreSQL for the scenarios: `with Bench(...) as bench:`. `scale` multiplies amounts and times, 1 =
-    those of the goals."""
+    """A folder and a PostgreSQL for the scenarios: `with Bench(...) as bench:`. `scale` multiplies amounts and times; 1
+    means those
+    of the goals."""
 
     def __init__(self, folder, cluster, rounds, scale):
         self.folder, self.cluster, self.rounds, self.scale = folder, cluster, rounds, scale
@@ -38,20 +39,21 @@ class Bench:
         return max(0.5, full * self.scale)
 
     def each_round(self, at_most=None):
-        """The numbers of the rounds, for a `for`; a scenario whose rounds take minutes makes fewer."""
+        """Yields the numbers of the rounds; a scenario whose rounds take minutes has fewer."""
         for number in range(1, min(self.rounds, at_most or self.rounds) + 1):
             interrupts.check()
             yield number
 
     def services(self, driver="sqlite"):
-        """Services that do not run yet; databases and folder are new, and deleted after the `with` block."""
+        """Returns services that do not run yet; databases and folder are new, and deleted after the `with` block."""
         return self._services("run", driver)
 
     def _services(self, name, driver):
         return Services(self.folder / name, self.cluster, driver, patient=self.scale < 1)
 
     def seeded(self, driver="sqlite"):
-        """Services that hold 10,000,000 bookings, including history-svc; none runs. Made once, deleted with the bench."""
+        """Returns services with 10,000,000 bookings, including history-svc; none runs. Made once, deleted with the
+        bench."""
         if driver not in self.large:
             free = shutil.disk_usage(self.folder).free
             must(free > self.seeded_count * SEEDED_BYTES, "%d GB are free in %s, too few for %d bookings" % (
@@ -76,7 +78,7 @@ def must(holds, problem):
 
 
 def wait_until(what, condition, deadline_s=DEADLINE_S):
-    """Waits until `condition` returns something true, and returns that; it is called often."""
+    """Waits until `condition` returns something true, and returns it. Calls `condition` often."""
     end = time.monotonic() + deadline_s
     while True:
         result = condition()

@@ -7,7 +7,7 @@ VERDICTS = {True: "met", False: "NOT MET", None: ""}  # None: no goal
 
 
 def quantile(values, share):
-    """The least value that `share` (0..1) of all values do not exceed."""
+    """Returns the smallest value that a `share` (0..1) of all values do not exceed."""
     if not values:
         raise ValueError("a quantile of nothing")
     ordered = sorted(values)
@@ -25,20 +25,21 @@ def is_met(value, wanted):
 
 
 def row(what, unit, rounds, wanted=None, value=None, **more):
-    """One figure of a goal: the median of its rounds, unless the value is derived from several medians (a ratio)."""
+    """Returns one figure of a goal: the median of its rounds, unless the value is derived from several medians (a
+    ratio)."""
     value = statistics.median(rounds) if value is None else value
     return {"what": what, "value": value, "unit": unit, "least": min(rounds), "most": max(rounds), "rounds": list(rounds),
             "wanted": wanted, "met": is_met(value, wanted), **more}
 
 
 def ratio_row(what, ours, other, wanted=None, **more):
-    """The ratio of the medians of two figures that were measured in the same rounds."""
+    """Returns the ratio of the medians of two figures that were measured in the same rounds."""
     return row(what, "x", [a / b for a, b in zip(ours, other, strict=True)], wanted,
                statistics.median(ours) / statistics.median(other), **more)
 
 
 def line_of(figures):
-    """A row as text for people."""
+    """Returns a row as text for people."""
     number = "%.2f" if abs(figures["value"]) < 100 else "%.0f"
     return "%-72s %9s %-5s %9s - %-9s %-12s %s" % (
         figures["what"], number % figures["value"], figures["unit"], number % figures["least"], number % figures["most"],

@@ -8,12 +8,12 @@ import os
 from bench import must, wait_until
 
 PROCESSES = ("hospital", "booking", "gateway")
-IN_FLIGHT_MAX = 200  # when the load ends
+IN_FLIGHT_MAX = 200  # the time at which the load ends
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def call(services, method, path, body=None):
-    """The JSON of an answer, which must be a success."""
+    """Returns the JSON of an answer, which must be a success."""
     with contextlib.closing(http.client.HTTPConnection(services.http, timeout=30)) as connection:
         connection.request(method, path, json.dumps(body) if body is not None else None,
                            {"Content-Type": "application/json"} if body is not None else {})
@@ -30,7 +30,7 @@ def register(services, dates, capacity):
 
 
 def cpu_us(services):
-    """Processor time that the processes have used."""
+    """Returns the processor time that the processes have used."""
     total = 0
     for name in PROCESSES:
         with open("/proc/%d/stat" % services.pid(name), encoding="ascii") as stat:
@@ -40,7 +40,8 @@ def cpu_us(services):
 
 
 def check_places(services, confirmed):
-    """As many places are taken as bookings stored, once all calls have ended, and hardly more than callers were told."""
+    """Checks that as many places are taken as bookings are stored, once all calls have ended, and hardly more than
+    were reported."""
     def booked_when_all_agree():
         taken = services.ask("hospital", "SELECT coalesce(sum(reserved), 0) FROM screening_day")
         booked = services.ask("booking", "SELECT count(*) FROM booking WHERE status = 2")

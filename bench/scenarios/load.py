@@ -1,5 +1,6 @@
-"""Runs screening-bench against the services and returns its report. It fails by itself if the places taken afterwards do not
-match the confirmed bookings."""
+"""Runs screening-bench against the services and returns its report. It fails by itself if the places taken afterwards
+do not match
+the confirmed bookings."""
 
 import itertools
 import json
@@ -11,13 +12,13 @@ from services import BUILD
 
 PROGRAM = BUILD / "bench/screening-bench"
 LOAD_S = 600
-BUDGET_MS = 10_000  # of a call: far more than it takes, so that slow calls are measured, not given up
-PATIENT_BUDGET_MS = 60_000  # the most that a service accepts
+BUDGET_MS = 10_000  # budget of a call: far longer than it takes, so that slow calls are measured, not given up
+PATIENT_BUDGET_MS = 60_000  # the maximum that a service accepts
 _numbers = itertools.count(1)
 
 
 def _command(services, *options):
-    """The command, and the path of its report."""
+    """Returns the command, and the path of its report."""
     output = services.folder / ("load-%d.json" % next(_numbers))
     budget_ms = PATIENT_BUDGET_MS if services.patient else BUDGET_MS
     watched = [word for name in services.children for word in ("--watch", "%s-svc=%d" % (name, services.pid(name)))]
@@ -25,7 +26,7 @@ def _command(services, *options):
 
 
 def load(services, *options):
-    """Runs it to its end; returns its report."""
+    """Runs the load to its end; returns its report."""
     command, output = _command(services, *options)
     run(command)
     return json.loads(output.read_text(encoding="utf-8"))
@@ -49,19 +50,19 @@ class Load:
         return self.child.process.poll() is None
 
     def report(self):
-        """Waits for its end; returns its report."""
+        """Waits for the end; returns the report."""
         wait_until("the end of the load", lambda: not self.is_running(), LOAD_S)
         must(self.child.process.returncode == 0, "screening-bench: " + self.log_path.read_text(encoding="utf-8"))
         return json.loads(self.output.read_text(encoding="utf-8"))
 
     def finish(self):
-        """Ends it early; returns what was measured so far."""
+        """Ends the load early; returns the measurements so far."""
         self.child.process.send_signal(signal.SIGINT)
         return self.report()
 
 
 def only(report, *names):
-    """The outcomes with these names, in order; no other may have happened."""
+    """Returns the outcomes with these names, in order; no other outcome may have occurred."""
     outcomes = report["outcomes"]
     must(set(outcomes) == set(names), "wanted only %s, there were %s" % (", ".join(names), {
         name: outcome["count"] for name, outcome in outcomes.items()}))
@@ -75,7 +76,8 @@ def cpu_us(report):
 
 
 def book_many(services, bookings, in_flight):
-    """Makes at least this many confirmed bookings: if a stall of the machine makes the load give up on some, it makes a few
+    """Makes at least this many confirmed bookings: if the load gives up on some because the machine stalls, it makes a
+    few
     more."""
     left = bookings
     while left > 0:

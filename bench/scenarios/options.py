@@ -1,4 +1,4 @@
-"""The options of the caller. Run alone, it only reports what is wrong with them."""
+"""The options of the caller. Run alone, this module only reports errors in them."""
 
 import argparse
 import pathlib

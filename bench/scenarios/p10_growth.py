@@ -10,7 +10,7 @@ SECONDS = 4
 
 
 def rate(services, seconds):
-    """Confirmed per s."""
+    """Returns the confirmed bookings per s."""
     services.start("hospital", "booking")
     confirmed, = only(load(services, "--in-flight", IN_FLIGHT, "--seconds", seconds), "CONFIRMED")
     services.stop("booking")
@@ -19,7 +19,8 @@ def rate(services, seconds):
 
 
 def measure(bench):
-    """The large databases are made once and grow a little with each round; the small ones are new in each round."""
+    """Measures both. The large databases are made once and grow a little with each round; the small ones are new in
+    each round."""
     rows = []
     for driver in DRIVERS:
         many, few = [], []

@@ -17,7 +17,7 @@ DEADLINE_S = 60
 
 
 def known_bookings(services, bookings, wanted):
-    """(booking_id, customer_id) of this many bookings, from all over the table."""
+    """Returns (booking_id, customer_id) of this many bookings, from the whole table."""
     percent = min(100, 100 * 4 * wanted / bookings)
     lines = services.cluster.ask("SELECT booking_id, customer_id FROM history.booking_summary TABLESAMPLE SYSTEM (%f)" % percent,
                                  services.database("history")).splitlines()
@@ -25,7 +25,7 @@ def known_bookings(services, bookings, wanted):
 
 
 def ask(history, known):
-    """Calls both methods for each booking, one call at a time; returns the ms that each call took, by method."""
+    """Calls both methods for each booking, one call at a time; returns the duration of each call in ms, by method."""
     took = {"GetBookingHistory": [], "ListCustomerHistory": []}
     for booking_id, customer_id in known:
         interrupts.check()
@@ -42,7 +42,8 @@ def ask(history, known):
 
 
 def beside_load(services, history, known, applied):
-    """The same while clients book, and the number of those bookings. `applied`: events of the booking log before it."""
+    """Does the same while clients book; also returns the number of those bookings. `applied`: events of the booking
+    log before it."""
     with Load(services, "--rate", OTHERS_PER_S, "--warm-up", 0, "--seconds", LONGEST_S) as running:
         wait_applied(history, "booking", applied + 1, DEADLINE_S)
         took = ask(history, known)

@@ -14,7 +14,7 @@ BOOKINGS = 1_000_000
 CLIENTS = 10_000
 IN_FLIGHT = 256
 NAMES = ("hospital", "booking", "history")
-SPARE_FILES = 200  # that this process needs besides the clients
+SPARE_FILES = 200  # descriptors that this process needs besides the clients
 
 
 def rss_kib(pid):
@@ -23,7 +23,8 @@ def rss_kib(pid):
 
 
 def clients_possible(wanted):
-    """A service keeps two descriptors for each connection: nng may still be closing as many others."""
+    """Returns the possible number of clients. A service keeps two descriptors per connection: nng may still be
+    closing as many others."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard // 2 - 2 * SPARE_FILES)
 
@@ -35,7 +36,8 @@ def raise_file_limit(wanted):
 
 
 def client_kib(services, name, clients):
-    """The cost of one more client to the service, in KiB: each has its own connection and has been answered once."""
+    """Returns the cost of one more client to the service, in KiB: each client has its own connection and has been
+    answered once."""
     with connected(services.rpc[name]) as first:
         must(first.Check().code == rpc.OK, name + "-svc does not answer")
         before = rss_kib(services.pid(name))

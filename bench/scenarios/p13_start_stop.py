@@ -1,4 +1,4 @@
-"""How long an idle service takes from its start until it is ready, and from SIGTERM until it has ended."""
+"""The time of an idle service from its start until it is ready, and from SIGTERM until it has ended."""
 
 import contextlib
 import signal
@@ -10,12 +10,12 @@ from children import environment, interrupts
 from figures import row
 
 TIMES = 20
-IDLE_S = 0.5  # until its peers have reconnected: while a peer still calls, a stop waits
+IDLE_S = 0.5  # until its peers have reconnected: a stop waits while a peer still calls
 NAMES = {"sqlite": ("hospital", "booking"), "postgresql": ("hospital", "booking", "history")}
 
 
 def start_and_stop(command, log_path):
-    """(ms until the line that says ready, ms until the process has ended after SIGTERM)."""
+    """Returns (ms until the line that says ready, ms until the process has ended after SIGTERM)."""
     begin = time.monotonic()
     process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, start_new_session=True, env=environment())
@@ -38,7 +38,7 @@ def start_and_stop(command, log_path):
 
 
 def alone(services, name, times):
-    """Restarts one service repeatedly while the others are up; its database is new before the first start."""
+    """Restarts one service repeatedly while the others run; its database is new before the first start."""
     took = []
     for _ in range(times):
         interrupts.check()

@@ -19,7 +19,7 @@ WHAT = {"book": "CreateBooking", "read": "nine reads to one booking"}
 
 
 def by_rpc(bench, mix):
-    """Microseconds of the services per call."""
+    """Returns the microseconds of the services per call."""
     with bench.services() as services:
         services.start("hospital", "booking")
         report = load(services, "--mix", mix, "--in-flight", IN_FLIGHT, "--seconds", bench.seconds(SECONDS))
@@ -27,7 +27,7 @@ def by_rpc(bench, mix):
 
 
 def by_http(bench, mix):
-    """(microseconds of the services and the gateway per call, calls per s, p50 in ms)."""
+    """Returns (microseconds of the services and the gateway per call, calls per s, p50 in ms)."""
     with bench.services() as services:
         services.start("hospital", "booking", "gateway")
         date = (datetime.date.today() + datetime.timedelta(days=30)).isoformat()

@@ -1,4 +1,4 @@
-"""siege -c100 -t60S through the gateway, as the original measured: bookings over so many hospitals that none sells out."""
+"""siege -c100 -t60S through the gateway, as in the original: bookings over so many hospitals that none sells out."""
 
 import datetime
 import json
@@ -14,7 +14,7 @@ CAPACITY = 100_000
 
 
 def measure(bench):
-    """One round: it takes a minute."""
+    """Runs one round, which takes a minute."""
     seconds = max(1, round(bench.seconds(SECONDS)))
     dates = [(datetime.date.today() + datetime.timedelta(days=10 + day)).isoformat() for day in range(DAYS)]
     with bench.services() as services:
@@ -26,7 +26,7 @@ def measure(bench):
                 for date in dates:
                     out.write("http://%s/bookings POST %s\n" % (services.http, json.dumps({
                         "customerId": "customer-%d" % number, "customerName": "name", "hospitalId": hospital_id, "date": date})))
-        # siege writes its settings file to HOME.
+        # siege writes its settings file to HOME
         output = run(["siege", "-c%d" % CALLERS, "-t%dS" % seconds, "-j", "-q", "--content-type=application/json", "-f", urls],
                      seconds + 60, HOME=str(services.folder))
         result = json.loads(output[output.index("{"):])

@@ -1,4 +1,5 @@
-"""300,000 queued bookings, as after an outage, are processed while others book: the duration and the effect on others."""
+"""The processing of 300,000 queued bookings, as after an outage, while others book: its duration and its effect on
+the others."""
 
 import datetime
 import time
@@ -11,13 +12,13 @@ from figures import ratio_row, row
 from load import Load, load, only
 
 BACKLOG = 300_000
-CAPACITY = 100_000  # of a day
+CAPACITY = 100_000  # capacity of a day
 OTHERS_PER_S = 1_000
 BEFORE_S = 5
 WARM_UP_S = 0.5
 LONGEST_S = 600
 LOOK_S = 0.5
-LEFT = 0.1  # share of the backlog at which the others stop
+LEFT = 0.1  # the share of the backlog at which the others stop
 WAITING = "SELECT count(*) FROM booking WHERE status = 1"
 INSERT = {
     "sqlite": "INSERT INTO booking WITH RECURSIVE n (i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count}) "
@@ -29,12 +30,12 @@ INSERT = {
 
 
 def others(seconds):
-    """Options of the load that plays the others."""
+    """Returns the options of the load that plays the others."""
     return "--rate", OTHERS_PER_S, "--warm-up", WARM_UP_S, "--seconds", seconds
 
 
 def queue(services, bookings):
-    """Inserts them into booking-svc's database while it is stopped."""
+    """Inserts bookings into booking-svc's database while it is stopped."""
     hospital_id = str(uuid.uuid4())
     today = datetime.date.today()
     days = [(today + datetime.timedelta(days=10 + number)).isoformat() for number in range(-(-bookings // CAPACITY))]
@@ -48,13 +49,13 @@ def queue(services, bookings):
 
 
 def waiting(services):
-    """How many are still queued. Called rarely: counting costs the database more than a booking."""
+    """Returns how many bookings are still queued. Call it rarely: counting costs the database more than a booking."""
     interrupts.sleep(LOOK_S)
     return services.ask("booking", WAITING)
 
 
 def round_of(bench, driver, bookings):
-    """(seconds until all are confirmed, others' p99 before in ms, others' p99 meanwhile)."""
+    """Returns (seconds until all are confirmed, the others' p99 before in ms, the others' p99 during it)."""
     with bench.services(driver) as services:
         services.start("hospital", "booking")
         before, = only(load(services, *others(bench.seconds(BEFORE_S))), "CONFIRMED")

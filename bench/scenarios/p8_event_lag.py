@@ -1,7 +1,9 @@
-"""How long after the commit of a cancellation history has its row, at 5,000 events/s.
+"""The time from the commit of a cancellation to its row in the history, at 5,000 events/s.
 
-PostgreSQL stores the time of each commit (track_commit_timestamp), which can be queried by row: the scenario reads no clock,
-and every cancellation counts. With booking-svc on PostgreSQL both ends are commits. SQLite stores no such times, so there
+PostgreSQL stores the time of each commit (track_commit_timestamp), which can be queried by row: the scenario reads no
+clock,
+and every cancellation counts. With booking-svc on PostgreSQL both ends are commits. SQLite stores no such times, so
+there
 the lag counts from the event's occurred_at, which is before the commit: the result is too long by the rest of that
 transaction."""
 
@@ -10,7 +12,7 @@ from bench import DRIVERS, must
 from figures import quantile, row
 from load import load, only
 
-EVENTS_PER_S = 5_000  # a booking and its cancellation make two
+EVENTS_PER_S = 5_000  # a booking and its cancellation make two events
 SECONDS = 5
 COMMITTED = "(extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::bigint"
 CANCELLED = 4
@@ -18,24 +20,24 @@ DEADLINE_S = 60
 
 
 def numbers(services, name, sql):
-    """Rows of numbers from a database in PostgreSQL."""
+    """Returns rows of numbers from a database in PostgreSQL."""
     lines = services.cluster.ask(sql, services.database(name)).splitlines()
     return [tuple(int(word) for word in line.split("|")) for line in lines]
 
 
 def cancellations(services):
-    """(seq, occurred at, time of its row in history-svc's table) of each, in us."""
+    """Returns (seq, occurred at, time of its row in history-svc's table) of each, in us."""
     return numbers(services, "history", "SELECT seq, occurred_at_us, %s FROM history.timeline_entry WHERE status = %d "
                    "ORDER BY seq" % (COMMITTED, CANCELLED))
 
 
 def commits(services):
-    """When each event of the booking log was committed, in us, by seq."""
+    """Returns when each event of the booking log was committed, in us, by seq."""
     return dict(numbers(services, "booking", "SELECT seq, %s FROM event_log" % COMMITTED))
 
 
 def lags_ms(bench, driver, seconds):
-    """The lags of all cancellations of a run, except those of its warm-up."""
+    """Returns the lags of all cancellations of a run, except those of its warm-up."""
     with bench.services(driver) as services:
         services.start("hospital", "booking", "history")
         report = load(services, "--mix", "book-cancel", "--rate", EVENTS_PER_S // 2, "--seconds", seconds)

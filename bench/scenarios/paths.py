@@ -9,5 +9,5 @@ sys.path.append(str(SCENARIOS.parent / "comparison"))
 from children import ROOT  # noqa: E402
 from services import BUILD  # noqa: E402
 
-# In front, because a package named grpc may be installed.
+# in front, because a package named grpc may be installed
 sys.path[:0] = [str(BUILD / "tests/python"), str(ROOT / "tests")]

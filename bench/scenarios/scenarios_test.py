@@ -28,7 +28,7 @@ def started(folder, *arguments):
 
 
 def processes_of(folder):
-    """The processes whose command line contains the folder."""
+    """Returns the processes whose command line contains the folder."""
     found = []
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -39,7 +39,7 @@ def processes_of(folder):
 
 @contextlib.contextmanager
 def own_folder():
-    """The user that runs PostgreSQL can enter it; after the block it may contain nothing but the output."""
+    """A folder that the user who runs PostgreSQL can enter; after the block it may contain only the output."""
     with tempfile.TemporaryDirectory(prefix="screening-", dir="/tmp") as name:
         folder = pathlib.Path(name)
         folder.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Fills the databases of the three services with millions of bookings that agree with each other."""
+"""Fills the databases of the three services with millions of consistent bookings."""
 import argparse
 import concurrent.futures
 import datetime
@@ -23,7 +23,7 @@ _BOOKING = "booking_id, customer_id, customer_name, hospital_id, date, headcount
            "updated_at_us, version"
 _EVENT = "seq, event_id, type, occurred_at_us, event"
 
-# Service -> (table, columns, the plan's rows).
+# service -> (table, columns, the plan's rows)
 TABLES = {
     "hospital": (
         ("hospital", "hospital_id, name, address, state, created_at_us, content", Plan.hospitals),
@@ -39,7 +39,7 @@ TABLES = {
         ("booking_summary", _BOOKING, Plan.summaries),
         ("timeline_entry", "booking_id, version, event_id, status, reason, occurred_at_us, source, seq", Plan.entries)),
 }
-# Service -> the logs that it follows.
+# service -> the logs that it follows
 FOLLOWED = {"hospital": ("booking",), "booking": ("hospital",), "history": ("booking", "hospital")}
 
 
@@ -90,7 +90,7 @@ def open_service(name, url):
 
 
 def load_tables(name, url, tables, plan):
-    """Runs in a separate process."""
+    """Loads the tables; runs in a separate process."""
     with open_service(name, url) as database:
         for table, columns, rows in TABLES[name]:
             if table in tables:
@@ -98,14 +98,15 @@ def load_tables(name, url, tables, plan):
 
 
 def jobs_of(urls):
-    """(name, url, tables): a SQLite file takes one writer, on PostgreSQL each table is a job. The long jobs first."""
+    """Yields (name, url, tables), the long jobs first: a SQLite file accepts one writer, but on PostgreSQL each
+    table is a job."""
     for name, url in urls.items():
         tables = [table for table, _, _ in TABLES[name]][::-1]
         yield from ((name, url, [table]) for table in tables) if not url.startswith("sqlite:") else ((name, url, tables),)
 
 
 def set_positions(urls, plan):
-    """Each log ends at its last event, and every subscriber has applied it."""
+    """Sets the head of each log to its last event, and marks it as applied by every subscriber."""
     heads = {"booking": (plan.count, plan.last_event_id()),
              "hospital": (plan.hospital_count, plan.hospital_event_id(plan.hospital_count - 1))}
     log_ids = {}

@@ -15,7 +15,8 @@ def open_database(url, schema=None):
 
 
 class Sqlite:
-    """Nothing is synced and nothing can be rolled back during the load: an interrupted load leaves an unusable file."""
+    """Loads into SQLite. Nothing is synced and nothing can be rolled back: an interrupted load leaves an unusable
+    file."""
 
     def __init__(self, path):
         self.path = path
@@ -41,7 +42,7 @@ class Sqlite:
         pass
 
     def ask(self, sql):
-        """The first value of the first row."""
+        """Returns the first value of the first row."""
         return self.connection.execute(sql).fetchone()[0]
 
     def run(self, sql, *values):
@@ -61,7 +62,7 @@ class Sqlite:
             self.connection.execute(sql)
 
 
-# All other byte columns of the tables are ids, which PostgreSQL accepts as bare digits.
+# all other byte columns of the tables are ids, which PostgreSQL accepts as bare digits
 _BYTEA = {"event", "content", "content_hash"}
 
 
@@ -88,7 +89,7 @@ class Postgresql:
         pass
 
     def tidy(self):
-        """Does what autovacuum would do a minute later, during a measurement."""
+        """Does now what autovacuum would otherwise do a minute later, during a measurement."""
         self._psql("VACUUM (ANALYZE)")
 
     def _command(self, *sql):
@@ -105,7 +106,7 @@ class Postgresql:
         return self._psql(sql).strip()
 
     def run(self, sql, *values):
-        """`?` in the text stands for the next value, an id or a number."""
+        """Runs a statement; `?` in the text stands for the next value, an id or a number."""
         for value in values:
             sql = sql.replace("?", "'%s'" % (value.hex() if isinstance(value, bytes) else value), 1)
         self._psql(sql)

@@ -16,7 +16,7 @@ from report import Report, say, show, text_of  # noqa: E402
 
 def play(stack, report):
     """Plays every step, in order. Returns the bookings by status."""
-    # Late, because these need what the build makes, and --clean must work without a build.
+    # Imported late, because these need what the build makes, and --clean must work without a build.
     import agreement
     import rush
     from looking import Look
@@ -34,7 +34,7 @@ def play(stack, report):
 
 
 def stop(stack, report):
-    """The last line of the table: a service that does not drain is a failure."""
+    """Makes the last line of the table: a service that does not drain is a failure."""
     names = [service.name for service in stack.services.values()]
     say("stopping the services and PostgreSQL")
     ends = stack.close()
@@ -87,7 +87,7 @@ def run_play():
 
 
 def show_how_to_call(stack, clinic):
-    """Prints what to type in another terminal."""
+    """Prints the commands to type in another terminal."""
     day = stack.screenctl.ask("hospital", "show", clinic)["days"][0]["date"]
     tool = program("screenctl").relative_to(ROOT) if program("screenctl").is_relative_to(ROOT) else program("screenctl")
     show("\nIt is all there:")

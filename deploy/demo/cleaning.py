@@ -14,7 +14,8 @@ DRAIN_S = 15
 
 
 def _link(pid, name):
-    """What /proc says about a process, even when the file behind it was replaced; None if it has ended or is not visible."""
+    """Returns what /proc says about a process, even if its file was replaced; None if it has ended or is not
+    visible."""
     try:
         return os.readlink("/proc/%d/%s" % (pid, name)).removesuffix(" (deleted)")
     except OSError:
@@ -22,7 +23,8 @@ def _link(pid, name):
 
 
 def _is_ours(entry):
-    """The pid alone proves nothing, because it may have been reused: the program and its folder must match too."""
+    """Returns whether the process is ours. The pid may have been reused, so the program and its folder must match
+    too."""
     return _link(entry["pid"], "exe") == entry["exe"] and _link(entry["pid"], "cwd") == str(DEMO)
 
 
@@ -59,7 +61,7 @@ def end_leftovers():
 
 
 def clean():
-    """`./demo --clean`: afterwards no process and no file of a demo is left. Returns the exit code."""
+    """Runs `./demo --clean`: afterwards no process and no file of a demo is left. Returns the exit code."""
     try:
         end_leftovers()
         private_postgres("remove", CLUSTER)

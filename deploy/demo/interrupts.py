@@ -7,7 +7,7 @@ _received = None
 
 
 class Interrupted(BaseException):
-    """A signal asked the demo to stop; not an Exception, so that no step takes it for its own failure."""
+    """A signal asked the demo to stop; not an Exception, so that no step mistakes it for its own failure."""
 
     def __init__(self, number):
         super().__init__(number)
@@ -20,7 +20,7 @@ def _note(number, _frame):
 
 
 def install():
-    """From now on signals are only recorded; a signal that nohup ignores stays ignored."""
+    """Makes signals only set a flag from now on; a signal that nohup ignores stays ignored."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _note)

@@ -18,7 +18,7 @@ class Look:
         return self.ask("hospital", "list", "--name", name)["hospitals"]
 
     def days(self, hospital_id):
-        """Date to (remaining, capacity), from today on."""
+        """Returns date to (remaining, capacity), from today on."""
         return {day["date"]: (day["remaining"], day["capacity"])
                 for day in self.ask("hospital", "show", hospital_id)["days"]}
 
@@ -29,16 +29,16 @@ class Look:
         return self.ask("booking", "show", booking_id)
 
     def bookings(self, *by):
-        """The bookings of "--customer ID" or "--hospital ID", with further options to narrow them."""
+        """Returns the bookings of "--customer ID" or "--hospital ID", with further options to narrow them."""
         return self.ask("booking", "list", *by)["bookings"]
 
     def story(self, booking_id):
-        """What history-svc reports about a booking; None while it does not know it."""
+        """Returns what history-svc reports about a booking; None while it does not know the booking."""
         answer = self.run("history", "booking", booking_id)
         return answer.body if answer.exit_code == 0 else None
 
     def story_status(self, booking_id):
-        """"CONFIRMED", or "nothing yet", or "FORCE_CANCELLED (provisional)"."""
+        """Returns "CONFIRMED", "nothing yet" or "FORCE_CANCELLED (provisional)"."""
         story = self.story(booking_id)
         if story is None:
             return "nothing yet"
@@ -49,7 +49,7 @@ class Look:
         return [entry["status"] for entry in story["entries"]] if story else []
 
     def projection(self):
-        """How far history-svc has followed each log: "12 of 12"."""
+        """Returns how far history-svc has followed each log: "12 of 12"."""
         return {log["log"] + " log": "%s of %s" % (log["appliedSeq"], log["headSeq"])
                 for log in self.ask("projection")["logs"]}
 
@@ -59,7 +59,7 @@ def count_by_status(bookings):
 
 
 def look_until(expected, look):
-    """Reads until the result is as expected or AGREE_S have passed: (last result, seconds taken)."""
+    """Reads until the result is as expected or AGREE_S have passed; returns (last result, seconds taken)."""
     begun = time.monotonic()
     while True:
         saw, took_s = look(), time.monotonic() - begun

@@ -20,7 +20,7 @@ class Outage:
         self._start()
 
     def _health(self):
-        """Each service's health, by name."""
+        """Returns each service's health, by name."""
         body = self.stack.screenctl.run("--timeout", 500, "health").body
         return {service["service"]: service["status"] for service in body["services"]}
 
@@ -63,7 +63,7 @@ class Outage:
         self.report.add("history catches up", "PostgreSQL and history-svc started again", expected, seen, took_s=took_s)
 
     def _log_heads(self):
-        """The current length of each publisher's log."""
+        """Returns the current length of each publisher's log."""
         heads = {}
         for name in ("booking", "hospital"):
             answer = self.stack.screenctl.ask("call", "EventLogService/Fetch", '{"maxEvents": 1}', "--to", name)

@@ -1,4 +1,4 @@
-"""A customer without a C program: books and cancels through the gateway, and screenctl shows the same."""
+"""A customer without a C program books and cancels through the gateway, and screenctl shows the same."""
 
 from kit.ids import new_id
 from looking import Look, look_until
@@ -41,7 +41,7 @@ class OverHttp:
              "places left": self.look.remaining(self.clinic, self.date)})
 
     def refuse(self):
-        """Asks for one person more than there are places."""
+        """Books for one person more than there are places."""
         remaining = self.look.remaining(self.clinic, self.date)
         request = ("POST", "/bookings", {"customerId": CUSTOMER, "customerName": CUSTOMER_NAME, "hospitalId": self.clinic,
                                          "date": self.date, "headcount": remaining + 1})

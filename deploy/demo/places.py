@@ -16,12 +16,12 @@ HOSPITALS = ROOT / "data/hospitals.csv"
 
 
 def program(name):
-    """A program from the build: hospital-svc, booking-svc, history-svc, gateway-svc, screenctl."""
+    """Returns the path of a program in the build: hospital-svc, booking-svc, history-svc, gateway-svc, screenctl."""
     return BUILD / ("cli" if name == "screenctl" else name) / name
 
 
 def environment():
-    """The caller's environment, without variables that would change our programs or PostgreSQL's unnoticed."""
+    """Returns the caller's environment, without variables that would silently change our programs or PostgreSQL's."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("SCREENING_", "PG"))}
 
 

@@ -1,4 +1,4 @@
-"""The ports of the stack, and which programs hold those that are in use."""
+"""The ports of the stack, and the programs that hold ports in use."""
 
 import os
 import random
@@ -16,13 +16,14 @@ LISTEN = "0A"  # the state in /proc/net/tcp
 
 
 def from_base(base):
-    """Ten consecutive ports; the gateway's, which is typed most often, is the base itself."""
+    """Returns ten consecutive ports; the gateway's, which is typed most often, is the base itself."""
     names = sorted(DEFAULT, key=lambda name: (name != "gateway", DEFAULT[name]))
     return {name: base + number for number, name in enumerate(names)}
 
 
 def free():
-    """Ports below those that the system assigns to clients: they stay free while a service is down for a moment."""
+    """Returns ports below those that the system assigns to clients: they stay free while a service is down for a
+    moment."""
     wanted, sockets = [], []
     for port in random.sample(range(20000, 30000), 500):
         sock = socket.socket()
@@ -53,7 +54,7 @@ def _is_taken(port):
 
 
 def _listeners(port):
-    """The inodes of the sockets that listen on the port."""
+    """Returns the inodes of the sockets that listen on the port."""
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -67,7 +68,7 @@ def _listeners(port):
 
 
 def holder(port):
-    """The program that listens on the port: "python3 (process 4711)"; that of another user is not visible."""
+    """Returns the program that listens on the port: "python3 (process 4711)"; that of another user is not visible."""
     inodes = _listeners(port)
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -82,7 +83,7 @@ def holder(port):
 
 
 def check(ports):
-    """Before anything is started: names every port that is in use, and what to do about it."""
+    """Names every port that is in use, and what to do about it; called before anything is started."""
     taken = ["port %d (%s) is taken by %s" % (port, name if " " in name else name + "-svc", holder(port))
              for name, port in ports.items() if _is_taken(port)]
     if taken:

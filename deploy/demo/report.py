@@ -15,7 +15,7 @@ _begun = time.monotonic()
 
 
 def _print(text):
-    """A reader that has closed the pipe (./demo | head) ends neither the demo nor its cleanup."""
+    """Prints a line. A reader that has closed the pipe (./demo | head) ends neither the demo nor its cleanup."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -33,7 +33,7 @@ def show(text=""):
 
 
 def width(text):
-    """Columns that a text needs on a terminal: Korean letters take two."""
+    """Returns the columns that a text needs on a terminal: Korean letters take two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 0 if unicodedata.combining(letter) else 1
                for letter in text)
 
@@ -43,7 +43,7 @@ def pad(text, columns):
 
 
 def wrap(text, columns):
-    """Lines of at most this many columns, broken between words."""
+    """Returns lines of at most this many columns, broken between words."""
     lines = [""]
     for word in text.split(" "):
         if lines[-1] and width(lines[-1]) + 1 + width(word) > columns:
@@ -53,7 +53,8 @@ def wrap(text, columns):
 
 
 def table(header, rows, limits):
-    """Lines of a table, every column as wide as its widest line, up to its limit; long cells take several lines."""
+    """Returns the lines of a table, every column as wide as its widest line, up to its limit; long cells take
+    several lines."""
     lines = [[wrap(cell, limit) for cell, limit in zip(row, limits)] for row in (header, *rows)]
     columns = [max(width(line) for row in lines for line in row[i]) for i in range(len(header))]
     shown = ["  ".join(pad(cell or "", columns[i]) for i, cell in enumerate(cells)).rstrip()
@@ -62,7 +63,7 @@ def table(header, rows, limits):
 
 
 def text_of(value):
-    """Expected and seen values as text for people."""
+    """Returns expected and seen values as text for people."""
     if isinstance(value, dict):
         return ", ".join("%s %s" % (key, text_of(item)) for key, item in value.items())
     if isinstance(value, list):
@@ -79,7 +80,8 @@ class Report:
         self.path, self.lines = path, []
 
     def add(self, name, did, expected, saw, seed=None, took_s=None):
-        """`expected` is derived from what was read before the act, `saw` from what was read after it, in the same form."""
+        """Adds a line. `expected` is derived from what was read before the action, `saw` from what was read after
+        it, in the same form."""
         line = {"line": len(self.lines) + 1, "name": name, "seed": seed, "did": did, "expected": expected, "saw": saw,
                 "held": expected == saw}
         if took_s is not None:
@@ -102,7 +104,7 @@ class Report:
         return all(line["held"] for line in self.lines)
 
     def show_table(self):
-        """Shows the expected value only where a different one was seen."""
+        """Prints the table; shows the expected value only if a different one was seen."""
         rows = [(str(line["line"]), "held" if line["held"] else "NOT", line["name"],
                  text_of(line["saw"]) + ("" if line["held"] else " - expected: " + text_of(line["expected"])))
                 for line in self.lines]

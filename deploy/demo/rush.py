@@ -15,7 +15,7 @@ CALL, METHOD = rpc.METHODS["CreateBooking"]
 
 
 def _request(hospital_id, date, number):
-    """Packed in advance, so that the rush itself only sends."""
+    """Returns a request packed in advance, so that the rush itself only sends."""
     message = rpc.booking_pb2.CreateBookingRequest(
         booking_id=rpc.new_id(), customer_id="rush-%04d" % number, customer_name="손님 %d" % number, hospital_id=hospital_id,
         date=date, headcount=1)
@@ -41,7 +41,7 @@ class Crowd:
 
 
 def _outcome(reply):
-    """"CONFIRMED", or the reason for the refusal."""
+    """Returns "CONFIRMED", or the reason for the refusal."""
     if reply.code == rpc.OK:
         return rpc.types_pb2.BookingStatus.Name(reply.message.status)
     return reply.reason or "code %d" % reply.code
@@ -67,7 +67,7 @@ def _ask_all(stack, requests):
 
 
 def play(stack, report, clinic, date):
-    """Exactly as many are CONFIRMED as there were places; all others are refused with SOLD_OUT."""
+    """Checks that exactly as many are CONFIRMED as there were places, and that all others are refused with SOLD_OUT."""
     look = Look(stack.screenctl)
     places = look.remaining(clinic, date)
     there = len(look.bookings("--hospital", clinic, "--date", date, "--status", "CONFIRMED"))

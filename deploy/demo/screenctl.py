@@ -26,14 +26,14 @@ class Screenctl:
             self.environment["SCREENING_%s_ADDR" % name.upper()] = address
 
     def run(self, *words):
-        """Runs it and returns the result, even a failure."""
+        """Runs screenctl and returns the result, even a failure."""
         interrupts.check()
         done = subprocess.run([program("screenctl"), "--json", *map(str, words)], check=False, text=True, capture_output=True,
                               stdin=subprocess.DEVNULL, start_new_session=True, env=self.environment)
         return Answer(shown(*words), done)
 
     def ask(self, *words):
-        """Runs it and returns the answer's body."""
+        """Runs screenctl and returns the answer's body."""
         answer = self.run(*words)
         if answer.exit_code != 0:
             raise Refused("%s: exit %d: %s" % (answer.command, answer.exit_code, answer.error))
@@ -41,5 +41,5 @@ class Screenctl:
 
 
 def shown(*words):
-    """The command as a user would type it."""
+    """Returns the command as a user would type it."""
     return shlex.join(["screenctl", *map(str, words)])

@@ -1,4 +1,5 @@
-"""The twelve lines of the specification, one after the other. Each reads first, derives what must happen, acts, and reads
+"""The twelve lines of the specification, one after the other. Each reads first, derives the expected result, acts, and
+reads
 again."""
 from kit.ids import new_id
 from looking import Look, count_by_status, look_until
@@ -74,7 +75,7 @@ class SeedLines:
                         timeline, booking["status"], "5. 예약관리에 내역의 상태가 등록된다")
 
     def _add_story(self, name, did, timeline_before, status, seed):
-        """history-svc must show the status that booking-svc shows, as one more entry."""
+        """Checks that history-svc shows the same status as booking-svc, as one more entry."""
         expected = {"status": status, "timeline": timeline_before + [status]}
         saw, took_s = look_until(expected, lambda: {"status": self.look.story_status(self.booking_id),
                                                     "timeline": self.look.timeline(self.booking_id)})
@@ -104,7 +105,7 @@ class SeedLines:
     # ---- 9 to 11
 
     def _fill(self):
-        """Bookings for the deletion to cancel, and one elsewhere that it must not touch."""
+        """Makes the bookings that the deletion must cancel, and one elsewhere that it must not touch."""
         elsewhere = list(self.look.days(self.clinic))[0]
         self._book(new_id(), self.hospital_id, self.date, CUSTOMER, CUSTOMER_NAME, 1)
         self._book(new_id(), self.hospital_id, self.date, "lee-dain", "이다인", 2)
@@ -112,7 +113,7 @@ class SeedLines:
         self._book(new_id(), self.clinic, elsewhere, CUSTOMER, CUSTOMER_NAME, 1)
 
     def _refusal(self):
-        """The answer to a booking at the deleted hospital."""
+        """Returns the answer to a booking at the deleted hospital."""
         answer = self.screenctl.run("book", "--customer", "choi-yuna", "--name", "최유나", "--hospital", self.hospital_id,
                                     "--date", self.date)
         return answer.error.split(":")[1].strip() if answer.exit_code else answer.body["status"]
@@ -136,7 +137,7 @@ class SeedLines:
             seed="9. 관리자가 병원 정보를 삭제한다")
 
     def _add_forced(self, bookings, live):
-        """Exactly the bookings that were CONFIRMED become FORCE_CANCELLED."""
+        """Checks that exactly the CONFIRMED bookings become FORCE_CANCELLED."""
         ids = [booking["bookingId"] for booking in bookings]
         after = [{**booking, "status": "FORCE_CANCELLED"} if booking["bookingId"] in live else booking for booking in bookings]
         expected = count_by_status(after)

@@ -36,7 +36,8 @@ class Service:
         self.stopping = False
 
     def start(self):
-        """Starts it in a separate session: the terminal's Ctrl-C reaches only the demo, which then stops it in order."""
+        """Starts the process in a separate session: the terminal's Ctrl-C reaches only the demo, which then stops it
+        in order."""
         self.stopping = False
         path = program(self.name)
         with open(self.log, "ab") as log:
@@ -62,7 +63,7 @@ class Service:
         raise StackError("%s %s; the end of %s:\n%s" % (self.name, what, self.log, "\n".join(tail)))
 
     def serving(self):
-        """Whether grpc.health.v1.Health/Check answers SERVING."""
+        """Returns whether grpc.health.v1.Health/Check answers SERVING."""
         try:
             client = rpc.Client(self.address, timeout=5)
         except OSError:
@@ -100,7 +101,7 @@ class Service:
 
 
 class Gateway(Service):
-    """Has no RPC methods: it is serving once it reaches the other services."""
+    """The gateway has no RPC methods: it is serving once it reaches the other services."""
 
     def serving(self):
         try:
@@ -113,7 +114,7 @@ class Stack:
     """hospital-svc and booking-svc on SQLite, history-svc on a private PostgreSQL, the gateway in front; all in var/demo."""
 
     def __init__(self, chosen=None):
-        """`chosen`: the ports by what listens there; without it, free ports are used, and only the gateway has a page for
+        """`chosen`: the port of each listener; without it, free ports are used, and only the gateway has a page for
         operators, whose readiness is checked there."""
         self.must_check, self.ports = chosen is not None, chosen or ports.free()
         self.rpc = {name: "tcp://127.0.0.1:%d" % self.ports[name] for name in NAMES}
@@ -127,12 +128,13 @@ class Stack:
 
     @staticmethod
     def gateway_calls(name):
-        """Where the gateway calls a service, which there trusts the addresses of HTTP clients; relative to var/demo."""
+        """Returns the address at which the gateway calls a service, which trusts the addresses of HTTP clients
+        there; relative to var/demo."""
         return "ipc://%s/%s" % (GATEWAY_FOLDER, name)
 
     def _flags(self, name):
         flags = {"rpc-listen": self.rpc[name], "ops-listen": self.ops[name], "gateway-listen": self.gateway_calls(name)}
-        # Relative to var/demo, whatever the project's folder is called.
+        # relative to var/demo, whatever the project's folder is called
         flags["database"] = private_postgres("url", CLUSTER, "history") if name == "history" else "sqlite:%s.db" % name
         if name in self.events:
             flags["events-listen"] = self.events[name]
@@ -172,7 +174,7 @@ class Stack:
 
     def start_cluster(self):
         interrupts.check()
-        self.cluster_started = True  # before it is true, so that a start that fails half-way is stopped too
+        self.cluster_started = True  # set before the start, so that a start that fails half-way is stopped too
         private_postgres("start", CLUSTER)
         say("PostgreSQL is up in %s" % CLUSTER.resolve())
 
@@ -189,11 +191,11 @@ class Stack:
             raise StackError("psql: %s" % done.stdout.strip())
 
     def client(self, name):
-        """A pipelining client of one service; the caller closes it."""
+        """Returns a pipelining client of one service; the caller closes it."""
         return rpc.Client(self.rpc[name])
 
     def close(self):
-        """Ends everything that runs, in whatever state; returns how each service reacted to SIGTERM, in that order."""
+        """Ends everything that runs, in any state; returns how each service reacted to SIGTERM, in that order."""
         ends = {}
         for name in ("gateway", "history", "booking", "hospital"):
             if name in self.services and self.services[name].running():

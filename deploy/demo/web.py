@@ -18,7 +18,7 @@ class Web:
         self.address = address
 
     def ask(self, method, path, body=None, **fields):
-        """`fields` are header fields, with _ for -."""
+        """Sends a request; `fields` are header fields, with _ for -."""
         interrupts.check()
         client = Client(self.address, timeout=ANSWER_S)
         try:
@@ -29,7 +29,7 @@ class Web:
             client.close()
 
     def shown(self, method, path, body=None, **fields):
-        """The request as a user would type it."""
+        """Returns the request as a user would type it."""
         words = ["curl", "-X", method]
         for name, value in _head(fields).items():
             words += ["-H", "%s: %s" % (name, value)]

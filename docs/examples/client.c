@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-/* Prints what became of the call and frees the booking. Returns whether the call succeeded. */
+/* Prints the outcome of the call and frees the booking. Returns whether the call succeeded. */
 static bool report(const char *method, Screening__V1__Booking *booking, const struct screening_error *error)
 {
     if (booking == NULL) {
@@ -28,7 +28,8 @@ static bool report(const char *method, Screening__V1__Booking *booking, const st
 
 static bool book_and_cancel(struct screening_client *client, char *hospital_id, char *date)
 {
-    char id[SCREENING_ID_SIZE]; /* the client chooses the id: the same request, sent again, books once */
+    char id[SCREENING_ID_SIZE]; /* the client chooses the id: sending the same request again books only
+                                 * once */
     Screening__V1__CreateBookingRequest create = SCREENING__V1__CREATE_BOOKING_REQUEST__INIT;
     Screening__V1__GetBookingRequest get = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
     Screening__V1__CancelBookingRequest cancel = SCREENING__V1__CANCEL_BOOKING_REQUEST__INIT;

@@ -11,7 +11,7 @@ def varint(number):
     return bytes([number]) if number < 128 else bytes([number & 127 | 128]) + varint(number >> 7)
 
 def encode(fields):
-    """A protobuf message of {field number: int, str or bytes}."""
+    """Encodes a protobuf message given as {field number: int, str or bytes}."""
     message = b""
     for number, value in fields.items():
         if isinstance(value, int):
@@ -26,7 +26,7 @@ def read_varint(data, at):
     return sum((byte & 127) << 7 * i for i, byte in enumerate(data[at:end])), end
 
 def decode(data):
-    """{field number: int or bytes}; of a repeated field the last one."""
+    """Decodes a message to {field number: int or bytes}; of a repeated field, the last element."""
     fields, at = {}, 0
     while at < len(data):
         key, at = read_varint(data, at)

@@ -7,7 +7,7 @@
 /* One place in KEPT_SHARE is reserved for sources that hold fewer places than are reserved. */
 enum { KEPT_SHARE = 8 };
 
-/* Measure the pace over at least this time: the mean of many quick items, or of a few slow ones. */
+/* The pace is measured over at least this time: the mean of many quick items, or of a few slow ones. */
 static const int64_t PACE_NS = INT64_C(20) * NS_PER_MS;
 
 struct admission *admission_create(size_t places_max)
@@ -30,7 +30,7 @@ bool admission_has_room(size_t max, size_t taken, size_t by_connection, bool nam
     return taken < share;
 }
 
-/* Whether the item would spend half of its time in the queue. */
+/* Returns whether the item would spend half of its time in the queue. */
 static bool is_hopeless(const struct admission *admission, uint64_t source, int64_t left_ns)
 {
     size_t ahead = fair_queue_ahead(&admission->queue, source);

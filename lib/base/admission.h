@@ -28,8 +28,8 @@ struct admission {
     struct fair_queue queue;
     struct backlog backlog;
     size_t places_max;
-    int64_t since_ns; /* admission_pop_paced: items waited at every pop since then; 0 = none, */
-    size_t popped;    /* and this many were popped since */
+    int64_t since_ns; /* admission_pop_paced: items waited at every pop since then; 0 = none; */
+    size_t popped;    /* the number of items popped since then */
     atomic_size_t taken;
     atomic_uint by_connection[FAIR_CONNECTIONS];
     atomic_uint by_address[FAIR_CONNECTIONS][FAIR_ADDRESSES];
@@ -41,12 +41,12 @@ enum admission_verdict {
     ADMISSION_HOPELESS /* the item would spend half of its time in the queue */
 };
 
-/* NULL when out of memory; free with free(). */
+/* Returns NULL when out of memory; free with free(). */
 struct admission *admission_create(size_t places_max);
 
 /*
- * Whether the item may enter the queue now. `deadline_ns` is monotonic; 0 = none. An item whose deadline has
- * passed is granted: its client should get DEADLINE_EXCEEDED rather than an overload error.
+ * Returns whether the item may enter the queue now. `deadline_ns` is monotonic; 0 = none. An item whose
+ * deadline has passed is granted: its client should get DEADLINE_EXCEEDED rather than an overload error.
  */
 enum admission_verdict admission_ask(const struct admission *admission, const struct fair_item *item,
                                      int64_t deadline_ns, int64_t now_ns);
@@ -57,11 +57,11 @@ enum status admission_refuse(const char *what, uint32_t retry_after_ms, struct e
 /* Takes a place and queues the item, even if admission_ask was not called or refused it. */
 void admission_push(struct admission *admission, struct fair_item *item);
 
-/* The next item, which keeps its place; NULL when the queue is empty. */
+/* Returns the next item, which keeps its place; NULL when the queue is empty. */
 struct fair_item *admission_pop(struct admission *admission);
 
 /*
- * As admission_pop, and measures the pace for the wait estimate: for queues that are served one item at a
+ * Like admission_pop, and measures the pace for the wait estimate: for queues that are served one item at a
  * time.
  */
 struct fair_item *admission_pop_paced(struct admission *admission, int64_t now_ns);
@@ -70,8 +70,8 @@ struct fair_item *admission_pop_paced(struct admission *admission, int64_t now_n
 void admission_release(struct admission *admission, uint64_t source);
 
 /*
- * Whether a source may take one more of `max` places, of which `taken` are in use: `by_connection` by its
- * connection and `by_address` by its address. `names_address`: the source has an address. Pure.
+ * Returns whether a source may take one more of `max` places, of which `taken` are in use: `by_connection` by
+ * its connection and `by_address` by its address. `names_address`: the source has an address. Pure.
  */
 bool admission_has_room(size_t max, size_t taken, size_t by_connection, bool names_address,
                         size_t by_address);

@@ -35,7 +35,7 @@ static uint64_t at(uint64_t connection, uint64_t address)
     return address << 32 | connection;
 }
 
-/* Submits one item of `source`; whether it was let in. */
+/* Submits one item of `source`; returns whether it was admitted. */
 static bool come(struct stage *stage, uint64_t source)
 {
     struct fair_item *item = &stage->items[stage->count];
@@ -47,7 +47,7 @@ static bool come(struct stage *stage, uint64_t source)
     return true;
 }
 
-/* Submits items of `source` until one is refused; returns how many were let in. */
+/* Submits items of `source` until one is refused; returns how many were admitted. */
 static size_t fill(struct stage *stage, uint64_t source)
 {
     size_t count = 0;

@@ -27,10 +27,10 @@ void arena_reset(struct arena *arena);
 /* `size_bytes` of zeroed memory aligned for any type, valid until reset or fini. NULL when out of memory. */
 void *arena_alloc(struct arena *arena, size_t size_bytes);
 
-/* A copy of `text` in the arena; NULL when out of memory. */
+/* Returns a copy of `text` in the arena; NULL when out of memory. */
 char *arena_strdup(struct arena *arena, const char *text);
 
-/* A formatted string in the arena; NULL when out of memory. */
+/* Returns a formatted string in the arena; NULL when out of memory. */
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*

@@ -1,9 +1,9 @@
 #include "base/backlog.h"
 
-/* Weight that older batches keep after each new one: half of it is lost after seven batches. */
+/* The weight that older batches keep after each new one: seven batches halve it. */
 static const double REMEMBERED = 0.9;
 
-/* `commands` took `ns`. */
+/* Records that `commands` took `ns`. */
 static void note_pace(struct backlog *backlog, size_t commands, int64_t ns)
 {
     backlog->ns = backlog->ns * REMEMBERED + (double)ns;

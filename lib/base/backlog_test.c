@@ -52,7 +52,8 @@ static void test_backlog_slower_and_faster_batches_are_noticed_soon(void **state
     assert_in_range(backlog_wait_ns(&backlog, 1000), 100 * MS, 130 * MS);
 }
 
-/* Each request causes a settle, which is served first. The time that it takes counts for the requests too. */
+/* Each request causes a settle, which is served first. The time that the settle takes counts for the
+ * requests, too. */
 static void test_backlog_what_goes_before_requests_counts(void **state)
 {
     (void)state;

@@ -10,7 +10,7 @@ struct backoff {
     uint32_t max_ms;
 };
 
-/* The next pause: a random time between half and all of a length that doubles up to max_ms. */
+/* Returns the next pause: a random time between half and all of a length that doubles up to max_ms. */
 int64_t backoff_next_ns(struct backoff *backoff);
 
 /* Call after a success. */

@@ -9,10 +9,11 @@
 
 enum { CIVIL_TEXT_SIZE = 11 }; /* with the terminating NUL; years 0001 to 9999 */
 
-/* Parses YYYY-MM-DD. False for any other text, for a date that does not exist and for NULL. Any thread. */
+/* Parses YYYY-MM-DD. Returns false for any other text, for a date that does not exist, and for NULL. Any
+ * thread. */
 bool civil_parse(const char *text, int32_t *day);
 
-/* Returns `out`. Days outside those years are clamped to the nearest one inside. Any thread. */
+/* Returns `out`. Days outside these years are clamped to the first or the last one. Any thread. */
 char *civil_format(int32_t day, char out[CIVIL_TEXT_SIZE]);
 
 /*
@@ -21,7 +22,7 @@ char *civil_format(int32_t day, char out[CIVIL_TEXT_SIZE]);
  */
 MUST_CHECK enum status civil_zone_set(const char *zone, struct error *error);
 
-/* The civil date at an instant, in the clinic's zone. Any thread. */
+/* Returns the civil date at an instant, in the clinic's zone. Any thread. */
 int32_t civil_day_at(int64_t instant_us);
 
 #endif

@@ -9,16 +9,16 @@
 
 enum { NS_PER_MS = 1000000, NS_PER_US = 1000, US_PER_MS = 1000, MS_PER_S = 1000 };
 
-/* The wall clock, or its replacement. Any thread. */
+/* Returns the wall clock, or its replacement. Any thread. */
 int64_t clock_now_us(void);
 
-/* The monotonic clock. Any thread. */
+/* Returns the monotonic clock. Any thread. */
 int64_t clock_monotonic_ns(void);
 
 /* Replaces the wall clock with `now_us`, for tests; NULL restores it. Call before other threads start. */
 void clock_replace(int64_t (*now_us)(void));
 
-/* Milliseconds until `deadline_ns`, rounded down; 0 once it has passed; at most INT32_MAX. */
+/* Returns the milliseconds until `deadline_ns`, rounded down; 0 once it has passed; at most INT32_MAX. */
 int32_t clock_remaining_ms(int64_t deadline_ns);
 
 /* An instant as RFC 3339 in UTC with microseconds, "2026-12-01T00:30:00.000000Z". Returns `out`. */

@@ -53,23 +53,23 @@ struct fair_queue {
     struct fair_line lines[FAIR_CONNECTIONS];
 };
 
-/* The line and the lane of a source. Lane 0 is for items that name no address. */
+/* Return the line and the lane of a source. Lane 0 is for items that name no address. */
 size_t fair_line_of(uint64_t source);
 size_t fair_lane_of(uint64_t source);
 
 void fair_queue_push(struct fair_queue *queue, struct fair_item *item);
 
-/* The next item; NULL when the queue is empty. */
+/* Returns the next item; NULL when the queue is empty. */
 struct fair_item *fair_queue_pop(struct fair_queue *queue);
 
 /*
- * The first item, in order of turns, whose source `may` be served now; asks once per waiting connection. NULL
- * if there is none. For sources that name no address.
+ * Returns the first item, in order of turns, whose source `may` be served now; asks once per waiting
+ * connection. NULL if there is none. For sources that name no address.
  */
 struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *context, uint64_t source),
                                     void *context);
 
-/* The most items that could be served before a new item of `source`. */
+/* Returns the most items that could be served before a new item of `source`. */
 size_t fair_queue_ahead(const struct fair_queue *queue, uint64_t source);
 
 #endif

@@ -23,7 +23,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* An address of a connection. */
+/* Returns an address of a connection. */
 static uint64_t at(uint64_t connection, uint64_t address)
 {
     return address << 32 | connection;

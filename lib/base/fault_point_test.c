@@ -1,4 +1,5 @@
-/* With fault points: what can be armed, and which passes fire. Without: nothing is there. */
+/* With fault points: the entries that can be armed, and the passes that fire. Without: no fault point
+ * exists. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ static void assert_refused(const char *entries, const char *rule)
     assert_false(fault_points_armed);
 }
 
-/* The outcome of the next eight passes of db.commit, a letter each; '.' = no failure. */
+/* Returns the outcome of the next eight passes of db.commit, a letter each; '.' = no failure. */
 static const char *eight_passes(void)
 {
     static char seen[9];

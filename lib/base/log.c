@@ -25,7 +25,7 @@
 
 enum { BODY_SIZE = LOG_LINE_MAX - (sizeof CUT_MARK - 1) - (sizeof LINE_END - 1) };
 
-/* How often to report suppressed lines of events that log no further line. */
+/* The interval of reports of suppressed lines for events that log no further line. */
 enum { REPORT_EVERY_MS = 10000 };
 
 struct line {
@@ -213,7 +213,7 @@ static void write_line(enum log_level level, const struct line *line)
     write_text(line->text, line->used);
 }
 
-/* After a flood ends, no further line of that event would report its suppressed lines. */
+/* When a flood ends, no further line of that event would report its suppressed lines; this reports them. */
 static void report_suppressed(int64_t now_ns)
 {
     const int64_t pause_ns = (int64_t)REPORT_EVERY_MS * NS_PER_MS;

@@ -41,7 +41,7 @@ struct log_field {
 /* Sets the program name for every line, and the lowest level written. Before other threads start. */
 void log_open(const char *program, enum log_level threshold);
 
-/* "debug", "info", "warn", "error"; false for anything else. */
+/* Parses "debug", "info", "warn" or "error"; returns false for anything else. */
 bool log_level_parse(const char *text, enum log_level *out);
 
 bool log_enabled(enum log_level level);
@@ -58,8 +58,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     } while (0)
 
 /*
- * As log_event, but logs only the first line of the event for `key` within a minute: for events that a
- * client, identified by `key`, can trigger over and over.
+ * Like log_event, but logs only the first line of the event for `key` within a minute: for events that a
+ * client, identified by `key`, can trigger repeatedly.
  */
 #define log_event_once_a_minute(level, event, key, ...)                                                      \
     do {                                                                                                     \
@@ -70,13 +70,13 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 /* For log_event_once_a_minute. */
 bool log_is_first(const char *event, const char *key);
 
-/* As log_event, for an event without fields. */
+/* Like log_event, for an event without fields. */
 #define log_plain(level, event) log_write((level), (event), NULL, 0)
 
 /*
  * After log_hold, lines below warn are buffered, up to a few. log_release writes them, and so does any line
- * that cannot be buffered; log_drop discards them. This way a start that fails because of its configuration
- * prints a single line.
+ * that cannot be buffered; log_drop discards them. So a start that fails because of its configuration prints
+ * a single line.
  */
 void log_hold(void);
 void log_release(void);

@@ -20,7 +20,7 @@ struct log_rate {
 /* State of one event. Events beyond LOG_LIMIT_EVENTS share a bucket with another. */
 struct log_bucket {
     const char *event; /* NULL = unused */
-    int64_t full_ns;   /* the further in the future, the more of the burst is used */
+    int64_t full_ns;   /* lies further in the future the more of the burst is used */
     uint64_t suppressed;
     int64_t suppressed_ns; /* time of the last one */
 };
@@ -35,14 +35,14 @@ struct log_limit {
 
 /*
  * Whether a line of `event` may be written at `now_ns` (monotonic). If so, *suppressed is the number of its
- * lines suppressed since the last one written. `event` must stay valid.
+ * lines suppressed since the last written one. `event` must stay valid.
  */
 bool log_limit_take(struct log_limit *limit, const char *event, const struct log_rate *rate, int64_t now_ns,
                     uint64_t *suppressed);
 
 /*
- * Whether this is the first line of `event` for `key` within a minute; any other counts as suppressed. With
- * more than LOG_LIMIT_KEYS keys, some are forgotten early.
+ * Returns whether this is the first line of `event` for `key` within a minute; any other counts as
+ * suppressed. With more than LOG_LIMIT_KEYS keys, some are forgotten early.
  */
 bool log_limit_first(struct log_limit *limit, const char *event, const char *key, int64_t now_ns);
 

@@ -20,7 +20,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* How many of `count` lines are let through at the same time. */
+/* Returns how many of `count` lines are let through at the same time. */
 static int take(struct log_limit *limit, const char *event, int count, int64_t now_ns)
 {
     int taken = 0;

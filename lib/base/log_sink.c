@@ -2,8 +2,8 @@
  * A pipe or terminal without a reader fills up sooner or later, and then a write to it blocks for ever.
  * O_NONBLOCK prevents that, but it is a property of the open file description, which we share with the
  * process that started us: a shell or another program would suddenly see EAGAIN. So we reopen pipes and
- * terminals through /proc, which creates a description that is ours alone. Where that is not allowed, we use
- * poll to see if the line fits: no other thread writes at the same time, and only another process that shares
+ * terminals through /proc, which creates a separate description. Where that is not allowed, we use poll to
+ * check whether the line fits: no other thread writes at the same time, and only another process that shares
  * the pipe could fill it in between. A socket can't be reopened, but send takes the flag with each call.
  *
  * Everything else, in particular a file, is written to directly.

@@ -1,5 +1,5 @@
 /*
- * Writes log lines to file descriptor 2, whatever it refers to at the time. A write never blocks.
+ * Writes log lines to file descriptor 2, whatever it currently refers to. A write never blocks.
  *
  * Private to log.c, which holds its lock except for log_sink_write_last.
  */
@@ -12,7 +12,7 @@
 /* Includes the newline. A write of this size to a pipe is atomic. */
 enum { LOG_LINE_MAX = 2048 };
 
-/* Writes a whole line of at most LOG_LINE_MAX bytes. False: the line, or the end of it, is lost. */
+/* Writes a whole line of at most LOG_LINE_MAX bytes. Returns false if the line, or its end, is lost. */
 bool log_sink_write(const char *line, size_t size);
 
 /*

@@ -119,7 +119,7 @@ static void test_log_sink_fifo_whose_reader_comes_later(void **state)
     (void)rmdir(folder);
 }
 
-/* As in a process that may not reopen the pipe: /proc refuses, and only poll is left. */
+/* Simulates a process that may not reopen the pipe: /proc refuses, and only poll remains. */
 static void test_log_sink_pipe_that_cannot_be_opened_again(void **state)
 {
     (void)state;

@@ -85,7 +85,8 @@ static void load_key(const struct map *map, const void *key, uint64_t words[MAP_
     memcpy(words, key, map->key_size_bytes);
 }
 
-/* The slot that holds the key, or the empty slot where it belongs. The map always has an empty slot. */
+/* Returns the slot that holds the key, or the empty slot where it belongs. The map always has an empty
+ * slot. */
 static size_t find(const struct map *map, const uint64_t *key)
 {
     size_t index = home_of(map, key);

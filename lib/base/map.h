@@ -28,7 +28,7 @@ void map_fini(struct map *map);
 /* Removes every entry. Keeps the memory unless it has grown far beyond what small maps need. */
 void map_clear(struct map *map);
 
-/* The value stored under `key`, NULL if none. */
+/* Returns the value stored under `key`, NULL if none. */
 void *map_get(const struct map *map, const void *key);
 
 /* Stores `value` (not NULL) under `key`, replacing any other. RESOURCE_EXHAUSTED when out of memory. */

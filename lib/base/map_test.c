@@ -46,7 +46,7 @@ static void test_map_put_again_replaces(void **state)
     map_fini(&map);
 }
 
-/* Random operations on a map and on a plain array, which says what the map must hold. */
+/* Applies random operations to a map and to a plain array, which defines the expected content of the map. */
 static void check_against_array(size_t key_size, size_t key_count, size_t operations)
 {
     struct map map;

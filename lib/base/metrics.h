@@ -44,8 +44,8 @@ void metric_set(struct metric *metric, int64_t value);
 int64_t metric_get(struct metric *metric);
 
 /*
- * The most recently registered metric, the head of the list linked by `next`; NULL = none. Metrics registered
- * later are not reachable from it, so keep this head to walk the same list twice.
+ * Returns the most recently registered metric, the head of the list linked by `next`; NULL = none. Metrics
+ * registered later are not reachable from it, so keep this head to walk the same list twice.
  */
 struct metric *metrics_newest(void);
 
@@ -75,10 +75,10 @@ struct histogram {
 void histogram_register(struct histogram *histogram);
 void histogram_add(struct histogram *histogram, int64_t value);
 
-/* The inclusive upper bound of bucket `i` < HISTOGRAM_BUCKETS. */
+/* Returns the inclusive upper bound of bucket `i` < HISTOGRAM_BUCKETS. */
 int64_t histogram_bound(const struct histogram *histogram, int i);
 
-/* As metrics_newest. */
+/* Like metrics_newest. */
 struct histogram *histograms_newest(void);
 
 #endif

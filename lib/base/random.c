@@ -14,7 +14,7 @@ static _Thread_local size_t left;
 
 static pthread_once_t fork_guarded = PTHREAD_ONCE_INIT;
 
-/* A child must not hand out its parent's bytes again. Only the thread that forked survives in it. */
+/* A child process must not hand out its parent's bytes again. Only the forking thread survives in it. */
 static void forget_stock(void)
 {
     left = 0;

@@ -11,10 +11,10 @@ struct repeat {
     int64_t next_ns;
 };
 
-/* The condition holds at `now_ns` (monotonic). Returns whether to log it now. */
+/* Records that the condition holds at `now_ns` (monotonic). Returns whether to log it now. */
 bool repeat_is_due(struct repeat *repeat, int64_t now_ns);
 
-/* The condition has ended. Returns whether it had been reported. */
+/* Records that the condition has ended. Returns whether it had been reported. */
 bool repeat_end(struct repeat *repeat);
 
 #endif

@@ -1,4 +1,4 @@
-/* File descriptors 0, 1 and 2: a program started without them must not hand them out to sockets. */
+/* File descriptors 0, 1 and 2: a program started without them must not use their numbers for sockets. */
 #ifndef SCREENING_BASE_STANDARD_FILES_H
 #define SCREENING_BASE_STANDARD_FILES_H
 

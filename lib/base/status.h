@@ -34,7 +34,7 @@ enum status {
 
 enum { STATUS_COUNT = 17, ERROR_REASON_SIZE = 32, ERROR_MESSAGE_SIZE = 224 };
 
-/* What went wrong, for programs (status, reason, retry_after_ms) and for people (message). */
+/* Describes a failure, for programs (status, reason, retry_after_ms) and for people (message). */
 struct error {
     enum status status;
     uint32_t retry_after_ms;
@@ -44,10 +44,11 @@ struct error {
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* The code's name, "INVALID_ARGUMENT"; "UNRECOGNISED" outside the enum. Never NULL. Any thread. */
+/* Returns the code's name, "INVALID_ARGUMENT"; "UNRECOGNISED" outside the enum. Never NULL. Any thread. */
 const char *status_name(enum status status);
 
-/* Whether a retry can succeed: UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, RESOURCE_EXHAUSTED, UNKNOWN. */
+/* Returns whether a retry can succeed: UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, RESOURCE_EXHAUSTED,
+ * UNKNOWN. */
 bool status_is_transient(enum status status);
 
 /*
@@ -69,7 +70,7 @@ static inline enum status error_status(enum status status)
 }
 
 /*
- * The function part of error_set, which is a macro so that the compiler and the static analysers see the
+ * The function behind error_set, which is a macro so that the compiler and the static analysers see the
  * status.
  */
 void error_write(struct error *error, enum status status, const char *reason, const char *format, ...)
@@ -92,7 +93,7 @@ static inline enum status error_no_memory(struct error *error)
     return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
 }
 
-/* All zero: STATUS_OK, no reason, no message. NULL is allowed. */
+/* Sets everything to zero: STATUS_OK, no reason, no message. NULL is allowed. */
 void error_clear(struct error *error);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/civil.h"
 #include "base/utf8.h"
 
-/* Whether the eight bytes at `bytes` are ASCII characters other than NUL. */
+/* Returns whether the eight bytes at `bytes` are ASCII characters other than NUL. */
 static bool is_ascii_word(const char *bytes)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
@@ -80,7 +80,7 @@ static bool is_space(uint32_t code_point)
     }
 }
 
-/* Whether `text`, which is valid UTF-8, contains a character of a kind. */
+/* Returns whether `text`, which is valid UTF-8, contains a character of a kind. */
 static bool any_character(const char *text, size_t size, bool (*is_of_kind)(uint32_t code_point))
 {
     size_t position = 0;

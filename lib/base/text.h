@@ -9,13 +9,13 @@
 #include "base/status.h"
 #include "base/uuid.h"
 
-/* Whether `size` bytes are valid UTF-8 (no surrogates, no overlong forms) without NUL. */
+/* Returns whether `size` bytes are valid UTF-8 (no surrogates, no overlong forms) without NUL. */
 bool text_is_utf8(const char *bytes, size_t size);
 
 /* Replaces each byte that is not part of valid UTF-8 with "?". */
 void text_make_utf8(char *text);
 
-/* Number of characters (code points) in valid UTF-8. */
+/* Returns the number of characters (code points) in valid UTF-8. */
 size_t text_length(const char *text);
 
 /*
@@ -25,7 +25,7 @@ size_t text_length(const char *text);
 MUST_CHECK enum status text_check(const char *field, const char *text, size_t min, size_t max,
                                   struct error *error);
 
-/* As text_check, and rejects spaces of any kind: for opaque identifiers. */
+/* Like text_check, and rejects spaces of any kind: for opaque identifiers. */
 MUST_CHECK enum status text_check_opaque(const char *field, const char *text, size_t min, size_t max,
                                          struct error *error);
 

@@ -9,7 +9,7 @@
 
 struct ticker;
 
-/* Called on the ticker's thread: at the start, then `period_ms` after each return, sooner when woken. */
+/* Called on the ticker's thread: at the start, then `period_ms` after each return, or earlier when woken. */
 typedef void (*ticker_fn)(void *context, struct ticker *ticker);
 
 /* Starts the thread. RESOURCE_EXHAUSTED on failure. */
@@ -28,10 +28,10 @@ void ticker_close(struct ticker *ticker);
 /* Starts the next tick now, or right after the current one. Any thread. */
 void ticker_wake(struct ticker *ticker);
 
-/* True once ticker_stop or ticker_close was called: a long tick should return. Any thread. */
+/* Returns true once ticker_stop or ticker_close was called: a long tick should then return. Any thread. */
 bool ticker_stopping(struct ticker *ticker);
 
-/* Waits up to `ms` within a tick; false if the ticker is stopping. Call it from the tick only. */
+/* Waits up to `ms` within a tick; returns false if the ticker is stopping. Call it from the tick only. */
 bool ticker_sleep(struct ticker *ticker, uint32_t ms);
 
 #endif

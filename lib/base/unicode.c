@@ -47,7 +47,7 @@ static bool is_ignorable(uint32_t code_point)
            is_between(code_point, 0xfff0u, 0xfff8u) || is_between(code_point, 0xe0000u, 0xe0fffu);
 }
 
-/* White space, ignorable characters, controls, formats and the blank Braille pattern show nothing. */
+/* White space, ignorable characters, controls, formats and the blank Braille pattern are not visible. */
 static bool is_visible(uint32_t code_point)
 {
     utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code_point);
@@ -55,7 +55,7 @@ static bool is_visible(uint32_t code_point)
            category != UTF8PROC_CATEGORY_CF && code_point != 0x2800u;
 }
 
-/* Whether `text`, which is valid UTF-8, contains a character of a kind. */
+/* Returns whether `text`, which is valid UTF-8, contains a character of a kind. */
 static bool any_character(const char *text, bool (*is_of_kind)(uint32_t code_point))
 {
     size_t size = strlen(text), position = 0;
@@ -69,8 +69,8 @@ static bool any_character(const char *text, bool (*is_of_kind)(uint32_t code_poi
 }
 
 /*
- * Neither affected by composition nor white space: Latin without combining characters, Han, and Hangul
- * syllables unless single letters follow.
+ * Returns whether the character is neither affected by composition nor white space: Latin without combining
+ * characters, Han, and Hangul syllables unless single letters follow.
  */
 static bool is_plain(uint32_t code_point)
 {
@@ -79,8 +79,8 @@ static bool is_plain(uint32_t code_point)
 }
 
 /*
- * Fast path: whether `text` is obviously tidy, as most texts are. False if that takes normalising to find
- * out.
+ * Fast path: returns whether `text` is obviously tidy, as most texts are. False if only normalising would
+ * show it.
  */
 static bool is_plainly_tidy(const char *text)
 {

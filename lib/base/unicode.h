@@ -1,8 +1,8 @@
 /*
  * The canonical form of human-readable text, and the characters that ids must not contain. Pure; any thread.
  *
- * Texts that look the same should be equal, so they are stored and compared tidy: normalised (NFC), with no
- * white space at either end and a single space for each run of white space within.
+ * Texts that look the same should be equal, so they are stored and compared in tidy form: normalised (NFC),
+ * with no white space at either end, and with a single space for each inner run of white space.
  */
 #ifndef SCREENING_BASE_UNICODE_H
 #define SCREENING_BASE_UNICODE_H
@@ -30,7 +30,7 @@ MUST_CHECK enum status unicode_read(const char *field, const char *text, size_t 
 MUST_CHECK enum status unicode_check_shown(const char *field, const char *text, struct error *error);
 
 /*
- * As text_check_opaque, and rejects invisible characters (property Default_Ignorable_Code_Point, which
+ * Like text_check_opaque, and rejects invisible characters (property Default_Ignorable_Code_Point, which
  * includes the bidirectional controls and the joiners), so that two ids that look the same are the same. For
  * new ids.
  */

@@ -13,7 +13,7 @@ enum { UTF8_CHARACTER_MAX_BYTES = 4 };
  */
 size_t utf8_decode(const char *bytes, size_t size, uint32_t *code_point);
 
-/* The largest length up to `size` that does not split a character of an otherwise valid text. */
+/* Returns the largest length up to `size` that does not split a character of an otherwise valid text. */
 size_t utf8_whole(const char *bytes, size_t size);
 
 #endif

@@ -27,8 +27,8 @@ static void stamp_version(struct uuid *uuid, unsigned version)
 }
 
 /*
- * The current tick, or the newest plus one if the clock has not advanced; then the ids run ahead of the
- * clock.
+ * Returns the current tick, or the newest plus one if the clock has not advanced; then the ids run ahead of
+ * the clock.
  */
 static uint64_t next_tick(void)
 {

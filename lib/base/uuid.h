@@ -12,25 +12,26 @@ struct uuid {
     uint8_t bytes[16];
 };
 
-/* A new version 7 id: ordered by creation time, even within one millisecond of one process. */
+/* Returns a new version 7 id: ordered by creation time, even within one millisecond of one process. */
 struct uuid uuid_v7(void);
 
-/* A random version 4 id. */
+/* Returns a random version 4 id. */
 struct uuid uuid_v4(void);
 
-/* The version 5 id of `size` bytes at `name` in the namespace: the same input gives the same id. */
+/* Returns the version 5 id of `size` bytes at `name` in the namespace: the same input gives the same id. */
 struct uuid uuid_v5(const struct uuid *name_space, const void *name, size_t size);
 
 /* The DNS namespace of RFC 9562. */
 extern const struct uuid UUID_NAMESPACE_DNS;
 
-/* Parses 8-4-4-4-12 hexadecimal digits of either case, any version. False for any other text and for NULL. */
+/* Parses 8-4-4-4-12 hexadecimal digits in either case, of any version. Returns false for any other text
+ * and for NULL. */
 bool uuid_parse(const char *text, struct uuid *out);
 
 /* Writes lower-case text with its NUL; returns `out`. */
 char *uuid_format(const struct uuid *uuid, char out[UUID_TEXT_SIZE]);
 
-/* Like memcmp. The byte order is also the order of the texts. */
+/* Compares like memcmp. The byte order is also the order of the texts. */
 int uuid_compare(const struct uuid *a, const struct uuid *b);
 
 bool uuid_equal(const struct uuid *a, const struct uuid *b);

@@ -33,7 +33,7 @@ static void assert_version(const struct uuid *uuid, int version)
     assert_int_equal(uuid->bytes[8] >> 6, 2);
 }
 
-/* Must run first, before any later id exists: ids never go back in a process. */
+/* Must run first, before any later id exists: ids never go back within a process. */
 static void test_uuid_v7_carries_the_time(void **state)
 {
     (void)state;
@@ -84,7 +84,7 @@ static void test_uuid_v7_of_many_threads_are_ordered_and_unique(void **state)
         assert_true(i % IDS_PER_THREAD == 0 || uuid_compare(&ids[i - 1], &ids[i]) < 0);
     qsort(ids, THREADS * IDS_PER_THREAD, sizeof *ids, compare_ids);
     for (size_t i = 1; i < THREADS * IDS_PER_THREAD; i++) {
-        /* The 60 ordered bits alone differ. */
+        /* Only the 60 ordered bits are compared. */
         assert_true(memcmp(&ids[i - 1], &ids[i], 8) < 0);
     }
     test_free(ids);

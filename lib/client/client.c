@@ -137,7 +137,7 @@ static uint32_t left_ms(const struct call *call)
     return left_ns > 0 ? (uint32_t)(left_ns / NS_PER_MS) : 0;
 }
 
-/* Waits before another attempt; false if the remaining time is too short. */
+/* Waits before another attempt; returns false if the remaining time is too short. */
 static bool wait_ms(struct call *call, uint32_t ms)
 {
     if (ms >= left_ms(call))
@@ -249,7 +249,7 @@ static enum screening_code exchange(struct call *call, struct connection *connec
         step = connection_receive(connection, &body, &size, call->deadline_ns);
     if (step != STEP_DONE) {
         enum screening_code code = step_failed(call, step, sent);
-        connection_close(connection); /* a late reply would be taken for another call's */
+        connection_close(connection); /* a late reply would be mistaken for that of another call */
         *again_ms = step == STEP_BROKEN && !sent ? UINT32_MAX : 0;
         return code;
     }

@@ -19,7 +19,7 @@
  *     request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
  *     request.capacity = 0;
  *
- * A client is for one server: booking-svc, hospital-svc and history-svc each have their own address. Any
+ * A client connects to one server: booking-svc, hospital-svc and history-svc each have their own address. Any
  * thread may call with the same client. Each call in flight uses its own connection, which later calls reuse.
  * The library starts no threads, installs no signal handlers, and keeps no state but its connections.
  *
@@ -94,13 +94,13 @@ struct screening_client;
 struct screening_client *screening_client_open(const struct screening_options *options,
                                                struct screening_error *error);
 
-/* Closes the client. No thread may use it any longer. NULL is allowed. */
+/* Closes the client. No thread may use it afterwards. NULL is allowed. */
 void screening_client_close(struct screening_client *client);
 
 /* Returns "INVALID_ARGUMENT" and the like, "UNRECOGNISED" for unknown codes. Never NULL. */
 const char *screening_code_name(enum screening_code code);
 
-/* The version of the library at run time; SCREENING_CLIENT_VERSION is the version of the header. */
+/* Returns the version of the library at run time; SCREENING_CLIENT_VERSION is the version of the header. */
 const char *screening_client_version(void);
 
 enum { SCREENING_ID_SIZE = 37 };

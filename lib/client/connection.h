@@ -34,18 +34,18 @@ struct address {
     char port[6];
 };
 
-/* False if it has neither form. */
+/* Returns false if it has neither form. */
 bool connection_parse(const char *address, struct address *out);
 
-/* Connects and performs the handshake. On anything but STEP_DONE no socket stays open. */
+/* Connects and performs the handshake. Unless it returns STEP_DONE, no socket stays open. */
 enum step connection_open(struct connection *connection, const struct address *address, int64_t deadline_ns);
 
-/* False if the server has closed the idle connection or has sent data without a request. */
+/* Returns false if the server has closed the idle connection or has sent data without a request. */
 bool connection_is_usable(const struct connection *connection);
 
 /*
- * Sends the request. `message` has REQUEST_HEADER_SIZE bytes of room before its `size` bytes of body. On
- * anything but STEP_DONE the server cannot have received the whole request, so it does not execute it.
+ * Sends the request. `message` has REQUEST_HEADER_SIZE bytes of room before its `size` bytes of body. Unless
+ * it returns STEP_DONE, the server cannot have received the whole request, so it does not execute it.
  */
 enum step connection_send(struct connection *connection, uint8_t *message, size_t size, int64_t deadline_ns);
 

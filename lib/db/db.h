@@ -59,9 +59,9 @@ struct db_statement {
 
 /* Reasons of an UNAVAILABLE that waiting cannot fix; clients see these words. */
 #define DB_GONE    "DATABASE_GONE"    /* the SQLite file was removed or replaced; db_begin then fails */
-#define DB_DAMAGED "DATABASE_DAMAGED" /* its content is corrupt; logged once a minute */
+#define DB_DAMAGED "DATABASE_DAMAGED" /* its content is corrupt; logged at most once a minute */
 #define DB_UNSUITABLE                                                                                        \
-    "DATABASE_UNSUITABLE" /* PostgreSQL's settings or encoding, or a pooler, are not as we need them */
+    "DATABASE_UNSUITABLE" /* PostgreSQL's settings or encoding, or a pooler, do not meet our requirements */
 
 /*
  * Opens "sqlite:PATH" or "postgresql://..." ("postgres://..." too; multi-host and target_session_attrs work).
@@ -79,42 +79,44 @@ MUST_CHECK enum status db_open(const char *url, enum db_access access, struct db
 void db_close(struct db *db);
 
 /*
- * For a connection that writes to a SQLite file: false while the file, its log or its shared memory is not at
- * its path; logged once. Always true for other connections. Any thread.
+ * For a connection that writes to a SQLite file: returns false while the file, its log or its shared memory
+ * is not at its path; logged once. Always true for other connections. Any thread.
  */
 bool db_in_place(struct db *db);
 
 /* INVALID_ARGUMENT "database: ..." unless the URL is well-formed. Does not access the database. */
 MUST_CHECK enum status db_url_check(const char *url, struct error *error);
 
-/* The URL with its password replaced by ***, for logs and --print-config. Returns `out`. */
+/* Returns the URL with its password replaced by ***, for logs and --print-config. Returns `out`. */
 char *db_url_redact(const char *url, char *out, size_t out_size);
 
-/* Whether the failure is due to a damaged database. */
+/* Returns whether the failure is due to a damaged database. */
 bool db_is_damaged(const struct error *error);
 
-/* Whether any connection of the process has met a damaged database so far. Any thread. */
+/* Returns whether any connection of the process has met a damaged database so far. Any thread. */
 bool db_damage_seen(void);
 
-/* Whether waiting can fix a failure to open or prepare a database: it is transient and not due to damage. */
+/* Returns whether waiting can fix a failure to open or prepare a database: it is transient and not due to
+ * damage. */
 bool db_may_heal(const struct error *error);
 
 enum db_dialect db_dialect(const struct db *db);
 
 /*
- * The number of the current session, from 1. It increases with each reconnect and, on SQLite, with each
- * transaction that finds the file changed by another connection.
+ * Returns the number of the current session, from 1. It increases with each reconnect and, on SQLite, with
+ * each transaction that finds the file changed by another connection.
  */
 uint64_t db_session(const struct db *db);
 
 /*
- * A stamp for rows that the caller caches. If a later transaction has the same stamp, the rows are unchanged:
- * no other connection has written to the database, no transaction of this one was rolled back, and db_restamp
- * was not called. 0 = unknown: always outside a transaction, and on PostgreSQL, where others write.
+ * Returns a stamp for rows that the caller caches. If a later transaction has the same stamp, the rows are
+ * unchanged: no other connection has written to the database, no transaction of this one was rolled back, and
+ * db_restamp was not called. 0 = unknown: always outside a transaction, and on PostgreSQL, where others
+ * write.
  */
 uint64_t db_stamp(const struct db *db);
 
-/* The caller writes rows that others cache by stamp. */
+/* Call it after writing rows that others cache by stamp. */
 void db_restamp(struct db *db);
 
 /*
@@ -135,8 +137,8 @@ MUST_CHECK enum status db_begin(struct db *db, struct error *error);
 MUST_CHECK enum status db_probe(struct db *db, bool write, struct error *error);
 
 /*
- * OK: durable. UNKNOWN: the result was lost. Anything else: nothing was committed, and the transaction is
- * over.
+ * OK: durable. UNKNOWN: the result was lost. Anything else: nothing was committed. The transaction is over in
+ * any case.
  */
 MUST_CHECK enum status db_commit(struct db *db, struct error *error);
 
@@ -254,7 +256,7 @@ MUST_CHECK enum status db_run(struct db *db, const struct db_statement *statemen
                               struct error *error);
 
 /*
- * As db_run without rows, but waits for the result and sets *changed to the total number of rows changed in
+ * Like db_run without rows, but waits for the result and sets *changed to the total number of rows changed in
  * the database, for compare-and-set.
  */
 MUST_CHECK enum status db_run_counting(struct db *db, const struct db_statement *statement,

@@ -12,7 +12,8 @@ enum { WORD_SIZE = 40 };
 
 enum form { NAMES, VALUES, ARRAYS, SET, EQUAL, ANY };
 
-/* A kind of list. `numbered`: parameters count the columns with these roles; `listed`: those that appear. */
+/* A kind of list. `numbered`: parameters count the columns with these roles; `listed`: the columns that
+ * appear. */
 struct list {
     const char *word;
     enum form form;
@@ -138,7 +139,8 @@ static const struct list *find_list(const char *word)
     return NULL;
 }
 
-/* Writes what the marker at `marker` stands for. Returns the text after it, NULL if it is not a marker. */
+/* Writes the expansion of the marker at `marker`. Returns the text after it, or NULL if it is not a
+ * marker. */
 static const char *write_marker(FILE *out, const struct db_statement *statement, const char *marker)
 {
     char name[WORD_SIZE] = "", column[WORD_SIZE] = "", words[2][WORD_SIZE] = {"", ""};

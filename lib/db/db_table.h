@@ -43,7 +43,7 @@
 #include "base/uuid.h"
 #include "db/db.h"
 
-/* What a column is for; may be combined with |. */
+/* The role of a column; roles may be combined with |. */
 enum db_role {
     DB_FIXED = 0,   /* written once */
     DB_KEY = 1,     /* part of the primary key */

@@ -23,10 +23,10 @@ int fixture_setup_sqlite(void **state);
 int fixture_setup_postgresql(void **state);
 int fixture_teardown(void **state);
 
-/* The fixture of a test; skips the test if there is none. */
+/* Returns the fixture of a test; skips the test if there is none. */
 struct fixture *fixture_of(void **state);
 
-/* Another connection to the same database. */
+/* Opens another connection to the same database. */
 struct db *fixture_connect(const struct fixture *fixture, enum db_access access);
 
 /* Runs a statement without parameters that returns one number. */

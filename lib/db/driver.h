@@ -41,14 +41,14 @@ struct db_driver {
     bool (*in_place)(struct db *db); /* NULL: always */
     enum status (*use_schema)(struct db *db, const char *schema, struct error *error);
     enum status (*begin)(struct db *db, struct error *error);
-    /* The transaction is over, no matter what this returns. */
+    /* The transaction is over, whatever this returns. */
     enum status (*commit)(struct db *db, struct error *error);
     void (*rollback)(struct db *db);
     /* `params` is NULL or has rows. */
     enum status (*run)(struct db *db, const struct db_statement *statement, const struct db_params *params,
                        const struct db_sink *sink, struct error *error);
     enum status (*run_script)(struct db *db, const char *script, struct error *error);
-    /* Reads a cell as `wanted` or as DB_NULL. False if it holds another type. */
+    /* Reads a cell as `wanted` or as DB_NULL. Returns false if it holds another type. */
     bool (*cell)(const struct db_row *row, int column, enum db_type wanted, struct db_value *out);
     bool (*is_null)(const struct db_row *row, int column);
 };
@@ -72,13 +72,13 @@ extern const struct db_driver postgresql_driver;
     ((db)->access == DB_READ_WRITE ? FAULT_STATUS((name), (error)) : STATUS_OK)
 
 /*
- * The text that is prepared for `sql`, one of the texts of the statement: its markers are replaced. The
- * caller frees *out. INTERNAL: an unknown marker.
+ * Expands the markers of `sql`, one of the texts of the statement, to the text that is prepared. The caller
+ * frees *out. INTERNAL: an unknown marker.
  */
 MUST_CHECK enum status db_statement_expand(const struct db_statement *statement, const char *sql, char **out,
                                            struct error *error);
 
-/* The part after the scheme of "sqlite:PATH"; NULL for any other URL. */
+/* Returns the part after the scheme of "sqlite:PATH"; NULL for any other URL. */
 const char *db_url_sqlite_path(const char *url);
 
 /* Passes one row to the sink's on_row. INTERNAL if on_row read a column as the wrong type. */

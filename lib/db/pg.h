@@ -26,7 +26,7 @@
 
 enum { PG_NAME_SIZE = 64, PG_SCHEMA_SIZE = 64 };
 
-/* How far the server has got with a prepared statement of this session. */
+/* The server's state of a prepared statement of this session. */
 enum pg_prepare_state { PG_UNKNOWN, PG_SENT, PG_READY };
 
 struct pg_prepared {
@@ -104,14 +104,14 @@ MUST_CHECK enum status pg_setup(struct pg *pg, PGconn *connection, const char *o
 
 /*
  * Runs one statement outside the pipeline and waits up to `timeout_ms` for its result, which the caller owns.
- * NULL if there is none; the connection is then unusable.
+ * Returns NULL if there is none; the connection is then unusable.
  */
 PGresult *pg_ask(PGconn *connection, const char *sql, int timeout_ms);
 
 /* ---- pg_pooler.c ---- */
 
 /*
- * Checks a connection through a pooler. Fails as pg_pooler_refuse if the pooler changes the session between
+ * Checks a connection through a pooler. Fails like pg_pooler_refuse if the pooler changes the session between
  * transactions.
  */
 MUST_CHECK enum status pg_pooler_check(const struct pg *pg, PGconn *connection, struct error *error);
@@ -123,13 +123,14 @@ enum status pg_pooler_refuse(struct error *error);
 MUST_CHECK enum status pg_queue_reserve(struct pg *pg, size_t count, struct error *error);
 void pg_queue_add(struct pg *pg, const struct pg_pending *pending);
 
-/* Sends a statement without parameters, such as COMMIT, or a sync. False: the connection is lost. */
+/* Sends a statement without parameters, such as COMMIT, or a sync. Returns false if the connection is
+ * lost. */
 bool pg_queue_plain(struct pg *pg, enum pg_kind kind, const char *sql);
 bool pg_queue_sync(struct pg *pg);
 
 /*
  * Reads the results of everything that was sent, and writes unsent data in the meantime. Rows and counts of
- * wanted entries go to the sink. Sets `failure` and `error` to the first failure; when on_row refuses a row,
+ * wanted entries go to the sink. Sets `failure` and `error` to the first failure; if on_row refuses a row,
  * failure->status is its status and `error` only names the statement. Drops the session if it is over.
  */
 void pg_queue_drain(struct pg *pg, const struct db_sink *sink, struct pg_failure *failure,

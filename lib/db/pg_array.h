@@ -32,11 +32,11 @@ struct pg_buffer {
 
 void pg_buffer_fini(struct pg_buffer *buffer);
 
-/* The type of one value, and of an array of them; 0 for DB_NULL: the server infers it. */
+/* Returns the type of one value, and of an array of them; 0 for DB_NULL: the server infers it. */
 Oid pg_scalar_oid(enum db_type type);
 Oid pg_array_oid(enum db_type type);
 
-/* The element type of an array type; DB_NULL if it is not one of ours. */
+/* Returns the element type of an array type; DB_NULL if it is not one of ours. */
 enum db_type pg_type_of_array(Oid array);
 
 /* Appends one non-null value. */

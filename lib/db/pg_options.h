@@ -13,16 +13,17 @@ struct pg_option {
 };
 
 /*
- * Reads the next setting at *rest and advances *rest; false at the end. Skips words that set nothing, such as
- * other switches: the server has parsed those itself. Words end at white space; a backslash escapes the next
- * character.
+ * Reads the next setting at *rest and advances *rest; returns false at the end. Skips words that set nothing,
+ * such as other switches: the server has parsed those itself. Words end at white space; a backslash escapes
+ * the next character.
  */
 bool pg_options_next(const char **rest, struct pg_option *out);
 
-/* Whether `options` set `name`. NULL sets nothing. */
+/* Returns whether `options` set `name`. NULL sets nothing. */
 bool pg_options_name(const char *options, const char *name);
 
-/* The strength of a synchronous_commit value, from 0 (off) to 4 (remote_apply); -1 for any other value. */
+/* Returns the strength of a synchronous_commit value, from 0 (off) to 4 (remote_apply); -1 for any other
+ * value. */
 int pg_commit_rank(const char *value);
 
 #endif

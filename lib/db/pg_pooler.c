@@ -12,7 +12,7 @@
 
 #include "db/pg.h"
 
-/* More than one attempt, since other clients may have taken the session first. */
+/* There is more than one attempt, because other clients may have taken the session first. */
 enum { ATTEMPTS = 2, ANSWER_MS = 500 };
 
 enum finding { FOUND_NOTHING, FOUND_SHARED, FOUND_NO_ANSWER };
@@ -25,8 +25,8 @@ enum status pg_pooler_refuse(struct error *error)
 }
 
 /*
- * Runs one statement. Sets *number to the first number of its only row, or to 0 if it has none. False: no
- * result; the pool may have no session left.
+ * Runs one statement. Sets *number to the first number of its only row, or to 0 if it has none. Returns false
+ * if there is no result; the pool may have no session left.
  */
 static bool run(PGconn *connection, const char *sql, int *number, bool *refused)
 {

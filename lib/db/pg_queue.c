@@ -16,7 +16,7 @@
 #include "db/pg_status.h"
 
 /*
- * How long the server may be silent. It cancels a statement after statement_timeout by itself, so a longer
+ * The longest silence of the server. It cancels a statement after statement_timeout by itself, so a longer
  * silence means that its machine has stopped.
  */
 enum { SILENCE_MAX_MS = 30000 };
@@ -89,8 +89,8 @@ enum status pg_result_failure(const struct pg *pg, const PGresult *result, const
                          PQresStatus(PQresultStatus(result)));
     status = pg_status(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FILE));
     /*
-     * On a read-only connection, a write is the statement's fault and does not mean that the primary has
-     * changed.
+     * On a read-only connection, a rejected write is the statement's fault and does not mean that the primary
+     * has changed.
      */
     if (strcmp(sqlstate, "25006") == 0 && pg->db.access == DB_READ_ONLY)
         status = STATUS_INTERNAL;
@@ -103,7 +103,8 @@ enum status pg_result_failure(const struct pg *pg, const PGresult *result, const
 
 /* ---- waiting ---- */
 
-/* Flushes unsent data, then sleeps until the socket is readable or writable. False: silent for too long. */
+/* Flushes unsent data, then sleeps until the socket is readable or writable. Returns false after too long
+ * a silence. */
 static bool wait_for_server(PGconn *connection)
 {
     int unwritten = PQflush(connection);
@@ -125,7 +126,7 @@ static bool wait_for_server(PGconn *connection)
     return true;
 }
 
-/* The next result; NULL at the end of an entry's results. *silent: the server did not respond. */
+/* Returns the next result; NULL at the end of an entry's results. *silent: the server did not respond. */
 static PGresult *next_result(struct pg *pg, bool *silent)
 {
     while (PQisBusy(pg->connection)) {

@@ -67,7 +67,7 @@ bool pg_cell(const struct db_row *row, int column, enum db_type wanted, struct d
     else if (wanted == DB_UUID)
         memcpy(out->as.uuid.bytes, bytes, sizeof out->as.uuid.bytes);
     else
-        out->as.bytes = bytes; /* libpq puts a NUL after every value: text needs no copy */
+        out->as.bytes = bytes; /* libpq puts a NUL after every value, so text needs no copy */
     return true;
 }
 

@@ -59,7 +59,7 @@ static struct pg_prepared *find_or_add(struct pg *pg, const struct text *text)
     return prepared;
 }
 
-/* Updates the types from these parameters. False: a parameter has changed its type. */
+/* Updates the types from these parameters. Returns false if a parameter has changed its type. */
 static bool merge_types(struct pg_prepared *prepared, const struct text *text, const struct db_params *params)
 {
     bool better_known = prepared->generation == 0;

@@ -85,7 +85,7 @@ static void log_notice(void *context, const PGresult *notice)
               LOG_TEXT("sqlstate", PQresultErrorField(notice, PG_DIAG_SQLSTATE)));
 }
 
-/* Makes one line of libpq's message, which has a line for each address that was tried. */
+/* Shortens libpq's message, which has a line for each address that was tried, to one line. */
 static enum status tell_connect_failure(const PGconn *connection, struct error *error)
 {
     char message[ERROR_MESSAGE_SIZE];
@@ -128,7 +128,7 @@ static enum status adopt(struct pg *pg, PGconn *connection, struct error *error)
     return status;
 }
 
-/* Why the connection failed, or OK if a further attempt succeeded. */
+/* Returns why the connection failed, or OK if a further attempt succeeded. */
 static enum status find_cause(PGconn *connection)
 {
     enum status status = pg_status_of_connection(PQerrorMessage(connection));
@@ -139,7 +139,7 @@ static enum status find_cause(PGconn *connection)
         return status;
     /*
      * libpq reports the SQLSTATE of a failed connection only in its message, and only if the verbosity was
-     * set before the attempt. So try once more.
+     * set before the attempt. So this tries once more.
      */
     PQsetErrorVerbosity(connection, PQERRORS_SQLSTATE);
     PQreset(connection);
@@ -177,7 +177,7 @@ static void back_off(struct pg *pg)
     pg->next_attempt_ns = clock_monotonic_ns() + (int64_t)(half + arc4random_uniform(half + 1)) * NS_PER_MS;
 }
 
-/* Clients learn no more than this: libpq's own messages name hosts and paths. */
+/* Clients learn only this: libpq's own messages name hosts and paths. */
 static enum status not_reachable(const struct pg *pg, struct error *error)
 {
     if (pg->unsuitable)
@@ -193,7 +193,7 @@ static void note_failure(struct pg *pg, const struct error *error)
     bool unsuitable = strcmp(error->reason, DB_UNSUITABLE) == 0;
 
     if (unsuitable != pg->unsuitable)
-        (void)repeat_end(&pg->outage); /* a different failure: log it at once */
+        (void)repeat_end(&pg->outage); /* a different failure, so log it at once */
     pg->unsuitable = unsuitable;
     if (!repeat_is_due(&pg->outage, clock_monotonic_ns()))
         return;
@@ -228,7 +228,7 @@ static enum status reconnect(struct pg *pg, struct error *error)
     return not_reachable(pg, error);
 }
 
-/* Whether the server has ended the session since its last use. Usually costs one system call. */
+/* Returns whether the server has ended the session since its last use. Usually costs one system call. */
 static bool has_ended(const struct pg *pg)
 {
     struct pollfd descriptor = {.fd = PQsocket(pg->connection), .events = POLLIN};

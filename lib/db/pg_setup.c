@@ -27,8 +27,8 @@ struct setting {
  *
  * enable_seqscan=off: a plan made while a table is empty is a sequential scan, and a prepared statement keeps
  * that plan while the table grows. Every statement of ours on a big table has an index to use, and a
- * statement without an index still runs. jit=off, because a sequential scan that can't be avoided then looks
- * expensive enough to be compiled.
+ * statement without an index still runs. jit=off, because an unavoidable sequential scan then looks expensive
+ * enough to be compiled.
  *
  * Our statements look rows up by key, so one generic plan suits all values. Otherwise the server plans each
  * of the first five executions of a statement in each session, which takes 5 ms for a table with many
@@ -51,7 +51,7 @@ static const struct setting settings[] = {
     {"idle_in_transaction_session_timeout", "500ms", true},
 };
 
-/* A pooler may have no session left, and a server may hang: wait no longer than for a statement. */
+/* A pooler may have no session left, and a server may hang: this waits no longer than for a statement. */
 enum { SETTINGS = sizeof settings / sizeof settings[0], ANSWER_MS = 5000 };
 
 static const char least_commit[] = "on";
@@ -67,7 +67,7 @@ struct setup {
 
 /* ---- queries ---- */
 
-/* Waits for the result, or for its end. False: the deadline passed. */
+/* Waits for the result, or for its end. Returns false if the deadline passed. */
 static bool await(PGconn *connection, int64_t deadline_ns)
 {
     while (PQisBusy(connection)) {
@@ -147,8 +147,8 @@ static enum status check_encoding(const struct setup *setup, const char *encodin
 }
 
 /*
- * A server that by default replies before the commit is on its disk would make us promise what it may lose,
- * so raise it to `on`. A server that waits for its standbys keeps doing so.
+ * A server that by default replies before the commit is on its disk could lose what we have confirmed, so
+ * this raises the setting to `on`. A server that waits for its standbys keeps doing so.
  */
 static void choose_commit(struct setup *setup, const char *preset)
 {

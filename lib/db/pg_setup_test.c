@@ -1,4 +1,4 @@
-/* The settings of a session, and the handling of sessions where they do not hold. */
+/* The settings of a session, and the handling of sessions in which they do not hold. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ static const struct db_statement one = {.name = "one", .sql = "SELECT 1::int8"};
 
 enum { ON = 4, REMOTE_APPLY = 5 };
 
-/* Runs as a separate statement: the next session of any user of the database starts with the setting. */
+/* Runs as a separate statement: the next session of any user of the database starts with this setting. */
 static void preset_commit(struct fixture *f, const char *value)
 {
     char script[160];
@@ -62,7 +62,7 @@ static void test_setup_a_script_leaves_the_timeout_as_it_was(void **state)
     assert_int_equal(fixture_number(f->db, &statement_timeout_ms), 5000);
 }
 
-/* As through a pooler that runs the transaction in another session. */
+/* Simulates a pooler that runs the transaction in another session. */
 static void test_setup_a_transaction_in_another_session_fails(void **state)
 {
     struct fixture *f = fixture_of(state);

@@ -86,8 +86,8 @@ bool pg_status_spoils_session(const char *sqlstate)
 }
 
 /*
- * Whether a line "connection to server at ... failed: FATAL:  28P01" ends in a code of `wrong_connection`, or
- * libpq rejected an option itself: "invalid sslmode value: ...".
+ * Returns whether a line "connection to server at ... failed: FATAL:  28P01" ends in a code of
+ * `wrong_connection`, or libpq rejected an option itself: "invalid sslmode value: ...".
  */
 static bool is_wrong(const char *line, size_t length)
 {

@@ -7,23 +7,23 @@
 #include "base/status.h"
 
 /*
- * The status of an SQLSTATE such as "40001"; INTERNAL if the table doesn't have it. `source_file` is the
- * server's source file that raised it, such as "md.c"; NULL = unknown.
+ * Returns the status of an SQLSTATE such as "40001"; INTERNAL if the table doesn't have it. `source_file` is
+ * the server's source file that raised it, such as "md.c"; NULL = unknown.
  */
 enum status pg_status(const char *sqlstate, const char *source_file);
 
-/* Whether it means that data or an index is damaged. */
+/* Returns whether the SQLSTATE means that data or an index is damaged. */
 bool pg_status_is_damage(const char *sqlstate);
 
-/* Whether the server's message for it may quote a value; such messages are never shown. */
+/* Returns whether the server's message for the SQLSTATE may quote a value; such messages are never shown. */
 bool pg_status_quotes_values(const char *sqlstate);
 
-/* Whether the session is unusable afterwards, even if it is still open. */
+/* Returns whether the session is unusable after the SQLSTATE, even if it is still open. */
 bool pg_status_spoils_session(const char *sqlstate);
 
 /*
- * The status of a failed connection from libpq's message with verbosity PQERRORS_SQLSTATE, one line per
- * attempt: INVALID_ARGUMENT if the URL is to blame for every attempt, otherwise UNAVAILABLE.
+ * Returns the status of a failed connection from libpq's message with verbosity PQERRORS_SQLSTATE, one line
+ * per attempt: INVALID_ARGUMENT if the URL is to blame for every attempt, otherwise UNAVAILABLE.
  */
 enum status pg_status_of_connection(const char *message);
 

@@ -52,7 +52,7 @@ static enum status open_connection(const char *url, enum db_access access, struc
 
 /* ---- transactions ---- */
 
-/* Not a setting of the session, which a pooler might give to a client that writes. */
+/* This is not a setting of the session, because a pooler might give the session to a client that writes. */
 static const char *begin_of(const struct db *db)
 {
     return db->access == DB_READ_ONLY ? "BEGIN READ ONLY" : "BEGIN";
@@ -90,8 +90,8 @@ static void rollback(struct db *db)
 }
 
 /*
- * Whether COMMIT may have taken effect although a result is missing. Not if the server itself reported the
- * failure of an earlier statement, and not if it refused COMMIT in a session that goes on (a deferred
+ * Whether COMMIT may have taken effect although a result is missing. It has not if the server itself reported
+ * the failure of an earlier statement, or if it refused COMMIT in a session that continues (a deferred
  * constraint).
  */
 static bool is_unknown(const struct pg_failure *failure)

@@ -102,8 +102,8 @@ static int pragma(sqlite3 *handle, const char *text, const char *expected)
 }
 
 /*
- * For the writer: customers' bookings are scattered over their index, so nearly every booking changes a
- * different page, and a page outside the cache must be read again first.
+ * For the writer: the bookings of customers are scattered over their index, so nearly every booking changes a
+ * different page, and a page outside the cache must first be read again.
  */
 static int configure_writer(sqlite3 *handle)
 {
@@ -273,7 +273,7 @@ static void note_version(struct sqlite *sqlite)
     sqlite->version_known = true;
 }
 
-/* A file that another connection has changed, as a restore does, is not as this session left it. */
+/* If another connection has changed the file, as a restore does, it is not as this session left it. */
 static void look_for_changes(struct sqlite *sqlite)
 {
     unsigned version = read_version(sqlite);

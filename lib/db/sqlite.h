@@ -18,8 +18,8 @@ struct sqlite {
     sqlite3 *handle;
     struct map statements; /* struct db_statement * -> struct prepared * */
     /*
-     * The statements found last, each at an index derived from its address. Faster than the map, whose hash
-     * is made for untrusted keys.
+     * The most recent statements, each at an index derived from its address. This is faster than the map,
+     * whose hash is made for untrusted keys.
      */
     struct {
         const struct db_statement *statement;
@@ -32,16 +32,16 @@ struct sqlite {
     unsigned version; /* of the content, as this connection left it */
 };
 
-/* Whether a result code says that the file is damaged. */
+/* Returns whether a result code says that the file is damaged. */
 bool sqlite_is_damage(int code);
 
-/* The status of a result code, which may be an extended one. */
+/* Returns the status of a result code, which may be an extended one. */
 enum status sqlite_status(int code);
 
 /* Sets `error` from the last call on the handle, which returned `code`. */
 enum status sqlite_fail(const struct sqlite *sqlite, int code, const char *doing, struct error *error);
 
-/* The driver members that run statements. */
+/* The driver functions that run statements. */
 MUST_CHECK enum status sqlite_run(struct db *db, const struct db_statement *statement,
                                   const struct db_params *params, const struct db_sink *sink,
                                   struct error *error);

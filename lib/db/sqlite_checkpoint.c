@@ -10,7 +10,7 @@
 
 /*
  * In pages of 4 KiB. The longer the log, the fewer pages are copied in all, since a page that changes often
- * is copied once. The smaller a pass, the less concurrent commits wait for the disk: measured at half of
+ * is copied once. The smaller a pass, the less do concurrent commits wait for the disk: measured at half of
  * the peak, passes of 1,500 instead of one of 8,000 halve the p99.9 of a booking and cost 5 % of the peak.
  */
 enum { LOG_PAGES = 8000, PASS_PAGES = 1500, REST_PAGES = 250 };
@@ -70,7 +70,7 @@ static void copy(void *context, struct ticker *thread)
 }
 
 /*
- * Called after each commit, on the writer thread. The copier gets its turn only here: at this point the log
+ * Called after each commit, on the writer thread. Only this function starts the copier: at this point the log
  * holds at least the pages of this commit, which are not copied yet, so the log cannot restart before they
  * are.
  */
@@ -86,8 +86,7 @@ static int committed(void *context, sqlite3 *writer, const char *database, int p
         checkpoint->copied = 0;
     rest = pages_in_log - checkpoint->copied;
     /*
-     * When commits come as fast as pages are copied, the rest stays large; a longer log permits a larger
-     * rest.
+     * If commits come as fast as pages are copied, the rest stays large; a longer log permits a larger rest.
      */
     if (pages_in_log >= LOG_PAGES && rest < REST_PAGES * (pages_in_log / LOG_PAGES)) {
         /* A failure only makes the log longer: the next commit tries again. */

@@ -1,8 +1,8 @@
 /*
  * Private to the SQLite driver: copies the write-ahead log into the database on a separate thread, while the
- * writer thread goes on committing.
+ * writer thread keeps committing.
  *
- * A checkpoint of some thousand pages takes tens of milliseconds, and all clients whose commits come after it
+ * A checkpoint of some thousand pages takes tens of milliseconds, and all clients whose commits follow it
  * would wait. So a thread with a separate connection, the copier, copies the log pass by pass while commits
  * are still appended to it. Once the log is long and only a little of it is left to copy, the writer thread
  * copies the rest, and SQLite then restarts the log.

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "db/folder_watch.h"
 
-/* The holder writes its name right after it takes the lock; a reader in between must look again. */
+/* The holder writes its name right after it takes the lock; a reader in between must read again. */
 enum { LOCK_ATTEMPTS = 100, HOLDER_ATTEMPTS = 20, HOLDER_PAUSE_US = 5000, HOLDER_SIZE = 96 };
 
 /* Interval of the checks for changes that the watch of the folder misses. */
@@ -25,8 +25,8 @@ static const char *const suffixes[SQLITE_FILE_NAMES] = {"", "-wal", "-shm"};
 /* ---- the lock ---- */
 
 /*
- * Lets every user who may write to the database take its lock, even after root created it. A failure shows
- * when the next process opens the lock.
+ * Lets every user who may write to the database take its lock, even if root created it. A failure shows when
+ * the next process opens the lock.
  */
 static void share(int lock, const struct stat *database)
 {
@@ -47,7 +47,7 @@ static int open_lock(const char *path, const struct stat *database)
     return lock;
 }
 
-/* False if the file was removed between our open and our lock. */
+/* Returns false if the file was removed between our open and our lock. */
 static bool is_at(int lock, const char *path)
 {
     struct stat held, there;

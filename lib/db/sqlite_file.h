@@ -43,12 +43,12 @@ MUST_CHECK enum status sqlite_file_claim(sqlite3 *handle, struct sqlite_file **o
 /* Records the identities of the files. Call it after the connection has read for the first time. */
 void sqlite_file_note(struct sqlite_file *file);
 
-/* Whether the files are still the recorded ones. Logs the change. Any thread. */
+/* Returns whether the files are still the recorded ones. Logs the change. Any thread. */
 bool sqlite_file_in_place(struct sqlite_file *file);
 
 /*
- * As sqlite_file_in_place, for the writer thread before each transaction: checks the files only if a name in
- * their folder has changed, and every 100 ms for changes that the watch misses.
+ * Like sqlite_file_in_place, for the writer thread before each transaction: checks the files only if a name
+ * in their folder has changed, and every 100 ms for changes that the watch misses.
  */
 bool sqlite_file_still_in_place(struct sqlite_file *file);
 

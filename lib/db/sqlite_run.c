@@ -209,8 +209,8 @@ enum status sqlite_run(struct db *db, const struct db_statement *statement, cons
 /* ---- rows ---- */
 
 /*
- * Fetches each value once and reads it directly: every sqlite3_column function looks the column up again and
- * locks. That is safe for such values because a connection belongs to one thread.
+ * Fetches each value once and reads it directly: every sqlite3_column function would look the column up again
+ * and take a lock. This is safe because a connection belongs to one thread.
  */
 static bool cell_text(sqlite3_value *value, struct db_value *out)
 {

@@ -137,7 +137,8 @@ static void test_sqlite_damaged_page_is_unavailable_and_called_damage(void **sta
     assert_string_equal(error.reason, DB_DAMAGED);
     assert_true(db_damage_seen());
     assert_false(db_may_heal(&error));
-    fixture_expect(db_probe(f->db, true, &error), STATUS_OK, &error); /* it does not touch the damaged page */
+    fixture_expect(db_probe(f->db, true, &error), STATUS_OK, &error); /* the probe does not touch the
+                                                                       * damaged page */
 }
 
 static off_t size_of(const char *path)

@@ -1,4 +1,4 @@
-/* When a caller must read cached rows again. */
+/* Tests when a caller must read cached rows again. */
 #include <sqlite3.h>
 #include <string.h>
 
@@ -44,7 +44,7 @@ static void add_thing_from_outside(const struct fixture *f)
     assert_int_equal(sqlite3_close(other), SQLITE_OK);
 }
 
-/* The stamp in a transaction that changes nothing. */
+/* Returns the stamp of a transaction that changes nothing. */
 static uint64_t stamp_of(struct db *db)
 {
     uint64_t stamp;

@@ -22,7 +22,7 @@ const char *db_url_sqlite_path(const char *url)
     return has_prefix(url, "sqlite:") ? url + strlen("sqlite:") : NULL;
 }
 
-/* The part after "postgresql://" or "postgres://"; NULL for any other URL. */
+/* Returns the part after "postgresql://" or "postgres://"; NULL for any other URL. */
 static const char *after_scheme(const char *url)
 {
     if (has_prefix(url, "postgresql://"))
@@ -32,7 +32,7 @@ static const char *after_scheme(const char *url)
     return NULL;
 }
 
-/* Whether libpq would take part of a password for a host or a database, which its messages name. */
+/* Returns whether libpq would take part of a password for a host or a database, which its messages name. */
 static bool has_stray_at_sign(const char *authority)
 {
     const char *rest = authority + strcspn(authority, "@/");
@@ -59,7 +59,7 @@ static enum status malformed(const char *why, struct error *error)
     return error_invalid(error, "database: malformed URL: %s", why);
 }
 
-/* Parses again without the password, so that the message can be shown. */
+/* Parses the URL again without the password, so that the message can be shown. */
 static enum status tell_parse_failure(const char *url, struct error *error)
 {
     char redacted[URL_SIZE_MAX];
@@ -160,7 +160,7 @@ char *db_url_redact(const char *url, char *out, size_t out_size)
         put(&output, url, strlen(url));
         return out;
     }
-    /* Up to the last @: a password that was not percent-encoded may contain some. */
+    /* Up to the last @, because a password that was not percent-encoded may contain some. */
     colon = strchr(authority, ':');
     at = strrchr(authority, '@');
     if (colon != NULL && at != NULL && colon < at) {

@@ -45,8 +45,8 @@ static enum status begin_replay(struct event_chunk *chunk, struct db *db, size_t
     return STATUS_OK;
 }
 
-/* True if the chunk follows the cursor, or overlaps it with the same events. Equal seqs and ids prove nothing
- * across eras, so the eras must match too. */
+/* Returns whether the chunk follows the cursor, or overlaps it with the same events. Equal seqs and ids
+ * prove nothing across eras, so the eras must match too. */
 static bool cursor_fits(const struct event_chunk *chunk, const struct uuid *log_id,
                         const struct event_cursor *cursor)
 {

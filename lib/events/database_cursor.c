@@ -63,7 +63,7 @@ static void note_outcome(struct event_follower *follower, const struct event_chu
     follower->apply_failing = failing;
 }
 
-/* True if the chunk only moves the cursor. */
+/* Returns whether the chunk only moves the cursor. */
 static bool is_patient(const struct event_follower *follower, const struct event_chunk *chunk)
 {
     bool patient = follower->has_effect != NULL && !chunk->as_dead_letter;
@@ -94,7 +94,7 @@ static enum apply_result settle(struct event_follower *follower, const struct ev
     }
 }
 
-/* The event's trace id, which correlates log lines with its request; NULL if it has none. */
+/* Returns the event's trace id, which correlates log lines with its request; NULL if it has none. */
 static const char *trace_id(const Screening__V1__Event *event, char out[TRACE_ID_LENGTH + 1])
 {
     if (!traceparent_is_valid(event->traceparent))

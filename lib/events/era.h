@@ -41,8 +41,9 @@ struct era_place {
 };
 
 /*
- * True if the batch must begin an era. `found` is the position that the batch reads, `left` the one that this
- * writer committed last. A higher `no` is the era of another replica, and as good as this writer's own.
+ * Returns whether the batch must begin an era. `found` is the position that the batch reads, `left` the one
+ * that this writer committed last. A higher `no` is the era of another replica, which is as valid as this
+ * writer's own.
  */
 bool era_must_begin(const struct era_place *left, const struct era_place *found);
 

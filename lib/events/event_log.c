@@ -86,7 +86,7 @@ static void forget(struct event_log *log)
     buffer_reset(&log->batch);
 }
 
-/* True if the head row is as this writer left it, so that it need not be read. */
+/* Returns whether the head row is as this writer left it, so that it need not be read. */
 static bool is_as_left(const struct event_log *log)
 {
     return log->left_stamp != 0 && log->left_stamp == log->taken_stamp;

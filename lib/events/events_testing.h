@@ -42,7 +42,7 @@ int stage_setup_sqlite(void **state);
 int stage_setup_postgresql(void **state);
 int stage_teardown(void **state);
 
-/* The stage of a test; skips the test if there is none. */
+/* Returns the stage of a test; skips the test if there is none. */
 struct stage *stage_of(void **state);
 
 #define TEST_SQLITE(test)     cmocka_unit_test_setup_teardown(test, stage_setup_sqlite, stage_teardown)
@@ -89,10 +89,10 @@ void origin_go_back(struct origin *origin, uint64_t seq);
 /* Begins another era without losing events, as each start of a service does. */
 void origin_begin_era(struct origin *origin);
 
-/* The era of the publisher's database. */
+/* Returns the era of the publisher's database. */
 int64_t origin_era(struct origin *origin);
 
-/* The id of the event at `seq`, read from the database. */
+/* Returns the id of the event at `seq`, read from the database. */
 char *origin_event_id(struct origin *origin, uint64_t seq, char out[UUID_TEXT_SIZE]);
 
 /* Fetches and waits for the response, which lives in `arena`. */

@@ -157,7 +157,7 @@ static void note_database(struct fetch_server *server, enum status status)
     server->database_failed = failed;
 }
 
-/* True if the fetch's connection may have one more long poll. */
+/* Returns whether the fetch's connection may have one more long poll. */
 static bool has_room(const struct fetch_server *server, const struct fetch *fetch)
 {
     size_t line = fair_line_of(fetch->item.source), by_connection = 0;

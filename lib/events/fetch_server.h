@@ -29,7 +29,7 @@ struct fetch_server_options {
     void *context;
 };
 
-/* NULL when out of memory. */
+/* Returns NULL when out of memory. */
 struct fetch_server *fetch_server_create(const struct fetch_server_options *options);
 
 /*

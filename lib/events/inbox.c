@@ -28,7 +28,7 @@ static struct metric reconnects_total =
 static struct metric dropped_total =
     METRIC("events_messages_dropped_total", "Pub/sub messages left to Fetch because too many waited");
 
-/* False if there is no room: the caller then still owns the message. */
+/* Returns false if there is no room: the caller then still owns the message. */
 static bool keep(struct inbox *inbox, nng_msg *message)
 {
     size_t size = nng_msg_len(message);

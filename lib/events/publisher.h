@@ -26,7 +26,7 @@ struct event_publisher_options {
 MUST_CHECK enum status event_publisher_open(const struct event_publisher_options *options,
                                             struct event_publisher **out, struct error *error);
 
-/* The EventLogService, for the caller to add to the RPC server. It lives as long as the publisher. */
+/* Returns the EventLogService, for the caller to add to the RPC server. It lives as long as the publisher. */
 ProtobufCService *event_publisher_service(struct event_publisher *publisher);
 
 /* Opens the publisher's database connection and starts heartbeats and fetches. After events_migrate. Fails as

@@ -23,7 +23,7 @@ enum batch_place {
 enum batch_place sequence_place(const struct event_cursor *end, const Screening__V1__EventBatch *batch,
                                 size_t *skip);
 
-/* True if the events have consecutive seqs from `first_seq` on, and valid ids. */
+/* Returns whether the events have consecutive seqs from `first_seq` on, and valid ids. */
 bool sequence_is_gapless(Screening__V1__Event *const *events, size_t count, uint64_t first_seq);
 
 #endif

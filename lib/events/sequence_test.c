@@ -9,7 +9,7 @@ enum { EVENTS_MAX = 8 };
 static const char LOG[] = "00000000-0000-7000-8000-0000000000aa";
 static const char OTHER_LOG[] = "00000000-0000-7000-8000-0000000000bb";
 
-/* The id of the event at `seq` in the past number `past`. */
+/* Returns the id of the event at `seq` in the past number `past`. */
 static char *id_of(uint64_t seq, int past, char out[UUID_TEXT_SIZE])
 {
     snprintf(out, UUID_TEXT_SIZE, "00000000-0000-7000-8000-%04d%08u", past, (unsigned)seq);

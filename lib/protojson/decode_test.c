@@ -156,7 +156,7 @@ static void test_decode_bare_timestamp_is_read(void **state)
     arena_fini(&arena);
 }
 
-/* {"child":{"child": ... {} ... }} with `levels` levels. */
+/* Writes {"child":{"child": ... {} ... }} with `levels` levels. */
 static void write_nested(char *out, size_t size, unsigned levels)
 {
     size_t used = 0;

@@ -26,7 +26,7 @@ static const void *slot_of(const ProtobufCMessage *message, size_t offset)
 
 /* ---- values ---- */
 
-/* jansson formats the number with as many digits as reading it back exactly requires. */
+/* jansson formats the number with as many digits as are needed to read it back exactly. */
 static enum status encode_double(struct encoder *encoder, double value)
 {
     if (isnan(value))
@@ -60,7 +60,7 @@ static enum status encode_bytes(struct encoder *encoder, const ProtobufCBinaryDa
     return STATUS_OK;
 }
 
-/* A C string that was never set may be NULL; protobuf-c also packs that as empty. */
+/* A C string that was never set may be NULL; protobuf-c also packs it as empty. */
 static enum status encode_text(struct encoder *encoder, const char *text, const struct protojson_path *path)
 {
     const char *shown = text != NULL ? text : "";
@@ -140,7 +140,7 @@ static enum status encode_array(struct encoder *encoder, const ProtobufCFieldDes
 
 /* ---- messages ---- */
 
-/* True if a field that is neither repeated nor in a oneof holds its type's default. */
+/* Returns whether a field that is neither repeated nor in a oneof holds its type's default. */
 static bool is_default(const ProtobufCFieldDescriptor *field, const void *slot)
 {
     static const char zero[sizeof(ProtobufCBinaryData)];

@@ -21,7 +21,7 @@ enum status protojson_message_check(const ProtobufCMessageDescriptor *descriptor
 
 /*
  * protobuf-c does not distinguish maps from repeated messages. But protoc generates their element type,
- * FieldNameEntry{key = 1, value = 2}, and that identifies them.
+ * FieldNameEntry{key = 1, value = 2}, which identifies them.
  */
 static bool is_map(const ProtobufCFieldDescriptor *field)
 {

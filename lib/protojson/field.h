@@ -23,15 +23,15 @@ MUST_CHECK enum status protojson_message_check(const ProtobufCMessageDescriptor 
 MUST_CHECK enum status protojson_field_check(const ProtobufCFieldDescriptor *field,
                                              const struct protojson_path *path, struct error *error);
 
-/* True if messages of this type are google.protobuf.Timestamp; then sets the byte offsets of their two
- * fields. */
+/* Returns whether messages of this type are google.protobuf.Timestamp; then sets the byte offsets of their
+ * two fields. */
 bool protojson_is_timestamp(const ProtobufCMessageDescriptor *descriptor, size_t *seconds_offset,
                             size_t *nanos_offset);
 
 /* Writes the name of a checked field in lowerCamelCase. Returns `out`. */
 char *protojson_name(const ProtobufCFieldDescriptor *field, char out[PROTOJSON_NAME_SIZE]);
 
-/* The size of one value of the field, in its message or in the array of a repeated field. */
+/* Returns the size of one value of the field, in its message or in the array of a repeated field. */
 size_t protojson_value_size(const ProtobufCFieldDescriptor *field);
 
 bool protojson_is_oneof_member(const ProtobufCFieldDescriptor *field);

@@ -49,8 +49,8 @@ static enum status refuse_text(const json_error_t *parsed, struct error *error)
                          parsed->column);
 }
 
-/* The position of the value that exceeds `max`, NULL if there is none. Counts values by the character before
- * each. */
+/* Returns the position of the value that exceeds `max`, NULL if there is none. Counts values by the
+ * character before each. */
 static const char *find_excess(const char *text, size_t size, size_t max)
 {
     size_t values = 1;
@@ -61,7 +61,7 @@ static const char *find_excess(const char *text, size_t size, size_t max)
             quoted = !quoted;
             break;
         case '\\':
-            at += quoted; /* the next character ends nothing */
+            at += quoted; /* the next character ends no value */
             break;
         case ',':
         case '[':

@@ -6,7 +6,7 @@
 
 #define CANCEL &screening__v1__cancel_booking_request__descriptor
 
-/* Reads `size` bytes. The reader must refuse them with INVALID_ARGUMENT and a UTF-8 message that begins with
+/* Reads `size` bytes, which must be refused with INVALID_ARGUMENT and a UTF-8 message that begins with
  * "JSON: ". */
 static void assert_no_json(const char *text, size_t size, const char *in_message)
 {

@@ -1,6 +1,6 @@
 /*
- * Running out of memory at any point is reported, leaks nothing and returns nothing half-built. CMake links
- * malloc in our code to __wrap_malloc; the test makes jansson use it too.
+ * Running out of memory at any point is reported, leaks nothing, and returns nothing half-built. CMake links
+ * malloc in our code to __wrap_malloc, and the test makes jansson use it too.
  */
 #include "protojson/protojson_testing.h"
 
@@ -22,8 +22,8 @@ void *__wrap_malloc(size_t size)
     return __real_malloc(size);
 }
 
-/* One call with memory for `allocations_left` allocations. Returns its status; *made is true if it returned a
- * result. */
+/* Makes one call with memory for `allocations_left` allocations. Returns its status; *made is true if it
+ * returned a result. */
 typedef enum status attempt(bool *made, struct error *error);
 
 static enum status attempt_write(bool *made, struct error *error)

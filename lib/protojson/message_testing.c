@@ -74,13 +74,13 @@ uint64_t test_random(uint64_t *seed)
     return *seed;
 }
 
-/* A number below `bound`. */
+/* Returns a number below `bound`. */
 static uint64_t below(uint64_t *seed, uint64_t bound)
 {
     return (test_random(seed) >> 11) % bound;
 }
 
-/* 64 bits, often at an edge of one of the integer types. */
+/* Returns 64 bits, often a limit of one of the integer types. */
 static uint64_t random_bits(uint64_t *seed)
 {
     static const uint64_t edges[] = {

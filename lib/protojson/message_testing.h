@@ -13,10 +13,10 @@
 extern const ProtobufCMessageDescriptor *const test_message_types[];
 extern const size_t test_message_type_count;
 
-/* The next number of the xorshift sequence in `*seed`. It is never 0, and the seed must not be 0. */
+/* Returns the next number of the xorshift sequence in `*seed`. It is never 0, and the seed must not be 0. */
 uint64_t test_random(uint64_t *seed);
 
-/* A message of the type, in `arena`. Each field is unset, at an edge of its range, or random. */
+/* Creates a message of the type in `arena`. Each field is unset, at a limit of its range, or random. */
 ProtobufCMessage *test_message(const ProtobufCMessageDescriptor *descriptor, uint64_t *seed,
                                struct arena *arena);
 

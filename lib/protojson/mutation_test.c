@@ -1,5 +1,5 @@
 /*
- * Valid texts, damaged reproducibly. Each is either read or refused with a message, and anything read can be
+ * Valid texts with reproducible damage. Each is either read, or refused with a message; anything read can be
  * written and read again.
  */
 #include "base/text.h"
@@ -13,7 +13,7 @@ struct mutant {
     char bytes[TEXT_MAX_BYTES];
 };
 
-/* Tokens that damage JSON or its values most. */
+/* Tokens that do the most damage to JSON or its values. */
 static const char *const tokens[] = {"{",       "}",          "[",       "]",        "\"",   ":",
                                      ",",       "null",       "true",    "-1",       "1e9",  "0.5",
                                      "\\u0000", "\\ud800",    "\"NaN\"", "{}",       "[[]]", "\xff",
@@ -54,7 +54,7 @@ static void mutate(struct mutant *mutant, uint64_t *seed)
     }
 }
 
-/* Reads the mutant with and without unknown fields allowed. True if either reading accepted it. */
+/* Reads the mutant with and without unknown fields allowed. Returns whether either reading accepted it. */
 static bool check(const struct mutant *mutant, const ProtobufCMessageDescriptor *descriptor,
                   struct arena *arena)
 {
@@ -100,7 +100,7 @@ static void test_mutation_damaged_text_is_read_or_refused(void **state)
         free(text);
         arena_reset(&arena);
     }
-    /* Some are accepted but not most: the mutants are near the border of validity. */
+    /* Some are accepted, but not most: the mutants are close to valid texts. */
     assert_in_range(accepted, ITERATIONS / 100, ITERATIONS / 2);
     arena_fini(&arena);
 }

@@ -12,7 +12,7 @@ union value {
     uint64_t number;
 };
 
-/* NULL unless there is a field of that name that holds exactly one value and is not in a oneof. */
+/* Returns NULL unless there is a field of that name that holds exactly one value and is not in a oneof. */
 static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *descriptor,
                                                   const char *name)
 {
@@ -43,7 +43,7 @@ static json_t *json_of(const ProtobufCFieldDescriptor *field, const char *text)
     return json_string_nocheck(text);
 }
 
-/* True if the field may take the value: it holds its default or the same value. */
+/* Returns whether the field may take the value: it holds its default or the same value. */
 static bool agrees(const ProtobufCFieldDescriptor *field, const void *slot, const union value *value)
 {
     static const union value zero;

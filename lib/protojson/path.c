@@ -24,7 +24,7 @@ static void append(struct text *text, const char *bytes, size_t size)
     text->bytes[text->used] = '\0';
 }
 
-/* The number of bytes of `name` to show: whole UTF-8 characters only. */
+/* Returns the number of bytes of `name` to show: whole UTF-8 characters only. */
 static size_t shown_size(const char *name)
 {
     size_t size = strnlen(name, STEP_MAX_BYTES + 1);
@@ -36,8 +36,8 @@ static size_t shown_size(const char *name)
     return size;
 }
 
-/* The chain points from the leaf to the root, but the text starts at the root. Recursion is bounded by
- * PROTOJSON_DEPTH_MAX. */
+/* The chain points from the leaf to the root, but the text starts at the root. PROTOJSON_DEPTH_MAX bounds
+ * the recursion. */
 static void append_path(struct text *text, const struct protojson_path *path)
 {
     if (path == NULL)

@@ -65,7 +65,8 @@ enum { PROTOJSON_VALUES_MAX = 16384 };
 MUST_CHECK enum status protojson_write(const ProtobufCMessage *message, unsigned flags, struct arena *arena,
                                        char **text, size_t *size, struct error *error);
 
-/* The same as a jansson value. The caller owns `*out` and releases it with json_decref. */
+/* Like protojson_write, but returns a jansson value. The caller owns `*out` and releases it with
+ * json_decref. */
 MUST_CHECK enum status protojson_from_message(const ProtobufCMessage *message, unsigned flags, json_t **out,
                                               struct error *error);
 
@@ -84,15 +85,17 @@ MUST_CHECK enum status protojson_to_message(const json_t *json, const ProtobufCM
                                             struct error *error);
 
 /*
- * protojson_write as text with a NUL: compact, or indented with PROTOJSON_INDENT. The caller frees `*text`.
+ * Like protojson_write, as text with a NUL: compact, or indented with PROTOJSON_INDENT. The caller frees
+ * `*text`.
  */
 MUST_CHECK enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned flags, char **text,
                                                  struct error *error);
 
 /*
- * protojson_to_message for `size_bytes` of text. INVALID_ARGUMENT "JSON: ..., line 1, column 9" also for text
- * that is not exactly one JSON value in UTF-8, and for an object with a duplicate key. The message never
- * quotes the text. If memory runs out inside jansson's parser, the failure can look like malformed JSON.
+ * Like protojson_to_message, for `size_bytes` of text. INVALID_ARGUMENT "JSON: ..., line 1, column 9" also
+ * for text that is not exactly one JSON value in UTF-8, and for an object with a duplicate key. The message
+ * never quotes the text. If memory runs out inside jansson's parser, the failure can look like malformed
+ * JSON.
  */
 MUST_CHECK enum status protojson_text_to_message(const char *text, size_t size_bytes,
                                                  const ProtobufCMessageDescriptor *descriptor, unsigned flags,
@@ -116,8 +119,8 @@ MUST_CHECK enum status protojson_check_values(const char *text, size_t size_byte
 MUST_CHECK enum status protojson_set_text(ProtobufCMessage *message, const char *name, const char *text,
                                           struct arena *arena, struct error *error);
 
-/* The index, among the descriptor's fields, of the field that protojson_set_text would set; -1 if there is
- * none. */
+/* Returns the index, among the descriptor's fields, of the field that protojson_set_text would set; -1 if
+ * there is none. */
 int protojson_field_index(const ProtobufCMessageDescriptor *descriptor, const char *name);
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "protojson/base64.h"
 
-/* Doubles represent every whole number up to here exactly. */
+/* Doubles represent every whole number up to this one exactly. */
 static const double exact_max = 9007199254740992.0;
 
 struct integer_range {
@@ -130,7 +130,7 @@ static bool double_from_text(const char *text, size_t length, double *out)
             return true;
         }
     }
-    /* Refuse what jansson would ignore around a number: white space, and a NUL after it. */
+    /* Refuses what jansson would ignore around a number: white space, and a NUL after it. */
     if (length == 0 || isspace((unsigned char)text[0]) || !isdigit((unsigned char)text[length - 1]))
         return false;
     json_t *number = json_loadb(text, length, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);

@@ -1,4 +1,4 @@
-/* One JSON value as each scalar type: accepted values up to the edge of each range, and refused values. */
+/* One JSON value as each scalar type: accepted values up to the limits of each range, and refused values. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>

@@ -9,13 +9,13 @@ enum { PROTOJSON_TIMESTAMP_SIZE = 40 }; /* including the NUL */
 
 /*
  * Writes the instant `seconds` after 1970-01-01 UTC plus `nanos`, with 0, 3, 6 or 9 digits of fraction, the
- * fewest that keep it exact. False outside the years 1 to 9999 or if nanos is not in 0..999,999,999.
+ * fewest that keep it exact. Returns false outside the years 1 to 9999, or if nanos is not in 0..999,999,999.
  */
 bool protojson_timestamp_format(int64_t seconds, int32_t nanos, char out[PROTOJSON_TIMESTAMP_SIZE]);
 
 /*
- * Reads a date, "T", a time, an optional fraction of 1 to 9 digits, and "Z" or an offset up to 23:59. False
- * for anything else, for a leap second, and for an instant outside the years 1 to 9999 in UTC.
+ * Reads a date, "T", a time, an optional fraction of 1 to 9 digits, and "Z" or an offset up to 23:59. Returns
+ * false for anything else, for a leap second, and for an instant outside the years 1 to 9999 in UTC.
  */
 bool protojson_timestamp_parse(const char *text, int64_t *seconds, int32_t *nanos);
 

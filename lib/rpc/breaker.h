@@ -69,8 +69,8 @@ void breaker_record(struct breaker *breaker, uint64_t era, const struct breaker_
 size_t breaker_room(const struct breaker *breaker, int64_t now_ns);
 
 /*
- * Milliseconds, rounded up, until a call may be made; 0 = now. While half-open with every probe in flight
- * this is a guess: the time when a probe will end is unknown.
+ * Returns the milliseconds, rounded up, until a call may be made; 0 = now. While half-open with every probe
+ * in flight this is a guess: the time when a probe will end is unknown.
  */
 uint32_t breaker_wait_ms(const struct breaker *breaker, int64_t now_ns);
 

@@ -98,7 +98,7 @@ void rpc_channel_look_after(struct rpc_channel *channel);
 /* For callers of unguarded calls. The guard lives as long as the channel. */
 struct rpc_guard *rpc_channel_guard(struct rpc_channel *channel);
 
-/* The address that the channel was opened with. */
+/* Returns the address that the channel was opened with. */
 const char *rpc_channel_address(const struct rpc_channel *channel);
 
 /* Creates a client of one service over the channel. Returns NULL when out of memory. */

@@ -145,7 +145,7 @@ static void on_sent(struct rpc_exchange *exchange)
         fail(exchange, STATUS_UNAVAILABLE, "closed the channel to");
 }
 
-/* The status that the server sent. A code that we do not know is the server's fault. */
+/* Returns the status that the server sent. A code that we do not know is the server's fault. */
 static enum status status_of(uint32_t code)
 {
     return code >= STATUS_COUNT || code == STATUS_UNKNOWN ? STATUS_INTERNAL : (enum status)code;

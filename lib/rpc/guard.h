@@ -39,16 +39,16 @@ MUST_CHECK enum status rpc_guard_init(struct rpc_guard *guard, const char *peer,
                                       const struct retry_options *retry);
 void rpc_guard_fini(struct rpc_guard *guard);
 
-/* As breaker_admit. `first`: the calls are not retries; together they earn one call's share of a retry. */
+/* Like breaker_admit. `first`: the calls are not retries; together they earn one call's share of a retry. */
 size_t rpc_guard_admit(struct rpc_guard *guard, size_t wanted, bool first, uint64_t *era);
 
 /* As breaker_record. */
 void rpc_guard_record(struct rpc_guard *guard, uint64_t era, const struct breaker_count *count);
 
-/* As breaker_room. */
+/* Like breaker_room. */
 size_t rpc_guard_room(struct rpc_guard *guard);
 
-/* As breaker_wait_ms; 0 = the breaker lets calls through. */
+/* Like breaker_wait_ms; 0 = the breaker lets calls through. */
 uint32_t rpc_guard_wait_ms(struct rpc_guard *guard);
 
 /* Takes one retry from the budget. Returns false if none is left now. */
@@ -58,9 +58,10 @@ bool rpc_guard_take_retry(struct rpc_guard *guard);
 void rpc_guard_leave_alone(struct rpc_guard *guard, uint32_t retry_after_ms, int connection);
 
 /*
- * Milliseconds, rounded up, until the server may be sent a request again; 0 = now. `connection` is the id of
- * the current connection, 0 = none. If that is still the one on which the server replied DRAINING, the wait
- * goes on for up to 2 s: the server is about to close it, and a request sent on it may be lost.
+ * Returns the milliseconds, rounded up, until the server may be sent a request again; 0 = now. `connection`
+ * is the id of the current connection, 0 = none. If that is still the one on which the server replied
+ * DRAINING, the wait goes on for up to 2 s: the server is about to close it, and a request sent on it may be
+ * lost.
  */
 uint32_t rpc_guard_alone_ms(struct rpc_guard *guard, int connection);
 

@@ -114,7 +114,7 @@ void rpc_server_close(struct rpc_server *server);
  */
 const char *rpc_server_not_ready(struct rpc_server *server);
 
-/* Number of calls received and not yet answered. Any thread. */
+/* Returns the number of calls received and not yet answered. Any thread. */
 size_t rpc_server_in_flight(struct rpc_server *server);
 
 /* ---- a call in flight: from the method's invocation until the reply, used by one thread at a time ---- */
@@ -128,13 +128,13 @@ void rpc_call_fail(struct rpc_call *call, const struct error *error);
 /* Same as calling the generated closure: packs and sends `response`, which the caller still owns. */
 void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *response);
 
-/* The end of the client's budget, counted from the request's arrival; monotonic clock. */
+/* Returns the end of the client's budget, counted from the request's arrival; monotonic clock. */
 int64_t rpc_call_deadline_ns(const struct rpc_call *call);
 
 /* Memory that is freed with the call. The request message is in it; commands may use it too. */
 struct arena *rpc_call_arena(struct rpc_call *call);
 
-/* Maximum size of a packed response. A larger one is replaced by RESOURCE_EXHAUSTED. */
+/* Returns the maximum size of a packed response. A larger one is replaced by RESOURCE_EXHAUSTED. */
 size_t rpc_call_response_max_bytes(const struct rpc_call *call);
 
 /*
@@ -161,12 +161,12 @@ const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 bool rpc_call_has_explicit_presence(const struct rpc_call *call);
 
 /*
- * The id for logs: the trace id of `traceparent`, otherwise `x-request-id`, otherwise an id generated for
- * this call. Never NULL; valid until the call is answered.
+ * Returns the id for logs: the trace id of `traceparent`, otherwise `x-request-id`, otherwise an id generated
+ * for this call. Never NULL; valid until the call is answered.
  */
 const char *rpc_call_request_id(struct rpc_call *call);
 
-/* The call's `traceparent` if it is well-formed, otherwise "". */
+/* Returns the call's `traceparent` if it is well-formed, otherwise "". */
 const char *rpc_call_traceparent(const struct rpc_call *call);
 
 #endif

@@ -1,4 +1,4 @@
-/* Start, replay and stop; app_listen.c has the listeners and what is reported there. */
+/* Start, replay and stop; app_listen.c has the listeners and their reports. */
 #include "service/app.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 /* ---- start ---- */
 
-/* Repeats the step until it succeeds. False if asked to stop. */
+/* Repeats the step until it succeeds. Returns false if a stop was requested. */
 static bool do_step(struct app *app, service_step_fn step, void *context)
 {
     service_waiting_fn log_waiting = app->options->log_waiting;
@@ -67,7 +67,7 @@ static bool open_parts(struct app *app)
     return true;
 }
 
-/* The listeners come first: if a port is taken, the start must not leave a new database. */
+/* The listeners come first: if a port is taken, the start must not leave a new database behind. */
 static bool start(struct app *app)
 {
     app_listen(app);

@@ -1,6 +1,6 @@
 /*
- * The frame of a service with a database. A service states what it is made of; the frame starts it, reports
- * on it, and stops it:
+ * The frame of a service with a database. A service declares its parts; the frame starts them, reports on
+ * them, and stops them:
  *
  *     start:  ops, RPC and events listeners -> database -> open_writer -> readers -> publisher
  *             -> parts -> transport watch -> SERVING
@@ -8,8 +8,8 @@
  *             -> listeners -> parts in reverse (close) -> close_writer
  *
  * A wrong configuration ends the process with exit code 2. A step that fails because the database is
- * unavailable is repeated. If a stop is requested meanwhile, the frame closes what is open and does not
- * drain, since nothing was served yet. Main thread unless noted.
+ * unavailable is repeated. If a stop is requested in the meantime, the frame closes what is open and does not
+ * drain, because nothing was served yet. Main thread unless noted.
  */
 #ifndef SCREENING_SERVICE_APP_H
 #define SCREENING_SERVICE_APP_H
@@ -36,7 +36,7 @@ enum { APP_PARTS_MAX = 8, APP_SERVICES_MAX = 3 };
 
 /* One part of a service. `service` is that of the options. */
 struct app_part {
-    /* Called again after a failure that waiting can heal, so a failure must leave nothing open. */
+    /* Called again after a failure that waiting can fix, so a failure must leave nothing open. */
     enum status (*open)(void *service, struct error *error);
     /* NULL = nothing to do. Ends the part's work while the writer and the readers still run. */
     void (*stop)(void *service);
@@ -49,15 +49,17 @@ struct app_options {
     const struct service_settings *settings;
     const char *topic;         /* of the log that the service publishes; NULL = it publishes none */
     const char *events_listen; /* unless topic is NULL */
-    size_t queues;             /* of queue_max places, that the handlers fill */
+    size_t queues;             /* the number of queues of queue_max places that the handlers fill */
     ProtobufCService *services[APP_SERVICES_MAX + 1]; /* served besides EventLogService; ends with NULL */
     const char *schema;         /* PostgreSQL: the schema that names resolve to; NULL = the default */
     service_prepare_fn prepare; /* of the database; its context is `service` */
     /* Like app_part.open: sets app.writer and gives it app.db, mostly by app_open_writer. */
     enum status (*open_writer)(void *service, struct error *error);
-    void (*close_writer)(void *service); /* frees what the writer used; closes one that is not the frame's */
+    void (*close_writer)(void *service); /* frees what the writer used; also closes a writer that the frame
+                                          * does not own */
     struct app_part parts[APP_PARTS_MAX + 1]; /* in start order; ends with an `open` of NULL */
-    void (*connect)(void *service); /* gives the handlers what is open; called before the first request */
+    void (*connect)(void *service); /* gives the handlers access to the open parts; called before the first
+                                     * request */
     /* Writes up to `max` reasons why the service is degraded, besides damage and the logs it follows; returns
      * their number. NULL = none. Any thread. */
     size_t (*degraded)(void *service, char reasons[][RPC_DEGRADED_TEXT_SIZE], size_t max);
@@ -65,7 +67,7 @@ struct app_options {
     void *service;
 };
 
-/* What is open. All zero before app_run. */
+/* The open parts. All zero before app_run. */
 struct app {
     const struct app_options *options;
     struct ops_server *ops;
@@ -73,7 +75,7 @@ struct app {
     struct event_publisher *publisher; /* NULL: the service publishes no log */
     struct db *db;                     /* until the writer takes it over */
     struct writer *writer;
-    bool owns_writer; /* the writer is of app_open_writer */
+    bool owns_writer; /* the writer was started by app_open_writer */
     struct reader_pool *readers;
     struct event_follower *followed[FOLLOWED_COUNT]; /* set by parts; NULL: the log is not followed */
     size_t parts_open;
@@ -85,12 +87,12 @@ struct app {
 int app_run(struct app *app, const struct app_options *options);
 
 /*
- * Opens the database and the writer only, applies the dead letters again and prints how many. Returns the
+ * Opens the database and the writer only, applies the dead letters again and prints their number. Returns the
  * exit code of main: 0 if none are left, SERVICE_EXIT_FAILED otherwise or if asked to stop.
  */
 int app_replay_dead_letters(struct app *app, const struct app_options *options);
 
-/* For open_writer: starts the writer as configured; the frame closes it. Fails as writer_open does. */
+/* For open_writer: starts the writer as configured; the frame closes it. Fails like writer_open. */
 MUST_CHECK enum status app_open_writer(struct app *app, const struct writer_ops *ops, struct error *error);
 
 #endif

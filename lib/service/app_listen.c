@@ -1,10 +1,10 @@
-/* What a service listens at, and what it reports there. The callbacks run on threads of the listeners. */
+/* The listeners of a service, and what it reports there. The callbacks run on threads of the listeners. */
 #include "service/app_listen.h"
 
 #include "service/connection_limits.h"
 #include "service/database_metric.h"
 
-/* Requests in flight beyond those in the queues: requests being refused, and long polls. */
+/* The number of requests in flight beyond those in the queues: requests being refused, and long polls. */
 enum { CONTEXTS_SPARE = 512 };
 enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* everything but the events */ };
 
@@ -81,7 +81,8 @@ static enum status open_server(struct app *app, struct error *error)
     return STATUS_OK;
 }
 
-/* Size limit of the events in a Fetch answer, which must not exceed 1 MiB or the maximum message size. */
+/* Returns the size limit of the events in a Fetch answer, which must not exceed 1 MiB or the maximum
+ * message size. */
 static size_t fetch_max_bytes(const struct service_settings *settings)
 {
     int64_t max_bytes = settings->message_max_bytes < FETCH_MAX ? settings->message_max_bytes : FETCH_MAX;

@@ -96,7 +96,7 @@ static void connect_handlers(void *context)
 {
     (void)context;
     tell("connect");
-    raise(SIGTERM); /* taken as soon as the service waits */
+    raise(SIGTERM); /* handled as soon as the service waits */
 }
 
 static void run(void *context)
@@ -268,7 +268,7 @@ static void test_app_replay_asked_to_stop_while_waiting_for_the_database_fails(v
     fake->replay = true;
     fake->settings.database = "postgresql://nobody@127.0.0.1:1/none"; /* the connection is refused */
     child_start(&child, run, fake);
-    child_read_line(&child, line, sizeof line); /* from then on it takes the signal */
+    child_read_line(&child, line, sizeof line); /* from then on the process handles the signal */
     kill(child.pid, SIGTERM);
     child_finish(&child);
     assert_string_equal(child.out, "exit 1\n");

@@ -10,7 +10,7 @@
 #include "service/config_text.h"
 #include "service/service.h"
 
-/* The command line being read, and the values given in it. */
+/* The command line being parsed, and the values given in it. */
 struct command_line {
     const char *program;
     const char *summary;
@@ -103,8 +103,8 @@ static bool name_is(const char *name, size_t length, const char *wanted)
     return strlen(wanted) == length && strncmp(name, wanted, length) == 0;
 }
 
-/* `name` has `length` characters, without the dashes. True if it is one of the flags that every program
- * accepts. */
+/* Handles a flag that every program accepts; `name` has `length` characters, without the dashes. Returns
+ * whether it is one. */
 static bool take_common_flag(struct command_line *line, const char *name, size_t length)
 {
     if (name_is(name, length, "help"))
@@ -128,8 +128,8 @@ static size_t find_setting(const struct command_line *line, const char *name, si
     return i;
 }
 
-/* Takes the flag at argv[at] and returns the number of words used. A word that looks like a flag is not a
- * value. */
+/* Handles the flag at argv[at] and returns the number of words used. A word that looks like a flag is not
+ * a value. */
 static int take_flag(struct command_line *line, int argc, char **argv, int at)
 {
     const char *word = argv[at];

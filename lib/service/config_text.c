@@ -69,7 +69,8 @@ static enum status check_database(const char *text, struct error *error)
     if (db_url_check(text, &found) == STATUS_OK)
         return STATUS_OK;
     /*
-     * db_url_check's message begins with its field name. Drop that: the caller puts the flag's name in front.
+     * db_url_check's message begins with the name of its field. This removes the name, because the caller
+     * puts the flag's name in front.
      */
     const char *rule = found.message;
     if (strncmp(rule, prefix, sizeof prefix - 1) == 0)

@@ -19,7 +19,7 @@ char *config_environment_name(const char *name, char out[CONFIG_ENVIRONMENT_NAME
  */
 MUST_CHECK enum status config_parse(const struct setting *setting, const char *text, struct error *error);
 
-/* The setting's current value as text without secrets, in the arena; NULL when out of memory. */
+/* Returns the setting's current value as text without secrets, in the arena; NULL when out of memory. */
 const char *config_show(const struct setting *setting, struct arena *arena);
 
 #endif

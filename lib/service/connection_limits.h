@@ -8,14 +8,14 @@
 /*
  * Bounds the connections of this process as configured, and reserves descriptors for the other files that it
  * opens. If RLIMIT_NOFILE is too low for --connections-max, applies and logs a lower bound. Call it after
- * service_begin and before the first listener; it holds until the process ends. RESOURCE_EXHAUSTED when out
- * of memory or threads.
+ * service_begin and before the first listener; the limits hold until the process ends. RESOURCE_EXHAUSTED
+ * when out of memory or threads.
  */
 MUST_CHECK enum status service_limit_connections(const struct service_settings *settings,
                                                  struct error *error);
 
-/* The number of descriptors that `wanted` connections may use if the process may open `open_files_max` files.
- * Pure. */
+/* Returns the number of descriptors that `wanted` connections may use if the process may open
+ * `open_files_max` files. Pure. */
 size_t service_files_for_connections(size_t wanted, size_t open_files_max);
 
 #endif

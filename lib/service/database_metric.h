@@ -6,7 +6,7 @@
 
 /*
  * Queries the database on one of the pool's threads. Does not wait: the next /metrics shows the result.
- * Clients' reads go first. Before the pool is closed; one thread at a time.
+ * Clients' reads have priority. Call it before the pool is closed, on one thread at a time.
  */
 void database_metric_refresh(struct reader_pool *readers);
 

@@ -50,7 +50,7 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned c
                   MHD_create_response_from_buffer((size_t)length, line, MHD_RESPMEM_MUST_COPY));
 }
 
-/* NULL when out of memory. */
+/* Returns NULL when out of memory. */
 static struct MHD_Response *metrics_response(void)
 {
     char *text = NULL;
@@ -92,7 +92,8 @@ static enum MHD_Result answer_path(const struct ops_server *ops, struct MHD_Conn
 
 /*
  * libmicrohttpd calls this when the head of a request has arrived, then for each piece of a body, then at its
- * end. An answer after the head would close the connection, which suits only methods that are not allowed.
+ * end. An answer right after the head would close the connection, which is acceptable only for methods that
+ * are not allowed.
  */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *body,

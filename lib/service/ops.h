@@ -7,8 +7,8 @@
  *     /readyz   200 when the service is ready, otherwise 503 with the reason in the body
  *
  * Any other path is 404; only GET and HEAD are allowed. At most OPS_CONNECTIONS_MAX connections, each closed
- * after OPS_IDLE_S of silence. Everything is open to any client that reaches the port; it contains no
- * personal data.
+ * after OPS_IDLE_S of silence. Any client that reaches the port can read everything; it contains no personal
+ * data.
  */
 #ifndef SCREENING_SERVICE_OPS_H
 #define SCREENING_SERVICE_OPS_H

@@ -16,14 +16,14 @@ static const char RULE[] =
     "must be ipc:// in a folder of mode 0700, or tcp:// at 127.0.0.1 or [::1]: the addresses that callers "
     "name there are believed";
 
-/* The part after the scheme; NULL if the address has another scheme. */
+/* Returns the part after the scheme; NULL if the address has another scheme. */
 static const char *after_scheme(const char *address, const char *scheme)
 {
     size_t length = strlen(scheme);
     return strncmp(address, scheme, length) == 0 ? address + length : NULL;
 }
 
-/* True if `where`, "HOST:PORT" or "[HOST]:PORT", is a loopback address. */
+/* Returns whether `where`, "HOST:PORT" or "[HOST]:PORT", is a loopback address. */
 static bool is_loopback(const char *where)
 {
     char host[HOST_SIZE];

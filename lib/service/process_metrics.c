@@ -15,7 +15,7 @@
 
 enum { LINE = 1024, DECIMAL = 10, START_TIME_FIELD = 22, FIRST_FIELD_BEHIND_NAME = 3 };
 
-/* Prometheus' own client libraries use these names. */
+/* The names are those of Prometheus's own client libraries. */
 static struct metric resident =
     METRIC("process_resident_memory_bytes", "Memory of the process that is in RAM");
 static struct metric cpu =

@@ -26,7 +26,7 @@ enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, RETRY_MS = 200, LOOK_MS = 
 /* A stop was requested; never reset. Main thread only. */
 static bool stop_requested;
 
-/* The addresses that this process listens at. Main thread only. */
+/* The addresses at which this process listens. Main thread only. */
 static const char *listeners[SERVICE_LISTENERS_MAX];
 static size_t listener_count;
 
@@ -44,7 +44,7 @@ void service_warn_if_open(const char *address)
         log_event(LOG_WARN, "service.open_to_others", LOG_TEXT("address", address));
 }
 
-/* Removes the socket files, so that a failed start leaves nothing half-created. */
+/* Removes the socket files, so that a failed start leaves nothing behind. */
 static void remove_socket_files(void)
 {
     static const char scheme[] = "ipc://";
@@ -143,7 +143,7 @@ static void note_stop(int signal_number)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* Takes one signal within `timeout_ms`; false on timeout. */
+/* Takes one signal within `timeout_ms`; returns false on timeout. */
 static bool take_signal(int timeout_ms)
 {
     sigset_t set;

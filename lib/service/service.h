@@ -1,6 +1,6 @@
 /*
- * What every program that serves has in common: signals, exit codes, a start that waits for its database.
- * app.h makes a whole service of it. Main thread unless noted.
+ * The parts that all programs that serve share: signals, exit codes, a start that waits for its database.
+ * app.h builds a whole service on it. Main thread unless noted.
  */
 #ifndef SCREENING_SERVICE_SERVICE_H
 #define SCREENING_SERVICE_SERVICE_H
@@ -24,22 +24,22 @@ enum { SERVICE_EXIT_FAILED = 1, SERVICE_EXIT_CONFIG = 2, SERVICE_EXIT_STUCK = 3 
 void service_begin(const char *program, const char *log_level, const char *time_zone);
 
 /*
- * Notes that this process listens at `address`, which must stay valid. If the start then fails with
+ * Records that this process listens at `address`, which must stay valid. If the start then fails with
  * service_config_error, the socket file of an ipc:// address is removed. At most SERVICE_LISTENERS_MAX.
  */
 enum { SERVICE_LISTENERS_MAX = 4 };
 void service_listens_at(const char *address);
 
 /*
- * Logs a warning if other machines can reach `address`, a tcp:// address: clients are not authenticated. The
- * addresses of service_listens_at are checked once the database is open.
+ * Logs a warning if other machines can reach the tcp:// address `address`, because clients are not
+ * authenticated. The addresses of service_listens_at are checked once the database is open.
  */
 void service_warn_if_open(const char *address);
 
 /* Prints one line "PROGRAM: message" on stderr and exits with 2. */
 _Noreturn void service_config_error(const char *program, const struct error *error);
 
-/* Prepares a database that was just opened; above all, runs its migrations. */
+/* Prepares a database that was just opened: mainly, runs its migrations. */
 typedef enum status (*service_prepare_fn)(void *context, struct db *db, struct error *error);
 
 /* The not-ready reason of a service that is still waiting for its database. */
@@ -47,18 +47,18 @@ typedef enum status (*service_prepare_fn)(void *context, struct db *db, struct e
 
 /*
  * Opens and prepares the database (`prepare` may be NULL). Retries both with backoff (100 ms to 2 s) while
- * waiting can heal the failure, and logs it at first and then once a minute. Any other failure, including a
+ * waiting can fix the failure, and logs it at once and then once a minute. Any other failure, including a
  * damaged database, ends in service_config_error. Returns NULL if a signal requests a stop in the meantime.
  */
 struct db *service_open_database(const char *program, const char *url, service_prepare_fn prepare,
                                  void *context);
 
-/* True if the database has been found damaged since the start; then writes why the service is degraded. Any
- * thread. */
+/* Returns whether the database has been found damaged since the start; then writes why the service is
+ * degraded. Any thread. */
 bool service_damage_degrades(char *reason, size_t size);
 
 /*
- * Logs that a start waits, at first and then once a minute, and why; NULL: it waits no longer.
+ * Logs that a start waits, and why, at once and then once a minute; NULL: it no longer waits.
  * service_log_waiting logs database.waiting and database.there.
  */
 typedef void (*service_waiting_fn)(const struct error *error);
@@ -68,7 +68,7 @@ void service_log_waiting(const struct error *error);
 typedef enum status (*service_step_fn)(void *context, struct error *error);
 
 /*
- * Does the step, and repeats it every 200 ms while waiting can heal its failure. Any other failure ends in
+ * Does the step, and repeats it every 200 ms while waiting can fix its failure. Any other failure ends in
  * service_config_error. Returns false if a signal requests a stop in the meantime.
  */
 bool service_do_step(const char *program, service_step_fn step, void *context,
@@ -85,7 +85,8 @@ typedef bool (*service_stuck_fn)(void *context);
  */
 void service_wait(service_stuck_fn is_stuck, void *context);
 
-/* Waits like service_wait, at most `timeout_ms`; true if a stop was requested. For start-up loops. */
+/* Waits like service_wait, at most `timeout_ms`; returns whether a stop was requested. For loops during
+ * the start. */
 bool service_stop_requested(int timeout_ms);
 
 #endif

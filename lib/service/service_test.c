@@ -94,7 +94,7 @@ static void fail_in_two_lines(void *context)
 {
     (void)context;
     struct error error;
-    begin(); /* holds back a line about open files; a failed start must drop it */
+    begin(); /* buffers a line about open files; a failed start must drop it */
     error_set(&error, STATUS_INVALID_ARGUMENT, NULL, "database: refused\nask again");
     service_config_error("test-svc", &error);
 }

@@ -1,9 +1,10 @@
 /*
- * A batch ends in one of three ways: committed; failed for a transient reason, after the retries that this
- * reason warrants; or poisoned, and then its commands run one by one.
+ * A batch ends in one of three ways: it is committed; it fails for a transient reason, after the retries that
+ * this reason warrants; or it is poisoned, and then its commands run one by one.
  *
  * After each commit, the commands of that transaction are completed and `committed` is called before the next
- * transaction begins. So the data that apply leaves for `committed` (events to publish) is never overwritten.
+ * transaction begins. So the data that `apply` leaves for `committed` (events to publish) is never
+ * overwritten.
  */
 #include "writer/group_commit.h"
 
@@ -17,12 +18,13 @@
 #include "writer/trouble.h"
 #include "writer/writer_metrics.h"
 
-/* A serialisation failure ends when the other transaction does; more of them in a row have another cause. */
+/* A serialisation failure ends when the other transaction does; several of them in a row have another
+ * cause. */
 enum { ABORT_RETRIES = 5 };
 
 /*
- * Pause between attempts to reach the database after a lost COMMIT. lib/db backs off by itself, from 100 ms
- * up.
+ * The pause between attempts to reach the database after a lost COMMIT. lib/db backs off by itself, from 100
+ * ms up.
  */
 enum { LOST_PAUSE_MS = 20 };
 
@@ -67,8 +69,7 @@ static enum status apply_once(struct group_commit *commit, struct writer_command
 
 /*
  * Retries the failures that can be retried. After a lost COMMIT the batch may be in the database, so from
- * then on every transient failure, above all a connection that is still down, is retried until the time is
- * up.
+ * then on every transient failure, such as a connection that is still down, is retried until the time is up.
  */
 static enum status apply_with_retries(struct group_commit *commit, struct writer_command **commands,
                                       size_t count, struct error *error)
@@ -112,8 +113,8 @@ static void finish_all(struct group_commit *commit, struct writer_command **comm
 }
 
 /*
- * Logs each change, and a lasting outage once a minute: while the database is away, batches fail as fast as
- * they come.
+ * Logs each change, and a lasting outage once a minute: while the database is unavailable, batches fail as
+ * fast as they arrive.
  */
 static void note_database(struct group_commit *commit, bool up, const struct error *error)
 {
@@ -157,7 +158,7 @@ static void fail_poisoned(struct group_commit *commit, struct writer_command *co
     metric_add(&writer_metrics.poisoned, 1);
     log_event(LOG_ERROR, "writer.poisoned", LOG_TEXT("status", status_name(status)),
               LOG_TEXT("message", error->message), LOG_INT("class", command->class));
-    /* Events are internal: the dead letter stores the cause. Clients do not get to see it. */
+    /* Events are internal: the dead letter stores the cause. Clients never see it. */
     error_set(&command->outcome, STATUS_INTERNAL, NULL, "%s",
               command->class == WRITER_EVENT ? error->message
                                              : "a fault of the service, which has logged it");
@@ -177,7 +178,7 @@ static void succeed(struct group_commit *commit, struct writer_command **command
 /* ---- a batch ---- */
 
 /*
- * Runs the commands of a batch that is poisoned or that met a damaged page. If the database becomes
+ * Runs the commands of a batch that is poisoned or that touched a damaged page. If the database becomes
  * unreachable, all remaining commands fail at once: trying each of 512 would make every client wait for 512
  * timeouts.
  */

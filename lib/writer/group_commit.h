@@ -38,13 +38,13 @@ size_t group_commit_drop_expired(struct group_commit *commit, struct writer_comm
  */
 void group_commit_run(struct group_commit *commit, struct writer_command **commands, size_t count);
 
-/* Checks that the database is reachable and, after a failure, that it takes writes again. Writer thread. */
+/* Checks that the database is reachable and, after a failure, that it accepts writes again. Writer thread. */
 void group_commit_probe(struct group_commit *commit);
 
-/* Whether the last batch or probe failed because of the database. Does not probe. Any thread. */
+/* Returns whether the last batch or probe failed because of the database. Does not probe. Any thread. */
 bool group_commit_writes_fail(const struct group_commit *commit);
 
-/* As writer_database_trouble. Any thread. */
+/* Like writer_database_trouble. Any thread. */
 const char *group_commit_database_trouble(struct group_commit *commit);
 
 #endif

@@ -13,7 +13,7 @@ enum { COMMANDS_MAX = 512, ANSWERS_MAX = 16, TRACE_SIZE = 4096 };
 struct test_command {
     struct writer_command head;
     bool poison;
-    bool damage;     /* apply meets a damaged page */
+    bool damage;     /* apply touches a damaged page */
     bool refused;    /* apply refuses it by a business rule */
     bool staged;     /* applied in the open transaction */
     int in_database; /* how often it was applied and committed */
@@ -50,7 +50,7 @@ void run(size_t count);
 void assert_ended(size_t i, enum status status, int in_database);
 void assert_all_ended(size_t from, size_t to, enum status status, int in_database);
 
-/* How often the step occurs in the trace. */
+/* Returns how often the step occurs in the trace. */
 size_t steps_of(char step);
 
 #endif

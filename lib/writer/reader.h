@@ -30,8 +30,9 @@ struct reader_task {
 /*
  * Translates a failed read for the client; call it within `run`. A refusal (NOT_FOUND, RESOURCE_EXHAUSTED) is
  * passed on. A database error may name hosts and paths, so the client only learns that the database is
- * unreachable (UNAVAILABLE with retry_after_ms) or that the fault is ours (INTERNAL). The cause is logged:
- * INTERNAL each time, with `request_id`; a lost database once, until a read on the same thread succeeds.
+ * unreachable (UNAVAILABLE with retry_after_ms) or that the service has failed (INTERNAL). The cause is
+ * logged: INTERNAL each time, with `request_id`; a lost database once, until a read on the same thread
+ * succeeds.
  */
 void reader_task_explain(struct reader_task *task, const struct error *cause, const char *request_id,
                          struct error *told);
@@ -42,7 +43,7 @@ struct reader_options {
     const char *schema; /* PostgreSQL: the schema that names resolve to; NULL = the default */
 };
 
-/* Opens the connections and starts the threads. Fails as db_open does. */
+/* Opens the connections and starts the threads. Fails like db_open. */
 MUST_CHECK enum status reader_pool_open(const char *database_url, const struct reader_options *options,
                                         struct reader_pool **out, struct error *error);
 

@@ -23,7 +23,8 @@ struct test_task {
     struct reader_task head;
     struct rig *rig;
     const struct db_statement *statement; /* NULL = select_answer */
-    size_t gate;                          /* before the read, waits until the gate was opened this often */
+    size_t gate;                          /* before the read, waits until the gate has been opened this
+                                           * often */
     int64_t answer;
     size_t position;           /* in the order of completion, from 1 */
     const struct error *cause; /* the failure of its read, set by the test */
@@ -176,7 +177,7 @@ static void test_reader_two_threads_run_two_tasks_at_once(void **state)
         tasks[i].gate = 1;
         submit(rig, &tasks[i]);
     }
-    assert_true(test_signal_await(&rig->entered, 2)); /* both are inside, neither has ended */
+    assert_true(test_signal_await(&rig->entered, 2)); /* both are inside, and neither has ended */
     open_gate(rig);
     reader_pool_close(rig->pool);
     assert_answered(&tasks[0]);
@@ -207,7 +208,7 @@ static void test_reader_tasks_run_first_come_first_served(void **state)
 
 static void test_reader_sources_take_turns(void **state)
 {
-    static const size_t positions[] = {2, 4, 5, 3}; /* three of one source, then one of another */
+    static const size_t positions[] = {2, 4, 5, 3}; /* three from one source, then one from another */
     struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
     struct test_task tasks[4], gate;
 
@@ -234,7 +235,7 @@ static void test_reader_the_last_places_are_for_sources_that_hold_little(void **
     struct test_task tasks[PLACES], refused = task_of(rig), gate;
 
     (void)state;
-    close_gate(rig, &gate); /* holds a place too */
+    close_gate(rig, &gate); /* the gate holds a place too */
     for (size_t i = 1; i < PLACES - KEPT; i++) {
         tasks[i] = task_of(rig);
         submit(rig, &tasks[i]);
@@ -254,7 +255,7 @@ static void test_reader_the_last_places_are_for_sources_that_hold_little(void **
     free_rig(rig);
 }
 
-/* Nine wait and each takes a step: the next one of that source would begin after its deadline. */
+/* Nine tasks wait, and each takes a step: the next one of that source would begin after its deadline. */
 static void test_reader_task_whose_wait_would_be_too_long_is_refused(void **state)
 {
     enum { TASKS = 12, STEP_MS = 60 };

@@ -20,7 +20,7 @@ struct test_signal {
         PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0                                               \
     }
 
-/* Returns the new count. Any thread. */
+/* Raises the counter and returns the new count. Any thread. */
 static inline size_t test_signal_raise(struct test_signal *signal)
 {
     size_t count;
@@ -32,7 +32,7 @@ static inline size_t test_signal_raise(struct test_signal *signal)
     return count;
 }
 
-/* False if `count` was not reached within TEST_SIGNAL_TIMEOUT_S. Any thread. */
+/* Returns false if `count` was not reached within TEST_SIGNAL_TIMEOUT_S. Any thread. */
 static inline bool test_signal_await(struct test_signal *signal, size_t count)
 {
     struct timespec deadline;

@@ -6,12 +6,12 @@
 
 #include "base/status.h"
 
-/* A static line for operators, by the reason of the failure. */
+/* Returns a static line for operators, according to the reason of the failure. */
 const char *trouble_line(const struct error *cause);
 
 /*
- * Fills `told` with UNAVAILABLE and the reason if waiting cannot fix the failure. Otherwise returns false:
- * the caller knows better what to report.
+ * Fills `told` with UNAVAILABLE and the reason if waiting cannot fix the failure. Otherwise returns false,
+ * and the caller decides what to report.
  */
 bool trouble_tell(const struct error *cause, struct error *told);
 

@@ -13,7 +13,7 @@ static void test_group_commit_damage_fails_only_what_meets_it(void **state)
     run(3);
     assert_string_equal(fake.trace, "BARBACfPBARfBACfP");
     assert_ended(0, STATUS_OK, 1);
-    assert_ended(1, STATUS_UNAVAILABLE, 0); /* not INTERNAL: that would make the event a dead letter */
+    assert_ended(1, STATUS_UNAVAILABLE, 0); /* not INTERNAL, which would make the event a dead letter */
     assert_string_equal(fake.commands[1].head.outcome.reason, DB_DAMAGED);
     assert_ended(2, STATUS_OK, 1);
     assert_null(group_commit_database_trouble(&fake.commit_under_test));

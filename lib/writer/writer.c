@@ -21,7 +21,7 @@ enum { BATCH_MAX_DEFAULT = 512, QUEUE_MAX_DEFAULT = 4096, COMMIT_RETRY_DEFAULT_M
 /* One command in BACKGROUND_SHARE of a batch may be a background command, and requests leave room for it. */
 enum { BACKGROUND_SHARE = 8 };
 
-/* Roughly the time that a full queue takes to drain. */
+/* Roughly the time in which a full queue drains. */
 enum { OVERLOADED_RETRY_AFTER_MS = 200 };
 
 /* How often an idle writer probes its database: after a failure, and otherwise. */
@@ -115,8 +115,8 @@ static void unlock_and_wake(struct writer *writer)
 /* ---- the thread ---- */
 
 /*
- * Waits for commands. While none come, the writer probes the database: a service without traffic must report
- * that it is not ready, and when it is ready again. Called with the lock held; releases it during the wait
+ * Waits for commands. Meanwhile the writer probes the database: even without traffic, a service must report
+ * when it is not ready, and when it is ready again. Called with the lock held; releases it during the wait
  * and the probe.
  */
 static void wait_or_probe(struct writer *writer)
@@ -131,13 +131,13 @@ static void wait_or_probe(struct writer *writer)
     monitor_lock(&writer->monitor);
 }
 
-/* Whether to start a batch. Lock held. */
+/* Returns whether to start a batch. Lock held. */
 static bool is_due(const struct writer *writer)
 {
     return writer->waiting > (writer->hurried ? 0 : writer->patient);
 }
 
-/* Waits for commands; 0 = closing, and the queues are empty. */
+/* Waits for commands; returns 0 when closing with empty queues. */
 static size_t next_batch(struct writer *writer)
 {
     size_t count;
@@ -154,8 +154,8 @@ static size_t next_batch(struct writer *writer)
 }
 
 /*
- * Completes those of the `count` commands taken that have expired, and gives their room in the batch to
- * requests. Returns the new count.
+ * Completes the expired ones of the `count` commands taken, and gives their room in the batch to requests.
+ * Returns the new count.
  */
 static size_t replace_expired(struct writer *writer, size_t count)
 {

@@ -4,10 +4,10 @@
  *
  *     writer_submit -> queue -> begin, apply(batch), commit -> complete each command -> committed(batch)
  *
- * Order in a batch: settles, then events, then requests, then background commands. Requests are taken in
- * turns by source (base/fair_queue.h), all others first come, first served. A batch holds at most `batch_max`
- * commands. Requests leave an eighth of the batch to waiting background commands. These never take more,
- * however many wait, so a request never waits for a batch full of them.
+ * Order in a batch: settles, then events, then requests, then background commands. Requests of different
+ * sources take turns (base/fair_queue.h); all other commands are first come, first served. A batch holds at
+ * most `batch_max` commands. Requests leave an eighth of the batch to waiting background commands. These
+ * never take more, however many wait, so a request never waits for a batch full of them.
  *
  * Only requests are refused, and always immediately: when their source already holds all the places it may
  * take (base/admission.h), or when, at the current pace, half of the request's time would pass before its
@@ -140,9 +140,9 @@ MUST_CHECK enum status writer_submit_request(struct writer *writer, struct write
 void writer_release_place(struct writer *writer, uint64_t source);
 
 /*
- * Why the database keeps the service from being ready: a static line without a newline; NULL = ready. The
- * last batch failed because of the database; or, without batches, the last probe did (every 2 s, after a
- * failure every 0.5 s); or the database file is no longer in its place. Any thread.
+ * Returns why the database keeps the service from being ready: a static line without a newline; NULL = ready.
+ * Reasons: the last batch failed because of the database; without batches, the last probe failed (every 2 s,
+ * after a failure every 0.5 s); or the database file is no longer in its place. Any thread.
  */
 const char *writer_database_trouble(struct writer *writer);
 

@@ -1,5 +1,5 @@
 /*
- * Which requests the writer refuses, which it drops when it is too slow, and which commands wait for others.
+ * The requests that the writer refuses or, when it is too slow, drops; and the commands that wait for others.
  * The apply of every batch waits for the test's step.
  */
 #include <sched.h>
@@ -12,7 +12,7 @@
 #include "writer/writer.h"
 #include "writer/writer_metrics.h"
 
-/* Long compared with the delays that a busy machine causes. */
+/* Long compared with the delays on a busy machine. */
 enum { BATCHES_MAX = 64, STEP_MS = 100 };
 
 struct rig {
@@ -121,8 +121,8 @@ static void let_pass(int64_t ms)
 }
 
 /*
- * Runs one command per batch, each batch at least STEP_MS long. The time of the second batch is known when
- * the third begins.
+ * Runs one command per batch, each batch at least STEP_MS long. The duration of the second batch is known
+ * when the third begins.
  */
 static void make_slow(struct rig *rig, struct test_command *commands, size_t count)
 {
@@ -168,7 +168,7 @@ static void test_writer_without_a_backlog_refuses_nobody_for_the_wait(void **sta
     close_rig(rig, 5);
 }
 
-/* Both have the same deadline: one waits for all others of its source, the other for one of them. */
+/* Both have the same deadline: one waits for all others of its source, the other for only one of them. */
 static void test_writer_one_sources_backlog_is_not_held_against_another(void **state)
 {
     struct rig *rig = open_rig(1);
@@ -262,14 +262,14 @@ static void test_writer_hurry_begins_a_batch_of_patient_events(void **state)
     struct rig *rig = open_rig(512);
     struct test_command patient[2];
 
-    writer_hurry(rig->writer); /* without effect: no patient event waits */
+    writer_hurry(rig->writer); /* has no effect: no patient event waits */
     submit_patient(rig, &patient[0]);
     writer_hurry(rig->writer);
     await_batch(rig, 1);
     test_signal_raise(&rig->step);
     assert_true(test_signal_await(&rig->completed, 1));
     submit_patient(rig, &patient[1]);
-    close_rig(rig, 1); /* closing does not wait for others */
+    close_rig(rig, 1); /* closing does not wait for other commands */
 }
 
 static void test_writer_submit_and_wait_returns_the_outcome(void **state)
@@ -306,7 +306,7 @@ static void submit_background(struct rig *rig, struct test_command *commands, si
 }
 
 /*
- * Checks the sizes of the batches made of `requests` and `background` commands that came during another
+ * Checks the sizes of the batches formed from `requests` and `background` commands that came during another
  * batch.
  */
 static void assert_batches(size_t batch_max, size_t requests, size_t background, const size_t *sizes,

@@ -424,8 +424,8 @@ struct submitter {
 };
 
 /*
- * Requests are sent again when refused. Every fourth command is an event, and every fifth keeps its place for
- * a while.
+ * Sends requests again when they are refused. Every fourth command is an event, and every fifth keeps its
+ * place for a while.
  */
 static void *submit_many(void *argument)
 {

@@ -1,4 +1,4 @@
-"""The tables of docs/configuration.md and its translation, made from what the programs of a build say with --help."""
+"""The tables of docs/configuration.md and its translation, made from the --help output of the programs of a build."""
 import os
 import re
 import subprocess
@@ -6,7 +6,7 @@ import subprocess
 SERVICES = ("hospital-svc", "booking-svc", "history-svc", "gateway-svc")
 WITH_DATABASE = SERVICES[:3]
 NONE = "–"
-# The page, what replaces the defaults that are words, and the heads of its tables.
+# the page, the replacements for defaults that are words, and the heads of its tables
 PAGES = (
     ("docs/configuration.md", {}, ("Flag", "Environment", "Default", "Meaning")),
     ("docs/configuration.ko.md", {"(required)": "(필수)"}, ("플래그", "환경 변수", "기본값", "뜻")),
@@ -15,19 +15,19 @@ MARKED = re.compile(r"(<!-- table: (\S+) -->\n)(.*?)(<!-- end -->)", re.S)
 
 
 def _help(build, *path):
-    """Printed in English, whatever the caller's language."""
+    """Returns the help text in English, whatever the caller's language."""
     return subprocess.run([os.path.join(build, *path), "--help"], capture_output=True, text=True, check=True,
                           env={"PATH": os.environ["PATH"], "LC_ALL": "C"}).stdout
 
 
 def service_rows(text):
-    """(flag, environment, default, meaning) of each line of a service's table."""
+    """Returns (flag, environment, default, meaning) of each line of a service's table."""
     rows = [re.split(r" {2,}", line.strip(), maxsplit=3) for line in text.splitlines() if line.startswith("  --")]
     return [tuple(NONE if cell == "-" else cell for cell in row) for row in rows]
 
 
 def screenctl_rows(text):
-    """The same of screenctl's options, whose meaning goes on in indented lines."""
+    """Returns the same for screenctl's options, whose meaning continues on indented lines."""
     options = re.search(r"^options, .*?\n(.*?)^--NAME", text, re.M | re.S)[1]
     rows = []
     for found in re.finditer(r"^  ((?:-\w, )?--[\w-]+(?: [A-Z:]+)?) +(.*(?:\n {10,}.*)*)", options, re.M):
@@ -39,7 +39,8 @@ def screenctl_rows(text):
 
 
 def tables(build):
-    """{name: rows}. What the services with a database have in common stands in a table of its own; the gateway's is whole."""
+    """Returns {name: rows}. Settings shared by the services with a database have their own table; the gateway's
+    table is complete."""
     rows = {name: service_rows(_help(build, name, name)) for name in SERVICES}
     common = [row for row in rows[WITH_DATABASE[0]] if all(row in rows[name] for name in WITH_DATABASE)]
     found = {name: [row for row in rows[name] if row not in common] for name in WITH_DATABASE}
@@ -52,7 +53,7 @@ def _code(cell):
 
 
 def filled(page, heads, words, wanted):
-    """The page with its tables as they must be. A translation keeps its own meaning of a flag that it has."""
+    """Returns the page with correct tables. A translation keeps its own meaning of an existing flag."""
     def table(match):
         begin, name, old, end = match.groups()
         kept = dict(re.findall(r"^\| `(.+?)` \|.*\| (.*?) \|$", old, re.M)) if words else {}
@@ -65,7 +66,7 @@ def filled(page, heads, words, wanted):
 
 
 def check(root, build, write=False):
-    """A line for each page that is not what the programs say. With `write` it then is."""
+    """Prints a line for each page that differs from the programs. With `write`, corrects the page."""
     wanted, wrong = tables(build), []
     for path, words, heads in PAGES:
         with open(os.path.join(root, path), encoding="utf-8") as file:

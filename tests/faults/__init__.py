@@ -1,1 +1,2 @@
-"""Deliberate faults: histories of what clients saw, the final contents of the databases, and the checker of both."""
+"""Deliberate faults: the histories that clients recorded, the final contents of the databases, and the checker of
+both."""

@@ -2,13 +2,13 @@
 from .facts import (ALREADY_EXISTS, CANCELLED, CONFIRMED, FINAL, FORCE_CANCELLED, NAMES, REJECTED, RESOURCE_EXHAUSTED,
                     UNAVAILABLE, VERSIONS, state_text)
 
-# Reasons to reject a booking without a refusal by hospital-svc; a queued booking waits instead.
+# reasons to reject a booking without a refusal by hospital-svc; a queued booking waits instead
 FOR_WANT_OF_ANSWER = ("HOSPITAL_UNAVAILABLE", "BUDGET_SPENT")
 CONTENT = ("customer_id", "customer_name", "hospital_id", "date", "headcount")
 
 
 def _wanted(request):
-    """The content of a CreateBooking, as a booking shows it."""
+    """Returns the content of a CreateBooking, as a booking shows it."""
     wanted = {name: request.get(name, "") for name in CONTENT}
     wanted["headcount"] = request.get("headcount") or 1
     wanted["hospital_id"] = wanted["hospital_id"].lower()
@@ -16,7 +16,7 @@ def _wanted(request):
 
 
 def _content(booking):
-    """The part of the content that the record has kept."""
+    """Returns the part of the content that the record has stored."""
     return {name: booking[name] for name in CONTENT if name in booking}
 
 
@@ -26,7 +26,7 @@ def _fits(booking, requests):
 
 
 class Fates:
-    """Checks one booking after the other; `problems` grows."""
+    """Checks the bookings one by one and appends to `problems`."""
 
     def __init__(self, facts, snapshot, bookings_lost):
         self.facts, self.snapshot, self.bookings_lost = facts, snapshot, bookings_lost
@@ -98,7 +98,8 @@ class Fates:
                 self._object(booking_id, "lives again: %s, later %s", self.facts.text(final), self.facts.text(one))
 
     def _check_stored(self, booking_id, told):
-        """Checks that nothing that was answered is missing or undone in the end. Of several such answers, reports the last."""
+        """Checks that the final state neither lacks nor contradicts anything that was answered. Of several such
+        answers, reports the last."""
         stored = self.bookings.get(booking_id)
         for one in sorted(told, key=lambda one: -(one.version or 0)):
             if not one.statuses:
@@ -148,7 +149,7 @@ class Fates:
                 self._object(booking_id, "is stored as %s, but nobody asked for it", stored)
             return
         if self.bookings_lost and (booking["status"], booking["status_reason"]) == (REJECTED, "ABANDONED"):
-            return  # only its place was known, which `screenctl repair --release` gave back
+            return  # only its place was known, which `screenctl repair --release` released
         wanted = [_wanted(record["request"]) for record in creates]
         if not _fits(booking, wanted):
             self._object(booking_id, "is stored with %s, asked for was %s", _content(booking), wanted[0])
@@ -166,5 +167,5 @@ class Fates:
 
 
 def check(facts, snapshot, bookings_lost=False):
-    """bookings_lost: booking-svc's database went back, and the places of the lost bookings were given back."""
+    """bookings_lost: booking-svc's database went back, and the places of the lost bookings were released."""
     return Fates(facts, snapshot, bookings_lost).check()

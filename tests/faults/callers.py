@@ -1,4 +1,4 @@
-"""Customers' programs that book, cancel and look up, with the patience that the contract requires: each call has a budget,
+"""Client programs that book, cancel and look up, and retry as the contract requires: each call has a budget,
 and while it lasts, the program repeats the request after every answer for which the contract allows a retry."""
 import random
 import threading
@@ -14,8 +14,8 @@ AGAIN = (rpc.UNAVAILABLE, rpc.RESOURCE_EXHAUSTED, rpc.DEADLINE_EXCEEDED)
 
 
 class Line:
-    """One program's connection to one service. It reconnects after a failure, and to the next of several replicas when one
-    is not available."""
+    """The connection of one program to one service. It reconnects after a failure, to the next replica if one is not
+    available."""
 
     def __init__(self, addresses, budget_s):
         self.addresses, self.budget_s = addresses, budget_s
@@ -23,7 +23,7 @@ class Line:
         self.attempts = 0
 
     def call(self, name, **request):
-        """Returns the answer, or, when the budget has ended, a text that describes the attempts."""
+        """Returns the answer, or, if the budget has ended, a text that describes the attempts."""
         end, met = time.monotonic() + self.budget_s, []
         while True:
             left_s = end - time.monotonic()
@@ -58,8 +58,10 @@ class Line:
 
 
 class Callers(Workers):
-    """`with Callers(stack, hospital_id) as callers: ...` has four programs book (and cancel every fourth booking) and two
-    look up, at hospital-svc and at history-svc, all the time. `callers.failed` lists the calls whose budgets did not suffice,
+    """`with Callers(stack, hospital_id) as callers: ...` has four programs book (and cancel every fourth booking) and
+    two
+    look up, at hospital-svc and at history-svc, continuously. `callers.failed` lists the calls whose budgets did not
+    suffice,
     `callers.refused` the refusals among them, each with the time at which its call began."""
 
     def __init__(self, stack, hospital_id, budget_s=5, bookers=4, readers=("hospital", "history"), pause_s=0.002):
@@ -79,7 +81,7 @@ class Callers(Workers):
         try:
             while not self.stopping.is_set():
                 task(line, randoms)
-                time.sleep(self.pause_s)  # between two calls of one customer
+                time.sleep(self.pause_s)  # between two calls of a customer
         except Exception as problem:
             self.failed.append(repr(problem))
         line.close()
@@ -87,7 +89,7 @@ class Callers(Workers):
             self.attempts += line.attempts
 
     def _ask(self, line, name, **request):
-        """The message of a successful answer, None after any other."""
+        """Returns the message of a successful answer, None after any other."""
         begun = time.monotonic()
         reply = line.call(name, **request)
         with self.lock:
@@ -121,12 +123,12 @@ class Callers(Workers):
         self._ask(line, "ListCustomerHistory", customer_id="c-%d" % randoms.randrange(1000))
 
     def check(self):
-        """Checks that no call failed and that booking-svc stores what it answered. Call it when the load has ended."""
+        """Checks that no call failed and that booking-svc stores what it answered. Call it after the load has ended."""
         assert not self.failed, "%d of %d calls failed, for example %s" % (len(self.failed), self.calls, self.failed[:3])
         self.check_stored()
 
     def check_stored(self):
-        """Checks that booking-svc stores what it answered, whatever failed."""
+        """Checks that booking-svc stores what it answered, whether or not calls failed."""
         for ids, status in ((self.confirmed, CONFIRMED), (self.cancelled, CANCELLED)):
             for booking_id in sorted(ids)[:200]:
                 assert status_of(self.stack, booking_id) == status, (booking_id, status)

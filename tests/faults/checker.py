@@ -1,4 +1,5 @@
-"""The checker: compares what clients were told (records, see history.py) and what the databases hold (see snapshot.py) with
+"""The checker: compares the answers to clients (records, see history.py) and the contents of the databases (see
+snapshot.py) with
 the contract. It is pure, shares no code with the services and trusts none of them."""
 import re
 
@@ -9,8 +10,10 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 def check(records, snapshot, restores=()):
-    """Returns the problems, one text each: the id, what was told and when, and what is stored. Empty: no problem.
-    restores: the databases that went back (restores.Restore). A place that was lost and taken again then has the number of
+    """Returns the problems, one text each: the id, the answers with their times, and the stored state. An empty list
+    means no problem.
+    restores: the databases that went back (restores.Restore). A place that was lost and taken again then has the number
+    of
     a later commit than the one that granted it, so answers cannot be compared with commits."""
     lost = gone.bookings_lost(restores)
     facts = Facts(gone.binding(records, restores))
@@ -23,12 +26,13 @@ def check(records, snapshot, restores=()):
 
 
 def ids_in(problems):
-    """The ids that the problems name."""
+    """Returns the ids that the problems name."""
     return {found for problem in problems for found in _ID.findall(problem)}
 
 
 def minimal(records, ids):
-    """The records about one of these ids, in order of their start: the relevant part of a failed run, for people to read."""
+    """Returns the records about one of these ids, in order of their start: the relevant part of a failed run, for
+    people to read."""
     def concerns(record):
         if record["id"].lower() in ids:
             return True

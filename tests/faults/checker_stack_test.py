@@ -1,5 +1,6 @@
-"""The checker on the real services: it reports nothing after a run of several clients, and it reports everything that is
-then changed directly in the databases."""
+"""The checker on the real services: it reports nothing after a run of several clients, and it reports every later
+change
+made directly in the databases."""
 import random
 import re
 import threading
@@ -56,7 +57,8 @@ class Customer:
 
 
 def _run(stack, hospital_svcs=("hospital",)):
-    """The history and the snapshot of a run in which one of three hospitals is deleted. The customers are spread over these
+    """Returns the history and the snapshot of a run in which one of three hospitals is deleted. The customers are
+    spread over these
     hospital-svcs."""
     history, hospitals = History(), [rpc.new_id() for _ in range(3)]
     customers = [Customer(stack, history, "c%d" % index, hospitals, index, hospital_svcs[index % len(hospital_svcs)])

@@ -1,5 +1,6 @@
-"""The checker on correct histories (it reports nothing) and on histories in which a client was told something false (it
-reports each). Pure: no service runs."""
+"""The checker on correct histories (it reports nothing) and on histories with one false answer (it reports each). Pure:
+no
+service runs."""
 import os
 import random
 import tempfile

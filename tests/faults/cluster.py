@@ -1,4 +1,4 @@
-"""A PostgreSQL for the fault tests alone, which they kill and restart as they like."""
+"""A PostgreSQL for the fault tests alone, which they kill and restart at will."""
 import os
 import shutil
 import signal
@@ -21,20 +21,20 @@ def _runs(pid):
 
 
 class Cluster:
-    """`with Cluster() as cluster:` it runs, at cluster.url."""
+    """Runs a PostgreSQL at cluster.url: `with Cluster() as cluster:`."""
 
     def __init__(self):
         self.folder = os.path.join(tempfile.mkdtemp(prefix="screening-faults-", dir="/var/tmp"), "pg")
-        # The server runs as another user than root, and that user must be able to enter.
+        # the server does not run as root, and its user must be able to enter the folder
         os.chmod(os.path.dirname(self.folder), 0o711)
         self.url = ""
-        self.lock = threading.Lock()  # held by the thread that kills the server, until it runs again
+        self.lock = threading.Lock()  # held by the thread that kills the server, until the server runs again
 
     def __enter__(self):
         try:
             self.start()
-            # Written data survives the end of the processes anyway; only a crash of the machine would lose it, and no test does
-            # that. In return, databases are created and dropped in a tenth of the time.
+            # Written data survives the end of the processes; only a crash of the machine would lose it, and no test
+            # causes one. In return, creating and dropping databases takes a tenth of the time.
             self._psql("ALTER SYSTEM SET fsync = off")
             self._psql("SELECT pg_reload_conf()")
         except BaseException:
@@ -67,8 +67,9 @@ class Cluster:
             return False
 
     def start(self):
-        """Starts it if it is not running, and waits until it answers. A killed server may be in the way for a moment: until
-        its parent has reaped it, it looks as if it ran, and its processes hold its memory a little longer."""
+        """Starts the server if it is not running, and waits until it answers. A killed server may be in the way for a
+        moment: until its
+        parent has reaped it, it seems to be running, and its processes keep its memory a little longer."""
         end = time.monotonic() + START_S
         while True:
             try:
@@ -82,7 +83,8 @@ class Cluster:
                 time.sleep(0.02)
 
     def kill(self, number=signal.SIGKILL):
-        """Ends it without a chance to write anything: SIGKILL to the postmaster, or SIGQUIT, its immediate shutdown."""
+        """Ends the server without a chance to write anything: SIGKILL to the postmaster, or SIGQUIT, its immediate
+        shutdown."""
         postmaster = self.postmaster()
         os.kill(postmaster, number)
         end = time.monotonic() + START_S
@@ -97,15 +99,15 @@ class Cluster:
         with open("/proc/%d/task/%d/children" % (postmaster, postmaster), encoding="utf-8") as file:
             pids = [str(postmaster)] + file.read().split()
         owner = os.stat("/proc/%d" % postmaster)
-        # As the server's user: root may not be allowed to.
+        # as the server's user: root may not be allowed to
         as_user = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}
         for pid in pids:
-            # A connection's process may have just ended.
+            # the process of a connection may have just ended
             subprocess.run(["prlimit", "--pid", pid, "--fsize=%s:unlimited" % size], stderr=subprocess.DEVNULL, cwd="/",
                            check=pid == pids[0], **as_user)
 
     def remove(self):
-        """Stops it and deletes it with all its data."""
+        """Stops the server and deletes it with all its data."""
         try:
             self._script("remove")
         finally:

@@ -1,4 +1,4 @@
-"""A history, arranged for the checks: what was told about each booking and each day, and when."""
+"""A history, arranged for the checks: the answers about each booking and each day, with their times."""
 from collections import defaultdict
 
 REQUESTED, CONFIRMED, REJECTED, CANCELLED, FORCE_CANCELLED = 1, 2, 3, 4, 5
@@ -6,7 +6,7 @@ LIVE = (REQUESTED, CONFIRMED)
 FINAL = (REJECTED, CANCELLED, FORCE_CANCELLED)
 NAMES = {REQUESTED: "REQUESTED", CONFIRMED: "CONFIRMED", REJECTED: "REJECTED", CANCELLED: "CANCELLED",
          FORCE_CANCELLED: "FORCE_CANCELLED"}
-# The possible versions of a booking in each status.
+# the possible versions of a booking in each status
 VERSIONS = {REQUESTED: (1,), CONFIRMED: (2,), REJECTED: (2,), CANCELLED: (2, 3), FORCE_CANCELLED: (2, 3)}
 
 OK, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, RESOURCE_EXHAUSTED, FAILED_PRECONDITION, UNAVAILABLE = \
@@ -20,7 +20,8 @@ def state_text(status, version, reason=""):
 
 
 class Told:
-    """What one answer said about one booking. `statuses` are those that match the answer; empty: no such booking."""
+    """The content of one answer about one booking. `statuses` are those that match the answer; empty: no such
+    booking."""
 
     def __init__(self, record, statuses, version=None, reason=None, booking=None, source="booking"):
         self.record, self.statuses, self.version, self.reason = record, statuses, version, reason
@@ -29,7 +30,7 @@ class Told:
 
     @property
     def status(self):
-        """The status, if the answer leaves only one possibility."""
+        """Returns the status, if the answer leaves only one possibility."""
         return self.statuses[0] if len(self.statuses) == 1 else None
 
     @property
@@ -42,7 +43,7 @@ def _booking_told(record, booking, source="booking"):
 
 
 def _read_booking_answer(record):
-    """Pairs of booking id and Told: CreateBooking, CancelBooking, GetBooking."""
+    """Yields pairs of booking id and Told: CreateBooking, CancelBooking, GetBooking."""
     answer, booking_id = record["answer"], record["id"].lower()
     code, reason = answer["code"], answer["reason"]
     if code == OK:
@@ -110,10 +111,10 @@ class Facts:
         return "%s (%s %s %s)" % (said, told.record["client"], told.record["op"], self.when(told.begin, told.end))
 
     def first_begin(self, booking_id):
-        """When the booking was first requested; None: never."""
+        """Returns when the booking was first requested; None: never."""
         return min((record["begin_ns"] for record in self.attempts["CreateBooking"].get(booking_id, ())), default=None)
 
     def answered(self, op, entity_id, code=OK):
-        """The attempts of that operation that were answered with this code."""
+        """Returns the attempts of that operation that were answered with this code."""
         return [record for record in self.attempts[op].get(entity_id, ())
                 if record["answer"] is not None and record["answer"]["code"] == code]

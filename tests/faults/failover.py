@@ -16,12 +16,12 @@ FULL = os.environ.get("SCREENING_FULL") == "1"
 FAILOVERS = 10 if FULL else 1
 BUDGET_S = 60 if is_sanitized() else 30
 CALLS_BETWEEN = 100
-# For the pairing alone, on a machine that may be busy: docs/guarantees.md has the figures.
+# for the pairing alone, on a machine that may be busy: docs/guarantees.md has the figures
 UNPAIRED_MAX_US = 2000000
 
 
 def paired_us(stack):
-    """How long each era of hospital-svc was unpaired: from its first batch on the database to the grants."""
+    """Returns how long each era of hospital-svc was unpaired: from its first batch on the database to the grants."""
     return [line["unpaired_us"] for line in stack.hospital_svc.log_lines() if line.get("event") == "pairing.paired"]
 
 

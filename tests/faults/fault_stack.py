@@ -1,4 +1,5 @@
-"""The real services on their own loopback address, with a proxy in each connection that the plan disturbs, and with a watch
+"""The real services on their own loopback address, with a proxy in each connection that the plan disturbs, and a watch
+thread
 that restarts services ended by a fault point."""
 import os
 import random
@@ -30,7 +31,7 @@ def database_links(driver):
 
 
 def loopback():
-    """An address of this machine that probably nothing else uses: every port is free there."""
+    """Returns an address of this machine that probably nothing else uses: every port is free there."""
     return "127.%d.%d.%d" % tuple(random.SystemRandom().randint(1, 254) for _ in range(3))
 
 
@@ -44,9 +45,9 @@ class FaultStack(Stack):
         self.proxies, self.direct_urls = {}, {}
         self.points = {name: list(entries) for name, entries in (points or {}).items()}
         self.lock = threading.RLock()
-        self.down = set()  # services that a fault has taken down and will start again itself
+        self.down = set()  # services that a fault has stopped and will restart itself
         self.killed = set()  # processes that a fault has ended with SIGKILL
-        self.asked = set()  # asked to stop; a second request would end them at once
+        self.asked = set()  # processes asked to stop; a second request would end them at once
         self.muted = set()  # processes whose logs may lack lines because of a full disk
         self.problems, self.kept = [], None
         self._watching = threading.Event()
@@ -57,7 +58,7 @@ class FaultStack(Stack):
         self.names = tuple(self.services)
         self.clock = clock
         if clock:
-            # For a sanitizer's runtime, which must be the first library.
+            # for a sanitizer's runtime, which must be the first library
             asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
             for name in PROGRAMS:
                 self.step_clock(name, 0)
@@ -93,7 +94,7 @@ class FaultStack(Stack):
         return service
 
     def replicas_of(self, name):
-        """The names of all processes on this service's database, the first replica first."""
+        """Returns the names of all processes on this service's database, the first replica first."""
         return [one for one in self.names if self.services[one].name == name]
 
     def _by_way_of(self, link):
@@ -120,7 +121,7 @@ class FaultStack(Stack):
     # ---- processes
 
     def spawn(self, name, **more):
-        """Starts it with its next fault points; `more`: additional flags for this start."""
+        """Starts the process with its next fault points; `more`: additional flags for this start."""
         service = self.services[name]
         entries = self.points.get(name)
         service.environment["SCREENING_FAULTS"] = entries.pop(0) if entries else ""
@@ -138,7 +139,7 @@ class FaultStack(Stack):
                 process.wait()
 
     def revive(self, name, **more):
-        """Starts it again, unless another fault at the same time has done so."""
+        """Restarts the process, unless another concurrent fault has done so."""
         with self.lock:
             if name in self.down and self.services[name].process.poll() is not None:
                 self.spawn(name, **more)
@@ -157,7 +158,7 @@ class FaultStack(Stack):
             process.send_signal(signal.SIGTERM)
 
     def stop_and_start(self, name):
-        """Sends SIGTERM, expects exit code 0, and starts it again."""
+        """Sends SIGTERM, expects exit code 0, and restarts the process."""
         self.stop([name])
         self.revive(name)
 
@@ -185,7 +186,7 @@ class FaultStack(Stack):
 
     def _crashed_by_point(self, name):
         process = self.services[name].process
-        # Other threads may have written a line between this one and the end.
+        # other threads may have written a line between this one and the end
         return process.returncode == -signal.SIGKILL and (process in self.muted or any(
             line.get("event") == "fault.fired" and line.get("action") == "crash"
             for line in self.services[name].log_lines()[-5:]))
@@ -217,7 +218,7 @@ class FaultStack(Stack):
         return os.path.join(self.folder, name + ".clock")
 
     def step_clock(self, name, offset_s):
-        """From now on the service's wall clock is wrong by this much."""
+        """Makes the service's wall clock wrong by this much from now on."""
         with open(self._clock_file(name), "r+b" if os.path.exists(self._clock_file(name)) else "wb") as file:
             file.write(struct.pack("q", int(offset_s * 1e9)))
 
@@ -234,16 +235,16 @@ class FaultStack(Stack):
         return self
 
     def ready(self):
-        """Whether all services report that they are serving."""
+        """Returns whether all services report that they are serving."""
         def serving(service):
             try:
                 return service.serving()
             except AssertionError:
-                return False  # it has just ended, and the watch restarts it
+                return False  # it has just ended, and the watch thread restarts it
         return all(serving(self.services[name]) for name in self.names)
 
     def heal(self):
-        """Undoes whatever faults of any kind may have left, and starts services that are down."""
+        """Undoes the effects of all faults, and starts services that are down."""
         for proxy in self.proxies.values():
             proxy.heal()
         for name in self.names:
@@ -261,7 +262,7 @@ class FaultStack(Stack):
         self.problems += self._sanitizer_reports()
 
     def keep(self, folder):
-        """Call it before the end of `with`: moves everything to this folder instead of deleting it."""
+        """Moves everything to this folder instead of deleting it; call it before the end of `with`."""
         self.kept = folder
 
     def close(self, failed=False):

@@ -1,8 +1,9 @@
-"""The history of a run: every attempt of every client, with what it sent, when, and what it received.
+"""The history of a run: every attempt of every client, with its request, its times, and its answer.
 
 A record is a dict, one JSON object per line in a file:
 {"client", "op", "id", "request": {fields as sent}, "begin_ns", "end_ns", "answer": {"code", "reason", "retry_after_ms",
-"message"} or None}. Times are time.monotonic_ns(). None: no answer came, the outcome is unknown, and the client gave up at
+"message"} or None}. Times are time.monotonic_ns(). None: no answer came, the outcome is unknown, and the client gave up
+at
 end_ns. "message" is the response as `plain` makes it, present only when the code is 0.
 """
 import json
@@ -13,7 +14,7 @@ from kit import rpc
 
 
 def plain(message):
-    """A protobuf message as a dict: every field, enums as numbers, instants in microseconds."""
+    """Returns a protobuf message as a dict: every field, enums as numbers, instants in microseconds."""
     if message.DESCRIPTOR.full_name == "google.protobuf.Timestamp":
         return message.seconds * 1000000 + message.nanos // 1000
     found = {}
@@ -28,7 +29,7 @@ def plain(message):
 
 
 class History:
-    """Any number of threads may append; iteration covers the records present at its start."""
+    """Records of attempts. Any number of threads may append; an iteration covers the records present at its start."""
 
     def __init__(self, records=()):
         self._records = list(records)
@@ -46,8 +47,8 @@ class History:
         return len(self._records)
 
     def call(self, who, client, op, /, timeout_ms=50000, **request):
-        """One attempt over an rpc.Client, recorded. Returns its Reply, or None when none came: the connection is then
-        unusable."""
+        """Makes and records one attempt over an rpc.Client. Returns its Reply, or None if none came: the connection
+        is then unusable."""
         record = {"client": who, "op": op, "id": request.get("booking_id") or request.get("hospital_id", ""),
                   "request": request, "begin_ns": time.monotonic_ns(), "end_ns": 0, "answer": None}
         reply = None

@@ -17,7 +17,7 @@ from kit.world import register, wait_agreement
 FULL = os.environ.get("SCREENING_FULL") == "1"
 AWAY_S = 60 if FULL else 10
 BUDGET_S = 15 if is_sanitized() else 5
-CURRENT_MS = 1000  # a smaller lag is none under load: the newest events are in flight
+CURRENT_MS = 1000  # a smaller lag is normal under load: the newest events are in flight
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/private-postgres")
 
 
@@ -42,7 +42,7 @@ class OwnCluster:
 
 
 def lag(client):
-    """(longest lag in ms, events not yet applied) as history-svc reports them; None when it cannot answer."""
+    """Returns (longest lag in ms, events not yet applied) as history-svc reports them; None if it cannot answer."""
     try:
         reply = client().GetProjectionStatus(timeout_ms=2000)
     except OSError:

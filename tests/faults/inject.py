@@ -1,5 +1,6 @@
-"""The faults themselves: each function applies one to a running stack, as its part of the plan says, and returns when it is
-over. A Strike is a moment at which something was hit."""
+"""The faults themselves: each function applies one to a running stack, as its part of the plan says, and returns when
+it is
+over. A Strike is the moment of a fault."""
 import os
 import resource
 import signal
@@ -12,12 +13,13 @@ from faults.restores import Restore
 from kit import rpc
 from kit.backup import back_up, restore, restore_live
 
-WAIT_FOR_CALLS_S = 2.0  # a stack that is hit hard may take no calls: the next fault then comes anyway
+WAIT_FOR_CALLS_S = 2.0  # a stack under many faults may accept no calls: the next fault then comes in any case
 
 
 class Strike:
-    """At this moment (monotonic ns) this kind of fault hit calls that pass through one of these services. until_ns: when the
-    next thing happened to them."""
+    """At this moment (monotonic ns) a fault of this kind hit calls through one of these services. until_ns: the time of
+    the next event
+    for these services."""
 
     def __init__(self, kind, services, at_ns, sure=False):
         self.kind, self.services, self.at_ns, self.sure = kind, tuple(services), at_ns, sure
@@ -30,7 +32,7 @@ class Injector:
         self.strikes, self.begun = [], time.monotonic()
 
     def run(self, faults):
-        """Applies all of them in order; one marked `overlaps` continues while the next ones come."""
+        """Applies all faults in order; one marked `overlaps` continues during the next ones."""
         threads = []
         for fault in faults:
             self._wait_for_calls(fault["after_calls"])
@@ -57,7 +59,7 @@ class Injector:
         time.sleep(max(0.0, self.begun + seconds - time.monotonic()))
 
     def _strike(self, kind, services, sure=False):
-        """Call it right before the fault: waits for a moment at which calls are in flight that the fault can hit."""
+        """Waits for a moment at which calls that the fault can hit are in flight; call it right before the fault."""
         end, at_ns = time.monotonic() + (0 if sure else WAIT_FOR_CALLS_S), None
         while at_ns is None and time.monotonic() < end:
             at_ns = self.load.met_ns(lambda op: concerns(services, op))
@@ -133,7 +135,7 @@ class Injector:
         return ("hospital", "booking", "history") if self.stack.driver == "postgresql" else ("history",)
 
     def _hit_by(self, link):
-        """The services whose calls pass through this link."""
+        """Returns the services whose calls pass through this link."""
         source, target = link.split(">")
         return [target.split(".")[0] if source == "client" else source]
 
@@ -182,7 +184,7 @@ class Injector:
         if fault["victim"] == "postgresql":
             self._disk_of_postgresql(fault)
             return
-        # No file of this process can grow beyond the current size of its write-ahead log, plus a little.
+        # no file of this process can grow beyond the current size of its write-ahead log, plus a little
         name = fault["victim"]
         process = self.stack.services[name].process
         path = self.stack.url(name)[len("sqlite:"):] + "-wal"
@@ -192,13 +194,14 @@ class Injector:
         try:
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             time.sleep(fault["for_s"])
-            # Not the previous limit: it may belong to another fault, which has ended in the meantime.
+            # not the previous limit: it may belong to another fault, which has ended in the meantime
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         except ProcessLookupError:
             pass  # another fault has ended it in the meantime
 
     def _disk_of_postgresql(self, fault):
-        """PostgreSQL may fail statements or end itself, which it does when it cannot write its log; then it is restarted."""
+        """PostgreSQL may fail statements or end itself, which it does if it cannot write its log; then it is
+        restarted."""
         with self.cluster.lock:
             self._strike("disk", self._users())
             self.cluster.limit_files(fault["room_bytes"])
@@ -218,22 +221,23 @@ class Injector:
 
 
 CHANGING = ("CreateBooking", "CancelBooking", "SetCapacity", "RegisterHospital", "DeleteHospital")
-ON_ITS_WAY_NS = 20_000_000  # how long an event may take from the answer to its call until it reaches history-svc
+ON_ITS_WAY_NS = 20_000_000  # the maximum time of an event from the answer to its call until it reaches history-svc
 
 
 def through(op, services):
-    """Whether a call of this method passes through one of these services."""
+    """Returns whether a call of this method passes through one of these services."""
     owner = rpc.METHODS[op][0].split("/")[0].split(".")[-1].replace("Service", "").lower()
     return owner in services or (op == "CreateBooking" and "hospital" in services)
 
 
 def concerns(services, op):
-    """Whether a fault at these services hits a call of this method, or its event on the way to history-svc."""
+    """Returns whether a fault at these services hits a call of this method, or its event on the way to history-svc."""
     return through(op, services) or ("history" in services and op in CHANGING)
 
 
 def calls_met(strike, records):
-    """How many calls through the services of this strike were in flight at its moment; for history-svc also counts those
+    """Returns how many calls through the services of this strike were in flight at its moment; for history-svc also
+    counts those
     whose events were in flight."""
     met = 0
     for record in records:

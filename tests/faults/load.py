@@ -12,11 +12,11 @@ from kit.ids import new_id
 from kit.world import CONFIRMED, day
 
 UNKNOWN = (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED, rpc.RESOURCE_EXHAUSTED, rpc.INTERNAL)
-PATIENCE_S = 30  # for a definite answer once all faults are healed
+PATIENCE_S = 30  # for a definite answer after the end of all faults
 
 
 class World:
-    """What the clients share."""
+    """The state that the clients share."""
 
     def __init__(self, randoms):
         self.lock = threading.Lock()
@@ -31,8 +31,9 @@ class World:
 
 
 class Client:
-    """One client. Only `run` belongs to its own thread; other threads read the rest. With several replicas it calls one, and
-    its twin calls another."""
+    """A client. Only `run` belongs to its own thread; other threads read the rest. With several replicas it calls one,
+    and its twin
+    calls another."""
 
     def __init__(self, load, index):
         self.load, self.name, self.index = load, "c%d" % index, index
@@ -55,7 +56,7 @@ class Client:
             client.close()
 
     def begin(self, service, op, ident, request, twin=False):
-        """Sends; returns the argument for `finish`."""
+        """Sends a request; returns the argument for `finish`."""
         record = {"client": self.name + ("b" if twin else ""), "op": op, "id": ident, "request": request,
                   "begin_ns": time.monotonic_ns(), "end_ns": 0, "answer": None}
         self.load.begun(record)
@@ -68,7 +69,7 @@ class Client:
         return service, twin, record, client, sent
 
     def finish(self, begun):
-        """Waits for the answer, records and returns it; None if none came."""
+        """Waits for the answer, records it and returns it; None if none came."""
         service, twin, record, client, sent = begun
         reply = None
         if sent is not None:
@@ -101,16 +102,16 @@ class Client:
             time.sleep(min(reply.retry_after_ms if reply else 0, 200) / 1000 + self.random.uniform(0.01, 0.05))
 
     def may_give_up(self, service, op, ident, **request):
-        """As people do: most ask again until they know, some give up."""
+        """Returns whether this client gives up: like people, most ask again until they know, and some give up."""
         once = self.random.random() < 0.25
         return (self.attempt if once else self.ask)(service, op, ident, **request)
 
-    # ---- what clients do
+    # ---- actions of clients
 
     def pick_hospital(self):
         world = self.load.world
         with world.lock:
-            # Half of all bookings go to the first one.
+            # half of all bookings go to the first one
             return world.hospitals[0] if self.random.random() < 0.5 else self.random.choice(world.hospitals)
 
     def new_booking(self, hospital=None):
@@ -131,7 +132,7 @@ class Client:
         self.may_give_up("booking", "CreateBooking", request["booking_id"], **request)
 
     def burst(self):
-        """Many bookings at once on one connection, for one hospital."""
+        """Makes many bookings at once on one connection, for one hospital."""
         hospital = self.pick_hospital()
         requests = [self.new_booking(hospital) for _ in range(self.random.randint(5, 40))]
         begun = [self.begin("booking", "CreateBooking", r["booking_id"], r) for r in requests]
@@ -143,7 +144,7 @@ class Client:
         self.attempt("booking", "CreateBooking", request["booking_id"], **request)
 
     def twins(self):
-        """The same new booking from two connections at once."""
+        """Sends the same new booking over two connections at once."""
         request = self.new_booking()
         begun = [self.begin("booking", "CreateBooking", request["booking_id"], request, twin) for twin in (False, True)]
         for one in begun:
@@ -175,7 +176,7 @@ class Client:
         reply = self.attempt("hospital", "GetAvailability", hospital["hospital_id"], hospital_id=hospital["hospital_id"],
                              from_date=hospital["dates"][0], to_date=hospital["dates"][-1])
         if reply is not None and reply.code == rpc.OK and self.random.random() < 0.3:
-            # Only if no other client has changed it in the meantime.
+            # only if no other client has changed it in the meantime
             seen = self.random.choice(reply.message.days)
             self.set_capacity(hospital["hospital_id"], seen.date, seen.version)
 
@@ -189,7 +190,7 @@ class Client:
                          capacity=self.random.randint(low // 2, high), expected_version=expected_version)
 
     def register(self, capacity=None, in_world=True):
-        """Registers a hospital; `in_world`: for all clients."""
+        """Registers a hospital; `in_world`: whether all clients may use it."""
         low, high = self.load.plan["capacity"]
         dates = [day(offset) for offset in self.load.plan["days"]]
         request = {"hospital_id": new_id(), "name": "한빛검진센터", "address": "서울",
@@ -201,7 +202,8 @@ class Client:
         return hospital
 
     def probe(self, hospital, replica):
-        """Whether a booking at that hospital, which has places, is confirmed through this replica of booking-svc."""
+        """Returns whether a booking at that hospital, which has places, is confirmed through this replica of
+        booking-svc."""
         request = {"booking_id": new_id(), "customer_id": "customer-0", "customer_name": "김하늘",
                    "hospital_id": hospital["hospital_id"], "date": hospital["dates"][0], "headcount": 1}
         begun = self.begin("booking", "CreateBooking", request["booking_id"], request, twin=replica != "booking")
@@ -209,7 +211,7 @@ class Client:
         return reply is not None and reply.code == rpc.OK and reply.message.status == CONFIRMED
 
     def delete(self):
-        """Deletes a limited number of hospitals in total; never the first two, so that there is always something to book."""
+        """Deletes a limited number of hospitals in total, but never the first two, so that some always remain."""
         world = self.load.world
         with world.lock:
             if world.deletions >= self.load.plan["deletions"] or len(world.hospitals) < 3:
@@ -222,7 +224,7 @@ class Client:
               (look_back, 4), (availability, 5), (capacity, 5), (register, 1), (delete, 1))
 
     def run(self):
-        # A round with a restore leaves the hospitals unchanged.
+        # a round with a restore leaves the hospitals unchanged
         changes = (Client.capacity, Client.register, Client.delete, Client.availability)
         doings, weights = zip(*(one for one in self.DOINGS if not self.load.plan.get("went_back") or one[0] not in changes))
         try:
@@ -259,7 +261,8 @@ class Load:
             self._under_way[record["op"]] -= 1
 
     def met_ns(self, concerns):
-        """The current time, by the clock of the records, if a call of a method with concerns(op) is in flight; else None."""
+        """Returns the current time, by the clock of the records, if a call of a method with concerns(op) is in
+        flight, otherwise None."""
         with self._lock:
             return time.monotonic_ns() if any(concerns(op) for op, count in self._under_way.items() if count) else None
 
@@ -272,7 +275,7 @@ class Load:
         return self._ended_at is not None and time.monotonic() > self._ended_at + PATIENCE_S
 
     def start(self):
-        """Starts the first hospitals, then all clients."""
+        """Registers the first hospitals, then starts all clients."""
         first = Client(self, 0)
         for _ in range(self.plan["hospitals"]):
             first.register()
@@ -282,11 +285,12 @@ class Load:
             thread.start()
 
     def client(self):
-        """A client for a caller outside of the load."""
+        """Returns a client for a caller outside of the load."""
         return Client(self, 0)
 
     def end(self):
-        """Call this when all faults are healed. Lets the clients finish their current work, and returns when all have."""
+        """Lets the clients finish their current work, and returns when all have. Call it after the end of all
+        faults."""
         self._ended_at = time.monotonic()
         self.ending.set()
         for thread in self._threads:
@@ -295,7 +299,7 @@ class Load:
                 self.problems.append("a client hangs")
 
     def look_at_all(self, count):
-        """Asks the services for the final state of `count` bookings and records the answers too."""
+        """Asks the services for the final state of `count` bookings and records these answers too."""
         last = Client(self, len(self._threads) + 1)
         for request in list(self.world.recent)[-count:]:
             ident = request["booking_id"]

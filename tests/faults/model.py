@@ -1,5 +1,6 @@
-"""For the checker's tests: correct services, in one thread and in memory. The model plays calls one after the other and
-keeps what the clients saw and what the databases would hold."""
+"""For the tests of the checker: correct services, in one thread and in memory. The model runs calls one after the
+other, and
+stores what the clients would see and what the databases would contain."""
 import random
 from collections import defaultdict
 
@@ -42,7 +43,7 @@ class Model:
         self.hospitals, self.days, self.reservations, self.bookings, self.deletions = {}, {}, {}, {}, {}
         self.logs = {name: Log(self, name) for name in ("hospital", "booking")}
         self.unreleased, self.requested = [], []
-        self.batch = None  # while open: its number, or 0 before its first change
+        self.batch = None  # the number of the open commit, or 0 before its first change
 
     def new_id(self):
         self.ids += 1
@@ -53,7 +54,7 @@ class Model:
         return self.now
 
     def commit(self):
-        """The number of the commit in which the current change happens."""
+        """Returns the number of the commit that contains the current change."""
         if self.batch:
             return self.batch
         self.counter += 1
@@ -238,7 +239,7 @@ class Model:
     # ---- the end
 
     def migrate(self):
-        """As if hospital-svc had not numbered its commits until now."""
+        """Resets the numbering, as if hospital-svc had not numbered its commits until now."""
         self.counter = 0
         for place in self.reservations.values():
             for name in ("taken_commit", "released_commit"):
@@ -278,7 +279,8 @@ class Model:
 
 
 def play(seed, steps=120):
-    """A random run: calls that overlap, answers that come late or never. Returns its records and snapshot."""
+    """Makes a random run, with calls that overlap and answers that come late or never. Returns its records and
+    snapshot."""
     model, choose = Model(), random.Random(seed)
     hospitals = [model.register(choose.randint(0, 6)) for _ in range(3)]
     late = defaultdict(list)

@@ -1,4 +1,4 @@
-"""One round: the stack is started and loaded, faults come as planned, everything is healed, the services agree, all are
+"""One round: the stack is started and loaded, the planned faults happen and end, the services agree, all are
 stopped, and the checker runs."""
 import collections
 import json
@@ -19,8 +19,9 @@ AGREE_S = 60  # G4 promises 10 s on an otherwise idle machine; the round reports
 
 
 class Result:
-    """What a round reports. struck and met: by kind of fault, how often it struck, and how often it hit calls in flight;
-    fired: fault points and their actions, how often."""
+    """The report of a round. struck and met: by kind of fault, how often it occurred, and how often it hit calls in
+    flight;
+    fired: how often each fault point fired, with its action."""
 
     def __init__(self, plan):
         self.plan = plan
@@ -53,7 +54,7 @@ class Round:
         self.snapshot = None
 
     def play(self, keep_in):
-        """Plays it and returns the Result. What a failed round leaves behind is moved into the folder keep_in."""
+        """Plays a round and returns its Result. Moves the files of a failed round into the folder keep_in."""
         begun = time.monotonic()
         plan = self.plan
         with FaultStack(plan["driver"], self.cluster.url, flags=plan["flags"], links=plans.links(plan),
@@ -97,14 +98,14 @@ class Round:
         self.result.problems += checker.check(list(self.history), self.snapshot, operator.restores)
 
     def _wait_agreement(self, stack):
-        """Seconds from now, or from the end of the last deletion's job, until all services agree."""
+        """Returns the seconds from now, or from the end of the last deletion job, until all services agree."""
         begun, last = time.monotonic(), []
 
         def agree():
             nonlocal begun
             if stack.value("booking", "SELECT COUNT(*) FROM hospital_deletion WHERE done = 0"):
                 begun = time.monotonic()
-            # The checker decides which days may be overcommitted after a restore.
+            # the checker decides which days may be overcommitted after a restore
             last[:] = behind(stack) or disagreements(stack, overcommitted=self.plan["went_back"])
             return not last
         try:
@@ -126,7 +127,7 @@ class Round:
                     result.fired["%s:%s" % (line["point"], line["action"])] += 1
 
     def _keep(self, stack, keep_in):
-        # The stack's own name makes the folder's name unique.
+        # the stack's own name makes the folder's name unique
         folder = os.path.join(keep_in, "seed-%d-%s" % (self.plan["seed"], os.path.basename(stack.folder)))
         self.result.folder = folder
         self.history.save(os.path.join(stack.folder, "history.jsonl"))
@@ -137,7 +138,7 @@ class Round:
         stack.keep(folder)
 
     def minimal_history(self):
-        """The calls that concern the first id named in each problem."""
+        """Returns the calls that concern the first id named in each problem."""
         firsts = set()
         for problem in self.result.problems:
             firsts.update(sorted(checker.ids_in([problem]), key=problem.index)[:1])

@@ -1,5 +1,6 @@
-"""External faults that belong to one guarantee each, without randomness: PostgreSQL killed under load, pub/sub messages
-that are lost, duplicated and reordered, clocks that jump, and databases that go back."""
+"""External faults that belong to one guarantee each, without randomness: PostgreSQL killed under load, lost, duplicated
+and
+reordered pub/sub messages, clocks that jump, and databases that go back."""
 import tempfile
 
 from faults import plan as plans
@@ -13,8 +14,8 @@ from kit.world import book, booking_request, check_refused, register
 
 
 def play(driver, faults, **more):
-    """Plays a round with exactly these faults, each after a number of calls; returns the round, all of whose checks have
-    passed."""
+    """Plays a round with exactly these faults, each after a number of calls; returns the round after all of its
+    checks have passed."""
     plan = plans.make(seed=1, driver=driver, kinds=(), points=())
     plan.update({"clients": 8, "think_ms": 2, "capacity": [20, 200], "budget_ms": 1500, **more})
     plan["faults"] = [{"after_calls": 200, "overlaps": False, **fault} for fault in faults]
@@ -28,7 +29,7 @@ def play(driver, faults, **more):
 
 @once
 def test_postgresql_killed_under_load_loses_nothing_acknowledged(driver):
-    """G2: all three services on one server, which is killed three times, with no chance to write anything."""
+    """G2: all three services use one server, which is killed three times without a chance to write anything."""
     del driver
     player = play("postgresql", [{"kind": "database", "how": how, "down_s": down_s}
                                  for how, down_s in (("SIGKILL", 0.0), ("SIGQUIT", 0.5), ("SIGKILL", 1.0))], deletions=2)
@@ -69,7 +70,8 @@ def test_a_booking_database_restored_under_load_loses_its_tail_and_nothing_else(
 
 @once
 def test_databases_of_two_replicas_each_restored_under_load_sell_nothing_twice(driver):
-    """Both databases under one of their two services while the other one is killed, then under both, and under none."""
+    """Both databases go back under one of their two services while the other one is killed, then under both, and
+    under none."""
     del driver
     player = play("postgresql", [restored("hospital", half=True), restored("booking", half=True),
                                  restored("hospital", live=True), restored("booking")], went_back=True, clients=5, replicas=True)
@@ -78,7 +80,8 @@ def test_databases_of_two_replicas_each_restored_under_load_sell_nothing_twice(d
 
 
 def test_clock_set_back_leaves_a_fresh_booking_to_its_caller(driver):
-    """The settler must not take the booking for one from before the start, which it would leave REQUESTED for another
+    """The settler must not mistake the booking for one from before the start, which it would leave REQUESTED for
+    another
     attempt: the stall keeps the booking where the settler sees it while no thread works on it."""
     with FaultStack(driver, CLUSTER_URL, flags={"booking": {"reserve-timeout-ms": 3000}}, clock=True,
                     points={"booking": ["writer.after_commit:stall=1500@1+"]}) as stack:

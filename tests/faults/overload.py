@@ -1,5 +1,6 @@
-"""G7: three times as many bookings as booking-svc can take, offered at a fixed rate. A stall before each commit holds its
-capacity down to about 1,500 bookings a second, so that the test does not measure the load generator.
+"""G7: three times as many bookings as booking-svc can process, offered at a fixed rate. A stall before each commit
+limits its
+capacity to about 1,500 bookings a second, so that the test does not measure the load generator.
 
 Rates are asserted only in builds without a sanitizer: there the load generator may be the slow part. The bounds are
 deliberately loose, so that a busy machine does not exceed them; bench/ measures the rates.
@@ -19,13 +20,13 @@ from kit.world import wait_agreement
 FULL = os.environ.get("SCREENING_FULL") == "1"
 PEAK_S, OVERLOAD_S, WARM_UP_S = (10, 30, 3) if FULL else (2, 4, 2)
 BUDGET_MS = 1000
-# Two commands per booking, at most 120 in a commit of 40 ms: 1,500 bookings a second.
+# two commands per booking, at most 120 in a commit of 40 ms: 1,500 bookings a second
 BATCH_MAX, STALL_MS = 120, 40
 FACTOR = 3
 GOODPUT_LEAST = 0.6
 REFUSAL_P99_MS = BUDGET_MS / 2
-RSS_GROWTH_KIB = 16384  # calls that were kept instead of refused would take several times this
-# Activity elsewhere on the machine can spoil a round; a defect spoils each.
+RSS_GROWTH_KIB = 16384  # calls that were queued instead of refused would take several times this
+# other activity on the machine can spoil one round, but a defect spoils every round
 ROUNDS = 3
 
 
@@ -35,7 +36,7 @@ def rss_kib(process):
 
 
 class RssWatch:
-    """Reads a process's RSS during a load: after its warm-up, and the highest value from then on."""
+    """Reads a process's RSS during a load: after its warm-up, and the maximum from then on."""
 
     def __init__(self, process, warm_up_s):
         self.process, self.from_s = process, time.monotonic() + warm_up_s
@@ -76,7 +77,7 @@ def confirmed_per_s(figures):
 
 
 def one_round(stack):
-    """The problems of one round, as texts."""
+    """Returns the problems of one round, as texts."""
     peak = confirmed_per_s(bench(stack, "--in-flight", "512", "--warm-up", "1", "--seconds", str(PEAK_S)))
     if peak == 0:
         return ["nothing was confirmed below the overload"]
@@ -90,7 +91,7 @@ def one_round(stack):
         wrong.append("nothing was confirmed")
     if goodput < GOODPUT_LEAST * peak and not is_sanitized():
         wrong.append("goodput %.0f/s is below %.0f %% of %.0f/s" % (goodput, 100 * GOODPUT_LEAST, peak))
-    took = refused["from_sending"]  # a budget begins then; delays of the generator do not count
+    took = refused["from_sending"]  # a budget begins at that moment; delays of the generator do not count
     if took["p99_ms"] >= REFUSAL_P99_MS and not is_sanitized():
         wrong.append("refusals took %.1f ms (p99)" % took["p99_ms"])
     if rss.highest - rss.first > RSS_GROWTH_KIB and not is_sanitized():

@@ -1,20 +1,20 @@
-"""What happens in a round, derived only from its seed: the load, the settings, and which faults come when."""
+"""The plan of a round, derived only from its seed: the load, the settings, the faults and their times."""
 import itertools
 import random
 
 from faults.fault_stack import CLIENT_LINKS, EVENT_LINKS, RPC_LINKS, database_links
 from kit.stack import PROGRAMS
 
-# Not among the kinds that are drawn: a restore loses what hospitals were told in the lost interval, so such a round leaves
-# the hospitals unchanged and has otherwise only faults that lose nothing.
+# Not among the kinds drawn at random: a restore loses the registrations of the lost interval, so such a round leaves
+# the hospitals unchanged and otherwise has only faults that lose nothing.
 RESTORE = "restore"
 KINDS = ("kill", "stop", "pause", "database", "cut", "delay", "pubsub", "point", "commit", "disk", "clock")
 OFTENER = {"kill": 2, "point": 3}
 FAULTS_S = 4.0  # for all faults of a round, which takes 12 s including its start and its end
 ORDERS = [order for size in (1, 2, 3) for order in itertools.permutations(PROGRAMS, size)]
 
-# Fault points: which services pass them, a pass that every round reaches, and the action there. Errors of the database and
-# of events occur only so that a retry helps: INTERNAL twice makes a dead letter, as it should.
+# Fault points: the services that pass them, a pass that every round reaches, and the action there. Errors of the
+# database and of events occur only where a retry helps: INTERNAL twice would make a dead letter, as it should.
 ALL, LOGS = PROGRAMS, ("hospital", "booking")
 HIT, ERROR = ("crash", "crash", "stall=700"), ("fail", "fail=UNAVAILABLE", "fail=DEADLINE_EXCEEDED")
 POINTS = {
@@ -71,7 +71,8 @@ def _stop(randoms, driver):
 
 
 def _pause(randoms, driver):
-    """Longer than the budgets of the callers and every timeout between services; sometimes longer than the silence after
+    """A pause that is longer than the budgets of the callers and every timeout between services; sometimes longer than
+    the silence after
     which a log is fetched."""
     del driver
     return {"victims": list(randoms.choice(ORDERS[:9])), "for_s": randoms.choice((1.5, 1.5, 2.0, 3.5))}
@@ -117,7 +118,7 @@ def _disk(randoms, driver):
 
 
 def _clock(randoms, driver):
-    """Bookings are for at least two days ahead, so that no date passes."""
+    """Steps the clock. Bookings are for at least two days ahead, so that no date passes."""
     del driver
     return {"victims": list(randoms.choice(ORDERS)), "steps_s": [round(randoms.choice(
         (-86400 * 20, -3600, -2, -0.05, 0.05, 2, 3600, 72000)), 2) for _ in range(randoms.randint(1, 4))],
@@ -125,7 +126,8 @@ def _clock(randoms, driver):
 
 
 def _restore(randoms, driver):
-    """A database, after a number of further calls; sometimes under the running service, or under one of its two replicas."""
+    """Restores a database, after a number of further calls; sometimes under the running service, or under one of its
+    two replicas."""
     del driver
     return {"victim": randoms.choice(LOGS), "calls": randoms.choice((0, 20, 150, 400)), "live": randoms.random() < 0.3,
             "half": randoms.random() < 0.3, "down_s": round(randoms.choice((0, randoms.uniform(0.05, 0.8))), 3)}
@@ -136,7 +138,8 @@ MAKERS = {RESTORE: _restore, "kill": _kill, "stop": _stop, "pause": _pause, "dat
 
 
 def make(seed, driver, kinds, points):
-    """The plan of a round. driver: sqlite, postgresql or both (drawn); kinds: to draw from; points: those of the build."""
+    """Returns the plan of a round. driver: sqlite, postgresql or both (drawn at random); kinds: to draw from;
+    points: those of the build."""
     randoms = random.Random(seed)
     driver = randoms.choice(("sqlite", "postgresql")) if driver == "both" else driver
     kinds = [kind for kind in kinds if kind != "point" or points]
@@ -160,14 +163,14 @@ def make(seed, driver, kinds, points):
     weights = [OFTENER.get(kind, 1) for kind in kinds]
     for kind in randoms.choices(kinds, weights, k=randoms.choice((1, 2, 2, 3, 4))):
         if kind == "point":
-            # The later ones are for starts after a crash or a fault of another kind.
+            # the later ones are for starts after a crash or a fault of another kind
             for _ in range(randoms.randint(2, 5)):
                 service, entry = _point(randoms, known)
                 plan["points"].setdefault(service, []).append(entry)
             continue
         fault = {"kind": kind, "after_calls": randoms.randint(50, 500), "overlaps": randoms.random() < 0.3,
                  **MAKERS[kind](randoms, driver)}
-        # No more than fit into a round, but at least one.
+        # no more than fit into a round, but at least one
         if not plan["faults"] or total_s + seconds(fault) < FAULTS_S:
             plan["faults"].append(fault)
             total_s += seconds(fault)
@@ -175,7 +178,7 @@ def make(seed, driver, kinds, points):
 
 
 def seconds(fault):
-    """Roughly how long a fault takes."""
+    """Returns roughly how long a fault takes."""
     each = {"stop": 1.0, "kill": fault.get("gap_s", 0) + 0.1}.get(fault["kind"], 0) * len(fault.get("victims", ()))
     steps = fault.get("times", len(fault.get("steps_s", ()))) * (fault.get("gap_s", 0) + fault.get("refuse_s", 0))
     work = {"database": 1.5, "commit": 1, RESTORE: 1}.get(fault["kind"], 0)
@@ -183,7 +186,7 @@ def seconds(fault):
 
 
 def links(plan):
-    """The connections in which this plan needs proxies."""
+    """Returns the connections in which this plan needs proxies."""
     wanted = set()
     for fault in plan["faults"]:
         wanted.update(fault.get("links", ()))

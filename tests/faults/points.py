@@ -13,7 +13,7 @@ from kit.world import (CONFIRMED, FORCE_CANCELLED, all_bookings, behind, book, b
                        remaining, status_of, wait_agreement, wait_history)
 
 PLACES = 100000
-WRITERS = ("hospital", "booking")  # those that use the driver of the test
+WRITERS = ("hospital", "booking")  # the services that use the driver of the test
 CHUNK = 128  # FORCE_CANCEL_CHUNK
 LIVE, RELEASED = 1, 2  # states of a reservation; the third is a tombstone
 
@@ -63,7 +63,8 @@ def test_a_commit_whose_answer_is_lost_is_done_once(driver):
 
 
 def test_capacities_set_in_a_lost_commit_are_not_refused(driver):
-    """Two capacities in a row, the second expecting the first one's version, mostly in one batch: the stalls gather them."""
+    """Two capacities in a row, the second expecting the version of the first, mostly in one batch: the stalls gather
+    them."""
     with Stack(driver, without=("booking", "history")) as stack:
         hospital_id = register(stack, capacity=1)
         stack.hospital_svc.kill()
@@ -101,7 +102,8 @@ def test_a_statement_that_fails_in_itself_is_internal_and_changes_nothing(driver
         hospital_id = register(stack)
 
         def hit():
-            """The fault may have hit a statement of the settler or of a subscriber: then repeat with another one."""
+            """Makes the fault fire. It may have hit a statement of the settler or of a subscriber: then repeats with
+            another booking."""
             before, failed = len(fired(stack.booking_svc, "db.run")), []
             stack.booking_svc.kill()
             armed(stack.booking_svc, "db.run:fail=INTERNAL@60").start()
@@ -135,7 +137,9 @@ def test_batches_that_are_never_published_are_fetched(driver):
 
 
 def check_dead_letter(driver, name):
-    """An event fails in this service's transaction, with the rest of its batch and alone, however often it is fetched."""
+    """Checks that an event that fails in this service's transaction, first with its batch and then alone, becomes a
+    dead letter,
+    however often it is fetched."""
     with Stack(driver) as stack:
         service = stack.services[name]
         hospital_id = register(stack)
@@ -193,14 +197,15 @@ def test_an_answer_that_comes_too_late_takes_no_place(driver):
         refused = 0
 
         def taken_and_freed():
-            """A Reserve that had to wait behind another stall was never executed: then the next may be."""
+            """Returns whether the place was taken and freed. A Reserve that had to wait behind another stall may not
+            have been executed."""
             nonlocal refused
             reply = stack.booking.CreateBooking(**booking_request(hospital_id))
             assert (reply.code, reply.reason) == (rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE"), reply
             refused += 1
             return stack.value("hospital", "SELECT COUNT(*) FROM reservation WHERE state = %d" % RELEASED)
         wait_for("a place was taken for a booking that was refused, and freed", taken_and_freed)
-        # From then on a Reserve that is still in flight takes nothing.
+        # from then on a Reserve that is still in flight takes nothing
         wait_for("hospital-svc has heard of every refusal", lambda: stack.value(
             "hospital", "SELECT COUNT(*) FROM reservation WHERE state <> %d" % LIVE) == refused)
         wait_agreement(stack)
@@ -245,7 +250,7 @@ def test_crashes_in_a_forced_cancellation_lose_and_repeat_nothing(driver):
 
 
 def test_a_crash_of_the_settler_leaves_the_booking_to_the_next(driver):
-    """The customer was told that the booking waits, and has left."""
+    """The customer knows that the booking waits, and has left."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 100}}) as stack:
         hospital_id, service = register(stack), stack.booking_svc
         request = booking_request(hospital_id, queue_if_unavailable=True)

@@ -1,5 +1,6 @@
-"""A proxy between two ends of a connection, TCP or Unix socket: it delays, holds up, cuts and refuses, loses the answer to
-a given text, and drops, duplicates and reorders the messages of a publisher."""
+"""A proxy between two ends of a connection, TCP or Unix socket: it delays, blocks, cuts and refuses connections, loses
+the
+answer to a given text, and drops, duplicates and reorders the messages of a publisher."""
 import random
 import socket
 import struct
@@ -9,7 +10,8 @@ import time
 from kit import sp
 
 class Mangler:
-    """Decides what happens to each message on its way to a subscriber: drawn with these shares from its own seed."""
+    """Decides what happens to each message on its way to a subscriber: drawn at random with these shares, from its
+    own seed."""
 
     def __init__(self, seed, drop=0.0, double=0.0, reorder=0.0):
         self.drop, self.double, self.reorder = drop, double, reorder
@@ -18,7 +20,8 @@ class Mangler:
         self.passed = self.dropped = self.doubled = self.reordered = 0
 
     def route(self, message, held):
-        """Returns (messages to send now, message held back until the next); `held` is what the last call held back."""
+        """Returns (messages to send now, message held back until the next); `held` is the message that the last call
+        held back."""
         with self.lock:
             drawn = self.random.random()
             self.passed += 1
@@ -46,7 +49,7 @@ class Connection:
         self.proxy, self.near = proxy, near
         self.far = sp.connect_plain(proxy.target)
         self.lock, self.ended = threading.Lock(), False
-        self.mute = False  # no further answer passes: it may answer what has just been sent to the target
+        self.mute = False  # no further answer passes: it may answer data that has just been sent to the target
         for sock in (near, self.far):
             sock.settimeout(None)
 
@@ -84,7 +87,7 @@ class Connection:
             self.near.sendall(piece)
 
     def _messages(self):
-        """The SP handshake, then whole messages: 8 bytes of length, big-endian, and the body."""
+        """Yields the SP handshake, then whole messages: 8 bytes of length, big-endian, and the body."""
         self.near.sendall(sp.read_exactly(self.far, 8))
         held = []
         while True:
@@ -143,7 +146,7 @@ class Proxy:
                 raise ConnectionRefusedError
             connection = Connection(self, near)
         except OSError:
-            near.close()  # the target is not there, so the proxy refuses too
+            near.close()  # the target does not listen, so the proxy refuses too
             return
         with self._lock:
             self._connections.add(connection)
@@ -158,13 +161,13 @@ class Proxy:
             return list(self._connections)
 
     def wait(self):
-        """A connection calls it before each piece: waits for the delay, and for as long as the proxy holds everything up."""
+        """Waits for the delay, and as long as the proxy is blocked. A connection calls it before each piece of data."""
         self._passing.wait()
         if self.delay_s:
             time.sleep(self.delay_s)
 
     def takes_answer_of(self, piece):
-        """Whether the connection that carries this piece must be cut once the piece has passed."""
+        """Returns whether the connection that carries this piece must be cut once the piece has passed."""
         if not self._lose_count or self._lose_after not in piece:
             return False
         with self._lock:
@@ -174,10 +177,11 @@ class Proxy:
             self.answers_lost += 1
             return True
 
-    # ---- what the tests do
+    # ---- the interface for tests
 
     def lose_answers(self, after, count):
-        """The next `count` times that a piece with the bytes `after` has gone to the target, cuts that connection."""
+        """Cuts the connection after a piece with the bytes `after` has gone to the target; does so the next `count`
+        times."""
         with self._lock:
             self._lose_after, self._lose_count = after, count
 
@@ -190,11 +194,11 @@ class Proxy:
         return len(connections)
 
     def refuse(self, on=True):
-        """While on, new connections are closed at once."""
+        """While on, closes new connections at once."""
         self._refusing = on
 
     def hold(self, on=True):
-        """While on, nothing passes, and the ends notice nothing else."""
+        """While on, no data passes, and the ends notice nothing else."""
         if on:
             self._passing.clear()
         else:

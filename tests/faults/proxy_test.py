@@ -1,4 +1,5 @@
-"""The proxy of the fault tests does what it says: it loses, duplicates, reorders, delays, holds and cuts; nothing else."""
+"""The proxy of the fault tests loses, duplicates, reorders, delays, blocks and cuts as documented, and does nothing
+else."""
 import os
 import socket
 import struct
@@ -13,7 +14,7 @@ from kit.stack import DEADLINE_S, wait_for
 
 
 class Echo:
-    """Sends back what it receives; `got` is all of it."""
+    """Sends back what it receives; `got` contains all of it."""
 
     def __init__(self, address):
         self.got = bytearray()
@@ -49,7 +50,7 @@ def ask(sock, text):
 
 
 def ended(sock):
-    """Whether the other end closes or resets this connection."""
+    """Returns whether the other end closes or resets this connection."""
     try:
         return sock.recv(1) == b""
     except ConnectionError:
@@ -57,7 +58,7 @@ def ended(sock):
 
 
 def with_echo(check):
-    """check(proxy, echo), over TCP and over a Unix socket."""
+    """Runs check(proxy, echo), over TCP and over a Unix socket."""
     with tempfile.TemporaryDirectory(prefix="screening-", dir="/tmp") as folder:
         for near, far in (("tcp://127.0.0.1:0", "tcp://127.0.0.1:0"),
                           ("ipc://%s/near" % folder, "ipc://%s/far" % folder)):
@@ -170,11 +171,11 @@ class Numbers:
         pipe.receive()
 
     def run(self, count):
-        """Sends 0..count-1 and a last message through the mangler; returns what arrived before the last."""
+        """Sends 0..count-1 and a final message through the mangler; returns what arrived before the final message."""
         assert self.ready.wait(DEADLINE_S)
         (pipe,) = self.publisher.connections()
         for number in range(count):
-            # Bodies of all sizes, so that messages do not arrive one per read.
+            # bodies of all sizes, so that messages do not arrive one per read
             pipe.send(struct.pack(">I", number) + bytes(number * 37 % 3000))
         wait_for("all are through", lambda: self.proxy.mangler.passed == count)
         self.proxy.mangler = None
@@ -218,5 +219,5 @@ def test_proxy_reorders_messages(driver):
     heard = Numbers(mangler).run(500)
     late = sum(1 for before, after in zip(heard, heard[1:]) if after < before)
     assert late == mangler.reordered and late > 60
-    # The last one may still be held back.
+    # the last one may still be held back
     assert sorted(heard) in (list(range(500)), list(range(499)))

@@ -1,5 +1,5 @@
-"""Compares hospital-svc's answers with the replay of its days: every answer must match a moment at which it can have been
-made.
+"""Compares hospital-svc's answers with the replay of its days: every answer must be possible at some
+moment.
 
 No clock is needed: commits are numbered. An answer that ended before a call began is a lower bound for the commits that
 the call saw, and a call that began after an answer had come is an upper bound for the commits before it.
@@ -14,7 +14,7 @@ NEVER = float("inf")
 
 
 class Bounds:
-    """Which commits can have been the last one when something was decided."""
+    """The commits that can have been the last one at the time of a decision."""
 
     def __init__(self, facts, snapshot):
         self.taken = {place["booking_id"]: place["taken_commit"] for place in snapshot["reservations"]
@@ -37,7 +37,7 @@ class Bounds:
         return found
 
     def _known(self, facts):
-        """(end of an answer, a commit that was made by then)."""
+        """(end of an answer, a commit that had been made by then)."""
         for booking_id, told in facts.told.items():
             if booking_id in self.taken:
                 for one in told:
@@ -49,18 +49,18 @@ class Bounds:
                 yield record["end_ns"], commit
 
     def low(self, begin):
-        """The last commit known to have been made before that instant."""
+        """Returns the last commit known to have been made before that instant."""
         at = bisect_left(self.known_end, begin)
         return self.known_commit[at - 1] if at else 0
 
     def high(self, end):
-        """The first commit known to have been made after that instant."""
+        """Returns the first commit known to have been made after that instant."""
         at = bisect_right(self.started_begin, end)
         return self.started_commit[at] if at < len(self.started_commit) else NEVER
 
 
 def told_days(facts):
-    """(record, hospital id, day as told) of every answer that shows days."""
+    """Yields (record, hospital id, day as answered) of every answer that shows days."""
     for op in ("RegisterHospital", "GetHospital", "GetAvailability", "SetCapacity"):
         for hospital_id, records in facts.attempts[op].items():
             for record in records:
@@ -99,7 +99,8 @@ class Answers:
                     booking_id, self.facts.when(begin, begin), taken, self.bounds.low(begin))
 
     def _refusal(self, booking_id):
-        """(reason, when it was first told or NEVER) of a booking that is rejected, or was reported to be."""
+        """Returns (reason, when it was first reported or NEVER) of a booking that is rejected, or was reported to
+        be."""
         told = [one for one in self.facts.told.get(booking_id, ()) if one.status == REJECTED and one.reason]
         if told:
             first = min(told, key=lambda one: one.end)
@@ -120,7 +121,7 @@ class Answers:
             yield "booking %s: %s, %s (commits %s to %s)" % (booking_id, text, why, low, high)
 
     def _objection(self, reason, creates, low, high, begin, end):
-        """Why that reason cannot have been true at any moment; None if it can."""
+        """Returns why that reason cannot have been true at any moment; None if it can."""
         request = creates[0]["request"]
         hospital_id = request["hospital_id"].lower()
         day = self._day(hospital_id, request["date"])
@@ -146,7 +147,7 @@ class Answers:
         return None
 
     def _check_days(self):
-        """Checks that each day that was told was in that state at some moment."""
+        """Checks that each reported day was in that state at some moment."""
         for record, hospital_id, told in told_days(self.facts):
             day = self._day(hospital_id, told["date"])
             if day.is_unknown(self.bounds.low(record["begin_ns"])):
@@ -155,7 +156,7 @@ class Answers:
             if record["op"] in ("GetHospital", "GetAvailability"):
                 states = day.states_in(self.bounds.low(record["begin_ns"]), self.bounds.high(record["end_ns"]))
                 fits = state in ((capacity, max(0, capacity - reserved), version) for capacity, reserved, version in states)
-            else:  # an answer from within its commit: what other bookings took in it is unknown
+            else:  # an answer from within its commit: how many places other bookings took in it is unknown
                 fits = 0 <= told["remaining"] <= told["capacity"]
             if not fits or told["capacity"] != self._capacity(hospital_id, told):
                 yield "%s: was told as capacity %d, remaining %d, version %d (%s %s %s), which it never was then" % (
@@ -163,7 +164,7 @@ class Answers:
                     self.facts.when(record["begin_ns"], record["end_ns"]))
 
     def _capacity(self, hospital_id, told):
-        """The capacity of that version; a day that was never opened has version 0."""
+        """Returns the capacity of that version; a day that was never opened has version 0."""
         return self.capacity_of.get((hospital_id, told["date"], told["version"]), None if told["version"] else 0)
 
     def _check_hospitals(self):

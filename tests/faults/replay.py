@@ -1,6 +1,6 @@
-"""Replays each screening day, commit by commit: what was taken, freed and set in each, and the state that it left.
+"""Replays each screening day, commit by commit: what each commit took, freed and set, and the resulting state.
 
-Commit 0 stands for everything before the numbering began: its result is known, but not its parts. For days from which
+Commit 0 stands for everything before the numbering began: its result is known, but not its steps. For days from which
 reservations may have been purged, the replay shows less than happened, but nothing wrong: only their state at a given
 moment is unknown.
 """
@@ -11,7 +11,7 @@ from .stored import RESERVATION_RELEASED, RESERVATION_TOMBSTONE, is_purged
 
 
 class Commit:
-    """What one commit did to a day: headcounts, and the capacities that it set, in order."""
+    """The changes of one commit to a day: headcounts, and the capacities that it set, in order."""
 
     def __init__(self):
         self.taken = self.released = self.taken_and_released = 0
@@ -20,7 +20,7 @@ class Commit:
 
 
 class Day:
-    """A day's states: after commits[i] and until the next, it had states[i] = (capacity, reserved, version)."""
+    """The states of a day: after commits[i] and until the next, it had states[i] = (capacity, reserved, version)."""
 
     def __init__(self, hospital_id, date, commits, purged=False):
         self.hospital_id, self.date = hospital_id, date
@@ -35,7 +35,8 @@ class Day:
                 version, capacity = max(commit.capacities)
             self.numbers.append(number)
             self.states.append((capacity, reserved, version))
-            # Within a commit events come first, so that at worst all places were taken while the capacity was lowest.
+            # within a commit, events come first, so that in the worst case all places were taken while the capacity was
+            # lowest
             self.lowest.append(min(during) - reserved - commit.taken_and_released)
             self.capacities.append(during)
             self.bookings.append(commit.bookings)
@@ -44,11 +45,11 @@ class Day:
         return "day %s of hospital %s" % (self.date, self.hospital_id)
 
     def is_unknown(self, low):
-        """Whether nothing is known about moments since that commit: some may be from before the numbering."""
+        """Returns whether nothing is known about moments since that commit: some may be from before the numbering."""
         return self.purged or (self.seeded and low == 0)
 
     def _at(self, number):
-        """The index of the state after that commit; -1: before the day's first."""
+        """Returns the index of the state after that commit; -1: before the day's first."""
         return bisect_right(self.numbers, number) - 1
 
     @staticmethod
@@ -56,25 +57,25 @@ class Day:
         return state[0] - state[1]
 
     def states_in(self, low, high):
-        """The states after some commit c, low <= c < high."""
+        """Returns the states after each commit c with low <= c < high."""
         first, last = self._at(low), self._at(high - 1)
         return ([(0, 0, 0)] if first < 0 else []) + self.states[max(first, 0):last + 1]
 
     def least_remaining(self, low, high):
-        """The smallest remainder after some commit c, low <= c < high, or within one, low < c < high."""
+        """Returns the smallest remainder after some commit c, low <= c < high, or within one, low < c < high."""
         first, last = self._at(low), self._at(high - 1)
         after = [self._left(self.states[first])] if first >= 0 else [0]
         return min(after + self.lowest[first + 1:last + 1] + [self._left(one) for one in self.states[first + 1:last + 1]])
 
     def was_closed(self, low, high):
-        """Whether its capacity was 0 at some moment as in least_remaining."""
+        """Returns whether its capacity was 0 at some moment, as in least_remaining."""
         first, last = self._at(low), self._at(high - 1)
         closed = first < 0 or self.states[first][0] == 0
         return closed or any(0 in during for during in self.capacities[first + 1:last + 1])
 
 
 def days_of(snapshot):
-    """(hospital_id, date) -> Day."""
+    """Returns (hospital_id, date) -> Day."""
     commits = defaultdict(lambda: defaultdict(Commit))
     for change in snapshot["capacity_changes"]:
         commit = commits[change["hospital_id"], change["date"]][change["commit_no"]]
@@ -96,7 +97,8 @@ def days_of(snapshot):
 
 
 def check_days(days, snapshot, excess):
-    """G1: after each commit 0 <= reserved <= capacity, or what `excess` allows; and the replay ends in the stored state."""
+    """G1: checks that after each commit 0 <= reserved <= capacity, or what `excess` allows; and that the replay ends
+    in the stored state."""
     stored = {(day["hospital_id"], day["date"]): day for day in snapshot["days"]}
     for key in sorted(set(days) | set(stored)):
         story = days.get(key) or Day(*key, {})
@@ -122,7 +124,8 @@ def check_days(days, snapshot, excess):
 
 
 def check_counter(snapshot, bookings_lost):
-    """Every number of a commit is used, as long as nothing was purged, and none is beyond the counter. A released place
+    """Checks that every commit number is used, as long as nothing was purged, and that none exceeds the counter. A
+    released place
     that is taken again because the cancellation was lost forgets its earlier numbers."""
     if len(snapshot["commit_counter"]) != 1:
         yield "hospital-svc: has %d commit counters" % len(snapshot["commit_counter"])
@@ -140,7 +143,8 @@ def check_counter(snapshot, bookings_lost):
 
 
 def check_capacity_events(snapshot):
-    """The hospital log lists the capacities in the order of their commits; nothing follows a deletion."""
+    """Checks that the hospital log lists the capacities in the order of their commits, and that nothing follows a
+    deletion."""
     told, deleted = [], set()
     for event in sorted(snapshot["hospital_events"], key=lambda event: event["seq"]):
         hospital, changed = event["event"]["hospital"], event["event"]["day"]

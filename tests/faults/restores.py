@@ -1,9 +1,9 @@
-"""Databases that went back in a round, and which answers given in the lost interval still bind. Pure."""
+"""Databases that went back in a round, and the answers of the lost interval that still bind. Pure."""
 import collections
 
 
 class Restore:
-    """The database of `victim` went back. begun_ns: before its backup was made. ended_ns: the backup was in place.
+    """The restore of the database of `victim`. begun_ns: before its backup was made. ended_ns: the backup was in place.
     history_ns: from then on history-svc shows nothing of the lost interval; None: not yet."""
 
     def __init__(self, victim, begun_ns, ended_ns, history_ns=None):
@@ -14,7 +14,8 @@ HISTORY = ("GetBookingHistory", "ListCustomerHistory")
 
 
 def _is_void(record, restores):
-    """Whether the answer may be about lost state: it came after the backup began, to a call that was sent before the backup
+    """Returns whether the answer may be about lost state: it came after the backup began, to a call that was sent
+    before the backup
     was in place."""
     for restore in restores:
         ended_ns = restore.history_ns if record["op"] in HISTORY else restore.ended_ns
@@ -24,8 +25,9 @@ def _is_void(record, restores):
 
 
 def binding(records, restores):
-    """The records, without the answers that G2 allows booking-svc to lose: each stays as an attempt whose outcome is
-    unknown. All answers from before the start of the backup, or after the restore, bind."""
+    """Returns the records, without the answers that G2 allows booking-svc to lose: each of these becomes an attempt
+    with an
+    unknown outcome. All answers from before the start of the backup, or after the restore, bind."""
     lost = bookings_lost(restores)
     return [{**record, "answer": None} if _is_void(record, lost) else record for record in records]
 
@@ -46,16 +48,17 @@ class Excess:
             self.ended[day] += place["headcount"] * any(record["begin_ns"] < self.ended_ns for record in cancels)
 
     def allows(self, day, too_many, taken_by):
-        """Whether a commit that took places for these bookings may have left `too_many` places taken on that day (hospital
+        """Returns whether a commit that took places for these bookings may have left `too_many` places taken on that
+        day (hospital
         id, date). A booking first requested after the last restore is never granted a place that does not exist."""
         return too_many <= self.ended[day] and not any(
             (self.facts.first_begin(booking_id) or 0) >= self.ended_ns for booking_id in taken_by)
 
     def may_stay(self, day, too_many):
-        """Whether a day may still exceed its capacity by this many places in the end."""
+        """Returns whether a day may still exceed its capacity by this many places in the end."""
         return too_many <= self.undone[day]
 
 
 def bookings_lost(restores):
-    """The restores after which bookings may be missing or undone."""
+    """Returns the restores after which bookings may be missing or undone."""
     return [restore for restore in restores if restore.victim == "booking"]

@@ -1,4 +1,5 @@
-"""The checker after booking-svc's database went back: what G2 allows it to lose is no problem, everything else is. Pure."""
+"""The checker after booking-svc's database went back: it accepts the losses that G2 allows and reports all others.
+Pure."""
 from faults import checker
 from faults.facts import Facts
 from faults.restores import Excess, Restore, bookings_lost

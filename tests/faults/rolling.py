@@ -1,5 +1,6 @@
-"""G9 on one machine: each service is restarted repeatedly under load; clients with a budget of 5 s that follow the answers'
-instructions see no call fail.
+"""G9 on one machine: each service is restarted repeatedly under load; clients with a budget of 5 s that retry as the
+answers
+ask see no call fail.
 
 Restarts each service twice; with SCREENING_FULL=1, 20 times. By hand: tests/kit/run tests/faults/rolling.py"""
 import os

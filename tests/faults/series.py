@@ -12,7 +12,7 @@ from kit.stack import program
 CALLS_TOLD = 40  # of the relevant calls; the folder has all
 IDLE_MAX = 10  # rounds in a row that hit nothing: then something is wrong with the rounds
 
-# The short form: every kind, on the drivers where it differs.
+# the short form: every kind, on the drivers where it differs
 SHORT = (("kill", "sqlite"), ("point", "postgresql"), ("database", "postgresql"), ("pubsub", "sqlite"), ("point", "sqlite"),
          ("commit", "postgresql"), ("disk", "sqlite"), ("kill", "postgresql"), ("cut", "sqlite"), ("pause", "postgresql"),
          ("stop", "sqlite"), ("delay", "postgresql"), ("clock", "sqlite"), ("disk", "postgresql"),
@@ -20,7 +20,7 @@ SHORT = (("kill", "sqlite"), ("point", "postgresql"), ("database", "postgresql")
 
 
 def fault_points():
-    """The names of all points in this build; none if it has none."""
+    """Returns the names of all points in this build; none if it has none."""
     done = subprocess.run([program("booking-svc"), "--version"], env={**os.environ, "SCREENING_FAULTS": "list"},
                           capture_output=True, text=True, check=True)
     lines = done.stdout.split("\n")
@@ -37,7 +37,7 @@ class Series:
         self.begun = time.monotonic()
 
     def _wanted(self):
-        """(kinds, driver) of each round."""
+        """Yields (kinds, driver) of each round."""
         if self.options.short:
             for kind, driver in SHORT:
                 if kind != "point" or self.points:

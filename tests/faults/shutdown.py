@@ -1,4 +1,5 @@
-"""A stop frees nothing that a handler may still use: without a grace period, and after a suspension longer than the grace
+"""A stop frees nothing that a handler may still use, neither without a grace period nor after a suspension longer than
+the grace
 period."""
 import signal
 import time
@@ -15,7 +16,7 @@ WRITE, READ, FETCH = "write", "read", "fetch"
 
 
 def calls_of(name):
-    """One call for each queue that handlers fill, and the codes that it may get while the service stops."""
+    """Returns one call for each queue that handlers fill, and the codes that it may get while the service stops."""
     anything = {"hospital_id": rpc.new_id()}
     if name == "hospital":
         return {WRITE: ("SetCapacity", {**anything, "date": day(1), "capacity": 1}, (rpc.NOT_FOUND,)),
@@ -45,7 +46,7 @@ def stop_with_a_handler_running(driver, name, grace_ms, disturb):
             wait_fired(service, POINT)
             service.process.send_signal(signal.SIGTERM)
             disturb(service)
-            reply = client.receive(sent)  # the handler did its work
+            reply = client.receive(sent)  # the handler finished its work
             assert reply.code in codes, (name, kind, reply)
             assert service.process.wait(timeout=DEADLINE_S) == 0, service.log_tail()
 
@@ -67,7 +68,7 @@ def test_history_svc_stops_only_when_its_handlers_have_returned(driver):
 
 
 def test_a_stop_without_grace_waits_for_what_the_handlers_began(driver):
-    """A late reply, an answer, a commit: each on a thread that the stop must wait for."""
+    """A late reply, an answer, a commit: each runs on a thread for which the stop must wait."""
     with Stack(driver, flags={"booking": {"drain-grace-ms": 0}}) as stack:
         hospital_id = register(stack, capacity=1000)
         calls = {"booking.before_reserve": "CreateBooking", "rpc.client.after_send": "CreateBooking",

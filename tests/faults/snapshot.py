@@ -1,5 +1,6 @@
-"""The contents of the three databases, as plain lists of dicts. Read it when the traffic has stopped and the services have
-completed their work: the three databases are not read at one instant."""
+"""The contents of the three databases, as plain lists of dicts. Read them after the traffic has stopped and the
+services have
+completed their work, because the three databases are not read at one instant."""
 import datetime
 import json
 import uuid
@@ -16,7 +17,7 @@ _DEAD = ("log", "seq", "event_id", "type", "reason")
 _BOOKING = ("booking_id", "customer_id", "customer_name", "hospital_id", "date", "headcount", "status", "status_reason",
             "created_at_us", "updated_at_us", "version")
 
-# The name here, the service that owns the database, the table's name there, its columns.
+# the name here, the service that owns the database, the table's name there, its columns
 TABLES = (
     ("hospitals", "hospital", "hospital", ("hospital_id", "name", "state")),
     ("days", "hospital", "screening_day", ("hospital_id", "date", "capacity", "reserved", "version")),
@@ -45,7 +46,7 @@ TABLES = (
 
 
 def _rows(stack, service):
-    """(name, row) of all tables of one service."""
+    """Yields (name, row) of all tables of one service."""
     queries = {name: (columns, "SELECT %s FROM %s" % (", ".join(columns), table))
                for name, owner, table, columns in TABLES if owner == service}
     if stack.url(service).startswith("sqlite:"):
@@ -53,7 +54,7 @@ def _rows(stack, service):
             for row in stack.rows(service, query):
                 yield name, dict(zip(columns, row))
         return
-    # One statement, hence one instant; one line of JSON per row, because texts may contain anything.
+    # one statement, hence one instant; one line of JSON per row, because texts may contain anything
     parts = ["SELECT '%s', row_to_json(t)::text FROM (%s) t" % (name, query) for name, (_, query) in queries.items()]
     for name, row in stack.rows(service, " UNION ALL ".join(parts)):
         yield name, json.loads(row)
@@ -71,7 +72,8 @@ def _tidy(row):
 
 
 def read(stack, zone="Asia/Seoul"):
-    """The databases of a kit Stack. "today" is the clinic's date: if clocks were changed, set it to the latest date that any
+    """Returns the contents of the databases of a kit Stack. "today" is the clinic's date: if clocks were changed, set
+    it to the latest date that any
     service saw."""
     found = {name: [] for name, *_ in TABLES}
     for service in ("hospital", "booking", "history"):

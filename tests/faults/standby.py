@@ -13,10 +13,10 @@ class Node(Cluster):
 
     def __init__(self, name):
         super().__init__()
-        self.name = name  # by which a primary identifies its standby
+        self.name = name  # the name by which a primary identifies its standby
 
     def _run_as_server(self, *words):
-        """Runs as the owner of the folder: the server does not run as root."""
+        """Runs a command as the owner of the folder: the server does not run as root."""
         owner = os.stat(os.path.dirname(self.data))
         as_user = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}
         done = subprocess.run(words, capture_output=True, text=True, check=False, cwd="/", **as_user)
@@ -59,7 +59,7 @@ class Node(Cluster):
 
 
 class Replicated:
-    """`with Replicated() as servers:` both run, at servers.url, which leads to the current primary."""
+    """Runs both servers: `with Replicated() as servers:`; servers.url leads to the current primary."""
 
     def __init__(self):
         self.primary, self.standby = Node("one"), Node("two")
@@ -85,7 +85,7 @@ class Replicated:
             node.remove()
 
     def fail_over(self):
-        """Kills the primary, and its standby takes over; there is no standby then. Returns the times of both."""
+        """Kills the primary, and its standby takes over; no standby exists then. Returns the times of both."""
         self.primary.kill()
         killed = time.monotonic()
         self.standby.promote()

@@ -9,7 +9,7 @@ RESERVATIONS = {RESERVATION_LIVE: "live", RESERVATION_RELEASED: "released", RESE
 DELETED = 2
 STATUS_OF = {"booking.requested": REQUESTED, "booking.confirmed": CONFIRMED, "booking.rejected": REJECTED,
              "booking.cancelled": CANCELLED, "booking.force_cancelled": FORCE_CANCELLED}
-RELEASED_EVENT = "booking.released"  # for a place granted too late: nothing of the booking changes
+RELEASED_EVENT = "booking.released"  # for a place granted too late: the booking itself does not change
 NONE_YET = "00000000-0000-0000-0000-000000000000"
 FOLLOWED = {"hospital": ("booking",), "booking": ("hospital",), "history": ("booking", "hospital")}
 BOOKING = ("customer_id", "customer_name", "hospital_id", "date", "headcount", "status", "status_reason", "created_at_us",
@@ -21,7 +21,7 @@ def by_id(rows, name="booking_id"):
 
 
 def is_purged(snapshot, date):
-    """Whether hospital-svc may have purged what ended on that day: it does so 7 days later."""
+    """Returns whether hospital-svc may have purged reservations that ended on that day: it does so 7 days later."""
     return date < (datetime.date.fromisoformat(snapshot["today"]) - datetime.timedelta(days=7)).isoformat()
 
 
@@ -79,7 +79,7 @@ def _check_cursor(snapshot, service, log):
 # ---- the booking log, booking-svc, history-svc
 
 def _events_of_bookings(snapshot):
-    """Booking id -> the events of its log that changed it, in order."""
+    """Returns booking id -> the events of its log that changed it, in order."""
     found = defaultdict(list)
     for event in sorted(snapshot["booking_events"], key=lambda event: event["seq"]):
         if event["event"]["booking"] is not None and event["type"] != RELEASED_EVENT:
@@ -113,7 +113,7 @@ def _check_story(stored, events):
     """Checks that the events of one booking lead, version by version, to the stored state."""
     name = "booking %s: " % stored["booking_id"]
     versions = [event["event"]["booking"]["version"] for event in events]
-    # A booking of which no client was told before its second version begins there.
+    # a booking about which no client was informed before its second version begins there
     first = 2 - stored["announced"]
     if versions != list(range(first, stored["version"] + 1)):
         yield name + "has events of the versions %s, stored is %s%s" % (

@@ -1,4 +1,4 @@
-"""For the checker's tests: a small run that covers everything, to be broken in one way."""
+"""For the tests of the checker: a small run that covers everything, of which a test breaks one part."""
 import re
 
 from . import checker

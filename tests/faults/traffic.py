@@ -7,11 +7,12 @@ from kit import rpc
 from kit.workers import Connection, Workers
 from kit.world import CANCELLED, CONFIRMED, REJECTED, REQUESTED, all_bookings, booking_request, day, remaining
 
-PAUSE_S = 0.02  # between two days that are opened
+PAUSE_S = 0.02  # the pause between two days that are opened
 
 
 class Traffic(Workers):
-    """`with Traffic(stack, hospital_id, places) as traffic: ...`; the answers are checked at the end, when the services
+    """`with Traffic(stack, hospital_id, places) as traffic: ...`; the answers are checked at the end, after the
+    services
     agree."""
 
     def __init__(self, stack, hospital_id, places, workers=4):

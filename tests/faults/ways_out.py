@@ -1,4 +1,4 @@
-"""What docs/operations.md tells an operator to do after a restore, done when the services ask for it and not otherwise."""
+"""Does what docs/operations.md tells an operator to do after a restore, and only when the services ask for it."""
 import collections
 import threading
 import time
@@ -11,7 +11,7 @@ PLACES = 100000  # on a day that no other caller books; it shows whether places 
 
 
 class Operator:
-    """One operator per round. `load` gives it a client, whose calls are recorded like all others."""
+    """The operator of a round. `load` gives it a client, whose calls are recorded like all others."""
 
     def __init__(self, stack, load):
         self.stack, self.load = stack, load
@@ -22,12 +22,13 @@ class Operator:
         self.day = None
 
     def prepare(self):
-        """Call it before the first backup."""
+        """Prepares the operator; call it before the first backup."""
         self.client = self.load.client()
         self.day = self.client.register(PLACES, in_world=False)
 
     def restored(self, restore):
-        """A database has just gone back: returns when places are granted again through every replica, and history-svc
+        """Handles a database that has just gone back: returns when places are granted again through every replica, and
+        history-svc
         follows the log."""
         self.restores.append(restore)
         for name in self.stack.replicas_of("booking"):
@@ -36,7 +37,8 @@ class Operator:
         restore.history_ns = time.monotonic_ns()
 
     def _wait_granted(self, name):
-        """Waits until places are granted. A service that grants nothing must say so, and the operator acts on it."""
+        """Waits until places are granted. A service that grants nothing must report it, and the operator acts on
+        that."""
         end = time.monotonic() + DEADLINE_S
         while not self.client.probe(self.day, name):
             self.attend()
@@ -53,7 +55,8 @@ class Operator:
             self._rebuild()
 
     def _is_history_lost(self):
-        """Whether the log no longer contains what history-svc has applied. history-svc must report it within a moment."""
+        """Returns whether the log no longer contains what history-svc has applied. history-svc must report it within
+        a moment."""
         def settled():
             if any("diverged" in reason.lower() for reason in self.reasons("history")):
                 return "lost"
@@ -66,7 +69,7 @@ class Operator:
         return wait_for("history-svc follows the booking log or says that it diverged", settled) == "lost"
 
     def reasons(self, name):
-        """Why this service is degraded, as it reports; nothing while it does not answer."""
+        """Returns why this service is degraded, as it reports; nothing while it does not answer."""
         try:
             client = rpc.Client(self.stack.services[name].rpc, timeout=5)
         except OSError:
@@ -96,7 +99,8 @@ class Operator:
             restore.history_ns = time.monotonic_ns()
 
     def finish(self):
-        """When no client books any more: does what restores still ask for, and releases the places of the lost bookings."""
+        """Does what restores still ask for, and releases the places of the lost bookings; call it when no client
+        books any more."""
         def followed():
             self.attend()
             return not behind(self.stack)
@@ -104,8 +108,9 @@ class Operator:
         repair(self.stack, "--release")
 
     def check_reasons(self):
-        """Checks that in the end services report nothing but overcommitted days, if any (they are counted every 3 s), and
-        what a restored hospital database leaves to be acknowledged."""
+        """Checks that in the end services report nothing but overcommitted days, if any (they are counted every 3 s),
+        and
+        a recovery of hospital-svc that an operator must acknowledge."""
         days = self.stack.value("hospital", "SELECT COUNT(*) FROM screening_day WHERE reserved > capacity")
         told = ["%d day%s overcommitted" % (days, "" if days == 1 else "s")] if days else []
         for name in self.stack.names:

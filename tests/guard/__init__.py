@@ -1,1 +1,1 @@
-"""How many instructions a booking takes."""
+"""The number of instructions that a booking takes."""

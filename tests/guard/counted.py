@@ -1,7 +1,8 @@
 """A stack with one service under callgrind, and the number of instructions from one mark to the next.
 
-A mark is a call of Introspection/Describe: whenever the service enters the function that answers it, callgrind writes its
-counts and starts again from zero. Nothing needs to reach into the process from outside.
+A mark is a call of Introspection/Describe: whenever the service enters the function that answers it, callgrind writes
+its
+counts and starts again from zero. No other process has to interfere.
 """
 import glob
 import os
@@ -19,7 +20,7 @@ PROFILE_LINES = 70
 
 
 class Cursor:
-    """How far a service has read the booking log: read from its database, which costs it no instruction."""
+    """Reads how far a service has followed the booking log: from its database, which costs it no instruction."""
 
     def __init__(self, stack, name):
         url, self.sql = stack.url(name), "SELECT COALESCE(MAX(seq), 0) FROM event_cursor WHERE log = 'booking'"
@@ -46,7 +47,8 @@ class Cursor:
 
 
 class CountedStack(Stack):
-    """`counted`: the service that runs under callgrind; history-svc runs only if it is the counted one."""
+    """A stack with one service under callgrind. `counted`: that service; history-svc runs only if it is the counted
+    one."""
 
     def __init__(self, counted, cluster_url):
         super().__init__("sqlite", without=() if counted == "history" else ("history",), cluster_url=cluster_url)
@@ -67,11 +69,12 @@ class CountedStack(Stack):
     def close(self, failed=False):
         for cursor in self.cursors:
             cursor.close()
-        self.counted.kill()  # its shutdown does not matter here, and takes long
+        self.counted.kill()  # its shutdown does not matter here and takes long
         super().close(failed)
 
     def book(self, count, pause_s=0.0):
-        """One booking after the other, each when the previous one is complete: the same steps are always done together."""
+        """Makes bookings one at a time, each after the previous one is complete, so that the same steps always
+        happen together."""
         for _ in range(count):
             book(self, self.hospital_id)
             self.booked += 1
@@ -80,7 +83,7 @@ class CountedStack(Stack):
             time.sleep(pause_s)
 
     def count(self, bookings, pause_s=0.0):
-        """The instructions that this many bookings took, and how many seconds."""
+        """Returns the number of instructions that this many bookings took, and how many seconds."""
         self._mark()
         begun = time.monotonic()
         self.book(bookings, pause_s)
@@ -93,12 +96,12 @@ class CountedStack(Stack):
         assert len(self.dumped()) == before + 1, self.dumped()
 
     def dumped(self):
-        """The paths of the files that callgrind wrote, one per mark."""
+        """Returns the paths of the files that callgrind wrote, one per mark."""
         return sorted(glob.glob(self.dumps + ".*"), key=lambda path: int(path.rpartition(".")[2]))
 
 
 def total(dump):
-    """The instructions of a dump, of all threads."""
+    """Returns the instructions of a dump, of all threads."""
     with open(dump, encoding="utf-8", errors="replace") as file:
         return next(int(line.split()[1]) for line in file if line.startswith(("summary:", "totals:")))
 

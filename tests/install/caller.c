@@ -1,6 +1,6 @@
 /*
  * Looks up a hospital for each line that it reads, and prints the outcome: CODE SENT REASON. A stand-alone
- * program, built against the installed library only.
+ * program, built only against the installed library.
  */
 #include <stdio.h>
 #include <string.h>

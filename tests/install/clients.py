@@ -1,4 +1,5 @@
-"""What `cmake --install` installs, and the two example clients: in folders without any reference to this repository.
+"""The files that `cmake --install` installs, and the two example clients, in folders without any reference to this
+repository.
 
 SCREENING_FULL=1: the server of a client is restarted 1,000 times instead of 20."""
 import glob
@@ -28,7 +29,7 @@ def run(*words, folder, environment=None):
 
 
 def output(*words, folder, environment=None):
-    """Its output; it must exit with 0."""
+    """Runs a command, which must exit with 0, and returns its output."""
     result = run(*words, folder=folder, environment=environment)
     assert result.returncode == 0, result
     return result.stdout
@@ -40,7 +41,7 @@ class EmptyFolder(tempfile.TemporaryDirectory):
 
 
 def install(folder):
-    """The prefix, moved after the installation: nothing in it may depend on its location."""
+    """Returns the prefix, which is moved after the installation: nothing in it may depend on its location."""
     first, prefix = os.path.join(folder, "first"), os.path.join(folder, "prefix")
     output("cmake", "--install", BUILD, "--prefix", first, folder=folder)
     os.rename(first, prefix)
@@ -53,7 +54,7 @@ def find(prefix, name):
 
 
 def client_flags(prefix, *more):
-    """The compiler flags from pkg-config."""
+    """Returns the compiler flags from pkg-config."""
     folder = os.path.dirname(find(prefix, "screening-client.pc"))
     return output("pkg-config", "--cflags", "--libs", *more, "screening-client", folder=prefix,
                   environment={**os.environ, "PKG_CONFIG_PATH": folder}).split()
@@ -64,20 +65,21 @@ def shared_flags(prefix):
 
 
 def static_flags(prefix):
-    """The flags for the static library instead of the shared one."""
+    """Returns the flags for the static library instead of the shared one."""
     archive = find(prefix, "libscreening-client.a")
     return [archive if flag == "-lscreening-client" else flag for flag in client_flags(prefix, "--static")]
 
 
 def tcp_stack(driver):
-    """hospital-svc and booking-svc, the latter on TCP as in production."""
+    """Runs hospital-svc and booking-svc, the latter on TCP as in production."""
     booking = "tcp://127.0.0.1:%d" % free_port()
     return Stack(driver, without=("history",),
                  flags={"booking": {"rpc-listen": booking}, "hospital": {"booking-rpc": booking}})
 
 
 def check_client(driver, folder, *client):
-    """It books, looks up and cancels; after a refusal it must print the reason on one line and exit with 1."""
+    """Checks that the client books, looks up and cancels; after a refusal it must print the reason on one line and
+    exit with 1."""
     with tcp_stack(driver) as stack:
         hospital_id = register(stack, capacity=3, days=(OPEN,))
         said = output(*client, stack.booking_svc.rpc, hospital_id, day(OPEN), folder=folder)
@@ -169,7 +171,7 @@ def test_cpp_client_and_cmake_package_on_the_installed_library(driver):
     with EmptyFolder() as folder:
         prefix = install(folder)
         with open(os.path.join(EXAMPLES, "client.c"), encoding="utf-8") as file:
-            # A string literal is const in C++.
+            # a string literal is const in C++
             text = re.sub(r'= ("[^"]+");', r"= const_cast<char *>(\1);", file.read())
         with open(os.path.join(folder, "client.cpp"), "w", encoding="utf-8") as file:
             file.write(text)
@@ -202,7 +204,7 @@ def test_installed_library_exports_its_own_names_only(driver):
         for options, name in ((("-D",), "libscreening-client.so"), ((), "libscreening-client.a")):
             lines = output("nm", *options, "--defined-only", "--extern-only", find(prefix, name), folder=folder).splitlines()
             names = {line.split()[-1].split("@")[0] for line in lines if len(line.split()) == 3}
-            # A sanitizer's runtime is not part of the library.
+            # a sanitizer's runtime is not part of the library
             names = {one for one in names if not one.startswith(("__asan", "__odr_asan", "__ubsan", "__tsan"))}
             assert "screening_create_booking" in names
             assert not [one for one in names if not PUBLIC_NAME.match(one)], (name, names)
@@ -266,7 +268,7 @@ def test_c_client_outlives_restarts_of_its_server(driver):
             if number % 2 == 0:
                 caller.begin()
             outcome = caller.outcome()
-            # A call that met the starting server may have lost its connection; the next call finds the server.
+            # a call to a starting server may have lost its connection; the next call finds the server
             while outcome[:2] == ["UNAVAILABLE", "1"]:
                 caller.begin()
                 outcome = caller.outcome()

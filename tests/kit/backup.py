@@ -14,7 +14,7 @@ def command(*words):
 
 
 def in_one_transaction(*words):
-    """Retries while transactions of the service, or of one that was just killed, are in the way."""
+    """Retries while another transaction blocks it: one of the service, or of a service that was just killed."""
     end = time.monotonic() + DEADLINE_S
     while True:
         try:
@@ -36,7 +36,7 @@ def back_up(stack, name):
 
 
 def restore(stack, name, path):
-    """Restores while the service is stopped; on PostgreSQL also under a running service."""
+    """Restores a backup while the service is stopped; on PostgreSQL also under a running service."""
     url = stack.url(name)
     if url.startswith("sqlite:"):
         file = url[len("sqlite:"):]
@@ -49,7 +49,7 @@ def restore(stack, name, path):
 
 
 def restore_live(stack, name, path):
-    """Restores under a running service, which keeps its session."""
+    """Restores a backup under a running service, which keeps its session."""
     url = stack.url(name)
     if url.startswith("sqlite:"):
         with sqlite3.connect(path) as source, sqlite3.connect(url[len("sqlite:"):], timeout=30) as target:

@@ -1,4 +1,4 @@
-"""A greedy caller beside a normal one, whose calls are measured with and without it."""
+"""A greedy caller beside a normal one; the normal one's calls are measured with and without the greedy one."""
 
 import itertools
 import multiprocessing
@@ -10,11 +10,12 @@ import time
 from . import sp
 from .stack import is_sanitized
 
-ROUNDS = 3  # activity elsewhere on the machine can spoil a round; a defect spoils each
+ROUNDS = 3  # other activity on the machine can spoil one round, but a defect spoils every round
 
 
 class _Process:
-    """A separate process that repeats an operation without end and counts it in `answered`: `with ...`."""
+    """A separate process that repeats an operation endlessly and counts its answers in `answered`. Used in a `with`
+    statement."""
 
     def __init__(self):
         context = multiprocessing.get_context("fork")
@@ -57,8 +58,9 @@ class Flood(_Process):
 
 
 class HttpFlood(_Process):
-    """On each of the given number of HTTP connections, sends a request again as soon as it is answered. `source`: the local
-    address of the connections; all of 127.0.0.0/8 is this machine."""
+    """Sends the same request again and again on each of the given number of HTTP connections, always after the answer.
+    `source`: the
+    local address of the connections; all of 127.0.0.0/8 is this machine."""
 
     def __init__(self, address, request, connections, source):
         super().__init__()
@@ -76,7 +78,8 @@ class HttpFlood(_Process):
                 self._read(selector, key)
 
     def _read(self, selector, key):
-        """`key.data`: the number of missing bytes of an answer that was read in part; the head arrives in one piece."""
+        """Reads from a connection. `key.data` is the number of missing bytes of a partly read answer; the head
+        arrives in one piece."""
         data, missing = key.fileobj.recv(1 << 20), key.data
         if not data:
             raise ConnectionError("the gateway has closed the connection")
@@ -91,7 +94,7 @@ class HttpFlood(_Process):
 
 
 class Figures:
-    """Calls made one after the other: how many succeeded, and the 99th percentile of their durations."""
+    """Consecutive calls: how many succeeded, and the 99th percentile of their durations."""
 
     def __init__(self, call, seconds):
         self.calls = self.good = 0
@@ -109,8 +112,9 @@ class Figures:
 
 
 def check_unharmed(call, attack, ratio, seconds=1.0):
-    """Checks that call() stays true during attack() and takes at most `ratio` times as long as without it, in at least
-    one round of three. In a sanitizer's build only success is checked."""
+    """Checks that call() keeps succeeding during attack() and takes at most `ratio` times as long as without it, in at
+    least
+    one round of three. A sanitizer build checks success only."""
     wrong = []
     for _ in range(ROUNDS):
         control = Figures(call, seconds)

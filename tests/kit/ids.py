@@ -9,10 +9,10 @@ _id_lock = threading.Lock()
 
 
 def new_id():
-    """A UUID of version 7; each one is greater than all before it."""
+    """Returns a UUID of version 7, greater than all earlier ones."""
     global _last_id
     with _id_lock:
-        # The time in milliseconds, then a 12-bit counter within each millisecond.
+        # the time in milliseconds, then a 12-bit counter within each millisecond
         _last_id = max(_last_id + 1, int(time.time() * 1000) << 12)
         milliseconds, count = _last_id >> 12, _last_id & 0xFFF
     tail = uuid.uuid4().int & ((1 << 62) - 1)

@@ -1,6 +1,7 @@
-"""Marks for tests; the runner reads them from the source."""
+"""Marks for tests. The runner reads them from the source."""
 
 
 def once(test):
-    """The test does not depend on the database of hospital-svc and booking-svc: run it with one driver only."""
+    """Marks a test that does not depend on the database of hospital-svc and booking-svc: it runs with one driver
+    only."""
     return test

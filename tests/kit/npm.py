@@ -1,4 +1,4 @@
-"""npm packages for a test, as a lock file names them."""
+"""Installs npm packages for a test, in the versions of a lock file."""
 import hashlib
 import os
 import re
@@ -12,11 +12,11 @@ NO_REGISTRY = re.compile(r"\b(E403|E50\d|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNR
 
 
 class Skipped(Exception):
-    """The test's prerequisites are not available here."""
+    """Raised if the prerequisites of the test are not available."""
 
 
 def check_node(least):
-    """least: (major, minor)."""
+    """Checks that Node is at least this version; least: (major, minor)."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             raise Skipped("there is no %s" % program)
@@ -26,7 +26,7 @@ def check_node(least):
 
 
 def install(source, folder):
-    """Runs npm ci in `folder` with the lock file in `source`, unless that is installed already."""
+    """Runs npm ci in `folder` with the lock file in `source`, unless those packages are already installed."""
     os.makedirs(folder, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(os.path.join(source, name), folder)

@@ -1,4 +1,5 @@
-"""Checks REST answers against the document that describes them. Covers the part of JSON Schema that the document uses."""
+"""Checks REST answers against the document that describes them. Supports the part of JSON Schema that the document
+uses."""
 
 import re
 
@@ -11,7 +12,7 @@ DESCRIBED_HEADERS = ("ETag", "Link", "Location", "Retry-After")
 
 
 class Undocumented(AssertionError):
-    """Something that the document does not describe."""
+    """The document does not describe something that was received."""
 
 
 class Document:
@@ -28,11 +29,12 @@ class Document:
         return node
 
     def operations(self):
-        """(method, path template) of each operation."""
+        """Yields (method, path template) of each operation."""
         return {(method.upper(), path) for path, item in self.document["paths"].items() for method in item}
 
     def find(self, method, path):
-        """The template of a real path and its operation; (None, None) if the path is not described."""
+        """Returns the template of a real path and its operation; (None, None) if the document does not describe the
+        path."""
         for template, item in self.document["paths"].items():
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
                 return template, item.get(method.lower())
@@ -68,14 +70,14 @@ class Document:
         for name, item in value.items():
             if name in properties:
                 wrong += self.faults(item, properties[name], where + "." + name)
-            elif properties:  # a client may accept more than is described, but every answer here must be described
+            elif properties:  # a client may accept undocumented fields, but these tests require every answer to be documented
                 wrong.append("%s: has %s" % (where, name))
         return wrong
 
     # ---- answers
 
     def check(self, method, path, answer):
-        """Checks that the document describes such an answer."""
+        """Checks that the document describes this answer."""
         template, operation = self.find(method, path.partition("?")[0])
         what = "%s %s answered %r" % (method, path, answer)
         if operation is None:
@@ -109,7 +111,7 @@ class Document:
 
 
 class Client(web.Client):
-    """A client that accepts no answer that the gateway's own document does not describe."""
+    """A client that accepts only answers that the gateway's own document describes."""
 
     def __init__(self, address, **more):
         super().__init__(address, **more)

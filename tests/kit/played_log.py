@@ -1,4 +1,4 @@
-"""A log that the test plays in place of a publisher."""
+"""A log that the test serves in place of a publisher."""
 
 import uuid
 

@@ -20,7 +20,8 @@ pool_mode = %(mode)s
 
 
 class Pooler:
-    """`with Pooler(folder, "session") as pooler:`; `pooler.url(database_url)` is the URL through the pooler."""
+    """Runs pgbouncer: `with Pooler(folder, "session") as pooler:`; `pooler.url(database_url)` is the URL through the
+    pooler."""
 
     def __init__(self, folder, mode, more=""):
         self.path = os.path.join(folder, "pgbouncer.ini")

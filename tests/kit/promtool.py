@@ -1,5 +1,6 @@
-"""promtool, which checks metrics for Prometheus. It is part of Debian's package prometheus, whose installation would start
-a server: only the program is unpacked, into the build folder."""
+"""promtool checks metrics for Prometheus. It is part of Debian's package prometheus, whose installation would start a
+server:
+this module only unpacks the program, into the build folder."""
 import fcntl
 import glob
 import os
@@ -12,7 +13,7 @@ FOLDER = os.path.join(BUILD, "tests/promtool")
 
 
 def path():
-    """The path of the program; fetched on first use."""
+    """Returns the path of the program; downloads it on first use."""
     installed = shutil.which("promtool")
     if installed:
         return installed
@@ -29,7 +30,7 @@ def path():
 
 
 def run(*words, text=None):
-    """Returns its output; it must exit with 0."""
+    """Runs promtool, which must exit with 0, and returns its output."""
     done = subprocess.run([path(), *words], input=text, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 0, (words, done.stdout, done.stderr)
     return done.stdout + done.stderr

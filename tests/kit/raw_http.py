@@ -18,18 +18,18 @@ class Reply:
 
 
 def head(method, path, *fields):
-    """The head of a request, including its empty line."""
+    """Returns the head of a request, including its empty line."""
     return ("\r\n".join(("%s %s HTTP/1.1" % (method, path), "Host: test", *fields)) + "\r\n\r\n").encode()
 
 
 def request(method, path, body=b"", *fields):
-    """A well-formed request."""
+    """Returns a well-formed request."""
     length = ("Content-Length: %d" % len(body),) if body else ()
     return head(method, path, *fields, *length) + body
 
 
 class Connection:
-    """`with Connection("127.0.0.1:8080") as connection:`; every wait has a deadline."""
+    """A connection whose waits all have deadlines: `with Connection("127.0.0.1:8080") as connection:`."""
 
     def __init__(self, address, receive_buffer=None):
         host, _, port = address.rpartition(":")
@@ -68,7 +68,7 @@ class Connection:
         return bool(chunk)
 
     def silent_for(self, seconds):
-        """Returns whether nothing arrives and the connection stays open for this many seconds."""
+        """Returns whether the connection stays open and nothing arrives for this many seconds."""
         self.socket.settimeout(seconds)
         try:
             self.receive()
@@ -79,7 +79,7 @@ class Connection:
             self.socket.settimeout(DEADLINE_S)
 
     def reply(self, to_head=False):
-        """The next answer; None if the connection ended before it was complete."""
+        """Returns the next answer; None if the connection ended before the answer was complete."""
         while True:
             found = re.match(rb"HTTP/1\.[01] (\d{3}) [^\r]*\r\n(.*?)\r\n\r\n", self.unread, re.S)
             if found:
@@ -96,13 +96,13 @@ class Connection:
                 return None
 
     def rest(self):
-        """Everything that arrives until the server closes the connection."""
+        """Returns everything that arrives until the server closes the connection."""
         while self.receive():
             pass
         return self.unread
 
     def trickle(self, data, pause_s, until=lambda: False):
-        """Sends byte by byte until everything is sent, `until()` is true, or the server closes the connection."""
+        """Sends byte by byte until all bytes are sent, `until()` is true, or the server closes the connection."""
         self.socket.settimeout(pause_s)
         begun = time.monotonic()
         try:
@@ -113,7 +113,7 @@ class Connection:
                     if not self.receive():
                         break
                 except TimeoutError:
-                    pass  # this timeout is the pause
+                    pass  # this timeout is the pause between bytes
         finally:
             self.socket.settimeout(DEADLINE_S)
         return time.monotonic() - begun

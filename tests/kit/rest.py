@@ -6,7 +6,7 @@ from .world import day
 
 
 class RestStack(Stack):
-    """A stack with a gateway and `rest`, a client of it. Calls without an explicit budget may take long."""
+    """A stack with a gateway; `rest` is a client of it. Calls without an explicit budget may take long."""
 
     def __init__(self, driver, flags=None, **more):
         gateway = {"default-timeout-ms": PATIENT_MS, **(flags or {}).get("gateway", {})}

@@ -1,4 +1,4 @@
-"""Calls: the envelope of rpc.v1 around the messages of screening.v1."""
+"""RPC calls: the envelope of rpc.v1 around the messages of screening.v1."""
 
 import threading
 
@@ -45,7 +45,7 @@ class Reply:
 
 def pack(method, payload, timeout_ms=0, metadata=None, explicit_presence=True):
     request = envelope_pb2.Request(method=method, payload=payload, timeout_ms=timeout_ms)
-    if hasattr(request, "explicit_presence"):  # absent from the builds of earlier versions
+    if hasattr(request, "explicit_presence"):  # builds of earlier versions do not have this
         request.explicit_presence = explicit_presence
     for key, value in (metadata or {}).items():
         request.metadata.add(key=key, value=value)
@@ -61,7 +61,7 @@ def unpack(body, method):
 
 
 class Client:
-    """One connection to one service. Calls: client.CreateBooking(customer_id=..., ...) -> Reply."""
+    """A connection to one service. Calls: client.CreateBooking(customer_id=..., ...) -> Reply."""
 
     def __init__(self, address, timeout=60.0):
         self.address = address
@@ -99,7 +99,7 @@ class Client:
 
 
 class FakeService:
-    """Answers calls in place of a service: handler(method name, request message) -> response message,
+    """Plays a service: handler(method name, request message) -> response message,
     an envelope Response, or None for no answer at all."""
 
     def __init__(self, address, handler):
@@ -138,7 +138,7 @@ class FakeService:
 
 
 class FakePublisher:
-    """The pub/sub side of a log: sends each message it is given to every connected subscriber."""
+    """The pub/sub side of a log: sends each given message to every connected subscriber."""
 
     def __init__(self, address, topic):
         self.topic = topic.encode() + b"\n"
@@ -154,7 +154,7 @@ class FakePublisher:
             try:
                 pipe.send(self.topic + batch.SerializeToString())
             except OSError:
-                pass  # a subscriber that has disconnected
+                pass  # the subscriber has disconnected
 
     def subscribers(self):
         return len(self.listener.connections())
@@ -164,7 +164,7 @@ class FakePublisher:
 
 
 class Subscriber:
-    """Reads a real service's pub/sub messages."""
+    """Reads the pub/sub messages of a real service."""
 
     def __init__(self, address, timeout=10.0):
         self.pipe = sp.Pipe.dial(address, sp.SUB, sp.PUB, timeout)

@@ -13,7 +13,7 @@ def command(stack, *words, services=PROGRAMS):
 
 
 def screenctl(stack, *words, services=PROGRAMS, **locale):
-    """Runs in English unless the locale is given: LANG="ko_KR.UTF-8"."""
+    """Runs screenctl, in English unless a locale is given: LANG="ko_KR.UTF-8"."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
     gateway = stack.services["gateway"].ops if "gateway" in stack.services else ""
     return subprocess.run(command(stack, *words, services=services), capture_output=True, text=True, encoding="utf-8",
@@ -22,7 +22,7 @@ def screenctl(stack, *words, services=PROGRAMS, **locale):
 
 
 def done(stack, *words):
-    """Returns its JSON output; it must exit with 0 and print nothing on stderr."""
+    """Runs screenctl, which must exit with 0 and print nothing on stderr; returns its JSON output."""
     result = screenctl(stack, "--json", *words)
     assert result.returncode == 0 and result.stderr == "", result
     return json.loads(result.stdout)

@@ -1,4 +1,4 @@
-"""A listener of GET /events: server-sent events over its own connection."""
+"""A listener of GET /events: server-sent events over a separate connection."""
 
 import json
 import socket
@@ -9,7 +9,7 @@ from .stack import DEADLINE_S
 
 
 class Message:
-    """One event: its name, the listener's id after it, and its data as JSON."""
+    """One event: its name, the listener's last id after it, and its data as JSON."""
 
     def __init__(self, event, position, data):
         self.event, self.position = event, position
@@ -36,7 +36,7 @@ class Listener:
         self.raw, self.text = b"", b""
         self.position, self.retry, self.comments = None, None, 0
         self.ended = False  # the body ended properly
-        self.messages = []  # read and not taken yet
+        self.messages = []  # received but not yet returned
         if read:
             self._read_head()
 
@@ -64,7 +64,7 @@ class Listener:
                 break
             assert rest[length:length + 2] == b"\r\n", rest[:length + 2]
             self.ended = length == 0
-            self.text += rest[:length]  # which may end in the middle of a character
+            self.text += rest[:length]  # the data may end in the middle of a character
             self.raw = rest[length + 2:]
         while b"\n\n" in self.text:
             block, _, self.text = self.text.partition(b"\n\n")
@@ -91,12 +91,12 @@ class Listener:
             self.messages.append(Message(event, self.position, data))
 
     def pump(self):
-        """Reads what is available now, waiting for at least one byte."""
+        """Reads the available data; waits for at least one byte."""
         self._receive()
         self._take_chunks()
 
     def next(self):
-        """The next message."""
+        """Returns the next message."""
         end = time.monotonic() + DEADLINE_S  # comments arrive all the time
         while not self.messages:
             assert time.monotonic() < end, "waited in vain for a message; the last position was %s" % self.position
@@ -104,7 +104,8 @@ class Listener:
         return self.messages.pop(0)
 
     def wait(self, event, wanted=lambda data: True):
-        """The first message with that name for which the condition holds. Skips earlier ones, keeps other messages."""
+        """Returns the first message with that name for which the condition holds. Drops earlier ones of that name,
+        keeps all others."""
         others, passed = [], []
         try:
             while True:
@@ -121,13 +122,13 @@ class Listener:
             self.messages[:0] = others
 
     def wait_position(self):
-        """Waits until the listener knows its position: from then on it misses nothing."""
+        """Waits until the listener knows its position; from then on it misses no event."""
         while self.position is None:
             self.pump()
         return self.position
 
     def wait_end(self):
-        """Reads to the end of the body; True if it ended properly, False if the connection broke."""
+        """Reads to the end of the body; returns True if it ended properly, False if the connection broke."""
         try:
             while not self.ended:
                 self.pump()
@@ -136,7 +137,7 @@ class Listener:
         return self.ended
 
     def body(self):
-        """The body of an answer that is not a stream."""
+        """Returns the body of an answer that is not a stream."""
         while len(self.raw) < int(self.headers["content-length"]):
             self._receive()
         return json.loads(self.raw)

@@ -17,10 +17,10 @@ from . import rpc, web
 
 BUILD = os.environ.get("SCREENING_BUILD", os.path.join(os.path.dirname(__file__), "../../build/release"))
 CLUSTER_URL = os.environ.get("SCREENING_TEST_POSTGRESQL", "")
-# For a condition that must become true; far more than it ever takes, even under sanitizers.
+# for a condition that must become true: far longer than it ever takes, even under sanitizers
 DEADLINE_S = int(os.environ.get("SCREENING_DEADLINE_S", "60"))
 
-# Long enough for a slow machine: only tests about slowness itself set a shorter time.
+# long enough for a slow machine: only tests about slowness itself set a shorter time
 PATIENT_MS = 30000
 
 PROGRAMS = ("hospital", "booking", "history")  # those with a database
@@ -28,7 +28,7 @@ STUCK = 3  # the exit code of a service that asks to be started again (docs/oper
 
 
 def is_sanitized():
-    """Whether this is a sanitizer's build, whose programs are slow and hold on to freed memory."""
+    """Returns whether this is a sanitizer build, whose programs are slow and keep freed memory."""
     with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
         return any(line.startswith("SCREENING_SANITIZE:") and line.rstrip("\n").partition("=")[2] for line in cache)
 
@@ -46,7 +46,7 @@ def wait_for(what, condition, deadline_s=DEADLINE_S, interval_s=0.02):
 
 
 def free_port():
-    """A port of this machine that is free now and that the system does not assign by itself."""
+    """Returns a port of this machine that is free now and that the system does not assign by itself."""
     while True:
         port = random.SystemRandom().randrange(10000, 32768)
         with socket.socket() as sock:
@@ -58,13 +58,13 @@ def free_port():
 
 
 def program(name):
-    """The path of a program from the build: hospital-svc, booking-svc, history-svc, screenctl."""
+    """Returns the path of a program in the build: hospital-svc, booking-svc, history-svc, screenctl."""
     return os.path.join(BUILD, "cli" if name == "screenctl" else name, name)
 
 
 @functools.lru_cache(maxsize=None)
 def knows(name, flag):
-    """Whether the service in this build has the flag: tests also run against older builds."""
+    """Returns whether the service in this build has the flag: tests also run against older builds."""
     return flag in subprocess.run([program(name + "-svc"), "--help"], capture_output=True, text=True, check=True).stdout
 
 
@@ -78,13 +78,13 @@ def psql(url, sql):
 
 
 class Service:
-    """One process of the stack, with what it takes to start it again."""
+    """One process of the stack, with everything needed to restart it."""
 
     def __init__(self, stack, name, flags, environment=None):
         self.stack, self.name, self.flags = stack, name, dict(flags)
         self.environment = environment or {}
         self.process = None
-        self.prefix = []  # of the command: setpriv and the like
+        self.prefix = []  # a prefix of the command, such as setpriv
         self.log_path = os.path.join(stack.folder, name + ".log")
         self.rpc = flags.get("rpc-listen")
 
@@ -118,7 +118,7 @@ class Service:
         if self.process.poll() not in (None, STUCK):
             raise AssertionError("%s ended with %d\n%s" % (self.name, self.process.returncode, self.log_tail()))
         try:
-            client = rpc.Client(self.rpc, timeout=5)  # callers wait for this answer anyway
+            client = rpc.Client(self.rpc, timeout=5)  # callers wait for this answer in any case
         except OSError:
             return False
         try:
@@ -133,12 +133,12 @@ class Service:
         wait_for(self.name + "-svc is ready", self.serving)
 
     def run_once(self, **more):
-        """Runs it to its end with these additional flags; returns the finished process with its output."""
+        """Runs the service to its end with these additional flags; returns the finished process with its output."""
         return subprocess.run(self.arguments(**more), capture_output=True, text=True, timeout=DEADLINE_S, check=False,
                               cwd=self.stack.folder, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment})
 
     def kill(self, number=signal.SIGKILL):
-        """Kills it and waits for its end."""
+        """Kills the process and waits for its end."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(number)
@@ -153,7 +153,7 @@ class Service:
         self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
-        """Sends SIGTERM; the process must exit by itself with 0."""
+        """Sends SIGTERM; the process must exit with 0."""
         self.kill(signal.SIGTERM)
         if self.process is not None and self.process.returncode != 0:
             raise AssertionError("%s ended with %d\n%s" % (self.name, self.process.returncode, self.log_tail()))
@@ -163,7 +163,7 @@ class Service:
         return self.start(**more)
 
     def log_lines(self):
-        """Its log as dicts; a line that is not JSON becomes {"line": text}."""
+        """Returns the log as dicts; a line that is not JSON becomes {"line": text}."""
         result = []
         if os.path.exists(self.log_path):
             with open(self.log_path, encoding="utf-8", errors="replace") as log:
@@ -201,9 +201,10 @@ class Gateway(Service):
 
 
 class Stack:
-    """hospital-svc, booking-svc, history-svc; `with Stack(driver) as stack:`. `without` names services that the test
-    plays itself at their addresses, or starts later. `gateway`: with gateway-svc in front of them. `cluster_url`: the
-    PostgreSQL to make databases in."""
+    """Runs hospital-svc, booking-svc and history-svc: `with Stack(driver) as stack:`. `without`: services that the test
+    itself
+    plays at their addresses, or starts later. `gateway`: whether gateway-svc runs in front of them. `cluster_url`: the
+    PostgreSQL for the databases."""
 
     def __init__(self, driver="sqlite", without=(), flags=None, cluster_url=CLUSTER_URL, gateway=False):
         self.driver, self.cluster_url = driver, cluster_url
@@ -280,7 +281,7 @@ class Stack:
         for service in (self.services[name] for name in order if name in self.services):
             if service.process is None or service.process.poll() is not None:
                 continue
-            service.resume()  # a test that failed may have left it suspended
+            service.resume()  # a failed test may have left it suspended
             try:
                 service.stop()
             except (AssertionError, subprocess.TimeoutExpired) as problem:
@@ -330,11 +331,11 @@ class Stack:
 
     @property
     def gateway(self):
-        """A client over HTTP (web.Client)."""
+        """Returns an HTTP client (web.Client)."""
         return self._cached("gateway")
 
     def _cached(self, name):
-        """A client of the running service: a new connection after each start."""
+        """Returns a client of the running service: a new connection after each start."""
         cache = self.__dict__.setdefault("_cache", {})
         process = self.services[name].process
         if name not in cache or cache[name][0] is not process:
@@ -342,12 +343,12 @@ class Stack:
         return cache[name][1]
 
     def stat(self, name, metric):
-        """The current value of a service's metric; None if the service has no metric of that name."""
+        """Returns the current value of a service's metric; None if the service has no such metric."""
         found = [stat.value for stat in getattr(self, name).Stats().message.stats if stat.name == metric]
         return found[0] if found else None
 
     def wait_paired(self):
-        """Waits until hospital-svc grants places; a build too old for pairing always grants them."""
+        """Waits until hospital-svc grants places; a build without pairing always grants them."""
         wait_for("hospital-svc is paired with booking-svc", lambda: self.stat("hospital", "hospital_paired") != 0)
 
     # ---- reading the databases
@@ -356,7 +357,7 @@ class Stack:
         return self.services[name].flags["database"]
 
     def rows(self, name, sql):
-        """Rows of the service's own database, as tuples of the driver's values (PostgreSQL: text)."""
+        """Returns rows of the service's own database, as tuples of the driver's values (PostgreSQL: text)."""
         url = self.url(name)
         if url.startswith("sqlite:"):
             with sqlite3.connect("file:%s?mode=ro" % url[len("sqlite:"):], uri=True, timeout=30) as connection:
@@ -369,7 +370,7 @@ class Stack:
         return int(self.rows(name, sql)[0][0])
 
     def execute(self, name, sql):
-        """Changes the database without the service's knowledge."""
+        """Changes the database behind the service's back."""
         url = self.url(name)
         if url.startswith("sqlite:"):
             connection = sqlite3.connect(url[len("sqlite:"):], timeout=30)

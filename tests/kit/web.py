@@ -1,4 +1,4 @@
-"""Requests to gateway-svc over HTTP."""
+"""HTTP requests to gateway-svc."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ class Answer:
 
     @property
     def place(self):
-        """The path of the created object: Location is relative to a path of one segment."""
+        """Returns the path of the created object: Location is relative to a path of one segment."""
         return "/" + self.headers["Location"]
 
     def __repr__(self):
@@ -42,7 +42,7 @@ class Client:
             reply = self.connection.getresponse()
             return Answer(reply.status, reply.headers, reply.read())
         except BaseException:
-            self.connection.close()  # the rest of this answer would be read as the next one
+            self.connection.close()  # the next request would read the rest of this answer
             raise
 
     def get(self, path, **more):

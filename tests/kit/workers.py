@@ -10,13 +10,14 @@ INDEFINITE = (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED, rpc.RESOURCE_EXHAUSTED)
 
 
 class Workers:
-    """Runs each job, (function, its arguments), on its own thread: from `start` on, or for a `with` block. A job that loops
-    checks `stopping`. `died` collects the exceptions that end jobs: the code that stops the workers checks it."""
+    """Runs each job, (function, its arguments), on its own thread, from `start` on or during a `with` block. A job that
+    loops checks
+    `stopping`. `died` collects the exceptions of jobs; the code that stops the workers checks it."""
 
     def __init__(self, jobs):
         self.stopping = threading.Event()
         self.died = []
-        # Daemons, so that a test that fails before they end does not wait for them.
+        # daemon threads, so that a test that fails early does not wait for them
         self.threads = [threading.Thread(target=self._run, args=job, daemon=True) for job in jobs]
 
     def _run(self, job, arguments):
@@ -46,13 +47,13 @@ class Workers:
 
 
 class Connection:
-    """One customer's connection, reopened whenever it is lost."""
+    """A customer's connection, reopened whenever it is lost."""
 
     def __init__(self, address):
         self.address, self.client = address, None
 
     def ask(self, name, **request):
-        """The first definite answer: repeating the request is safe because of its id."""
+        """Returns the first definite answer. Repeating the request is safe because of its id."""
         end = time.monotonic() + ANSWER_DEADLINE_S
         while time.monotonic() < end:
             try:

@@ -1,4 +1,4 @@
-"""Shorthands for what most tests do, and the agreement that must hold between the services in the end."""
+"""Shorthands for what most tests do, and the agreement check of all services at the end."""
 
 import datetime
 import json
@@ -8,7 +8,7 @@ import zoneinfo
 from . import rpc
 from .stack import DEADLINE_S, PROGRAMS, program, wait_for
 
-# A test that runs past the clinic's midnight continues with the days that it has opened.
+# a test that runs past the clinic's midnight continues with the days that it has opened
 BEGUN = datetime.datetime.now(datetime.timezone.utc)
 
 REQUESTED, CONFIRMED, REJECTED, CANCELLED, FORCE_CANCELLED = 1, 2, 3, 4, 5
@@ -16,7 +16,7 @@ DELETED = 2
 
 
 def day(offset=0, zone="Asia/Seoul"):
-    """The clinic's date, counted in days from the start of the tests."""
+    """Returns the clinic's date, counted in days from the start of the tests."""
     return (BEGUN.astimezone(zoneinfo.ZoneInfo(zone)) + datetime.timedelta(days=offset)).date().isoformat()
 
 
@@ -45,7 +45,8 @@ def book(stack, hospital_id, offset=1, **more):
 
 
 def queue(stack, request):
-    """Books while hospital-svc does not answer, until the answer says that the booking waits: on a slow machine the budget
+    """Books while hospital-svc does not answer, until an answer says that the booking waits: on a slow machine the
+    budget
     may end before the booking is committed."""
     def waits():
         reply = stack.booking.CreateBooking(timeout_ms=1000, **request)
@@ -70,7 +71,7 @@ def status_of(stack, booking_id):
 
 
 def history_of(stack, booking_id):
-    """The history's answer, or None while history-svc does not know the booking or cannot read it."""
+    """Returns the history's answer, or None if history-svc does not know the booking yet or cannot read it."""
     reply = stack.history.GetBookingHistory(booking_id=booking_id)
     if reply.code in (rpc.NOT_FOUND, rpc.UNAVAILABLE):
         return None
@@ -107,7 +108,7 @@ def check_refused(reply, code, reason="", field=""):
 
 
 def repair(stack, *words, booking=None):
-    """What `screenctl repair` lists: booking_id -> (state of the booking, outcome)."""
+    """Parses the output of `screenctl repair`: booking_id -> (state of the booking, outcome)."""
     done = subprocess.run([program("screenctl"), "--json", "--timeout", "50000", "--hospital", stack.hospital_svc.rpc,
                            "--booking", booking or stack.booking_svc.rpc, "repair", *words], capture_output=True, text=True,
                           timeout=2 * DEADLINE_S, check=False, stdin=subprocess.DEVNULL)
@@ -127,7 +128,8 @@ def _plain(rows):
 
 
 def disagreements(stack, with_history=True, overcommitted=False):
-    """Describes what does not match in the databases now; empty when all services agree (G1, G4). overcommitted: days
+    """Returns the mismatches between the databases, as text; empty when all services agree (G1, G4). overcommitted:
+    days
     may have more reserved places than capacity."""
     problems = []
     for row in stack.rows("hospital", """
@@ -159,7 +161,7 @@ def disagreements(stack, with_history=True, overcommitted=False):
 
 
 def behind(stack):
-    """The subscribers that have not read a log to its end, as text."""
+    """Returns the subscribers that have not read a log to its end, as text."""
     heads = {log: stack.value(log, "SELECT head_seq FROM event_log_head") for log in ("hospital", "booking")}
     problems = []
     for name in PROGRAMS:

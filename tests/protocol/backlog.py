@@ -1,6 +1,6 @@
-"""A backlog of queued bookings, as an outage leaves it, is processed after the customers' bookings.
+"""A backlog of queued bookings, as after an outage, is processed after the bookings of waiting customers.
 
-SCREENING_BACKLOG=300000 makes it as long as half an hour of rush; the default is short.
+SCREENING_BACKLOG=300000 corresponds to half an hour of rush; the default is short.
 """
 import os
 import time
@@ -13,9 +13,9 @@ from kit.world import CONFIRMED, booking_request, day, register
 BACKLOG = int(os.environ.get("SCREENING_BACKLOG", "3000" if is_sanitized() else "30000"))
 CAPACITY = 100000  # the maximum capacity of a day
 CUSTOMERS, CONTROL_S = 3, 2
-# Far above the measured values, because other tests run at the same time.
+# far above the measured values, because other tests run at the same time
 RATIO, FLOOR_S = 10, 0.5
-IN_WORK_MAX = 1024  # more than the settler has in progress at once, plus the next page
+IN_WORK_MAX = 1024  # more than the settler keeps in progress at once, plus the next page
 
 WAITING = "SELECT count(*) FROM booking WHERE status = 1"
 ROWS = {
@@ -32,7 +32,7 @@ def insert(stack, hospital_id, offset, count):
 
 
 class Customers(Workers):
-    """Customers that book repeatedly; records failures and the duration of each call."""
+    """Customers that keep booking; records failures and the duration of each call."""
 
     def __init__(self, stack, hospital_id):
         self.stack, self.hospital_id = stack, hospital_id
@@ -90,10 +90,10 @@ def test_the_oldest_of_a_backlog_are_confirmed_first(driver):
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=CAPACITY)
         stack.booking_svc.stop()
-        insert(stack, hospital_id, 1, 4 * IN_WORK_MAX)  # ids that do not show their age
+        insert(stack, hospital_id, 1, 4 * IN_WORK_MAX)  # ids that do not reveal their age
         stack.booking_svc.start()
         wait_for("the backlog is worked off", lambda: stack.value("booking", WAITING) == 0)
         settled = [int(row[0]) for row in stack.rows("booking", "SELECT updated_at_us FROM booking ORDER BY created_at_us")]
-        # Requests that hospital-svc refuses while it pairs are repeated, after those that follow: check only the older half.
+        # while hospital-svc pairs, it refuses requests, which are repeated after later ones: check only the older half
         middle = len(settled) // 2
         assert sum(settled[:middle]) < sum(settled[middle:])

@@ -1,4 +1,4 @@
-"""Bad input: a clear error that names the field and the rule, and nothing changes."""
+"""Bad input gets a clear error that names the field and the rule, and changes nothing."""
 from kit import rpc, sp
 from kit.marks import once
 from kit.rpc import envelope_pb2
@@ -9,19 +9,20 @@ TOO_LONG_AGO = "2020-02-29"
 
 
 def bad_texts(longest, required):
-    """Values that a text field of at most `longest` characters must refuse."""
+    """Returns values that a text field of at most `longest` characters must refuse."""
     values = ["x" * (longest + 1), "한" * (longest + 1), "a\x01b", "line\nbreak", "del\x7f", "c1\x85"]
     return values + ([""] if required else [])
 
 
-NIL = "00000000-0000-0000-0000-000000000000"  # where every list begins: an object with this id would be in no list
+NIL = "00000000-0000-0000-0000-000000000000"  # the start of every list: no list would contain an object with this id
 BAD_IDS = ["x", "", "0190b5d0", "0190b5d0-0000-7000-8000-00000000000g", "0190b5d000007000800000000000000a", NIL]
 BAD_DATES = ["", "2026-02-30", "2025-02-29", "tomorrow", "2026-13-01", "2026-1-1", "20261201", "0000-01-01",
              "2026-12-01T00:00:00Z"]
 
 
 def check_all_invalid(call, base, cases):
-    """Each (field, value) alone makes the request invalid, and the answer begins with the field's name."""
+    """Checks that each (field, value) alone makes the request invalid, and that the answer begins with the field's
+    name."""
     for field, value in cases:
         name = field if isinstance(field, str) else field[0]
         reply = call(**{**base, name: value})
@@ -127,7 +128,7 @@ def test_event_log_refuses_bad_input(driver):
 
 
 def field(number, content):
-    """One length-delimited protobuf field, built by hand."""
+    """Encodes one length-delimited protobuf field by hand."""
     size, prefix = len(content), bytearray([number << 3 | 2])
     while size > 127:
         prefix.append(size & 127 | 128)
@@ -196,7 +197,7 @@ def test_a_message_over_the_limit_closes_only_its_connection(driver):
 
 
 def all_pages(call, field, **filters):
-    """The pages of a list; each ends early enough to fit into a message."""
+    """Returns the pages of a list; each page ends early enough to fit into a message."""
     pages, token = [], ""
     while True:
         reply = call(page_size=500, page_token=token, **filters)
@@ -207,7 +208,7 @@ def all_pages(call, field, **filters):
             return pages
 
 
-SMALLEST = 256 << 10  # of --message-max-bytes
+SMALLEST = 256 << 10  # the value of --message-max-bytes
 
 
 @once
@@ -227,7 +228,7 @@ def test_pages_end_before_the_answer_is_too_large(driver):
         pages = all_pages(stack.booking.ListBookings, "bookings", hospital_id=hospital_id)
         assert [b.booking_id for page in pages for b in page] == ids
         assert len(pages) == 2, [len(page) for page in pages]
-        wait_agreement(stack)  # all events passed the same limit
+        wait_agreement(stack)  # all events passed through the same limit
         pages = all_pages(stack.history.ListCustomerHistory, "bookings", customer_id="c" * 64)
         assert sorted(s.booking.booking_id for page in pages for s in page) == ids
         assert len(pages) == 2, [len(page) for page in pages]
@@ -235,7 +236,7 @@ def test_pages_end_before_the_answer_is_too_large(driver):
 
 @once
 def test_an_answer_too_large_is_refused(driver):
-    """A single object cannot be split: a hospital with more days than a message holds."""
+    """A single object cannot be split: here a hospital with more days than fit into a message."""
     with Stack(driver, without=("booking", "history"), flags={"hospital": {"message-max-bytes": SMALLEST}}) as stack:
         hospital_id = register(stack)
         stack.execute("hospital", """

@@ -12,7 +12,7 @@ from kit.world import CANCELLED, CONFIRMED, wait_agreement
 
 
 def bench(stack, *options):
-    """Its exit code, its output, and the figures that it saved."""
+    """Runs screening-bench; returns its exit code, its output, and the saved figures."""
     path = os.path.join(stack.folder, "bench.json")
     command = [os.path.join(BUILD, "bench/screening-bench"), "--json", path, "--budget-ms", PATIENT_MS, *options,
                stack.address("hospital.rpc"), stack.address("booking.rpc")]
@@ -48,7 +48,7 @@ def test_bench_mixes_count_what_the_services_hold(driver):
         assert rush["places"]["sold_out"] and rush["places"]["taken"] == rush["places"]["of"] == 20, rush
         reads = counts(good_run(stack, "--count", 1000, "--mix", "read", "--in-flight", 1))
         assert reads == {"CONFIRMED": 100, "GetBooking OK": 400, "GetAvailability OK": 300, "ListBookings OK": 200}, reads
-        # 600 bookings of 601 days at three hospitals: one for each day but the last.
+        # 600 bookings on 601 days at three hospitals: one for each day but the last
         days = good_run(stack, "--count", 600, "--mix", "many-days", "--days", 601, "--places", 1)
         assert counts(days) == {"CONFIRMED": 600} and days["places"]["of"] == 601, days
         wait_agreement(stack, with_history=False)
@@ -75,7 +75,7 @@ def test_bench_tells_what_the_processes_used(driver):
             per_booking = used["per_turn"]
             assert abs(per_booking["user_us"] - used["user_s"] * 1e6 / 2000) < 1, (name, used)
             assert per_booking["voluntary_switches"] > 0, (name, used)
-        # A booking and its event in one database, a reservation in the other.
+        # a booking and its event in one database, a reservation in the other
         assert all(processes[name]["per_turn"]["written_bytes"] > 100 for name in pids), processes
 
 
@@ -99,7 +99,7 @@ def test_bench_watch_tells_what_the_others_used(driver):
 
 
 class Liar:
-    """Plays both services in place of the real ones: counts bookings, and answers falsely where `lie` says so."""
+    """Plays both services: counts bookings, and answers falsely where `lie` says so."""
 
     def __init__(self, lie):
         self.lie, self.booked, self.places = lie, {}, {}

@@ -1,4 +1,5 @@
-"""The elements of a message are bounded before it is unpacked: repeated and unknown fields, metadata, JSON values."""
+"""The number of elements of a message is bounded before it is unpacked: repeated and unknown fields, metadata, JSON
+values."""
 import itertools
 import time
 
@@ -21,7 +22,8 @@ def raw_call(client, method, payload):
 
 
 def check_bounded(client, method, element, name, first=0):
-    """The bound lets exactly the documented number of these elements through to the handler. One more is refused."""
+    """Checks that exactly the documented number of these elements passes to the handler, and that one more is
+    refused."""
     for count in (ELEMENTS_MAX + first + 1, MESSAGE_BYTES // len(element)):
         reply = raw_call(client, method, element * count)
         check_refused(reply, rpc.INVALID_ARGUMENT)
@@ -41,13 +43,13 @@ def test_requests_of_too_many_elements_are_refused_by_name(driver):
             check_bounded(clients[service], method, UNKNOWN, "field 1023")
         check_bounded(clients["hospital"], "RegisterHospital", b"\x22\x00", "days", first=1)
         check_bounded(clients["hospital"], "BatchReserve", b"\x0a\x00", "requests", first=1)
-        check_bounded(clients["booking"], "CreateBooking", b"\x0a\x00", "booking_id", first=1)  # a singular field, given twice
+        check_bounded(clients["booking"], "CreateBooking", b"\x0a\x00", "booking_id", first=1)  # a singular field that occurs twice
 
         def batch(unknown_each):
             item = UNKNOWN * unknown_each
             return raw_call(clients["hospital"], "BatchReserve", (b"\x0a" + bytes([len(item)]) + item) * 1024)
         assert batch(8).text == RULE % ("requests.field 1023", ELEMENTS_MAX)
-        assert batch(7).code == rpc.OK  # the largest batch, from a later version with seven more fields
+        assert batch(7).code == rpc.OK  # the largest batch, from a later version with seven additional fields
 
 
 @once
@@ -66,12 +68,12 @@ def test_metadata_is_bounded(driver):
 
 # ---- an attacker beside a customer, who is compared with a run without the attacker
 
-RATIO = 20  # of the p99
+RATIO = 20  # limit for the ratio of the p99 values
 PER_S = 20  # enough to occupy both decoding threads, if the messages are unpacked
 
 
 class Paced(Flood):
-    """Sends some requests a second, whatever their answers: their number is harmless, their size is not."""
+    """Sends a fixed number of requests per second: their number is harmless, their size is not."""
 
     def _run(self):
         requester = sp.Requester(self.address)
@@ -126,7 +128,7 @@ def test_gateway_bounds_the_values_of_a_body_before_it_reads_them(driver):
         reply = client.post("/screening.v1.HospitalService/RegisterHospital", b"\x22\x00" * 30000,
                             headers={"Content-Type": "application/proto"})
         assert reply.code == 400 and RULE % ("days", ELEMENTS_MAX) in reply.body.decode(), reply
-        # Real requests are far below it: this is the maximum number of days of a hospital.
+        # real requests have far fewer: this is the maximum number of days of a hospital
         days = [{"date": day(offset), "capacity": 1} for offset in range(400)]
         reply = client.post("/hospitals", {"name": "n", "address": "a", "days": days})
         assert reply.code == 201 and len(reply.json["days"]) == 400, reply.code
@@ -154,7 +156,7 @@ def test_an_answer_of_too_many_elements_is_no_answer(driver):
 
 @once
 def test_events_of_too_many_elements_are_passed_over(driver):
-    """history-svc receives a batch that no publisher can have sent, and continues with what the log contains."""
+    """history-svc receives a batch that no publisher can have sent, and continues with the events in the log."""
     with Stack(driver, without=("history",)) as stack:
         fake = FakePublisher(stack.address("fake.events"), "booking")
         stack.history_svc.flags["booking-events"] = fake.listener.address

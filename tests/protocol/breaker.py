@@ -1,5 +1,6 @@
-"""A hospital-svc in trouble: late, silent, draining, restarted. What its callers get, and what the circuit breaker does (G6,
-G9)."""
+"""A hospital-svc in trouble (late, silent, draining, restarted): the answers to its callers, and the behaviour of the
+circuit
+breaker (G6, G9)."""
 import contextlib
 import random
 import signal
@@ -14,14 +15,15 @@ from kit.workers import Workers
 from kit.world import (CONFIRMED, REJECTED, REQUESTED, booking_request, check_refused, register, remaining, status_of,
                        wait_agreement)
 
-DEFAULTS = {"reserve-timeout-ms": 600}  # which other tests raise
+DEFAULTS = {"reserve-timeout-ms": 600}  # the default, which other tests raise
 CLOSED, HALF_OPEN, OPEN = 0, 1, 2
-SLACK_S = 5  # for a loaded machine
+SLACK_S = 5  # a margin for a loaded machine
 
 
 class LateHospital(FakeService):
-    """Stands in front of the real hospital-svc and lets Reserves take `late_ms`, each on its own thread: half of them are
-    executed at once and answered late, half reach hospital-svc late."""
+    """Forwards to the real hospital-svc and makes Reserves take `late_ms`, each on its own thread: half of them are
+    executed at
+    once and answered late, the other half reach hospital-svc late."""
 
     def __init__(self, stack):
         self.real, self.late_ms = stack.hospital_svc.rpc, None
@@ -43,7 +45,8 @@ class LateHospital(FakeService):
 
 @contextlib.contextmanager
 def late_hospital(late_ms, **flags):
-    """A stack whose booking-svc reaches hospital-svc only through a LateHospital, that LateHospital, and a hospital with
+    """Yields a stack whose booking-svc reaches hospital-svc only through a LateHospital, that LateHospital, and a
+    hospital with
     many places."""
     stack = Stack("sqlite", without=("history",), flags={"booking": {**DEFAULTS, **flags}})
     stack.booking_svc.flags["hospital-rpc"] = stack.address("late.rpc")
@@ -56,7 +59,7 @@ def late_hospital(late_ms, **flags):
 
 
 def stat(stack, name):
-    """A metric of booking-svc, for its only peer if the metric has one."""
+    """Returns a metric of booking-svc; if the metric has peers, that of its only peer."""
     stats = {s.name: s.value for s in stack.booking.Stats().message.stats}
     return stats[name] if name in stats else stats[name + '{peer="hospital-svc"}']
 
@@ -66,7 +69,7 @@ def lines(stack, event):
 
 
 class Customers(Workers):
-    """Several customers in parallel, each booking one after the other until stopped; records answers and durations."""
+    """Several customers in parallel, each of which keeps booking until stopped; records answers and durations."""
 
     def __init__(self, stack, hospital_id, count, budget_ms):
         super().__init__([(self._book, ())] * count)
@@ -83,7 +86,7 @@ class Customers(Workers):
         client.close()
 
     def end(self):
-        """Returns their answers once all customers have received their last one."""
+        """Stops the customers; returns their answers once each has received its last one."""
         self.stop()
         assert not self.died, self.died[:3]
         return self.answers
@@ -113,7 +116,7 @@ def fail_until_open(stack, hospital_id):
 
 @once
 def test_a_late_hospital_svc_answers_callers_within_their_budget_and_in_the_end_all_agree(driver):
-    """400 to 620 ms late, budgets of 610 ms: the fault that the specification names."""
+    """hospital-svc is 400 to 620 ms late, with budgets of 610 ms: the fault that the specification names."""
     del driver
     with late_hospital((400, 620)) as (stack, late, hospital_id):
         customers = Customers(stack, hospital_id, 20, 610)
@@ -124,7 +127,7 @@ def test_a_late_hospital_svc_answers_callers_within_their_budget_and_in_the_end_
         print("breaker: state %d, opened %d times" % (stat(stack, "rpc_breaker_state"),
                                                       stat(stack, "rpc_breaker_opened_total")))
         assert all(took_s < 0.71 + SLACK_S for _, took_s in answers), max(took_s for _, took_s in answers)
-        # OVERLOADED: a request whose budget would have ended in the queue.
+        # OVERLOADED: a request whose budget would have ended in the queue
         assert set(counts) <= {"CONFIRMED", "HOSPITAL_UNAVAILABLE", "BUDGET_SPENT", "OVERLOADED", str(rpc.DEADLINE_EXCEEDED)}, \
             counts
         late.late_ms = None
@@ -135,7 +138,7 @@ def test_a_late_hospital_svc_answers_callers_within_their_budget_and_in_the_end_
 
 @once
 def test_the_breaker_opens_answers_without_hospital_svc_and_closes_by_itself(driver):
-    """700 to 1,200 ms late, longer than a call may take."""
+    """hospital-svc is 700 to 1,200 ms late, longer than a call may take."""
     del driver
     with late_hospital((700, 1200)) as (stack, late, hospital_id):
 
@@ -146,7 +149,7 @@ def test_the_breaker_opens_answers_without_hospital_svc_and_closes_by_itself(dri
             replies = stack.booking.call_all("CreateBooking", requests, timeout_ms=PATIENT_MS)
             calls = late.count("BatchReserve") - asked
             if stat(stack, "rpc_breaker_state") != OPEN or stat(stack, "rpc_breaker_half_opened_total") != changes:
-                return None  # it began to probe in the meantime
+                return None  # the breaker began to probe in the meantime
             assert calls == 0, calls
             return requests, replies
         requests, replies = wait_for("bookings while it is open", answered_without_a_call)
@@ -188,7 +191,8 @@ def test_queued_bookings_wait_out_an_open_breaker_and_are_confirmed_by_the_settl
 
 @once
 def test_the_settler_asks_nothing_of_hospital_svc_while_the_breaker_is_open(driver):
-    """There are more waiting bookings than probes; the breaker stays open for longer than the settler's scan interval."""
+    """More bookings wait than there are probes, and the breaker stays open for longer than the settler's scan
+    interval."""
     del driver
     with late_hospital((700, 1200), **{"breaker-open-ms": 3000}) as (stack, late, hospital_id):
         requests = [booking_request(hospital_id, queue_if_unavailable=True) for _ in range(40)]
@@ -196,7 +200,7 @@ def test_the_settler_asks_nothing_of_hospital_svc_while_the_breaker_is_open(driv
         wait_for("the breaker probes with the settler's", lambda: stat(stack, "rpc_breaker_half_opened_total") >= 3)
         probes = stat(stack, "rpc_breaker_half_opened_total")
         asked = [len(request.requests) for name, request in late.seen if name == "BatchReserve"]
-        # The first 40, the probes, and what the settler began before the breaker opened.
+        # the first 40, the probes, and the bookings that the settler resumed before the breaker opened
         assert sum(asked) <= 40 + 40 + 3 * (probes + 1), asked
         late.late_ms = None
         for request in requests:
@@ -219,11 +223,11 @@ def test_sold_out_never_opens_the_breaker(driver):
 def test_callers_in_a_hurry_do_not_open_the_breaker(driver):
     with Stack(driver, without=("hospital", "history"), flags={"booking": DEFAULTS}) as stack:
         fake = FakeService(stack.address("hospital.rpc"), lambda name, request: None)
-        # Without a connection they would not be in a hurry but unable to leave.
+        # without a connection, the calls would not be too short but would never leave
         wait_for("booking-svc reaches hospital-svc", lambda: fake.count("Fetch") > 0)
 
         def enough_were_sent():
-            """As many calls as would open the breaker if they counted."""
+            """Returns whether enough calls were sent to open the breaker if they counted."""
             stack.booking.call_all("CreateBooking", [booking_request(rpc.new_id()) for _ in range(60)], timeout_ms=150)
             return sum(len(request.requests) for name, request in fake.seen if name == "BatchReserve") >= 20
         wait_for("calls that nobody answers in time", enough_were_sent)
@@ -255,7 +259,7 @@ def test_a_draining_hospital_svc_is_left_alone_for_as_long_as_it_asks(driver):
         replies.append(stack.booking.receive(first))
         assert all(r.code == rpc.OK and r.message.status == CONFIRMED for r in replies), replies[:3]
         told = next(at for at, name in seen if name == "BatchReserve")
-        # The answer left after `told`; a Fetch that was in flight at that moment does not count.
+        # the answer left after `told`; a Fetch that was in flight at that moment does not count
         later = [at - told for at, name in seen if at > told and name == "BatchReserve"]
         assert later and min(later) >= 0.7, later
         fake.close()
@@ -289,8 +293,9 @@ def test_calls_that_hang_do_not_hold_up_the_next(driver):
 
 @once
 def test_booking_svc_stops_cleanly_with_a_booking_that_waits_behind_a_call_that_hangs(driver):
-    """The booking is settled when the calls have been ended, and that still consults the breaker (ASan shows whether the
-    breaker still exists)."""
+    """The booking is settled after the calls have ended, and settling still consults the breaker (ASan detects a
+    breaker that was
+    freed)."""
     flags = {"booking": {"reserve-timeout-ms": 60000, "reserve-calls-max": 1}}
     with Stack(driver, without=("hospital", "history"), flags=flags) as stack:
         fake = FakeService(stack.address("hospital.rpc"), lambda name, request: None)
@@ -299,7 +304,7 @@ def test_booking_svc_stops_cleanly_with_a_booking_that_waits_behind_a_call_that_
         wait_for("its call hangs", lambda: fake.count("BatchReserve") == 1)
 
         def given_up():
-            """Its intent may not have been committed in time."""
+            """Returns whether the booking was given up: its intent may not have been committed in time."""
             assert stack.booking.CreateBooking(timeout_ms=300, **waiting).code == rpc.DEADLINE_EXCEEDED
             return stack.booking.GetBooking(booking_id=waiting["booking_id"]).code == rpc.OK
         wait_for("a booking waits whose caller has given up", given_up)
@@ -312,7 +317,7 @@ def test_booking_svc_stops_cleanly_with_a_booking_that_waits_behind_a_call_that_
 
 
 def test_hospital_svc_restarted_under_load_rejects_no_booking(driver):
-    """Callers with enough time notice nothing (they would notice HOSPITAL_UNAVAILABLE)."""
+    """Callers with enough time notice nothing: no answer is HOSPITAL_UNAVAILABLE."""
     flags = {"reserve-timeout-ms": PATIENT_MS} if is_sanitized() else DEFAULTS
     with Stack(driver, without=("history",), flags={"booking": flags}) as stack:
         hospital_id = register(stack, capacity=100000)
@@ -333,7 +338,8 @@ def test_hospital_svc_restarted_under_load_rejects_no_booking(driver):
 
 @once
 def test_hospital_svc_killed_and_away_opens_the_breaker_only_for_those_who_waited(driver):
-    """Nothing listens: calls never leave, callers wait, and once enough have waited in vain the others need not wait."""
+    """With no listener, calls never leave and callers wait; once enough have waited in vain, the breaker spares the
+    others the wait."""
     with Stack(driver, without=("history",), flags={"booking": DEFAULTS}) as stack:
         hospital_id = register(stack, capacity=10000)
         stack.hospital_svc.kill(signal.SIGKILL)

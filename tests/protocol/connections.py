@@ -1,4 +1,4 @@
-"""Connections are bounded, on the ports of calls and of events: their number, and the bytes of unfinished messages."""
+"""Connections to the ports of calls and of events are bounded: their number, and the bytes of unfinished messages."""
 import contextlib
 import socket
 import struct
@@ -16,11 +16,11 @@ MAX, PER_ADDRESS, TIMEOUT_MS, BYTES_MAX = 128, 64, 1000, 4 << 20
 LIMITS = {"connections-max": MAX, "connections-per-address": PER_ADDRESS, "receive-timeout-ms": TIMEOUT_MS,
           "receive-bytes-max": BYTES_MAX}
 MESSAGE_BYTES = 1 << 20
-RATIO = 20  # of the p99
+RATIO = 20  # limit for the ratio of the p99 values
 
 
 def tcp_stack(driver, **more):
-    """hospital-svc and history-svc on TCP, with few connections allowed."""
+    """Runs hospital-svc and history-svc on TCP, with a low limit of connections."""
     def flags():
         return {"rpc-listen": "tcp://127.0.0.1:%d" % free_port(), **LIMITS, **more}
     return Stack(driver, without=("booking",), flags={
@@ -55,7 +55,7 @@ def is_closed(sock):
 
 
 class Holding:
-    """An attacker that opens many connections and holds those that the server leaves open; each first sends `begin`."""
+    """An attacker that opens many connections and keeps those that the server leaves open; each first sends `begin`."""
 
     def __init__(self, address, count, begin=b"", source=ATTACKER):
         self.address, self.count, self.begin, self.source = address, count, begin, source
@@ -83,7 +83,7 @@ class Holding:
 
 
 class Opening(Flood):
-    """An attacker that keeps opening connections and holds the given number of them."""
+    """An attacker that keeps opening connections, and holds the given number of them."""
 
     KEPT = 4 * MAX
 
@@ -107,7 +107,7 @@ def status_kib(service, field):
         return next(int(line.split()[1]) for line in lines if line.startswith(field + ":"))
 
 
-PAUSE_S = 0.005  # between the customers: nng closes their connections one after the other
+PAUSE_S = 0.005  # a pause between the customers: nng closes their connections one after the other
 
 
 def new_client_is_served(service):
@@ -128,13 +128,13 @@ def new_subscriber_hears(address):
 
 
 def check_ports(stack, attack):
-    """A customer connects, asks and disconnects, on each port, beside attack(address, protocol)."""
+    """Checks that a customer can connect, call and disconnect on each port during attack(address, protocol)."""
     hospital, history = stack.hospital_svc, stack.history_svc
     events = hospital.flags["events-listen"]
     for address, protocol, call in ((hospital.rpc, sp.REQ, lambda: new_client_is_served(hospital)),
                                     (history.rpc, sp.REQ, lambda: new_client_is_served(history)),
                                     (events, sp.SUB, lambda: new_subscriber_hears(events))):
-        # A subscriber receives a heartbeat twice a second.
+        # a subscriber receives a heartbeat twice a second
         check_unharmed(call, lambda where=address, what=protocol: attack(where, what), RATIO, seconds=1.0)
 
 
@@ -219,7 +219,7 @@ def test_unfinished_messages_take_no_more_memory_than_their_budget(driver):
 
 @once
 def test_callers_never_exhaust_the_files_of_a_service(driver):
-    """With 300 files in total, and 400 connections that stay open."""
+    """The limit is 300 files in total, and 400 connections stay open."""
     with Stack(driver, without=("hospital", "booking", "history")) as stack:
         service = stack.hospital_svc
         service.flags["rpc-listen"] = service.rpc = "tcp://127.0.0.1:%d" % free_port()

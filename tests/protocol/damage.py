@@ -1,4 +1,4 @@
-"""A damaged database, and one that accepts no writes: callers and operators are told until it is restored."""
+"""A damaged database, and one that accepts no writes: callers and operators get a clear report until it is restored."""
 import os
 import resource
 
@@ -17,7 +17,7 @@ def file_of(stack, name):
 
 
 def damage(stack, name, table):
-    """Call it while the service is stopped. Afterwards the table cannot be read, or (PostgreSQL) written."""
+    """Damages a table; call it while the service is stopped. The table then cannot be read, or (PostgreSQL) written."""
     if stack.driver == "sqlite" and name != "history":
         page = stack.value(name, "SELECT rootpage FROM sqlite_master WHERE name = '%s'" % table)
         with open(file_of(stack, name), "r+b") as file:
@@ -74,14 +74,14 @@ def test_damage_met_while_running_is_told_and_puts_no_event_away(driver):
         wait_for("hospital-svc meets the damage", lambda: damaged_lines(stack.hospital_svc))
         wait_for("it says so", lambda: any("damaged" in reason for reason in stack.hospital.Stats().message.degraded))
         assert "the database is damaged: restore a backup" in health(stack, "hospital")
-        # While hospital-svc cannot read on, it may be RECOVERING, and the call is repeated until its budget ends.
+        # while hospital-svc cannot read on, it may be RECOVERING, and the call is repeated until its budget ends
         refused = stack.booking.CreateBooking(timeout_ms=2000, **booking_request(hospital_id))
         assert refused.reason == "HOSPITAL_UNAVAILABLE" or refused.code == rpc.DEADLINE_EXCEEDED, refused
-        # Calls that do not meet the damage continue, and the event waits for the restore.
+        # calls that do not touch the damaged part succeed, and the event waits for the restore
         assert stack.hospital.RegisterHospital(hospital_id=rpc.new_id(), name="n", address="a").code == rpc.OK
         assert stack.value("hospital", "SELECT count(*) FROM dead_letter") == 0
         assert status_of(stack, kept.booking_id) == CANCELLED
-        assert len(damaged_lines(stack.hospital_svc)) <= 2  # once a minute
+        assert len(damaged_lines(stack.hospital_svc)) <= 2  # at most once a minute
 
 
 def test_callers_are_told_that_the_database_is_damaged(driver):
@@ -101,7 +101,7 @@ def test_callers_are_told_that_the_database_is_damaged(driver):
 
 @once
 def test_a_service_whose_disk_is_full_stays_out_of_rotation(driver):
-    """Even without traffic: once a write has failed, only a successful write makes the service ready."""
+    """This also holds without traffic: once a write has failed, only a successful write makes the service ready."""
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=100000)
         service = stack.booking_svc

@@ -12,7 +12,7 @@ from kit.world import CONFIRMED, book, booking_request, register, wait_history
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ALL = PROGRAMS + ("gateway",)
-# Added to each sample by deploy/prometheus/prometheus.yml, by Prometheus and by its histograms.
+# added to each sample by deploy/prometheus/prometheus.yml, by Prometheus and by its histograms
 SCRAPED_LABELS = {"service", "job", "instance"}
 KEYWORDS = {"by", "without", "on", "ignoring", "group_left", "group_right", "and", "or", "unless", "bool", "offset"}
 SAMPLE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
@@ -40,7 +40,7 @@ class Query:
 
 
 def panels():
-    """The panels with queries; a row has none."""
+    """Yields the panels that have queries; rows have none."""
     return [panel for panel in json.loads(read("deploy", "grafana", "screening.json"))["panels"] if panel["type"] != "row"]
 
 
@@ -49,7 +49,7 @@ def queries():
 
 
 def scrape(stack, name):
-    """(metric, labels) of each sample, with the labels that Prometheus adds."""
+    """Returns (metric, labels) of each sample, with the labels that Prometheus adds."""
     client = Client(stack.services[name].flags["ops-listen"])
     try:
         answer = client.get("/metrics")
@@ -65,7 +65,7 @@ def scrape(stack, name):
 
 
 def missing(samples):
-    """What the dashboard queries but no service provides, as text."""
+    """Returns what the dashboard queries but no service provides, as text."""
     found = []
     for query in queries():
         for name, matchers in query.selectors:
@@ -110,7 +110,7 @@ def test_the_dashboard_shows_what_is_worth_an_alarm(driver):
 
 
 def ops_port(name):
-    """The default port of a service's page for operators."""
+    """Returns the default port of a service's ops endpoint."""
     text = subprocess.run([program(name), "--help"], capture_output=True, text=True, check=True).stdout
     return re.search(r"--ops-listen TEXT +\S+ +(\S+)", text)[1]
 

@@ -1,4 +1,4 @@
-"""Ownership of a database: one writer for a SQLite file, one service for a database, exactly the file that was opened."""
+"""Ownership of a database: one writer per SQLite file, one service per database, and only the file that was opened."""
 import os
 import shutil
 import signal
@@ -9,7 +9,7 @@ from kit.marks import once
 from kit.stack import PROGRAMS, Stack, wait_for
 from kit.world import CONFIRMED, book, booking_request, register, status_of
 
-WRITERS = ("hospital", "booking")  # those with a SQLite file
+WRITERS = ("hospital", "booking")  # the services with a SQLite file
 
 
 def file_of(stack, name):
@@ -17,14 +17,14 @@ def file_of(stack, name):
 
 
 def refusal(done):
-    """The single line of text of a start that ended with exit code 2."""
+    """Returns the single line of text of a start that ended with exit code 2."""
     plain = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert done.returncode == 2 and len(plain) == 1, done
     return plain[0]
 
 
 def second(stack, name, **more):
-    """A second process of the service, at other addresses."""
+    """Returns a second process of the service, at other addresses."""
     flags = {"rpc_listen": stack.address(name + ".second.rpc"), "events_listen": stack.address(name + ".second.events")}
     if name == "history":
         del flags["events_listen"]
@@ -76,7 +76,7 @@ def test_a_database_of_another_service_is_exit_2(driver):
 
 @once
 def test_histories_and_bookings_share_a_postgresql_database(driver):
-    """They always could: history-svc has its own schema. hospital-svc and booking-svc have none."""
+    """history-svc has its own schema, so it can share a database. hospital-svc and booking-svc have none."""
     del driver
     with Stack("postgresql", without=PROGRAMS) as stack:
         stack.services["history"].flags["database"] = stack.url("booking")
@@ -116,7 +116,7 @@ GONE = ("removed", "replaced", "log removed")
 
 
 def take_away(file, how):
-    """Moves the file aside; returns a function that brings it back."""
+    """Moves the file aside; returns a function that moves it back."""
     if how == "log removed":
         file += "-wal"
     os.rename(file, file + ".aside")

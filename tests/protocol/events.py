@@ -1,4 +1,4 @@
-"""The event logs: lost, repeated, reordered, late messages; divergence; dead letters; rebuild."""
+"""The event logs: lost, repeated, reordered and late messages; divergence; dead letters; rebuild."""
 import contextlib
 import re
 import uuid
@@ -96,7 +96,7 @@ def test_an_event_whose_commit_fails_is_told_to_nobody(driver):
         assert stack.booking.CancelBooking(booking_id=booking.booking_id).code == rpc.INTERNAL
         stack.execute("booking", "DROP TRIGGER late ON booking")
         after = booking_request(hospital_id)
-        reply = stack.booking.CreateBooking(timeout_ms=5000, **after)  # whatever its outcome, it has an event
+        reply = stack.booking.CreateBooking(timeout_ms=5000, **after)  # the booking has an event, whatever its outcome
         told = []
         while not told or told[-1].booking.booking_id != after["booking_id"]:
             told += subscriber.receive()[1].events
@@ -106,7 +106,7 @@ def test_an_event_whose_commit_fails_is_told_to_nobody(driver):
         subscriber.close()
 
 
-# ---- a subscriber on a bad network: history-svc and hospital-svc behind a publisher that the test plays
+# ---- a subscriber on a bad network: history-svc and hospital-svc follow a publisher that the test plays
 
 def applied(stack, log="booking"):
     status = {entry.log: entry for entry in stack.history.GetProjectionStatus().message.logs}
@@ -115,7 +115,7 @@ def applied(stack, log="booking"):
 
 @contextlib.contextmanager
 def history_behind():
-    """history-svc alone, behind a booking log that the test plays."""
+    """Runs history-svc alone; it follows a booking log that the test plays."""
     with Stack("sqlite", without=("hospital", "booking")) as stack:
         log = Log(stack, "booking")
         try:
@@ -135,7 +135,7 @@ def test_lost_repeated_reordered_late_messages_apply_once(driver):
             log.add(booking_id, 2, CONFIRMED)
         for booking_id in ids:
             log.add(booking_id, 3, CANCELLED)
-        orders = [(1, 1), (3, 4), (3, 4), (2, 2), (1, 1), (6, 6), (5, 12), (2, 3)]  # 7..12 come in other batches, or by Fetch
+        orders = [(1, 1), (3, 4), (3, 4), (2, 2), (1, 1), (6, 6), (5, 12), (2, 3)]  # events 7 to 12 come in other batches, or by Fetch
         for first, last in orders:
             log.publisher.publish(log.batch(first, last))
         log.publisher.publish(event_pb2.EventBatch(log_id=log.log_id, head_seq=12,
@@ -202,7 +202,8 @@ def test_a_changed_tail_is_divergence(driver):
 
 
 def test_a_diverged_log_and_the_way_on(driver):
-    """hospital-svc's subscriber meets a different booking log; --follow-log-from-start follows it from its start."""
+    """hospital-svc's subscriber finds a different booking log; --follow-log-from-start makes it follow that log from
+    its start."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack)
         booking = book(stack, hospital_id)
@@ -227,7 +228,8 @@ def test_a_diverged_log_and_the_way_on(driver):
 # ---- poison
 
 def poison(stack, name, table, condition):
-    """Makes the database refuse rows of `table` for which `condition` holds; returns how to remove that rule."""
+    """Makes the database refuse rows of `table` for which `condition` holds; returns a function that removes this
+    rule."""
     if stack.url(name).startswith("sqlite:"):
         for event in ("INSERT", "UPDATE"):
             stack.execute(name, "CREATE TRIGGER poison_%s BEFORE %s ON %s WHEN %s BEGIN SELECT RAISE(ABORT, 'poison'); END"
@@ -300,7 +302,7 @@ def test_a_deletion_that_was_a_dead_letter_is_worked_off_after_its_replay(driver
 
 
 def test_a_dead_letter_of_a_lost_event_is_not_replayed(driver):
-    """booking-svc could not apply the deletion; then hospital-svc's database goes back to before it."""
+    """booking-svc could not apply the deletion; then hospital-svc's database goes back to an earlier state."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=5)
         booked = book(stack, hospital_id)
@@ -372,7 +374,7 @@ def test_rebuild_gives_the_same_tables_beside_a_running_service(driver):
         done = stack.history_svc.run_once(rebuild="true")
         assert done.returncode == 0, done
         assert dump(stack) == before
-        more = book(stack, keep)  # the running service continues, in the new tables
+        more = book(stack, keep)  # the running service continues with the new tables
         wait_history(stack, more.booking_id, CONFIRMED)
         wait_agreement(stack)
 

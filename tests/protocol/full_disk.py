@@ -1,5 +1,6 @@
-"""A genuinely full disk: what cannot be written is answered UNAVAILABLE, nothing acknowledged is lost, and once there is
-room again the service continues by itself (G2)."""
+"""A genuinely full disk: failed writes are answered UNAVAILABLE, nothing acknowledged is lost, and the service
+continues by
+itself once there is room again (G2)."""
 import contextlib
 import os
 import resource
@@ -11,7 +12,7 @@ from kit.stack import PROGRAMS, Stack, wait_for
 from kit.world import CONFIRMED, REJECTED, REQUESTED, book, booking_request, register, status_of, wait_agreement
 
 ROOM = 256 * 1024  # enough for some bookings: the disk fills up in the middle of the traffic
-REFUSALS = 20  # the number of refused calls that ends the traffic
+REFUSALS = 20  # the traffic ends after this number of refused calls
 CALLS_MAX = 2000
 DISK = 4 * 1024 * 1024
 
@@ -22,7 +23,7 @@ def file_of(stack, name):
 
 @contextlib.contextmanager
 def limited(stack, name):
-    """Limits the size of the service's files: its writes fail as on a full disk (RLIMIT_FSIZE)."""
+    """Limits the size of the service's files (RLIMIT_FSIZE): its writes fail as on a full disk."""
     service = stack.services[name]
     before = resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE)
     size = os.path.getsize(file_of(stack, name) + "-wal") + ROOM
@@ -62,7 +63,7 @@ def small_disk(stack, name):
 
 
 def traffic(stack, hospital_id, was_refused, **more):
-    """Books one after the other until enough calls were refused; returns the answers by id."""
+    """Keeps booking until enough calls were refused; returns the answers by id."""
     answers, refused = {}, 0
     while refused < REFUSALS:
         assert len(answers) < CALLS_MAX, "the disk did not get full"
@@ -74,7 +75,7 @@ def traffic(stack, hospital_id, was_refused, **more):
 
 
 def check_booking_svc(stack, hospital_id, full):
-    """The disk of booking-svc is full: the caller is told UNAVAILABLE and may retry with the same id."""
+    """Fills the disk of booking-svc: callers get UNAVAILABLE and may retry with the same id."""
     with full(stack, "booking"):
         answers = traffic(stack, hospital_id, lambda reply: reply.code == rpc.UNAVAILABLE)
         assert stack.booking_svc.process.poll() is None
@@ -92,7 +93,7 @@ def closed(reply):
 
 
 def check_hospital_svc(stack, hospital_id, full):
-    """The disk of hospital-svc is full: booking-svc fails closed, or queues bookings that asked for it."""
+    """Fills the disk of hospital-svc: booking-svc fails closed, or queues the bookings that asked for it."""
     with full(stack, "hospital"):
         answers = traffic(stack, hospital_id, closed)
         queued = traffic(stack, hospital_id, lambda reply: reply.code == rpc.OK and reply.message.status == REQUESTED,

@@ -1,4 +1,5 @@
-"""The Connect protocol through gateway-svc: requests that the official client never sends (for those: tests/connect/run)."""
+"""The Connect protocol through gateway-svc: requests that the official client never sends (tests/connect/run covers
+the others)."""
 import base64
 import json
 import time
@@ -24,7 +25,8 @@ def call(stack, path, body=b"{}", media_type=JSON, **headers):
 
 
 def check_error(answer, http_code, code, said=""):
-    """An error of the protocol, with no fields beyond those of the protocol; returns its message."""
+    """Checks an error of the protocol, which must have no other fields than those of the protocol; returns its
+    message."""
     assert answer.code == http_code and answer.headers["Content-Type"] == JSON, answer
     assert answer.json["code"] == code and said in answer.json["message"], answer
     assert set(answer.json) <= {"code", "message", "details"} and answer.body.endswith(b"}\n"), answer
@@ -32,13 +34,14 @@ def check_error(answer, http_code, code, said=""):
 
 
 def check_bare(answer, http_code, header, value):
-    """A refusal of HTTP itself: no body that could be taken for a message."""
+    """Checks a refusal of HTTP itself: its body must not look like a message."""
     assert answer.code == http_code and answer.headers[header] == value, (answer, answer.headers)
     assert answer.body == b"" and "Content-Type" not in answer.headers, answer
 
 
 def play_booking(stack, handler):
-    """A booking-svc to which the gateway is already connected: no part of a budget is spent on connecting."""
+    """Plays a booking-svc to which the gateway is already connected, so that no part of a budget is spent on
+    connecting."""
     fake = FakeService(stack.address("booking.rpc"), handler)
     wait_for("the gateway connects", fake.listener.connections)
     return fake
@@ -61,7 +64,7 @@ def test_connect_speaks_json_and_binary(driver):
             answer = call(stack, CREATE, in_json(request), media_type)
             assert answer.code == 200 and answer.headers["Content-Type"] == JSON, answer
             assert answer.json["status"] == "CONFIRMED" and answer.json["version"] == "2", answer
-            assert "statusReason" not in answer.json, answer  # canonical: no defaults
+            assert "statusReason" not in answer.json, answer  # canonical JSON omits defaults
             assert answer.body.endswith(b"}\n"), answer
         # A name as in the .proto file, and an unknown field.
         asked = call(stack, GET, {"booking_id": request["booking_id"], "colour": {"of": ["the", 1]}})
@@ -202,7 +205,8 @@ def test_connect_hands_on_budget_trace_and_authorization(driver):
 
 @once
 def test_connect_answers_every_code_as_the_protocol_prescribes(driver):
-    """The table of the specification, and nothing that services report to their operators."""
+    """Checks the table of the specification, and that answers contain nothing that services report to their
+    operators."""
     table = {1: (499, "canceled"), 3: (400, "invalid_argument"), 4: (504, "deadline_exceeded"), 5: (404, "not_found"),
              6: (409, "already_exists"), 7: (403, "permission_denied"), 8: (429, "resource_exhausted"),
              9: (400, "failed_precondition"), 10: (409, "aborted"), 11: (400, "out_of_range"), 12: (501, "unimplemented"),
@@ -235,8 +239,8 @@ def test_connect_tells_no_addresses_when_a_service_is_away(driver):
 
 @once
 def test_connect_answers_a_body_that_is_too_large_at_its_end(driver):
-    """However long the body takes to send: an earlier answer would be lost with the connection."""
-    max_bytes = 8192  # of this method
+    """An answer before the end of the body would be lost with the connection, however long the body takes to arrive."""
+    max_bytes = 8192  # the limit of this method
     with Stack(driver, without=("history",), gateway=True) as stack:
         known = json.dumps({"bookingId": book(stack, register(stack)).booking_id})
         assert call(stack, GET, known.ljust(max_bytes).encode()).code == 200
@@ -247,7 +251,7 @@ def test_connect_answers_a_body_that_is_too_large_at_its_end(driver):
 
 @once
 def test_connect_answers_heads_of_any_length(driver):
-    """Including one that leaves hardly any room beside it."""
+    """Includes a head that leaves hardly any room beside it."""
     with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack:
         codes = []
         for length in range(14000, 18000, 100):

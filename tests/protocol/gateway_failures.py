@@ -1,4 +1,5 @@
-"""REST when something behind the gateway is wrong: how each failure looks, budgets, waiting bookings; pages of another
+"""REST when something behind the gateway fails: the form of each failure, budgets, waiting bookings; and pages of
+another
 origin."""
 from kit import rpc
 from kit.marks import once
@@ -12,7 +13,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class FakeBookings(FakeService):
-    """Stands in for booking-svc and answers as the test wants."""
+    """Plays booking-svc and answers as the test specifies."""
 
     def __init__(self, stack):
         self.answer = booking_pb2.ListBookingsResponse()
@@ -25,7 +26,7 @@ class BookingsPlayed(RestStack):
     def __enter__(self):
         self.fake = FakeBookings(self)
         super().__enter__()
-        # Otherwise the first call would wait for the connection.
+        # otherwise the first call would wait for the connection
         wait_for("the gateway reaches the fake", lambda: self.rest.get("/bookings?customerId=c").code == 200)
         return self
 
@@ -77,7 +78,7 @@ def test_rest_an_answer_that_is_none_is_a_fault(driver):
     with played(driver) as stack:
         stack.fake.answer = envelope_pb2.Response(payload=b"\xff\xff\xff")
         check_problem(stack.rest.get("/bookings/" + rpc.new_id()), 500, "INTERNAL")
-        # A value that cannot be written as JSON: an instant after the year 9999.
+        # a value that cannot be written as JSON: an instant after the year 9999
         stack.fake.answer = types_pb2.Booking(booking_id=rpc.new_id(), created_at={"seconds": 2 ** 60})
         check_problem(stack.rest.get("/bookings/" + rpc.new_id()), 500, "INTERNAL")
 
@@ -132,7 +133,7 @@ def test_rest_waiting_booking_is_accepted(driver):
 
         def accepted():
             answer = stack.rest.post("/bookings", body, headers=key)
-            assert answer.code in (202, 504), answer  # its budget may end before the answer says that it waits
+            assert answer.code in (202, 504), answer  # its budget may end before the answer says that the booking waits
             return answer if answer.code == 202 else None
         waiting = wait_for("the booking waits", accepted)
         assert waiting.json["status"] == "REQUESTED"
@@ -236,6 +237,6 @@ def test_cors_lets_exactly_one_origin_in(driver):
             for other in ("https://clinic.example.evil", "http://clinic.example", "null", ORIGIN + "/", ORIGIN.upper()):
                 assert cors_of(gateway.get(path, headers={"Origin": other})) == {}, other
             assert cors_of(gateway.get(path)) == {}
-        # Refused before the route is looked up.
+        # refused before the route is looked up
         answer = gateway.post("/bookings", b"x" * 300000, headers={"Origin": ORIGIN})
         assert answer.code == 413 and answer.headers["Access-Control-Allow-Origin"] == ORIGIN

@@ -1,4 +1,5 @@
-"""The form of REST requests: repeated and empty values, encodings, numbers of an enum; the texts of refusals; and references
+"""The form of REST requests (repeated and empty values, encodings, numbers of an enum), the texts of refusals, and
+references
 that work behind a proxy."""
 import gzip
 import json
@@ -14,7 +15,7 @@ JSON = "application/json"
 
 
 def ask(stack, method, path, fields, body=b""):
-    """A request whose header fields may be given twice."""
+    """Sends a request whose header fields may occur twice."""
     with raw_http.Connection(stack.gateway_svc.http) as connection:
         connection.send(raw_http.request(method, path, body, *("%s: %s" % field for field in fields)))
         reply = connection.reply()
@@ -162,7 +163,7 @@ def test_forms_refusals_have_the_words_of_rest(driver):
 def test_forms_references_hold_behind_a_prefix(driver):
     with RestStack(driver, without=("history",)) as stack:
         rest, path = stack.rest, stack.hospital_path()
-        outside = "https://clinic.example/api/v1"  # where a proxy serves the gateway
+        outside = "https://clinic.example/api/v1"  # the path under which a proxy serves the gateway
         made = rest.post("/bookings", booking_of(path))
         rest.post("/bookings", booking_of(path))
         location = urllib.parse.urljoin(outside + "/bookings", made.headers["Location"])

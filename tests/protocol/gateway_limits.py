@@ -1,4 +1,4 @@
-"""What callers cannot do to gateway-svc: slow and endless requests, many connections, methods that are not for callers."""
+"""What callers cannot do to gateway-svc: slow and endless requests, many connections, calls of internal methods."""
 import json
 import re
 import resource
@@ -14,7 +14,7 @@ from kit.world import CONFIRMED, day, register, remaining, status_of
 TYPE = "Content-Type: application/json"
 SECURITY = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
             "referrer-policy": "no-referrer", "cache-control": "no-store"}
-# A limit set for these tests, and how much later a busy machine may be.
+# the limits set for these tests, and the delay that a busy machine may add
 LIMIT_MS, SLACK_S = 1500, 20
 
 
@@ -23,7 +23,7 @@ def booking_body(hospital_id, **more):
 
 
 def books(stack, hospital_id):
-    """Another caller, who must notice nothing."""
+    """Plays another caller, who must notice nothing."""
     client = Client(stack.gateway_svc.http, timeout=DEADLINE_S)
     try:
         reply = client.post("/bookings", booking_body(hospital_id))
@@ -98,7 +98,7 @@ def test_gateway_ends_who_does_not_read_its_answers(driver):
         with Connection(stack.gateway_svc.http, receive_buffer=4096) as connection:
             connection.socket.setblocking(False)
             try:
-                for _ in range(10000):  # far more answers than the buffers between client and gateway hold
+                for _ in range(10000):  # far more answers than fit into the buffers between client and gateway
                     connection.socket.send(asks)
             except BlockingIOError:
                 pass
@@ -135,11 +135,11 @@ def test_gateway_refuses_heads_and_bodies_that_are_too_large(driver):
                 assert reply is not None and reply.code == code, (code, sent[:80], reply)
                 connection.rest()  # and the server closes the connection
             books(stack, hospital_id)
-        with Connection(stack.gateway_svc.http) as connection:  # without an end: it cannot be answered
+        with Connection(stack.gateway_svc.http) as connection:  # without an end, the body cannot be answered
             connection.send(chunked + 1000 * chunk)
             assert b"HTTP/1.1 2" not in connection.rest()
         body = json.dumps(booking_body(hospital_id)).encode()
-        with Connection(stack.gateway_svc.http) as connection:  # as large as allowed
+        with Connection(stack.gateway_svc.http) as connection:  # exactly as large as allowed
             connection.send(request("POST", "/bookings", body + b" " * (2048 - len(body)), TYPE))
             assert connection.reply().code == 201
 
@@ -152,7 +152,7 @@ CREATE_BOOKING, REGISTER_HOSPITAL = "/screening.v1.BookingService/CreateBooking"
 
 @once
 def test_gateway_bounds_bodies_by_the_method_that_they_call(driver):
-    """In every encoding; 400 days fit, whatever the indentation."""
+    """Checked in every encoding; 400 days fit, whatever the indentation."""
     with Stack(driver, without=("history",), gateway=True) as stack:
         web, hospital_id = stack.gateway, register(stack, capacity=100)
         connect_json, connect_proto = {"Content-Type": "application/json"}, {"Content-Type": "application/proto"}
@@ -173,8 +173,8 @@ def test_gateway_bounds_bodies_by_the_method_that_they_call(driver):
                 with Connection(stack.gateway_svc.http) as connection:
                     connection.send(split)
                     assert connection.reply().code == wanted, (method, path, len(sent))
-        unknown = b"\xfa\x06"  # field 111, of the given number of bytes
-        for size, code in ((8000, 400), (9000, 429)):  # not a booking, but parsed
+        unknown = b"\xfa\x06"  # field 111, with the given number of bytes
+        for size, code in ((8000, 400), (9000, 429)):  # not a booking, but it is parsed
             body = unknown + bytes([size & 127 | 128, size >> 7]) + b"x" * size
             assert web.post(CREATE_BOOKING, body, headers=connect_proto).code == code, size
 
@@ -210,7 +210,8 @@ def test_gateway_holds_a_thousand_idle_connections_and_others_book(driver):
 
 @once
 def test_gateway_answers_any_number_of_requests_that_come_at_once(driver):
-    """libmicrohttpd takes 128 events from the system at a time; given exactly that many, it first waits for another."""
+    """libmicrohttpd takes 128 events from the system at a time; if it gets exactly that many, it first waits for
+    another."""
     with Stack(driver, without=("history",), gateway=True) as stack:
         for count in (127, 128, 129, 256):
             connections = [Connection(stack.gateway_svc.http) for _ in range(count)]
@@ -277,7 +278,7 @@ def test_gateway_answers_head_like_get_without_the_body(driver):
                 assert {**get.fields, "date": ""} == {**of_head.fields, "date": ""} and get.body == again.body, path
 
 
-# ---- what is not for callers
+# ---- methods that are not for callers
 
 
 @once
@@ -336,7 +337,7 @@ def test_gateway_tells_no_internals_and_every_answer_has_its_security_fields(dri
                 assert SECURITY.items() <= reply.fields.items(), reply
                 assert not [secret for secret in secrets if secret in str(reply).lower()], reply
                 assert "server" not in reply.fields and "access-control-allow-origin" not in reply.fields, reply
-        # Answers that libmicrohttpd makes by itself reveal nothing about the gateway or the request.
+        # answers that libmicrohttpd makes by itself reveal nothing about the gateway or the request
         for sent in (b"GET /secret\r\n\r\n", head("GET", "/", "X: " + "secret" * 5000), head("GET", "/" + "secret" * 5000)):
             with Connection(stack.gateway_svc.http) as connection:
                 connection.send(sent)
@@ -404,7 +405,7 @@ def test_gateway_answers_503_when_the_time_to_drain_is_over(driver):
 def test_gateway_restarted_serves_at_the_same_address(driver):
     with Stack(driver, without=("history",), gateway=True) as stack:
         hospital_id = register(stack)
-        with Connection(stack.gateway_svc.http) as held:  # the server closes it first: the port stays in TIME_WAIT
+        with Connection(stack.gateway_svc.http) as held:  # the server closes first, so the port stays in TIME_WAIT
             held.send(request("GET", "/hospitals/" + hospital_id))
             assert held.reply().code == 200
             stack.gateway_svc.stop()

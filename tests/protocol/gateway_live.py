@@ -30,7 +30,8 @@ class LiveStack(Stack):
 
 
 def metric(address, name, labels=""):
-    """A metric of the process with that ops address: the sum of the samples whose labels contain the given text."""
+    """Returns a metric of the process with that ops address: the sum of the samples whose labels contain the given
+    text."""
     client = web.Client(address)
     try:
         page = client.get("/metrics").body.decode()
@@ -41,7 +42,7 @@ def metric(address, name, labels=""):
 
 
 def places(listener, left, offset=1):
-    """Waits until the listener is told that this many places are left on that day."""
+    """Waits until the listener receives this number of remaining places for that day."""
     return listener.wait("availability", lambda data: data["day"]["date"] == day(offset) and
                          data["day"]["remaining"] == left).data["day"]
 
@@ -88,7 +89,7 @@ def test_only_the_days_that_were_asked_for_are_told(driver):
         hospital_id = register(stack, capacity=5, days=(1, 2, 3, 40, 500))
         with stack.listen(hospitalId=hospital_id, **{"from": day(2)}, to=day(2)) as one, \
                 stack.listen(hospitalId=hospital_id, **{"from": day(3)}, to=day(368)) as many, \
-                stack.listen(hospitalId=hospital_id, **{"from": day(400)}, to=day(765)) as later:  # never read together
+                stack.listen(hospitalId=hospital_id, **{"from": day(400)}, to=day(765)) as later:  # these two are never read together
             for listener, wanted in ((one, [2]), (many, [3, 40]), (later, [500])):
                 assert [listener.next().data["day"]["date"] for _ in wanted] == [day(offset) for offset in wanted]
             for offset, headcount in ((1, 1), (40, 2), (500, 3), (2, 4)):
@@ -112,7 +113,8 @@ def test_a_hospital_that_is_not_there_yet_is_told_when_it_is(driver):
 
 @once
 def test_a_listener_of_far_days_delays_nobody(driver):
-    """Days that one reading after the other would reach only after two thousand years of days, 366 each, five a second."""
+    """Days that consecutive readings, 366 days each at five a second, would reach only after two thousand years of
+    days."""
     with LiveStack(driver) as stack:
         hospital_id = rpc.new_id()
         with stack.listen(hospitalId=hospital_id, **{"from": "0001-01-01"}) as far, stack.listen(hospitalId=hospital_id) as near:
@@ -273,7 +275,7 @@ def test_who_comes_back_too_late_or_from_another_log_is_told_to_begin_anew(drive
                     for event in wanted:
                         message = listener.next()
                         assert message.event == "booking" and message.data["bookingId"] == event.booking.booking_id, message
-                observer.next()  # the gateway is at the head
+                observer.next()  # the gateway is at the head of the log
 
 
 @once
@@ -323,7 +325,7 @@ def test_another_log_makes_listeners_begin_anew(driver):
 
 
 def book_when_possible(stack, hospital_id):
-    """A confirmed booking, as soon as the services have reconnected."""
+    """Returns a confirmed booking, made as soon as the services have reconnected."""
     def attempt():
         reply = stack.booking.CreateBooking(**booking_request(hospital_id, customer_id="c-1"))
         return reply.message if reply.code == rpc.OK and reply.message.status == CONFIRMED else None
@@ -422,7 +424,7 @@ def test_a_thousand_listeners_are_told_and_others_are_served(driver):
         for listener in listeners:
             places(listener, 5)
         grown = resident_bytes(stack.gateway_svc.process) - before
-        # A connection's own 16 KiB, and the structures that belong to it.
+        # a connection's own 16 KiB, and the structures that belong to it
         assert is_sanitized() or grown < LISTENERS * 48 * 1024, grown
         booking = book(stack, hospital_id, customer_id="c-%d" % (LISTENERS // 2))
         assert stack.gateway.get("/bookings/" + booking.booking_id).json["status"] == "CONFIRMED"
@@ -446,7 +448,7 @@ def test_a_stop_ends_all_streams_at_once(driver):
         stack.gateway_svc.stop()
         took = time.monotonic() - begun
         assert all(listener.wait_end() for listener in listeners)
-        assert took < 5, took  # of the ten seconds that requests in flight may take
+        assert took < 5, took  # far less than the ten seconds that requests in flight may take
         assert "service.drain_incomplete" not in [line.get("event") for line in stack.gateway_svc.log_lines()]
 
 

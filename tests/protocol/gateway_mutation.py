@@ -1,4 +1,4 @@
-"""Good requests, damaged in a reproducible way: gateway-svc answers each or closes its connection, and keeps serving."""
+"""Good requests with reproducible damage: gateway-svc answers each or closes its connection, and keeps serving."""
 import collections
 import json
 import random
@@ -14,7 +14,7 @@ from kit.world import CONFIRMED, book, day, register, wait_history
 
 BATCHES, BATCH, MUTATIONS_MAX, SEED = 10, 200, 2, 7
 JSON, PROTO = "Content-Type: application/json", "Content-Type: application/proto"
-# The bytes that damage a head, a path, a length or JSON most.
+# the bytes that damage a head, a path, a length or JSON most
 TOKENS = (b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b";", b",", b"/", b"//", b"/../", b"?", b"&", b"=", b"%", b"%00", b"%2f", b"%zz",
           b"%ff", b"+", b"\xff", b"\xc0\x80", b"GET ", b"HEAD ", b"DELETE ", b"PATCH ", b"HTTP/1.0", b"HTTP/9.9", b"Host: x\r\n",
           b"Content-Length: 0\r\n", b"Content-Length: 99999999999\r\n", b"Content-Length: -1\r\n", b"Transfer-Encoding: chunked\r\n",
@@ -25,7 +25,7 @@ TOKENS = (b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b";", b",", b"/", b"/
 
 
 def good_requests(hospital_id, booking_id):
-    """One good request of each kind that the gateway accepts."""
+    """Returns one good request of each kind that the gateway accepts."""
     booking = {"customerId": "c", "customerName": "김하늘", "hospitalId": hospital_id, "date": day(1), "headcount": 1}
     hospital = {"name": "h", "address": "a", "days": [{"date": day(1), "capacity": 5}]}
     ask = json.dumps({"bookingId": booking_id}).encode()
@@ -80,15 +80,15 @@ def mutated(chance, sent):
 
 
 def codes(answered):
-    """The status codes of the answers on a connection. If anything was received, it must contain an answer."""
+    """Returns the status codes of the answers on a connection. If anything was received, it must contain an answer."""
     found = re.findall(rb"^HTTP/1\.1 (\d{3}) [^\r\n]+\r\n", answered, re.M)
     assert found or answered == b"", answered[:500]
     return [int(code) for code in found]
 
 
 def play(address, requests):
-    """Sends each over a separate connection; returns what each was answered until the server closed it, at the latest for
-    its silence."""
+    """Sends each request over a separate connection; returns the answers until the server closed the connection, or
+    fell silent."""
     connections = [Connection(address) for _ in requests]
     try:
         for connection, sent in zip(connections, requests):
@@ -118,7 +118,7 @@ def test_gateway_answers_or_ends_every_damaged_request_and_serves_on(driver):
             for mutant, answered in zip(mutants, play(stack.gateway_svc.http, mutants)):
                 seen.update(answered or ["none"])
                 assert not {500, 503, 504} & set(answered), (mutant, answered)
-        # Neither all nor none: the mutants are near the border.
+        # neither all nor none: the mutants are near the border
         served = seen[200] + seen[201]
         assert BATCHES * BATCH / 20 < served < BATCHES * BATCH / 2 and {400, 404, "none"} <= seen.keys(), seen
         check_serving(stack, good)

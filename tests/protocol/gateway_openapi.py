@@ -1,4 +1,4 @@
-"""The gateway's OpenAPI document describes every existing route, and every answer of a walk along the routes."""
+"""The gateway's OpenAPI document describes every existing route, and every answer of a tour of the routes."""
 import copy
 import os
 import re
@@ -18,7 +18,7 @@ def checked(stack):
 
 
 def schemas_of(node):
-    """Every schema of an object in the document."""
+    """Yields every object schema in the document."""
     if isinstance(node, dict):
         if node.get("type") == "object":
             yield node
@@ -38,7 +38,7 @@ def test_openapi_describes_every_route_and_no_other(driver):
         assert len(routes) == 13
         assert client.document.operations() == routes | {("GET", "/"), ("GET", "/openapi.json"), ("GET", "/events")}
         assert client.document.document["openapi"].startswith("3.1.")
-        # Each path describes the same parameters.
+        # each path describes the same parameters
         for path in {path for _, path in client.document.operations()}:
             told = client.request("PATCH", path).headers["Allow"].split(", ")
             described = {method for method, other in client.document.operations() if other == path}
@@ -62,7 +62,7 @@ REQUESTS = {"NewHospital", "NewDay", "NewCapacity", "NewBooking", "Cancellation"
 
 @once
 def test_openapi_requests_are_closed_answers_open_and_examples_fit(driver):
-    """An unknown field in a request is refused. Answers may gain fields, which must not break any client."""
+    """An unknown field in a request is refused. Answers may gain fields, which must not break a client."""
     with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack:
         document = checked(stack).document
         schemas = document.document["components"]["schemas"]
@@ -105,7 +105,7 @@ def test_openapi_answers_of_a_walk_are_as_described(driver):
         client.get("/openapi.json")
         client.get("/")
         assert client.get("/bookings", headers={"X-Long": "x" * 17000}).code == 431
-        assert client.get("/events").code == 422  # a successful answer would not end: gateway_live.py covers those
+        assert client.get("/events").code == 422  # a successful answer would not end; gateway_live.py covers those
         good = {(method, path) for method, path, code in client.seen if code < 300}
         assert good == client.document.operations() - {("GET", "/events")}
 

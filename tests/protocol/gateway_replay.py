@@ -11,7 +11,7 @@ from kit.workers import Workers
 from kit.world import CONFIRMED, book, booking_request, day, register
 
 EVENTS, BACK, ATTACKERS, TRIES = 1000, 990, 4, 15
-# Far above the measured values, because other tests run at the same time.
+# far above the measured values, because other tests run at the same time
 RATIO, FLOOR_S = 20, 1.5
 
 
@@ -24,7 +24,7 @@ class LiveStack(Stack):
 
 
 def come_back(stack, hospital_id, after):
-    """How long a customer who missed three bookings waits for them, in s."""
+    """Returns how long a customer who missed three bookings waits for them, in s."""
     for _ in range(3):
         book(stack, hospital_id, customer_id="c-1")
     begun = time.monotonic()
@@ -56,7 +56,7 @@ def test_those_who_come_back_from_far_behind_starve_nobody(driver):
         came_back = [0]
 
         def attack():
-            """Takes the beginning of the answer and reconnects."""
+            """Reads the beginning of the answer and reconnects."""
             while not attackers.stopping.is_set():
                 head = stack.value("booking", "SELECT head_seq FROM event_log_head")
                 with stack.listen(customerId="c-2", read=False,
@@ -78,7 +78,7 @@ def test_those_who_come_back_from_far_behind_starve_nobody(driver):
 
 @once
 def test_a_customer_who_comes_back_too_often_is_told_to_begin_anew(driver):
-    """The number of repeated events is bounded, and others at the same address receive theirs."""
+    """The number of repeated events is bounded, and other customers at the same address receive theirs."""
     with LiveStack(driver) as stack:
         hospital_id = register(stack, capacity=100000)
         with stack.listen(customerId="c-1") as listener:
@@ -98,14 +98,14 @@ def test_a_customer_who_comes_back_too_often_is_told_to_begin_anew(driver):
         with stack.listen(customerId="c-1", last_event_id=start) as listener:
             assert listener.next().data["bookingId"] == booking.booking_id
         with stack.listen(customerId="c-2", last_event_id=start) as listener:
-            late = book(stack, hospital_id, customer_id="c-2")  # and everybody receives new events
+            late = book(stack, hospital_id, customer_id="c-2")  # and all listeners receive new events
             listener.wait("booking", lambda data: data["bookingId"] == late.booking_id)
 
 
 # ---- a new day
 
 class Clock:
-    """The wall clock of gateway-svc, which can be stepped; hospital-svc's stays correct."""
+    """The wall clock of gateway-svc, which can be stepped; that of hospital-svc stays correct."""
 
     def __init__(self, stack):
         self.path = os.path.join(stack.folder, "clock")
@@ -115,13 +115,13 @@ class Clock:
                                               "SCREENING_CLOCK_STEP": self.path, "ASAN_OPTIONS": asan})
 
     def step(self, days):
-        # In place: the process has mapped the file.
+        # in place: the process has mapped the file
         with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as file:
             file.write(struct.pack("=q", int(days * 86400 * 10**9)))
 
 
 def dates(listener, *offsets):
-    """The next messages are about exactly these days."""
+    """Checks that the next messages are about exactly these days."""
     told = [listener.next() for _ in offsets]
     assert [message.event for message in told] == ["availability"] * len(offsets), told
     assert sorted(message.data["day"]["date"] for message in told) == [day(offset) for offset in offsets], told
@@ -159,10 +159,10 @@ def test_a_stream_without_from_moves_with_the_day(driver):
             set_capacity(1, 9)
             dates(fixed, 1)
             set_capacity(30, 10)
-            for listener in (moving, fixed):  # and the one that has ended receives nothing
+            for listener in (moving, fixed):  # and the ended day receives nothing
                 dates(listener, 30)
             assert not ending.messages
-            clock.step(0)  # set back
+            clock.step(0)  # set the clock back
             dates(moving, 0, 1, 30)
             set_capacity(1, 11)
             for listener in (moving, fixed, ending):

@@ -1,4 +1,4 @@
-"""REST through the gateway: routes, ids, entity tags, pages, and requests that are refused for their form. Every answer is
+"""REST through the gateway: routes, ids, entity tags, pages, and requests refused for their form. Every answer is
 checked against the OpenAPI document."""
 import json
 import urllib.parse
@@ -178,13 +178,13 @@ def test_rest_if_match_is_the_expected_version(driver):
         assert put(11, '"1"').code == 200  # a repeat: the day already has this capacity
         assert put(12, "*").headers["ETag"] == '"3"'
         check_problem(put(13, 'W/"2"'), 412, "VERSION_MISMATCH")
-        assert put(13, 'W/"3"', expectedVersion=3).headers["ETag"] == '"4"'  # as a compressing proxy marks it
+        assert put(13, 'W/"3"', expectedVersion=3).headers["ETag"] == '"4"'  # as marked by a compressing proxy
         check_problem(put(14, '"4"', expectedVersion="3"), 400, detail="expectedVersion: ")
         check_problem(rest.put(place, {"capacity": 14, "expectedVersion": 3}), 412, "VERSION_MISMATCH")
         for match in ("4", 'w/"4"', 'W/ "4"', 'W/4', '"4", "5"', '"x"', '""', '"0"', '"04"', '"4', '"%d"' % 10 ** 20, '"%d"' % 2 ** 64):
             check_problem(put(14, match), 400)
         assert rest.put(place, {"capacity": 13}).headers["ETag"] == '"4"'  # none of them changed anything
-        # A condition that a method does not support is not ignored.
+        # a condition that a method does not support is not ignored
         check_problem(rest.delete(stack.hospital_path(), headers={"If-Match": '"77"'}), 400, detail="If-Match: ")
         assert rest.get(stack.hospital_path(), headers={"If-Match": '"77"'}).json["status"] == "ACTIVE"
 

@@ -1,5 +1,5 @@
-"""Requests that two servers may split differently: gateway-svc refuses them and never executes a part of one as another
-request."""
+"""Requests that two servers may split differently: gateway-svc refuses them and never executes a part of one as
+another request."""
 import json
 
 from kit import rpc
@@ -12,7 +12,7 @@ POST, TYPE = "POST", "Content-Type: application/json"
 
 
 class Smuggler:
-    """Hides bookings in attacks and checks whether one was made."""
+    """Hides bookings in attacks, and checks whether one was made."""
 
     def __init__(self, stack):
         self.stack, self.hospital_id, self.hidden_ids = stack, register(stack, capacity=1000), []
@@ -22,7 +22,7 @@ class Smuggler:
                            "hospitalId": self.hospital_id, "date": day(1)}).encode()
 
     def hidden(self):
-        """A request that books if any server executes it."""
+        """Returns a request that books if any server executes it."""
         self.hidden_ids.append(rpc.new_id())
         return request(POST, "/bookings", self.booking(self.hidden_ids[-1]), TYPE)
 
@@ -33,7 +33,7 @@ class Smuggler:
         return [one for one in self.hidden_ids if self.stack.booking.GetBooking(booking_id=one).code != rpc.NOT_FOUND]
 
     def refused(self, name, attack):
-        """The server answers with 400 or a similar code, or not at all, and closes the connection."""
+        """Checks that the server answers with 400 or a similar code, or not at all, and closes the connection."""
         with self.connect() as connection:
             connection.send(attack)
             reply = connection.reply()
@@ -42,12 +42,12 @@ class Smuggler:
                 rest = connection.rest()
             except TimeoutError:
                 raise AssertionError("%s: the connection stays open after %s" % (name, reply)) from None
-            # From libmicrohttpd: a length that is not a number gets its answer twice.
+            # from libmicrohttpd: a length that is not a number is answered twice
             assert b"HTTP/1.1 2" not in rest, (name, reply, rest)
 
 
 def ambiguous_heads(hidden, hex_size):
-    """Header fields that give a request body two possible ends, by name; the body is one chunk."""
+    """Yields header fields that give a request body two possible ends, by name; the body is one chunk."""
     chunk = b"%s\r\n" % hex_size
     length, chunked = "Content-Length: %d" % len(hidden), "Transfer-Encoding: chunked"
     zero = "Content-Length: 0"
@@ -140,7 +140,7 @@ def test_gateway_takes_a_request_in_the_body_of_another_for_its_body(driver):
                     assert replies[0].code in (200, 400, 404) and replies[1].code == 200, (method, replies)
                     assert connection.unread == b""
         assert smuggler.made() == []
-        # The hidden request is executed where it is sent as a separate request.
+        # the hidden request is executed if it is sent as a separate request
         with smuggler.connect() as connection:
             connection.send(request("GET", "/openapi.json") + request(POST, "/bookings", smuggler.booking(after), TYPE))
             assert [connection.reply().code, connection.reply().code] == [200, 201]

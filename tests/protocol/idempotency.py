@@ -97,7 +97,7 @@ def test_concurrent_duplicates_book_once(driver):
 
 
 def in_flight(stack):
-    """Calls in flight at booking-svc, apart from the one that asks."""
+    """Returns the number of calls in flight at booking-svc, apart from this one."""
     stats = {stat.name: stat.value for stat in stack.booking.Stats().message.stats}
     return stats["rpc_server_in_flight"] - 1
 
@@ -122,7 +122,7 @@ def test_repeat_while_in_work_waits_for_the_same_outcome(driver):
         wait_for("the Reserve is under way", lambda: fake.count("BatchReserve") == 1)
         sent += [(c, c.send("CreateBooking", timeout_ms=20000, **request)) for c in clients[1:]]
         wait_for("both repeats are in hand", lambda: in_flight(stack) == 3)
-        # After them in the writer's queue.
+        # after them in the writer's queue
         assert stack.booking.CancelBooking(booking_id=rpc.new_id()).code == rpc.NOT_FOUND
         assert status_of(stack, request["booking_id"]) == REQUESTED
         release.set()
@@ -164,7 +164,7 @@ def test_concurrent_cancels_free_the_place_once(driver):
 
 @once
 def test_a_late_reserve_for_a_cancelled_booking_is_refused(driver):
-    """The cancellation overtakes the Reserve: a tombstone waits for it."""
+    """The cancellation overtakes the Reserve, which then meets a tombstone."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=5)
         stack.hospital_svc.kill()
@@ -182,7 +182,7 @@ def test_a_late_reserve_for_a_cancelled_booking_is_refused(driver):
 
 @once
 def test_a_cancellation_while_hospital_svc_is_asked_stays(driver):
-    """The settle arrives with a grant when the booking is no longer REQUESTED."""
+    """The settle brings a grant when the booking is no longer REQUESTED."""
     with Stack(driver, without=("hospital", "history")) as stack:
         go = threading.Event()
 

@@ -1,4 +1,5 @@
-"""Bounds and last resorts of the contract: places in the queue, long polls, reasons of refusal, an unavailable database."""
+"""Limits and last resorts of the contract: places in the queue, long polls, reasons of refusal, an unavailable
+database."""
 import os
 import signal
 import subprocess
@@ -52,14 +53,14 @@ def test_a_booking_keeps_its_place_from_intent_to_reply(driver):
 
 @once
 def test_with_both_queues_full_everything_else_is_refused_at_once(driver):
-    """Bookings wait for hospital-svc, and reads for a locked table: the next read still gets its answer."""
+    """Bookings wait for hospital-svc, and reads wait for a locked table: the next read still gets an answer."""
     del driver
     places = 600
     flags = {"booking": {"queue-max": places, "reserve-timeout-ms": 60000}}
     with Stack("postgresql", without=("hospital", "history"), flags=flags) as stack:
         fake = FakeService(stack.address("hospital.rpc"), silent)
         stack.booking.Check()
-        clients = [stack.client("booking") for _ in range(10)]  # a single one does not get all places
+        clients = [stack.client("booking") for _ in range(10)]  # one connection does not get all places
         for i in range(places):
             clients[i % 10].send("CreateBooking", timeout_ms=60000, **booking_request(rpc.new_id()))
         wait_for("all places are taken", lambda: stack.value("booking", "SELECT COUNT(*) FROM booking") == places)
@@ -74,7 +75,7 @@ def test_with_both_queues_full_everything_else_is_refused_at_once(driver):
                 reading.send("GetBooking", timeout_ms=60000, booking_id=rpc.new_id())
             reading.requester.pipe.sock.settimeout(DEADLINE_S)
             refused = 0
-            while refused < 60:  # some may have met the end of the lock timeout
+            while refused < 60:  # some may have reached the lock timeout
                 refused += rpc.unpack(reading.requester.pipe.receive()[4:], None).reason == "OVERLOADED"
         finally:
             stack.booking_svc.kill()
@@ -112,7 +113,7 @@ def test_a_budget_that_ends_before_the_reserve_is_sent_is_spent(driver):
         wait_for("the only call is under way", lambda: fake.count("BatchReserve") == 1)
 
         def given_up():
-            """Its intent may not have been committed in time."""
+            """Returns whether the booking was given up: its intent may not have been committed in time."""
             check_refused(stack.booking.CreateBooking(timeout_ms=200, **late), rpc.DEADLINE_EXCEEDED)
             return stack.booking.GetBooking(booking_id=late["booking_id"]).code == rpc.OK
         wait_for("a booking waits whose caller has given up", given_up)
@@ -178,7 +179,7 @@ def test_hospital_events_carry_the_trace(driver):
 
 @once
 def test_a_long_poll_beyond_the_bound_is_answered_at_once(driver):
-    """One connection may have 56 of the 64; the last eighth is reserved for connections that have fewer."""
+    """One connection may use 56 of the 64 places; the last eighth is reserved for connections that have fewer."""
     with Stack(driver, without=("booking", "history")) as stack:
         poll = {"wait_ms": 10000, "subscriber": "t", "timeout_ms": 30000}
 
@@ -204,7 +205,7 @@ def test_a_long_poll_beyond_the_bound_is_answered_at_once(driver):
 def test_a_long_poll_ends_before_its_callers_budget_and_at_drain(driver):
     with Stack(driver, without=("booking", "history")) as stack:
         def answered_in_time():
-            # 50 ms before the budget ends: a machine that is busy at that moment may miss it once.
+            # 50 ms before the budget ends: a machine that is busy at that moment may miss it once
             reply = stack.hospital.Fetch(wait_ms=10000, timeout_ms=500, subscriber="t")
             assert reply.code in (rpc.OK, rpc.DEADLINE_EXCEEDED), reply
             return reply.code == rpc.OK and not reply.message.events
@@ -221,7 +222,7 @@ def test_a_long_poll_ends_before_its_callers_budget_and_at_drain(driver):
 
 @once
 def test_provisional_force_cancellation_follows_the_filters(driver):
-    """booking-svc is down when the hospital is deleted: the history knows what will become of its bookings."""
+    """booking-svc is down when the hospital is deleted: the history already knows the future state of its bookings."""
     with Stack(driver) as stack:
         hospital_id = register(stack)
         kept, gone = book(stack, hospital_id), book(stack, hospital_id)
@@ -247,7 +248,7 @@ def test_provisional_force_cancellation_follows_the_filters(driver):
 
 @once
 def test_reads_without_a_database_say_so_and_no_more(driver):
-    """libpq's messages name hosts and paths: they belong in the log only."""
+    """libpq's messages name hosts and paths: they belong only in the log."""
     del driver
     real_folder = CLUSTER_URL.split("host=")[1].split("&")[0]
     stack = Stack("postgresql", without=PROGRAMS)

@@ -1,4 +1,4 @@
-"""A log that is not read, and callers that try to fill it: neither takes a service away from the others."""
+"""A log that is not read, and callers that try to fill it: neither makes a service unavailable to others."""
 import os
 import pty
 import signal
@@ -13,14 +13,14 @@ from kit.web import Client
 from kit.workers import Workers
 from kit.world import CONFIRMED, book, day, register, wait_history
 
-# More lines than fit into a pipe, a terminal or a socket: each call at level debug logs one.
+# more lines than fit into a pipe, a terminal or a socket: each call at level debug logs one
 CALLS = 4000
-# In parallel, and waiting for a thread: with many more, a brief stall of the machine would make a service estimate
-# that the last of them would wait too long, and refuse them.
+# Calls in parallel that wait for a thread. With many more, a brief stall of the machine would let a service estimate
+# that the last of them would wait too long, and it would refuse them.
 AT_ONCE = 10
-# Per event: at once, and per second (lib/base/log.c).
+# lines per event: at once, and per second (lib/base/log.c)
 BURST, PER_S, DEBUG_BURST, DEBUG_PER_S = 200, 20, 1000, 200
-# Far above the measured values, because other tests run at the same time.
+# far above the measured values, because other tests run at the same time
 RATIO, FLOOR_S = 10, 0.5
 
 
@@ -89,7 +89,7 @@ def test_every_service_goes_on_and_ends_while_its_log_is_full(driver):
     with Stack(driver, without=(*PROGRAMS, "gateway"), flags=with_ops(), gateway=True) as stack:
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
-        while True:  # it is full before they start
+        while True:  # the log is full before they start
             try:
                 os.write(writer, b"x" * 4096)
             except BlockingIOError:
@@ -141,7 +141,7 @@ def test_a_caller_cannot_fill_the_log(driver):
         asked = [0]
 
         def flood(calls):
-            """Cursors that match no log, each from a subscriber with a different name."""
+            """Sends cursors that match no log, each from a subscriber with a different name."""
             client = rpc.Client(stack.hospital_svc.rpc)
             while not calls.stopping.is_set() and asked[0] < 50 * BURST:
                 requests = [{"after_seq": 1000000, "subscriber": "s-%d" % (asked[0] + i)} for i in range(AT_ONCE)]
@@ -159,7 +159,7 @@ def test_a_caller_cannot_fill_the_log(driver):
         lines = [line for line in stack.hospital_svc.log_lines() if line.get("event") == "events.subscriber_diverged"]
         assert 0 < len(lines) <= BURST + PER_S * (took_s + 1), len(lines)
 
-        # The first of each name within a minute, however slowly they come.
+        # the first of each name within a minute, however slowly they come
         for _ in range(3):
             assert stack.hospital.Fetch(after_seq=1000000, subscriber="slow").code == rpc.DATA_LOSS
         wait_for("the next line says how many were left out", lambda: stack.hospital.Fetch(
@@ -172,7 +172,7 @@ def test_a_caller_cannot_fill_the_log(driver):
 
 @once
 def test_calls_that_fail_inside_fill_no_log(driver):
-    """Each is answered INTERNAL and logs two lines."""
+    """Each call is answered INTERNAL and logs two lines."""
     with Stack(driver, without=("booking", "history")) as stack:
         stack.execute("hospital", "ALTER TABLE hospital RENAME TO gone")
         begun, client = time.monotonic(), stack.client("hospital")

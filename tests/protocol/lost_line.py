@@ -1,5 +1,6 @@
-"""Events of the interval that a database has lost, still in flight when it is back: their seqs follow what was applied, but
-they belong to a lost line of events, and a place that they free, or a cursor that they move, would stay wrong."""
+"""Events of an interval that a database has lost, still in flight when it is back: their seqs follow the applied ones,
+but they
+belong to a lost branch of the log. A place that they free, or a cursor that they move, would stay wrong."""
 import threading
 import time
 import uuid
@@ -11,7 +12,7 @@ from kit.stack import DEADLINE_S, PATIENT_MS, Stack, wait_for
 from kit.world import (CANCELLED, CONFIRMED, DELETED, FORCE_CANCELLED, book, booking_request, check_refused, day, register,
                        remaining, status_of, wait_history)
 
-# How long a subscriber waits for an answer to Fetch, less the time to pass it on.
+# how long a subscriber waits for an answer to Fetch, minus the time to forward it
 IN_TIME_S, ATTEMPTS = 1.7, 8
 
 
@@ -23,7 +24,8 @@ class Between(FakeService):
         super().__init__(address, self._forward)
 
     def hold(self, where, wanted):
-        """`wanted`(method name, message): whether to hold back this `request` or `answer`. Only one is held at a time."""
+        """Holds back a `request` or `answer` for which `wanted`(method name, message) is true. Only one is held at a
+        time."""
         self.gate = (where, wanted, threading.Event(), threading.Event())
 
     def wait_held(self):
@@ -56,7 +58,7 @@ class Between(FakeService):
 
 
 def stack_with(driver, subscriber, publisher, by_fetch_only=False):
-    """A stack whose subscriber reaches the publisher through a Between."""
+    """Runs a stack whose subscriber reaches the publisher through a Between."""
     stack = Stack(driver, without=("history",))
     between = Between(stack.address("between.rpc"), stack.services[publisher].rpc)
     stack.services[subscriber].flags[publisher + "-rpc"] = stack.address("between.rpc")
@@ -79,12 +81,13 @@ def wait_followed(stack, name, seq):
 
 
 def halted(stack, name):
-    """How often the service has halted, according to its log."""
+    """Returns how often the service has stopped following, according to its log."""
     return sum(line.get("event") == "events.halted" for line in stack.services[name].log_lines())
 
 
 def refused(stack, name):
-    """Whether the service has refused events of a log that is not the one at its cursor any more, according to its log."""
+    """Returns whether the service has refused events of a log that is no longer the one at its cursor, according to
+    its log."""
     return any(line.get("event") == "events.apply_failed" and line["status"] == "ABORTED"
                for line in stack.services[name].log_lines())
 
@@ -94,7 +97,7 @@ def brings_events(name, message):
 
 
 def until_in_time(attempt):
-    """Repeats the test if the machine was too slow: the subscriber then gave up before the held answer was released."""
+    """Repeats the test if the machine was too slow and the subscriber gave up before the held answer was released."""
     for _ in range(ATTEMPTS):
         if attempt():
             return
@@ -107,8 +110,9 @@ def sold_out(stack):
 
 
 def test_a_booking_database_that_goes_back_while_pair_is_under_way_sells_nothing_twice(driver):
-    """hospital-svc has sent its position and applies one more event, which frees a place; then booking-svc's database goes
-    back to before this event, and booking-svc answers that it knows hospital-svc's position."""
+    """hospital-svc sends its position and then applies one more event, which frees a place; then booking-svc's database
+    goes
+    back to before this event, and booking-svc answers that it knows the position of hospital-svc."""
     stack, between = stack_with(driver, "hospital", "booking")
     with stack:
         stack.hospital_id = register(stack, capacity=1)
@@ -196,7 +200,7 @@ def test_lost_events_of_the_hospital_log_do_not_stop_those_that_follow(driver):
 
 
 def log_of(stack, name):
-    """What a Pair says about its log: log_id and era."""
+    """Returns log_id and era of the log that a Pair describes."""
     (log_id, era), = stack.rows(name, "SELECT log_id, era FROM event_log_head")
     return {"log_id": log_id if isinstance(log_id, str) else str(uuid.UUID(bytes=bytes(log_id))), "era": int(era)}
 
@@ -234,7 +238,8 @@ def test_a_lost_deletion_that_a_late_pair_lets_in_is_repeated(driver):
 
 
 def test_a_hospital_database_that_goes_back_and_forth_is_followed_from_its_start(driver):
-    """The database is restored to an early backup, continues, and is restored to a late one: what booking-svc has applied in
+    """The database is restored to an early backup, continues, and is restored to a late one: what booking-svc applied
+    in
     between is in neither, although the late one is longer."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=5)
@@ -261,7 +266,7 @@ def test_a_hospital_database_that_goes_back_and_forth_is_followed_from_its_start
 
 
 class OldCopy(Between):
-    """A Fetch of a subscriber that a test selects, only the next one, is answered from an old copy."""
+    """Answers the next Fetch of a selected subscriber, and only that one, from an old copy."""
     misled = ()
 
     def mislead(self, *subscribers):
@@ -275,7 +280,7 @@ class OldCopy(Between):
 
 
 def test_one_answer_of_an_old_copy_ends_no_following(driver):
-    """The answer comes from a primary that a failover left behind. hospital-svc stays paired: it must receive the events
+    """The answer comes from the old primary after a failover. hospital-svc stays paired: it must receive the events
     that free places."""
     stack = Stack(driver)
     between = OldCopy(stack.address("between.rpc"), stack.booking_svc.rpc)

@@ -1,4 +1,4 @@
-"""Every method's success and its refusals."""
+"""The success and the refusals of every method."""
 from kit import rpc
 from kit.marks import once
 from kit.stack import Stack, wait_for
@@ -142,7 +142,7 @@ def test_reserve_takes_repeats_and_refuses(driver):
                       "HOSPITAL_NOT_FOUND")
         stack.hospital.DeleteHospital(hospital_id=hospital_id)
         check_refused(stack.hospital.Reserve(**{**other, "headcount": 1}), rpc.FAILED_PRECONDITION, "HOSPITAL_DELETED")
-        assert stack.hospital.Reserve(**place).code == rpc.OK  # granted before, still answered OK
+        assert stack.hospital.Reserve(**place).code == rpc.OK  # granted earlier, still answered OK
 
 
 def test_batch_reserve_answers_in_order(driver):
@@ -245,7 +245,7 @@ def test_cancel_of_a_final_booking_is_refused(driver):
                       "BOOKING_FINAL")
 
 
-EARLY, LATE = "Etc/GMT+12", "Pacific/Kiritimati"  # 26 hours apart: today here was yesterday there
+EARLY, LATE = "Etc/GMT+12", "Pacific/Kiritimati"  # 26 hours apart: today in one zone was yesterday in the other
 
 
 def test_a_day_that_has_passed_in_the_clinics_zone(driver):
@@ -266,7 +266,7 @@ def test_a_day_that_has_passed_in_the_clinics_zone(driver):
         stack.wait_paired()
         check_refused(stack.booking.CancelBooking(booking_id=request["booking_id"]), rpc.FAILED_PRECONDITION,
                       "DATE_PASSED")
-        # Checks that depend on the clock follow the look-up of the id.
+        # checks that depend on the clock run after the look-up of the id
         assert stack.booking.CancelBooking(booking_id=cancelled["booking_id"]).message.status == CANCELLED
         assert stack.booking.CreateBooking(**request).message.status == CONFIRMED
         again = stack.hospital.RegisterHospital(hospital_id=hospital_id, name="n", days=days)

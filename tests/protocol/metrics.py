@@ -1,4 +1,4 @@
-"""Prometheus' own checks accept what it is given: the pages of all four services, the configuration and the alarms."""
+"""Prometheus's own checks accept the pages of all four services, the configuration and the alerts."""
 import os
 import re
 import time

@@ -21,7 +21,7 @@ class OpsStack(Stack):
         super().__init__(driver, flags={name: {"ops-listen": "127.0.0.1:%d" % self.ports[name]} for name in ALL}, **more)
 
     def ask(self, name, path, method="GET"):
-        """Status and text."""
+        """Returns status and text."""
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=DEADLINE_S)
         try:
             connection.request(method, path)
@@ -37,7 +37,8 @@ class OpsStack(Stack):
 
 
 def parse(text):
-    """{(name, labels): value} of a page on which every line is valid for Prometheus; families stand together."""
+    """Returns {(name, labels): value} of a page, on which every line must be valid for Prometheus and families must
+    not be split."""
     samples, kinds, family, done = {}, {}, None, set()
     assert text.endswith("\n")
     for line in text.splitlines():
@@ -63,7 +64,7 @@ def parse(text):
 
 
 def check_histograms(page):
-    """Buckets are cumulative, end in +Inf, and the last one equals the count."""
+    """Checks that buckets are cumulative and end in +Inf, and that the last one equals the count."""
     checked = 0
     for family, kind in page["kinds"].items():
         series = {}
@@ -165,7 +166,7 @@ def test_live_but_not_ready_before_the_database_is_there(driver):
             status, why = stack.ask(name, "/readyz")
             assert status == 503 and "database" in why, why
             check_metrics_without_database(stack.metrics(name))
-        os.symlink(real_folder, socket_folder)  # now it exists
+        os.symlink(real_folder, socket_folder)  # now the metric exists
         for name in ALL:
             stack.services[name].wait_ready()
             wait_for("it is ready", lambda: stack.ask(name, "/readyz") == (200, "ready\n"))
@@ -216,7 +217,7 @@ def test_many_and_slow_connections_end_and_cost_nobody_a_booking(driver):
                 sock.sendall(b"GET /metr")
                 slow.append(sock)
             assert book(stack, hospital_id).status == CONFIRMED
-            assert slow[0].recv(4096)[:12] in (b"", b"HTTP/1.1 408")  # closed by the server
+            assert slow[0].recv(4096)[:12] in (b"", b"HTTP/1.1 408")  # the server has closed it
         finally:
             for sock in slow:
                 sock.close()

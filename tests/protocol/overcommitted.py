@@ -1,4 +1,4 @@
-"""Days with more reserved places than capacity, as a restored database leaves them."""
+"""Days with more reserved places than capacity, as a restored database may have."""
 import json
 import subprocess
 
@@ -45,7 +45,8 @@ def test_an_overcommitted_day_grants_nothing_until_it_fits(driver):
 
 
 def test_places_of_a_day_never_opened_count_once_it_is(driver):
-    """No call shows a day that was reserved before it was opened; it keeps its places when it is opened."""
+    """No call shows a day on which places were reserved before it was opened; it keeps these places when it is
+    opened."""
     with Stack(driver, without=("booking", "history")) as stack:
         hospital_id = register(stack, capacity=4)
         stack.execute("hospital", "INSERT INTO screening_day (hospital_id, date, capacity, reserved, version) "

@@ -1,4 +1,4 @@
-"""How the databases would execute each SQL statement of the programs: through an index wherever a table grows without limit.
+"""Execution plans of every SQL statement of the programs: each must use an index wherever a table grows without limit.
 
 On PostgreSQL a statement is prepared once, possibly while its table is empty, and keeps its plan: so the test looks at
 generic plans, on empty tables, with the settings of the services' sessions.
@@ -11,15 +11,15 @@ import subprocess
 from kit.marks import once
 from kit.stack import PROGRAMS, Stack, program
 
-# The tables that grow with the bookings.
+# the tables that grow with the bookings
 GROWING = {"booking", "reservation", "event_log", "booking_summary", "timeline_entry"}
-# Indexes that hold only the few rows of interest: reading all of one is intended.
+# indexes that contain only the few rows of interest: reading all of one is intended
 PARTIAL = {"booking_requested", "reservation_ended"}
-# For an operator after a restore: they count, list or page through all live rows.
+# for an operator after a restore: these count, list or page through all live rows
 MEANT = ("SELECT count(*) FROM reservation WHERE state = 1", "SELECT booking_id FROM reservation WHERE state = 1 ORDER BY",
          "SELECT {reservation} FROM reservation WHERE state = 1 AND booking_id > ")
 STATEMENT = re.compile(rb"(?<=\0)(?:SELECT|INSERT|UPDATE|DELETE|WITH) [\t\n -~]{20,}(?=\0)")
-FEWEST = 15  # the minimum number of statements that a program has on a database
+FEWEST = 15  # the minimum number of statements of a program on a database
 MARKER = re.compile(r"\{(\w+)(?:\.(\w+)| (\w+)(?: (\w+))?)?\}")  # of lib/db/db_table.h
 
 
@@ -29,8 +29,10 @@ def statements(name):
 
 
 def expand(sql, catalog):
-    """The statement as the drivers prepare it, but with all columns that the table has in the database: a plan does not depend
-    on what is selected. catalog: of each table, the names of its columns, their types, and whether they are in the key."""
+    """Returns the statement as the drivers prepare it, but with all columns of the table in the database: a plan does
+    not depend
+    on the selected columns. catalog: of each table, the names of its columns, their types, and whether they are in
+    the key."""
     apart = re.match(r"INSERT INTO \w+ \(\{\w+\}, ([\w, ]+)\)", sql)  # columns that the statement fills itself
     apart = apart[1].split(", ") if apart else []
 
@@ -83,7 +85,7 @@ def check_sqlite(database, name):
         for line in plan:
             found = re.match(r"(SCAN|SEARCH) (?:TABLE )?(\w+)", line)
             table = found and aliases.get(found[2], found[2])
-            # By an equality; the log, which is read from a position on, by its key.
+            # by an equality; the log, which is read from a position on, by its key
             fine = table not in GROWING or PARTIAL & set(line.split()) or (
                 found[1] == "SEARCH" and ("=?" in line or table == "event_log"))
             assert fine, "%s\n%s" % (sql, plan)
@@ -100,7 +102,7 @@ def test_postgresql_statements_go_by_index(driver):
 
 
 def raises(check, *arguments):
-    """Whether the check reports a missing index."""
+    """Returns whether the check reports a missing index."""
     try:
         check(*arguments)
     except AssertionError:
@@ -109,7 +111,7 @@ def raises(check, *arguments):
 
 
 def ask(url, name, lines):
-    """A psql that continues after errors, with the settings of lib/db's sessions; returns its output."""
+    """Runs a psql that continues after errors, with the settings of lib/db's sessions; returns its output."""
     prelude = "SET search_path = %s; SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan;" % (
         "history" if name == "history" else "public")
     return subprocess.run(["psql", url, "-X", "-q", "-A", "-t"], input="\n".join([prelude, *lines]), text=True,
@@ -117,7 +119,7 @@ def ask(url, name, lines):
 
 
 def read_catalog(url, name):
-    """As expand takes it."""
+    """Returns the catalog that expand takes."""
     answer = ask(url, name, ["""
         SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), COALESCE(a.attnum = ANY (i.indkey), false)
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -141,7 +143,7 @@ def check_postgresql(url, name):
                                        "WHERE statement LIKE 'PREPARE s%';"])
     counts = dict(map(int, line.split("|")) for line in listed.splitlines())
     assert len(counts) >= FEWEST, "%s: only %d statements found" % (name, len(counts))
-    # Rows of values are SQLite's; what is expanded must be understood.
+    # rows of values are SQLite syntax; the expanded text must be understood
     refused = [sql for number, sql in enumerate(texts) if number not in counts and "{" in marked[number] and "VALUES (" not in sql]
     assert not refused, refused
     explain = []
@@ -157,7 +159,7 @@ def check_postgresql(url, name):
 
 
 def nodes(plan, parent=None):
-    """Each node with its parent."""
+    """Yields each node with its parent."""
     yield plan, parent
     for below in plan.get("Plans", ()):
         yield from nodes(below, plan)
@@ -168,7 +170,7 @@ def check_node(node, parent, sql):
     if table not in GROWING or node["Node Type"] == "ModifyTable":
         return
     condition = node.get("Index Cond", "") or node.get("Recheck Cond", "")
-    # By an equality, or by all existing conditions.
+    # by an equality, or by all existing conditions
     by_index = " = " in condition or node.get("Index Name") in PARTIAL or (condition and "Filter" not in node)
     # min(seq): PostgreSQL 17 reads the first entry of an index, without a condition.
     by_index = by_index or ("Index Name" in node and "Filter" not in node and parent is not None and parent["Node Type"] == "Limit")

@@ -1,4 +1,4 @@
-"""PostgreSQL through a pooler, and the required state of its settings and encoding (docs/operations.md, "PostgreSQL")."""
+"""PostgreSQL through a pooler, and the requirements on its settings and encoding (docs/operations.md, "PostgreSQL")."""
 import os
 import subprocess
 import threading
@@ -14,7 +14,7 @@ IGNORE = "ignore_startup_parameters = options"
 
 
 def refusal(done):
-    """The single line of text of a start that ended with exit code 2."""
+    """Returns the single line of text of a start that ended with exit code 2."""
     plain = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert done.returncode == 2 and len(plain) == 1, done
     return plain[0]
@@ -53,7 +53,7 @@ def run_unit_tests(name, url):
 
 @once
 def test_the_driver_s_own_tests_pass_through_a_pooler(driver):
-    """Everything that they check about settings, timeouts, lost sessions and read-only connections."""
+    """They check settings, timeouts, lost sessions and read-only connections."""
     del driver
     with not_started() as stack:
         url = stack.url("hospital")
@@ -78,7 +78,7 @@ def test_a_pooler_that_changes_sessions_is_exit_2(driver):
 
 
 def try_to_book(stack, hospital_id):
-    """A booking after a read, whatever its outcome: the two get different sessions."""
+    """Books after a read, whatever the outcome: the two get different sessions."""
     stack.hospital.GetAvailability(hospital_id=hospital_id, from_date=day(1), to_date=day(1))
     return stack.booking.CreateBooking(booking_id=rpc.new_id(), customer_id="c", customer_name="n", hospital_id=hospital_id,
                                        date=day(1), headcount=1, timeout_ms=5000)
@@ -104,7 +104,7 @@ def test_a_pooler_that_begins_to_change_sessions_is_not_used(driver):
 
 @once
 def test_options_reach_the_server_by_every_way(driver):
-    """Long ones, and through a pooler that drops them; a pooler that refuses them is reported."""
+    """Long options pass, even through a pooler that drops them; a pooler that refuses them is reported."""
     del driver
     filler = " ".join("-c application_name=%s" % ("x" * 60) for _ in range(12))
     with not_started() as stack:
@@ -145,7 +145,7 @@ def test_commits_are_as_strong_as_the_server_wants(driver):
             stack.hospital_svc.start()
             register(stack)
             stack.hospital_svc.stop()
-        # A server that waits for its standbys keeps doing so: `on` would be weaker.
+        # a server that waits for its standbys keeps doing so: `on` would be weaker
         line = refusal(stack.hospital_svc.run_once(database=url + "&options=" + quote("-c synchronous_commit=off")))
         assert "synchronous_commit is off" in line, line
 
@@ -174,7 +174,7 @@ def test_a_database_of_another_encoding_is_exit_2(driver):
 
 @once
 def test_a_lock_is_waited_for_briefly_through_a_pooler(driver):
-    """lock_timeout used to be a startup option: a pooler dropped it, and calls waited as long as the lock."""
+    """lock_timeout used to be a startup option: a pooler dropped it, and calls waited as long as the lock lasted."""
     del driver
     with not_started() as stack, Pooler(stack.folder, "session", IGNORE) as pooler:
         urls = reach_through(stack, pooler)

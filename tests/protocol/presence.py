@@ -20,7 +20,7 @@ def capacity_of(stack, hospital_id):
 
 
 def earlier(stack, method, message):
-    """Packs it like a caller of an earlier version: zeros are omitted, and explicit_presence is not set."""
+    """Packs the message like a caller of an earlier version: zeros are omitted, and explicit_presence is not set."""
     return stack.hospital.raw(rpc.pack(method, message.SerializeToString(), explicit_presence=False))
 
 
@@ -50,7 +50,7 @@ def test_presence_is_not_asked_of_callers_of_earlier_versions(driver):
         reply = earlier(stack, REGISTER, hospital_pb2.RegisterHospitalRequest(days=[{"date": day(1)}], **request))
         assert reply.code == rpc.OK, reply
         assert capacity_of(stack, request["hospital_id"]) == 0
-        # It is the same registration as one with an explicit 0.
+        # the same registration as one with an explicit 0
         assert stack.hospital.RegisterHospital(days=[{"date": day(1), "capacity": 0}], **request).code == rpc.OK
 
 

@@ -14,7 +14,8 @@ CALLS, WORKERS, PLACES = 2000, 8, 1500
 
 
 class Rush(Workers):
-    """2,000 concurrent calls of eight customers' programs; each repeats a call until it has a definite answer."""
+    """2,000 concurrent calls of the programs of eight customers; each repeats a call until it gets a definite
+    answer."""
 
     def __init__(self, stack, hospital_id, seed):
         self.stack, self.hospital_id = stack, hospital_id
@@ -38,7 +39,7 @@ class Rush(Workers):
             self.done += 1
             if reply.code == rpc.OK and randoms.random() < 0.2:
                 cancel = connection.ask("CancelBooking", booking_id=request["booking_id"], reason="r")
-                # A queued booking may have been refused in the meantime.
+                # a queued booking may have been refused in the meantime
                 if cancel.code == rpc.OK:
                     self.cancelled.add(request["booking_id"])
                 elif cancel.reason != "BOOKING_FINAL":
@@ -112,7 +113,7 @@ def test_kill_in_the_middle_of_a_forced_cancellation(driver):
 
 
 def test_a_crash_between_intent_and_settle_is_settled(driver):
-    """The intent is committed, but hospital-svc's answer is never received: the settler finds out the outcome."""
+    """The intent is committed, but hospital-svc's answer is never received: the settler determines the outcome."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 30000}}) as stack:
         hospital_id = register(stack)
         stack.hospital_svc.pause()
@@ -195,7 +196,7 @@ def test_old_tombstones_and_released_reservations_are_purged(driver):
 
 @once
 def test_a_database_that_was_away_is_found_again_without_traffic(driver):
-    """The database is reached through a link to its socket folder, which is removed."""
+    """The database is reached through a link to its socket folder; the link is removed."""
     del driver
     real_folder = CLUSTER_URL.split("host=")[1].split("&")[0]
     stack = Stack("postgresql", without=PROGRAMS)

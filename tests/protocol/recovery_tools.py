@@ -1,4 +1,4 @@
-"""The recovery actions after a restore delete what they must, and places granted too late are given back."""
+"""The recovery actions after a restore delete what they must, and places that are granted too late are released."""
 import uuid
 
 from kit import rpc
@@ -8,12 +8,12 @@ from kit.world import (CANCELLED, CONFIRMED, book, booking_request, day, history
 
 
 def _id(driver, text):
-    """An id as SQL of that driver."""
+    """Returns an id as SQL of that driver."""
     return "X'%s'" % uuid.UUID(text).hex if driver == "sqlite" else "'%s'" % text
 
 
 def _store_letter(stack, driver, name, log, kind, event=b"", schema=""):
-    """A dead letter of that log, as its lost tail may have left it."""
+    """Stores a dead letter of that log, like one of its lost tail."""
     stack.execute(name, "INSERT INTO %sdead_letter (log, log_id, seq, event_id, type, reason, stored_at_us, event) SELECT "
                         "'%s', log_id, 1000, %s, '%s', 'a test', 1, %s FROM %sevent_cursor WHERE log = '%s'" % (
                             schema, log, _id(driver, rpc.new_id()), kind,
@@ -109,6 +109,6 @@ def test_a_place_granted_after_its_tombstone_was_purged_is_given_back(driver):
 
 
 def _head(stack):
-    """log_id and event_id of the booking log's head, as text."""
+    """Returns log_id and event_id of the booking log's head, as text."""
     row, = stack.rows("booking", "SELECT log_id, head_event_id FROM event_log_head")
     return [str(uuid.UUID(bytes=value)) if isinstance(value, bytes) else value for value in row]

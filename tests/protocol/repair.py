@@ -1,4 +1,4 @@
-"""screenctl repair: finds and gives back places held for bookings that do not exist or have ended."""
+"""screenctl repair finds and releases places held for bookings that do not exist or have ended."""
 import os
 import threading
 
@@ -9,14 +9,15 @@ from kit.world import (CANCELLED, CONFIRMED, REJECTED, book, booking_request, ch
 
 
 def reserve(stack, hospital_id, **more):
-    """A place of a booking that booking-svc has lost; returns its id."""
+    """Reserves a place for a booking that booking-svc has lost; returns its id."""
     place = {"booking_id": rpc.new_id(), "hospital_id": hospital_id, "date": day(1), "headcount": 1, **more}
     assert stack.hospital.Reserve(**place).code == rpc.OK
     return place["booking_id"]
 
 
 class Between:
-    """Stands between screenctl and booking-svc: forwards calls, and does something before or after a method is served."""
+    """Stands between screenctl and booking-svc: forwards calls, and runs something before or after a method is
+    served."""
 
     def __init__(self, stack, before=None, after=None):
         self.client, self.before, self.after = stack.client("booking"), before or {}, after or {}
@@ -50,7 +51,7 @@ def test_repair_lists_places_without_bookings_and_releases_them(driver):
         wait_for("history has it", lambda: history_of(stack, lost))
         assert [(entry.version, entry.status, entry.reason) for entry in history_of(stack, lost).entries] == [
             (2, REJECTED, "ABANDONED")]
-        # Whatever its customer requests under that id: the content of the lost booking is unknown.
+        # its customer may request anything under that id, because the content of the lost booking is unknown
         check_refused(stack.booking.CreateBooking(**booking_request(hospital_id, booking_id=lost)), rpc.FAILED_PRECONDITION,
                       "ABANDONED")
         check_refused(stack.booking.CancelBooking(booking_id=lost), rpc.FAILED_PRECONDITION, "BOOKING_FINAL")
@@ -76,7 +77,7 @@ def test_repair_keeps_the_place_of_a_booking_that_came_back_meanwhile(driver):
 
 
 def test_repair_lists_no_booking_that_is_made_while_it_looks(driver):
-    """hospital-svc is asked first: a later booking cannot be among the places that are looked up."""
+    """hospital-svc is asked first, so a later booking cannot be among the places that are looked up."""
     with Stack(driver) as stack:
         hospital_id = register(stack)
         book(stack, hospital_id)

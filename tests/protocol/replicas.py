@@ -1,4 +1,5 @@
-"""Several processes on one PostgreSQL database: the test plays the other one, with a transaction that it holds open."""
+"""Several processes on one PostgreSQL database: the test plays the second process, with a transaction that it holds
+open."""
 import subprocess
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ from kit.world import (CONFIRMED, FORCE_CANCELLED, book, booking_request, check_
 
 
 def patient_stack(without):
-    """Its services wait for the other replica's lock as long as the test takes, not their usual 2 s."""
+    """A stack whose services wait for the other replica's lock as long as the test takes, not their usual 2 s."""
     stack = Stack("postgresql", without=without)
     patience = quote("-c lock_timeout=60000 -c statement_timeout=60000")
     for service in stack.services.values():
@@ -19,7 +20,7 @@ def patient_stack(without):
 
 
 class Other:
-    """A session that does what another replica's batch does: takes the log head, changes rows, commits."""
+    """A session that acts like a batch of another replica: takes the log head, changes rows, commits."""
 
     def __init__(self, url):
         self.url = url
@@ -88,7 +89,7 @@ SHORT_MS = 100
 
 
 def hold_up(stack, name, busy, late):
-    """`busy` = (method, fields) is being applied when the calls `late` arrive and their budgets end. Returns all replies."""
+    """Applies `busy` = (method, fields) while the calls `late` arrive and their budgets end. Returns all replies."""
     client = stack.client(name)
     with Other(stack.url(name)) as other:
         other.begin("SELECT 1")
@@ -98,7 +99,7 @@ def hold_up(stack, name, busy, late):
         replies = [client.receive(one) for one in late_sent]
         other.run("COMMIT")
     assert client.receive(sent).code == rpc.OK
-    # A request that arrived after all of them has been applied: so have they, if at all.
+    # a request that arrived after all of them has been applied, so they have been too, if at all
     assert client.call(busy[0], **busy[1]).code == rpc.OK
     return replies
 
@@ -145,5 +146,5 @@ def test_a_pair_whose_budget_ended_in_the_queue_is_not_executed(driver):
         booking_era = stack.value("booking", "SELECT era FROM event_log_head")
         replies = hold_up(stack, "booking", ("Pair", current), [("Pair", {**current, "era": int(era) ^ 1})])
         assert replies[0].code == rpc.DEADLINE_EXCEEDED, replies
-        # A Pair of another era begins a new era of booking-svc.
+        # a Pair of another era begins a new era of booking-svc
         assert stack.value("booking", "SELECT era FROM event_log_head") == booking_era

@@ -48,11 +48,11 @@ def test_a_restored_booking_database_alone_diverges_and_there_is_a_way_out(drive
         for name in ("hospital", "history"):
             wait_for(name + " says that the log has diverged", lambda: any(
                 "diverged" in reason for reason in getattr(stack, name).Stats().message.degraded))
-            assert getattr(stack, name).Check().message.status == 1  # it keeps serving
+            assert getattr(stack, name).Check().message.status == 1  # the service keeps serving
         stack.hospital_svc.stop()
         stack.hospital_svc.start(follow_log_from_start="booking")
         listed = [line for line in stack.hospital_svc.log_lines() if line.get("event") == "reservation.live"]
-        assert lost.booking_id in [line["booking_id"] for line in listed]  # it holds a place for a booking that does not exist
+        assert lost.booking_id in [line["booking_id"] for line in listed]  # hospital-svc holds a place for a booking that does not exist
         assert stack.history_svc.run_once(rebuild="true").returncode == 0
         stack.history_svc.restart()
         assert stack.booking.CancelBooking(booking_id=kept.booking_id).code == rpc.OK
@@ -75,7 +75,8 @@ def bring(stack, name, path):
 
 
 def test_the_right_booking_database_after_an_old_copy_needs_no_restart(driver):
-    """The old copy is started by mistake. The right database is ahead of hospital-svc, which follows it before it grants."""
+    """An operator starts the old copy by mistake. The right database is ahead of hospital-svc, which follows it
+    before it grants."""
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=2)
         kept = book(stack, hospital_id)

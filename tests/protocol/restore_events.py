@@ -1,9 +1,11 @@
-"""Either database restored from before and after every kind of event, while the other one stays: nothing is sold twice, and
-what does not heal by itself is reported.
+"""Either database is restored to before and after every kind of event while the other one stays: nothing is sold twice,
+and
+anything that is not repaired automatically is reported.
 
 One story has an event of each kind; both databases are backed up at each point between two events. A case is the pair
 of points from which the two services continue. Each test restores one database to points of the story while the other
-stays at its end, in part under the running service. On SQLite it uses all points; on PostgreSQL one test uses every other
+stays at its end, in part under the running service. On SQLite it uses all points; on PostgreSQL one test uses every
+other
 point, and the other test the rest. SCREENING_FULL=1: every pair of points, in both directions."""
 import os
 import re
@@ -45,14 +47,14 @@ def reasons(stack, name):
 
 
 def is_followed(stack, name, log):
-    """Whether this service has applied the other's log to its end."""
+    """Returns whether this service has applied the other's log to its end."""
     head = stack.rows(log, "SELECT head_seq FROM event_log_head")[0][0]
     applied = stack.rows(name, "SELECT seq FROM event_cursor WHERE log = '%s'" % log)
     return int(head) == (int(applied[0][0]) if applied else 0)
 
 
 class Point:
-    """Both databases between two events, and what the checks need to know about them."""
+    """Both databases between two events, and the facts that the checks need."""
 
     def __init__(self, stack):
         self.backups = {name: back_up(stack, name) for name in ("hospital", "booking")}
@@ -66,7 +68,7 @@ class Point:
 
 
 class Story:
-    """The events, one of each kind and what is needed in between, in order."""
+    """The events, one of each kind and the ones needed in between, in order."""
 
     def __init__(self, stack):
         self.stack = stack
@@ -82,7 +84,7 @@ class Story:
             self.after[event.__name__] = len(self.points) - 1
 
     def _point(self):
-        """Waits until each running service has applied the other's log, and backs both databases up."""
+        """Waits until each running service has applied the other's log, then backs up both databases."""
         for name, log in (("hospital", "booking"), ("booking", "hospital")):
             if self.stack.services[name].process.poll() is None:
                 wait_for("%s-svc has applied the %s log" % (name, log), lambda: is_followed(self.stack, name, log))
@@ -153,7 +155,7 @@ class Case:
                 self.h, self.b, "live" if self.is_live else "stopped", problem)) from problem
 
     def _go_back(self):
-        """Live: both begin at the later point, then one of them goes back under its service."""
+        """With `live`, both begin at the later point, and then one of them goes back under its service."""
         begin = max(self.h, self.b)
         for name, point in (("hospital", self.h), ("booking", self.b)):
             self.stack.services[name].kill()
@@ -170,7 +172,7 @@ class Case:
                 restore_live(self.stack, name, self.story.points[point].backups[name])
 
     def _heal(self):
-        """Until a place is granted, does what docs/operations.md prescribes for hospital-svc's reasons."""
+        """Until a place is granted, follows docs/operations.md for the reasons that hospital-svc reports."""
         def granted():
             reply = self.stack.booking.CreateBooking(timeout_ms=PROBE_MS, **booking_request(self.story.probe))
             if reply.code == rpc.OK:
@@ -200,7 +202,8 @@ class Case:
         return self.h >= self.story.after["deleted"] or self.b >= self.story.after["force_cancelled"]
 
     def _check_bookings(self):
-        """Every service agrees with the booking database; a deletion that either database knows is known everywhere."""
+        """Checks that every service agrees with the booking database, and that a deletion known to either database
+        is known everywhere."""
         forced = plain(self.story.forced.booking_id)
         now = statuses(self.stack)
         for booking_id, status in self.booking.status.items():
@@ -232,7 +235,7 @@ class Case:
         assert not others and not reasons(self.stack, "booking"), (told, reasons(self.stack, "booking"))
 
     def _check_day(self):
-        """As many bookings as places remain are confirmed, and no more."""
+        """Checks that exactly as many bookings as there are remaining places are confirmed."""
         request = booking_request(self.story.clinic)
         if self.h < self.story.after["registered"]:
             check_refused(self.stack.booking.CreateBooking(**request), rpc.FAILED_PRECONDITION, "HOSPITAL_NOT_FOUND")
@@ -252,7 +255,8 @@ def play(driver, cases):
 
 
 def pairs(driver, story, first):
-    """(older, newer, is_live): all pairs, or the short form, on PostgreSQL from point `first` on. No service runs at a point
+    """Yields (older, newer, is_live): all pairs, or the short form, on PostgreSQL from point `first` on. No service
+    runs at a point
     at which one of them was down: it would continue from there before the other one goes back."""
     last = len(story.points) - 1
     if FULL:

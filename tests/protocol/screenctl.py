@@ -146,7 +146,7 @@ def test_screenctl_import_repeats_open_missing_days_and_report_bad_lines(driver)
         for line, field in ((3, "date"), (4, "capacity"), (5, "hospital_id"), (6, "name"), (7, "name")):
             assert "bad.csv:%d: %s: " % (line, field) in result.stderr, result
         third = stack.hospital.ListHospitals(name_contains="세번째").message.hospitals
-        assert len(third) == 1  # the others continued
+        assert len(third) == 1  # the other services continued
         assert len(stack.hospital.GetHospital(hospital_id=third[0].hospital_id).message.days) == 1
 
 
@@ -183,8 +183,9 @@ def test_screenctl_repeats_a_booking_with_its_own_id(driver):
 
 
 def on_terminal(words, cwd, keys=b"", until=()):
-    """Runs it with a terminal for stdout and stderr; types `keys` once all of `until` was shown. Returns (exit code, output,
-    whether the terminal is as before)."""
+    """Runs screenctl with a terminal for stdout and stderr; types `keys` once all of `until` has appeared. Returns
+    (exit code,
+    output, whether the terminal is restored)."""
     leader, follower = pty.openpty()
     before = termios.tcgetattr(follower)
     process = subprocess.Popen(words, stdin=follower, stdout=follower, stderr=follower, cwd=cwd, start_new_session=True,
@@ -213,7 +214,7 @@ def test_screenctl_import_draws_its_progress_on_a_terminal_only(driver):
         file = write(stack, "three.csv", "\n".join(lines + [",bad,a,+1,x", ""]).encode())
         code, shown, _ = on_terminal(command(stack, "hospital", "import", file), stack.folder)
         assert code == 1 and "[%s] 3/3" % (40 * "#") in shown and "three.csv:5: capacity" in shown, shown
-        assert "#]" not in shown.splitlines()[-1].rpartition("\033[K")[2], shown  # cleared in the end
+        assert "#]" not in shown.splitlines()[-1].rpartition("\033[K")[2], shown  # cleared at the end
         piped = screenctl(stack, "hospital", "import", file)
         assert "#" not in piped.stderr and "\033" not in piped.stderr, piped
 
@@ -236,7 +237,7 @@ def test_screenctl_describe_and_stats_ask_one_service_or_all(driver):
 
 
 def events(result):
-    """The output of `events tail --json`: (log, seq, type) of each line."""
+    """Returns the output of `events tail --json`: (log, seq, type) of each line."""
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     return [(line["log"], int(line["event"]["seq"]), line["event"]["type"]) for line in lines]
 

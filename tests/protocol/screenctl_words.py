@@ -1,4 +1,4 @@
-"""What people type and read: conventions of screenctl's command line, names for ids, tables, CSV, Korean."""
+"""What users type and read: conventions of screenctl's command line, names for ids, tables, CSV, Korean."""
 import csv
 import fcntl
 import io
@@ -20,8 +20,9 @@ KOREAN = {"LC_ALL": "", "LANG": "ko_KR.UTF-8"}
 
 
 def on_screen(words, columns, answer=None, keys=()):
-    """The output on a terminal of this many columns; types `answer` once it asks, and each of the keys once it shows the
-    text before it. A key may be a function to call. Returns (exit code, text)."""
+    """Returns the output on a terminal of this many columns, and the exit code. Types `answer` once screenctl asks, and
+    each key once
+    the text before it has appeared. A key may be a function to call. Returns (exit code, text)."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))} \
@@ -56,7 +57,7 @@ def on_screen(words, columns, answer=None, keys=()):
 
 
 def width(line):
-    """Terminal columns; Hangul takes two."""
+    """Returns the width in terminal columns; Hangul takes two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
 
 
@@ -271,7 +272,7 @@ def test_screenctl_health_asks_the_gateway_too(driver):
         stack.gateway_svc.stop()
         away = screenctl(stack, "health", "gateway")
         assert away.returncode == 1 and "NOT_RUNNING" in away.stdout and stack.gateway_svc.ops in away.stdout, away
-        nowhere = screenctl(stack, "--json", "health", SCREENING_GATEWAY_OPS="")  # there is none
+        nowhere = screenctl(stack, "--json", "health", SCREENING_GATEWAY_OPS="")  # there is no such hospital
         assert "gateway-svc" not in states(nowhere), nowhere
         check_error(screenctl(stack, "--gateway-ops=nonsense", "health"), 2, "--gateway-ops nonsense")
 

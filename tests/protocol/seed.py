@@ -79,7 +79,7 @@ def seed_09_delete_hospital(driver):
         hospital_id = register(stack)
         assert stack.hospital.DeleteHospital(hospital_id=hospital_id).message.status == DELETED
         assert stack.hospital.GetHospital(hospital_id=hospital_id).message.status == DELETED
-        # A booking that coincides with the deletion may be force-cancelled; after it, all are refused.
+        # a booking that coincides with the deletion may be force-cancelled; after the deletion, all are refused
         wait_for("bookings are refused", lambda: stack.booking.CreateBooking(
             **booking_request(hospital_id)).reason == "HOSPITAL_DELETED")
 

@@ -1,4 +1,4 @@
-"""bench/seed-bookings: its rows are like those that the services make."""
+"""The rows of bench/seed-bookings are like those that the services make."""
 import os
 import subprocess
 

@@ -19,7 +19,7 @@ def spawn_without(arguments, folder):
 
 
 def descriptors(process):
-    """The open descriptors of the process: number -> target."""
+    """Returns the open descriptors of the process: number -> target."""
     folder = "/proc/%d/fd" % process.pid
     found = {}
     for name in os.listdir(folder):

@@ -1,4 +1,5 @@
-"""Start and readiness: a wrong configuration is one clear line and exit code 2; a missing dependency is waited for."""
+"""Start and readiness: a wrong configuration causes one clear line and exit code 2; a service waits for a missing
+dependency."""
 import os
 import signal
 import socket
@@ -56,7 +57,7 @@ def test_wrong_flags_are_one_line_and_exit_2(driver):
 
 @once
 def test_where_gateways_call_is_private_or_exit_2(driver):
-    """That listener trusts the addresses of callers: only gateways may reach it."""
+    """That listener trusts the addresses that callers declare, so only gateways may reach it."""
     with no_services(driver) as stack:
         for folder, mode in (("open", 0o755), ("grouped", 0o710)):
             os.mkdir(os.path.join(stack.folder, folder))
@@ -146,7 +147,7 @@ def test_postgresql_not_there_yet_is_waited_for(driver):
             assert (reply.code, reply.reason) == (rpc.UNAVAILABLE, "NOT_READY")
             client.close()
             wait_for("it says that it waits", lambda: waits(service))
-        os.symlink(real_folder, socket_folder)  # now it exists
+        os.symlink(real_folder, socket_folder)  # now the file exists
         for name in ALL:
             stack.services[name].wait_ready()
             assert len(waits(stack.services[name])) == 1

@@ -1,4 +1,5 @@
-"""Texts that look the same are the same: names, addresses, reasons and searches, even beside text that earlier versions
+"""Texts that look the same are treated as the same: names, addresses, reasons and searches, even beside text that
+earlier versions
 stored as it was sent."""
 import hashlib
 import os
@@ -13,7 +14,7 @@ from kit.rpc import booking_pb2, hospital_pb2
 from kit.stack import DEADLINE_S, Stack, program
 from kit.world import CONFIRMED, booking_request, check_refused, day, register
 
-IMPORTED = uuid.UUID("5b6a2d0e-91c4-4f0b-8d57-3a1e6c9f42b8")  # the namespace of ids for hospitals without one
+IMPORTED = uuid.UUID("5b6a2d0e-91c4-4f0b-8d57-3a1e6c9f42b8")  # the namespace for ids of hospitals without one
 NAME = "한빛 검진센터"
 SENT = "  " + unicodedata.normalize("NFD", NAME).replace(" ", " \u3000")
 BLANK = (" ", "\u200b", "\u200d", "\u3164", "\u115f", "\U000e0041", "\u2800")
@@ -22,7 +23,7 @@ INVISIBLE = ("c\u200d", "\u3164", "c\u115f", "c\u202e", "c\u00ad", "c\ufe0f")
 
 
 def digest(message):
-    """The stored digest of a creation."""
+    """Returns the stored digest of a creation."""
     return hashlib.sha256(message.SerializeToString()).digest()[:16]
 
 
@@ -31,7 +32,7 @@ def literal(driver, content):
 
 
 def keep_booking_as_sent(stack, driver, request):
-    """Stores it like the version before normalisation: texts and digest as they were sent."""
+    """Stores a booking like the version before normalisation: texts and digest as they were sent."""
     stack.execute("booking", "UPDATE booking SET customer_id = '%s', customer_name = '%s', content_hash = %s;" % (
         request["customer_id"], request["customer_name"], literal(driver, digest(booking_pb2.CreateBookingRequest(**request)))))
 

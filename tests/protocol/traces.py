@@ -8,7 +8,7 @@ from kit.world import CONFIRMED, booking_request, register, wait_history
 
 
 def new_trace():
-    """A trace id and the traceparent that carries it."""
+    """Returns a trace id and the traceparent that carries it."""
     trace_id = secrets.token_hex(16)
     return trace_id, "00-%s-%s-01" % (trace_id, secrets.token_hex(8))
 
@@ -26,7 +26,7 @@ def test_one_trace_id_is_found_in_all_three_logs(driver):
     with debug_stack(driver) as stack:
         hospital_id = register(stack, capacity=50)
         traces, requests = [], []
-        for _ in range(20):  # concurrently: many share one BatchReserve, and only the first of them is its caller
+        for _ in range(20):  # concurrently: many share one BatchReserve, which carries the trace of only the first of them
             trace_id, traceparent = new_trace()
             traces.append(trace_id)
             requests.append({"metadata": {"traceparent": traceparent}, **booking_request(hospital_id)})

@@ -15,7 +15,7 @@ from kit.world import (CONFIRMED, REJECTED, REQUESTED, all_bookings, book, booki
 
 
 SEED_TIMEOUT = {"booking": {"reserve-timeout-ms": 600}}  # the default, which other tests raise
-SLACK_S = 5  # for a loaded machine
+SLACK_S = 5  # a margin for a loaded machine
 
 
 @once
@@ -33,7 +33,7 @@ def test_req_never_resends(driver):
         listener = sp.Listener(stack.address("hospital.rpc"), sp.REP, sp.REQ, serve)
         reply = stack.booking.CreateBooking(timeout_ms=10000, **booking_request(rpc.new_id()))
         check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
-        # nng reconnects within half a second and would then resend.
+        # nng reconnects within half a second, and would then resend
         wait_for("booking-svc has connected again", lambda: len(listener.connections()) >= 2)
         second = stack.booking.CreateBooking(timeout_ms=10000, **booking_request(rpc.new_id()))
         check_refused(second, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
@@ -44,7 +44,7 @@ def test_req_never_resends(driver):
 
 
 def is_settled(stack, request):
-    """Whether a booking whose budget ended is REJECTED, or was never begun."""
+    """Returns whether a booking whose budget ended is REJECTED, or was never begun."""
     reply = stack.booking.GetBooking(booking_id=request["booking_id"])
     return reply.code == rpc.NOT_FOUND or reply.message.status == REJECTED
 
@@ -58,8 +58,8 @@ def test_a_silent_hospital_svc_is_answered_within_the_budget(driver):
             request = booking_request(rpc.new_id())
             reply = stack.booking.CreateBooking(timeout_ms=budget, **request)
             assert time.monotonic() - begun < budget / 1000 + SLACK_S
-            # On a slow machine a short budget may end before the settle, which happens anyway, or even before hospital-svc
-            # is asked.
+            # On a slow machine a short budget may end before the settle, which happens in any case, or even before
+            # hospital-svc is asked.
             if budget > 300:
                 check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
             else:
@@ -72,8 +72,8 @@ def test_a_silent_hospital_svc_is_answered_within_the_budget(driver):
 
 
 def break_handshakes(path):
-    """Closes several connections at once: one of them breaks before the handshake is written, which nng 1.5.2, without our
-    workaround, interprets as its own close."""
+    """Closes several connections at once: one of them breaks before the handshake is written. Without our workaround,
+    nng 1.5.2 interprets that as its own close."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
@@ -88,7 +88,7 @@ def break_handshakes(path):
 
 
 def is_connected(path):
-    """Whether a connection to that listener exists."""
+    """Returns whether a connection to that listener exists."""
     with open("/proc/net/unix", encoding="ascii", errors="replace") as sockets:
         return any(words[-1] == path and words[5] == "03" for words in map(str.split, sockets))
 
@@ -114,7 +114,7 @@ def test_hospital_svc_not_there_is_answered_within_the_budget(driver):
         begun = time.monotonic()
         reply = stack.booking.CreateBooking(timeout_ms=2000, **request)
         assert 0.3 < time.monotonic() - begun < 2 + SLACK_S  # it was retried while the budget lasted
-        if reply.code == rpc.DEADLINE_EXCEEDED:  # a slow machine: the settle comes after the end of the budget
+        if reply.code == rpc.DEADLINE_EXCEEDED:  # on a slow machine the settle comes after the end of the budget
             wait_for("it is settled", lambda: status_of(stack, request["booking_id"]) == REJECTED)
             reply = stack.booking.CreateBooking(**request)
         check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
@@ -122,7 +122,8 @@ def test_hospital_svc_not_there_is_answered_within_the_budget(driver):
 
 @once
 def test_what_hospital_svc_did_not_execute_is_sent_again(driver):
-    """While its budget lasts, a booking that is refused for a drain or overload is neither rejected nor forgotten."""
+    """While its budget lasts, a booking that is refused because of a drain or overload is neither rejected nor
+    forgotten."""
     with Stack(driver, without=("hospital", "history")) as stack:
         refusals = [envelope_pb2.Response(code=rpc.UNAVAILABLE, reason="DRAINING", retry_after_ms=300),
                     envelope_pb2.Response(code=rpc.RESOURCE_EXHAUSTED, reason="OVERLOADED", retry_after_ms=50)]
@@ -190,7 +191,7 @@ def test_a_place_granted_to_a_rejected_booking_is_given_back(driver):
             check_refused(stack.booking.CreateBooking(**request), rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
         finally:
             stack.hospital_svc.resume()
-        # From then on the Reserve, if it is still in flight, takes nothing.
+        # from then on the Reserve, if it is still in flight, takes nothing
         wait_for("hospital-svc has heard of it", lambda: stack.value(
             "hospital", "SELECT COUNT(*) FROM reservation WHERE state <> 1") == 1)
         wait_agreement(stack)
@@ -199,7 +200,7 @@ def test_a_place_granted_to_a_rejected_booking_is_given_back(driver):
 
 
 def spent_calls(stack, hospital_id):
-    """Calls whose budget is spent before their turn: one after the other behind a busy writer."""
+    """Sends calls whose budget ends before their turn, because a busy writer processes them one after the other."""
     requests = [booking_request(hospital_id) for _ in range(300)]
     sent = [stack.booking.send("CreateBooking", timeout_ms=1, **request) for request in requests]
     return requests, [stack.booking.receive(one) for one in sent]
@@ -216,7 +217,7 @@ def test_an_expired_deadline_changes_nothing_or_is_settled(driver):
                 if reply.code == rpc.FAILED_PRECONDITION:
                     assert reply.reason in ("BUDGET_SPENT", "HOSPITAL_UNAVAILABLE"), reply
                 elif reply.code == rpc.RESOURCE_EXHAUSTED:
-                    # It had time left when it arrived, but less than it would have waited at the queue's current rate.
+                    # its budget was not spent on arrival, but was shorter than the wait at the queue's current rate
                     assert reply.reason == "OVERLOADED", reply
                     refused.append(request["booking_id"])
                 else:
@@ -240,7 +241,7 @@ def test_a_client_that_never_reads_hurts_only_itself(driver):
                 deaf.send(body)
                 sent += 1
         except OSError:
-            pass  # its buffers are full, or the server closed it
+            pass  # its buffers are full, or the server has closed it
         for _ in range(50):
             book(stack, hospital_id)
         deaf.close()
@@ -256,17 +257,18 @@ def test_bad_peers_do_not_disturb(driver):
         for attack in range(200):
             sock = socket.create_connection(("127.0.0.1", port), timeout=5)
             if attack % 4 == 0:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # RST on close
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # sends RST on close
             elif attack % 4 == 1:
                 sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             elif attack % 4 == 2:
-                sock.sendall(b"\0SP\0\0\x30\0\0" + b"\0\0\0\x02\0\0\0\0")  # claims 8 GiB
+                sock.sendall(b"\0SP\0\0\x30\0\0" + b"\0\0\0\x02\0\0\0\0")  # announces 8 GiB
             sock.close()
         book(stack, hospital_id)
 
 
 def connect_and_leave(address, count):
-    """Connections that are gone before the service completes the handshake: closed, reset, and reset after a half-close."""
+    """Opens connections that end before the service completes the handshake: closed, reset, and reset after a
+    half-close."""
     kind, where = sp.split(address)
     for index in range(count):
         with socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET) as sock:

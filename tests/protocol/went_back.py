@@ -1,5 +1,6 @@
-"""A database that went back: restored from a backup, or a standby that lacked the tail. The services do not detect this,
-yet they recover: no place is sold twice, and what was promised is kept."""
+"""A database that went back: restored from a backup, or a standby that lacked the tail. The services do not detect
+this, but
+they recover: no place is sold twice, and every promise is kept."""
 import threading
 
 from kit import rpc, sp
@@ -10,7 +11,7 @@ from kit.stack import DEADLINE_S, PATIENT_MS, Service, Stack, psql, wait_for
 from kit.world import (CONFIRMED, DELETED, FORCE_CANCELLED, book, booking_request, check_refused, day, register, remaining,
                        status_of)
 
-IMPATIENT_MS = 5000  # the budget of a booking that waits in vain until its end
+IMPATIENT_MS = 5000  # the budget of a booking that waits in vain until it ends
 
 
 def go_back(stack, name, path, **flags):
@@ -38,7 +39,7 @@ def confirmed_headcount(stack):
 
 
 def wait_same(stack):
-    """Every CONFIRMED booking holds its places, and no other booking does."""
+    """Waits until every CONFIRMED booking, and no other booking, holds its places."""
     def ids(name, sql):
         return sorted(str(row[0]) if isinstance(row[0], str) else row[0].hex() for row in stack.rows(name, sql))
     wait_for("places and bookings agree", lambda: (
@@ -49,7 +50,7 @@ def wait_same(stack):
 
 
 def test_places_lost_with_a_restored_database_are_not_sold_again(driver):
-    """Ten of ten places are taken, and lost: the hospital log has no event about them."""
+    """Ten of ten places are taken and then lost: the hospital log has no event about them."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=10)
         backup = back_up(stack, "hospital")
@@ -84,7 +85,7 @@ def test_a_restart_is_paired_without_a_trace(driver):
             stack.wait_paired()
             book(stack, hospital_id)
         assert stack.stat("hospital", "hospital_places_reinstated_total") == 0
-        # Events that came before it was paired do not prove a loss.
+        # events that arrived before it was paired do not prove a loss
         stack.booking_svc.kill()
         stack.hospital_svc.restart()
         register(stack)
@@ -99,7 +100,7 @@ def test_a_restart_is_paired_without_a_trace(driver):
 
 
 class Between(FakeService):
-    """Stands in front of hospital-svc: holds back the Reserve of a booking, before or after it is executed."""
+    """Stands in front of hospital-svc: holds back the Reserve of a booking, before or after its execution."""
 
     def __init__(self, stack):
         self.real, self.before, self.after, self.held = stack.hospital_svc.rpc, {}, {}, set()
@@ -177,7 +178,7 @@ def test_a_database_replaced_under_a_live_session_is_paired_again(driver):
 
 
 def test_what_the_lost_time_held_beside_bookings_is_healed_or_named(driver):
-    """A registration, a capacity and a deletion are lost; booking-svc knows the deletion."""
+    """A registration, a capacity and a deletion are lost; booking-svc knows about the deletion."""
     with Stack(driver, without=("history",)) as stack:
         kept, deleted = register(stack, capacity=2), register(stack, capacity=3)
         ended = book(stack, deleted)
@@ -197,10 +198,10 @@ def test_what_the_lost_time_held_beside_bookings_is_healed_or_named(driver):
         assert "the database went back: 2 confirmed bookings had no place" in told, told
         assert "the database went back: events 3 to 5 of the hospital log are lost" in told, told
         wait_same(stack)
-        # A hospital that is registered again has the earlier places, and the capacity is that of the backup.
+        # a hospital that is registered again has the earlier places, and the capacity is that of the backup
         register(stack, capacity=4, hospital_id=lost)
         assert (remaining(stack, lost), remaining(stack, kept)) == (3, 1)
-        # booking-svc follows the log in its current state.
+        # booking-svc follows the log in its current state
         wait_for("booking-svc is well", lambda: not degraded(stack, "booking"))
         stack.hospital.DeleteHospital(hospital_id=kept)
         wait_for("a new deletion is heard of", lambda: status_of(stack, booked[0].booking_id) == FORCE_CANCELLED)
@@ -230,7 +231,7 @@ def test_a_booking_database_that_went_back_sells_nothing_before_it_is_followed_a
 
 
 def empty(stack, name):
-    """A new database in place of the service's, which is stopped."""
+    """Replaces the database of the service, which is stopped, by a new one."""
     url = stack.url(name)
     if url.startswith("sqlite:"):
         file = url[len("sqlite:"):]
@@ -313,7 +314,8 @@ def replica_of(stack, name):
 
 @once
 def test_two_hospital_svcs_on_a_database_that_went_back_sell_nothing_twice(driver):
-    """booking-svc calls the one, the other is started first and also pairs; then the other's database is replaced under its
+    """booking-svc calls the first one; the second one is started earlier and also pairs; then its database is replaced
+    under its
     session."""
     del driver
     with Stack("postgresql", without=("history",)) as stack:
@@ -343,7 +345,8 @@ def test_two_hospital_svcs_on_a_database_that_went_back_sell_nothing_twice(drive
 
 @once
 def test_two_booking_svcs_on_one_database_are_both_served(driver):
-    """Each start of one begins an era of the database; the other one's calls carry it from its next batch on."""
+    """Each start of a replica begins an era of the database; the calls of the other replica carry it from its next
+    batch on."""
     del driver
     with Stack("postgresql", without=("history",)) as stack:
         replica = replica_of(stack, "booking")

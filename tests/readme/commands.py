@@ -1,21 +1,25 @@
-"""Cuts the shell commands out of the documents, with what the text says of each, and compares a document with its translation.
+"""Extracts the shell commands from the documents, with what the text says about each, and compares a document with its
+translation.
 
-The rules that a document keeps for this:
-- Every ```sh block is typed line by line into the same terminal, in order. A line that ends in a backslash goes on in the next.
+A document must follow these rules:
+- Every ```sh block is typed line by line into the same terminal, in order. A line that ends in a backslash continues on
+the next.
 - `./demo --serve` has a terminal to itself, until a paragraph says to press Ctrl-C there.
-- Every command ends with 0, unless the paragraph before its block names another exit code; the words in capitals that this
-  paragraph quotes are then printed by its commands, one each, in order.
-- A ```text block right after a ```sh block is what its commands print. Ids, dates, times and widths of columns vary; a line "..."
-  stands for any lines.
+- Every command ends with 0, unless the paragraph before its block names another exit code; the words in capitals that
+this
+paragraph quotes are then printed by its commands, one each, in order.
+- A ```text block right after a ```sh block is what its commands print. Ids, dates, times and widths of columns vary; a
+line "..."
+stands for any lines.
 """
 import collections
 import dataclasses
 import re
 
 SERVE = "./demo --serve"
-# Too long for here, and tests themselves: only their options are compared with their --help.
+# too long for here, and tests themselves: only their options are compared with their --help
 OWN_TESTS = re.compile(r"(\./(?:demo|test))\b(.*)")
-# Want an engine, which tests/compose/run has: they are its business.
+# these need a container engine: tests/compose/run covers them
 CONTAINERS = re.compile(r"docker[ -]compose\b")
 READS = re.compile(r"screenctl (?:health|history|(?:booking|hospital) (?:list|show))\b")
 VARIES = (
@@ -41,7 +45,7 @@ def read(path):
 
 
 def cut(text):
-    """The ```sh blocks of a document, in order."""
+    """Returns the ```sh blocks of a document, in order."""
     blocks = []
     for found in re.finditer(r"^```sh\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", text, re.M | re.S):
         paragraph = text[:found.start()].rstrip().rsplit("\n\n", 1)[-1]
@@ -55,14 +59,14 @@ def cut(text):
 
 
 def plain(line):
-    """A line of output without what varies."""
+    """Returns a line of output without the parts that vary."""
     for pattern, word in VARIES:
         line = pattern.sub(word, line)
     return line.strip()
 
 
 def looks_like(printed, shown):
-    """Whether commands have printed what a document shows."""
+    """Returns whether commands have printed what a document shows."""
     parts = [[]]
     for line in filter(None, map(plain, shown.splitlines())):
         if line == "...":
@@ -74,17 +78,17 @@ def looks_like(printed, shown):
 
 
 def fences(text):
-    """All fenced blocks without the comments, which are translated."""
+    """Returns all fenced blocks without the comments, which are translated."""
     return [re.sub(r"/\*.*?\*/", "", block, flags=re.S) for block in re.findall(r"^```.*?^```$", text, re.M | re.S)]
 
 
 def spans(text):
-    """How often each `quoted` thing occurs: flags, files, names of tests. The order differs between languages."""
+    """Counts each `quoted` term: flags, files, names of tests. The order differs between languages."""
     return collections.Counter(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)))
 
 
 def differences(original, translation):
-    """What a reader of one document is told and a reader of the other is not; a line each."""
+    """Returns the differences between a document and its translation, a line each."""
     first, second = read(original), read(translation)
     names = "%s and %s" % (original, translation)
     found = []
@@ -103,12 +107,12 @@ def differences(original, translation):
 
 
 def own_tests(text):
-    """Each way in which a document calls ./demo and ./test: (program, options)."""
+    """Returns each way in which a document calls ./demo and ./test: (program, options)."""
     quoted = list(spans(text)) + [command for block in cut(text) for command in block.commands]
     calls = [OWN_TESTS.fullmatch(words) for words in quoted]
     return sorted({(call[1], option) for call in calls if call for option in re.findall(r"(?<!\S)--?[\w-]+", call[2])})
 
 
 def ports(text):
-    """The ports on which a document's commands listen."""
+    """Returns the ports on which a document's commands listen."""
     return sorted({int(port) for port in re.findall(r"(?:tcp|http)://127\.0\.0\.1:(\d+)", text)})

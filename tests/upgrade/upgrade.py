@@ -72,7 +72,7 @@ def degraded(stack):
 def test_whole_databases_upgrade_agree_and_serve(driver):
     def check(stack, stage, old):
         del stage
-        # Bookings in progress end; bookings that had ended do not change.
+        # bookings in progress end; ended bookings do not change
         wait_agreement(stack)
         assert not degraded(stack), degraded(stack)
         new = {tuple(row[:1]): (int(row[1]), int(row[2])) for row in stack.rows("booking", KEY)}
@@ -81,7 +81,7 @@ def test_whole_databases_upgrade_agree_and_serve(driver):
         assert not changed, changed
         waiting = [key for key in old if old[key][0] == REQUESTED]
         assert waiting and all(new[key][0] == CONFIRMED for key in waiting), [new[key] for key in waiting]
-        # The clinic's work continues, at an old hospital and at a new one.
+        # the clinic's work continues, at an old hospital and at a new one
         hospital_id = register(stack, capacity=9)
         first = book(stack, hospital_id)
         wait_history(stack, first.booking_id, CONFIRMED)
@@ -95,7 +95,7 @@ def test_whole_databases_upgrade_agree_and_serve(driver):
         victim = next(b for b in kept if b.hospital_id == doomed.hospital_id)
         wait_history(stack, victim.booking_id, FORCE_CANCELLED)
         wait_agreement(stack)
-        # All events, old and new, give the same history.
+        # all events, old and new, give the same history
         before = history_tables(stack)
         done = stack.history_svc.run_once(rebuild="true")
         assert done.returncode == 0, done
@@ -123,7 +123,7 @@ def test_an_upgrade_that_is_killed_again_and_again_ends_whole(driver):
 
 
 def includes(new, old):
-    """Whether `new` contains everything in `old`; fields may have been added."""
+    """Returns whether `new` contains everything in `old`; fields may have been added."""
     if isinstance(old, dict):
         return isinstance(new, dict) and all(key in new and includes(new[key], old[key]) for key in old)
     if isinstance(old, list):
@@ -142,7 +142,7 @@ def test_old_requests_are_answered_as_they_were(driver):
             assert (envelope.code, envelope.reason) == (call["code"], call["reason"]), (call["method"], call["reason"], envelope)
             output = rpc.message_class(rpc.METHODS[call["method"].split("/")[1]][1].output_type)
             then, now = (MessageToDict(output.FromString(packed)) for packed in (bytes.fromhex(call["answer"]), envelope.payload))
-            for changes in ("headSeq", "era"):  # A log grows, and every database session begins an era.
+            for changes in ("headSeq", "era"):  # a log grows, and every database session begins an era
                 then.pop(changes, None), now.pop(changes, None)
             assert includes(now, then), (call["method"], then, now)
     for_each_stage("whole", driver, check)

@@ -13,7 +13,7 @@ struct Statement {
     const char *sql;
 };
 
-// What a statement brought: rows read or changed, and the values of the first row.
+// The result of a statement: rows read or changed, and the values of the first row.
 class Result {
   public:
     explicit Result(PGresult *result) : result_(result, PQclear)
@@ -38,7 +38,7 @@ class Connection {
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
 };
 
-// From BEGIN on; what is not committed is rolled back at the end of the scope.
+// A transaction, from BEGIN on; unless committed, it is rolled back at the end of the scope.
 class Transaction {
   public:
     explicit Transaction(Connection &connection) : connection_(connection)

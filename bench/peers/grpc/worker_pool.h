@@ -1,5 +1,5 @@
-// Threads that do the database work of a service, each with a connection of its own: as many transactions at
-// once as there are connections, and no other thread ever waits for PostgreSQL.
+// Threads that do the database work of a service, each with its own connection: as many concurrent
+// transactions as connections, and no other thread ever waits for PostgreSQL.
 #ifndef SCREENING_BENCH_PEERS_GRPC_WORKER_POOL_H
 #define SCREENING_BENCH_PEERS_GRPC_WORKER_POOL_H
 
@@ -20,7 +20,7 @@ class WorkerPool {
 
     // Throws std::runtime_error if a connection can't be made.
     WorkerPool(const std::string &url, const std::vector<Statement> &statements, int size);
-    // What was submitted is done first.
+    // Completes the submitted jobs first.
     ~WorkerPool();
     WorkerPool(const WorkerPool &) = delete;
     WorkerPool &operator=(const WorkerPool &) = delete;
@@ -33,7 +33,7 @@ class WorkerPool {
 
     std::vector<std::unique_ptr<Connection>> connections_;
     std::vector<std::thread> threads_;
-    std::mutex lock_; // guards what follows
+    std::mutex lock_; // guards the following members
     std::condition_variable has_job_;
     std::deque<Job> jobs_;
     bool stopping_ = false;

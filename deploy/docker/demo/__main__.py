@@ -1,7 +1,7 @@
 """The demo inside a stack of containers, against the services that SCREENING_*_ADDR name.
 
-  play   imports the hospitals, plays the seed's twelve lines, and books and cancels over HTTP
-  load   books and cancels, whatever is killed meanwhile, until SIGTERM; then counts what came of it
+play   imports the hospitals, plays the seed's twelve lines, and books and cancels over HTTP
+load   books and cancels until SIGTERM, whatever is killed in the meantime; then counts the results
 
 Exit code 0 if everything held, 1 if not, 2 for any other word.
 """
@@ -26,12 +26,12 @@ from web import Web  # noqa: E402
 
 
 class Stack:
-    """What the lines need to know about services that were started elsewhere."""
+    """The parts of a stack that the lines need, for services that were started elsewhere."""
 
     def __init__(self):
         names = ("hospital", "booking", "history")
         self.screenctl = Screenctl({name: os.environ["SCREENING_%s_ADDR" % name.upper()] for name in names})
-        # "Today" must be the services' day.
+        # "today" must be the services' day
         self.screenctl.environment["SCREENING_TIME_ZONE"] = os.environ["SCREENING_TIME_ZONE"]
         self.web = Web(os.environ["SCREENING_GATEWAY_ADDR"])
 

@@ -17,13 +17,13 @@ SHOWN_EVERY = 50
 
 
 def _code(answer):
-    """"UNAVAILABLE" or "FAILED_PRECONDITION" of "screenctl: FAILED_PRECONDITION SOLD_OUT: ..."."""
+    """Returns "UNAVAILABLE" or "FAILED_PRECONDITION" of "screenctl: FAILED_PRECONDITION SOLD_OUT: ..."."""
     _, _, rest = answer.error.partition(": ")
     return rest.partition(":")[0].partition(" ")[0]
 
 
 class Load:
-    """One hospital, one day, one customer; `told` maps each booking's id to the status that was answered last."""
+    """One hospital, one day, one customer; `told` maps each booking's id to the last answered status."""
 
     def __init__(self, screenctl):
         self.screenctl = screenctl
@@ -38,7 +38,8 @@ class Load:
         self.date = answer["days"][0]["date"]
 
     def _definite(self, *words):
-        """Repeats the same request with the same id until its outcome is known: the status, or None for a refusal."""
+        """Repeats the same request with the same id until its outcome is known: returns the status, or None for a
+        refusal."""
         deadline = time.monotonic() + ANSWER_S
         while time.monotonic() < deadline:
             answer = self.screenctl.run(*words)
@@ -86,7 +87,7 @@ class Load:
 
 
 def _compare(load, listed):
-    """How many bookings there are, by status, and how many differ from what their customer was told."""
+    """Returns the number of bookings by status, and how many differ from the answers to their customers."""
     return {**dict(sorted(collections.Counter(listed.values()).items())),
             "not as told": sum(listed.get(one) != status for one, status in load.told.items())}
 
