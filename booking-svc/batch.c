@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/civil.h"
 #include "base/clock.h"
 #include "base/fault_point.h"
@@ -55,6 +56,7 @@ static enum status append_event(struct batch *batch, struct entry *entry, struct
 {
     if (change.event_type == NULL)
         return STATUS_OK;
+    CHECK(entry->booking.version > 0 && entry->booking.status != 0);
     entry->changed = true;
     struct booking_wire wire;
     Screening__V1__Event body = SCREENING__V1__EVENT__INIT;
@@ -163,6 +165,7 @@ static enum status decide_force_cancel(struct batch *batch, struct booking_comma
     if (command->finished || deletion->chunk == NULL)
         return STATUS_OK;
     struct deletion_mark mark = {true, deletion->row.day};
+    CHECK(deletion->chunk_count <= FORCE_CANCEL_CHUNK);
     for (size_t i = 0; i < deletion->chunk_count; i++) {
         struct entry *entry = map_get(&batch->bookings, &deletion->chunk[i]);
         struct booking_change change = booking_force_cancel(&entry->booking, &mark, &batch->at);
@@ -172,6 +175,7 @@ static enum status decide_force_cancel(struct batch *batch, struct booking_comma
         deletion->row.next_booking_id = deletion->chunk[i];
     }
     FAULT_POINT("booking.force_cancel.chunk");
+    CHECK(!deletion->row.done);
     deletion->row.done = deletion->chunk_count < FORCE_CANCEL_CHUNK;
     deletion->changed = true;
     deletion->chunk = NULL;
@@ -222,6 +226,7 @@ static enum status decide(struct batch *batch, struct db *db, struct writer_comm
         return STATUS_OK;
     }
     command->booking = &entry->booking;
+    CHECK(uuid_equal(&entry->booking.booking_id, &command->booking_id));
     switch (command->kind) {
     case COMMAND_CANCEL:
         return decide_cancel(batch, command, entry, error);
@@ -254,6 +259,7 @@ static enum status save_bookings(struct batch *batch, struct db *db, struct erro
             inserted[inserts++] = &entry->booking;
         else if (entry->changed)
             updated[updates++] = &entry->booking;
+    CHECK(inserts + updates < room);
     TRY(store_insert_bookings(db, inserted, inserts, error));
     return store_update_bookings(db, updated, updates, error);
 }
@@ -267,6 +273,7 @@ static enum status save_deletions(struct batch *batch, struct db *db, struct err
     for (struct deletion *deletion; (deletion = map_next(&batch->deletions, &position, NULL)) != NULL;)
         if (deletion->changed)
             rows[count++] = &deletion->row;
+    CHECK(count < room);
     return store_save_deletions(db, rows, count, error);
 }
 

@@ -1,6 +1,7 @@
 #include "batch_internal.h"
 #include "policy.h"
 
+#include "base/check.h"
 #include "events/follower.h"
 
 const struct booking_command *batch_booking_command(const struct writer_command *command)
@@ -12,6 +13,7 @@ const struct booking_command *batch_booking_command(const struct writer_command 
 struct entry *batch_add_entry(struct batch *batch, const struct booking *booking)
 {
     struct entry *entry = arena_alloc(&batch->arena, sizeof *entry);
+    CHECK(map_get(&batch->bookings, &booking->booking_id) == NULL);
     if (entry == NULL || map_put(&batch->bookings, &booking->booking_id, entry) != STATUS_OK)
         return NULL;
     entry->booking = *booking;
@@ -46,14 +48,15 @@ static enum status take_deletion(void *context, const struct hospital_deletion *
 /* A set of distinct ids, loaded with one statement. */
 struct id_set {
     struct map seen;
-    struct uuid *ids;
-    size_t count;
+    struct uuid *ids; /* room */
+    size_t count, room;
 };
 
 static enum status id_set_add(struct id_set *set, const struct uuid *id)
 {
     if (map_get(&set->seen, id) != NULL)
         return STATUS_OK;
+    CHECK(set->seen.count == set->count && set->count < set->room);
     set->ids[set->count] = *id;
     return map_put(&set->seen, id, &set->ids[set->count++]);
 }
@@ -61,7 +64,7 @@ static enum status id_set_add(struct id_set *set, const struct uuid *id)
 static enum status load_bookings(struct batch *batch, struct db *db, struct writer_command *const *commands,
                                  size_t count, struct error *error)
 {
-    struct id_set set = {.ids = arena_alloc(&batch->arena, count * sizeof(struct uuid))};
+    struct id_set set = {.ids = arena_alloc(&batch->arena, count * sizeof(struct uuid)), .room = count};
     if (set.ids == NULL)
         return error_no_memory(error);
     map_init(&set.seen, sizeof(struct uuid));
@@ -108,7 +111,7 @@ static enum status load_deletions(struct batch *batch, struct db *db, struct wri
         most += deletions_of_interest(commands[i]);
     if (most == 0)
         return STATUS_OK;
-    struct id_set set = {.ids = arena_alloc(&batch->arena, most * sizeof(struct uuid))};
+    struct id_set set = {.ids = arena_alloc(&batch->arena, most * sizeof(struct uuid)), .room = most};
     if (set.ids == NULL)
         return error_no_memory(error);
     map_init(&set.seen, sizeof(struct uuid));

@@ -73,6 +73,8 @@ struct booking_command *stage_add_settle(struct stage *stage, uint16_t number, e
 {
     struct booking_command *command = stage_add(stage, COMMAND_SETTLE, number);
     command->outcome = outcome;
+    if (outcome == RESERVE_REFUSED)
+        command->reason = "SOLD_OUT";
     return command;
 }
 

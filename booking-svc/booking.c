@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/check.h"
+
 const char BOOKING_EVENT_REQUESTED[] = "booking.requested";
 const char BOOKING_EVENT_CONFIRMED[] = "booking.confirmed";
 const char BOOKING_EVENT_REJECTED[] = "booking.rejected";
@@ -19,6 +21,14 @@ bool booking_is_live(enum booking_status status)
     return status == BOOKING_REQUESTED || status == BOOKING_CONFIRMED;
 }
 
+/* The arrows of the diagram in booking.h. */
+static bool may_become(enum booking_status from, enum booking_status to)
+{
+    if (from == BOOKING_REQUESTED)
+        return to != BOOKING_REQUESTED;
+    return from == BOOKING_CONFIRMED && (to == BOOKING_CANCELLED || to == BOOKING_FORCE_CANCELLED);
+}
+
 /* Makes every transition: increments the version and returns the event. */
 static struct booking_change transition(struct booking *booking, enum booking_status status,
                                         const char *reason, const struct moment *at)
@@ -30,6 +40,9 @@ static struct booking_change transition(struct booking *booking, enum booking_st
         [BOOKING_CANCELLED] = BOOKING_EVENT_CANCELLED,
         [BOOKING_FORCE_CANCELLED] = BOOKING_EVENT_FORCE_CANCELLED,
     };
+    CHECK(status >= BOOKING_REQUESTED && status <= BOOKING_FORCE_CANCELLED);
+    CHECK(may_become(booking->status, status));
+    CHECK(booking->version > 0);
     booking->status = status;
     booking->status_reason = reason;
     booking->updated_at_us = at->now_us;
@@ -39,6 +52,7 @@ static struct booking_change transition(struct booking *booking, enum booking_st
 
 static struct booking_change announce(struct booking *booking)
 {
+    CHECK(booking->status == BOOKING_REQUESTED);
     if (booking->announced)
         return NO_CHANGE;
     booking->announced = true;
@@ -56,6 +70,7 @@ static bool is_abandoned(const struct booking *booking)
 enum status booking_create(const struct booking *existing, const struct booking *request,
                            const struct moment *at, struct booking *booking, struct error *refusal)
 {
+    CHECK(existing == NULL || uuid_equal(&existing->booking_id, &request->booking_id));
     if (existing != NULL) {
         if (!is_abandoned(existing) &&
             memcmp(existing->content_hash, request->content_hash, BOOKING_HASH_BYTES) != 0 &&
@@ -90,6 +105,7 @@ struct booking_change booking_abandon(const struct booking *existing, const stru
     booking->customer_id = "";
     booking->customer_name = "";
     booking->created_at_us = at->now_us;
+    booking->status = BOOKING_REQUESTED;
     booking->version = 1; /* as if it had been REQUESTED but not announced */
     booking->announced = false;
     return transition(booking, BOOKING_REJECTED, REASON_ABANDONED, at);
@@ -121,6 +137,8 @@ struct booking_change booking_settle(struct booking *booking, enum reserve_outco
                                      const char *reason, bool by_settler, const struct deletion_mark *mark,
                                      const struct moment *at)
 {
+    CHECK(outcome <= RESERVE_BUDGET_SPENT);
+    CHECK(outcome != RESERVE_REFUSED || reason[0] != '\0');
     if (booking->status != BOOKING_REQUESTED)
         return settle_late(booking, outcome);
     if (outcome == RESERVE_REFUSED)
@@ -156,6 +174,7 @@ enum status booking_cancel(struct booking *booking, const char *reason, const st
         return error_set(refusal, STATUS_FAILED_PRECONDITION, "DATE_PASSED",
                          "the screening day has passed: the booking can't be cancelled any more");
     *change = transition(booking, BOOKING_CANCELLED, reason, at);
+    CHECK(!booking_is_live(booking->status));
     return STATUS_OK;
 }
 
@@ -182,6 +201,7 @@ enum status booking_rejection(const struct booking *booking, uint32_t unavailabl
          "the call's budget ended before a place was asked for; another attempt needs a new booking_id"},
         {REASON_ABANDONED, "the booking was lost and its place given back; another needs a new booking_id"},
     };
+    CHECK(booking->status == BOOKING_REJECTED);
     const char *message = "hospital-svc refused the booking";
     for (size_t i = 0; i < sizeof MESSAGES / sizeof MESSAGES[0]; i++)
         if (strcmp(booking->status_reason, MESSAGES[i].reason) == 0)

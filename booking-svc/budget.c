@@ -1,5 +1,6 @@
 #include "budget.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 
 /* The part of a caller's budget that the settle needs. */
@@ -35,5 +36,6 @@ uint32_t budget_timeout_ms(const struct queue *placements, uint32_t most_ms, int
     LIST_EACH(const struct placement, placement, placements, node)
         longest_ns = budget_end_ns(placement) > longest_ns ? budget_end_ns(placement) : longest_ns;
     int64_t left_ms = (longest_ns - now_ns) / NS_PER_MS - SETTLE_MARGIN_MS;
+    CHECK(left_ms > 0); /* budget_drop_expired kept only those with time to be sent */
     return left_ms < most_ms ? (uint32_t)left_ms : most_ms;
 }

@@ -3,6 +3,7 @@
 #include "policy.h"
 #include "store.h"
 
+#include "base/check.h"
 #include "base/civil.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -173,6 +174,7 @@ enum status pairing_apply(struct pairing *pairing, struct event_log *log, struct
     if (status == STATUS_OK)
         status =
             event_cursor_enter_era(db, HOSPITAL_LOG, &pairing->wanted.log_id, pairing->wanted.era, error);
+    CHECK(status != STATUS_OK || (era->paired && era->peer == pairing->wanted.era));
     return status == STATUS_OK ? fill_answer(pairing, log, era, db, error) : status;
 }
 
@@ -216,6 +218,7 @@ void pairing_service_note_era(struct pairing_service *service, int64_t era)
 static void paired(struct writer_command *command)
 {
     struct pairing *pairing = container_of(command, struct pairing, command.writer);
+    CHECK(pairing->command.kind == COMMAND_PAIR);
     if (command->outcome.status != STATUS_OK) {
         log_event(LOG_WARN, "pairing.refused", LOG_TEXT("status", status_name(command->outcome.status)),
                   LOG_TEXT("reason", command->outcome.reason));

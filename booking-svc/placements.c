@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/metrics.h"
@@ -51,6 +52,7 @@ void placements_destroy(struct placements *table)
 {
     if (table == NULL)
         return;
+    CHECK(table->by_id.count == 0 && table->taken_up == 0); /* every booking is settled or left */
     map_fini(&table->by_id);
     pthread_mutex_destroy(&table->lock);
     free(table);
@@ -150,7 +152,9 @@ static void finish(struct placement *placement)
 {
     struct placements *table = placement->table;
     pthread_mutex_lock(&table->lock);
-    map_remove(&table->by_id, &placement->command.booking_id);
+    const struct placement *removed = map_remove(&table->by_id, &placement->command.booking_id);
+    CHECK(removed == placement);
+    CHECK(!placement->command.by_settler || table->taken_up > 0);
     table->taken_up -= placement->command.by_settler;
     table->put_off += placement->command.by_settler && (placement->tried || placement->command.ask_again);
     pthread_mutex_unlock(&table->lock);
@@ -176,6 +180,7 @@ static bool ask_again(struct placement *placement)
 static void settled(struct writer_command *command)
 {
     struct placement *placement = container_of(command, struct placement, command.writer);
+    CHECK(placement->command.kind == COMMAND_SETTLE);
     if (command->outcome.status == STATUS_OK && placement->command.ask_again) {
         metric_add(&fenced_total, 1);
         if (ask_again(placement))
@@ -211,6 +216,7 @@ static enum start start_or_join(struct placements *table, struct placement *plac
     enum start result = STARTED;
     pthread_mutex_lock(&table->lock);
     struct placement *leader = map_get(&table->by_id, &placement->command.booking_id);
+    CHECK(leader != placement && placement->waiters.first == NULL);
     if (leader != NULL) {
         queue_put(&leader->waiters, &placement->node);
         if (placement->deadline_ns > leader->deadline_ns)
@@ -232,6 +238,7 @@ static void created(struct writer_command *command)
 {
     struct placement *placement = container_of(command, struct placement, command.writer);
     const struct booking *booking = placement->command.booking;
+    CHECK(placement->command.kind == COMMAND_CREATE);
     bool settle = command->outcome.status == STATUS_OK && booking->status == BOOKING_REQUESTED &&
                   (!booking->announced || placement_is_under_way(placement->table, &booking->booking_id));
     if (!settle) {
@@ -263,6 +270,7 @@ enum status placement_create(struct placements *table, struct placement *placeme
 static void met(struct writer_command *command)
 {
     struct placement *placement = container_of(command, struct placement, command.writer);
+    CHECK(placement->command.kind == COMMAND_RESUME && placement->command.by_settler);
     if (command->outcome.status == STATUS_OK && placement->command.booking->status == BOOKING_REQUESTED)
         reserve(placement);
     else
@@ -300,6 +308,7 @@ void placement_settle(struct placements *table, struct queue ended)
 {
     struct queue commands = {0};
     LIST_EACH(struct placement, placement, &ended, node) {
+        CHECK(placement->table == table && placement->command.kind != COMMAND_CANCEL);
         placement->command.kind = COMMAND_SETTLE;
         placement->command.hospital_id = placement->hospital_id;
         placement->command.writer.class =

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/civil.h"
 #include "base/clock.h"
 #include "base/fault_point.h"
@@ -130,6 +131,7 @@ static void apply_results(struct reserve_call *reserve, const Screening__V1__Bat
         if (!ended)
             metric_add(&not_executed_total, 1);
     }
+    CHECK(i == reserve->count);
     rpc_guard_record(reserve->reserver->guard, reserve->era, &count); /* before any client is answered */
     if (strcmp(error->reason, "RECOVERING") == 0)
         placements_look(reserve->reserver->table); /* the eras in the request may be outdated */
@@ -142,6 +144,7 @@ static void apply_results(struct reserve_call *reserve, const Screening__V1__Bat
 /* Stops counting a call as in flight. Lock held. */
 static void count_down(struct reserver *reserver, bool background)
 {
+    CHECK(background ? reserver->background_in_flight : reserver->in_flight > 0);
     if (background)
         reserver->background_in_flight = false;
     else
@@ -153,6 +156,7 @@ static void call_ended(struct reserver *reserver, bool background)
 {
     pthread_mutex_lock(&reserver->lock);
     count_down(reserver, background);
+    CHECK(reserver->busy > 0);
     reserver->busy--;
     pthread_cond_signal(&reserver->idle);
     pthread_mutex_unlock(&reserver->lock);
@@ -166,6 +170,7 @@ static void send_next(struct reserver *reserver, bool background)
     pthread_mutex_unlock(&reserver->lock);
     reserver_flush(reserver);
     pthread_mutex_lock(&reserver->lock);
+    CHECK(reserver->busy > 0);
     reserver->busy--;
     pthread_cond_signal(&reserver->idle);
     pthread_mutex_unlock(&reserver->lock);
@@ -254,6 +259,7 @@ static void send_call(struct reserver *reserver, const struct departure *departu
         requests[i] = &reserve->items[i].message;
         i++;
     }
+    CHECK(i == count && count > 0);
     Screening__V1__BatchReserveRequest request = SCREENING__V1__BATCH_RESERVE_REQUEST__INIT;
     request.requests = requests;
     request.n_requests = count;
@@ -301,6 +307,7 @@ static bool take_departure(struct reserver *reserver, struct departure *out)
         out->background = true;
         reserver->background_in_flight = true;
     }
+    CHECK(reserver->in_flight <= reserver->options.calls_max);
     bool found = out->placements.first != NULL;
     reserver->busy += found;
     pthread_mutex_unlock(&reserver->lock);
@@ -313,6 +320,7 @@ static void send_admitted(struct reserver *reserver, struct departure *departure
 {
     uint64_t era;
     size_t admitted = rpc_guard_admit(reserver->guard, departure->count, true, &era);
+    CHECK(admitted <= departure->count);
     struct departure leaving = {
         .placements = take(&departure->placements, admitted),
         .background = departure->background,
@@ -427,6 +435,7 @@ void reserver_destroy(struct reserver *reserver)
 {
     if (reserver == NULL)
         return;
+    CHECK(reserver->busy == 0 && reserver->in_flight == 0 && !reserver->background_in_flight);
     rpc_client_destroy(reserver->client);
     pthread_cond_destroy(&reserver->idle);
     pthread_mutex_destroy(&reserver->lock);
@@ -464,6 +473,7 @@ enum status reserver_open(const struct reserver_options *options, struct rpc_cha
 void reserver_stop(struct reserver *reserver)
 {
     pthread_mutex_lock(&reserver->lock);
+    CHECK(!reserver->stopping);
     reserver->stopping = true;
     pthread_mutex_unlock(&reserver->lock);
     ticker_close(reserver->timer);
@@ -472,6 +482,7 @@ void reserver_stop(struct reserver *reserver)
 void reserver_settle_rest(struct reserver *reserver)
 {
     pthread_mutex_lock(&reserver->lock);
+    CHECK(reserver->stopping);
     while (reserver->busy > 0)
         pthread_cond_wait(&reserver->idle, &reserver->lock);
     struct queue rest = queue_take_all(&reserver->ready);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/fault_point.h"
 #include "base/log.h"
@@ -65,6 +66,7 @@ static struct sighting *remember(struct settler *settler, const struct booking *
         sighting->first_seen_ns = now_ns;
         sighting->backoff_ms = BACKOFF_FIRST_MS;
     }
+    CHECK(settler->sightings.count <= SIGHTINGS_MAX);
     if (sighting != NULL)
         sighting->round = settler->round;
     return sighting;
@@ -140,6 +142,7 @@ static bool consider(struct settler *settler, const struct booking *booking, str
         return true;
     if (!wait_for_turn(settler, ticker))
         return false;
+    CHECK(settler->room > 0);
     settler->room -= settler->room != SIZE_MAX;
     note_try(settler, booking, clock_monotonic_ns());
     metric_add(&taken_total, 1);

@@ -13,12 +13,12 @@ static const struct db_column BOOKING_COLUMNS[] = {
     DB_COLUMN(struct booking, customer_name, TEXT, DB_FIXED),
     DB_COLUMN(struct booking, hospital_id, UUID, DB_FIXED),
     DB_COLUMN_AS("date", struct booking, day, DATE, DB_FIXED),
-    DB_COLUMN(struct booking, headcount, INT, DB_FIXED),
-    DB_COLUMN(struct booking, status, INT, DB_CHANGES),
+    DB_COLUMN_IN(struct booking, headcount, DB_FIXED, 0, INT32_MAX),
+    DB_COLUMN_IN(struct booking, status, DB_CHANGES, BOOKING_REQUESTED, BOOKING_FORCE_CANCELLED),
     DB_COLUMN(struct booking, status_reason, TEXT, DB_CHANGES),
     DB_COLUMN(struct booking, created_at_us, INT, DB_FIXED),
     DB_COLUMN(struct booking, updated_at_us, INT, DB_CHANGES),
-    DB_COLUMN(struct booking, version, INT, DB_CHANGES),
+    DB_COLUMN_IN(struct booking, version, DB_CHANGES, 1, INT64_MAX),
     DB_COLUMN(struct booking, content_hash, BYTES, DB_FIXED),
     DB_COLUMN(struct booking, queue_if_unavailable, INT, DB_FIXED),
     DB_COLUMN(struct booking, announced, INT, DB_CHANGES),
@@ -163,7 +163,7 @@ static enum status read_booking(void *context, const struct db_row *row)
     const struct found_booking *receiver = context;
     struct booking booking = {0};
     (void)db_row_record(row, 0, &BOOKING, &booking);
-    return receiver->found(receiver->context, &booking);
+    return db_row_is_sound(row) ? receiver->found(receiver->context, &booking) : STATUS_INTERNAL;
 }
 
 /* Runs a statement that returns bookings. */
@@ -287,7 +287,7 @@ static enum status read_deletion(void *context, const struct db_row *row)
     const struct found_deletion *receiver = context;
     struct hospital_deletion deletion;
     (void)db_row_record(row, 0, &DELETION, &deletion);
-    return receiver->found(receiver->context, &deletion);
+    return db_row_is_sound(row) ? receiver->found(receiver->context, &deletion) : STATUS_INTERNAL;
 }
 
 enum status store_load_deletions(struct db *db, const struct uuid *hospital_ids, size_t count,

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/check.h"
+
 enum { THREADS = 2 };
 
 struct answers {
@@ -37,6 +39,7 @@ static void *work(void *context)
 void answers_put(struct answers *answers, struct answer *answer)
 {
     pthread_mutex_lock(&answers->lock);
+    CHECK(answers->started == THREADS);
     fair_queue_push(answers->queue, &answer->item);
     pthread_cond_signal(&answers->wake);
     pthread_mutex_unlock(&answers->lock);
@@ -75,6 +78,7 @@ void answers_close(struct answers *answers)
     pthread_mutex_unlock(&answers->lock);
     for (size_t i = 0; i < answers->started; i++)
         pthread_join(answers->threads[i], NULL);
+    CHECK(answers->queue->waiting == 0);
     pthread_cond_destroy(&answers->wake);
     pthread_mutex_destroy(&answers->lock);
     free(answers->queue);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/digest.h"
 
 static const int64_t MESSAGE_NS = 1000000000 / LIVE_BUDGET_PER_S;
@@ -26,6 +27,7 @@ bool live_budget_take(struct live_budget *budget, uint64_t key, int64_t now_ns)
     int64_t full_ns = (slot->full_ns > now_ns ? slot->full_ns : now_ns) + MESSAGE_NS;
     if (full_ns - now_ns > MESSAGE_NS * LIVE_BUDGET_BURST)
         return false;
+    CHECK(slot->key == key && full_ns > now_ns);
     slot->full_ns = full_ns;
     return true;
 }

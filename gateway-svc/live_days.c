@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/array.h"
+#include "base/check.h"
 #include "base/civil.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -117,6 +118,7 @@ static void forget_past(struct live_hospital *hospital)
         past++;
     if (past > 0)
         memmove(hospital->days, hospital->days + past, (hospital->day_count - past) * sizeof *hospital->days);
+    CHECK(past <= hospital->day_count);
     hospital->day_count -= past;
 }
 
@@ -135,6 +137,7 @@ void live_days_move(struct live *live, struct live_listener *listener, int32_t t
 
 void live_days_forget(struct live_hospital *hospital)
 {
+    CHECK(hospital->listeners.first == NULL);
     unlist(hospital);
     free(hospital->days);
 }
@@ -266,6 +269,7 @@ static bool note_day(struct live_hospital *hospital, const struct live_day *day)
     memmove(known + 1, known, (hospital->day_count - at) * sizeof *known);
     *known = *day;
     hospital->day_count++;
+    CHECK(hospital->day_count <= hospital->day_capacity);
     return true;
 }
 
@@ -333,6 +337,7 @@ static void tell_gone(struct live_days *reader, struct live_hospital *hospital, 
     char id[UUID_TEXT_SIZE];
     char *data = arena_printf(&reader->arena, "{\"hospitalId\":\"%s\",\"reason\":\"%s\"}",
                               uuid_format(&hospital->id, id), reason);
+    CHECK(strlen(reason) < sizeof hospital->gone);
     memcpy(hospital->gone, reason, strlen(reason) + 1);
     hospital->day_count = 0;
     LIST_EACH(struct live_listener, l, &hospital->listeners, of_hospital)

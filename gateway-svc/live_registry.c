@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
+
 /* ---- customers ---- */
 
 static void customer_key(const char *customer_id, uint8_t key[DIGEST_SIZE])
@@ -55,6 +57,7 @@ static bool join_customer(struct live *live, struct live_listener *listener, con
         free(listener->customer_id);
         return false;
     }
+    CHECK(listener->customer == NULL);
     listener->customer = customer;
     list_add(&customer->listeners, &listener->of_customer);
     return true;
@@ -114,6 +117,7 @@ static bool join_hospital(struct live *live, struct live_listener *listener, con
     struct live_hospital *hospital = find_or_add_hospital(live, &wish->hospital_id);
     if (hospital == NULL)
         return false;
+    CHECK(listener->hospital == NULL);
     listener->hospital = hospital;
     listener->window = wish->days;
     listener->fresh_from = INT32_MAX;
@@ -145,6 +149,7 @@ enum status live_registry_add(struct live *live, struct live_listener *listener,
             leave_customer(live, listener);
         return STATUS_RESOURCE_EXHAUSTED;
     }
+    CHECK((live->listeners.first == NULL) == (live->listener_count == 0));
     list_add(&live->listeners, &listener->node);
     live->listener_count++;
     return STATUS_OK;
@@ -156,6 +161,7 @@ void live_registry_remove(struct live *live, struct live_listener *listener)
         leave_customer(live, listener);
     if (listener->hospital != NULL)
         leave_hospital(live, listener);
+    CHECK(live->listener_count > 0);
     list_remove(&listener->node);
     live->listener_count--;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/clock.h"
 
 enum { FETCH_EVENTS = 256, UNREAD_MAX = HTTP_STREAM_MAX / 2, SLOW_PAUSE_MS = 50, FAILED_PAUSE_MS = 200 };
@@ -121,6 +122,7 @@ static void end_round(struct live *live, uint64_t end_seq)
     LIST_EACH(struct live_listener, l, &live->listeners, node) {
         if (!l->in_round)
             continue;
+        CHECK(l->behind);
         l->in_round = false;
         l->booking_seq = end_seq;
         l->behind = end_seq < live->position.booking;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/admission.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/ticker.h"
@@ -41,12 +42,14 @@ static bool has_room(void *context, uint64_t source)
 
 static void take_place(struct turns *turns, uint64_t source)
 {
+    CHECK(turns->taken < turns->places);
     turns->taken++;
     turns->by_line[fair_line_of(source)]++;
 }
 
 static void put_waiting(struct turns *turns, struct turn *turn)
 {
+    CHECK(!turn->waited);
     turn->waited = true;
     fair_queue_push(turns->waiting, &turn->item);
     metric_add(&waiting_now, 1);
@@ -116,6 +119,7 @@ void turns_take(struct turns *turns, struct turn *turn)
 void turns_end(struct turns *turns, uint64_t source)
 {
     pthread_mutex_lock(&turns->lock);
+    CHECK(turns->taken > 0 && turns->by_line[fair_line_of(source)] > 0); /* a turn ends once */
     turns->taken--;
     turns->by_line[fair_line_of(source)]--;
     bool mine = !turns->beginning;
@@ -176,6 +180,7 @@ void turns_close(struct turns *turns)
 {
     if (turns == NULL)
         return;
+    CHECK(turns->waiting->waiting == 0);
     ticker_close(turns->ticker);
     release(turns);
 }

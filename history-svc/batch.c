@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/map.h"
 #include "events/follower.h"
 
@@ -24,7 +25,7 @@ struct batch {
     struct hospital_row **hospital_rows;
     struct entry_row *entries;
     struct unknown_row *unknown;
-    size_t booking_count, hospital_count, entry_count, unknown_count;
+    size_t booking_count, hospital_count, entry_count, unknown_count, room;
     /* State that outlives the batch: its assumptions about the tables. */
     struct months months;
     bool careful; /* the next attempt makes no assumptions */
@@ -55,12 +56,15 @@ static enum status begin(struct batch *batch, struct writer_command *const *comm
                          struct error *error)
 {
     size_t events = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        CHECK(commands[i]->class == WRITER_EVENT);
         events += container_of(commands[i], const struct event_chunk, command)->count;
+    }
     arena_reset(&batch->arena);
     map_clear(&batch->bookings);
     map_clear(&batch->hospitals);
     batch->booking_count = batch->hospital_count = batch->entry_count = batch->unknown_count = 0;
+    batch->room = events;
     batch->booking_rows = arena_alloc(&batch->arena, events * sizeof(struct booking_row *));
     batch->hospital_rows = arena_alloc(&batch->arena, events * sizeof(struct hospital_row *));
     batch->entries = arena_alloc(&batch->arena, events * sizeof(struct entry_row));
@@ -86,6 +90,7 @@ static enum status keep_booking(struct batch *batch, const struct booking_row *t
         return error_no_memory(error);
     *known = *told;
     batch->booking_rows[batch->booking_count++] = known;
+    CHECK(batch->booking_count == batch->bookings.count && batch->booking_count <= batch->room);
     return STATUS_OK;
 }
 
@@ -114,6 +119,7 @@ static enum status keep_hospital(struct batch *batch, const struct hospital_row 
         return error_no_memory(error);
     *known = *told;
     batch->hospital_rows[batch->hospital_count++] = known;
+    CHECK(batch->hospital_count == batch->hospitals.count && batch->hospital_count <= batch->room);
     return STATUS_OK;
 }
 
@@ -129,6 +135,7 @@ static enum status keep_unknown(struct batch *batch, const char *log, const Scre
         .log = log, .seq = event->seq, .type = event->type, .event = packed, .event_size = size};
     if (!uuid_parse(event->event_id, &row.event_id))
         return error_set(error, STATUS_INTERNAL, NULL, "event_id is no UUID");
+    CHECK(batch->unknown_count < batch->room);
     batch->unknown[batch->unknown_count++] = row;
     return STATUS_OK;
 }
@@ -140,6 +147,7 @@ static enum status project(struct batch *batch, const char *log, const Screening
     TRY(policy_react(log, event, &reaction, error));
     switch (reaction.meaning) {
     case EVENT_BOOKING:
+        CHECK(batch->entry_count < batch->room);
         batch->entries[batch->entry_count++] = reaction.entry;
         return keep_booking(batch, &reaction.booking, error);
     case EVENT_HOSPITAL_REGISTERED:

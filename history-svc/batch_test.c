@@ -326,9 +326,46 @@ static void test_history_story_is_in_order_of_version(void **state)
     assert_int_equal(place_view(place, 3).status, 0);
 }
 
+/* ---- rows that this service never writes ---- */
+
+static enum status see_nothing(void *context, const struct summary_row *summary,
+                               const struct entry_row *entry)
+{
+    (void)context;
+    (void)summary;
+    (void)entry;
+    fail_msg("an impossible row was read");
+    return STATUS_OK;
+}
+
+static void test_history_batch_impossible_rows_fail_the_read(void **state)
+{
+    struct place *place = place_of(state);
+    struct uuid id = test_id(1);
+    static const char *const IMPOSSIBLE[] = {
+        "UPDATE booking_summary SET status = 0",   "UPDATE booking_summary SET status = 6",
+        "UPDATE booking_summary SET version = -1", "UPDATE booking_summary SET headcount = -1",
+        "UPDATE timeline_entry SET status = 9",    "UPDATE timeline_entry SET seq = -1",
+    };
+    tell(place, 1, BOOKING_CONFIRMED, 2);
+    for (size_t i = 0; i < sizeof IMPOSSIBLE / sizeof IMPOSSIBLE[0]; i++) {
+        struct error error = {0};
+        expect(db_begin(place->db, &error), STATUS_OK, &error);
+        expect(db_run_script(place->db,
+                             "ALTER TABLE booking_summary DROP CONSTRAINT booking_summary_status_check,"
+                             " DROP CONSTRAINT booking_summary_version_check",
+                             &error),
+               STATUS_OK, &error);
+        expect(db_run_script(place->db, IMPOSSIBLE[i], &error), STATUS_OK, &error);
+        expect(store_load_history(place->db, &id, see_nothing, NULL, &error), STATUS_INTERNAL, &error);
+        db_rollback(place->db);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST_PLACE(test_history_batch_impossible_rows_fail_the_read),
         TEST_PLACE(test_history_batch_versions_in_one_chunk_keep_the_higher),
         TEST_PLACE(test_history_batch_lower_version_later_is_kept_as_entry_only),
         TEST_PLACE(test_history_batch_chunk_again_changes_nothing),

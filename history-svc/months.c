@@ -2,6 +2,8 @@
 
 #include <stdbool.h>
 
+#include "base/check.h"
+
 static bool is_within(const struct timeline_month *month, int64_t instant_us)
 {
     return instant_us >= month->from_us && instant_us < month->to_us;
@@ -22,6 +24,7 @@ static enum status open_month(struct months *months, struct db *db, int64_t inst
     TRY(store_open_month(db, instant_us, &month, error));
     if (months->count == MONTHS_REMEMBERED)
         months->count = 0; /* only a replay has this many months; current months are soon stored again */
+    CHECK(months->count < MONTHS_REMEMBERED);
     months->known[months->count] = month;
     *out = &months->known[months->count++];
     return STATUS_OK;

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 
 const char PROJECTION_REASON_HOSPITAL_DELETED[] = "HOSPITAL_DELETED";
@@ -40,6 +41,7 @@ bool projection_moves(uint64_t known, uint64_t told)
 struct booking_view projection_view(enum booking_status status, int32_t day,
                                     const struct hospital_deletion *deletion)
 {
+    CHECK(status >= BOOKING_REQUESTED && status <= BOOKING_FORCE_CANCELLED);
     bool is_live = status == BOOKING_REQUESTED || status == BOOKING_CONFIRMED;
     if (is_live && deletion->deleted && day >= deletion->day)
         return (struct booking_view){.status = BOOKING_FORCE_CANCELLED, .provisional = true};

@@ -10,7 +10,7 @@ static const struct db_column BOOKING_COLUMNS[] = {
     DB_COLUMN(struct booking_row, hospital_id, UUID, DB_CHANGES),
     DB_COLUMN_AS("date", struct booking_row, day, DATE, DB_CHANGES),
     DB_COLUMN(struct booking_row, headcount, INT, DB_CHANGES),
-    DB_COLUMN(struct booking_row, status, INT, DB_CHANGES),
+    DB_COLUMN_IN(struct booking_row, status, DB_CHANGES, BOOKING_REQUESTED, BOOKING_FORCE_CANCELLED),
     DB_COLUMN(struct booking_row, status_reason, TEXT, DB_CHANGES),
     DB_COLUMN(struct booking_row, created_at_us, INT, DB_CHANGES),
     DB_COLUMN(struct booking_row, updated_at_us, INT, DB_CHANGES),
@@ -22,7 +22,7 @@ static const struct db_column ENTRY_COLUMNS[] = {
     DB_COLUMN(struct entry_row, booking_id, UUID, DB_KEY),
     DB_COLUMN(struct entry_row, version, INT, DB_KEY),
     DB_COLUMN(struct entry_row, event_id, UUID, DB_KEY),
-    DB_COLUMN(struct entry_row, status, INT, DB_FIXED),
+    DB_COLUMN_IN(struct entry_row, status, DB_FIXED, BOOKING_REQUESTED, BOOKING_FORCE_CANCELLED),
     DB_COLUMN(struct entry_row, reason, TEXT, DB_FIXED),
     DB_COLUMN(struct entry_row, occurred_at_us, INT, DB_FIXED),
     DB_COLUMN(struct entry_row, source, TEXT, DB_FIXED),
@@ -215,7 +215,7 @@ static enum status take_history(void *context, const struct db_row *row)
     struct entry_row entry;
     int next = read_summary(row, &summary);
     (void)db_row_record(row, next, &ENTRY, &entry);
-    return receiver->entry(receiver->context, &summary, &entry);
+    return db_row_is_sound(row) ? receiver->entry(receiver->context, &summary, &entry) : STATUS_INTERNAL;
 }
 
 enum status store_load_history(struct db *db, const struct uuid *booking_id, store_entry_fn found,
@@ -230,7 +230,7 @@ static enum status take_summary(void *context, const struct db_row *row)
     const struct receiver *receiver = context;
     struct summary_row summary;
     (void)read_summary(row, &summary);
-    return receiver->summary(receiver->context, &summary);
+    return db_row_is_sound(row) ? receiver->summary(receiver->context, &summary) : STATUS_INTERNAL;
 }
 
 enum status store_list_customer(struct db *db, const struct customer_filter *filter,

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/check.h"
+
 enum { RECOVERING_RETRY_MS = 100 };
 
 static enum status append_event(struct batch *batch, const struct command *command, const char *type,
@@ -243,6 +245,9 @@ static enum status decide_release(struct batch *batch, const struct release *rel
         day = working_set_day(&batch->set, &row->reservation.hospital_id, row->reservation.date);
         if (day == NULL)
             return error_no_memory(error);
+        if (day->day.reserved < row->reservation.headcount)
+            return error_set(error, STATUS_INTERNAL, NULL,
+                             "the day has fewer places reserved than one of its reservations holds");
         day->dirty = true; /* its live places will be freed */
     }
     switch (hospital_release(&row->reservation, day != NULL ? &day->day : NULL, release)) {
@@ -302,5 +307,6 @@ enum status batch_decide(struct batch *batch, struct writer_command *const *comm
             TRY(decide_chunk(batch, chunk++, error));
         else
             TRY(decide_command(batch, container_of(commands[i], struct command, base), error));
+    CHECK(chunk == batch->chunks + batch->chunk_count); /* each chunk once */
     return STATUS_OK;
 }

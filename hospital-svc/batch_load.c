@@ -3,6 +3,8 @@
 #include "policy.h"
 #include "store.h"
 
+#include "base/check.h"
+
 static bool collect_registration(struct batch *batch, struct command *command)
 {
     const struct registration *wanted = &command->wanted.registration;
@@ -64,6 +66,7 @@ static enum status collect_chunk(struct batch *batch, struct db *db, struct even
 {
     struct batch_chunk *work = &batch->chunks[batch->chunk_count++];
     size_t count = 0;
+    CHECK(work->chunk == NULL);
     work->chunk = chunk;
     TRY(event_chunk_begin(chunk, db, &count, error));
     if (count == 0)
@@ -76,6 +79,7 @@ static enum status collect_chunk(struct batch *batch, struct db *db, struct even
         return error_no_memory(error);
     enum status status =
         policy_releases(event_chunk_events(chunk), count, catching_up, work->releases, &work->count, error);
+    CHECK(work->count <= count);
     for (size_t i = 0; i < work->count; i++) {
         work->reservations[i] = working_set_reservation(&batch->set, &work->releases[i].booking_id);
         const struct release *release = &work->releases[i];

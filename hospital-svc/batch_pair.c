@@ -5,6 +5,7 @@
 #include "settings.h"
 #include "wire.h"
 
+#include "base/check.h"
 #include "events/event_store.h"
 
 /* ---- COMMAND_LOOK ---- */
@@ -98,6 +99,7 @@ static void grant_requested(struct batch *batch, struct pair_done *done)
             done->granted++;
         }
     }
+    CHECK(done->granted <= done->requested_count);
     batch->tally.granted += (int64_t)done->granted;
 }
 
@@ -179,6 +181,7 @@ static enum status decide_pair(struct batch *batch, struct command *command, str
     if (!era->paired)
         grant_requested(batch, done);
     TRY(delete_again(batch, command, error));
+    CHECK(batch->pair == NULL); /* the pairing thread waits for each attempt */
     era->paired = true;
     era->peer = done->booking_era;
     batch->pair = done;
@@ -198,6 +201,7 @@ enum status batch_pair_save(struct batch *batch, struct db *db, struct error *er
     const struct pair_done *done = batch->pair;
     if (done == NULL)
         return status;
+    CHECK(event_log_era(batch->log)->paired);
     if (status == STATUS_OK && done->lost && done->furthest.seq > done->details.since_seq)
         status = store_add_lost(db, done->details.since_seq + 1, done->furthest.seq, error);
     if (status == STATUS_OK)

@@ -3,9 +3,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/check.h"
+
 uint32_t screening_day_remaining(const struct screening_day *day)
 {
-    return day->capacity > day->reserved ? day->capacity - day->reserved : 0;
+    uint32_t remaining = day->capacity > day->reserved ? day->capacity - day->reserved : 0;
+    CHECK(remaining <= day->capacity && (remaining == 0 || remaining + day->reserved == day->capacity));
+    return remaining;
 }
 
 static enum status refuse_unknown(const struct hospital *hospital, struct error *error)
@@ -52,6 +56,7 @@ enum status hospital_register(struct hospital *hospital, struct screening_day *c
                               const struct registration *command, int32_t today, int64_t now_us,
                               bool *changed, struct error *error)
 {
+    CHECK(uuid_equal(&hospital->id, &command->hospital_id));
     if (is_repeat(hospital, command)) {
         *changed = false;
         return STATUS_OK;
@@ -63,8 +68,10 @@ enum status hospital_register(struct hospital *hospital, struct screening_day *c
                                   .address = command->address,
                                   .created_at_us = now_us};
     memcpy(hospital->content, command->content, DIGEST_SIZE);
-    for (size_t i = 0; i < command->day_count; i++)
+    for (size_t i = 0; i < command->day_count; i++) {
+        CHECK(days[i]->date == command->days[i].date);
         open_day(days[i], command->days[i].capacity);
+    }
     *changed = true;
     return STATUS_OK;
 }
@@ -99,8 +106,11 @@ enum status hospital_set_capacity(const struct hospital *hospital, struct screen
         return STATUS_OK;
     }
     TRY(check_capacity(day, command, error));
+    CHECK(day->date == command->date && uuid_equal(&day->hospital_id, &command->hospital_id));
+    CHECK(day->reserved <= command->capacity || day->capacity < command->capacity); /* G1 */
     day->capacity = command->capacity;
     day->version++;
+    CHECK(day->version > 0);
     *changed = true;
     return STATUS_OK;
 }
@@ -109,6 +119,7 @@ enum status hospital_delete(struct hospital *hospital, bool *changed, struct err
 {
     if (hospital->state == HOSPITAL_NONE)
         return refuse_unknown(hospital, error);
+    CHECK(hospital->state == HOSPITAL_ACTIVE || hospital->state == HOSPITAL_DELETED);
     *changed = hospital->state != HOSPITAL_DELETED;
     hospital->state = HOSPITAL_DELETED;
     return STATUS_OK;
@@ -123,11 +134,16 @@ static bool is_same_grant(const struct reservation *reservation, const struct re
 static void take_places(struct reservation *reservation, struct screening_day *day,
                         const struct reserve *command)
 {
+    CHECK(command->headcount >= 1 && command->headcount <= HEADCOUNT_MAX);
+    CHECK(day->date == command->date && uuid_equal(&day->hospital_id, &command->hospital_id));
+    CHECK(uuid_equal(&reservation->booking_id, &command->booking_id));
+    CHECK(reservation->state != RESERVATION_LIVE);
     day->reserved += command->headcount;
     reservation->hospital_id = command->hospital_id;
     reservation->date = command->date;
     reservation->headcount = command->headcount;
     reservation->state = RESERVATION_LIVE;
+    CHECK(day->reserved >= reservation->headcount); /* G1: the day counts this place, too */
 }
 
 enum reserve_outcome hospital_reserve(const struct hospital *hospital, struct screening_day *day,
@@ -150,6 +166,7 @@ enum reserve_outcome hospital_reserve(const struct hospital *hospital, struct sc
     if (screening_day_remaining(day) < command->headcount)
         return RESERVE_SOLD_OUT;
     take_places(reservation, day, command);
+    CHECK(day->reserved <= day->capacity); /* G1 */
     return RESERVE_GRANTED;
 }
 
@@ -172,6 +189,7 @@ const struct reserve_answer *reserve_answer(enum reserve_outcome outcome)
         [RESERVE_SOLD_OUT] = {STATUS_FAILED_PRECONDITION, "SOLD_OUT", "not enough places are left"},
     };
     static_assert(sizeof ANSWERS / sizeof ANSWERS[0] == RESERVE_OUTCOME_COUNT, "an answer per outcome");
+    CHECK((size_t)outcome < sizeof ANSWERS / sizeof ANSWERS[0]);
     return &ANSWERS[outcome];
 }
 
@@ -180,10 +198,13 @@ enum release_outcome hospital_release(struct reservation *reservation, struct sc
 {
     switch (reservation->state) {
     case RESERVATION_LIVE:
+        CHECK(day->date == reservation->date && uuid_equal(&day->hospital_id, &reservation->hospital_id));
+        CHECK(day->reserved >= reservation->headcount); /* G1 */
         day->reserved -= reservation->headcount;
         reservation->state = RESERVATION_RELEASED;
         return RELEASE_FREED;
     case RESERVATION_NONE:
+        CHECK(uuid_equal(&reservation->booking_id, &command->booking_id));
         reservation->hospital_id = command->hospital_id;
         reservation->date = command->date;
         reservation->headcount = 0;

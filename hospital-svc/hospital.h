@@ -177,7 +177,7 @@ enum release_outcome {
 };
 
 /* `day` is the day of the stored reservation. It is used only if the reservation is live; otherwise it may
- * be NULL. */
+ * be NULL. It has at least as many reserved places as the reservation: the caller checks what it loaded. */
 MUST_CHECK enum release_outcome hospital_release(struct reservation *reservation, struct screening_day *day,
                                                  const struct release *command);
 

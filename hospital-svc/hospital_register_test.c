@@ -23,6 +23,7 @@ static void test_register_new_hospital_opens_its_days(void **state)
     const struct registration command = registration_of(9);
     struct hospital hospital = hospital_in(HOSPITAL_NONE);
     struct screening_day first = day_with(0, 0, 0), second = day_with(0, 0, 0);
+    second.date = TODAY;
     struct screening_day *days[] = {&first, &second};
     bool changed = false;
     assert_int_equal(hospital_register(&hospital, days, &command, TODAY, NOW_US, &changed, NULL), STATUS_OK);
@@ -159,6 +160,7 @@ static void test_set_capacity_every_case(void **state)
         struct screening_day day = day_with(CASES[i].capacity, CASES[i].remaining, CASES[i].version);
         struct error error = {0};
         bool changed = false;
+        day.date = command.date;
         print_message("case: %s\n", CASES[i].name);
         assert_int_equal(hospital_set_capacity(&hospital, &day, &command, TODAY, &changed, &error),
                          CASES[i].status);
@@ -185,8 +187,8 @@ static void test_set_capacity_overcommitted_day_may_only_be_raised(void **state)
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         const struct capacity_wanted command = {
             .hospital_id = HOSPITAL_ID, .date = TODAY + 1, .capacity = CASES[i].wanted};
-        struct screening_day day = {
-            .date = TODAY + 1, .capacity = CASES[i].capacity, .reserved = CASES[i].reserved, .version = 1};
+        struct screening_day day = day_with(CASES[i].capacity, 0, 1);
+        day.reserved = CASES[i].reserved;
         struct error error = {0};
         bool changed = false;
         assert_int_equal(hospital_set_capacity(&hospital, &day, &command, TODAY, &changed, &error),

@@ -180,7 +180,8 @@ static void test_release_overcommitted_day_sells_nothing_before_it_fits(void **s
 {
     (void)state;
     const struct hospital hospital = hospital_in(HOSPITAL_ACTIVE);
-    struct screening_day day = {.date = TODAY + 1, .capacity = 10, .reserved = 13, .version = 1};
+    struct screening_day day = day_with(10, 0, 1);
+    day.reserved = 13;
     const struct release release = {.booking_id = BOOKING_ID, .hospital_id = HOSPITAL_ID, .date = TODAY + 1};
     struct reserve reserve = RESERVE;
     reserve.headcount = 1;
@@ -245,8 +246,10 @@ static void test_rules_any_sequence_keeps_the_places_balanced(void **state)
         random = random * 1664525u + 1013904223u;
         struct reservation *reservation = &reservations[(random >> 8) % BOOKINGS];
         struct reserve reserve = RESERVE;
-        const struct release release = {.date = TODAY + 1};
-        const struct capacity_wanted capacity = {.date = TODAY + 1, .capacity = (random >> 16) % 60};
+        const struct release release = {
+            .booking_id = BOOKING_ID, .hospital_id = HOSPITAL_ID, .date = TODAY + 1};
+        const struct capacity_wanted capacity = {
+            .hospital_id = HOSPITAL_ID, .date = TODAY + 1, .capacity = (random >> 16) % 60};
         const uint32_t over = day.reserved > day.capacity ? day.reserved - day.capacity : 0;
         bool changed, reinstated = false;
         reserve.headcount = 1 + (random >> 20) % 5;

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/civil.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -27,6 +28,7 @@ static void run(struct reader_task *base, struct db *db)
     struct overcommit *overcommit = container_of(base, struct overcommit, task);
     struct error error = {0};
     int64_t days = 0;
+    CHECK(atomic_load(&overcommit->reading));
     if (store_count_overcommitted(db, civil_day_at(clock_now_us()), &days, &error) == STATUS_OK)
         note(overcommit, days);
     atomic_store(&overcommit->reading, false);
@@ -34,8 +36,10 @@ static void run(struct reader_task *base, struct db *db)
 
 static void refuse(struct reader_task *base, const struct error *error)
 {
+    struct overcommit *overcommit = container_of(base, struct overcommit, task);
     (void)error;
-    atomic_store(&container_of(base, struct overcommit, task)->reading, false);
+    CHECK(atomic_load(&overcommit->reading));
+    atomic_store(&overcommit->reading, false);
 }
 
 static void tick(void *context, struct ticker *ticker)

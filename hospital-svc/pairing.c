@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/backoff.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -210,6 +211,7 @@ enum status pairing_open(struct pairing *pairing, struct writer *writer, struct 
                          struct rpc_channel *channel, struct error *error)
 {
     struct ticker *ticker;
+    CHECK(atomic_load(&pairing->ticker) == NULL && pairing->client == NULL); /* opened once */
     pairing->writer = writer;
     pairing->follower = follower;
     pairing->channel = channel;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/civil.h"
 
 bool policy_has_effect(const Screening__V1__Event *event)
@@ -53,6 +54,7 @@ enum status policy_releases(Screening__V1__Event *const *events, size_t count, b
         if (status != STATUS_OK)
             return status;
     }
+    CHECK(found <= count);
     *released = found;
     return STATUS_OK;
 }

@@ -1,5 +1,6 @@
 #include "purge.h"
 
+#include "base/check.h"
 #include "base/civil.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,7 +14,9 @@ enum {
 
 static void complete(struct writer_command *base)
 {
-    container_of(base, struct purge, command.base)->state = PURGE_COMPLETE;
+    struct purge *purge = container_of(base, struct purge, command.base);
+    CHECK(purge->state == PURGE_SUBMITTED);
+    purge->state = PURGE_COMPLETE;
 }
 
 static void wait_ms(struct purge *purge, int64_t pause_ms)
@@ -39,6 +42,7 @@ static void take_outcome(struct purge *purge)
 static void submit(struct purge *purge)
 {
     struct error error = {0};
+    CHECK(purge->state == PURGE_IDLE);
     purge->command.wanted.purge.before = civil_day_at(clock_now_us()) - purge->retention_days;
     purge->state = PURGE_SUBMITTED;
     if (writer_submit_request(purge->writer, &purge->command.base, &error) != STATUS_OK)

@@ -2,6 +2,7 @@
 
 #include "store_tables.h"
 
+#include "base/check.h"
 #include "events/event_log.h"
 
 static const struct db_column CHANGE_COLUMNS[] = {
@@ -122,6 +123,8 @@ static enum status take_reservation(void *context, const struct db_row *row)
 {
     struct reservation found = {0};
     (void)db_row_record(row, 0, &STORE_RESERVATION, &found);
+    if (!db_row_is_sound(row))
+        return STATUS_INTERNAL;
     struct reservation_row *target = working_set_reservation(context, &found.booking_id);
     if (target == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
@@ -146,6 +149,8 @@ static enum status take_hospital(void *context, const struct db_row *row)
     struct working_set *set = context;
     struct hospital found = {0};
     (void)db_row_record(row, 0, &STORE_HOSPITAL, &found);
+    if (!db_row_is_sound(row))
+        return STATUS_INTERNAL;
     struct hospital_row *target = working_set_hospital(set, &found.id);
     if (target == NULL || !db_table_keep(&STORE_HOSPITAL, &found, set->arena))
         return STATUS_RESOURCE_EXHAUSTED;
@@ -169,6 +174,8 @@ static enum status take_day(void *context, const struct db_row *row)
 {
     struct screening_day found = {0};
     (void)db_row_record(row, 0, &STORE_DAY, &found);
+    if (!db_row_is_sound(row))
+        return STATUS_INTERNAL;
     struct day_row *target = working_set_day(context, &found.hospital_id, found.date);
     if (target == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
@@ -229,9 +236,12 @@ static enum status save_hospitals(struct db *db, struct db_params *params, const
                                   struct error *error)
 {
     db_params_reset(params);
-    for (const struct hospital_row *row = set->hospitals; row != NULL; row = row->next)
-        if (row->dirty)
-            db_params_record(params, &STORE_HOSPITAL, &row->hospital);
+    for (const struct hospital_row *row = set->hospitals; row != NULL; row = row->next) {
+        if (!row->dirty)
+            continue;
+        CHECK(row->loaded && row->hospital.state != HOSPITAL_NONE);
+        db_params_record(params, &STORE_HOSPITAL, &row->hospital);
+    }
     return db_run(db, &SAVE_HOSPITAL, params, NULL, NULL, error);
 }
 
@@ -239,9 +249,12 @@ static enum status save_days(struct db *db, struct db_params *params, const stru
                              struct error *error)
 {
     db_params_reset(params);
-    for (const struct day_row *row = set->days; row != NULL; row = row->next)
-        if (row->dirty)
-            db_params_record(params, &STORE_DAY, &row->day);
+    for (const struct day_row *row = set->days; row != NULL; row = row->next) {
+        if (!row->dirty)
+            continue;
+        CHECK(row->loaded);
+        db_params_record(params, &STORE_DAY, &row->day);
+    }
     return db_run(db, &SAVE_DAY, params, NULL, NULL, error);
 }
 
@@ -249,9 +262,12 @@ static enum status save_reservations(struct db *db, struct db_params *params, co
                                      struct error *error)
 {
     db_params_reset(params);
-    for (const struct reservation_row *row = set->reservations; row != NULL; row = row->next)
-        if (row->dirty)
-            db_params_record(params, &STORE_RESERVATION, &row->reservation);
+    for (const struct reservation_row *row = set->reservations; row != NULL; row = row->next) {
+        if (!row->dirty)
+            continue;
+        CHECK(row->loaded && row->reservation.state != RESERVATION_NONE);
+        db_params_record(params, &STORE_RESERVATION, &row->reservation);
+    }
     return db_run(db, &SAVE_RESERVATION, params, NULL, NULL, error);
 }
 

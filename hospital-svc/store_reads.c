@@ -106,7 +106,7 @@ static enum status take_day(void *context, const struct db_row *row)
     const struct days_read *read = context;
     struct screening_day day = {0};
     (void)db_row_record(row, 0, &STORE_DAY_SHOWN, &day);
-    return read->on_day(read->context, &day);
+    return db_row_is_sound(row) ? read->on_day(read->context, &day) : STATUS_INTERNAL;
 }
 
 enum status store_read_days(struct db *db, const struct uuid *hospital_id, int32_t from, int32_t to,
@@ -143,6 +143,8 @@ static enum status take_listed(void *context, const struct db_row *row)
     int next = db_row_record(row, 0, &STORE_HOSPITAL_SHOWN, &hospital);
     if (read->on_date)
         (void)db_row_record(row, next, &STORE_DAY_SHOWN, &day);
+    if (!db_row_is_sound(row))
+        return STATUS_INTERNAL;
     return read->on_hospital(read->context, &hospital, read->on_date ? &day : NULL);
 }
 
@@ -226,7 +228,7 @@ static enum status take_reservation(void *context, const struct db_row *row)
     const struct reservations_read *read = context;
     struct reservation reservation = {0};
     (void)db_row_record(row, 0, &STORE_RESERVATION, &reservation);
-    return read->on_live(read->context, &reservation);
+    return db_row_is_sound(row) ? read->on_live(read->context, &reservation) : STATUS_INTERNAL;
 }
 
 enum status store_list_reservations(struct db *db, const struct store_live *wanted, store_live_fn on_live,

@@ -6,7 +6,7 @@ static const struct db_column HOSPITAL_COLUMNS[] = {
     DB_COLUMN_AS("hospital_id", struct hospital, id, UUID, DB_KEY),
     DB_COLUMN(struct hospital, name, TEXT, DB_FIXED),
     DB_COLUMN(struct hospital, address, TEXT, DB_FIXED),
-    DB_COLUMN(struct hospital, state, INT, DB_CHANGES),
+    DB_COLUMN_IN(struct hospital, state, DB_CHANGES, HOSPITAL_ACTIVE, HOSPITAL_DELETED),
     DB_COLUMN(struct hospital, created_at_us, INT, DB_FIXED),
     DB_COLUMN(struct hospital, content, BYTES, DB_FIXED), /* last: not shown */
 };
@@ -19,8 +19,8 @@ const struct db_table STORE_HOSPITAL_SHOWN = {
 static const struct db_column DAY_COLUMNS[] = {
     DB_COLUMN(struct screening_day, hospital_id, UUID, DB_KEY), /* first: not shown */
     DB_COLUMN(struct screening_day, date, DATE, DB_KEY),
-    DB_COLUMN(struct screening_day, capacity, INT, DB_CHANGES),
-    DB_COLUMN(struct screening_day, reserved, INT, DB_CHANGES),
+    DB_COLUMN_IN(struct screening_day, capacity, DB_CHANGES, 0, INT32_MAX),
+    DB_COLUMN_IN(struct screening_day, reserved, DB_CHANGES, 0, INT32_MAX),
     DB_COLUMN(struct screening_day, version, INT, DB_CHANGES),
 };
 enum { DAY_COLUMN_COUNT = sizeof DAY_COLUMNS / sizeof DAY_COLUMNS[0] };
@@ -33,7 +33,7 @@ static const struct db_column RESERVATION_COLUMNS[] = {
     DB_COLUMN(struct reservation, booking_id, UUID, DB_KEY),
     DB_COLUMN(struct reservation, hospital_id, UUID, DB_CHANGES),
     DB_COLUMN(struct reservation, date, DATE, DB_CHANGES),
-    DB_COLUMN(struct reservation, headcount, INT, DB_CHANGES),
-    DB_COLUMN(struct reservation, state, INT, DB_CHANGES),
+    DB_COLUMN_IN(struct reservation, headcount, DB_CHANGES, 0, INT32_MAX),
+    DB_COLUMN_IN(struct reservation, state, DB_CHANGES, RESERVATION_LIVE, RESERVATION_TOMBSTONE),
 };
 const struct db_table STORE_RESERVATION = DB_TABLE("reservation", RESERVATION_COLUMNS);

@@ -1,5 +1,7 @@
 #include "working_set.h"
 
+#include "base/check.h"
+
 struct day_key {
     struct uuid hospital_id;
     int32_t date;
@@ -55,6 +57,7 @@ struct hospital_row *working_set_hospital(struct working_set *set, const struct 
     row = add_row(set, &set->hospitals_by_id, id, sizeof *row);
     if (row != NULL) {
         row->hospital = (struct hospital){.id = *id, .name = "", .address = ""};
+        CHECK(*set->hospitals_end == NULL);
         *set->hospitals_end = row;
         set->hospitals_end = &row->next;
     }
@@ -71,6 +74,7 @@ struct day_row *working_set_day(struct working_set *set, const struct uuid *hosp
     row = hospital != NULL ? add_row(set, &set->days_by_key, &key, sizeof *row) : NULL;
     if (row != NULL) {
         row->day = (struct screening_day){.hospital_id = *hospital_id, .date = date};
+        CHECK(*set->days_end == NULL);
         *set->days_end = row;
         set->days_end = &row->next;
         row->next_of_hospital = hospital->days;
@@ -87,6 +91,7 @@ struct reservation_row *working_set_reservation(struct working_set *set, const s
     row = add_row(set, &set->reservations_by_id, booking_id, sizeof *row);
     if (row != NULL) {
         row->reservation = (struct reservation){.booking_id = *booking_id};
+        CHECK(*set->reservations_end == NULL);
         *set->reservations_end = row;
         set->reservations_end = &row->next;
     }
@@ -95,6 +100,7 @@ struct reservation_row *working_set_reservation(struct working_set *set, const s
 
 bool working_set_capacity_changed(struct working_set *set, struct day_row *row, const struct uuid *change_id)
 {
+    CHECK(row->day.version > 0); /* opened, or changed since */
     struct capacity_change *change = arena_alloc(set->arena, sizeof *change);
     if (change == NULL)
         return false;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 
 /* One place in KEPT_SHARE is reserved for sources that hold fewer places than are reserved. */
@@ -107,9 +108,9 @@ struct fair_item *admission_pop_paced(struct admission *admission, int64_t now_n
 void admission_release(struct admission *admission, uint64_t source)
 {
     size_t line = fair_line_of(source), lane = fair_lane_of(source);
+    unsigned by_address = lane != 0 ? atomic_fetch_sub(&admission->by_address[line][lane], 1) : 1;
+    unsigned by_connection = atomic_fetch_sub(&admission->by_connection[line], 1);
+    size_t taken = atomic_fetch_sub(&admission->taken, 1);
 
-    if (lane != 0)
-        atomic_fetch_sub(&admission->by_address[line][lane], 1);
-    atomic_fetch_sub(&admission->by_connection[line], 1);
-    atomic_fetch_sub(&admission->taken, 1);
+    CHECK(by_address > 0 && by_connection > 0 && taken > 0); /* a place is released once */
 }

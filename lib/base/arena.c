@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
+
 /* Chunks double in size: small requests use little memory, and big ones need few mallocs. */
 enum { FIRST_CHUNK_BYTES = 4096, LAST_CHUNK_BYTES = 65536, ALIGNMENT = alignof(max_align_t) };
 
@@ -17,8 +19,10 @@ struct arena_chunk {
     alignas(max_align_t) unsigned char bytes[];
 };
 
-static void *protobuf_alloc(void *arena, size_t size)
+static void *protobuf_alloc(void *memory, size_t size)
 {
+    struct arena *arena = memory;
+    CHECK(arena->allocator.allocator_data == arena); /* it has not moved since arena_allocator */
     return arena_alloc(arena, size);
 }
 
@@ -52,6 +56,7 @@ void arena_reset(struct arena *arena)
         arena->chunks = chunk->older;
         free(chunk);
     }
+    CHECK(arena->chunks == NULL || arena->chunks->older == NULL);
     arena->used = 0;
 }
 
@@ -84,6 +89,7 @@ void *arena_alloc(struct arena *arena, size_t size_bytes)
         return NULL;
     unsigned char *memory = arena->chunks->bytes + arena->used;
     arena->used += needed;
+    CHECK(arena->used <= arena->chunks->capacity);
     return memset(memory, 0, size_bytes);
 }
 

@@ -1,5 +1,7 @@
 #include "base/backlog.h"
 
+#include "base/check.h"
+
 /* The weight that older batches keep after each new one: seven batches halve it. */
 static const double REMEMBERED = 0.9;
 
@@ -12,6 +14,7 @@ static void note_pace(struct backlog *backlog, size_t commands, int64_t ns)
 
 void backlog_took(struct backlog *backlog, size_t commands, size_t requests, size_t left, int64_t now_ns)
 {
+    CHECK(requests <= commands);
     backlog->commands = backlog->commands * REMEMBERED + (double)commands;
     backlog->requests = backlog->requests * REMEMBERED + (double)requests;
     if (left == 0) {
@@ -27,6 +30,7 @@ void backlog_took(struct backlog *backlog, size_t commands, size_t requests, siz
 
 void backlog_passed(struct backlog *backlog, size_t requests, int64_t ns)
 {
+    CHECK(ns > 0);
     backlog->commands = backlog->requests = (double)requests;
     note_pace(backlog, requests, ns);
 }

@@ -1,5 +1,7 @@
 #include "base/fair_queue.h"
 
+#include "base/check.h"
+
 enum { ADDRESS_SHIFT = 32 };
 
 size_t fair_line_of(uint64_t source)
@@ -24,6 +26,7 @@ static void add_turn(struct fair_turns *turns, struct queue_node *turn)
 
 static struct queue_node *take_turn(struct fair_turns *turns)
 {
+    CHECK((turns->queue.first == NULL) == (turns->count == 0));
     turns->count -= turns->count > 0;
     return queue_take(&turns->queue);
 }
@@ -48,6 +51,7 @@ static struct fair_item *pop_from_line(struct fair_line *line)
     struct fair_lane *lane = container_of(take_turn(&line->turns), struct fair_lane, turn);
     struct fair_item *item = container_of(queue_take(&lane->items), struct fair_item, node);
 
+    CHECK(lane->waiting > 0 && lane->waiting <= line->waiting);
     if (--lane->waiting > 0)
         add_turn(&line->turns, &lane->turn);
     line->waiting--;
@@ -59,6 +63,7 @@ static struct fair_item *serve_line(struct fair_queue *queue, struct fair_line *
 {
     struct fair_item *item = pop_from_line(line);
 
+    CHECK(queue->waiting > line->waiting);
     if (line->waiting > 0)
         add_turn(&queue->turns, &line->turn);
     queue->waiting--;
@@ -78,6 +83,7 @@ struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *
     for (size_t turns = queue->turns.count; turns > 0; turns--) {
         struct fair_line *line = container_of(take_turn(&queue->turns), struct fair_line, turn);
 
+        CHECK(line->waiting == line->lanes[0].waiting); /* no source names an address */
         if (may(context, container_of(line->lanes[0].items.first, struct fair_item, node)->source))
             return serve_line(queue, line);
         add_turn(&queue->turns, &line->turn);

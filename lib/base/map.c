@@ -6,12 +6,12 @@
  */
 #include "base/map.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/random.h"
 
 enum { FIRST_SLOTS = 16, KEPT_SLOTS = 4096, WORD_SIZE = sizeof(uint64_t) };
@@ -98,7 +98,7 @@ static size_t find(const struct map *map, const uint64_t *key)
 
 void map_init(struct map *map, size_t key_size_bytes)
 {
-    assert(key_size_bytes > 0 && key_size_bytes <= MAP_KEY_MAX_BYTES);
+    CHECK(key_size_bytes > 0 && key_size_bytes <= MAP_KEY_MAX_BYTES);
     *map = (struct map){.key_size_bytes = key_size_bytes};
 }
 
@@ -135,6 +135,7 @@ static enum status grow(struct map *map)
     if (larger.slots == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
     (void)pthread_once(&secret_made, make_secret); /* fails only for an invalid pthread_once_t */
+    CHECK((larger.slot_count & (larger.slot_count - 1)) == 0 && larger.slot_count > map->count);
     for (size_t i = 0; i < map->slot_count; i++) {
         const struct map_slot *slot = slot_at(map, i);
         if (slot->value != NULL)
@@ -147,7 +148,7 @@ static enum status grow(struct map *map)
 
 enum status map_put(struct map *map, const void *key, void *value)
 {
-    assert(value != NULL);
+    CHECK(value != NULL);
     /* At most three quarters full. */
     if (map->count + 1 > map->slot_count / 4 * 3 && grow(map) != STATUS_OK)
         return STATUS_RESOURCE_EXHAUSTED;
@@ -159,6 +160,7 @@ enum status map_put(struct map *map, const void *key, void *value)
         map->count++;
     }
     slot->value = value;
+    CHECK(map->count < map->slot_count); /* find ends at an empty slot */
     return STATUS_OK;
 }
 
@@ -185,6 +187,7 @@ void *map_remove(struct map *map, const void *key)
     size_t index = find(map, words);
     void *value = slot_at(map, index)->value;
     if (value != NULL) {
+        CHECK(map->count > 0);
         close_gap(map, index);
         map->count--;
     }

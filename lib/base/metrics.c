@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "base/check.h"
+
 /* Lists that grow only at the head, so readers need no lock. */
 static _Atomic(struct metric *) newest;
 static _Atomic(struct histogram *) newest_histogram;
@@ -50,6 +52,7 @@ void histogram_register(struct histogram *histogram)
 
 int64_t histogram_bound(const struct histogram *histogram, int i)
 {
+    CHECK(i >= 0 && i < HISTOGRAM_BUCKETS);
     return histogram->first_bound << i;
 }
 

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "base/check.h"
 #include "base/container.h"
 
 /* ---- first in, first out ---- */
@@ -22,6 +23,7 @@ struct queue {
 
 static inline void queue_put(struct queue *queue, struct queue_node *node)
 {
+    CHECK(queue->first == NULL || queue->last->next == NULL);
     node->next = NULL;
     if (queue->first == NULL)
         queue->first = node;
@@ -73,6 +75,7 @@ struct list {
 /* Adds the node at the front. */
 static inline void list_add(struct list *list, struct list_node *node)
 {
+    CHECK(list->first != node && (list->first == NULL || list->first->link == &list->first));
     node->next = list->first;
     node->link = &list->first;
     if (node->next != NULL)
@@ -83,6 +86,8 @@ static inline void list_add(struct list *list, struct list_node *node)
 /* Removes the node from the list that it is in. */
 static inline void list_remove(struct list_node *node)
 {
+    CHECK(*node->link == node &&
+          (node->next == NULL || node->next->link == &node->next)); /* is in one list */
     *node->link = node->next;
     if (node->next != NULL)
         node->next->link = node->link;

@@ -1,12 +1,13 @@
 #include "base/random.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+#include "base/check.h"
 
 /* Random bytes not yet handed out: the last `left` bytes of the array. */
 static _Thread_local uint8_t stock[RANDOM_MAX_BYTES];
@@ -40,7 +41,7 @@ static void restock(void)
 
 void random_fill(void *out, size_t size)
 {
-    assert(size <= RANDOM_MAX_BYTES);
+    CHECK(size <= RANDOM_MAX_BYTES && left <= sizeof stock);
     if (left < size)
         restock();
     memcpy(out, stock + sizeof stock - left, size);

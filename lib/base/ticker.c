@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/monitor.h"
 
@@ -12,6 +13,7 @@ struct ticker {
     uint32_t period_ms;
     pthread_t thread;
     struct monitor monitor; /* guards the fields below; never locked during a tick */
+    pthread_t ticking;      /* the thread itself, once it runs */
     bool woken;
     bool stopping;
 };
@@ -28,6 +30,7 @@ static void *run(void *context)
 {
     struct ticker *ticker = context;
     monitor_lock(&ticker->monitor);
+    ticker->ticking = pthread_self();
     while (!ticker->stopping) {
         ticker->woken = false;
         monitor_unlock(&ticker->monitor);
@@ -65,7 +68,9 @@ enum status ticker_open(uint32_t period_ms, ticker_fn tick, void *context, struc
 
 void ticker_stop(struct ticker *ticker)
 {
+    CHECK(!pthread_equal(pthread_self(), ticker->thread));
     monitor_lock(&ticker->monitor);
+    CHECK(!ticker->stopping); /* the thread is joined once */
     ticker->stopping = true;
     monitor_notify(&ticker->monitor);
     monitor_unlock(&ticker->monitor);
@@ -100,6 +105,7 @@ bool ticker_stopping(struct ticker *ticker)
 bool ticker_sleep(struct ticker *ticker, uint32_t ms)
 {
     monitor_lock(&ticker->monitor);
+    CHECK(pthread_equal(pthread_self(), ticker->ticking));
     wait_ms(ticker, ms, false);
     bool go_on = !ticker->stopping;
     monitor_unlock(&ticker->monitor);

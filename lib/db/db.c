@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "db/damage.h"
 #include "db/driver.h"
 
@@ -76,6 +77,7 @@ enum status db_begin(struct db *db, struct error *error)
 
     if (db->in_transaction)
         return error_set(error, STATUS_INTERNAL, NULL, "database: a transaction is already open");
+    CHECK(db->failure.status == STATUS_OK);
     status = DB_FAULT_STATUS(db, "db.begin", told);
     if (status == STATUS_OK)
         status = db->driver->begin(db, told);
@@ -136,6 +138,7 @@ void db_rollback(struct db *db)
 /* Returns OK if the call may proceed, otherwise the earlier failure of this transaction. */
 static enum status check_transaction(const struct db *db, struct error *error)
 {
+    CHECK(db->in_transaction || db->failure.status == STATUS_OK);
     if (error != NULL && db->failure.status != STATUS_OK)
         *error = db->failure;
     return db->failure.status;
@@ -246,12 +249,18 @@ enum status db_sink_row(const struct db_sink *sink, const struct db_driver *driv
     struct db_row row = {.driver = driver, .source = source, .number = number, .mismatch = &mismatch};
     enum status status = sink->on_row(sink->context, &row);
 
-    if (mismatch.found)
+    if (mismatch.wanted != NULL)
         return error_set(error, STATUS_INTERNAL, NULL, "database: %s: column %d is not of type %s",
-                         statement_name, mismatch.column, type_names[mismatch.wanted]);
+                         statement_name, mismatch.column, mismatch.wanted);
     if (status != STATUS_OK)
         return error_set(error, status, NULL, "database: %s: its row was not accepted", statement_name);
     return STATUS_OK;
+}
+
+void db_row_reject(const struct db_row *row, int column, const char *wanted)
+{
+    if (row->mismatch->wanted == NULL)
+        *row->mismatch = (struct db_mismatch){.wanted = wanted, .column = column};
 }
 
 static struct db_value cell(const struct db_row *row, int column, enum db_type wanted)
@@ -260,8 +269,7 @@ static struct db_value cell(const struct db_row *row, int column, enum db_type w
 
     if (row->driver->cell(row, column, wanted, &value))
         return value;
-    if (!row->mismatch->found)
-        *row->mismatch = (struct db_mismatch){.found = true, .column = column, .wanted = wanted};
+    db_row_reject(row, column, type_names[wanted]);
     return (struct db_value){.type = DB_NULL};
 }
 
@@ -270,6 +278,15 @@ int64_t db_row_int(const struct db_row *row, int column)
     struct db_value value = cell(row, column, DB_INT);
 
     return value.type == DB_NULL ? 0 : value.as.number;
+}
+
+uint64_t db_row_unsigned(const struct db_row *row, int column)
+{
+    int64_t number = db_row_int(row, column);
+
+    if (number < 0)
+        db_row_reject(row, column, "int in its range");
+    return (uint64_t)number;
 }
 
 const char *db_row_text(const struct db_row *row, int column)
@@ -299,6 +316,11 @@ int32_t db_row_date(const struct db_row *row, int column)
     struct db_value value = cell(row, column, DB_DATE);
 
     return value.type == DB_NULL ? 0 : value.as.day;
+}
+
+bool db_row_is_sound(const struct db_row *row)
+{
+    return row->mismatch->wanted == NULL;
 }
 
 bool db_row_is_null(const struct db_row *row, int column)

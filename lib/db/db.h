@@ -267,10 +267,17 @@ MUST_CHECK enum status db_run_script(struct db *db, const char *script, struct e
 
 /* Columns count from 0. A null reads as 0, "" or zero bytes. The column must have the matching type. */
 int64_t db_row_int(const struct db_row *row, int column);
+uint64_t db_row_unsigned(const struct db_row *row, int column); /* a negative number fails the run */
 const char *db_row_text(const struct db_row *row, int column);
 const void *db_row_bytes(const struct db_row *row, int column, size_t *size);
 struct uuid db_row_uuid(const struct db_row *row, int column);
 int32_t db_row_date(const struct db_row *row, int column);
 bool db_row_is_null(const struct db_row *row, int column);
+
+/*
+ * False once a getter has met a column of the wrong type, or db_row_record an integer out of its range: the
+ * run fails with INTERNAL, and on_row must not use the values.
+ */
+bool db_row_is_sound(const struct db_row *row);
 
 #endif

@@ -294,8 +294,27 @@ static void read_array(const struct db_row *row, int number, void *member, size_
 
     if (found == size)
         memcpy(member, bytes, size);
-    else if (!row->mismatch->found)
-        *row->mismatch = (struct db_mismatch){.found = true, .column = number, .wanted = DB_BYTES};
+    else
+        db_row_reject(row, number, "bytes of this size");
+}
+
+/* Every integer that the member cannot hold, or that its column cannot mean, fails the run. */
+static int64_t read_int(const struct db_row *row, int number, const struct db_column *column)
+{
+    int64_t value = db_row_int(row, number);
+    int64_t low = column->low, high = column->high;
+
+    if (high == 0 && column->member == DB_MEMBER_BOOL)
+        high = 1;
+    else if (high == 0 && column->member == DB_MEMBER_U32)
+        high = UINT32_MAX;
+    else if (high == 0)
+        high = INT64_MAX;
+    if (column->member == DB_MEMBER_I64 && column->high == 0)
+        low = INT64_MIN;
+    if (value < low || value > high)
+        db_row_reject(row, number, "int in its range");
+    return value;
 }
 
 static void read_value(const struct db_row *row, int number, const struct db_column *column, char *record)
@@ -304,14 +323,14 @@ static void read_value(const struct db_row *row, int number, const struct db_col
 
     switch (column->member) {
     case DB_MEMBER_BOOL:
-        *(bool *)member = db_row_int(row, number) != 0;
+        *(bool *)member = read_int(row, number, column) != 0;
         break;
     case DB_MEMBER_U32:
-        *(uint32_t *)member = (uint32_t)db_row_int(row, number);
+        *(uint32_t *)member = (uint32_t)read_int(row, number, column);
         break;
     case DB_MEMBER_I64:
     case DB_MEMBER_U64:
-        *(int64_t *)member = db_row_int(row, number);
+        *(int64_t *)member = read_int(row, number, column);
         break;
     case DB_MEMBER_DAY:
         *(int32_t *)member = db_row_date(row, number);

@@ -74,6 +74,7 @@ struct db_column {
      * that is false if the column is null.
      */
     size_t second;
+    int64_t low, high; /* what an integer may be; high 0: whatever the member can hold */
 };
 
 struct db_table {
@@ -102,6 +103,14 @@ struct db_table {
 
 /* A column that is named after its member. `type` is INT, DATE, TEXT, UUID or BYTES. */
 #define DB_COLUMN(record, field, type, role) DB_COLUMN_(#field, record, field, type, role, 0)
+
+/* An integer column whose values, when read, must be `lowest` to `highest`: fails the run otherwise. */
+#define DB_COLUMN_IN(record, field, role, lowest, highest)                                                   \
+    {                                                                                                        \
+        .name = #field, .member = DB_MEMBER_OF_INT(((record *)0)->field), .roles = (role),                   \
+        .offset = offsetof(record, field), .size = sizeof(((record *)0)->field), .low = (lowest),            \
+        .high = (highest)                                                                                    \
+    }
 
 /* A column with a name of its own. */
 #define DB_COLUMN_AS(column, record, field, type, role) DB_COLUMN_(column, record, field, type, role, 0)
@@ -151,8 +160,9 @@ void db_params_key(struct db_params *params, const struct db_table *table, const
 
 /*
  * Reads the table's columns from column `first` of the row on. Leaves the other members as they are. Texts
- * and bytes belong to the row. Bytes of another size than their array fail the run, as a wrong type does.
- * Integers are not checked. Returns the number of the column after the last one.
+ * and bytes belong to the row. Bytes of another size than their array fail the run, as a wrong type does, and
+ * so do integers that their member cannot hold (bool: 0 and 1, unsigned: not negative) or that are out of the
+ * column's range; a null counts as 0. Returns the number of the column after the last one.
  */
 int db_row_record(const struct db_row *row, int first, const struct db_table *table, void *record);
 

@@ -1,4 +1,5 @@
 /* Tables by column on both drivers: markers, parameters, rows. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ static const struct db_column THING_COLUMNS[] = {
     DB_COLUMN_WITH("day", struct thing, sold_on, DATE, DB_CHANGES, sold),
     DB_COLUMN(struct thing, changed_at_us, INT, DB_CHANGES),
     DB_COLUMN(struct thing, version, INT, DB_CHANGES),
-    DB_COLUMN(struct thing, color, INT, DB_CHANGES),
+    DB_COLUMN_IN(struct thing, color, DB_CHANGES, RED, BLUE),
     DB_COLUMN(struct thing, hidden, INT, DB_FIXED),
 };
 static const struct db_table THING = DB_TABLE("thing", THING_COLUMNS);
@@ -118,7 +119,7 @@ static struct thing thing_of(uint8_t number)
         .sold = number % 2 == 0,
         .sold_on = number % 2 == 0 ? DAY : 0,
         .changed_at_us = INT64_MIN + number,
-        .version = UINT64_MAX - number,
+        .version = INT64_MAX - number,
         .color = number % 2 == 0 ? BLUE : RED,
         .hidden = number % 2 == 0,
     };
@@ -309,6 +310,42 @@ static void test_table_bytes_of_another_size_fail(void **state)
     arena_fini(&kept.arena);
 }
 
+static enum status reject_row(void *context, const struct db_row *row)
+{
+    struct thing thing = {0};
+
+    (void)context;
+    (void)db_row_record(row, 0, &THING, &thing);
+    assert_false(db_row_is_sound(row));
+    return STATUS_OK;
+}
+
+static void test_table_integers_that_a_member_cannot_hold_fail(void **state)
+{
+    struct fixture *f = with_table(state);
+    struct thing things[1];
+    static const char *const IMPOSSIBLE[] = {"version = -1", "color = 0",  "color = 3",
+                                             "color = NULL", "hidden = 2", "hidden = -1"};
+
+    add_things(f, things, 1);
+    run(f, &INSERT_THINGS);
+    for (size_t i = 0; i < sizeof IMPOSSIBLE / sizeof IMPOSSIBLE[0]; i++) {
+        char script[128];
+        struct error error = {0};
+
+        snprintf(script, sizeof script,
+                 "UPDATE thing SET version = 1, color = 1, hidden = 0;"
+                 "UPDATE thing SET %s;",
+                 IMPOSSIBLE[i]);
+        fixture_expect(db_run_script(f->db, script, &error), STATUS_OK, &error);
+        db_params_key(f->params, &THING, &things[0]);
+        fixture_expect(db_run(f->db, &LOAD_THINGS, f->params, reject_row, NULL, &error), STATUS_INTERNAL,
+                       &error);
+        db_params_reset(f->params);
+        assert_non_null(strstr(error.message, "is not of type int in its range"));
+    }
+}
+
 static void test_table_unknown_marker_fails(void **state)
 {
     struct fixture *f = with_table(state);
@@ -376,6 +413,7 @@ int main(void)
         TEST_BOTH(test_table_update_writes_the_changing_columns_only),
         TEST_BOTH(test_table_save_inserts_or_writes_the_changing_columns),
         TEST_BOTH(test_table_bytes_of_another_size_fail),
+        TEST_BOTH(test_table_integers_that_a_member_cannot_hold_fail),
         TEST_BOTH(test_table_unknown_marker_fails),
         cmocka_unit_test(test_table_markers_become_lists),
         cmocka_unit_test(test_table_text_of_a_statement_without_tables_is_left_alone),

@@ -21,11 +21,10 @@ struct db_sink {
     int64_t *changed; /* incremented */
 };
 
-/* Records a getter called with the wrong type; reported when on_row returns. */
+/* Records a column of the wrong type or out of its range; reported when on_row returns. */
 struct db_mismatch {
-    bool found;
+    const char *wanted; /* NULL = none */
     int column;
-    enum db_type wanted;
 };
 
 struct db_row {
@@ -81,7 +80,10 @@ MUST_CHECK enum status db_statement_expand(const struct db_statement *statement,
 /* Returns the part after the scheme of "sqlite:PATH"; NULL for any other URL. */
 const char *db_url_sqlite_path(const char *url);
 
-/* Passes one row to the sink's on_row. INTERNAL if on_row read a column as the wrong type. */
+/* Notes that a column is not `wanted`: only the first one is reported. */
+void db_row_reject(const struct db_row *row, int column, const char *wanted);
+
+/* Passes one row to the sink's on_row. INTERNAL if on_row met a column of the wrong type or range. */
 MUST_CHECK enum status db_sink_row(const struct db_sink *sink, const struct db_driver *driver, void *source,
                                    int number, const char *statement_name, struct error *error);
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "db/db.h"
 #include "db/driver.h"
 
@@ -50,6 +51,7 @@ static void add(struct db_params *params, struct db_value value)
 {
     size_t column = params->count - params->row_start;
 
+    CHECK(params->row_start <= params->count && params->count <= params->capacity);
     if (column == DB_COLUMNS_MAX) {
         fail(params, STATUS_INTERNAL, "too many parameters");
         return;
@@ -110,6 +112,7 @@ void db_params_end_row(struct db_params *params)
 {
     size_t columns = params->count - params->row_start;
 
+    CHECK(columns <= DB_COLUMNS_MAX);
     if (params->rows == 0)
         params->columns = columns;
     else if (params->columns != columns)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "db/damage.h"
 #include "db/pg.h"
@@ -42,6 +43,7 @@ enum status pg_queue_reserve(struct pg *pg, size_t count, struct error *error)
 
 void pg_queue_add(struct pg *pg, const struct pg_pending *pending)
 {
+    CHECK(pg->pending_count < pg->pending_capacity); /* pg_queue_reserve made room */
     pg->pending[pg->pending_count++] = *pending;
 }
 

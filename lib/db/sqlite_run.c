@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/civil.h"
 #include "base/container.h"
 #include "db/sqlite.h"
@@ -154,6 +155,7 @@ static enum status bind_row(struct sqlite *sqlite, const struct prepared *prepar
 {
     size_t columns = params == NULL ? 0 : params->columns;
 
+    CHECK(params == NULL || (row + 1) * columns <= params->count);
     for (int i = 0; i < prepared->parameter_count; i++) {
         int code;
 

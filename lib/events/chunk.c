@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/fault_point.h"
 #include "events/cursor.h"
 #include "events/dead_letter_store.h"
@@ -71,6 +72,7 @@ enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *
         status = FAULT_STATUS("events.chunk.before_apply", error);
     if (status != STATUS_OK)
         return status;
+    CHECK(chunk->count > 0 && (chunk->count == 1 || (!chunk->replay && !chunk->as_dead_letter)));
     if (chunk->replay)
         return begin_replay(chunk, db, count, error);
     struct uuid log_id;
@@ -87,6 +89,7 @@ enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *
         *count = 0;
         return STATUS_OK;
     }
+    CHECK(cursor.seq + 1 >= chunk->events[0]->seq); /* cursor_fits saw no gap */
     uint64_t applied = cursor.seq + 1 - chunk->events[0]->seq;
     chunk->skip = applied < chunk->count ? (size_t)applied : chunk->count;
     chunk->cursor_seq = cursor.seq;
@@ -96,6 +99,7 @@ enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *
 
 Screening__V1__Event *const *event_chunk_events(const struct event_chunk *chunk)
 {
+    CHECK(chunk->skip <= chunk->count);
     return chunk->events + chunk->skip;
 }
 

@@ -40,7 +40,7 @@ static enum status take_cursor(void *context, const struct db_row *row)
 {
     struct event_cursor *cursor = context;
     cursor->log_id = db_row_uuid(row, 0);
-    cursor->seq = (uint64_t)db_row_int(row, 1);
+    cursor->seq = db_row_unsigned(row, 1);
     cursor->event_id = db_row_uuid(row, 2);
     cursor->era = db_row_int(row, 3);
     return STATUS_OK;

@@ -148,7 +148,7 @@ static enum status take_letter(void *context, const struct db_row *row)
         memcpy(at, event, size);
     memcpy(next->key.log, log, log_size);
     next->key.log_id = db_row_uuid(row, 1);
-    next->key.seq = (uint64_t)db_row_int(row, 2);
+    next->key.seq = db_row_unsigned(row, 2);
     next->found = true;
     return STATUS_OK;
 }

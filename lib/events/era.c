@@ -1,5 +1,6 @@
 #include "events/era.h"
 
+#include "base/check.h"
 #include "base/random.h"
 
 /* An era that follows unpaired eras keeps their since_seq, the head when the first of them began: events
@@ -57,6 +58,7 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
 enum status era_begin(struct db *db, struct event_era *era, struct error *error)
 {
     struct event_era begun = {.no = era->no + 1, .id = random_id(), .peer = era->peer};
+    CHECK(begun.id > 0 && begun.no > 0);
     TRY(run(db, &BEGIN_ERA, DB_ROW(db_int((int64_t)begun.no), db_int(begun.id)), error));
     *era = begun;
     return STATUS_OK;
@@ -80,7 +82,7 @@ enum status era_forget_peer(struct db *db, struct error *error)
 static enum status take_details(void *context, const struct db_row *row)
 {
     struct era_details *out = context;
-    out->since_seq = (uint64_t)db_row_int(row, 0);
+    out->since_seq = db_row_unsigned(row, 0);
     out->peer_log_id = db_row_uuid(row, 1);
     return STATUS_OK;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/check.h"
 #include "base/metrics.h"
 #include "events/buffer.h"
 #include "events/event_store.h"
@@ -197,6 +198,7 @@ enum status event_log_save(struct event_log *log, struct db *db, struct error *e
 {
     if (!log->head_taken)
         return error_set(error, STATUS_INTERNAL, NULL, "event_log_save without event_log_take_head");
+    CHECK(log->head.seq == log->before.seq + log->count);
     if (log->count == 0)
         return STATUS_OK;
     db_params_reset(log->rows);
@@ -243,6 +245,7 @@ static void note_left(struct event_log *log)
 
 void event_log_publish(struct event_log *log)
 {
+    CHECK(log->head_taken || !log->saved);
     if (log->head_taken)
         note_left(log);
     if (log->saved) {

@@ -70,7 +70,7 @@ enum status events_migrate(struct db *db, struct error *error)
 static enum status take_place(struct position_row *out, const struct db_row *row)
 {
     out->position.head.log_id = db_row_uuid(row, 0);
-    out->position.head.seq = (uint64_t)db_row_int(row, 1);
+    out->position.head.seq = db_row_unsigned(row, 1);
     out->position.head.event_id = db_row_uuid(row, 2);
     out->found = true;
     return STATUS_OK;
@@ -109,13 +109,13 @@ struct locked_row {
 static enum status take_locked_row(void *context, const struct db_row *row)
 {
     struct locked_row *out = context;
-    out->place.era = (struct event_era){.no = (uint64_t)db_row_int(row, 3),
+    out->place.era = (struct event_era){.no = db_row_unsigned(row, 3),
                                         .id = db_row_int(row, 4),
                                         .peer = db_row_int(row, 5),
                                         .paired = db_row_int(row, 6) != 0};
     if (out->has_table) {
         out->place.table = db_row_int(row, 7);
-        out->place.commit_no = db_row_int(row, 8);
+        out->place.commit_no = (int64_t)db_row_unsigned(row, 8);
     }
     out->position.position.head.era = out->place.era.id;
     return take_place(&out->position, row);
@@ -165,7 +165,7 @@ enum status event_store_insert(struct db *db, const struct db_params *params, st
 static enum status take_position_row(void *context, const struct db_row *row)
 {
     struct position_row *out = context;
-    out->position.first_seq = (uint64_t)db_row_int(row, 4);
+    out->position.first_seq = db_row_unsigned(row, 4);
     if (!db_row_is_null(row, 5))
         out->position.event_id = db_row_uuid(row, 5);
     return take_head_row(context, row);

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/map.h"
 #include "base/queue.h"
 #include "base/ticker.h"
@@ -106,7 +107,9 @@ static struct holder *holder_of(const struct connection_address *address)
 
 static void drop_if_empty(struct holder *holder)
 {
+    CHECK(holder->count <= holder->open);
     if (holder->open == 0) {
+        CHECK(holder->connections.first == NULL && holder->bytes == 0);
         (void)map_remove(&all.holders, &holder->address);
         free(holder);
     }
@@ -114,6 +117,7 @@ static void drop_if_empty(struct holder *holder)
 
 static void uncount(struct connection *connection)
 {
+    CHECK(connection->bytes <= connection->holder->bytes && connection->holder->bytes <= all.bytes);
     connection->holder->bytes -= connection->bytes;
     all.bytes -= connection->bytes;
     connection->bytes = 0;
@@ -121,6 +125,7 @@ static void uncount(struct connection *connection)
 
 static void join(struct connection *connection, struct holder *holder)
 {
+    CHECK(!connection->joined);
     connection->holder = holder;
     connection->joined = true;
     list_add(&holder->connections, &connection->node);
@@ -136,6 +141,7 @@ static void leave(struct connection *connection)
     if (!connection->joined)
         return;
     uncount(connection);
+    CHECK(connection->holder->count > 0 && all.live > 0);
     list_remove(&connection->node);
     connection->joined = false;
     connection->holder->count--;
@@ -299,6 +305,7 @@ void connections_forget(int fd)
         return;
     pthread_mutex_lock(&all.lock);
     leave(connection);
+    CHECK(connection->holder->open > 0 && all.open > all.live);
     all.open--;
     connection->holder->open--;
     drop_if_empty(connection->holder);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "rpc/retry.h"
 
@@ -18,6 +19,7 @@ void breaker_init(struct breaker *breaker, const struct breaker_options *options
 static int64_t bucket_number(const struct breaker *breaker, int64_t now_ns)
 {
     int64_t slice_ns = (int64_t)breaker->options.window_ms * NS_PER_MS / BREAKER_BUCKETS;
+    CHECK(slice_ns > 0);
     return now_ns / slice_ns;
 }
 
@@ -55,9 +57,24 @@ static bool too_many_failed(const struct breaker *breaker, int64_t now_ns)
 
 /* ---- states ---- */
 
+/* The arrows of the diagram in breaker.h. */
+static bool may_move(enum breaker_state from, enum breaker_state to)
+{
+    switch (from) {
+    case BREAKER_CLOSED:
+        return to == BREAKER_OPEN;
+    case BREAKER_OPEN:
+        return to == BREAKER_HALF_OPEN;
+    case BREAKER_HALF_OPEN:
+    default:
+        return to != BREAKER_HALF_OPEN;
+    }
+}
+
 /* The only place where the state changes. */
 static void move(struct breaker *breaker, enum breaker_state state, int64_t now_ns)
 {
+    CHECK(may_move(breaker->state, state));
     breaker->state = state;
     breaker->era++;
     breaker->probing = 0;
@@ -78,6 +95,7 @@ size_t breaker_room(const struct breaker *breaker, int64_t now_ns)
 {
     switch (breaker->state) {
     case BREAKER_HALF_OPEN:
+        CHECK(breaker->probing <= breaker->options.probes);
         return breaker->options.probes - breaker->probing;
     case BREAKER_OPEN:
         return now_ns >= breaker->probe_ns ? breaker->options.probes : 0;
@@ -101,6 +119,7 @@ size_t breaker_admit(struct breaker *breaker, size_t wanted, int64_t now_ns, uin
 
 static void record_probes(struct breaker *breaker, const struct breaker_count *count, int64_t now_ns)
 {
+    CHECK(breaker->probing >= count->successes + count->failures + count->nothing); /* each was admitted */
     breaker->probing -= count->successes + count->failures + count->nothing;
     breaker->streak += count->successes;
     if (count->failures > 0)
@@ -117,7 +136,7 @@ void breaker_record(struct breaker *breaker, uint64_t era, const struct breaker_
         record_probes(breaker, count, now_ns);
         return;
     }
-    /* The breaker admits nothing while it is open, so it is closed now. */
+    CHECK(breaker->state == BREAKER_CLOSED); /* an open one admits nothing */
     count_in_window(breaker, count, now_ns);
     if (count->failures > 0 && too_many_failed(breaker, now_ns))
         move(breaker, BREAKER_OPEN, now_ns);
@@ -129,6 +148,7 @@ uint32_t breaker_wait_ms(const struct breaker *breaker, int64_t now_ns)
         return 0;
     if (breaker->state == BREAKER_HALF_OPEN)
         return PROBE_GUESS_MS;
+    CHECK(breaker->state == BREAKER_OPEN && breaker->probe_ns > now_ns);
     return (uint32_t)((breaker->probe_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 

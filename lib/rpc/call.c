@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
@@ -34,6 +35,7 @@ void rpc_call_pool_fini(struct rpc_call_pool *pool)
         arena_fini(&call->arena);
         free(call);
     }
+    CHECK(pool->held == 0);
     pthread_cond_destroy(&pool->all_released);
     pthread_mutex_destroy(&pool->mutex);
 }
@@ -51,6 +53,7 @@ struct rpc_call *rpc_call_acquire(struct rpc_server *server, struct rpc_slot *sl
     struct rpc_call_pool *pool = &server->calls;
     pthread_mutex_lock(&pool->mutex);
     struct rpc_call *call = pool->spare;
+    CHECK((call == NULL) == (pool->spare_count == 0));
     if (call != NULL) {
         pool->spare = call->next;
         pool->spare_count--;
@@ -82,7 +85,8 @@ static void release(struct rpc_call *call)
 {
     struct rpc_call_pool *pool = &call->server->calls;
     if (call->size_bytes > RPC_CALL_KEEP_BYTES_MAX) {
-        atomic_fetch_sub(&call->server->large_bytes, call->size_bytes);
+        size_t held = atomic_fetch_sub(&call->server->large_bytes, call->size_bytes);
+        CHECK(held >= call->size_bytes);
         arena_fini(&call->arena);
         arena_init(&call->arena);
     } else {
@@ -95,6 +99,7 @@ static void release(struct rpc_call *call)
         pool->spare = call;
         pool->spare_count++;
     }
+    CHECK(pool->held > 0); /* a call is released once */
     pool->held--;
     if (pool->held == 0)
         pthread_cond_broadcast(&pool->all_released);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "nng/stuck_reaper.h"
 #include "rpc/channel_state.h"
 #include "rpc/envelope.h"
@@ -180,6 +181,7 @@ static enum status check_room(const struct rpc_channel *channel, struct error *e
 /* Lock held. */
 static void change_busy(struct rpc_channel *channel, int delta)
 {
+    CHECK(delta > 0 || channel->busy > 0);
     channel->busy += (size_t)delta;
     if (channel->guard.metrics != NULL)
         metric_add(&channel->guard.metrics->in_flight, delta);
@@ -229,6 +231,7 @@ struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, struct err
 void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *exchange)
 {
     pthread_mutex_lock(&channel->mutex);
+    CHECK(channel->idle != exchange && exchange->state == RPC_EXCHANGE_IDLE);
     exchange->next_idle = channel->idle;
     channel->idle = exchange;
     change_busy(channel, -1);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/fault_point.h"
 #include "rpc/server_state.h"
@@ -126,6 +127,8 @@ static void dispatch(struct rpc_call *call)
     if (!call->entry->always)
         FAULT_POINT("rpc.server.before_handler");
     ProtobufCService *service = call->entry->service;
+    CHECK(call->method >= service->descriptor->methods &&
+          call->method < service->descriptor->methods + service->descriptor->n_methods);
     service->invoke(service, (unsigned)(call->method - service->descriptor->methods), request, on_response,
                     call);
 }
@@ -136,5 +139,6 @@ void rpc_dispatch(struct rpc_call *call)
     /* Increment before check_open reads the flags: shut() sets them first and reads the count afterwards. */
     atomic_fetch_add(&server->invoking, 1);
     dispatch(call);
-    atomic_fetch_sub(&server->invoking, 1);
+    size_t invoking = atomic_fetch_sub(&server->invoking, 1);
+    CHECK(invoking > 0);
 }

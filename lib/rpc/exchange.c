@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/fault_point.h"
 #include "rpc/channel_state.h"
@@ -88,6 +89,7 @@ static nng_duration next_pause(struct rpc_exchange *exchange)
 /* Returns false if the exchange was stopped. */
 static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
 {
+    CHECK(exchange->kept != NULL && pause_ms > 0);
     exchange->state = RPC_EXCHANGE_PAUSING;
     pthread_mutex_lock(&exchange->mutex);
     bool begun = !exchange->stopped;
@@ -234,6 +236,7 @@ static bool admit(struct rpc_exchange *exchange, bool first)
 /* Sends `msg` and takes ownership of it. */
 static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
 {
+    CHECK(!exchange->admitted); /* the result of the attempt before was recorded */
     exchange->left = false;
     exchange->begun_ns = clock_monotonic_ns();
     if (!may_be_asked(exchange)) {
@@ -316,6 +319,7 @@ free_exchange:
 
 void rpc_exchange_destroy(struct rpc_exchange *exchange)
 {
+    CHECK(exchange->state == RPC_EXCHANGE_IDLE && exchange->kept == NULL);
     nng_aio_free(exchange->aio);
     nng_aio_free(exchange->receive.aio);
     (void)nng_ctx_close(exchange->ctx);
@@ -326,6 +330,7 @@ void rpc_exchange_destroy(struct rpc_exchange *exchange)
 
 void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
 {
+    CHECK(exchange->state == RPC_EXCHANGE_IDLE && exchange->kept == NULL);
     exchange->admitted = false;
     if (!expiring_aio_renew(&exchange->receive, &exchange->mutex, &exchange->stopped)) {
         nng_msg_free(msg);

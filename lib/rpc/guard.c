@@ -1,5 +1,6 @@
 #include "rpc/guard.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -77,6 +78,7 @@ size_t rpc_guard_admit(struct rpc_guard *guard, size_t wanted, bool first, uint6
     pthread_mutex_lock(&guard->mutex);
     enum breaker_state before = guard->breaker.state;
     size_t admitted = breaker_admit(&guard->breaker, wanted, clock_monotonic_ns(), era);
+    CHECK(admitted <= wanted);
     if (guard->breaker.state != before)
         tell(guard, (struct breaker_count){0});
     if (first && admitted > 0)

@@ -1,5 +1,6 @@
 #include "rpc/outbox.h"
 
+#include "base/check.h"
 #include "rpc/slot.h"
 
 /* The holding thread itself sends up to this many replies: a wake-up would cost more. */
@@ -68,11 +69,13 @@ void rpc_outbox_stop(struct rpc_outbox *outbox)
     monitor_notify(&outbox->monitor);
     monitor_unlock(&outbox->monitor);
     pthread_join(outbox->thread, NULL);
+    CHECK(outbox->slots.first == NULL);
     outbox->started = false;
 }
 
 void rpc_outbox_hold(void)
 {
+    CHECK(!held.holding);
     held = (struct held){.holding = true};
 }
 
@@ -88,6 +91,7 @@ bool rpc_outbox_take(struct rpc_slot *slot)
 void rpc_outbox_release(struct rpc_outbox *outbox)
 {
     const struct held all = held;
+    CHECK(all.holding && (all.slots.first == NULL) == (all.count == 0));
     held = (struct held){.holding = false};
     if (all.count <= SENT_AT_ONCE) {
         send_all(all.slots);

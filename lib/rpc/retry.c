@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 
 /* Tokens are counted in thousandths of a retry; the budget saves up at most 100 retries. */
@@ -12,6 +13,7 @@ static void fill(struct retry_budget *budget, int64_t tokens)
     budget->tokens += tokens;
     if (budget->tokens > TOKENS_MAX)
         budget->tokens = TOKENS_MAX;
+    CHECK(budget->tokens >= 0);
 }
 
 void retry_budget_init(struct retry_budget *budget, const struct retry_options *options, int64_t now_ns)

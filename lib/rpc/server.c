@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "nng/stuck_reaper.h"
 #include "rpc/envelope.h"
@@ -39,8 +40,7 @@ static uint32_t ms_or(uint32_t value, uint32_t fallback)
 
 static void add_service(struct rpc_server *server, ProtobufCService *service, bool always)
 {
-    if (server->service_count == RPC_SERVICES_MAX)
-        abort(); /* a program that adds so many services must raise the maximum */
+    CHECK(server->service_count < RPC_SERVICES_MAX); /* a program that adds more must raise the maximum */
     server->services[server->service_count++] =
         (struct rpc_service_entry){.service = service, .always = always};
 }
@@ -180,6 +180,7 @@ enum status rpc_server_grow(struct rpc_server *server, struct error *error)
 {
     size_t count = atomic_load(&server->slot_count);
     size_t wanted = count + RPC_SLOTS_BLOCK < server->slot_max ? count + RPC_SLOTS_BLOCK : server->slot_max;
+    CHECK(count <= server->slot_max);
     for (; count < wanted; count++) {
         struct rpc_slot *slot = &server->slots[count];
         enum status status = rpc_slot_open(slot, server, error);

@@ -1,5 +1,6 @@
 #include "rpc/slot.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/fault_point.h"
 #include "base/log.h"
@@ -23,7 +24,8 @@ static void drop_answer(struct rpc_slot *slot)
 static void on_sent(struct rpc_slot *slot)
 {
     struct rpc_server *server = slot->server;
-    atomic_fetch_sub(&server->sending, 1);
+    size_t sending = atomic_fetch_sub(&server->sending, 1);
+    CHECK(sending > 0);
     switch (nng_aio_result(slot->aio)) {
     case 0:
         FAULT_POINT("rpc.server.after_reply");
@@ -50,6 +52,7 @@ static void hold(struct rpc_slot *slot, struct rpc_call *call)
     atomic_fetch_add(&slot->server->in_flight, 1);
     int64_t deadline_ns = rpc_call_deadline_ns(call);
     pthread_mutex_lock(&slot->mutex);
+    CHECK(slot->state == RPC_SLOT_RECEIVING && slot->call == NULL);
     slot->state = RPC_SLOT_IN_FLIGHT;
     slot->call = call;
     atomic_store(&slot->deadline_ns, deadline_ns);
@@ -75,7 +78,9 @@ static void on_received(struct rpc_slot *slot)
         return; /* the slot is being stopped: a REP receive fails for no other reason */
     nng_msg *msg = nng_aio_get_msg(slot->aio);
     nng_aio_set_msg(slot->aio, NULL);
-    if (atomic_fetch_sub(&server->receiving, 1) == RPC_SLOTS_LOW)
+    size_t receiving = atomic_fetch_sub(&server->receiving, 1);
+    CHECK(receiving > 0);
+    if (receiving == RPC_SLOTS_LOW)
         rpc_janitor_wake(&server->janitor); /* to open more slots */
     slot->pipe = nng_msg_get_pipe(msg);
     struct rpc_call *call = rpc_call_acquire(server, slot, arrival_ns);
@@ -124,6 +129,7 @@ enum status rpc_slot_open(struct rpc_slot *slot, struct rpc_server *server, stru
 void rpc_slot_receive(struct rpc_slot *slot)
 {
     pthread_mutex_lock(&slot->mutex);
+    CHECK(slot->state != RPC_SLOT_IN_FLIGHT && slot->call == NULL);
     slot->state = RPC_SLOT_RECEIVING;
     pthread_mutex_unlock(&slot->mutex);
     atomic_fetch_add(&slot->server->receiving, 1);
@@ -134,6 +140,7 @@ void rpc_slot_receive(struct rpc_slot *slot)
 /* Mutex held. */
 static void take(struct rpc_slot *slot)
 {
+    CHECK(slot->state == RPC_SLOT_IN_FLIGHT && slot->call != NULL);
     slot->call = NULL;
     slot->state = RPC_SLOT_SENDING;
     atomic_store(&slot->deadline_ns, RPC_SLOT_NO_DEADLINE);
@@ -182,6 +189,7 @@ void rpc_slot_send_now(struct rpc_slot *slot)
 {
     struct rpc_server *server = slot->server;
     nng_msg *msg = slot->answer;
+    CHECK(slot->state == RPC_SLOT_SENDING); /* claimed by the thread that replies */
     if (msg == NULL) {
         log_plain(LOG_ERROR, "rpc.out_of_memory");
         atomic_fetch_sub(&server->in_flight, 1);
@@ -190,7 +198,9 @@ void rpc_slot_send_now(struct rpc_slot *slot)
     }
     FAULT_POINT("rpc.server.before_reply");
     size_t sending = atomic_fetch_add(&server->sending, 1);
-    atomic_fetch_sub(&server->in_flight, 1); /* after `sending`, so that draining sees at least one */
+    size_t in_flight =
+        atomic_fetch_sub(&server->in_flight, 1); /* after `sending`, so that draining sees at least one */
+    CHECK(in_flight > 0);
     nng_aio_set_msg(slot->aio, msg);
     nng_aio_set_timeout(slot->aio, patience(slot, sending));
     nng_ctx_send(slot->ctx, slot->aio);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/fault_point.h"
 #include "base/log.h"
@@ -142,6 +143,7 @@ static void fail_unavailable(struct group_commit *commit, struct writer_command 
 {
     bool lost = status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN;
 
+    CHECK(status_is_transient(status));
     note_database(commit, !lost, error);
     if (!lost)
         log_event(LOG_WARN, "writer.batch_failed", LOG_TEXT("status", status_name(status)),
@@ -154,6 +156,7 @@ static void fail_unavailable(struct group_commit *commit, struct writer_command 
 static void fail_poisoned(struct group_commit *commit, struct writer_command *command, enum status status,
                           const struct error *error)
 {
+    CHECK(status != STATUS_OK && !status_is_transient(status));
     note_database(commit, true, NULL);
     metric_add(&writer_metrics.poisoned, 1);
     log_event(LOG_ERROR, "writer.poisoned", LOG_TEXT("status", status_name(status)),
@@ -237,11 +240,13 @@ size_t group_commit_drop_expired(struct group_commit *commit, struct writer_comm
         error_set(&command->outcome, STATUS_DEADLINE_EXCEEDED, NULL, "deadline spent before the first write");
         commit->finish(commit->owner, command);
     }
+    CHECK(kept <= count);
     return kept;
 }
 
 void group_commit_run(struct group_commit *commit, struct writer_command **commands, size_t count)
 {
+    CHECK(count > 0);
     metric_add(&writer_metrics.batches, 1);
     metric_add(&writer_metrics.batch_commands, (int64_t)count);
     histogram_add(&writer_metrics.batch_sizes, (int64_t)count);

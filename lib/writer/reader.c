@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/admission.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "writer/trouble.h"
@@ -49,6 +50,7 @@ static struct reader_task *next_task(struct reader_pool *pool)
     while (pool->queue->queue.waiting == 0 && !pool->closing) {
         pool->idle++;
         pthread_cond_wait(&pool->wake, &pool->lock);
+        CHECK(pool->idle > 0 && pool->idle <= pool->count);
         pool->idle--;
     }
     task = container_of(admission_pop_paced(pool->queue, clock_monotonic_ns()), struct reader_task, item);
@@ -63,6 +65,8 @@ void reader_task_explain(struct reader_task *task, const struct error *cause, co
 {
     struct reader *reader = task->reader;
 
+    CHECK(reader != NULL); /* called within run */
+    CHECK(cause->status != STATUS_OK);
     if (cause->status == STATUS_INTERNAL) {
         log_event(LOG_ERROR, "reader.failed", LOG_TEXT("request_id", request_id),
                   LOG_TEXT("message", cause->message));
@@ -197,6 +201,7 @@ void reader_pool_close(struct reader_pool *pool)
             pthread_join(pool->readers[i].thread, NULL);
         db_close(pool->readers[i].db);
     }
+    CHECK(pool->idle == 0 && pool->queue->queue.waiting == 0 && atomic_load(&pool->queue->taken) == 0);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->lock);
     free(pool->queue);

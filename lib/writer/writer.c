@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/admission.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/monitor.h"
 #include "writer/group_commit.h"
@@ -29,6 +30,7 @@ enum { PROBE_AWAY_MS = 500, PROBE_IDLE_MS = 2000 };
 
 struct writer {
     pthread_t thread;
+    pthread_t worker; /* the same, set by the thread itself */
     struct monitor monitor;
     struct queue queues[WRITER_REQUEST]; /* one per class except requests */
     struct admission *requests;
@@ -47,6 +49,7 @@ struct writer {
 
 static void push(struct writer *writer, struct writer_command *command)
 {
+    CHECK(command->class <= WRITER_REQUEST && command->complete != NULL);
     writer->waiting++;
     metric_add(&writer_metrics.queue_depth, 1);
     if (command->class == WRITER_REQUEST) {
@@ -69,6 +72,7 @@ static size_t take(struct writer *writer, enum writer_class class, size_t count,
 {
     size_t before = count;
 
+    CHECK(end <= writer->batch_max);
     while (count < end) {
         struct writer_command *command = pop(writer, class);
 
@@ -76,6 +80,7 @@ static size_t take(struct writer *writer, enum writer_class class, size_t count,
             break;
         writer->batch[count++] = command;
     }
+    CHECK(writer->waiting >= count - before);
     writer->waiting -= count - before;
     metric_add(&writer_metrics.queue_depth, -(int64_t)(count - before));
     return count;
@@ -93,6 +98,7 @@ static size_t take_batch(struct writer *writer)
     if (background > most - count)
         background = most - count;
     writer->background -= background;
+    CHECK(writer->background <= writer->waiting);
     count = take(writer, WRITER_BACKGROUND, count, count + background);
     if (writer->queues[WRITER_EVENT].first == NULL) {
         writer->patient = 0;
@@ -166,6 +172,7 @@ static size_t replace_expired(struct writer *writer, size_t count)
         count = take(writer, WRITER_REQUEST, live, count);
         monitor_unlock(&writer->monitor);
         live += group_commit_drop_expired(&writer->commit, writer->batch + live, count - live);
+        CHECK(live <= count);
     }
     return live;
 }
@@ -187,12 +194,14 @@ static void *work(void *argument)
     struct writer *writer = argument;
     size_t count;
 
+    writer->worker = pthread_self();
     while ((count = next_batch(writer)) > 0) {
         count = replace_expired(writer, count);
         note_backlog(writer, count);
         if (count > 0)
             group_commit_run(&writer->commit, writer->batch, count);
     }
+    CHECK(writer->waiting == 0); /* nobody submits while the writer closes */
     return NULL;
 }
 
@@ -200,6 +209,7 @@ static void finish(void *owner, struct writer_command *command)
 {
     struct writer *writer = owner;
 
+    CHECK(pthread_equal(pthread_self(), writer->worker));
     /*
      * Release the place before complete: a client that reads the reply must find it free, and complete may
      * free the command.
@@ -290,6 +300,7 @@ void writer_submit_all(struct writer *writer, struct queue commands)
 
 void writer_submit_patient(struct writer *writer, struct writer_command *command)
 {
+    CHECK(command->class == WRITER_EVENT);
     monitor_lock(&writer->monitor);
     push(writer, command);
     writer->patient++;
@@ -314,6 +325,7 @@ static void wake_waiter(struct writer_command *command)
     struct waiter *waiter = command->context;
 
     monitor_lock(&waiter->monitor);
+    CHECK(!waiter->done);
     waiter->done = true;
     monitor_notify(&waiter->monitor); /* with the lock held: the waiter ends right afterwards */
     monitor_unlock(&waiter->monitor);
@@ -350,6 +362,7 @@ enum status writer_submit_request(struct writer *writer, struct writer_command *
 {
     int64_t now_ns = clock_monotonic_ns();
 
+    CHECK(command->class == WRITER_REQUEST);
     monitor_lock(&writer->monitor);
     enum admission_verdict verdict =
         admission_ask(writer->requests, &command->item, command->deadline_ns, now_ns);
