@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 
-enum { CALLS_BLOCK = 512, RESEND_MS = 10, NS_PER_S = 1000000000 };
+enum { CALLS_BLOCK = 512, RESEND_MS = 10 };
 
 /* The open loop sends all due turns once per such interval: waking up for every single turn would cost a
  * core that the services need. The latency of a turn still counts from its due time. */

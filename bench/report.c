@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 
-enum { US_PER_S = 1000000, KIB_PER_MIB = 1024 };
+enum { KIB_PER_MIB = 1024 };
 
 static double ms_of(int64_t us)
 {

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 64, TEXT_SIZE = 4096, US_PER_S = 1000000, STAT_TICKS = 4 };
+#include "base/clock.h"
+
+enum { PATH_SIZE = 64, TEXT_SIZE = 4096, STAT_TICKS = 4 };
 
 bool watch_add(struct watch *watch, const char *name, pid_t pid)
 {

@@ -71,7 +71,7 @@ static enum status settle_unasked(struct batch *batch, const struct booking_comm
 {
     const struct deletion_mark unmarked = {false, 0};
     struct booking_change change =
-        booking_settle(&entry->booking, RESERVE_UNKNOWN, "", false, &unmarked, &batch->at);
+        booking_settle(&entry->booking, PLACEMENT_UNKNOWN, "", false, &unmarked, &batch->at);
     return append_event(batch, entry, change, command->traceparent, error);
 }
 
@@ -140,13 +140,13 @@ static enum status decide_settle(struct batch *batch, struct booking_command *co
     /* A place granted in another era may have been lost when a database reverted. */
     const struct event_era *era = event_log_era(batch->log);
     const bool fits = command->era == era->peer && (command->own_era == 0 || command->own_era == era->id);
-    command->ask_again =
-        command->outcome == RESERVE_GRANTED && !fits && entry->booking.status == BOOKING_REQUESTED;
+    command->ask_again = command->outcome == PLACEMENT_GRANTED && !fits &&
+                         entry->booking.status == SCREENING__V1__BOOKING_STATUS__REQUESTED;
     if (command->ask_again)
         return STATUS_OK;
     const struct deletion *deletion = map_get(&batch->deletions, &command->hospital_id);
     struct deletion_mark mark = {false, 0};
-    if (entry->booking.status == BOOKING_REQUESTED)
+    if (entry->booking.status == SCREENING__V1__BOOKING_STATUS__REQUESTED)
         command->was_requested = true;
     else if (command->was_requested)
         return STATUS_OK; /* applied again: the first run settled the booking, which has changed since */
@@ -174,7 +174,7 @@ static enum status decide_force_cancel(struct batch *batch, struct booking_comma
             return status;
         deletion->row.next_booking_id = deletion->chunk[i];
     }
-    FAULT_POINT("booking.force_cancel.chunk");
+    FAULT_POINT("force_cancel.chunk");
     CHECK(!deletion->row.done);
     deletion->row.done = deletion->chunk_count < FORCE_CANCEL_CHUNK;
     deletion->changed = true;

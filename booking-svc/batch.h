@@ -35,16 +35,16 @@ enum { FORCE_CANCEL_CHUNK = 128 };
 struct booking_command {
     struct writer_command writer;
     enum command_kind kind;
-    struct uuid booking_id;        /* CREATE, CANCEL, SETTLE, RESUME, ABANDON */
-    struct uuid hospital_id;       /* SETTLE, force-cancel */
-    const struct booking *request; /* CREATE; ABANDON: the place */
-    const char *reason;            /* CANCEL; SETTLE when refused */
-    enum reserve_outcome outcome;  /* SETTLE */
-    int64_t era;                   /* SETTLE if granted: hospital-svc's era when it granted the place */
-    int64_t own_era;               /* SETTLE: this service's era when it sent the Reserve; 0 = not checked */
-    bool by_settler;               /* SETTLE */
-    bool was_requested;            /* SETTLE, owned by the batch: it has found the booking REQUESTED */
-    const char *traceparent;       /* for the events; "" = none */
+    struct uuid booking_id;         /* CREATE, CANCEL, SETTLE, RESUME, ABANDON */
+    struct uuid hospital_id;        /* SETTLE, force-cancel */
+    const struct booking *request;  /* CREATE; ABANDON: the place */
+    const char *reason;             /* CANCEL; SETTLE when refused */
+    enum placement_outcome outcome; /* SETTLE */
+    int64_t era;                    /* SETTLE if granted: hospital-svc's era when it granted the place */
+    int64_t own_era;                /* SETTLE: this service's era when it sent the Reserve; 0 = not checked */
+    bool by_settler;                /* SETTLE */
+    bool was_requested;             /* SETTLE, owned by the batch: it has found the booking REQUESTED */
+    const char *traceparent;        /* for the events; "" = none */
     /* Results, if writer.outcome is OK; valid during `complete`. */
     const struct booking
         *booking;   /* as the batch commits it, including later commands; NULL without a booking_id */

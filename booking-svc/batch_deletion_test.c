@@ -55,12 +55,12 @@ static void test_batch_settle_after_the_deletion_is_force_cancelled(void **state
     delete_hospital(&stage);
     stage_run(&stage);
     assert_true(batch_began_deletion(stage.batch));
-    struct booking_command *granted = stage_add_settle(&stage, 1, RESERVE_GRANTED);
-    struct booking_command *refused = stage_add_settle(&stage, 2, RESERVE_REFUSED);
+    struct booking_command *granted = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
+    struct booking_command *refused = stage_add_settle(&stage, 2, PLACEMENT_REFUSED);
     refused->reason = "HOSPITAL_DELETED";
     stage_run(&stage);
-    assert_int_equal(granted->booking->status, BOOKING_FORCE_CANCELLED);
-    assert_int_equal(refused->booking->status, BOOKING_REJECTED);
+    assert_int_equal(granted->booking->status, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED);
+    assert_int_equal(refused->booking->status, SCREENING__V1__BOOKING_STATUS__REJECTED);
     assert_false(batch_began_deletion(stage.batch));
     stage_close(&stage);
 }

@@ -42,29 +42,29 @@ static void test_batch_grant_of_another_era_changes_nothing_and_is_asked_for_aga
     pair(&stage, 9);
     static const int64_t OTHERS[] = {0, 8}; /* hospital-svc is too old to have one, or has reverted */
     for (size_t i = 0; i < 2; i++) {
-        struct booking_command *settle = stage_add_settle(&stage, 1, RESERVE_GRANTED);
+        struct booking_command *settle = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
         settle->era = OTHERS[i];
         stage_run(&stage);
         assert_true(settle->ask_again);
-        assert_int_equal(settle->booking->status, BOOKING_REQUESTED);
+        assert_int_equal(settle->booking->status, SCREENING__V1__BOOKING_STATUS__REQUESTED);
     }
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 0);
-    struct booking_command *own = stage_add_settle(&stage, 1, RESERVE_GRANTED);
+    struct booking_command *own = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
     own->era = 9;
     own->own_era = 1; /* requested before a Pair */
     stage_run(&stage);
     assert_true(own->ask_again);
-    struct booking_command *refused = stage_add_settle(&stage, 2, RESERVE_REFUSED);
-    struct booking_command *granted = stage_add_settle(&stage, 1, RESERVE_GRANTED);
+    struct booking_command *refused = stage_add_settle(&stage, 2, PLACEMENT_REFUSED);
+    struct booking_command *granted = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
     granted->era = 9;
     stage_run(&stage);
-    assert_int_equal(refused->booking->status, BOOKING_REJECTED);
-    assert_int_equal(granted->booking->status, BOOKING_CONFIRMED);
-    struct booking_command *late = stage_add_settle(&stage, 1, RESERVE_GRANTED);
+    assert_int_equal(refused->booking->status, SCREENING__V1__BOOKING_STATUS__REJECTED);
+    assert_int_equal(granted->booking->status, SCREENING__V1__BOOKING_STATUS__CONFIRMED);
+    struct booking_command *late = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
     late->era = 8;
     stage_run(&stage);
     assert_false(late->ask_again); /* the booking is settled */
-    assert_int_equal(late->booking->status, BOOKING_CONFIRMED);
+    assert_int_equal(late->booking->status, SCREENING__V1__BOOKING_STATUS__CONFIRMED);
     stage_close(&stage);
 }
 
@@ -74,17 +74,17 @@ static void test_batch_create_settle_and_cancel_of_one_booking(void **state)
     stage_open(&stage, state);
     struct booking_command *create = stage_add_create(&stage, 1), *again = stage_add_create(&stage, 1);
     stage_run(&stage);
-    assert_int_equal(create->booking->status, BOOKING_REQUESTED);
+    assert_int_equal(create->booking->status, SCREENING__V1__BOOKING_STATUS__REQUESTED);
     assert_ptr_equal(create->booking, again->booking);
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 0);
 
-    struct booking_command *settle = stage_add_settle(&stage, 1, RESERVE_GRANTED);
+    struct booking_command *settle = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
     struct booking_command *cancel = stage_add(&stage, COMMAND_CANCEL, 1);
     cancel->reason = "plans";
     stage_run(&stage);
     /* The settle is answered with the booking as committed, which includes the cancellation later in the same
      * batch. */
-    assert_int_equal(settle->booking->status, BOOKING_CANCELLED);
+    assert_int_equal(settle->booking->status, SCREENING__V1__BOOKING_STATUS__CANCELLED);
     assert_int_equal(cancel->booking->version, 3);
     assert_string_equal(cancel->booking->status_reason, "plans");
     assert_string_equal(cancel->booking->customer_name, "김하늘");
@@ -122,13 +122,13 @@ static void test_batch_applied_again_changes_nothing(void **state)
     stage_add_create(&stage, 1);
     stage_run(&stage);
     struct error error = {0};
-    stage_add_settle(&stage, 1, RESERVE_GRANTED);
+    stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
     fixture_expect(stage_apply(&stage, &error), STATUS_OK, &error);
     db_rollback(stage.db); /* as after a failed COMMIT: apply the same commands to reloaded rows */
     stage_run(&stage);
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
 
-    struct booking_command *repeated = stage_add_settle(&stage, 1, RESERVE_GRANTED);
+    struct booking_command *repeated = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
     stage_run(&stage);
     assert_int_equal(repeated->booking->version, 2);
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
@@ -145,9 +145,9 @@ static void test_batch_applied_again_after_its_commit_refuses_and_tells_nothing(
     for (uint16_t number = 1; number <= 3; number++)
         stage_add_create(&stage, number);
     stage_run(&stage);
-    commands[count++] = stage_add_settle(&stage, 1, RESERVE_GRANTED);
-    commands[count++] = stage_add_settle(&stage, 2, RESERVE_REFUSED);
-    commands[count++] = stage_add_settle(&stage, 3, RESERVE_GRANTED);
+    commands[count++] = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
+    commands[count++] = stage_add_settle(&stage, 2, PLACEMENT_REFUSED);
+    commands[count++] = stage_add_settle(&stage, 3, PLACEMENT_GRANTED);
     commands[count++] = stage_add_create(&stage, 4);
     commands[count++] = stage_add(&stage, COMMAND_CANCEL, 1);
     commands[count++] = stage_add(&stage, COMMAND_CANCEL, 4);
@@ -157,8 +157,10 @@ static void test_batch_applied_again_after_its_commit_refuses_and_tells_nothing(
     clock_replace(later_clock);
     stage_run(&stage);
     stage_stop_clock();
-    static const enum booking_status STATUSES[] = {BOOKING_CANCELLED, BOOKING_REJECTED,  BOOKING_CONFIRMED,
-                                                   BOOKING_CANCELLED, BOOKING_CANCELLED, BOOKING_CANCELLED};
+    static const Screening__V1__BookingStatus STATUSES[] = {
+        SCREENING__V1__BOOKING_STATUS__CANCELLED, SCREENING__V1__BOOKING_STATUS__REJECTED,
+        SCREENING__V1__BOOKING_STATUS__CONFIRMED, SCREENING__V1__BOOKING_STATUS__CANCELLED,
+        SCREENING__V1__BOOKING_STATUS__CANCELLED, SCREENING__V1__BOOKING_STATUS__CANCELLED};
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(commands[i]->writer.outcome.status, STATUS_OK);
         assert_int_equal(commands[i]->booking->status, STATUSES[i]);
@@ -177,14 +179,14 @@ static void test_batch_late_grant_of_an_ended_booking_is_released_by_an_event(vo
     stage_add_create(&stage, 1);
     stage_add_create(&stage, 2);
     stage_add(&stage, COMMAND_CANCEL, 1);
-    stage_add_settle(&stage, 2, RESERVE_GRANTED);
+    stage_add_settle(&stage, 2, PLACEMENT_GRANTED);
     stage_run(&stage);
     const int64_t events = fixture_number(stage.db, &COUNT_EVENTS);
-    struct booking_command *late = stage_add_settle(&stage, 1, RESERVE_GRANTED);
-    stage_add_settle(&stage, 1, RESERVE_REFUSED);
-    stage_add_settle(&stage, 2, RESERVE_GRANTED); /* already CONFIRMED: a repeat */
+    struct booking_command *late = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
+    stage_add_settle(&stage, 1, PLACEMENT_REFUSED);
+    stage_add_settle(&stage, 2, PLACEMENT_GRANTED); /* already CONFIRMED: a repeat */
     stage_run(&stage);
-    assert_int_equal(late->booking->status, BOOKING_CANCELLED);
+    assert_int_equal(late->booking->status, SCREENING__V1__BOOKING_STATUS__CANCELLED);
     assert_int_equal(late->booking->version, 2);
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), events + 1);
     assert_int_equal(fixture_number(stage.db, &COUNT_RELEASED), 1);
@@ -219,12 +221,12 @@ static void test_batch_queued_booking_is_announced_once(void **state)
     queued->queue_if_unavailable = true;
     create->request = queued;
     stage_run(&stage);
-    stage_add_settle(&stage, 1, RESERVE_UNKNOWN);
+    stage_add_settle(&stage, 1, PLACEMENT_UNKNOWN);
     stage_run(&stage);
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
     struct booking_command *met = stage_add(&stage, COMMAND_RESUME, 1);
     stage_run(&stage);
-    assert_int_equal(met->booking->status, BOOKING_REQUESTED);
+    assert_int_equal(met->booking->status, SCREENING__V1__BOOKING_STATUS__REQUESTED);
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
     stage_close(&stage);
 }
@@ -238,7 +240,7 @@ static void test_batch_while_unavailable_a_booking_is_rejected_in_the_commit_of_
     batch_set_hospital_unavailable(stage.batch, true);
     struct booking_command *create = stage_add_create(&stage, 1), *again = stage_add_create(&stage, 1);
     stage_run(&stage);
-    assert_int_equal(create->booking->status, BOOKING_REJECTED);
+    assert_int_equal(create->booking->status, SCREENING__V1__BOOKING_STATUS__REJECTED);
     assert_string_equal(create->booking->status_reason, "HOSPITAL_UNAVAILABLE");
     assert_int_equal(create->booking->version, 2);
     assert_ptr_equal(create->booking, again->booking);
@@ -248,8 +250,9 @@ static void test_batch_while_unavailable_a_booking_is_rejected_in_the_commit_of_
     batch_set_hospital_unavailable(stage.batch, false);
     struct booking_command *later = stage_add_create(&stage, 1), *other = stage_add_create(&stage, 2);
     stage_run(&stage);
-    assert_int_equal(later->booking->status, BOOKING_REJECTED); /* final: another attempt needs another id */
-    assert_int_equal(other->booking->status, BOOKING_REQUESTED);
+    assert_int_equal(later->booking->status,
+                     SCREENING__V1__BOOKING_STATUS__REJECTED); /* final: another attempt needs another id */
+    assert_int_equal(other->booking->status, SCREENING__V1__BOOKING_STATUS__REQUESTED);
     stage_close(&stage);
 }
 
@@ -265,7 +268,7 @@ test_batch_while_unavailable_a_queued_booking_is_announced_in_the_commit_of_its_
     queued->queue_if_unavailable = true;
     create->request = queued;
     stage_run(&stage);
-    assert_int_equal(create->booking->status, BOOKING_REQUESTED);
+    assert_int_equal(create->booking->status, SCREENING__V1__BOOKING_STATUS__REQUESTED);
     assert_true(create->booking->announced);
     assert_int_equal(create->booking->version, 1);
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
@@ -281,10 +284,11 @@ static void test_batch_while_unavailable_what_exists_already_is_left_as_it_is(vo
     batch_set_hospital_unavailable(stage.batch, true);
     struct booking_command *again = stage_add_create(&stage, 1);
     stage_run(&stage);
-    assert_int_equal(again->booking->status, BOOKING_REQUESTED); /* in flight, or left to the settler */
-    struct booking_command *settle = stage_add_settle(&stage, 1, RESERVE_GRANTED);
+    assert_int_equal(again->booking->status,
+                     SCREENING__V1__BOOKING_STATUS__REQUESTED); /* in flight, or left to the settler */
+    struct booking_command *settle = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
     stage_run(&stage);
-    assert_int_equal(settle->booking->status, BOOKING_CONFIRMED);
+    assert_int_equal(settle->booking->status, SCREENING__V1__BOOKING_STATUS__CONFIRMED);
     stage_close(&stage);
 }
 

@@ -69,11 +69,11 @@ struct booking_command *stage_add_create(struct stage *stage, uint16_t number)
     return command;
 }
 
-struct booking_command *stage_add_settle(struct stage *stage, uint16_t number, enum reserve_outcome outcome)
+struct booking_command *stage_add_settle(struct stage *stage, uint16_t number, enum placement_outcome outcome)
 {
     struct booking_command *command = stage_add(stage, COMMAND_SETTLE, number);
     command->outcome = outcome;
-    if (outcome == RESERVE_REFUSED)
+    if (outcome == PLACEMENT_REFUSED)
         command->reason = "SOLD_OUT";
     return command;
 }

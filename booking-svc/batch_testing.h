@@ -39,7 +39,8 @@ void stage_close(struct stage *stage);
 /* Add a command about the booking `number` to the next batch. They stay valid until stage_close. */
 struct booking_command *stage_add(struct stage *stage, enum command_kind kind, uint16_t number);
 struct booking_command *stage_add_create(struct stage *stage, uint16_t number);
-struct booking_command *stage_add_settle(struct stage *stage, uint16_t number, enum reserve_outcome outcome);
+struct booking_command *stage_add_settle(struct stage *stage, uint16_t number,
+                                         enum placement_outcome outcome);
 
 /* Applies the batch and leaves its transaction open. */
 enum status stage_apply(struct stage *stage, struct error *error);

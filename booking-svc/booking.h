@@ -19,14 +19,7 @@
 #include "base/status.h"
 #include "base/uuid.h"
 
-/* These numbers are those of screening.v1.BookingStatus and are stored in the database. */
-enum booking_status {
-    BOOKING_REQUESTED = 1,
-    BOOKING_CONFIRMED = 2,
-    BOOKING_REJECTED = 3,
-    BOOKING_CANCELLED = 4,
-    BOOKING_FORCE_CANCELLED = 5,
-};
+#include "screening/v1/types.pb-c.h"
 
 enum { BOOKING_HASH_BYTES = 16 };
 
@@ -38,7 +31,7 @@ struct booking {
     const char *status_reason;
     int32_t day;
     uint32_t headcount;
-    enum booking_status status;
+    Screening__V1__BookingStatus status;
     int64_t created_at_us;
     int64_t updated_at_us;
     uint64_t version;
@@ -64,11 +57,11 @@ struct deletion_mark {
 };
 
 /* Outcome of asking hospital-svc for the place. */
-enum reserve_outcome {
-    RESERVE_GRANTED,
-    RESERVE_REFUSED,      /* definitely refused, with a reason */
-    RESERVE_UNKNOWN,      /* no definite answer, or not asked at all: the place may be taken */
-    RESERVE_BUDGET_SPENT, /* the caller's budget ended before hospital-svc was asked */
+enum placement_outcome {
+    PLACEMENT_GRANTED,
+    PLACEMENT_REFUSED,      /* definitely refused, with a reason */
+    PLACEMENT_UNKNOWN,      /* no definite answer, or not asked at all: the place may be taken */
+    PLACEMENT_BUDGET_SPENT, /* the caller's budget ended before hospital-svc was asked */
 };
 
 /* The event to append; NULL = none. A booking never changes without an event. booking.released is appended
@@ -77,11 +70,8 @@ struct booking_change {
     const char *event_type;
 };
 
-extern const char BOOKING_EVENT_REQUESTED[], BOOKING_EVENT_CONFIRMED[], BOOKING_EVENT_REJECTED[],
-    BOOKING_EVENT_CANCELLED[], BOOKING_EVENT_FORCE_CANCELLED[], BOOKING_EVENT_RELEASED[];
-
 /* Returns whether the status can still change: REQUESTED or CONFIRMED. */
-bool booking_is_live(enum booking_status status);
+bool booking_is_live(Screening__V1__BookingStatus status);
 
 /*
  * Applies a request to book. If `existing` is NULL, *booking becomes a REQUESTED booking made from `request`,
@@ -112,7 +102,7 @@ struct booking_change booking_abandon(const struct booking *existing, const stru
  * outcome leaves the booking REQUESTED for another attempt. Without it, an unknown outcome announces the
  * booking as REQUESTED if the client asked to queue it, and otherwise rejects it.
  */
-struct booking_change booking_settle(struct booking *booking, enum reserve_outcome outcome,
+struct booking_change booking_settle(struct booking *booking, enum placement_outcome outcome,
                                      const char *reason, bool by_settler, const struct deletion_mark *mark,
                                      const struct moment *at);
 

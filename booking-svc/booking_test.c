@@ -5,16 +5,20 @@
 
 #include "base/unit_testing.h"
 
+#include "screening/v1/words.h"
+
 enum { TODAY = 20000, NOW = 1000 };
 
 static const struct moment AT = {.now_us = NOW, .today = TODAY};
 static const struct deletion_mark NO_MARK = {false, 0};
 static const struct deletion_mark DELETED_TODAY = {true, TODAY};
-static const enum booking_status ALL[] = {BOOKING_REQUESTED, BOOKING_CONFIRMED, BOOKING_REJECTED,
-                                          BOOKING_CANCELLED, BOOKING_FORCE_CANCELLED};
+static const Screening__V1__BookingStatus ALL[] = {
+    SCREENING__V1__BOOKING_STATUS__REQUESTED, SCREENING__V1__BOOKING_STATUS__CONFIRMED,
+    SCREENING__V1__BOOKING_STATUS__REJECTED, SCREENING__V1__BOOKING_STATUS__CANCELLED,
+    SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED};
 enum { STATES = sizeof ALL / sizeof ALL[0] };
 
-static struct booking sample(enum booking_status status)
+static struct booking sample(Screening__V1__BookingStatus status)
 {
     return (struct booking){
         .booking_id = {{1}},
@@ -32,7 +36,7 @@ static struct booking sample(enum booking_status status)
     };
 }
 
-static void assert_unchanged(const struct booking *booking, enum booking_status status)
+static void assert_unchanged(const struct booking *booking, Screening__V1__BookingStatus status)
 {
     struct booking before = sample(status);
     assert_int_equal(booking->status, status);
@@ -41,7 +45,7 @@ static void assert_unchanged(const struct booking *booking, enum booking_status 
     assert_string_equal(booking->status_reason, before.status_reason);
 }
 
-static void assert_moved(const struct booking *booking, enum booking_status to, const char *reason,
+static void assert_moved(const struct booking *booking, Screening__V1__BookingStatus to, const char *reason,
                          struct booking_change change, const char *event)
 {
     assert_int_equal(booking->status, to);
@@ -61,7 +65,7 @@ static void test_create_unknown_becomes_requested(void **state)
     struct error error;
     request.day = TODAY;
     assert_int_equal(booking_create(NULL, &request, &AT, &booking, &error), STATUS_OK);
-    assert_int_equal(booking.status, BOOKING_REQUESTED);
+    assert_int_equal(booking.status, SCREENING__V1__BOOKING_STATUS__REQUESTED);
     assert_int_equal(booking.version, 1);
     assert_int_equal(booking.created_at_us, NOW);
     assert_int_equal(booking.updated_at_us, NOW);
@@ -92,7 +96,7 @@ static void test_create_same_content_is_accepted_in_every_state_even_after_its_d
 static void test_create_known_content_as_sent_is_accepted_whatever_is_refused_today(void **state)
 {
     (void)state;
-    struct booking existing = sample(BOOKING_CONFIRMED), request = sample(0), booking;
+    struct booking existing = sample(SCREENING__V1__BOOKING_STATUS__CONFIRMED), request = sample(0), booking;
     struct error error;
     request.content_hash[0] = 8;
     request.content_as_sent[0] = 7;
@@ -116,24 +120,24 @@ static void test_create_other_content_already_exists_in_every_state(void **state
 /* ---- settle ---- */
 
 struct settle_case {
-    enum reserve_outcome outcome;
+    enum placement_outcome outcome;
     bool queue, by_settler, deleted;
-    enum booking_status to; /* REQUESTED = unchanged */
+    Screening__V1__BookingStatus to; /* REQUESTED = unchanged */
     const char *reason;
     const char *event; /* NULL = none */
 };
 
 static void check_settle(const struct settle_case *c)
 {
-    struct booking booking = sample(BOOKING_REQUESTED);
+    struct booking booking = sample(SCREENING__V1__BOOKING_STATUS__REQUESTED);
     booking.queue_if_unavailable = c->queue;
     struct booking_change change = booking_settle(&booking, c->outcome, "SOLD_OUT", c->by_settler,
                                                   c->deleted ? &DELETED_TODAY : &NO_MARK, &AT);
-    if (c->to != BOOKING_REQUESTED) {
+    if (c->to != SCREENING__V1__BOOKING_STATUS__REQUESTED) {
         assert_moved(&booking, c->to, c->reason, change, c->event);
         return;
     }
-    assert_unchanged(&booking, BOOKING_REQUESTED);
+    assert_unchanged(&booking, SCREENING__V1__BOOKING_STATUS__REQUESTED);
     assert_ptr_equal(change.event_type, c->event);
     assert_int_equal(booking.announced, c->event != NULL);
 }
@@ -142,23 +146,30 @@ static void test_settle_requested_follows_the_table(void **state)
 {
     (void)state;
     const struct settle_case cases[] = {
-        {RESERVE_GRANTED, false, false, false, BOOKING_CONFIRMED, "", BOOKING_EVENT_CONFIRMED},
-        {RESERVE_GRANTED, true, true, false, BOOKING_CONFIRMED, "", BOOKING_EVENT_CONFIRMED},
-        {RESERVE_GRANTED, false, false, true, BOOKING_FORCE_CANCELLED, "HOSPITAL_DELETED",
-         BOOKING_EVENT_FORCE_CANCELLED},
-        {RESERVE_REFUSED, false, false, false, BOOKING_REJECTED, "SOLD_OUT", BOOKING_EVENT_REJECTED},
-        {RESERVE_REFUSED, true, true, true, BOOKING_REJECTED, "SOLD_OUT", BOOKING_EVENT_REJECTED},
-        {RESERVE_UNKNOWN, false, false, false, BOOKING_REJECTED, "HOSPITAL_UNAVAILABLE",
-         BOOKING_EVENT_REJECTED},
-        {RESERVE_UNKNOWN, true, false, false, BOOKING_REQUESTED, "", BOOKING_EVENT_REQUESTED},
-        {RESERVE_UNKNOWN, false, true, false, BOOKING_REQUESTED, "", NULL},
-        {RESERVE_UNKNOWN, true, true, false, BOOKING_REQUESTED, "", NULL},
-        {RESERVE_UNKNOWN, false, false, true, BOOKING_FORCE_CANCELLED, "HOSPITAL_DELETED",
-         BOOKING_EVENT_FORCE_CANCELLED},
-        {RESERVE_UNKNOWN, true, true, true, BOOKING_FORCE_CANCELLED, "HOSPITAL_DELETED",
-         BOOKING_EVENT_FORCE_CANCELLED},
-        {RESERVE_BUDGET_SPENT, false, false, false, BOOKING_REJECTED, "BUDGET_SPENT", BOOKING_EVENT_REJECTED},
-        {RESERVE_BUDGET_SPENT, true, false, false, BOOKING_REQUESTED, "", BOOKING_EVENT_REQUESTED},
+        {PLACEMENT_GRANTED, false, false, false, SCREENING__V1__BOOKING_STATUS__CONFIRMED, "",
+         SCREENING_EVENT_BOOKING_CONFIRMED},
+        {PLACEMENT_GRANTED, true, true, false, SCREENING__V1__BOOKING_STATUS__CONFIRMED, "",
+         SCREENING_EVENT_BOOKING_CONFIRMED},
+        {PLACEMENT_GRANTED, false, false, true, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED,
+         "HOSPITAL_DELETED", SCREENING_EVENT_BOOKING_FORCE_CANCELLED},
+        {PLACEMENT_REFUSED, false, false, false, SCREENING__V1__BOOKING_STATUS__REJECTED, "SOLD_OUT",
+         SCREENING_EVENT_BOOKING_REJECTED},
+        {PLACEMENT_REFUSED, true, true, true, SCREENING__V1__BOOKING_STATUS__REJECTED, "SOLD_OUT",
+         SCREENING_EVENT_BOOKING_REJECTED},
+        {PLACEMENT_UNKNOWN, false, false, false, SCREENING__V1__BOOKING_STATUS__REJECTED,
+         "HOSPITAL_UNAVAILABLE", SCREENING_EVENT_BOOKING_REJECTED},
+        {PLACEMENT_UNKNOWN, true, false, false, SCREENING__V1__BOOKING_STATUS__REQUESTED, "",
+         SCREENING_EVENT_BOOKING_REQUESTED},
+        {PLACEMENT_UNKNOWN, false, true, false, SCREENING__V1__BOOKING_STATUS__REQUESTED, "", NULL},
+        {PLACEMENT_UNKNOWN, true, true, false, SCREENING__V1__BOOKING_STATUS__REQUESTED, "", NULL},
+        {PLACEMENT_UNKNOWN, false, false, true, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED,
+         "HOSPITAL_DELETED", SCREENING_EVENT_BOOKING_FORCE_CANCELLED},
+        {PLACEMENT_UNKNOWN, true, true, true, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED,
+         "HOSPITAL_DELETED", SCREENING_EVENT_BOOKING_FORCE_CANCELLED},
+        {PLACEMENT_BUDGET_SPENT, false, false, false, SCREENING__V1__BOOKING_STATUS__REJECTED, "BUDGET_SPENT",
+         SCREENING_EVENT_BOOKING_REJECTED},
+        {PLACEMENT_BUDGET_SPENT, true, false, false, SCREENING__V1__BOOKING_STATUS__REQUESTED, "",
+         SCREENING_EVENT_BOOKING_REQUESTED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_settle(&cases[i]);
@@ -168,12 +179,12 @@ static void test_settle_any_other_state_changes_nothing_and_releases_a_late_gran
 {
     (void)state;
     for (size_t i = 1; i < STATES; i++)
-        for (int outcome = RESERVE_GRANTED; outcome <= RESERVE_BUDGET_SPENT; outcome++) {
+        for (int outcome = PLACEMENT_GRANTED; outcome <= PLACEMENT_BUDGET_SPENT; outcome++) {
             struct booking booking = sample(ALL[i]);
             struct booking_change change =
-                booking_settle(&booking, (enum reserve_outcome)outcome, "X", false, &DELETED_TODAY, &AT);
-            bool late = outcome == RESERVE_GRANTED && !booking_is_live(ALL[i]);
-            assert_ptr_equal(change.event_type, late ? BOOKING_EVENT_RELEASED : NULL);
+                booking_settle(&booking, (enum placement_outcome)outcome, "X", false, &DELETED_TODAY, &AT);
+            bool late = outcome == PLACEMENT_GRANTED && !booking_is_live(ALL[i]);
+            assert_ptr_equal(change.event_type, late ? SCREENING_EVENT_BOOKING_RELEASED : NULL);
             assert_unchanged(&booking, ALL[i]);
         }
 }
@@ -181,10 +192,11 @@ static void test_settle_any_other_state_changes_nothing_and_releases_a_late_gran
 static void test_settle_day_before_the_deletion_is_confirmed(void **state)
 {
     (void)state;
-    struct booking booking = sample(BOOKING_REQUESTED);
+    struct booking booking = sample(SCREENING__V1__BOOKING_STATUS__REQUESTED);
     booking.day = TODAY - 1;
-    struct booking_change change = booking_settle(&booking, RESERVE_GRANTED, "", true, &DELETED_TODAY, &AT);
-    assert_moved(&booking, BOOKING_CONFIRMED, "", change, BOOKING_EVENT_CONFIRMED);
+    struct booking_change change = booking_settle(&booking, PLACEMENT_GRANTED, "", true, &DELETED_TODAY, &AT);
+    assert_moved(&booking, SCREENING__V1__BOOKING_STATUS__CONFIRMED, "", change,
+                 SCREENING_EVENT_BOOKING_CONFIRMED);
 }
 
 /* ---- meet ---- */
@@ -192,20 +204,20 @@ static void test_settle_day_before_the_deletion_is_confirmed(void **state)
 static void test_resume_announces_once(void **state)
 {
     (void)state;
-    struct booking booking = sample(BOOKING_REQUESTED);
-    assert_ptr_equal(booking_resume(&booking, &AT).event_type, BOOKING_EVENT_REQUESTED);
+    struct booking booking = sample(SCREENING__V1__BOOKING_STATUS__REQUESTED);
+    assert_ptr_equal(booking_resume(&booking, &AT).event_type, SCREENING_EVENT_BOOKING_REQUESTED);
     assert_true(booking.announced);
     assert_null(booking_resume(&booking, &AT).event_type);
-    assert_unchanged(&booking, BOOKING_REQUESTED);
+    assert_unchanged(&booking, SCREENING__V1__BOOKING_STATUS__REQUESTED);
 }
 
 static void test_resume_after_its_day_rejects(void **state)
 {
     (void)state;
-    struct booking booking = sample(BOOKING_REQUESTED);
+    struct booking booking = sample(SCREENING__V1__BOOKING_STATUS__REQUESTED);
     booking.day = TODAY - 1;
-    assert_moved(&booking, BOOKING_REJECTED, "DATE_NOT_OPEN", booking_resume(&booking, &AT),
-                 BOOKING_EVENT_REJECTED);
+    assert_moved(&booking, SCREENING__V1__BOOKING_STATUS__REJECTED, "DATE_NOT_OPEN",
+                 booking_resume(&booking, &AT), SCREENING_EVENT_BOOKING_REJECTED);
 }
 
 static void test_resume_any_other_state_changes_nothing(void **state)
@@ -229,25 +241,27 @@ static void test_cancel_live_is_cancelled_with_its_reason(void **state)
         struct booking_change change;
         booking.day = TODAY;
         assert_int_equal(booking_cancel(&booking, "changed plans", &AT, &change, NULL), STATUS_OK);
-        assert_moved(&booking, BOOKING_CANCELLED, "changed plans", change, BOOKING_EVENT_CANCELLED);
+        assert_moved(&booking, SCREENING__V1__BOOKING_STATUS__CANCELLED, "changed plans", change,
+                     SCREENING_EVENT_BOOKING_CANCELLED);
     }
 }
 
 static void test_cancel_again_keeps_the_first_reason_even_after_its_day(void **state)
 {
     (void)state;
-    struct booking booking = sample(BOOKING_CANCELLED);
+    struct booking booking = sample(SCREENING__V1__BOOKING_STATUS__CANCELLED);
     struct booking_change change;
     booking.day = TODAY - 5;
     assert_int_equal(booking_cancel(&booking, "second", &AT, &change, NULL), STATUS_OK);
     assert_null(change.event_type);
-    assert_unchanged(&booking, BOOKING_CANCELLED);
+    assert_unchanged(&booking, SCREENING__V1__BOOKING_STATUS__CANCELLED);
 }
 
 static void test_cancel_rejected_or_forced_is_final(void **state)
 {
     (void)state;
-    const enum booking_status finals[] = {BOOKING_REJECTED, BOOKING_FORCE_CANCELLED};
+    const Screening__V1__BookingStatus finals[] = {SCREENING__V1__BOOKING_STATUS__REJECTED,
+                                                   SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED};
     for (size_t i = 0; i < 2; i++) {
         struct booking booking = sample(finals[i]);
         struct booking_change change;
@@ -281,8 +295,8 @@ static void test_force_cancel_live_of_the_day_or_later(void **state)
         struct booking booking = sample(ALL[i]);
         booking.day = TODAY;
         struct booking_change change = booking_force_cancel(&booking, &DELETED_TODAY, &AT);
-        assert_moved(&booking, BOOKING_FORCE_CANCELLED, "HOSPITAL_DELETED", change,
-                     BOOKING_EVENT_FORCE_CANCELLED);
+        assert_moved(&booking, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED, "HOSPITAL_DELETED", change,
+                     SCREENING_EVENT_BOOKING_FORCE_CANCELLED);
     }
 }
 
@@ -306,8 +320,8 @@ static void test_abandon_unknown_becomes_rejected_of_nobody(void **state)
         .booking_id = {{1}}, .hospital_id = {{2}}, .day = TODAY - 9, .headcount = 2};
     struct booking booking;
     struct booking_change change = booking_abandon(NULL, &place, &AT, &booking);
-    assert_ptr_equal(change.event_type, BOOKING_EVENT_REJECTED);
-    assert_int_equal(booking.status, BOOKING_REJECTED);
+    assert_ptr_equal(change.event_type, SCREENING_EVENT_BOOKING_REJECTED);
+    assert_int_equal(booking.status, SCREENING__V1__BOOKING_STATUS__REJECTED);
     assert_string_equal(booking.status_reason, "ABANDONED");
     assert_int_equal(booking.version, 2);
     assert_false(booking.announced);
@@ -328,7 +342,8 @@ static void test_abandon_existing_booking_wins_and_an_ended_one_is_released(void
     for (size_t i = 0; i < STATES; i++) {
         struct booking booking = sample(ALL[i]), made;
         struct booking_change change = booking_abandon(&booking, &booking, &AT, &made);
-        assert_ptr_equal(change.event_type, booking_is_live(ALL[i]) ? NULL : BOOKING_EVENT_RELEASED);
+        assert_ptr_equal(change.event_type,
+                         booking_is_live(ALL[i]) ? NULL : SCREENING_EVENT_BOOKING_RELEASED);
         assert_unchanged(&booking, ALL[i]);
     }
 }
@@ -342,7 +357,7 @@ static void test_rejection_carries_the_reason(void **state)
                              "RELEASED", "HOSPITAL_UNAVAILABLE", "BUDGET_SPENT",     "REFUSED",
                              "ABANDONED"};
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        struct booking booking = sample(BOOKING_REJECTED);
+        struct booking booking = sample(SCREENING__V1__BOOKING_STATUS__REJECTED);
         struct error error;
         booking.status_reason = reasons[i];
         assert_int_equal(booking_rejection(&booking, 0, &error), STATUS_FAILED_PRECONDITION);
@@ -356,7 +371,7 @@ static void test_rejection_carries_the_reason(void **state)
 static void test_rejection_tells_when_hospital_svc_is_asked_again(void **state)
 {
     (void)state;
-    struct booking booking = sample(BOOKING_REJECTED);
+    struct booking booking = sample(SCREENING__V1__BOOKING_STATUS__REJECTED);
     struct error error;
     booking.status_reason = "HOSPITAL_UNAVAILABLE";
     (void)booking_rejection(&booking, 4321, &error);

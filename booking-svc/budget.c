@@ -23,7 +23,7 @@ struct queue budget_drop_expired(struct queue *placements, int64_t now_ns, size_
             queue_put(placements, node);
             continue;
         }
-        placement->command.outcome = placement->tried ? RESERVE_UNKNOWN : RESERVE_BUDGET_SPENT;
+        placement->command.outcome = placement->tried ? PLACEMENT_UNKNOWN : PLACEMENT_BUDGET_SPENT;
         placement->command.reason = "";
         queue_put(&spent, node);
     }

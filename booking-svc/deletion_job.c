@@ -56,7 +56,7 @@ static void work_off(struct deletion_job *job, const struct uuid *hospital_id, s
                       LOG_TEXT("status", status_name(status)));
             return; /* the next tick retries */
         }
-        FAULT_POINT("booking.force_cancel.after_chunk");
+        FAULT_POINT("force_cancel.after_chunk");
         if (!finished)
             (void)ticker_sleep(ticker, (uint32_t)clock_remaining_ms(next_ns));
     }

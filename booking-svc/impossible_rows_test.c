@@ -57,7 +57,7 @@ static struct db *open_with_one_booking(void **state)
                               .status_reason = "",
                               .day = TODAY + 1,
                               .headcount = 1,
-                              .status = BOOKING_CONFIRMED,
+                              .status = SCREENING__V1__BOOKING_STATUS__CONFIRMED,
                               .version = 2,
                               .content_hash = {7}};
     struct booking *const bookings[] = {&booking};
@@ -77,7 +77,8 @@ static struct db *open_with_one_booking(void **state)
 static enum status see(void *context, const struct booking *booking)
 {
     size_t *seen = context;
-    assert_true(booking->status >= BOOKING_REQUESTED && booking->status <= BOOKING_FORCE_CANCELLED);
+    assert_true(booking->status >= SCREENING__V1__BOOKING_STATUS__REQUESTED &&
+                booking->status <= SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED);
     assert_true(booking->version > 0);
     (*seen)++;
     return STATUS_OK;

@@ -31,7 +31,7 @@ static enum status prepare_database(void *context, struct db *db, struct error *
     TRY(events_migrate(db, error));
     TRY(store_migrate(db, error));
     if (service->settings.follow_log_from_start[0] != '\0')
-        return event_log_give_up(db, HOSPITAL_LOG, store_forget_deletions, error);
+        return event_log_give_up(db, SCREENING_LOG_HOSPITAL, store_forget_deletions, error);
     return STATUS_OK;
 }
 
@@ -134,16 +134,15 @@ static enum status follow_hospitals(void *context, struct error *error)
 {
     struct booking_service *service = context;
     const struct event_follower_options options = {
-        .log = HOSPITAL_LOG,
+        .log = SCREENING_LOG_HOSPITAL,
         .subscriber = BOOKING_PROGRAM,
         .events_address = service->settings.hospital_events,
         .channel = service->hospital,
         .writer = service->app.writer,
         .database_url = service->settings.service.database,
     };
-    struct event_follower **follower = &service->app.followed[FOLLOWED_HOSPITAL];
-    TRY(event_follower_open(&options, follower, error));
-    pairing_service_join_follower(&service->pairing, *follower);
+    TRY(event_follower_open(&options, &service->app.followed[0], error));
+    pairing_service_join_follower(&service->pairing, service->app.followed[0]);
     return STATUS_OK;
 }
 
@@ -151,7 +150,7 @@ static void stop_following(void *context)
 {
     struct booking_service *service = context;
     pairing_service_leave_follower(&service->pairing);
-    event_follower_close(service->app.followed[FOLLOWED_HOSPITAL]);
+    event_follower_close(service->app.followed[0]);
 }
 
 static void connect_api(void *context)
@@ -173,13 +172,14 @@ int main(int argc, char **argv)
     const struct app_options options = {
         .program = BOOKING_PROGRAM,
         .settings = &service.settings.service,
-        .topic = "booking",
+        .topic = SCREENING_LOG_BOOKING,
         .events_listen = service.settings.events_listen,
         .queues = 2, /* of commands and reads */
         .services = {&service.api.service.base, &service.pairing.service.base},
         .prepare = prepare_database,
         .open_writer = open_flow,
         .close_writer = close_flow,
+        .log_labels = {"log=\"" SCREENING_LOG_HOSPITAL "\""},
         .parts =
             {
                 {open_reserver, stop_reserver, close_reserver},

@@ -11,6 +11,8 @@
 #include "events/event_store.h"
 #include "events/event_text.h"
 
+#include "screening/v1/words.h"
+
 enum { PAGE_SIZE = 1000 };
 
 static struct metric pairings_total =
@@ -23,7 +25,7 @@ static struct metric set_back_total = METRIC(
 static enum status wrong_database(const char *whose, struct error *error)
 {
     return error_set(
-        error, STATUS_FAILED_PRECONDITION, "WRONG_DATABASE",
+        error, STATUS_FAILED_PRECONDITION, SCREENING_REASON_WRONG_DATABASE,
         "%s database is another one than was paired with before; hospital-svc --adopt accepts it", whose);
 }
 
@@ -46,7 +48,7 @@ static enum status check_own_log(const struct pairing *pairing, const struct uui
     enum status status = event_store_read_position(db, applied->seq, &position, error);
     if (status == STATUS_OK &&
         (position.head.seq < applied->seq || !uuid_equal(&position.event_id, &applied->event_id)))
-        error_set(refusal, STATUS_DATA_LOSS, "LOG_DIVERGED",
+        error_set(refusal, STATUS_DATA_LOSS, SCREENING_REASON_LOG_DIVERGED,
                   "the booking log does not have the event at seq %llu that hospital-svc has applied",
                   (unsigned long long)applied->seq);
     return status;
@@ -71,11 +73,11 @@ static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, 
     struct era_details details = {0};
     struct event_cursor cursor;
     TRY(era_read_details(db, &details, error));
-    TRY(event_cursor_read(db, HOSPITAL_LOG, &cursor, error));
+    TRY(event_cursor_read(db, SCREENING_LOG_HOSPITAL, &cursor, error));
     const struct uuid *known = uuid_is_zero(&details.peer_log_id) ? &cursor.log_id : &details.peer_log_id;
     if (!uuid_is_zero(known) && !uuid_equal(known, &wanted->log_id)) {
         if (wanted->adopt)
-            return event_log_forget(db, HOSPITAL_LOG, store_forget_deletions, error);
+            return event_log_forget(db, SCREENING_LOG_HOSPITAL, store_forget_deletions, error);
         wrong_database("hospital-svc's", refusal);
         return STATUS_OK;
     }
@@ -88,7 +90,7 @@ static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, 
     if (wanted->paired || cursor.seq <= wanted->since.seq)
         return STATUS_OK;
     pairing->set_back_from = cursor;
-    return event_log_rewind(db, HOSPITAL_LOG, wanted->since.seq, &wanted->since.event_id, error);
+    return event_log_rewind(db, SCREENING_LOG_HOSPITAL, wanted->since.seq, &wanted->since.event_id, error);
 }
 
 /* ---- the answer ---- */
@@ -172,8 +174,8 @@ enum status pairing_apply(struct pairing *pairing, struct event_log *log, struct
     if (status == STATUS_OK)
         status = era_pair(db, era, pairing->wanted.era, &pairing->wanted.log_id, error);
     if (status == STATUS_OK)
-        status =
-            event_cursor_enter_era(db, HOSPITAL_LOG, &pairing->wanted.log_id, pairing->wanted.era, error);
+        status = event_cursor_enter_era(db, SCREENING_LOG_HOSPITAL, &pairing->wanted.log_id,
+                                        pairing->wanted.era, error);
     CHECK(status != STATUS_OK || (era->paired && era->peer == pairing->wanted.era));
     return status == STATUS_OK ? fill_answer(pairing, log, era, db, error) : status;
 }

@@ -122,7 +122,7 @@ bool placement_is_background(const struct placement *placement)
 static void answer_booking(const struct placement *placement, const struct booking *booking)
 {
     struct error refusal;
-    if (booking->status == BOOKING_REJECTED) {
+    if (booking->status == SCREENING__V1__BOOKING_STATUS__REJECTED) {
         booking_rejection(booking, reserver_wait_ms(placement->table->reserver), &refusal);
         rpc_call_fail(placement->call, &refusal);
         return;
@@ -239,7 +239,8 @@ static void created(struct writer_command *command)
     struct placement *placement = container_of(command, struct placement, command.writer);
     const struct booking *booking = placement->command.booking;
     CHECK(placement->command.kind == COMMAND_CREATE);
-    bool settle = command->outcome.status == STATUS_OK && booking->status == BOOKING_REQUESTED &&
+    bool settle = command->outcome.status == STATUS_OK &&
+                  booking->status == SCREENING__V1__BOOKING_STATUS__REQUESTED &&
                   (!booking->announced || placement_is_under_way(placement->table, &booking->booking_id));
     if (!settle) {
         answer(placement, &command->outcome, booking);
@@ -271,7 +272,8 @@ static void met(struct writer_command *command)
 {
     struct placement *placement = container_of(command, struct placement, command.writer);
     CHECK(placement->command.kind == COMMAND_RESUME && placement->command.by_settler);
-    if (command->outcome.status == STATUS_OK && placement->command.booking->status == BOOKING_REQUESTED)
+    if (command->outcome.status == STATUS_OK &&
+        placement->command.booking->status == SCREENING__V1__BOOKING_STATUS__REQUESTED)
         reserve(placement);
     else
         finish(placement);

@@ -74,6 +74,10 @@ static void test_policy_deletion_that_cannot_be_understood_is_an_error(void **st
                      STATUS_INTERNAL);
     assert_int_equal(policy_hospital_event(&without_instant.event, &reacts, &deletion, NULL),
                      STATUS_INTERNAL);
+    without_instant.event.occurred_at = &without_instant.at;
+    without_instant.at.seconds = INT64_MAX; /* no year of four digits */
+    assert_int_equal(policy_hospital_event(&without_instant.event, &reacts, &deletion, NULL),
+                     STATUS_INTERNAL);
 }
 
 int main(void)

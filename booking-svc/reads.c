@@ -130,7 +130,8 @@ static enum status read_filter(const Screening__V1__ListBookingsRequest *input, 
     filter->has_day = input->date[0] != '\0';
     if (status == STATUS_OK && filter->has_day)
         status = text_check_date("date", input->date, &filter->day, error);
-    if (status == STATUS_OK && ((int)input->status < 0 || (int)input->status > BOOKING_FORCE_CANCELLED))
+    if (status == STATUS_OK &&
+        ((int)input->status < 0 || (int)input->status > SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED))
         status = error_invalid(error, "status: must be a status of a booking, 0 to 5");
     filter->status = (int)input->status;
     return status;
@@ -177,7 +178,7 @@ static enum status take_state(void *context, const struct booking *booking)
     struct look_up *look_up = context;
     Screening__V1__BookingState *state = map_get(&look_up->by_id, &booking->booking_id);
     if (state != NULL)
-        state->status = (Screening__V1__BookingStatus)booking->status;
+        state->status = booking->status;
     return STATUS_OK;
 }
 

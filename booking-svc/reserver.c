@@ -29,6 +29,7 @@
 #include "rpc/guard.h"
 
 #include "screening/v1/hospital.pb-c.h"
+#include "screening/v1/words.h"
 
 enum {
     CALLS_ALWAYS = 2,
@@ -133,7 +134,7 @@ static void apply_results(struct reserve_call *reserve, const Screening__V1__Bat
     }
     CHECK(i == reserve->count);
     rpc_guard_record(reserve->reserver->guard, reserve->era, &count); /* before any client is answered */
-    if (strcmp(error->reason, "RECOVERING") == 0)
+    if (strcmp(error->reason, SCREENING_REASON_RECOVERING) == 0)
         placements_look(reserve->reserver->table); /* the eras in the request may be outdated */
     placement_settle(reserve->reserver->table, settled);
     pthread_mutex_lock(&reserve->reserver->lock);
@@ -180,7 +181,7 @@ static void answered(const Screening__V1__BatchReserveResponse *response, void *
 {
     struct reserve_call *reserve = container_of(closure_data, struct reserve_call, call);
     struct reserver *reserver = reserve->reserver;
-    FAULT_POINT("booking.after_reserve");
+    FAULT_POINT("reserve.after_call");
     if (response != NULL && response->n_results != reserve->count) {
         error_set(&reserve->call.error, STATUS_INTERNAL, NULL, "BatchReserve answered %zu of %zu bookings",
                   response->n_results, reserve->count);
@@ -212,7 +213,7 @@ static void fill_item(struct reserve_item *item, const struct placement *placeme
 static void give_up(struct reserver *reserver, struct queue placements)
 {
     LIST_EACH(struct placement, placement, &placements, node) {
-        placement->command.outcome = RESERVE_UNKNOWN;
+        placement->command.outcome = PLACEMENT_UNKNOWN;
         placement->command.reason = "";
     }
     placement_settle(reserver->table, placements);
@@ -267,7 +268,7 @@ static void send_call(struct reserver *reserver, const struct departure *departu
     request.booking_era = (uint64_t)reserve->booking_era;
     request.hospital_era = (uint64_t)atomic_load(&reserver->hospital_era);
     metric_add(&calls_total, 1);
-    FAULT_POINT("booking.before_reserve");
+    FAULT_POINT("reserve.before_call");
     screening__v1__hospital_service__batch_reserve(rpc_client_service(reserver->client), &request, answered,
                                                    &reserve->call);
     free(requests);

@@ -2,7 +2,7 @@
  * Requests places from hospital-svc. All waiting bookings go into one BatchReserve; several calls may be in
  * flight.
  *
- * The reserver turns each answer or failure into one reserve_outcome per booking and passes these to
+ * The reserver turns each answer or failure into one placement_outcome per booking and passes these to
  * placement_settle. A Reserve that was not executed (it was never sent, or hospital-svc is draining or
  * overloaded) is retried while the caller's budget lasts, after a growing pause or the pause that
  * hospital-svc asks for. The channel's retry budget limits these retries. It counts calls, not bookings, and

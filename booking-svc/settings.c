@@ -27,7 +27,8 @@ void settings_load(struct settings *settings, int argc, char **argv)
     };
     const size_t count = sizeof table / sizeof table[0];
     config_load(BOOKING_PROGRAM, "Takes bookings and keeps their state.", table, count, argc, argv);
-    config_must_be(BOOKING_PROGRAM, "follow-log-from-start", settings->follow_log_from_start, HOSPITAL_LOG);
+    config_must_be(BOOKING_PROGRAM, "follow-log-from-start", settings->follow_log_from_start,
+                   SCREENING_LOG_HOSPITAL);
     service_begin(BOOKING_PROGRAM, settings->service.log_level, settings->service.time_zone);
     config_log(table, count);
 }

@@ -7,6 +7,8 @@
 
 #include "service/config.h"
 
+#include "screening/v1/words.h"
+
 #define BOOKING_PROGRAM "booking-svc"
 
 struct settings {
@@ -18,7 +20,7 @@ struct settings {
     int64_t reserve_calls_max;
     int64_t breaker_window_ms, breaker_min_calls, breaker_failure_percent, breaker_open_ms, breaker_probes;
     int64_t retry_budget_percent, retry_budget_min_per_s;
-    const char *follow_log_from_start; /* empty, or HOSPITAL_LOG */
+    const char *follow_log_from_start; /* empty, or SCREENING_LOG_HOSPITAL */
     bool replay_dead_letters;
 };
 

@@ -146,7 +146,7 @@ static bool consider(struct settler *settler, const struct booking *booking, str
     settler->room -= settler->room != SIZE_MAX;
     note_try(settler, booking, clock_monotonic_ns());
     metric_add(&taken_total, 1);
-    FAULT_POINT("booking.settler.take_up");
+    FAULT_POINT("settler.take_up");
     return placement_take_up(settler->table, booking, NULL) == STATUS_OK;
 }
 

@@ -11,9 +11,6 @@
 #include "base/status.h"
 #include "db/db.h"
 
-/* Topic and cursor name of the log that this service follows. */
-#define HOSPITAL_LOG "hospital"
-
 MUST_CHECK enum status store_migrate(struct db *db, struct error *error);
 
 /* Called for each booking found. Its strings are valid during the call only. */

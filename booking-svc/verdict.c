@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "rpc/retry.h"
 
+#include "screening/v1/words.h"
+
 enum {
     LAST_TRY_MS = 60,    /* before the end of a caller's budget: time for one more try and the settle */
     RETRY_FIRST_MS = 20, /* pause before a Reserve that was not executed is sent again, growing to: */
@@ -19,13 +21,14 @@ int64_t verdict_last_try_ns(const struct placement *placement)
 /* The reason of a REJECTED booking: a constant, because the answer that carries `reason` is freed. */
 static const char *refusal_reason(enum status code, const char *reason)
 {
-    static const char *const REASONS[] = {"SOLD_OUT", "HOSPITAL_NOT_FOUND", "HOSPITAL_DELETED",
-                                          "DATE_NOT_OPEN", "RELEASED"};
+    static const char *const REASONS[] = {SCREENING_REASON_SOLD_OUT, SCREENING_REASON_HOSPITAL_NOT_FOUND,
+                                          SCREENING_REASON_HOSPITAL_DELETED, SCREENING_REASON_DATE_NOT_OPEN,
+                                          SCREENING_REASON_RELEASED};
     if (code == STATUS_FAILED_PRECONDITION)
         for (size_t i = 0; i < sizeof REASONS / sizeof REASONS[0]; i++)
             if (strcmp(reason, REASONS[i]) == 0)
                 return REASONS[i];
-    return "REFUSED";
+    return SCREENING_REASON_REFUSED;
 }
 
 /* Returns 0 if there is no time for another try. */
@@ -49,18 +52,18 @@ bool verdict_apply(const struct verdict *verdict, struct placement *placement, i
     enum status code = verdict->code;
     placement->command.reason = "";
     if (code == STATUS_OK) {
-        placement->command.outcome = RESERVE_GRANTED;
+        placement->command.outcome = PLACEMENT_GRANTED;
     } else if (retry_is_harmless(code, verdict->reason, verdict->left)) {
         placement->tried = true;
-        placement->command.outcome = RESERVE_UNKNOWN;
+        placement->command.outcome = PLACEMENT_UNKNOWN;
         /* No client waits for the settler's bookings, and the settler has its own backoff. */
         placement->not_before_ns =
             placement->command.by_settler ? 0 : next_try_ns(placement, verdict->retry_after_ms, now_ns);
         return placement->not_before_ns == 0;
     } else if (code == STATUS_UNAVAILABLE || code == STATUS_DEADLINE_EXCEEDED || code == STATUS_INTERNAL) {
-        placement->command.outcome = RESERVE_UNKNOWN;
+        placement->command.outcome = PLACEMENT_UNKNOWN;
     } else {
-        placement->command.outcome = RESERVE_REFUSED;
+        placement->command.outcome = PLACEMENT_REFUSED;
         placement->command.reason = refusal_reason(code, verdict->reason);
     }
     return true;

@@ -23,7 +23,7 @@ static struct verdict verdict(enum status code, const char *reason, bool left)
     return (struct verdict){.code = code, .reason = reason, .left = left, .had_ms = 600, .fair_ms = FAIR_MS};
 }
 
-static void assert_ends(enum status code, const char *reason, enum reserve_outcome outcome, const char *why)
+static void assert_ends(enum status code, const char *reason, enum placement_outcome outcome, const char *why)
 {
     struct placement placement;
     prepare(&placement);
@@ -36,14 +36,14 @@ static void assert_ends(enum status code, const char *reason, enum reserve_outco
 static void test_verdict_answers_become_outcomes(void **state)
 {
     (void)state;
-    assert_ends(STATUS_OK, "", RESERVE_GRANTED, "");
-    assert_ends(STATUS_FAILED_PRECONDITION, "SOLD_OUT", RESERVE_REFUSED, "SOLD_OUT");
-    assert_ends(STATUS_FAILED_PRECONDITION, "DATE_NOT_OPEN", RESERVE_REFUSED, "DATE_NOT_OPEN");
-    assert_ends(STATUS_FAILED_PRECONDITION, "SOMETHING_NEW", RESERVE_REFUSED, "REFUSED");
-    assert_ends(STATUS_ALREADY_EXISTS, "", RESERVE_REFUSED, "REFUSED");
-    assert_ends(STATUS_UNAVAILABLE, "", RESERVE_UNKNOWN, "");
-    assert_ends(STATUS_DEADLINE_EXCEEDED, "", RESERVE_UNKNOWN, "");
-    assert_ends(STATUS_INTERNAL, "", RESERVE_UNKNOWN, "");
+    assert_ends(STATUS_OK, "", PLACEMENT_GRANTED, "");
+    assert_ends(STATUS_FAILED_PRECONDITION, "SOLD_OUT", PLACEMENT_REFUSED, "SOLD_OUT");
+    assert_ends(STATUS_FAILED_PRECONDITION, "DATE_NOT_OPEN", PLACEMENT_REFUSED, "DATE_NOT_OPEN");
+    assert_ends(STATUS_FAILED_PRECONDITION, "SOMETHING_NEW", PLACEMENT_REFUSED, "REFUSED");
+    assert_ends(STATUS_ALREADY_EXISTS, "", PLACEMENT_REFUSED, "REFUSED");
+    assert_ends(STATUS_UNAVAILABLE, "", PLACEMENT_UNKNOWN, "");
+    assert_ends(STATUS_DEADLINE_EXCEEDED, "", PLACEMENT_UNKNOWN, "");
+    assert_ends(STATUS_INTERNAL, "", PLACEMENT_UNKNOWN, "");
 }
 
 static void test_verdict_not_executed_is_sent_again_after_growing_pauses_while_the_budget_lasts(void **state)
@@ -65,7 +65,7 @@ static void test_verdict_not_executed_is_sent_again_after_growing_pauses_while_t
     assert_true(last_pause_ns > 0);
     /* The last try was made at the latest possible time, or too late for another one. */
     assert_in_range(verdict_last_try_ns(&placement) - now_ns, 0, after_ms(20) - NOW);
-    assert_int_equal(placement.command.outcome, RESERVE_UNKNOWN);
+    assert_int_equal(placement.command.outcome, PLACEMENT_UNKNOWN);
 }
 
 static void test_verdict_retry_after_is_obeyed_or_there_is_no_other_try(void **state)
@@ -87,7 +87,7 @@ static void test_verdict_retry_after_is_obeyed_or_there_is_no_other_try(void **s
         assert_int_equal(placement.not_before_ns, after_ms(300));
         told.retry_after_ms = BUDGET_MS;
         assert_true(verdict_apply(&told, &placement, NOW));
-        assert_int_equal(placement.command.outcome, RESERVE_UNKNOWN);
+        assert_int_equal(placement.command.outcome, PLACEMENT_UNKNOWN);
     }
 }
 
@@ -99,7 +99,7 @@ static void test_verdict_of_the_settler_is_never_sent_again_here(void **state)
     placement.command.by_settler = true;
     struct verdict told = verdict(STATUS_UNAVAILABLE, "", false);
     assert_true(verdict_apply(&told, &placement, NOW));
-    assert_int_equal(placement.command.outcome, RESERVE_UNKNOWN);
+    assert_int_equal(placement.command.outcome, PLACEMENT_UNKNOWN);
     assert_int_equal(verdict_for_breaker(&told, &placement, after_ms(BUDGET_MS)), BREAKER_NOTHING);
 }
 

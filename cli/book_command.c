@@ -9,6 +9,7 @@
 
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
+#include "screening/v1/words.h"
 
 /* Formats the first days with enough room, "2026-12-03 (40), 2026-12-04 (7)"; "" if there are none. */
 static const char *free_days(struct session *session, const Screening__V1__GetAvailabilityResponse *days,
@@ -55,10 +56,11 @@ static int refuse(struct session *session, const Screening__V1__CreateBookingReq
                   struct error *error)
 {
     const char *more = NULL;
-    if (strcmp(error->reason, "SOLD_OUT") == 0 || strcmp(error->reason, "DATE_NOT_OPEN") == 0) {
+    if (strcmp(error->reason, SCREENING_REASON_SOLD_OUT) == 0 ||
+        strcmp(error->reason, SCREENING_REASON_DATE_NOT_OPEN) == 0) {
         more = what_would_do(session, wanted);
-    } else if (!own_id && (strcmp(error->reason, "HOSPITAL_UNAVAILABLE") == 0 ||
-                           strcmp(error->reason, "BUDGET_SPENT") == 0)) {
+    } else if (!own_id && (strcmp(error->reason, SCREENING_REASON_HOSPITAL_UNAVAILABLE) == 0 ||
+                           strcmp(error->reason, SCREENING_REASON_BUDGET_SPENT) == 0)) {
         char reason[ERROR_REASON_SIZE];
         snprintf(reason, sizeof reason, "%s", error->reason);
         error_set(error, error->status, reason, _("nothing was booked; try again later"));

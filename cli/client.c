@@ -4,7 +4,7 @@
 #include "methods.h"
 #include "patience.h"
 #include "probe.h"
-#include "words.h"
+#include "rules.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -163,8 +163,8 @@ int client_fail_more(const struct error *error, const char *more)
     const char *word = error->reason[0] != '\0' ? error->reason : status_name(error->status);
     struct arena arena;
     arena_init(&arena);
-    const char *rule = word_rule(&arena, error->message);
-    const char *told = word_shown(word);
+    const char *rule = rule_shown(&arena, error->message);
+    const char *told = message(word);
     bool translated = rule == NULL && told != word;
     fprintf(stderr, "screenctl: %s%s%s: %s%s%s%s%s%s\n", status_name(error->status),
             error->reason[0] != '\0' ? " " : "", error->reason, translated ? told : "",

@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include "base/civil.h"
-#include "base/clock.h"
 
 enum { DAYS_AHEAD_MAX = 36500, DAYS_DIGITS_MAX = 5 };
 
@@ -23,11 +22,11 @@ bool date_read(const char *text, int32_t today, int32_t *day)
     return true;
 }
 
-char *date_time_format(int64_t instant_us, char out[DATE_TIME_SIZE])
+char *date_time_format(int64_t second, char out[DATE_TIME_SIZE])
 {
-    time_t second = (time_t)(instant_us / US_PER_MS / MS_PER_S);
+    time_t time = (time_t)second;
     struct tm local = {0};
-    if (localtime_r(&second, &local) == NULL || strftime(out, DATE_TIME_SIZE, "%F %T", &local) == 0)
+    if (localtime_r(&time, &local) == NULL || strftime(out, DATE_TIME_SIZE, "%F %T", &local) == 0)
         memcpy(out, "-", sizeof "-"); /* the year has more than four digits */
     return out;
 }

@@ -14,7 +14,8 @@ bool date_read(const char *text, int32_t today, int32_t *day);
 
 enum { DATE_TIME_SIZE = 20 };
 
-/* Writes "2026-12-01 09:30:00" in the clinic's zone, which must be set. Returns `out`. */
-char *date_time_format(int64_t instant_us, char out[DATE_TIME_SIZE]);
+/* Writes the second since 1970-01-01 UTC as "2026-12-01 09:30:00" in the clinic's zone, which must be set.
+ * Returns `out`. */
+char *date_time_format(int64_t second, char out[DATE_TIME_SIZE]);
 
 #endif

@@ -6,7 +6,6 @@
 #include "message.h"
 #include "output.h"
 #include "probe.h"
-#include "words.h"
 
 #include <string.h>
 
@@ -82,9 +81,9 @@ static bool ask_gateway(struct session *session, struct condition *condition)
                          : code == UNREADY ? arena_strdup(&session->arena, body)
                          : code == 0       ? _("nobody listens there")
                                            : _("no answer, or none of gateway-svc");
-    *condition = (struct condition){.state = code == OK        ? "SERVING"
-                                             : code == UNREADY ? "NOT_SERVING"
-                                             : code == 0       ? "NOT_RUNNING"
+    *condition = (struct condition){.state = code == OK        ? N_("SERVING")
+                                             : code == UNREADY ? N_("NOT_SERVING")
+                                             : code == 0       ? N_("NOT_RUNNING")
                                                                : status_name(STATUS_UNAVAILABLE),
                                     .detail = detail == NULL ? "" : detail};
     return code != 0 || session->gateway_named;
@@ -118,7 +117,7 @@ static void add_rows(struct table *table, const char *program, const char *addre
     bool detailed = condition->detail[0] != '\0' || condition->degraded_count == 0;
     table_text(table, program);
     table_text(table, address);
-    table_text(table, word_shown(condition->state));
+    table_text(table, message(condition->state));
     table_text(table, detailed ? condition->detail : condition->degraded[0]);
     for (size_t i = detailed ? 0 : 1; i < condition->degraded_count; i++) {
         table_text(table, "");

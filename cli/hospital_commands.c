@@ -5,7 +5,6 @@
 #include "message.h"
 #include "output.h"
 #include "pages.h"
-#include "words.h"
 
 #include <string.h>
 
@@ -17,7 +16,7 @@ static const char *status_text(Screening__V1__HospitalStatus status)
 {
     const ProtobufCEnumValue *value =
         protobuf_c_enum_descriptor_get_value(&screening__v1__hospital_status__descriptor, (int)status);
-    return value == NULL ? "UNRECOGNISED" : word_shown(value->name);
+    return value == NULL ? "UNRECOGNISED" : message(value->name);
 }
 
 /* ---- output ---- */

@@ -4,7 +4,6 @@
 #include "date.h"
 #include "message.h"
 #include "terminal.h"
-#include "words.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,6 +12,8 @@
 
 #include "base/clock.h"
 #include "protojson/protojson.h"
+
+#include "screening/v1/words.h"
 
 int output_message(const ProtobufCMessage *message)
 {
@@ -113,11 +114,11 @@ void output_fill_projection(struct table *table, struct session *session,
     table_init(table, &session->arena, columns, COUNT_OF(columns));
     for (size_t i = 0; i < status->n_logs; i++) {
         table_text(table, status->logs[i]->log);
-        table_text(table, word_shown(status->logs[i]->state));
+        table_text(table, message(status->logs[i]->state));
         table_number(table, status->logs[i]->applied_seq);
         table_number(table, status->logs[i]->head_seq);
         /* A diverged log lacks the events that history-svc has applied, so a lag would be meaningless. */
-        if (strcmp(status->logs[i]->state, "DIVERGED") == 0)
+        if (strcmp(status->logs[i]->state, SCREENING_LOG_STATE_DIVERGED) == 0)
             table_text(table, "-");
         else
             table_number(table, status->logs[i]->lag_ms);
@@ -137,8 +138,7 @@ const char *output_instant(struct session *session, const Google__Protobuf__Time
     char text[DATE_TIME_SIZE];
     if (instant == NULL)
         return "-";
-    const char *out =
-        arena_strdup(&session->arena, date_time_format(instant->seconds * MS_PER_S * US_PER_MS, text));
+    const char *out = arena_strdup(&session->arena, date_time_format(instant->seconds, text));
     return out == NULL ? "-" : out;
 }
 
@@ -146,12 +146,12 @@ const char *output_booking_status(Screening__V1__BookingStatus status)
 {
     const ProtobufCEnumValue *value =
         protobuf_c_enum_descriptor_get_value(&screening__v1__booking_status__descriptor, (int)status);
-    return value == NULL ? "UNRECOGNISED" : word_shown(value->name);
+    return value == NULL ? "UNRECOGNISED" : message(value->name);
 }
 
 const char *output_reason(Screening__V1__BookingStatus status, const char *reason)
 {
     bool ours = status == SCREENING__V1__BOOKING_STATUS__REJECTED ||
                 status == SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED;
-    return ours ? word_shown(reason) : reason;
+    return ours ? message(reason) : reason;
 }

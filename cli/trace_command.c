@@ -11,6 +11,7 @@
 
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/history.pb-c.h"
+#include "screening/v1/words.h"
 
 struct trace {
     const Screening__V1__Booking *booking;
@@ -88,22 +89,16 @@ static int show_json(const struct trace *trace)
 }
 
 /* Returns the event type for the status; each status has its own type. */
-static const char *event_type(const Screening__V1__HistoryEntry *entry)
+static const char *event_type(Screening__V1__BookingStatus status)
 {
-    switch (entry->status) {
-    case SCREENING__V1__BOOKING_STATUS__REQUESTED:
-        return "booking.requested";
-    case SCREENING__V1__BOOKING_STATUS__CONFIRMED:
-        return "booking.confirmed";
-    case SCREENING__V1__BOOKING_STATUS__REJECTED:
-        return "booking.rejected";
-    case SCREENING__V1__BOOKING_STATUS__CANCELLED:
-        return "booking.cancelled";
-    case SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED:
-        return "booking.force_cancelled";
-    default:
-        return "-";
-    }
+    static const char *const TYPES[] = {
+        [SCREENING__V1__BOOKING_STATUS__REQUESTED] = SCREENING_EVENT_BOOKING_REQUESTED,
+        [SCREENING__V1__BOOKING_STATUS__CONFIRMED] = SCREENING_EVENT_BOOKING_CONFIRMED,
+        [SCREENING__V1__BOOKING_STATUS__REJECTED] = SCREENING_EVENT_BOOKING_REJECTED,
+        [SCREENING__V1__BOOKING_STATUS__CANCELLED] = SCREENING_EVENT_BOOKING_CANCELLED,
+        [SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED] = SCREENING_EVENT_BOOKING_FORCE_CANCELLED,
+    };
+    return status > 0 && (size_t)status < sizeof TYPES / sizeof TYPES[0] ? TYPES[status] : "-";
 }
 
 static int show_entries(struct session *session, const struct trace *trace)
@@ -123,7 +118,7 @@ static int show_entries(struct session *session, const struct trace *trace)
         table_text(&table, output_booking_status(entry->status));
         table_text(&table, output_reason(entry->status, entry->reason));
         table_text(&table, output_instant(session, entry->occurred_at));
-        table_text(&table, event_type(entry));
+        table_text(&table, event_type(entry->status));
         table_text(&table, entry->source);
         table_number(&table, entry->seq);
         table_text(&table, entry->event_id);

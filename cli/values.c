@@ -3,7 +3,6 @@
 #include "client.h"
 #include "date.h"
 #include "message.h"
-#include "words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,13 +89,14 @@ static enum status store_number(const struct argument *argument, const char *tex
 /* Accepts any letter case, and the word in the user's language. */
 static enum status store_status(const struct argument *argument, const char *text, struct error *error)
 {
-    const char *names[] = {"REQUESTED", "CONFIRMED", "REJECTED", "CANCELLED", "FORCE_CANCELLED"};
-    enum { NAMES = sizeof names / sizeof names[0] };
+    enum { NAMES = SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED };
+    const ProtobufCEnumValue *known =
+        screening__v1__booking_status__descriptor.values + 1; /* after UNSPECIFIED */
+    const char *names[NAMES];
     for (int i = 0; i < NAMES; i++) {
-        if (strcasecmp(text, names[i]) == 0 || strcmp(text, word_shown(names[i])) == 0) {
-            const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value_by_name(
-                &screening__v1__booking_status__descriptor, names[i]);
-            *(Screening__V1__BookingStatus *)argument->value = (Screening__V1__BookingStatus)value->value;
+        names[i] = known[i].name;
+        if (strcasecmp(text, names[i]) == 0 || strcmp(text, message(names[i])) == 0) {
+            *(Screening__V1__BookingStatus *)argument->value = (Screening__V1__BookingStatus)known[i].value;
             return STATUS_OK;
         }
     }

@@ -56,7 +56,7 @@ static struct sample sample_of(const Rpc__V1__StatsResponse *stats)
 static void add_rate(struct watch *watch, struct table *table, bool comparable, int64_t now, int64_t before,
                      int64_t elapsed_ns)
 {
-    const double ns_per_s = (double)NS_PER_MS * MS_PER_S;
+    const double ns_per_s = NS_PER_S;
     const char *rate = NULL;
     if (comparable && now >= before && elapsed_ns > 0) {
         rate = arena_printf(&watch->session->arena, "%.0f",
@@ -138,7 +138,8 @@ static bool draw(struct watch *watch)
     watch->frame = open_memstream(&text, &size);
     if (watch->frame == NULL)
         return false;
-    fprintf(watch->frame, _("screenctl watch   %s   q quits\n\n"), date_time_format(clock_now_us(), now));
+    fprintf(watch->frame, _("screenctl watch   %s   q quits\n\n"),
+            date_time_format(clock_now_us() / US_PER_S, now));
     draw_services(watch);
     draw_lag(watch);
     fputc('\n', watch->frame);

@@ -12,6 +12,7 @@ install(FILES lib/client/client.h ${CMAKE_BINARY_DIR}/lib/client/include/screeni
         DESTINATION ${CLIENT_INCLUDE}/screening)
 install(DIRECTORY ${CMAKE_BINARY_DIR}/proto/generated/screening ${CMAKE_BINARY_DIR}/proto/generated/google
         DESTINATION ${CLIENT_INCLUDE} FILES_MATCHING PATTERN *.pb-c.h)
+install(FILES proto/screening/v1/words.h DESTINATION ${CLIENT_INCLUDE}/screening/v1)
 
 install(DIRECTORY proto/ DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/proto FILES_MATCHING PATTERN *.proto)
 

@@ -3,14 +3,13 @@
 #include "connect.h"
 #include "cors.h"
 #include "header_rules.h"
+#include "http_status.h"
 #include "live.h"
 #include "problem.h"
 #include "request_bounds.h"
 #include "rest.h"
 
 #include <string.h>
-
-enum { BAD_REQUEST = 400 };
 
 static bool begins_with(const char *path, const char *prefix)
 {
@@ -30,7 +29,7 @@ static bool is_unambiguous(struct gateway *gateway, struct http_request *request
         return true;
     const char *why =
         arena_printf(http_arena(request), "%s: must not be given twice with other values", name);
-    api_refuse(gateway, request, BAD_REQUEST, why != NULL ? why : "out of memory");
+    api_refuse(gateway, request, HTTP_BAD_REQUEST, why != NULL ? why : "out of memory");
     return false;
 }
 

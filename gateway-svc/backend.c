@@ -15,6 +15,7 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/history.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
+#include "screening/v1/words.h"
 
 /* The compiled .proto files; protobuf-c's own descriptors omit method options. */
 extern const char gateway_descriptor_set[];
@@ -284,7 +285,8 @@ static void give_up(struct turn *turn)
 {
     struct backend_call *call = container_of(turn, struct backend_call, turn);
     call->rpc.left = false;
-    (void)error_set(&call->rpc.error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many calls wait");
+    (void)error_set(&call->rpc.error, STATUS_RESOURCE_EXHAUSTED, SCREENING_REASON_OVERLOADED,
+                    "too many calls wait");
     call->rpc.error.retry_after_ms = TURN_RETRY_AFTER_MS;
     call->closure(NULL, call);
 }

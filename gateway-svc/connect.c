@@ -8,6 +8,7 @@
 #include "connect_error.h"
 #include "header_rules.h"
 #include "http_mapping.h"
+#include "http_status.h"
 #include "json_body.h"
 #include "request_bounds.h"
 
@@ -20,15 +21,6 @@
 #include "protojson/base64.h"
 #include "protojson/protojson.h"
 #include "rpc/wire.h"
-
-enum {
-    OK = 200,
-    METHOD_NOT_ALLOWED = 405,
-    TOO_LARGE = 413,
-    UNSUPPORTED_TYPE = 415,
-    HEAD_TOO_LARGE = 431,
-    UNAVAILABLE = 503
-};
 
 enum codec { CODEC_JSON, CODEC_PROTO, CODEC_COUNT };
 
@@ -69,7 +61,7 @@ static void respond_error(struct http_request *request, const struct error *erro
     json_t *json = connect_error_json(error);
     if (!json_body_set(request, json, &answer)) {
         log_plain(LOG_ERROR, "http.out_of_memory");
-        answer = (struct http_answer){.code = UNAVAILABLE};
+        answer = (struct http_answer){.code = HTTP_SERVICE_UNAVAILABLE};
     }
     json_decref(json);
     if (error->status == STATUS_UNIMPLEMENTED) /* the compression may be unsupported */
@@ -105,7 +97,7 @@ static enum status write_message(const struct connect_call *call, const Protobuf
 static void on_answer(const ProtobufCMessage *response, void *data)
 {
     struct connect_call *call = container_of(data, struct connect_call, backend);
-    struct http_answer answer = {.code = OK};
+    struct http_answer answer = {.code = HTTP_OK};
     struct error error;
     if (response == NULL) {
         respond_error(call->request, &call->backend.rpc.error);
@@ -291,7 +283,8 @@ void connect_handle(struct gateway *gateway, struct http_request *request)
     http_set_route(request, http_path(request));
     bool get = strcmp(http_method(request), "GET") == 0;
     if (get ? !method->no_side_effects : strcmp(http_method(request), "POST") != 0) {
-        respond_bare(request, METHOD_NOT_ALLOWED, "Allow", method->no_side_effects ? "GET, POST" : "POST");
+        respond_bare(request, HTTP_METHOD_NOT_ALLOWED, "Allow",
+                     method->no_side_effects ? "GET, POST" : "POST");
         return;
     }
     struct payload payload = {0};
@@ -299,7 +292,7 @@ void connect_handle(struct gateway *gateway, struct http_request *request)
     (void)http_query_visit(request, take_parameter, &query);
     if (get ? !codec_of_encoding(query.values[ENCODING], &payload.codec)
             : !codec_of_type(http_header(request, "Content-Type"), &payload.codec)) {
-        respond_bare(request, UNSUPPORTED_TYPE, "Accept-Post", ALL_TYPES);
+        respond_bare(request, HTTP_UNSUPPORTED_MEDIA_TYPE, "Accept-Post", ALL_TYPES);
         return;
     }
     enum status status =
@@ -313,7 +306,7 @@ void connect_handle(struct gateway *gateway, struct http_request *request)
 void connect_refuse(struct http_request *request, unsigned code, const char *why)
 {
     struct error error;
-    bool is_large = code == TOO_LARGE || code == HEAD_TOO_LARGE;
+    bool is_large = code == HTTP_CONTENT_TOO_LARGE || code == HTTP_HEAD_TOO_LARGE;
     (void)error_set(&error, is_large ? STATUS_RESOURCE_EXHAUSTED : STATUS_INVALID_ARGUMENT, NULL, "%s", why);
     respond_error(request, &error);
 }

@@ -4,14 +4,13 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "protojson/base64.h"
 
 #include "google/rpc/error_details.pb-c.h"
 
 static const char DOMAIN[] = "screening.v1";
-
-enum { MS_PER_S = 1000, NS_OF_MS = 1000000 };
 
 /*
  * The largest detail is an ErrorInfo: a reason of less than ERROR_REASON_SIZE and the domain, each preceded
@@ -45,7 +44,7 @@ static json_t *retry_detail(const struct error *error)
     Google__Rpc__RetryInfo info = GOOGLE__RPC__RETRY_INFO__INIT;
     uint32_t ms = error->retry_after_ms % MS_PER_S;
     delay.seconds = error->retry_after_ms / MS_PER_S;
-    delay.nanos = (int32_t)ms * NS_OF_MS;
+    delay.nanos = (int32_t)ms * NS_PER_MS;
     info.retry_delay = &delay;
     return detail_of(&info.base,
                      json_pack("{s:o}", "retryDelay", json_sprintf("%d.%03us", (int)delay.seconds, ms)));

@@ -1,8 +1,10 @@
 #include "cors.h"
 
+#include "http_status.h"
+
 #include <string.h>
 
-enum { NO_CONTENT = 204, PORT_MAX_DIGITS = 5 };
+enum { PORT_MAX_DIGITS = 5 };
 
 /*
  * Returns the host and port of an origin; NULL for any other scheme. *own_port is the scheme's default port,
@@ -69,7 +71,7 @@ void cors_begin(const char *allowed, struct http_request *request)
 bool cors_preflight(const char *allowed, struct http_request *request)
 {
     static const struct http_answer answer = {
-        .code = NO_CONTENT,
+        .code = HTTP_NO_CONTENT,
         .fields =
             {{"Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE"},
              {"Access-Control-Allow-Headers",

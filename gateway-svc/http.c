@@ -7,6 +7,7 @@
 #include "http_head.h"
 #include "http_metrics.h"
 #include "http_request.h"
+#include "http_status.h"
 #include "http_system.h"
 
 #include <microhttpd.h>
@@ -271,14 +272,14 @@ static enum MHD_Result on_head(struct http_request *request, const char *version
     if (connection != NULL)
         set_deadline(connection, request->server->options.request_timeout_ms);
     if (is_head_too_large(request->mhd))
-        return refuse(request, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too large");
+        return refuse(request, HTTP_HEAD_TOO_LARGE, "the head is too large");
     const char *problem = http_head_problem(request->mhd, version);
     if (problem != NULL)
-        return refuse(request, MHD_HTTP_BAD_REQUEST, problem);
+        return refuse(request, HTTP_BAD_REQUEST, problem);
     size_t max = request->server->options.body_max_bytes;
     unsigned long long length = http_head_length(request->mhd);
     if (length > DROPPED_BODIES * max)
-        return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+        return refuse(request, HTTP_CONTENT_TOO_LARGE, "the body is too large");
     request->too_large = length > 0 && length > body_max(request);
     return MHD_YES;
 }
@@ -315,7 +316,7 @@ static enum MHD_Result on_complete(struct http_request *request)
     if (connection != NULL)
         atomic_store(&connection->deadline_ns, NO_DEADLINE);
     if (request->too_large)
-        return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+        return refuse(request, HTTP_CONTENT_TOO_LARGE, "the body is too large");
     request->handed_over = true;
     options->handle(options->context, request);
     if (atomic_load(&request->state) == REQUEST_ANSWERED)

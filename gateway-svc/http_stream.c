@@ -6,6 +6,7 @@
  * resume. While the stream lives, its connection's descriptor is not closed.
  */
 #include "http_request.h"
+#include "http_status.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -205,7 +206,7 @@ enum MHD_Result http_stream_begin(struct http_request *request)
         MHD_destroy_response(response);
         return MHD_NO;
     }
-    return http_queue_response(request, MHD_HTTP_OK, response);
+    return http_queue_response(request, HTTP_OK, response);
 }
 
 struct http_stream *http_stream_open(struct http_request *request, const char *type,
@@ -213,7 +214,7 @@ struct http_stream *http_stream_open(struct http_request *request, const char *t
 {
     struct http_stream *stream = calloc(1, sizeof *stream);
     if (stream == NULL) {
-        const struct http_answer answer = {.code = MHD_HTTP_SERVICE_UNAVAILABLE};
+        const struct http_answer answer = {.code = HTTP_SERVICE_UNAVAILABLE};
         http_respond(request, &answer);
         return NULL;
     }

@@ -1,5 +1,6 @@
 #include "live.h"
 
+#include "http_status.h"
 #include "live_internal.h"
 #include "problem.h"
 
@@ -11,6 +12,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/text.h"
+
+#include "screening/v1/words.h"
 
 enum { LOOK_MS = 1000, KEEP_ALIVE_LOOKS = 15, REPLAY_MS = 1000, FETCH_MAX = 1000 };
 
@@ -52,7 +55,7 @@ static void register_metrics(void)
 static enum status open_followers(const struct live_options *options, struct live *live, struct error *error)
 {
     const struct event_follower_options booking = {
-        .log = "booking",
+        .log = SCREENING_LOG_BOOKING,
         .subscriber = "gateway-svc",
         .events_address = options->booking_events,
         .channel = live->booking_channel,
@@ -60,7 +63,7 @@ static enum status open_followers(const struct live_options *options, struct liv
         .chunk_max = FETCH_MAX,
     };
     const struct event_follower_options hospital = {
-        .log = "hospital",
+        .log = SCREENING_LOG_HOSPITAL,
         .subscriber = "gateway-svc",
         .events_address = options->hospital_events,
         .channel = backend_channel(options->backend, BACKEND_HOSPITAL),
@@ -156,7 +159,7 @@ static void closed(void *context)
 
 static void respond_busy(struct http_request *request, const char *why)
 {
-    problem_respond_http(request, 503, why, NULL); /* 503 includes Retry-After */
+    problem_respond_http(request, HTTP_SERVICE_UNAVAILABLE, why, NULL); /* 503 includes Retry-After */
 }
 
 /* Sends the first messages, and sets the position from which the listener gets bookings. */
@@ -242,7 +245,7 @@ static void refuse_parameter(struct http_request *request, const char *name)
     struct error error;
     const char *shown = text_is_utf8(name, strlen(name)) ? name : "?";
     error_invalid(&error, "%s: no such parameter, or given twice", shown);
-    problem_respond_http(request, 400, error.message, NULL);
+    problem_respond_http(request, HTTP_BAD_REQUEST, error.message, NULL);
 }
 
 /* Returns the header that a browser sends when it reconnects, or otherwise the page's own parameter. */
@@ -260,7 +263,7 @@ void live_handle(struct live *live, struct http_request *request)
     struct error error;
     http_set_route(request, "/events");
     if (strcmp(http_method(request), "GET") != 0) {
-        problem_respond_http(request, 405, "only GET is allowed", "GET");
+        problem_respond_http(request, HTTP_METHOD_NOT_ALLOWED, "only GET is allowed", "GET");
         return;
     }
     if (!http_query_visit(request, take_parameter, &parameters)) {
@@ -270,7 +273,8 @@ void live_handle(struct live *live, struct http_request *request)
     const char *id = last_event_id(request, &parameters.query);
     bool has_last = id != NULL && id[0] != '\0';
     if (has_last && !live_position_parse(id, &last)) {
-        problem_respond_http(request, 400, "Last-Event-ID: must be \"booking:SEQ,hospital:SEQ\"", NULL);
+        problem_respond_http(request, HTTP_BAD_REQUEST, "Last-Event-ID: must be \"booking:SEQ,hospital:SEQ\"",
+                             NULL);
         return;
     }
     int32_t today = civil_day_at(clock_now_us());

@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/digest.h"
 
-static const int64_t MESSAGE_NS = 1000000000 / LIVE_BUDGET_PER_S;
+static const int64_t MESSAGE_NS = NS_PER_S / LIVE_BUDGET_PER_S;
 
 uint64_t live_budget_key(const char *address, const char *customer_id)
 {

@@ -5,6 +5,8 @@
 
 #include "base/civil.h"
 
+#include "screening/v1/words.h"
+
 /* ---- start positions ---- */
 
 void live_reset(struct live_listener *listener)
@@ -102,7 +104,7 @@ static void tell_customer(struct live *live, const Screening__V1__Event *event)
 bool live_concerns_customers(const Screening__V1__Event *event)
 {
     return event->body_case == SCREENING__V1__EVENT__BODY_BOOKING &&
-           strcmp(event->type, "booking.released") != 0;
+           strcmp(event->type, SCREENING_EVENT_BOOKING_RELEASED) != 0;
 }
 
 /* hospital-svc takes a place before the booking is CONFIRMED, but frees it after the event that ends it. */

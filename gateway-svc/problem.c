@@ -1,6 +1,7 @@
 #include "problem.h"
 
 #include "http_mapping.h"
+#include "http_status.h"
 #include "json_body.h"
 
 #include <jansson.h>
@@ -14,42 +15,31 @@ static const char TYPE[] = "application/problem+json";
 
 static const char *title_of(unsigned code)
 {
-    switch (code) {
-    case 400:
-        return "Bad Request";
-    case 401:
-        return "Unauthorized";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 409:
-        return "Conflict";
-    case 412:
-        return "Precondition Failed";
-    case 413:
-        return "Content Too Large";
-    case 415:
-        return "Unsupported Media Type";
-    case 422:
-        return "Unprocessable Content";
-    case 429:
-        return "Too Many Requests";
-    case 431:
-        return "Request Header Fields Too Large";
-    case 499:
-        return "Client Closed Request";
-    case 501:
-        return "Not Implemented";
-    case 503:
-        return "Service Unavailable";
-    case 504:
-        return "Gateway Timeout";
-    default:
-        return "Internal Server Error";
-    }
+    static const struct {
+        enum http_status code;
+        const char *title;
+    } TITLES[] = {
+        {HTTP_BAD_REQUEST, "Bad Request"},
+        {HTTP_UNAUTHORIZED, "Unauthorized"},
+        {HTTP_FORBIDDEN, "Forbidden"},
+        {HTTP_NOT_FOUND, "Not Found"},
+        {HTTP_METHOD_NOT_ALLOWED, "Method Not Allowed"},
+        {HTTP_CONFLICT, "Conflict"},
+        {HTTP_PRECONDITION_FAILED, "Precondition Failed"},
+        {HTTP_CONTENT_TOO_LARGE, "Content Too Large"},
+        {HTTP_UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"},
+        {HTTP_UNPROCESSABLE_CONTENT, "Unprocessable Content"},
+        {HTTP_TOO_MANY_REQUESTS, "Too Many Requests"},
+        {HTTP_HEAD_TOO_LARGE, "Request Header Fields Too Large"},
+        {HTTP_CLIENT_CLOSED_REQUEST, "Client Closed Request"},
+        {HTTP_NOT_IMPLEMENTED, "Not Implemented"},
+        {HTTP_SERVICE_UNAVAILABLE, "Service Unavailable"},
+        {HTTP_GATEWAY_TIMEOUT, "Gateway Timeout"},
+    };
+    for (size_t i = 0; i < sizeof TITLES / sizeof TITLES[0]; i++)
+        if (TITLES[i].code == code)
+            return TITLES[i].title;
+    return "Internal Server Error";
 }
 
 static void respond(struct http_request *request, unsigned code, const struct error *error, const char *allow)

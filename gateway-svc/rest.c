@@ -1,5 +1,6 @@
 #include "rest.h"
 
+#include "http_status.h"
 #include "problem.h"
 #include "rest_answer.h"
 #include "rest_page.h"
@@ -8,8 +9,6 @@
 #include <string.h>
 
 #include "base/traceparent.h"
-
-enum { OK = 200, NOT_FOUND = 404, METHOD_NOT_ALLOWED = 405, UNAVAILABLE = 503 };
 
 extern const char gateway_openapi[];
 extern const size_t gateway_openapi_size;
@@ -41,8 +40,10 @@ static bool find_document(const char *path, struct http_answer *answer)
     for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
         if (strcmp(documents[i].path, path) != 0)
             continue;
-        *answer = (struct http_answer){
-            .code = OK, .type = documents[i].type, .body = documents[i].text, .body_size = documents[i].size};
+        *answer = (struct http_answer){.code = HTTP_OK,
+                                       .type = documents[i].type,
+                                       .body = documents[i].text,
+                                       .body_size = documents[i].size};
         if (i == 0)
             answer->fields[0] = (struct http_field){"Link", INDEX_LINK};
         return true;
@@ -55,7 +56,7 @@ static void answer_document(struct http_request *request, const struct http_answ
     if (strcmp(http_method(request), "GET") == 0)
         http_respond(request, document);
     else
-        problem_respond_http(request, METHOD_NOT_ALLOWED, "a document can only be read: GET, HEAD",
+        problem_respond_http(request, HTTP_METHOD_NOT_ALLOWED, "a document can only be read: GET, HEAD",
                              "GET, HEAD");
 }
 
@@ -63,7 +64,7 @@ static void refuse_method(struct http_request *request, const char *allow)
 {
     struct arena *arena = http_arena(request);
     const char *detail = arena_printf(arena, "this path takes %s", allow);
-    problem_respond_http(request, METHOD_NOT_ALLOWED, detail != NULL ? detail : "out of memory",
+    problem_respond_http(request, HTTP_METHOD_NOT_ALLOWED, detail != NULL ? detail : "out of memory",
                          arena_strdup(arena, allow));
 }
 
@@ -126,7 +127,7 @@ static void call_method(struct gateway *gateway, struct http_request *request, c
     }
     struct rest_call *call = make_call(request, route, input);
     if (call == NULL) {
-        problem_respond_http(request, UNAVAILABLE, "out of memory", NULL);
+        problem_respond_http(request, HTTP_SERVICE_UNAVAILABLE, "out of memory", NULL);
         return;
     }
     call->backend.rpc.timeout_ms = timeout_ms;
@@ -148,7 +149,7 @@ void rest_handle(struct gateway *gateway, struct http_request *request)
         http_set_route(request, path);
         answer_document(request, &document);
     } else if (allow[0] == '\0')
-        problem_respond_http(request, NOT_FOUND, "no such path: / names the documents", NULL);
+        problem_respond_http(request, HTTP_NOT_FOUND, "no such path: / names the documents", NULL);
     else
         refuse_method(request, allow);
 }

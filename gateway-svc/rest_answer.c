@@ -1,5 +1,6 @@
 #include "rest_answer.h"
 
+#include "http_status.h"
 #include "json_body.h"
 #include "problem.h"
 #include "rest_words.h"
@@ -11,8 +12,6 @@
 #include "protojson/protojson.h"
 
 #include "screening/v1/types.pb-c.h"
-
-enum { OK = 200, CREATED = 201, ACCEPTED = 202, NOT_MODIFIED = 304 };
 
 /* A response under construction. */
 struct making {
@@ -56,7 +55,7 @@ static bool add_location(struct making *making)
     const struct rest_route *route = making->call->route;
     if (route->id == NULL)
         return true;
-    making->answer.code = is_waiting(making->message) ? ACCEPTED : CREATED;
+    making->answer.code = is_waiting(making->message) ? HTTP_ACCEPTED : HTTP_CREATED;
     /* Relative to the request's path, from which a proxy may have removed a prefix. */
     return add_field(
         making, "Location",
@@ -73,7 +72,7 @@ static bool add_etag(struct making *making)
         return false;
     const char *known = making->call->if_none_match;
     if (known != NULL && (strcmp(known, "*") == 0 || strstr(known, tag) != NULL))
-        making->answer.code = NOT_MODIFIED;
+        making->answer.code = HTTP_NOT_MODIFIED;
     return true;
 }
 
@@ -91,7 +90,7 @@ static enum status make(struct making *making, struct error *error)
     struct http_answer *answer = &making->answer;
     if (!add_location(making) || !add_etag(making) || !add_link(making))
         return error_no_memory(error);
-    if (answer->code == NOT_MODIFIED)
+    if (answer->code == HTTP_NOT_MODIFIED)
         return STATUS_OK;
     answer->type = "application/json";
     return json_body_write(making->message, PROTOJSON_EMIT_DEFAULTS, making->arena, answer, error);
@@ -101,7 +100,7 @@ void rest_answer(const ProtobufCMessage *response, void *backend_call)
 {
     const struct rest_call *call = container_of(backend_call, struct rest_call, backend);
     struct making making = {
-        .call = call, .message = response, .arena = http_arena(call->request), .answer = {.code = OK}};
+        .call = call, .message = response, .arena = http_arena(call->request), .answer = {.code = HTTP_OK}};
     struct error error;
     if (response == NULL) {
         error = call->backend.rpc.error;

@@ -1,6 +1,7 @@
 #include "rest_request.h"
 
 #include "header_rules.h"
+#include "http_status.h"
 #include "request_bounds.h"
 #include "rest_words.h"
 
@@ -12,13 +13,7 @@
 #include "base/uuid.h"
 #include "protojson/protojson.h"
 
-enum {
-    BAD_REQUEST = 400,
-    UNSUPPORTED_MEDIA_TYPE = 415,
-    UNAVAILABLE = 503,
-    KEY_MAX_BYTES = 255,
-    FIELDS_MAX = 16
-};
+enum { KEY_MAX_BYTES = 255, FIELDS_MAX = 16 };
 
 /* The namespace for ids derived from keys that are not UUIDs. Never change it. */
 static const struct uuid key_name_space = {
@@ -41,7 +36,7 @@ static bool refuse(struct rest_refusal *refusal, unsigned code, const char *why)
 
 static bool no_memory(struct rest_refusal *refusal)
 {
-    return refuse(refusal, UNAVAILABLE, "out of memory");
+    return refuse(refusal, HTTP_SERVICE_UNAVAILABLE, "out of memory");
 }
 
 /* On failure, refusal->error has protojson's message. */
@@ -49,7 +44,7 @@ static bool accept(struct rest_refusal *refusal, enum status status)
 {
     if (status == STATUS_RESOURCE_EXHAUSTED)
         return no_memory(refusal);
-    refusal->code = status == STATUS_OK ? 0 : BAD_REQUEST;
+    refusal->code = status == STATUS_OK ? 0 : HTTP_BAD_REQUEST;
     return status == STATUS_OK;
 }
 
@@ -79,14 +74,16 @@ static bool read_body(struct reading *reading, enum rest_body wanted, const Prot
     if (size == 0 && wanted != REST_BODY_REQUIRED)
         return set_nothing(reading, input);
     if (wanted == REST_BODY_NONE)
-        return refuse(refusal, BAD_REQUEST, "the request must not have a body");
+        return refuse(refusal, HTTP_BAD_REQUEST, "the request must not have a body");
     if (size == 0)
-        return refuse(refusal, BAD_REQUEST, "the request must have a body: a JSON object");
+        return refuse(refusal, HTTP_BAD_REQUEST, "the request must have a body: a JSON object");
     if (!header_is_json(http_header(reading->request, "Content-Type"), true))
-        return refuse(refusal, UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be application/json in UTF-8");
+        return refuse(refusal, HTTP_UNSUPPORTED_MEDIA_TYPE,
+                      "Content-Type: must be application/json in UTF-8");
     if (!header_is_identity(http_header(reading->request, "Content-Encoding"))) {
         http_add_field(reading->request, "Accept-Encoding", "identity");
-        return refuse(refusal, UNSUPPORTED_MEDIA_TYPE, "Content-Encoding: must be identity, or not be given");
+        return refuse(refusal, HTTP_UNSUPPORTED_MEDIA_TYPE,
+                      "Content-Encoding: must be identity, or not be given");
     }
     enum status status = request_bounds_check_json(input, body, size, &refusal->error);
     if (status == STATUS_OK)
@@ -122,7 +119,7 @@ static bool set_parameter(void *context, const char *name, const char *value)
     const char **given = index >= 0 && index < FIELDS_MAX ? &reading->given[index] : NULL;
     if (given != NULL && *given != NULL && strcmp(*given, value) != 0) {
         (void)error_invalid(&reading->refusal->error, "%s: must not be given twice with other values", name);
-        reading->refusal->code = BAD_REQUEST;
+        reading->refusal->code = HTTP_BAD_REQUEST;
         return false;
     }
     if (given != NULL)
@@ -135,7 +132,7 @@ static bool refuse_parameter(void *context, const char *name, const char *value)
     struct reading *reading = context;
     (void)value;
     (void)error_invalid(&reading->refusal->error, "%s: is not a parameter here", name);
-    reading->refusal->code = BAD_REQUEST;
+    reading->refusal->code = HTTP_BAD_REQUEST;
     return false;
 }
 
@@ -174,7 +171,7 @@ static bool read_key(const struct reading *reading, const char *field)
         size -= 2;
     }
     if (size == 0 || size > KEY_MAX_BYTES)
-        return refuse(reading->refusal, BAD_REQUEST, RULE);
+        return refuse(reading->refusal, HTTP_BAD_REQUEST, RULE);
     char text[KEY_MAX_BYTES + 1];
     snprintf(text, sizeof text, "%.*s", (int)size, key);
     struct uuid id;
@@ -202,7 +199,7 @@ static bool read_if_match(const struct reading *reading, const char *field)
         tag += strlen(WEAK);
     size_t digits = tag[0] == '"' ? strspn(tag + 1, "0123456789") : 0;
     if (digits == 0 || digits > VERSION_MAX_DIGITS || tag[1] == '0' || strcmp(tag + 1 + digits, "\"") != 0)
-        return refuse(reading->refusal, BAD_REQUEST, RULE);
+        return refuse(reading->refusal, HTTP_BAD_REQUEST, RULE);
     char version[VERSION_MAX_DIGITS + 1];
     snprintf(version, sizeof version, "%.*s", (int)digits, tag + 1);
     return set(reading, field, version);
@@ -214,7 +211,7 @@ static bool takes_any(const struct reading *reading, const struct rest_route *ro
     const char *tag = http_header(reading->request, "If-Match");
     if (tag == NULL || strcmp(tag, "*") == 0 || strcmp(route->method, "GET") == 0)
         return true;
-    return refuse(reading->refusal, BAD_REQUEST, "If-Match: is understood on PUT of a day only");
+    return refuse(reading->refusal, HTTP_BAD_REQUEST, "If-Match: is understood on PUT of a day only");
 }
 
 ProtobufCMessage *rest_request_read(struct http_request *request, const struct rest_match *match,
@@ -241,7 +238,7 @@ uint32_t rest_request_timeout(const struct http_request *request, uint32_t defau
     char *end;
     unsigned long ms = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
     if (ms == 0 || *end != '\0' || ms > max_ms) {
-        refusal->code = BAD_REQUEST;
+        refusal->code = HTTP_BAD_REQUEST;
         (void)error_invalid(&refusal->error, "Request-Timeout-Ms: must be an integer from 1 to %u", max_ms);
         return 0;
     }

@@ -5,27 +5,18 @@
 
 #include "base/clock.h"
 
-/* State names as history.proto defines them. */
-static const char *state_word(enum follower_state state)
-{
-    switch (state) {
-    case FOLLOWER_FOLLOWING:
-        return "FOLLOWING";
-    case FOLLOWER_CATCHING_UP:
-        return "CATCHING_UP";
-    case FOLLOWER_DIVERGED:
-        return "DIVERGED";
-    case FOLLOWER_STOPPED:
-        return "STOPPED";
-    case FOLLOWER_DISCONNECTED:
-    default:
-        return "DISCONNECTED";
-    }
-}
+#include "screening/v1/words.h"
 
 static void fill_log_status(Screening__V1__LogStatus *message, const struct intake *intake,
                             enum intake_log log)
 {
+    static const char *const STATES[] = {
+        [FOLLOWER_CATCHING_UP] = SCREENING_LOG_STATE_CATCHING_UP,
+        [FOLLOWER_FOLLOWING] = SCREENING_LOG_STATE_FOLLOWING,
+        [FOLLOWER_DISCONNECTED] = SCREENING_LOG_STATE_DISCONNECTED,
+        [FOLLOWER_DIVERGED] = SCREENING_LOG_STATE_DIVERGED,
+        [FOLLOWER_STOPPED] = SCREENING_LOG_STATE_STOPPED,
+    };
     struct event_follower_status status;
     event_follower_status(intake_follower(intake, log), &status);
     screening__v1__log_status__init(message);
@@ -36,7 +27,7 @@ static void fill_log_status(Screening__V1__LogStatus *message, const struct inta
     message->lag_ms =
         projection_lag_ms(status.applied_seq, status.head_seq, status.oldest_unapplied_us, clock_now_us());
     message->dead_letters = status.dead_letters;
-    message->state = (char *)state_word(status.state);
+    message->state = (char *)STATES[status.state];
 }
 
 /* The followers keep the status in memory, so no read is submitted. */

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/civil.h"
+#include "base/instant.h"
 #include "base/uuid.h"
-#include "events/event_text.h"
 
 enum { S_PER_DAY = 86400, NOON_IN_SEOUL_S = 3 * 3600 };
 static const char LOG_ID[] = "018f0000-0000-7000-8000-00000000ffff";
@@ -93,8 +93,7 @@ static Google__Protobuf__Timestamp *instant(struct arena *arena, int64_t instant
 {
     Google__Protobuf__Timestamp *timestamp = arena_alloc(arena, sizeof *timestamp);
     assert_non_null(timestamp);
-    google__protobuf__timestamp__init(timestamp);
-    event_time_set(timestamp, instant_us);
+    instant_write(instant_us, timestamp);
     return timestamp;
 }
 
@@ -129,7 +128,7 @@ Screening__V1__Event *make_booking_event(struct arena *arena, const struct told_
     booking->customer_name = arena_strdup(arena, "name");
     booking->date = arena_strdup(arena, civil_format(told->day, date));
     booking->headcount = 1;
-    booking->status = (Screening__V1__BookingStatus)told->status;
+    booking->status = told->status;
     booking->status_reason = arena_strdup(arena, told->reason != NULL ? told->reason : "");
     booking->created_at = instant(arena, told->created_at_us);
     booking->updated_at = event->occurred_at;

@@ -44,7 +44,7 @@ struct uuid test_id(uint32_t number);
 struct told_booking {
     uint32_t booking;  /* number in its id */
     uint32_t hospital; /* likewise */
-    enum booking_status status;
+    Screening__V1__BookingStatus status;
     int32_t day;
     const char *customer;
     uint64_t version;

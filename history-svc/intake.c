@@ -6,6 +6,8 @@
 
 #include "rpc/channel.h"
 
+#include "screening/v1/words.h"
+
 /*
  * For a few dozen events, the transaction itself is half the cost. On a busy log events therefore gather for
  * a few ms, which no reader of histories notices. During catch-up, one transaction takes as many events as
@@ -14,7 +16,7 @@
 enum { INTERVAL_MS = 3, CHUNK_MAX = 1000 };
 
 static const char SUBSCRIBER[] = "history-svc";
-static const char *const LOG_NAMES[INTAKE_LOG_COUNT] = {"booking", "hospital"};
+static const char *const LOG_NAMES[INTAKE_LOG_COUNT] = {SCREENING_LOG_BOOKING, SCREENING_LOG_HOSPITAL};
 
 struct intake {
     struct intake_options options;

@@ -11,6 +11,8 @@
 #include "base/standard_files.h"
 #include "service/app.h"
 
+#include "screening/v1/words.h"
+
 struct history_service {
     struct settings settings;
     struct app app;
@@ -60,8 +62,8 @@ static enum status follow_logs(void *context, struct error *error)
 {
     struct history_service *service = context;
     TRY(intake_follow(service->intake, error));
-    service->app.followed[FOLLOWED_BOOKING] = intake_follower(service->intake, INTAKE_BOOKING);
-    service->app.followed[FOLLOWED_HOSPITAL] = intake_follower(service->intake, INTAKE_HOSPITAL);
+    for (int log = 0; log < INTAKE_LOG_COUNT; log++)
+        service->app.followed[log] = intake_follower(service->intake, log);
     return STATUS_OK;
 }
 
@@ -111,6 +113,8 @@ int main(int argc, char **argv)
         .prepare = prepare_database,
         .open_writer = open_feed,
         .close_writer = close_feed,
+        .log_labels = {[INTAKE_BOOKING] = "log=\"" SCREENING_LOG_BOOKING "\"",
+                       [INTAKE_HOSPITAL] = "log=\"" SCREENING_LOG_HOSPITAL "\""},
         .parts = {{.open = follow_logs}},
         .connect = connect_api,
         .service = &service,

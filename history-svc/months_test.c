@@ -16,7 +16,7 @@ static Screening__V1__Event *event_at(struct place *place, uint32_t number, int6
     const struct told_booking told = {.booking = number,
                                       .hospital = 900,
                                       .customer = "c-1",
-                                      .status = BOOKING_CONFIRMED,
+                                      .status = SCREENING__V1__BOOKING_STATUS__CONFIRMED,
                                       .version = 2,
                                       .day = TEST_DAY,
                                       .created_at_us = occurred_at_us - 2};

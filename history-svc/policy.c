@@ -3,26 +3,28 @@
 #include "wire.h"
 
 #include "base/civil.h"
+#include "base/instant.h"
 
 static enum status malformed(const Screening__V1__Event *event, const char *what, struct error *error)
 {
     return error_set(error, STATUS_INTERNAL, NULL, "%.64s: %s", event->type, what);
 }
 
-static enum status read_booking(const Screening__V1__Event *event, enum booking_status promised,
+static enum status read_booking(const Screening__V1__Event *event, Screening__V1__BookingStatus promised,
                                 struct booking_row *row, struct error *error)
 {
     if (event->body_case != SCREENING__V1__EVENT__BODY_BOOKING)
         return malformed(event, "carries no booking", error);
     const Screening__V1__Booking *booking = event->booking;
-    if ((int)booking->status != (int)promised)
+    if (booking->status != promised)
         return malformed(event, "its booking has another status", error);
     const char *fault = wire_read_booking(booking, row);
     return fault == NULL ? STATUS_OK : malformed(event, fault, error);
 }
 
 static enum status react_to_booking(const char *log, const Screening__V1__Event *event,
-                                    enum booking_status promised, struct reaction *out, struct error *error)
+                                    Screening__V1__BookingStatus promised, struct reaction *out,
+                                    struct error *error)
 {
     enum status status = read_booking(event, promised, &out->booking, error);
     if (status != STATUS_OK)
@@ -37,7 +39,7 @@ static enum status react_to_booking(const char *log, const Screening__V1__Event 
     };
     if (!uuid_parse(event->event_id, &out->entry.event_id))
         return malformed(event, "event_id is no UUID", error);
-    if (!wire_read_instant(event->occurred_at, &out->entry.occurred_at_us))
+    if (!instant_read(event->occurred_at, &out->entry.occurred_at_us))
         return malformed(event, "does not say when", error);
     return STATUS_OK;
 }
@@ -53,7 +55,7 @@ static enum status react_to_hospital(const Screening__V1__Event *event, bool del
         return malformed(event, "hospital_id is no UUID", error);
     if (!deleted)
         return STATUS_OK;
-    if (!wire_read_instant(event->occurred_at, &row->deleted_at_us))
+    if (!instant_read(event->occurred_at, &row->deleted_at_us))
         return malformed(event, "does not say when", error);
     row->deletion = (struct hospital_deletion){true, civil_day_at(row->deleted_at_us)};
     return STATUS_OK;

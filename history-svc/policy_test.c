@@ -82,7 +82,7 @@ static void test_history_policy_booking_event_becomes_a_booking_and_an_entry(voi
     assert_string_equal(reaction.booking.customer_name, "name");
     assert_string_equal(reaction.booking.status_reason, "ill");
     assert_int_equal(reaction.booking.headcount, 2);
-    assert_int_equal(reaction.booking.status, BOOKING_CANCELLED);
+    assert_int_equal(reaction.booking.status, SCREENING__V1__BOOKING_STATUS__CANCELLED);
     assert_int_equal(reaction.booking.created_at_us, 90000002);
     assert_int_equal(reaction.booking.updated_at_us, 100000002);
     assert_int_equal(reaction.booking.version, 3);
@@ -90,7 +90,7 @@ static void test_history_policy_booking_event_becomes_a_booking_and_an_entry(voi
     assert_string_equal(uuid_format(&reaction.entry.booking_id, text), BOOKING_ID);
     assert_string_equal(reaction.entry.source, "booking");
     assert_string_equal(reaction.entry.reason, "ill");
-    assert_int_equal(reaction.entry.status, BOOKING_CANCELLED);
+    assert_int_equal(reaction.entry.status, SCREENING__V1__BOOKING_STATUS__CANCELLED);
     assert_int_equal(reaction.entry.occurred_at_us, 100000002);
     assert_int_equal(reaction.entry.version, 3);
     assert_int_equal(reaction.entry.seq, 7);

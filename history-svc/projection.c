@@ -6,29 +6,31 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-const char PROJECTION_REASON_HOSPITAL_DELETED[] = "HOSPITAL_DELETED";
+#include "screening/v1/words.h"
 
-/* The prefix of a type, up to the dot, names its log. */
+/* The part of a type before its dot is the name of its log. */
 static const struct {
-    const char *log;
     const char *type;
     struct event_kind kind;
 } KINDS[] = {
-    {"booking", "booking.confirmed", {EVENT_BOOKING, BOOKING_CONFIRMED}},
-    {"booking", "booking.cancelled", {EVENT_BOOKING, BOOKING_CANCELLED}},
-    {"booking", "booking.rejected", {EVENT_BOOKING, BOOKING_REJECTED}},
-    {"booking", "booking.force_cancelled", {EVENT_BOOKING, BOOKING_FORCE_CANCELLED}},
-    {"booking", "booking.requested", {EVENT_BOOKING, BOOKING_REQUESTED}},
-    {"booking", "booking.released", {EVENT_WITHOUT_EFFECT, 0}},
-    {"hospital", "hospital.capacity_set", {EVENT_WITHOUT_EFFECT, 0}},
-    {"hospital", "hospital.registered", {EVENT_HOSPITAL_REGISTERED, 0}},
-    {"hospital", "hospital.deleted", {EVENT_HOSPITAL_DELETED, 0}},
+    {SCREENING_EVENT_BOOKING_CONFIRMED, {EVENT_BOOKING, SCREENING__V1__BOOKING_STATUS__CONFIRMED}},
+    {SCREENING_EVENT_BOOKING_CANCELLED, {EVENT_BOOKING, SCREENING__V1__BOOKING_STATUS__CANCELLED}},
+    {SCREENING_EVENT_BOOKING_REJECTED, {EVENT_BOOKING, SCREENING__V1__BOOKING_STATUS__REJECTED}},
+    {SCREENING_EVENT_BOOKING_FORCE_CANCELLED,
+     {EVENT_BOOKING, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED}},
+    {SCREENING_EVENT_BOOKING_REQUESTED, {EVENT_BOOKING, SCREENING__V1__BOOKING_STATUS__REQUESTED}},
+    {SCREENING_EVENT_BOOKING_RELEASED, {EVENT_WITHOUT_EFFECT, 0}},
+    {SCREENING_EVENT_HOSPITAL_CAPACITY_SET, {EVENT_WITHOUT_EFFECT, 0}},
+    {SCREENING_EVENT_HOSPITAL_REGISTERED, {EVENT_HOSPITAL_REGISTERED, 0}},
+    {SCREENING_EVENT_HOSPITAL_DELETED, {EVENT_HOSPITAL_DELETED, 0}},
 };
 
 struct event_kind projection_event_kind(const char *log, const char *type)
 {
-    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++)
-        if (strcmp(KINDS[i].type, type) == 0 && strcmp(KINDS[i].log, log) == 0)
+    size_t length = strlen(log);
+    bool of_log = strncmp(type, log, length) == 0 && type[length] == '.';
+    for (size_t i = 0; of_log && i < sizeof KINDS / sizeof KINDS[0]; i++)
+        if (strcmp(KINDS[i].type, type) == 0)
             return KINDS[i].kind;
     return (struct event_kind){EVENT_UNKNOWN, 0};
 }
@@ -38,13 +40,16 @@ bool projection_moves(uint64_t known, uint64_t told)
     return told > known;
 }
 
-struct booking_view projection_view(enum booking_status status, int32_t day,
+struct booking_view projection_view(Screening__V1__BookingStatus status, int32_t day,
                                     const struct hospital_deletion *deletion)
 {
-    CHECK(status >= BOOKING_REQUESTED && status <= BOOKING_FORCE_CANCELLED);
-    bool is_live = status == BOOKING_REQUESTED || status == BOOKING_CONFIRMED;
+    CHECK(status >= SCREENING__V1__BOOKING_STATUS__REQUESTED &&
+          status <= SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED);
+    bool is_live = status == SCREENING__V1__BOOKING_STATUS__REQUESTED ||
+                   status == SCREENING__V1__BOOKING_STATUS__CONFIRMED;
     if (is_live && deletion->deleted && day >= deletion->day)
-        return (struct booking_view){.status = BOOKING_FORCE_CANCELLED, .provisional = true};
+        return (struct booking_view){.status = SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED,
+                                     .provisional = true};
     return (struct booking_view){.status = status, .provisional = false};
 }
 

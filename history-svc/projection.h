@@ -12,14 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Same numbers as screening.v1.BookingStatus and the database. */
-enum booking_status {
-    BOOKING_REQUESTED = 1,
-    BOOKING_CONFIRMED = 2,
-    BOOKING_REJECTED = 3,
-    BOOKING_CANCELLED = 4,
-    BOOKING_FORCE_CANCELLED = 5,
-};
+#include "screening/v1/types.pb-c.h"
 
 /* ---- which events matter ---- */
 
@@ -33,7 +26,7 @@ enum event_meaning {
 
 struct event_kind {
     enum event_meaning meaning;
-    enum booking_status status; /* EVENT_BOOKING: the status that the booking must have */
+    Screening__V1__BookingStatus status; /* EVENT_BOOKING: the status that the booking must have */
 };
 
 /* `log` is the log that delivered the event; a type that belongs to another log is unknown. */
@@ -46,9 +39,6 @@ bool projection_moves(uint64_t known, uint64_t told);
 
 /* ---- the provisional rule ---- */
 
-/* The reason that booking-svc gives a FORCE_CANCELLED booking. */
-extern const char PROJECTION_REASON_HOSPITAL_DELETED[];
-
 /* The known deletion of a hospital: `day` is its civil date in the clinic's zone. */
 struct hospital_deletion {
     bool deleted;
@@ -56,12 +46,12 @@ struct hospital_deletion {
 };
 
 struct booking_view {
-    enum booking_status status;
+    Screening__V1__BookingStatus status;
     bool provisional; /* FORCE_CANCELLED is predicted: the booking's own event has not arrived yet */
 };
 
 /* Returns how readers see a booking for screening day `day` whose last event had `status`. */
-struct booking_view projection_view(enum booking_status status, int32_t day,
+struct booking_view projection_view(Screening__V1__BookingStatus status, int32_t day,
                                     const struct hospital_deletion *deletion);
 
 /* ---- lag ---- */

@@ -20,11 +20,11 @@ static void test_projection_event_kind_follows_the_table(void **state)
         enum event_meaning meaning;
         int status;
     } cases[] = {
-        {"booking", "booking.requested", EVENT_BOOKING, BOOKING_REQUESTED},
-        {"booking", "booking.confirmed", EVENT_BOOKING, BOOKING_CONFIRMED},
-        {"booking", "booking.rejected", EVENT_BOOKING, BOOKING_REJECTED},
-        {"booking", "booking.cancelled", EVENT_BOOKING, BOOKING_CANCELLED},
-        {"booking", "booking.force_cancelled", EVENT_BOOKING, BOOKING_FORCE_CANCELLED},
+        {"booking", "booking.requested", EVENT_BOOKING, SCREENING__V1__BOOKING_STATUS__REQUESTED},
+        {"booking", "booking.confirmed", EVENT_BOOKING, SCREENING__V1__BOOKING_STATUS__CONFIRMED},
+        {"booking", "booking.rejected", EVENT_BOOKING, SCREENING__V1__BOOKING_STATUS__REJECTED},
+        {"booking", "booking.cancelled", EVENT_BOOKING, SCREENING__V1__BOOKING_STATUS__CANCELLED},
+        {"booking", "booking.force_cancelled", EVENT_BOOKING, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED},
         {"booking", "booking.released", EVENT_WITHOUT_EFFECT, 0},
         {"hospital", "hospital.registered", EVENT_HOSPITAL_REGISTERED, 0},
         {"hospital", "hospital.deleted", EVENT_HOSPITAL_DELETED, 0},
@@ -61,29 +61,42 @@ static void test_projection_view_follows_the_table(void **state)
 {
     (void)state;
     static const struct {
-        enum booking_status told;
+        Screening__V1__BookingStatus told;
         int32_t day;
-        enum booking_status shown;
+        Screening__V1__BookingStatus shown;
         bool deleted, provisional;
     } cases[] = {
         /* A live booking on the day of the deletion or later. */
-        {BOOKING_REQUESTED, DAY, BOOKING_FORCE_CANCELLED, true, true},
-        {BOOKING_REQUESTED, DAY + 1, BOOKING_FORCE_CANCELLED, true, true},
-        {BOOKING_CONFIRMED, DAY, BOOKING_FORCE_CANCELLED, true, true},
-        {BOOKING_CONFIRMED, DAY + 300, BOOKING_FORCE_CANCELLED, true, true},
+        {SCREENING__V1__BOOKING_STATUS__REQUESTED, DAY, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED, true,
+         true},
+        {SCREENING__V1__BOOKING_STATUS__REQUESTED, DAY + 1, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED,
+         true, true},
+        {SCREENING__V1__BOOKING_STATUS__CONFIRMED, DAY, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED, true,
+         true},
+        {SCREENING__V1__BOOKING_STATUS__CONFIRMED, DAY + 300, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED,
+         true, true},
         /* The screening took place before the deletion. */
-        {BOOKING_REQUESTED, DAY - 1, BOOKING_REQUESTED, true, false},
-        {BOOKING_CONFIRMED, DAY - 1, BOOKING_CONFIRMED, true, false},
+        {SCREENING__V1__BOOKING_STATUS__REQUESTED, DAY - 1, SCREENING__V1__BOOKING_STATUS__REQUESTED, true,
+         false},
+        {SCREENING__V1__BOOKING_STATUS__CONFIRMED, DAY - 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, true,
+         false},
         /* booking.* events win. */
-        {BOOKING_REJECTED, DAY + 1, BOOKING_REJECTED, true, false},
-        {BOOKING_CANCELLED, DAY + 1, BOOKING_CANCELLED, true, false},
-        {BOOKING_FORCE_CANCELLED, DAY + 1, BOOKING_FORCE_CANCELLED, true, false},
+        {SCREENING__V1__BOOKING_STATUS__REJECTED, DAY + 1, SCREENING__V1__BOOKING_STATUS__REJECTED, true,
+         false},
+        {SCREENING__V1__BOOKING_STATUS__CANCELLED, DAY + 1, SCREENING__V1__BOOKING_STATUS__CANCELLED, true,
+         false},
+        {SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED, DAY + 1,
+         SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED, true, false},
         /* The hospital exists, or is not known yet. */
-        {BOOKING_REQUESTED, DAY, BOOKING_REQUESTED, false, false},
-        {BOOKING_CONFIRMED, DAY, BOOKING_CONFIRMED, false, false},
-        {BOOKING_REJECTED, DAY, BOOKING_REJECTED, false, false},
-        {BOOKING_CANCELLED, DAY, BOOKING_CANCELLED, false, false},
-        {BOOKING_FORCE_CANCELLED, DAY, BOOKING_FORCE_CANCELLED, false, false},
+        {SCREENING__V1__BOOKING_STATUS__REQUESTED, DAY, SCREENING__V1__BOOKING_STATUS__REQUESTED, false,
+         false},
+        {SCREENING__V1__BOOKING_STATUS__CONFIRMED, DAY, SCREENING__V1__BOOKING_STATUS__CONFIRMED, false,
+         false},
+        {SCREENING__V1__BOOKING_STATUS__REJECTED, DAY, SCREENING__V1__BOOKING_STATUS__REJECTED, false, false},
+        {SCREENING__V1__BOOKING_STATUS__CANCELLED, DAY, SCREENING__V1__BOOKING_STATUS__CANCELLED, false,
+         false},
+        {SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED, DAY, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED,
+         false, false},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const struct hospital_deletion deletion = {cases[i].deleted, cases[i].deleted ? DAY : 0};

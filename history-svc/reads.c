@@ -130,7 +130,8 @@ static enum status read_filter(const Screening__V1__ListCustomerHistoryRequest *
                                struct customer_filter *filter, struct error *error)
 {
     enum status status = text_check_opaque("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, error);
-    if (status == STATUS_OK && ((int)input->status < 0 || (int)input->status > BOOKING_FORCE_CANCELLED))
+    if (status == STATUS_OK &&
+        ((int)input->status < 0 || (int)input->status > SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED))
         status = error_invalid(error, "status: must be a status of a booking, 0 to 5");
     if (status == STATUS_OK)
         status = read_date("from_date", input->from_date, "0001-01-01", &filter->from_day, error);

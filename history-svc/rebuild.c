@@ -114,7 +114,7 @@ static enum status fill(const struct intake_options *options, struct db *db, uin
 static enum status swap(struct db *db, uint32_t patience_s, struct error *error)
 {
     int64_t give_up_ns = after_ms(clock_monotonic_ns(), (int64_t)patience_s * MS_PER_S);
-    FAULT_POINT("history.rebuild.before_swap");
+    FAULT_POINT("rebuild.before_swap");
     for (;;) {
         enum status status = schema_swap(db, error);
         if (status == STATUS_OK || !status_is_transient(status) || clock_monotonic_ns() >= give_up_ns)

@@ -142,7 +142,7 @@ static void publish_bookings(struct scene *scene, uint32_t count)
         struct told_booking told = {.booking = ++scene->told,
                                     .hospital = 900,
                                     .customer = "c-1",
-                                    .status = BOOKING_CONFIRMED,
+                                    .status = SCREENING__V1__BOOKING_STATUS__CONFIRMED,
                                     .version = 2,
                                     .day = TEST_DAY,
                                     .created_at_us = 1000 + scene->told};
@@ -150,7 +150,7 @@ static void publish_bookings(struct scene *scene, uint32_t count)
         publish(&scene->booking, make_booking_event(&scene->place->arena, &told));
         if (scene->told % 3 != 0)
             continue;
-        told.status = BOOKING_CANCELLED;
+        told.status = SCREENING__V1__BOOKING_STATUS__CANCELLED;
         told.version = 3;
         publish(&scene->booking, make_booking_event(&scene->place->arena, &told));
     }

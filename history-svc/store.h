@@ -29,7 +29,7 @@ struct booking_row {
     struct uuid hospital_id;
     int32_t day;
     uint32_t headcount;
-    enum booking_status status;
+    Screening__V1__BookingStatus status;
     const char *status_reason;
     int64_t created_at_us;
     int64_t updated_at_us;
@@ -41,7 +41,7 @@ struct entry_row {
     struct uuid booking_id;
     uint64_t version;
     struct uuid event_id;
-    enum booking_status status;
+    Screening__V1__BookingStatus status;
     const char *reason;
     int64_t occurred_at_us;
     const char *source; /* the log that delivered it */

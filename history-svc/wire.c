@@ -3,34 +3,10 @@
 #include "projection.h"
 
 #include "base/civil.h"
+#include "base/instant.h"
 #include "base/uuid.h"
 
-enum { US_PER_S = 1000000, NS_PER_US = 1000, NANOS_MAX = 999999999 };
-
-/* Range of google.protobuf.Timestamp: years 1 to 9999. */
-static const int64_t SECONDS_MIN = INT64_C(-62135596800);
-static const int64_t SECONDS_MAX = INT64_C(253402300799);
-
-static void fill_instant(Google__Protobuf__Timestamp *timestamp, int64_t instant_us)
-{
-    google__protobuf__timestamp__init(timestamp);
-    int64_t part_us = instant_us % US_PER_S;
-    timestamp->seconds = instant_us / US_PER_S;
-    if (part_us < 0) { /* nanos count forward, even before 1970 */
-        part_us += US_PER_S;
-        timestamp->seconds--;
-    }
-    timestamp->nanos = (int32_t)part_us * NS_PER_US;
-}
-
-bool wire_read_instant(const Google__Protobuf__Timestamp *timestamp, int64_t *instant_us)
-{
-    if (timestamp == NULL || timestamp->seconds < SECONDS_MIN || timestamp->seconds > SECONDS_MAX ||
-        timestamp->nanos < 0 || timestamp->nanos > NANOS_MAX)
-        return false;
-    *instant_us = timestamp->seconds * US_PER_S + timestamp->nanos / NS_PER_US;
-    return true;
-}
+#include "screening/v1/words.h"
 
 const char *wire_read_booking(const Screening__V1__Booking *booking, struct booking_row *row)
 {
@@ -40,7 +16,7 @@ const char *wire_read_booking(const Screening__V1__Booking *booking, struct book
         .customer_id = booking->customer_id,
         .customer_name = booking->customer_name,
         .headcount = booking->headcount,
-        .status = (enum booking_status)booking->status,
+        .status = booking->status,
         .status_reason = booking->status_reason,
         .version = booking->version,
     };
@@ -49,8 +25,8 @@ const char *wire_read_booking(const Screening__V1__Booking *booking, struct book
         return "an id is no UUID";
     if (!civil_parse(booking->date, &row->day))
         return "its booking's date does not exist";
-    if (!wire_read_instant(booking->created_at, &row->created_at_us) ||
-        !wire_read_instant(booking->updated_at, &row->updated_at_us))
+    if (!instant_read(booking->created_at, &row->created_at_us) ||
+        !instant_read(booking->updated_at, &row->updated_at_us))
         return "its booking lacks an instant";
     return NULL;
 }
@@ -68,8 +44,8 @@ static void fill_booking(struct summary_wire *wire, const struct booking_row *ro
 {
     Screening__V1__Booking *message = &wire->booking;
     screening__v1__booking__init(message);
-    fill_instant(&wire->created_at, row->created_at_us);
-    fill_instant(&wire->updated_at, row->updated_at_us);
+    instant_write(row->created_at_us, &wire->created_at);
+    instant_write(row->updated_at_us, &wire->updated_at);
     message->booking_id = uuid_format(&row->booking_id, wire->booking_id);
     message->hospital_id = uuid_format(&row->hospital_id, wire->hospital_id);
     message->date = civil_format(row->day, wire->date);
@@ -83,12 +59,12 @@ Screening__V1__BookingSummary *wire_summary(struct arena *arena, const struct su
 {
     const struct booking_row *booking = &row->booking;
     struct booking_view view = projection_view(booking->status, booking->day, &row->deletion);
-    const char *reason = view.provisional ? PROJECTION_REASON_HOSPITAL_DELETED : booking->status_reason;
+    const char *reason = view.provisional ? SCREENING_REASON_HOSPITAL_DELETED : booking->status_reason;
     struct summary_wire *wire = arena_alloc(arena, sizeof *wire);
     if (wire == NULL)
         return NULL;
     fill_booking(wire, booking);
-    wire->booking.status = (Screening__V1__BookingStatus)view.status;
+    wire->booking.status = view.status;
     wire->booking.customer_id = arena_strdup(arena, booking->customer_id);
     wire->booking.customer_name = arena_strdup(arena, booking->customer_name);
     wire->booking.status_reason = arena_strdup(arena, reason);
@@ -115,9 +91,9 @@ Screening__V1__HistoryEntry *wire_entry(struct arena *arena, const struct entry_
         return NULL;
     Screening__V1__HistoryEntry *message = &wire->message;
     screening__v1__history_entry__init(message);
-    fill_instant(&wire->occurred_at, row->occurred_at_us);
+    instant_write(row->occurred_at_us, &wire->occurred_at);
     message->version = row->version;
-    message->status = (Screening__V1__BookingStatus)row->status;
+    message->status = row->status;
     message->reason = arena_strdup(arena, row->reason);
     message->occurred_at = &wire->occurred_at;
     message->event_id = uuid_format(&row->event_id, wire->event_id);

@@ -8,9 +8,6 @@
 
 #include "screening/v1/history.pb-c.h"
 
-/* Returns false if there is no instant, or if a Timestamp cannot hold it. */
-MUST_CHECK bool wire_read_instant(const Google__Protobuf__Timestamp *timestamp, int64_t *instant_us);
-
 /*
  * Reads the booking of an event. The row's strings are those of the message. Returns NULL, or a description
  * of the error.

@@ -6,6 +6,8 @@
 
 #include "base/check.h"
 
+#include "screening/v1/words.h"
+
 enum { RECOVERING_RETRY_MS = 100 };
 
 static enum status append_event(struct batch *batch, const struct command *command, const char *type,
@@ -33,7 +35,7 @@ static enum status append_day(struct batch *batch, const struct command *command
     Screening__V1__Event body = SCREENING__V1__EVENT__INIT;
     body.body_case = SCREENING__V1__EVENT__BODY_DAY;
     body.day = &changed;
-    return append_event(batch, command, "hospital.capacity_set", &body, error);
+    return append_event(batch, command, SCREENING_EVENT_HOSPITAL_CAPACITY_SET, &body, error);
 }
 
 static int compare_dates(const void *a, const void *b)
@@ -105,7 +107,7 @@ static enum status decide_registration(struct batch *batch, struct command *comm
         return STATUS_OK;
     if (!mark_registered(batch, command))
         return error_no_memory(error);
-    return append_hospital(batch, command, "hospital.registered", answer, error);
+    return append_hospital(batch, command, SCREENING_EVENT_HOSPITAL_REGISTERED, answer, error);
 }
 
 /* The change was committed and its event appended, so reports it even if the day has changed since. */
@@ -156,7 +158,7 @@ enum status batch_delete_hospital(struct batch *batch, const struct command *com
     if (!changed)
         return STATUS_OK;
     row->dirty = true;
-    return append_hospital(batch, command, "hospital.deleted", message, error);
+    return append_hospital(batch, command, SCREENING_EVENT_HOSPITAL_DELETED, message, error);
 }
 
 static void decide_reserve(struct batch *batch, struct reserve_item *item)
@@ -201,7 +203,7 @@ static void decide_reserves(struct batch *batch, struct command *command)
 {
     const size_t count = command->wanted.reserve.count;
     if (is_recovering(batch, command)) {
-        (void)error_set(&command->base.outcome, STATUS_UNAVAILABLE, "RECOVERING",
+        (void)error_set(&command->base.outcome, STATUS_UNAVAILABLE, SCREENING_REASON_RECOVERING,
                         "hospital-svc is catching up with booking-svc; ask again");
         command->base.outcome.retry_after_ms = RECOVERING_RETRY_MS;
         batch->tally.recovering += (int64_t)count;

@@ -8,6 +8,8 @@
 #include "base/check.h"
 #include "events/event_store.h"
 
+#include "screening/v1/words.h"
+
 /* ---- COMMAND_LOOK ---- */
 
 /* A paired era cannot have lost anything, so `since` stays zero. */
@@ -27,7 +29,7 @@ static enum status look(struct batch *batch, struct db *db, struct pair_look *lo
     struct era_details details = {0};
     enum status status = STATUS_OK;
     if (look->forget_booking_log) {
-        status = event_log_forget(db, BOOKING_LOG, NULL, error);
+        status = event_log_forget(db, SCREENING_LOG_BOOKING, NULL, error);
         event_log_era(batch->log)->paired = false;
     }
     if (status == STATUS_OK)
@@ -35,7 +37,7 @@ static enum status look(struct batch *batch, struct db *db, struct pair_look *lo
     if (status == STATUS_OK)
         status = read_since(batch, db, details.since_seq, look, error);
     if (status == STATUS_OK)
-        status = event_cursor_read(db, BOOKING_LOG, &look->applied, error);
+        status = event_cursor_read(db, SCREENING_LOG_BOOKING, &look->applied, error);
     if (status == STATUS_OK)
         status = store_read_recovery(db, &look->recovery, error);
     if (look->applied.seq == 0 && !look->forget_booking_log)
@@ -61,7 +63,7 @@ static enum status collect_pair(struct batch *batch, struct db *db, struct comma
 {
     struct pair_done *done = command->wanted.pair;
     done->from_start = false;
-    TRY(event_cursor_read(db, BOOKING_LOG, &done->applied, error));
+    TRY(event_cursor_read(db, SCREENING_LOG_BOOKING, &done->applied, error));
     TRY(era_read_details(db, &done->details, error));
     TRY(look_for(db, &done->furthest, &done->lost, error));
     if (!done->set_back)
@@ -207,6 +209,7 @@ enum status batch_pair_save(struct batch *batch, struct db *db, struct error *er
     if (status == STATUS_OK)
         status = era_pair(db, event_log_era(batch->log), done->booking_era, &done->booking_log_id, error);
     if (status == STATUS_OK)
-        status = event_cursor_enter_era(db, BOOKING_LOG, &done->booking_log_id, done->booking_era, error);
+        status = event_cursor_enter_era(db, SCREENING_LOG_BOOKING, &done->booking_log_id, done->booking_era,
+                                        error);
     return status;
 }

@@ -425,7 +425,7 @@ static void *commit_when_waited_for(void *context)
     enum { DEADLINE_S = 60 };
     struct db *db = context;
     struct error error = {0};
-    int64_t until_ns = clock_monotonic_ns() + DEADLINE_S * (int64_t)MS_PER_S * NS_PER_MS;
+    int64_t until_ns = clock_monotonic_ns() + DEADLINE_S * (int64_t)NS_PER_S;
     int64_t waiting = 0;
     while (waiting == 0 && clock_monotonic_ns() < until_ns &&
            db_run(db, &WAITING, NULL, take_number, &waiting, &error) == STATUS_OK)

@@ -5,6 +5,8 @@
 
 #include "base/check.h"
 
+#include "screening/v1/words.h"
+
 uint32_t screening_day_remaining(const struct screening_day *day)
 {
     uint32_t remaining = day->capacity > day->reserved ? day->capacity - day->reserved : 0;
@@ -80,12 +82,12 @@ static enum status check_capacity(const struct screening_day *day, const struct 
                                   struct error *error)
 {
     if (command->expected_version != 0 && command->expected_version != day->version) {
-        return error_set(error, STATUS_FAILED_PRECONDITION, "VERSION_MISMATCH",
+        return error_set(error, STATUS_FAILED_PRECONDITION, SCREENING_REASON_VERSION_MISMATCH,
                          "the day has version %llu, not %llu", (unsigned long long)day->version,
                          (unsigned long long)command->expected_version);
     }
     if (command->capacity < day->reserved && command->capacity < day->capacity) {
-        return error_set(error, STATUS_FAILED_PRECONDITION, "CAPACITY_BELOW_RESERVED",
+        return error_set(error, STATUS_FAILED_PRECONDITION, SCREENING_REASON_CAPACITY_BELOW_RESERVED,
                          "capacity: %u places are reserved already", day->reserved);
     }
     return STATUS_OK;
@@ -100,7 +102,8 @@ enum status hospital_set_capacity(const struct hospital *hospital, struct screen
     if (hospital->state == HOSPITAL_NONE)
         return refuse_unknown(hospital, error);
     if (hospital->state == HOSPITAL_DELETED)
-        return error_set(error, STATUS_FAILED_PRECONDITION, "HOSPITAL_DELETED", "the hospital is deleted");
+        return error_set(error, STATUS_FAILED_PRECONDITION, SCREENING_REASON_HOSPITAL_DELETED,
+                         "the hospital is deleted");
     if (day->capacity == command->capacity) {
         *changed = false;
         return STATUS_OK;
@@ -178,15 +181,16 @@ const struct reserve_answer *reserve_answer(enum reserve_outcome outcome)
         [RESERVE_MALFORMED] = {STATUS_INVALID_ARGUMENT, "", "the request is malformed"},
         [RESERVE_OTHER_CONTENT] = {STATUS_ALREADY_EXISTS, "",
                                    "the booking_id is reserved with other content"},
-        [RESERVE_RELEASED] = {STATUS_FAILED_PRECONDITION, "RELEASED",
+        [RESERVE_RELEASED] = {STATUS_FAILED_PRECONDITION, SCREENING_REASON_RELEASED,
                               "the booking's reservation was released"},
-        [RESERVE_HOSPITAL_NOT_FOUND] = {STATUS_FAILED_PRECONDITION, "HOSPITAL_NOT_FOUND",
+        [RESERVE_HOSPITAL_NOT_FOUND] = {STATUS_FAILED_PRECONDITION, SCREENING_REASON_HOSPITAL_NOT_FOUND,
                                         "there is no such hospital"},
-        [RESERVE_HOSPITAL_DELETED] = {STATUS_FAILED_PRECONDITION, "HOSPITAL_DELETED",
+        [RESERVE_HOSPITAL_DELETED] = {STATUS_FAILED_PRECONDITION, SCREENING_REASON_HOSPITAL_DELETED,
                                       "the hospital is deleted"},
-        [RESERVE_DATE_NOT_OPEN] = {STATUS_FAILED_PRECONDITION, "DATE_NOT_OPEN",
+        [RESERVE_DATE_NOT_OPEN] = {STATUS_FAILED_PRECONDITION, SCREENING_REASON_DATE_NOT_OPEN,
                                    "the hospital does not screen on that date"},
-        [RESERVE_SOLD_OUT] = {STATUS_FAILED_PRECONDITION, "SOLD_OUT", "not enough places are left"},
+        [RESERVE_SOLD_OUT] = {STATUS_FAILED_PRECONDITION, SCREENING_REASON_SOLD_OUT,
+                              "not enough places are left"},
     };
     static_assert(sizeof ANSWERS / sizeof ANSWERS[0] == RESERVE_OUTCOME_COUNT, "an answer per outcome");
     CHECK((size_t)outcome < sizeof ANSWERS / sizeof ANSWERS[0]);

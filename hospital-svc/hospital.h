@@ -21,6 +21,8 @@
 #include "base/status.h"
 #include "base/uuid.h"
 
+#include "screening/v1/types.pb-c.h"
+
 enum {
     HOSPITAL_NAME_MAX = 200,    /* characters */
     HOSPITAL_ADDRESS_MAX = 300, /* characters */
@@ -30,7 +32,11 @@ enum {
 };
 
 /* These numbers are stored in the database. */
-enum hospital_state { HOSPITAL_NONE = 0, HOSPITAL_ACTIVE = 1, HOSPITAL_DELETED = 2 };
+enum hospital_state {
+    HOSPITAL_NONE = SCREENING__V1__HOSPITAL_STATUS__HOSPITAL_STATUS_UNSPECIFIED,
+    HOSPITAL_ACTIVE = SCREENING__V1__HOSPITAL_STATUS__ACTIVE,
+    HOSPITAL_DELETED = SCREENING__V1__HOSPITAL_STATUS__DELETED,
+};
 
 struct hospital {
     struct uuid id;

@@ -80,7 +80,7 @@ static enum status follow_bookings(void *context, struct error *error)
 {
     struct hospital_service *service = context;
     const struct event_follower_options options = {
-        .log = BOOKING_LOG,
+        .log = SCREENING_LOG_BOOKING,
         .subscriber = HOSPITAL_PROGRAM,
         .events_address = service->settings.booking_events,
         .channel = service->booking,
@@ -88,19 +88,19 @@ static enum status follow_bookings(void *context, struct error *error)
         .has_effect = policy_has_effect,
         .database_url = service->settings.service.database,
     };
-    return event_follower_open(&options, &service->app.followed[FOLLOWED_BOOKING], error);
+    return event_follower_open(&options, &service->app.followed[0], error);
 }
 
 static void stop_following(void *context)
 {
     struct hospital_service *service = context;
-    event_follower_close(service->app.followed[FOLLOWED_BOOKING]);
+    event_follower_close(service->app.followed[0]);
 }
 
 static enum status start_pairing(void *context, struct error *error)
 {
     struct hospital_service *service = context;
-    struct event_follower *follower = service->app.followed[FOLLOWED_BOOKING];
+    struct event_follower *follower = service->app.followed[0];
     return pairing_open(&service->pairing, service->app.writer, follower, service->booking, error);
 }
 
@@ -165,13 +165,14 @@ int main(int argc, char **argv)
     const struct app_options options = {
         .program = HOSPITAL_PROGRAM,
         .settings = &service.settings.service,
-        .topic = "hospital",
+        .topic = SCREENING_LOG_HOSPITAL,
         .events_listen = service.settings.events_listen,
         .queues = 2, /* of commands and reads */
         .services = {&service.api.service.base},
         .prepare = prepare_database,
         .open_writer = open_writer,
         .close_writer = close_batch,
+        .log_labels = {"log=\"" SCREENING_LOG_BOOKING "\""},
         .parts =
             {
                 {open_channel, close_channel, NULL},

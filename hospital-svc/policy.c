@@ -5,10 +5,13 @@
 #include "base/check.h"
 #include "base/civil.h"
 
+#include "screening/v1/words.h"
+
 bool policy_has_effect(const Screening__V1__Event *event)
 {
-    static const char *const ENDINGS[] = {"booking.cancelled", "booking.rejected", "booking.force_cancelled",
-                                          "booking.released"};
+    static const char *const ENDINGS[] = {SCREENING_EVENT_BOOKING_CANCELLED, SCREENING_EVENT_BOOKING_REJECTED,
+                                          SCREENING_EVENT_BOOKING_FORCE_CANCELLED,
+                                          SCREENING_EVENT_BOOKING_RELEASED};
     for (size_t i = 0; i < sizeof ENDINGS / sizeof ENDINGS[0]; i++)
         if (strcmp(event->type, ENDINGS[i]) == 0)
             return true;
@@ -49,7 +52,7 @@ enum status policy_releases(Screening__V1__Event *const *events, size_t count, b
         enum status status = STATUS_OK;
         if (policy_has_effect(events[i]))
             status = read_release(events[i], &releases[found++], error);
-        else if (catching_up && strcmp(events[i]->type, "booking.confirmed") == 0)
+        else if (catching_up && strcmp(events[i]->type, SCREENING_EVENT_BOOKING_CONFIRMED) == 0)
             status = read_confirmation(events[i], &releases[found++], error);
         if (status != STATUS_OK)
             return status;

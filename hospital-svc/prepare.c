@@ -9,6 +9,8 @@
 #include "events/event_log.h"
 #include "events/follower.h"
 
+#include "screening/v1/words.h"
+
 enum { LIVE_LISTED_MAX = 100 };
 
 static void list_live(void *context, const struct uuid *booking_id)
@@ -27,7 +29,7 @@ static void list_live(void *context, const struct uuid *booking_id)
 static enum status follow_log_from_start(struct db *db, struct error *error)
 {
     int64_t count = 0;
-    TRY(event_log_give_up(db, BOOKING_LOG, NULL, error));
+    TRY(event_log_give_up(db, SCREENING_LOG_BOOKING, NULL, error));
     TRY(store_list_live(db, LIVE_LISTED_MAX, &count, list_live, NULL, error));
     log_event(LOG_WARN, "booking_log.followed_from_start", LOG_INT("live_reservations", count),
               LOG_INT("listed_at_most", LIVE_LISTED_MAX));

@@ -10,6 +10,8 @@
 #include "base/page_token.h"
 #include "base/text.h"
 
+#include "screening/v1/words.h"
+
 /* Allocated in the call's arena, and freed when the call is answered. */
 struct read {
     struct handler_read base;
@@ -101,7 +103,8 @@ static enum status run_availability(struct handler_read *base, struct db *db, st
     struct hospital hospital;
     TRY(find_hospital(read, db, &wanted->hospital_id, &hospital, error));
     if (hospital.state == HOSPITAL_DELETED)
-        return error_set(error, STATUS_FAILED_PRECONDITION, "HOSPITAL_DELETED", "the hospital is deleted");
+        return error_set(error, STATUS_FAILED_PRECONDITION, SCREENING_REASON_HOSPITAL_DELETED,
+                         "the hospital is deleted");
     TRY(store_read_days(db, &hospital.id, wanted->from, wanted->to, take_day, read, error));
     Screening__V1__GetAvailabilityResponse answer = SCREENING__V1__GET_AVAILABILITY_RESPONSE__INIT;
     answer.days = (Screening__V1__ScreeningDay **)read->found.items;

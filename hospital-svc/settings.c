@@ -20,7 +20,8 @@ void settings_load(struct settings *settings, int argc, char **argv)
     const size_t count = sizeof table / sizeof table[0];
     config_load(HOSPITAL_PROGRAM, "Keeps hospitals, their screening days and the places reserved there.",
                 table, count, argc, argv);
-    config_must_be(HOSPITAL_PROGRAM, "follow-log-from-start", settings->follow_log_from_start, BOOKING_LOG);
+    config_must_be(HOSPITAL_PROGRAM, "follow-log-from-start", settings->follow_log_from_start,
+                   SCREENING_LOG_BOOKING);
     service_begin(HOSPITAL_PROGRAM, settings->service.log_level, settings->service.time_zone);
     config_log(table, count);
 }

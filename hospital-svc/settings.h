@@ -7,8 +7,9 @@
 
 #include "service/config.h"
 
+#include "screening/v1/words.h"
+
 #define HOSPITAL_PROGRAM "hospital-svc"
-#define BOOKING_LOG      "booking"
 
 struct settings {
     struct service_settings service;
@@ -17,7 +18,7 @@ struct settings {
     const char *booking_events;
     int64_t reservation_retention_days;
     bool replay_dead_letters;
-    const char *follow_log_from_start; /* empty, or BOOKING_LOG */
+    const char *follow_log_from_start; /* empty, or SCREENING_LOG_BOOKING */
     bool adopt;
     bool acknowledge_recovery;
 };

@@ -6,11 +6,12 @@
 
 #include "base/civil.h"
 #include "base/digest.h"
+#include "base/instant.h"
 #include "base/page_token.h"
 #include "base/text.h"
 #include "base/unicode.h"
 
-enum { FIELD_SIZE = 40, FIRST_ROOM = 16, US_PER_S = 1000000, NS_PER_US = 1000 };
+enum { FIELD_SIZE = 40, FIRST_ROOM = 16 };
 
 /* ---- requests ---- */
 
@@ -318,35 +319,11 @@ Screening__V1__ScreeningDay *wire_day(struct arena *arena, const struct screenin
     return message;
 }
 
-static Google__Protobuf__Timestamp *wire_instant(struct arena *arena, int64_t instant_us)
-{
-    Google__Protobuf__Timestamp *message = arena_alloc(arena, sizeof *message);
-    if (message != NULL) {
-        google__protobuf__timestamp__init(message);
-        message->seconds = instant_us / US_PER_S;
-        message->nanos = (int32_t)(instant_us % US_PER_S * NS_PER_US);
-    }
-    return message;
-}
-
-static Screening__V1__HospitalStatus wire_status(enum hospital_state state)
-{
-    switch (state) {
-    case HOSPITAL_ACTIVE:
-        return SCREENING__V1__HOSPITAL_STATUS__ACTIVE;
-    case HOSPITAL_DELETED:
-        return SCREENING__V1__HOSPITAL_STATUS__DELETED;
-    case HOSPITAL_NONE:
-        break;
-    }
-    return SCREENING__V1__HOSPITAL_STATUS__HOSPITAL_STATUS_UNSPECIFIED;
-}
-
 Screening__V1__Hospital *wire_hospital(struct arena *arena, const struct hospital *hospital)
 {
     Screening__V1__Hospital *message = arena_alloc(arena, sizeof *message);
     char *id = arena_alloc(arena, UUID_TEXT_SIZE);
-    Google__Protobuf__Timestamp *created_at = wire_instant(arena, hospital->created_at_us);
+    Google__Protobuf__Timestamp *created_at = arena_alloc(arena, sizeof *created_at);
     if (message == NULL || id == NULL || created_at == NULL)
         return NULL;
     screening__v1__hospital__init(message);
@@ -354,7 +331,8 @@ Screening__V1__Hospital *wire_hospital(struct arena *arena, const struct hospita
     /* protobuf-c's strings are not const, though it only reads them. */
     message->name = (char *)hospital->name;
     message->address = (char *)hospital->address;
-    message->status = wire_status(hospital->state);
+    message->status = (Screening__V1__HospitalStatus)hospital->state;
+    instant_write(hospital->created_at_us, created_at);
     message->created_at = created_at;
     return message;
 }

@@ -18,13 +18,7 @@
 #include "base/clock.h"
 #include "base/standard_files.h"
 
-enum {
-    BODY_SIZE = 64,
-    CONNECTIONS = 2,
-    SERVED_AT_ONCE = 2048,
-    IN_FLIGHT_MAX = 100000,
-    NS_PER_S = 1000000000
-};
+enum { BODY_SIZE = 64, CONNECTIONS = 2, SERVED_AT_ONCE = 2048, IN_FLIGHT_MAX = 100000 };
 
 static void need(int rv, const char *what)
 {

@@ -11,8 +11,6 @@
 #include "base/clock.h"
 #include "base/standard_files.h"
 
-enum { US_PER_S = 1000000 };
-
 static void sleep_s(double seconds)
 {
     struct timespec left = {.tv_sec = (time_t)seconds,

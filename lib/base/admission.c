@@ -5,6 +5,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 
+#include "screening/v1/words.h"
+
 /* One place in KEPT_SHARE is reserved for sources that hold fewer places than are reserved. */
 enum { KEPT_SHARE = 8 };
 
@@ -54,7 +56,7 @@ enum admission_verdict admission_ask(const struct admission *admission, const st
 
 enum status admission_refuse(const char *what, uint32_t retry_after_ms, struct error *error)
 {
-    (void)error_set(error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many %s wait", what);
+    (void)error_set(error, STATUS_RESOURCE_EXHAUSTED, SCREENING_REASON_OVERLOADED, "too many %s wait", what);
     if (error != NULL)
         error->retry_after_ms = retry_after_ms;
     return STATUS_RESOURCE_EXHAUSTED;

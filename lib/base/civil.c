@@ -10,7 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { US_PER_S = 1000000, S_PER_DAY = 86400 };
+#include "base/clock.h"
+
+enum { S_PER_DAY = 86400 };
 
 /* 0001-01-01 and 9999-12-31: the range of a four-digit year. */
 enum { FIRST_DAY = -719162, LAST_DAY = 2932896 };

@@ -2,9 +2,9 @@
 #include <time.h>
 
 #include "base/civil.h"
+#include "base/clock.h"
 #include "base/unit_testing.h"
 
-static const int64_t US_PER_S = 1000000;
 static const int64_t S_PER_HOUR = 3600;
 
 static void set_zone(const char *zone)
@@ -99,17 +99,17 @@ static void test_civil_zone_set_what_is_no_zone_is_refused(void **state)
     long_name[sizeof long_name - 1] = '\0';
     assert_int_equal(civil_zone_set(long_name, NULL), STATUS_INVALID_ARGUMENT);
     /* The previous zone is still set: 2026-12-01T15:00Z is midnight in Seoul. */
-    assert_int_equal(civil_day_at(1796137200 * US_PER_S), parsed("2026-12-02"));
+    assert_int_equal(civil_day_at(INT64_C(1796137200) * US_PER_S), parsed("2026-12-02"));
 }
 
 static void test_civil_day_at_changes_at_midnight_of_the_zone(void **state)
 {
     (void)state;
     set_zone("Asia/Seoul");
-    assert_int_equal(civil_day_at(1796137200 * US_PER_S - 1), parsed("2026-12-01"));
-    assert_int_equal(civil_day_at(1796137200 * US_PER_S), parsed("2026-12-02"));
+    assert_int_equal(civil_day_at(INT64_C(1796137200) * US_PER_S - 1), parsed("2026-12-01"));
+    assert_int_equal(civil_day_at(INT64_C(1796137200) * US_PER_S), parsed("2026-12-02"));
     set_zone("UTC"); /* the same instant in another zone */
-    assert_int_equal(civil_day_at(1796137200 * US_PER_S), parsed("2026-12-01"));
+    assert_int_equal(civil_day_at(INT64_C(1796137200) * US_PER_S), parsed("2026-12-01"));
     assert_int_equal(civil_day_at(-1), -1);
     assert_int_equal(civil_day_at(0), 0);
 }

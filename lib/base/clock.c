@@ -5,7 +5,7 @@
 
 #include "base/civil.h"
 
-enum { US_PER_S = 1000000, NS_PER_S = 1000000000, S_PER_DAY = 86400 };
+enum { S_PER_DAY = 86400 };
 
 static int64_t system_now_us(void)
 {

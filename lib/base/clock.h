@@ -7,7 +7,14 @@
 
 #include <stdint.h>
 
-enum { NS_PER_MS = 1000000, NS_PER_US = 1000, US_PER_MS = 1000, MS_PER_S = 1000 };
+enum {
+    NS_PER_US = 1000,
+    US_PER_MS = 1000,
+    MS_PER_S = 1000,
+    NS_PER_MS = 1000000,
+    US_PER_S = 1000000,
+    NS_PER_S = 1000000000
+};
 
 /* Returns the wall clock, or its replacement. Any thread. */
 int64_t clock_now_us(void);

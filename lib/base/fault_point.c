@@ -43,12 +43,12 @@ static const struct point {
     {"events.fetch.before_answer", STATUS_OK},
     {"events.chunk.before_apply", STATUS_INTERNAL},
     {"events.chunk.before_cursor", STATUS_OK},
-    {"booking.before_reserve", STATUS_OK},
-    {"booking.after_reserve", STATUS_OK},
-    {"booking.settler.take_up", STATUS_OK},
-    {"booking.force_cancel.chunk", STATUS_OK},
-    {"booking.force_cancel.after_chunk", STATUS_OK},
-    {"history.rebuild.before_swap", STATUS_OK},
+    {"reserve.before_call", STATUS_OK},
+    {"reserve.after_call", STATUS_OK},
+    {"settler.take_up", STATUS_OK},
+    {"force_cancel.chunk", STATUS_OK},
+    {"force_cancel.after_chunk", STATUS_OK},
+    {"rebuild.before_swap", STATUS_OK},
     // clang-format on
 };
 

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-static const int64_t NS_PER_S = 1000000000;
+#include "base/clock.h"
+
 static const int64_t KEY_NS = 60000000000;
 
 static uint64_t hash_text(uint64_t hash, const char *text)

@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-enum { NS_PER_S = 1000000000 };
+#include "base/clock.h"
 
 /* None of these calls can fail in the C libraries that we run on: they allocate nothing. */
 void monitor_init(struct monitor *monitor)

@@ -30,7 +30,8 @@
  * A call ends within `timeout_ms`. Within that time it waits for a server that is restarting, and sends a
  * request again only if the server certainly did not execute it. If the connection breaks after the request
  * was sent, the call fails with SCREENING_UNAVAILABLE and `sent` set: the outcome is unknown. Repeat it with
- * the same id, the idempotency key: a repeat changes nothing that the first call did not.
+ * the same id, the idempotency key: a repeat changes nothing that the first call did not. The reasons that
+ * `error` may hold are listed in screening/v1/words.h.
  */
 #ifndef SCREENING_CLIENT_CLIENT_H
 #define SCREENING_CLIENT_CLIENT_H
@@ -44,6 +45,7 @@
 #include "screening/v1/event.pb-c.h"
 #include "screening/v1/history.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
+#include "screening/v1/words.h"
 
 #ifdef __cplusplus
 extern "C" {

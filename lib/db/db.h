@@ -28,6 +28,8 @@
 #include "base/status.h"
 #include "base/uuid.h"
 
+#include "screening/v1/words.h"
+
 struct db;
 struct db_row;
 struct db_table;
@@ -57,11 +59,14 @@ struct db_statement {
 
 /* ---- connections ---- */
 
-/* Reasons of an UNAVAILABLE that waiting cannot fix; clients see these words. */
-#define DB_GONE    "DATABASE_GONE"    /* the SQLite file was removed or replaced; db_begin then fails */
-#define DB_DAMAGED "DATABASE_DAMAGED" /* its content is corrupt; logged at most once a minute */
-#define DB_UNSUITABLE                                                                                        \
-    "DATABASE_UNSUITABLE" /* PostgreSQL's settings or encoding, or a pooler, do not meet our requirements */
+/*
+ * Reasons of an UNAVAILABLE that waiting cannot fix; clients see these words. GONE: the SQLite file was
+ * removed or replaced; db_begin then fails. DAMAGED: its content is corrupt; logged at most once a
+ * minute. UNSUITABLE: PostgreSQL's settings or encoding, or a pooler, do not meet our requirements.
+ */
+#define DB_GONE       SCREENING_REASON_DATABASE_GONE
+#define DB_DAMAGED    SCREENING_REASON_DATABASE_DAMAGED
+#define DB_UNSUITABLE SCREENING_REASON_DATABASE_UNSUITABLE
 
 /*
  * Opens "sqlite:PATH" or "postgresql://..." ("postgres://..." too; multi-host and target_session_attrs work).

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/instant.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/traceparent.h"
@@ -164,8 +165,10 @@ static enum apply_result apply_chunk(struct event_follower *follower, Screening_
         .events = events,
         .count = count,
     };
+    int64_t occurred_at_us = 0;
+    bool dated = instant_read(events[0]->occurred_at, &occurred_at_us);
     monitor_lock(&follower->monitor);
-    follower->progress.oldest_in_flight_us = event_time_us(events[0]->occurred_at);
+    follower->progress.oldest_in_flight_us = dated ? occurred_at_us : 0;
     monitor_unlock(&follower->monitor);
     struct error error;
     enum status status;

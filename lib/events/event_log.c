@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/check.h"
+#include "base/instant.h"
 #include "base/metrics.h"
 #include "events/buffer.h"
 #include "events/event_store.h"
@@ -179,8 +180,8 @@ enum status event_log_append(struct event_log *log, const char *type, int64_t oc
     memcpy(added.type, type, type_size);
 
     char event_id[UUID_TEXT_SIZE];
-    Google__Protobuf__Timestamp occurred_at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
-    event_time_set(&occurred_at, occurred_at_us);
+    Google__Protobuf__Timestamp occurred_at;
+    instant_write(occurred_at_us, &occurred_at);
     Screening__V1__Event event = *body;
     event.seq = log->head.seq + 1;
     event.event_id = uuid_format(&added.event_id, event_id);

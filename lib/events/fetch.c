@@ -9,6 +9,8 @@
 #include "events/event_text.h"
 #include "rpc/wire.h"
 
+#include "screening/v1/words.h"
+
 enum { MAX_EVENTS_DEFAULT = 256, MAX_EVENTS_LIMIT = 1000, WAIT_MS_LIMIT = 10000, SUBSCRIBER_MAX = 64 };
 
 /* A long poll ends this long before its caller's deadline, so that the reply still arrives in time. */
@@ -67,12 +69,12 @@ static enum status check_position(const struct fetch *fetch, struct error *error
 {
     const struct event_position *seen = &fetch->seen;
     if (seen->head.seq < fetch->after_seq)
-        return error_set(error, STATUS_DATA_LOSS, "LOG_DIVERGED",
+        return error_set(error, STATUS_DATA_LOSS, SCREENING_REASON_LOG_DIVERGED,
                          "the log ends at seq %llu, before after_seq %llu",
                          (unsigned long long)seen->head.seq, (unsigned long long)fetch->after_seq);
     if (fetch->check_event_id && !uuid_equal(&seen->event_id, &fetch->after_event_id))
-        return error_set(error, STATUS_DATA_LOSS, "LOG_DIVERGED", "the event at seq %llu has another id",
-                         (unsigned long long)fetch->after_seq);
+        return error_set(error, STATUS_DATA_LOSS, SCREENING_REASON_LOG_DIVERGED,
+                         "the event at seq %llu has another id", (unsigned long long)fetch->after_seq);
     return STATUS_OK;
 }
 

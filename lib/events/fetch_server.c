@@ -16,6 +16,8 @@
 #include "base/monitor.h"
 #include "events/fetch.h"
 
+#include "screening/v1/words.h"
+
 /* Maximum number of fetches, long polls included; a subscriber has one in flight at a time. Keep this below
  * the number of spare requests that one of our servers holds at once, so that fetches alone never take all of
  * them. */
@@ -82,7 +84,8 @@ static enum status enqueue(struct fetch_server *server, struct fetch *fetch, str
     int64_t now_ns = clock_monotonic_ns();
     monitor_lock(&server->monitor);
     if (!server->started || server->stopping) {
-        status = error_set(error, STATUS_UNAVAILABLE, "NOT_READY", "the event log is not served yet");
+        status = error_set(error, STATUS_UNAVAILABLE, SCREENING_REASON_NOT_READY,
+                           "the event log is not served yet");
         error->retry_after_ms = RETRY_AFTER_MS;
     } else if (admission_ask(server->queue, &fetch->item, rpc_call_deadline_ns(fetch->call), now_ns) !=
                ADMISSION_GRANTED) {

@@ -58,7 +58,7 @@ void connection_notes_log(void)
         notes.counts[i] = 0;
     }
     if (sum > 0)
-        notes.next_ns = now_ns + (int64_t)LOG_EVERY_S * MS_PER_S * NS_PER_MS;
+        notes.next_ns = now_ns + (int64_t)LOG_EVERY_S * NS_PER_S;
     pthread_mutex_unlock(&notes.lock);
     if (sum == 0)
         return;

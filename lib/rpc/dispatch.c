@@ -8,6 +8,8 @@
 #include "rpc/server_state.h"
 #include "rpc/wire.h"
 
+#include "screening/v1/words.h"
+
 static void set_budget(struct rpc_call *call, uint32_t timeout_ms)
 {
     call->deadline_ns = call->arrival_ns + (int64_t)timeout_ms * NS_PER_MS;
@@ -59,7 +61,8 @@ static enum status check_memory(struct rpc_call *call, struct error *error)
     size_t held = atomic_fetch_add(&server->large_bytes, call->size_bytes) + call->size_bytes;
     if (held <= RPC_LARGE_REQUESTS * server->message_max_bytes)
         return STATUS_OK;
-    (void)error_set(error, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "too many large requests wait");
+    (void)error_set(error, STATUS_RESOURCE_EXHAUSTED, SCREENING_REASON_OVERLOADED,
+                    "too many large requests wait");
     error->retry_after_ms = RPC_RETRY_AFTER_MS;
     return error->status;
 }
@@ -95,9 +98,11 @@ static enum status check_open(struct rpc_call *call, struct error *error)
         return STATUS_OK;
     if (atomic_load(&server->draining)) {
         atomic_store(&server->last_heard_ns, call->arrival_ns);
-        status = error_set(error, STATUS_UNAVAILABLE, "DRAINING", "%s is shutting down", server->program);
+        status = error_set(error, STATUS_UNAVAILABLE, SCREENING_REASON_DRAINING, "%s is shutting down",
+                           server->program);
     } else if (!atomic_load(&server->serving)) {
-        status = error_set(error, STATUS_UNAVAILABLE, "NOT_READY", "%s is not ready yet", server->program);
+        status = error_set(error, STATUS_UNAVAILABLE, SCREENING_REASON_NOT_READY, "%s is not ready yet",
+                           server->program);
     }
     if (status != STATUS_OK)
         error->retry_after_ms = RPC_RETRY_AFTER_MS;

@@ -11,6 +11,7 @@
 #include "rpc/wire.h"
 
 #include "rpc/v1/envelope.pb-c.h"
+#include "screening/v1/words.h"
 
 /* A caller must learn soon that there is no connection, however large its budget. */
 enum { SEND_TIMEOUT_MAX_MS = 100 };
@@ -167,7 +168,7 @@ static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
     if (envelope->code != STATUS_OK) {
         (void)error_set(error, status_of(envelope->code), envelope->reason, "%s", envelope->message);
         error->retry_after_ms = envelope->retry_after_ms;
-        if (strcmp(error->reason, "DRAINING") == 0) {
+        if (strcmp(error->reason, SCREENING_REASON_DRAINING) == 0) {
             rpc_guard_leave_alone(&exchange->channel->guard, error->retry_after_ms,
                                   nng_pipe_id(nng_msg_get_pipe(msg)));
         }
@@ -211,7 +212,8 @@ static bool may_be_asked(struct rpc_exchange *exchange)
     struct error *error = &exchange->call->error;
     uint32_t wait_ms = rpc_guard_alone_ms(&channel->guard, atomic_load(&channel->pipe_id));
     if (wait_ms > 0) {
-        (void)error_set(error, STATUS_UNAVAILABLE, "DRAINING", "%s is shutting down", channel->address);
+        (void)error_set(error, STATUS_UNAVAILABLE, SCREENING_REASON_DRAINING, "%s is shutting down",
+                        channel->address);
         error->retry_after_ms = wait_ms;
     }
     return wait_ms == 0;

@@ -5,6 +5,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 
+#include "screening/v1/words.h"
+
 /* Tokens are counted in thousandths of a retry; the budget saves up at most 100 retries. */
 enum { RETRY = 1000, TOKENS_MAX = 100 * RETRY, TOKENS_PER_PERCENT = RETRY / 100 };
 
@@ -42,9 +44,9 @@ bool retry_budget_take(struct retry_budget *budget, int64_t now_ns)
 bool retry_was_refused(enum status status, const char *reason)
 {
     return status == STATUS_RESOURCE_EXHAUSTED ||
-           (status == STATUS_UNAVAILABLE &&
-            (strcmp(reason, "DRAINING") == 0 || strcmp(reason, "NOT_READY") == 0 ||
-             strcmp(reason, "RECOVERING") == 0));
+           (status == STATUS_UNAVAILABLE && (strcmp(reason, SCREENING_REASON_DRAINING) == 0 ||
+                                             strcmp(reason, SCREENING_REASON_NOT_READY) == 0 ||
+                                             strcmp(reason, SCREENING_REASON_RECOVERING) == 0));
 }
 
 bool retry_is_harmless(enum status status, const char *reason, bool left)

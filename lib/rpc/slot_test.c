@@ -110,8 +110,7 @@ static int connect_busy(const struct test_server *server)
 
 static void sleep_until(int64_t time_ns)
 {
-    struct timespec at = {.tv_sec = time_ns / ((int64_t)NS_PER_MS * MS_PER_S),
-                          .tv_nsec = time_ns % ((int64_t)NS_PER_MS * MS_PER_S)};
+    struct timespec at = {.tv_sec = time_ns / NS_PER_S, .tv_nsec = time_ns % NS_PER_S};
     assert_int_equal(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL), 0);
 }
 

@@ -57,6 +57,7 @@ struct app_options {
     enum status (*open_writer)(void *service, struct error *error);
     void (*close_writer)(void *service); /* frees what the writer used; also closes a writer that the frame
                                           * does not own */
+    const char *log_labels[LOG_METRICS_MAX];  /* of the metrics of app.followed, see log_metrics.h */
     struct app_part parts[APP_PARTS_MAX + 1]; /* in start order; ends with an `open` of NULL */
     void (*connect)(void *service); /* gives the handlers access to the open parts; called before the first
                                      * request */
@@ -77,7 +78,7 @@ struct app {
     struct writer *writer;
     bool owns_writer; /* the writer was started by app_open_writer */
     struct reader_pool *readers;
-    struct event_follower *followed[FOLLOWED_COUNT]; /* set by parts; NULL: the log is not followed */
+    struct event_follower *followed[LOG_METRICS_MAX]; /* set by parts; NULL: the log is not followed */
     size_t parts_open;
     struct transport_watch *watch;
     atomic_bool running; /* everything above is open, so Health, Stats and /metrics may use it */

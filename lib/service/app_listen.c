@@ -32,7 +32,7 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
     if (!app->running)
         return 0;
     count += service_damage_degrades(reasons[count], RPC_DEGRADED_TEXT_SIZE);
-    for (size_t i = 0; i < FOLLOWED_COUNT; i++)
+    for (size_t i = 0; i < LOG_METRICS_MAX; i++)
         if (app->followed[i] != NULL)
             count += event_follower_degraded(app->followed[i], reasons[count], RPC_DEGRADED_TEXT_SIZE);
     if (options->degraded != NULL)
@@ -45,9 +45,9 @@ static void refresh_metrics(void *context)
     struct app *app = context;
     if (!app->running)
         return;
-    for (size_t i = 0; i < FOLLOWED_COUNT; i++)
+    for (size_t i = 0; i < LOG_METRICS_MAX; i++)
         if (app->followed[i] != NULL)
-            log_metrics_refresh((enum followed_log)i, app->followed[i]);
+            log_metrics_refresh(i, app->options->log_labels[i], app->followed[i]);
     database_metric_refresh(app->readers);
 }
 

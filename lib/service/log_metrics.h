@@ -2,11 +2,17 @@
 #ifndef SCREENING_SERVICE_LOG_METRICS_H
 #define SCREENING_SERVICE_LOG_METRICS_H
 
+#include <stddef.h>
+
 #include "events/follower.h"
 
-enum followed_log { FOLLOWED_BOOKING, FOLLOWED_HOSPITAL, FOLLOWED_COUNT };
+enum { LOG_METRICS_MAX = 2 };
 
-/* Sets the metrics from the follower's status; the first call registers them. One thread at a time. */
-void log_metrics_refresh(enum followed_log log, struct event_follower *follower);
+/*
+ * Sets the metrics of log number `log` (below LOG_METRICS_MAX) from the follower's status. The first call
+ * registers them with `label`, such as "log=\"orders\"", which must live as long as the process. One thread
+ * at a time.
+ */
+void log_metrics_refresh(size_t log, const char *label, struct event_follower *follower);
 
 #endif

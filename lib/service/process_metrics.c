@@ -58,7 +58,7 @@ static void show_cpu(void)
 {
     struct timespec used;
     if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0)
-        show(&cpu, (int64_t)used.tv_sec * US_PER_MS * MS_PER_S + used.tv_nsec / NS_PER_US);
+        show(&cpu, (int64_t)used.tv_sec * US_PER_S + used.tv_nsec / NS_PER_US);
 }
 
 /* The kernel reports the start time in ticks since boot. */

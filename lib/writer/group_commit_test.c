@@ -49,7 +49,7 @@ static void test_group_commit_expired_command_is_not_applied(void **state)
 
     (void)state;
     fake.commands[0].head.deadline_ns = clock_monotonic_ns() - 1;
-    fake.commands[1].head.deadline_ns = clock_monotonic_ns() + (int64_t)60 * MS_PER_S * NS_PER_MS;
+    fake.commands[1].head.deadline_ns = clock_monotonic_ns() + (int64_t)60 * NS_PER_S;
     fake.commands[2].head.class = WRITER_SETTLE;
     fake.commands[2].head.deadline_ns = 1;
     run(4);

@@ -16,7 +16,7 @@ EVERYWHERE = (("writer.before_begin", 7), ("writer.before_apply", 6), ("writer.b
               ("events.chunk.before_cursor", 2))
 PUBLISHERS = EVERYWHERE + (("rpc.server.before_reply", 9), ("rpc.server.after_reply", 11), ("events.before_publish", 4),
                            ("events.fetch.before_answer", 1))
-BOOKING = PUBLISHERS + (("booking.before_reserve", 3), ("booking.after_reserve", 3))
+BOOKING = PUBLISHERS + (("reserve.before_call", 3), ("reserve.after_call", 3))
 
 
 def crash_in_traffic(driver, name, points):

@@ -37,11 +37,11 @@ POINTS = {
     "events.fetch.before_answer": (LOGS, 3, HIT),
     "events.chunk.before_apply": (ALL, 20, HIT),
     "events.chunk.before_cursor": (ALL, 20, HIT),
-    "booking.before_reserve": (("booking",), 60, HIT),
-    "booking.after_reserve": (("booking",), 60, HIT),
-    "booking.settler.take_up": (("booking",), 1, HIT),
-    "booking.force_cancel.chunk": (("booking",), 1, HIT),
-    "booking.force_cancel.after_chunk": (("booking",), 1, HIT),
+    "reserve.before_call": (("booking",), 60, HIT),
+    "reserve.after_call": (("booking",), 60, HIT),
+    "settler.take_up": (("booking",), 1, HIT),
+    "force_cancel.chunk": (("booking",), 1, HIT),
+    "force_cancel.after_chunk": (("booking",), 1, HIT),
     "migrate.step": (ALL, 2, ("crash",)),
 }
 

@@ -175,13 +175,13 @@ def test_a_caller_is_answered_in_time_while_the_writer_stands(driver):
     with Stack(driver) as stack:
         hospital_id = register(stack)
         stack.booking_svc.kill()
-        armed(stack.booking_svc, "booking.before_reserve:stall=%d" % stall_ms).start()
+        armed(stack.booking_svc, "reserve.before_call:stall=%d" % stall_ms).start()
         request = booking_request(hospital_id)
         begun = time.monotonic()
         reply = stack.booking.CreateBooking(timeout_ms=200, **request)
         assert reply.code == rpc.DEADLINE_EXCEEDED, reply
         assert time.monotonic() - begun < stall_ms / 2000
-        wait_fired(stack.booking_svc, "booking.before_reserve")
+        wait_fired(stack.booking_svc, "reserve.before_call")
         wait_for("it is settled all the same", lambda: status_of(stack, request["booking_id"]) != 1)
         wait_agreement(stack)
 
@@ -235,12 +235,12 @@ def test_crashes_in_a_forced_cancellation_lose_and_repeat_nothing(driver):
         assert all(reply.code == rpc.OK for reply in replies)
         service = stack.booking_svc
         service.kill()
-        armed(service, "booking.force_cancel.chunk:crash@2").start()
+        armed(service, "force_cancel.chunk:crash@2").start()
         assert stack.hospital.DeleteHospital(hospital_id=hospital_id).code == rpc.OK
-        wait_crashed(service, "booking.force_cancel.chunk")
+        wait_crashed(service, "force_cancel.chunk")
         assert stack.value("booking", "SELECT COUNT(*) FROM booking WHERE status = 5") == CHUNK
-        armed(service, "booking.force_cancel.after_chunk:crash").spawn()
-        wait_crashed(service, "booking.force_cancel.after_chunk")
+        armed(service, "force_cancel.after_chunk:crash").spawn()
+        wait_crashed(service, "force_cancel.after_chunk")
         assert stack.value("booking", "SELECT COUNT(*) FROM booking WHERE status = 5") == 2 * CHUNK
         armed(service, "").start()
         wait_for("every booking is force-cancelled",
@@ -258,9 +258,9 @@ def test_a_crash_of_the_settler_leaves_the_booking_to_the_next(driver):
         queue(stack, request)
         service.kill()
         for _ in range(2):
-            armed(service, "booking.settler.take_up:crash").spawn()
-            wait_crashed(service, "booking.settler.take_up")
-        assert len(fired(service, "booking.settler.take_up")) == 2
+            armed(service, "settler.take_up:crash").spawn()
+            wait_crashed(service, "settler.take_up")
+        assert len(fired(service, "settler.take_up")) == 2
         armed(service, "").start()
         stack.hospital_svc.resume()
         wait_for("the booking is confirmed", lambda: status_of(stack, request["booking_id"]) == CONFIRMED)
@@ -274,8 +274,8 @@ def test_a_crash_before_the_swap_of_a_rebuild_leaves_the_old_tables(driver):
         booking = book(stack, register(stack))
         wait_history(stack, booking.booking_id, CONFIRMED)
         before = history_of(stack, booking.booking_id)
-        done = armed(stack.history_svc, "history.rebuild.before_swap:crash").run_once(rebuild="true")
-        assert done.returncode == -9 and "history.rebuild.before_swap" in done.stderr, done
+        done = armed(stack.history_svc, "rebuild.before_swap:crash").run_once(rebuild="true")
+        assert done.returncode == -9 and "rebuild.before_swap" in done.stderr, done
         assert history_of(stack, booking.booking_id) == before
         assert armed(stack.history_svc, "").run_once(rebuild="true").returncode == 0
         wait_history(stack, booking.booking_id, CONFIRMED)

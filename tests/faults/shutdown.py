@@ -71,8 +71,8 @@ def test_a_stop_without_grace_waits_for_what_the_handlers_began(driver):
     """A late reply, an answer, a commit: each runs on a thread for which the stop must wait."""
     with Stack(driver, flags={"booking": {"drain-grace-ms": 0}}) as stack:
         hospital_id = register(stack, capacity=1000)
-        calls = {"booking.before_reserve": "CreateBooking", "rpc.client.after_send": "CreateBooking",
-                 "booking.after_reserve": "CreateBooking", "writer.before_commit": "CreateBooking",
+        calls = {"reserve.before_call": "CreateBooking", "rpc.client.after_send": "CreateBooking",
+                 "reserve.after_call": "CreateBooking", "writer.before_commit": "CreateBooking",
                  "rpc.server.before_reply": "GetBooking", "events.fetch.before_answer": "Fetch"}
         for point, method in calls.items():
             service = armed(stack.booking_svc, "%s:stall=%d@1-2" % (point, STALL_MS)).restart()

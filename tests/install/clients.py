@@ -104,7 +104,7 @@ def test_install_headers_protos_and_programs_stand_alone(driver):
         include = os.path.join(prefix, "include", "screening")
         headers = glob.glob(os.path.join(include, "**", "*.h"), recursive=True)
         names = {os.path.relpath(path, include) for path in headers}
-        assert names >= {"screening/client.h", "screening/client_version.h", "screening/v1/booking.pb-c.h"}, names
+        assert names >= {"screening/client.h", "screening/client_version.h", "screening/v1/booking.pb-c.h", "screening/v1/words.h"}, names
         flags = [flag for flag in client_flags(prefix) if flag.startswith("-I")]
         with open(os.path.join(folder, "unit.c"), "w", encoding="utf-8") as file:
             file.write("int main(void)\n{\n    return 0;\n}\n")

@@ -1,59 +1,10 @@
-#include "words.h"
+#include "rules.h"
 
 #include "message.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-/* The words that word_shown translates, listed here for xgettext. */
-static const char *const WORDS[] = {
-    /* statuses of bookings, hospitals, services and logs */
-    N_("REQUESTED"),
-    N_("CONFIRMED"),
-    N_("REJECTED"),
-    N_("CANCELLED"),
-    N_("FORCE_CANCELLED"),
-    N_("ACTIVE"),
-    N_("DELETED"),
-    N_("SERVING"),
-    N_("NOT_SERVING"),
-    N_("NOT_RUNNING"),
-    N_("FOLLOWING"),
-    N_("CATCHING_UP"),
-    N_("DIVERGED"),
-    N_("STOPPED"),
-    N_("DISCONNECTED"),
-    /* reasons of refusals, and status codes of refusals without one */
-    N_("SOLD_OUT"),
-    N_("HOSPITAL_NOT_FOUND"),
-    N_("HOSPITAL_DELETED"),
-    N_("DATE_NOT_OPEN"),
-    N_("HOSPITAL_UNAVAILABLE"),
-    N_("BUDGET_SPENT"),
-    N_("ABANDONED"),
-    N_("RELEASED"),
-    N_("REFUSED"),
-    N_("CAPACITY_BELOW_RESERVED"),
-    N_("VERSION_MISMATCH"),
-    N_("BOOKING_FINAL"),
-    N_("DATE_PASSED"),
-    N_("LOG_DIVERGED"),
-    N_("DRAINING"),
-    N_("OVERLOADED"),
-    N_("NOT_READY"),
-    N_("NOT_FOUND"),
-    N_("ALREADY_EXISTS"),
-    N_("DEADLINE_EXCEEDED"),
-};
-
-const char *word_shown(const char *word)
-{
-    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++)
-        if (strcmp(word, WORDS[i]) == 0)
-            return message(WORDS[i]);
-    return word;
-}
 
 /* Rules that follow "FIELD: "; %u stands for a whole number. A translation must keep their order. */
 static const char *const RULES[] = {
@@ -106,7 +57,7 @@ static const char *fill_in(struct arena *arena, const char *rule, const unsigned
     return filled;
 }
 
-const char *word_rule(struct arena *arena, const char *text)
+const char *rule_shown(struct arena *arena, const char *text)
 {
     const char *colon = strstr(text, ": ");
     for (size_t i = 0; colon != NULL && i < sizeof RULES / sizeof RULES[0]; i++) {

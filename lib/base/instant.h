@@ -1,0 +1,18 @@
+/* Instants (base/clock.h) as google.protobuf.Timestamp, to the microsecond. Pure; any thread. */
+#ifndef SCREENING_BASE_INSTANT_H
+#define SCREENING_BASE_INSTANT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#include "google/protobuf/timestamp.pb-c.h"
+
+/* Initialises `out` with the instant. */
+void instant_write(int64_t instant_us, Google__Protobuf__Timestamp *out);
+
+/* Rounds down to the microsecond. False if there is no timestamp, or no valid one: years 1 to 9999. */
+MUST_CHECK bool instant_read(const Google__Protobuf__Timestamp *timestamp, int64_t *instant_us);
+
+#endif
