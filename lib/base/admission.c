@@ -16,7 +16,6 @@ static const int64_t PACE_NS = INT64_C(20) * NS_PER_MS;
 struct admission *admission_create(size_t places_max)
 {
     struct admission *admission = calloc(1, sizeof *admission);
-
     if (admission != NULL)
         admission->places_max = places_max;
     return admission;
@@ -27,7 +26,6 @@ bool admission_has_room(size_t max, size_t taken, size_t by_connection, bool nam
     size_t kept = max / KEPT_SHARE;
     size_t share = by_connection < kept ? max : max - kept;
     size_t kept_inside = names_address ? share / KEPT_SHARE : 0;
-
     if (by_address >= kept_inside)
         share -= kept_inside;
     return taken < share;
@@ -37,7 +35,6 @@ bool admission_has_room(size_t max, size_t taken, size_t by_connection, bool nam
 static bool is_hopeless(const struct admission *admission, uint64_t source, int64_t left_ns)
 {
     size_t ahead = fair_queue_ahead(&admission->queue, source);
-
     return left_ns > 0 && backlog_wait_ns(&admission->backlog, ahead) > left_ns / 2;
 }
 
@@ -45,7 +42,6 @@ enum admission_verdict admission_ask(const struct admission *admission, const st
                                      int64_t deadline_ns, int64_t now_ns)
 {
     size_t line = fair_line_of(item->source), lane = fair_lane_of(item->source);
-
     if (!admission_has_room(admission->places_max, atomic_load(&admission->taken),
                             atomic_load(&admission->by_connection[line]), lane != 0,
                             atomic_load(&admission->by_address[line][lane])))
@@ -65,7 +61,6 @@ enum status admission_refuse(const char *what, uint32_t retry_after_ms, struct e
 void admission_push(struct admission *admission, struct fair_item *item)
 {
     size_t line = fair_line_of(item->source), lane = fair_lane_of(item->source);
-
     atomic_fetch_add(&admission->taken, 1);
     atomic_fetch_add(&admission->by_connection[line], 1);
     if (lane != 0)
@@ -101,7 +96,6 @@ static void note_pace(struct admission *admission, int64_t now_ns)
 struct fair_item *admission_pop_paced(struct admission *admission, int64_t now_ns)
 {
     struct fair_item *item = fair_queue_pop(&admission->queue);
-
     if (item != NULL)
         note_pace(admission, now_ns);
     return item;
@@ -113,6 +107,5 @@ void admission_release(struct admission *admission, uint64_t source)
     unsigned by_address = lane != 0 ? atomic_fetch_sub(&admission->by_address[line][lane], 1) : 1;
     unsigned by_connection = atomic_fetch_sub(&admission->by_connection[line], 1);
     size_t taken = atomic_fetch_sub(&admission->taken, 1);
-
     CHECK(by_address > 0 && by_connection > 0 && taken > 0); /* a place is released once */
 }

@@ -12,7 +12,6 @@ size_t fair_line_of(uint64_t source)
 size_t fair_lane_of(uint64_t source)
 {
     uint64_t address = source >> ADDRESS_SHIFT;
-
     return address == 0 ? 0 : 1 + address % (FAIR_ADDRESSES - 1);
 }
 
@@ -37,7 +36,6 @@ void fair_queue_push(struct fair_queue *queue, struct fair_item *item)
 {
     struct fair_line *line = &queue->lines[fair_line_of(item->source)];
     struct fair_lane *lane = &line->lanes[fair_lane_of(item->source)];
-
     queue_put(&lane->items, &item->node);
     if (lane->waiting++ == 0)
         add_turn(&line->turns, &lane->turn);
@@ -50,7 +48,6 @@ static struct fair_item *pop_from_line(struct fair_line *line)
 {
     struct fair_lane *lane = container_of(take_turn(&line->turns), struct fair_lane, turn);
     struct fair_item *item = container_of(queue_take(&lane->items), struct fair_item, node);
-
     CHECK(lane->waiting > 0 && lane->waiting <= line->waiting);
     if (--lane->waiting > 0)
         add_turn(&line->turns, &lane->turn);
@@ -62,7 +59,6 @@ static struct fair_item *pop_from_line(struct fair_line *line)
 static struct fair_item *serve_line(struct fair_queue *queue, struct fair_line *line)
 {
     struct fair_item *item = pop_from_line(line);
-
     CHECK(queue->waiting > line->waiting);
     if (line->waiting > 0)
         add_turn(&queue->turns, &line->turn);
@@ -73,7 +69,6 @@ static struct fair_item *serve_line(struct fair_queue *queue, struct fair_line *
 struct fair_item *fair_queue_pop(struct fair_queue *queue)
 {
     struct fair_line *line = container_of(take_turn(&queue->turns), struct fair_line, turn);
-
     return line != NULL ? serve_line(queue, line) : NULL;
 }
 
@@ -82,7 +77,6 @@ struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *
 {
     for (size_t turns = queue->turns.count; turns > 0; turns--) {
         struct fair_line *line = container_of(take_turn(&queue->turns), struct fair_line, turn);
-
         CHECK(line->waiting == line->lanes[0].waiting); /* no source names an address */
         if (may(context, container_of(line->lanes[0].items.first, struct fair_item, node)->source))
             return serve_line(queue, line);
@@ -99,7 +93,6 @@ static size_t count_ahead(size_t own, bool has_turn, const struct fair_turns *tu
 {
     size_t others = has_turn ? turns->count - 1 : turns->count;
     size_t ahead = own + others * (own + 1);
-
     return ahead < waiting ? ahead : waiting;
 }
 
@@ -108,6 +101,5 @@ size_t fair_queue_ahead(const struct fair_queue *queue, uint64_t source)
     const struct fair_line *line = &queue->lines[fair_line_of(source)];
     size_t own = line->lanes[fair_lane_of(source)].waiting;
     size_t in_line = count_ahead(own, own > 0, &line->turns, line->waiting);
-
     return count_ahead(in_line, line->waiting > 0, &queue->turns, queue->waiting);
 }

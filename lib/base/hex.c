@@ -12,7 +12,6 @@ static const uint8_t digits[DIGIT_VALUES] = {
 char *hex_write(char *out, const uint8_t *bytes, size_t size)
 {
     static const char DIGITS[] = "0123456789abcdef";
-
     for (size_t i = 0; i < size; i++) {
         *out++ = DIGITS[bytes[i] >> 4];
         *out++ = DIGITS[bytes[i] & 0x0fu];

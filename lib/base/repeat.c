@@ -16,7 +16,6 @@ bool repeat_is_due(struct repeat *repeat, int64_t now_ns)
 bool repeat_end(struct repeat *repeat)
 {
     bool lasted = repeat->lasts;
-
     repeat->lasts = false;
     return lasted;
 }

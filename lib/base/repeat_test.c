@@ -9,7 +9,6 @@ static void test_repeat_is_due_at_first_and_once_a_minute(void **state)
 {
     struct repeat repeat = {0};
     int64_t begun = -5 * SECOND; /* the monotonic clock may start anywhere */
-
     (void)state;
     assert_true(repeat_is_due(&repeat, begun));
     assert_false(repeat_is_due(&repeat, begun));
@@ -23,7 +22,6 @@ static void test_repeat_is_due_at_first_and_once_a_minute(void **state)
 static void test_repeat_that_ended_is_due_at_once(void **state)
 {
     struct repeat repeat = {0};
-
     (void)state;
     assert_false(repeat_end(&repeat));
     assert_true(repeat_is_due(&repeat, SECOND));

@@ -33,7 +33,6 @@ static size_t lead_length(unsigned char lead, uint32_t *bits)
 size_t utf8_decode(const char *bytes, size_t size, uint32_t *code_point)
 {
     static const uint32_t SMALLEST[UTF8_CHARACTER_MAX_BYTES + 1] = {0, 0, 0x80, 0x800, 0x10000};
-
     if (size == 0)
         return 0;
     uint32_t value = 0;

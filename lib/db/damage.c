@@ -19,7 +19,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool is_line_due(void)
 {
     bool due;
-
     pthread_mutex_lock(&lock);
     due = repeat_is_due(&lines, clock_monotonic_ns());
     pthread_mutex_unlock(&lock);

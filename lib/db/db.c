@@ -52,7 +52,6 @@ enum db_dialect db_dialect(const struct db *db)
 static bool is_plain_identifier(const char *text)
 {
     size_t length = strlen(text);
-
     return length >= 1 && length <= 63 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_") == length &&
            strchr("0123456789", text[0]) == NULL;
 }
@@ -60,7 +59,6 @@ static bool is_plain_identifier(const char *text)
 enum status db_use_schema(struct db *db, const char *schema, struct error *error)
 {
     struct error own;
-
     if (db->dialect != DB_POSTGRESQL || db->in_transaction || !is_plain_identifier(schema))
         return error_set(error, STATUS_INTERNAL, NULL,
                          "database: a schema cannot be chosen here, or not by this name");
@@ -74,7 +72,6 @@ enum status db_begin(struct db *db, struct error *error)
     struct error own;
     struct error *told = error == NULL ? &own : error;
     enum status status;
-
     if (db->in_transaction)
         return error_set(error, STATUS_INTERNAL, NULL, "database: a transaction is already open");
     CHECK(db->failure.status == STATUS_OK);
@@ -88,14 +85,12 @@ enum status db_begin(struct db *db, struct error *error)
 enum status db_commit(struct db *db, struct error *error)
 {
     struct error own;
-
     if (!db->in_transaction)
         return error_set(error, STATUS_INTERNAL, NULL, "database: no transaction is open");
     if (db->failure.status == STATUS_OK)
         db->failure.status = DB_FAULT_STATUS(db, "db.commit", &db->failure);
     if (db->failure.status != STATUS_OK) {
         enum status status = db->failure.status;
-
         if (error != NULL)
             *error = db->failure;
         db_rollback(db);
@@ -119,7 +114,6 @@ void db_restamp(struct db *db)
 {
     /* Process-wide, so that a new connection never repeats a stamp of an earlier one. */
     static atomic_uint_fast64_t last;
-
     if (db->dialect == DB_SQLITE)
         db->stamp = atomic_fetch_add(&last, 1) + 1;
 }
@@ -157,7 +151,6 @@ static enum status check_params(const struct db_statement *statement, const stru
 {
     const char *fault = params->fault;
     enum status status = params->status;
-
     if (status == STATUS_OK && params->row_start != params->count) {
         fault = "a row of parameters was not ended";
         status = STATUS_INTERNAL;
@@ -173,7 +166,6 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
     struct error own;
     struct error *told = error == NULL ? &own : error;
     enum status status = check_transaction(db, error);
-
     if (status != STATUS_OK)
         return status;
     if (params != NULL) {
@@ -228,7 +220,6 @@ enum status db_probe(struct db *db, bool write, struct error *error)
 {
     struct error own;
     enum status status = db_begin(db, &own);
-
     if (status == STATUS_OK && write)
         status = db_run(db, &write_nothing, NULL, NULL, NULL, &own);
     if (status == STATUS_OK)
@@ -248,7 +239,6 @@ enum status db_sink_row(const struct db_sink *sink, const struct db_driver *driv
     struct db_mismatch mismatch = {0};
     struct db_row row = {.driver = driver, .source = source, .number = number, .mismatch = &mismatch};
     enum status status = sink->on_row(sink->context, &row);
-
     if (mismatch.wanted != NULL)
         return error_set(error, STATUS_INTERNAL, NULL, "database: %s: column %d is not of type %s",
                          statement_name, mismatch.column, mismatch.wanted);
@@ -266,7 +256,6 @@ void db_row_reject(const struct db_row *row, int column, const char *wanted)
 static struct db_value cell(const struct db_row *row, int column, enum db_type wanted)
 {
     struct db_value value = {.type = DB_NULL};
-
     if (row->driver->cell(row, column, wanted, &value))
         return value;
     db_row_reject(row, column, type_names[wanted]);
@@ -276,14 +265,12 @@ static struct db_value cell(const struct db_row *row, int column, enum db_type w
 int64_t db_row_int(const struct db_row *row, int column)
 {
     struct db_value value = cell(row, column, DB_INT);
-
     return value.type == DB_NULL ? 0 : value.as.number;
 }
 
 uint64_t db_row_unsigned(const struct db_row *row, int column)
 {
     int64_t number = db_row_int(row, column);
-
     if (number < 0)
         db_row_reject(row, column, "int in its range");
     return (uint64_t)number;
@@ -292,14 +279,12 @@ uint64_t db_row_unsigned(const struct db_row *row, int column)
 const char *db_row_text(const struct db_row *row, int column)
 {
     struct db_value value = cell(row, column, DB_TEXT);
-
     return value.type == DB_NULL ? "" : value.as.text;
 }
 
 const void *db_row_bytes(const struct db_row *row, int column, size_t *size)
 {
     struct db_value value = cell(row, column, DB_BYTES);
-
     *size = value.type == DB_NULL ? 0 : value.size_bytes;
     return *size == 0 ? "" : value.as.bytes;
 }
@@ -307,14 +292,12 @@ const void *db_row_bytes(const struct db_row *row, int column, size_t *size)
 struct uuid db_row_uuid(const struct db_row *row, int column)
 {
     struct db_value value = cell(row, column, DB_UUID);
-
     return value.type == DB_NULL ? (struct uuid){{0}} : value.as.uuid;
 }
 
 int32_t db_row_date(const struct db_row *row, int column)
 {
     struct db_value value = cell(row, column, DB_DATE);
-
     return value.type == DB_NULL ? 0 : value.as.day;
 }
 

@@ -69,7 +69,6 @@ static void write_column(FILE *out, enum form form, const struct db_column *colu
                          const char *source)
 {
     const char *dot = source[0] != '\0' ? "." : "";
-
     switch (form) {
     case NAMES:
         fprintf(out, "%s%s%s", source, dot, column->name);
@@ -99,10 +98,8 @@ static void write_list(FILE *out, const struct list *list, const struct db_table
 {
     const char *separator = "";
     unsigned number = 0;
-
     for (size_t i = 0; i < table->count; i++) {
         const struct db_column *column = &table->columns[i];
-
         if (!has_role(column, list->numbered))
             continue;
         number++;
@@ -147,7 +144,6 @@ static const char *write_marker(FILE *out, const struct db_statement *statement,
     const char *end = strchr(marker, '}');
     const struct db_table *table;
     const struct list *list;
-
     if (end == NULL)
         return NULL;
     if (sscanf(marker, "{%39[a-z0-9_].%39[a-z0-9_]}", name, column) < 2)
@@ -166,7 +162,6 @@ static bool write_text(FILE *out, const struct db_statement *statement, const ch
 {
     while (statement->tables[0] != NULL) {
         size_t plain = strcspn(sql, "{");
-
         fwrite(sql, 1, plain, out);
         sql += plain;
         if (*sql == '\0')
@@ -186,7 +181,6 @@ enum status db_statement_expand(const struct db_statement *statement, const char
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
     bool known;
-
     if (stream == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
     known = write_text(stream, statement, sql);
@@ -224,7 +218,6 @@ static void add_text(struct db_params *params, const char *text)
 static void add_value(struct db_params *params, const struct db_column *column, const char *record)
 {
     const void *member = record + column->offset;
-
     switch (column->member) {
     case DB_MEMBER_BOOL:
         db_params_int(params, *(const bool *)member);
@@ -259,7 +252,6 @@ static void add_row(struct db_params *params, const struct db_table *table, unsi
 {
     for (size_t i = 0; i < table->count; i++) {
         const struct db_column *column = &table->columns[i];
-
         if (!has_role(column, roles))
             continue;
         if (column->member == DB_MEMBER_POINTER || is_present(column, record))
@@ -291,7 +283,6 @@ static void read_array(const struct db_row *row, int number, void *member, size_
 {
     size_t found;
     const void *bytes = db_row_bytes(row, number, &found);
-
     if (found == size)
         memcpy(member, bytes, size);
     else
@@ -303,7 +294,6 @@ static int64_t read_int(const struct db_row *row, int number, const struct db_co
 {
     int64_t value = db_row_int(row, number);
     int64_t low = column->low, high = column->high;
-
     if (high == 0 && column->member == DB_MEMBER_BOOL)
         high = 1;
     else if (high == 0 && column->member == DB_MEMBER_U32)
@@ -320,7 +310,6 @@ static int64_t read_int(const struct db_row *row, int number, const struct db_co
 static void read_value(const struct db_row *row, int number, const struct db_column *column, char *record)
 {
     void *member = record + column->offset;
-
     switch (column->member) {
     case DB_MEMBER_BOOL:
         *(bool *)member = read_int(row, number, column) != 0;
@@ -353,10 +342,8 @@ static void read_value(const struct db_row *row, int number, const struct db_col
 int db_row_record(const struct db_row *row, int first, const struct db_table *table, void *record)
 {
     int number = first;
-
     for (size_t i = 0; i < table->count; i++, number++) {
         const struct db_column *column = &table->columns[i];
-
         read_value(row, number, column, record);
         if (column->second != 0 && column->member != DB_MEMBER_POINTER)
             *(bool *)((char *)record + column->second) = !db_row_is_null(row, number);
@@ -368,7 +355,6 @@ bool db_table_keep(const struct db_table *table, void *record, struct arena *are
 {
     for (size_t i = 0; i < table->count; i++) {
         const char **text = (const char **)((char *)record + table->columns[i].offset);
-
         if (table->columns[i].member != DB_MEMBER_TEXT || *text == NULL)
             continue;
         *text = arena_strdup(arena, *text);

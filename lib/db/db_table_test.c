@@ -144,7 +144,6 @@ static void assert_same(const struct thing *thing, const struct thing *wanted)
 static void run(struct fixture *f, const struct db_statement *statement)
 {
     struct error error = {0};
-
     fixture_expect(db_run(f->db, statement, f->params, NULL, NULL, &error), STATUS_OK, &error);
     db_params_reset(f->params);
 }
@@ -163,7 +162,6 @@ static enum status check_row(void *context, const struct db_row *row)
 {
     uint8_t *number = context;
     struct thing thing = {.not_stored = 5}, wanted = thing_of(++*number);
-
     assert_int_equal(db_row_record(row, 1, &THING, &thing), 11);
     assert_int_equal(db_row_int(row, 11), 9);
     assert_same(&thing, &wanted);
@@ -177,7 +175,6 @@ static void insert_and_list(void **state, const struct db_statement *insert)
     struct error error = {0};
     struct thing things[9];
     uint8_t seen = 0;
-
     add_things(f, things, 9);
     run(f, insert);
     fixture_expect(db_run(f->db, &LIST_THINGS, NULL, check_row, &seen, &error), STATUS_OK, &error);
@@ -203,7 +200,6 @@ struct kept {
 static enum status keep_row(void *context, const struct db_row *row)
 {
     struct kept *kept = context;
-
     (void)db_row_record(row, 0, &THING, &kept->thing);
     kept->rows++;
     return db_table_keep(&THING, &kept->thing, &kept->arena) ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
@@ -213,7 +209,6 @@ static void load(struct fixture *f, uint8_t number, struct kept *kept)
 {
     const struct thing key = {.id = {{number}}};
     struct error error = {0};
-
     arena_init(&kept->arena);
     kept->rows = 0;
     db_params_key(f->params, &THING, &key);
@@ -226,7 +221,6 @@ static void test_table_load_finds_by_key_and_keeps_the_texts(void **state)
     struct fixture *f = with_table(state);
     struct thing things[4], wanted = thing_of(3), unnamed = thing_of(5);
     struct kept kept = {0};
-
     unnamed.label = NULL;
     db_params_record(f->params, &THING, &unnamed);
     add_things(f, things, 4);
@@ -249,7 +243,6 @@ static void test_table_update_writes_the_changing_columns_only(void **state)
     struct fixture *f = with_table(state);
     struct thing things[2], two = thing_of(2), changed = two;
     struct kept kept = {0};
-
     add_things(f, things, 2);
     run(f, &INSERT_THINGS);
     changed.label = "not written";
@@ -274,7 +267,6 @@ static void test_table_save_inserts_or_writes_the_changing_columns(void **state)
     struct fixture *f = with_table(state);
     struct thing two = thing_of(2), three = thing_of(3), changed = two;
     struct kept kept = {0};
-
     db_params_record(f->params, &THING, &two);
     run(f, &SAVE_THINGS);
     changed.label = "not written";
@@ -299,7 +291,6 @@ static void test_table_bytes_of_another_size_fail(void **state)
     const struct thing two = thing_of(2);
     struct error error = {0};
     struct kept kept = {0};
-
     db_params_record(f->params, &THING, &two);
     run(f, &INSERT_THINGS);
     fixture_expect(db_run_script(f->db, spoil, &error), STATUS_OK, &error);
@@ -313,7 +304,6 @@ static void test_table_bytes_of_another_size_fail(void **state)
 static enum status reject_row(void *context, const struct db_row *row)
 {
     struct thing thing = {0};
-
     (void)context;
     (void)db_row_record(row, 0, &THING, &thing);
     assert_false(db_row_is_sound(row));
@@ -326,13 +316,11 @@ static void test_table_integers_that_a_member_cannot_hold_fail(void **state)
     struct thing things[1];
     static const char *const IMPOSSIBLE[] = {"version = -1", "color = 0",  "color = 3",
                                              "color = NULL", "hidden = 2", "hidden = -1"};
-
     add_things(f, things, 1);
     run(f, &INSERT_THINGS);
     for (size_t i = 0; i < sizeof IMPOSSIBLE / sizeof IMPOSSIBLE[0]; i++) {
         char script[128];
         struct error error = {0};
-
         snprintf(script, sizeof script,
                  "UPDATE thing SET version = 1, color = 1, hidden = 0;"
                  "UPDATE thing SET %s;",
@@ -350,7 +338,6 @@ static void test_table_unknown_marker_fails(void **state)
 {
     struct fixture *f = with_table(state);
     struct error error = {0};
-
     fixture_expect(db_run(f->db, &UNKNOWN_MARKER, NULL, NULL, NULL, &error), STATUS_INTERNAL, &error);
     assert_non_null(strstr(error.message, "unknown marker"));
 }
@@ -360,7 +347,6 @@ static void expect_text(const char *sql, const char *wanted)
     const struct db_statement statement = {.name = "expand", .sql = sql, .tables = {&THING, &PLACE}};
     struct error error = {0};
     char *text = NULL;
-
     fixture_expect(db_statement_expand(&statement, sql, &text, &error), STATUS_OK, &error);
     assert_string_equal(text, wanted);
     free(text);
@@ -386,7 +372,6 @@ static void test_table_text_of_a_statement_without_tables_is_left_alone(void **s
     const struct db_statement statement = {.name = "plain", .sql = "SELECT '{thing}'"};
     struct error error = {0};
     char *text = NULL;
-
     (void)state;
     fixture_expect(db_statement_expand(&statement, statement.sql, &text, &error), STATUS_OK, &error);
     assert_string_equal(text, statement.sql);
@@ -398,7 +383,6 @@ static void test_table_unfinished_marker_is_refused(void **state)
     const struct db_statement statement = {.name = "unfinished", .sql = "SELECT {thing", .tables = {&THING}};
     struct error error = {0};
     char *text = NULL;
-
     (void)state;
     assert_int_equal(db_statement_expand(&statement, statement.sql, &text, &error), STATUS_INTERNAL);
     assert_null(text);

@@ -62,7 +62,6 @@ static struct fixture *with_table(void **state)
 static void add_thing(struct db_params *params, int64_t id)
 {
     struct uuid owner = {{1, 2, 3}};
-
     owner.bytes[15] = (uint8_t)id;
     db_params_int(params, id);
     if (id % 3 == 0) {
@@ -89,7 +88,6 @@ static enum status check_thing(void *context, const struct db_row *row)
     bool odd = id % 2 == 1;
     size_t size = 99;
     const char *content;
-
     assert_int_equal(db_row_int(row, 0), id);
     assert_int_equal(db_row_is_null(row, 1), id % 3 == 0);
     content = db_row_bytes(row, 3, &size);
@@ -116,7 +114,6 @@ static void insert_and_check(void **state, const struct db_statement *statement)
     struct fixture *f = with_table(state);
     struct error error = {0};
     struct check check = {0};
-
     for (int64_t id = 1; id <= 12; id++)
         add_thing(f->params, id);
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
@@ -142,7 +139,6 @@ static void nulls_and_values(void **state, const struct db_statement *statement)
     struct fixture *f = with_table(state);
     struct error error = {0};
     struct check check = {.rows = 2};
-
     for (int64_t id = 3; id <= 6; id++) {
         db_params_reset(f->params);
         add_thing(f->params, id);
@@ -170,7 +166,6 @@ struct echo {
 static enum status take_echo(void *context, const struct db_row *row)
 {
     struct echo *echo = context;
-
     echo->rows++;
     echo->bytes += strlen(db_row_text(row, 1));
     return STATUS_OK;
@@ -182,7 +177,6 @@ static void test_db_many_big_rows_both_ways_do_not_block(void **state)
     struct error error = {0};
     struct echo echo = {0};
     char *big = malloc(BIG_TEXT_BYTES + 1);
-
     memset(big, 'x', BIG_TEXT_BYTES);
     big[BIG_TEXT_BYTES] = '\0';
     for (int64_t id = 1; id <= MANY; id++) {
@@ -211,7 +205,6 @@ static void test_db_set_of_keys_finds_the_rows_that_exist(void **state)
     struct fixture *f = with_table(state);
     struct error error = {0};
     int rows = 0;
-
     for (int64_t id = 1; id <= 5; id++)
         add_thing(f->params, id);
     fixture_expect(db_run(f->db, &insert, f->params, NULL, NULL, &error), STATUS_OK, &error);
@@ -232,7 +225,6 @@ static void test_db_counting_tells_the_changed_rows(void **state)
     struct fixture *f = with_table(state);
     struct error error = {0};
     int64_t changed = -1;
-
     for (int64_t id = 1; id <= 5; id++)
         add_thing(f->params, id);
     fixture_expect(db_run_counting(f->db, &insert_set, f->params, &changed, &error), STATUS_OK, &error);
@@ -268,7 +260,6 @@ static void test_db_row_read_wrongly_or_refused_ends_the_run(void **state)
     struct fixture *f = with_table(state);
     struct error error = {0};
     int rows = 0;
-
     for (int64_t id = 1; id <= 2; id++)
         add_thing(f->params, id);
     fixture_expect(db_run(f->db, &insert, f->params, NULL, NULL, &error), STATUS_OK, &error);
@@ -293,7 +284,6 @@ static void test_db_commit_reports_the_first_failure_and_commits_nothing(void **
     struct fixture *f = with_table(state);
     struct error error = {0};
     enum status status;
-
     fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(insert_one(f, 2, &error), STATUS_OK, &error);
@@ -311,7 +301,6 @@ static void test_db_after_a_failure_every_call_of_the_transaction_fails(void **s
     struct fixture *f = with_table(state);
     struct error error = {0};
     int rows = 0;
-
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
     fixture_expect(db_run(f->db, &broken, NULL, count_row, &rows, &error), STATUS_INTERNAL, &error);
@@ -329,7 +318,6 @@ static void test_db_rollback_leaves_a_usable_connection(void **state)
 {
     struct fixture *f = with_table(state);
     struct error error = {0};
-
     for (int round = 0; round < 3; round++) {
         fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
         fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
@@ -349,7 +337,6 @@ static void test_db_other_connection_sees_only_what_is_committed(void **state)
     struct fixture *f = with_table(state);
     struct db *other = fixture_connect(f, DB_READ_ONLY);
     struct error error = {0};
-
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
     assert_int_equal(fixture_number(f->db, &count_all), 1);
@@ -364,7 +351,6 @@ static void test_db_read_only_refuses_writes(void **state)
     struct fixture *f = with_table(state);
     struct db *other = fixture_connect(f, DB_READ_ONLY);
     struct error error = {0};
-
     add_thing(f->params, 1);
     fixture_expect(db_run(other, &insert, f->params, NULL, NULL, &error), STATUS_INTERNAL, &error);
     fixture_expect(db_begin(other, &error), STATUS_OK, &error);
@@ -377,7 +363,6 @@ static void test_db_calls_out_of_order_are_refused(void **state)
 {
     struct fixture *f = with_table(state);
     struct error error = {0};
-
     fixture_expect(db_commit(f->db, &error), STATUS_INTERNAL, &error);
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(db_begin(f->db, &error), STATUS_INTERNAL, &error);
@@ -388,7 +373,6 @@ static void test_db_faulty_parameters_are_refused(void **state)
 {
     struct fixture *f = with_table(state);
     struct error error = {0};
-
     add_thing(f->params, 1);
     db_params_int(f->params, 2);
     fixture_expect(db_run(f->db, &insert, f->params, NULL, NULL, &error), STATUS_INTERNAL, &error);

@@ -10,7 +10,6 @@
 static struct fixture *create_fixture(enum db_dialect dialect)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-
     assert_non_null(fixture);
     fixture->dialect = dialect;
     fixture->params = db_params_create();
@@ -21,7 +20,6 @@ int fixture_setup_sqlite(void **state)
 {
     struct fixture *fixture = create_fixture(DB_SQLITE);
     struct error error = {0};
-
     snprintf(fixture->folder, sizeof fixture->folder, "/tmp/db_test.XXXXXX");
     if (mkdtemp(fixture->folder) == NULL)
         return -1;
@@ -38,7 +36,6 @@ int fixture_setup_postgresql(void **state)
     struct fixture *fixture;
     struct error error = {0};
     char script[128];
-
     *state = NULL;
     if (url == NULL)
         return 0;
@@ -58,10 +55,8 @@ static void remove_database(struct fixture *fixture)
     static const char *const names[] = {"test.db", "test.db-wal", "test.db-shm", "test.db-lock"};
     char path[128];
     struct error error = {0};
-
     if (fixture->dialect == DB_POSTGRESQL) {
         struct db *db = fixture_connect(fixture, DB_READ_WRITE);
-
         snprintf(path, sizeof path, "DROP SCHEMA %s CASCADE", fixture->schema);
         fixture_expect(db_run_script(db, path, &error), STATUS_OK, &error);
         db_close(db);
@@ -77,7 +72,6 @@ static void remove_database(struct fixture *fixture)
 int fixture_teardown(void **state)
 {
     struct fixture *fixture = *state;
-
     if (fixture == NULL)
         return 0;
     db_close(fixture->db);
@@ -100,7 +94,6 @@ struct db *fixture_connect(const struct fixture *fixture, enum db_access access)
 {
     struct db *db = NULL;
     struct error error = {0};
-
     fixture_expect(db_open(fixture->url, access, &db, &error), STATUS_OK, &error);
     if (fixture->dialect == DB_POSTGRESQL)
         fixture_expect(db_use_schema(db, fixture->schema, &error), STATUS_OK, &error);
@@ -117,7 +110,6 @@ int64_t fixture_number(struct db *db, const struct db_statement *statement)
 {
     struct error error = {0};
     int64_t number = -1;
-
     fixture_expect(db_run(db, statement, NULL, take_number, &number, &error), STATUS_OK, &error);
     return number;
 }

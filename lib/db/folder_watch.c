@@ -16,7 +16,6 @@ int folder_watch_open(const char *path)
 {
     int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     char *copy = strdup(path);
-
     if (watch >= 0 && (copy == NULL || inotify_add_watch(watch, dirname(copy), NAMES) < 0)) {
         close(watch);
         watch = -1;
@@ -28,7 +27,6 @@ int folder_watch_open(const char *path)
 bool folder_watch_changed(int watch)
 {
     char events[EVENTS_BYTES];
-
     /* The event contents do not matter. Any error except EAGAIN (no events) counts as a change. */
     return watch < 0 || read(watch, events, sizeof events) >= 0 || errno != EAGAIN;
 }

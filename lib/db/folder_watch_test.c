@@ -19,7 +19,6 @@ struct place {
 static void make_file(const char *path)
 {
     int file = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
-
     assert_true(file >= 0);
     close(file);
 }
@@ -50,7 +49,6 @@ static void test_folder_watch_notes_each_change_of_a_name_once(void **state)
 {
     struct place place;
     int watch;
-
     (void)state;
     make_place(&place);
     watch = folder_watch_open(place.file);
@@ -74,7 +72,6 @@ static void test_folder_watch_notes_that_the_folder_itself_is_renamed(void **sta
 {
     struct place place;
     int watch;
-
     (void)state;
     make_place(&place);
     watch = folder_watch_open(place.file);
@@ -91,7 +88,6 @@ static void test_folder_watch_does_not_note_what_is_written(void **state)
     struct place place;
     struct stat status;
     int watch, file;
-
     (void)state;
     make_place(&place);
     watch = folder_watch_open(place.file);

@@ -54,7 +54,6 @@ static const struct db_statement find_strangers = {
 static enum status ensure_table(struct db *db, struct error *error)
 {
     enum status status = STATUS_OK;
-
     for (int attempt = 0; attempt < CREATE_ATTEMPTS; attempt++) {
         status = db_run_script(db, create_table, error);
         if (status != STATUS_ALREADY_EXISTS)
@@ -90,7 +89,6 @@ struct owner {
 static enum status refuse_owner(void *context, const struct db_row *row)
 {
     struct owner *owner = context;
-
     return error_set(owner->error, STATUS_FAILED_PRECONDITION, NULL,
                      "database: it is the database of %s-svc; %s-svc needs one of its own",
                      db_row_text(row, 0), owner->name);
@@ -116,7 +114,6 @@ static enum status check_strangers(struct db *db, const char *owner, struct erro
 {
     int64_t count = 0;
     enum status status = STATUS_OK;
-
     if (db_dialect(db) == DB_SQLITE)
         status = db_run(db, &find_strangers, NULL, take_version, &count, error);
     if (status != STATUS_OK || count == 0)
@@ -128,7 +125,6 @@ static enum status check_strangers(struct db *db, const char *owner, struct erro
 enum status db_claim(struct db *db, const char *owner, struct error *error)
 {
     enum status status = check_strangers(db, owner, error);
-
     if (status == STATUS_OK)
         status = ensure_table(db, error);
     if (status == STATUS_OK)
@@ -155,7 +151,6 @@ static enum status apply(struct db *db, const char *component, const struct db_m
     const char *script = db_dialect(db) == DB_SQLITE ? migration->sqlite : migration->postgresql;
     struct error cause = {0};
     enum status status;
-
     if (script == NULL)
         return error_invalid(error, "database: %s does not run on %s", component,
                              db_dialect(db) == DB_SQLITE ? "SQLite" : "PostgreSQL");
@@ -173,7 +168,6 @@ static enum status step(struct db *db, const char *component, const struct db_mi
 {
     int64_t version = 0;
     enum status status = STATUS_OK;
-
     if (db_dialect(db) == DB_POSTGRESQL)
         status = db_run_script(db, lock_table, error);
     if (status == STATUS_OK)
@@ -202,7 +196,6 @@ enum status db_migrate(struct db *db, const char *component, const struct db_mig
     enum status status = ensure_table(db, error);
     bool done = false;
     size_t steps = 0;
-
     for (; status == STATUS_OK && !done; steps++) {
         status = db_begin(db, error);
         if (status != STATUS_OK)

@@ -34,7 +34,6 @@ static void test_migrate_fresh_database_gets_every_step_once(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct error error = {0};
-
     fixture_expect(db_migrate(f->db, "x", migrations, 1, &error), STATUS_OK, &error);
     assert_int_equal(fixture_number(f->db, &version_of_x), 1);
     for (int round = 0; round < 2; round++)
@@ -57,7 +56,6 @@ static void test_migrate_leaves_no_temporary_database(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct error error = {0};
-
     fixture_expect(db_run_script(f->db, "CREATE TEMP TABLE c (id INTEGER); DROP TABLE c", &error), STATUS_OK,
                    &error);
     assert_int_equal(fixture_number(f->db, &count_databases), 2);
@@ -69,7 +67,6 @@ static void test_migrate_newer_database_is_refused(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct error error = {0};
-
     fixture_expect(db_migrate(f->db, "x", migrations, 3, &error), STATUS_OK, &error);
     fixture_expect(db_migrate(f->db, "x", migrations, 2, &error), STATUS_FAILED_PRECONDITION, &error);
     assert_non_null(strstr(error.message, "schema version 3 of x is newer"));
@@ -80,7 +77,6 @@ static void test_migrate_failing_step_leaves_nothing_of_itself(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct error error = {0};
-
     fixture_expect(db_migrate(f->db, "x", failing, 2, &error), STATUS_INTERNAL, &error);
     assert_non_null(strstr(error.message, "migration x 2 (wrong)"));
     assert_int_equal(fixture_number(f->db, &version_of_x), 1);
@@ -91,7 +87,6 @@ static void test_migrate_component_without_a_script_is_refused(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct error error = {0};
-
     fixture_expect(db_migrate(f->db, "x", nowhere, 1, &error), STATUS_INVALID_ARGUMENT, &error);
     assert_int_equal(fixture_number(f->db, &count_versions), 0);
 }
@@ -107,7 +102,6 @@ struct racer {
 static void *race(void *context)
 {
     struct racer *racer = context;
-
     racer->status = db_migrate(racer->db, "x", migrations, 3, &racer->error);
     return NULL;
 }
@@ -116,7 +110,6 @@ static void test_migrate_several_at_once_apply_each_step_once(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct racer racers[THREADS] = {0};
-
     for (int i = 0; i < THREADS; i++)
         racers[i].db = fixture_connect(f, DB_READ_WRITE);
     for (int i = 0; i < THREADS; i++)
@@ -137,7 +130,6 @@ static void test_claim_database_of_another_service_is_refused(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct error error = {0};
-
     fixture_expect(db_claim(f->db, "booking", &error), STATUS_OK, &error);
     fixture_expect(db_migrate(f->db, "events", migrations, 1, &error), STATUS_OK, &error);
     fixture_expect(db_claim(f->db, "hospital", &error), STATUS_FAILED_PRECONDITION, &error);
@@ -152,7 +144,6 @@ static void test_claim_of_a_database_from_before_claims_is_accepted(void **state
 {
     struct fixture *f = fixture_of(state);
     struct error error = {0};
-
     fixture_expect(db_migrate(f->db, "events", migrations, 1, &error), STATUS_OK, &error);
     fixture_expect(db_claim(f->db, "x", &error), STATUS_OK, &error);
     assert_int_equal(fixture_number(f->db, &version_of_x), 0);
@@ -167,7 +158,6 @@ static void test_claim_file_of_another_program_is_refused(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct error error = {0};
-
     fixture_expect(db_run_script(f->db, "CREATE TABLE bookmarks (url TEXT)", &error), STATUS_OK, &error);
     fixture_expect(db_claim(f->db, "booking", &error), STATUS_FAILED_PRECONDITION, &error);
     assert_non_null(strstr(error.message, "another program"));
@@ -177,7 +167,6 @@ static void test_claim_file_of_another_program_is_refused(void **state)
 static void *claim(void *context)
 {
     struct racer *racer = context;
-
     racer->status = db_claim(racer->db, racer->owner, &racer->error);
     return NULL;
 }
@@ -188,7 +177,6 @@ static void test_claim_several_at_once_one_owner_wins(void **state)
     struct fixture *f = fixture_of(state);
     struct racer racers[THREADS] = {0};
     int won = 0;
-
     for (int i = 0; i < THREADS; i++) {
         racers[i].db = fixture_connect(f, DB_READ_WRITE);
         racers[i].owner = owners[i];

@@ -23,7 +23,6 @@ void db_params_reset(struct db_params *params)
 {
     struct db_value *values = params->values;
     size_t capacity = params->capacity;
-
     *params = (struct db_params){.values = values, .capacity = capacity};
 }
 
@@ -39,7 +38,6 @@ static bool grow(struct db_params *params)
 {
     size_t capacity = params->capacity == 0 ? 64 : params->capacity * 2;
     struct db_value *values = reallocarray(params->values, capacity, sizeof *values);
-
     if (values == NULL)
         return false;
     params->values = values;
@@ -50,7 +48,6 @@ static bool grow(struct db_params *params)
 static void add(struct db_params *params, struct db_value value)
 {
     size_t column = params->count - params->row_start;
-
     CHECK(params->row_start <= params->count && params->count <= params->capacity);
     if (column == DB_COLUMNS_MAX) {
         fail(params, STATUS_INTERNAL, "too many parameters");
@@ -111,7 +108,6 @@ void db_params_null(struct db_params *params)
 void db_params_end_row(struct db_params *params)
 {
     size_t columns = params->count - params->row_start;
-
     CHECK(columns <= DB_COLUMNS_MAX);
     if (params->rows == 0)
         params->columns = columns;

@@ -69,7 +69,6 @@ struct pg {
     uint32_t backoff_ms; /* 0 = the last attempt succeeded */
     bool unsuitable;     /* the last attempt failed with DB_UNSUITABLE */
     struct repeat outage;
-
     struct pg_pending *pending; /* in sending order */
     size_t pending_count;
     size_t pending_capacity;

@@ -61,7 +61,6 @@ static void append(struct pg_buffer *buffer, const void *bytes, size_t size)
 static void append_int32(struct pg_buffer *buffer, uint32_t number)
 {
     uint32_t wire = htonl(number);
-
     append(buffer, &wire, sizeof wire);
 }
 
@@ -86,7 +85,6 @@ static size_t value_size(const struct db_value *value)
 void pg_append_value(struct pg_buffer *buffer, const struct db_value *value)
 {
     uint64_t wire;
-
     switch (value->type) {
     case DB_INT:
         wire = htobe64((uint64_t)value->as.number);
@@ -136,7 +134,6 @@ void pg_append_array(struct pg_buffer *buffer, const struct db_params *params, s
     append_int32(buffer, 1); /* index of the first element */
     for (size_t row = 0; row < params->rows; row++) {
         const struct db_value *value = &params->values[row * params->columns + column];
-
         if (value->type == DB_NULL) {
             append_int32(buffer, UINT32_MAX); /* length -1 */
             continue;

@@ -23,7 +23,6 @@ static void test_pg_array_with_a_null_has_header_flag_and_elements(void **state)
                                    "\0\0\0\10\377\377\377\377\377\377\377\376";
     struct db_params *params = db_params_create();
     struct pg_buffer buffer = {0};
-
     (void)state;
     db_params_int(params, 256);
     db_params_end_row(params);
@@ -47,7 +46,6 @@ static void test_pg_array_takes_one_column_of_several(void **state)
                                    "\0\0\0\0";
     struct db_params *params = db_params_create();
     struct pg_buffer buffer = {0};
-
     (void)state;
     db_params_int(params, 1);
     db_params_text(params, "ab");
@@ -64,7 +62,6 @@ static void test_pg_array_of_nulls_only_is_text(void **state)
 {
     struct db_params *params = db_params_create();
     struct pg_buffer buffer = {0};
-
     (void)state;
     for (int row = 0; row < 2; row++) {
         db_params_null(params);
@@ -78,7 +75,6 @@ static void test_pg_array_of_nulls_only_is_text(void **state)
 static void test_pg_array_date_counts_from_2000(void **state)
 {
     struct pg_buffer buffer = {0};
-
     (void)state;
     pg_append_value(&buffer, &(struct db_value){.type = DB_DATE, .as.day = PG_DATE_EPOCH_DAY - 1});
     expect_bytes(&buffer, "\377\377\377\377", 4);

@@ -12,7 +12,6 @@ static bool next_word(const char **rest, char out[PG_OPTION_SIZE])
 {
     const char *text = *rest;
     size_t length = 0;
-
     while (isspace((unsigned char)*text))
         text++;
     if (*text == '\0')
@@ -34,7 +33,6 @@ static bool read_setting(const char *text, struct pg_option *out)
 {
     const char *equals = strchr(text, '=');
     size_t length = equals == NULL ? 0 : (size_t)(equals - text);
-
     if (length == 0)
         return false;
     memcpy(out->name, text, length);
@@ -49,10 +47,8 @@ static bool read_setting(const char *text, struct pg_option *out)
 bool pg_options_next(const char **rest, struct pg_option *out)
 {
     char word[PG_OPTION_SIZE];
-
     while (next_word(rest, word)) {
         const char *setting = NULL;
-
         if (strcmp(word, "-c") == 0)
             setting = next_word(rest, word) ? word : NULL;
         else if (strncmp(word, "-c", 2) == 0 || strncmp(word, "--", 2) == 0)
@@ -66,7 +62,6 @@ bool pg_options_next(const char **rest, struct pg_option *out)
 bool pg_options_name(const char *options, const char *name)
 {
     struct pg_option option;
-
     while (options != NULL && pg_options_next(&options, &option))
         if (strcasecmp(option.name, name) == 0)
             return true;
@@ -77,7 +72,6 @@ int pg_commit_rank(const char *value)
 {
     static const char *const values[] = {"off", "local", "remote_write", "on", "remote_apply"};
     const int count = sizeof values / sizeof values[0];
-
     for (int i = 0; i < count; i++)
         if (strcmp(values[i], value) == 0)
             return i;

@@ -8,7 +8,6 @@
 static void expect_next(const char **rest, const char *name, const char *value)
 {
     struct pg_option option;
-
     assert_true(pg_options_next(rest, &option));
     assert_string_equal(option.name, name);
     assert_string_equal(option.value, value);
@@ -17,14 +16,12 @@ static void expect_next(const char **rest, const char *name, const char *value)
 static void expect_end(const char **rest)
 {
     struct pg_option option;
-
     assert_false(pg_options_next(rest, &option));
 }
 
 static void test_options_are_read_in_every_form(void **state)
 {
     const char *rest = "  -c a=1 -cb=2\t--work-mem=3  -c app.name=x";
-
     (void)state;
     expect_next(&rest, "a", "1");
     expect_next(&rest, "b", "2");
@@ -36,7 +33,6 @@ static void test_options_are_read_in_every_form(void **state)
 static void test_options_keep_what_a_backslash_keeps(void **state)
 {
     const char *rest = "-c default_transaction_isolation=read\\ committed -c a=b\\\\c -c d=e=f -c empty=";
-
     (void)state;
     expect_next(&rest, "default_transaction_isolation", "read committed");
     expect_next(&rest, "a", "b\\c");
@@ -48,7 +44,6 @@ static void test_options_keep_what_a_backslash_keeps(void **state)
 static void test_options_without_a_setting_are_passed_over(void **state)
 {
     const char *rest = "-d 5 -c nothing -c =1 -B 16 --x -c last=1 -c";
-
     (void)state;
     expect_next(&rest, "last", "1");
     expect_end(&rest);
@@ -69,7 +64,6 @@ static void test_options_of_the_longest_url_are_read_whole(void **state)
     char text[PG_OPTION_SIZE];
     const char *rest = text;
     struct pg_option option;
-
     (void)state;
     memset(text, 'v', sizeof text);
     memcpy(text, "-c n=", 5);

@@ -31,7 +31,6 @@ enum status pg_pooler_refuse(struct error *error)
 static bool run(PGconn *connection, const char *sql, int *number, bool *refused)
 {
     PGresult *result = pg_ask(connection, sql, ANSWER_MS);
-
     if (result == NULL)
         return false;
     *number = PQntuples(result) == 1 ? (int)strtol(PQgetvalue(result, 0, 0), NULL, 10) : 0;
@@ -49,7 +48,6 @@ static enum finding compare(const struct pg *pg, PGconn *first, PGconn *second)
     static const char own_pid[] = "SELECT pg_backend_pid()";
     int other = 0, again = pg->backend, ignored;
     bool no_transaction = false, refused = false;
-
     if (!run(second, "BEGIN", &ignored, &no_transaction))
         return FOUND_NO_ANSWER;
     if (no_transaction) /* pool_mode=statement allows no transactions */
@@ -63,10 +61,8 @@ static enum finding compare(const struct pg *pg, PGconn *first, PGconn *second)
 enum status pg_pooler_check(const struct pg *pg, PGconn *connection, struct error *error)
 {
     enum finding finding = FOUND_NOTHING;
-
     for (int i = 0; i < ATTEMPTS && finding == FOUND_NOTHING; i++) {
         PGconn *second = pg_session_connect(pg);
-
         if (PQstatus(second) == CONNECTION_OK)
             finding = compare(pg, connection, second);
         PQfinish(second);

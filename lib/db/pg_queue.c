@@ -28,7 +28,6 @@ enum status pg_queue_reserve(struct pg *pg, size_t count, struct error *error)
 {
     size_t needed = pg->pending_count + count;
     struct pg_pending *pending;
-
     if (needed <= pg->pending_capacity)
         return STATUS_OK;
     if (needed < pg->pending_capacity * 2)
@@ -50,7 +49,6 @@ void pg_queue_add(struct pg *pg, const struct pg_pending *pending)
 bool pg_queue_plain(struct pg *pg, enum pg_kind kind, const char *sql)
 {
     struct error ignored;
-
     if (pg_queue_reserve(pg, 1, &ignored) != STATUS_OK ||
         !PQsendQueryParams(pg->connection, sql, 0, NULL, NULL, NULL, NULL, 1))
         return false;
@@ -61,7 +59,6 @@ bool pg_queue_plain(struct pg *pg, enum pg_kind kind, const char *sql)
 bool pg_queue_sync(struct pg *pg)
 {
     struct error ignored;
-
     if (pg_queue_reserve(pg, 1, &ignored) != STATUS_OK || !PQpipelineSync(pg->connection))
         return false;
     pg_queue_add(pg, &(struct pg_pending){.kind = PG_SYNC, .name = "sync"});
@@ -71,7 +68,6 @@ bool pg_queue_sync(struct pg *pg)
 enum status pg_connection_lost(struct pg *pg, const char *doing, struct error *error)
 {
     char reason[ERROR_MESSAGE_SIZE] = "connection lost";
-
     if (pg->connection != NULL && PQerrorMessage(pg->connection)[0] != '\0')
         snprintf(reason, sizeof reason, "%s", PQerrorMessage(pg->connection));
     reason[strcspn(reason, "\n")] = '\0';
@@ -85,7 +81,6 @@ enum status pg_result_failure(const struct pg *pg, const PGresult *result, const
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     enum status status;
-
     if (sqlstate == NULL)
         return error_set(error, STATUS_INTERNAL, NULL, "database: %s: unexpected answer %s", name,
                          PQresStatus(PQresultStatus(result)));
@@ -112,7 +107,6 @@ static bool wait_for_server(PGconn *connection)
     int unwritten = PQflush(connection);
     struct pollfd descriptor = {.fd = PQsocket(connection), .events = POLLIN};
     int ready;
-
     /* Reading the result reports a lost connection, after the last message of the server. */
     if (unwritten < 0)
         return PQconsumeInput(connection) >= 0;
@@ -164,7 +158,6 @@ static void take_failure(struct drain *drain, const struct pg_pending *pending, 
     struct error ignored;
     struct error *error = first ? drain->error : &ignored;
     enum status status;
-
     if (lost)
         status = error_set(error, STATUS_UNAVAILABLE, NULL, "database: %s: connection lost", pending->name);
     else
@@ -187,7 +180,6 @@ static void take_rows(struct drain *drain, const struct pg_pending *pending, PGr
     for (int row = 0; row < PQntuples(result) && drain->failure->status == STATUS_OK; row++) {
         enum status status =
             db_sink_row(drain->sink, &postgresql_driver, result, row, pending->name, drain->error);
-
         if (status != STATUS_OK)
             fail(drain, pending, status);
     }
@@ -220,7 +212,6 @@ static void take_answer(struct drain *drain, const struct pg_pending *pending)
 {
     bool silent = false;
     PGresult *result;
-
     while ((result = next_result(drain->pg, &silent)) != NULL) {
         take_result(drain, pending, result);
         PQclear(result);
@@ -240,7 +231,6 @@ void pg_queue_drain(struct pg *pg, const struct db_sink *sink, struct pg_failure
                     struct error *error)
 {
     struct drain drain = {.pg = pg, .sink = sink, .failure = failure, .error = error};
-
     for (size_t i = 0; i < pg->pending_count && !failure->session_over; i++)
         take_answer(&drain, &pg->pending[i]);
     pg->pending_count = 0;

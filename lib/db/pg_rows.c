@@ -9,7 +9,6 @@ static int64_t read_int(const char *bytes, int size)
     uint16_t two;
     uint32_t four;
     uint64_t eight;
-
     switch (size) {
     case sizeof two:
         memcpy(&two, bytes, sizeof two);
@@ -49,7 +48,6 @@ bool pg_cell(const struct db_row *row, int column, enum db_type wanted, struct d
     const PGresult *result = row->source;
     const char *bytes;
     int size;
-
     if (column < 0 || column >= PQnfields(result))
         return false;
     out->type = PQgetisnull(result, row->number, column) ? DB_NULL : wanted;

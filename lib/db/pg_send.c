@@ -21,7 +21,6 @@ struct text {
 static struct text choose_text(const struct db_statement *statement, const struct db_params *params)
 {
     struct text text = {.statement = statement, .sql = statement->sql, .name = statement->name};
-
     if (statement->postgresql != NULL)
         text.sql = statement->postgresql;
     if (params != NULL && statement->postgresql_set != NULL) {
@@ -37,7 +36,6 @@ void pg_forget_prepared(struct pg *pg)
 {
     struct pg_prepared *prepared;
     size_t position = 0;
-
     while ((prepared = map_next(&pg->prepared, &position, NULL)) != NULL)
         free(prepared);
     map_clear(&pg->prepared);
@@ -46,7 +44,6 @@ void pg_forget_prepared(struct pg *pg)
 static struct pg_prepared *find_or_add(struct pg *pg, const struct text *text)
 {
     struct pg_prepared *prepared = map_get(&pg->prepared, &text->sql);
-
     if (prepared != NULL)
         return prepared;
     prepared = calloc(1, sizeof *prepared);
@@ -63,11 +60,9 @@ static struct pg_prepared *find_or_add(struct pg *pg, const struct text *text)
 static bool merge_types(struct pg_prepared *prepared, const struct text *text, const struct db_params *params)
 {
     bool better_known = prepared->generation == 0;
-
     prepared->columns = params == NULL ? 0 : params->columns;
     for (size_t i = 0; i < prepared->columns; i++) {
         Oid type = text->is_set ? pg_array_oid(params->types[i]) : pg_scalar_oid(params->types[i]);
-
         if (type == 0 || type == prepared->types[i])
             continue;
         if (prepared->types[i] != 0)
@@ -85,7 +80,6 @@ static bool merge_types(struct pg_prepared *prepared, const struct text *text, c
 static void set_name(struct pg_prepared *prepared, const struct text *text)
 {
     const char *kind = text->is_set ? "/set" : "";
-
     if (prepared->generation == 1)
         snprintf(prepared->name, sizeof prepared->name, "%s%s", text->name, kind);
     else
@@ -98,7 +92,6 @@ static enum status send_prepare(struct pg *pg, const struct text *text, struct p
     char *sql = NULL;
     enum status status = db_statement_expand(text->statement, text->sql, &sql, error);
     bool sent;
-
     if (status != STATUS_OK)
         return status;
     set_name(prepared, text);
@@ -116,7 +109,6 @@ static struct pg_prepared *ensure_prepared(struct pg *pg, const struct text *tex
                                            const struct db_params *params, struct error *error)
 {
     struct pg_prepared *prepared = find_or_add(pg, text);
-
     if (prepared == NULL) {
         error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
         return NULL;
@@ -145,7 +137,6 @@ static bool encode(struct pg_buffer *buffer, const struct text *text, const stru
 {
     size_t columns = prepared->columns;
     const struct db_value *values = columns == 0 ? NULL : &params->values[row * columns];
-
     buffer->size = 0;
     buffer->failed = false;
     for (size_t i = 0; i < columns; i++) {
@@ -163,7 +154,6 @@ static bool encode(struct pg_buffer *buffer, const struct text *text, const stru
     for (size_t i = 0; i < columns; i++) {
         bool null = !text->is_set && values[i].type == DB_NULL;
         const char *start = buffer->bytes == NULL ? "" : buffer->bytes + encoded->offsets[i];
-
         encoded->values[i] = null ? NULL : start;
         encoded->lengths[i] = (int)(encoded->offsets[i + 1] - encoded->offsets[i]);
     }
@@ -176,7 +166,6 @@ static enum status send_once(struct pg *pg, const struct text *text, const struc
                              const struct db_params *params, size_t row, bool wanted, struct error *error)
 {
     struct encoded encoded;
-
     if (!encode(&pg->buffer, text, prepared, params, row, &encoded))
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
     if (!PQsendQueryPrepared(pg->connection, prepared->name, (int)prepared->columns, encoded.values,
@@ -193,7 +182,6 @@ enum status pg_send(struct pg *pg, const struct db_statement *statement, const s
     size_t times = params == NULL || text.is_set ? 1 : params->rows;
     struct pg_prepared *prepared;
     enum status status;
-
     if (text.sql == NULL)
         return error_set(error, STATUS_INTERNAL, NULL, "database: %s: has no text for PostgreSQL", text.name);
     status = pg_queue_reserve(pg, times + 1, error);

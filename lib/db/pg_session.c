@@ -77,7 +77,6 @@ static void log_notice(void *context, const PGresult *notice)
 {
     struct pg *pg = context;
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
-
     /* libpq delivers the last message of a session that ends while idle as a notice. */
     if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
         pg->said_goodbye = true;
@@ -89,7 +88,6 @@ static void log_notice(void *context, const PGresult *notice)
 static enum status tell_connect_failure(const PGconn *connection, struct error *error)
 {
     char message[ERROR_MESSAGE_SIZE];
-
     snprintf(message, sizeof message, "%s",
              connection == NULL ? "out of memory" : PQerrorMessage(connection));
     for (size_t length = strlen(message); length > 0 && message[length - 1] == '\n'; length--)
@@ -118,7 +116,6 @@ static enum status set_up(struct pg *pg, PGconn *connection, struct error *error
 static enum status adopt(struct pg *pg, PGconn *connection, struct error *error)
 {
     enum status status = set_up(pg, connection, error);
-
     if (status == STATUS_OK) {
         pg->connection = connection;
         pg->db.session++;
@@ -132,7 +129,6 @@ static enum status adopt(struct pg *pg, PGconn *connection, struct error *error)
 static enum status find_cause(PGconn *connection)
 {
     enum status status = pg_status_of_connection(PQerrorMessage(connection));
-
     if (PQconnectionNeedsPassword(connection))
         return STATUS_INVALID_ARGUMENT;
     if (connection == NULL || status == STATUS_INVALID_ARGUMENT)
@@ -153,7 +149,6 @@ enum status pg_session_open(struct pg *pg, struct error *error)
 {
     PGconn *connection = pg_session_connect(pg);
     enum status status;
-
     if (PQstatus(connection) == CONNECTION_OK)
         return adopt(pg, connection, error);
     tell_connect_failure(connection, error);
@@ -169,7 +164,6 @@ enum status pg_session_open(struct pg *pg, struct error *error)
 static void back_off(struct pg *pg)
 {
     uint32_t half;
-
     pg->backoff_ms = pg->backoff_ms == 0 ? BACKOFF_FIRST_MS : pg->backoff_ms * 2;
     if (pg->backoff_ms > BACKOFF_MAX_MS)
         pg->backoff_ms = BACKOFF_MAX_MS;
@@ -191,7 +185,6 @@ static enum status not_reachable(const struct pg *pg, struct error *error)
 static void note_failure(struct pg *pg, const struct error *error)
 {
     bool unsuitable = strcmp(error->reason, DB_UNSUITABLE) == 0;
-
     if (unsuitable != pg->unsuitable)
         (void)repeat_end(&pg->outage); /* a different failure, so log it at once */
     pg->unsuitable = unsuitable;
@@ -207,7 +200,6 @@ static enum status reconnect(struct pg *pg, struct error *error)
 {
     PGconn *connection;
     enum status status;
-
     if (clock_monotonic_ns() < pg->next_attempt_ns)
         return not_reachable(pg, error);
     connection = pg_session_connect(pg);
@@ -232,7 +224,6 @@ static enum status reconnect(struct pg *pg, struct error *error)
 static bool has_ended(const struct pg *pg)
 {
     struct pollfd descriptor = {.fd = PQsocket(pg->connection), .events = POLLIN};
-
     while (poll(&descriptor, 1, 0) > 0) {
         /* PQisBusy parses what was read. */
         if (PQconsumeInput(pg->connection) == 0 || PQisBusy(pg->connection) || pg->said_goodbye)

@@ -73,7 +73,6 @@ static bool await(PGconn *connection, int64_t deadline_ns)
     while (PQisBusy(connection)) {
         struct pollfd descriptor = {.fd = PQsocket(connection), .events = POLLIN};
         int ready = poll(&descriptor, 1, clock_remaining_ms(deadline_ns));
-
         if (ready == 0 || (ready < 0 && errno != EINTR))
             return false;
         if (ready > 0 && PQconsumeInput(connection) == 0)
@@ -86,7 +85,6 @@ PGresult *pg_ask(PGconn *connection, const char *sql, int timeout_ms)
 {
     int64_t deadline_ns = clock_monotonic_ns() + timeout_ms * (int64_t)NS_PER_MS;
     PGresult *result = NULL, *next;
-
     if (PQsendQuery(connection, sql) == 0)
         return NULL;
     while (await(connection, deadline_ns)) {
@@ -125,7 +123,6 @@ static PGresult *ask(const struct setup *setup, const char *sql, const char *doi
                                  PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
     } else {
         const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
         *status = pg_status(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FILE));
         /* The server rejects a value, or we lack a privilege: waiting does not help. */
         if (!status_is_transient(*status))
@@ -153,7 +150,6 @@ static enum status check_encoding(const struct setup *setup, const char *encodin
 static void choose_commit(struct setup *setup, const char *preset)
 {
     bool strong = pg_commit_rank(preset) >= pg_commit_rank(least_commit);
-
     snprintf(setup->commit, sizeof setup->commit, "%s", strong ? preset : least_commit);
 }
 
@@ -166,7 +162,6 @@ static enum status look(struct setup *setup, bool *pooled)
                           : "SELECT pg_backend_pid(), current_setting('server_encoding'), ''";
     enum status status;
     PGresult *result = ask(setup, sql, "looking at the server", &status);
-
     if (result == NULL)
         return status;
     setup->pg->backend = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
@@ -191,7 +186,6 @@ static void write_setting(FILE *out, const struct setup *setup, const char *name
 {
     char *quoted_name = PQescapeLiteral(setup->connection, name, strlen(name));
     char *quoted_value = PQescapeLiteral(setup->connection, value, strlen(value));
-
     /* A failure (out of memory) shows when the settings are read back. */
     if (quoted_name != NULL && quoted_value != NULL)
         fprintf(out, ", set_config(%s, %s, false)", quoted_name, quoted_value);
@@ -206,7 +200,6 @@ static enum status set_all(struct setup *setup, const struct setting *wanted, si
     size_t size;
     FILE *out = open_memstream(&sql, &size);
     enum status status;
-
     if (out == NULL)
         return error_set(setup->error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
     fputs("SELECT 1", out);
@@ -225,7 +218,6 @@ static enum status set_ours(struct setup *setup)
 {
     struct setting wanted[SETTINGS + 2];
     size_t count = 0;
-
     for (int i = 0; i < SETTINGS; i++)
         if (is_ours(setup, &settings[i]))
             wanted[count++] = settings[i];
@@ -246,7 +238,6 @@ static enum status set_theirs(struct setup *setup)
     const char *rest = setup->options;
     struct pg_option option;
     enum status status = STATUS_OK;
-
     while (status == STATUS_OK && rest != NULL && pg_options_next(&rest, &option)) {
         status = set_all(setup, &(struct setting){.name = option.name, .value = option.value}, 1);
         if (status != STATUS_OK && strstr(setup->error->message, too_late) != NULL)
@@ -265,7 +256,6 @@ static char *write_question(void)
     char *sql = NULL;
     size_t size;
     FILE *out = open_memstream(&sql, &size);
-
     if (out == NULL)
         return NULL;
     fputs("SELECT pg_backend_pid(), current_schema(), current_setting('client_encoding'),"
@@ -282,7 +272,6 @@ static char *write_question(void)
 static enum status verify_session(const struct setup *setup, const PGresult *row)
 {
     const char *schema = setup->pg->schema;
-
     if (strtol(PQgetvalue(row, 0, OWN_BACKEND), NULL, 10) != setup->pg->backend)
         return pg_pooler_refuse(setup->error);
     if (schema[0] != '\0' && strcmp(PQgetvalue(row, 0, OWN_SCHEMA), schema) != 0)
@@ -296,12 +285,10 @@ static enum status verify_session(const struct setup *setup, const PGresult *row
 static enum status verify_settings(const struct setup *setup, const PGresult *row)
 {
     const char *commit = PQgetvalue(row, 0, COMMIT);
-
     if (setup->pg->db.access == DB_READ_WRITE && pg_commit_rank(commit) < pg_commit_rank(setup->commit))
         return unsuitable(setup, "synchronous_commit", commit, setup->commit);
     for (int i = 0; i < SETTINGS; i++) {
         const char *value = PQgetvalue(row, 0, FIRST_SETTING + i);
-
         if (is_ours(setup, &settings[i]) && strcmp(settings[i].value, value) != 0)
             return unsuitable(setup, settings[i].name, value, settings[i].value);
     }
@@ -313,7 +300,6 @@ static enum status read_back(const struct setup *setup)
     char *sql = write_question();
     PGresult *row;
     enum status status;
-
     if (sql == NULL)
         return error_set(setup->error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
     row = ask(setup, sql, "reading the settings back", &status);
@@ -335,7 +321,6 @@ enum status pg_setup(struct pg *pg, PGconn *connection, const char *options, str
 {
     struct setup setup = {.pg = pg, .connection = connection, .options = options, .error = error};
     enum status status = look(&setup, &pg->pooled);
-
     if (status == STATUS_OK && pg->pooled)
         status = pg_pooler_check(pg, connection, error);
     if (status == STATUS_OK)

@@ -22,7 +22,6 @@ static void preset_commit(struct fixture *f, const char *value)
 {
     char script[160];
     struct error error = {0};
-
     snprintf(script, sizeof script,
              "DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I %s', current_database()); END $$", value);
     fixture_expect(db_run_script(f->db, script, &error), STATUS_OK, &error);
@@ -31,7 +30,6 @@ static void preset_commit(struct fixture *f, const char *value)
 static void expect_commit(struct fixture *f, const char *preset, int64_t rank)
 {
     struct db *db;
-
     preset_commit(f, preset);
     db = fixture_connect(f, DB_READ_WRITE);
     assert_int_equal(fixture_number(db, &commit_rank), rank);
@@ -41,7 +39,6 @@ static void expect_commit(struct fixture *f, const char *preset, int64_t rank)
 static void test_setup_commits_are_synced_and_never_weaker_than_the_server_wants(void **state)
 {
     struct fixture *f = fixture_of(state);
-
     expect_commit(f, "SET synchronous_commit = off", ON);
     expect_commit(f, "SET synchronous_commit = local", ON);
     expect_commit(f, "SET synchronous_commit = remote_write", ON);
@@ -54,7 +51,6 @@ static void test_setup_a_script_leaves_the_timeout_as_it_was(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct error error = {0};
-
     assert_int_equal(fixture_number(f->db, &statement_timeout_ms), 5000);
     fixture_expect(db_run_script(f->db, "SELECT 1", &error), STATUS_OK, &error);
     assert_int_equal(fixture_number(f->db, &statement_timeout_ms), 5000);
@@ -70,7 +66,6 @@ static void test_setup_a_transaction_in_another_session_fails(void **state)
     struct error error = {0};
     char other[16];
     char *number;
-
     snprintf(other, sizeof other, "<> %d THEN", pg->backend);
     number = strstr(pg->guard, other);
     assert_non_null(number);
@@ -88,7 +83,6 @@ static void test_setup_a_session_that_is_not_as_it_must_be_is_refused_again_and_
     struct fixture *f = fixture_of(state);
     struct pg *pg = (struct pg *)f->db;
     struct error error = {0};
-
     snprintf(pg->schema, sizeof pg->schema, "no_such_schema");
     pg_session_drop(pg);
     for (int i = 0; i < 2; i++) {

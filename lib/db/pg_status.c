@@ -95,7 +95,6 @@ static bool is_wrong(const char *line, size_t length)
     static const char mark[] = "failed: ";
     const char *cause = memmem(line, length, mark, strlen(mark));
     const char *code;
-
     if (starts_with(cause == NULL ? line : cause + strlen(mark), "invalid ") ||
         memmem(line, length, options_refused, strlen(options_refused)) != NULL)
         return true;
@@ -111,10 +110,8 @@ static bool is_wrong(const char *line, size_t length)
 enum status pg_status_of_connection(const char *message)
 {
     bool found = false;
-
     while (*message != '\0') {
         size_t length = strcspn(message, "\n");
-
         if (length > 0 && !is_wrong(message, length))
             return STATUS_UNAVAILABLE;
         found = found || length > 0;

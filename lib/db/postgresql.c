@@ -18,7 +18,6 @@ static const struct db_sink no_sink;
 static void close_connection(struct db *db)
 {
     struct pg *pg = container_of(db, struct pg, db);
-
     pg_session_drop(pg);
     map_fini(&pg->prepared);
     pg_buffer_fini(&pg->buffer);
@@ -33,7 +32,6 @@ static enum status open_connection(const char *url, enum db_access access, struc
     struct pg *pg = calloc(1, sizeof *pg);
     char *own_url = strdup(url);
     enum status status;
-
     if (pg == NULL || own_url == NULL) {
         free(pg);
         free(own_url);
@@ -62,7 +60,6 @@ static enum status begin(struct db *db, struct error *error)
 {
     struct pg *pg = container_of(db, struct pg, db);
     enum status status = pg_session_ensure(pg, error);
-
     if (status != STATUS_OK)
         return status;
     if (!pg_queue_plain(pg, PG_STATEMENT, begin_of(db)) ||
@@ -76,7 +73,6 @@ static void rollback(struct db *db)
     struct pg *pg = container_of(db, struct pg, db);
     struct pg_failure failure = {0};
     struct error ignored;
-
     if (pg->connection == NULL)
         return;
     /* The first sync ends the skipping after a failure; only after it does the server execute ROLLBACK. */
@@ -104,7 +100,6 @@ static bool is_unknown(const struct pg_failure *failure)
 static enum status keep_answer(struct pg *pg, struct error *error)
 {
     enum status status = DB_FAULT_STATUS(&pg->db, "db.commit_answer", error);
-
     if (status != STATUS_OK)
         pg_session_drop(pg);
     return status;
@@ -114,7 +109,6 @@ static enum status commit(struct db *db, struct error *error)
 {
     struct pg *pg = container_of(db, struct pg, db);
     struct pg_failure failure = {0};
-
     if (!pg_queue_plain(pg, PG_COMMIT, "COMMIT"))
         return pg_connection_lost(pg, "COMMIT", error);
     if (!pg_queue_sync(pg)) {
@@ -154,7 +148,6 @@ static enum status send_alone(struct pg *pg, const struct db_statement *statemen
 static void end_read(struct db *db)
 {
     struct pg *pg = container_of(db, struct pg, db);
-
     if (!db->in_transaction && db->access == DB_READ_ONLY && pg->connection != NULL &&
         PQtransactionStatus(pg->connection) != PQTRANS_IDLE)
         rollback(db);
@@ -167,7 +160,6 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
     struct pg_failure failure = {0};
     bool wanted = sink->on_row != NULL || sink->changed != NULL;
     enum status status;
-
     if (db->in_transaction)
         status = pg_send(pg, statement, params, wanted, error);
     else
@@ -208,7 +200,6 @@ static enum status execute(struct pg *pg, const char *sql, const char *name, str
 static enum status leave_pipeline(struct pg *pg, struct error *error)
 {
     struct pg_failure failure = {0};
-
     if (pg->pending_count > 0) {
         if (!pg_queue_sync(pg))
             return pg_connection_lost(pg, "script", error);
@@ -246,7 +237,6 @@ static enum status use_schema(struct db *db, const char *schema, struct error *e
 {
     struct pg *pg = container_of(db, struct pg, db);
     char script[sizeof "SET search_path = " + PG_SCHEMA_SIZE];
-
     snprintf(pg->schema, sizeof pg->schema, "%s", schema);
     if (pg->connection == NULL)
         return STATUS_OK; /* applies to the next connection */

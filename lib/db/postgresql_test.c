@@ -44,7 +44,6 @@ static struct fixture *with_table(void **state)
                                        "CREATE TABLE thing (id int8 PRIMARY KEY,"
                                        " parent int8 REFERENCES thing DEFERRABLE INITIALLY DEFERRED)",
                                        &error);
-
     fixture_expect(status, STATUS_OK, &error);
     return f;
 }
@@ -74,7 +73,6 @@ static void await_end(struct fixture *f, struct db *other, int64_t pid)
     int64_t deadline_ns = clock_monotonic_ns() + (int64_t)DEADLINE_MS * NS_PER_MS;
     struct error error = {0};
     int64_t alive = 1;
-
     while (alive != 0) {
         set_int(f, pid);
         fixture_expect(db_run(other, &is_alive, f->params, take_number, &alive, &error), STATUS_OK, &error);
@@ -89,7 +87,6 @@ static void end_session(struct fixture *f, struct db *db)
     struct db *other = fixture_connect(f, DB_READ_WRITE);
     int64_t pid = fixture_number(db, &own_pid);
     struct error error = {0};
-
     set_int(f, pid);
     fixture_expect(db_run(other, &kill_backend, f->params, NULL, NULL, &error), STATUS_OK, &error);
     await_end(f, other, pid);
@@ -102,7 +99,6 @@ static void test_postgresql_session_ended_between_transactions_is_made_anew(void
 {
     struct fixture *f = with_table(state);
     struct error error = {0};
-
     fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
     end_session(f, f->db);
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
@@ -117,7 +113,6 @@ static void test_postgresql_session_ended_in_a_transaction_is_unavailable(void *
 {
     struct fixture *f = with_table(state);
     struct error error = {0};
-
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
     fixture_expect(db_run(f->db, &kill_itself, NULL, take_number, &(int64_t){0}, &error), STATUS_UNAVAILABLE,
@@ -131,7 +126,6 @@ static void test_postgresql_session_ended_by_an_earlier_statement_was_not_commit
 {
     struct fixture *f = with_table(state);
     struct error error = {0};
-
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
     fixture_expect(db_run(f->db, &kill_itself, NULL, NULL, NULL, &error), STATUS_OK, &error);
@@ -162,7 +156,6 @@ static void test_postgresql_commit_refused_by_a_constraint_is_known(void **state
 {
     struct fixture *f = with_table(state);
     struct error error = {0};
-
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     set_int(f, 1);
     fixture_expect(db_run(f->db, &insert_parent, f->params, NULL, NULL, &error), STATUS_OK, &error);
@@ -175,7 +168,6 @@ static void test_postgresql_statement_behind_a_failure_is_prepared_later(void **
 {
     struct fixture *f = with_table(state);
     struct error error = {0};
-
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(db_run(f->db, &broken, NULL, NULL, NULL, &error), STATUS_OK, &error);
     fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
@@ -189,7 +181,6 @@ static void test_postgresql_rollback_and_failure_keep_the_session(void **state)
     struct fixture *f = with_table(state);
     int64_t pid = fixture_number(f->db, &own_pid);
     struct error error = {0};
-
     for (int round = 0; round < 4; round++) {
         fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
         fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
@@ -213,7 +204,6 @@ static struct db *connect_with(const struct fixture *f, const char *option)
 {
     struct fixture other = *f;
     size_t length = strlen(f->url);
-
     snprintf(other.url + length, sizeof other.url - length, "%coptions=-c%%20%s",
              strchr(f->url, '?') == NULL ? '?' : '&', option);
     return fixture_connect(&other, DB_READ_WRITE);
@@ -224,7 +214,6 @@ static void test_postgresql_slow_statement_is_deadline_exceeded_but_a_script_is_
     struct fixture *f = with_table(state);
     struct db *db = connect_with(f, "statement_timeout%3D1000");
     struct error error = {0};
-
     fixture_expect(db_run(db, &sleep_long, NULL, NULL, NULL, &error), STATUS_DEADLINE_EXCEEDED, &error);
     fixture_expect(db_run_script(db, "SELECT pg_sleep(1.3); SELECT 1", &error), STATUS_OK, &error);
     fixture_expect(db_begin(db, &error), STATUS_OK, &error);
@@ -239,7 +228,6 @@ static void test_postgresql_lock_held_by_another_is_deadline_exceeded(void **sta
     struct fixture *f = with_table(state);
     struct db *db = connect_with(f, "lock_timeout%3D100");
     struct error error = {0};
-
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     assert_int_equal(fixture_number(f->db, &count_all), 0);
     fixture_expect(db_run(db, &lock_all, NULL, NULL, NULL, &error), STATUS_INTERNAL,
@@ -255,7 +243,6 @@ static void test_postgresql_lock_held_by_another_is_deadline_exceeded(void **sta
 static void test_postgresql_session_waits_two_seconds_for_a_lock(void **state)
 {
     struct fixture *f = fixture_of(state);
-
     assert_int_equal(fixture_number(f->db, &lock_timeout_ms), 2000);
 }
 
@@ -264,7 +251,6 @@ static void test_postgresql_idle_transaction_is_ended_by_the_server(void **state
     struct fixture *f = with_table(state);
     struct db *other = fixture_connect(f, DB_READ_ONLY);
     struct error error = {0};
-
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
     await_end(f, other, fixture_number(f->db, &own_pid));
@@ -279,7 +265,6 @@ static void test_postgresql_failures_do_not_quote_values(void **state)
 {
     struct fixture *f = with_table(state);
     struct error error = {0};
-
     db_params_text(f->params, "Hong Gil-dong");
     db_params_end_row(f->params);
     fixture_expect(db_run(f->db, &divide, f->params, NULL, NULL, &error), STATUS_INTERNAL, &error);
@@ -291,7 +276,6 @@ static void expect_open(const char *url, enum status expected)
 {
     struct db *db = NULL;
     struct error error = {0};
-
     fixture_expect(db_open(url, DB_READ_WRITE, &db, &error), expected, &error);
     assert_null(db);
     assert_null(strstr(error.message, "secret"));
@@ -327,7 +311,6 @@ struct place {
 static enum status take_place(void *context, const struct db_row *row)
 {
     struct place *place = context;
-
     snprintf(place->user, sizeof place->user, "%s", db_row_text(row, 0));
     snprintf(place->database, sizeof place->database, "%s", db_row_text(row, 1));
     snprintf(place->folder, sizeof place->folder, "%s", db_row_text(row, 2));
@@ -340,7 +323,6 @@ static struct place find_place(struct fixture *f)
 {
     struct place place = {0};
     struct error error = {0};
-
     fixture_expect(db_run(f->db, &where, NULL, take_place, &place, &error), STATUS_OK, &error);
     return place;
 }
@@ -350,7 +332,6 @@ static void test_postgresql_refused_login_or_database_is_invalid(void **state)
     struct fixture *f = fixture_of(state);
     struct place place = find_place(f);
     char url[FIXTURE_URL_SIZE];
-
     snprintf(url, sizeof url, "postgresql://nobody_known:secret@/%s?host=%s&port=%s", place.database,
              place.folder, place.port);
     expect_open(url, STATUS_INVALID_ARGUMENT);
@@ -366,7 +347,6 @@ static void test_postgresql_second_host_is_used_when_the_first_is_down(void **st
     char url[FIXTURE_URL_SIZE];
     struct db *db = NULL;
     struct error error = {0};
-
     snprintf(url, sizeof url,
              "postgresql://%s@/%s?host=/nonexistent,%s&port=%s&target_session_attrs=read-write", place.user,
              place.database, place.folder, place.port);
@@ -386,7 +366,6 @@ static void test_postgresql_server_away_backs_off_and_comes_back(void **state)
     char link[PATH_SIZE];
     int64_t deadline_ns;
     struct error error = {0};
-
     assert_non_null(mkdtemp(folder));
     snprintf(target, sizeof target, "%s/.s.PGSQL.%s", place.folder, place.port);
     snprintf(link, sizeof link, "%s/.s.PGSQL.%s", folder, place.port);

@@ -64,7 +64,6 @@ bool sqlite_is_damage(int code)
 enum status sqlite_fail(const struct sqlite *sqlite, int code, const char *doing, struct error *error)
 {
     char number[16];
-
     if (!sqlite_is_damage(code))
         return error_set(error, sqlite_status(code), NULL, "database: %s: %s (%d)", doing,
                          sqlite3_errmsg(sqlite->handle), code);
@@ -83,10 +82,8 @@ static int pragma(sqlite3 *handle, const char *text, const char *expected)
 {
     int64_t deadline_ns = clock_monotonic_ns() + (int64_t)BUSY_TIMEOUT_MS * NS_PER_MS;
     int code;
-
     do {
         sqlite3_stmt *statement = NULL;
-
         code = sqlite3_prepare_v2(handle, text, -1, &statement, NULL);
         if (code == SQLITE_OK)
             code = sqlite3_step(statement);
@@ -113,7 +110,6 @@ static int configure_writer(sqlite3 *handle)
 static int configure(sqlite3 *handle, enum db_access access)
 {
     int code = sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
-
     /* The first statement that reads the file: it fails if the file is not a database. */
     if (code == SQLITE_OK && access == DB_READ_WRITE)
         code = pragma(handle, "PRAGMA journal_mode=WAL", "wal");
@@ -138,7 +134,6 @@ static int find_folder_fault(const char *path)
 {
     char *copy = strdup(path);
     int reason = copy == NULL || access(dirname(copy), W_OK | X_OK) == 0 ? 0 : errno;
-
     free(copy);
     return reason;
 }
@@ -150,7 +145,6 @@ static enum status tell_open_failure(sqlite3 *handle, int code, const char *path
     int folder = system == ENOENT ? find_folder_fault(path) : 0;
     const char *why = sqlite3_errstr(code);
     enum status status = STATUS_INVALID_ARGUMENT;
-
     if (sqlite_is_damage(code)) {
         (void)db_damage_tell(error, path, "open", why, "SQLite");
         return error->status = status;
@@ -175,7 +169,6 @@ static enum status open_handle(const char *path, sqlite3 **out, struct sqlite_fi
     sqlite3 *handle = NULL;
     enum status status = STATUS_OK;
     int code;
-
     if (file != NULL)
         flags |= SQLITE_OPEN_CREATE;
     code = sqlite3_open_v2(path, &handle, flags, NULL);
@@ -210,7 +203,6 @@ static enum status open_database(const char *url, enum db_access access, struct 
 {
     struct sqlite *sqlite = calloc(1, sizeof *sqlite);
     enum status status;
-
     if (sqlite == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
     status = open_handle(db_url_sqlite_path(url), &sqlite->handle,
@@ -234,7 +226,6 @@ static enum status open_database(const char *url, enum db_access access, struct 
 static void close_database(struct db *db)
 {
     struct sqlite *sqlite = container_of(db, struct sqlite, db);
-
     sqlite_forget_statements(sqlite);
     map_fini(&sqlite->statements);
     sqlite_checkpoint_stop(sqlite->checkpoint);
@@ -246,7 +237,6 @@ static void close_database(struct db *db)
 static bool in_place(struct db *db)
 {
     struct sqlite *sqlite = container_of(db, struct sqlite, db);
-
     return sqlite->file == NULL || sqlite_file_in_place(sqlite->file);
 }
 
@@ -262,7 +252,6 @@ static enum status use_schema(struct db *db, const char *schema, struct error *e
 static unsigned read_version(const struct sqlite *sqlite)
 {
     unsigned version = 0;
-
     (void)sqlite3_file_control(sqlite->handle, NULL, SQLITE_FCNTL_DATA_VERSION, &version);
     return version;
 }
@@ -277,7 +266,6 @@ static void note_version(struct sqlite *sqlite)
 static void look_for_changes(struct sqlite *sqlite)
 {
     unsigned version = read_version(sqlite);
-
     if (sqlite->version_known && version == sqlite->version)
         return;
     if (sqlite->version_known)
@@ -291,7 +279,6 @@ static enum status begin(struct db *db, struct error *error)
 {
     const struct db_statement *statement = db->access == DB_READ_ONLY ? &begin_reading : &begin_writing;
     struct sqlite *sqlite = container_of(db, struct sqlite, db);
-
     if (sqlite->file != NULL && !sqlite_file_still_in_place(sqlite->file))
         return error_set(error, STATUS_UNAVAILABLE, DB_GONE,
                          "the database file was removed or replaced while the service runs");
@@ -306,7 +293,6 @@ static void rollback(struct db *db)
     struct sqlite *sqlite = container_of(db, struct sqlite, db);
     struct error ignored;
     enum status status;
-
     db_restamp(db); /* cached rows may come from this transaction */
     /* A full disk or an I/O error may have ended the transaction already. */
     if (sqlite3_get_autocommit(sqlite->handle))
@@ -319,7 +305,6 @@ static void rollback(struct db *db)
 static enum status commit(struct db *db, struct error *error)
 {
     enum status status = sqlite_run(db, &commit_statement, NULL, &no_sink, error);
-
     if (status == STATUS_OK) {
         note_version(container_of(db, struct sqlite, db));
         return DB_FAULT_STATUS(db, "db.commit_answer", error);
@@ -332,7 +317,6 @@ static enum status run_script(struct db *db, const char *script, struct error *e
 {
     struct sqlite *sqlite = container_of(db, struct sqlite, db);
     int code = sqlite3_exec(sqlite->handle, script, NULL, NULL, NULL);
-
     return code == SQLITE_OK ? STATUS_OK : sqlite_fail(sqlite, code, "script", error);
 }
 

@@ -30,7 +30,6 @@ static void note_outcome(struct sqlite_checkpoint *checkpoint, int code)
 {
     bool failing = code != SQLITE_OK;
     struct error error; /* no caller to report it to */
-
     if (failing && !checkpoint->failing)
         log_event(LOG_WARN, "database.checkpoint_failed", LOG_TEXT("message", sqlite3_errstr(code)),
                   LOG_INT("code", code));
@@ -47,7 +46,6 @@ static int sync_database(sqlite3 *handle)
 {
     sqlite3_file *file = NULL;
     int code = sqlite3_file_control(handle, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
-
     return code == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : code;
 }
 
@@ -56,7 +54,6 @@ static void copy(void *context, struct ticker *thread)
 {
     struct sqlite_checkpoint *checkpoint = context;
     int copied = 0, code;
-
     (void)thread;
     if (!atomic_load(&checkpoint->copying))
         return;
@@ -78,7 +75,6 @@ static int committed(void *context, sqlite3 *writer, const char *database, int p
 {
     struct sqlite_checkpoint *checkpoint = context;
     int rest;
-
     if (atomic_load(&checkpoint->copying))
         return SQLITE_OK;
     /* The log restarted without us: the copier had copied all of it before this commit. */
@@ -103,7 +99,6 @@ enum status sqlite_checkpoint_start(sqlite3 *writer, sqlite3 *copier, struct sql
                                     struct error *error)
 {
     struct sqlite_checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
-
     if (checkpoint == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
     checkpoint->writer = writer;

@@ -31,7 +31,6 @@ static const char *const suffixes[SQLITE_FILE_NAMES] = {"", "-wal", "-shm"};
 static void share(int lock, const struct stat *database)
 {
     bool shared = fchmod(lock, database->st_mode & 0666) == 0;
-
     if (shared && geteuid() == 0)
         (void)!fchown(lock, database->st_uid, database->st_gid);
 }
@@ -39,7 +38,6 @@ static void share(int lock, const struct stat *database)
 static int open_lock(const char *path, const struct stat *database)
 {
     int lock = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, database->st_mode & 0666);
-
     if (lock >= 0)
         share(lock, database);
     else if (errno == EEXIST)
@@ -51,7 +49,6 @@ static int open_lock(const char *path, const struct stat *database)
 static bool is_at(int lock, const char *path)
 {
     struct stat held, there;
-
     return fstat(lock, &held) == 0 && stat(path, &there) == 0 && held.st_ino == there.st_ino &&
            held.st_dev == there.st_dev;
 }
@@ -62,7 +59,6 @@ static int take_lock(const char *path, const struct stat *database)
     for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
         int lock = open_lock(path, database);
         int reason;
-
         if (lock < 0)
             return -1;
         if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
@@ -88,7 +84,6 @@ static void write_holder(int lock)
 {
     char host[40] = "", text[HOLDER_SIZE];
     int length;
-
     (void)gethostname(host, sizeof host - 1);
     length =
         snprintf(text, sizeof text, "%d (%s on %s)\n", (int)getpid(), program_invocation_short_name, host);
@@ -101,10 +96,8 @@ static void write_holder(int lock)
 static void read_holder(const char *path, char out[HOLDER_SIZE])
 {
     ssize_t length = 0;
-
     for (int attempt = 0; attempt < HOLDER_ATTEMPTS && length <= 0; attempt++) {
         int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
         length = file < 0 ? -1 : pread(file, out, HOLDER_SIZE - 1, 0);
         if (file >= 0)
             close(file);
@@ -123,7 +116,6 @@ static bool may_pass(int reason)
 static enum status tell_lock_failure(const char *database, const char *path, int reason, struct error *error)
 {
     char buffer[HOLDER_SIZE];
-
     if (reason == EWOULDBLOCK) {
         read_holder(path, buffer);
         return error_set(error, STATUS_FAILED_PRECONDITION, NULL,
@@ -139,7 +131,6 @@ static enum status lock_database(struct sqlite_file *file, struct error *error)
     struct stat database;
     char *path = NULL;
     enum status status = STATUS_OK;
-
     if (stat(file->names[0], &database) != 0)
         return error_set(error, STATUS_UNAVAILABLE, NULL, "database: %s was removed while it was opened",
                          file->names[0]);
@@ -165,7 +156,6 @@ static enum status lock_database(struct sqlite_file *file, struct error *error)
 static struct sqlite_file *create(const char *path)
 {
     struct sqlite_file *file = calloc(1, sizeof *file);
-
     if (file == NULL)
         return NULL;
     file->lock = file->watch = -1;
@@ -184,7 +174,6 @@ enum status sqlite_file_claim(sqlite3 *handle, struct sqlite_file **out, struct 
     /* The path as SQLite resolved it, so that links and other spellings lead to the same lock. */
     struct sqlite_file *file = create(sqlite3_db_filename(handle, "main"));
     enum status status;
-
     if (file == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
     status = lock_database(file, error);
@@ -200,7 +189,6 @@ void sqlite_file_note(struct sqlite_file *file)
     file->watch = folder_watch_open(file->names[0]);
     for (int i = 0; i < SQLITE_FILE_NAMES; i++) {
         struct stat now;
-
         if (stat(file->names[i], &now) == 0) {
             file->identities[i].device = now.st_dev;
             file->identities[i].inode = now.st_ino;
@@ -217,7 +205,6 @@ void sqlite_file_note(struct sqlite_file *file)
 static bool is_gone(const struct sqlite_file *file, int i)
 {
     struct statx now;
-
     if (file->identities[i].inode == 0)
         return false;
     if (statx(AT_FDCWD, file->names[i], 0, STATX_INO, &now) != 0)
@@ -229,7 +216,6 @@ static bool is_gone(const struct sqlite_file *file, int i)
 bool sqlite_file_in_place(struct sqlite_file *file)
 {
     int i = 0;
-
     while (i < SQLITE_FILE_NAMES && !is_gone(file, i))
         i++;
     if (i == SQLITE_FILE_NAMES) {
@@ -245,7 +231,6 @@ bool sqlite_file_still_in_place(struct sqlite_file *file)
 {
     bool changed = folder_watch_changed(file->watch); /* first, so that the next call sees later changes */
     int64_t now_ns = clock_monotonic_ns();
-
     if (file->seen_in_place && !changed && now_ns - file->looked_ns < (int64_t)LOOK_MS * NS_PER_MS)
         return true;
     file->looked_ns = now_ns;

@@ -31,7 +31,6 @@ static bool map_parameters(struct prepared *prepared)
         const char *name = sqlite3_bind_parameter_name(prepared->handle, i + 1);
         char *end = NULL;
         long number = name == NULL || name[0] != '$' ? 0 : strtol(name + 1, &end, 10);
-
         if (number < 1 || number > DB_COLUMNS_MAX || *end != '\0')
             return false;
         prepared->columns[i] = (unsigned char)(number - 1);
@@ -46,7 +45,6 @@ static enum status compile(struct sqlite *sqlite, const struct db_statement *sta
     const char *tail = NULL;
     bool is_one;
     int code;
-
     if (statement->sql == NULL)
         return fail(statement, "has no text for SQLite", error);
     if (db_statement_expand(statement, statement->sql, &text, error) != STATUS_OK)
@@ -68,7 +66,6 @@ static struct prepared *find_or_compile(struct sqlite *sqlite, const struct db_s
 {
     struct prepared *prepared = map_get(&sqlite->statements, &statement);
     enum status status;
-
     if (prepared != NULL)
         return prepared;
     prepared = calloc(1, sizeof *prepared);
@@ -93,10 +90,8 @@ static struct prepared *find_prepared(struct sqlite *sqlite, const struct db_sta
                                       struct error *error)
 {
     size_t place = (uintptr_t)statement / sizeof *statement % SQLITE_RECENT;
-
     if (sqlite->recent[place].statement != statement) {
         struct prepared *prepared = find_or_compile(sqlite, statement, error);
-
         if (prepared == NULL)
             return NULL;
         sqlite->recent[place].statement = statement;
@@ -109,7 +104,6 @@ void sqlite_forget_statements(struct sqlite *sqlite)
 {
     struct prepared *prepared;
     size_t position = 0;
-
     while ((prepared = map_next(&sqlite->statements, &position, NULL)) != NULL) {
         sqlite3_finalize(prepared->handle);
         free(prepared);
@@ -123,7 +117,6 @@ void sqlite_forget_statements(struct sqlite *sqlite)
 static int bind_date(sqlite3_stmt *handle, int index, int32_t day)
 {
     char text[CIVIL_TEXT_SIZE];
-
     return sqlite3_bind_text(handle, index, civil_format(day, text), -1, SQLITE_TRANSIENT);
 }
 
@@ -154,11 +147,9 @@ static enum status bind_row(struct sqlite *sqlite, const struct prepared *prepar
                             struct error *error)
 {
     size_t columns = params == NULL ? 0 : params->columns;
-
     CHECK(params == NULL || (row + 1) * columns <= params->count);
     for (int i = 0; i < prepared->parameter_count; i++) {
         int code;
-
         if (prepared->columns[i] >= columns)
             return fail(statement, "has more parameters than were given", error);
         code = bind_value(prepared->handle, i + 1, &params->values[row * columns + prepared->columns[i]]);
@@ -174,7 +165,6 @@ static enum status step_all(struct sqlite *sqlite, sqlite3_stmt *handle, const s
 {
     enum status status;
     int code;
-
     while ((code = sqlite3_step(handle)) == SQLITE_ROW) {
         if (sink->on_row == NULL)
             continue;
@@ -196,7 +186,6 @@ enum status sqlite_run(struct db *db, const struct db_statement *statement, cons
     size_t rows = params == NULL ? 1 : params->rows;
     struct prepared *prepared = find_prepared(sqlite, statement, error);
     enum status status = STATUS_OK;
-
     if (prepared == NULL)
         return error->status;
     for (size_t row = 0; row < rows && status == STATUS_OK; row++) {
@@ -235,7 +224,6 @@ static bool cell_bytes(sqlite3_value *value, struct db_value *out)
 static bool cell_uuid(sqlite3_value *value, struct db_value *out)
 {
     struct db_value bytes = {0};
-
     if (!cell_bytes(value, &bytes) || bytes.size_bytes != sizeof out->as.uuid.bytes)
         return false;
     memcpy(out->as.uuid.bytes, bytes.as.bytes, sizeof out->as.uuid.bytes);
@@ -245,7 +233,6 @@ static bool cell_uuid(sqlite3_value *value, struct db_value *out)
 static bool cell_date(sqlite3_value *value, struct db_value *out)
 {
     struct db_value text = {0};
-
     return cell_text(value, &text) && civil_parse(text.as.text, &out->as.day);
 }
 
@@ -253,7 +240,6 @@ bool sqlite_cell(const struct db_row *row, int column, enum db_type wanted, stru
 {
     sqlite3_stmt *handle = row->source;
     sqlite3_value *value;
-
     if (column < 0 || column >= sqlite3_column_count(handle))
         return false;
     value = sqlite3_column_value(handle, column);

@@ -33,7 +33,6 @@ static void expect_refused(const char *path, enum db_access access, const char *
     char url[256];
     struct db *db = NULL;
     struct error error = {0};
-
     snprintf(url, sizeof url, "sqlite:%s", path);
     fixture_expect(db_open(url, access, &db, &error), STATUS_INVALID_ARGUMENT, &error);
     snprintf(url, sizeof url, "database: cannot open %s: %s", path, why);
@@ -46,7 +45,6 @@ static void expect_damaged(const char *path, enum db_access access)
     char text[256];
     struct db *db = NULL;
     struct error error = {0};
-
     snprintf(text, sizeof text, "sqlite:%s", path);
     fixture_expect(db_open(text, access, &db, &error), STATUS_INVALID_ARGUMENT, &error);
     snprintf(text, sizeof text, "database: %s is damaged: restore a backup (docs/operations.md, Restore)",
@@ -62,7 +60,6 @@ static void test_sqlite_path_that_cannot_be_opened_is_refused(void **state)
     struct error error = {0};
     char path[128], url[32];
     int file;
-
     expect_refused("/nonexistent/folder/x.db", DB_READ_WRITE, "No such file or directory");
     expect_refused(f->folder, DB_READ_WRITE, "Is a directory");
     snprintf(path, sizeof path, "%s/absent.db", f->folder);
@@ -82,7 +79,6 @@ static void test_sqlite_path_that_cannot_be_opened_is_refused(void **state)
 static void test_sqlite_connection_is_durable_and_checks_foreign_keys(void **state)
 {
     struct fixture *f = fixture_of(state);
-
     assert_int_equal(fixture_number(f->db, &journal), 2); /* FULL */
     assert_int_equal(fixture_number(f->db, &foreign_keys), 1);
 }
@@ -92,7 +88,6 @@ static void test_sqlite_full_database_is_unavailable_and_usable_afterwards(void 
     struct fixture *f = fixture_of(state);
     struct error error = {0};
     char *bytes = calloc(1, FULL_BYTES);
-
     fixture_expect(
         db_run_script(f->db, "CREATE TABLE thing (content BLOB); PRAGMA max_page_count = 16", &error),
         STATUS_OK, &error);
@@ -144,14 +139,12 @@ static void test_sqlite_damaged_page_is_unavailable_and_called_damage(void **sta
 static off_t size_of(const char *path)
 {
     struct stat file;
-
     return stat(path, &file) == 0 ? file.st_size : 0;
 }
 
 static void commit_blob(struct fixture *f, const char *bytes)
 {
     struct error error = {0};
-
     db_params_reset(f->params);
     db_params_bytes(f->params, bytes, FULL_BYTES);
     db_params_end_row(f->params);
@@ -172,7 +165,6 @@ static void test_sqlite_log_is_copied_while_nobody_commits(void **state)
     const char *path = f->url + strlen("sqlite:");
     char *bytes = calloc(1, FULL_BYTES);
     int64_t deadline_ns = clock_monotonic_ns() + 60 * (int64_t)1000 * NS_PER_MS;
-
     fixture_expect(db_run_script(f->db, "CREATE TABLE thing (content BLOB)", &error), STATUS_OK, &error);
     for (int round = 1; round <= ROUNDS; round++) {
         for (int i = 0; i < COMMITS; i++)
@@ -195,7 +187,6 @@ static void test_sqlite_log_is_begun_anew_while_it_is_written_to(void **state)
     char *bytes = calloc(1, FULL_BYTES);
     char log[160];
     int64_t commits = 0, deadline_ns = clock_monotonic_ns() + 60 * (int64_t)1000 * NS_PER_MS;
-
     snprintf(log, sizeof log, "%s-wal", f->url + strlen("sqlite:"));
     fixture_expect(db_run_script(f->db, "CREATE TABLE thing (content BLOB)", &error), STATUS_OK, &error);
     while (commits < AT_LEAST || size_of(log) * 2 > commits * FULL_BYTES) {
@@ -220,7 +211,6 @@ static void test_sqlite_parameters_go_by_their_numbers(void **state)
     struct fixture *f = fixture_of(state);
     struct error error = {0};
     int64_t number = 0;
-
     db_params_int(f->params, 3);
     db_params_int(f->params, 10);
     db_params_end_row(f->params);
@@ -233,7 +223,6 @@ static void test_sqlite_statement_that_is_not_one_is_refused(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct error error = {0};
-
     fixture_expect(db_run(f->db, &two, NULL, NULL, NULL, &error), STATUS_INTERNAL, &error);
     fixture_expect(db_run(f->db, &elsewhere, NULL, NULL, NULL, &error), STATUS_INTERNAL, &error);
     fixture_expect(db_use_schema(f->db, "main", &error), STATUS_INTERNAL, &error);
@@ -250,7 +239,6 @@ struct opener {
 static void *open_it(void *context)
 {
     struct opener *opener = context;
-
     opener->status = db_open(opener->url, DB_READ_WRITE, &opener->db, &opener->error);
     return NULL;
 }
@@ -261,7 +249,6 @@ static void test_sqlite_new_file_opened_by_several_at_once_has_one_writer(void *
     struct opener openers[THREADS] = {0};
     char url[128], lock[140];
     int opened = 0;
-
     snprintf(url, sizeof url, "sqlite:%s/fresh.db", f->folder);
     for (int i = 0; i < THREADS; i++) {
         openers[i].url = url;
@@ -288,7 +275,6 @@ static void expect_in_use(const char *path)
     struct db *db = NULL;
     struct error error = {0};
     char url[256], holder[64];
-
     snprintf(url, sizeof url, "sqlite:%s", path);
     snprintf(holder, sizeof holder, "in use by process %d (sqlite_test on ", (int)getpid());
     fixture_expect(db_open(url, DB_READ_WRITE, &db, &error), STATUS_FAILED_PRECONDITION, &error);
@@ -302,7 +288,6 @@ static void test_sqlite_second_writer_is_refused_by_whatever_name(void **state)
     struct fixture *f = fixture_of(state);
     const char *path = f->url + strlen("sqlite:");
     char name[256];
-
     expect_in_use(path);
     snprintf(name, sizeof name, "%s/./../%s/test.db", f->folder, strrchr(f->folder, '/') + 1);
     expect_in_use(name);
@@ -325,7 +310,6 @@ static void test_sqlite_lock_left_behind_is_no_obstacle(void **state)
     struct fixture *f = fixture_of(state);
     char name[160];
     int lock;
-
     db_close(f->db);
     snprintf(name, sizeof name, "%s-lock", f->url + strlen("sqlite:"));
     lock = open(name, O_WRONLY | O_TRUNC);
@@ -341,7 +325,6 @@ static void test_sqlite_file_with_two_names_is_refused(void **state)
     struct db *db = NULL;
     struct error error = {0};
     char name[160];
-
     snprintf(name, sizeof name, "%s.other", f->url + strlen("sqlite:"));
     db_close(f->db);
     assert_int_equal(link(f->url + strlen("sqlite:"), name), 0);
@@ -354,7 +337,6 @@ static void test_sqlite_file_with_two_names_is_refused(void **state)
 static void expect_gone(struct db *db)
 {
     struct error error = {0};
-
     assert_false(db_in_place(db));
     fixture_expect(db_begin(db, &error), STATUS_UNAVAILABLE, &error);
     assert_string_equal(error.reason, DB_GONE);
@@ -363,7 +345,6 @@ static void expect_gone(struct db *db)
 static void expect_in_place(struct db *db)
 {
     struct error error = {0};
-
     assert_true(db_in_place(db));
     fixture_expect(db_begin(db, &error), STATUS_OK, &error);
     fixture_expect(db_commit(db, &error), STATUS_OK, &error);
@@ -374,7 +355,6 @@ static void test_sqlite_file_removed_or_replaced_takes_no_more_writes(void **sta
     static const char *const suffixes[] = {"", "-wal", "-shm"};
     struct fixture *f = fixture_of(state);
     char path[160], aside[176];
-
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         snprintf(path, sizeof path, "%s%s", f->url + strlen("sqlite:"), suffixes[i]);
         snprintf(aside, sizeof aside, "%s.aside", path);
@@ -393,7 +373,6 @@ static bool gone_within_a_second(struct db *db)
 {
     const int64_t deadline_ns = clock_monotonic_ns() + INT64_C(1000) * NS_PER_MS;
     struct error error = {0};
-
     while (db_begin(db, &error) == STATUS_OK) {
         fixture_expect(db_commit(db, &error), STATUS_OK, &error);
         if (clock_monotonic_ns() > deadline_ns)
@@ -408,7 +387,6 @@ static void test_sqlite_folder_renamed_takes_no_more_writes(void **state)
     struct error error = {0};
     char outer[80], inner[96], url[128], aside[96];
     struct db *db;
-
     snprintf(outer, sizeof outer, "%s/outer", f->folder);
     snprintf(inner, sizeof inner, "%s/inner", outer);
     snprintf(aside, sizeof aside, "%s/aside", f->folder);

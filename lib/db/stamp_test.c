@@ -10,35 +10,30 @@ static const struct db_statement add = {.name = "add_thing", .sql = "INSERT INTO
 static void make_table(struct fixture *f)
 {
     struct error error = {0};
-
     fixture_expect(db_run_script(f->db, "CREATE TABLE thing (content integer)", &error), STATUS_OK, &error);
 }
 
 static void begin(struct db *db)
 {
     struct error error = {0};
-
     fixture_expect(db_begin(db, &error), STATUS_OK, &error);
 }
 
 static void add_thing(struct db *db)
 {
     struct error error = {0};
-
     fixture_expect(db_run(db, &add, NULL, NULL, NULL, &error), STATUS_OK, &error);
 }
 
 static void commit(struct db *db)
 {
     struct error error = {0};
-
     fixture_expect(db_commit(db, &error), STATUS_OK, &error);
 }
 
 static void add_thing_from_outside(const struct fixture *f)
 {
     sqlite3 *other;
-
     assert_int_equal(sqlite3_open(f->url + strlen("sqlite:"), &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, add.sql, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(other), SQLITE_OK);
@@ -48,7 +43,6 @@ static void add_thing_from_outside(const struct fixture *f)
 static uint64_t stamp_of(struct db *db)
 {
     uint64_t stamp;
-
     begin(db);
     stamp = db_stamp(db);
     commit(db);
@@ -59,7 +53,6 @@ static void test_stamp_stays_while_this_connection_alone_commits(void **state)
 {
     struct fixture *f = fixture_of(state);
     uint64_t stamp;
-
     make_table(f);
     stamp = stamp_of(f->db);
     assert_true(stamp != 0);
@@ -75,7 +68,6 @@ static void test_stamp_is_another_after_what_may_have_changed_a_row(void **state
 {
     struct fixture *f = fixture_of(state);
     uint64_t stamp, before;
-
     make_table(f);
     stamp = stamp_of(f->db);
     add_thing_from_outside(f);
@@ -107,7 +99,6 @@ static void test_stamp_of_another_connection_is_another(void **state)
     struct fixture *f = fixture_of(state);
     struct error error = {0};
     uint64_t stamp = stamp_of(f->db);
-
     db_close(f->db);
     fixture_expect(db_open(f->url, DB_READ_WRITE, &f->db, &error), STATUS_OK, &error);
     assert_true(stamp_of(f->db) != stamp);
@@ -116,7 +107,6 @@ static void test_stamp_of_another_connection_is_another(void **state)
 static void test_stamp_of_postgresql_is_not_known(void **state)
 {
     struct fixture *f = fixture_of(state);
-
     db_restamp(f->db);
     assert_int_equal(stamp_of(f->db), 0);
 }

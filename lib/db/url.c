@@ -36,7 +36,6 @@ static const char *after_scheme(const char *url)
 static bool has_stray_at_sign(const char *authority)
 {
     const char *rest = authority + strcspn(authority, "@/");
-
     rest = *rest == '@' ? rest + 1 : authority;
     return memchr(rest, '@', strcspn(rest, "?")) != NULL;
 }
@@ -98,7 +97,6 @@ static enum status check_postgresql(const char *url, struct error *error)
 enum status db_url_check(const char *url, struct error *error)
 {
     const char *path = db_url_sqlite_path(url);
-
     if (strlen(url) >= URL_SIZE_MAX)
         return malformed("too long", error);
     if (path != NULL)
@@ -119,7 +117,6 @@ struct output {
 static void put(struct output *out, const char *text, size_t length)
 {
     size_t room = out->size - 1 - out->length;
-
     if (length > room)
         length = room;
     memcpy(out->text + out->length, text, length);
@@ -133,7 +130,6 @@ static void put_query(struct output *out, const char *query)
     while (*query != '\0') {
         size_t length = strcspn(query, "&");
         size_t name = strcspn(query, "=&");
-
         if (name >= strlen("password") && name < length &&
             strncmp(query + name - strlen("password"), "password", strlen("password")) == 0) {
             put(out, query, name);
@@ -154,7 +150,6 @@ char *db_url_redact(const char *url, char *out, size_t out_size)
     const char *colon;
     const char *at;
     const char *query;
-
     out[0] = '\0';
     if (authority == NULL) {
         put(&output, url, strlen(url));

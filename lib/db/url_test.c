@@ -58,14 +58,12 @@ static void test_url_malformed_is_refused_without_its_password(void **state)
 static void expect_redacted(const char *url, const char *expected)
 {
     char out[128];
-
     assert_string_equal(db_url_redact(url, out, sizeof out), expected);
 }
 
 static void test_url_redacted_has_no_password(void **state)
 {
     char small[16];
-
     (void)state;
     expect_redacted("sqlite:/a:b@c", "sqlite:/a:b@c");
     expect_redacted("postgresql://me@host:1/db?x=1", "postgresql://me@host:1/db?x=1");

@@ -21,7 +21,6 @@ struct rpc_channel {
     size_t calls_max;    /* 0 = no bound */
     _Atomic int pipe_id; /* of the current connection, 0 = none */
     struct rpc_guard guard;
-
     pthread_mutex_t mutex; /* guards the fields below; no other lock is taken while it is held */
     bool closing;
     bool answers_may_come;     /* calls were in flight when it was stopped */

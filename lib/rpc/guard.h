@@ -23,7 +23,6 @@ struct rpc_guard {
     _Atomic int state;             /* copy of the breaker's state, readable without the lock */
     _Atomic int64_t left_alone_ns; /* a draining server is sent nothing until then */
     _Atomic int drained;           /* id of the connection on which the server said so; 0 = none */
-
     /* guards the fields below; while it is held, only the log and the metrics are called */
     pthread_mutex_t mutex;
     struct breaker breaker;

@@ -41,7 +41,6 @@ struct rpc_server {
     uint32_t default_timeout_ms;
     uint32_t max_timeout_ms;
     uint32_t reply_timeout_ms;
-
     struct rpc_service_entry services[RPC_SERVICES_MAX]; /* fixed once the server has started */
     size_t service_count;
     struct rpc_method_metrics *unknown_method;

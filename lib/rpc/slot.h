@@ -38,7 +38,6 @@ struct rpc_slot {
     enum rpc_slot_state state;
     struct rpc_call *call; /* in IN_FLIGHT; owned by the handler, the slot only points to it */
     nng_pipe pipe;         /* the connection that the request came from */
-
     /* Owned by the thread that claimed the call, then by the outbox. */
     nng_msg *answer;
     struct queue_node to_send; /* in the outbox */

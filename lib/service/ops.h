@@ -21,7 +21,6 @@ struct ops_server;
 
 struct ops_options {
     const char *listen; /* "127.0.0.1:7109", "[::1]:7109"; empty = none */
-
     /* NULL if the service is ready, otherwise the reason: one line without a newline, which must stay valid.
      * Called on the server's thread. */
     const char *(*not_ready)(void *context);

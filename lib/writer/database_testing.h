@@ -18,7 +18,6 @@ struct test_database {
 static inline struct db *test_database_create(struct test_database *database, const char *script)
 {
     struct db *db = NULL;
-
     snprintf(database->folder, sizeof database->folder, "/tmp/screening_writer.XXXXXX");
     assert_non_null(mkdtemp(database->folder));
     snprintf(database->url, sizeof database->url, "sqlite:%s/test.db", database->folder);
@@ -31,10 +30,8 @@ static inline struct db *test_database_create(struct test_database *database, co
 static inline void test_database_destroy(const struct test_database *database)
 {
     static const char *const names[] = {"test.db-wal", "test.db-shm", "test.db-lock", "test.db"};
-
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[128];
-
         snprintf(path, sizeof path, "%s/%s", database->folder, names[i]);
         unlink(path); /* the first two exist only if a reader closed last; rmdir fails if any file is left */
     }

@@ -34,7 +34,6 @@ enum { RETRY_AFTER_MS = 200 };
 static void pause_ms(int64_t ms)
 {
     struct timespec pause = {.tv_sec = 0, .tv_nsec = (long)(ms * NS_PER_MS)};
-
     nanosleep(&pause, NULL); /* may end early: the caller checks the clock */
 }
 
@@ -44,7 +43,6 @@ static enum status apply_once(struct group_commit *commit, struct writer_command
                               struct error *error)
 {
     enum status status;
-
     error_clear(error);
     for (size_t i = 0; i < count; i++)
         error_clear(&commands[i]->outcome);
@@ -77,10 +75,8 @@ static enum status apply_with_retries(struct group_commit *commit, struct writer
 {
     int64_t give_up_ns = 0;
     int aborts = 0;
-
     for (;;) {
         enum status status = apply_once(commit, commands, count, error);
-
         if (status == STATUS_OK || !status_is_transient(status))
             return status;
         if (status == STATUS_UNKNOWN) {
@@ -104,7 +100,6 @@ static enum status apply_with_retries(struct group_commit *commit, struct writer
 static void finish_all(struct group_commit *commit, struct writer_command **commands, size_t count)
 {
     const struct writer_ops *ops = &commit->ops;
-
     if (ops->completing != NULL)
         ops->completing(ops->context);
     for (size_t i = 0; i < count; i++)
@@ -142,7 +137,6 @@ static void fail_unavailable(struct group_commit *commit, struct writer_command 
                              enum status status, const struct error *error)
 {
     bool lost = status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN;
-
     CHECK(status_is_transient(status));
     note_database(commit, !lost, error);
     if (!lost)
@@ -190,7 +184,6 @@ static void run_alone(struct group_commit *commit, struct writer_command **comma
     for (size_t i = 0; i < count; i++) {
         struct error error;
         enum status status = apply_with_retries(commit, &commands[i], 1, &error);
-
         if (status == STATUS_OK) {
             succeed(commit, &commands[i], 1);
         } else if (db_is_damaged(&error)) {
@@ -208,7 +201,6 @@ static void run(struct group_commit *commit, struct writer_command **commands, s
 {
     struct error error;
     enum status status = apply_with_retries(commit, commands, count, &error);
-
     if (status == STATUS_OK) {
         succeed(commit, commands, count);
     } else if (db_is_damaged(&error) && count > 1) {
@@ -228,10 +220,8 @@ size_t group_commit_drop_expired(struct group_commit *commit, struct writer_comm
 {
     int64_t now_ns = clock_monotonic_ns();
     size_t kept = 0;
-
     for (size_t i = 0; i < count; i++) {
         struct writer_command *command = commands[i];
-
         if (command->deadline_ns == 0 || command->deadline_ns > now_ns) {
             commands[kept++] = command;
             continue;
@@ -265,7 +255,6 @@ void group_commit_probe(struct group_commit *commit)
     struct error error = {0};
     bool writes_failed = group_commit_writes_fail(commit);
     enum status status = db_probe(commit->db, writes_failed, &error);
-
     if (status != STATUS_OK)
         metric_add(&writer_metrics.probes_failed, 1);
     note_database(commit, status == STATUS_OK || !status_is_transient(status), &error);
@@ -274,6 +263,5 @@ void group_commit_probe(struct group_commit *commit)
 const char *group_commit_database_trouble(struct group_commit *commit)
 {
     const struct error gone = {.status = STATUS_UNAVAILABLE, .reason = DB_GONE};
-
     return db_in_place(commit->db) ? atomic_load(&commit->trouble) : trouble_line(&gone);
 }

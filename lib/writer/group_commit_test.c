@@ -11,7 +11,6 @@ static void test_group_commit_good_batch_completes_after_the_commit(void **state
 {
     int64_t commits = metric_get(&writer_metrics.commits);
     int64_t batched = metric_get(&writer_metrics.batch_commands);
-
     (void)state;
     run(3);
     assert_string_equal(fake.trace, "BACfffP");
@@ -46,7 +45,6 @@ static void test_group_commit_without_committed_hook_completes(void **state)
 static void test_group_commit_expired_command_is_not_applied(void **state)
 {
     int64_t expired = metric_get(&writer_metrics.expired);
-
     (void)state;
     fake.commands[0].head.deadline_ns = clock_monotonic_ns() - 1;
     fake.commands[1].head.deadline_ns = clock_monotonic_ns() + (int64_t)60 * NS_PER_S;
@@ -96,7 +94,6 @@ static void test_group_commit_database_back_is_up_again(void **state)
 static void test_group_commit_lock_timeout_answers_unavailable_with_database_up(void **state)
 {
     int64_t rollbacks = metric_get(&writer_metrics.rollbacks);
-
     (void)state;
     fake.apply.list[0] = STATUS_DEADLINE_EXCEEDED;
     run(2);
@@ -174,7 +171,6 @@ static void test_group_commit_answer_lost_for_ever_gives_up_in_time(void **state
 {
     int64_t began_ns = clock_monotonic_ns();
     int64_t unknown = metric_get(&writer_metrics.commits_unknown);
-
     (void)state;
     fake.commit_under_test.commit_retry_ms = 60;
     fake.commit_always = STATUS_UNKNOWN;
@@ -192,7 +188,6 @@ static void test_group_commit_answer_lost_for_ever_gives_up_in_time(void **state
 static void test_group_commit_poison_in_full_batch_fails_alone(void **state)
 {
     int64_t poisoned = metric_get(&writer_metrics.poisoned);
-
     (void)state;
     fake.commands[200].poison = true;
     run(COMMANDS_MAX);

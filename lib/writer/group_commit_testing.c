@@ -13,7 +13,6 @@ static void note(char step)
 static enum status answer(struct answers *answers, struct error *error)
 {
     enum status status = answers->used < ANSWERS_MAX ? answers->list[answers->used++] : STATUS_OK;
-
     return status == STATUS_OK ? STATUS_OK : error_set(error, status, NULL, "scripted");
 }
 
@@ -37,7 +36,6 @@ static void end_transaction(bool committed)
 enum status db_commit(struct db *db, struct error *error)
 {
     enum status status = answer(&fake.commit, error);
-
     (void)db;
     note('C');
     if (fake.commit_always != STATUS_OK)
@@ -77,13 +75,11 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
                          struct error *error)
 {
     enum status status = answer(&fake.apply, error);
-
     (void)context;
     (void)db;
     note('A');
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         struct test_command *command = (struct test_command *)commands[i];
-
         assert_int_equal(command->head.outcome.status, STATUS_OK);
         if (command->poison)
             return error_set(error, STATUS_INTERNAL, NULL, "poison");
@@ -150,7 +146,6 @@ void assert_all_ended(size_t from, size_t to, enum status status, int in_databas
 size_t steps_of(char step)
 {
     size_t count = 0;
-
     for (const char *at = fake.trace; *at != '\0'; at++)
         count += *at == step ? 1 : 0;
     return count;

@@ -45,7 +45,6 @@ struct reader_pool {
 static struct reader_task *next_task(struct reader_pool *pool)
 {
     struct reader_task *task;
-
     pthread_mutex_lock(&pool->lock);
     while (pool->queue->queue.waiting == 0 && !pool->closing) {
         pool->idle++;
@@ -64,7 +63,6 @@ void reader_task_explain(struct reader_task *task, const struct error *cause, co
                          struct error *told)
 {
     struct reader *reader = task->reader;
-
     CHECK(reader != NULL); /* called within run */
     CHECK(cause->status != STATUS_OK);
     if (cause->status == STATUS_INTERNAL) {
@@ -103,7 +101,6 @@ static void read_now(struct reader *reader, struct reader_task *task)
 static void run(struct reader *reader, struct reader_task *task)
 {
     struct error error;
-
     if (task->deadline_ns == 0 || clock_monotonic_ns() < task->deadline_ns) {
         read_now(reader, task);
         return;
@@ -117,10 +114,8 @@ static void *work(void *argument)
 {
     struct reader *reader = argument;
     struct reader_task *task;
-
     while ((task = next_task(reader->pool)) != NULL) {
         uint64_t source = task->item.source; /* run may free the task */
-
         run(reader, task);
         admission_release(reader->pool->queue, source);
     }
@@ -133,7 +128,6 @@ static struct reader_pool *allocate(const struct reader_options *options)
 {
     size_t count = options->threads != 0 ? options->threads : THREADS_DEFAULT;
     struct reader_pool *pool = calloc(1, sizeof *pool + count * sizeof pool->readers[0]);
-
     if (pool == NULL)
         return NULL;
     pool->queue = admission_create(options->queue_max != 0 ? options->queue_max : QUEUE_MAX_DEFAULT);
@@ -172,13 +166,11 @@ enum status reader_pool_open(const char *database_url, const struct reader_optio
                              struct reader_pool **out, struct error *error)
 {
     struct reader_pool *pool = allocate(options);
-
     if (pool == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "reader: out of memory");
     writer_metrics_register();
     for (size_t i = 0; i < pool->count; i++) {
         enum status status = start(&pool->readers[i], pool, database_url, options->schema, error);
-
         if (status != STATUS_OK) {
             reader_pool_close(pool);
             return status;
@@ -213,7 +205,6 @@ void reader_pool_close(struct reader_pool *pool)
 enum status reader_pool_submit(struct reader_pool *pool, struct reader_task *task, struct error *error)
 {
     int64_t now_ns = clock_monotonic_ns();
-
     pthread_mutex_lock(&pool->lock);
     enum admission_verdict verdict = admission_ask(pool->queue, &task->item, task->deadline_ns, now_ns);
     bool wake = verdict == ADMISSION_GRANTED && pool->idle > 0;

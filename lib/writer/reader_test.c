@@ -51,7 +51,6 @@ static void run(struct reader_task *head, struct db *db)
 {
     struct test_task *task = (struct test_task *)head;
     const struct db_statement *statement = task->statement != NULL ? task->statement : &select_answer;
-
     task->runs++;
     if (task->gate > 0) {
         test_signal_raise(&task->rig->entered);
@@ -67,7 +66,6 @@ static void run(struct reader_task *head, struct db *db)
 static void refuse(struct reader_task *head, const struct error *error)
 {
     struct test_task *task = (struct test_task *)head;
-
     task->refusals++;
     task->status = error->status;
     end(task);
@@ -84,7 +82,6 @@ static struct rig *make_rig(void)
 {
     static const struct test_signal fresh = TEST_SIGNAL_INIT;
     struct rig *rig = calloc(1, sizeof *rig);
-
     assert_non_null(rig);
     rig->entered = rig->gate_open = rig->ended = fresh;
     db_close(test_database_create(&rig->database,
@@ -95,7 +92,6 @@ static struct rig *make_rig(void)
 static struct rig *open_rig(const struct reader_options *options)
 {
     struct rig *rig = make_rig();
-
     assert_int_equal(reader_pool_open(rig->database.url, options, &rig->pool, NULL), STATUS_OK);
     return rig;
 }
@@ -141,7 +137,6 @@ static void test_reader_task_reads_the_database(void **state)
     struct rig *rig = open_rig(&(struct reader_options){0});
     struct test_task task = task_of(rig);
     int64_t reads = metric_get(&writer_metrics.reads);
-
     (void)state;
     task.head.deadline_ns = clock_monotonic_ns() + (int64_t)60 * NS_PER_S;
     submit(rig, &task);
@@ -156,7 +151,6 @@ static void test_reader_task_that_writes_is_refused_by_the_database(void **state
 {
     struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
     struct test_task writes = task_of(rig), reads = task_of(rig);
-
     (void)state;
     writes.statement = &insert_answer;
     submit(rig, &writes);
@@ -171,7 +165,6 @@ static void test_reader_two_threads_run_two_tasks_at_once(void **state)
 {
     struct rig *rig = open_rig(&(struct reader_options){.threads = 2});
     struct test_task tasks[2] = {task_of(rig), task_of(rig)};
-
     (void)state;
     for (int i = 0; i < 2; i++) {
         tasks[i].gate = 1;
@@ -189,7 +182,6 @@ static void test_reader_tasks_run_first_come_first_served(void **state)
 {
     struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
     struct test_task tasks[3], gate;
-
     (void)state;
     close_gate(rig, &gate);
     for (int i = 0; i < 3; i++) {
@@ -211,7 +203,6 @@ static void test_reader_sources_take_turns(void **state)
     static const size_t positions[] = {2, 4, 5, 3}; /* three from one source, then one from another */
     struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
     struct test_task tasks[4], gate;
-
     (void)state;
     close_gate(rig, &gate);
     for (size_t i = 0; i < 4; i++) {
@@ -233,7 +224,6 @@ static void test_reader_the_last_places_are_for_sources_that_hold_little(void **
     enum { PLACES = 16, KEPT = 2 };
     struct rig *rig = open_rig(&(struct reader_options){.threads = 1, .queue_max = PLACES});
     struct test_task tasks[PLACES], refused = task_of(rig), gate;
-
     (void)state;
     close_gate(rig, &gate); /* the gate holds a place too */
     for (size_t i = 1; i < PLACES - KEPT; i++) {
@@ -263,7 +253,6 @@ static void test_reader_task_whose_wait_would_be_too_long_is_refused(void **stat
     struct test_task tasks[TASKS], late = task_of(rig), other = task_of(rig);
     int64_t hopeless = metric_get(&writer_metrics.reads_hopeless);
     struct error error;
-
     (void)state;
     for (size_t i = 0; i < TASKS; i++) {
         tasks[i] = task_of(rig);
@@ -297,7 +286,6 @@ static void test_reader_deadline_spent_in_the_queue_refuses(void **state)
     struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
     struct test_task late = task_of(rig), good = task_of(rig), gate;
     int64_t expired = metric_get(&writer_metrics.reads_expired);
-
     (void)state;
     close_gate(rig, &gate);
     late.head.deadline_ns = clock_monotonic_ns() + NS_PER_MS;
@@ -322,7 +310,6 @@ static void test_reader_full_queue_refuses_at_once(void **state)
     int64_t waiting = metric_get(&writer_metrics.reads_waiting);
     int64_t overloaded = metric_get(&writer_metrics.reads_overloaded);
     struct error error = {0};
-
     (void)state;
     close_gate(rig, &gate);
     submit(rig, &tasks[0]);
@@ -346,7 +333,6 @@ static void assert_told(enum status cause, enum status told, const char *message
     struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
     struct test_task task = task_of(rig);
     struct error error;
-
     error_set(&error, cause, NULL, "database: /secret/socket");
     task.cause = &error;
     submit(rig, &task);
@@ -377,7 +363,6 @@ static void test_reader_database_not_there_fails_to_open(void **state)
 {
     struct reader_pool *pool = NULL;
     struct error error = {0};
-
     (void)state;
     assert_int_equal(
         reader_pool_open("sqlite:/nonexistent/test.db", &(struct reader_options){0}, &pool, &error),
@@ -389,7 +374,6 @@ static void test_reader_database_not_there_fails_to_open(void **state)
 static void test_reader_schema_on_sqlite_fails_to_open(void **state)
 {
     struct rig *rig = make_rig();
-
     (void)state;
     assert_int_equal(
         reader_pool_open(rig->database.url, &(struct reader_options){.schema = "history"}, &rig->pool, NULL),
@@ -410,7 +394,6 @@ struct submitter {
 static void *submit_many(void *argument)
 {
     struct submitter *self = argument;
-
     for (int i = 0; i < PER_SUBMITTER; i++) {
         self->tasks[i] = task_of(self->rig);
         while (reader_pool_submit(self->rig->pool, &self->tasks[i].head, NULL) != STATUS_OK)
@@ -423,7 +406,6 @@ static void test_reader_many_threads_answer_everything_once(void **state)
 {
     static struct submitter submitters[SUBMITTERS];
     struct rig *rig = open_rig(&(struct reader_options){.threads = 3, .queue_max = 16});
-
     (void)state;
     for (int i = 0; i < SUBMITTERS; i++) {
         submitters[i].rig = rig;

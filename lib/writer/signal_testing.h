@@ -24,7 +24,6 @@ struct test_signal {
 static inline size_t test_signal_raise(struct test_signal *signal)
 {
     size_t count;
-
     pthread_mutex_lock(&signal->lock);
     count = ++signal->count;
     pthread_cond_broadcast(&signal->raised);
@@ -37,7 +36,6 @@ static inline bool test_signal_await(struct test_signal *signal, size_t count)
 {
     struct timespec deadline;
     bool reached;
-
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += TEST_SIGNAL_TIMEOUT_S;
     pthread_mutex_lock(&signal->lock);

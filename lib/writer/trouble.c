@@ -27,14 +27,12 @@ static const struct trouble *find(const struct error *cause)
 const char *trouble_line(const struct error *cause)
 {
     const struct trouble *trouble = find(cause);
-
     return trouble == NULL ? "the database does not answer, or takes no writes" : trouble->line;
 }
 
 bool trouble_tell(const struct error *cause, struct error *told)
 {
     const struct trouble *trouble = find(cause);
-
     if (trouble == NULL)
         return false;
     error_set(told, STATUS_UNAVAILABLE, trouble->reason, "%s", trouble->line);

@@ -71,11 +71,9 @@ static struct writer_command *pop(struct writer *writer, enum writer_class class
 static size_t take(struct writer *writer, enum writer_class class, size_t count, size_t end)
 {
     size_t before = count;
-
     CHECK(end <= writer->batch_max);
     while (count < end) {
         struct writer_command *command = pop(writer, class);
-
         if (command == NULL)
             break;
         writer->batch[count++] = command;
@@ -91,7 +89,6 @@ static size_t take_batch(struct writer *writer)
     const size_t most = writer->batch_max, share = (most + BACKGROUND_SHARE - 1) / BACKGROUND_SHARE;
     size_t background = writer->background < share ? writer->background : share;
     size_t count = take(writer, WRITER_SETTLE, 0, most);
-
     count = take(writer, WRITER_EVENT, count, most);
     /* In a batch of one the request comes first. */
     count = take(writer, WRITER_REQUEST, count, most > background ? most - background : most);
@@ -111,7 +108,6 @@ static size_t take_batch(struct writer *writer)
 static void unlock_and_wake(struct writer *writer)
 {
     bool wake = writer->sleeping;
-
     writer->sleeping = false;
     monitor_unlock(&writer->monitor);
     if (wake)
@@ -129,7 +125,6 @@ static void wait_or_probe(struct writer *writer)
 {
     int64_t pause_ms = group_commit_writes_fail(&writer->commit) ? PROBE_AWAY_MS : PROBE_IDLE_MS;
     int64_t until_ns = clock_monotonic_ns() + pause_ms * NS_PER_MS;
-
     if (monitor_wait(&writer->monitor, until_ns))
         return;
     monitor_unlock(&writer->monitor);
@@ -147,7 +142,6 @@ static bool is_due(const struct writer *writer)
 static size_t next_batch(struct writer *writer)
 {
     size_t count;
-
     monitor_lock(&writer->monitor);
     while (!is_due(writer) && !writer->closing) {
         writer->sleeping = true;
@@ -166,7 +160,6 @@ static size_t next_batch(struct writer *writer)
 static size_t replace_expired(struct writer *writer, size_t count)
 {
     size_t live = group_commit_drop_expired(&writer->commit, writer->batch, count);
-
     while (live < count) {
         monitor_lock(&writer->monitor);
         count = take(writer, WRITER_REQUEST, live, count);
@@ -181,7 +174,6 @@ static void note_backlog(struct writer *writer, size_t count)
 {
     size_t requests = 0;
     int64_t now_ns = clock_monotonic_ns();
-
     for (size_t i = 0; i < count; i++)
         requests += writer->batch[i]->class == WRITER_REQUEST;
     monitor_lock(&writer->monitor);
@@ -193,7 +185,6 @@ static void *work(void *argument)
 {
     struct writer *writer = argument;
     size_t count;
-
     writer->worker = pthread_self();
     while ((count = next_batch(writer)) > 0) {
         count = replace_expired(writer, count);
@@ -208,7 +199,6 @@ static void *work(void *argument)
 static void finish(void *owner, struct writer_command *command)
 {
     struct writer *writer = owner;
-
     CHECK(pthread_equal(pthread_self(), writer->worker));
     /*
      * Release the place before complete: a client that reads the reply must find it free, and complete may
@@ -226,7 +216,6 @@ static struct writer *allocate(const struct writer_options *options)
 {
     size_t batch_max = options->batch_max != 0 ? options->batch_max : BATCH_MAX_DEFAULT;
     struct writer *writer = calloc(1, sizeof *writer + batch_max * sizeof(struct writer_command *));
-
     if (writer == NULL)
         return NULL;
     writer->requests = admission_create(options->queue_max != 0 ? options->queue_max : QUEUE_MAX_DEFAULT);
@@ -252,7 +241,6 @@ enum status writer_open(struct db *db, const struct writer_options *options, con
                         struct writer **out, struct error *error)
 {
     struct writer *writer = allocate(options);
-
     if (writer == NULL)
         return error_no_memory(error);
     writer->commit.db = db;
@@ -323,7 +311,6 @@ struct waiter {
 static void wake_waiter(struct writer_command *command)
 {
     struct waiter *waiter = command->context;
-
     monitor_lock(&waiter->monitor);
     CHECK(!waiter->done);
     waiter->done = true;
@@ -336,7 +323,6 @@ enum status writer_submit_and_wait(struct writer *writer, struct writer_command 
 {
     struct waiter waiter = {.done = false};
     int64_t hurry_ns = INT64_MAX;
-
     monitor_init(&waiter.monitor);
     command->complete = wake_waiter;
     command->context = &waiter;
@@ -361,7 +347,6 @@ enum status writer_submit_and_wait(struct writer *writer, struct writer_command 
 enum status writer_submit_request(struct writer *writer, struct writer_command *command, struct error *error)
 {
     int64_t now_ns = clock_monotonic_ns();
-
     CHECK(command->class == WRITER_REQUEST);
     monitor_lock(&writer->monitor);
     enum admission_verdict verdict =

@@ -33,7 +33,6 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
                          struct error *error)
 {
     struct rig *rig = context;
-
     (void)db;
     assert_true(rig->batches < BATCHES_MAX);
     rig->firsts[rig->batches] = commands[0];
@@ -115,7 +114,6 @@ static int64_t in_ms(int64_t ms)
 static void let_pass(int64_t ms)
 {
     int64_t until_ns = in_ms(ms);
-
     while (clock_monotonic_ns() < until_ns)
         sched_yield();
 }
@@ -142,7 +140,6 @@ static void test_writer_request_whose_wait_would_be_too_long_is_refused(void **s
     struct error error;
     int64_t hopeless = metric_get(&writer_metrics.hopeless);
     int64_t overloaded = metric_get(&writer_metrics.overloaded);
-
     (void)state;
     make_slow(rig, commands, 7); /* four wait: at least two steps, even if the first batch took no time */
     assert_int_equal(submit(rig, &late, in_ms(3 * STEP_MS), &error), STATUS_RESOURCE_EXHAUSTED);
@@ -159,7 +156,6 @@ static void test_writer_without_a_backlog_refuses_nobody_for_the_wait(void **sta
 {
     struct rig *rig = open_rig(1);
     struct test_command commands[4], next;
-
     (void)state;
     make_slow(rig, commands, 4);
     test_signal_raise(&rig->step);
@@ -173,7 +169,6 @@ static void test_writer_one_sources_backlog_is_not_held_against_another(void **s
 {
     struct rig *rig = open_rig(1);
     struct test_command commands[60], flood, other;
-
     (void)state;
     int64_t begin_ns = clock_monotonic_ns();
     make_slow(rig, commands, 60); /* 57 wait */
@@ -193,7 +188,6 @@ static void test_writer_the_last_places_are_for_sources_that_hold_little(void **
 {
     struct rig *rig = open_rig_with(&(struct writer_options){.batch_max = 16, .queue_max = 16});
     struct test_command commands[14], other[3];
-
     (void)state;
     submit_all(rig, commands, 1);
     await_batch(rig, 1);
@@ -210,7 +204,6 @@ static void test_writer_expired_requests_take_no_room_in_a_batch(void **state)
     struct rig *rig = open_rig(3);
     struct test_command first, expired[4], live[4];
     int64_t dropped = metric_get(&writer_metrics.expired);
-
     (void)state;
     submit_all(rig, &first, 1);
     await_batch(rig, 1);

@@ -55,14 +55,12 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
                          struct error *error)
 {
     struct rig *rig = context;
-
     if (rig->batches < BATCHES_MAX)
         rig->batch_sizes[rig->batches] = count;
     rig->batches++;
     db_params_reset(rig->params);
     for (size_t i = 0; i < count; i++) {
         int64_t id = ((struct test_command *)commands[i])->id;
-
         if (rig->applied < IDS_MAX)
             rig->order[rig->applied++] = id;
         db_params_int(rig->params, id);
@@ -86,7 +84,6 @@ static void complete(struct writer_command *head)
     struct test_command *command = (struct test_command *)head;
     struct test_command *next = command->then_submit;
     struct rig *rig = command->rig;
-
     if (next != NULL && next->head.class == WRITER_REQUEST)
         command->then_status = writer_submit_request(rig->writer, &next->head, NULL);
     else if (next != NULL)
@@ -102,7 +99,6 @@ static struct rig *open_rig(const struct writer_options *options)
     struct rig *rig = calloc(1, sizeof *rig);
     struct writer_ops ops = {.apply = apply, .committed = committed, .context = rig};
     struct db *db;
-
     assert_non_null(rig);
     rig->at_gate = rig->gate_open = rig->completed = fresh;
     db = test_database_create(&rig->database, schema);
@@ -122,7 +118,6 @@ static enum status keep_times(void *context, const struct db_row *row)
 static void close_writer(struct rig *rig)
 {
     struct db *db = NULL;
-
     writer_close(rig->writer);
     assert_int_equal(db_open(rig->database.url, DB_READ_ONLY, &db, NULL), STATUS_OK);
     assert_int_equal(db_run(db, &select_all, NULL, keep_times, rig, NULL), STATUS_OK);
@@ -175,7 +170,6 @@ static void test_writer_mixed_classes_are_applied_settles_events_requests(void *
     static const enum writer_class classes[] = {WRITER_EVENT,   WRITER_REQUEST, WRITER_EVENT, WRITER_SETTLE,
                                                 WRITER_REQUEST, WRITER_SETTLE,  WRITER_EVENT};
     struct test_command commands[7], gate;
-
     (void)state;
     close_gate(rig, &gate);
     for (int i = 1; i < 7; i++) {
@@ -200,7 +194,6 @@ static void test_writer_more_than_batch_max_waiting_goes_in_several_batches(void
     static const int64_t expected[] = {GATE_ID, 10, 1, 2, 3, 4, 5, 6, 7, 8, 9};
     struct rig *rig = open_rig(&(struct writer_options){.batch_max = 4});
     struct test_command commands[11], gate;
-
     (void)state;
     close_gate(rig, &gate);
     for (int i = 1; i < 10; i++) {
@@ -224,7 +217,6 @@ static void test_writer_submit_all_is_one_batch_in_order(void **state)
     static const int64_t expected[] = {GATE_ID, 1, 2, 3};
     struct rig *rig = open_rig(&(struct writer_options){0});
     struct test_command commands[4], gate;
-
     (void)state;
     close_gate(rig, &gate);
     struct queue queue = {0};
@@ -244,7 +236,6 @@ static void test_writer_idle_applies_at_once(void **state)
 {
     struct rig *rig = open_rig(&(struct writer_options){0});
     struct test_command commands[3];
-
     (void)state;
     for (int i = 0; i < 3; i++) {
         commands[i] = command_of(rig, i + 1, WRITER_REQUEST);
@@ -267,7 +258,6 @@ static void test_writer_all_places_taken_refuses_requests_only(void **state)
     struct error error = {0};
     int64_t overloaded = metric_get(&writer_metrics.overloaded);
     int64_t depth = metric_get(&writer_metrics.queue_depth);
-
     (void)state;
     close_gate(rig, &gate);
     for (int i = 1; i < 6; i++)
@@ -296,7 +286,6 @@ static void test_writer_place_is_free_when_complete_is_called(void **state)
     struct rig *rig = open_rig(&(struct writer_options){.queue_max = 1});
     struct test_command first = command_of(rig, 1, WRITER_REQUEST);
     struct test_command second = command_of(rig, 2, WRITER_REQUEST);
-
     (void)state;
     first.then_submit = &second;
     request(rig, &first);
@@ -313,7 +302,6 @@ static void test_writer_kept_place_is_taken_until_released(void **state)
     struct test_command first = command_of(rig, 1, WRITER_REQUEST);
     struct test_command second = command_of(rig, 2, WRITER_REQUEST);
     struct test_command settle = command_of(rig, 3, WRITER_SETTLE);
-
     (void)state;
     first.head.keeps_place = true;
     first.then_submit = &settle; /* a settle neither takes nor releases a place */
@@ -334,7 +322,6 @@ static void test_writer_deadline_spent_in_the_queue_applies_nothing(void **state
 {
     struct rig *rig = open_rig(&(struct writer_options){.queue_max = 2});
     struct test_command late = command_of(rig, 1, WRITER_REQUEST), gate, good;
-
     (void)state;
     late.head.deadline_ns = clock_monotonic_ns() + NS_PER_MS;
     close_gate(rig, &gate);
@@ -358,7 +345,6 @@ static void test_writer_poison_in_full_batch_fails_alone(void **state)
     struct rig *rig = open_rig(&(struct writer_options){0});
     static struct test_command commands[FULL];
     struct test_command gate;
-
     (void)state;
     close_gate(rig, &gate);
     for (int i = 0; i < FULL; i++) {
@@ -371,7 +357,6 @@ static void test_writer_poison_in_full_batch_fails_alone(void **state)
     assert_int_equal(rig->batches, 2 + FULL);
     for (int i = 0; i < FULL; i++) {
         bool poison = FIRST_ID + i == POISON_ID;
-
         assert_int_equal(commands[i].head.outcome.status, poison ? STATUS_INTERNAL : STATUS_OK);
         assert_int_equal(rig->times[FIRST_ID + i], poison ? 0 : 1);
     }
@@ -386,7 +371,6 @@ static void test_writer_close_applies_what_completions_submit(void **state)
 {
     struct rig *rig = open_rig(&(struct writer_options){0});
     struct test_command commands[4], gate;
-
     (void)state;
     close_gate(rig, &gate);
     for (int i = 1; i < 4; i++) {
@@ -405,7 +389,6 @@ static void test_writer_close_applies_what_completions_submit(void **state)
 static void test_writer_close_without_commands_ends(void **state)
 {
     struct rig *rig = open_rig(&(struct writer_options){0});
-
     (void)state;
     close_writer(rig);
     assert_int_equal(rig->batches, 0);
@@ -430,10 +413,8 @@ struct submitter {
 static void *submit_many(void *argument)
 {
     struct submitter *self = argument;
-
     for (int i = 0; i < PER_SUBMITTER; i++) {
         struct test_command *command = &self->commands[i];
-
         *command = command_of(self->rig, self->first_id + i, i % 4 == 0 ? WRITER_EVENT : WRITER_REQUEST);
         if (i % 4 == 0) {
             writer_submit(self->rig->writer, &command->head);
@@ -456,7 +437,6 @@ static void test_writer_many_threads_apply_everything_once(void **state)
     struct rig *rig = open_rig(&(struct writer_options){.queue_max = 64});
     int64_t depth = metric_get(&writer_metrics.queue_depth);
     size_t all = (size_t)SUBMITTERS * PER_SUBMITTER;
-
     (void)state;
     for (int i = 0; i < SUBMITTERS; i++) {
         submitters[i].rig = rig;
