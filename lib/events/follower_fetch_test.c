@@ -97,8 +97,8 @@ static void test_follower_leaves_events_that_its_publisher_has_lost(void **state
     wait_until(tried, &play, "the chunk in flight is tried");
     origin_go_back(&play.origin, 2);
     play_commit(&play, 1);
-    pair(&play);
     int64_t left = metric_by_name("events_chunks_of_another_era_total");
+    pair(&play);
     atomic_store(&play.service.failures, 0);
     service_wait_applied(&play.service, 3);
     play_expect_cursor(&play, 3);
