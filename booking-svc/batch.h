@@ -42,7 +42,7 @@ struct booking_command {
     enum placement_outcome outcome; /* SETTLE */
     int64_t era;                    /* SETTLE if granted: hospital-svc's era when it granted the place */
     int64_t own_era;                /* SETTLE: this service's era when it sent the Reserve; 0 = not checked */
-    bool by_settler;                /* SETTLE */
+    bool by_settler;                /* RESUME, SETTLE */
     bool was_requested;             /* SETTLE, owned by the batch: it has found the booking REQUESTED */
     const char *traceparent;        /* for the events; "" = none */
     /* Results, if writer.outcome is OK; valid during `complete`. */

@@ -63,8 +63,9 @@ size_t placement_count(struct placements *table);
 size_t placement_count_taken_up(struct placements *table);
 
 /*
- * Returns how often a booking of the settler was put off so far: hospital-svc did not execute them, for a
- * reason that holds for all bookings, such as no connection. Any thread.
+ * Returns how often a booking of the settler was put off so far: hospital-svc did not execute its Reserve,
+ * for a reason that holds for all bookings, such as no connection, or granted it in an earlier era. Any
+ * thread.
  */
 size_t placement_count_put_off(struct placements *table);
 

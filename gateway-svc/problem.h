@@ -6,7 +6,7 @@
 
 /*
  * Responds with application/problem+json: status, title, detail, the reason if it has one, and
- * retry_after_ms; Retry-After as in policy.h. Messages for operators only (INTERNAL) are not passed on.
+ * retry_after_ms; Retry-After as in http_mapping.h. Messages for operators only (INTERNAL) are not passed on.
  */
 void problem_respond(struct http_request *request, const struct error *error);
 

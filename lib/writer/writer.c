@@ -1,9 +1,9 @@
 /*
  * The queue and its thread; group_commit.c runs the batches.
  *
- * `monitor` guards the queues, `sleeping` and `closing`; it is never held during a callback, so callbacks may
- * submit. `batch` and `commit` belong to the writer thread. Every command of class WRITER_REQUEST holds a
- * place, no matter which function submitted it.
+ * `monitor` guards the queues, `requests` and all members from `waiting` to `closing`. It is never held
+ * during a callback, so callbacks may submit. `batch` and `commit` belong to the writer thread. Every command
+ * of class WRITER_REQUEST holds a place, no matter which function submitted it.
  */
 #include "writer/writer.h"
 
