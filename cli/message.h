@@ -2,7 +2,7 @@
  * screenctl's messages to users, in Korean or English. The source has them in English, marked for xgettext;
  * cli/po/ko.po translates them. The compiled catalogue is linked into the program, so the program needs
  * neither a file at run time nor a locale generated on the system. Codes and reasons on stderr, field names
- * and JSON are never translated; statuses in tables are (words.h).
+ * and JSON are never translated; statuses in tables are.
  */
 #ifndef SCREENING_CLI_MESSAGE_H
 #define SCREENING_CLI_MESSAGE_H

@@ -116,9 +116,9 @@ static void forget_past(struct live_hospital *hospital)
     size_t past = 0;
     while (past < hospital->day_count && hospital->days[past].date < hospital->from)
         past++;
+    CHECK(past <= hospital->day_count);
     if (past > 0)
         memmove(hospital->days, hospital->days + past, (hospital->day_count - past) * sizeof *hospital->days);
-    CHECK(past <= hospital->day_count);
     hospital->day_count -= past;
 }
 

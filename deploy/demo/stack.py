@@ -34,11 +34,16 @@ class Service:
         self.log = DEMO / (self.name + ".log")
         self.process = None
         self.stopping = False
+        self.lock = threading.Lock()  # held to start a process or to stop it for good
 
     def start(self):
         """Starts the process in a separate session: the terminal's Ctrl-C reaches only the demo, which then stops it
         in order."""
-        self.stopping = False
+        with self.lock:
+            self.stopping = False
+            self._start()
+
+    def _start(self):
         path = program(self.name)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([path] + ["--%s=%s" % item for item in self.flags.items()], cwd=DEMO,
@@ -50,9 +55,12 @@ class Service:
 
     def _supervise(self, process):
         """Starts it again if it ends because it is stuck."""
-        if process.wait() == STUCK and not self.stopping:
-            say("%s was stuck and is started again" % self.name)
-            self.start()
+        if process.wait() != STUCK:
+            return
+        with self.lock:
+            if not self.stopping:
+                say("%s was stuck and is started again" % self.name)
+                self._start()
 
     def running(self):
         """Whether it runs, or is about to be started again."""
@@ -90,7 +98,8 @@ class Service:
         """Sends SIGTERM; returns the result: "exit 0" means that the service drained."""
         if not self.running():
             return "had ended with %d" % self.process.returncode if self.process else "was not started"
-        self.stopping = True
+        with self.lock:
+            self.stopping = True
         self.process.send_signal(signal.SIGTERM)
         try:
             return "exit %d" % self.process.wait(timeout=cleaning.DRAIN_S)

@@ -56,6 +56,8 @@ class FaultStack(Stack):
             for name, second in SECOND.items():
                 self.services[second] = self._second(name, second)
         self.names = tuple(self.services)
+        for service in self.services.values():
+            service.supervised = False  # _watch starts it again, with its next fault points
         self.clock = clock
         if clock:
             # for a sanitizer's runtime, which must be the first library

@@ -84,6 +84,9 @@ class Service:
         self.stack, self.name, self.flags = stack, name, dict(flags)
         self.environment = environment or {}
         self.process = None
+        self.supervised = True  # a process that ends because it is stuck is started again
+        self.given_up = False  # the test has ended the process, or is about to
+        self.wanted = threading.RLock()  # held to start a process or give it up
         self.prefix = []  # a prefix of the command, such as setpriv
         self.log_path = os.path.join(stack.folder, name + ".log")
         self.rpc = flags.get("rpc-listen")
@@ -94,14 +97,16 @@ class Service:
         return self.prefix + [program(self.name + "-svc")] + ["--%s=%s" % item for item in flags.items()]
 
     def spawn(self, **more):
-        with open(self.log_path, "ab") as log:
+        with self.wanted, open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.arguments(**more), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                             cwd=self.stack.folder, env={**os.environ, **self.environment})
+            self.given_up = False
+            if self.supervised:
+                threading.Thread(target=self._supervise, args=(self.process, more), daemon=True).start()
         return self
 
     def start(self, **more):
         self.spawn(**more)
-        threading.Thread(target=self._supervise, args=(self.process, more), daemon=True).start()
         self.wait_ready()
         return self
 
@@ -111,8 +116,10 @@ class Service:
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # blocks no other thread that waits for it
         except ChildProcessError:
             pass  # another thread has waited for it
-        if process.wait() == STUCK and self.process is process:
-            self.start(**more)
+        stuck = process.wait() == STUCK
+        with self.wanted:
+            if stuck and self.process is process and not self.given_up:
+                self.spawn(**more)
 
     def serving(self):
         if self.process.poll() not in (None, STUCK):
@@ -138,7 +145,9 @@ class Service:
                               cwd=self.stack.folder, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment})
 
     def kill(self, number=signal.SIGKILL):
-        """Kills the process and waits for its end."""
+        """Kills the process and waits for its end. No process follows it."""
+        with self.wanted:
+            self.given_up = True
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(number)
@@ -155,7 +164,7 @@ class Service:
     def stop(self):
         """Sends SIGTERM; the process must exit with 0."""
         self.kill(signal.SIGTERM)
-        if self.process is not None and self.process.returncode != 0:
+        if self.process is not None and self.process.returncode not in (0, STUCK):
             raise AssertionError("%s ended with %d\n%s" % (self.name, self.process.returncode, self.log_tail()))
 
     def restart(self, **more):
@@ -279,6 +288,8 @@ class Stack:
         problems = []
         order = ("gateway", "booking", "hospital", "history")
         for service in (self.services[name] for name in order if name in self.services):
+            with service.wanted:
+                service.given_up = True
             if service.process is None or service.process.poll() is not None:
                 continue
             service.resume()  # a failed test may have left it suspended
