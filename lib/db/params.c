@@ -68,6 +68,7 @@ static void add(struct db_params *params, struct db_value value)
 
 const struct db_params *db_params_of(struct db_params *params, const struct db_value *values, size_t count)
 {
+    CHECK(count <= DB_COLUMNS_MAX);
     *params = (struct db_params){
         .values = (struct db_value *)values, .count = count, .row_start = count, .columns = count, .rows = 1};
     for (size_t i = 0; i < count; i++)

@@ -34,7 +34,11 @@ enum status follower_wait_fetch(struct event_follower *follower, struct fetch_ca
     return status;
 }
 
-/* DATA_LOSS if this is not the log that the cursor belongs to; INTERNAL for an inconsistent reply. */
+/*
+ * DATA_LOSS if this is not the log that the cursor belongs to; INTERNAL for an inconsistent reply. A cursor
+ * in memory treats missing events as a loss too, since it can begin again at the head; a cursor in the
+ * database must not skip them.
+ */
 static enum status check_response(struct event_follower *follower,
                                   const Screening__V1__FetchResponse *response, struct error *error)
 {
@@ -53,13 +57,14 @@ static enum status check_response(struct event_follower *follower,
                          (unsigned long long)response->first_seq);
     bool complete = response->n_events > 0 || response->head_seq <= cursor.seq;
     if (!complete || !sequence_is_gapless(response->events, response->n_events, cursor.seq + 1))
-        return error_set(error, STATUS_INTERNAL, NULL, "events are missing in the answer");
+        return error_set(error, follower->kind->load != NULL ? STATUS_DATA_LOSS : STATUS_INTERNAL, NULL,
+                         "events are missing in the answer");
     return STATUS_OK;
 }
 
 static void fetch_failed(struct event_follower *follower, enum status status, const struct error *error)
 {
-    if (status == STATUS_CANCELLED) /* closing */
+    if (status == STATUS_CANCELLED && follower_closing(follower)) /* otherwise the publisher says so */
         return;
     if (status == STATUS_DATA_LOSS && follower->kind->lost(follower, error->message))
         return;

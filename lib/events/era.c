@@ -57,6 +57,9 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
 
 enum status era_begin(struct db *db, struct event_era *era, struct error *error)
 {
+    if (era->no >= INT64_MAX)
+        return error_set(error, STATUS_INTERNAL, NULL,
+                         "the number of the era in the database is out of range");
     struct event_era begun = {.no = era->no + 1, .id = random_id(), .peer = era->peer};
     CHECK(begun.id > 0 && begun.no > 0);
     TRY(run(db, &BEGIN_ERA, DB_ROW(db_int((int64_t)begun.no), db_int(begun.id)), error));

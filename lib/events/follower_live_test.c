@@ -134,6 +134,21 @@ static void test_follower_live_of_a_log_that_lost_its_tail_begins_again(void **s
     play_close(&listener.play);
 }
 
+/* It cannot take what is missing, and asking for it again would never end. */
+static void test_follower_live_of_a_log_with_a_hole_begins_again_at_its_head(void **state)
+{
+    struct listener listener;
+    open_at(&listener, state, 3);
+    play_commit(&listener.play, 3);
+    run_script(&listener.play, "DELETE FROM event_log WHERE seq = 4");
+    play_send_events(&listener.play, 6, 1);
+    wait_reached(&listener, 2, 6);
+    play_commit(&listener.play, 1);
+    play_send_events(&listener.play, 7, 1);
+    wait_reached(&listener, 2, 7);
+    play_close(&listener.play);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +157,7 @@ int main(void)
         TEST_SQLITE(test_follower_live_of_another_log_begins_again_at_its_head),
         TEST_SQLITE(test_follower_live_of_an_empty_log_that_is_replaced_begins_again),
         TEST_SQLITE(test_follower_live_of_a_log_that_lost_its_tail_begins_again),
+        TEST_SQLITE(test_follower_live_of_a_log_with_a_hole_begins_again_at_its_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,7 @@ static enum status look(struct event_follower *follower, uint64_t after_seq, str
 /* The id of the event at the head is needed too: the next message names it. */
 static enum status load(struct event_follower *follower, struct error *error)
 {
-    struct event_cursor first, head;
+    struct event_cursor first = {0}, head;
     uint64_t head_seq, later_seq;
     enum status status = look(follower, 0, &first, &head_seq, error);
     head = (struct event_cursor){.log_id = first.log_id};

@@ -354,8 +354,9 @@ static bool end_largest_debtor(void)
 static void count(struct connection *connection, uint64_t size)
 {
     pthread_mutex_lock(&all.lock);
-    uncount(connection);
-    if (connection->joined && size > 0) {
+    if (atomic_load(&connection->tracked))
+        uncount(connection);
+    if (atomic_load(&connection->tracked) && connection->joined && size > 0) {
         connection->bytes = size;
         connection->holder->bytes += size;
         connection->begun = ++all.begun;

@@ -1,5 +1,6 @@
 #include "service/handler.h"
 
+#include "base/check.h"
 #include "base/container.h"
 
 static void invoke(ProtobufCService *base, unsigned method, const ProtobufCMessage *request,
@@ -15,10 +16,12 @@ static void invoke(ProtobufCService *base, unsigned method, const ProtobufCMessa
 void handler_service_init(struct handler_service *service, const ProtobufCServiceDescriptor *descriptor,
                           const struct handler *handlers)
 {
-    service->base = (ProtobufCService){.descriptor = descriptor, .invoke = invoke};
+    CHECK(descriptor->n_methods <= HANDLERS_MAX);
+    *service = (struct handler_service){.base = {.descriptor = descriptor, .invoke = invoke}};
     for (unsigned i = 0; i < descriptor->n_methods; i++) {
         const ProtobufCMethodDescriptor *method =
             protobuf_c_service_descriptor_get_method_by_name(descriptor, handlers[i].method);
+        CHECK(method != NULL && service->handlers[method - descriptor->methods] == NULL);
         service->handlers[method - descriptor->methods] = handlers[i].handle;
     }
 }
@@ -38,8 +41,11 @@ static void run(struct reader_task *task, struct db *db)
 {
     struct handler_read *read = container_of(task, struct handler_read, task);
     struct error cause = {0}, told;
-    if (read->run(read, db, &cause) == STATUS_OK)
+    enum status status = read->run(read, db, &cause);
+    if (status == STATUS_OK)
         return;
+    if (cause.status == STATUS_OK) /* a status without words, such as a lack of memory */
+        error_set(&cause, status, NULL, "the read failed");
     reader_task_explain(task, &cause, rpc_call_request_id(read->call), &told);
     rpc_call_fail(read->call, &told);
 }
