@@ -2,6 +2,7 @@
 #include "base/unit_testing.h"
 #include "db/db_testing.h"
 #include "events/buffer.h"
+#include "events/cursor.h"
 #include "events/dead_letter_store.h"
 #include "events/era.h"
 #include "events/event_log.h"
@@ -63,6 +64,19 @@ static void test_events_impossible_head_fails_its_readers(void **state)
     assert_int_equal(era_read_details(db, &details, &error), STATUS_INTERNAL);
 }
 
+static void test_events_impossible_cursor_fails_its_load(void **state)
+{
+    struct db *db = open_migrated(state);
+    struct error error = {0};
+    struct event_cursor cursor = {.log_id = {{1}}, .seq = 1, .event_id = {{2}}};
+    bool moved = false;
+    fixture_expect(event_cursor_move(db, "booking", 0, &cursor, &moved, &error), STATUS_OK, &error);
+    assert_true(moved);
+    script(db, "UPDATE event_cursor SET seq = -1");
+    assert_int_equal(event_cursor_read(db, "booking", &cursor, &error), STATUS_INTERNAL);
+    assert_int_equal(cursor.seq, 1); /* written only on success */
+}
+
 static void test_events_impossible_dead_letter_fails_the_replay(void **state)
 {
     struct db *db = open_migrated(state);
@@ -90,6 +104,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_BOTH(test_events_impossible_head_fails_the_batch),
         TEST_BOTH(test_events_impossible_head_fails_its_readers),
+        TEST_BOTH(test_events_impossible_cursor_fails_its_load),
         TEST_BOTH(test_events_impossible_dead_letter_fails_the_replay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
