@@ -101,7 +101,7 @@ def test_every_metric_of_the_dashboard_is_in_a_scrape(driver):
 @once
 def test_the_dashboard_shows_what_is_worth_an_alarm(driver):
     del driver
-    (alarms,) = re.findall(r"^Worth an alarm: (.*)$", read("docs", "operations.md"), re.M)
+    (alarms,) = re.findall(r"^Alert on the following: (.*)$", read("docs", "operations.md"), re.M)
     shown = {name for query in queries() for name, _ in query.selectors}
     wanted = set(re.findall(r"`([a-z_]+)`", alarms))
     assert len(wanted) >= 8 and wanted <= shown, wanted - shown

@@ -93,7 +93,7 @@ def test_alarms_pass_their_tests_and_ask_for_metrics_that_exist(driver):
         expressions = [rule["expr"] for group in yaml.safe_load(file)["groups"] for rule in group["rules"]]
     asked = {name for expression in expressions for name in re.findall(r"\b([a-z]+(?:_[a-z]+)+)\b(?!\()", expression)} | {"up"}
     with open(os.path.join(ROOT, "docs/operations.md"), encoding="utf-8") as file:
-        (worth,) = re.findall(r"^Worth an alarm: (.*)$", file.read(), re.M)
+        (worth,) = re.findall(r"^Alert on the following: (.*)$", file.read(), re.M)
     assert set(re.findall(r"`([a-z_]+)`", worth)) <= asked
     with stack_with_pages(driver) as stack:
         hospital_id = register(stack)
