@@ -45,6 +45,12 @@ static void assert_unchanged(const struct booking *booking, Screening__V1__Booki
     assert_string_equal(booking->status_reason, before.status_reason);
 }
 
+/* NULL = no event. */
+static void assert_event(struct booking_change change, const char *type)
+{
+    assert_string_equal(change.event_type != NULL ? change.event_type : "none", type != NULL ? type : "none");
+}
+
 static void assert_moved(const struct booking *booking, Screening__V1__BookingStatus to, const char *reason,
                          struct booking_change change, const char *event)
 {
@@ -53,7 +59,7 @@ static void assert_moved(const struct booking *booking, Screening__V1__BookingSt
     assert_int_equal(booking->version, 4);
     assert_int_equal(booking->updated_at_us, NOW);
     assert_int_equal(booking->created_at_us, 5);
-    assert_ptr_equal(change.event_type, event);
+    assert_event(change, event);
 }
 
 /* ---- create ---- */
@@ -138,7 +144,7 @@ static void check_settle(const struct settle_case *c)
         return;
     }
     assert_unchanged(&booking, SCREENING__V1__BOOKING_STATUS__REQUESTED);
-    assert_ptr_equal(change.event_type, c->event);
+    assert_event(change, c->event);
     assert_int_equal(booking.announced, c->event != NULL);
 }
 
@@ -184,7 +190,7 @@ static void test_settle_any_other_state_changes_nothing_and_releases_a_late_gran
             struct booking_change change =
                 booking_settle(&booking, (enum placement_outcome)outcome, "X", false, &DELETED_TODAY, &AT);
             bool late = outcome == PLACEMENT_GRANTED && !booking_is_live(ALL[i]);
-            assert_ptr_equal(change.event_type, late ? SCREENING_EVENT_BOOKING_RELEASED : NULL);
+            assert_event(change, late ? SCREENING_EVENT_BOOKING_RELEASED : NULL);
             assert_unchanged(&booking, ALL[i]);
         }
 }
@@ -205,7 +211,7 @@ static void test_resume_announces_once(void **state)
 {
     (void)state;
     struct booking booking = sample(SCREENING__V1__BOOKING_STATUS__REQUESTED);
-    assert_ptr_equal(booking_resume(&booking, &AT).event_type, SCREENING_EVENT_BOOKING_REQUESTED);
+    assert_event(booking_resume(&booking, &AT), SCREENING_EVENT_BOOKING_REQUESTED);
     assert_true(booking.announced);
     assert_null(booking_resume(&booking, &AT).event_type);
     assert_unchanged(&booking, SCREENING__V1__BOOKING_STATUS__REQUESTED);
@@ -320,7 +326,7 @@ static void test_abandon_unknown_becomes_rejected_of_nobody(void **state)
         .booking_id = {{1}}, .hospital_id = {{2}}, .day = TODAY - 9, .headcount = 2};
     struct booking booking;
     struct booking_change change = booking_abandon(NULL, &place, &AT, &booking);
-    assert_ptr_equal(change.event_type, SCREENING_EVENT_BOOKING_REJECTED);
+    assert_event(change, SCREENING_EVENT_BOOKING_REJECTED);
     assert_int_equal(booking.status, SCREENING__V1__BOOKING_STATUS__REJECTED);
     assert_string_equal(booking.status_reason, "ABANDONED");
     assert_int_equal(booking.version, 2);
@@ -342,8 +348,7 @@ static void test_abandon_existing_booking_wins_and_an_ended_one_is_released(void
     for (size_t i = 0; i < STATES; i++) {
         struct booking booking = sample(ALL[i]), made;
         struct booking_change change = booking_abandon(&booking, &booking, &AT, &made);
-        assert_ptr_equal(change.event_type,
-                         booking_is_live(ALL[i]) ? NULL : SCREENING_EVENT_BOOKING_RELEASED);
+        assert_event(change, booking_is_live(ALL[i]) ? NULL : SCREENING_EVENT_BOOKING_RELEASED);
         assert_unchanged(&booking, ALL[i]);
     }
 }
