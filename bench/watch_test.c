@@ -19,14 +19,20 @@ static long suspensions(void)
     return used.ru_nvcsw;
 }
 
+static int64_t used_ns(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return used.tv_sec * (int64_t)NS_PER_S + used.tv_nsec;
+}
+
 /* Uses processor time, is suspended, and passes bytes to the kernel. */
 static void work(void)
 {
     static const char bytes[WRITTEN];
-    struct timespec used;
-    do
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    while (used.tv_sec == 0 && used.tv_nsec < BURNT_MS * (long)NS_PER_MS);
+    const int64_t begin_ns = used_ns();
+    while (used_ns() - begin_ns < BURNT_MS * (int64_t)NS_PER_MS) {
+    }
     /* A pause that ends before the thread sleeps is not a suspension. */
     for (long before = suspensions(); suspensions() - before < PAUSES;)
         nanosleep(&(struct timespec){.tv_nsec = NS_PER_US}, NULL);
