@@ -106,7 +106,9 @@ static void read_number(struct arguments *arguments, size_t index, const char *t
     memcpy((char *)arguments + NUMBERS[index].offset, &value, sizeof value);
 }
 
-/* Options that were not given take the mix's defaults; a number of turns has no warm-up. */
+/*
+ * Completes the options. Those that were not given take the mix's defaults. A number of turns has no warm-up.
+ */
 static void complete(struct arguments *arguments)
 {
     const struct mix *mix = arguments->mix;

@@ -1,6 +1,9 @@
 #include "latency.h"
 
-/* Values below LATENCY_STEPS are their own index; after that, each doubling has a row of LATENCY_STEPS. */
+/*
+ * Returns the index of a value. Values below LATENCY_STEPS are their own index. After that, each doubling has
+ * a row of LATENCY_STEPS.
+ */
 static unsigned index_of(uint64_t value)
 {
     if (value < LATENCY_STEPS)

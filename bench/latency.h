@@ -1,7 +1,7 @@
 /*
- * A log-linear histogram of times in microseconds, like an HDR histogram: exact up to LATENCY_STEPS, beyond
- * that LATENCY_STEPS equal steps per doubling, so that a quantile is at most 1/LATENCY_STEPS too high for any
- * value. Not thread-safe.
+ * A log-linear histogram of times in microseconds, like an HDR histogram. It is exact up to LATENCY_STEPS.
+ * Beyond that it has LATENCY_STEPS equal steps per doubling, so that a quantile is at most 1/LATENCY_STEPS
+ * too high for any value. Not thread-safe.
  */
 #ifndef SCREENING_BENCH_LATENCY_H
 #define SCREENING_BENCH_LATENCY_H
@@ -22,16 +22,16 @@ struct latency {
     int64_t sum_us;
 };
 
-/* Counts one time; a negative one (clocks read in the wrong order) counts as 0. */
+/* Counts one time. A negative one (clocks read in the wrong order) counts as 0. */
 void latency_add(struct latency *latency, int64_t us);
 
 /*
  * Returns the time that `share` (0..1) of all counted times do not exceed, rounded up to its step and at most
- * max_us; 0 when nothing was counted.
+ * max_us. Returns 0 when nothing was counted.
  */
 int64_t latency_quantile(const struct latency *latency, double share);
 
-/* Returns the mean; 0 when nothing was counted. */
+/* Returns the mean, or 0 when nothing was counted. */
 double latency_mean(const struct latency *latency);
 
 #endif

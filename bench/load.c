@@ -1,7 +1,7 @@
 /*
- * `lock` guards the list of idle calls and the counters. Answers arrive on nng's threads; in the closed loop
- * they begin the next turn, in the open loop only load_run does. A call that cannot be sent is answered
- * inside its own send; if that answer began the next call, the recursion would never end, so load_run begins
+ * `lock` guards the list of idle calls and the counters. Answers arrive on nng's threads. In the closed loop
+ * they begin the next turn; in the open loop only load_run does. A call that cannot be sent is answered
+ * inside its own send. If that answer began the next call, the recursion would never end, so load_run begins
  * it.
  */
 #include "load.h"
@@ -14,8 +14,10 @@
 
 enum { CALLS_BLOCK = 512, RESEND_MS = 10 };
 
-/* The open loop sends all due turns once per such interval: waking up for every single turn would cost a
- * core that the services need. The latency of a turn still counts from its due time. */
+/*
+ * The open loop sends all due turns once per such interval, because waking up for every single turn would
+ * cost a core that the services need. The latency of a turn still counts from its due time.
+ */
 enum { TICK_US = 500 };
 
 struct call;
@@ -78,7 +80,7 @@ static void send_request(struct call *call, const struct request *request, int64
     request->send(&call->turn);
 }
 
-/* Returns false if there are no more turns. */
+/* Begins the next turn. Returns false if there are no more turns. */
 static bool begin_turn(struct call *call, int64_t begin_ns)
 {
     struct load *load = call->load;
@@ -137,7 +139,7 @@ static void add_block(struct load *load)
     load->blocks = block;
 }
 
-/* Returns an idle call, counted as in flight; NULL when out of memory. */
+/* Returns an idle call, counted as in flight, or NULL when out of memory. */
 static struct call *take(struct load *load)
 {
     pthread_mutex_lock(&load->lock);

@@ -5,7 +5,9 @@
 
 #include "screening/v1/booking.pb-c.h"
 
-/* Every call fails at once, inside its send: continuing from inside the answer would recurse endlessly. */
+/*
+ * Every call fails immediately, inside its send. Continuing from inside the answer would recurse endlessly.
+ */
 static void test_load_closed_loop_outlives_calls_that_cannot_leave(void **state)
 {
     (void)state;

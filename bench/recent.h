@@ -17,14 +17,16 @@ struct recent {
     uint64_t added;
 };
 
-/* Returns NULL when out of memory. */
+/* Creates an empty list. Returns NULL when out of memory. */
 struct recent *recent_create(void);
 void recent_destroy(struct recent *recent);
 
 void recent_add(struct recent *recent, const struct uuid *booking_id);
 
-/* Returns one of them, a different one for each number, spread over all. Returns false if there is none
- * yet. */
+/*
+ * Returns one of the bookings, a different one for each number, spread over all. Returns false if there is
+ * none yet.
+ */
 bool recent_pick(struct recent *recent, uint64_t number, struct uuid *booking_id);
 
 #endif

@@ -26,7 +26,7 @@ static bool nothing_done(const struct turn *turn)
     return !turn->rpc.left || status == STATUS_RESOURCE_EXHAUSTED || status == STATUS_FAILED_PRECONDITION;
 }
 
-/* Passes on the answer, with its outcome named after `method`; `outcome` NULL: an error. */
+/* Passes on the answer, with its outcome named after `method`. A NULL `outcome` means an error. */
 static void hand_on(struct turn *turn, const char *method, const char *outcome, struct tally_answer answer)
 {
     const struct error *error = &turn->rpc.error;

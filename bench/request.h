@@ -22,8 +22,10 @@ struct turn {
     const struct stage_day *day;
     struct recent *recent;
     struct uuid booking_id; /* the booking that it makes, cancels or reads */
-    /* Receives each answer, on the thread on which the stub's closure runs; the contents of `answer` are
-     * freed afterwards. */
+    /*
+     * Receives each answer, on the thread on which the stub's closure runs. The contents of `answer` are
+     * freed afterwards.
+     */
     void (*answered)(struct turn *turn, struct tally_answer *answer);
 };
 

@@ -75,7 +75,10 @@ static void interrupt(int number)
     atomic_store(&interrupted, number);
 }
 
-/* The first SIGINT or SIGTERM ends the load early, with its report; the second ends the process. */
+/*
+ * Takes the interrupts. The first SIGINT or SIGTERM ends the load early, with its report. The second ends the
+ * process.
+ */
 static void take_interrupts(void)
 {
     struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND | SA_RESTART};

@@ -11,7 +11,7 @@
 
 enum { DAYS_AHEAD = 30, CALL_TIMEOUT_MS = 10000, AGREE_MS = 20000, LOOK_AGAIN_MS = 20, LIST_PAGE = 500 };
 
-/* Gets the services' answer; returns false after a line on stderr. `*response` NULL: NOT_FOUND. */
+/* Gets the services' answer. Returns false after a line on stderr. `*response` is NULL for NOT_FOUND. */
 static bool ask(struct rpc_client *client, const char *method, const ProtobufCMessage *request,
                 struct arena *arena, ProtobufCMessage **response)
 {
@@ -169,8 +169,10 @@ static bool look_up(struct stage *stage, const struct uuid *booking_id, int64_t 
     }
 }
 
-/* hospital-svc follows booking-svc's cancellations: if more places than expected are taken, some may still
- * come back; if fewer are, places are lost. */
+/*
+ * Waits until the places agree. hospital-svc follows booking-svc's cancellations. If more places than
+ * expected are taken, some may still come back. If fewer are, places are lost.
+ */
 static bool wait_for_places(struct stage *stage, int64_t end_ns, struct stage_check *check)
 {
     for (;;) {

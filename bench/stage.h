@@ -37,7 +37,7 @@ struct stage {
     uint32_t places; /* per day */
 };
 
-/* What the answers of a run promise, and what the services store. */
+/* The bookings that the answers of a run promise, and those that the services store. */
 struct stage_check {
     uint64_t confirmed;      /* according to the answers */
     uint64_t confirmed_late; /* not reported, but CONFIRMED now; or a cancellation without a known outcome */

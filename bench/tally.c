@@ -18,8 +18,10 @@ void tally_fini(struct tally *tally)
     pthread_mutex_destroy(&tally->lock);
 }
 
-/* Returns the entry with that name, created if necessary; the last one collects all for which there is no
- * room. */
+/*
+ * Returns the entry with that name, created if necessary. The last one collects all for which there is no
+ * room.
+ */
 static struct outcome *entry_of(struct tally *tally, const char *name, const char *message)
 {
     for (size_t i = 0; i < tally->outcome_count; i++)

@@ -36,7 +36,7 @@ struct tally {
     bool out_of_memory;
 };
 
-/* Returns false when out of memory. */
+/* Initialises the tally. Returns false when out of memory. */
 bool tally_init(struct tally *tally);
 void tally_fini(struct tally *tally);
 
@@ -49,7 +49,7 @@ struct tally_answer {
     bool cancelled;      /* it is released, or may be: then `open` too */
     bool open;           /* the answer does not say whether the booking is, or will be, confirmed */
     bool wrong;          /* a correct service does not give this answer */
-    bool counted;        /* false: part of the warm-up; only the data for the check is kept */
+    bool counted;        /* false for the warm-up, of which only the data for the check is kept */
     int64_t took_us;
     int64_t took_from_sending_us;
 };

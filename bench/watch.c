@@ -46,7 +46,7 @@ static bool read_text(const char *path, char text[TEXT_SIZE])
     return size > 0;
 }
 
-/* Returns the number after "KEY:" at the start of a line; 0 if there is none. */
+/* Returns the number after "KEY:" at the start of a line, or 0 if there is none. */
 static int64_t number_of(const char *text, const char *key)
 {
     size_t size = strlen(key);

@@ -37,18 +37,20 @@ struct watch {
     size_t count;
 };
 
-/* Returns false when there are too many, or `name` is too long. */
+/* Adds a process. Returns false when there are too many, or `name` is too long. */
 bool watch_add(struct watch *watch, const char *name, pid_t pid);
 
-/* Like watch_add, from "NAME=PID"; also returns false for anything else. */
+/* Like watch_add, from "NAME=PID". Also returns false for anything else. */
 bool watch_add_text(struct watch *watch, const char *text);
 
-/* Takes the figures of all processes; a process that has ended or is not accessible is not `readable` from
- * then on. */
+/*
+ * Takes the figures of all processes. A process that has ended or is not accessible is not `readable` from
+ * then on.
+ */
 void watch_begin(struct watch *watch);
 void watch_end(struct watch *watch);
 
-/* Returns the difference between the two; memory as at the end. */
+/* Returns the difference between the two, with the memory as at the end. */
 struct usage watch_used(const struct watched *watched);
 
 #endif

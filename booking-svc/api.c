@@ -15,8 +15,10 @@ enum { CUSTOMER_ID_MAX = 64, CUSTOMER_NAME_MAX = 200, REASON_MAX = 200, HEADCOUN
 
 /* ---- CreateBooking ---- */
 
-/* A violation of unicode_check_id or unicode_check_shown only sets request->refusal, because it refuses a new
- * booking but not a repeat. */
+/*
+ * Checks the names. A violation of unicode_check_id or unicode_check_shown only sets request->refusal,
+ * because it refuses a new booking but not a repetition.
+ */
 static enum status read_names(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
                               struct booking *request, struct error *error)
 {
@@ -76,12 +78,12 @@ static enum status create_booking(void *service, const void *input, struct rpc_c
     return placement_create(api->placements, placement, error);
 }
 
-/* ---- CancelBooking and AbandonBooking: the answer is the booking ---- */
+/* ---- CancelBooking and AbandonBooking, which answer with the booking ---- */
 
 struct change {
     struct booking_command command;
     struct rpc_call *call;
-    struct booking place; /* AbandonBooking */
+    struct booking place; /* for AbandonBooking */
 };
 
 static void changed(struct writer_command *command)
@@ -94,7 +96,7 @@ static void changed(struct writer_command *command)
         rpc_call_reply(change->call, &booking_wire_fill(&wire, change->command.booking)->base);
 }
 
-/* NULL when out of memory. */
+/* Creates the command of a change. Returns NULL when out of memory. */
 static struct change *create_change(struct rpc_call *call, enum command_kind kind)
 {
     struct change *change = arena_alloc(rpc_call_arena(call), sizeof *change);
@@ -133,7 +135,7 @@ static enum status read_place(const Screening__V1__AbandonBookingRequest *input,
     return STATUS_OK;
 }
 
-/* For an operator, after a restore. */
+/* Gives back a booking's place, for an operator, after a restore. */
 static enum status abandon_booking(void *service, const void *input, struct rpc_call *call,
                                    struct error *error)
 {

@@ -1,5 +1,7 @@
-/* RPC handlers of BookingService. They validate a request, turn it into a command or a read, and submit it.
- * They never block. */
+/*
+ * The RPC handlers of BookingService. They validate a request, turn it into a command or a read, and submit
+ * it. They never block.
+ */
 #ifndef SCREENING_BOOKING_SVC_API_H
 #define SCREENING_BOOKING_SVC_API_H
 
@@ -10,7 +12,7 @@
 #include "screening/v1/booking.pb-c.h"
 
 struct booking_api {
-    struct handler_service service; /* must be first: handlers get it */
+    struct handler_service service; /* must be first, because the handlers get it */
     struct placements *placements;
     struct writer *writer;
     struct reader_pool *readers;

@@ -65,7 +65,10 @@ static enum status append_event(struct batch *batch, struct entry *entry, struct
     return event_log_append(batch->log, change.event_type, batch->at.now_us, traceparent, &body, error);
 }
 
-/* hospital-svc was not asked, so no place was taken, and a deletion of the hospital does not matter here. */
+/*
+ * Settles a booking without asking hospital-svc. No place was taken, so a deletion of the hospital does not
+ * matter here.
+ */
 static enum status settle_unasked(struct batch *batch, const struct booking_command *command,
                                   struct entry *entry, struct error *error)
 {
@@ -75,8 +78,10 @@ static enum status settle_unasked(struct batch *batch, const struct booking_comm
     return append_event(batch, entry, change, command->traceparent, error);
 }
 
-/* Copies the booking, because the request's strings are freed with its call, which may be answered before
- * other calls for the same booking. */
+/*
+ * Adds a new booking. Copies it, because the request's strings are freed with its call, which may be answered
+ * before other calls for the same booking.
+ */
 static struct entry *add_new(struct batch *batch, const struct booking *created)
 {
     const struct booking *copy = store_copy_booking(&batch->arena, created);
@@ -149,7 +154,7 @@ static enum status decide_settle(struct batch *batch, struct booking_command *co
     if (entry->booking.status == SCREENING__V1__BOOKING_STATUS__REQUESTED)
         command->was_requested = true;
     else if (command->was_requested)
-        return STATUS_OK; /* applied again: the first run settled the booking, which has changed since */
+        return STATUS_OK; /* applied again; the first run settled the booking, which has changed since */
     if (deletion != NULL)
         mark = (struct deletion_mark){true, deletion->row.day};
     struct booking_change change = booking_settle(&entry->booking, command->outcome, command->reason,
@@ -289,8 +294,10 @@ static enum status save(struct batch *batch, struct db *db, struct writer_comman
     return STATUS_OK;
 }
 
-/* Runs Pairs ahead of all other commands: they must read only committed rows, and settles must be checked
- * against the eras that they set. */
+/*
+ * Runs Pairs ahead of all other commands, because they must read only committed rows, and settles must be
+ * checked against the eras that they set.
+ */
 static enum status pair_first(struct batch *batch, struct db *db, struct writer_command *const *commands,
                               size_t count, struct error *error)
 {

@@ -1,6 +1,6 @@
 /*
- * One batch of the writer: load the rows that its commands need, apply the rules command by command, save the
- * results and the events. Writer thread only.
+ * Runs one batch of the writer. It loads the rows that the commands need, applies the rules command by
+ * command, and saves the results and the events. Writer thread only.
  */
 #ifndef SCREENING_BOOKING_SVC_BATCH_H
 #define SCREENING_BOOKING_SVC_BATCH_H
@@ -15,20 +15,24 @@
 #include "writer/writer.h"
 
 /*
- * Kinds that concern one booking come first: batch_load loads the booking of all kinds up to COMMAND_ABANDON.
+ * Kinds that concern one booking come first, because batch_load loads the booking for all kinds up to
+ * COMMAND_ABANDON.
  */
 enum command_kind {
-    COMMAND_CREATE,       /* intent: creates the booking as REQUESTED, or finds it */
-    COMMAND_CANCEL,       /* the customer cancels */
+    COMMAND_CREATE,       /* records the intent: creates the booking as REQUESTED, or finds it */
+    COMMAND_CANCEL,       /* cancels for the customer */
     COMMAND_SETTLE,       /* applies hospital-svc's answer */
-    COMMAND_RESUME,       /* the settler takes up a REQUESTED booking */
-    COMMAND_ABANDON,      /* an operator gives back the place of a lost booking */
-    COMMAND_FORCE_CANCEL, /* the next chunk of a deleted hospital's bookings */
-    COMMAND_PAIR,         /* a struct pairing: pairs with hospital-svc */
+    COMMAND_RESUME,       /* takes up a REQUESTED booking for the settler */
+    COMMAND_ABANDON,      /* gives back the place of a lost booking for an operator */
+    COMMAND_FORCE_CANCEL, /* cancels the next chunk of a deleted hospital's bookings */
+    COMMAND_PAIR,         /* pairs with hospital-svc; the command is a struct pairing */
     COMMAND_LOOK,         /* only reads the eras again */
 };
 
-/* Bookings per COMMAND_FORCE_CANCEL: few enough not to delay the commands queued after it. */
+/*
+ * The number of bookings per COMMAND_FORCE_CANCEL. It is small enough not to delay the commands queued after
+ * it.
+ */
 enum { FORCE_CANCEL_CHUNK = 128 };
 
 /* Every command of this service except those of class WRITER_EVENT, which are chunks of the hospital log. */
@@ -47,14 +51,15 @@ struct booking_command {
     const char *traceparent;        /* for the events; "" = none */
     /* Results, if writer.outcome is OK; valid during `complete`. */
     const struct booking
-        *booking;   /* as the batch commits it, including later commands; NULL without a booking_id */
-    bool finished;  /* force-cancel: no bookings are left to cancel */
-    bool ask_again; /* SETTLE: the grant has an era other than the paired one; nothing has changed */
+        /* The booking as the batch commits it, including later commands; NULL without a booking_id. */
+        *booking;
+    bool finished;  /* for COMMAND_FORCE_CANCEL: no bookings are left to cancel */
+    bool ask_again; /* for SETTLE: the grant has an era other than the paired one; nothing has changed */
 };
 
 struct batch;
 
-/* The caller keeps ownership of `log`. Returns NULL when out of memory. */
+/* Creates a batch. The caller keeps ownership of `log`. Returns NULL when out of memory. */
 struct batch *batch_create(struct event_log *log);
 void batch_destroy(struct batch *batch);
 
@@ -64,7 +69,7 @@ void batch_destroy(struct batch *batch);
  */
 void batch_set_hospital_unavailable(struct batch *batch, bool unavailable);
 
-/* writer_ops.apply; `context` is the struct batch. */
+/* Implements writer_ops.apply. `context` is the struct batch. */
 enum status batch_apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
                         struct error *error);
 

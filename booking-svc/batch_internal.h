@@ -1,5 +1,7 @@
-/* Shared by the parts of a batch: batch.c (order, decisions, saving) and batch_load.c (loading). Writer
- * thread. */
+/*
+ * Shared by the parts of a batch: batch.c (order, decisions, saving) and batch_load.c (loading). Runs on the
+ * writer thread.
+ */
 #ifndef SCREENING_BOOKING_SVC_BATCH_INTERNAL_H
 #define SCREENING_BOOKING_SVC_BATCH_INTERNAL_H
 
@@ -31,7 +33,7 @@ struct deletion {
 
 struct batch {
     struct event_log *log;
-    struct arena arena;   /* memory of the current batch */
+    struct arena arena;   /* the memory of the current batch */
     struct map bookings;  /* booking_id -> struct entry */
     struct map deletions; /* hospital_id -> struct deletion */
     struct moment at;
@@ -39,11 +41,13 @@ struct batch {
     bool hospital_unavailable;
 };
 
-/* Returns NULL for a chunk of the hospital log. */
+/* Returns the command, or NULL for a chunk of the hospital log. */
 const struct booking_command *batch_booking_command(const struct writer_command *command);
 
-/* Add a copy of the row to the working set, which must not contain it yet. Return NULL, or a status other
- * than OK, when out of memory. */
+/*
+ * Add a copy of the row to the working set, which must not contain it yet. When out of memory, return NULL or
+ * a status other than OK.
+ */
 struct entry *batch_add_entry(struct batch *batch, const struct booking *booking);
 MUST_CHECK enum status batch_take_deletion(struct batch *batch, const struct hospital_deletion *row);
 

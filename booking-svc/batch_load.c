@@ -48,7 +48,7 @@ static enum status take_deletion(void *context, const struct hospital_deletion *
 /* A set of distinct ids, loaded with one statement. */
 struct id_set {
     struct map seen;
-    struct uuid *ids; /* room */
+    struct uuid *ids; /* room for all ids */
     size_t count, room;
 };
 
@@ -80,8 +80,10 @@ static enum status load_bookings(struct batch *batch, struct db *db, struct writ
     return store_load_bookings(db, set.ids, set.count, take_booking, batch, error);
 }
 
-/* The maximum number of deletions that a command needs. Settles, the deletion job, and events that may
- * begin a deletion need them. */
+/*
+ * Returns the maximum number of deletions that a command needs. Settles, the deletion job, and events that
+ * may begin a deletion need them.
+ */
 static size_t deletions_of_interest(const struct writer_command *command)
 {
     if (command->class == WRITER_EVENT)

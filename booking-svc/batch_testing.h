@@ -1,5 +1,7 @@
-/* Test harness for booking-svc's batches: a database with the schema, batches applied by hand, and a frozen
- * clock. */
+/*
+ * Test harness for booking-svc's batches. It has a database with the schema, applies batches by hand, and
+ * freezes the clock.
+ */
 #ifndef SCREENING_BOOKING_SVC_BATCH_TESTING_H
 #define SCREENING_BOOKING_SVC_BATCH_TESTING_H
 
@@ -24,12 +26,12 @@ struct stage {
     struct db *db;
     struct event_log *log;
     struct batch *batch;
-    struct arena arena; /* of the commands */
+    struct arena arena; /* holds the commands */
     struct writer_command *queue[STAGE_COMMANDS_MAX];
     size_t count;
 };
 
-/* Freezes the clock. Call first in main. */
+/* Freezes the clock. Call it first in main. */
 void stage_stop_clock(void);
 
 /* Skips the test if `state` has no database. */
@@ -42,7 +44,7 @@ struct booking_command *stage_add_create(struct stage *stage, uint16_t number);
 struct booking_command *stage_add_settle(struct stage *stage, uint16_t number,
                                          enum placement_outcome outcome);
 
-/* Applies the batch and leaves its transaction open. */
+/* Applies the batch and leaves its transaction open. Returns the status of the batch. */
 enum status stage_apply(struct stage *stage, struct error *error);
 /* Applies and commits the batch, which must succeed, and starts an empty one. */
 void stage_run(struct stage *stage);

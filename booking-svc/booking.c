@@ -17,7 +17,7 @@ bool booking_is_live(Screening__V1__BookingStatus status)
            status == SCREENING__V1__BOOKING_STATUS__CONFIRMED;
 }
 
-/* The arrows of the diagram in booking.h. */
+/* Returns whether the diagram in booking.h has this arrow. */
 static bool may_become(Screening__V1__BookingStatus from, Screening__V1__BookingStatus to)
 {
     if (from == SCREENING__V1__BOOKING_STATUS__REQUESTED)
@@ -27,7 +27,7 @@ static bool may_become(Screening__V1__BookingStatus from, Screening__V1__Booking
             to == SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED);
 }
 
-/* Makes every transition: increments the version and returns the event. */
+/* Makes every transition. Increments the version and returns the event. */
 static struct booking_change transition(struct booking *booking, Screening__V1__BookingStatus status,
                                         const char *reason, const struct moment *at)
 {
@@ -63,7 +63,7 @@ static struct booking_change announce(struct booking *booking)
     return (struct booking_change){SCREENING_EVENT_BOOKING_REQUESTED};
 }
 
-/* No other rejection has this reason, and a rejection is final. */
+/* Returns whether the booking was abandoned. No other rejection has this reason, and a rejection is final. */
 static bool is_abandoned(const struct booking *booking)
 {
     return booking->status == SCREENING__V1__BOOKING_STATUS__REJECTED &&

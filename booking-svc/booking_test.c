@@ -1,4 +1,4 @@
-/* Every state of a booking against every command. */
+/* Tests every state of a booking against every command. */
 #include "booking.h"
 
 #include <string.h>

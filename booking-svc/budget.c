@@ -6,7 +6,7 @@
 /* The part of a caller's budget that the settle needs. */
 enum { SETTLE_MARGIN_MS = 20 };
 
-/* The end of a placement's budget; INT64_MAX for the settler's placements. */
+/* Returns the end of a placement's budget, which is INT64_MAX for the settler's placements. */
 static int64_t budget_end_ns(const struct placement *placement)
 {
     return placement->command.by_settler ? INT64_MAX : placement->deadline_ns;

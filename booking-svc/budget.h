@@ -13,8 +13,10 @@
  */
 struct queue budget_drop_expired(struct queue *placements, int64_t now_ns, size_t *kept);
 
-/* Timeout of a call with these placements: `most_ms`, or what the longest of their budgets leaves after the
- * settle, if that is less. */
+/*
+ * Returns the timeout of a call with these placements. It is `most_ms`, or the rest of the longest of their
+ * budgets after the settle, if that is less.
+ */
 uint32_t budget_timeout_ms(const struct queue *placements, uint32_t most_ms, int64_t now_ns);
 
 #endif

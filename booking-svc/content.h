@@ -1,5 +1,7 @@
-/* The content of a CreateBooking request: requests with the same id and content are repeats. Pure; any
- * thread. */
+/*
+ * The content of a CreateBooking request. Requests with the same id and content are repetitions. Pure; any
+ * thread.
+ */
 #ifndef SCREENING_BOOKING_SVC_CONTENT_H
 #define SCREENING_BOOKING_SVC_CONTENT_H
 
@@ -13,15 +15,15 @@
 
 /*
  * Sets request->content_hash and content_as_sent. The hash covers every field of `input`, including fields
- * unknown to this version, with the ids, headcount and customer_name as parsed into `request`. False when out
- * of memory.
+ * unknown to this version, with the ids, headcount and customer_name as parsed into `request`. Returns false
+ * when out of memory.
  */
 bool content_hash(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
                   struct booking *request);
 
 /*
  * Returns `existing` in the form to compare with `request`. Earlier versions stored names as sent. If the
- * stored name is not normalized, the result is *copy, with the name normalized; if all fields then match the
+ * stored name is not normalized, the result is *copy, with the name normalized. If all fields then match the
  * request, the copy also gets the request's hash.
  */
 const struct booking *content_as_kept_now(const struct booking *existing, const struct booking *request,

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/ticker.h"
 
-/* Chunks are spaced, so that customers' bookings have both services to themselves between two chunks. */
+/* Chunks are spaced, so that between two of them customers' bookings have both services to themselves. */
 enum { TICK_MS = 1000, HOSPITALS_AT_ONCE = 64, CHUNK_EVERY_MS = 10 };
 
 struct deletion_job {
@@ -23,7 +23,7 @@ struct deletion_job {
     size_t hospital_count;
 };
 
-/* Force-cancels one chunk. *finished: no bookings of this hospital are left. */
+/* Force-cancels one chunk. Sets *finished if no bookings of this hospital are left. */
 static enum status run_chunk(struct deletion_job *job, const struct uuid *hospital_id, bool *finished)
 {
     struct booking_command command = {

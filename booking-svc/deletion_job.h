@@ -10,14 +10,20 @@
 
 struct deletion_job;
 
-/* Starts a thread that looks for unfinished deletions at once, then every second and whenever woken. */
+/* Starts a thread that looks for unfinished deletions immediately, then every second and whenever woken. */
 MUST_CHECK enum status deletion_job_open(const char *database_url, struct writer *writer,
                                          struct deletion_job **out, struct error *error);
 
-/* Stops the thread after the current chunk; the next start continues. Call before writer_close. */
+/*
+ * Stops the thread after the current chunk. The next start of the service continues. Call it before
+ * writer_close.
+ */
 void deletion_job_stop(struct deletion_job *job);
 
-/* Call after deletion_job_stop and writer_close: until then a batch that records a deletion wakes the job. */
+/*
+ * Frees the job. Call it after deletion_job_stop and writer_close, because until then a batch that records a
+ * deletion wakes the job.
+ */
 void deletion_job_destroy(struct deletion_job *job);
 
 /* Wakes the thread after a deletion was recorded. Any thread. */

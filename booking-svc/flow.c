@@ -33,8 +33,10 @@ static void committed(void *context)
     if (flow->reserver != NULL)
         reserver_flush(flow->reserver);
     event_log_publish(flow->log);
-    /* Test in this order: flow->deletions may still be changing while other batches commit, but a batch with
-     * a deletion comes from the follower, which is opened after the job. */
+    /*
+     * Test in this order. flow->deletions may still be changing while other batches commit, but a batch with
+     * a deletion comes from the follower, which is opened after the job.
+     */
     if (batch_began_deletion(flow->batch) && flow->deletions != NULL)
         deletion_job_wake(flow->deletions);
 }

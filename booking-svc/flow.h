@@ -1,5 +1,6 @@
 /*
- * The work of booking-svc's writer thread for each batch: the batch itself, and the steps after its commit.
+ * The work of booking-svc's writer thread for each batch. It consists of the batch itself and the steps after
+ * its commit.
  *
  *     apply -> commit -> eras to the reserver -> replies, held and sent together
  *     -> Reserves for the new bookings -> events -> wake the deletion job
@@ -20,18 +21,22 @@
 struct flow {
     struct event_log *log;
     struct batch *batch;
-    struct rpc_server *server; /* NULL in a replay of dead letters */
-    /* Set and owned by the caller: the first before flow_open, the others before the first command that is
-     * not a replay. */
+    struct rpc_server *server; /* NULL while dead letters are replayed */
+    /*
+     * Set and owned by the caller. The first is set before flow_open, the others before the first command
+     * that is not a replay.
+     */
     struct pairing_service *pairing;
     struct reserver *reserver;
     struct deletion_job *deletions;
 };
 
-/* Starts the writer part of the service: app->writer. RESOURCE_EXHAUSTED when out of memory or threads. */
+/*
+ * Starts the service's writer and sets app->writer. Returns RESOURCE_EXHAUSTED when out of memory or threads.
+ */
 MUST_CHECK enum status flow_open(struct flow *flow, struct app *app, struct error *error);
 
-/* Call after writer_close. */
+/* Frees everything that the writer used. Call it after writer_close. */
 void flow_close(struct flow *flow);
 
 #endif

@@ -1,4 +1,7 @@
-/* Rows that this service never writes, as damage or a careless hand leaves them: an error, never an abort. */
+/*
+ * Tests rows that this service never writes, as damage or a careless hand leaves them. They cause an error,
+ * never an abort.
+ */
 #include "batch.h"
 #include "store.h"
 

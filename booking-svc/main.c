@@ -10,7 +10,7 @@
 #include "db/migrate.h"
 #include "service/app.h"
 
-/* Calls for which no client waits: Fetches of the log, and the background Reserve. */
+/* The number of calls for which no client waits, which are Fetches of the log and the background Reserve. */
 enum { OTHER_CALLS_MAX = 5 };
 
 struct booking_service {
@@ -100,7 +100,8 @@ static void stop_reserver(void *context)
 {
     struct booking_service *service = context;
     reserver_stop(service->flow.reserver);
-    rpc_channel_stop(service->hospital); /* no client waits for these calls; most are the settler's */
+    /* No client waits for these calls, most of which are the settler's. */
+    rpc_channel_stop(service->hospital);
     reserver_settle_rest(service->flow.reserver);
 }
 
@@ -174,7 +175,7 @@ int main(int argc, char **argv)
         .settings = &service.settings.service,
         .topic = SCREENING_LOG_BOOKING,
         .events_listen = service.settings.events_listen,
-        .queues = 2, /* of commands and reads */
+        .queues = 2, /* for commands and reads */
         .services = {&service.api.service.base, &service.pairing.service.base},
         .prepare = prepare_database,
         .open_writer = open_flow,

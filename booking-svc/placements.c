@@ -29,10 +29,11 @@ struct placements {
     struct reserver *reserver;
     struct look look; /* held by the writer while `looking` is set */
     atomic_flag looking;
-    pthread_mutex_t lock; /* guards what follows and every placement's waiters; not held in callbacks */
-    struct map by_id;     /* booking_id -> struct placement */
-    size_t taken_up;      /* number of these that the settler took up */
-    size_t put_off;       /* total of the settler's placements put off so far */
+    /* Guards the following members and every placement's waiters; not held in callbacks. */
+    pthread_mutex_t lock;
+    struct map by_id; /* booking_id -> struct placement */
+    size_t taken_up;  /* number of these that the settler took up */
+    size_t put_off;   /* how often the settler's placements were put off so far */
 };
 
 struct placements *placements_create(void)
@@ -131,7 +132,7 @@ static void answer_booking(const struct placement *placement, const struct booki
     rpc_call_reply(placement->call, &booking_wire_fill(&wire, booking)->base);
 }
 
-/* Ends one placement and answers its caller, if it has one. The placement is freed. */
+/* Ends one placement and answers its caller, if it has one. Frees the placement. */
 static void answer(struct placement *placement, const struct error *outcome, const struct booking *booking)
 {
     if (placement->call == NULL) {
@@ -147,7 +148,7 @@ static void answer(struct placement *placement, const struct error *outcome, con
     writer_release_place(writer, source);
 }
 
-/* Removes a placement from the table, and answers it and all its waiters. Writer thread. */
+/* Removes a placement from the table, and answers it and all its waiters. Runs on the writer thread. */
 static void finish(struct placement *placement)
 {
     struct placements *table = placement->table;
@@ -165,7 +166,7 @@ static void finish(struct placement *placement)
     answer(placement, &outcome, booking);
 }
 
-/* Asks for the place again. False if no client waits for it, or if the service is stopping. */
+/* Asks for the place again. Returns false if no client waits for it, or if the service is stopping. */
 static bool ask_again(struct placement *placement)
 {
     if (placement->command.by_settler)
@@ -230,9 +231,9 @@ static enum start start_or_join(struct placements *table, struct placement *plac
 }
 
 /*
- * The intent is committed (and perhaps settled in the same commit), or an existing booking was found. A
- * REQUESTED booking that was not announced is worked on. An announced one is left to the settler and its
- * current state is the answer, unless it is in flight now.
+ * Goes on after the CREATE. The intent is committed (and perhaps settled in the same commit), or an existing
+ * booking was found. A REQUESTED booking that was not announced is worked on. An announced one is left to the
+ * settler and its current state is the answer, unless it is in flight now.
  */
 static void created(struct writer_command *command)
 {

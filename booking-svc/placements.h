@@ -1,7 +1,7 @@
 /*
- * Bookings in flight in this process, from the commit of the intent, or from the moment when the settler
- * resumes it, to the commit of the settle. A repeated CreateBooking that finds its booking here waits for the
- * same outcome.
+ * The bookings in flight in this process. A booking is in flight from the commit of its intent, or from the
+ * moment when the settler resumes it, to the commit of its settle. A repeated CreateBooking that finds its
+ * booking here waits for the same outcome.
  *
  *     placement_create -> CREATE committed -> reserver asks hospital-svc -> SETTLE committed -> answered
  */
@@ -26,39 +26,42 @@ struct reserver;
 
 /*
  * One CreateBooking call, or one booking that the settler took up (call NULL). Allocated in the call's arena
- * or on the heap. `command` is reused: first for the intent (CREATE) or RESUME, then for the SETTLE.
+ * or on the heap. `command` is used first for the intent (CREATE) or RESUME, then for the SETTLE.
  */
 struct placement {
     struct booking_command command;
     struct placements *table;
     struct rpc_call *call;
     struct queue_node node;      /* in the reserver's lists or in `waiters` */
-    struct queue waiters;        /* repeats that wait for this placement; guarded by the table */
+    struct queue waiters;        /* repetitions that wait for this placement; guarded by the table */
     _Atomic int64_t deadline_ns; /* latest deadline of the waiting callers; 0 = none waits */
-    /* Owned by the reserver: */
-    bool tried;            /* an earlier Reserve for it was not executed */
-    int64_t first_sent_ns; /* 0 = not yet */
-    int64_t not_before_ns; /* of the next try */
+    /* The following members are owned by the reserver. */
+    bool tried;            /* whether an earlier Reserve for it was not executed */
+    int64_t first_sent_ns; /* when it was first sent; 0 = not yet */
+    int64_t not_before_ns; /* the earliest time of the next try */
     struct backoff backoff;
     struct uuid hospital_id;
     int32_t day;
     uint32_t headcount;
 };
 
-/* Returns NULL when out of memory. */
+/* Creates the table. Returns NULL when out of memory. */
 struct placements *placements_create(void);
 void placements_destroy(struct placements *table);
 
-/* Call before the first command is submitted. The caller keeps ownership of `writer` and `reserver`. */
+/*
+ * Connects the table. Call it before the first command is submitted. The caller keeps ownership of `writer`
+ * and `reserver`.
+ */
 void placements_connect(struct placements *table, struct writer *writer, struct reserver *reserver);
 
 /* Makes the writer read the eras again soon. Any thread. */
 void placements_look(struct placements *table);
 
-/* True if the booking is in flight. Any thread. */
+/* Returns whether the booking is in flight. Any thread. */
 bool placement_is_under_way(struct placements *table, const struct uuid *booking_id);
 
-/* Number of bookings in flight; number of those that the settler took up. Any thread. */
+/* Return the number of bookings in flight, and the number of those that the settler took up. Any thread. */
 size_t placement_count(struct placements *table);
 size_t placement_count_taken_up(struct placements *table);
 
@@ -69,21 +72,23 @@ size_t placement_count_taken_up(struct placements *table);
  */
 size_t placement_count_put_off(struct placements *table);
 
-/* True if no caller waits for the placement. Such placements yield to those with a waiting caller. Any
- * thread. */
+/*
+ * Returns whether no caller waits for the placement. Such placements yield to those with a waiting caller.
+ * Any thread.
+ */
 bool placement_is_background(const struct placement *placement);
 
 /*
  * Submits the intent of a CreateBooking. The caller fills in command.request, hospital_id, day, headcount,
- * call and traceparent. OK: the call will be answered. RESOURCE_EXHAUSTED: the queue refused it, and the
- * caller still owns the call. nng callback threads.
+ * call and traceparent. Returns OK if the call will be answered. Returns RESOURCE_EXHAUSTED if the queue
+ * refused it; the caller then still owns the call. Runs on nng's callback threads.
  */
 MUST_CHECK enum status placement_create(struct placements *table, struct placement *placement,
                                         struct error *error);
 
 /*
  * Resumes a REQUESTED booking that no call is working on. Does nothing if the booking is already in flight.
- * Settler's thread.
+ * Runs on the settler's thread.
  */
 MUST_CHECK enum status placement_take_up(struct placements *table, const struct booking *booking,
                                          struct error *error);

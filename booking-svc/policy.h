@@ -13,7 +13,7 @@
 /*
  * When a hospital is deleted, its live bookings of that day (the civil date of the deletion in the clinic's
  * time zone) or later are force-cancelled. If the event requires that, sets *reacts to true and *deletion to
- * the deletion to begin. INTERNAL: the event is malformed and can never be applied.
+ * the deletion to begin. Returns INTERNAL if the event is malformed, so that it can never be applied.
  */
 MUST_CHECK enum status policy_hospital_event(const Screening__V1__Event *event, bool *reacts,
                                              struct hospital_deletion *deletion, struct error *error);

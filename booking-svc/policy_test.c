@@ -1,4 +1,4 @@
-/* How booking-svc reacts to the hospital log. */
+/* Tests how booking-svc reacts to the hospital log. */
 #include "policy.h"
 
 #include "base/civil.h"

@@ -162,7 +162,7 @@ enum status reads_list_bookings(void *api, const void *request, struct rpc_call 
     return handler_read(((struct booking_api *)api)->readers, &list->base, run_list, call, error);
 }
 
-/* ---- LookUpBookings: for an operator, after a restore ---- */
+/* ---- LookUpBookings, for an operator, after a restore ---- */
 
 struct look_up {
     struct handler_read base;
@@ -170,7 +170,7 @@ struct look_up {
     Screening__V1__BookingState *states; /* one per id, in the same order */
     Screening__V1__BookingState **pointers;
     size_t count;
-    struct map by_id; /* while it runs: the first state of each id */
+    struct map by_id; /* while it runs, the first state of each id */
 };
 
 static enum status take_state(void *context, const struct booking *booking)

@@ -1,13 +1,13 @@
 /*
- * Lock order: reserver->lock is acquired last. No callback runs while it is held.
+ * reserver->lock is acquired last. No callback runs while it is held.
  *
  * Two calls in flight keep both services busy. More are sent only when these take long (one more every
  * PACE_MS). Thus a stalled hospital-svc does not hold up later callers, and batches stay large while it
  * responds.
  *
- * Background placements (no client waits for them; mostly the settler's) have their own list and their own
- * calls: one at a time, and small, so that at hospital-svc, too, few of them are ahead of a customer's
- * booking.
+ * Background placements (no client waits for them; they are mostly the settler's) have their own list and
+ * their own calls. These are small and sent one at a time, so that at hospital-svc, too, few of them are
+ * ahead of a customer's booking.
  */
 #include "reserver.h"
 
@@ -46,22 +46,22 @@ static struct metric not_executed_total =
 struct reserver {
     struct placements *table;
     struct rpc_client *client;
-    struct rpc_guard *guard; /* the channel's */
+    struct rpc_guard *guard; /* owned by the channel */
     struct reserver_options options;
-    _Atomic int64_t booking_era, hospital_era; /* as of the last batch */
+    _Atomic int64_t booking_era, hospital_era; /* the eras as of the last batch */
     pthread_mutex_t lock;                      /* guards the fields below */
-    pthread_cond_t idle;                       /* `busy` has decreased */
+    pthread_cond_t idle;                       /* signalled when `busy` has decreased */
     struct queue ready, background;
-    struct queue delayed;      /* to be sent again, each at its not_before_ns */
-    size_t in_flight;          /* calls, except the background call */
-    bool background_in_flight; /* the background call */
+    struct queue delayed;      /* placements to be sent again, each at its not_before_ns */
+    size_t in_flight;          /* number of calls in flight, except the background call */
+    bool background_in_flight; /* whether the background call is in flight */
     size_t busy;               /* calls in flight and answers being processed; closing waits for 0 */
     int64_t last_sent_ns;
     bool stopping;
     struct ticker *timer;
 };
 
-/* One BatchReserve call: the request and everything it points to. */
+/* One BatchReserve call, with the request and everything that it points to. */
 struct reserve_call {
     struct rpc_client_call call;
     struct reserver *reserver;
@@ -76,7 +76,7 @@ struct reserve_call {
     } items[];
 };
 
-/* Lock held. */
+/* Adds a placement to the list from which it is sent. Lock held. */
 static void add_ready(struct reserver *reserver, struct placement *placement)
 {
     queue_put(placement_is_background(placement) ? &reserver->background : &reserver->ready,
@@ -101,7 +101,7 @@ static void count_for_breaker(struct breaker_count *count, enum breaker_outcome 
     }
 }
 
-/* Evaluates each booking of an answered or failed call, then settles it or delays it for another try. */
+/* Evaluates each booking of an answered or failed call. Then settles it or delays it for another try. */
 static void apply_results(struct reserve_call *reserve, const Screening__V1__BatchReserveResponse *response)
 {
     const struct error *error = &reserve->call.error;
@@ -219,15 +219,17 @@ static void give_up(struct reserver *reserver, struct queue placements)
     placement_settle(reserver->table, placements);
 }
 
-/* The placements of one call. */
+/* The placements that are sent in one call. */
 struct departure {
     struct queue placements;
     bool background;
     size_t count;
 };
 
-/* Sends one BatchReserve for placements that the breaker admitted in `era`. `answered` runs even if the call
- * could not be sent; without memory for the call, the placements are given up here. */
+/*
+ * Sends one BatchReserve for placements that the breaker admitted in `era`. `answered` runs even if the call
+ * could not be sent. Without memory for the call, the placements are given up here.
+ */
 static void send_call(struct reserver *reserver, const struct departure *departure, uint64_t era,
                       int64_t now_ns)
 {
@@ -290,15 +292,17 @@ static struct queue take(struct queue *from, size_t most)
     return taken;
 }
 
-/* Takes the placements of the next call off their list and counts the call as in flight. False if nothing may
- * be sent now. */
+/*
+ * Takes the placements of the next call off their list and counts the call as in flight. Returns false if
+ * nothing may be sent now.
+ */
 static bool take_departure(struct reserver *reserver, struct departure *out)
 {
     pthread_mutex_lock(&reserver->lock);
     int64_t now_ns = clock_monotonic_ns();
     *out = (struct departure){.count = 0};
     if (reserver->stopping) {
-        /* nothing may be sent */
+        /* Nothing may be sent. */
     } else if (reserver->ready.first != NULL && may_send(reserver, now_ns)) {
         out->placements = take(&reserver->ready, reserver->options.batch_max);
         reserver->in_flight++;
@@ -337,7 +341,7 @@ static void send_admitted(struct reserver *reserver, struct departure *departure
 void reserver_flush(struct reserver *reserver)
 {
     for (struct departure departure; take_departure(reserver, &departure);) {
-        /* Read once: placements that have not expired by now have time to be sent. */
+        /* Read the clock once. Placements that have not expired by now have time to be sent. */
         int64_t now_ns = clock_monotonic_ns();
         placement_settle(reserver->table,
                          budget_drop_expired(&departure.placements, now_ns, &departure.count));
@@ -386,11 +390,13 @@ bool reserver_ask_again(struct reserver *reserver, struct placement *placement)
     return accepted;
 }
 
-/* ---- the timer: placements to be sent again, and calls held back by PACE_MS ---- */
+/* ---- the timer, for placements to be sent again and calls held back by PACE_MS ---- */
 
 enum due { NOTHING_DUE, DUE, DUE_AT_LAST };
 
-/* Reports if delayed placements are due. DUE_AT_LAST: one of them would miss its last chance. */
+/*
+ * Returns whether delayed placements are due. DUE_AT_LAST means that one of them would miss its last chance.
+ */
 static enum due look_at_delayed(struct reserver *reserver, int64_t now_ns)
 {
     enum due due = NOTHING_DUE;
@@ -402,7 +408,7 @@ static enum due look_at_delayed(struct reserver *reserver, int64_t now_ns)
     return due;
 }
 
-/* Moves the placements that are due from `delayed` to the list that they leave from. */
+/* Moves the placements that are due from `delayed` to the list from which they are sent. */
 static void wake_delayed(struct reserver *reserver, int64_t now_ns)
 {
     pthread_mutex_lock(&reserver->lock);

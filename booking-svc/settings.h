@@ -24,8 +24,10 @@ struct settings {
     bool replay_dead_letters;
 };
 
-/* Call at the start of main: loads the settings, calls service_begin, and logs them. Exits if a setting is
- * invalid, and after a flag such as --help. */
+/*
+ * Loads the settings, calls service_begin, and logs the settings. Call it at the start of main. Exits if a
+ * setting is invalid, and after a flag such as --help.
+ */
 void settings_load(struct settings *settings, int argc, char **argv);
 
 #endif

@@ -17,10 +17,11 @@
 enum {
     TICK_MS = 1000,
     PAGE = 256,
-    TAKEN_UP_MAX = 512,     /* at once; the rest of a backlog waits in the database */
-    WAIT_MS = 5,            /* poll interval while that many are in flight */
-    LEFT_BEHIND_MS = 3000,  /* still REQUESTED and not announced this long after first seen: left behind */
-    BACKOFF_FIRST_MS = 500, /* of one booking, doubled after each attempt */
+    TAKEN_UP_MAX = 512, /* largest number in flight; the rest of a backlog waits in the database */
+    WAIT_MS = 5,        /* poll interval while that many are in flight */
+    /* A booking still REQUESTED and not announced this long after it was first seen is left behind. */
+    LEFT_BEHIND_MS = 3000,
+    BACKOFF_FIRST_MS = 500, /* first pause of one booking, doubled after each attempt */
     BACKOFF_MAX_MS = 4000,
     SIGHTINGS_MAX = 16384, /* beyond these, a booking for which is_ours is true is tried in every round */
 };
@@ -33,7 +34,7 @@ struct sighting {
     int64_t first_seen_ns;
     int64_t next_try_ns; /* 0 = not yet tried */
     uint32_t backoff_ms;
-    uint64_t round; /* the last round that saw it */
+    uint64_t round; /* number of the last round that saw it */
 };
 
 struct settler {
@@ -43,17 +44,20 @@ struct settler {
     struct db *db; /* NULL until it can be opened */
     struct ticker *ticker;
     int64_t started_at_us;
-    bool went_round;      /* a full round has ended */
+    bool went_round;      /* whether a full round has ended */
     struct map sightings; /* booking_id -> struct sighting */
     uint64_t round;
-    size_t put_off;            /* placement_count_put_off when this round began */
-    size_t room;               /* how many more the breaker lets be taken up in this round */
-    int64_t counted_ns;        /* when the backlog was counted last */
+    size_t put_off; /* the value of placement_count_put_off when this round began */
+    /* Number of further bookings that the breaker lets be taken up in this round. */
+    size_t room;
+    int64_t counted_ns;        /* when the backlog was last counted */
     struct booking page[PAGE]; /* without their strings */
     size_t page_count;
 };
 
-/* Returns the sighting of a booking, adding it if necessary. NULL if there is no room or no memory. */
+/*
+ * Returns the sighting of a booking, and adds it if necessary. Returns NULL if there is no room or no memory.
+ */
 static struct sighting *remember(struct settler *settler, const struct booking *booking, int64_t now_ns)
 {
     struct sighting *sighting = map_get(&settler->sightings, &booking->booking_id);
@@ -73,10 +77,10 @@ static struct sighting *remember(struct settler *settler, const struct booking *
 }
 
 /*
- * Bookings left by a previous process can be retried immediately: their owner is dead, or a repeated Reserve
- * does no harm. This is not true of a booking that this process has just accepted and not yet started. After
- * the first round created_at is not used, because the wall clock may have been set back, which makes new
- * bookings look old.
+ * Returns whether the settler may retry a booking. Bookings left by a previous process can be retried
+ * immediately, because their owner is dead, or a repeated Reserve does no harm. This is not true of a booking
+ * that this process has just accepted and not yet started. After the first round created_at is not used,
+ * because the wall clock may have been set back, which makes new bookings look old.
  */
 static bool is_ours(const struct settler *settler, const struct booking *booking)
 {
@@ -134,7 +138,7 @@ static bool wait_for_turn(struct settler *settler, struct ticker *ticker)
     return settler->room > 0 && !ticker_stopping(ticker);
 }
 
-/* Returns false if the round must end. */
+/* Takes up a booking if it is due. Returns false if the round must end. */
 static bool consider(struct settler *settler, const struct booking *booking, struct ticker *ticker)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -199,8 +203,10 @@ static enum status go_through(struct settler *settler, bool announced, bool *goi
     return STATUS_OK;
 }
 
-/* Starts with the bookings whose clients do not know that they are queued: a crash left them behind, and
- * their clients may ask again. */
+/*
+ * Starts with the bookings whose clients do not know that they are queued. A crash left them behind, and
+ * their clients may ask again.
+ */
 static enum status go_round(struct settler *settler, struct ticker *ticker, struct error *error)
 {
     settler->round++;

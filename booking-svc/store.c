@@ -3,7 +3,7 @@
 #include "db/db_table.h"
 #include "db/migrate.h"
 
-/* The scripts in migrations/, listed by the build. */
+/* The scripts in migrations/. The build lists them. */
 extern const struct db_migration BOOKING_MIGRATIONS[];
 extern const size_t BOOKING_MIGRATION_COUNT;
 
@@ -52,7 +52,7 @@ static const struct db_statement UPDATE_BOOKINGS = {
     .tables = {&BOOKING},
 };
 
-/* A page of bookings in order of id; the status 0 stands for any. $5 is the day. */
+/* Selects a page of bookings in order of id. The status 0 stands for any. $5 is the day. */
 #define LIST_WHERE(condition)                                                                                \
     "SELECT {booking} FROM booking WHERE " condition " AND booking_id > $2 AND ($3 = 0 OR status = $3)"      \
     " ORDER BY booking_id LIMIT $4"
@@ -93,7 +93,9 @@ static const struct db_statement COUNT_REQUESTED = {
     .sql = "SELECT count(*) FROM booking WHERE status = 1",
 };
 
-/* MATERIALIZED keeps the planner from scanning all bookings in id order to find the few unannounced ones. */
+/*
+ * MATERIALIZED keeps the planner from scanning all bookings in order of id to find the few unannounced ones.
+ */
 static const struct db_statement LIST_UNANNOUNCED = {
     .name = "list_unannounced",
     .sql = "WITH unannounced AS MATERIALIZED (SELECT {booking} FROM booking "

@@ -1,4 +1,4 @@
-/* booking-svc's tables: SQL only, no rules. Every function runs on the caller's connection and thread. */
+/* booking-svc's tables. SQL only, no rules. Every function runs on the caller's connection and thread. */
 #ifndef SCREENING_BOOKING_SVC_STORE_H
 #define SCREENING_BOOKING_SVC_STORE_H
 
@@ -13,10 +13,10 @@
 
 MUST_CHECK enum status store_migrate(struct db *db, struct error *error);
 
-/* Called for each booking found. Its strings are valid during the call only. */
+/* Is called for each booking found. Its strings are valid only during the call. */
 typedef enum status (*store_booking_fn)(void *context, const struct booking *booking);
 
-/* Copies a booking with its strings into the arena; NULL when out of memory. */
+/* Copies a booking with its strings into the arena. Returns NULL when out of memory. */
 struct booking *store_copy_booking(struct arena *arena, const struct booking *booking);
 
 /* Loads the bookings with the given ids, in any order. Ids that do not exist are skipped. */
@@ -26,14 +26,14 @@ MUST_CHECK enum status store_load_bookings(struct db *db, const struct uuid *ids
 MUST_CHECK enum status store_insert_bookings(struct db *db, struct booking *const *bookings, size_t count,
                                              struct error *error);
 
-/* Saves the columns that can change: status, reason, updated_at, version, announced. */
+/* Saves the columns that can change, which are status, reason, updated_at, version and announced. */
 MUST_CHECK enum status store_update_bookings(struct db *db, struct booking *const *bookings, size_t count,
                                              struct error *error);
 
 /* ---- lists, in order of id, `after` excluded; status 0 = any ---- */
 
 struct booking_filter {
-    const char *customer_id; /* NULL = by hospital */
+    const char *customer_id; /* NULL = list by hospital */
     struct uuid hospital_id;
     bool has_day;
     int32_t day;
@@ -60,7 +60,7 @@ MUST_CHECK enum status store_list_requested(struct db *db, const struct requeste
 /* Counts the REQUESTED bookings. */
 MUST_CHECK enum status store_count_requested(struct db *db, int64_t *out, struct error *error);
 
-/* Lists REQUESTED bookings that are not announced: a Reserve for them may be in flight. */
+/* Lists REQUESTED bookings that are not announced. A Reserve for them may be in flight. */
 MUST_CHECK enum status store_list_unannounced(struct db *db, const struct uuid *after, uint32_t limit,
                                               store_booking_fn found, void *context, struct error *error);
 
@@ -74,7 +74,7 @@ MUST_CHECK enum status store_list_live(struct db *db, const struct uuid *hospita
 struct hospital_deletion {
     struct uuid hospital_id;
     int32_t day;
-    struct uuid next_booking_id; /* bookings up to this id are processed */
+    struct uuid next_booking_id; /* the last booking that was processed, in order of id */
     bool done;
 };
 
@@ -87,14 +87,16 @@ MUST_CHECK enum status store_load_deletions(struct db *db, const struct uuid *ho
 MUST_CHECK enum status store_list_unfinished_deletions(struct db *db, uint32_t limit, store_deletion_fn found,
                                                        void *context, struct error *error);
 
-/* Deletes all deletion rows, because an operator abandons the hospital log. In the caller's transaction. */
+/*
+ * Deletes all deletion rows, because an operator abandons the hospital log. Runs in the caller's transaction.
+ */
 MUST_CHECK enum status store_forget_deletions(struct db *db, struct error *error);
 
 /* Lists all deletions, in order of id, `after` excluded. */
 MUST_CHECK enum status store_list_deletions(struct db *db, const struct uuid *after, uint32_t limit,
                                             store_deletion_fn found, void *context, struct error *error);
 
-/* Inserts or updates. */
+/* Inserts or updates deletions. */
 MUST_CHECK enum status store_save_deletions(struct db *db, struct hospital_deletion *const *deletions,
                                             size_t count, struct error *error);
 

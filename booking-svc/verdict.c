@@ -8,7 +8,7 @@
 #include "screening/v1/words.h"
 
 enum {
-    LAST_TRY_MS = 60,    /* before the end of a caller's budget: time for one more try and the settle */
+    LAST_TRY_MS = 60,    /* time before the end of a caller's budget for one more try and the settle */
     RETRY_FIRST_MS = 20, /* pause before a Reserve that was not executed is sent again, growing to: */
     RETRY_MAX_MS = 320,
 };
@@ -18,7 +18,9 @@ int64_t verdict_last_try_ns(const struct placement *placement)
     return placement->deadline_ns - LAST_TRY_MS * (int64_t)NS_PER_MS;
 }
 
-/* The reason of a REJECTED booking: a constant, because the answer that carries `reason` is freed. */
+/*
+ * Returns the reason of a REJECTED booking as a constant, because the answer that carries `reason` is freed.
+ */
 static const char *refusal_reason(enum status code, const char *reason)
 {
     static const char *const REASONS[] = {SCREENING_REASON_SOLD_OUT, SCREENING_REASON_HOSPITAL_NOT_FOUND,
@@ -31,7 +33,7 @@ static const char *refusal_reason(enum status code, const char *reason)
     return SCREENING_REASON_REFUSED;
 }
 
-/* Returns 0 if there is no time for another try. */
+/* Returns the time of the next try, or 0 if there is no time for another try. */
 static int64_t next_try_ns(struct placement *placement, uint32_t retry_after_ms, int64_t now_ns)
 {
     int64_t last_ns = verdict_last_try_ns(placement);

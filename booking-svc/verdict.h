@@ -1,6 +1,6 @@
 /*
- * Evaluates the result of a BatchReserve for one booking: its outcome or the time of its next try, and how it
- * counts for the breaker. Pure: the caller passes the time.
+ * Evaluates the result of a BatchReserve for one booking. This gives its outcome or the time of its next try,
+ * and how it counts for the breaker. Pure: the caller passes the time.
  */
 #ifndef SCREENING_BOOKING_SVC_VERDICT_H
 #define SCREENING_BOOKING_SVC_VERDICT_H
@@ -16,24 +16,29 @@
 struct verdict {
     enum status code;
     const char *reason; /* "" = none */
-    bool left;          /* the call was sent; false = nothing was executed */
+    bool left;          /* whether the call was sent; if not, nothing was executed */
     uint32_t retry_after_ms;
-    uint32_t had_ms;  /* time that hospital-svc had to answer */
+    uint32_t had_ms;  /* the time that hospital-svc had to answer */
     uint32_t fair_ms; /* with less time than this, a missing answer is not a failure */
 };
 
 /*
  * Sets the placement's outcome and reason. Returns false if nothing was executed and there is time for
- * another try; sets not_before_ns to the time of that try. It is not earlier than the answer asks for. If the
- * answer asks for nothing, the pause grows with each try, within the caller's budget.
+ * another try. It then sets not_before_ns to the time of that try. That is not earlier than the answer asks
+ * for. If the answer asks for nothing, the pause grows with each try, within the caller's budget.
  */
 bool verdict_apply(const struct verdict *verdict, struct placement *placement, int64_t now_ns);
 
-/* How the last result of a placement, first sent at placement->first_sent_ns, counts for the breaker. */
+/*
+ * Returns how the last result of a placement, first sent at placement->first_sent_ns, counts for the breaker.
+ */
 enum breaker_outcome verdict_for_breaker(const struct verdict *verdict, const struct placement *placement,
                                          int64_t now_ns);
 
-/* The latest time at which a placement may be sent: the rest of its budget is for the call and the settle. */
+/*
+ * Returns the latest time at which a placement may be sent. The rest of its budget is for the call and the
+ * settle.
+ */
 int64_t verdict_last_try_ns(const struct placement *placement);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "screening/v1/types.pb-c.h"
 
-/* The message and the strings formatted for it; the other strings are the booking's. Must not be copied. */
+/* The message and the strings formatted for it. The other strings are the booking's. Must not be copied. */
 struct booking_wire {
     Screening__V1__Booking message;
     Google__Protobuf__Timestamp created_at, updated_at;

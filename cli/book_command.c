@@ -11,7 +11,7 @@
 #include "screening/v1/hospital.pb-c.h"
 #include "screening/v1/words.h"
 
-/* Formats the first days with enough room, "2026-12-03 (40), 2026-12-04 (7)"; "" if there are none. */
+/* Returns the first days with enough room, "2026-12-03 (40), 2026-12-04 (7)", or "" if there are none. */
 static const char *free_days(struct session *session, const Screening__V1__GetAvailabilityResponse *days,
                              uint32_t headcount)
 {
@@ -28,7 +28,10 @@ static const char *free_days(struct session *session, const Screening__V1__GetAv
     return text == NULL ? "" : text;
 }
 
-/* Describes the places left on the requested day and the other days with room; NULL if hospital-svc fails. */
+/*
+ * Describes the places left on the requested day and the other days with room. Returns NULL if hospital-svc
+ * fails.
+ */
 static const char *what_would_do(struct session *session, const Screening__V1__CreateBookingRequest *wanted)
 {
     Screening__V1__GetAvailabilityRequest request = SCREENING__V1__GET_AVAILABILITY_REQUEST__INIT;
@@ -68,7 +71,7 @@ static int refuse(struct session *session, const Screening__V1__CreateBookingReq
     return client_fail_more(error, more);
 }
 
-/* Returns whether the booking already exists; only called for an id that the user gave. */
+/* Returns whether the booking already exists. Is called only for an id that the user gave. */
 static bool exists(struct session *session, char *booking_id)
 {
     Screening__V1__GetBookingRequest request = SCREENING__V1__GET_BOOKING_REQUEST__INIT;

@@ -33,7 +33,7 @@ int booking_output(struct session *session, const Screening__V1__Booking *bookin
     return output_table(&table);
 }
 
-/* A clinic wants to know how many people to expect. */
+/* Prints the number of people to expect, which a clinic wants to know. */
 static void print_who_comes(struct session *session, const Screening__V1__ListBookingsResponse *list)
 {
     size_t bookings = 0, people = 0;

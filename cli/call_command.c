@@ -43,8 +43,8 @@ static int list_methods(struct session *session)
 }
 
 /*
- * Chooses the peer to call: the one that `to` names, or without `to` the only one that serves it; PEER_COUNT
- * if there is no such peer.
+ * Returns the peer to call. It is the one that `to` names, or without `to` the only one that serves the
+ * method. Returns PEER_COUNT if there is no such peer.
  */
 static enum peer_name choose_peer(const struct method_service *service, const char *to)
 {

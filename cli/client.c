@@ -17,7 +17,7 @@
 /* Every call may be retried, because a creation carries its id. The user's --timeout limits the retries. */
 static const struct retry_options RETRY = {.percent = 100, .min_per_s = 10};
 
-/* Reports a wrong port at once; the channel would only keep retrying. */
+/* Reports a wrong port immediately. The channel would only keep retrying. */
 static enum status check_listener(const struct session *session, enum peer_name peer, struct error *error)
 {
     enum { PROBE_MS = 300 };
@@ -56,7 +56,7 @@ enum status client_connect(struct session *session, enum peer_name peer, struct 
     return status;
 }
 
-/* Returns the id field of a creation; NULL for every other request. */
+/* Returns the id field of a creation, or NULL for every other request. */
 static char **creation_id(ProtobufCMessage *request)
 {
     if (request->descriptor == &screening__v1__create_booking_request__descriptor)
@@ -79,7 +79,7 @@ static enum status fill_in_id(struct session *session, ProtobufCMessage *request
     return STATUS_OK;
 }
 
-/* The channel must be connected. */
+/* Makes a call. The channel must be connected. */
 static enum status call_connected(struct session *session, enum peer_name peer, const char *method_name,
                                   ProtobufCMessage *request, ProtobufCMessage **response, struct error *error)
 {

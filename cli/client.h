@@ -9,25 +9,25 @@
 #include "base/status.h"
 
 /*
- * Opens the session's channel to the peer unless it is open. If nothing listens at the address, the
+ * Opens the session's channel to the peer unless it is already open. If nothing listens at the address, the
  * UNAVAILABLE error says how to start the service.
  */
 MUST_CHECK enum status client_connect(struct session *session, enum peer_name peer, struct error *error);
 
 /*
  * Calls a method that one peer serves, such as "GetBooking", and returns its response, which lives as long as
- * the session; NULL with *error set on failure. Waits within the session's timeout. Every method is
+ * the session. On failure, returns NULL with *error set. Waits within the session's timeout. Every method is
  * idempotent once its id is set, so UNAVAILABLE, and RESOURCE_EXHAUSTED with a retry delay, are retried while
- * the budget lasts; a creation without an id first gets a new one. Fails like client_connect.
+ * the budget lasts. A creation without an id first gets a new one. Fails like client_connect.
  */
 void *client_call(struct session *session, const char *method, ProtobufCMessage *request,
                   struct error *error);
 
-/* The same for a method that several peers serve, or that the user names as method_find allows. */
+/* Like client_call, for a method that several peers serve, or that the user names as method_find allows. */
 void *client_call_at(struct session *session, enum peer_name peer, const char *method,
                      ProtobufCMessage *request, struct error *error);
 
-/* Like the above, but print the error on stderr. */
+/* Like client_call and client_call_at, but print the error on stderr. */
 void *client_ask(struct session *session, const char *method, ProtobufCMessage *request);
 void *client_ask_at(struct session *session, enum peer_name peer, const char *method,
                     ProtobufCMessage *request);
@@ -35,7 +35,7 @@ void *client_ask_at(struct session *session, enum peer_name peer, const char *me
 /* Prints "screenctl: FAILED_PRECONDITION SOLD_OUT: message" on stderr. Returns EXIT_FAILED. */
 int client_fail(const struct error *error);
 
-/* RESOURCE_EXHAUSTED in the user's language. client_fail_memory also prints it, like client_fail. */
+/* Sets RESOURCE_EXHAUSTED in the user's language. client_fail_memory also prints it, like client_fail. */
 enum status client_no_memory(struct error *error);
 int client_fail_memory(void);
 

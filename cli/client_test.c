@@ -15,8 +15,10 @@
 
 enum { PAGES = 3, ATTEMPTS_MAX = 64 };
 
-/* What the fake received, and what it returns. Its methods run on nng's threads; tests read the fields
- * after a call. */
+/*
+ * The requests that the fake received, and the responses that it returns. Its methods run on nng's threads.
+ * Tests read the fields after a call.
+ */
 struct fake {
     Screening__V1__BookingService_Service service; /* first member */
     struct rpc_server *server;
@@ -153,7 +155,7 @@ static void test_client_unavailable_for_ever_ends_with_the_budget_and_tells_the_
     error_set(&fake.refusal, STATUS_UNAVAILABLE, NULL, "not now");
     fake.refusal.retry_after_ms = 100;
     session.timeout_ms = 1000;
-    /* The budget may also end during the last attempt; then the outcome is unknown, too. */
+    /* The budget may also end during the last attempt. Then the outcome is unknown, too. */
     enum status status = create(none, &booking, &error);
     assert_true(status == STATUS_UNAVAILABLE || status == STATUS_DEADLINE_EXCEEDED);
     assert_true(fake.attempts > 1);

@@ -44,8 +44,8 @@ int usage_error(const struct command *command, const char *format, ...)
 /* ---- words ---- */
 
 /*
- * Returns the index of the argument for `word`: the option of that name, or otherwise the `place`-th
- * positional argument; `count` if there is none.
+ * Returns the index of the argument for `word`, which is the option of that name, or otherwise the `place`-th
+ * positional argument. Returns `count` if there is none.
  */
 static size_t find_argument(const struct argument *arguments, size_t count, const char *word, size_t place)
 {
@@ -73,7 +73,10 @@ static int wrong_word(const struct command *command, const struct argument *argu
     return -1;
 }
 
-/* Handles the option argv[0] and its value, if any. Returns the words used, or -1 after printing an error. */
+/*
+ * Handles the option argv[0] and its value, if any. Returns the number of words used, or -1 after printing an
+ * error.
+ */
 static int take_option(struct session *session, const struct command *command,
                        const struct argument *arguments, size_t count, bool given[], int argc, char **argv)
 {
@@ -116,8 +119,10 @@ static int take_place(const struct command *command, const struct argument *argu
     return 1;
 }
 
-/* Resolves the values after all words are read: dates need the time zone, hospitals the address of
- * hospital-svc. */
+/*
+ * Resolves the values after all words are read. Dates need the time zone, hospitals the address of
+ * hospital-svc.
+ */
 static bool finish(struct session *session, const struct command *command, const struct argument *arguments,
                    size_t count, const bool given[], int *exit_code)
 {

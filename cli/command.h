@@ -12,12 +12,12 @@ struct Screening__V1__Hospital;
 
 struct command;
 
-/* Runs with the words that follow the command's name; returns an exit code. */
+/* Runs the command with the words that follow its name. Returns an exit code. */
 typedef int command_fn(struct session *session, const struct command *command, int argc, char **argv);
 
 struct command {
     const char *group;     /* "hospital" */
-    const char *name;      /* "register"; NULL: the command has only the group's word */
+    const char *name;      /* "register"; NULL = the command has only the group's word */
     const char *arguments; /* for the usage line */
     const char *summary;
     command_fn *run;
@@ -31,8 +31,8 @@ enum argument_type {
     ARGUMENT_SWITCH,        /* protobuf_c_boolean */
     ARGUMENT_DATE,          /* char *, YYYY-MM-DD in the session's arena */
     ARGUMENT_STATUS,        /* Screening__V1__BookingStatus */
-    ARGUMENT_LIST,          /* struct text_list: the option is repeatable */
-    ARGUMENT_HOSPITAL,      /* char *, an id: given as an id, its beginning, a name or part of one */
+    ARGUMENT_LIST,          /* struct text_list, for a repeatable option */
+    ARGUMENT_HOSPITAL,      /* char *, an id; given as an id, its beginning, a name or part of one */
     ARGUMENT_WHOLE_HOSPITAL /* like ARGUMENT_HOSPITAL, but part of a name is not enough */
 };
 
@@ -53,15 +53,15 @@ struct argument {
 
 /*
  * Reads the command's words into the arguments' values. The options of options.h may appear among them. Looks
- * up words that name a hospital in hospital-svc. On false the command must return *exit_code: either it
- * printed the usage, because of --help or a mistake, or no hospital was found.
+ * up words that name a hospital in hospital-svc. If this returns false, the command must return *exit_code.
+ * Either the usage was printed, because of --help or a mistake, or no hospital was found.
  */
 bool command_read(struct session *session, const struct command *command, const struct argument *arguments,
                   size_t count, int argc, char **argv, int *exit_code);
 
 /*
- * Prints one line "screenctl: ..." and the command's usage on stderr; with `command` NULL a hint at --help.
- * Returns EXIT_USAGE.
+ * Prints one line "screenctl: ..." on stderr, followed by the command's usage, or by a hint at --help if
+ * `command` is NULL. Returns EXIT_USAGE.
  */
 int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -70,15 +70,18 @@ void usage_print(const struct command *command);
 
 enum { HEADCOUNT_MAX = 100, CAPACITY_MAX = 100000 };
 
-/* Reads a whole number from 0 to `max`. */
+/* Reads a whole number from 0 to `max`. Returns false for any other text. */
 bool number_read(const char *text, uint32_t max, uint32_t *out);
 
 /*
- * Prints a booking as the command's result. Returns EXIT_FAILED for NULL, as client_ask returns on failure.
+ * Prints a booking as the command's result. Returns EXIT_FAILED for NULL, which client_ask returns on
+ * failure.
  */
 int booking_output(struct session *session, const struct Screening__V1__Booking *booking);
 
-/* Prints a hospital and its days as the command's result. Returns EXIT_FAILED for NULL, as booking_output. */
+/*
+ * Prints a hospital and its days as the command's result. Returns EXIT_FAILED for NULL, like booking_output.
+ */
 int hospital_output(struct session *session, const struct Screening__V1__Hospital *hospital);
 
 /* ---- the commands, each in its group's file ---- */

@@ -22,7 +22,7 @@ static bool at_end(const struct csv_reader *reader)
     return reader->at == reader->end;
 }
 
-/* Returns whether the line ends here: at LF, CRLF, or the end of the text. */
+/* Returns whether the line ends here, which it does at LF, CRLF and the end of the text. */
 static bool at_line_end(const struct csv_reader *reader)
 {
     return at_end(reader) || *reader->at == '\n' ||
@@ -49,7 +49,7 @@ static enum status refuse_nul(struct error *error)
     return error_invalid(error, _("record: must not contain NUL"));
 }
 
-/* field_room has measured the size of `out`, here and in take_plain. */
+/* Reads a quoted field. field_room has measured the size of `out`, here and in take_plain. */
 static enum status take_quoted(struct csv_reader *reader, char *out, struct error *error)
 {
     for (reader->at++; !at_end(reader); reader->at++) {
@@ -82,7 +82,9 @@ static enum status take_plain(struct csv_reader *reader, char *out, struct error
     return STATUS_OK;
 }
 
-/* Upper bound of the field's size: up to the end of the line or, if quoted, to the closing quote. */
+/*
+ * Returns an upper bound of the field's size, up to the end of the line or, if quoted, to the closing quote.
+ */
 static size_t field_room(const struct csv_reader *reader)
 {
     const char *at = reader->at;

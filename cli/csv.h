@@ -1,6 +1,6 @@
 /*
- * Reads RFC 4180 records from text in memory: quoted fields may contain commas, line breaks and doubled
- * quotes; lines end with CRLF or LF. Skips a leading UTF-8 byte order mark and empty lines. Pure.
+ * Reads RFC 4180 records from text in memory. Quoted fields may contain commas, line breaks and doubled
+ * quotes. Lines end with CRLF or LF. Skips a leading UTF-8 byte order mark and empty lines. Pure.
  */
 #ifndef SCREENING_CLI_CSV_H
 #define SCREENING_CLI_CSV_H
@@ -19,25 +19,24 @@ struct csv_reader {
 };
 
 struct csv_record {
-    size_t line;                        /* first line of the record */
-    const char *fields[CSV_FIELDS_MAX]; /* live in the arena */
+    size_t line;                        /* number of the record's first line */
+    const char *fields[CSV_FIELDS_MAX]; /* the texts live in the arena */
     size_t count;
 };
 
 enum csv_result {
     CSV_RECORD,
     CSV_END,
-    CSV_BAD /* see `error` for the reason and record->line for the line; the next call continues on a later
-             * line */
+    CSV_BAD /* `error` has the reason and record->line the line; the next call continues on a later line */
 };
 
-/* `bytes` must outlive the reader. */
+/* Starts reading `bytes`, which must outlive the reader. */
 void csv_init(struct csv_reader *reader, const char *bytes, size_t size);
 
 /*
- * Returns INVALID_ARGUMENT "encoding: ..." for text that a spreadsheet did not save as UTF-8: UTF-16, or
- * CP949, which Excel in Korea writes as "CSV". It does not report a stray byte in UTF-8 text; the check of
- * the field does.
+ * Returns INVALID_ARGUMENT "encoding: ..." for text that a spreadsheet did not save as UTF-8 but as UTF-16,
+ * or as CP949, which Excel in Korea writes as "CSV". It does not report a stray byte in UTF-8 text; the check
+ * of the field does.
  */
 MUST_CHECK enum status csv_check_encoding(const char *bytes, size_t size, struct error *error);
 

@@ -20,13 +20,13 @@ struct log {
     enum peer_name peer;
     Screening__V1__FetchRequest request;
     char last_event_id[UUID_TEXT_SIZE];
-    struct fetch_call *call; /* in flight; NULL: none */
+    struct fetch_call *call; /* the call in flight; NULL = none */
     uint64_t end_seq;        /* where `once` ends; set by the first response */
     int64_t ask_at_ns;
     bool wanted;
-    bool at_head; /* the head is not known yet */
-    bool heard;   /* had a response */
-    bool lost;    /* its service is unreachable, and the user was told */
+    bool at_head; /* whether the head is not known yet */
+    bool heard;   /* whether a response has arrived */
+    bool lost;    /* whether its service is unreachable and the user was told */
 };
 
 struct follow {
@@ -68,7 +68,7 @@ static enum status ask_all(struct follow *follow, bool *more, struct error *erro
     return STATUS_OK;
 }
 
-/* With the lock held. */
+/* Returns a log whose response has arrived. With the lock held. */
 static struct log *find_answered(struct follow *follow)
 {
     for (int i = 0; i < PEER_COUNT; i++)
@@ -77,7 +77,7 @@ static struct log *find_answered(struct follow *follow)
     return NULL;
 }
 
-/* Waits briefly for a response; only briefly, because a pause may end in the meantime. */
+/* Waits for a response, but only briefly, because a pause may end in the meantime. */
 static struct log *next_answer(struct follow *follow)
 {
     struct log *found;
@@ -123,7 +123,7 @@ static enum status endure(const struct follow *follow, struct log *log, const st
     return STATUS_OK;
 }
 
-/* Sets *enough if `take` wants no more events. */
+/* Uses a response. Sets *enough if `take` wants no more events. */
 static enum status use_answer(struct follow *follow, struct log *log, bool *enough, struct error *error)
 {
     const bool stop = false, only_the_head = log->at_head;

@@ -77,7 +77,10 @@ static const char *detail_of(struct arena *arena, const Screening__V1__Event *ev
     return detail == NULL ? "" : detail;
 }
 
-/* Prints one line per event, for a scrolling terminal: resume position, time, type, hospital, details. */
+/*
+ * Prints one line per event, for a scrolling terminal. It has the resume position, the time, the type, the
+ * hospital and details.
+ */
 static int print_line(enum peer_name log, const Screening__V1__Event *event)
 {
     static const struct table_column columns[] = {
@@ -115,7 +118,7 @@ static bool take(void *context, enum peer_name log, const Screening__V1__FetchRe
 
 /* ---- arguments ---- */
 
-/* Reads "hospital:12". */
+/* Reads a start such as "hospital:12". */
 static bool read_start(const char *text, struct event_start starts[PEER_COUNT])
 {
     enum { DIGITS_MAX = 19 };
@@ -134,7 +137,10 @@ static bool read_start(const char *text, struct event_start starts[PEER_COUNT])
     return false;
 }
 
-/* Sets which logs to read, and where to start. Returns an exit code: EXIT_USAGE after printing a mistake. */
+/*
+ * Sets which logs to read, and where to start. Returns an exit code, which is EXIT_USAGE after printing a
+ * mistake.
+ */
 static int choose_starts(const struct command *command, const char *only, const struct text_list *after,
                          bool once, struct event_start starts[PEER_COUNT])
 {

@@ -26,7 +26,7 @@ static const char *address_of(const struct session *session, int i)
 }
 
 struct condition {
-    const char *state; /* "SERVING", "NOT_SERVING" or the error's code; NULL: not queried */
+    const char *state; /* "SERVING", "NOT_SERVING" or the error's code; NULL = not queried */
     const char *detail;
     char **degraded;
     size_t degraded_count;
@@ -68,8 +68,8 @@ static void ask_peer(struct session *session, enum peer_name peer, struct condit
 }
 
 /*
- * Queries the gateway's /readyz. Returns false if the result does not count: no gateway was configured, and
- * none runs.
+ * Queries the gateway's /readyz. Returns false if the result does not count, because no gateway was
+ * configured and none runs.
  */
 static bool ask_gateway(struct session *session, struct condition *condition)
 {
@@ -141,7 +141,7 @@ static int show_table(struct session *session, const struct condition conditions
 }
 
 /*
- * Returns whether all queried services that count are serving; `only` NULL = all. Sets *known if any service
+ * Returns whether all queried services that count are serving. `only` NULL = all. Sets *known if any service
  * exists.
  */
 static bool ask_all(struct session *session, const char *only, struct condition conditions[CONDITION_COUNT],

@@ -7,7 +7,7 @@
 
 #include "screening/v1/history.pb-c.h"
 
-/* The booking's own event will confirm a provisional status. */
+/* Returns the status to show. The booking's own event will confirm a provisional status. */
 static const char *shown_status(struct session *session, const Screening__V1__BookingSummary *summary)
 {
     const char *status = output_booking_status(summary->booking->status);

@@ -57,7 +57,7 @@ int hospital_output(struct session *session, const Screening__V1__Hospital *hosp
     return exit_code;
 }
 
-/* Without deleted hospitals, all rows have the same status, so that column is hidden. */
+/* Shows hospitals. Without deleted ones, all rows have the same status, so that column is hidden. */
 static int show_hospitals(struct session *session, const Screening__V1__ListHospitalsResponse *list,
                           bool with_day, bool with_deleted)
 {
@@ -87,7 +87,7 @@ static int show_hospitals(struct session *session, const Screening__V1__ListHosp
 
 /* ---- register ---- */
 
-/* Reads DATE=CAPACITY. */
+/* Reads a day such as DATE=CAPACITY. */
 static enum status read_day(struct session *session, char *text, int32_t today,
                             Screening__V1__ScreeningDay *day, struct error *error)
 {

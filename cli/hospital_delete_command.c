@@ -16,12 +16,12 @@
 
 /* The bookings that the deletion would cancel. */
 struct fall {
-    bool known; /* false: booking-svc did not respond */
+    bool known; /* whether booking-svc responded */
     size_t bookings;
     size_t people;
 };
 
-/* Counts bookings from today on; a deletion does not affect past ones. */
+/* Counts bookings from today on. A deletion does not affect past ones. */
 static bool count_status(struct session *session, char *hospital_id, Screening__V1__BookingStatus status,
                          const char *today, struct fall *fall)
 {
@@ -70,7 +70,7 @@ static const char *fall_text(struct session *session, const struct fall *fall)
     return text == NULL ? "" : text;
 }
 
-/* Asks a question on the terminal. */
+/* Asks a question on the terminal. Returns whether the answer is yes. */
 static bool is_yes(const char *question)
 {
     static const char *const yes[] = {"y", "yes", "Y", "YES", "Yes", "예", "네", "ㅛ"};
@@ -85,7 +85,7 @@ static bool is_yes(const char *question)
     return false;
 }
 
-/* Returns EXIT_DONE if the deletion may proceed. */
+/* Asks for confirmation. Returns EXIT_DONE if the deletion may proceed. */
 static int confirm(struct session *session, const struct command *command,
                    const Screening__V1__Hospital *hospital, const char *falls)
 {

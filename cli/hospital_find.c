@@ -26,7 +26,7 @@ static const Screening__V1__ListHospitalsResponse *ask_all(struct session *sessi
     return pages_ask(session, "ListHospitals", "hospitals", &request.base);
 }
 
-/* Returns the last hospital whose match is `match`; *count is the number of such hospitals. */
+/* Returns the last hospital whose match is `match`. Sets *count to the number of such hospitals. */
 static const Screening__V1__Hospital *answering(const Screening__V1__ListHospitalsResponse *list,
                                                 const char *word, enum hospital_match match, size_t *count)
 {

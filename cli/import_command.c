@@ -22,18 +22,18 @@ struct import {
     const char *file;
     struct progress progress;
     size_t registered;
-    size_t found; /* exists with the same name and address */
+    size_t found; /* number of hospitals that exist with the same name and address */
     size_t days_opened;
-    size_t days_changed; /* with --update */
-    size_t days_differ;  /* left unchanged */
-    size_t failed;       /* the service refused it, or another hospital has the id */
+    size_t days_changed; /* number of days changed with --update */
+    size_t days_differ;  /* number of days left unchanged */
+    size_t failed;       /* number that failed: the service refused them, or another hospital has the id */
     protobuf_c_boolean update;
-    protobuf_c_boolean dry_run; /* counts the changes without making them */
+    protobuf_c_boolean dry_run; /* whether to count the changes without making them */
 };
 
 /* ---- the file ---- */
 
-/* Reads the whole file; the caller frees it. Returns NULL after printing the error. */
+/* Reads the whole file, which the caller frees. Returns NULL after printing the error. */
 static char *read_file(const char *path, size_t *size)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
@@ -76,7 +76,10 @@ static enum status change(struct import *import, const char *method, ProtobufCMe
     return error->status;
 }
 
-/* A typo in an address would register a second hospital, so prints a note and continues. */
+/*
+ * Prints a note if a hospital of the same name exists, and continues. A typo in an address would register a
+ * second hospital.
+ */
 static void warn_of_namesake(struct import *import, const struct import_hospital *hospital)
 {
     Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
@@ -156,7 +159,7 @@ static enum status open_missing_days(struct import *import, const struct import_
 }
 
 /*
- * With --update the file wins; otherwise only reports the differences. A day whose capacity can't change,
+ * With --update the file wins. Otherwise only reports the differences. A day whose capacity cannot change,
  * because more places are reserved, does not stop the others.
  */
 static enum status settle_differences(struct import *import, const struct import_hospital *hospital,
@@ -196,7 +199,10 @@ static const Screening__V1__Hospital *get_hospital(struct import *import, const 
     return client_call(import->session, "GetHospital", &request.base, error);
 }
 
-/* Finds the hospital under any id that it may be registered with. NULL, with NOT_FOUND, if there is none. */
+/*
+ * Finds the hospital under any id that it may be registered with. Returns NULL, with NOT_FOUND, if there is
+ * none.
+ */
 static const Screening__V1__Hospital *
 find_hospital(struct import *import, const struct import_hospital *hospital, struct error *error)
 {
@@ -226,7 +232,7 @@ static enum status import_hospital(struct import *import, const struct import_ho
 
 /* ---- all of them ---- */
 
-/* Stops at the first error that would also affect the next hospital. */
+/* Imports all hospitals. Stops at the first error that would also affect the next hospital. */
 static enum status import_all(struct import *import, const struct import_plan *plan, struct error *error)
 {
     progress_begin(&import->progress, plan->hospital_count);
@@ -253,7 +259,7 @@ static int show_json(const struct import *import, const struct import_plan *plan
         (json_int_t)import->failed, "badLines", (json_int_t)plan->bad_lines, "dryRun", import->dry_run != 0));
 }
 
-/* Omits a count of zero. */
+/* Shows a part of the result. Omits a count of zero. */
 static void show_part(size_t count, const char *one, const char *many)
 {
     const char *text = count > 0 ? output_plural(count, one, many) : "";

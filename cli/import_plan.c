@@ -134,7 +134,7 @@ static enum status read_row(const struct planner *planner, const struct csv_reco
 
 /* ---- from lines to hospitals ---- */
 
-/* Makes room for one more hospital; false when out of memory. */
+/* Makes room for one more hospital. Returns false when out of memory. */
 static bool make_room(struct planner *planner)
 {
     struct import_plan *plan = planner->plan;
@@ -151,7 +151,7 @@ static bool make_room(struct planner *planner)
     return true;
 }
 
-/* Returns NULL with *error set on failure. */
+/* Adds a hospital. On failure, returns NULL with *error set. */
 static struct import_hospital *add_hospital(struct planner *planner, const struct row *row,
                                             struct error *error)
 {
@@ -307,7 +307,7 @@ enum status import_same_hospital(const struct import_hospital *wanted, const Scr
     return STATUS_OK;
 }
 
-/* Returns the stored day; NULL if it is not open. */
+/* Returns the stored day, or NULL if it is not open. */
 static const Screening__V1__ScreeningDay *find_day(const Screening__V1__Hospital *hospital, int32_t day)
 {
     char text[CIVIL_TEXT_SIZE];

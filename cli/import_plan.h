@@ -1,10 +1,9 @@
 /*
- * The planning part of the import of hospitals from CSV. Pure: maps text and today's date to hospitals and
- * complaints.
+ * Plans the import of hospitals from CSV. Maps text and today's date to hospitals and complaints. Pure.
  *
- * One line per screening day, under the header hospital_id,name,address,date,capacity; the lines of one
- * hospital must be adjacent. Names and addresses are normalized (unicode.h), so that two spellings of one are
- * equal. An empty hospital_id becomes the version 5 UUID of "NAME\nADDRESS" in the namespace
+ * The text has one line per screening day, under the header hospital_id,name,address,date,capacity. The lines
+ * of one hospital must be adjacent. Names and addresses are normalized (unicode.h), so that two spellings of
+ * one are equal. An empty hospital_id becomes the version 5 UUID of "NAME\nADDRESS" in the namespace
  * 5b6a2d0e-91c4-4f0b-8d57-3a1e6c9f42b8, which belongs to this program and never changes.
  */
 #ifndef SCREENING_CLI_IMPORT_PLAN_H
@@ -28,32 +27,33 @@ struct import_day {
 enum { IMPORT_FORMER_IDS = 2 };
 
 struct import_hospital {
-    size_t line; /* its first line */
+    size_t line; /* number of its first line */
     struct uuid id;
     /*
-     * Ids under which earlier versions, which did not normalize text, may have registered it. The nil UUID is
-     * an unused slot.
+     * The ids under which earlier versions, which did not normalize text, may have registered it. The nil
+     * UUID is an unused slot.
      */
     struct uuid former_ids[IMPORT_FORMER_IDS];
     const char *name;
     const char *address;
-    struct import_day *days; /* in file order */
+    struct import_day *days; /* in the order of the file */
     size_t day_count;
 };
 
 struct import_plan {
-    struct import_hospital *hospitals; /* in file order */
+    struct import_hospital *hospitals; /* in the order of the file */
     size_t hospital_count;
     size_t bad_lines;
 };
 
-/* Reports a complaint about one line: "date: must be ...". */
+/* Reports a complaint about one line, such as "date: must be ...". */
 typedef void (*import_complain_fn)(void *context, size_t line, const char *complaint);
 
 /*
- * Reads `size` bytes of CSV. Good lines become the plan, which lives in `arena`; each bad line causes one
- * complaint and is skipped. RESOURCE_EXHAUSTED when memory runs out; INVALID_ARGUMENT with "header: ..." for
- * a wrong header, with "encoding: ..." for a file that a spreadsheet did not save as UTF-8.
+ * Reads `size` bytes of CSV. Good lines become the plan, which lives in `arena`. Each bad line causes one
+ * complaint and is skipped. Returns RESOURCE_EXHAUSTED when out of memory. Returns INVALID_ARGUMENT with
+ * "header: ..." for a wrong header, and with "encoding: ..." for a file that a spreadsheet did not save as
+ * UTF-8.
  */
 MUST_CHECK enum status import_plan_read(const char *bytes, size_t size, int32_t today, struct arena *arena,
                                         import_complain_fn complain, void *context, struct import_plan *plan,
@@ -61,14 +61,14 @@ MUST_CHECK enum status import_plan_read(const char *bytes, size_t size, int32_t 
 
 /*
  * Finds the wanted days that the stored hospital with this id lacks. Stores pointers into `wanted`, in its
- * order, in `missing`, which has room for all of them; returns their number. A wanted capacity of 0 opens no
+ * order, in `missing`, which has room for all of them. Returns their number. A wanted capacity of 0 opens no
  * day.
  */
 size_t import_missing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
                            const struct import_day **missing);
 
 /*
- * Finds the wanted days whose stored capacity differs and stores them in `differing`, as above; returns their
+ * Finds the wanted days whose stored capacity differs and stores them in `differing`, as above. Returns their
  * number. Stores the current capacities in `capacities`, which has the same size.
  */
 size_t import_differing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
@@ -76,8 +76,8 @@ size_t import_differing_days(const struct import_hospital *wanted, const Screeni
 
 /*
  * Returns INVALID_ARGUMENT "name: ..." (or "address: ...", "hospital_id: ...") unless the stored hospital
- * with this id is the wanted one: not deleted, and with the same name and address after normalization.
- * RESOURCE_EXHAUSTED when `arena` is exhausted.
+ * with this id is the wanted one. It must not be deleted, and must have the same name and address after
+ * normalization. Returns RESOURCE_EXHAUSTED when out of memory.
  */
 MUST_CHECK enum status import_same_hospital(const struct import_hospital *wanted,
                                             const Screening__V1__Hospital *there, struct arena *arena,

@@ -1,4 +1,4 @@
-/* screenctl: the command-line tool of the system. Global options, then the table of commands. */
+/* screenctl, the command-line tool of the system. Has the global options and the table of commands. */
 #include "command.h"
 #include "message.h"
 #include "options.h"
@@ -130,7 +130,7 @@ static const struct command *find_command(int argc, char **argv)
     return NULL;
 }
 
-/* Lists the words allowed after `group` (NULL: at the beginning), each once, in table order. */
+/* Lists the words allowed after `group` (NULL = at the beginning), each once, in the order of the table. */
 static size_t choices(const char *group, const char *names[COMMAND_COUNT])
 {
     size_t count = 0;
@@ -143,7 +143,7 @@ static size_t choices(const char *group, const char *names[COMMAND_COUNT])
     return count;
 }
 
-/* Prints the valid words when the given ones name no command. */
+/* Prints the valid words when the given ones name no command. Returns an exit code. */
 static int explain(struct session *session, int argc, char **argv)
 {
     const char *names[COMMAND_COUNT];

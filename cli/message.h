@@ -1,6 +1,6 @@
 /*
- * screenctl's messages to users, in Korean or English. The source has them in English, marked for xgettext;
- * cli/po/ko.po translates them. The compiled catalogue is linked into the program, so the program needs
+ * screenctl's messages to users, in Korean or English. The source has them in English, marked for xgettext,
+ * and cli/po/ko.po translates them. The compiled catalogue is linked into the program, so the program needs
  * neither a file at run time nor a locale generated on the system. Codes and reasons on stderr, field names
  * and JSON are never translated; statuses in tables are.
  */
@@ -10,7 +10,7 @@
 /*
  * Chooses the language from the environment, as gettext does. The locale is the first of LC_ALL, LC_MESSAGES
  * and LANG that is set. No locale, C, POSIX and C.UTF-8 mean English. For other locales LANGUAGE, a list such
- * as "ko:en", overrides the locale's own language. The fallback is English. Call it once in main; before that
+ * as "ko:en", overrides the locale's own language. The fallback is English. Call it once in main. Before that
  * all messages are English.
  */
 void message_choose(void);
@@ -18,7 +18,7 @@ void message_choose(void);
 /* Returns the text in the chosen language, or unchanged if that is English or there is no translation. */
 const char *message(const char *english) __attribute__((format_arg(1)));
 
-/* _ translates here; N_ marks a text that is translated elsewhere. */
+/* _ translates the text here. N_ marks a text that is translated elsewhere. */
 #define _(text)  message(text)
 #define N_(text) text
 

@@ -6,7 +6,7 @@
 
 static const char *const ENVIRONMENT[] = {"LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"};
 
-/* Returns the translation of "DATE" with these values, in the order of ENVIRONMENT; NULL = not set. */
+/* Returns the translation of "DATE" with these values, in the order of ENVIRONMENT. NULL means not set. */
 static const char *date_with(const char *language, const char *all, const char *messages, const char *lang)
 {
     const char *const values[] = {language, all, messages, lang};

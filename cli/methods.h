@@ -17,12 +17,12 @@ extern const struct method_service METHOD_SERVICES[];
 extern const size_t METHOD_SERVICE_COUNT;
 
 /*
- * Finds "CreateBooking", "BookingService/CreateBooking" or "screening.v1.BookingService/CreateBooking".
- * Returns NULL if there is no such method.
+ * Finds a method by a name such as "CreateBooking", "BookingService/CreateBooking" or
+ * "screening.v1.BookingService/CreateBooking". Returns NULL if there is none.
  */
 const struct method_service *method_find(const char *name, const ProtobufCMethodDescriptor **method);
 
-/* Returns the only peer that serves the method; PEER_COUNT if there are several. */
+/* Returns the only peer that serves the method, or PEER_COUNT if there are several. */
 enum peer_name method_only_peer(const struct method_service *service);
 
 #endif

@@ -7,19 +7,19 @@
 enum option_result {
     OPTION_OTHER,  /* none of these options */
     OPTION_WRONG,  /* an error was printed */
-    OPTION_SWITCH, /* used the name only */
-    OPTION_VALUE   /* used the name and its value */
+    OPTION_SWITCH, /* the option took only the name */
+    OPTION_VALUE   /* the option took the name and its value */
 };
 
 /* Splits "--name=value" in place. Returns the value, or NULL if the word has none. */
 char *option_split(char *word);
 
-/* "--name" or "-x"; a negative number and a lone "-" are values. */
+/* Returns whether a word is an option, "--name" or "-x". A negative number and a lone "-" are values. */
 bool option_is(const char *word);
 
 /*
- * Handles the option `name` with `value` (NULL: no word follows). Errors show the usage of `command`. NULL:
- * the option precedes the command, where --hospital, --booking and --history set addresses too.
+ * Handles the option `name` with `value` (NULL: no word follows). Errors show the usage of `command`. If that
+ * is NULL, the option precedes the command, where --hospital, --booking and --history also set addresses.
  */
 enum option_result options_take(struct session *session, const struct command *command, const char *name,
                                 const char *value);

@@ -15,7 +15,7 @@ enum { PAGE_SIZE = 200 }; /* 200 of the largest hospitals fit into a message */
  */
 void *pages_ask(struct session *session, const char *method, const char *items, ProtobufCMessage *request);
 
-/* The same without printing; on failure NULL with *error set. */
+/* Like pages_ask, without printing. On failure, returns NULL with *error set. */
 void *pages_collect(struct session *session, const char *method, const char *items, ProtobufCMessage *request,
                     struct error *error);
 

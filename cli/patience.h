@@ -3,7 +3,7 @@
 #define SCREENING_CLI_PATIENCE_H
 
 /*
- * If stderr is a terminal, starts a timer: after one second, a line on stderr says that screenctl waits for
+ * Starts a timer if stderr is a terminal. After one second, a line on stderr says that screenctl waits for
  * `program`. Main thread; not nested.
  */
 void patience_begin(const char *program);
@@ -11,7 +11,7 @@ void patience_begin(const char *program);
 /* Stops the timer and removes the line if it is shown. */
 void patience_end(void);
 
-/* For a full-screen view: prints nothing from now on. */
+/* Prints nothing from now on. For a full-screen view. */
 void patience_off(void);
 
 #endif

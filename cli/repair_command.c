@@ -15,24 +15,24 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
-/* REPAIR_PAGE: the most that the services accept per request. */
+/* REPAIR_PAGE is the largest number that the services accept per request. */
 enum { REPAIR_PAGE = 500, LOOK_AGAIN_MS = 5000, LOOK_PAUSE_MS = 200 };
 
-/* The status of a place's booking in booking-svc; UNSPECIFIED: it does not exist. */
+/* The status of a place's booking in booking-svc. UNSPECIFIED means that it does not exist. */
 typedef Screening__V1__BookingStatus booking_status;
 
 struct place {
     const Screening__V1__Reservation *reservation;
     booking_status booking; /* as of the lookup; after a release, the result */
     bool released;
-    bool gone; /* hospital-svc has released it since */
+    bool gone; /* whether hospital-svc has released it since */
     struct place *next;
 };
 
 struct repair {
     struct session *session;
-    struct session page; /* copy of the session with an arena that is reset after each page */
-    const char *from;    /* ignores places before this date */
+    struct session page; /* a copy of the session with an arena that is reset after each page */
+    const char *from;    /* places before this date are ignored */
     bool release;
     struct place *places, **end;
 };
@@ -50,7 +50,7 @@ static bool out_of_memory(void)
     return false;
 }
 
-/* ---- one page: reads hospital-svc before booking-svc, so a new booking never looks unknown ---- */
+/* ---- one page; reads hospital-svc before booking-svc, so a new booking never looks unknown ---- */
 
 static const Screening__V1__ListReservationsResponse *list(struct session *session, const char *page_token)
 {
@@ -139,9 +139,9 @@ static bool read_all(struct repair *repair)
     return true;
 }
 
-/* ---- ended bookings: their releases may be in flight ---- */
+/* ---- ended bookings, whose releases may be in flight ---- */
 
-/* Collects up to REPAIR_PAGE ids of ended bookings from *place on; *place moves past them. */
+/* Collects up to REPAIR_PAGE ids of ended bookings from *place on. Moves *place past them. */
 static size_t take_ended(struct place **place, char **ids)
 {
     size_t count = 0;
@@ -159,7 +159,7 @@ static bool is_listed(const Screening__V1__ListReservationsResponse *held, const
     return false;
 }
 
-/* Marks the places that hospital-svc has released in the meantime; *left counts the others. */
+/* Marks the places that hospital-svc has released in the meantime. Sets *left to the number of the others. */
 static bool look_once_more(struct repair *repair, size_t *left)
 {
     char *ids[REPAIR_PAGE];
@@ -199,7 +199,7 @@ static bool wait_for_releases(struct repair *repair)
     }
 }
 
-/* ---- release: booking-svc decides, because a booking with this id may exist by now ---- */
+/* ---- release, which booking-svc decides, because a booking with this id may exist by now ---- */
 
 static bool release(struct repair *repair, struct place *place)
 {

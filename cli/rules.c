@@ -25,7 +25,7 @@ static const char *const RULES[] = {
 
 enum { NUMBERS_MAX = 2 };
 
-/* Returns whether `text` is the rule with numbers in place of its %u; stores them in `numbers`. */
+/* Returns whether `text` is the rule with numbers in place of its %u. Stores them in `numbers`. */
 static bool rule_fits(const char *rule, const char *text, unsigned numbers[NUMBERS_MAX])
 {
     size_t count = 0;

@@ -5,8 +5,8 @@
 #include "base/arena.h"
 
 /*
- * Returns a refusal's message, such as "customer_id: must not contain spaces", in the user's language; NULL
- * in English, or if the table lacks its rule. Lives in the arena.
+ * Returns a refusal's message, such as "customer_id: must not contain spaces", in the user's language.
+ * Returns NULL in English, or if the table lacks its rule. The text lives in the arena.
  */
 const char *rule_shown(struct arena *arena, const char *text);
 

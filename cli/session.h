@@ -1,4 +1,4 @@
-/* One run of screenctl: the values of the global options and all its resources. One thread only. */
+/* One run of screenctl, with the values of the global options and all its resources. One thread only. */
 #ifndef SCREENING_CLI_SESSION_H
 #define SCREENING_CLI_SESSION_H
 
@@ -22,7 +22,7 @@ struct peer {
     const char *name;         /* also the value of --to */
     const char *program;      /* "hospital-svc" */
     const char *option;       /* option for its address */
-    const char *short_option; /* short form before the command, where it can't denote an id */
+    const char *short_option; /* short form before the command, where it cannot denote an id */
     const char *environment;  /* variable for its address */
     const char *address;      /* default address */
     const char *must_have;    /* settings that the program requires at start, besides an address; "" = none */
@@ -30,7 +30,7 @@ struct peer {
 
 extern const struct peer PEERS[PEER_COUNT];
 
-/* gateway-svc takes no RPC calls, only HTTP; this is the address of its readiness check. */
+/* gateway-svc takes no RPC calls, only HTTP. This is the address of its readiness check. */
 #define GATEWAY_PROGRAM     "gateway-svc"
 #define GATEWAY_OPTION      "--gateway-ops"
 #define GATEWAY_ENVIRONMENT "SCREENING_GATEWAY_OPS"
@@ -41,13 +41,14 @@ enum { TIMEOUT_DEFAULT_MS = 5000, TIMEOUT_MAX_MS = 60000 };
 struct session {
     const char *addresses[PEER_COUNT];
     const char *gateway; /* HOST:PORT; empty = no gateway */
-    bool gateway_named;  /* set by an option or the environment, so it must be running */
+    bool gateway_named;  /* whether an option or the environment gave it, so that it must be running */
     const char *time_zone;
     uint32_t timeout_ms; /* budget per call, including retries */
     bool json;
-    protobuf_c_boolean csv;                   /* --csv was given: lists only */
-    bool help;                                /* --help was given */
-    struct arena arena;                       /* requests, responses and texts; lives until the run ends */
+    protobuf_c_boolean csv; /* whether --csv was given; for lists only */
+    bool help;              /* whether --help was given */
+    /* Holds requests, responses and texts; lives until the run ends. */
+    struct arena arena;
     struct rpc_channel *channels[PEER_COUNT]; /* opened on first use */
 };
 
@@ -55,12 +56,12 @@ struct session {
 void session_init(struct session *session);
 void session_fini(struct session *session);
 
-/* Returns the peer with this name, as --to gives it; PEER_COUNT if there is none. */
+/* Returns the peer with this name, as --to gives it, or PEER_COUNT if there is none. */
 enum peer_name peer_find(const char *name);
 
 /*
- * Activates the clinic's time zone. INVALID_ARGUMENT if the zone has no file. command_read calls it for every
- * command, before threads start.
+ * Activates the clinic's time zone. Returns INVALID_ARGUMENT if the zone has no file. command_read calls it
+ * for every command, before threads start.
  */
 MUST_CHECK enum status session_use_zone(const struct session *session, struct error *error);
 

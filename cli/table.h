@@ -1,4 +1,4 @@
-/* Text in columns, aligned by display width: Korean characters are two columns wide. */
+/* Text in columns, aligned by display width. Korean characters are two columns wide. */
 #ifndef SCREENING_CLI_TABLE_H
 #define SCREENING_CLI_TABLE_H
 
@@ -12,15 +12,15 @@
 enum { TABLE_COLUMNS_MAX = 10 };
 
 struct table_column {
-    const char *heading; /* NULL in every column: no heading line */
+    const char *heading; /* NULL in every column = no heading line */
     bool right;          /* right-aligned, for numbers */
 };
 
-/* Sets of columns: bit N is column N. */
+/* Sets of columns. Bit N is column N. */
 struct table_layout {
-    unsigned hidden;    /* fixed by the request, or equal in all rows: only in CSV */
+    unsigned hidden;    /* fixed by the request, or equal in all rows; shown only in CSV */
     unsigned if_filled; /* hidden if every cell is empty */
-    unsigned ids;       /* UUIDs: if space is short, shortened to their shortest distinct prefixes */
+    unsigned ids;       /* UUIDs; shortened to their shortest distinct prefixes if space is short */
     unsigned optional;  /* dropped next, the last one first */
     unsigned flexible;  /* cut last, with an ellipsis, the widest one first */
 };
@@ -29,8 +29,8 @@ struct table_layout {
 
 struct table {
     struct arena *arena;
-    struct table_layout layout; /* set it after table_init; all zero: shows everything */
-    size_t width_max;           /* terminal columns; 0 = no limit */
+    struct table_layout layout; /* set it after table_init; all zero shows everything */
+    size_t width_max;           /* width in terminal columns; 0 = no limit */
     const struct table_column *columns;
     size_t column_count;
     const char **cells;
@@ -39,20 +39,23 @@ struct table {
     bool out_of_memory;
 };
 
-/* Activates the locale that display widths need; call it once in main. */
+/* Activates the locale that display widths need. Call it once in main. */
 void table_use_locale(void);
 
 /*
- * Starts an empty table, filled cell by cell, row by row. `columns` must outlive it; texts live in `arena`.
+ * Starts an empty table, which is filled cell by cell, row by row. `columns` must outlive it. Texts live in
+ * `arena`.
  */
 void table_init(struct table *table, struct arena *arena, const struct table_column *columns,
                 size_t column_count);
 
-/* Copies `text`. Characters that a terminal would not print as such become '?'. */
+/*
+ * Fills the next cell with a copy of `text`. Characters that a terminal would not print as such become '?'.
+ */
 void table_text(struct table *table, const char *text);
 void table_number(struct table *table, uint64_t number);
 
-/* Writes the table; without rows only the heading. Returns false and writes nothing if memory ran out. */
+/* Writes the table, or only the heading without rows. Returns false and writes nothing if memory ran out. */
 bool table_print(const struct table *table, FILE *file);
 
 /*
@@ -63,7 +66,10 @@ bool table_print_csv(const struct table *table, FILE *file);
 
 size_t table_row_count(const struct table *table);
 
-/* Returns the byte length of the character at `text`; *columns is its width, -1 if it is not printable. */
+/*
+ * Returns the byte length of the character at `text`. Sets *columns to its width, or to -1 if it is not
+ * printable.
+ */
 size_t text_character(const char *text, int *columns);
 
 /* Returns the display width of `text`. */

@@ -130,7 +130,8 @@ static void cut(const struct table *table, struct view *view)
 /* ---- writing ---- */
 
 /*
- * Writes as much of `text` as fits; cuts an id, ends other text with an ellipsis. Returns the width written.
+ * Writes as much of `text` as fits. Cuts an id, and ends other text with an ellipsis. Returns the width
+ * written.
  */
 static size_t print_cell(const char *text, size_t width, bool id, FILE *file)
 {

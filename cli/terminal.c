@@ -24,7 +24,7 @@ static void ask_to_end(int number)
     end_asked = 1;
 }
 
-/* From now on only terminal_wait receives these signals. */
+/* Makes terminal_wait the only receiver of these signals. */
 static void take_signals(struct terminal *terminal)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -87,7 +87,7 @@ void terminal_show(const char *text)
     fflush(stdout);
 }
 
-/* Reads a key. An arrow is ESC [ and a letter, read at once. Any other key counts as a timeout. */
+/* Reads a key. An arrow is ESC [ and a letter, read together. Any other key counts as a timeout. */
 static enum terminal_key take_key(void)
 {
     char keys[8] = "";

@@ -1,4 +1,4 @@
-/* Full-screen display for a live view: plain ANSI. One at a time, main thread. */
+/* Full-screen display for a live view, in plain ANSI. One at a time, main thread. */
 #ifndef SCREENING_CLI_TERMINAL_H
 #define SCREENING_CLI_TERMINAL_H
 
@@ -11,7 +11,7 @@
 struct terminal {
     struct termios before;
     sigset_t mask_before;
-    bool keys; /* stdin is a terminal */
+    bool keys; /* whether stdin is a terminal */
 };
 
 /*
@@ -26,16 +26,16 @@ void terminal_close(struct terminal *terminal);
 /* Returns the number of lines on the screen. */
 size_t terminal_lines(void);
 
-/* Returns the width of the terminal at stdout; 0 if it is none or the width is unknown. */
+/* Returns the width of the terminal at stdout. Returns 0 if stdout is no terminal or the width is unknown. */
 size_t terminal_columns(void);
 
-/* Replaces the screen with `text`, lines that end with \n; cuts off the part that does not fit. */
+/* Replaces the screen with `text`, lines that end with \n. Cuts off the part that does not fit. */
 void terminal_show(const char *text);
 
 enum terminal_key {
-    TERMINAL_NONE, /* timeout */
-    TERMINAL_UP,   /* arrow, or k */
-    TERMINAL_DOWN, /* arrow, or j */
+    TERMINAL_NONE, /* no key in time */
+    TERMINAL_UP,   /* the arrow key, or k */
+    TERMINAL_DOWN, /* the arrow key, or j */
     TERMINAL_QUIT  /* q, Ctrl-C, a signal, or the terminal was closed */
 };
 

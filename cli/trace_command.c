@@ -23,7 +23,10 @@ struct trace {
 
 /* ---- requests ---- */
 
-/* A booking that history-svc does not know yet has no entries. Returns false after printing the error. */
+/*
+ * Asks for the entries. A booking that history-svc does not know yet has none. Returns false after printing
+ * the error.
+ */
 static bool ask_entries(struct session *session, struct trace *trace)
 {
     Screening__V1__GetBookingHistoryRequest request = SCREENING__V1__GET_BOOKING_HISTORY_REQUEST__INIT;
@@ -42,7 +45,10 @@ static bool ask_entries(struct session *session, struct trace *trace)
     return true;
 }
 
-/* Reads the booking first: a version that history-svc then lacks is really missing, not newer. */
+/*
+ * Asks for everything. Reads the booking first, so that a version that history-svc then lacks is really
+ * missing, not newer.
+ */
 static bool ask_all(struct session *session, char *booking_id, struct trace *trace)
 {
     Screening__V1__GetBookingRequest get = SCREENING__V1__GET_BOOKING_REQUEST__INIT;

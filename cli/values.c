@@ -33,8 +33,8 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /*
- * Edit distance: the number of letters to change, add or remove. Words longer than WORD_MAX count as far from
- * everything.
+ * Returns the edit distance, the number of letters to change, add or remove. Words longer than WORD_MAX count
+ * as far from everything.
  */
 static size_t distance(const char *word, const char *name)
 {
@@ -86,7 +86,7 @@ static enum status store_number(const struct argument *argument, const char *tex
     return STATUS_OK;
 }
 
-/* Accepts any letter case, and the word in the user's language. */
+/* Stores a status. Accepts upper and lower case, and the word in the user's language. */
 static enum status store_status(const struct argument *argument, const char *text, struct error *error)
 {
     enum { NAMES = SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED };

@@ -5,8 +5,8 @@
 #include "command.h"
 
 /*
- * Reads `text` into the argument's value. INVALID_ARGUMENT "--name TEXT: must be ..." if it is invalid. Dates
- * and hospitals are only stored; command_read resolves them once it has read all words.
+ * Reads `text` into the argument's value. Returns INVALID_ARGUMENT "--name TEXT: must be ..." if it is
+ * invalid. Only stores dates and hospitals; command_read resolves them once it has read all words.
  */
 MUST_CHECK enum status values_store(const struct argument *argument, char *text, struct error *error);
 
@@ -14,7 +14,10 @@ MUST_CHECK enum status values_store(const struct argument *argument, char *text,
 MUST_CHECK enum status values_finish_date(struct session *session, const struct argument *argument,
                                           struct error *error);
 
-/* Returns the entry of `names` closest to `word`, at most two letters apart; NULL if there is none. */
+/*
+ * Returns the entry of `names` that is closest to `word`, at most two letters apart, or NULL if there is
+ * none.
+ */
 const char *values_nearest(const char *word, const char *const *names, size_t count);
 
 #endif

@@ -20,11 +20,11 @@
 
 enum { CALL_TIMEOUT_MS = 1000, INTERVAL_DEFAULT_MS = 1000, INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 60000 };
 
-/* Counters at one instant; two of them give the rates. */
+/* The counters at one instant. Two of them give the rates. */
 struct sample {
     bool known;
     int64_t calls;
-    int64_t events; /* appended to its own log, or applied from others */
+    int64_t events; /* number of events appended to its own log, or applied from others */
 };
 
 struct watch {
@@ -52,7 +52,7 @@ static struct sample sample_of(const Rpc__V1__StatsResponse *stats)
     return sample;
 }
 
-/* Shows "-" until there are two counts of the same process. */
+/* Adds a rate. Shows "-" until there are two counts of the same process. */
 static void add_rate(struct watch *watch, struct table *table, bool comparable, int64_t now, int64_t before,
                      int64_t elapsed_ns)
 {
@@ -129,7 +129,7 @@ static size_t lines_left(const char *text)
     return used < lines ? lines - used : 0;
 }
 
-/* Returns false when out of memory. */
+/* Draws the view. Returns false when out of memory. */
 static bool draw(struct watch *watch)
 {
     char *text = NULL, now[DATE_TIME_SIZE];

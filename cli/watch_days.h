@@ -10,9 +10,9 @@
 
 struct watch_days {
     struct session *session;
-    char date[CIVIL_TEXT_SIZE]; /* empty: the next day with screenings */
+    char date[CIVIL_TEXT_SIZE]; /* empty = the next day with screenings */
     char *hospital_id;          /* NULL = all hospitals that screen on the date */
-    size_t scroll;              /* rows scrolled off the top */
+    size_t scroll;              /* number of rows scrolled off the top */
 };
 
 enum { WATCH_AHEAD_DAYS = 14 };

@@ -9,7 +9,7 @@
 enum { THREADS = 2 };
 
 struct answers {
-    pthread_mutex_t lock; /* guards the members below; not held while an answer is written */
+    pthread_mutex_t lock; /* guards the following members; not held while an answer is written */
     pthread_cond_t wake;
     struct fair_queue *queue;
     bool closing;
@@ -17,7 +17,7 @@ struct answers {
     size_t started;
 };
 
-/* Waits for an answer; NULL = closing and the queue is empty. */
+/* Waits for an answer. Returns NULL when closing with an empty queue. */
 static struct answer *next_answer(struct answers *answers)
 {
     pthread_mutex_lock(&answers->lock);

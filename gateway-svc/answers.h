@@ -13,11 +13,11 @@ struct answers;
 /* Embed it in the object that receives the response. */
 struct answer {
     struct fair_item item; /* `source` is the client that the response is for */
-    /* Called once, on one of the threads; afterwards the answer belongs to its owner again. */
+    /* Is called once, on one of the threads. Afterwards the answer belongs to its owner again. */
     void (*write)(struct answer *answer);
 };
 
-/* Fails with RESOURCE_EXHAUSTED if it runs out of memory or threads. */
+/* Starts the threads. Returns RESOURCE_EXHAUSTED when out of memory or threads. */
 MUST_CHECK enum status answers_open(struct answers **out, struct error *error);
 
 /* Queues an answer. Any thread; never blocks. */

@@ -21,7 +21,7 @@ static bool is_connect(const struct http_request *request)
     return begins_with(http_path(request), "/screening.v1.");
 }
 
-/* If one of our header fields occurs with different values, responds and returns false. */
+/* Responds and returns false if one of our header fields occurs with different values. */
 static bool is_unambiguous(struct gateway *gateway, struct http_request *request)
 {
     const char *name = header_contradiction(request);

@@ -22,13 +22,14 @@ extern const char gateway_descriptor_set[];
 extern const size_t gateway_descriptor_set_size;
 
 /*
- * Concurrent calls to one service: more than enough to keep it busy, but a fraction of its queue. Lists have
- * a separate, smaller limit, because their responses are large and delay the others on the same connection.
+ * The number of concurrent calls to one service. It is more than enough to keep the service busy, but a
+ * fraction of its queue. Lists have a separate, smaller limit, because their responses are large and delay
+ * the others on the same connection.
  */
 enum { CALLS_MAX = 256, LISTS_MAX = 16, TURN_RETRY_AFTER_MS = 1000 };
 enum { CALLS, LISTS, KINDS };
 
-/* Responses with more elements are large: the threads of answers.h write them. */
+/* Responses with more elements are large. The threads of answers.h write them. */
 enum { ELEMENTS_SMALL = 32 };
 
 enum { METHODS_MAX = 64, CLIENTS_MAX = 8, SERVICE_METHODS_MAX = 32 };
@@ -214,7 +215,7 @@ struct rpc_channel *backend_channel(struct backend *backend, enum backend_peer p
 
 /* ---- calls ---- */
 
-/* Returns the id field of a creation; NULL for every other request. */
+/* Returns the id field of a creation, or NULL for every other request. */
 static char **creation_id(ProtobufCMessage *request)
 {
     if (request->descriptor == &screening__v1__create_booking_request__descriptor)
@@ -269,7 +270,7 @@ static void on_answer(const ProtobufCMessage *response, void *data)
     answers_put(call->backend->answers, &call->answer);
 }
 
-/* The budget of a call that waited for its turn has shrunk. */
+/* Begins the call. The budget of a call that waited for its turn has shrunk. */
 static void begin(struct turn *turn)
 {
     struct backend_call *call = container_of(turn, struct backend_call, turn);

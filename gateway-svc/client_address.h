@@ -9,8 +9,8 @@
 enum { CLIENT_ADDRESS_SIZE = INET6_ADDRSTRLEN + sizeof "/64" };
 
 /*
- * Writes "192.0.2.7", or for IPv6 the network, "2001:db8::/64", because one client owns all of its addresses.
- * Returns false for any other family.
+ * Writes an address such as "192.0.2.7". For IPv6, writes the network, such as "2001:db8::/64", because one
+ * client owns all of its addresses. Returns false for any other family.
  */
 bool client_address_format(const struct sockaddr *address, char text[CLIENT_ADDRESS_SIZE]);
 

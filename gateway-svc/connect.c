@@ -42,8 +42,8 @@ static const char *const PARAMETERS[PARAMETER_COUNT] = {"connect", "encoding", "
                                                         "message"};
 
 struct query {
-    const char *values[PARAMETER_COUNT]; /* NULL: not given */
-    const char *twice;                   /* name of a parameter with two different values; NULL: none */
+    const char *values[PARAMETER_COUNT]; /* NULL = not given */
+    const char *twice;                   /* name of a parameter with two different values; NULL = none */
 };
 
 struct connect_call {
@@ -76,7 +76,7 @@ static void respond_bare(struct http_request *request, unsigned code, const char
     http_respond(request, &answer);
 }
 
-/* Writes the message as the response body. RESOURCE_EXHAUSTED, or the errors of protojson. */
+/* Writes the message as the response body. Returns RESOURCE_EXHAUSTED, or the errors of protojson. */
 static enum status write_message(const struct connect_call *call, const ProtobufCMessage *message,
                                  struct http_answer *answer, struct error *error)
 {
@@ -93,7 +93,7 @@ static enum status write_message(const struct connect_call *call, const Protobuf
     return STATUS_OK;
 }
 
-/* `response` belongs to the channel, which frees it afterwards. */
+/* Responds with the answer. `response` belongs to the channel, which frees it afterwards. */
 static void on_answer(const ProtobufCMessage *response, void *data)
 {
     struct connect_call *call = container_of(data, struct connect_call, backend);
@@ -121,7 +121,7 @@ const struct backend_method *connect_method(const struct gateway *gateway, const
                          : NULL;
 }
 
-/* Takes the codec from the Content-Type of a POST; false if it is unknown. */
+/* Takes the codec from the Content-Type of a POST. Returns false if it is unknown. */
 static bool codec_of_type(const char *type, enum codec *codec)
 {
     if (header_is_json(type, false))

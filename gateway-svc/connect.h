@@ -4,13 +4,13 @@
 
 #include "api.h"
 
-/* Returns the method that a path names; NULL if there is none. */
+/* Returns the method that a path names, or NULL if there is none. */
 const struct backend_method *connect_method(const struct gateway *gateway, const char *path);
 
 /* Handles paths such as "/screening.v1.BookingService/CreateBooking". */
 void connect_handle(struct gateway *gateway, struct http_request *request);
 
-/* Responds to a request for such a path that the HTTP server refused: http_options.refuse. */
+/* Responds to a request for such a path that the HTTP server refused. For http_options.refuse. */
 void connect_refuse(struct http_request *request, unsigned code, const char *why);
 
 #endif

@@ -13,12 +13,15 @@
 static const char DOMAIN[] = "screening.v1";
 
 /*
- * The largest detail is an ErrorInfo: a reason of less than ERROR_REASON_SIZE and the domain, each preceded
- * by two bytes.
+ * The size of the largest detail, an ErrorInfo. It has a reason of less than ERROR_REASON_SIZE and the
+ * domain, each preceded by two bytes.
  */
 enum { PACKED_MAX = ERROR_REASON_SIZE + sizeof DOMAIN + 4, ENCODED_MAX = (PACKED_MAX + 2) / 3 * 4 };
 
-/* Takes over `shown`, which is the same detail in readable form. NULL when out of memory. */
+/*
+ * Makes a detail. Takes ownership of `shown`, which is the same detail in readable form. Returns NULL when
+ * out of memory.
+ */
 static json_t *detail_of(const ProtobufCMessage *message, json_t *shown)
 {
     uint8_t packed[PACKED_MAX];

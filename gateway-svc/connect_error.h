@@ -1,4 +1,4 @@
-/* Errors in the Connect protocol: code, message, and details for programs. */
+/* Errors in the Connect protocol. They have a code, a message, and details for programs. */
 #ifndef SCREENING_GATEWAY_SVC_CONNECT_ERROR_H
 #define SCREENING_GATEWAY_SVC_CONNECT_ERROR_H
 
@@ -8,8 +8,8 @@
 
 /*
  * Returns {"code": "failed_precondition", "message": "...", "details": [...]} for an error that is not OK.
- * Details: a google.rpc.ErrorInfo if the error has a reason, a google.rpc.RetryInfo if it has a retry delay.
- * The caller releases it with json_decref. NULL when out of memory. Any thread.
+ * The details have a google.rpc.ErrorInfo if the error has a reason, and a google.rpc.RetryInfo if it has a
+ * retry delay. The caller releases the result with json_decref. Returns NULL when out of memory. Any thread.
  */
 json_t *connect_error_json(const struct error *error);
 

@@ -7,8 +7,8 @@
 enum { PORT_MAX_DIGITS = 5 };
 
 /*
- * Returns the host and port of an origin; NULL for any other scheme. *own_port is the scheme's default port,
- * which browsers omit.
+ * Returns the host and port of an origin, or NULL for any other scheme. Sets *own_port to the scheme's
+ * default port, which browsers omit.
  */
 static const char *authority_of(const char *origin, const char **own_port)
 {

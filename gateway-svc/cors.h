@@ -5,14 +5,15 @@
 #include "http.h"
 
 /*
- * INVALID_ARGUMENT "cors-origin: ..." unless `origin` is "" or an origin as browsers send it: scheme, host in
- * lower case, and the port unless it is the scheme's default. No page would match any other text.
+ * Returns INVALID_ARGUMENT "cors-origin: ..." unless `origin` is "" or an origin as browsers send it. That is
+ * the scheme, the host in lower case, and the port unless it is the scheme's default. No page would match any
+ * other text.
  */
 MUST_CHECK enum status cors_check(const char *origin, struct error *error);
 
 /*
- * Lets pages of the origin `allowed` read the response, if the request comes from one; "" = no page may. Call
- * it before the response.
+ * Lets pages of the origin `allowed` read the response, if the request comes from one. "" allows no page.
+ * Call it before the response.
  */
 void cors_begin(const char *allowed, struct http_request *request);
 

@@ -1,4 +1,4 @@
-/* Rules for header fields that REST, Connect and events share. */
+/* Rules for header fields that are common to REST, Connect and events. */
 #ifndef SCREENING_GATEWAY_SVC_HEADER_RULES_H
 #define SCREENING_GATEWAY_SVC_HEADER_RULES_H
 
@@ -7,14 +7,14 @@
 #include <stdbool.h>
 
 /*
- * Returns the name of a single-valued field of ours that occurs with different values; NULL if there is none.
- * Such a request must be refused, because its meaning would depend on which value the reader uses.
+ * Returns the name of one of our single-valued fields that occurs with different values, or NULL if there is
+ * none. Such a request must be refused, because its meaning would depend on which value the reader uses.
  */
 const char *header_contradiction(const struct http_request *request);
 
 /*
- * Returns whether a Content-Type (NULL = none) is application/json in UTF-8: without a charset, or with that
- * one. Other parameters are ignored with `any_parameter`, and rejected without.
+ * Returns whether a Content-Type (NULL = none) is application/json, without a charset or with UTF-8. Other
+ * parameters are ignored with `any_parameter`, and rejected without it.
  */
 bool header_is_json(const char *content_type, bool any_parameter);
 

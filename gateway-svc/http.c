@@ -28,14 +28,16 @@
 
 enum { SWEEP_MS = 500, DRAIN_LOOK_MS = 10, LAST_ANSWERS_MS = 1000, NO_DEADLINE = 0 };
 
-/* Memory of a connection in libmicrohttpd: the head of a request, the records of its fields, and the head
- * of the answer. */
+/*
+ * The memory of a connection in libmicrohttpd. It holds the head of a request, the records of its fields, and
+ * the head of the answer.
+ */
 enum { CONNECTION_MEMORY = 2 * HTTP_HEAD_MAX };
 
 /* The number of bytes read from a request that is refused for its size, as a multiple of the largest body. */
 enum { DROPPED_BODIES = 16 };
 
-/* Added to every answer, for browsers: nothing here is a page, and nothing may be stored. */
+/* These fields are added to every answer, for browsers. Nothing here is a page, and nothing may be stored. */
 static const struct http_field always[] = {
     {"X-Content-Type-Options", "nosniff"},
     {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
@@ -48,7 +50,7 @@ struct connection {
     struct connection *next, *previous;
     int fd;
     struct http_wire wire;
-    _Atomic int64_t deadline_ns; /* for the whole request to arrive; NO_DEADLINE: one is in flight */
+    _Atomic int64_t deadline_ns; /* deadline for the whole request; NO_DEADLINE while one is in flight */
 };
 
 struct http_server {
@@ -77,7 +79,10 @@ static void set_deadline(struct connection *connection, uint32_t ms)
     atomic_store(&connection->deadline_ns, clock_monotonic_ns() + (int64_t)ms * NS_PER_MS);
 }
 
-/* Call it on the connection's thread: libmicrohttpd 1.0 answers in a buffer that each connection has once. */
+/*
+ * Returns the connection. Call it on the connection's thread. libmicrohttpd 1.0 answers in a buffer that each
+ * connection has once.
+ */
 static struct connection *connection_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -138,7 +143,10 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
         remove_connection(server, *socket_context);
 }
 
-/* Every byte restarts libmicrohttpd's own timeout, so a client that trickles would stay forever. */
+/*
+ * Closes late connections. Every byte restarts libmicrohttpd's own timeout, so a client that trickles would
+ * stay forever.
+ */
 static void sweep(void *context, struct ticker *ticker)
 {
     struct http_server *server = context;
@@ -210,7 +218,7 @@ void http_request_ready(struct http_request *request)
         MHD_resume_connection(mhd);
 }
 
-/* A client that does not read its answer may keep its connection no longer than an idle one. */
+/* Sends the answer. A client that does not read it may keep its connection no longer than an idle one. */
 static enum MHD_Result send_answer(struct http_request *request)
 {
     struct connection *connection = connection_of(request->mhd);
@@ -284,8 +292,11 @@ static enum MHD_Result on_head(struct http_request *request, const char *version
     return MHD_YES;
 }
 
-/* A body that is too large is answered only at its end: a client that is still sending would lose the
- * answer when the connection closes. The rest of the body is dropped, up to a limit. */
+/*
+ * Takes a piece of the body. A body that is too large is answered only at its end, because a client that is
+ * still sending would lose the answer when the connection closes. The rest of the body is dropped, up to a
+ * limit.
+ */
 static enum MHD_Result on_body(struct http_request *request, const char *bytes, size_t size)
 {
     size_t max = request->server->options.body_max_bytes;
@@ -329,7 +340,7 @@ static enum MHD_Result on_complete(struct http_request *request)
     return MHD_YES;
 }
 
-/* Called when the head is complete, for each piece of the body, at its end, and after a resume. */
+/* Is called when the head is complete, for each piece of the body, at its end, and after a resume. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *path,
                                   const char *method, const char *version, const char *body,
                                   size_t *body_size, void **request_context)
@@ -352,8 +363,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
     return atomic_load(&request->state) == REQUEST_ANSWERED ? send_answer(request) : MHD_YES;
 }
 
-/* Called when the answer was sent or the connection is closed. A waiting request is suspended, so this
- * call never precedes its answer. */
+/*
+ * Is called when the answer was sent or the connection is closed. A waiting request is suspended, so this
+ * call never precedes its answer.
+ */
 static void on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
                          enum MHD_RequestTerminationCode why)
 {
@@ -373,7 +386,10 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **reque
     atomic_fetch_sub(&server->in_hand, 1);
 }
 
-/* libmicrohttpd reports every client that disconnects; the metrics count what matters. */
+/*
+ * Drops a message. libmicrohttpd reports every client that disconnects, and the metrics count everything that
+ * matters.
+ */
 static void drop_message(void *context, const char *format, va_list arguments)
 {
     (void)context;

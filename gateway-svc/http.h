@@ -1,14 +1,15 @@
 /*
- * The HTTP side: connections, limits and time, on libmicrohttpd. Knows nothing of bookings.
+ * The HTTP side of the gateway, on libmicrohttpd: connections, limits and time. It knows nothing of bookings.
  *
  * The handler gets a request once its whole body has arrived, on one of the server's threads, which must not
  * block. The request is answered exactly once, by http_respond, before the handler returns or later from any
- * thread; until then everything that belongs to the request stays valid.
+ * thread. Until then everything that belongs to the request stays valid.
  *
- * Limits: the head (HTTP_HEAD_MAX, answered 431), the body (413), concurrent connections (no more are
- * accepted), the time in which a request must arrive completely, even if it trickles, and the idle time of a
- * connection (the connection is closed). A request whose length can be read in two ways is answered 400 and
- * its connection is closed, because request smuggling past a proxy uses such requests.
+ * The head and the body have limits (HTTP_HEAD_MAX, answered 431, and 413). Beyond the limit of concurrent
+ * connections no more are accepted. The time in which a request must arrive completely, even if it trickles,
+ * and the idle time of a connection are limited, too; then the connection is closed. A request whose length
+ * can be read in two ways is answered 400 and its connection is closed, because request smuggling past a
+ * proxy uses such requests.
  */
 #ifndef SCREENING_GATEWAY_SVC_HTTP_H
 #define SCREENING_GATEWAY_SVC_HTTP_H
@@ -30,13 +31,13 @@ struct http_field {
     const char *value;
 };
 
-/* Names are literals; everything else is in the request's arena or lives forever. */
+/* Names are literals. Everything else is in the request's arena or lives forever. */
 struct http_answer {
     unsigned code;
-    const char *type; /* of the body; NULL: no body */
+    const char *type; /* type of the body; NULL = no body */
     const void *body;
     size_t body_size;
-    struct http_field fields[HTTP_FIELDS_MAX]; /* up to the first without a name */
+    struct http_field fields[HTTP_FIELDS_MAX]; /* ends with a field without a name */
 };
 
 struct http_options {
@@ -44,19 +45,23 @@ struct http_options {
     size_t body_max_bytes;
     unsigned connections_max;
     unsigned threads;
-    uint32_t request_timeout_ms; /* from the head to the last byte of the body */
-    uint32_t idle_timeout_ms;    /* from the accept or the last answer to the end of the next head */
-    /* The largest body of a request whose head has arrived, up to body_max_bytes: called before any of the
-     * body is stored. */
+    uint32_t request_timeout_ms; /* time from the head to the last byte of the body */
+    uint32_t idle_timeout_ms;    /* time from the accept or the last answer to the end of the next head */
+    /*
+     * Returns the largest allowed body of a request whose head has arrived, up to body_max_bytes. Is called
+     * before any of the body is stored.
+     */
     size_t (*body_max)(void *context, const struct http_request *request);
     void (*handle)(void *context, struct http_request *request);
-    /* Answers a request that is refused before it reaches the handler: 400, 413, 431. */
+    /* Answers a request that is refused with 400, 413 or 431 before it reaches the handler. */
     void (*refuse)(void *context, struct http_request *request, unsigned code, const char *why);
     void *context;
 };
 
-/* Binds the address and begins to serve. INVALID_ARGUMENT "http-listen: ..." if it is malformed or in use.
- * Call it after service_begin: its threads inherit the signal mask. */
+/*
+ * Binds the address and begins to serve. Returns INVALID_ARGUMENT "http-listen: ..." if it is malformed or in
+ * use. Call it after service_begin, because its threads inherit the signal mask.
+ */
 MUST_CHECK enum status http_open(const struct http_options *options, struct http_server **out,
                                  struct error *error);
 
@@ -66,7 +71,10 @@ MUST_CHECK enum status http_open(const struct http_options *options, struct http
  */
 bool http_drain(struct http_server *server, uint32_t grace_ms);
 
-/* Call it after every request has been answered and every stream has ended. NULL is allowed. */
+/*
+ * Closes the server. Call it after every request has been answered and every stream has ended. NULL is
+ * allowed.
+ */
 void http_close(struct http_server *server);
 
 /* ---- a request ---- */
@@ -74,23 +82,29 @@ void http_close(struct http_server *server);
 const char *http_method(const struct http_request *request); /* "GET" for HEAD too */
 const char *http_path(const struct http_request *request);   /* percent-decoded, without the query */
 
-/* Returns the address of the client, as client_address.h formats it; NULL if it is not known. */
+/* Returns the address of the client, as client_address.h formats it, or NULL if it is not known. */
 const char *http_client(struct http_request *request);
 
-/* Sets the route of the request, for its metrics: a pattern such as "/bookings/{bookingId}", which must
- * live as long as the request. Default: none. */
+/*
+ * Sets the route of the request, for its metrics: a pattern such as "/bookings/{bookingId}", which must live
+ * as long as the request. By default a request has none.
+ */
 void http_set_route(struct http_request *request, const char *route);
 
-/* Returns a header field by its name in any case, or NULL if absent; the first one of several. */
+/* Returns the first header field with that name, in any case, or NULL if there is none. */
 const char *http_header(const struct http_request *request, const char *name);
 
-/* Calls `visit` for every header field, including repeated ones; stops, and returns false, as soon as
- * `visit` returns false. */
+/*
+ * Calls `visit` for every header field, including repeated ones. Stops and returns false as soon as `visit`
+ * returns false.
+ */
 bool http_header_visit(const struct http_request *request,
                        bool (*visit)(void *context, const char *name, const char *value), void *context);
 
-/* Calls `visit` for every parameter of the query, with "" for one without a value, but not for the empty
- * ones of "?&a=b&&"; stops, and returns false, as soon as `visit` returns false. */
+/*
+ * Calls `visit` for every parameter of the query, with "" for one without a value, but not for the empty ones
+ * of "?&a=b&&". Stops and returns false as soon as `visit` returns false.
+ */
 bool http_query_visit(const struct http_request *request,
                       bool (*visit)(void *context, const char *name, const char *value), void *context);
 
@@ -101,11 +115,13 @@ const char *http_body(const struct http_request *request, size_t *size);
  * will answer. */
 struct arena *http_arena(struct http_request *request);
 
-/* Adds a field to the answer of the request, even if it is a stream; at most HTTP_ADDED_MAX of them. Both
- * texts must live as long as those in struct http_answer. */
+/*
+ * Adds a field to the answer of the request, even if it is a stream. At most HTTP_ADDED_MAX of them. Both
+ * texts must live as long as those in struct http_answer.
+ */
 void http_add_field(struct http_request *request, const char *name, const char *value);
 
-/* Any thread; copies the answer. The request may be freed when this returns. */
+/* Answers the request with a copy of `answer`. The request may be freed when this returns. Any thread. */
 void http_respond(struct http_request *request, const struct http_answer *answer);
 
 /* ---- streamed bodies ---- */
@@ -115,14 +131,14 @@ struct http_stream;
 /*
  * Answers 200 with a body of that type, to which http_stream_write appends until http_stream_end or until the
  * listener disconnects. In both cases one of the server's threads calls `closed` once, and the stream is
- * valid until that returns. NULL: no memory, and the request has been answered 503.
+ * valid until that returns. When out of memory, answers 503 and returns NULL.
  */
 struct http_stream *http_stream_open(struct http_request *request, const char *type,
                                      void (*closed)(void *context), void *context);
 
 /*
  * Appends a copy of the bytes. Any thread. Returns false if the stream has ended, or if the listener would
- * have more than HTTP_STREAM_MAX unread bytes: then its connection is closed.
+ * have more than HTTP_STREAM_MAX unread bytes. In that case its connection is closed.
  */
 enum { HTTP_STREAM_MAX = 131072 };
 bool http_stream_write(struct http_stream *stream, const void *bytes, size_t size);
@@ -130,8 +146,10 @@ bool http_stream_write(struct http_stream *stream, const void *bytes, size_t siz
 /* Returns the number of written bytes that the listener has not read. Any thread. */
 size_t http_stream_unread(struct http_stream *stream);
 
-/* Closes the connection if the listener has closed it, or its sending half: without writes, nothing else
- * detects that. Call it from time to time; any thread. */
+/*
+ * Closes the connection if the listener has closed it, or its sending half. Without writes, nothing else
+ * detects that. Call it from time to time. Any thread.
+ */
 void http_stream_look(struct http_stream *stream);
 
 /* Ends the body after the written bytes, for which the listener has one second. Any thread. */

@@ -12,7 +12,7 @@ struct head_check {
     bool malformed;
 };
 
-/* RFC 9110, 5.6.2. */
+/* Returns whether the name is a token (RFC 9110, 5.6.2). */
 static bool is_token(const char *name)
 {
     size_t length =

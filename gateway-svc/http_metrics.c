@@ -1,4 +1,4 @@
-/* Families are created on first use; the number of routes is fixed, and there are few codes. */
+/* Families are created on first use. The number of routes is fixed, and there are few codes. */
 #include "http_metrics.h"
 
 #include <pthread.h>
@@ -39,7 +39,7 @@ static const char *method_label(const char *method)
     return "other";
 }
 
-/* Returns NULL when out of memory. */
+/* Finds or adds the metrics of a route. Returns NULL when out of memory. */
 static struct route_metrics *find_route(const char *route, const char *method)
 {
     struct route_metrics *found = known;
@@ -58,7 +58,7 @@ static struct route_metrics *find_route(const char *route, const char *method)
     return found;
 }
 
-/* Returns NULL beyond CODES_MAX. */
+/* Finds or adds the metric of a code. Returns NULL beyond CODES_MAX. */
 static struct metric *find_code(struct route_metrics *route, unsigned code)
 {
     for (size_t i = 0; i < route->code_count; i++)

@@ -1,8 +1,8 @@
 /*
- * Streamed bodies. libmicrohttpd asks for more data whenever the connection accepts it; while there is none,
+ * Streamed bodies. libmicrohttpd asks for more data whenever the connection accepts it. While there is none,
  * the connection is suspended, and the next writer resumes it.
  *
- * A stream's lock comes last in the lock order: its holder calls nothing but libmicrohttpd's suspend and
+ * A stream's lock comes last in the lock order. Its holder calls nothing but libmicrohttpd's suspend and
  * resume. While the stream lives, its connection's descriptor is not closed.
  */
 #include "http_request.h"
@@ -20,7 +20,7 @@
 /* The time in which a listener must read the remaining bytes after the end of the stream. */
 enum { END_MS = 1000 };
 
-/* libmicrohttpd's buffer for a stream without chunks, that is, for HTTP 1.0. */
+/* The size of libmicrohttpd's buffer for a stream without chunks, that is, for HTTP 1.0. */
 enum { BLOCK_BYTES = 1024 };
 
 enum { FIRST_BYTES = 512 };
@@ -33,11 +33,11 @@ struct http_stream {
     void *context;
     pthread_mutex_t lock; /* guards the following members */
     int fd;               /* -1 until the answer begins */
-    char *bytes;          /* written but not yet sent bytes: from `taken` to `size`; NULL: none */
+    char *bytes;          /* bytes written but not yet sent, from `taken` to `size`; NULL = none */
     size_t taken, size, capacity;
     bool suspended;
-    bool ended;  /* no further bytes follow */
-    bool broken; /* ended before the listener had read the written bytes */
+    bool ended;  /* whether no further bytes follow */
+    bool broken; /* whether it ended before the listener had read the written bytes */
 };
 
 static struct metric slow_total =
@@ -72,7 +72,7 @@ static void resume(struct http_stream *stream)
 
 /*
  * Ends the stream as broken, even if the listener has stopped reading. Its socket is then full, so
- * libmicrohttpd would never call read_more and notice; but it always notices a shutdown.
+ * libmicrohttpd would never call read_more and notice that. But it always notices a shutdown.
  */
 static void break_off(struct http_stream *stream)
 {
@@ -152,7 +152,7 @@ void http_stream_end(struct http_stream *stream)
 
 /* ---- for libmicrohttpd ---- */
 
-/* Suspends before it releases the lock: a thread that writes then must see the suspension. */
+/* Suspends before it releases the lock. A thread that writes then must see the suspension. */
 static ssize_t read_more(void *context, uint64_t position, char *out, size_t max)
 {
     struct http_stream *stream = context;
@@ -175,7 +175,7 @@ static ssize_t read_more(void *context, uint64_t position, char *out, size_t max
     return result;
 }
 
-/* Called when the response is destroyed, whether or not it was sent. */
+/* Is called when the response is destroyed, whether or not it was sent. */
 static void close_stream(void *context)
 {
     struct http_stream *stream = context;

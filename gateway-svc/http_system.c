@@ -1,15 +1,15 @@
 /*
- * The epoll_wait, the epoll_ctl and the recv that libmicrohttpd calls in our program: functions of the
+ * The epoll_wait, the epoll_ctl and the recv that libmicrohttpd calls in our program. Functions of the
  * program take precedence over the C library's, for its libraries too (see lib/nng/handshake_epipe.c).
  *
- * libmicrohttpd asks for 128 events. If it gets exactly that many, it asks for more before it handles any: it
- * waits until something else happens, and so do the clients of those 128. Given one event fewer than it asked
- * for, it handles them at once; the next call returns the rest. nng asks for 64, so this makes no difference
- * to it.
+ * libmicrohttpd asks for 128 events. If it gets exactly that many, it asks for more before it handles any. It
+ * then waits until something else happens, and so do the clients of those 128. Given one event fewer than it
+ * asked for, it handles them immediately, and the next call returns the rest. nng asks for 64, so this makes
+ * no difference to it.
  *
  * MHD_quiesce_daemon and the daemon's thread may both remove the listening socket from the epoll set;
  * libmicrohttpd (0.9.75 and 1.0.1) does not everywhere expect to be the second to do so, and ends the
- * process. So removing a descriptor that is not in the set succeeds; nng does not remove any.
+ * process. Therefore removing a descriptor that is not in the set succeeds. nng does not remove any.
  *
  * Data that arrives over HTTP is checked (http_wire.h) before libmicrohttpd gets it.
  */
@@ -53,7 +53,7 @@ void http_system_forget(int fd)
 
 int epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
 {
-    enum { KERNEL_SIGNALS = _NSIG / 8 }; /* bytes in the kernel's signal set */
+    enum { KERNEL_SIGNALS = _NSIG / 8 }; /* number of bytes in the kernel's signal set */
     return (int)syscall(SYS_epoll_pwait, fd, events, max > 1 ? max - 1 : max, timeout_ms, NULL,
                         (size_t)KERNEL_SIGNALS);
 }

@@ -5,7 +5,7 @@
 
 static const char CONTENT_LENGTH[] = "content-length", TRANSFER_ENCODING[] = "transfer-encoding";
 
-/* Only LF may follow CR. */
+/* Ends a line. Only LF may follow CR. */
 static void end_line(struct http_wire *wire, enum http_wire_state next)
 {
     wire->state = WIRE_LF;
@@ -60,7 +60,7 @@ static void end_name(struct http_wire *wire)
         !wire->trailer && (name_is(wire, CONTENT_LENGTH) || name_is(wire, TRANSFER_ENCODING));
 }
 
-/* Returns false if http_head.h and libmicrohttpd would not accept the length. */
+/* Reads the length. Returns false if http_head.h and libmicrohttpd would not accept it. */
 static bool read_length(struct http_wire *wire)
 {
     enum { DECIMAL = 10, DIGITS_MAX = 19 };
@@ -211,7 +211,7 @@ static void take(struct http_wire *wire, char byte)
         take_in_chunks(wire, byte);
 }
 
-/* Skips the available bytes of a body or a chunk, which may have any value; returns their number. */
+/* Skips the available bytes of a body or a chunk, which may have any value. Returns their number. */
 static size_t skip(struct http_wire *wire, size_t size)
 {
     size_t there = wire->left < size ? (size_t)wire->left : size;

@@ -12,7 +12,7 @@ bool json_body_set(struct http_request *request, const json_t *json, struct http
     if (text == NULL)
         return false;
     size_t size = json_dumpb(json, text, room, JSON_COMPACT);
-    if (size >= room) { /* json_dumpb returns the required size, so retry with it */
+    if (size >= room) { /* json_dumpb returns the required size, so try again with it */
         room = size + 1;
         text = arena_alloc(arena, room);
         if (text == NULL)

@@ -10,13 +10,14 @@
 #include "base/arena.h"
 
 /*
- * Sets the response body to `json`, written into the request's arena. False when out of memory, and for NULL.
+ * Sets the response body to `json`, written into the request's arena. Returns false when out of memory, and
+ * for NULL.
  */
 MUST_CHECK bool json_body_set(struct http_request *request, const json_t *json, struct http_answer *answer);
 
 /*
- * Sets the response body to `message`, written into `arena`; `flags` and errors as in protojson_write. On
- * failure the answer is unchanged.
+ * Sets the response body to `message`, written into `arena`. `flags` and errors are those of protojson_write.
+ * After a failure the answer is unchanged.
  */
 MUST_CHECK enum status json_body_write(const ProtobufCMessage *message, unsigned flags, struct arena *arena,
                                        struct http_answer *answer, struct error *error);

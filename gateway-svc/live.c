@@ -19,7 +19,7 @@ enum { LOOK_MS = 1000, KEEP_ALIVE_LOOKS = 15, REPLAY_MS = 1000, FETCH_MAX = 1000
 
 static const char TYPE[] = "text/event-stream";
 
-/* Delay in ms before a listener reconnects. */
+/* The delay in ms before a listener reconnects. */
 static const char RETRY[] = "retry: 2000\n";
 
 static const char KEEP_ALIVE[] = ":\n\n"; /* an SSE comment */
@@ -172,8 +172,10 @@ static void begin(struct live_listener *listener)
         live_days_want(listener->live, listener);
 }
 
-/* With the lock held. Returns NULL, and then the stream owns the listener; or returns the reason for a
- * refusal. */
+/*
+ * Admits a listener. Returns NULL, and then the stream owns the listener, or returns the reason for a
+ * refusal. With the lock held.
+ */
 static const char *admit(struct live_listener *listener, const struct live_wish *wish,
                          struct http_request *request)
 {
@@ -225,7 +227,7 @@ static void add_listener(struct live *live, const struct live_wish *wish, const 
 
 struct parameters {
     struct live_query query;
-    const char *wrong; /* unknown or repeated parameter */
+    const char *wrong; /* an unknown or repeated parameter */
 };
 
 static bool take_parameter(void *context, const char *name, const char *value)

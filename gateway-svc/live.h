@@ -1,4 +1,4 @@
-/* GET /events: live updates as server-sent events. */
+/* Serves GET /events, live updates as server-sent events. */
 #ifndef SCREENING_GATEWAY_SVC_LIVE_H
 #define SCREENING_GATEWAY_SVC_LIVE_H
 
@@ -15,7 +15,7 @@ struct live_options {
 
 MUST_CHECK enum status live_open(const struct live_options *options, struct live **out, struct error *error);
 
-/* Whether the followers of both logs have begun; for the readiness check. Any thread. */
+/* Returns whether the followers of both logs have begun, for the readiness check. Any thread. */
 bool live_begun(struct live *live);
 
 /* Handles GET /events. */
@@ -24,7 +24,7 @@ void live_handle(struct live *live, struct http_request *request);
 /* Ends every stream and refuses new listeners. */
 void live_stop(struct live *live);
 
-/* Call it after http_close. NULL is allowed. */
+/* Frees everything. Call it after http_close. NULL is allowed. */
 void live_close(struct live *live);
 
 #endif

@@ -10,22 +10,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Burst size, and messages per second after it. */
+/* The size of a burst, and the number of messages per second after it. */
 enum { LIVE_BUDGET_BURST = 5000, LIVE_BUDGET_PER_S = 500, LIVE_BUDGET_KEYS = 1024 };
 
-/* All zero: nothing was sent yet. Keys share slots, so a new key may evict another one. */
+/* All zero if nothing was sent yet. Keys share slots, so a new key may evict another one. */
 struct live_budget {
     struct live_budget_slot {
         uint64_t key;
-        int64_t full_ns; /* the used part of the burst is the distance from now to this time, if it is in
-                          * the future */
+        int64_t full_ns; /* time at which the whole burst is available again */
     } slots[LIVE_BUDGET_KEYS];
 };
 
-/* `address` NULL: not known. */
+/* Returns the key of a customer at an address. `address` is NULL if it is not known. */
 uint64_t live_budget_key(const char *address, const char *customer_id);
 
-/* Takes one message from the budget at the monotonic time `now_ns`; false if the budget is used up. */
+/*
+ * Takes one message from the budget at the monotonic time `now_ns`. Returns false if the budget is used up.
+ */
 bool live_budget_take(struct live_budget *budget, uint64_t key, int64_t now_ns);
 
 #endif

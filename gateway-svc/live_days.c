@@ -1,5 +1,5 @@
 /*
- * One thread reads the days of hospitals, one hospital at a time: a single call reads the days that new
+ * One thread reads the days of hospitals, one hospital at a time. A single call reads the days that new
  * listeners want and those that may have changed. It reads no hospital more often than every PACE_MS. So it
  * reads no day more often either, however many bookings touch it, and it always reads the final state.
  */
@@ -35,9 +35,9 @@ struct live_days {
     struct rpc_client *client;
     pthread_t thread;
     bool closing; /* guarded by the monitor of live */
-    /* private to the thread */
+    /* The following members are private to the thread. */
     struct arena arena; /* holds the current reading */
-    bool failing;       /* the failure has been logged */
+    bool failing;       /* whether the failure has been logged */
 };
 
 /* A reading. It stores the hospital's id, because the struct live_hospital may be freed and recreated in
@@ -47,7 +47,7 @@ struct reading {
     int32_t from, to;
 };
 
-/* ---- what to read; with the lock held ---- */
+/* ---- the days to read; with the lock held ---- */
 
 static void widen(int32_t *from, int32_t *to, int32_t more_from, int32_t more_to)
 {
@@ -154,7 +154,7 @@ static void look_again(struct live *live, struct live_hospital *hospital, int64_
     }
 }
 
-/* Returns the hospital that is most overdue; NULL if none is due before *next_ns. */
+/* Returns the hospital that is most overdue, or NULL if none is due before *next_ns. */
 static struct live_hospital *find_due(struct live *live, int64_t *next_ns)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -402,7 +402,7 @@ static void use_answer(struct live_days *reader, const struct reading *reading, 
         put_back(live, hospital, reading);
 }
 
-/* Waits for a reading to do; returns false when the thread must end. With the lock held. */
+/* Waits for a reading to do. Returns false when the thread must end. With the lock held. */
 static bool next_reading(struct live_days *reader, struct reading *reading)
 {
     struct live *live = reader->live;

@@ -144,7 +144,7 @@ static void touch_changed(struct live *live, const Screening__V1__ScreeningDayCh
         live_days_touch(live, hospital, date, date, false);
 }
 
-/* Called after the hospital was registered or deleted. */
+/* Marks a hospital that was registered or deleted. */
 static void touch_hospital(struct live *live, const char *hospital_id)
 {
     struct live_hospital *hospital = live_registry_hospital(live, hospital_id);

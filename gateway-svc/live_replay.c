@@ -33,7 +33,9 @@ static bool is_behind(struct live_listener *listener)
     return listener->behind;
 }
 
-/* Finds the start of the next round: the next listener from `at_seq` on, or the one furthest behind. */
+/*
+ * Finds the start of the next round, which is the next listener from `at_seq` on, or the one furthest behind.
+ */
 static enum round find_begin(struct live *live, uint64_t at_seq, uint64_t *after_seq)
 {
     uint64_t nearest = UINT64_MAX, furthest = UINT64_MAX;
@@ -129,7 +131,7 @@ static void end_round(struct live *live, uint64_t end_seq)
     }
 }
 
-/* Returns the position at which the round ended. */
+/* Sends the events of a round. Returns the position at which it ended. */
 static uint64_t send_round(struct live *live, uint64_t after_seq,
                            const Screening__V1__FetchResponse *response)
 {

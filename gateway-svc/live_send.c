@@ -14,7 +14,10 @@ void live_send_register_metrics(void)
     metric_register(&sent_total);
 }
 
-/* Returns false until both logs have begun, because their seqs are not known before. */
+/*
+ * Gets the position of a listener. Returns false until both logs have begun, because their seqs are not known
+ * before.
+ */
 static bool position_of(const struct live_listener *listener, struct live_position *out)
 {
     const struct live *live = listener->live;
@@ -26,7 +29,10 @@ static bool position_of(const struct live_listener *listener, struct live_positi
     return true;
 }
 
-/* Returns whether the text was sent; otherwise the stream ends, and with it the listener. */
+/*
+ * Writes the text to the stream. Returns whether it was sent. Otherwise the stream ends, and with it the
+ * listener.
+ */
 static bool write_text(struct live_listener *listener, const char *text)
 {
     if (text != NULL)

@@ -10,7 +10,7 @@
 
 /* ---- positions ---- */
 
-/* Parses NAME and a number; moves *text past them. */
+/* Parses NAME and a number. Moves *text past them. */
 static bool parse_part(const char **text, const char *name, uint64_t *out)
 {
     size_t length = strlen(name);

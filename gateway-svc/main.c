@@ -1,4 +1,4 @@
-/* gateway-svc: the services over HTTP, for clients other than C programs. Stateless. */
+/* gateway-svc serves the services over HTTP, for clients other than C programs. Stateless. */
 #include "api.h"
 #include "cors.h"
 #include "live.h"
@@ -13,7 +13,7 @@
 #include "service/ops.h"
 #include "service/service.h"
 
-/* Everything that runs, in start order. */
+/* Everything that runs, in the order of the start. */
 struct gateway_service {
     struct settings settings;
     bool said_ready;
@@ -23,14 +23,14 @@ struct gateway_service {
     struct transport_watch *watch;
 };
 
-/* Any failure before the service is ready prints one line and exits with code 2. */
+/* Exits with code 2 after one line if a step fails before the service is ready. */
 static void must(enum status status, const struct error *error)
 {
     if (status != STATUS_OK)
         service_config_error(GATEWAY_PROGRAM, error);
 }
 
-/* Runs on the ops server's thread. */
+/* Returns why the gateway is not ready. Runs on the ops server's thread. */
 static const char *not_ready(void *context)
 {
     const struct gateway_service *service = context;
@@ -53,7 +53,7 @@ static void say_ready(struct gateway_service *service)
     }
 }
 
-/* Waits briefly for the services; if they are unavailable, is_stuck keeps checking every second. */
+/* Waits briefly for the services. If they are unavailable, is_stuck keeps checking every second. */
 static void wait_for_services(struct gateway_service *service)
 {
     enum { LOOKS = 50, LOOK_MS = 20, WHY_SIZE = 64, ADDRESS_SIZE = 300 };
@@ -71,7 +71,7 @@ static void wait_for_services(struct gateway_service *service)
     }
 }
 
-/* Called about once a second. Reconnects channels whose connection broke while it was being made. */
+/* Reconnects channels whose connection broke while it was being made. Is called about once a second. */
 static bool is_stuck(void *context)
 {
     struct gateway_service *service = context;

@@ -1,4 +1,4 @@
-/* Error responses of REST: RFC 9457. */
+/* Error responses of REST, as in RFC 9457. */
 #ifndef SCREENING_GATEWAY_SVC_PROBLEM_H
 #define SCREENING_GATEWAY_SVC_PROBLEM_H
 
@@ -10,7 +10,9 @@
  */
 void problem_respond(struct http_request *request, const struct error *error);
 
-/* Like problem_respond, for errors of HTTP: 400, 404, 405, 413, ... `allow` is for 405, otherwise NULL. */
+/*
+ * Like problem_respond, for errors of HTTP such as 400, 404, 405 and 413. `allow` is for 405, otherwise NULL.
+ */
 void problem_respond_http(struct http_request *request, unsigned code, const char *detail, const char *allow);
 
 #endif

@@ -4,7 +4,10 @@
 
 #include "screening/v1/hospital.pb-c.h"
 
-/* Far above real requests: 400 days take about 30 KB and 2,000 values, all other requests much less. */
+/*
+ * These limits are far above real requests. 400 days take about 30 KB and 2,000 values, and all other
+ * requests take much less.
+ */
 static const struct request_bounds of_registration = {.body_bytes = 65536, .json_values = 4096};
 static const struct request_bounds of_all_others = {.body_bytes = 8192, .json_values = 128};
 

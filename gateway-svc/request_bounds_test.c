@@ -16,7 +16,7 @@ static enum status check(const ProtobufCMessageDescriptor *input, const char *te
     return request_bounds_check_json(input, text, strlen(text), NULL);
 }
 
-/* Returns `begin`, then `count` times `part`, then `end`; the caller frees it. */
+/* Returns `begin`, then `count` times `part`, then `end`. The caller frees the result. */
 static char *repeat(const char *begin, const char *part, size_t count, const char *end)
 {
     char *text = malloc(strlen(begin) + count * strlen(part) + strlen(end) + 1);

@@ -25,7 +25,7 @@ static const char INDEX[] = "{\"name\":\"screening reservation\",\"version\":\""
 static const char INDEX_LINK[] =
     "<openapi.json>; rel=\"service-desc\", <docs/http-api.md>; rel=\"service-doc\"";
 
-/* Returns false if there is no document with this path. */
+/* Finds the document of this path. Returns false if there is none. */
 static bool find_document(const char *path, struct http_answer *answer)
 {
     const struct {
@@ -73,7 +73,7 @@ static bool has_pages(const ProtobufCMessageDescriptor *input)
     return protobuf_c_message_descriptor_get_field_by_name(input, "page_token") != NULL;
 }
 
-/* Returns NULL when out of memory. */
+/* Makes the call of a request. Returns NULL when out of memory. */
 static struct rest_call *make_call(struct http_request *request, const struct rest_route *route,
                                    const ProtobufCMessageDescriptor *input)
 {

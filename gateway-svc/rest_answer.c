@@ -22,7 +22,7 @@ struct making {
     size_t fields;
 };
 
-/* Returns the field of the message with this name and type; NULL if there is none. */
+/* Returns the field of the message with this name and type, or NULL if there is none. */
 static const void *find(const ProtobufCMessage *message, const char *name, ProtobufCType type)
 {
     const ProtobufCFieldDescriptor *field =
@@ -30,7 +30,7 @@ static const void *find(const ProtobufCMessage *message, const char *name, Proto
     return field != NULL && field->type == type ? (const char *)message + field->offset : NULL;
 }
 
-/* Returns "" if there is none. */
+/* Returns the text of the field, or "" if there is none. */
 static const char *text_of(const ProtobufCMessage *message, const char *name)
 {
     char *const *text = find(message, name, PROTOBUF_C_TYPE_STRING);
@@ -56,7 +56,7 @@ static bool add_location(struct making *making)
     if (route->id == NULL)
         return true;
     making->answer.code = is_waiting(making->message) ? HTTP_ACCEPTED : HTTP_CREATED;
-    /* Relative to the request's path, from which a proxy may have removed a prefix. */
+    /* The reference is relative to the request's path, from which a proxy may have removed a prefix. */
     return add_field(
         making, "Location",
         arena_printf(making->arena, "%s/%s", route->pattern + 1, text_of(making->message, route->id)));

@@ -1,6 +1,6 @@
 /*
- * Good requests, damaged in a repeatable way: each must be accepted, or refused with a message. The fuzzer in
- * rest_testing.h covers the rest.
+ * Tests good requests that are damaged in a repeatable way. Each must be accepted, or refused with a message.
+ * The fuzzer in rest_testing.h covers the rest.
  */
 #include "rest_testing.h"
 
@@ -100,7 +100,7 @@ static void test_mutation_damaged_requests_are_read_or_refused(void **state)
             mutate(&mutant, &seed);
         accepted += rest_fuzz(mutant.bytes, mutant.size) ? 1 : 0;
     }
-    /* Some, but not most, are accepted: the mutants are close to valid requests. */
+    /* Some, but not most, are accepted, because the mutants are close to valid requests. */
     assert_in_range(accepted, ITERATIONS / 100, ITERATIONS / 2);
 }
 

@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-/* A growing text: the first pass measures it, and the second pass writes it. */
+/* A growing text. The first pass measures it, and the second pass writes it. */
 struct url {
-    char *text; /* NULL in the measuring pass */
+    char *text; /* NULL while measuring */
     size_t size;
-    char separator; /* before the next parameter */
+    char separator; /* separator before the next parameter */
 };
 
 static void append(struct url *url, char c)

@@ -7,7 +7,8 @@
 /*
  * Returns the query of `request` without its token, up to the position of the next token, which needs no
  * escaping: "?customerId=c-1&pageToken=". A link built from it is relative to the request's path, so it stays
- * valid behind a proxy that rewrites paths. In the request's arena; NULL when out of memory.
+ * valid behind a proxy that rewrites paths. The result is in the request's arena. Returns NULL when out of
+ * memory.
  */
 const char *rest_page_next(struct http_request *request);
 

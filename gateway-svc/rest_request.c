@@ -39,7 +39,7 @@ static bool no_memory(struct rest_refusal *refusal)
     return refuse(refusal, HTTP_SERVICE_UNAVAILABLE, "out of memory");
 }
 
-/* On failure, refusal->error has protojson's message. */
+/* Returns whether a status of protojson is OK. After a failure, refusal->error has its message. */
 static bool accept(struct rest_refusal *refusal, enum status status)
 {
     if (status == STATUS_RESOURCE_EXHAUSTED)
@@ -109,7 +109,10 @@ static bool read_path(const struct reading *reading, const struct rest_match *ma
     return true;
 }
 
-/* protojson treats 0 as unset and would accept another value after it, so this compares repeated values. */
+/*
+ * Sets a parameter. protojson treats 0 as unset and would accept another value after it, so this compares
+ * repeated values.
+ */
 static bool set_parameter(void *context, const char *name, const char *value)
 {
     struct reading *reading = context;
@@ -136,7 +139,7 @@ static bool refuse_parameter(void *context, const char *name, const char *value)
     return false;
 }
 
-/* A route with a body takes no query parameters. */
+/* Reads the query. A route with a body takes no query parameters. */
 static bool read_query(struct reading *reading, enum rest_body body)
 {
     return http_query_visit(reading->request, body == REST_BODY_NONE ? set_parameter : refuse_parameter,
@@ -145,7 +148,7 @@ static bool read_query(struct reading *reading, enum rest_body body)
 
 /* ---- header fields ---- */
 
-/* Returns whether the field, a text, already contains `id`, in any letter case. */
+/* Returns whether the field, a text, already contains `id`, in upper or lower case. */
 static bool holds(const ProtobufCMessage *message, const char *field, const struct uuid *id)
 {
     const ProtobufCFieldDescriptor *found =
@@ -156,7 +159,7 @@ static bool holds(const ProtobufCMessage *message, const char *field, const stru
 }
 
 /*
- * Sets the id from Idempotency-Key: the key itself if it is a UUID, otherwise a UUID derived from it; so the
+ * Sets the id from Idempotency-Key: the key itself if it is a UUID, otherwise a UUID derived from it. So the
  * same key always gives the same id.
  */
 static bool read_key(const struct reading *reading, const char *field)
@@ -184,7 +187,7 @@ static bool read_key(const struct reading *reading, const char *field)
 }
 
 /*
- * Accepts one ETag of ours, a version in quotes, even with the W/ that a compressing proxy adds. "*" matches
+ * Accepts one of our ETags, a version in quotes, even with the W/ that a compressing proxy adds. "*" matches
  * any version. A version of 0 would also match any, but no resource has it, so it is rejected.
  */
 static bool read_if_match(const struct reading *reading, const char *field)

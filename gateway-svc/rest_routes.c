@@ -30,7 +30,10 @@ static size_t segment_size(const char *segment)
     return strcspn(segment, "/");
 }
 
-/* Both texts begin with "/". A name in braces matches any segment that is not empty. */
+/*
+ * Matches a path against a pattern. Both begin with "/". A name in braces matches any segment that is not
+ * empty.
+ */
 static bool matches(const char *pattern, const char *path, struct rest_match *match)
 {
     match->parameter_count = 0;

@@ -1,4 +1,4 @@
-/* The routes of REST: maps HTTP methods and paths to the services' methods. Pure. */
+/* The routes of REST. Maps HTTP methods and paths to the services' methods. Pure. */
 #ifndef SCREENING_GATEWAY_SVC_REST_ROUTES_H
 #define SCREENING_GATEWAY_SVC_REST_ROUTES_H
 
@@ -13,11 +13,11 @@ struct rest_route {
     const char *service;  /* "screening.v1.HospitalService" */
     const char *rpc;      /* "SetCapacity" */
     enum rest_body body;  /* whether the request has a JSON body */
-    const char *id;       /* for a creation: the id field, which Idempotency-Key fills; otherwise NULL */
+    const char *id;       /* for a creation, the id field, which Idempotency-Key fills; otherwise NULL */
     const char *if_match; /* the field that If-Match fills; otherwise NULL */
 };
 
-/* A path segment and the name in braces that it matched; bounded by their sizes, not NUL-terminated. */
+/* A path segment and the name in braces that it matched. Both have a size and no NUL. */
 struct rest_parameter {
     const char *name;
     size_t name_size;
@@ -34,8 +34,8 @@ struct rest_match {
 };
 
 /*
- * Finds the route of a request; the match points into `path`. On false, `allow` lists the methods of the
- * path, "GET, HEAD, POST", and is empty if the path does not exist.
+ * Finds the route of a request. The match points into `path`. If there is none, returns false and sets
+ * `allow` to the methods of the path, such as "GET, HEAD, POST", or to "" if the path does not exist.
  */
 bool rest_route_find(const char *method, const char *path, struct rest_match *match,
                      char allow[REST_ALLOW_SIZE]);

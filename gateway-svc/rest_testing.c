@@ -1,4 +1,4 @@
-/* Replaces http.c: a request is a text in memory. */
+/* Replaces http.c. A request is a text in memory. */
 #include "rest_testing.h"
 
 #include "rest_page.h"

@@ -1,4 +1,4 @@
-/* Feeds arbitrary bytes to the REST request reader: for fuzzers, and for rest_mutation_test.c. */
+/* Feeds arbitrary bytes to the REST request reader, for fuzzers and for rest_mutation_test.c. */
 #ifndef SCREENING_GATEWAY_SVC_REST_TESTING_H
 #define SCREENING_GATEWAY_SVC_REST_TESTING_H
 
@@ -12,7 +12,7 @@
  */
 bool rest_fuzz(const char *bytes, size_t size);
 
-/* Entry point of clang's -fsanitize=fuzzer. */
+/* The entry point for clang's -fsanitize=fuzzer. */
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size);
 
 #endif

@@ -31,7 +31,7 @@ static bool has_field(const ProtobufCMessageDescriptor *type, const char *name, 
     return false;
 }
 
-/* Checks one nested level too; requests have no more. */
+/* Returns whether this is a field of the message. Checks one nested level too; requests have no more. */
 static bool is_field(const ProtobufCMessageDescriptor *input, const char *name, size_t size)
 {
     bool found = has_field(input, name, size);

@@ -5,9 +5,10 @@
 #include <protobuf-c/protobuf-c.h>
 
 /*
- * Rewrites an error message from protojson or a service about a request of type `input`, in place: field
- * names become JSON names ("customer_id: ..." becomes "customerId: ..."), message types become words ("is not
- * a field of screening.v1.CreateBookingRequest" becomes "is not a field of a booking"). The text never grows.
+ * Rewrites an error message from protojson or a service about a request of type `input`, in place. Field
+ * names become JSON names ("customer_id: ..." becomes "customerId: ..."), and message types become words ("is
+ * not a field of screening.v1.CreateBookingRequest" becomes "is not a field of a booking"). The text never
+ * grows.
  */
 void rest_words(const ProtobufCMessageDescriptor *input, char *message);
 

@@ -17,8 +17,10 @@ struct settings {
     int64_t listeners_max;
 };
 
-/* Call at the start of main: loads the settings, calls service_begin, and logs them. Exits if a setting is
- * invalid, and after a flag such as --help. */
+/*
+ * Loads the settings, calls service_begin, and logs the settings. Call it at the start of main. Exits if a
+ * setting is invalid, and after a flag such as --help.
+ */
 void settings_load(struct settings *settings, int argc, char **argv);
 
 #endif

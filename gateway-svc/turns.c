@@ -1,7 +1,7 @@
 /*
- * `lock` guards everything; it is never held while a turn begins or is given up. Only one thread at a time
- * begins waiting turns: a call that fails at once ends inside its begin, and that end must not recursively
- * begin the next one.
+ * `lock` guards everything. It is never held while a turn begins or is given up. Only one thread at a time
+ * begins waiting turns, because a call that fails immediately ends inside its `begin`, and that end must not
+ * recursively begin the next one.
  */
 #include "turns.h"
 
@@ -55,7 +55,7 @@ static void put_waiting(struct turns *turns, struct turn *turn)
     metric_add(&waiting_now, 1);
 }
 
-/* Takes the next turn that may begin now, and a place for it; NULL if there is none. */
+/* Takes the next turn that may begin now, and a place for it. Returns NULL if there is none. */
 static struct turn *take_waiting(struct turns *turns)
 {
     struct fair_item *item = fair_queue_pop_if(turns->waiting, has_room, turns);
@@ -66,7 +66,7 @@ static struct turn *take_waiting(struct turns *turns)
     return container_of(item, struct turn, item);
 }
 
-/* Takes out turns with a deadline up to `now_ns`, linked by `item.node`; the others keep their order. */
+/* Takes out turns with a deadline up to `now_ns`, linked by `item.node`. The others keep their order. */
 static struct queue take_expired(struct turns *turns, int64_t now_ns)
 {
     struct queue expired = {0}, kept = {0};

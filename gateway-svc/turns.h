@@ -1,5 +1,5 @@
 /*
- * Limits the concurrent calls to one service; HTTP clients take turns by address. The last eighth of the
+ * Limits the concurrent calls to one service. HTTP clients take turns by address. The last eighth of the
  * places is reserved for addresses that hold fewer places than that, so that slow calls of one client do not
  * hurt the others. A call without a place waits here, at most until its deadline.
  */
@@ -15,36 +15,36 @@
 
 struct turns;
 
-/* Embed it in the object that takes a turn; either `begin` or `give_up` is called, once. */
+/* Embed it in the object that takes a turn. Either `begin` or `give_up` is called, once. */
 struct turn {
     struct fair_item item; /* `source` is the client */
     int64_t deadline_ns;   /* monotonic */
-    bool waited;           /* set by turns_take: the turn did not begin at once */
+    bool waited;           /* set by turns_take if the turn did not begin immediately */
     /*
-     * Begins the call and must not block. Every begin needs one turns_end, from any thread, even before it
-     * returns. Called on the thread of turns_take or of a turns_end.
+     * Begins the call and must not block. Every `begin` needs one turns_end, from any thread, even before it
+     * returns. Is called on the thread of turns_take or of a turns_end.
      */
     void (*begin)(struct turn *turn);
     /*
-     * Called if no place became free in time, or the turns were stopped: on the thread of turns_take or
-     * turns_stop, or on the ticker's thread.
+     * Gives up because no place became free in time, or because the turns were stopped. Is called on the
+     * thread of turns_take or turns_stop, or on the ticker's thread.
      */
     void (*give_up)(struct turn *turn);
 };
 
-/* Fails with RESOURCE_EXHAUSTED if it runs out of memory or threads. */
+/* Starts the ticker. Returns RESOURCE_EXHAUSTED when out of memory or threads. */
 MUST_CHECK enum status turns_open(size_t places, struct turns **out, struct error *error);
 
 /* Gives up the waiting turns and all later ones. Calls that have begun continue. */
 void turns_stop(struct turns *turns);
 
-/* Call it after turns_stop, once all begun calls have ended. NULL is allowed. */
+/* Frees the turns. Call it after turns_stop, once all begun calls have ended. NULL is allowed. */
 void turns_close(struct turns *turns);
 
 /* Begins the turn now or queues it. Any thread. */
 void turns_take(struct turns *turns, struct turn *turn);
 
-/* Ends a call of `source`; begins turns that wait for its place. Any thread. */
+/* Ends a call of `source` and begins turns that wait for its place. Any thread. */
 void turns_end(struct turns *turns, uint64_t source);
 
 #endif

@@ -1,4 +1,7 @@
-/* RPC handlers of HistoryService: each validates its request and submits a read to the pool. Never blocks. */
+/*
+ * The RPC handlers of HistoryService. Each validates its request and submits a read to the pool. They never
+ * block.
+ */
 #ifndef SCREENING_HISTORY_SVC_API_H
 #define SCREENING_HISTORY_SVC_API_H
 
@@ -9,7 +12,7 @@
 #include "screening/v1/history.pb-c.h"
 
 struct history_api {
-    struct handler_service service; /* first member: the handlers get it */
+    struct handler_service service; /* must be first, because the handlers get it */
     struct reader_pool *readers;
     struct intake *intake;
 };

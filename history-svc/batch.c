@@ -1,6 +1,6 @@
 /*
- * INSERT ... ON CONFLICT can't touch the same row twice, so the batch keeps one row per booking, the one with
- * the highest version, and one per hospital.
+ * INSERT ... ON CONFLICT cannot touch the same row twice, so the batch keeps one row per booking, the one
+ * with the highest version, and one per hospital.
  */
 #include "batch.h"
 
@@ -17,7 +17,7 @@
 #include "events/follower.h"
 
 struct batch {
-    struct arena arena;   /* everything that belongs to the current batch */
+    struct arena arena;   /* holds everything that belongs to the current batch */
     struct map bookings;  /* booking_id -> struct booking_row */
     struct map hospitals; /* hospital_id -> struct hospital_row */
     /* Rows to save, with room for one of each kind per event. The first two point to the maps' values. */
@@ -26,9 +26,9 @@ struct batch {
     struct entry_row *entries;
     struct unknown_row *unknown;
     size_t booking_count, hospital_count, entry_count, unknown_count, room;
-    /* State that outlives the batch: its assumptions about the tables. */
+    /* State that outlives the batch, which is its assumptions about the tables. */
     struct months months;
-    bool careful; /* the next attempt makes no assumptions */
+    bool careful; /* whether the next attempt makes no assumptions */
 };
 
 struct batch *batch_create(void)
@@ -94,7 +94,7 @@ static enum status keep_booking(struct batch *batch, const struct booking_row *t
     return STATUS_OK;
 }
 
-/* A later event adds to the row; the first deletion wins. */
+/* Merges a later event into the row. The first deletion wins. */
 static void merge_hospital(struct hospital_row *known, const struct hospital_row *told)
 {
     if (told->name[0] != '\0')
@@ -185,7 +185,10 @@ static enum status save(struct batch *batch, struct db *db, struct error *error)
     return store_insert_unknown(db, batch->unknown, batch->unknown_count, error);
 }
 
-/* The database has reported the result of every statement by the time the cursors have moved. */
+/*
+ * Saves the rows and moves the cursors. The database has reported the result of every statement by the time
+ * the cursors have moved.
+ */
 static enum status save_and_finish(struct batch *batch, struct db *db, struct writer_command *const *commands,
                                    size_t count, struct error *error)
 {
@@ -196,9 +199,10 @@ static enum status save_and_finish(struct batch *batch, struct db *db, struct wr
 }
 
 /*
- * Normally the cursor guarantees that no entry exists yet, and months are never dropped. A rebuild breaks
- * both assumptions, because it swaps the tables. If such an assumption may have caused the failure, the batch
- * is applied again without any. If the events themselves are at fault, the second attempt fails, too.
+ * Decides how to go on after a failure. Normally the cursor guarantees that no entry exists yet, and months
+ * are never dropped. A rebuild breaks both assumptions, because it swaps the tables. If such an assumption
+ * may have caused the failure, the batch is applied again without any. If the events themselves are at fault,
+ * the second attempt fails, too.
  */
 static enum status explain(struct batch *batch, enum status status, struct error *error)
 {

@@ -1,6 +1,7 @@
 /*
- * One batch of the writer: turns chunks of the two logs into rows, and writes each table with one statement.
- * It loads nothing but the cursors, because the statements enforce the version rule. Writer thread only.
+ * Runs one batch of the writer. It turns chunks of the two logs into rows, and writes each table with one
+ * statement. It loads nothing but the cursors, because the statements enforce the version rule. Writer thread
+ * only.
  */
 #ifndef SCREENING_HISTORY_SVC_BATCH_H
 #define SCREENING_HISTORY_SVC_BATCH_H
@@ -13,11 +14,11 @@
 
 struct batch;
 
-/* Returns NULL when out of memory. */
+/* Creates a batch. Returns NULL when out of memory. */
 struct batch *batch_create(void);
 void batch_destroy(struct batch *batch);
 
-/* Implements writer_ops.apply. `context` is the struct batch; every command is a struct event_chunk. */
+/* Implements writer_ops.apply. `context` is the struct batch, and every command is a struct event_chunk. */
 enum status batch_apply(void *context, struct db *db, struct writer_command *const *commands, size_t count,
                         struct error *error);
 

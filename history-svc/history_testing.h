@@ -1,4 +1,7 @@
-/* For tests that need PostgreSQL: a database per test, generated events, and chunks applied directly. */
+/*
+ * For tests that need PostgreSQL. Provides a database per test, generated events, and chunks applied
+ * directly.
+ */
 #ifndef SCREENING_HISTORY_SVC_HISTORY_TESTING_H
 #define SCREENING_HISTORY_SVC_HISTORY_TESTING_H
 
@@ -12,7 +15,7 @@
 
 #include "base/arena.h"
 #include "db/db.h"
-#include "events/events_testing.h" /* expect, wait_until, number_of */
+#include "events/events_testing.h" /* for expect, wait_until, number_of */
 
 #include "screening/v1/event.pb-c.h"
 
@@ -25,11 +28,11 @@ struct place {
     struct db *db;
     struct batch *batch;
     struct arena arena;   /* holds the events */
-    uint64_t booking_seq; /* of the last event applied */
+    uint64_t booking_seq; /* the seq of the last event applied */
     uint64_t hospital_seq;
 };
 
-/* cmocka setup and teardown. Without SCREENING_TEST_POSTGRESQL=URL the state is NULL. */
+/* The setup and teardown for cmocka. Without SCREENING_TEST_POSTGRESQL=URL the state is NULL. */
 int place_setup(void **state);
 int place_teardown(void **state);
 
@@ -42,8 +45,8 @@ struct place *place_of(void **state);
 struct uuid test_id(uint32_t number);
 
 struct told_booking {
-    uint32_t booking;  /* number in its id */
-    uint32_t hospital; /* likewise */
+    uint32_t booking;  /* the number in its id */
+    uint32_t hospital; /* the number in its id */
     Screening__V1__BookingStatus status;
     int32_t day;
     const char *customer;

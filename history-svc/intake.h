@@ -1,6 +1,7 @@
 /*
- * Feeds both logs into one schema: the writer that applies them and the followers that fetch them. The
- * service runs one intake on the live schema; a rebuild runs another on its own schema.
+ * Feeds both logs into one schema. An intake consists of the followers that fetch the logs and the writer
+ * that applies them. The service runs one intake on the live schema, and a rebuild runs another on its own
+ * schema.
  */
 #ifndef SCREENING_HISTORY_SVC_INTAKE_H
 #define SCREENING_HISTORY_SVC_INTAKE_H
@@ -18,7 +19,7 @@ struct intake;
 enum intake_log { INTAKE_BOOKING, INTAKE_HOSPITAL };
 enum { INTAKE_LOG_COUNT = 2 };
 
-/* Addresses of a publisher. */
+/* The addresses of a publisher. */
 struct intake_source {
     const char *rpc_address;
     const char *events_address;
@@ -34,7 +35,7 @@ struct intake_options {
 
 /*
  * Starts the writer. On success it takes over `db`, which must resolve names to the schema. The strings in
- * `options` must outlive the intake. Fails with RESOURCE_EXHAUSTED.
+ * `options` must outlive the intake. Returns RESOURCE_EXHAUSTED on failure.
  */
 MUST_CHECK enum status intake_open(const struct intake_options *options, struct db *db, struct intake **out,
                                    struct error *error);
@@ -48,7 +49,7 @@ MUST_CHECK enum status intake_follow(struct intake *intake, struct error *error)
 /* Returns "booking" or "hospital". */
 const char *intake_log_name(enum intake_log log);
 
-/* NULL before intake_follow. */
+/* Returns the follower of the log, or NULL before intake_follow. */
 struct event_follower *intake_follower(const struct intake *intake, enum intake_log log);
 struct writer *intake_writer(const struct intake *intake);
 

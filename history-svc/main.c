@@ -1,4 +1,4 @@
-/* history-svc: the history of every booking, read from both logs. */
+/* history-svc keeps the history of every booking, read from both logs. */
 #include "api.h"
 #include "intake.h"
 #include "rebuild.h"
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
     const struct app_options options = {
         .program = HISTORY_PROGRAM,
         .settings = &service.settings.service,
-        .queues = 1, /* of reads */
+        .queues = 1, /* for reads */
         .services = {&service.api.service.base},
         .schema = SCHEMA_LIVE,
         .prepare = prepare_database,

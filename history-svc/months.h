@@ -15,17 +15,20 @@
 
 enum { MONTHS_REMEMBERED = 64 };
 
-/* All zero: nothing is remembered. */
+/* All zero if nothing is remembered. */
 struct months {
     struct timeline_month known[MONTHS_REMEMBERED];
     size_t count;
 };
 
-/* Creates the months of these entries, except remembered ones. Call it inside the transaction. */
+/* Creates the months of these entries, except for remembered months. Call it inside the transaction. */
 MUST_CHECK enum status months_open(struct months *months, struct db *db, const struct entry_row *entries,
                                    size_t count, struct error *error);
 
-/* Call it when the remembered months may be wrong: a transaction failed, or the tables were swapped. */
+/*
+ * Forgets all months. Call it when the remembered months may be wrong, because a transaction failed or the
+ * tables were swapped.
+ */
 void months_forget(struct months *months);
 
 #endif

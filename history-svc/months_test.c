@@ -157,7 +157,7 @@ static void test_history_months_are_made_beside_readers_and_writers(void **state
     }
 }
 
-/* Two replicas need the same month: one creates it, and the other waits. */
+/* Two replicas need the same month. One creates it, and the other waits. */
 static void test_history_months_needed_by_two_writers_are_made_by_one(void **state)
 {
     struct place *place = place_of(state);

@@ -9,17 +9,17 @@
 
 #include "screening/v1/event.pb-c.h"
 
-/* The rows that one event produces; their strings belong to the event. */
+/* The rows that one event produces. Their strings belong to the event. */
 struct reaction {
     enum event_meaning meaning;
-    struct booking_row booking;   /* EVENT_BOOKING */
-    struct entry_row entry;       /* EVENT_BOOKING */
-    struct hospital_row hospital; /* EVENT_HOSPITAL_REGISTERED, EVENT_HOSPITAL_DELETED */
+    struct booking_row booking;   /* for EVENT_BOOKING */
+    struct entry_row entry;       /* for EVENT_BOOKING */
+    struct hospital_row hospital; /* for EVENT_HOSPITAL_REGISTERED and EVENT_HOSPITAL_DELETED */
 };
 
 /*
- * Fails with INTERNAL if the event contradicts itself or lacks a field that its type requires; a retry would
- * fail, too. `log` must outlive the reaction.
+ * Maps one event. Fails with INTERNAL if the event contradicts itself or lacks a field that its type
+ * requires. A retry would fail, too. `log` must outlive the reaction.
  */
 MUST_CHECK enum status policy_react(const char *log, const Screening__V1__Event *event, struct reaction *out,
                                     struct error *error);

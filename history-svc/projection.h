@@ -1,8 +1,8 @@
 /*
- * The rules of the read model. Pure: they map the known state and an event to what readers see, without I/O
- * or a clock.
+ * The rules of the read model. They map the known state and an event to the view of readers. Pure, without
+ * I/O or a clock.
  *
- * booking-svc is the only authority on a booking: its events win, in whatever order the two logs arrive.
+ * booking-svc is the only authority on a booking. Its events win, in whatever order the two logs arrive.
  * hospital.deleted changes only the hospital. Until the booking's own event arrives, each read decides what
  * the deletion means for the booking.
  */
@@ -26,20 +26,26 @@ enum event_meaning {
 
 struct event_kind {
     enum event_meaning meaning;
-    Screening__V1__BookingStatus status; /* EVENT_BOOKING: the status that the booking must have */
+    Screening__V1__BookingStatus status; /* for EVENT_BOOKING, the status that the booking must have */
 };
 
-/* `log` is the log that delivered the event; a type that belongs to another log is unknown. */
+/*
+ * Returns the kind of an event. `log` is the log that delivered it. A type that belongs to another log is
+ * unknown.
+ */
 struct event_kind projection_event_kind(const char *log, const char *type);
 
 /* ---- the version rule ---- */
 
-/* Only a higher version changes the status; `known` 0 = no version is known. */
+/*
+ * Returns whether an event of version `told` changes the status, which only a higher version does. `known` is
+ * 0 if no version is known.
+ */
 bool projection_moves(uint64_t known, uint64_t told);
 
 /* ---- the provisional rule ---- */
 
-/* The known deletion of a hospital: `day` is its civil date in the clinic's zone. */
+/* The known deletion of a hospital. `day` is its civil date in the clinic's zone. */
 struct hospital_deletion {
     bool deleted;
     int32_t day;
@@ -47,16 +53,19 @@ struct hospital_deletion {
 
 struct booking_view {
     Screening__V1__BookingStatus status;
-    bool provisional; /* FORCE_CANCELLED is predicted: the booking's own event has not arrived yet */
+    bool provisional; /* FORCE_CANCELLED is predicted, because the booking's own event has not arrived yet */
 };
 
-/* Returns how readers see a booking for screening day `day` whose last event had `status`. */
+/* Returns the view that readers have of a booking for screening day `day` whose last event had `status`. */
 struct booking_view projection_view(Screening__V1__BookingStatus status, int32_t day,
                                     const struct hospital_deletion *deletion);
 
 /* ---- lag ---- */
 
-/* Returns the ms since `oldest_unapplied_us` (0 = not known), or 0 when everything is applied. */
+/*
+ * Returns the milliseconds since `oldest_unapplied_us`. Returns 0 if that is 0 (unknown) or not yet reached,
+ * or if everything is applied.
+ */
 uint64_t projection_lag_ms(uint64_t applied_seq, uint64_t head_seq, int64_t oldest_unapplied_us,
                            int64_t now_us);
 

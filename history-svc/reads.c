@@ -81,8 +81,8 @@ struct list_read {
     uint32_t page_size;
     Screening__V1__ListCustomerHistoryResponse response;
     struct page_room room;
-    struct page_position last; /* of the last booking on the page */
-    bool more;                 /* more bookings follow the page */
+    struct page_position last; /* position of the last booking on the page */
+    bool more;                 /* whether more bookings follow the page */
 };
 
 static enum status take_summary(void *context, const struct summary_row *summary)
@@ -119,7 +119,7 @@ static enum status run_list(struct handler_read *base, struct db *db, struct err
     return STATUS_OK;
 }
 
-/* An empty date sets no bound; then the value is `otherwise`. */
+/* Reads a date. An empty date sets no bound; the value is then `otherwise`. */
 static enum status read_date(const char *field, const char *text, const char *otherwise, int32_t *day,
                              struct error *error)
 {

@@ -39,7 +39,10 @@ static void look(struct progress *progress, const struct intake *intake)
               LOG_INT("hospital_head", progress->logs[INTAKE_HOSPITAL].head_seq));
 }
 
-/* FOLLOWING: the follower has reached the publisher's head once; on a busy log it always lags a little. */
+/*
+ * Returns whether the follower has reached the publisher's head once (FOLLOWING). On a busy log it always
+ * lags a little.
+ */
 static bool is_complete(const struct progress *progress)
 {
     for (int i = 0; i < INTAKE_LOG_COUNT; i++)
@@ -110,7 +113,10 @@ static enum status fill(const struct intake_options *options, struct db *db, uin
     return status;
 }
 
-/* A long read of the live tables, or their writer, may hold the locks for a while, so this retries. */
+/*
+ * Swaps the schemas. A long read of the live tables, or their writer, may hold the locks for a while, so this
+ * retries.
+ */
 static enum status swap(struct db *db, uint32_t patience_s, struct error *error)
 {
     int64_t give_up_ns = after_ms(clock_monotonic_ns(), (int64_t)patience_s * MS_PER_S);

@@ -1,8 +1,8 @@
 /*
  * --rebuild: fills a second schema from the beginning of both logs, then swaps it with the live one.
  *
- * A running history-svc keeps working: after the swap its statements use the new tables. Since it moves its
- * cursors by compare-and-set, it fetches and applies again the events that it had applied beyond the new
+ * A running history-svc keeps working, and after the swap its statements use the new tables. Since it moves
+ * its cursors by compare-and-set, it fetches and applies again the events that it had applied beyond the new
  * cursors. A follower that stopped because its log diverged rereads its cursor only after a restart.
  */
 #ifndef SCREENING_HISTORY_SVC_REBUILD_H
@@ -21,10 +21,10 @@ struct rebuild_counts {
 };
 
 /*
- * Rebuilds from the publishers in `options`, whose schema is ignored. `db` may be any connection; the caller
- * keeps it. Main thread only. After an error the live schema is unchanged: UNAVAILABLE when nothing moved for
- * `patience_s` seconds (a publisher or the database is unreachable), CANCELLED on a stop signal,
- * FAILED_PRECONDITION when a log can't be followed to its head.
+ * Rebuilds from the publishers in `options`, whose schema is ignored. `db` may be any connection, and the
+ * caller keeps it. Main thread only. After an error the live schema is unchanged. Returns UNAVAILABLE when
+ * nothing moved for `patience_s` seconds (a publisher or the database is unreachable), CANCELLED after a stop
+ * signal, and FAILED_PRECONDITION when a log cannot be followed to its head.
  */
 MUST_CHECK enum status rebuild_run(const struct intake_options *options, struct db *db, uint32_t patience_s,
                                    struct rebuild_counts *out, struct error *error);

@@ -1,4 +1,4 @@
-/* A rebuild beside a running history that keeps following. Needs PostgreSQL. */
+/* Tests a rebuild beside a running history that keeps following. Needs PostgreSQL. */
 #include "history_testing.h"
 #include "intake.h"
 #include "rebuild.h"
@@ -135,7 +135,7 @@ static void scene_close(struct scene *scene)
     rmdir(scene->folder);
 }
 
-/* Confirms `count` more bookings, with one commit each, and cancels every third of them at once. */
+/* Confirms `count` more bookings, with one commit each, and immediately cancels every third of them. */
 static void publish_bookings(struct scene *scene, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {

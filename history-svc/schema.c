@@ -14,8 +14,9 @@ enum { SCRIPT_SIZE = 128 };
 
 static const char DROP_REBUILD[] = "DROP SCHEMA IF EXISTS history_rebuild CASCADE";
 
-/* Filling is a fifth cheaper without the only index that is not written in order; it is created at the
- * end. */
+/*
+ * Filling is a fifth cheaper without the only index that is not written in order. It is created at the end.
+ */
 static const char DROP_INDEX[] = "DROP INDEX history_rebuild.booking_summary_by_customer";
 
 /* A new table has no statistics until autovacuum visits it. */
@@ -43,7 +44,7 @@ enum status schema_prepare(struct db *db, const char *schema, struct error *erro
     char script[SCRIPT_SIZE];
     snprintf(script, sizeof script, "CREATE SCHEMA IF NOT EXISTS %s", schema);
     enum status status = db_run_script(db, script, error);
-    /* ALREADY_EXISTS: another process created it at the same moment. */
+    /* ALREADY_EXISTS means that another process created it at the same moment. */
     if (status == STATUS_OK || status == STATUS_ALREADY_EXISTS)
         status = db_use_schema(db, schema, error);
     if (status == STATUS_OK)

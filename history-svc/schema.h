@@ -18,7 +18,7 @@ extern const char SCHEMA_REBUILD[];
 MUST_CHECK enum status schema_prepare(struct db *db, const char *schema, struct error *error);
 
 /*
- * Like schema_prepare, for the schema of a rebuild, which must not exist yet; leaves out the index that slows
+ * Like schema_prepare, for the schema of a rebuild, which must not exist yet. Leaves out the index that slows
  * filling down.
  */
 MUST_CHECK enum status schema_prepare_rebuild(struct db *db, struct error *error);
@@ -28,8 +28,9 @@ MUST_CHECK enum status schema_drop_rebuild(struct db *db, struct error *error);
 
 /*
  * Completes the rebuilt schema, swaps it with the live one in one transaction, and drops the old one.
- * In-flight transactions of a running history-svc end before the swap; later ones use the new tables.
- * DEADLINE_EXCEEDED or ABORTED if the live tables were busy: nothing has changed, and the caller may retry.
+ * Transactions of a running history-svc that are in flight end before the swap, and later ones use the new
+ * tables. Returns DEADLINE_EXCEEDED or ABORTED if the live tables were busy. Nothing has changed then, and
+ * the caller may retry.
  */
 MUST_CHECK enum status schema_swap(struct db *db, struct error *error);
 

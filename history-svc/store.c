@@ -94,7 +94,7 @@ static const struct db_statement INSERT_UNKNOWN = {
     .tables = {&UNKNOWN},
 };
 
-/* The hospital's part of a summary; null if the hospital is unknown. */
+/* The hospital's part of a summary. It is null if the hospital is unknown. */
 static const struct db_column SHOWN_COLUMNS[] = {
     DB_COLUMN_AS("name", struct summary_row, hospital_name, TEXT, DB_FIXED),
     DB_COLUMN_WITH("deleted_day", struct summary_row, deletion.day, DATE, DB_FIXED, deletion.deleted),
@@ -110,7 +110,7 @@ static const struct db_statement LOAD_HISTORY = {
     .tables = {&BOOKING, &SHOWN, &ENTRY},
 };
 
-/* The CASE repeats projection_view; batch_test checks that both agree. */
+/* The CASE repeats projection_view. batch_test checks that both agree. */
 static const struct db_statement LIST_CUSTOMER = {
     .name = "list_customer",
     .sql = "SELECT {booking_summary s}, {hospital h} FROM booking_summary s "
@@ -196,14 +196,14 @@ enum status store_insert_unknown(struct db *db, const struct unknown_row *rows, 
 
 /* ---- reading ---- */
 
-/* Returns the number of the column after the summary. */
+/* Reads a summary. Returns the number of the column after it. */
 static int read_summary(const struct db_row *row, struct summary_row *out)
 {
     int next = db_row_record(row, 0, &BOOKING, &out->booking);
     return db_row_record(row, next, &SHOWN, out);
 }
 
-/* The callback for the rows; only the one that the statement uses is set. */
+/* The callback for the rows. Only the one that the statement uses is set. */
 struct receiver {
     store_summary_fn summary;
     store_entry_fn entry;

@@ -1,4 +1,4 @@
-/* history-svc's tables: SQL only, no rules. Every function runs on the caller's connection and thread. */
+/* history-svc's tables. SQL only, no rules. Every function runs on the caller's connection and thread. */
 #ifndef SCREENING_HISTORY_SVC_STORE_H
 #define SCREENING_HISTORY_SVC_STORE_H
 
@@ -13,15 +13,15 @@
 #include "db/db.h"
 #include "db/migrate.h"
 
-/* The scripts in migrations/, listed by the build. */
+/* The scripts in migrations/. The build lists them. */
 extern const struct db_migration HISTORY_MIGRATIONS[];
 extern const size_t HISTORY_MIGRATION_COUNT;
 
 MUST_CHECK enum status store_migrate(struct db *db, struct error *error);
 
-/* ---- rows: their strings and bytes belong to the code that filled the row ---- */
+/* ---- rows; their strings and bytes belong to the code that filled the row ---- */
 
-/* A booking in its highest known version. */
+/* A booking as of its highest known version. */
 struct booking_row {
     struct uuid booking_id;
     const char *customer_id;
@@ -93,15 +93,18 @@ MUST_CHECK enum status store_open_month(struct db *db, int64_t instant_us, struc
 MUST_CHECK enum status store_insert_entries(struct db *db, const struct entry_row *rows, size_t count,
                                             bool some_exist, struct error *error);
 
-/* Inserts hospitals, or adds the new fields; the first deletion wins. Each hospital may occur only once. */
+/*
+ * Inserts hospitals, or adds the new fields to existing ones. The first deletion wins. Each hospital may
+ * occur only once.
+ */
 MUST_CHECK enum status store_save_hospitals(struct db *db, struct hospital_row *const *rows, size_t count,
                                             struct error *error);
 
-/* Inserts events; existing ones are kept. */
+/* Inserts events. Existing ones are kept. */
 MUST_CHECK enum status store_insert_unknown(struct db *db, const struct unknown_row *rows, size_t count,
                                             struct error *error);
 
-/* ---- reading: strings are valid only during the callback ---- */
+/* ---- reading; strings are valid only during the callback ---- */
 
 /* A booking with the known data of its hospital. */
 struct summary_row {
@@ -112,7 +115,7 @@ struct summary_row {
 
 typedef enum status (*store_summary_fn)(void *context, const struct summary_row *summary);
 
-/* Called once per entry, in version order, each time with the booking. */
+/* Is called once per entry, in order of version, each time with the booking. */
 typedef enum status (*store_entry_fn)(void *context, const struct summary_row *summary,
                                       const struct entry_row *entry);
 
@@ -122,18 +125,18 @@ MUST_CHECK enum status store_load_history(struct db *db, const struct uuid *book
 
 struct customer_filter {
     const char *customer_id;
-    int status; /* as readers see it, see projection_view; 0 = any */
+    int status; /* the status that readers see (projection_view); 0 = any */
     int32_t from_day;
     int32_t to_day; /* inclusive */
 };
 
-/* The end of the previous page; older bookings follow. */
+/* The end of the previous page. Older bookings follow. */
 struct customer_position {
     int64_t created_at_us;
     struct uuid booking_id;
 };
 
-/* Returns the newest bookings first, at most `limit`. */
+/* Lists at most `limit` bookings, the newest first. */
 MUST_CHECK enum status store_list_customer(struct db *db, const struct customer_filter *filter,
                                            const struct customer_position *after, uint32_t limit,
                                            store_summary_fn found, void *context, struct error *error);

@@ -31,7 +31,7 @@ const char *wire_read_booking(const Screening__V1__Booking *booking, struct book
     return NULL;
 }
 
-/* A summary and everything it points to. */
+/* A summary and everything that it points to. */
 struct summary_wire {
     Screening__V1__BookingSummary message;
     Screening__V1__Booking booking;

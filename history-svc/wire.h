@@ -9,14 +9,14 @@
 #include "screening/v1/history.pb-c.h"
 
 /*
- * Reads the booking of an event. The row's strings are those of the message. Returns NULL, or a description
- * of the error.
+ * Reads the booking of an event. The row's strings are those of the message. Returns NULL on success,
+ * otherwise a description of the error.
  */
 MUST_CHECK const char *wire_read_booking(const Screening__V1__Booking *booking, struct booking_row *row);
 
 /*
- * Makes the summary as readers see it: a booking that the deletion of its hospital will force-cancel already
- * appears so. Copies everything into the arena. Returns NULL when out of memory. Any thread.
+ * Makes the summary as readers see it. A booking that the deletion of its hospital will force-cancel already
+ * appears as cancelled. Copies everything into the arena. Returns NULL when out of memory. Any thread.
  */
 Screening__V1__BookingSummary *wire_summary(struct arena *arena, const struct summary_row *row);
 

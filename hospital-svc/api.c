@@ -14,7 +14,7 @@ struct api_command {
     const Screening__V1__BatchReserveRequest *batch; /* for BatchReserve */
 };
 
-/* NULL when out of memory. */
+/* Creates a command. Returns NULL when out of memory. */
 static struct api_command *create_command(struct rpc_call *call, enum command_kind kind)
 {
     struct arena *arena = rpc_call_arena(call);
@@ -28,7 +28,7 @@ static struct api_command *create_command(struct rpc_call *call, enum command_ki
     return mine;
 }
 
-/* `status` is the result of validating the request. */
+/* Submits a command. `status` is the result of validating the request. */
 static enum status submit(struct hospital_api *api, struct api_command *mine, enum status status,
                           void (*complete)(struct writer_command *command), struct error *error)
 {
@@ -52,7 +52,7 @@ static void fail_command(struct api_command *mine, const struct error *why)
     rpc_call_fail(mine->call, &error);
 }
 
-/* ---- methods that change hospitals and days: the batch builds the answer ---- */
+/* ---- methods that change hospitals and days; the batch builds the answer ---- */
 
 static void complete_answered(struct writer_command *base)
 {
@@ -159,8 +159,10 @@ static void complete_batch(struct writer_command *base)
     Screening__V1__ReserveResult *results = arena_alloc(mine->command.arena, count * sizeof *results);
     Screening__V1__ReserveResult **pointers = arena_alloc(mine->command.arena, count * sizeof(void *));
     if (results == NULL || pointers == NULL) {
-        /* The reservations are committed, but there is no memory for the answer. UNAVAILABLE: the caller
-         * may repeat the ids. */
+        /*
+         * The reservations are committed, but there is no memory for the answer. After UNAVAILABLE the caller
+         * may repeat the ids.
+         */
         fail(mine->call, STATUS_UNAVAILABLE, NULL, "out of memory");
         return;
     }
@@ -177,7 +179,7 @@ static void complete_batch(struct writer_command *base)
     rpc_call_reply(mine->call, &response.base);
 }
 
-/* A malformed item is refused individually and does not affect the others. */
+/* Reads a batch. A malformed item is refused individually and does not affect the others. */
 static enum status read_batch(const Screening__V1__BatchReserveRequest *request, struct api_command *mine,
                               struct error *error)
 {

@@ -1,6 +1,6 @@
 /*
- * Handlers of HospitalService. They validate a request, turn it into a command for the writer or a task for
- * the readers, and reply when that is complete.
+ * The handlers of HospitalService. They validate a request, turn it into a command for the writer or a task
+ * for the readers, and reply once that is complete.
  */
 #ifndef SCREENING_HOSPITAL_SVC_API_H
 #define SCREENING_HOSPITAL_SVC_API_H
@@ -10,8 +10,8 @@
 #include "screening/v1/hospital.pb-c.h"
 
 struct hospital_api {
-    struct handler_service service; /* must be first: the handlers get it */
-    struct writer *writer;          /* both are set before rpc_server_serve, */
+    struct handler_service service; /* must be first, because the handlers get it */
+    struct writer *writer;          /* writer and readers are set before rpc_server_serve */
     struct reader_pool *readers;    /* and outlive the RPC server */
 };
 

@@ -1,6 +1,6 @@
 /*
- * Order of the steps in the transaction: lock the log head (excludes other replicas), read cursors, load,
- * decide, save, append events, move cursors.
+ * The order of the steps in the transaction is: lock the log head (which excludes other replicas), read
+ * cursors, load, decide, save, append events, move cursors.
  */
 #include "batch.h"
 

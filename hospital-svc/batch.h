@@ -1,7 +1,8 @@
 /*
- * One batch of the writer: load what its commands need, decide them one by one, save one final row per key
- * and the events. This is the writer's `apply`. A command of class WRITER_EVENT is a chunk of the booking
- * log; any other is a struct command. Everything here runs on the writer thread.
+ * Runs one batch of the writer. It loads the rows that the commands need, decides the commands one by one,
+ * and saves one final row per key and the events. This is the writer's `apply`. A command of class
+ * WRITER_EVENT is a chunk of the booking log; any other is a struct command. Everything here runs on the
+ * writer thread.
  */
 #ifndef SCREENING_HOSPITAL_SVC_BATCH_H
 #define SCREENING_HOSPITAL_SVC_BATCH_H
@@ -13,7 +14,10 @@
 
 struct batch;
 
-/* The caller keeps ownership of `log`, which must outlive the batch. Returns NULL when out of memory. */
+/*
+ * Creates a batch. The caller keeps ownership of `log`, which must outlive the batch. Returns NULL when out
+ * of memory.
+ */
 struct batch *batch_create(struct event_log *log);
 void batch_destroy(struct batch *batch);
 
@@ -23,7 +27,7 @@ void batch_destroy(struct batch *batch);
  */
 void batch_on_unpaired(struct batch *batch, void (*unpaired)(void *context, bool eras_differ), void *context);
 
-/* Operations for writer_open. */
+/* Returns the operations for writer_open. */
 struct writer_ops batch_ops(struct batch *batch);
 
 #endif

@@ -1,5 +1,7 @@
-/* Batches applied again after the answer to their COMMIT was lost: no command is refused because of its own
- * earlier effect. */
+/*
+ * Tests batches applied again after the answer to their COMMIT was lost. No command is refused because of its
+ * own earlier effect.
+ */
 #include "batch_testing.h"
 #include "store.h"
 

@@ -65,8 +65,10 @@ static bool add_days(struct batch *batch, const struct hospital_row *row, struct
     return true;
 }
 
-/* hospital_register leaves pointers to the command's strings in the hospital. This copies them, because
- * the command may be freed before the answer of a later command is sent. */
+/*
+ * Copies the hospital's strings. hospital_register leaves pointers to the command's strings in the hospital,
+ * and the command may be freed before the answer of a later command is sent.
+ */
 static bool keep_texts(struct batch *batch, struct hospital *hospital)
 {
     hospital->name = arena_strdup(&batch->arena, hospital->name);
@@ -110,7 +112,10 @@ static enum status decide_registration(struct batch *batch, struct command *comm
     return append_hospital(batch, command, SCREENING_EVENT_HOSPITAL_REGISTERED, answer, error);
 }
 
-/* The change was committed and its event appended, so reports it even if the day has changed since. */
+/*
+ * Answers a change that was committed and whose event was appended. Reports it even if the day has changed
+ * since.
+ */
 static enum status answer_done_capacity(struct command *command, struct error *error)
 {
     struct screening_day day = command->done;
@@ -187,8 +192,10 @@ static void decide_reserve(struct batch *batch, struct reserve_item *item)
     }
 }
 
-/* Returns whether booking-svc and this service do not agree on the eras of their databases: until they do,
- * nothing is granted. */
+/*
+ * Returns whether booking-svc and this service do not agree on the eras of their databases. Until they do,
+ * nothing is granted.
+ */
 static bool is_recovering(struct batch *batch, const struct command *command)
 {
     const struct event_era *era = event_log_era(batch->log);
@@ -215,9 +222,9 @@ static void decide_reserves(struct batch *batch, struct command *command)
 }
 
 /*
- * A booking is confirmed only after its place was committed. If the place has left no row, the database has
- * reverted. A released row is no proof, because the log may be followed from before the release. Nor is a
- * missing row of a past day, because those are purged.
+ * Reinstates a place if it was lost. A booking is confirmed only after its place was committed. If the place
+ * has left no row, the database has reverted. A released row is no proof, because the log may be followed
+ * from before the release. Nor is a missing row of a past day, because those are purged.
  */
 static enum status reinstate(struct batch *batch, const struct release *confirmed,
                              struct reservation_row *row, struct error *error)

@@ -15,10 +15,10 @@
 #include "db/db.h"
 #include "events/follower.h"
 
-/* The work of the batch; added to the metrics after the commit. */
+/* The work of the batch, which is added to the metrics after the commit. */
 struct batch_tally {
     int64_t granted, refused, released, tombstones, recovering;
-    int64_t reinstated, lost; /* places; lost: those that prove that the database reverted */
+    int64_t reinstated, lost; /* places; a lost one proves that the database reverted */
 };
 
 /* The releases of one chunk of events. */
@@ -29,9 +29,9 @@ struct batch_chunk {
     size_t count;
 };
 
-/* Keeps only memory for reuse, but no state, from one apply to the next. */
+/* Keeps memory for reuse, but no state, from one apply to the next. */
 struct batch {
-    struct event_log *log; /* the caller's */
+    struct event_log *log; /* owned by the caller */
     struct db_params *params;
     struct arena arena; /* holds everything below until the next apply */
     struct working_set set;
@@ -39,14 +39,14 @@ struct batch {
     size_t chunk_count;
     struct batch_tally tally;
     struct pair_done *pair; /* the pairing that this batch completes; NULL = none */
-    bool eras_differ;       /* a caller named other eras */
+    bool eras_differ;       /* whether a caller named other eras */
     void (*unpaired)(void *context, bool eras_differ);
     void *unpaired_context;
     int64_t now_us; /* one instant and one civil date for the whole batch */
     int32_t today;
 };
 
-/* Loads the cursors and adds every row that the commands name to the working set. */
+/* Loads the cursors. Adds every row that the commands name to the working set. */
 MUST_CHECK enum status batch_collect(struct batch *batch, struct db *db,
                                      struct writer_command *const *commands, size_t count,
                                      struct error *error);
@@ -68,7 +68,7 @@ MUST_CHECK enum status batch_delete_hospital(struct batch *batch, const struct c
                                              struct hospital_row *row, const ProtobufCMessage **answer,
                                              struct error *refusal, struct error *error);
 
-/* ---- batch_pair.c: COMMAND_LOOK, COMMAND_PAIR, and recording what a batch finds lost ---- */
+/* ---- batch_pair.c: COMMAND_LOOK, COMMAND_PAIR, and the record of losses that a batch finds ---- */
 
 MUST_CHECK enum status batch_pair_collect(struct batch *batch, struct db *db, struct command *command,
                                           struct error *error);

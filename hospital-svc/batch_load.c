@@ -60,7 +60,10 @@ static bool collect_command(struct batch *batch, struct command *command)
     return true;
 }
 
-/* A malformed event fails the batch. Applied alone, it fails again and becomes a dead letter. */
+/*
+ * Collects the rows of a chunk. A malformed event fails the batch. Applied alone, it fails again and becomes
+ * a dead letter.
+ */
 static enum status collect_chunk(struct batch *batch, struct db *db, struct event_chunk *chunk,
                                  struct error *error)
 {
@@ -116,7 +119,10 @@ enum status batch_collect(struct batch *batch, struct db *db, struct writer_comm
     return STATUS_OK;
 }
 
-/* A release frees the day of the stored reservation, not the day named in the event. */
+/*
+ * Collects the days of releases. A release frees the day of the stored reservation, not the day named in the
+ * event.
+ */
 static bool collect_released_days(struct batch *batch)
 {
     for (size_t c = 0; c < batch->chunk_count; c++) {
@@ -130,8 +136,10 @@ static bool collect_released_days(struct batch *batch)
     return true;
 }
 
-/* The change of a command that is decided again may have been committed, with the answer to the COMMIT
- * lost. A second decision could only be wrong. */
+/*
+ * Finds changes that were already committed. The change of a command that is decided again may have been
+ * committed, with the answer to the COMMIT lost. A second decision could only be wrong.
+ */
 static enum status find_done_capacities(struct batch *batch, struct db *db,
                                         struct writer_command *const *commands, size_t count,
                                         struct error *error)

@@ -12,7 +12,7 @@
 
 /* ---- COMMAND_LOOK ---- */
 
-/* A paired era cannot have lost anything, so `since` stays zero. */
+/* Reads `since`. It stays zero for a paired era, which cannot have lost anything. */
 static enum status read_since(struct batch *batch, struct db *db, uint64_t since_seq, struct pair_look *look,
                               struct error *error)
 {
@@ -105,8 +105,10 @@ static void grant_requested(struct batch *batch, struct pair_done *done)
     batch->tally.granted += (int64_t)done->granted;
 }
 
-/* Runs after the grants, so that a booking whose client was told CONFIRMED ends FORCE_CANCELLED, not
- * REJECTED. */
+/*
+ * Deletes hospitals again. Runs after the grants, so that a booking whose client was told CONFIRMED ends
+ * FORCE_CANCELLED, not REJECTED.
+ */
 static enum status delete_again(struct batch *batch, struct command *command, struct error *error)
 {
     struct pair_done *done = command->wanted.pair;
@@ -132,7 +134,7 @@ static bool is_known(const struct pair_done *done)
 
 /*
  * Returns whether the cursor, as this batch leaves it, points to an event in the booking log of booking-svc's
- * era. An event applied by this batch, or since booking-svc was asked, may already be lost; only its era
+ * era. An event applied by this batch, or since booking-svc was asked, may already be lost. Only its era
  * proves that it is not. A booking-svc too old to report its era is trusted.
  */
 static bool is_in_log(const struct batch *batch, const struct pair_done *done)

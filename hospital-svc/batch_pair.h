@@ -1,6 +1,6 @@
 /*
- * The writer's part of pairing with booking-svc (pairing.h): reads what the database records about its era,
- * and commits the pairing. Also records the facts that an operator must know after the database reverted.
+ * The writer's part of pairing with booking-svc (pairing.h). It reads the database's record of its era, and
+ * commits the pairing. It also records the facts that an operator must know after the database reverted.
  */
 #ifndef SCREENING_HOSPITAL_SVC_BATCH_PAIR_H
 #define SCREENING_HOSPITAL_SVC_BATCH_PAIR_H
@@ -20,25 +20,27 @@
 /* The row of table recovery. */
 struct recovery {
     int64_t reinstated;
-    uint64_t lost_from, lost_to; /* seq of the hospital log; 0 = none */
+    uint64_t lost_from, lost_to; /* seqs of the hospital log; 0 = none */
 };
 
 /* COMMAND_LOOK: reads the state from which a pairing starts. */
 struct pair_look {
-    bool forget_booking_log; /* in: follow the booking log from its start, because it is a different log */
+    /* In: whether to follow the booking log from its start, because it is a different log. */
+    bool forget_booking_log;
     /* out */
     struct event_era era;
-    struct uuid log_id;          /* id of the hospital log */
-    struct event_cursor since;   /* hospital log position when the first unpaired era began; zero if paired */
-    struct event_cursor applied; /* of the booking log; without a cursor, the log of the last pairing, at
-                                  * seq 0 */
+    struct uuid log_id;        /* id of the hospital log */
+    struct event_cursor since; /* hospital log position when the first unpaired era began; zero if paired */
+    /* Position in the booking log. Without a cursor, it is the log of the last pairing at seq 0. */
+    struct event_cursor applied;
     struct recovery recovery;
 };
 
 /*
- * COMMAND_PAIR: marks the era as paired. Requires that the era is still the one sent to booking-svc, and that
- * the booking log of booking-svc's era has been applied up to `head_seq`. The second check is needed because
- * events that booking-svc has lost in the meantime may have been applied while the call was in flight.
+ * COMMAND_PAIR: marks the era as paired. The era must still be the one that was sent to booking-svc, and the
+ * booking log of booking-svc's era must have been applied up to `head_seq`. The second check is needed
+ * because events that booking-svc has lost in the meantime may have been applied while the call was in
+ * flight.
  */
 struct pair_done {
     int64_t era;
@@ -49,19 +51,19 @@ struct pair_done {
     struct uuid head_event_id;    /* zero = not reported */
     struct event_cursor checked;  /* position in the booking log, confirmed by booking-svc */
     struct event_cursor told;     /* how far booking-svc had applied the hospital log */
-    bool set_back;                /* booking-svc has set this cursor back */
+    bool set_back;                /* whether booking-svc has set this cursor back */
     struct event_cursor furthest; /* the furthest `told` so far, including failed attempts */
     const struct reserve *requested;
     size_t requested_count;
-    const struct uuid *deleted; /* hospitals */
+    const struct uuid *deleted; /* ids of hospitals */
     size_t deleted_count;
     /* out */
     size_t granted, deleted_again;
     /* owned by the batch */
     struct event_cursor applied;
-    bool lost;       /* `furthest` is not in the hospital log */
-    bool from_start; /* nor is `told`, and booking-svc did not set it back: it must start from the
-                      * beginning */
+    bool lost;       /* whether `furthest` is not in the hospital log */
+    bool from_start; /* whether `told` is not in it either and booking-svc did not set it back, so that it
+                        must start from the beginning */
     struct era_details details;
 };
 

@@ -1,4 +1,4 @@
-/* Batches of an unpaired era, and the batch that pairs it. */
+/* Tests batches of an unpaired era, and the batch that pairs it. */
 #include "batch_testing.h"
 
 #include <pthread.h>

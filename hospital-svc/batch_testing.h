@@ -1,6 +1,6 @@
 /*
- * Test harness for hospital-svc's batches: a database with the schema, batches applied by hand, and a frozen
- * clock.
+ * Test harness for hospital-svc's batches. It has a database with the schema, applies batches by hand, and
+ * freezes the clock.
  */
 #ifndef SCREENING_HOSPITAL_SVC_BATCH_TESTING_H
 #define SCREENING_HOSPITAL_SVC_BATCH_TESTING_H
@@ -18,14 +18,14 @@
 
 enum { STAGE_COMMANDS_MAX = 16 };
 
-/* Hospital of all commands, unless the test overrides it. */
+/* The hospital of all commands, unless the test overrides it. */
 extern const struct uuid STAGE_HOSPITAL_ID;
 
 /* The frozen time of all tests, and its civil date. */
 extern const int64_t STAGE_NOW_US;
 extern int32_t stage_today;
 
-/* Freezes the clock. Call first in main. */
+/* Freezes the clock. Call it first in main. */
 void stage_stop_clock(void);
 
 struct stage {
@@ -33,7 +33,7 @@ struct stage {
     struct db *db;
     struct event_log *log;
     struct batch *batch;
-    struct arena arena; /* of the calls */
+    struct arena arena; /* holds the calls */
     struct command commands[STAGE_COMMANDS_MAX];
     struct writer_command *queue[STAGE_COMMANDS_MAX];
     size_t count;
@@ -67,7 +67,7 @@ struct told {
 void stage_tell(struct told *told, uint64_t seq, const char *type, uint8_t booking);
 void stage_add_told(struct stage *stage, struct told *told);
 
-/* Applies the batch and leaves its transaction open. */
+/* Applies the batch and leaves its transaction open. Returns the status of the batch. */
 enum status stage_apply(struct stage *stage, struct error *error);
 /* Applies and commits the batch, which must succeed, and starts an empty one. */
 void stage_run(struct stage *stage);

@@ -1,4 +1,4 @@
-/* Commit numbers of places taken, places freed and capacities set, on databases of both kinds. */
+/* Tests the commit numbers of places taken, places freed and capacities set, on databases of both kinds. */
 #include "batch_testing.h"
 #include "store.h"
 

@@ -21,8 +21,10 @@ static enum status refuse_unknown(const struct hospital *hospital, struct error 
                      uuid_format(&hospital->id, id));
 }
 
-/* Checks a registration that is not a repeat. A repeat must not be refused for days that have passed in
- * the meantime, or for a rule that did not exist when an earlier version accepted it. */
+/*
+ * Checks a registration that is not a repetition. A repetition must not be refused for days that have passed
+ * in the meantime, or for a rule that did not exist when an earlier version accepted it.
+ */
 static enum status check_registration(const struct hospital *hospital, const struct registration *command,
                                       int32_t today, struct error *error)
 {
@@ -47,7 +49,7 @@ static bool is_repeat(const struct hospital *hospital, const struct registration
             memcmp(hospital->content, command->content_decomposed, DIGEST_SIZE) == 0);
 }
 
-/* Places reinstated before the day was opened stay reserved. */
+/* Opens a day. Places reinstated before that stay reserved. */
 static void open_day(struct screening_day *day, uint32_t capacity)
 {
     day->capacity = capacity;

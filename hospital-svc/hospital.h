@@ -1,14 +1,14 @@
 /*
  * Domain rules for hospitals, screening days and reservations. A rule takes the current state and a command,
- * and returns an outcome. Pure: no I/O, no clock, no globals; the caller passes `today` and `now_us`. Any
+ * and returns an outcome. Pure, without I/O, clock or globals. The caller passes `today` and `now_us`. Any
  * thread.
  *
  * A rule updates its state arguments in place. If it refuses the command, it leaves them unchanged. For state
- * that is not stored, the caller passes a struct that is zero except for its key: HOSPITAL_NONE, version 0,
- * RESERVATION_NONE.
+ * that is not stored, the caller passes a struct that is zero except for its key. Its values are
+ * HOSPITAL_NONE, version 0 and RESERVATION_NONE.
  *
  * Invariant (G1): reserved = sum of the headcounts of the day's live reservations. No grant and no capacity
- * change makes it exceed the capacity. Only a reinstated place can; the day is then overcommitted.
+ * change makes it exceed the capacity. Only a reinstated place can, and the day is then overcommitted.
  */
 #ifndef SCREENING_HOSPITAL_SVC_HOSPITAL_H
 #define SCREENING_HOSPITAL_SVC_HOSPITAL_H
@@ -24,8 +24,8 @@
 #include "screening/v1/types.pb-c.h"
 
 enum {
-    HOSPITAL_NAME_MAX = 200,    /* characters */
-    HOSPITAL_ADDRESS_MAX = 300, /* characters */
+    HOSPITAL_NAME_MAX = 200,    /* in characters */
+    HOSPITAL_ADDRESS_MAX = 300, /* in characters */
     HOSPITAL_DAYS_MAX = 400,    /* per registration */
     CAPACITY_MAX = 100000,
     HEADCOUNT_MAX = 100,
@@ -55,7 +55,7 @@ struct screening_day {
     uint64_t version;  /* 0 = never opened; each capacity change adds 1, reserving and releasing do not */
 };
 
-/* Places still available; 0 if the day is overcommitted. */
+/* Returns the number of places still available, or 0 if the day is overcommitted. */
 uint32_t screening_day_remaining(const struct screening_day *day);
 
 /* These numbers are stored in the database. */
@@ -70,7 +70,7 @@ struct reservation {
     struct uuid booking_id;
     struct uuid hospital_id;
     int32_t date;
-    uint32_t headcount; /* 0 in a tombstone */
+    uint32_t headcount; /* number of people; 0 in a tombstone */
     enum reservation_state state;
 };
 
@@ -86,19 +86,22 @@ struct registration {
     const char *name;
     const char *address;
     uint8_t content[DIGEST_SIZE];
-    /* The same digest over the texts as sent, and over the texts in decomposed form: an earlier version may
-     * have stored either one. */
+    /*
+     * The same digest over the texts as sent, and over the texts in decomposed form. An earlier version may
+     * have stored either one.
+     */
     uint8_t content_as_sent[DIGEST_SIZE], content_decomposed[DIGEST_SIZE];
-    const char *refusal; /* "field: rule" that refuses a new hospital, or NULL; ignored for a repeat */
+    const char *refusal; /* "field: rule" that refuses a new hospital, or NULL; ignored for a repetition */
     const struct day_wanted *days; /* unique dates, in request order */
     size_t day_count;
 };
 
 /*
- * days[i] holds the state for command->days[i]. OK with *changed true: the hospital and its days are now
- * registered; the hospital's strings are those of `command`. OK with *changed false: the hospital was already
- * registered with the same content, even if it was deleted in the meantime. ALREADY_EXISTS: it exists with
- * different content. INVALID_ARGUMENT: it is new, and a day is in the past or a text breaks a rule.
+ * Registers a hospital. days[i] holds the state for command->days[i]. Returns OK with *changed true if the
+ * hospital and its days are now registered; the hospital's strings are then those of `command`. Returns OK
+ * with *changed false if it was already registered with the same content, even if it was deleted in the
+ * meantime. Returns ALREADY_EXISTS if it exists with different content. Returns INVALID_ARGUMENT if it is new
+ * and a day is in the past or a text breaks a rule.
  */
 MUST_CHECK enum status hospital_register(struct hospital *hospital, struct screening_day *const *days,
                                          const struct registration *command, int32_t today, int64_t now_us,
@@ -114,10 +117,11 @@ struct capacity_wanted {
 };
 
 /*
- * OK: the day has the requested capacity; *changed is false if it already had it. A day that was never opened
- * has capacity 0 and version 0. The capacity of an overcommitted day may be raised to a value that is still
- * below its reserved places. INVALID_ARGUMENT: a past date. NOT_FOUND: no such hospital. FAILED_PRECONDITION:
- * HOSPITAL_DELETED, VERSION_MISMATCH, CAPACITY_BELOW_RESERVED.
+ * Sets the capacity of a day. Returns OK if the day now has the requested capacity, with *changed false if it
+ * already had it. A day that was never opened has capacity 0 and version 0. The capacity of an overcommitted
+ * day may be raised to a value that is still below its reserved places. Returns INVALID_ARGUMENT for a past
+ * date, NOT_FOUND if there is no such hospital, and FAILED_PRECONDITION with HOSPITAL_DELETED,
+ * VERSION_MISMATCH or CAPACITY_BELOW_RESERVED.
  */
 MUST_CHECK enum status hospital_set_capacity(const struct hospital *hospital, struct screening_day *day,
                                              const struct capacity_wanted *command, int32_t today,
@@ -125,7 +129,10 @@ MUST_CHECK enum status hospital_set_capacity(const struct hospital *hospital, st
 
 /* ---- DeleteHospital ---- */
 
-/* OK: the hospital is deleted; *changed is false if it already was. NOT_FOUND: no such hospital. */
+/*
+ * Deletes the hospital. Returns OK if it is now deleted, with *changed false if it already was. Returns
+ * NOT_FOUND if there is no such hospital.
+ */
 MUST_CHECK enum status hospital_delete(struct hospital *hospital, bool *changed, struct error *error);
 
 /* ---- Reserve ---- */
@@ -134,12 +141,12 @@ struct reserve {
     struct uuid booking_id;
     struct uuid hospital_id;
     int32_t date;
-    uint32_t headcount; /* 1..HEADCOUNT_MAX */
+    uint32_t headcount; /* 1 to HEADCOUNT_MAX */
 };
 
 enum reserve_outcome {
     RESERVE_GRANTED,
-    RESERVE_REPEATED,  /* already granted; takes no more places */
+    RESERVE_REPEATED,  /* was granted before; takes no more places */
     RESERVE_MALFORMED, /* set by callers that validate requests; hospital_reserve never returns it */
     RESERVE_OTHER_CONTENT,
     RESERVE_RELEASED,
@@ -151,14 +158,14 @@ enum reserve_outcome {
 enum { RESERVE_OUTCOME_COUNT = RESERVE_SOLD_OUT + 1 };
 
 /*
- * RESERVE_GRANTED: takes `headcount` places of the day. Repeating a granted Reserve succeeds even if the
+ * Takes `headcount` places of the day on RESERVE_GRANTED. Repeating a granted Reserve succeeds even if the
  * hospital was deleted or the date has passed.
  */
 MUST_CHECK enum reserve_outcome hospital_reserve(const struct hospital *hospital, struct screening_day *day,
                                                  struct reservation *reservation,
                                                  const struct reserve *command, int32_t today);
 
-/* An outcome as sent on the wire: status, reason ("" = none) and a human-readable message. */
+/* An outcome as sent on the wire, with a status, a reason ("" = none) and a message for people. */
 struct reserve_answer {
     enum status status;
     const char *reason;
@@ -166,7 +173,7 @@ struct reserve_answer {
 };
 const struct reserve_answer *reserve_answer(enum reserve_outcome outcome);
 
-/* ---- release: when a booking is cancelled, rejected or force-cancelled ---- */
+/* ---- release, when a booking is cancelled, rejected or force-cancelled ---- */
 
 struct release {
     struct uuid booking_id;
@@ -179,15 +186,21 @@ struct release {
 enum release_outcome {
     RELEASE_FREED,     /* the places of the live reservation are free again */
     RELEASE_TOMBSTONE, /* the booking was unknown; a late Reserve for it will be refused */
-    RELEASE_NOTHING,   /* already released */
+    RELEASE_NOTHING,   /* was released before */
 };
 
-/* `day` is the day of the stored reservation. It is used only if the reservation is live; otherwise it may
- * be NULL. It has at least as many reserved places as the reservation: the caller checks what it loaded. */
+/*
+ * Releases the reservation of a booking. `day` is the day of the stored reservation. It is used only if the
+ * reservation is live; otherwise it may be NULL. It has at least as many reserved places as the reservation,
+ * which the caller has checked.
+ */
 MUST_CHECK enum release_outcome hospital_release(struct reservation *reservation, struct screening_day *day,
                                                  const struct release *command);
 
-/* ---- reinstate: restores the place of a confirmed booking that was lost when the database reverted ---- */
+/*
+ * ---- reinstate, which restores the place of a confirmed booking that was lost when the database reverted
+ * ----
+ */
 
 enum reinstate_outcome {
     REINSTATE_LIVE,          /* its place was already live */
@@ -197,7 +210,7 @@ enum reinstate_outcome {
 
 /*
  * Makes the booking's place live. Overrides a released reservation or a tombstone, and ignores the hospital's
- * state and the day's capacity. `day` is the day of the command; it changes only on REINSTATE_TAKEN.
+ * state and the day's capacity. `day` is the day of the command. It changes only on REINSTATE_TAKEN.
  */
 MUST_CHECK enum reinstate_outcome
 hospital_reinstate(struct reservation *reservation, struct screening_day *day, const struct reserve *command);

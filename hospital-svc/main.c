@@ -1,6 +1,4 @@
-/*
- * hospital-svc: keeps hospitals and their screening days; reserves places and frees them.
- */
+/* hospital-svc: keeps hospitals and their screening days, reserves places and frees them. */
 #include "api.h"
 #include "batch.h"
 #include "overcommit.h"
@@ -167,7 +165,7 @@ int main(int argc, char **argv)
         .settings = &service.settings.service,
         .topic = SCREENING_LOG_HOSPITAL,
         .events_listen = service.settings.events_listen,
-        .queues = 2, /* of commands and reads */
+        .queues = 2, /* for commands and reads */
         .services = {&service.api.service.base},
         .prepare = prepare_database,
         .open_writer = open_writer,

@@ -22,7 +22,7 @@ static void note(struct overcommit *overcommit, int64_t days)
         log_event(days > 0 ? LOG_WARN : LOG_INFO, "days.overcommitted", LOG_INT("days", days));
 }
 
-/* A failed read leaves the count unchanged; other code reports the state of the database. */
+/* Counts the days. A failed read leaves the count unchanged; other code reports the state of the database. */
 static void run(struct reader_task *base, struct db *db)
 {
     struct overcommit *overcommit = container_of(base, struct overcommit, task);

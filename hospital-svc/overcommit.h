@@ -19,18 +19,24 @@ struct overcommit {
     struct reader_task task;
     struct reader_pool *readers;
     struct ticker *ticker;
-    atomic_bool reading; /* the pool holds the task */
+    atomic_bool reading; /* whether the pool holds the task */
     _Atomic int64_t days;
 };
 
-/* Starts counting. `readers` must outlive the thread. RESOURCE_EXHAUSTED: the thread could not be started. */
+/*
+ * Starts counting. `readers` must outlive the thread. Returns RESOURCE_EXHAUSTED if the thread cannot be
+ * started.
+ */
 MUST_CHECK enum status overcommit_open(struct overcommit *overcommit, struct reader_pool *readers,
                                        struct error *error);
 
-/* Stops the thread; a read may still be in flight. Call before reader_pool_close. No-op if never opened. */
+/*
+ * Stops the thread. A read may still be in flight. Call it before reader_pool_close. Does nothing if never
+ * opened.
+ */
 void overcommit_close(struct overcommit *overcommit);
 
-/* Writes a text such as "2 days overcommitted"; returns false if there are none. Any thread. */
+/* Writes a text such as "2 days overcommitted". Returns false if there are none. Any thread. */
 bool overcommit_degraded(struct overcommit *overcommit, char *out, size_t size);
 
 #endif

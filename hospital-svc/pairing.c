@@ -1,6 +1,6 @@
 /*
- * Lock order: the monitor is acquired last. The thread waits for its writer commands without a timeout,
- * because they never block for long.
+ * The monitor is acquired last. The thread waits for its writer commands without a timeout, because they
+ * never block for long.
  */
 #include "pairing.h"
 
@@ -19,7 +19,7 @@ enum {
     RETRY_FIRST_MS = 10,
     RETRY_MAX_MS = 200,
     FOLLOW_POLL_MS = 2,
-    FOLLOW_MAX_MS = 2000, /* after that, ask booking-svc again */
+    FOLLOW_MAX_MS = 2000, /* the time after which to ask booking-svc again */
     DEGRADED_AFTER_MS = 5000,
 };
 
@@ -73,7 +73,9 @@ static enum status look(struct pairing *pairing, bool forget_booking_log, struct
 
 /* ---- one attempt ---- */
 
-/* Waits until the booking log is applied up to `seq`; false on timeout or when stopping. */
+/*
+ * Waits until the booking log is applied up to `seq`. Returns false if that takes too long or when stopping.
+ */
 static bool wait_followed(struct pairing *pairing, struct ticker *ticker, uint64_t seq)
 {
     int64_t until_ns = clock_monotonic_ns() + FOLLOW_MAX_MS * (int64_t)NS_PER_MS;
@@ -106,7 +108,7 @@ static void note_paired(struct pairing *pairing, const struct pair_done *done, b
               LOG_INT("granted", done->granted), LOG_INT("deleted_again", done->deleted_again));
 }
 
-/* If the booking log is a different one, follows it from its start: the operator has accepted it. */
+/* Follows the booking log from its start if it is a different one, which the operator has accepted. */
 static enum status follow_adopted(struct pairing *pairing, const struct pair_done *done,
                                   struct pair_look *before, struct error *error)
 {
@@ -117,8 +119,10 @@ static enum status follow_adopted(struct pairing *pairing, const struct pair_don
     return STATUS_OK;
 }
 
-/* booking-svc sets its cursor of the hospital log back before its first answer, and only that answer
- * reports the old position. This keeps it for later attempts. */
+/*
+ * booking-svc sets its cursor of the hospital log back before its first answer, and only that answer reports
+ * the old position, so this keeps it for later attempts.
+ */
 static void keep_furthest(struct pairing *pairing, struct pair_done *done)
 {
     if (done->told.seq > pairing->furthest.seq)
@@ -157,7 +161,7 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
 
 /* ---- the thread ---- */
 
-/* Reports a problem that only an operator can fix; problem_log.h decides whether it is logged. */
+/* Reports a problem that only an operator can fix. problem_log.h decides whether it is logged. */
 static void note_problem(struct pairing *pairing, const struct error *error)
 {
     char problem[RPC_DEGRADED_TEXT_SIZE] = "";
@@ -194,7 +198,7 @@ static void tick(void *context, struct ticker *ticker)
         note_problem(pairing, &error);
         if (status == STATUS_OK) {
             backoff_reset(&backoff);
-            if (!ticker_sleep(ticker, RETRY_FIRST_MS)) /* for a moment many callers may name other eras */
+            if (!ticker_sleep(ticker, RETRY_FIRST_MS)) /* many callers may name other eras for a moment */
                 break;
             continue;
         }

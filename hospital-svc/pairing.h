@@ -7,8 +7,9 @@
  *   -> the booking log is applied up to that head; a confirmed booking takes its place despite the capacity
  *   -> one commit grants the bookings that were in flight, repeats lost deletions, and marks the era PAIRED
  *
- * The same thread pairs again when a caller names other eras: booking-svc has then begun an era, and its log
- * is checked before its Reserves are served. Every step is idempotent, and two replicas may pair at once.
+ * The same thread pairs again when a caller names other eras. booking-svc has then begun an era, and its log
+ * is checked before its Reserves are served. Every step is idempotent, and two replicas may pair at the same
+ * time.
  */
 #ifndef SCREENING_HOSPITAL_SVC_PAIRING_H
 #define SCREENING_HOSPITAL_SVC_PAIRING_H
@@ -32,24 +33,26 @@
 
 struct pairing {
     struct writer *writer;
-    struct event_follower *follower; /* of the booking log */
-    struct rpc_channel *channel;     /* to booking-svc */
+    struct event_follower *follower; /* follows the booking log */
+    struct rpc_channel *channel;     /* leads to booking-svc */
     struct rpc_client *client;
-    struct pairing_wish wish;     /* for the next call; owned by the thread once it runs */
-    struct event_cursor furthest; /* how far booking-svc had applied the hospital log; owned by the thread */
+    struct pairing_wish wish; /* the parameters of the next call; owned by the thread once it runs */
+    /* The furthest position of booking-svc in the hospital log; owned by the thread. */
+    struct event_cursor furthest;
     struct problem_log problem_log; /* owned by the thread */
     _Atomic(struct ticker *) ticker;
-    atomic_bool wanted;          /* a pairing is due: the era is unpaired, or a caller named other eras */
-    _Atomic int64_t unpaired_ns; /* monotonic time at which the era was found unpaired; 0 = paired */
-    struct monitor monitor;      /* guards the fields below */
+    /* Whether a pairing is due, because the era is unpaired or a caller named other eras. */
+    atomic_bool wanted;
+    _Atomic int64_t unpaired_ns;          /* monotonic time at which the era was found unpaired; 0 = paired */
+    struct monitor monitor;               /* guards the fields below */
     char problem[RPC_DEGRADED_TEXT_SIZE]; /* a failure that only an operator can fix; empty = none */
     struct recovery recovery;
 };
 
-/* Call before writer_open, since the writer may call pairing_note from then on. */
+/* Initialises the struct. Call it before writer_open, since the writer may call pairing_note from then on. */
 void pairing_init(struct pairing *pairing, bool adopt);
 
-/* Callback for batch_on_unpaired. Writer thread. */
+/* The callback for batch_on_unpaired. Runs on the writer thread. */
 void pairing_note(void *context, bool eras_differ);
 
 /* Starts the pairing thread. The arguments must outlive it. */
@@ -57,14 +60,16 @@ MUST_CHECK enum status pairing_open(struct pairing *pairing, struct writer *writ
                                     struct event_follower *follower, struct rpc_channel *channel,
                                     struct error *error);
 
-/* Stops the thread. Waits for a call in flight, unless the channel was stopped first. Call before
- * writer_close. No effect if never opened. */
+/*
+ * Stops the thread. Waits for a call in flight, unless the channel was stopped first. Call it before
+ * writer_close. Does nothing if never opened.
+ */
 void pairing_close(struct pairing *pairing);
 
-/* Call after writer_close, when the writer can no longer call pairing_note. */
+/* Frees the rest. Call it after writer_close, when the writer can no longer call pairing_note. */
 void pairing_destroy(struct pairing *pairing);
 
-/* Writes up to `max` reasons why the service is degraded and returns their number. Any thread. */
+/* Writes up to `max` reasons why the service is degraded. Returns their number. Any thread. */
 size_t pairing_degraded(struct pairing *pairing, char reasons[][RPC_DEGRADED_TEXT_SIZE], size_t max);
 
 #endif

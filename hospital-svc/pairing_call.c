@@ -13,7 +13,7 @@ enum {
     PAGES_MAX = 1000,
 };
 
-/* The request and the strings it points to. */
+/* The request and the strings that it points to. */
 struct pair_request {
     Screening__V1__PairRequest message;
     char log_id[UUID_TEXT_SIZE], since_event_id[UUID_TEXT_SIZE];
@@ -99,7 +99,7 @@ static enum status take_deleted(const Screening__V1__PairResponse *response, str
     return STATUS_OK;
 }
 
-/* Takes the head from the first page; later pages may show a longer log. */
+/* Takes the head from the first page. Later pages may show a longer log. */
 static enum status take_head(const struct pair_request *request, const Screening__V1__PairResponse *response,
                              struct pair_done *done, struct error *error)
 {

@@ -21,7 +21,7 @@ static void list_live(void *context, const struct uuid *booking_id)
 }
 
 /*
- * Deletes the cursor and the dead letters of the log; every effect of the log is idempotent. A booking whose
+ * Deletes the cursor and the dead letters of the log. Every effect of the log is idempotent. A booking whose
  * events were lost with the log's tail will never release its places, and only the booking log shows which
  * bookings these are. So this logs the number of live reservations and lists the newest, among which are the
  * lost ones.

@@ -8,7 +8,7 @@
 #include "db/db.h"
 
 /*
- * Claims the database for hospital-svc, migrates it, and carries out the flags that act on it:
+ * Claims the database for hospital-svc, migrates it, and obeys the flags that act on it:
  * --follow-log-from-start and --acknowledge-recovery. Idempotent. Fails like db_claim, db_migrate and the
  * store.
  */

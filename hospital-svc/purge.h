@@ -14,7 +14,7 @@
 #include "writer/writer.h"
 
 enum purge_state {
-    PURGE_IDLE,      /* until next_ns */
+    PURGE_IDLE,      /* waiting until next_ns */
     PURGE_SUBMITTED, /* the writer holds the command */
     PURGE_COMPLETE,
 };
@@ -23,7 +23,7 @@ struct purge {
     struct command command;
     struct writer *writer;
     int32_t retention_days;
-    int64_t next_ns; /* monotonic */
+    int64_t next_ns; /* when the next purge begins (monotonic) */
     _Atomic enum purge_state state;
     struct ticker *ticker;
 };
@@ -32,8 +32,10 @@ struct purge {
 MUST_CHECK enum status purge_open(struct purge *purge, struct writer *writer, int64_t retention_days,
                                   struct error *error);
 
-/* Stops the thread; the writer may still hold a submitted chunk. Call before writer_close. No effect if never
- * opened. */
+/*
+ * Stops the thread. The writer may still hold a submitted chunk. Call it before writer_close. Does nothing if
+ * never opened.
+ */
 void purge_close(struct purge *purge);
 
 #endif

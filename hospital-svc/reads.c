@@ -24,12 +24,12 @@ struct read {
         struct store_live reservations;
     } wanted;
     struct wire_list found;    /* days, hospitals or reservations */
-    struct page_room room;     /* for lists, as are the fields below */
+    struct page_room room;     /* for lists, as are the following members */
     struct page_position page; /* the first hospital of the next page, the last reservation of this one */
     bool more;                 /* another page follows */
 };
 
-/* NULL when out of memory. */
+/* Creates a read. Returns NULL when out of memory. */
 static struct read *create_read(struct rpc_call *call)
 {
     struct arena *arena = rpc_call_arena(call);
@@ -42,7 +42,7 @@ static struct read *create_read(struct rpc_call *call)
     return read;
 }
 
-/* `status` is the result of validating the request. */
+/* Submits a read. `status` is the result of validating the request. */
 static enum status submit(struct hospital_api *api, struct read *read, enum status status,
                           enum status (*run)(struct handler_read *read, struct db *db, struct error *error),
                           struct rpc_call *call, struct error *error)
@@ -68,7 +68,7 @@ static enum status find_hospital(struct read *read, struct db *db, const struct 
     return STATUS_OK;
 }
 
-/* ---- GetHospital: includes deleted hospitals, with their days ---- */
+/* ---- GetHospital, which includes deleted hospitals with their days ---- */
 
 static enum status run_get(struct handler_read *base, struct db *db, struct error *error)
 {
@@ -94,7 +94,7 @@ enum status reads_get_hospital(void *api, const void *request, struct rpc_call *
     return submit(api, read, status, run_get, call, error);
 }
 
-/* ---- GetAvailability: refused for a deleted hospital, rather than answered with an empty list ---- */
+/* ---- GetAvailability, which refuses a deleted hospital rather than answer with an empty list ---- */
 
 static enum status run_availability(struct handler_read *base, struct db *db, struct error *error)
 {
@@ -127,7 +127,7 @@ enum status reads_get_availability(void *api, const void *request, struct rpc_ca
 static Screening__V1__Hospital *wire_listed(struct arena *arena, const struct hospital *hospital,
                                             const struct screening_day *day)
 {
-    struct hospital kept = *hospital; /* its strings are owned by the row */
+    struct hospital kept = *hospital; /* the row owns its strings */
     kept.name = arena_strdup(arena, hospital->name);
     kept.address = arena_strdup(arena, hospital->address);
     if (kept.name == NULL || kept.address == NULL)
@@ -140,7 +140,10 @@ static Screening__V1__Hospital *wire_listed(struct arena *arena, const struct ho
     return message;
 }
 
-/* The query returns one row more than fits on the page; the next page starts with that row. */
+/*
+ * Takes one hospital of the result. The query returns one row more than fits on the page, and the next page
+ * starts with that row.
+ */
 static enum status take_hospital(void *context, const struct hospital *hospital,
                                  const struct screening_day *day)
 {
@@ -190,7 +193,7 @@ enum status reads_list_hospitals(void *api, const void *request, struct rpc_call
     return submit(api, read, status, run_list, call, error);
 }
 
-/* ---- ListReservations: the live ones in order of booking_id, for an operator ---- */
+/* ---- ListReservations, which lists the live ones in order of booking_id, for an operator ---- */
 
 /* The list has no filter to tie a token to. */
 static const char RESERVATIONS[] = "reservations";
@@ -211,7 +214,10 @@ static Screening__V1__Reservation *wire_reservation(struct arena *arena,
     return message;
 }
 
-/* The query returns one row more than fits on the page, which shows whether there is another page. */
+/*
+ * Takes one reservation of the result. The query returns one row more than fits on the page, which shows
+ * whether there is another page.
+ */
 static enum status take_reservation(void *context, const struct reservation *reservation)
 {
     struct read *read = context;
@@ -262,7 +268,7 @@ static enum status read_ids(const Screening__V1__ListReservationsRequest *reques
     return STATUS_OK;
 }
 
-/* All ids fit on one page, whatever page_size is requested. */
+/* Reads reservations by id. All ids fit on one page, whatever page_size is requested. */
 static enum status read_reservations(const Screening__V1__ListReservationsRequest *request,
                                      struct arena *arena, struct store_live *wanted, struct error *error)
 {

@@ -280,7 +280,10 @@ static enum status save_capacity_changes(struct db *db, struct db_params *params
     return db_run(db, &SAVE_CAPACITY_CHANGE, params, NULL, NULL, error);
 }
 
-/* Every change of a day comes with a change of a reservation or of the day's capacity. */
+/*
+ * Returns whether the batch counts its commit. Every change of a day comes with a change of a reservation or
+ * of the day's capacity.
+ */
 bool store_counts_commit(const struct working_set *set)
 {
     bool changes = set->capacity_changes != NULL;

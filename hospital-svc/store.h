@@ -1,6 +1,6 @@
 /*
- * SQL of the writer: loads and saves a batch with one statement per table, regardless of the number of rows.
- * Returns the statuses of db.h. One thread.
+ * The SQL of the writer. It loads and saves a batch with one statement per table, regardless of the number of
+ * rows. The functions return the statuses of db.h. One thread.
  */
 #ifndef SCREENING_HOSPITAL_SVC_STORE_H
 #define SCREENING_HOSPITAL_SVC_STORE_H
@@ -16,11 +16,11 @@
 /* Locks and reads the head row of the event log, together with the number of the last commit. */
 extern const struct db_statement STORE_LOCK_HEAD;
 
-/* The scripts in migrations/, listed by the build; for db_migrate. */
+/* The scripts in migrations/, for db_migrate. The build lists them. */
 extern const struct db_migration HOSPITAL_MIGRATIONS[];
 extern const size_t HOSPITAL_MIGRATION_COUNT;
 
-/* `params` is scratch space in all functions below. */
+/* `params` is scratch space in all following functions. */
 
 /* Loads the rows of the set that are not loaded yet. Rows that do not exist in the database keep their
  * values. */
@@ -28,13 +28,13 @@ MUST_CHECK enum status store_load_reservations(struct db *db, struct db_params *
                                                struct working_set *set, struct error *error);
 MUST_CHECK enum status store_load_hospitals(struct db *db, struct db_params *params, struct working_set *set,
                                             struct error *error);
-/* Also adds all days from `today` on of each hospital that is with_days. */
+/* Loads the days, and also adds all days from `today` on of each hospital that is with_days. */
 MUST_CHECK enum status store_load_days(struct db *db, struct db_params *params, struct working_set *set,
                                        int32_t today, struct error *error);
 
 /*
  * Looks up the capacity that the command `change_id` set on day->hospital_id and day->date. If *found, sets
- * day->capacity and day->version; otherwise leaves *day unchanged.
+ * day->capacity and day->version. Otherwise leaves *day unchanged.
  */
 MUST_CHECK enum status store_find_capacity_change(struct db *db, struct db_params *params,
                                                   const struct uuid *change_id, struct screening_day *day,
@@ -51,8 +51,8 @@ MUST_CHECK enum status store_save(struct db *db, struct db_params *params, const
                                   struct error *error);
 
 /*
- * Deletes up to `max` released reservations and tombstones whose screening date is before `before`. *purged
- * is the number deleted.
+ * Deletes up to `max` released reservations and tombstones whose screening date is before `before`. Sets
+ * *purged to the number deleted.
  */
 MUST_CHECK enum status store_purge(struct db *db, struct db_params *params, int32_t before, int64_t max,
                                    int64_t *purged, struct error *error);

@@ -148,7 +148,10 @@ static enum status take_listed(void *context, const struct db_row *row)
     return read->on_hospital(read->context, &hospital, read->on_date ? &day : NULL);
 }
 
-/* Returns the LIKE pattern for strings that contain `part`; "" if that is empty. NULL when out of memory. */
+/*
+ * Returns the LIKE pattern for strings that contain `part`, or "" if that is empty. Returns NULL when out of
+ * memory.
+ */
 static char *contains_pattern(struct arena *arena, const char *part)
 {
     char *pattern = arena_alloc(arena, 2 * strlen(part) + sizeof "%%");
@@ -165,7 +168,10 @@ static char *contains_pattern(struct arena *arena, const char *part)
     return pattern;
 }
 
-/* Returns the pattern for an alternative form; "" if it equals the previous one. NULL when out of memory. */
+/*
+ * Returns the pattern for an alternative form, or "" if it equals the previous one. Returns NULL when out of
+ * memory.
+ */
 static char *other_pattern(struct arena *arena, const char *part, const char *before)
 {
     return contains_pattern(arena, strcmp(part, before) != 0 ? part : "");

@@ -1,4 +1,4 @@
-/* SQL of table recovery. */
+/* The SQL of table recovery. */
 #include "batch_pair.h"
 
 #include "db/db_table.h"

@@ -1,13 +1,13 @@
-/* The columns of hospital-svc's tables, for store.c and store_reads.c. Constants. */
+/* The columns of hospital-svc's tables, as constants for store.c and store_reads.c. */
 #ifndef SCREENING_HOSPITAL_SVC_STORE_TABLES_H
 #define SCREENING_HOSPITAL_SVC_STORE_TABLES_H
 
 #include "db/db_table.h"
 
-/* Records: struct hospital, struct screening_day, struct reservation. */
+/* Their records are struct hospital, struct screening_day and struct reservation. */
 extern const struct db_table STORE_HOSPITAL, STORE_DAY, STORE_RESERVATION;
 
-/* The columns that readers see: without the digest of the registration, and without the day's hospital. */
+/* The columns that readers see, without the digest of the registration and the day's hospital. */
 extern const struct db_table STORE_HOSPITAL_SHOWN, STORE_DAY_SHOWN;
 
 #endif

@@ -22,7 +22,7 @@ static enum status parse_date(const char *field, const char *text, int32_t *out,
     return STATUS_OK;
 }
 
-/* `may_lack`: an absent capacity means 0. */
+/* Checks a capacity. `may_lack` says that an absent capacity means 0. */
 static enum status check_capacity(const char *field, bool given, bool may_lack, uint32_t capacity,
                                   struct error *error)
 {
@@ -87,8 +87,10 @@ static int compare_days(const void *a, const void *b)
     return strcmp((*left)->date, (*right)->date);
 }
 
-/* Copies the days in order of date. Leaves out a capacity of 0 as earlier versions did, whose digests are
- * stored. NULL when out of memory. */
+/*
+ * Copies the days in order of date. Leaves out a capacity of 0 as earlier versions did, whose digests are
+ * stored. Returns NULL when out of memory.
+ */
 static Screening__V1__ScreeningDay **normal_days(const Screening__V1__RegisterHospitalRequest *request,
                                                  struct arena *arena)
 {
@@ -107,7 +109,7 @@ static Screening__V1__ScreeningDay **normal_days(const Screening__V1__RegisterHo
     return days;
 }
 
-/* Computes the digest of a normalized request. False when out of memory. */
+/* Computes the digest of a normalized request. Returns false when out of memory. */
 static bool digest_content(const Screening__V1__RegisterHospitalRequest *normal, struct arena *arena,
                            uint8_t content[DIGEST_SIZE])
 {
@@ -148,8 +150,10 @@ static enum status digest_registration(const Screening__V1__RegisterHospitalRequ
                                                                            : error_no_memory(error);
 }
 
-/* Normalizes name and address. A violation of unicode_check_shown only sets out->refusal, because it refuses
- * a new hospital but not a repeat. */
+/*
+ * Normalizes name and address. A violation of unicode_check_shown only sets out->refusal, because it refuses
+ * a new hospital but not a repetition.
+ */
 static enum status read_texts(const Screening__V1__RegisterHospitalRequest *request, struct arena *arena,
                               struct registration *out, struct error *error)
 {
@@ -241,8 +245,10 @@ enum status wire_read_availability(const Screening__V1__GetAvailabilityRequest *
     return STATUS_OK;
 }
 
-/* Takes the start of the page from the token. The token must come from the same query; only page_size may
- * differ. */
+/*
+ * Takes the start of the page from the token. The token must come from the same query. Only page_size may
+ * differ.
+ */
 static enum status parse_page(const Screening__V1__ListHospitalsRequest *request, struct arena *arena,
                               struct list_wanted *made, struct error *error)
 {
@@ -259,7 +265,10 @@ static enum status parse_page(const Screening__V1__ListHospitalsRequest *request
     return STATUS_OK;
 }
 
-/* Earlier versions may have stored names decomposed, or with their white space as sent. */
+/*
+ * Reads the other forms of a name. Earlier versions may have stored names decomposed, or with their white
+ * space as sent.
+ */
 static enum status read_other_forms(const char *as_sent, struct arena *arena, struct list_wanted *made,
                                     struct error *error)
 {

@@ -1,5 +1,5 @@
 /*
- * Validates requests and converts them into the commands of the rules; converts domain structs to protobuf
+ * Validates requests and converts them into the commands of the rules. Converts domain structs to protobuf
  * messages. Depends neither on the clock nor on stored state. Pure, except that it generates an id for a
  * registration without one. Any thread.
  */
@@ -26,14 +26,15 @@ enum { RESERVE_ITEMS_MAX = 1024, AVAILABILITY_DAYS_MAX = 366, AVAILABILITY_DAYS_
 MUST_CHECK enum status wire_read_hospital_id(const char *text, struct uuid *out, struct error *error);
 
 /*
- * *out points into `request` and `arena`, which must outlive it. RESOURCE_EXHAUSTED when out of memory. With
- * `explicit_presence`, an absent capacity is an error; without, it means 0.
+ * Reads a registration. *out points into `request` and `arena`, which must outlive it. Returns
+ * RESOURCE_EXHAUSTED when out of memory. With `explicit_presence`, an absent capacity is an error. Without,
+ * it means 0.
  */
 MUST_CHECK enum status wire_read_registration(const Screening__V1__RegisterHospitalRequest *request,
                                               bool explicit_presence, struct arena *arena,
                                               struct registration *out, struct error *error);
 
-/* `explicit_presence` as above. */
+/* Reads a change of capacity. `explicit_presence` is as above. */
 MUST_CHECK enum status wire_read_capacity(const Screening__V1__SetCapacityRequest *request,
                                           bool explicit_presence, struct capacity_wanted *out,
                                           struct error *error);
@@ -47,24 +48,25 @@ struct availability_wanted {
     int32_t to;
 };
 
-/* An empty from_date means `today`. */
+/* Reads a request for availability. An empty from_date means `today`. */
 MUST_CHECK enum status wire_read_availability(const Screening__V1__GetAvailabilityRequest *request,
                                               int32_t today, struct availability_wanted *out,
                                               struct error *error);
 
 struct list_wanted {
     const char *name_contains; /* normalized; empty = any */
-    const char *decomposed;    /* the same text in other forms, as earlier versions may have stored names */
+    /* The same text in other forms, in which earlier versions may have stored names. */
+    const char *decomposed;
     const char *as_sent;
-    bool on_date; /* only hospitals open on `date` */
+    bool on_date; /* whether only hospitals open on `date` are listed */
     int32_t date;
     bool include_deleted;
     uint32_t page_size;
     struct uuid first_id; /* smallest id of the page */
-    const char *query;    /* canonical query text; a page token is valid only for it */
+    const char *query;    /* the canonical text of the query; a page token is valid only for it */
 };
 
-/* Ownership and errors as for wire_read_registration. */
+/* Reads the request of a list. Ownership and errors are as for wire_read_registration. */
 MUST_CHECK enum status wire_read_list(const Screening__V1__ListHospitalsRequest *request, struct arena *arena,
                                       struct list_wanted *out, struct error *error);
 
@@ -75,7 +77,7 @@ MUST_CHECK enum status wire_read_list(const Screening__V1__ListHospitalsRequest 
  * functions return NULL or false when out of memory.
  */
 
-/* A growable list of messages; empty when zero-initialized. */
+/* A growable list of messages, empty when all zero. */
 struct wire_list {
     void **items;
     size_t count;
@@ -86,7 +88,7 @@ bool wire_append(struct arena *arena, struct wire_list *list, void *message);
 
 Screening__V1__ScreeningDay *wire_day(struct arena *arena, const struct screening_day *day);
 
-/* The message has no days until wire_set_days. */
+/* Makes the message of a hospital, which has no days until wire_set_days. */
 Screening__V1__Hospital *wire_hospital(struct arena *arena, const struct hospital *hospital);
 
 /* Attaches `days` (a list of Screening__V1__ScreeningDay) to `hospital`. */

@@ -42,7 +42,7 @@ void working_set_clear(struct working_set *set)
     empty_lists(set);
 }
 
-/* Allocates a zeroed row in the set's arena and adds it to the map. NULL when out of memory. */
+/* Allocates a zeroed row in the set's arena and adds it to the map. Returns NULL when out of memory. */
 static void *add_row(struct working_set *set, struct map *map, const void *key, size_t size)
 {
     void *row = arena_alloc(set->arena, size);

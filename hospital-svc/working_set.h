@@ -17,7 +17,7 @@ struct hospital_row {
     struct hospital hospital;
     bool loaded;
     bool dirty;
-    bool with_days; /* load all its days from today on, for an answer that lists them */
+    bool with_days; /* whether to load all its days from today on, for an answer that lists them */
     struct hospital_row *next;
     struct day_row *days; /* days in the set, latest added first */
 };
@@ -33,8 +33,8 @@ struct day_row {
 /* A capacity set by a command. Each change is kept, because a batch may change the capacity of one day
  * several times. */
 struct capacity_change {
-    struct screening_day day; /* as of this change */
-    struct uuid change_id;    /* of the command; nil for a registration */
+    struct screening_day day; /* the day as of this change */
+    struct uuid change_id;    /* id of the command; nil for a registration */
     struct capacity_change *next;
 };
 
@@ -46,7 +46,7 @@ struct reservation_row {
 };
 
 struct working_set {
-    struct arena *arena; /* owned by the batch */
+    struct arena *arena; /* the arena of the batch */
     struct map hospitals_by_id;
     struct map days_by_key;
     struct map reservations_by_id;
@@ -57,23 +57,25 @@ struct working_set {
     struct capacity_change *capacity_changes; /* latest first */
 };
 
-/* `arena` holds the rows and must outlive the set. */
+/* Makes the set empty. `arena` holds the rows and must outlive the set. */
 void working_set_init(struct working_set *set, struct arena *arena);
 void working_set_fini(struct working_set *set);
 
-/* Forgets all rows; the caller resets the arena. */
+/* Forgets all rows. The caller resets the arena. */
 void working_set_clear(struct working_set *set);
 
 /*
  * Returns the row with that key. If it is not in the set yet, adds it (not loaded, zero except for its key).
- * NULL when out of memory. Adding a day also adds its hospital.
+ * Returns NULL when out of memory. Adding a day also adds its hospital.
  */
 struct hospital_row *working_set_hospital(struct working_set *set, const struct uuid *id);
 struct day_row *working_set_day(struct working_set *set, const struct uuid *hospital_id, int32_t date);
 struct reservation_row *working_set_reservation(struct working_set *set, const struct uuid *booking_id);
 
-/* Marks the day dirty and records its current capacity as a change. `change_id` may be NULL. False when out
- * of memory. */
+/*
+ * Marks the day dirty and records its current capacity as a change. `change_id` may be NULL. Returns false
+ * when out of memory.
+ */
 bool working_set_capacity_changed(struct working_set *set, struct day_row *row, const struct uuid *change_id);
 
 #endif

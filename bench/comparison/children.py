@@ -72,7 +72,7 @@ class Child:
 
 
 def run(command, longest_s=RUN_S, **more_environment):
-    """Runs a program to its end, or until a signal; returns its stdout. It must exit with 0."""
+    """Runs a program to its end, or until a signal. Returns its stdout. It must exit with 0."""
     deadline = time.monotonic() + longest_s
     with subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, process_group=0, env=environment(**more_environment)) as process:
@@ -94,7 +94,7 @@ def run(command, longest_s=RUN_S, **more_environment):
 
 
 def step(command):
-    """A short step that no signal interrupts: it starts or ends something."""
+    """Runs a short step that no signal interrupts, because it starts or ends something. Returns its output."""
     done = subprocess.run([str(word) for word in command], check=False, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, process_group=0, env=environment())
     if done.returncode != 0:

@@ -8,7 +8,7 @@ PRIVATE_POSTGRES = ROOT / "deploy/private-postgres"
 
 
 class Cluster:
-    """`with Cluster(folder) as cluster:`"""
+    """Runs the cluster: `with Cluster(folder) as cluster:`"""
 
     def __init__(self, folder):
         self.folder = folder
@@ -38,7 +38,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def database(self, name, schema=None):
-        """A database for a `with` block; returns its URL. The schema is a file of SQL."""
+        """Makes a database for a `with` block and yields its URL. The schema is a file of SQL."""
         self.ask('CREATE DATABASE "%s"' % name)
         try:
             if schema is not None:

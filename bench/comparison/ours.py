@@ -65,8 +65,8 @@ class Ours:
 
     @staticmethod
     def figures(report):
-        """Returns the part of a report that is stored. `cpu_us`: of the services and their database, per booking,
-        without the load generator."""
+        """Returns the part of a report that is stored. `cpu_us` is that of the services and their database, per
+        booking, without the load generator."""
         outcomes = dict(report["outcomes"])
         confirmed = outcomes.pop("CONFIRMED", None)
         if confirmed is None or "FAILED_PRECONDITION SOLD_OUT" in outcomes:

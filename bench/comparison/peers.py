@@ -1,4 +1,4 @@
-"""One run of each peer: gRPC on PostgreSQL, nng alone, PostgreSQL alone, a synced commit alone."""
+"""Makes one run of each peer: gRPC on PostgreSQL, nng alone, PostgreSQL alone, a synced commit alone."""
 
 import contextlib
 import glob
@@ -18,7 +18,8 @@ PROBE_S = 1
 
 
 class Peers:
-    """Each method starts what it needs, measures, stops it again, and returns the figures."""
+    """Runs the peers. Each method starts the programs that it needs, measures, stops them again, and returns the
+    figures."""
 
     def __init__(self, folder, cluster):
         self.folder, self.cluster = folder, cluster
@@ -33,8 +34,8 @@ class Peers:
 
     @contextlib.contextmanager
     def _watched(self, pids, warm_up_s, seconds):
-        """Adds the resource usage of these processes in the measured time to the figures, a dict that the `with`
-        block fills."""
+        """Adds the resource usage of these processes in the measured time to the figures, a dict that the `with` block
+        fills."""
         figures = {}
         path = self.folder / "watch.json"
         child = Child([BUILD / "bench/bench-watch", warm_up_s, seconds, *("%s=%d" % item for item in pids.items())], path)
@@ -48,7 +49,7 @@ class Peers:
         figures["cpu_us"] = used_s * 1e6 / (figures["per_s"] * seconds)
 
     def grpc(self, days, in_flight, warm_up_s, seconds):
-        """The load generator fails by itself if the places do not match afterwards."""
+        """Measures gRPC. The load generator fails by itself if the places do not match afterwards."""
         with contextlib.ExitStack() as stack:
             address, pids = {}, {"postgresql": self.cluster.pid()}
             for name, more in (("hospital", ()), ("booking", ("hospital",))):
@@ -112,8 +113,8 @@ class Peers:
         return {"per_s": len(took) / (transactions[-1][0] - measure_from), "p50_ms": quantiles[49], "p99_ms": quantiles[98]}
 
     def commit(self):
-        """Measures a synced commit of one small row with SQLite, with the same settings as our services; nothing
-        else runs."""
+        """Measures a synced commit of one small row with SQLite, with the same settings as our services; nothing else
+        runs."""
         path = self.folder / "commit.db"
         took_ms = []
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:

@@ -12,7 +12,7 @@ OTHERS = "others"
 
 @contextlib.contextmanager
 def recorded(pids, folder):
-    """Samples processes, {name: pid}, for a `with` block; yields {name: the file of its samples}."""
+    """Samples processes, {name: pid}, for a `with` block. Yields {name: the file of its samples}."""
     outputs = {name: folder / (name + ".perf") for name in pids}
     with contextlib.ExitStack() as stack:
         for name, pid in pids.items():

@@ -40,7 +40,7 @@ def _ratio_row(rounds, goal, ours, other, wanted, figure="per_s"):
 
 
 def _alone_row(rounds):
-    """P5: one booking at a time is no slower than its unavoidable steps."""
+    """Returns the row of P5: one booking at a time is no slower than its unavoidable steps."""
     bound = 2 * rounds.median("echo 1", "p50_ms") + 3 * rounds.median("commit", "p50_ms")
     values = rounds.figures("sqlite 1", "p50_ms")
     value = statistics.median(values)
@@ -49,7 +49,7 @@ def _alone_row(rounds):
 
 
 def _open_rows(rounds):
-    """P6: the tail latency at half of the peak."""
+    """Returns the rows of P6: the tail latency at half of the peak."""
     bound = 3 * rounds.median("sqlite open", "p50_ms")
     for figure, wanted in (("p99_ms", bound), ("p99_9_ms", P6_TAIL_MS)):
         values = rounds.figures("sqlite open", figure)
@@ -60,7 +60,7 @@ def _open_rows(rounds):
 
 
 def goal_rows(rounds, in_flight):
-    """Returns P1 to P6, for `in_flight` calls at once, and for 4 and 16 times as many."""
+    """Returns P1 to P6, for `in_flight` concurrent calls, and for 4 and 16 times as many."""
     base, more, most = (in_flight * factor for factor in (1, 4, 16))
     hot_peer = "grpc hot %d" % base
     return [
@@ -78,8 +78,7 @@ def goal_rows(rounds, in_flight):
 
 def other_rows(rounds, in_flight):
     """Returns ratios without a goal: against PostgreSQL alone, where no row is hot, and the cost of a booking, which
-    other work
-    on the machine affects least."""
+    other work on the machine affects least."""
     many = "sqlite 1000 days %d" % in_flight
     pairs = [("sqlite %d" % in_flight, "pgbench hot %d" % in_flight), ("postgresql %d" % in_flight, "pgbench hot %d" % in_flight),
              (many, "grpc 1000 days %d" % in_flight), (many, "pgbench 1000 days %d" % in_flight)]

@@ -18,10 +18,10 @@ PATIENT_MS = 30_000
 
 
 class Services:
-    """`with Services(folder, cluster, driver) as services:`; no service runs before `start`. The folder is created here.
-    `driver` is that of hospital-svc and booking-svc; history-svc is always on PostgreSQL. `patient`: booking-svc waits long
-    for hospital-svc, in a run whose figures do not count. `connections`: how many clients may connect, all from this machine;
-    None = the default. If the block fails, the ends of the logs are printed."""
+    """`with Services(folder, cluster, driver) as services:`; no service runs before `start`. The folder is created
+    here. `driver` is that of hospital-svc and booking-svc; history-svc is always on PostgreSQL. `patient`: booking-svc
+    waits long for hospital-svc, in a run whose figures do not count. `connections`: how many clients may connect, all
+    from this machine; None = the default. If the block fails, the ends of the logs are printed."""
 
     connections = None
 
@@ -80,7 +80,7 @@ class Services:
         return [BUILD / (name + "-svc") / (name + "-svc"), *flags, *more]
 
     def start(self, *names):
-        """Starts all of them in parallel; returns when each is ready."""
+        """Starts all of them in parallel. Returns when each is ready."""
         for name in names:
             self.children[name] = Child(self.command(name), self.folder / (name + ".log"))
         for name in names:

@@ -35,7 +35,8 @@ SCENARIO = re.compile(r"(P[0-9]+b?)(?:\.([0-9]+))?\.json")
 
 
 class Figures:
-    """`compare`, `sweep` and `profile` are Rounds, None where nothing was measured; `about`: each file's circumstances."""
+    """`compare`, `sweep` and `profile` are Rounds, None where nothing was measured; `about`: each file's
+    circumstances."""
 
     def __init__(self, folder):
         self.compare, self.sweep, self.profile, self.about = None, None, None, {}

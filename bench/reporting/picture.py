@@ -111,7 +111,7 @@ def _latencies(rounds, in_flight):
 
 
 def draw(rounds):
-    """Returns the whole picture; `rounds` None: a text that there is nothing to show."""
+    """Draws the whole picture. If `rounds` is None, it has a text that there is nothing to show."""
     lines = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img"' % (
         WIDTH, HEIGHT, WIDTH, HEIGHT), ' aria-label="Throughput and latency over calls in flight">', "<style>%s</style>" % STYLE]
     if rounds is None:

@@ -47,7 +47,7 @@ HOT_DAY = {"sqlite 64": "this system, SQLite", "postgresql 64": "this system, Po
 
 
 def hot_day(figures):
-    """The comparison at a glance."""
+    """Makes the comparison at a glance."""
     if figures.compare is None:
         return _nothing()
     rounds = figures.compare
@@ -105,7 +105,7 @@ def processes(figures):
 
 
 def cpu_budget(figures):
-    """Divides all available processor time by the bookings made in it: the columns add up."""
+    """Divides all available processor time by the bookings made in it, so that the columns add up."""
     if figures.compare is None:
         return _nothing()
     cpus = figures.about["compare.json"]["cpus"]
@@ -125,7 +125,8 @@ def cpu_budget(figures):
 
 
 def profile(figures):
-    """The services' processor time by owner of the code; PostgreSQL's own processes are not included."""
+    """Makes the table of the services' processor time by owner of the code. PostgreSQL's own processes are not
+    included."""
     if figures.profile is None:
         return _nothing()
     names = figures.profile.names()
@@ -138,7 +139,7 @@ def profile(figures):
 
 
 def alone(figures):
-    """P5 in detail: the steps for which a single booking waits."""
+    """Makes the table of P5 in detail: the steps for which a single booking waits."""
     if figures.compare is None:
         return _nothing()
     rounds = figures.compare

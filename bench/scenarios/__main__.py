@@ -39,7 +39,7 @@ def about(options):
 
 
 def save(goal, rows, circumstances, folder):
-    """Writes a file for each row: GOAL.json, GOAL.2.json and so on; removes those of an earlier run."""
+    """Writes a file for each row: GOAL.json, GOAL.2.json and so on. Removes those of an earlier run."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in (*folder.glob(goal + ".json"), *folder.glob(goal + ".[0-9]*.json")):
         path.unlink()

@@ -8,7 +8,7 @@ from kit import rpc
 
 @contextlib.contextmanager
 def connected(address):
-    """A client of a service, for a `with` block."""
+    """Yields a client of a service, for a `with` block."""
     client = rpc.Client(address)
     try:
         yield client
@@ -17,7 +17,7 @@ def connected(address):
 
 
 def answer(client, name, /, **request):
-    """Returns the response; any code other than OK is a failure."""
+    """Returns the response. Any code other than OK is a failure."""
     reply = client.call(name, **request)
     must(reply.code == rpc.OK, "%s: %r" % (name, reply))
     return reply.message

@@ -17,8 +17,7 @@ SEEDED_BYTES = 2000  # bytes of each booking, in all databases; those of one dri
 
 class Bench:
     """A folder and a PostgreSQL for the scenarios: `with Bench(...) as bench:`. `scale` multiplies amounts and times; 1
-    means those
-    of the goals."""
+    means those of the goals."""
 
     def __init__(self, folder, cluster, rounds, scale):
         self.folder, self.cluster, self.rounds, self.scale = folder, cluster, rounds, scale
@@ -45,7 +44,7 @@ class Bench:
             yield number
 
     def services(self, driver="sqlite"):
-        """Returns services that do not run yet; databases and folder are new, and deleted after the `with` block."""
+        """Yields services that do not run yet. Databases and folder are new, and are deleted after the `with` block."""
         return self._services("run", driver)
 
     def _services(self, name, driver):
@@ -72,7 +71,7 @@ class Bench:
 
 
 def must(holds, problem):
-    """Fails unless the condition holds: a fast but wrong result does not count."""
+    """Fails unless the condition holds, because a fast but wrong result does not count."""
     if not holds:
         raise CompareError(problem)
 

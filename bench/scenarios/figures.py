@@ -15,7 +15,8 @@ def quantile(values, share):
 
 
 def is_met(value, wanted):
-    """`wanted` is ">= NUMBER" or "<= NUMBER"; None if there is no goal."""
+    """Returns whether the value meets `wanted`, which is ">= NUMBER" or "<= NUMBER". Returns None if there is no
+    goal."""
     if wanted is None:
         return None
     comparison, bound = wanted.split()

@@ -24,7 +24,7 @@ def call(services, method, path, body=None):
 
 
 def register(services, dates, capacity):
-    """Registers a hospital with these days; returns its id."""
+    """Registers a hospital with these days. Returns its id."""
     return call(services, "POST", "/hospitals", {
         "name": "hospital", "address": "address", "days": [{"date": date, "capacity": capacity} for date in dates]})["hospitalId"]
 
@@ -40,8 +40,8 @@ def cpu_us(services):
 
 
 def check_places(services, confirmed):
-    """Checks that as many places are taken as bookings are stored, once all calls have ended, and hardly more than
-    were reported."""
+    """Checks that as many places are taken as bookings are stored, once all calls have ended, and hardly more than were
+    reported."""
     def booked_when_all_agree():
         taken = services.ask("hospital", "SELECT coalesce(sum(reserved), 0) FROM screening_day")
         booked = services.ask("booking", "SELECT count(*) FROM booking WHERE status = 2")

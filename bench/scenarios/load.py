@@ -1,6 +1,5 @@
 """Runs screening-bench against the services and returns its report. It fails by itself if the places taken afterwards
-do not match
-the confirmed bookings."""
+do not match the confirmed bookings."""
 
 import itertools
 import json
@@ -26,7 +25,7 @@ def _command(services, *options):
 
 
 def load(services, *options):
-    """Runs the load to its end; returns its report."""
+    """Runs the load to its end. Returns its report."""
     command, output = _command(services, *options)
     run(command)
     return json.loads(output.read_text(encoding="utf-8"))
@@ -50,19 +49,19 @@ class Load:
         return self.child.process.poll() is None
 
     def report(self):
-        """Waits for the end; returns the report."""
+        """Waits for the end. Returns the report."""
         wait_until("the end of the load", lambda: not self.is_running(), LOAD_S)
         must(self.child.process.returncode == 0, "screening-bench: " + self.log_path.read_text(encoding="utf-8"))
         return json.loads(self.output.read_text(encoding="utf-8"))
 
     def finish(self):
-        """Ends the load early; returns the measurements so far."""
+        """Ends the load early. Returns the measurements so far."""
         self.child.process.send_signal(signal.SIGINT)
         return self.report()
 
 
 def only(report, *names):
-    """Returns the outcomes with these names, in order; no other outcome may have occurred."""
+    """Returns the outcomes with these names, in order. No other outcome may have occurred."""
     outcomes = report["outcomes"]
     must(set(outcomes) == set(names), "wanted only %s, there were %s" % (", ".join(names), {
         name: outcome["count"] for name, outcome in outcomes.items()}))
@@ -70,15 +69,14 @@ def only(report, *names):
 
 
 def cpu_us(report):
-    """Processor time of the services, per turn."""
+    """Returns the processor time of the services, per turn."""
     return {name: used["per_turn"]["user_us"] + used["per_turn"]["kernel_us"] for name, used in report["processes"].items()
             if name.endswith("-svc")}
 
 
 def book_many(services, bookings, in_flight):
-    """Makes at least this many confirmed bookings: if the load gives up on some because the machine stalls, it makes a
-    few
-    more."""
+    """Makes at least this many confirmed bookings. If the load gives up on some because the machine stalls, it makes a
+    few more."""
     left = bookings
     while left > 0:
         left -= load(services, "--in-flight", in_flight, "--count", left)["places"]["taken"]

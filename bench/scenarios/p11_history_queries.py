@@ -1,4 +1,5 @@
-"""How fast history-svc answers with 10,000,000 bookings stored: alone, and while clients book and it follows the log."""
+"""How fast history-svc answers with 10,000,000 bookings stored: alone, and while clients book and it follows the
+log."""
 
 import random
 import time
@@ -25,7 +26,7 @@ def known_bookings(services, bookings, wanted):
 
 
 def ask(history, known):
-    """Calls both methods for each booking, one call at a time; returns the duration of each call in ms, by method."""
+    """Calls both methods for each booking, one call at a time. Returns the duration of each call in ms, by method."""
     took = {"GetBookingHistory": [], "ListCustomerHistory": []}
     for booking_id, customer_id in known:
         interrupts.check()
@@ -42,8 +43,8 @@ def ask(history, known):
 
 
 def beside_load(services, history, known, applied):
-    """Does the same while clients book; also returns the number of those bookings. `applied`: events of the booking
-    log before it."""
+    """Does the same while clients book. Also returns the number of those bookings. `applied`: events of the booking log
+    before it."""
     with Load(services, "--rate", OTHERS_PER_S, "--warm-up", 0, "--seconds", LONGEST_S) as running:
         wait_applied(history, "booking", applied + 1, DEADLINE_S)
         took = ask(history, known)

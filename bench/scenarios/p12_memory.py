@@ -23,8 +23,8 @@ def rss_kib(pid):
 
 
 def clients_possible(wanted):
-    """Returns the possible number of clients. A service keeps two descriptors per connection: nng may still be
-    closing as many others."""
+    """Returns the possible number of clients. A service keeps two descriptors per connection: nng may still be closing
+    as many others."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard // 2 - 2 * SPARE_FILES)
 
@@ -51,7 +51,7 @@ def client_kib(services, name, clients):
 
 
 def measure(bench):
-    """One round per driver: memory hardly differs between rounds, and a round takes minutes."""
+    """Measures one round per driver, because memory hardly differs between rounds and a round takes minutes."""
     rows = []
     bookings, clients = bench.amount(BOOKINGS), clients_possible(bench.amount(CLIENTS))
     raise_file_limit(clients + SPARE_FILES)

@@ -31,7 +31,7 @@ def hospitals(services):
 
 
 def delete(services, hospital_id):
-    """Deletes the hospital; returns the seconds from the call until booking-svc has processed every booking."""
+    """Deletes the hospital. Returns the seconds from the call until booking-svc has processed every booking."""
     begin = time.time()
     with connected(services.rpc["hospital"]) as client:
         answer(client, "DeleteHospital", hospital_id=hospital_id)

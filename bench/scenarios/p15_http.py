@@ -1,4 +1,5 @@
-"""The cost of a call over HTTP and JSON, compared with the same call over RPC: processor time of the services, 64 callers."""
+"""The cost of a call over HTTP and JSON, compared with the same call over RPC: processor time of the services, 64
+callers."""
 
 import datetime
 import json

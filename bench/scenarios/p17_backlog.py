@@ -1,5 +1,5 @@
-"""The processing of 300,000 queued bookings, as after an outage, while others book: its duration and its effect on
-the others."""
+"""The processing of 300,000 queued bookings, as after an outage, while others book: its duration and its effect on the
+others."""
 
 import datetime
 import time

@@ -10,7 +10,7 @@ IN_FLIGHT = 1024
 
 
 def run_once(bench, mix, callers):
-    """Starts new services and one load; returns its report."""
+    """Starts new services and one load. Returns its report."""
     with bench.services() as services:
         services.start("hospital", "booking")
         return load(services, "--mix", mix, "--in-flight", bench.amount(IN_FLIGHT), "--count", callers)

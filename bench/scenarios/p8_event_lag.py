@@ -1,11 +1,9 @@
 """The time from the commit of a cancellation to its row in the history, at 5,000 events/s.
 
 PostgreSQL stores the time of each commit (track_commit_timestamp), which can be queried by row: the scenario reads no
-clock,
-and every cancellation counts. With booking-svc on PostgreSQL both ends are commits. SQLite stores no such times, so
-there
-the lag counts from the event's occurred_at, which is before the commit: the result is too long by the rest of that
-transaction."""
+clock, and every cancellation counts. With booking-svc on PostgreSQL both ends are commits. SQLite stores no such times,
+so there the lag counts from the event's occurred_at, which is before the commit: the result is too long by the rest of
+that transaction."""
 
 from asking import connected, wait_applied
 from bench import DRIVERS, must

@@ -44,7 +44,7 @@ def rebuild(services, events):
 
 
 def measure(bench):
-    """The backlog is made once; each round has a new database for history-svc."""
+    """Measures the rounds. The backlog is made once, and each round has a new database for history-svc."""
     caught_up, rebuilt = [], []
     with bench.services() as services:
         services.start("hospital", "booking")

@@ -39,7 +39,7 @@ def processes_of(folder):
 
 @contextlib.contextmanager
 def own_folder():
-    """A folder that the user who runs PostgreSQL can enter; after the block it may contain only the output."""
+    """Yields a folder that the user who runs PostgreSQL can enter. After the block it may contain only the output."""
     with tempfile.TemporaryDirectory(prefix="screening-", dir="/tmp") as name:
         folder = pathlib.Path(name)
         folder.chmod(0o755)

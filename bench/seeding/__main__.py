@@ -98,8 +98,8 @@ def load_tables(name, url, tables, plan):
 
 
 def jobs_of(urls):
-    """Yields (name, url, tables), the long jobs first: a SQLite file accepts one writer, but on PostgreSQL each
-    table is a job."""
+    """Yields (name, url, tables), the long jobs first: a SQLite file accepts one writer, but on PostgreSQL each table
+    is a job."""
     for name, url in urls.items():
         tables = [table for table, _, _ in TABLES[name]][::-1]
         yield from ((name, url, [table]) for table in tables) if not url.startswith("sqlite:") else ((name, url, tables),)

@@ -1,8 +1,7 @@
 """The rows of invented bookings, table by table. Pure: the same plan makes the same rows for any database.
 
 Every booking is CONFIRMED, has its place in hospital-svc, one event in booking-svc's log and one entry in history-svc;
-ids are
-16 bytes, dates are text. The n-th booking is the n-th event.
+ids are 16 bytes, dates are text. The n-th booking is the n-th event.
 """
 import datetime
 import hashlib
@@ -52,8 +51,8 @@ def digest(request):
 
 
 class Plan:
-    """A plan of `count` bookings in order of time, spread evenly over the months before `now_us`, customers,
-    hospitals and days."""
+    """A plan of `count` bookings in order of time, spread evenly over the months before `now_us`, customers, hospitals
+    and days."""
 
     def __init__(self, count, customers, hospitals, days, months, now_us, today):
         self.count, self.customers, self.hospital_count = count, customers, hospitals

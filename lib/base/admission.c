@@ -7,10 +7,13 @@
 
 #include "screening/v1/words.h"
 
-/* One place in KEPT_SHARE is reserved for sources that hold fewer places than are reserved. */
+/* One place in KEPT_SHARE is reserved for sources that hold fewer places than that. */
 enum { KEPT_SHARE = 8 };
 
-/* The pace is measured over at least this time: the mean of many quick items, or of a few slow ones. */
+/*
+ * The shortest time over which the pace is measured, so that it is the mean of many quick items, or of a few
+ * slow ones.
+ */
 static const int64_t PACE_NS = INT64_C(20) * NS_PER_MS;
 
 struct admission *admission_create(size_t places_max)

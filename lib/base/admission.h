@@ -28,7 +28,8 @@ struct admission {
     struct fair_queue queue;
     struct backlog backlog;
     size_t places_max;
-    int64_t since_ns; /* admission_pop_paced: items waited at every pop since then; 0 = none; */
+    int64_t since_ns; /* start (monotonic) of the time in which items waited at every admission_pop_paced; 0 =
+                         none */
     size_t popped;    /* the number of items popped since then */
     atomic_size_t taken;
     atomic_uint by_connection[FAIR_CONNECTIONS];
@@ -38,40 +39,42 @@ struct admission {
 enum admission_verdict {
     ADMISSION_GRANTED,
     ADMISSION_FULL,    /* no place is free that the source may take */
-    ADMISSION_HOPELESS /* the item would spend half of its time in the queue */
+    ADMISSION_HOPELESS /* at the current pace, the item would spend half of its time in the queue */
 };
 
-/* Returns NULL when out of memory; free with free(). */
+/* Returns NULL when out of memory. Free the result with free(). */
 struct admission *admission_create(size_t places_max);
 
 /*
- * Returns whether the item may enter the queue now. `deadline_ns` is monotonic; 0 = none. An item whose
- * deadline has passed is granted: its client should get DEADLINE_EXCEEDED rather than an overload error.
+ * Decides whether the item may enter the queue now. `deadline_ns` is monotonic; 0 means no deadline. An item
+ * whose deadline has passed is granted: its client should get DEADLINE_EXCEEDED rather than an overload
+ * error.
  */
 enum admission_verdict admission_ask(const struct admission *admission, const struct fair_item *item,
                                      int64_t deadline_ns, int64_t now_ns);
 
-/* Sets RESOURCE_EXHAUSTED `OVERLOADED`, "too many WHAT wait". `error` may be NULL. */
+/* Fills `error` (may be NULL) with "too many WHAT wait" and returns RESOURCE_EXHAUSTED `OVERLOADED`. */
 enum status admission_refuse(const char *what, uint32_t retry_after_ms, struct error *error);
 
 /* Takes a place and queues the item, even if admission_ask was not called or refused it. */
 void admission_push(struct admission *admission, struct fair_item *item);
 
-/* Returns the next item, which keeps its place; NULL when the queue is empty. */
+/* Returns the next item, or NULL when the queue is empty. The item keeps its place. */
 struct fair_item *admission_pop(struct admission *admission);
 
 /*
- * Like admission_pop, and measures the pace for the wait estimate: for queues that are served one item at a
- * time.
+ * Like admission_pop, but also measures the pace, from which waits are predicted. Use it for a queue that is
+ * served one item at a time.
  */
 struct fair_item *admission_pop_paced(struct admission *admission, int64_t now_ns);
 
-/* Releases the place of an item from `source`. Any thread, no lock needed. */
+/* Releases the place of an item from `source`. Any thread; needs no lock. */
 void admission_release(struct admission *admission, uint64_t source);
 
 /*
- * Returns whether a source may take one more of `max` places, of which `taken` are in use: `by_connection` by
- * its connection and `by_address` by its address. `names_address`: the source has an address. Pure.
+ * Returns whether a source may take one more of `max` places. Of these, `taken` are in use in total,
+ * `by_connection` by its connection and `by_address` by its address. `names_address` says whether the source
+ * has an address. Pure.
  */
 bool admission_has_room(size_t max, size_t taken, size_t by_connection, bool names_address,
                         size_t by_address);

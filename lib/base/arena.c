@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 
-/* Chunks double in size: small requests use little memory, and big ones need few mallocs. */
+/* The sizes of chunks double, so that small requests use little memory and big ones need few mallocs. */
 enum { FIRST_CHUNK_BYTES = 4096, LAST_CHUNK_BYTES = 65536, ALIGNMENT = alignof(max_align_t) };
 
 struct arena_chunk {
@@ -110,7 +110,7 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     if (text == NULL)
         return NULL;
     va_start(arguments, format);
-    (void)vsnprintf(text, (size_t)length + 1, format, arguments); /* the length measured above */
+    (void)vsnprintf(text, (size_t)length + 1, format, arguments); /* is as long as measured above */
     va_end(arguments);
     return text;
 }

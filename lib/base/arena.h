@@ -15,27 +15,31 @@ struct arena {
     ProtobufCAllocator allocator;
 };
 
-/* An empty arena; allocates nothing yet. */
+/* Makes `arena` empty. Allocates nothing yet. */
 void arena_init(struct arena *arena);
 
-/* Frees everything. The arena may be initialised again. */
+/* Frees everything. The arena may be initialised again afterwards. */
 void arena_fini(struct arena *arena);
 
 /* Drops every allocation and keeps the first chunk for reuse, unless a big allocation made that chunk big. */
 void arena_reset(struct arena *arena);
 
-/* `size_bytes` of zeroed memory aligned for any type, valid until reset or fini. NULL when out of memory. */
+/*
+ * Returns `size_bytes` of zeroed memory aligned for any type, or NULL when out of memory. The memory is valid
+ * until arena_reset or arena_fini.
+ */
 void *arena_alloc(struct arena *arena, size_t size_bytes);
 
-/* Returns a copy of `text` in the arena; NULL when out of memory. */
+/* Returns a copy of `text` in the arena, or NULL when out of memory. */
 char *arena_strdup(struct arena *arena, const char *text);
 
-/* Returns a formatted string in the arena; NULL when out of memory. */
+/* Returns a formatted string in the arena, or NULL when out of memory. */
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * For protobuf-c's unpack functions. A message unpacked with it lives until reset or fini: never call its
- * free function on it. The arena owns the allocator and must not move in memory while it is in use.
+ * Returns the allocator for protobuf-c's unpack functions. A message unpacked with it lives until arena_reset
+ * or arena_fini: never call its free function on it. The arena owns the allocator and must not move in memory
+ * while it is in use.
  */
 ProtobufCAllocator *arena_allocator(struct arena *arena);
 

@@ -8,7 +8,8 @@
 
 /*
  * Makes room for `count` elements. `array` points to the pointer to the elements (NULL at first), `capacity`
- * to the number of elements that fit. RESOURCE_EXHAUSTED when out of memory: the array is then unchanged.
+ * to the number of elements that fit. When out of memory, returns RESOURCE_EXHAUSTED and leaves the array
+ * unchanged.
  */
 #define array_reserve(array, capacity, count) array_grow((array), (capacity), (count), sizeof **(array))
 

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 
-/* The weight that older batches keep after each new one: seven batches halve it. */
+/* The weight that older batches keep after each new one. Seven batches halve it. */
 static const double REMEMBERED = 0.9;
 
 /* Records that `commands` took `ns`. */

@@ -10,10 +10,10 @@ struct backoff {
     uint32_t max_ms;
 };
 
-/* Returns the next pause: a random time between half and all of a length that doubles up to max_ms. */
+/* Returns the next pause, a random time between half and all of a length that doubles up to max_ms. */
 int64_t backoff_next_ns(struct backoff *backoff);
 
-/* Call after a success. */
+/* Starts again with the shortest pause. Call it after a success. */
 void backoff_reset(struct backoff *backoff);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Executed invariants. Use CHECK for what our own code guarantees, in every build; what comes from a socket,
- * a file, a database or a user is an error (base/status.h) and never a CHECK. See docs/style.md.
+ * Invariants that are executed in every build. Use CHECK for what our own code guarantees. What comes from a
+ * socket, a file, a database or a user is an error (base/status.h) and never a CHECK. See docs/style.md.
  *
  *     CHECK(day->reserved >= headcount);
  */
@@ -8,14 +8,15 @@
 #define SCREENING_BASE_CHECK_H
 
 /*
- * Aborts the process if the condition is false: a broken invariant must not reach the database or a client.
- * Before that, one log line `check.failed` names the condition, the file and the line. Evaluates the
- * condition once. An expression, so that it also works where a statement does not. Any thread, any lock held.
+ * Aborts the process if the condition is false, because a broken invariant must not reach the database or a
+ * client. Before that, the log line `check.failed` names the condition, the file and the line. Evaluates the
+ * condition once. It is an expression, so it also works where a statement does not. Any thread, with any lock
+ * held.
  */
 #define CHECK(condition)                                                                                     \
     (__builtin_expect(!(condition), 0) ? check_failed(#condition, __FILE__, __LINE__) : (void)0)
 
-/* For CHECK. Takes no lock and waits at most LOG_LAST_WAIT_MS for room on stderr. */
+/* Use CHECK instead. Takes no lock and waits at most LOG_LAST_WAIT_MS for room on stderr. */
 _Noreturn void check_failed(const char *condition, const char *file, int line) __attribute__((cold));
 
 #endif

@@ -14,7 +14,7 @@
 
 enum { S_PER_DAY = 86400 };
 
-/* 0001-01-01 and 9999-12-31: the range of a four-digit year. */
+/* 0001-01-01 and 9999-12-31, the range of a four-digit year. */
 enum { FIRST_DAY = -719162, LAST_DAY = 2932896 };
 
 /* Changes with every civil_zone_set, to invalidate the threads' caches. */
@@ -66,7 +66,7 @@ static int32_t month_length(int32_t year, int32_t month)
     return month == 2 && leap ? 29 : LENGTHS[month - 1];
 }
 
-/* Reads exactly `digits` digits; stops at the first other character, including NUL. */
+/* Reads exactly `digits` digits. Stops at the first other character, including NUL. */
 static bool read_number(const char *text, size_t digits, int32_t *out)
 {
     int32_t number = 0;
@@ -115,7 +115,7 @@ char *civil_format(int32_t day, char out[CIVIL_TEXT_SIZE])
     return out;
 }
 
-/* Directories and the tables next to the zones are not zones: check the file's magic. */
+/* Checks the magic of the file, because directories and the tables next to the zones are not zones. */
 static bool is_zone_file(const char *path)
 {
     char magic[4] = "";
@@ -134,7 +134,7 @@ enum status civil_zone_set(const char *zone, struct error *error)
     if (length < 0 || (size_t)length >= sizeof path || zone[0] == '/' || strstr(zone, "..") != NULL ||
         !is_zone_file(path))
         return error_invalid(error, "no time zone \"%s\" in " ZONE_FOLDER, zone);
-    /* The whole path, so that tzset loads the file just checked even if TZDIR points elsewhere. */
+    /* Set the whole path, so that tzset loads the file just checked even if TZDIR points elsewhere. */
     if (setenv("TZ", path, 1) != 0)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "time zone: %s", strerror(errno));
     tzset();
@@ -152,8 +152,8 @@ static int32_t day_at(time_t second)
 int32_t civil_day_at(int64_t instant_us)
 {
     /*
-     * Cache: the writer thread asks in each batch, and localtime_r takes a lock and searches the zone's
-     * rules.
+     * A cache, because the writer thread asks in each batch, and localtime_r takes a lock and searches the
+     * zone's rules.
      */
     static _Thread_local struct {
         time_t second;

@@ -1,6 +1,6 @@
 /*
- * Time. Instants are microseconds since 1970-01-01 UTC (`_us`) and may step; deadlines are nanoseconds of the
- * monotonic clock (`_ns`). Business rules never read a clock: the caller passes `now`.
+ * Time. An instant is in microseconds since 1970-01-01 UTC (`_us`) and may step. A deadline is in nanoseconds
+ * of the monotonic clock (`_ns`). Business rules never read a clock: the caller passes `now`.
  */
 #ifndef SCREENING_BASE_CLOCK_H
 #define SCREENING_BASE_CLOCK_H
@@ -16,19 +16,22 @@ enum {
     NS_PER_S = 1000000000
 };
 
-/* Returns the wall clock, or its replacement. Any thread. */
+/* Returns the time of the wall clock, or of its replacement. Any thread. */
 int64_t clock_now_us(void);
 
-/* Returns the monotonic clock. Any thread. */
+/* Returns the time of the monotonic clock. Any thread. */
 int64_t clock_monotonic_ns(void);
 
-/* Replaces the wall clock with `now_us`, for tests; NULL restores it. Call before other threads start. */
+/* Replaces the wall clock with `now_us`, for tests. NULL restores it. Call it before other threads start. */
 void clock_replace(int64_t (*now_us)(void));
 
-/* Returns the milliseconds until `deadline_ns`, rounded down; 0 once it has passed; at most INT32_MAX. */
+/*
+ * Returns the milliseconds until `deadline_ns`, rounded down and at most INT32_MAX. Returns 0 once it has
+ * passed.
+ */
 int32_t clock_remaining_ms(int64_t deadline_ns);
 
-/* An instant as RFC 3339 in UTC with microseconds, "2026-12-01T00:30:00.000000Z". Returns `out`. */
+/* Writes an instant as RFC 3339 in UTC with microseconds, "2026-12-01T00:30:00.000000Z". Returns `out`. */
 enum { CLOCK_TEXT_SIZE = 40 };
 char *clock_format(int64_t instant_us, char out[CLOCK_TEXT_SIZE]);
 

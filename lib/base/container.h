@@ -5,14 +5,14 @@
 #include <stddef.h>
 
 /*
- * The struct of `type` whose `member` the pointer points to; NULL for NULL. Evaluates `pointer` once. The
- * compiler rejects a pointer to another type than the member's, but accepts any `void *`, such as the context
- * of a callback.
+ * Returns the struct of `type` whose `member` the pointer points to, or NULL for NULL. Evaluates `pointer`
+ * once. The compiler rejects a pointer to another type than the member's, but accepts any `void *`, such as
+ * the context of a callback.
  */
 #define container_of(pointer, type, member)                                                                  \
     ((type *)container_start((1 ? (pointer) : &((type *)NULL)->member), offsetof(type, member)))
 
-/* For container_of only. */
+/* Use container_of instead. */
 static inline void *container_start(const void *member, size_t offset)
 {
     return member != NULL ? (char *)member - offset : NULL;

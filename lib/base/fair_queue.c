@@ -86,8 +86,9 @@ struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *
 }
 
 /*
- * Returns an upper bound on the items served before a new one: the `own` items of its turn, plus one item of
- * each other turn before each of those and before the new one, but no more than `waiting` in all.
+ * Returns an upper bound on the number of items served before a new one. It counts the `own` items of its
+ * turn, plus one item of each other turn before each of those and before the new one, but no more than
+ * `waiting` in all.
  */
 static size_t count_ahead(size_t own, bool has_turn, const struct fair_turns *turns, size_t waiting)
 {

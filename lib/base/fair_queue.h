@@ -1,7 +1,7 @@
 /*
- * A queue with two levels of round robin. Connections take turns, one item each; within a connection, the
- * addresses that it speaks for take turns; the items of one address are served first come, first served. A
- * caller that sends thousands of items at once therefore waits for its own items, and a connection gains
+ * A queue with two levels of round robin. Connections take turns, one item each. Within a connection, the
+ * addresses that it speaks for take turns. The items of one address are served first come, first served. A
+ * caller that sends thousands of items in a burst therefore waits for its own items, and a connection gains
  * nothing by naming many addresses.
  *
  * A source is a number: the connection in the low 32 bits, the address in the high 32 bits (0 = none). To
@@ -19,7 +19,7 @@
 
 enum { FAIR_CONNECTIONS = 256, FAIR_ADDRESSES = 128 };
 
-/* Embed it in the waiting object. */
+/* Embed it in the object that waits. */
 struct fair_item {
     struct queue_node node;
     uint64_t source;
@@ -46,7 +46,7 @@ struct fair_line {
     struct fair_lane lanes[FAIR_ADDRESSES];
 };
 
-/* Large, and empty when all zero: allocate it with calloc, so that only the used part takes memory. */
+/* Large, and empty when all zero. Allocate it with calloc, so that only the used part takes memory. */
 struct fair_queue {
     struct fair_turns turns; /* of the lines that have waiting items */
     size_t waiting;
@@ -59,17 +59,17 @@ size_t fair_lane_of(uint64_t source);
 
 void fair_queue_push(struct fair_queue *queue, struct fair_item *item);
 
-/* Returns the next item; NULL when the queue is empty. */
+/* Returns the next item, or NULL when the queue is empty. */
 struct fair_item *fair_queue_pop(struct fair_queue *queue);
 
 /*
- * Returns the first item, in order of turns, whose source `may` be served now; asks once per waiting
- * connection. NULL if there is none. For sources that name no address.
+ * Returns the first item, in order of turns, whose source `may` be served now, or NULL if there is none.
+ * Calls `may` once per waiting connection. For sources that name no address.
  */
 struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *context, uint64_t source),
                                     void *context);
 
-/* Returns the most items that could be served before a new item of `source`. */
+/* Returns the largest number of items that could be served before a new item of `source`. */
 size_t fair_queue_ahead(const struct fair_queue *queue, uint64_t source);
 
 #endif

@@ -17,10 +17,10 @@
 
 enum { ENTRIES_MAX = 64, STALL_MAX_MS = 3600 * MS_PER_S, ACTION_TEXT_SIZE = 32, EXIT_CONFIG = 2 };
 
-/* All points; `tests/checks/check docs` compares them with the code and with the page. */
+/* All points. `tests/checks/check docs` compares them with the code and with the page. */
 static const struct point {
     const char *name;
-    enum status fails_with; /* default for fail; STATUS_OK: the point cannot fail */
+    enum status fails_with; /* default for fail; STATUS_OK = the point cannot fail */
 } POINTS[] = {
     // clang-format off
     {"db.begin", STATUS_UNAVAILABLE},
@@ -70,7 +70,7 @@ static struct entry entries[ENTRIES_MAX];
 static size_t entry_count;
 static atomic_llong passes[POINT_COUNT];
 
-/* Returns POINT_COUNT for an unknown name. */
+/* Returns the index of a point, or POINT_COUNT for an unknown name. */
 static size_t find_point(const char *name)
 {
     size_t i = 0;
@@ -137,7 +137,7 @@ static bool parse_action(const char *text, struct entry *entry)
                                          parse_status(text + sizeof fail - 1, &entry->status));
 }
 
-/* Parses POINT:ACTION[@PASSES] in place. Returns NULL, or a message that says what is wrong with it. */
+/* Parses POINT:ACTION[@PASSES] in place. Returns NULL, or a message for a text that is wrong. */
 static const char *parse_entry(char *text, struct entry *entry)
 {
     char *action = strchr(text, ':');
@@ -243,7 +243,7 @@ static void stall(int64_t ms)
     }
 }
 
-/* Counts the pass and performs its entries in the order given. STATUS_OK, or the status to fail with. */
+/* Counts the pass and performs its entries in their order. Returns STATUS_OK, or the status to fail with. */
 static enum status pass_point(const char *name)
 {
     enum status failed = STATUS_OK;

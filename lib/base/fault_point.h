@@ -9,7 +9,7 @@
  * POINT:ACTION[@N|@N+|@N-M]. ACTION is crash (the process sends itself SIGKILL), stall=MS or, at a
  * FAULT_STATUS, fail[=STATUS] (default: the status of that point). @N is the N-th pass of the point in this
  * process (default 1), @N+ is that pass and all later ones, @N-M is a range. Each firing is logged as
- * fault.fired. Entries are parsed before main: a wrong one ends the program with one line on stderr and exit
+ * fault.fired. Entries are parsed before main. A wrong one ends the program with one line on stderr and exit
  * code 2. SCREENING_FAULTS=list prints the names of all points and exits with 0.
  */
 #ifndef SCREENING_BASE_FAULT_POINT_H
@@ -21,7 +21,7 @@
 
 #ifdef SCREENING_FAULT_POINTS
 
-/* A statement: may crash or stall. Any thread. */
+/* May crash or stall the process. A statement. Any thread. */
 #define FAULT_POINT(name)                                                                                    \
     do {                                                                                                     \
         if (fault_points_armed) {                                                                            \
@@ -29,7 +29,10 @@
         }                                                                                                    \
     } while (0)
 
-/* An enum status: OK, unless the point is armed to fail; then it fills `error` (may be NULL). Any thread. */
+/*
+ * Returns OK, or the armed status if the point is armed to fail. Then it also fills `error` (may be NULL).
+ * Any thread.
+ */
 #define FAULT_STATUS(name, error) (fault_points_armed ? fault_point_status((name), (error)) : STATUS_OK)
 
 #else
@@ -43,13 +46,13 @@
 extern bool fault_points_armed;
 
 /*
- * Replaces the armed entries with `entries` and resets the pass counters; "" or NULL disarms all.
- * INVALID_ARGUMENT, naming the entry and the rule, disarms all too. Call while no other thread passes a
- * point.
+ * Replaces the armed entries with `entries` and resets the pass counters. "" or NULL disarms all. For a wrong
+ * entry, returns INVALID_ARGUMENT, which names the entry and the rule, and disarms all. Call it while no
+ * other thread passes a point.
  */
 MUST_CHECK enum status fault_points_arm(const char *entries, struct error *error);
 
-/* Called by the macros. */
+/* Use the macros instead. */
 void fault_point_pass(const char *name);
 MUST_CHECK enum status fault_point_status(const char *name, struct error *error);
 

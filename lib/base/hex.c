@@ -2,7 +2,7 @@
 
 enum { DIGIT_VALUES = 256 };
 
-/* The value of each digit plus one; 0 = not a digit. */
+/* The value of each digit plus one, or 0 for a character that is not a digit. */
 static const uint8_t digits[DIGIT_VALUES] = {
     ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
     ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,

@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Writes 2 * `size` lower-case digits without a NUL; returns the end. */
+/* Writes 2 * `size` lower-case digits without a NUL. Returns the end. */
 char *hex_write(char *out, const uint8_t *bytes, size_t size);
 
 /*
- * Reads 2 * `size` digits of either case. False at the first other character, including NUL; never reads past
- * it.
+ * Reads 2 * `size` digits of either case. Returns false at the first other character, including NUL, and
+ * never reads past it.
  */
 bool hex_read(const char *text, uint8_t *bytes, size_t size);
 

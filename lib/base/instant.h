@@ -12,7 +12,10 @@
 /* Initialises `out` with the instant. */
 void instant_write(int64_t instant_us, Google__Protobuf__Timestamp *out);
 
-/* Rounds down to the microsecond. False if there is no timestamp, or no valid one: years 1 to 9999. */
+/*
+ * Reads a timestamp, rounded down to the microsecond. Returns false if there is none, or if it is outside the
+ * years 1 to 9999.
+ */
 MUST_CHECK bool instant_read(const Google__Protobuf__Timestamp *timestamp, int64_t *instant_us);
 
 #endif

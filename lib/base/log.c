@@ -1,10 +1,10 @@
 /*
  * A line is built in a buffer on the stack and written in one call, so lines of several threads and processes
  * never interleave (a write of this size to a pipe is atomic). Text that does not fit is cut at a character
- * boundary, later fields are left out, and the line is marked as truncated; it is always valid JSON.
+ * boundary, later fields are left out, and the line is marked as truncated. It is always valid JSON.
  *
- * `lock` guards `limit`, `next_report_ns`, `held` and log_sink.c; it is held during a write, which does not
- * block. log_write_last goes without it: its caller may hold it.
+ * `lock` guards `limit`, `next_report_ns`, `held` and log_sink.c. It is held during a write, which does not
+ * block. log_write_last does not take it, because its caller may hold it.
  */
 #include "base/log.h"
 
@@ -42,7 +42,7 @@ static struct metric lines_lost = METRIC("log_lines_lost_total", "Log lines that
 static struct metric lines_suppressed = METRIC(
     "log_lines_suppressed_total", "Log lines that were not written because there were too many like them");
 
-/* Debug logs several lines per booking. */
+/* The rate is higher because debug logs several lines per booking. */
 static const struct log_rate DEBUG_RATE = {.burst = 1000, .per_s = 200};
 static const struct log_rate RATE = {.burst = 200, .per_s = 20};
 
@@ -74,7 +74,7 @@ bool log_enabled(enum log_level level)
     return level >= lowest_level;
 }
 
-/* Appends all or nothing, leaving at least `spare` bytes of the body free. */
+/* Appends all or nothing. Leaves at least `spare` bytes of the body free. */
 static bool put(struct line *line, const char *bytes, size_t size, size_t spare)
 {
     if (size + spare > BODY_SIZE - line->used) {
@@ -213,7 +213,10 @@ static void write_line(enum log_level level, const struct line *line)
     write_text(line->text, line->used);
 }
 
-/* When a flood ends, no further line of that event would report its suppressed lines; this reports them. */
+/*
+ * Reports suppressed lines of events whose flood has ended. No further line of such an event would report
+ * them.
+ */
 static void report_suppressed(int64_t now_ns)
 {
     const int64_t pause_ns = (int64_t)REPORT_EVERY_MS * NS_PER_MS;

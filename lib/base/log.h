@@ -5,8 +5,8 @@
  *
  * Every line about a booking carries booking_id and request_id. Any thread; each line is written in one call.
  *
- * Logging never blocks: a line that does not fit into a full pipe, terminal or socket is dropped and counted
- * in log_lines_lost_total. Clients cannot flood the log: each event may log a burst of 200 lines and then 20
+ * Logging never blocks. A line that does not fit into a full pipe, terminal or socket is dropped and counted
+ * in log_lines_lost_total. Clients cannot flood the log. Each event may log a burst of 200 lines and then 20
  * per second (debug: 1000 and 200). The next line reports the number of skipped ones as "suppressed", and
  * log_lines_suppressed_total counts them.
  */
@@ -38,10 +38,10 @@ struct log_field {
 #define LOG_INT(field_name, v)  ((struct log_field){(field_name), LOG_FIELD_INT, {.number = (int64_t)(v)}})
 #define LOG_UUID(field_name, v) ((struct log_field){(field_name), LOG_FIELD_UUID, {.uuid = (v)}})
 
-/* Sets the program name for every line, and the lowest level written. Before other threads start. */
+/* Sets the program name for every line, and the lowest level to write. Call it before other threads start. */
 void log_open(const char *program, enum log_level threshold);
 
-/* Parses "debug", "info", "warn" or "error"; returns false for anything else. */
+/* Parses "debug", "info", "warn" or "error". Returns false for anything else. */
 bool log_level_parse(const char *text, enum log_level *out);
 
 bool log_enabled(enum log_level level);
@@ -58,8 +58,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     } while (0)
 
 /*
- * Like log_event, but logs only the first line of the event for `key` within a minute: for events that a
- * client, identified by `key`, can trigger repeatedly.
+ * Like log_event, but logs only the first line of the event for `key` within a minute. Use it for events that
+ * a client, identified by `key`, can trigger repeatedly.
  */
 #define log_event_once_a_minute(level, event, key, ...)                                                      \
     do {                                                                                                     \
@@ -67,7 +67,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
             log_event((level), (event), __VA_ARGS__);                                                        \
     } while (0)
 
-/* For log_event_once_a_minute. */
+/* Use log_event_once_a_minute instead. */
 bool log_is_first(const char *event, const char *key);
 
 /* Like log_event, for an event without fields. */
@@ -75,8 +75,8 @@ bool log_is_first(const char *event, const char *key);
 
 /*
  * After log_hold, lines below warn are buffered, up to a few. log_release writes them, and so does any line
- * that cannot be buffered; log_drop discards them. So a start that fails because of its configuration prints
- * a single line.
+ * that cannot be buffered. log_drop discards them. So a program that cannot start because of its
+ * configuration prints a single line.
  */
 void log_hold(void);
 void log_release(void);
@@ -86,7 +86,7 @@ void log_drop(void);
 enum { LOG_LAST_WAIT_MS = 1000 };
 
 /*
- * As log_event at level error, for a process that ends next and cannot trust its own state: takes no lock,
+ * Like log_event at level error, for a process that ends next and cannot trust its own state. Takes no lock,
  * has no rate limit, and waits for room if stderr is full.
  */
 #define log_last(event, ...)                                                                                 \
@@ -96,7 +96,7 @@ enum { LOG_LAST_WAIT_MS = 1000 };
     } while (0)
 void log_write_last(const char *event, const struct log_field *fields, size_t count);
 
-/* One line "PROGRAM: MESSAGE" for people, with no rate limit and no level. It never blocks either. */
+/* Writes one line "PROGRAM: MESSAGE" for people, with no rate limit and no level. Never blocks either. */
 void log_say(const char *program, const char *message);
 
 #endif

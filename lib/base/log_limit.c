@@ -20,7 +20,7 @@ static uint64_t hash_event(const char *event)
     return hash_text(FNV_BASIS, event);
 }
 
-/* If all buckets are taken, shares the event's home bucket. */
+/* Returns the bucket of the event. If all buckets are taken, the event shares its home bucket. */
 static struct log_bucket *find_bucket(struct log_limit *limit, const char *event)
 {
     size_t first = hash_event(event) % LOG_LIMIT_EVENTS;

@@ -1,9 +1,9 @@
 /*
  * A pipe or terminal without a reader fills up sooner or later, and then a write to it blocks for ever.
  * O_NONBLOCK prevents that, but it is a property of the open file description, which we share with the
- * process that started us: a shell or another program would suddenly see EAGAIN. So we reopen pipes and
+ * process that started us. A shell or another program would suddenly see EAGAIN. So we reopen pipes and
  * terminals through /proc, which creates a separate description. Where that is not allowed, we use poll to
- * check whether the line fits: no other thread writes at the same time, and only another process that shares
+ * check whether the line fits. No other thread writes at the same time, and only another process that shares
  * the pipe could fill it in between. A socket can't be reopened, but send takes the flag with each call.
  *
  * Everything else, in particular a file, is written to directly.
@@ -34,7 +34,10 @@ struct sink {
 };
 static struct sink shared = {.own = -1};
 
-/* May fail now and succeed later, for example for a FIFO that has no reader yet. */
+/*
+ * Opens our own descriptor. This may fail now and succeed later, for example for a FIFO that has no reader
+ * yet.
+ */
 static void open_own(struct sink *sink)
 {
     sink->own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

@@ -16,8 +16,8 @@ enum { LOG_LINE_MAX = 2048 };
 bool log_sink_write(const char *line, size_t size);
 
 /*
- * As log_sink_write, for the last line of a process that is about to abort: uses no state that another thread
- * may hold or change, and waits up to `wait_ms` for room.
+ * Like log_sink_write, for the last line of a process that is about to abort. Uses no state that another
+ * thread may hold or change, and waits up to `wait_ms` for room.
  */
 bool log_sink_write_last(const char *line, size_t size, int wait_ms);
 

@@ -1,8 +1,8 @@
 /*
- * Open addressing with linear probing: an entry sits at its home slot or after it, with no empty slot in
- * between; removal closes the gap (no tombstones). Keys come from outside and are mostly ordered ids, so the
- * hash is SipHash-1-3 with a per-process secret: an attacker cannot choose ids that collide. The secret is
- * generated before the first entry of any map.
+ * Open addressing with linear probing. An entry sits at its home slot or after it, with no empty slot in
+ * between. Removal closes the gap (no tombstones). Keys come from outside and are mostly ordered ids, so the
+ * hash is SipHash-1-3 with a per-process secret, and an attacker cannot choose ids that collide. The secret
+ * is generated before the first entry of any map.
  */
 #include "base/map.h"
 
@@ -63,7 +63,10 @@ static void sip_round(uint64_t v[4])
     v[2] = rotate(v[2], 32);
 }
 
-/* Unlike SipHash, leaves out the length: all keys of a map have the same one. */
+/*
+ * Returns the home slot of a key. Unlike SipHash, leaves out the length, because all keys of a map have the
+ * same one.
+ */
 static size_t home_of(const struct map *map, const uint64_t *key)
 {
     uint64_t v[4] = {secret[0] ^ 0x736f6d6570736575u, secret[1] ^ 0x646f72616e646f6du,

@@ -21,25 +21,27 @@ struct map {
     size_t key_size_bytes;
 };
 
-/* An empty map; allocates nothing yet. */
+/* Makes `map` empty. Allocates nothing yet. */
 void map_init(struct map *map, size_t key_size_bytes);
 void map_fini(struct map *map);
 
 /* Removes every entry. Keeps the memory unless it has grown far beyond what small maps need. */
 void map_clear(struct map *map);
 
-/* Returns the value stored under `key`, NULL if none. */
+/* Returns the value stored under `key`, or NULL if there is none. */
 void *map_get(const struct map *map, const void *key);
 
-/* Stores `value` (not NULL) under `key`, replacing any other. RESOURCE_EXHAUSTED when out of memory. */
+/*
+ * Stores `value` (not NULL) under `key`, replacing any other. Returns RESOURCE_EXHAUSTED when out of memory.
+ */
 MUST_CHECK enum status map_put(struct map *map, const void *key, void *value);
 
-/* Removes and returns the value; NULL if there is none. */
+/* Removes and returns the value stored under `key`. Returns NULL if there is none. */
 void *map_remove(struct map *map, const void *key);
 
 /*
- * Iterates over all entries: start with *position = 0; returns the next value, or NULL at the end. `*key` (if
- * key is not NULL) points into the map. Do not call map_remove or map_put during the iteration.
+ * Returns the next entry's value, or NULL at the end. Start with *position = 0. `*key` (if key is not NULL)
+ * points into the map. Do not call map_remove or map_put during the iteration.
  */
 void *map_next(const struct map *map, size_t *position, const void **key);
 

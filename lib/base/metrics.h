@@ -1,7 +1,7 @@
 /*
  * Counters, gauges and histograms of the process, read by Introspection.Stats and by /metrics. A metric is an
- * object that belongs to the module that counts and lives as long as the process; registering it makes it
- * visible. Counting neither locks nor allocates. All functions may be called from any thread.
+ * object of the module that counts. It lives as long as the process and is visible once registered. Counting
+ * neither locks nor allocates. All functions may be called from any thread.
  */
 #ifndef SCREENING_BASE_METRICS_H
 #define SCREENING_BASE_METRICS_H
@@ -44,14 +44,14 @@ void metric_set(struct metric *metric, int64_t value);
 int64_t metric_get(struct metric *metric);
 
 /*
- * Returns the most recently registered metric, the head of the list linked by `next`; NULL = none. Metrics
- * registered later are not reachable from it, so keep this head to walk the same list twice.
+ * Returns the most recently registered metric, the head of the list linked by `next`. Returns NULL if there
+ * is none. Metrics registered later are not reachable from it, so keep this head to walk the same list twice.
  */
 struct metric *metrics_newest(void);
 
 /*
  * Counts values by range. The first of HISTOGRAM_BUCKETS ranges ends at `first_bound`, each further one at
- * twice the previous bound; one extra count holds the values above the last bound.
+ * twice the previous bound. One extra count holds the values above the last bound.
  */
 enum { HISTOGRAM_BUCKETS = 18 };
 

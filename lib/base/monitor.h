@@ -31,8 +31,8 @@ static inline void monitor_notify(struct monitor *monitor)
 }
 
 /*
- * With the lock held: waits for a notification, at most until `deadline_ns` (monotonic; INT64_MAX = no
- * deadline). False if the deadline has passed. May return true without a notification.
+ * Waits for a notification, at most until `deadline_ns` (monotonic; INT64_MAX = no deadline). Returns false
+ * if the deadline has passed. May return true without a notification. The caller holds the lock.
  */
 bool monitor_wait(struct monitor *monitor, int64_t deadline_ns);
 

@@ -1,6 +1,7 @@
 /*
  * A token is 32 bytes in hexadecimal: major (big-endian), id, and a checksum over both and the query. The
- * checksum detects damage and mix-ups. It is not a signature: a position is not secret and grants no access.
+ * checksum detects damage and mix-ups. It is not a signature, because a position is not secret and grants no
+ * access.
  */
 #include "base/page_token.h"
 
@@ -62,7 +63,10 @@ enum status page_size_check(uint32_t requested, uint32_t *out, struct error *err
     return STATUS_OK;
 }
 
-/* Header of a protobuf field: its tag, one byte up to field number 15, and its length, at most five bytes. */
+/*
+ * The header of a protobuf field. It has a tag, one byte up to field number 15, and a length, at most five
+ * bytes.
+ */
 enum { FIELD_HEADER_BYTES = 6 };
 
 void page_room_init(struct page_room *room, size_t response_max_bytes)

@@ -1,6 +1,6 @@
 /*
- * Paging for the list methods: tokens, which record where the previous page ended (two sort keys) and are
- * bound to their query, and the size limit of a page. Pure; any thread.
+ * Paging for the list methods: page tokens, and the size limit of a page. A token records where the previous
+ * page ended (two sort keys) and is bound to its query. Pure; any thread.
  */
 #ifndef SCREENING_BASE_PAGE_TOKEN_H
 #define SCREENING_BASE_PAGE_TOKEN_H
@@ -22,25 +22,31 @@ struct page_position {
 /* Writes the token of `position` for a query with the canonical text `query`. Returns `out`. */
 char *page_token_format(const struct page_position *position, const char *query, char out[PAGE_TOKEN_SIZE]);
 
-/* INVALID_ARGUMENT "page_token: ..." unless `token` was made for this `query`. */
+/* Parses a token. Returns INVALID_ARGUMENT "page_token: ..." unless it was made for this `query`. */
 MUST_CHECK enum status page_token_parse(const char *token, const char *query, struct page_position *out,
                                         struct error *error);
 
-/* 0 becomes the default; INVALID_ARGUMENT "page_size: ..." above PAGE_SIZE_MAX. */
+/*
+ * Checks a requested page size and replaces 0 by the default. Returns INVALID_ARGUMENT "page_size: ..." above
+ * PAGE_SIZE_MAX.
+ */
 MUST_CHECK enum status page_size_check(uint32_t requested, uint32_t *out, struct error *error);
 
-/* The room left on a page: the page ends when the next item would make the response too large. */
+/* The room left on a page. The page ends when the next item would make the response too large. */
 struct page_room {
     size_t left_bytes;
     bool has_items;
 };
 
-/* `response_max_bytes` limits the packed response message; this reserves room for its next_page_token. */
+/*
+ * Starts a page. `response_max_bytes` limits the packed response message; room for its next_page_token is
+ * reserved.
+ */
 void page_room_init(struct page_room *room, size_t response_max_bytes);
 
 /*
- * Takes room for one item with a packed size of `item_bytes`. False: the item belongs on the next page. The
- * first item always fits, so that every page makes progress.
+ * Takes room for one item with a packed size of `item_bytes`. Returns false if the item belongs on the next
+ * page. The first item always fits, so that every page makes progress.
  */
 MUST_CHECK bool page_room_take(struct page_room *room, size_t item_bytes);
 

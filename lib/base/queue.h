@@ -1,5 +1,5 @@
 /*
- * Intrusive lists: the members embed a node, so nothing is allocated. container_of (base/container.h) leads
+ * Intrusive lists. The members embed a node, so nothing is allocated. container_of (base/container.h) leads
  * from the node to the member. A node is in at most one list at a time. Not thread-safe.
  */
 #ifndef SCREENING_BASE_QUEUE_H
@@ -16,7 +16,7 @@ struct queue_node {
     struct queue_node *next; /* valid while in a queue */
 };
 
-/* Empty when all zero. `last` is valid unless it is empty. */
+/* Empty when all zero. `last` is valid unless the queue is empty. */
 struct queue {
     struct queue_node *first, *last;
 };
@@ -32,7 +32,7 @@ static inline void queue_put(struct queue *queue, struct queue_node *node)
     queue->last = node;
 }
 
-/* Takes out the first node; NULL if there is none. */
+/* Removes and returns the first node. Returns NULL if there is none. */
 static inline struct queue_node *queue_take(struct queue *queue)
 {
     struct queue_node *node = queue->first;
@@ -41,7 +41,7 @@ static inline struct queue_node *queue_take(struct queue *queue)
     return node;
 }
 
-/* Takes out all nodes. */
+/* Removes all nodes and returns them as a queue. */
 static inline struct queue queue_take_all(struct queue *queue)
 {
     struct queue all = *queue;
@@ -95,7 +95,7 @@ static inline void list_remove(struct list_node *node)
 
 /*
  * Walks through a queue or a list of `type`s with the node `member`. The body must neither remove nor free
- * `name`: to do so, loop with queue_take.
+ * `name`; loop with queue_take to do that.
  */
 /* Types cannot be parenthesised. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define LIST_EACH(type, name, list, member)                                                                  \

@@ -9,13 +9,16 @@
 
 #include "base/check.h"
 
-/* Random bytes not yet handed out: the last `left` bytes of the array. */
+/* Random bytes not yet handed out. They are the last `left` bytes of the array. */
 static _Thread_local uint8_t stock[RANDOM_MAX_BYTES];
 static _Thread_local size_t left;
 
 static pthread_once_t fork_guarded = PTHREAD_ONCE_INIT;
 
-/* A child process must not hand out its parent's bytes again. Only the forking thread survives in it. */
+/*
+ * Forgets the bytes in a child process, which must not hand out its parent's bytes again. Only the forking
+ * thread survives in it.
+ */
 static void forget_stock(void)
 {
     left = 0;
@@ -24,7 +27,7 @@ static void forget_stock(void)
 static void guard_fork(void)
 {
     if (pthread_atfork(NULL, NULL, forget_stock) != 0)
-        abort(); /* out of memory at the process's first id: there is no work to save yet */
+        abort(); /* out of memory at the process's first id, when there is no work to save yet */
 }
 
 static void restock(void)
@@ -35,7 +38,7 @@ static void restock(void)
         got = getrandom(stock, sizeof stock, 0);
     } while (got < 0 && errno == EINTR);
     if (got != (ssize_t)sizeof stock)
-        abort(); /* the kernel never cuts 256 bytes short; without getrandom we can't make safe ids */
+        abort(); /* the kernel never cuts 256 bytes short; without getrandom we cannot make safe ids */
     left = sizeof stock;
 }
 

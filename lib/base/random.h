@@ -7,8 +7,8 @@
 enum { RANDOM_MAX_BYTES = 256 };
 
 /*
- * Fills `size` bytes, at most RANDOM_MAX_BYTES. Small sizes are cheap: one system call serves many calls of a
- * thread.
+ * Writes `size` random bytes, at most RANDOM_MAX_BYTES. Small sizes are cheap, because one system call serves
+ * many calls of a thread.
  */
 void random_fill(void *out, size_t size);
 

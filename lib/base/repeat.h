@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* All zero: no condition. */
+/* All zero while the condition does not hold. */
 struct repeat {
     bool lasts;
     int64_t next_ns;

@@ -1,11 +1,12 @@
-/* File descriptors 0, 1 and 2: a program started without them must not use their numbers for sockets. */
+/* File descriptors 0, 1 and 2. A program started without them must not use their numbers for sockets. */
 #ifndef SCREENING_BASE_STANDARD_FILES_H
 #define SCREENING_BASE_STANDARD_FILES_H
 
 /*
  * Opens /dev/null on each of the file descriptors 0, 1 and 2 that is closed. Otherwise the next socket or
- * database file would get that number, and log lines would be written into it. They stay open across exec.
- * Must be the first statement of every main. Exits with code 2 if /dev/null cannot be opened.
+ * database file would get that number, and log lines would be written into it. The descriptors stay open
+ * across exec. This must be the first statement of every main. Exits with code 2 if /dev/null cannot be
+ * opened.
  */
 void standard_files_open(void);
 

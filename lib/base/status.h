@@ -2,8 +2,8 @@
  * One status for everything that can fail: the codes of google.rpc.Code, 0 = OK.
  *
  * Codes of nng, SQLite, libpq and the system are translated where they occur and never passed on. A function
- * that can fail returns an `enum status` and puts the details into a `struct error`, which the caller owns;
- * the caller may pass NULL.
+ * that can fail returns an `enum status` and puts the details into a `struct error`, which the caller owns.
+ * The caller may pass NULL.
  */
 #ifndef SCREENING_BASE_STATUS_H
 #define SCREENING_BASE_STATUS_H
@@ -44,35 +44,36 @@ struct error {
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* Returns the code's name, "INVALID_ARGUMENT"; "UNRECOGNISED" outside the enum. Never NULL. Any thread. */
+/* Returns the code's name, such as "INVALID_ARGUMENT", or "UNRECOGNISED" outside the enum. Any thread. */
 const char *status_name(enum status status);
 
-/* Returns whether a retry can succeed: UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, RESOURCE_EXHAUSTED,
- * UNKNOWN. */
+/*
+ * Returns whether a retry can succeed after this status, which is so for UNAVAILABLE, DEADLINE_EXCEEDED,
+ * ABORTED, RESOURCE_EXHAUSTED and UNKNOWN.
+ */
 bool status_is_transient(enum status status);
 
 /*
  * Fills `error` (if not NULL) and returns `status`, so that a failing function can end with `return
  * error_set(error, STATUS_NOT_FOUND, NULL, "no booking %s", id);`. Resets retry_after_ms. `reason` may be
- * NULL; longer text is truncated at a character boundary. The arguments may point into `error`.
+ * NULL. Text that is too long is truncated at a character boundary. The arguments may point into `error`.
  */
 #define error_set(error, status, reason, ...)                                                                \
     (error_write((error), (status), (reason), __VA_ARGS__), error_status(status))
 
-/* error_set for a wrong argument, without a reason: error_invalid(error, "headcount: must be at most %d",
- * max). */
+/*
+ * Like error_set, for a wrong argument and without a reason: error_invalid(error, "headcount: must be at most
+ * %d", max).
+ */
 #define error_invalid(error, ...) error_set((error), STATUS_INVALID_ARGUMENT, NULL, __VA_ARGS__)
 
-/* The value of error_set. A function, so that callers may ignore it. */
+/* Returns the value of error_set. It is a function, so that callers may ignore it. */
 static inline enum status error_status(enum status status)
 {
     return status;
 }
 
-/*
- * The function behind error_set, which is a macro so that the compiler and the static analysers see the
- * status.
- */
+/* Use error_set instead, which is a macro so that the compiler and the static analysers see the status. */
 void error_write(struct error *error, enum status status, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -87,13 +88,13 @@ void error_write(struct error *error, enum status status, const char *reason, co
             return try_status;                                                                               \
     } while (0)
 
-/* RESOURCE_EXHAUSTED "out of memory": nothing was done, a retry may succeed. */
+/* Returns RESOURCE_EXHAUSTED "out of memory". Nothing was done, and a retry may succeed. */
 static inline enum status error_no_memory(struct error *error)
 {
     return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");
 }
 
-/* Sets everything to zero: STATUS_OK, no reason, no message. NULL is allowed. */
+/* Sets `error` (if not NULL) to zero: STATUS_OK, no reason, no message. */
 void error_clear(struct error *error);
 
 #endif

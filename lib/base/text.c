@@ -61,7 +61,10 @@ static bool is_control(uint32_t code_point)
     return code_point < 0x20u || (code_point >= 0x7fu && code_point <= 0x9fu);
 }
 
-/* Unicode's White_Space without the controls, plus the two zero-width spaces. */
+/*
+ * Returns whether the character is in Unicode's White_Space without the controls, or one of the two
+ * zero-width spaces.
+ */
 static bool is_space(uint32_t code_point)
 {
     switch (code_point) {
@@ -93,7 +96,7 @@ static bool any_character(const char *text, size_t size, bool (*is_of_kind)(uint
     return false;
 }
 
-/* Fast path: most texts are. */
+/* Returns whether `text` is printable ASCII, as most texts are. This is a fast path. */
 static bool is_printable_ascii(const char *text, size_t size)
 {
     size_t position = 0;

@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "base/uuid.h"
 
-/* Returns whether `size` bytes are valid UTF-8 (no surrogates, no overlong forms) without NUL. */
+/* Returns whether the `size` bytes are valid UTF-8 (no surrogates, no overlong forms) without NUL. */
 bool text_is_utf8(const char *bytes, size_t size);
 
 /* Replaces each byte that is not part of valid UTF-8 with "?". */
@@ -19,24 +19,27 @@ void text_make_utf8(char *text);
 size_t text_length(const char *text);
 
 /*
- * INVALID_ARGUMENT "FIELD: RULE" unless `text` is valid UTF-8 of `min` to `max` characters without control
- * characters (U+0000 to U+001F, U+007F to U+009F).
+ * Returns INVALID_ARGUMENT "FIELD: RULE" unless `text` is valid UTF-8 of `min` to `max` characters without
+ * control characters (U+0000 to U+001F, U+007F to U+009F).
  */
 MUST_CHECK enum status text_check(const char *field, const char *text, size_t min, size_t max,
                                   struct error *error);
 
-/* Like text_check, and rejects spaces of any kind: for opaque identifiers. */
+/* Like text_check, but also rejects spaces of any kind. For opaque identifiers. */
 MUST_CHECK enum status text_check_opaque(const char *field, const char *text, size_t min, size_t max,
                                          struct error *error);
 
 /*
- * INVALID_ARGUMENT "FIELD: must be a UUID" unless uuid_parse accepts `text`. Rejects the nil UUID too, which
- * lists use as their start.
+ * Parses `text`. Returns INVALID_ARGUMENT "FIELD: must be a UUID" unless uuid_parse accepts it. Also rejects
+ * the nil UUID, which lists use as their start.
  */
 MUST_CHECK enum status text_check_uuid(const char *field, const char *text, struct uuid *out,
                                        struct error *error);
 
-/* INVALID_ARGUMENT "FIELD: must be an existing date, YYYY-MM-DD" unless civil_parse accepts `text`. */
+/*
+ * Parses `text`. Returns INVALID_ARGUMENT "FIELD: must be an existing date, YYYY-MM-DD" unless civil_parse
+ * accepts it.
+ */
 MUST_CHECK enum status text_check_date(const char *field, const char *text, int32_t *day,
                                        struct error *error);
 

@@ -18,7 +18,7 @@ struct ticker {
     bool stopping;
 };
 
-/* Lock held. Returns when stopping, when the time is up or, if `wakeable`, when woken. */
+/* Waits with the lock held. Returns when stopping, when the time is up or, if `wakeable`, when woken. */
 static void wait_ms(struct ticker *ticker, uint32_t ms, bool wakeable)
 {
     int64_t until_ns = clock_monotonic_ns() + (int64_t)ms * NS_PER_MS;

@@ -9,10 +9,13 @@
 
 struct ticker;
 
-/* Called on the ticker's thread: at the start, then `period_ms` after each return, or earlier when woken. */
+/*
+ * Is called on the ticker's thread at the start, and then `period_ms` after each return, or earlier when
+ * woken.
+ */
 typedef void (*ticker_fn)(void *context, struct ticker *ticker);
 
-/* Starts the thread. RESOURCE_EXHAUSTED on failure. */
+/* Starts the thread. Returns RESOURCE_EXHAUSTED if that fails. */
 MUST_CHECK enum status ticker_open(uint32_t period_ms, ticker_fn tick, void *context, struct ticker **out,
                                    struct error *error);
 
@@ -28,10 +31,10 @@ void ticker_close(struct ticker *ticker);
 /* Starts the next tick now, or right after the current one. Any thread. */
 void ticker_wake(struct ticker *ticker);
 
-/* Returns true once ticker_stop or ticker_close was called: a long tick should then return. Any thread. */
+/* Returns true once ticker_stop or ticker_close was called. A long tick should then return. Any thread. */
 bool ticker_stopping(struct ticker *ticker);
 
-/* Waits up to `ms` within a tick; returns false if the ticker is stopping. Call it from the tick only. */
+/* Waits up to `ms` within a tick. Returns false if the ticker is stopping. Call it from the tick only. */
 bool ticker_sleep(struct ticker *ticker, uint32_t ms);
 
 #endif

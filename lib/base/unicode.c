@@ -9,7 +9,7 @@
 #include "base/utf8.h"
 
 /*
- * A character decomposes into at most DECOMPOSED_MAX characters: longer texts are too long in any form. No
+ * A character decomposes into at most DECOMPOSED_MAX characters, so longer texts are too long in any form. No
  * script needs more than COMBINING_MAX combining characters in a row (UAX 15, stream-safe text), and sorting
  * them takes quadratic time. Both limits are checked before the text is normalised.
  */
@@ -20,7 +20,7 @@ static bool is_between(uint32_t code_point, uint32_t first, uint32_t last)
     return code_point >= first && code_point <= last;
 }
 
-/* White_Space without the control characters. */
+/* Returns whether the character is in White_Space without the control characters. */
 static bool is_space(uint32_t code_point)
 {
     switch (utf8proc_category((utf8proc_int32_t)code_point)) {
@@ -33,21 +33,27 @@ static bool is_space(uint32_t code_point)
     }
 }
 
-/* Bidi_Control. */
+/* Returns whether the character is in Bidi_Control. */
 static bool is_bidi_control(uint32_t code_point)
 {
     return code_point == 0x61cu || is_between(code_point, 0x200eu, 0x200fu) ||
            is_between(code_point, 0x202au, 0x202eu) || is_between(code_point, 0x2066u, 0x2069u);
 }
 
-/* Default_Ignorable_Code_Point, including the unassigned code points that utf8proc does not know. */
+/*
+ * Returns whether the character is in Default_Ignorable_Code_Point, which includes the unassigned code points
+ * that utf8proc does not know.
+ */
 static bool is_ignorable(uint32_t code_point)
 {
     return utf8proc_get_property((utf8proc_int32_t)code_point)->ignorable || code_point == 0x2065u ||
            is_between(code_point, 0xfff0u, 0xfff8u) || is_between(code_point, 0xe0000u, 0xe0fffu);
 }
 
-/* White space, ignorable characters, controls, formats and the blank Braille pattern are not visible. */
+/*
+ * Returns whether the character is visible. White space, ignorable characters, controls, formats and the
+ * blank Braille pattern are not.
+ */
 static bool is_visible(uint32_t code_point)
 {
     utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code_point);
@@ -69,8 +75,8 @@ static bool any_character(const char *text, bool (*is_of_kind)(uint32_t code_poi
 }
 
 /*
- * Returns whether the character is neither affected by composition nor white space: Latin without combining
- * characters, Han, and Hangul syllables unless single letters follow.
+ * Returns whether the character is neither affected by composition nor white space. These are Latin without
+ * combining characters, Han, and Hangul syllables unless single letters follow.
  */
 static bool is_plain(uint32_t code_point)
 {
@@ -79,8 +85,8 @@ static bool is_plain(uint32_t code_point)
 }
 
 /*
- * Fast path: returns whether `text` is obviously tidy, as most texts are. False if only normalising would
- * show it.
+ * Returns whether `text` is obviously tidy, as most texts are. Returns false if only normalising would show
+ * it. This is a fast path.
  */
 static bool is_plainly_tidy(const char *text)
 {
@@ -131,7 +137,7 @@ static void fold_spaces(char *text)
     *end = '\0';
 }
 
-/* Moves a string that utf8proc allocated into the arena; NULL stays NULL. */
+/* Moves a string that utf8proc allocated into the arena. NULL stays NULL. */
 static char *take(utf8proc_uint8_t *made, struct arena *arena)
 {
     char *copy = made != NULL ? arena_strdup(arena, (const char *)made) : NULL;

@@ -14,38 +14,39 @@
 #include "base/status.h"
 
 /*
- * Makes `text` tidy, as above: *out is `text` itself if it is tidy already, otherwise a copy in `arena`.
- * INVALID_ARGUMENT "FIELD: RULE" unless `text` is valid UTF-8 without control characters (U+0000 to U+001F,
- * U+007F to U+009F), has `min` to `max` characters once tidy, and has no more than 30 combining characters in
- * a row; RESOURCE_EXHAUSTED when out of memory.
+ * Makes `text` tidy, as described above. Sets *out to `text` itself if it is already tidy, otherwise to a
+ * copy in `arena`. Returns INVALID_ARGUMENT "FIELD: RULE" unless `text` is valid UTF-8 without control
+ * characters (U+0000 to U+001F, U+007F to U+009F), has `min` to `max` characters once tidy, and has no more
+ * than 30 combining characters in a row. Returns RESOURCE_EXHAUSTED when out of memory.
  */
 MUST_CHECK enum status unicode_read(const char *field, const char *text, size_t min, size_t max,
                                     struct arena *arena, const char **out, struct error *error);
 
 /*
- * INVALID_ARGUMENT "FIELD: RULE" if `text` (valid UTF-8) contains a bidirectional control character (property
- * Bidi_Control), which could disguise a name as another one, or if it is not empty but nothing in it is
- * visible. Allows joiners (U+200C, U+200D), which some scripts need.
+ * Checks that people can read `text` (valid UTF-8). Returns INVALID_ARGUMENT "FIELD: RULE" if it contains a
+ * bidirectional control character (property Bidi_Control), which could disguise a name as another one.
+ * Returns the same if it is not empty but has nothing visible in it. Allows joiners (U+200C, U+200D), which
+ * some scripts need.
  */
 MUST_CHECK enum status unicode_check_shown(const char *field, const char *text, struct error *error);
 
 /*
- * Like text_check_opaque, and rejects invisible characters (property Default_Ignorable_Code_Point, which
- * includes the bidirectional controls and the joiners), so that two ids that look the same are the same. For
- * new ids.
+ * Like text_check_opaque, but also rejects invisible characters (property Default_Ignorable_Code_Point, which
+ * includes the bidirectional controls and the joiners), so that ids that look the same are the same. For new
+ * ids.
  */
 MUST_CHECK enum status unicode_check_id(const char *field, const char *text, size_t min, size_t max,
                                         struct error *error);
 
 /*
  * Makes valid UTF-8 tidy like unicode_read, without its checks. For texts of at most a few hundred
- * characters. NULL when out of memory.
+ * characters. Returns NULL when out of memory.
  */
 const char *unicode_tidy(const char *text, struct arena *arena);
 
 /*
  * Decomposes (NFD) valid UTF-8 of at most a few hundred characters. Returns a copy in `arena`, or `text`
- * itself if nothing in it decomposes; NULL when out of memory.
+ * itself if nothing in it decomposes. Returns NULL when out of memory.
  */
 const char *unicode_decompose(const char *text, struct arena *arena);
 

@@ -1,4 +1,4 @@
-/* cmocka and the headers that it requires before its own. */
+/* Includes cmocka and the headers that it requires before its own. */
 #ifndef SCREENING_BASE_UNIT_TESTING_H
 #define SCREENING_BASE_UNIT_TESTING_H
 

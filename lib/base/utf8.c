@@ -7,8 +7,10 @@ static bool is_continuation(unsigned char byte)
     return (byte & 0xc0u) == 0x80u;
 }
 
-/* Returns the length announced by a lead byte, and its bits of the character; 0 if the byte is not a lead
- * byte. */
+/*
+ * Returns the length that a lead byte announces, and its bits of the character. Returns 0 if the byte is not
+ * a lead byte.
+ */
 static size_t lead_length(unsigned char lead, uint32_t *bits)
 {
     if (lead < 0x80u) {

@@ -8,8 +8,8 @@
 enum { UTF8_CHARACTER_MAX_BYTES = 4 };
 
 /*
- * Decodes the character at `bytes`, reading at most `size` bytes. Returns its length, 1 to 4, or 0 if there
- * is no valid one: empty, truncated, overlong, a surrogate, beyond U+10FFFF.
+ * Decodes the character at `bytes`, reading at most `size` bytes. Returns its length, 1 to 4. Returns 0 if
+ * there is no valid one: it is empty, truncated, overlong, a surrogate or beyond U+10FFFF.
  */
 size_t utf8_decode(const char *bytes, size_t size, uint32_t *code_point);
 

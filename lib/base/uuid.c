@@ -1,6 +1,6 @@
 /*
  * Version 7: 48 bits of milliseconds, then 12 bits that hold the fraction of the millisecond (RFC 9562, 6.2,
- * method 3), then 62 random bits. The first 60 of these bits strictly increase within a process: `last_tick`
+ * method 3), then 62 random bits. The first 60 of these bits strictly increase within a process. `last_tick`
  * is the newest value handed out.
  */
 #include "base/uuid.h"
@@ -27,8 +27,8 @@ static void stamp_version(struct uuid *uuid, unsigned version)
 }
 
 /*
- * Returns the current tick, or the newest plus one if the clock has not advanced; then the ids run ahead of
- * the clock.
+ * Returns the current tick, or the newest plus one if the clock has not advanced. In that case the ids run
+ * ahead of the clock.
  */
 static uint64_t next_tick(void)
 {

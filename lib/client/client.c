@@ -14,7 +14,7 @@
 #include "rpc/v1/envelope.pb-c.h"
 
 enum {
-    IDLE_MAX = 16, /* connections kept for later calls */
+    IDLE_MAX = 16, /* number of connections kept for later calls */
     TIMEOUT_DEFAULT_MS = 5000,
     TIMEOUT_MAX_MS = 60000,
     PAUSE_FIRST_MS = 10,
@@ -28,7 +28,7 @@ struct screening_client {
     char *address_text;
     char *authorization; /* or NULL */
     uint32_t timeout_ms;
-    pthread_mutex_t mutex; /* guards the next two */
+    pthread_mutex_t mutex; /* guards the next two members */
     struct connection idle[IDLE_MAX];
     int idle_count;
 };
@@ -137,7 +137,7 @@ static uint32_t left_ms(const struct call *call)
     return left_ns > 0 ? (uint32_t)(left_ns / NS_PER_MS) : 0;
 }
 
-/* Waits before another attempt; returns false if the remaining time is too short. */
+/* Waits before another attempt. Returns false if the remaining time is too short. */
 static bool wait_ms(struct call *call, uint32_t ms)
 {
     if (ms >= left_ms(call))
@@ -155,8 +155,10 @@ static bool pause_growing(struct call *call)
     return wait_ms(call, ms);
 }
 
-/* Packs the request in its envelope, with room for the header before it; NULL when out of memory. The caller
- * frees it. */
+/*
+ * Packs the request in its envelope, with room for the header before it. The caller frees it. Returns NULL
+ * when out of memory.
+ */
 static uint8_t *pack(const struct call *call, size_t *size)
 {
     Rpc__V1__Metadata authorization = RPC__V1__METADATA__INIT, *metadata[] = {&authorization};
@@ -200,8 +202,10 @@ static enum screening_code step_failed(const struct call *call, enum step step, 
     }
 }
 
-/* Reads the reply. *again_ms: the server did not execute the request; send it again after this long. 0: do
- * not. */
+/*
+ * Reads the reply. If the server did not execute the request, sets *again_ms to the time after which to send
+ * it again, otherwise to 0.
+ */
 static enum screening_code read_answer(struct call *call, const uint8_t *body, size_t size,
                                        uint32_t *again_ms)
 {
@@ -227,8 +231,10 @@ static enum screening_code read_answer(struct call *call, const uint8_t *body, s
     return code;
 }
 
-/* Sends the request over the connection and reads the reply. *again_ms as in read_answer; UINT32_MAX = the
- * request did not reach the server. */
+/*
+ * Sends the request over the connection and reads the reply. *again_ms is as in read_answer, or UINT32_MAX if
+ * the request did not reach the server.
+ */
 static enum screening_code exchange(struct call *call, struct connection *connection, uint32_t *again_ms)
 {
     size_t size = 0;
@@ -364,7 +370,7 @@ const char *screening_client_version(void)
     return SCREENING_CLIENT_VERSION;
 }
 
-/* RFC 9562, 5.7: 48 bits of milliseconds, the rest random. */
+/* As in RFC 9562, 5.7, the id has 48 bits of milliseconds and is otherwise random. */
 char *screening_new_id(char out[SCREENING_ID_SIZE])
 {
     struct timespec now;

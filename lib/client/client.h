@@ -19,7 +19,7 @@
  *     request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
  *     request.capacity = 0;
  *
- * A client connects to one server: booking-svc, hospital-svc and history-svc each have their own address. Any
+ * A client connects to one server. booking-svc, hospital-svc and history-svc each have their own address. Any
  * thread may call with the same client. Each call in flight uses its own connection, which later calls reuse.
  * The library starts no threads, installs no signal handlers, and keeps no state but its connections.
  *
@@ -29,9 +29,9 @@
  *
  * A call ends within `timeout_ms`. Within that time it waits for a server that is restarting, and sends a
  * request again only if the server certainly did not execute it. If the connection breaks after the request
- * was sent, the call fails with SCREENING_UNAVAILABLE and `sent` set: the outcome is unknown. Repeat it with
- * the same id, the idempotency key: a repeat changes nothing that the first call did not. The reasons that
- * `error` may hold are listed in screening/v1/words.h.
+ * was sent, the call fails with SCREENING_UNAVAILABLE and `sent` set, and the outcome is unknown. Repeat the
+ * call with the same id, which is the idempotency key. A repeat changes nothing that the first call did not.
+ * The reasons that `error` may hold are listed in screening/v1/words.h.
  */
 #ifndef SCREENING_CLIENT_CLIENT_H
 #define SCREENING_CLIENT_CLIENT_H
@@ -74,24 +74,25 @@ enum screening_code {
 
 struct screening_error {
     enum screening_code code;
-    bool sent; /* the request was sent: it may have been executed, unless the code is a definite refusal */
+    /* Whether the request was sent; it may then have been executed, unless the code is a definite refusal. */
+    bool sent;
     uint32_t retry_after_ms; /* when to retry; 0 = the server did not say */
-    char reason[64];         /* such as SOLD_OUT: stable, for programs; may be empty */
+    char reason[64];         /* a stable word for programs, such as SOLD_OUT; may be empty */
     char message[256];       /* for people; may change */
 };
 
 struct screening_options {
     const char *address;       /* tcp://HOST:PORT or ipc:///PATH */
-    uint32_t timeout_ms;       /* per call; 0 = 5000, at most 60000 */
+    uint32_t timeout_ms;       /* time limit of each call; 0 = 5000, at most 60000 */
     const char *authorization; /* sent with each call; NULL = nothing */
 };
 
 struct screening_client;
 
 /*
- * Creates a client for the server at the address. The server need not run yet: the client connects on the
- * first call. NULL and SCREENING_INVALID_ARGUMENT for malformed options, SCREENING_RESOURCE_EXHAUSTED when
- * out of memory. The options are copied. The caller closes the client.
+ * Creates a client for the server at the address. The server need not run yet, because the client connects on
+ * the first call. Returns NULL with SCREENING_INVALID_ARGUMENT for malformed options, and with
+ * SCREENING_RESOURCE_EXHAUSTED when out of memory. Copies the options. The caller closes the client.
  */
 struct screening_client *screening_client_open(const struct screening_options *options,
                                                struct screening_error *error);
@@ -99,18 +100,18 @@ struct screening_client *screening_client_open(const struct screening_options *o
 /* Closes the client. No thread may use it afterwards. NULL is allowed. */
 void screening_client_close(struct screening_client *client);
 
-/* Returns "INVALID_ARGUMENT" and the like, "UNRECOGNISED" for unknown codes. Never NULL. */
+/* Returns the code's name, such as "INVALID_ARGUMENT", or "UNRECOGNISED" for an unknown code. */
 const char *screening_code_name(enum screening_code code);
 
-/* Returns the version of the library at run time; SCREENING_CLIENT_VERSION is the version of the header. */
+/* Returns the version of the library at run time. SCREENING_CLIENT_VERSION is the version of the header. */
 const char *screening_client_version(void);
 
 enum { SCREENING_ID_SIZE = 37 };
 
-/* Writes a new version 7 UUID as text with its NUL, and returns `out`. For booking_id and hospital_id. */
+/* Writes a new version 7 UUID as text with its NUL, for booking_id and hospital_id. Returns `out`. */
 char *screening_new_id(char out[SCREENING_ID_SIZE]);
 
-/* booking-svc */
+/* Calls of booking-svc. */
 enum screening_code screening_create_booking(struct screening_client *client,
                                              const Screening__V1__CreateBookingRequest *request,
                                              Screening__V1__Booking **response,
@@ -127,7 +128,7 @@ enum screening_code screening_cancel_booking(struct screening_client *client,
                                              Screening__V1__Booking **response,
                                              struct screening_error *error);
 
-/* hospital-svc */
+/* Calls of hospital-svc. */
 enum screening_code screening_register_hospital(struct screening_client *client,
                                                 const Screening__V1__RegisterHospitalRequest *request,
                                                 Screening__V1__Hospital **response,
@@ -152,7 +153,7 @@ enum screening_code screening_delete_hospital(struct screening_client *client,
                                               Screening__V1__Hospital **response,
                                               struct screening_error *error);
 
-/* history-svc */
+/* Calls of history-svc. */
 enum screening_code screening_get_booking_history(struct screening_client *client,
                                                   const Screening__V1__GetBookingHistoryRequest *request,
                                                   Screening__V1__GetBookingHistoryResponse **response,
@@ -166,7 +167,7 @@ enum screening_code screening_get_projection_status(struct screening_client *cli
                                                     Screening__V1__GetProjectionStatusResponse **response,
                                                     struct screening_error *error);
 
-/* booking-svc and hospital-svc: their event logs */
+/* The call that reads the event log of booking-svc or hospital-svc. */
 enum screening_code screening_fetch(struct screening_client *client,
                                     const Screening__V1__FetchRequest *request,
                                     Screening__V1__FetchResponse **response, struct screening_error *error);

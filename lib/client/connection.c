@@ -159,7 +159,7 @@ static enum step connect_tcp(const struct address *address, int64_t deadline_ns,
     freeaddrinfo(found);
     errno = reason;
     if (step == STEP_DONE) {
-        int on = 1; /* disable Nagle's algorithm: a request must not wait for the next one */
+        int on = 1; /* disable Nagle's algorithm, so that a request does not wait for the next one */
         (void)setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
     return step;

@@ -1,7 +1,7 @@
 /*
- * One connection to a server: the SP protocol REQ over TCP or a Unix stream socket, one request at a time
- * (docs/wire-protocol.md, section 1). No function blocks beyond `deadline_ns` of the monotonic clock, except
- * that connection_open waits for the system's resolver. One owner at a time.
+ * One connection to a server. It speaks the SP protocol REQ over TCP or a Unix stream socket, one request at
+ * a time (docs/wire-protocol.md, section 1). No function blocks beyond `deadline_ns` of the monotonic clock,
+ * except that connection_open waits for the system's resolver. One owner at a time.
  */
 #ifndef SCREENING_CLIENT_CONNECTION_H
 #define SCREENING_CLIENT_CONNECTION_H
@@ -27,14 +27,14 @@ enum step {
 
 enum { RESPONSE_MAX = 64 * 1024 * 1024, REQUEST_HEADER_SIZE = 13 };
 
-/* "tcp://HOST:PORT" or "ipc:///PATH"; the parts point into `address`. */
+/* The parts of "tcp://HOST:PORT" or "ipc:///PATH". They point into `address`. */
 struct address {
     bool ipc;
     char host[256]; /* or the path */
     char port[6];
 };
 
-/* Returns false if it has neither form. */
+/* Parses an address. Returns false if it has neither form. */
 bool connection_parse(const char *address, struct address *out);
 
 /* Connects and performs the handshake. Unless it returns STEP_DONE, no socket stays open. */
@@ -45,7 +45,7 @@ bool connection_is_usable(const struct connection *connection);
 
 /*
  * Sends the request. `message` has REQUEST_HEADER_SIZE bytes of room before its `size` bytes of body. Unless
- * it returns STEP_DONE, the server cannot have received the whole request, so it does not execute it.
+ * this returns STEP_DONE, the server cannot have received the whole request, so it does not execute it.
  */
 enum step connection_send(struct connection *connection, uint8_t *message, size_t size, int64_t deadline_ns);
 

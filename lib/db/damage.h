@@ -9,9 +9,9 @@
 extern struct metric db_damaged;
 
 /*
- * Records that the database is damaged, logs it at most once a minute, and sets the error: UNAVAILABLE
- * `DB_DAMAGED`, so that no command or event is blamed for it. `which` names the database, or is NULL. Any
- * thread.
+ * Records that the database is damaged, logs it at most once a minute, and sets the error to UNAVAILABLE
+ * `DB_DAMAGED`, so that no command or event is blamed for it. Returns its status. `which` names the database,
+ * or is NULL. Any thread.
  */
 enum status db_damage_tell(struct error *error, const char *which, const char *doing, const char *cause,
                            const char *code);

@@ -1,5 +1,6 @@
 /*
- * The front of both drivers: the order of calls, the first failure of a transaction, rows.
+ * The front of both drivers. It checks the order of calls, keeps the first failure of a transaction, and
+ * gives access to rows.
  *
  * Invariant: failure.status is other than OK only inside a transaction. Every run then returns it, and
  * db_commit rolls back and returns it.
@@ -112,7 +113,7 @@ uint64_t db_stamp(const struct db *db)
 
 void db_restamp(struct db *db)
 {
-    /* Process-wide, so that a new connection never repeats a stamp of an earlier one. */
+    /* It is process-wide, so that a new connection never repeats a stamp of an earlier one. */
     static atomic_uint_fast64_t last;
     if (db->dialect == DB_SQLITE)
         db->stamp = atomic_fetch_add(&last, 1) + 1;
@@ -138,7 +139,9 @@ static enum status check_transaction(const struct db *db, struct error *error)
     return db->failure.status;
 }
 
-/* Every call that may have reached the database returns through here. */
+/*
+ * Records a failure of the transaction. Every call that may have reached the database returns through here.
+ */
 static enum status remember(struct db *db, enum status status, const struct error *error)
 {
     if (status != STATUS_OK && db->in_transaction && db->failure.status == STATUS_OK)
@@ -209,7 +212,10 @@ enum status db_run_script(struct db *db, const char *script, struct error *error
 
 /* ---- probing ---- */
 
-/* Needs disk space but keeps none: PostgreSQL drops the table, which takes one page, at the commit. */
+/*
+ * A statement that needs disk space but keeps none. PostgreSQL drops the table, which takes one page, at the
+ * commit.
+ */
 static const struct db_statement write_nothing = {
     .name = "write_nothing",
     .sql = "PRAGMA user_version = 0",

@@ -1,21 +1,25 @@
 /*
  * One interface to SQLite and PostgreSQL.
  *
- * A connection belongs to one thread at a time. A statement runs for each row of a parameter set: SQLite
- * loops over one prepared statement; PostgreSQL gets one set-based statement with array parameters if there
+ * A connection belongs to one thread at a time. A statement runs for each row of a parameter set. SQLite
+ * loops over one prepared statement. PostgreSQL gets one set-based statement with array parameters if there
  * is one, otherwise a pipeline. PostgreSQL queues statements that return no rows in the pipeline, so their
  * failure may surface only in a later call of the same transaction, at the latest in db_commit. The caller
  * must roll back a transaction in which a call failed.
  *
- * Statuses: UNAVAILABLE = connection lost or not yet open, server shutting down, disk full, I/O error, busy,
- * too many connections, damaged database; DEADLINE_EXCEEDED = statement or lock timeout; ABORTED =
- * serialisation failure or deadlock: run the transaction again; UNKNOWN = only from db_commit: the connection
- * broke before the result arrived; ALREADY_EXISTS = duplicate key, or the object to create exists;
- * RESOURCE_EXHAUSTED = out of memory; INTERNAL = anything else, a fault of the statement or its parameters.
+ * The functions return these statuses:
+ *   - UNAVAILABLE: connection lost or not yet open, server shutting down, disk full, I/O error, busy,
+ *     too many connections, damaged database;
+ *   - DEADLINE_EXCEEDED: statement or lock timeout;
+ *   - ABORTED: serialisation failure or deadlock; run the transaction again;
+ *   - UNKNOWN: the connection broke before the result arrived (only from db_commit);
+ *   - ALREADY_EXISTS: duplicate key, or the object to create exists;
+ *   - RESOURCE_EXHAUSTED: out of memory;
+ *   - INTERNAL: anything else, a fault of the statement or its parameters.
  *
  * The next db_begin reopens a lost PostgreSQL connection, and so does db_run or db_run_script outside a
  * transaction. Between attempts there is a backoff (100 ms growing to 2 s, jittered), during which these
- * calls fail at once with UNAVAILABLE.
+ * calls fail immediately with UNAVAILABLE.
  */
 #ifndef SCREENING_DB_DB_H
 #define SCREENING_DB_DB_H
@@ -38,7 +42,7 @@ enum db_dialect { DB_SQLITE, DB_POSTGRESQL };
 
 enum db_access {
     DB_READ_WRITE, /* creates the SQLite file if there is none */
-    DB_READ_ONLY   /* refuses to write; the database must exist */
+    DB_READ_ONLY   /* refuses to write; the database must already exist */
 };
 
 enum { DB_STATEMENT_TABLES = 3 };
@@ -50,7 +54,7 @@ enum { DB_STATEMENT_TABLES = 3 };
  * "... FROM unnest($1::uuid[], $2::int8[])". A statement with `tables` may contain the markers of db_table.h.
  */
 struct db_statement {
-    const char *name; /* unique within the program; also names the prepared statement */
+    const char *name; /* unique within the program; also the name of the prepared statement */
     const char *sql;
     const char *postgresql;
     const char *postgresql_set;
@@ -60,8 +64,8 @@ struct db_statement {
 /* ---- connections ---- */
 
 /*
- * Reasons of an UNAVAILABLE that waiting cannot fix; clients see these words. GONE: the SQLite file was
- * removed or replaced; db_begin then fails. DAMAGED: its content is corrupt; logged at most once a
+ * Reasons of an UNAVAILABLE that waiting cannot fix. Clients see these words. GONE: the SQLite file was
+ * removed or replaced, so db_begin fails. DAMAGED: the content is corrupt, which is logged at most once a
  * minute. UNSUITABLE: PostgreSQL's settings or encoding, or a pooler, do not meet our requirements.
  */
 #define DB_GONE       SCREENING_REASON_DATABASE_GONE
@@ -69,30 +73,32 @@ struct db_statement {
 #define DB_UNSUITABLE SCREENING_REASON_DATABASE_UNSUITABLE
 
 /*
- * Opens "sqlite:PATH" or "postgresql://..." ("postgres://..." too; multi-host and target_session_attrs work).
+ * Opens "sqlite:PATH" or "postgresql://..." (also "postgres://..."; several hosts and target_session_attrs
+ * work).
  *
- * Only one process at a time can open a SQLite file for writing: it holds a lock on PATH-lock.
- * FAILED_PRECONDITION, naming the holder, if another process has it. `options` in the query of the URL, such
- * as statement_timeout, override our own, but a synchronous_commit below `on` is refused.
+ * Only one process at a time can open a SQLite file for writing, because it holds a lock on PATH-lock. If
+ * another process has the lock, db_open returns FAILED_PRECONDITION and names the holder. `options` in the
+ * query of the URL, such as statement_timeout, override our own, but a synchronous_commit below `on` is
+ * refused.
  *
- * Returns OK and a connection in *out; UNAVAILABLE if the server is merely not up yet (*out untouched);
- * INVALID_ARGUMENT if a retry cannot help: malformed URL, a path that can't be opened, refused login, no such
- * database; FAILED_PRECONDITION `DB_UNSUITABLE` if a setting that we rely on does not hold. Messages never
- * contain the password.
+ * Returns OK and a connection in *out. Returns UNAVAILABLE, with *out untouched, if the server is merely not
+ * up yet. Returns INVALID_ARGUMENT if a retry cannot help: the URL is malformed, the path cannot be opened,
+ * the login is refused or there is no such database. Returns FAILED_PRECONDITION `DB_UNSUITABLE` if a setting
+ * that we rely on does not hold. Messages never contain the password.
  */
 MUST_CHECK enum status db_open(const char *url, enum db_access access, struct db **out, struct error *error);
 void db_close(struct db *db);
 
 /*
- * For a connection that writes to a SQLite file: returns false while the file, its log or its shared memory
- * is not at its path; logged once. Always true for other connections. Any thread.
+ * Returns whether the SQLite file that the connection writes to, its log and its shared memory are still at
+ * their paths. Logs it once if they are not. Always true for other connections. Any thread.
  */
 bool db_in_place(struct db *db);
 
-/* INVALID_ARGUMENT "database: ..." unless the URL is well-formed. Does not access the database. */
+/* Returns INVALID_ARGUMENT "database: ..." unless the URL is well-formed. Does not access the database. */
 MUST_CHECK enum status db_url_check(const char *url, struct error *error);
 
-/* Returns the URL with its password replaced by ***, for logs and --print-config. Returns `out`. */
+/* Writes the URL with its password replaced by ***, for logs and --print-config. Returns `out`. */
 char *db_url_redact(const char *url, char *out, size_t out_size);
 
 /* Returns whether the failure is due to a damaged database. */
@@ -101,8 +107,10 @@ bool db_is_damaged(const struct error *error);
 /* Returns whether any connection of the process has met a damaged database so far. Any thread. */
 bool db_damage_seen(void);
 
-/* Returns whether waiting can fix a failure to open or prepare a database: it is transient and not due to
- * damage. */
+/*
+ * Returns whether waiting can fix a failure to open or prepare a database, which is so if it is transient and
+ * not due to damage.
+ */
 bool db_may_heal(const struct error *error);
 
 enum db_dialect db_dialect(const struct db *db);
@@ -115,39 +123,45 @@ uint64_t db_session(const struct db *db);
 
 /*
  * Returns a stamp for rows that the caller caches. If a later transaction has the same stamp, the rows are
- * unchanged: no other connection has written to the database, no transaction of this one was rolled back, and
- * db_restamp was not called. 0 = unknown: always outside a transaction, and on PostgreSQL, where others
- * write.
+ * unchanged, because no other connection has written to the database, no transaction of this one was rolled
+ * back, and db_restamp was not called. Returns 0 for unknown: outside a transaction, and always on
+ * PostgreSQL, where others write.
  */
 uint64_t db_stamp(const struct db *db);
 
-/* Call it after writing rows that others cache by stamp. */
+/* Changes the stamp. Call it after writing rows that others cache by stamp. */
 void db_restamp(struct db *db);
 
 /*
- * Sets the schema that names resolve to (PostgreSQL's search_path, also after a reconnect); does not create
- * it. SQLite: INTERNAL. `schema` must be a plain lower-case identifier.
+ * Sets the schema that names resolve to (PostgreSQL's search_path, also after a reconnect). Does not create
+ * it. Returns INTERNAL on SQLite. `schema` must be a plain lower-case identifier.
  */
 MUST_CHECK enum status db_use_schema(struct db *db, const char *schema, struct error *error);
 
 /* ---- transactions ---- */
 
-/* SQLite: BEGIN IMMEDIATE (a read-only connection: BEGIN). PostgreSQL: BEGIN, READ COMMITTED. */
+/*
+ * Begins a transaction. On SQLite this is BEGIN IMMEDIATE, or BEGIN on a read-only connection. On PostgreSQL
+ * it is BEGIN at READ COMMITTED.
+ */
 MUST_CHECK enum status db_begin(struct db *db, struct error *error);
 
 /*
- * Commits a transaction that changes nothing. With `write` it requires all that a change requires: disk
- * space, a sync, write permission. Fails like db_begin, db_run and db_commit.
+ * Commits a transaction that changes nothing. With `write` this requires everything that a change requires:
+ * disk space, a sync and write permission. Fails like db_begin, db_run and db_commit.
  */
 MUST_CHECK enum status db_probe(struct db *db, bool write, struct error *error);
 
 /*
- * OK: durable. UNKNOWN: the result was lost. Anything else: nothing was committed. The transaction is over in
- * any case.
+ * Commits the transaction, which is over in any case. Returns OK if it is durable and UNKNOWN if the result
+ * was lost. After any other status, nothing was committed.
  */
 MUST_CHECK enum status db_commit(struct db *db, struct error *error);
 
-/* Ends the open transaction, if any, without effect. Never fails: drops a connection that can't roll back. */
+/*
+ * Ends the open transaction, if any, without effect. Never fails, because it drops a connection that cannot
+ * roll back.
+ */
 void db_rollback(struct db *db);
 
 /* ---- parameters ---- */
@@ -155,10 +169,10 @@ void db_rollback(struct db *db);
 enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BYTES, DB_UUID, DB_DATE };
 enum { DB_TYPE_COUNT = 6, DB_COLUMNS_MAX = 64 };
 
-/* A parameter, or a cell of a row. */
+/* A parameter, or the value of a row in one column. */
 struct db_value {
     enum db_type type;
-    size_t size_bytes; /* of text, without its NUL, and of bytes */
+    size_t size_bytes; /* size of bytes, or of text without its NUL */
     union {
         int64_t number;
         const char *text;
@@ -168,16 +182,16 @@ struct db_value {
     } as;
 };
 
-/* Rows of parameters; the members are private to lib/db. */
+/* Rows of parameters. The members are private to lib/db. */
 struct db_params {
-    struct db_value *values; /* row by row */
-    size_t count;            /* values, including those of the current row */
+    struct db_value *values; /* of all rows, one row after the other */
+    size_t count;            /* number of values, including those of the current row */
     size_t capacity;
     size_t row_start; /* index of the current row's first value */
-    size_t columns;   /* known after the first row */
+    size_t columns;   /* number of columns, known after the first row */
     size_t rows;
     enum db_type types[DB_COLUMNS_MAX]; /* DB_NULL: only nulls so far */
-    enum status status;                 /* the first error while filling */
+    enum status status;                 /* the first error that occurred while filling */
     const char *fault;
 };
 
@@ -202,35 +216,35 @@ static inline struct db_value db_uuid(const struct uuid *value)
     return (struct db_value){.type = DB_UUID, .as.uuid = *value};
 }
 
-/* A civil day number; SQLite TEXT, PostgreSQL date. */
+/* Returns the value for a civil day number, which is TEXT in SQLite and date in PostgreSQL. */
 static inline struct db_value db_date(int32_t day)
 {
     return (struct db_value){.type = DB_DATE, .as.day = day};
 }
 
 /*
- * One row of parameters, as in db_run(db, &FIND, DB_ROW(db_uuid(&id), db_int(limit)), ...). Text and bytes
- * are not copied. Valid until the end of the enclosing block.
+ * Returns one row of parameters, as in db_run(db, &FIND, DB_ROW(db_uuid(&id), db_int(limit)), ...). Text and
+ * bytes are not copied. The row is valid until the end of the enclosing block.
  */
 #define DB_ROW(...)                                                                                          \
     db_params_of(&(struct db_params){0}, (const struct db_value[]){__VA_ARGS__},                             \
                  sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value))
 
-/* The function part of DB_ROW. */
+/* Use DB_ROW instead. */
 const struct db_params *db_params_of(struct db_params *params, const struct db_value *values, size_t count);
 
 /*
- * Any number of rows of parameters, filled row by row and value by value. Reusable. NULL when out of memory.
+ * Creates an empty set of rows of parameters, which is filled row by row and value by value and can be
+ * reused. Returns NULL when out of memory.
  */
 struct db_params *db_params_create(void);
 void db_params_destroy(struct db_params *params);
 void db_params_reset(struct db_params *params);
 
 /*
- * Add the next value of the current row. Text and bytes are not copied: they must stay valid until db_run
- * returns. All rows have the same types. A null takes the type of its column, which some other row must show;
- * a column of only nulls takes the type that the statement gives it. An allocation failure is remembered and
- * reported by db_run.
+ * Add the next value of the current row. Text and bytes are not copied and must stay valid until db_run
+ * returns. All rows have the same types. A null takes the type that its column has in other rows. A column of
+ * only nulls takes the type that the statement gives it. db_run reports a failure to allocate.
  */
 void db_params_int(struct db_params *params, int64_t value);
 void db_params_text(struct db_params *params, const char *value);
@@ -246,15 +260,16 @@ size_t db_params_rows(const struct db_params *params);
 /* ---- running ---- */
 
 /*
- * Called for every row that a statement returns. A status other than OK ends the run, which returns that
- * status. The row and the values from its getters are valid only during the call. The function must not use
- * the connection.
+ * Is called for every row that a statement returns. A status other than OK ends the run, and db_run returns
+ * it. The row and the values from its getters are valid only during the call. The function must not use the
+ * connection.
  */
 typedef enum status (*db_row_fn)(void *context, const struct db_row *row);
 
 /*
- * Runs `statement` for every row of `params`; NULL params = once, without parameters. If `on_row` is NULL it
- * returns no rows (and is pipelined on PostgreSQL). A set-based variant may return rows in any order.
+ * Runs `statement` for every row of `params`, or once without parameters if `params` is NULL. If `on_row` is
+ * NULL, the statement returns no rows and is pipelined on PostgreSQL. A set-based variant may return rows in
+ * any order.
  */
 MUST_CHECK enum status db_run(struct db *db, const struct db_statement *statement,
                               const struct db_params *params, db_row_fn on_row, void *context,
@@ -267,10 +282,16 @@ MUST_CHECK enum status db_run(struct db *db, const struct db_statement *statemen
 MUST_CHECK enum status db_run_counting(struct db *db, const struct db_statement *statement,
                                        const struct db_params *params, int64_t *changed, struct error *error);
 
-/* Runs a script of several statements without parameters, for migrations and setup. It has no time limit. */
+/*
+ * Runs a script of several statements without parameters, for migrations and setup. A script has no time
+ * limit.
+ */
 MUST_CHECK enum status db_run_script(struct db *db, const char *script, struct error *error);
 
-/* Columns count from 0. A null reads as 0, "" or zero bytes. The column must have the matching type. */
+/*
+ * Return the value of a column; columns count from 0. A null reads as 0, "" or zero bytes. The column must
+ * have the matching type.
+ */
 int64_t db_row_int(const struct db_row *row, int column);
 uint64_t db_row_unsigned(const struct db_row *row, int column); /* a negative number fails the run */
 const char *db_row_text(const struct db_row *row, int column);
@@ -280,8 +301,8 @@ int32_t db_row_date(const struct db_row *row, int column);
 bool db_row_is_null(const struct db_row *row, int column);
 
 /*
- * False once a getter has met a column of the wrong type, or db_row_record an integer out of its range: the
- * run fails with INTERNAL, and on_row must not use the values.
+ * Returns false once a getter has met a column of the wrong type, or db_row_record an integer out of its
+ * range. The run then fails with INTERNAL, and on_row must not use the values.
  */
 bool db_row_is_sound(const struct db_row *row);
 

@@ -12,8 +12,10 @@ enum { WORD_SIZE = 40 };
 
 enum form { NAMES, VALUES, ARRAYS, SET, EQUAL, ANY };
 
-/* A kind of list. `numbered`: parameters count the columns with these roles; `listed`: the columns that
- * appear. */
+/*
+ * A kind of list. `numbered` gives the roles of the columns that parameters count, `listed` those of the
+ * columns that appear.
+ */
 struct list {
     const char *word;
     enum form form;
@@ -35,7 +37,7 @@ static const struct list lists[] = {
 };
 enum { LIST_COUNT = sizeof lists / sizeof lists[0] };
 
-/* {thing}, and {thing t} with any other word. */
+/* Handles {thing}, and {thing t} with any other word. */
 static const struct list names = {"", NAMES, EVERY_COLUMN, EVERY_COLUMN};
 
 static bool has_role(const struct db_column *column, unsigned roles)
@@ -64,7 +66,7 @@ static const char *postgresql_type(const struct db_column *column)
     return "bytea";
 }
 
-/* `source` is the alias in front of the name, or empty. */
+/* Writes one column. `source` is the alias in front of the name, or empty. */
 static void write_column(FILE *out, enum form form, const struct db_column *column, unsigned number,
                          const char *source)
 {
@@ -111,7 +113,7 @@ static void write_list(FILE *out, const struct list *list, const struct db_table
     }
 }
 
-/* {thing.number} */
+/* Writes the place of {thing.number}. */
 static bool write_place(FILE *out, const struct db_table *table, const char *name)
 {
     for (size_t i = 0; i < table->count; i++)
@@ -289,7 +291,7 @@ static void read_array(const struct db_row *row, int number, void *member, size_
         db_row_reject(row, number, "bytes of this size");
 }
 
-/* Every integer that the member cannot hold, or that its column cannot mean, fails the run. */
+/* Reads an integer. One that the member cannot hold, or that its column cannot mean, fails the run. */
 static int64_t read_int(const struct db_row *row, int number, const struct db_column *column)
 {
     int64_t value = db_row_int(row, number);

@@ -1,6 +1,7 @@
 /*
- * Tables by column: a column is declared once, and everything that needs all columns of a table is derived
- * from the declarations: the lists in the SQL text, the parameters of a row, and the record read from a row.
+ * Tables described by their columns. Each column is declared once. Everything that needs all columns of a
+ * table is derived from the declarations: the lists in the SQL text, the parameters of a row, and the record
+ * read from a row.
  *
  *   static const struct db_column THING_COLUMNS[] = {
  *       DB_COLUMN(struct thing, id, UUID, DB_KEY),
@@ -48,7 +49,7 @@ enum db_role {
     DB_FIXED = 0,   /* written once */
     DB_KEY = 1,     /* part of the primary key */
     DB_CHANGES = 2, /* an update writes it */
-    DB_NIL = 4,     /* UUID: the nil id is stored as null */
+    DB_NIL = 4,     /* of a UUID: the nil id is stored as null */
 };
 
 /* The C type of the member that holds a column. */
@@ -57,10 +58,10 @@ enum db_member {
     DB_MEMBER_U32,
     DB_MEMBER_I64,
     DB_MEMBER_U64,
-    DB_MEMBER_DAY,     /* int32_t: civil day number */
+    DB_MEMBER_DAY,     /* int32_t, a civil day number */
     DB_MEMBER_TEXT,    /* const char *; NULL is stored as an empty text */
     DB_MEMBER_UUID,    /* struct uuid */
-    DB_MEMBER_ARRAY,   /* uint8_t[N]: exactly N bytes */
+    DB_MEMBER_ARRAY,   /* uint8_t[N], exactly N bytes */
     DB_MEMBER_POINTER, /* const uint8_t *, with its size in another member */
 };
 
@@ -70,11 +71,11 @@ struct db_column {
     unsigned roles;
     size_t offset, size; /* of the member */
     /*
-     * The offset of a second member, or 0. DB_MEMBER_POINTER: the size_t with its size. Any other: a bool
-     * that is false if the column is null.
+     * The offset of a second member, or 0. For DB_MEMBER_POINTER it is the size_t with the size. For any
+     * other member it is a bool that is false if the column is null.
      */
     size_t second;
-    int64_t low, high; /* what an integer may be; high 0: whatever the member can hold */
+    int64_t low, high; /* the range of an integer; high 0: whatever the member can hold */
 };
 
 struct db_table {
@@ -83,7 +84,9 @@ struct db_table {
     size_t count;
 };
 
-/* A member of the wrong C type does not compile. An enum counts as uint32_t. */
+/*
+ * Gives the enum db_member of `x`. A member of the wrong C type does not compile. An enum counts as uint32_t.
+ */
 #define DB_MEMBER_OF_INT(x)                                                                                  \
     _Generic((x), bool                                                                                       \
              : DB_MEMBER_BOOL, uint32_t                                                                      \
@@ -101,10 +104,10 @@ struct db_table {
         .offset = offsetof(record, field), .size = sizeof(((record *)0)->field), .second = (other)           \
     }
 
-/* A column that is named after its member. `type` is INT, DATE, TEXT, UUID or BYTES. */
+/* Declares a column that is named after its member. `type` is INT, DATE, TEXT, UUID or BYTES. */
 #define DB_COLUMN(record, field, type, role) DB_COLUMN_(#field, record, field, type, role, 0)
 
-/* An integer column whose values, when read, must be `lowest` to `highest`: fails the run otherwise. */
+/* Declares an integer column. A run that reads a value outside `lowest` to `highest` fails. */
 #define DB_COLUMN_IN(record, field, role, lowest, highest)                                                   \
     {                                                                                                        \
         .name = #field, .member = DB_MEMBER_OF_INT(((record *)0)->field), .roles = (role),                   \
@@ -112,10 +115,10 @@ struct db_table {
         .high = (highest)                                                                                    \
     }
 
-/* A column with a name of its own. */
+/* Declares a column with a name of its own. */
 #define DB_COLUMN_AS(column, record, field, type, role) DB_COLUMN_(column, record, field, type, role, 0)
 
-/* A column with a second member, see struct db_column. */
+/* Declares a column with a second member (see struct db_column). */
 #define DB_COLUMN_WITH(column, record, field, type, role, second_field)                                      \
     DB_COLUMN_(column, record, field, type, role, offsetof(record, second_field))
 
@@ -130,17 +133,19 @@ struct db_table {
 #define DB_INSERT_POSTGRESQL_SET(table)                                                                      \
     "INSERT INTO " table " ({" table "}) SELECT * FROM unnest({" table " arrays})"
 
-/* Inserts records: .name = "insert_things", DB_INSERT("thing"), .tables = {&THING}. */
+/* Inserts records. Use it as .name = "insert_things", DB_INSERT("thing"), .tables = {&THING}. */
 #define DB_INSERT(table) .sql = DB_INSERT_SQL(table), .postgresql_set = DB_INSERT_POSTGRESQL_SET(table)
 
-/* Inserts records, or writes the changing columns of those that exist. `keys` lists the key columns. */
+/* Inserts records, or writes the changing columns of existing ones. `keys` lists the key columns. */
 #define DB_ON_CONFLICT(table, keys) " ON CONFLICT (" keys ") DO UPDATE SET {" table " set excluded}"
 #define DB_SAVE(table, keys)                                                                                 \
     .sql = DB_INSERT_SQL(table) DB_ON_CONFLICT(table, keys),                                                 \
     .postgresql_set = DB_INSERT_POSTGRESQL_SET(table) DB_ON_CONFLICT(table, keys)
 
-/* Writes the changing columns of records that exist, by their one key column `id`; rows from
- * db_params_changed. */
+/*
+ * Writes the changing columns of existing records, found by their one key column `id`. The rows of parameters
+ * come from db_params_changed.
+ */
 #define DB_UPDATE(table, id)                                                                                 \
     .sql = "UPDATE " table " SET {" table " set} WHERE {" table " key}",                                     \
     .postgresql_set = "UPDATE " table " SET {" table " set n} FROM unnest({" table                           \
@@ -159,14 +164,14 @@ void db_params_changed(struct db_params *params, const struct db_table *table, c
 void db_params_key(struct db_params *params, const struct db_table *table, const void *record);
 
 /*
- * Reads the table's columns from column `first` of the row on. Leaves the other members as they are. Texts
- * and bytes belong to the row. Bytes of another size than their array fail the run, as a wrong type does, and
- * so do integers that their member cannot hold (bool: 0 and 1, unsigned: not negative) or that are out of the
- * column's range; a null counts as 0. Returns the number of the column after the last one.
+ * Reads the table's columns, starting at column `first` of the row. Leaves the other members as they are.
+ * Texts and bytes belong to the row. The run fails for a wrong type, for bytes of another size than their
+ * array, and for an integer that its member cannot hold (bool: 0 and 1; unsigned: not negative) or that is
+ * out of the column's range. A null counts as 0. Returns the number of the column after the last one.
  */
 int db_row_record(const struct db_row *row, int first, const struct db_table *table, void *record);
 
-/* Copies the texts of the record that are not NULL into the arena. False when out of memory. */
+/* Copies those texts of the record that are not NULL into the arena. Returns false when out of memory. */
 MUST_CHECK bool db_table_keep(const struct db_table *table, void *record, struct arena *arena);
 
 #endif

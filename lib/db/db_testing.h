@@ -16,20 +16,20 @@ struct fixture {
 };
 
 /*
- * cmocka's setup and teardown. Without SCREENING_TEST_POSTGRESQL=URL, the state of the PostgreSQL tests is
- * NULL.
+ * The setup and teardown for cmocka. Without SCREENING_TEST_POSTGRESQL=URL, the state of the PostgreSQL tests
+ * is NULL.
  */
 int fixture_setup_sqlite(void **state);
 int fixture_setup_postgresql(void **state);
 int fixture_teardown(void **state);
 
-/* Returns the fixture of a test; skips the test if there is none. */
+/* Returns the fixture of a test. Skips the test if there is none. */
 struct fixture *fixture_of(void **state);
 
 /* Opens another connection to the same database. */
 struct db *fixture_connect(const struct fixture *fixture, enum db_access access);
 
-/* Runs a statement without parameters that returns one number. */
+/* Runs a statement without parameters that returns one number. Returns that number. */
 int64_t fixture_number(struct db *db, const struct db_statement *statement);
 
 /* Fails the test with the error's message unless `status` is `expected`. */

@@ -14,16 +14,19 @@
 #include "base/uuid.h"
 #include "db/db.h"
 
-/* Where a statement's result goes. All members may be NULL. */
+/* The receiver of a statement's result. All members may be NULL. */
 struct db_sink {
     db_row_fn on_row;
     void *context;
-    int64_t *changed; /* incremented */
+    int64_t *changed; /* increased by the number of changed rows */
 };
 
-/* Records a column of the wrong type or out of its range; reported when on_row returns. */
+/*
+ * The first column found to have the wrong type or a value out of its range. It is reported when on_row
+ * returns.
+ */
 struct db_mismatch {
-    const char *wanted; /* NULL = none */
+    const char *wanted; /* the type or range that was expected; NULL = no mismatch */
     int column;
 };
 
@@ -37,13 +40,13 @@ struct db_row {
 struct db_driver {
     enum status (*open)(const char *url, enum db_access access, struct db **out, struct error *error);
     void (*close)(struct db *db);
-    bool (*in_place)(struct db *db); /* NULL: always */
+    bool (*in_place)(struct db *db); /* NULL: the database is always in its place */
     enum status (*use_schema)(struct db *db, const char *schema, struct error *error);
     enum status (*begin)(struct db *db, struct error *error);
-    /* The transaction is over, whatever this returns. */
+    /* The transaction is over, whatever status this returns. */
     enum status (*commit)(struct db *db, struct error *error);
     void (*rollback)(struct db *db);
-    /* `params` is NULL or has rows. */
+    /* `params` is NULL or has at least one row. */
     enum status (*run)(struct db *db, const struct db_statement *statement, const struct db_params *params,
                        const struct db_sink *sink, struct error *error);
     enum status (*run_script)(struct db *db, const char *script, struct error *error);
@@ -58,32 +61,34 @@ struct db {
     enum db_dialect dialect;
     enum db_access access;
     bool in_transaction;
-    uint64_t session;     /* db_session */
-    uint64_t stamp;       /* db_stamp, if the driver knows it, otherwise 0 */
-    struct error failure; /* the first one of the open transaction */
+    uint64_t session;     /* see db_session */
+    uint64_t stamp;       /* see db_stamp; 0 if the driver does not know it */
+    struct error failure; /* the first failure in the open transaction */
 };
 
 extern const struct db_driver sqlite_driver;
 extern const struct db_driver postgresql_driver;
 
-/* FAULT_STATUS for connections that write: readers must not use up the armed faults. */
+/*
+ * Returns FAULT_STATUS for a connection that writes, otherwise OK. Readers must not use up the armed faults.
+ */
 #define DB_FAULT_STATUS(db, name, error)                                                                     \
     ((db)->access == DB_READ_WRITE ? FAULT_STATUS((name), (error)) : STATUS_OK)
 
 /*
- * Expands the markers of `sql`, one of the texts of the statement, to the text that is prepared. The caller
- * frees *out. INTERNAL: an unknown marker.
+ * Writes `sql`, which is one of the texts of the statement, with its markers expanded to *out, which the
+ * caller frees. Returns INTERNAL for an unknown marker.
  */
 MUST_CHECK enum status db_statement_expand(const struct db_statement *statement, const char *sql, char **out,
                                            struct error *error);
 
-/* Returns the part after the scheme of "sqlite:PATH"; NULL for any other URL. */
+/* Returns the part after the scheme of "sqlite:PATH", or NULL for any other URL. */
 const char *db_url_sqlite_path(const char *url);
 
-/* Notes that a column is not `wanted`: only the first one is reported. */
+/* Records that a column is not `wanted`. Only the first one is reported. */
 void db_row_reject(const struct db_row *row, int column, const char *wanted);
 
-/* Passes one row to the sink's on_row. INTERNAL if on_row met a column of the wrong type or range. */
+/* Passes one row to the sink's on_row. Returns INTERNAL if on_row met a column of the wrong type or range. */
 MUST_CHECK enum status db_sink_row(const struct db_sink *sink, const struct db_driver *driver, void *source,
                                    int number, const char *statement_name, struct error *error);
 

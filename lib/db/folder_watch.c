@@ -9,7 +9,7 @@
 
 enum {
     NAMES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
-    EVENTS_BYTES = 4096, /* later events stay for the next call */
+    EVENTS_BYTES = 4096, /* further events stay for the next call */
 };
 
 int folder_watch_open(const char *path)

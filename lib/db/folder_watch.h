@@ -11,14 +11,14 @@
 #include <stdbool.h>
 
 /*
- * Watches the folder of the file `path`. The caller closes the result with close(). -1 on failure, for
- * example when the system has no watch left.
+ * Watches the folder of the file `path`. Returns a descriptor, which the caller closes with close(). Returns
+ * -1 on failure, for example when the system has no watch left.
  */
 int folder_watch_open(const char *path);
 
 /*
- * Returns whether a name in the folder was created, removed or renamed since the last call, or the folder
- * itself removed or renamed. Always true for -1. One thread at a time.
+ * Returns whether a name in the folder was created, removed or renamed since the last call, or whether the
+ * folder itself was removed or renamed. Always true for -1. One thread at a time.
  */
 bool folder_watch_changed(int watch);
 

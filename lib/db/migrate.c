@@ -9,7 +9,7 @@ static const char create_table[] = "CREATE TABLE IF NOT EXISTS schema_version ("
                                    " version bigint NOT NULL)";
 
 /*
- * Keeps other processes out until the commit. Without a lock timeout, because a long migration in another
+ * Keeps other processes out until the commit. There is no lock timeout, because a long migration in another
  * process must not fail this one. (SQLite's BEGIN IMMEDIATE already locks.)
  */
 static const char lock_table[] = "SET LOCAL lock_timeout = 0;"
@@ -41,8 +41,8 @@ static const struct db_statement save_owner = {
 };
 
 /*
- * A SQLite file belongs to one program. A PostgreSQL database may well have other tables, for example of an
- * extension in the schema public.
+ * Finds tables of other programs in a SQLite file, which belongs to one program. A PostgreSQL database may
+ * well have other tables, for example of an extension in the schema public.
  */
 static const struct db_statement find_strangers = {
     .name = "find_strangers",
@@ -50,7 +50,10 @@ static const struct db_statement find_strangers = {
            " AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'schema_version')",
 };
 
-/* PostgreSQL's IF NOT EXISTS still fails when another process creates the table at the same moment. */
+/*
+ * Creates the table if necessary. PostgreSQL's IF NOT EXISTS still fails when another process creates the
+ * table at the same moment.
+ */
 static enum status ensure_table(struct db *db, struct error *error)
 {
     enum status status = STATUS_OK;
@@ -162,7 +165,7 @@ static enum status apply(struct db *db, const char *component, const struct db_m
     return store_version(db, component, version, error);
 }
 
-/* Applies the next migration, if any is missing. Called inside a transaction. */
+/* Applies the next migration, if any is missing. Runs inside a transaction. */
 static enum status step(struct db *db, const char *component, const struct db_migration *migrations,
                         size_t count, bool *done, struct error *error)
 {

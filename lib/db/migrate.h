@@ -1,4 +1,4 @@
-/* Schema migrations, applied at start, each in one transaction together with its version number. */
+/* Schema migrations. They are applied at start, each in one transaction together with its version number. */
 #ifndef SCREENING_DB_MIGRATE_H
 #define SCREENING_DB_MIGRATE_H
 
@@ -13,23 +13,23 @@
  */
 struct db_migration {
     const char *name;   /* "initial" */
-    const char *sqlite; /* NULL: this component does not run on SQLite */
+    const char *sqlite; /* NULL if this component does not run on SQLite */
     const char *postgresql;
 };
 
 /*
- * Claims the database for the service `owner` ("booking") before its migrations: records the component with
- * version 0 unless it is already there. FAILED_PRECONDITION if the database has a component of another
- * service, or if a SQLite file has tables of another program. If several processes call it concurrently on an
- * empty database, one owner wins.
+ * Claims the database for the service `owner` ("booking") before its migrations. Records the component with
+ * version 0 unless it is already there. Returns FAILED_PRECONDITION if the database has a component of
+ * another service, or if a SQLite file has tables of another program. If several processes call it
+ * concurrently on an empty database, one owner wins.
  */
 MUST_CHECK enum status db_claim(struct db *db, const char *owner, struct error *error);
 
 /*
  * Brings the component's tables up to the last migration of the list. The table schema_version{component,
- * version} records the progress. Several processes may call it concurrently. FAILED_PRECONDITION if the
- * database is newer than the list (an older binary on a newer database); otherwise the status of the failed
- * database call.
+ * version} records the progress. Several processes may call it concurrently. Returns FAILED_PRECONDITION if
+ * the database is newer than the list (an older binary on a newer database). Otherwise returns the status of
+ * the failed database call.
  */
 MUST_CHECK enum status db_migrate(struct db *db, const char *component, const struct db_migration *migrations,
                                   size_t count, struct error *error);

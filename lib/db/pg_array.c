@@ -109,7 +109,7 @@ static void append_array_of_nulls(struct pg_buffer *buffer, size_t rows)
 {
     for (size_t row = 0; row < rows; row++)
         append(buffer, row == 0 ? "{NULL" : ",NULL", 5);
-    append(buffer, "}", 2); /* with its NUL: a parameter in text format has no length */
+    append(buffer, "}", 2); /* with its NUL, because a parameter in text format has no length */
 }
 
 static bool has_nulls(const struct db_params *params, size_t column)
@@ -127,7 +127,7 @@ void pg_append_array(struct pg_buffer *buffer, const struct db_params *params, s
         append_array_of_nulls(buffer, params->rows);
         return;
     }
-    append_int32(buffer, 1); /* dimensions */
+    append_int32(buffer, 1); /* number of dimensions */
     append_int32(buffer, has_nulls(params, column));
     append_int32(buffer, pg_scalar_oid(type));
     append_int32(buffer, (uint32_t)params->rows);

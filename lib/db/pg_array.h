@@ -19,7 +19,7 @@ enum {
     PG_OID_VARCHAR = 1043,
     PG_OID_DATE = 1082,
     PG_OID_UUID = 2950,
-    PG_DATE_EPOCH_DAY = 10957 /* 2000-01-01 as a civil day */
+    PG_DATE_EPOCH_DAY = 10957 /* the civil day of 2000-01-01 */
 };
 
 /* A growable buffer, reused from call to call. */
@@ -27,16 +27,19 @@ struct pg_buffer {
     char *bytes;
     size_t size;
     size_t capacity;
-    bool failed; /* out of memory */
+    bool failed; /* whether memory ran out */
 };
 
 void pg_buffer_fini(struct pg_buffer *buffer);
 
-/* Returns the type of one value, and of an array of them; 0 for DB_NULL: the server infers it. */
+/*
+ * Return the OID of the type of one value, and of an array of such values. Both are 0 for DB_NULL, whose type
+ * the server infers.
+ */
 Oid pg_scalar_oid(enum db_type type);
 Oid pg_array_oid(enum db_type type);
 
-/* Returns the element type of an array type; DB_NULL if it is not one of ours. */
+/* Returns the type of an array's elements, or DB_NULL if it is not one of our types. */
 enum db_type pg_type_of_array(Oid array);
 
 /* Appends one non-null value. */

@@ -1,10 +1,13 @@
-/* Private to the PostgreSQL driver: parses `options` of a connection string, "-c NAME=VALUE --NAME=VALUE". */
+/*
+ * Private to the PostgreSQL driver. Parses the `options` of a connection string, "-c NAME=VALUE
+ * --NAME=VALUE".
+ */
 #ifndef SCREENING_DB_PG_OPTIONS_H
 #define SCREENING_DB_PG_OPTIONS_H
 
 #include <stdbool.h>
 
-/* The longest possible URL. */
+/* The size of the longest possible URL. */
 enum { PG_OPTION_SIZE = 2048 };
 
 struct pg_option {
@@ -13,17 +16,19 @@ struct pg_option {
 };
 
 /*
- * Reads the next setting at *rest and advances *rest; returns false at the end. Skips words that set nothing,
- * such as other switches: the server has parsed those itself. Words end at white space; a backslash escapes
- * the next character.
+ * Reads the next setting at *rest and advances *rest. Returns false at the end. Skips words that set nothing,
+ * such as other switches, because the server has parsed those itself. Words end at white space. A backslash
+ * escapes the next character.
  */
 bool pg_options_next(const char **rest, struct pg_option *out);
 
 /* Returns whether `options` set `name`. NULL sets nothing. */
 bool pg_options_name(const char *options, const char *name);
 
-/* Returns the strength of a synchronous_commit value, from 0 (off) to 4 (remote_apply); -1 for any other
- * value. */
+/*
+ * Returns the strength of a synchronous_commit value, from 0 (off) to 4 (remote_apply). Returns -1 for any
+ * other value.
+ */
 int pg_commit_rank(const char *value);
 
 #endif

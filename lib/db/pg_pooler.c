@@ -1,7 +1,7 @@
 /*
- * PostgreSQL: detects a pooler that gives each transaction a different session, as pgbouncer does with
+ * Detects a pooler that gives each transaction a different PostgreSQL session, as pgbouncer does with
  * pool_mode=transaction or statement. Settings, prepared statements and locks belong to a session, so we
- * can't work through such a pooler. With pool_mode=session we can.
+ * cannot work through such a pooler. With pool_mode=session we can.
  *
  * Such a pooler offers a session that we have just used, outside a transaction, to other clients. Most
  * poolers give the most recently used session to the next client, so a transaction on a second connection
@@ -26,7 +26,7 @@ enum status pg_pooler_refuse(struct error *error)
 
 /*
  * Runs one statement. Sets *number to the first number of its only row, or to 0 if it has none. Returns false
- * if there is no result; the pool may have no session left.
+ * if there is no result, for example because the pool has no session left.
  */
 static bool run(PGconn *connection, const char *sql, int *number, bool *refused)
 {

@@ -1,5 +1,5 @@
 /*
- * PostgreSQL's pipeline: what was sent and not yet answered, and reading the results.
+ * PostgreSQL's pipeline. It keeps the entries that were sent and not yet answered, and reads their results.
  *
  * Invariant: pending[] lists, in order, everything given to libpq since the last drain. A drain always reads
  * all of it. After a failure the server skips everything up to the next sync, and libpq returns
@@ -17,7 +17,7 @@
 #include "db/pg_status.h"
 
 /*
- * The longest silence of the server. It cancels a statement after statement_timeout by itself, so a longer
+ * The longest silence of the server. The server cancels a statement after statement_timeout, so a longer
  * silence means that its machine has stopped.
  */
 enum { SILENCE_MAX_MS = 30000 };
@@ -122,7 +122,10 @@ static bool wait_for_server(PGconn *connection)
     return true;
 }
 
-/* Returns the next result; NULL at the end of an entry's results. *silent: the server did not respond. */
+/*
+ * Returns the next result, or NULL at the end of an entry's results. Sets *silent if the server did not
+ * respond.
+ */
 static PGresult *next_result(struct pg *pg, bool *silent)
 {
     while (PQisBusy(pg->connection)) {
@@ -215,7 +218,7 @@ static void take_answer(struct drain *drain, const struct pg_pending *pending)
     while ((result = next_result(drain->pg, &silent)) != NULL) {
         take_result(drain, pending, result);
         PQclear(result);
-        if (pending->kind == PG_SYNC) /* a sync has no NULL after its result */
+        if (pending->kind == PG_SYNC) /* there is no NULL after the result of a sync */
             return;
     }
     if (!silent)

@@ -1,4 +1,4 @@
-/* Rows of a PGresult, all columns in binary form. */
+/* Reads rows of a PGresult, whose columns are all in binary form. */
 #include <endian.h>
 #include <string.h>
 
@@ -65,7 +65,7 @@ bool pg_cell(const struct db_row *row, int column, enum db_type wanted, struct d
     else if (wanted == DB_UUID)
         memcpy(out->as.uuid.bytes, bytes, sizeof out->as.uuid.bytes);
     else
-        out->as.bytes = bytes; /* libpq puts a NUL after every value, so text needs no copy */
+        out->as.bytes = bytes; /* libpq puts a NUL after every value, so that text needs no copy */
     return true;
 }
 

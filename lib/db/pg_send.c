@@ -1,7 +1,7 @@
 /*
  * Prepared statements and their parameters. A statement is prepared when a session first needs it, in the
  * pipeline right before its use. We declare the types of its parameters, except for columns that have held
- * only nulls so far: the server infers those. When such a column gets a value later, the statement is
+ * only nulls so far, whose types the server infers. When such a column gets a value later, the statement is
  * prepared again under another name.
  */
 #include <stdio.h>
@@ -15,7 +15,7 @@ struct text {
     const struct db_statement *statement;
     const char *sql; /* with its markers; the prepared statement is found by its address */
     const char *name;
-    bool is_set; /* parameters are arrays */
+    bool is_set; /* whether the parameters are arrays */
 };
 
 static struct text choose_text(const struct db_statement *statement, const struct db_params *params)
@@ -104,7 +104,7 @@ static enum status send_prepare(struct pg *pg, const struct text *text, struct p
     return STATUS_OK;
 }
 
-/* Returns NULL and sets `error` on failure. */
+/* Returns the prepared statement. On failure, returns NULL and sets `error`. */
 static struct pg_prepared *ensure_prepared(struct pg *pg, const struct text *text,
                                            const struct db_params *params, struct error *error)
 {
@@ -131,7 +131,7 @@ struct encoded {
     int formats[DB_COLUMNS_MAX];
 };
 
-/* Encodes row `row`, or all rows as arrays. `encoded` points into the buffer until the buffer is reused. */
+/* Encodes row `row`, or all rows as arrays. `encoded` points into the buffer until that is reused. */
 static bool encode(struct pg_buffer *buffer, const struct text *text, const struct pg_prepared *prepared,
                    const struct db_params *params, size_t row, struct encoded *encoded)
 {

@@ -1,4 +1,4 @@
-/* PostgreSQL: opening, losing and reopening the connection. */
+/* Opens, loses and reopens the PostgreSQL connection. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ static void default_key(struct connect_keys *keys, const PQconninfoOption *given
 }
 
 /*
- * Passes the URL's `options` to the server unchanged, and none of ours: see pg_setup.c. The empty default
+ * Passes the URL's `options` to the server unchanged, and none of our own (see pg_setup.c). The empty default
  * overrides PGOPTIONS, which is not meant for us.
  */
 static void fill_keys(const struct pg *pg, const PQconninfoOption *given, struct connect_keys *keys)
@@ -72,7 +72,7 @@ PGconn *pg_session_connect(const struct pg *pg)
     return connection;
 }
 
-/* Logs only codes: a warning's text may quote values. */
+/* Logs only codes, because a warning's text may quote values. */
 static void log_notice(void *context, const PGresult *notice)
 {
     struct pg *pg = context;
@@ -97,7 +97,7 @@ static enum status tell_connect_failure(const PGconn *connection, struct error *
     return error_set(error, STATUS_UNAVAILABLE, NULL, "database: %s", message);
 }
 
-/* Prepares a fresh connection for use. FAILED_PRECONDITION if it does not meet our needs. */
+/* Prepares a fresh connection for use. Returns FAILED_PRECONDITION if it does not meet our needs. */
 static enum status set_up(struct pg *pg, PGconn *connection, struct error *error)
 {
     PQconninfoOption *given = PQconninfoParse(pg->url, NULL);
@@ -135,7 +135,7 @@ static enum status find_cause(PGconn *connection)
         return status;
     /*
      * libpq reports the SQLSTATE of a failed connection only in its message, and only if the verbosity was
-     * set before the attempt. So this tries once more.
+     * set before the attempt. Therefore this makes another attempt.
      */
     PQsetErrorVerbosity(connection, PQERRORS_SQLSTATE);
     PQreset(connection);
@@ -160,7 +160,10 @@ enum status pg_session_open(struct pg *pg, struct error *error)
     return status;
 }
 
-/* Delays double up to BACKOFF_MAX_MS; jitter keeps replicas from reconnecting all at once. */
+/*
+ * Sets the next delay. Delays double up to BACKOFF_MAX_MS, and jitter keeps replicas from reconnecting at the
+ * same moment.
+ */
 static void back_off(struct pg *pg)
 {
     uint32_t half;
@@ -171,7 +174,7 @@ static void back_off(struct pg *pg)
     pg->next_attempt_ns = clock_monotonic_ns() + (int64_t)(half + arc4random_uniform(half + 1)) * NS_PER_MS;
 }
 
-/* Clients learn only this: libpq's own messages name hosts and paths. */
+/* Sets the only error that clients see, because libpq's own messages name hosts and paths. */
 static enum status not_reachable(const struct pg *pg, struct error *error)
 {
     if (pg->unsuitable)
@@ -186,7 +189,7 @@ static void note_failure(struct pg *pg, const struct error *error)
 {
     bool unsuitable = strcmp(error->reason, DB_UNSUITABLE) == 0;
     if (unsuitable != pg->unsuitable)
-        (void)repeat_end(&pg->outage); /* a different failure, so log it at once */
+        (void)repeat_end(&pg->outage); /* a different failure, so log it immediately */
     pg->unsuitable = unsuitable;
     if (!repeat_is_due(&pg->outage, clock_monotonic_ns()))
         return;

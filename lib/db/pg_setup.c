@@ -1,8 +1,8 @@
 /*
- * PostgreSQL: applies the settings of a fresh session and verifies them.
+ * Applies the settings of a fresh PostgreSQL session and verifies them.
  *
- * Nothing relies on the startup packet: a pooler drops it, refuses it, or has sent its own long ago. All
- * settings are made by statements and then read back.
+ * Nothing relies on the startup packet, because a pooler drops it, refuses it, or has sent its own long ago.
+ * All settings are made by statements and then read back.
  */
 #include <errno.h>
 #include <poll.h>
@@ -25,10 +25,10 @@ struct setting {
 /*
  * `options` in the URL override these.
  *
- * enable_seqscan=off: a plan made while a table is empty is a sequential scan, and a prepared statement keeps
- * that plan while the table grows. Every statement of ours on a big table has an index to use, and a
- * statement without an index still runs. jit=off, because an unavoidable sequential scan then looks expensive
- * enough to be compiled.
+ * enable_seqscan is off because a plan made while a table is empty is a sequential scan, and a prepared
+ * statement keeps that plan while the table grows. Each of our statements on a big table has an index to use,
+ * and a statement without an index still runs. jit is off because an unavoidable sequential scan then looks
+ * expensive enough to be compiled.
  *
  * Our statements look rows up by key, so one generic plan suits all values. Otherwise the server plans each
  * of the first five executions of a statement in each session, which takes 5 ms for a table with many
@@ -37,7 +37,7 @@ struct setting {
  * plan_cache_mode=force_custom_plan, 45,000 to 51,000 without sequential scans, 47,000 to 59,000 with generic
  * plans too.
  *
- * A writer that stalls between two statements holds locks that every replica waits for: the last setting ends
+ * A writer that stalls between two statements holds locks that every replica waits for. The last setting ends
  * its session.
  */
 static const struct setting settings[] = {
@@ -51,7 +51,10 @@ static const struct setting settings[] = {
     {"idle_in_transaction_session_timeout", "500ms", true},
 };
 
-/* A pooler may have no session left, and a server may hang: this waits no longer than for a statement. */
+/*
+ * The limit of each wait. A pooler may have no session left, and a server may hang. We wait no longer than
+ * for a statement.
+ */
 enum { SETTINGS = sizeof settings / sizeof settings[0], ANSWER_MS = 5000 };
 
 static const char least_commit[] = "on";
@@ -60,14 +63,14 @@ static const char least_commit[] = "on";
 struct setup {
     struct pg *pg;
     PGconn *connection;
-    const char *options; /* from the URL; NULL = none */
+    const char *options; /* those of the URL; NULL = none */
     struct error *error;
     char commit[16]; /* the lowest synchronous_commit allowed */
 };
 
 /* ---- queries ---- */
 
-/* Waits for the result, or for its end. Returns false if the deadline passed. */
+/* Waits for the result or the end of the results. Returns false if the deadline passed. */
 static bool await(PGconn *connection, int64_t deadline_ns)
 {
     while (PQisBusy(connection)) {
@@ -76,7 +79,7 @@ static bool await(PGconn *connection, int64_t deadline_ns)
         if (ready == 0 || (ready < 0 && errno != EINTR))
             return false;
         if (ready > 0 && PQconsumeInput(connection) == 0)
-            return true; /* PQgetResult will report why */
+            return true; /* PQgetResult will report the reason */
     }
     return true;
 }
@@ -104,7 +107,7 @@ static enum status unsuitable(const struct setup *setup, const char *what, const
                      "database: %s is %s: it must be %s", what, is, must);
 }
 
-/* Returns the result of `sql`, which the caller clears, or NULL and the error. */
+/* Returns the result of `sql`, which the caller clears. On failure, returns NULL and sets the error. */
 static PGresult *ask(const struct setup *setup, const char *sql, const char *doing, enum status *status)
 {
     PGresult *result = pg_ask(setup->connection, sql, ANSWER_MS);
@@ -124,7 +127,7 @@ static PGresult *ask(const struct setup *setup, const char *sql, const char *doi
     } else {
         const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
         *status = pg_status(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FILE));
-        /* The server rejects a value, or we lack a privilege: waiting does not help. */
+        /* The server rejects a value, or we lack a privilege, so waiting does not help. */
         if (!status_is_transient(*status))
             *status = STATUS_FAILED_PRECONDITION;
         error_set(setup->error, *status, status_is_transient(*status) ? NULL : DB_UNSUITABLE,
@@ -144,8 +147,9 @@ static enum status check_encoding(const struct setup *setup, const char *encodin
 }
 
 /*
- * A server that by default replies before the commit is on its disk could lose what we have confirmed, so
- * this raises the setting to `on`. A server that waits for its standbys keeps doing so.
+ * Chooses synchronous_commit. A server that by default replies before the commit is on its disk could lose
+ * data that we have confirmed, so this raises the setting to `on`. A server that waits for its standbys keeps
+ * doing so.
  */
 static void choose_commit(struct setup *setup, const char *preset)
 {

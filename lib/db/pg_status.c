@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct mapping {
-    const char *prefix; /* of the SQLSTATE: two characters are its class */
+    const char *prefix; /* beginning of the SQLSTATE; two characters are its class */
     enum status status;
 };
 
@@ -33,15 +33,20 @@ static const struct mapping mappings[] = {
 
 /*
  * XX000 alone says nothing. If one of these files raised it, the file system failed with an errno that the
- * server has no code for (EFBIG, at a file size limit): not the statement's fault.
+ * server has no code for (EFBIG, at a file size limit), which is not the statement's fault.
  */
 static const char *const storage_files[] = {"md.c",   "fd.c",   "smgr.c",    "bufmgr.c",
                                             "slru.c", "xlog.c", "buffile.c", "copydir.c"};
 
-/* Failures that waiting cannot fix: a refused login, no such database, `options` that the server rejects. */
+/*
+ * The failures that waiting cannot fix, which are a refused login, no such database, and `options` that the
+ * server rejects.
+ */
 static const char *const wrong_connection[] = {"28", "3D000", "22023", "42501", "42704", "42601"};
 
-/* A pooler's message for `options`; the SQLSTATE is the one it gives to everything it refuses. */
+/*
+ * A pooler's message for `options`. Its SQLSTATE is the one that the pooler gives to everything it refuses.
+ */
 static const char options_refused[] = "unsupported startup parameter";
 
 static bool starts_with(const char *text, const char *prefix)

@@ -1,7 +1,7 @@
 /*
  * The PostgreSQL driver: transactions, runs and scripts on a pipeline.
  *
- * A transaction is BEGIN, its statements and COMMIT in one pipeline: only COMMIT and statements that return
+ * A transaction is BEGIN, its statements and COMMIT in one pipeline. Only COMMIT and statements that return
  * rows wait for a result.
  */
 #include <stdio.h>
@@ -75,7 +75,7 @@ static void rollback(struct db *db)
     struct error ignored;
     if (pg->connection == NULL)
         return;
-    /* The first sync ends the skipping after a failure; only after it does the server execute ROLLBACK. */
+    /* The first sync ends the skipping after a failure. The server executes ROLLBACK only after that. */
     if (!pg_queue_sync(pg) || !pg_queue_plain(pg, PG_STATEMENT, "ROLLBACK") || !pg_queue_sync(pg)) {
         pg_session_drop(pg);
         return;
@@ -86,9 +86,9 @@ static void rollback(struct db *db)
 }
 
 /*
- * Whether COMMIT may have taken effect although a result is missing. It has not if the server itself reported
- * the failure of an earlier statement, or if it refused COMMIT in a session that continues (a deferred
- * constraint).
+ * Returns whether COMMIT may have taken effect although a result is missing. It has not if the server itself
+ * reported the failure of an earlier statement, or if it refused COMMIT in a session that continues (a
+ * deferred constraint).
  */
 static bool is_unknown(const struct pg_failure *failure)
 {
@@ -96,7 +96,10 @@ static bool is_unknown(const struct pg_failure *failure)
            (!failure->told || failure->kind == PG_COMMIT || failure->kind == PG_SYNC);
 }
 
-/* After a successful COMMIT: OK, unless a fault point simulates the loss of its result. */
+/*
+ * Returns the status after a successful COMMIT, which is OK unless a fault point simulates the loss of its
+ * result.
+ */
 static enum status keep_answer(struct pg *pg, struct error *error)
 {
     enum status status = DB_FAULT_STATUS(&pg->db, "db.commit_answer", error);
@@ -130,8 +133,8 @@ static enum status commit(struct db *db, struct error *error)
 /* ---- running ---- */
 
 /*
- * Sends a single statement outside a transaction. A read-only connection wraps it in a read-only transaction,
- * all sent at once.
+ * Sends a single statement outside a transaction. A read-only connection wraps it in a read-only transaction
+ * and sends all of that together.
  */
 static enum status send_alone(struct pg *pg, const struct db_statement *statement,
                               const struct db_params *params, bool wanted, struct error *error)
@@ -144,7 +147,7 @@ static enum status send_alone(struct pg *pg, const struct db_statement *statemen
     return STATUS_OK;
 }
 
-/* A failed read has not executed its END. */
+/* Ends the transaction of a failed read, which has not executed its END. */
 static void end_read(struct db *db)
 {
     struct pg *pg = container_of(db, struct pg, db);
@@ -169,7 +172,7 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
     if (pg->connection == NULL)
         return status;
     /*
-     * Sends a sync even inside a transaction, where a flush would do: only after a sync does the server count
+     * Send a sync even inside a transaction, where a flush would do. Only after a sync does the server count
      * the time until the next statement as idle, and end the transaction of a client that stalls.
      */
     if (!pg_queue_sync(pg))
@@ -239,7 +242,7 @@ static enum status use_schema(struct db *db, const char *schema, struct error *e
     char script[sizeof "SET search_path = " + PG_SCHEMA_SIZE];
     snprintf(pg->schema, sizeof pg->schema, "%s", schema);
     if (pg->connection == NULL)
-        return STATUS_OK; /* applies to the next connection */
+        return STATUS_OK; /* it applies to the next connection */
     snprintf(script, sizeof script, "SET search_path = %s", schema);
     return run_script(db, script, error);
 }

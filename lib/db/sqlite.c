@@ -1,8 +1,8 @@
 /*
- * SQLite: opening, transactions, scripts.
+ * Opens SQLite connections and runs their transactions and scripts.
  *
  * A connection belongs to one thread at a time, so the library's own locks are off (NOMUTEX). With WAL,
- * readers run alongside the writer; synchronous=FULL makes every commit durable.
+ * readers run alongside the writer. synchronous=FULL makes every commit durable.
  */
 #include "db/sqlite.h"
 
@@ -44,7 +44,7 @@ enum status sqlite_status(int code)
     case SQLITE_CANTOPEN:
     case SQLITE_PROTOCOL:
     /*
-     * Not the statement's fault: with INTERNAL, valid commands would be refused and valid events
+     * This is not the statement's fault. With INTERNAL, valid commands would be refused and valid events
      * dead-lettered.
      */
     case SQLITE_CORRUPT:
@@ -75,8 +75,8 @@ enum status sqlite_fail(const struct sqlite *sqlite, int code, const char *doing
 /* ---- opening ---- */
 
 /*
- * Runs a pragma, which must return `expected` unless that is NULL. Retries while others hold the file: SQLite
- * itself does not retry here.
+ * Runs a pragma, which must return `expected` unless that is NULL. Retries while others hold the file,
+ * because SQLite itself does not retry here.
  */
 static int pragma(sqlite3 *handle, const char *text, const char *expected)
 {
@@ -99,8 +99,8 @@ static int pragma(sqlite3 *handle, const char *text, const char *expected)
 }
 
 /*
- * For the writer: the bookings of customers are scattered over their index, so nearly every booking changes a
- * different page, and a page outside the cache must first be read again.
+ * Enlarges the cache of the writer. The bookings of customers are scattered over their index, so nearly every
+ * booking changes a different page, and a page outside the cache must first be read again.
  */
 static int configure_writer(sqlite3 *handle)
 {
@@ -110,7 +110,7 @@ static int configure_writer(sqlite3 *handle)
 static int configure(sqlite3 *handle, enum db_access access)
 {
     int code = sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
-    /* The first statement that reads the file: it fails if the file is not a database. */
+    /* This is the first statement that reads the file. It fails if the file is not a database. */
     if (code == SQLITE_OK && access == DB_READ_WRITE)
         code = pragma(handle, "PRAGMA journal_mode=WAL", "wal");
     if (code == SQLITE_OK)
@@ -151,13 +151,16 @@ static enum status tell_open_failure(sqlite3 *handle, int code, const char *path
     }
     if ((code & 0xff) == SQLITE_CANTOPEN && system != 0)
         why = strerror_r(folder != 0 ? folder : system, buffer, sizeof buffer);
-    /* Only for failures that a retry can fix; a path that can't be opened stays so. */
+    /* Only for failures that a retry can fix. A path that cannot be opened stays so. */
     if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_NOMEM)
         status = STATUS_UNAVAILABLE;
     return error_set(error, status, NULL, "database: cannot open %s: %s", path, why);
 }
 
-/* `file` is not NULL for a connection that writes: it must take the lock before it touches the file. */
+/*
+ * Opens the file. `file` is not NULL for a connection that writes, which must take the lock before it touches
+ * the file.
+ */
 static enum status open_handle(const char *path, sqlite3 **out, struct sqlite_file **file,
                                struct error *error)
 {
@@ -248,7 +251,10 @@ static enum status use_schema(struct db *db, const char *schema, struct error *e
 
 /* ---- transactions ---- */
 
-/* The version grows with each commit, and with each commit of another connection that SQLite notices. */
+/*
+ * Returns the version of the content. It grows with each commit, and with each commit of another connection
+ * that SQLite notices.
+ */
 static unsigned read_version(const struct sqlite *sqlite)
 {
     unsigned version = 0;
@@ -262,7 +268,10 @@ static void note_version(struct sqlite *sqlite)
     sqlite->version_known = true;
 }
 
-/* If another connection has changed the file, as a restore does, it is not as this session left it. */
+/*
+ * Starts a new session if another connection has changed the file, as a restore does. It is then not as this
+ * session left it.
+ */
 static void look_for_changes(struct sqlite *sqlite)
 {
     unsigned version = read_version(sqlite);

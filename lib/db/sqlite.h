@@ -9,7 +9,7 @@
 #include "db/sqlite_checkpoint.h"
 #include "db/sqlite_file.h"
 
-enum { SQLITE_RECENT = 64 }; /* a power of two; more than the statements of one batch */
+enum { SQLITE_RECENT = 64 }; /* a power of two, larger than the number of statements of one batch */
 
 struct prepared;
 
@@ -25,11 +25,11 @@ struct sqlite {
         const struct db_statement *statement;
         struct prepared *prepared;
     } recent[SQLITE_RECENT];
-    /* NULL for a connection that only reads. */
+    /* NULL if the connection only reads */
     struct sqlite_checkpoint *checkpoint;
     struct sqlite_file *file;
     bool version_known;
-    unsigned version; /* of the content, as this connection left it */
+    unsigned version; /* version of the content, as this connection left it */
 };
 
 /* Returns whether a result code says that the file is damaged. */
@@ -41,7 +41,7 @@ enum status sqlite_status(int code);
 /* Sets `error` from the last call on the handle, which returned `code`. */
 enum status sqlite_fail(const struct sqlite *sqlite, int code, const char *doing, struct error *error);
 
-/* The driver functions that run statements. */
+/* Run statements for the driver. */
 MUST_CHECK enum status sqlite_run(struct db *db, const struct db_statement *statement,
                                   const struct db_params *params, const struct db_sink *sink,
                                   struct error *error);

@@ -9,9 +9,10 @@
 #include "db/sqlite.h"
 
 /*
- * In pages of 4 KiB. The longer the log, the fewer pages are copied in all, since a page that changes often
- * is copied once. The smaller a pass, the less do concurrent commits wait for the disk: measured at half of
- * the peak, passes of 1,500 instead of one of 8,000 halve the p99.9 of a booking and cost 5 % of the peak.
+ * Limits in pages of 4 KiB. The longer the log, the fewer pages are copied in all, since a page that changes
+ * often is copied once. The smaller a pass, the less do concurrent commits wait for the disk. Measured at
+ * half of the peak, passes of 1,500 pages instead of one of 8,000 halve the p99.9 of a booking and cost 5 %
+ * of the peak.
  */
 enum { LOG_PAGES = 8000, PASS_PAGES = 1500, REST_PAGES = 250 };
 
@@ -22,14 +23,15 @@ struct sqlite_checkpoint {
     sqlite3 *copier;
     struct ticker *thread;
     atomic_bool copying; /* set by the writer, cleared by the copier */
-    int copied;          /* pages of the current log; belongs to the thread whose turn it is */
-    bool failing;        /* used by the copier only: its last pass failed */
+    /* Number of pages copied from the current log; belongs to the thread whose turn it is. */
+    int copied;
+    bool failing; /* whether the last pass failed; used by the copier only */
 };
 
 static void note_outcome(struct sqlite_checkpoint *checkpoint, int code)
 {
     bool failing = code != SQLITE_OK;
-    struct error error; /* no caller to report it to */
+    struct error error; /* because there is no caller to report it to */
     if (failing && !checkpoint->failing)
         log_event(LOG_WARN, "database.checkpoint_failed", LOG_TEXT("message", sqlite3_errstr(code)),
                   LOG_INT("code", code));
@@ -39,8 +41,8 @@ static void note_outcome(struct sqlite_checkpoint *checkpoint, int code)
 }
 
 /*
- * SQLite itself syncs the database only in the checkpoint that copies the last page, which is the writer's.
- * Without this sync the writer would have to wait for all the pages copied so far.
+ * Syncs the database. SQLite itself syncs the database only in the checkpoint that copies the last page,
+ * which is the writer's. Without this sync the writer would have to wait for all the pages copied so far.
  */
 static int sync_database(sqlite3 *handle)
 {
@@ -67,9 +69,9 @@ static void copy(void *context, struct ticker *thread)
 }
 
 /*
- * Called after each commit, on the writer thread. Only this function starts the copier: at this point the log
- * holds at least the pages of this commit, which are not copied yet, so the log cannot restart before they
- * are.
+ * Is called after each commit, on the writer thread. Only this function starts the copier. At this point the
+ * log holds at least the pages of this commit, which are not copied yet, so the log cannot restart before
+ * they are.
  */
 static int committed(void *context, sqlite3 *writer, const char *database, int pages_in_log)
 {
@@ -77,15 +79,15 @@ static int committed(void *context, sqlite3 *writer, const char *database, int p
     int rest;
     if (atomic_load(&checkpoint->copying))
         return SQLITE_OK;
-    /* The log restarted without us: the copier had copied all of it before this commit. */
+    /* The log restarted without us, because the copier had copied all of it before this commit. */
     if (pages_in_log < checkpoint->copied)
         checkpoint->copied = 0;
     rest = pages_in_log - checkpoint->copied;
     /*
-     * If commits come as fast as pages are copied, the rest stays large; a longer log permits a larger rest.
+     * If commits come as fast as pages are copied, the rest stays large. A longer log permits a larger rest.
      */
     if (pages_in_log >= LOG_PAGES && rest < REST_PAGES * (pages_in_log / LOG_PAGES)) {
-        /* A failure only makes the log longer: the next commit tries again. */
+        /* A failure only makes the log longer. The next commit tries again. */
         (void)sqlite3_wal_checkpoint_v2(writer, database, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
         checkpoint->copied = 0;
     } else if (pages_in_log >= LOG_PAGES || rest >= PASS_PAGES) {

@@ -2,13 +2,13 @@
  * Private to the SQLite driver: copies the write-ahead log into the database on a separate thread, while the
  * writer thread keeps committing.
  *
- * A checkpoint of some thousand pages takes tens of milliseconds, and all clients whose commits follow it
- * would wait. So a thread with a separate connection, the copier, copies the log pass by pass while commits
- * are still appended to it. Once the log is long and only a little of it is left to copy, the writer thread
- * copies the rest, and SQLite then restarts the log.
+ * A checkpoint of a few thousand pages takes tens of milliseconds, and all clients whose commits follow it
+ * would wait. Therefore a thread with a separate connection, the copier, copies the log pass by pass while
+ * commits are still appended to it. Once the log is long and only a little of it is left to copy, the writer
+ * thread copies the rest, and SQLite then restarts the log.
  *
  * SQLite up to 3.51.2 can lose commits when a checkpoint begins just as another connection restarts the log
- * (sqlite.org/wal.html, "the WAL-reset bug"). That cannot happen here: the log restarts only after all of it
+ * (sqlite.org/wal.html, "the WAL-reset bug"). That cannot happen here. The log restarts only after all of it
  * was copied, and the copier begins a pass only when some pages are not copied yet and no other thread is
  * copying.
  */
@@ -23,7 +23,8 @@ struct sqlite_checkpoint;
 
 /*
  * Takes over the checkpoints of `writer` from SQLite, from its next commit on. `copier` is another connection
- * to the same file; on OK this takes ownership of it. RESOURCE_EXHAUSTED if no thread can be started.
+ * to the same file, which this owns once it returns OK. Returns RESOURCE_EXHAUSTED if no thread can be
+ * started.
  */
 MUST_CHECK enum status sqlite_checkpoint_start(sqlite3 *writer, sqlite3 *copier,
                                                struct sqlite_checkpoint **out, struct error *error);

@@ -14,10 +14,12 @@
 #include "base/log.h"
 #include "db/folder_watch.h"
 
-/* The holder writes its name right after it takes the lock; a reader in between must read again. */
+/*
+ * The holder writes its name right after it takes the lock. A reader that comes in between must read again.
+ */
 enum { LOCK_ATTEMPTS = 100, HOLDER_ATTEMPTS = 20, HOLDER_PAUSE_US = 5000, HOLDER_SIZE = 96 };
 
-/* Interval of the checks for changes that the watch of the folder misses. */
+/* The interval of the checks for changes that the watch of the folder misses. */
 enum { LOOK_MS = 100 };
 
 static const char *const suffixes[SQLITE_FILE_NAMES] = {"", "-wal", "-shm"};
@@ -53,7 +55,10 @@ static bool is_at(int lock, const char *path)
            held.st_dev == there.st_dev;
 }
 
-/* Returns the locked file, or -1 and errno: EWOULDBLOCK if another process holds the lock. */
+/*
+ * Returns the descriptor of the locked file. On failure, returns -1 with errno, which is EWOULDBLOCK if
+ * another process holds the lock.
+ */
 static int take_lock(const char *path, const struct stat *database)
 {
     for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
@@ -77,7 +82,7 @@ static int take_lock(const char *path, const struct stat *database)
 }
 
 /*
- * For people: PID (PROGRAM on HOST). A full disk prevents the write; a second process then reports
+ * Writes "PID (PROGRAM on HOST)" for people. If a full disk prevents that, a second process reports
  * "(unknown)".
  */
 static void write_holder(int lock)
@@ -171,7 +176,7 @@ static struct sqlite_file *create(const char *path)
 
 enum status sqlite_file_claim(sqlite3 *handle, struct sqlite_file **out, struct error *error)
 {
-    /* The path as SQLite resolved it, so that links and other spellings lead to the same lock. */
+    /* This is the path as SQLite resolved it, so that links and other spellings lead to the same lock. */
     struct sqlite_file *file = create(sqlite3_db_filename(handle, "main"));
     enum status status;
     if (file == NULL)
@@ -197,7 +202,7 @@ void sqlite_file_note(struct sqlite_file *file)
 }
 
 /*
- * A file that cannot be checked, for whatever reason, counts as present.
+ * Returns whether the file is gone. A file that cannot be checked, for whatever reason, counts as present.
  *
  * Requests only the inode. Once the timestamps of a file have been requested, Linux 6.13 and later give its
  * next write a separate timestamp, and the sync of each commit must write the inode too.

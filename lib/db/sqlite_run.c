@@ -1,4 +1,4 @@
-/* SQLite: prepared statements, parameters, rows. */
+/* Runs SQLite's prepared statements, with their parameters and rows. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 struct prepared {
     sqlite3_stmt *handle;
     int parameter_count;
-    /* SQLite numbers parameters in order of occurrence; the name of each, $1, gives its column. */
+    /* SQLite numbers parameters in order of occurrence. The name of each, such as $1, gives its column. */
     unsigned char columns[DB_COLUMNS_MAX];
 };
 
@@ -85,7 +85,7 @@ static struct prepared *find_or_compile(struct sqlite *sqlite, const struct db_s
     return NULL;
 }
 
-/* Returns NULL and sets `error` on failure. */
+/* Returns the prepared statement. On failure, returns NULL and sets `error`. */
 static struct prepared *find_prepared(struct sqlite *sqlite, const struct db_statement *statement,
                                       struct error *error)
 {
@@ -120,7 +120,7 @@ static int bind_date(sqlite3_stmt *handle, int index, int32_t day)
     return sqlite3_bind_text(handle, index, civil_format(day, text), -1, SQLITE_TRANSIENT);
 }
 
-/* The value must stay in place until the statement is reset. */
+/* Binds a value, which must stay in place until the statement is reset. */
 static int bind_value(sqlite3_stmt *handle, int index, const struct db_value *value)
 {
     switch (value->type) {
@@ -192,7 +192,7 @@ enum status sqlite_run(struct db *db, const struct db_statement *statement, cons
         status = bind_row(sqlite, prepared, statement, params, row, error);
         if (status == STATUS_OK)
             status = step_all(sqlite, prepared->handle, statement, sink, error);
-        (void)sqlite3_reset(prepared->handle); /* repeats the step's failure, already reported */
+        (void)sqlite3_reset(prepared->handle); /* it repeats the step's failure, which was reported */
     }
     return status;
 }
@@ -200,8 +200,8 @@ enum status sqlite_run(struct db *db, const struct db_statement *statement, cons
 /* ---- rows ---- */
 
 /*
- * Fetches each value once and reads it directly: every sqlite3_column function would look the column up again
- * and take a lock. This is safe because a connection belongs to one thread.
+ * Each value is fetched once and read directly, because every sqlite3_column function would look the column
+ * up again and take a lock. This is safe because a connection belongs to one thread.
  */
 static bool cell_text(sqlite3_value *value, struct db_value *out)
 {

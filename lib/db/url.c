@@ -1,6 +1,6 @@
 /*
- * Database URLs. Nothing here may leak a password, not even from a URL that libpq cannot parse: libpq's own
- * messages quote the URL.
+ * Checks and redacts database URLs. Nothing here may leak a password, not even from a URL that libpq cannot
+ * parse and whose text its messages quote.
  */
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -22,7 +22,7 @@ const char *db_url_sqlite_path(const char *url)
     return has_prefix(url, "sqlite:") ? url + strlen("sqlite:") : NULL;
 }
 
-/* Returns the part after "postgresql://" or "postgres://"; NULL for any other URL. */
+/* Returns the part after "postgresql://" or "postgres://", or NULL for any other URL. */
 static const char *after_scheme(const char *url)
 {
     if (has_prefix(url, "postgresql://"))
@@ -32,7 +32,9 @@ static const char *after_scheme(const char *url)
     return NULL;
 }
 
-/* Returns whether libpq would take part of a password for a host or a database, which its messages name. */
+/*
+ * Returns whether libpq would take a part of the password for a host or a database, which its messages name.
+ */
 static bool has_stray_at_sign(const char *authority)
 {
     const char *rest = authority + strcspn(authority, "@/");
@@ -155,7 +157,7 @@ char *db_url_redact(const char *url, char *out, size_t out_size)
         put(&output, url, strlen(url));
         return out;
     }
-    /* Up to the last @, because a password that was not percent-encoded may contain some. */
+    /* Search up to the last @, because a password that was not percent-encoded may contain some. */
     colon = strchr(authority, ':');
     at = strrchr(authority, '@');
     if (colon != NULL && at != NULL && colon < at) {

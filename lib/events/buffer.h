@@ -18,8 +18,10 @@ void buffer_fini(struct buffer *buffer);
 /* Empties the buffer but keeps its memory. */
 void buffer_reset(struct buffer *buffer);
 
-/* Appends `size` uninitialised bytes and returns a pointer to them, valid until the next call. Returns NULL
- * when out of memory; the buffer is then unchanged. */
+/*
+ * Appends `size` uninitialised bytes and returns a pointer to them, valid until the next call. When out of
+ * memory, returns NULL and leaves the buffer unchanged.
+ */
 uint8_t *buffer_extend(struct buffer *buffer, size_t size);
 
 #endif

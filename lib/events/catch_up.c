@@ -20,7 +20,7 @@ struct fetch_call *follower_begin_fetch(struct event_follower *follower, uint64_
     request.max_events = (uint32_t)max_events;
     request.subscriber = (char *)follower->name;
     metric_add(&fetches_total, 1);
-    /* Unguarded: the follower has its own backoff. */
+    /* Unguarded, because the follower has its own backoff. */
     const struct rpc_client_call options = {.timeout_ms = FETCH_TIMEOUT_MS, .unguarded = true};
     return fetch_call_begin(follower->client, &request, &options, &follower->monitor);
 }
@@ -47,7 +47,7 @@ static enum status check_response(struct event_follower *follower,
     if (!uuid_parse(response->log_id, &log_id))
         return error_set(error, STATUS_INTERNAL, NULL, "log_id: must be a UUID");
     if (cursor.seq == 0 && follower->kind->load == NULL) {
-        cursor.log_id = log_id; /* first contact: the first chunk stores it */
+        cursor.log_id = log_id; /* first contact, which the first chunk stores */
         follower_note_cursor(follower, &cursor);
     }
     if (!uuid_equal(&cursor.log_id, &log_id))
@@ -89,7 +89,7 @@ static void note_caught_up(struct event_follower *follower)
     monitor_unlock(&follower->monitor);
 }
 
-/* Waits for the reply to `*call`, or to a new Fetch of what follows the cursor if there is none in flight. */
+/* Waits for the reply to `*call`. If no call is in flight, fetches the events after the cursor. */
 static enum status fetch(struct event_follower *follower, struct fetch_call **call,
                          const Screening__V1__FetchResponse **out, struct error *error)
 {
@@ -104,8 +104,10 @@ static enum status fetch(struct event_follower *follower, struct fetch_call **ca
     return status == STATUS_OK ? check_response(follower, *out, error) : status;
 }
 
-/* Enters the era of a Fetch reply: Fetch has verified that the log contains the event at the cursor in this
- * era. A head reported in another era may be lost. */
+/*
+ * Enters the era of a Fetch reply. Fetch has verified that the log contains the event at the cursor in this
+ * era. A head reported in another era may be lost.
+ */
 static void note_answer(struct event_follower *follower, const Screening__V1__FetchResponse *response)
 {
     if ((int64_t)response->era != follower->era)
@@ -116,8 +118,8 @@ static void note_answer(struct event_follower *follower, const Screening__V1__Fe
 }
 
 /*
- * Applies a Fetch reply. Requests the following events first, so that the publisher reads while we write;
- * *next is that fetch, NULL if there is none. True if there may be more.
+ * Applies a Fetch reply. Requests the following events first, so that the publisher reads while we write.
+ * Sets *next to that fetch, or to NULL if there is none. Returns true if there may be more.
  */
 static bool apply_and_fetch_next(struct event_follower *follower,
                                  const Screening__V1__FetchResponse *response, struct fetch_call **next)
@@ -138,8 +140,10 @@ static bool apply_and_fetch_next(struct event_follower *follower,
     return result == APPLY_LOST;
 }
 
-/* Runs one fetch (`*call` if it is already in flight) and applies its events. True if there may be more;
- * *call is then the next fetch, if any. */
+/*
+ * Runs one fetch (`*call` if it is already in flight) and applies its events. Returns true if there may be
+ * more. *call is then the next fetch, if any.
+ */
 static bool fetch_and_apply(struct event_follower *follower, struct fetch_call **call)
 {
     const Screening__V1__FetchResponse *response = NULL;

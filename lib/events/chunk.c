@@ -1,6 +1,6 @@
 /*
  * The steps of a chunk inside the writer's transaction. After a failure each may be called again for the same
- * chunk, so they keep no state but what event_chunk_begin sets.
+ * chunk, so they keep no state except the members that event_chunk_begin sets.
  */
 #include "events/chunk.h"
 
@@ -68,7 +68,7 @@ static bool cursor_fits(const struct event_chunk *chunk, const struct uuid *log_
 enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *count, struct error *error)
 {
     enum status status = STATUS_OK;
-    if (!chunk->as_dead_letter) /* only the event fails, its letter is stored */
+    if (!chunk->as_dead_letter) /* only the event fails, because its letter is stored */
         status = FAULT_STATUS("events.chunk.before_apply", error);
     if (status != STATUS_OK)
         return status;
@@ -83,7 +83,7 @@ enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *
     if (status != STATUS_OK)
         return status;
     if (!cursor_fits(chunk, &log_id, &cursor)) {
-        /* Refuse only this chunk: the other commands of the batch are not affected. */
+        /* Refuse only this chunk. The other commands of the batch are not affected. */
         (void)moved_elsewhere(chunk, &chunk->command.outcome);
         chunk->skip = chunk->count;
         *count = 0;

@@ -1,11 +1,11 @@
-/* Inside lib/events: a chunk and the writer. */
+/* Private to lib/events: a chunk and the writer. */
 #ifndef SCREENING_EVENTS_CHUNK_H
 #define SCREENING_EVENTS_CHUNK_H
 
 #include "events/follower.h"
 #include "writer/writer.h"
 
-/* True if the chunk may be applied at a cursor of era `cursor_era`; see follower.h. */
+/* Returns whether the chunk may be applied at a cursor of era `cursor_era` (see follower.h). */
 bool chunk_fits_era(const struct event_chunk *chunk, int64_t cursor_era);
 
 /*

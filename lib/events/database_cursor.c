@@ -1,5 +1,5 @@
 /*
- * A cursor in the service's database: chunks of events go through the writer, which moves the cursor with
+ * A cursor in the service's database. Chunks of events go through the writer, which moves the cursor with
  * their effects. A transient failure is retried forever. A chunk that fails for any other reason is split
  * into single events, and an event that fails alone becomes a dead letter.
  */
@@ -24,7 +24,7 @@ static struct metric dead_letters_total =
 static struct metric other_era_total =
     METRIC("events_chunks_of_another_era_total", "Chunks left because the publisher's database went back");
 
-/* False if the follower is closed in the meantime. */
+/* Sleeps for the time. Returns false if the follower is closed in the meantime. */
 static bool sleep_for(struct event_follower *follower, int64_t pause_ns)
 {
     int64_t until_ns = clock_monotonic_ns() + pause_ns;
@@ -74,9 +74,9 @@ static bool is_patient(const struct event_follower *follower, const struct event
 }
 
 /*
- * Runs the chunk until its outcome is definite: OK, or a failure that is not transient. When storing a dead
- * letter, every failure is retried. *status is the outcome if the result is APPLY_DONE; otherwise there is
- * none.
+ * Runs the chunk until its outcome is definite, which is OK or a failure that is not transient. When storing
+ * a dead letter, every failure is retried. *status is the outcome if the result is APPLY_DONE. Otherwise
+ * there is none.
  */
 static enum apply_result settle(struct event_follower *follower, const struct event_chunk *chunk,
                                 struct error *error, enum status *status)
@@ -95,7 +95,7 @@ static enum apply_result settle(struct event_follower *follower, const struct ev
     }
 }
 
-/* Returns the event's trace id, which correlates log lines with its request; NULL if it has none. */
+/* Returns the event's trace id, which correlates log lines with its request, or NULL if it has none. */
 static const char *trace_id(const Screening__V1__Event *event, char out[TRACE_ID_LENGTH + 1])
 {
     if (!traceparent_is_valid(event->traceparent))
@@ -221,7 +221,7 @@ static bool moved(struct event_follower *follower)
     return true;
 }
 
-/* A diverged log is followed no further: an operator decides, or the log gets the event again. */
+/* Stops following a diverged log. An operator decides, or the log gets the event again. */
 static bool lost(struct event_follower *follower, const char *why)
 {
     if (moved(follower))

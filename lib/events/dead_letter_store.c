@@ -120,7 +120,7 @@ enum status dead_letter_forget(struct db *db, const char *log, struct error *err
 
 enum status dead_letter_forget_after(struct db *db, const char *log, uint64_t seq, struct error *error)
 {
-    int64_t changed; /* none: there was no letter */
+    int64_t changed; /* 0 = there was no letter */
     return db_run_counting(db, &FORGET_LETTERS_AFTER, DB_ROW(db_text(log), db_int((int64_t)seq)), &changed,
                            error);
 }

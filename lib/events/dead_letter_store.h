@@ -1,4 +1,7 @@
-/* The SQL of table dead_letter: events that this service cannot apply for a reason in the event itself. */
+/*
+ * The SQL of table dead_letter. It holds events that this service cannot apply for a reason in the event
+ * itself.
+ */
 #ifndef SCREENING_EVENTS_DEAD_LETTER_STORE_H
 #define SCREENING_EVENTS_DEAD_LETTER_STORE_H
 
@@ -14,7 +17,7 @@
 
 enum { LOG_NAME_SIZE = 32 };
 
-/* A letter's position in the order of replay. */
+/* The position of a letter in the order of replay. */
 struct dead_letter_key {
     char log[LOG_NAME_SIZE];
     struct uuid log_id;
@@ -32,20 +35,20 @@ MUST_CHECK enum status dead_letter_insert(struct db *db, const char *log, const 
 MUST_CHECK enum status dead_letter_exists(struct db *db, const struct dead_letter_key *key, bool *out,
                                           struct error *error);
 
-/* *deleted is false if another process deleted it. */
+/* Deletes a letter. Sets *deleted to false if another process has deleted it. */
 MUST_CHECK enum status dead_letter_delete(struct db *db, const struct dead_letter_key *key, bool *deleted,
                                           struct error *error);
 
 /* Deletes every letter of `log`, under any log_id. */
 MUST_CHECK enum status dead_letter_forget(struct db *db, const char *log, struct error *error);
 
-/* Deletes the letters of `log` behind `seq`. */
+/* Deletes the letters of `log` that come after `seq`. */
 MUST_CHECK enum status dead_letter_forget_after(struct db *db, const char *log, uint64_t seq,
                                                 struct error *error);
 
 /*
- * Reads the letter that follows *key in replay order: its packed event into `event`, its key into *key.
- * NOT_FOUND after the last. An all-zero key is before the first.
+ * Reads the letter that follows *key in the order of replay. Its packed event goes into `event`, its key into
+ * *key. Returns NOT_FOUND after the last letter. An all-zero key comes before the first.
  */
 MUST_CHECK enum status dead_letter_next(struct db *db, struct dead_letter_key *key, struct buffer *event,
                                         struct error *error);

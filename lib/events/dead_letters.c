@@ -6,14 +6,17 @@
 
 struct replay {
     struct writer *writer;
-    struct db *db; /* read-only: the writer deletes */
+    struct db *db; /* read-only, because the writer deletes */
     struct buffer packed;
     struct arena arena;
     size_t applied;
     size_t left;
 };
 
-/* Applies one letter. Also OK if the letter fails again with an error that is not transient: it stays. */
+/*
+ * Applies one letter. Also returns OK if the letter fails again with an error that is not transient. The
+ * letter then stays.
+ */
 static enum status replay_one(struct replay *replay, const struct dead_letter_key *key, struct error *error)
 {
     arena_reset(&replay->arena);

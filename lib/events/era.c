@@ -3,8 +3,10 @@
 #include "base/check.h"
 #include "base/random.h"
 
-/* An era that follows unpaired eras keeps their since_seq, the head when the first of them began: events
- * after it may be lost. */
+/*
+ * An era that follows unpaired eras keeps their since_seq, the head when the first of them began. Events
+ * after it may be lost.
+ */
 static const struct db_statement BEGIN_ERA = {
     .name = "event_era_begin",
     .sql = "UPDATE event_log_head SET since_seq = CASE WHEN paired = 1 THEN head_seq ELSE since_seq END, "

@@ -20,23 +20,23 @@
 
 enum { TYPE_SIZE = 48 };
 
-/* Field numbers of screening.v1.EventBatch. */
+/* The field numbers of screening.v1.EventBatch. */
 enum { BATCH_LOG_ID = 1, BATCH_HEAD_SEQ = 2, BATCH_PREV_EVENT_ID = 3, BATCH_EVENTS = 4, BATCH_ERA = 5 };
 
 struct appended {
     struct uuid event_id;
     int64_t occurred_at_us;
-    size_t offset; /* of the packed event in `batch` */
+    size_t offset; /* offset of the packed event in `batch` */
     size_t size;
     char type[TYPE_SIZE];
 };
 
 struct event_log {
     struct event_publisher *publisher;
-    struct event_head before; /* as taken */
-    struct event_head head;   /* including the appended events */
-    struct era_place found;   /* as the head was taken, with the era begun by this batch */
-    struct era_place left;    /* as last committed by this writer */
+    struct event_head before; /* the head as taken */
+    struct event_head head;   /* the head including the appended events */
+    struct era_place found;   /* the position as the head was taken, with the era begun by this batch */
+    struct era_place left;    /* the position that this writer committed last */
     uint64_t taken_stamp;     /* stamp of the row when the head was taken */
     uint64_t left_stamp;      /* stamp at this writer's last commit; 0 = the row must be read */
     const struct db_statement *lock;
@@ -215,8 +215,10 @@ enum status event_log_save(struct event_log *log, struct db *db, struct error *e
     return status;
 }
 
-/* Appends the remaining fields of the EventBatch after the events: the wire format allows fields in any
- * order. */
+/*
+ * Appends the remaining fields of the EventBatch after the events. The wire format allows fields in any
+ * order.
+ */
 static enum status finish_batch(struct event_log *log)
 {
     char log_id[UUID_TEXT_SIZE];
@@ -252,7 +254,7 @@ void event_log_publish(struct event_log *log)
     if (log->saved) {
         metric_add(&appended_total, (int64_t)log->count);
         metric_set(&head_seq, (int64_t)log->head.seq);
-        /* When out of memory, skip publishing: the next heartbeat announces the head. */
+        /* When out of memory, skip publishing. The next heartbeat announces the head. */
         if (log->publisher != NULL && finish_batch(log) == STATUS_OK)
             event_publisher_publish(log->publisher, log->batch.bytes, log->batch.size);
     }

@@ -1,5 +1,5 @@
 /*
- * The publisher's durable event log, a transactional outbox: events are appended in the transaction of the
+ * The publisher's durable event log, a transactional outbox. Events are appended in the transaction of the
  * state change that they record.
  *
  * In every batch, on the writer thread, inside the transaction:
@@ -37,17 +37,19 @@ struct event_publisher;
  */
 MUST_CHECK enum status events_migrate(struct db *db, struct error *error);
 
-/* `publisher` remains the caller's; NULL publishes nothing, for one-shot commands. NULL when out of
- * memory. */
+/*
+ * Creates the log. `publisher` remains the caller's. NULL publishes nothing, for one-shot commands. Returns
+ * NULL when out of memory.
+ */
 struct event_log *event_log_create(struct event_publisher *publisher);
 void event_log_destroy(struct event_log *log);
 
 /*
- * The statement that takes the head, a constant of each service. COMMIT_NO is an SQL expression whose value
- * decreases only if the PostgreSQL database goes back; on SQLite, db_session detects that. It is a column of
- * TABLE, ", name" of a table with one row, which the statement locks too: if the lock had to wait, PostgreSQL
- * reads locked rows again, but a subselect still sees the snapshot of the statement. "0" and "" are enough
- * for a service whose every commit appends events.
+ * Defines the statement that takes the head, a constant of each service. COMMIT_NO is an SQL expression whose
+ * value decreases only if the PostgreSQL database goes back; on SQLite, db_session detects that. It is a
+ * column of TABLE, ", name" of a table with one row, which the statement locks too. If the lock had to wait,
+ * PostgreSQL reads locked rows again, but a subselect would still see the snapshot of the statement. "0" and
+ * "" are enough for a service whose every commit appends events.
  */
 #define EVENT_LOCK_COLUMNS "SELECT log_id, head_seq, head_event_id, era_no, era, peer_era, paired"
 #define EVENT_LOCK_HEAD(COMMIT_NO, TABLE)                                                                    \
@@ -57,16 +59,18 @@ void event_log_destroy(struct event_log *log);
                                          " FROM event_log_head" TABLE " FOR UPDATE"                          \
     }
 
-/* Takes the head with this statement from now on. Before the first batch. */
+/* Takes the head with this statement from now on. Call it before the first batch. */
 void event_log_lock_with(struct event_log *log, const struct db_statement *lock);
 
 MUST_CHECK enum status event_log_take_head(struct event_log *log, struct db *db, struct error *error);
 
-/* Notes that the batch counted its commit: the value of COMMIT_NO will be one higher once the batch is
- * committed. */
+/*
+ * Records that the batch counted its commit. The value of COMMIT_NO will be one higher once the batch is
+ * committed.
+ */
 void event_log_note_commit(struct event_log *log);
 
-/* The head and the era as taken by the batch; the era includes changes by era_pair. */
+/* Return the head and the era as the batch took them. The era includes changes by era_pair. */
 struct uuid event_log_id(const struct event_log *log);
 uint64_t event_log_head_seq(const struct event_log *log);
 struct uuid event_log_head_event_id(const struct event_log *log);
@@ -74,7 +78,7 @@ struct event_era *event_log_era(struct event_log *log);
 
 /*
  * Appends an event and packs it before returning. The log assigns seq and event_id, and sets type,
- * occurred_at and traceparent from the arguments. `body` supplies the oneof (body_case and its member); its
+ * occurred_at and traceparent from the arguments. `body` supplies the oneof (body_case and its member). Its
  * other fields are ignored.
  */
 MUST_CHECK enum status event_log_append(struct event_log *log, const char *type, int64_t occurred_at_us,
@@ -84,7 +88,7 @@ MUST_CHECK enum status event_log_append(struct event_log *log, const char *type,
 /* Writes the appended events and moves the head. Writes nothing if nothing was appended. */
 MUST_CHECK enum status event_log_save(struct event_log *log, struct db *db, struct error *error);
 
-/* After the commit: sends the batch's events as one message and wakes the long polls. */
+/* Sends the batch's events as one message and wakes the long polls. Call it after the commit. */
 void event_log_publish(struct event_log *log);
 
 #endif

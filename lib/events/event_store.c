@@ -5,7 +5,7 @@
 #include "db/migrate.h"
 #include "events/event_log.h"
 
-/* The scripts in migrations/, listed by the build. */
+/* The scripts in migrations/. The build lists them. */
 extern const struct db_migration EVENTS_MIGRATIONS[];
 extern const size_t EVENTS_MIGRATION_COUNT;
 
@@ -15,8 +15,10 @@ static const struct db_statement MAKE_HEAD = {
            "ON CONFLICT DO NOTHING",
 };
 
-/* Locks in a separate statement: under READ COMMITTED, one statement that both locks and loads reads stale
- * rows. On SQLite, BEGIN IMMEDIATE has already locked. */
+/*
+ * Locks in a separate statement, because under READ COMMITTED one statement that both locks and loads reads
+ * stale rows. On SQLite, BEGIN IMMEDIATE has already locked.
+ */
 static const struct db_statement LOCK_HEAD = EVENT_LOCK_HEAD("0", "");
 
 static const struct db_statement READ_HEAD = {
@@ -36,7 +38,7 @@ static const struct db_statement INSERT_EVENT = {
                       "SELECT * FROM unnest($1::int8[], $2::uuid[], $3::text[], $4::int8[], $5::bytea[])",
 };
 
-/* One statement, and hence one snapshot even under READ COMMITTED. */
+/* Reads in one statement, and hence from one snapshot even under READ COMMITTED. */
 static const struct db_statement READ_POSITION = {
     .name = "event_read_position",
     .sql = "SELECT log_id, head_seq, head_event_id, era, (SELECT min(seq) FROM event_log), "
@@ -103,7 +105,7 @@ static enum status read_head_with(struct db *db, const struct db_statement *stat
 struct locked_row {
     struct position_row position;
     struct era_place place;
-    bool has_table; /* the row has a table and a commit number (PostgreSQL) */
+    bool has_table; /* whether the row has a table and a commit number (PostgreSQL) */
 };
 
 static enum status take_locked_row(void *context, const struct db_row *row)

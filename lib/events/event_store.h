@@ -9,36 +9,39 @@
 #include "db/db.h"
 #include "events/era.h"
 
-/* The last event of the log; seq 0 and a zero event_id before the first. */
+/* The last event of the log. Before the first event, seq is 0 and event_id is zero. */
 struct event_head {
     struct uuid log_id;
     uint64_t seq;
     struct uuid event_id;
-    int64_t era; /* of the database; 0 = none has begun */
+    int64_t era; /* the era of the database; 0 = none has begun */
 };
 
 /* One snapshot of the log, for a reader positioned at `after_seq`. */
 struct event_position {
     struct event_head head;
-    uint64_t first_seq;   /* the oldest event that still exists; head.seq + 1 if there is none */
-    struct uuid event_id; /* of the event at after_seq; zero if there is none */
+    uint64_t first_seq;   /* seq of the oldest event that still exists; head.seq + 1 if there is none */
+    struct uuid event_id; /* id of the event at after_seq; zero if there is none */
 };
 
 /*
- * Reads the head and the era, and locks them until the end of the transaction. INTERNAL if there is no head.
- * `lock` comes from EVENT_LOCK_HEAD; NULL = for a service that does not count commits.
+ * Reads the head and the era, and locks them until the end of the transaction. Returns INTERNAL if there is
+ * no head. `lock` comes from EVENT_LOCK_HEAD. It is NULL for a service that does not count commits.
  */
 MUST_CHECK enum status event_store_lock_head(struct db *db, const struct db_statement *lock,
                                              struct event_head *out, struct era_place *place,
                                              struct error *error);
 
-/* Reads the head. INTERNAL if there is none. */
+/* Reads the head. Returns INTERNAL if there is none. */
 MUST_CHECK enum status event_store_read_head(struct db *db, struct event_head *out, struct error *error);
 
 MUST_CHECK enum status event_store_move_head(struct db *db, const struct event_head *head,
                                              struct error *error);
 
-/* Adds one row to the parameters of event_store_insert. `bytes` must remain valid until that returns. */
+/*
+ * Adds one row to the parameters of event_store_insert. `bytes` must remain valid until event_store_insert
+ * returns.
+ */
 void event_store_add_row(struct db_params *params, uint64_t seq, const struct uuid *event_id,
                          const char *type, int64_t occurred_at_us, const uint8_t *bytes, size_t size);
 MUST_CHECK enum status event_store_insert(struct db *db, const struct db_params *params, struct error *error);

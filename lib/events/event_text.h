@@ -1,4 +1,4 @@
-/* The ids in events. Pure; any thread. */
+/* Converts the ids in events from and to text. Pure; any thread. */
 #ifndef SCREENING_EVENTS_EVENT_TEXT_H
 #define SCREENING_EVENTS_EVENT_TEXT_H
 
@@ -6,7 +6,7 @@
 
 #include "base/uuid.h"
 
-/* An optional id: "" stands for the zero id. False if `text` is neither empty nor an id. */
+/* Parses an optional id. "" stands for the zero id. Returns false if `text` is neither empty nor an id. */
 bool event_id_parse(const char *text, struct uuid *out);
 char *event_id_format(const struct uuid *id, char out[UUID_TEXT_SIZE]);
 

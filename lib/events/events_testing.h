@@ -1,5 +1,7 @@
-/* For the tests of lib/events: a publisher with its database, a service that follows it, and calls and
- * messages made by hand. */
+/*
+ * Tools of the tests of lib/events: a publisher with its database, a service that follows it, and calls and
+ * messages made by hand.
+ */
 #ifndef SCREENING_EVENTS_EVENTS_TESTING_H
 #define SCREENING_EVENTS_EVENTS_TESTING_H
 
@@ -27,22 +29,24 @@ enum { TEXT_SIZE = 512, SCHEMA_SIZE = 64, PATIENCE_MS = 10000 };
 struct stage {
     enum db_dialect dialect;
     char folder[64];
-    char origin_schema[SCHEMA_SIZE]; /* PostgreSQL only */
+    char origin_schema[SCHEMA_SIZE]; /* for PostgreSQL only */
     char service_schema[SCHEMA_SIZE];
     char origin_url[TEXT_SIZE];  /* the publisher's database */
-    char service_url[TEXT_SIZE]; /* the follower's */
+    char service_url[TEXT_SIZE]; /* the follower's database */
     char rpc[TEXT_SIZE];
     char events[TEXT_SIZE];
-    char by_hand[TEXT_SIZE]; /* pub/sub messages that the test sends itself */
+    char by_hand[TEXT_SIZE]; /* the address of pub/sub messages that the test sends itself */
 };
 
-/* cmocka's setup and teardown. Without SCREENING_TEST_POSTGRESQL=URL the state of the PostgreSQL tests is
- * NULL. */
+/*
+ * The setup and teardown for cmocka. Without SCREENING_TEST_POSTGRESQL=URL the state of the PostgreSQL tests
+ * is NULL.
+ */
 int stage_setup_sqlite(void **state);
 int stage_setup_postgresql(void **state);
 int stage_teardown(void **state);
 
-/* Returns the stage of a test; skips the test if there is none. */
+/* Returns the stage of a test. Skips the test if there is none. */
 struct stage *stage_of(void **state);
 
 #define TEST_SQLITE(test)     cmocka_unit_test_setup_teardown(test, stage_setup_sqlite, stage_teardown)
@@ -52,12 +56,12 @@ struct stage *stage_of(void **state);
 /* Fails the test with the error's message unless `status` is `expected`. */
 void expect(enum status status, enum status expected, const struct error *error);
 
-/* Waits until `condition` holds; fails the test after PATIENCE_MS. */
+/* Waits until `condition` holds. Fails the test after PATIENCE_MS. */
 void wait_until(bool (*condition)(void *context), void *context, const char *what);
 
 int64_t metric_by_name(const char *name);
 
-/* Runs a statement without parameters that returns one number. */
+/* Runs a statement without parameters that returns one number. Returns that number. */
 int64_t number_of(struct db *db, const struct db_statement *statement);
 
 /* ---- a publisher ---- */
@@ -72,10 +76,13 @@ struct origin {
     struct rpc_client *client;
 };
 
-/* Fills in the topic and addresses of `options`. NULL = heartbeats so rare that none is sent. */
+/*
+ * Opens a publisher. Fills in the topic and addresses of `options`. If those are NULL, heartbeats are so rare
+ * that none is sent.
+ */
 void origin_open(struct origin *origin, const struct stage *stage,
                  const struct event_publisher_options *options);
-/* The same, without starting the publisher's thread. */
+/* Like origin_open, without starting the publisher's thread. */
 void origin_open_unstarted(struct origin *origin, const struct stage *stage,
                            const struct event_publisher_options *options);
 void origin_close(struct origin *origin);
@@ -100,8 +107,10 @@ enum status origin_fetch(struct origin *origin, const Screening__V1__FetchReques
                          uint32_t timeout_ms, struct arena *arena, Screening__V1__FetchResponse **response,
                          struct error *error);
 
-/* Builds the pub/sub message of `count` events from `first` on, as if they were one commit. count 0: a
- * heartbeat at `first`. */
+/*
+ * Builds the pub/sub message of `count` events from `first` on, as if they were one commit. If `count` is 0,
+ * builds a heartbeat at `first`.
+ */
 nng_msg *origin_message(struct origin *origin, uint64_t first, size_t count);
 
 /* ---- a service that follows ---- */
@@ -109,13 +118,13 @@ nng_msg *origin_message(struct origin *origin, uint64_t first, size_t count);
 struct service {
     const struct stage *stage;
     struct writer *writer;
-    struct db *db; /* for checking the results */
+    struct db *db; /* for checks of the results */
     /* The next `failures` batches fail with the status `failure` after writing everything. */
     atomic_int failures;
     _Atomic(enum status) failure;
-    /* Events of this type always fail; NULL = none. */
+    /* Events of this type always fail. NULL = none. */
     _Atomic(const char *) poison;
-    atomic_int chunks; /* submitted, including failed ones */
+    atomic_int chunks; /* number of chunks submitted, including failed ones */
 };
 
 /* Opens another connection that writes to the service's database. For a SQLite file, removes the lock file
@@ -129,7 +138,7 @@ void service_close(struct service *service);
 int64_t service_applied(struct service *service);
 int64_t service_applied_most(struct service *service);
 
-/* Waits until `count` different events are applied. Fails if any was applied more than once. */
+/* Waits until `count` different events are applied. Fails the test if any was applied more than once. */
 void service_wait_applied(struct service *service, int64_t count);
 
 #endif

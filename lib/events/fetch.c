@@ -13,7 +13,9 @@
 
 enum { MAX_EVENTS_DEFAULT = 256, MAX_EVENTS_LIMIT = 1000, WAIT_MS_LIMIT = 10000, SUBSCRIBER_MAX = 64 };
 
-/* A long poll ends this long before its caller's deadline, so that the reply still arrives in time. */
+/*
+ * The time by which a long poll ends before its caller's deadline, so that the reply still arrives in time.
+ */
 static const int64_t POLL_MARGIN_NS = INT64_C(50) * NS_PER_MS;
 
 enum { RESPONSE_EVENTS = 4 }; /* field number of screening.v1.FetchResponse */

@@ -1,6 +1,6 @@
 /*
- * One EventLogService.Fetch: checks the request, reads the log, replies. Events are sent as stored, without
- * unpacking them. All functions run on the fetch thread, except fetch_accept.
+ * Serves one EventLogService.Fetch: checks the request, reads the log and replies. Events are sent as stored,
+ * without unpacking them. All functions run on the fetch thread, except fetch_accept.
  */
 #ifndef SCREENING_EVENTS_FETCH_H
 #define SCREENING_EVENTS_FETCH_H
@@ -19,23 +19,23 @@
 
 #include "screening/v1/event.pb-c.h"
 
-/* Lives in the call's arena, until the call is answered. */
+/* A fetch lives in the call's arena until the call is answered. */
 struct fetch {
     struct fair_item item;
     struct rpc_call *call;
-    const char *subscriber; /* its name */
+    const char *subscriber; /* the name of the subscriber */
     uint64_t after_seq;
     struct uuid after_event_id; /* zero = not checked */
     bool check_event_id;
     uint32_t max_events;
-    int64_t wait_until_ns;      /* monotonic; in the past = do not wait */
-    struct event_position seen; /* as of the last read */
+    int64_t wait_until_ns;      /* until when to wait for events (monotonic); in the past = do not wait */
+    struct event_position seen; /* the log at the last read */
 };
 
 /* The contents of one reply; reused for every reply. */
 struct fetch_page {
     size_t max_bytes;
-    uint64_t head_seq;   /* later events are left out: they are not in this snapshot */
+    uint64_t head_seq;   /* later events are left out because they are not in this snapshot */
     struct buffer bytes; /* each event preceded by its length */
     ProtobufCMessageUnknownField *events;
     size_t count;
@@ -48,14 +48,16 @@ void fetch_page_init(struct fetch_page *page, size_t max_bytes);
 void fetch_page_fini(struct fetch_page *page);
 
 /*
- * Validates a request and creates its fetch. INVALID_ARGUMENT "max_events: ..." and the like;
+ * Validates a request and creates its fetch. Returns INVALID_ARGUMENT "max_events: ..." and the like, and
  * RESOURCE_EXHAUSTED when out of memory. Any thread.
  */
 MUST_CHECK enum status fetch_accept(struct rpc_call *call, const Screening__V1__FetchRequest *request,
                                     struct fetch **out, struct error *error);
 
-/* Reads the events after after_seq into `page` and sets fetch->seen. DATA_LOSS `LOG_DIVERGED`, or the status
- * of the database. */
+/*
+ * Reads the events after after_seq into `page` and sets fetch->seen. Fails with DATA_LOSS `LOG_DIVERGED`, or
+ * with the status of the database.
+ */
 MUST_CHECK enum status fetch_read(struct fetch *fetch, struct db *db, struct fetch_page *page,
                                   struct error *error);
 

@@ -1,6 +1,6 @@
 /*
- * The call lives until both its waiter and nng's callback have finished with it. Lock order: the call's own
- * monitor, then the waiter's. nng's thread unpacks the reply, while the waiter may be busy.
+ * The call lives until both its waiter and nng's callback have finished with it. The lock order is the call's
+ * own monitor, then the waiter's. nng's thread unpacks the reply, while the waiter may be busy.
  */
 #include "events/fetch_client.h"
 
@@ -11,10 +11,10 @@
 
 struct fetch_call {
     struct rpc_client_call call;
-    struct arena arena; /* of the response */
+    struct arena arena; /* holds the response */
     struct monitor own;
     struct monitor *waiter; /* guarded by `own`; NULL once the waiter has abandoned the call */
-    bool answered;          /* this and the next are guarded by the waiter's monitor */
+    bool answered;          /* guarded by the waiter's monitor, like the next member */
     const Screening__V1__FetchResponse *response; /* NULL if there is none */
 };
 

@@ -1,4 +1,4 @@
-/* The client side of EventLogService.Fetch: an asynchronous call that its caller may abandon. */
+/* The client side of EventLogService.Fetch, an asynchronous call that its caller may abandon. */
 #ifndef SCREENING_EVENTS_FETCH_CLIENT_H
 #define SCREENING_EVENTS_FETCH_CLIENT_H
 
@@ -13,18 +13,18 @@
 struct fetch_call;
 
 /*
- * Sends the request; `options` are the inputs of the call, `into` excepted. The channel must outlive the
- * call, even an abandoned one. The monitor is notified of the reply and must live until fetch_call_end. NULL
- * when out of memory. The caller must not hold the monitor's lock.
+ * Sends the request. `options` are the inputs of the call, except `into`. The channel must outlive the call,
+ * even an abandoned one. The monitor is notified of the reply and must live until fetch_call_end. Returns
+ * NULL when out of memory. The caller must not hold the monitor's lock.
  */
 struct fetch_call *fetch_call_begin(struct rpc_client *client, const Screening__V1__FetchRequest *request,
                                     const struct rpc_client_call *options, struct monitor *monitor);
 
-/* True once fetch_call_wait will not wait. With the monitor's lock held. */
+/* Returns true once fetch_call_wait will not wait. Call it with the monitor's lock held. */
 bool fetch_call_answered(const struct fetch_call *fetch);
 
 /*
- * Waits for the reply, which lives until fetch_call_end. CANCELLED once *stop is true (guarded by the
+ * Waits for the reply, which lives until fetch_call_end. Returns CANCELLED once *stop is true (guarded by the
  * monitor), otherwise the status of the call. The caller must not hold the monitor's lock.
  */
 MUST_CHECK enum status fetch_call_wait(struct fetch_call *fetch, const bool *stop,

@@ -1,6 +1,6 @@
 /*
- * Invariants: until it is answered, a fetch is in the queue (guarded by the monitor), in `waiting`, or being
- * served (both owned by the thread), and holds a place throughout. The thread never answers a call or
+ * The invariant: until it is answered, a fetch is in the queue (guarded by the monitor), in `waiting`, or
+ * being served (both owned by the thread), and holds a place throughout. The thread never answers a call or
  * accesses the database with the monitor's lock held.
  */
 #include "events/fetch_server.h"
@@ -18,9 +18,11 @@
 
 #include "screening/v1/words.h"
 
-/* Maximum number of fetches, long polls included; a subscriber has one in flight at a time. Keep this below
- * the number of spare requests that one of our servers holds at once, so that fetches alone never take all of
- * them. */
+/*
+ * The maximum number of fetches, including long polls. A subscriber has one in flight at a time. Keep this
+ * below the number of spare requests that one of our servers holds at a time, so that fetches alone never
+ * take all of them.
+ */
 enum { PLACES_MAX = 256, RETRY_AFTER_MS = 100 };
 
 struct fetch_server {
@@ -28,19 +30,19 @@ struct fetch_server {
     pthread_t thread;
     bool started;
     struct monitor monitor;
-    /* guarded by the monitor */
+    /* Guarded by the monitor. */
     struct admission *queue;
     bool head_moved;
-    bool polls_wait; /* long polls wait for the head to move */
+    bool polls_wait; /* whether long polls wait for the head to move */
     bool heartbeat_wanted;
     bool draining;
     bool stopping;
-    /* owned by the thread */
+    /* Owned by the thread. */
     struct db *db;
-    struct queue waiting; /* long polls */
+    struct queue waiting; /* the waiting long polls */
     size_t waiting_count;
     struct fetch_page page;
-    uint64_t head_seq; /* at the last heartbeat */
+    uint64_t head_seq; /* the head's seq at the last heartbeat */
     int64_t heartbeat_ns;
     bool database_failed;
 };
@@ -130,8 +132,10 @@ void fetch_server_drain(struct fetch_server *server)
 
 /* ---- the thread ---- */
 
-/* Call this before the reply: a client that has the reply must find the place free, and the fetch is invalid
- * afterwards. */
+/*
+ * Gives back the place of a fetch. Call this before the reply, because a client that has the reply must find
+ * the place free, and the fetch is invalid afterwards.
+ */
 static void give_place_back(struct fetch_server *server, const struct fetch *fetch)
 {
     metric_add(&fetches_total, 1);
@@ -169,7 +173,7 @@ static bool has_room(const struct fetch_server *server, const struct fetch *fetc
     return admission_has_room(server->options.long_polls_max, server->waiting_count, by_connection, false, 0);
 }
 
-/* Keeps a fetch that found no events as a long poll, if it may wait. True if it is kept. */
+/* Keeps a fetch that found no events as a long poll, if it may wait. Returns whether it is kept. */
 static bool park(struct fetch_server *server, struct fetch *fetch, bool draining)
 {
     if (draining || fetch->wait_until_ns <= clock_monotonic_ns() || !has_room(server, fetch))
@@ -252,7 +256,7 @@ static int64_t next_deadline(const struct fetch_server *server)
     return deadline_ns;
 }
 
-/* With the monitor's lock held. */
+/* Returns whether there is work. With the monitor's lock held. */
 static bool has_work(const struct fetch_server *server, int64_t deadline_ns)
 {
     return server->stopping || server->queue->queue.waiting > 0 || server->heartbeat_wanted ||
@@ -260,7 +264,7 @@ static bool has_work(const struct fetch_server *server, int64_t deadline_ns)
            clock_monotonic_ns() >= deadline_ns;
 }
 
-/* Waits for work or for the next deadline. False when the thread must end. */
+/* Waits for work or for the next deadline. Returns false when the thread must end. */
 static bool wait_for_work(struct fetch_server *server, struct work *work)
 {
     int64_t deadline_ns = next_deadline(server);
@@ -301,7 +305,7 @@ static void *serve(void *context)
 
 enum status fetch_server_start(struct fetch_server *server, const char *database_url, struct error *error)
 {
-    /* Read-only: a reader must not take SQLite's write lock. */
+    /* Read-only, because a reader must not take SQLite's write lock. */
     TRY(db_open(database_url, DB_READ_ONLY, &server->db, error));
     monitor_lock(&server->monitor);
     bool started = pthread_create(&server->thread, NULL, serve, server) == 0;

@@ -1,9 +1,9 @@
 /*
- * The fetch thread: it serves fetches, holds long polls, and reads the head for each heartbeat, on its own
- * database connection. Client connections take turns (base/fair_queue.h): a subscriber that catches up waits
- * for at most one fetch of each other subscriber, however many they send. Fetches are shed as the writer's
- * requests are (base/admission.h). A fetch whose connection already has its share of long polls gets its
- * reply at once.
+ * The fetch thread. It serves fetches, holds long polls, and reads the head for each heartbeat, on its own
+ * database connection. Client connections take turns (base/fair_queue.h), so a subscriber that catches up
+ * waits for at most one fetch of each other subscriber, however many they send. Fetches are refused as the
+ * writer's requests are (base/admission.h). A fetch whose connection already has its share of long polls gets
+ * its reply immediately.
  */
 #ifndef SCREENING_EVENTS_FETCH_SERVER_H
 #define SCREENING_EVENTS_FETCH_SERVER_H
@@ -42,12 +42,14 @@ void fetch_server_destroy(struct fetch_server *server);
 MUST_CHECK enum status fetch_server_start(struct fetch_server *server, const char *database_url,
                                           struct error *error);
 
-/* Queues the call; it is always answered eventually. Any thread; never blocks. */
+/* Queues the call, which is always answered eventually. Any thread; never blocks. */
 void fetch_server_submit(struct fetch_server *server, struct rpc_call *call,
                          const Screening__V1__FetchRequest *request);
 
-/* Notes that the head has moved: long polls read the log again. `heartbeat` also sends a heartbeat at once.
- * Any thread. */
+/*
+ * Reports that the head has moved, so that long polls read the log again. If `heartbeat`, also sends a
+ * heartbeat immediately. Any thread.
+ */
 void fetch_server_wake(struct fetch_server *server, bool heartbeat);
 
 /* Lets no long poll wait any longer. Any thread. */

@@ -1,4 +1,4 @@
-/* The follower's thread: takes in published messages in any order and fetches the missing events. */
+/* The follower's thread. It receives published messages in any order and fetches the missing events. */
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -6,13 +6,13 @@
 #include "events/sequence.h"
 #include "rpc/wire.h"
 
-/* How often to fetch from a publisher that is silent. */
+/* The interval of fetches from a publisher that is silent. */
 static const int64_t SILENT_FETCH_NS = INT64_C(1000) * NS_PER_MS;
 
-/* How often to check the connections while halted. */
+/* The interval of the checks of the connections while halted. */
 static const int64_t LOOK_NS = INT64_C(1000) * NS_PER_MS;
 
-/* How often to ask the publisher of a diverged log whether it has the cursor's event again. */
+/* The interval at which to ask the publisher of a diverged log whether it has the cursor's event again. */
 static const int64_t ASK_AGAIN_NS = INT64_C(2000) * NS_PER_MS;
 
 static struct metric gaps_total =
@@ -28,7 +28,7 @@ static void note_gap(struct event_follower *follower)
     metric_add(&gaps_total, 1);
 }
 
-/* Keeps a batch until the events before it have arrived. True if it is kept. */
+/* Keeps a batch until the events before it have arrived. Returns whether it is kept. */
 static bool hold(struct event_follower *follower, nng_msg *message, const Screening__V1__EventBatch *batch)
 {
     note_gap(follower);
@@ -68,8 +68,10 @@ static void take_in(struct event_follower *follower, nng_msg *message)
         &follower->arena, NULL);
     size_t skip = 0;
     enum batch_place place = BATCH_DOUBT;
-    /* A batch of an era other than that of the last Fetch reply: only Fetch can verify that it follows the
-     * cursor. */
+    /*
+     * The batch is of another era than the last Fetch reply. Only Fetch can verify that it follows the
+     * cursor.
+     */
     if (batch != NULL && (int64_t)batch->era == follower->era)
         place = sequence_place(&follower->end, batch, &skip);
     bool kept = false;
@@ -92,7 +94,7 @@ static void take_in(struct event_follower *follower, nng_msg *message)
         nng_msg_free(message);
 }
 
-/* Takes in the held batches that now follow the run; each may make another one follow. */
+/* Takes in the held batches that now follow the run. Each may make another one follow. */
 static void take_in_held(struct event_follower *follower)
 {
     size_t i = 0;
@@ -116,7 +118,7 @@ static nng_msg *next_message(struct event_follower *follower)
     return message;
 }
 
-/* Call after progress: a remaining gap is a new one, and its wait starts again. */
+/* Looks for a gap. Call it after progress. A remaining gap is a new one, and its wait starts again. */
 static void look_for_gap(struct event_follower *follower)
 {
     follower->gap_ns = 0;
@@ -124,7 +126,7 @@ static void look_for_gap(struct event_follower *follower)
         note_gap(follower);
 }
 
-/* Applies what has arrived, up to about one chunk. */
+/* Applies the events that have arrived, up to about one chunk. */
 static void take_in_and_apply(struct event_follower *follower)
 {
     follower->take_in_ns = clock_monotonic_ns() + follower->interval_ns;
@@ -155,7 +157,7 @@ static void take_in_and_apply(struct event_follower *follower)
 
 /* ---- the thread ---- */
 
-/* When the next fetch is due if no message arrives. With the monitor's lock held. */
+/* Returns when the next fetch is due if no message arrives. With the monitor's lock held. */
 static int64_t next_fetch_ns(const struct event_follower *follower)
 {
     int64_t due_ns = follower->inbox.heard_ns + follower->silence_ns;
@@ -198,7 +200,7 @@ static enum next_step wait_for_step(struct event_follower *follower)
     return step;
 }
 
-/* Reads the cursor again and schedules a fetch of what follows it. */
+/* Reads the cursor again and schedules a fetch of the events after it. */
 static void reread(struct event_follower *follower)
 {
     monitor_lock(&follower->monitor);
@@ -208,8 +210,10 @@ static void reread(struct event_follower *follower)
     follower->fetch_ns = clock_monotonic_ns();
 }
 
-/* Sleeps until the connections need a check, event_follower_reread was called (*asked), or the follower
- * is closed. False if it is closed. */
+/*
+ * Sleeps until the connections need a check, event_follower_reread was called (*asked), or the follower is
+ * closed. Returns false if it is closed.
+ */
 static bool sleep_halted(struct event_follower *follower, bool *asked)
 {
     int64_t until_ns = clock_monotonic_ns() + LOOK_NS;
@@ -223,8 +227,10 @@ static bool sleep_halted(struct event_follower *follower, bool *asked)
     return !closing;
 }
 
-/* Asks the publisher at once if `asked`, or if this or another process has changed the cursor; otherwise
- * every ASK_AGAIN_NS. */
+/*
+ * Asks the publisher immediately if `asked`, or if this or another process has changed the cursor. Otherwise
+ * asks every ASK_AGAIN_NS.
+ */
 static bool log_is_back(struct event_follower *follower, bool asked)
 {
     const bool changed = follower->kind->moved(follower);
@@ -235,8 +241,8 @@ static bool log_is_back(struct event_follower *follower, bool asked)
 
 /*
  * Waits while halted, and maintains the connections, since others may still use the channel. Returns true
- * once a diverged log has the cursor's event: the right database is back, a reader of an old copy had
- * answered before, or the cursor was set back. Returns false when the follower is closed.
+ * once a diverged log has the cursor's event, because the right database is back, because a reader of an old
+ * copy had answered before, or because the cursor was set back. Returns false when the follower is closed.
  */
 static bool wait_halted(struct event_follower *follower)
 {

@@ -51,7 +51,8 @@ void follower_halt(struct event_follower *follower, enum follower_state state, c
 
 void follower_resume(struct event_follower *follower)
 {
-    inbox_unmute(&follower->inbox); /* before: what is missing is fetched first, it does not follow yet */
+    /* Unmute first. Missing messages are fetched before the follower follows again. */
+    inbox_unmute(&follower->inbox);
     monitor_lock(&follower->monitor);
     follower->progress.halted = FOLLOWER_CATCHING_UP;
     monitor_unlock(&follower->monitor);
@@ -219,7 +220,7 @@ void event_follower_reread(struct event_follower *follower)
 
 /* ---- status ---- */
 
-/* With the monitor's lock held. */
+/* Returns the state of the follower. With the monitor's lock held. */
 static enum follower_state state_of(const struct event_follower *follower)
 {
     if (follower_halted(follower))

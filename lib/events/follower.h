@@ -39,25 +39,26 @@ struct event_follower;
 
 enum { EVENT_CHUNK_MAX = 512, DEAD_LETTER_MAX = 10000 };
 
-/* ---- a chunk, as the service's apply function sees it ---- */
+/* ---- a chunk, from the view of the service's apply function ---- */
 
 struct event_chunk {
-    struct writer_command command;       /* class WRITER_EVENT */
-    const char *log;                     /* "booking" or "hospital" */
-    const char *log_id;                  /* as the publisher sent it */
-    int64_t era;                         /* the publisher's; 0 = it sent none */
-    int64_t from_era;                    /* the cursor's, when the last Fetch of what follows it was sent */
+    struct writer_command command; /* class WRITER_EVENT */
+    const char *log;               /* "booking" or "hospital" */
+    const char *log_id;            /* as the publisher sent it */
+    int64_t era;                   /* the publisher's era; 0 = it sent none */
+    /* The cursor's era when the last Fetch of the events after it was sent. */
+    int64_t from_era;
     Screening__V1__Event *const *events; /* in order of seq, gapless */
     size_t count;
-    size_t skip;         /* set by event_chunk_begin: events already applied */
-    bool as_dead_letter; /* store events[0] in dead_letter instead of applying it */
-    bool replay;         /* events[0] comes from dead_letter: no cursor; success deletes its row */
+    size_t skip;         /* number of events already applied; set by event_chunk_begin */
+    bool as_dead_letter; /* whether to store events[0] in dead_letter instead of applying it */
+    bool replay;         /* whether events[0] comes from dead_letter: no cursor; success deletes its row */
     const char *dead_letter_reason;
     uint64_t cursor_seq; /* set by event_chunk_begin */
 };
 
 /*
- * Loads the cursor inside the transaction. *count = number of events to apply, starting at
+ * Loads the cursor inside the transaction. Sets *count to the number of events to apply, starting at
  * event_chunk_events. 0 is normal (all already applied, or a dead letter). If the cursor does not fit the
  * chunk (another process moved it, it was set back, or it is in another era), only the chunk is refused:
  * *count is 0 and its command's outcome is ABORTED.
@@ -66,11 +67,16 @@ MUST_CHECK enum status event_chunk_begin(struct event_chunk *chunk, struct db *d
                                          struct error *error);
 Screening__V1__Event *const *event_chunk_events(const struct event_chunk *chunk);
 
-/* True if event_chunk_finish will move the cursor, into the chunk's era. After event_chunk_begin. */
+/*
+ * Returns whether event_chunk_finish will move the cursor, into the chunk's era. Call it after
+ * event_chunk_begin.
+ */
 bool event_chunk_moves_cursor(const struct event_chunk *chunk);
 
-/* Moves the cursor, or stores the dead letter, or deletes the replayed row. ABORTED if another process was
- * faster. */
+/*
+ * Moves the cursor, or stores the dead letter, or deletes the replayed row. Returns ABORTED if another
+ * process was faster.
+ */
 MUST_CHECK enum status event_chunk_finish(struct event_chunk *chunk, struct db *db, struct error *error);
 
 /* ---- following ---- */
@@ -79,14 +85,16 @@ enum follower_state {
     FOLLOWER_CATCHING_UP,
     FOLLOWER_FOLLOWING,
     FOLLOWER_DISCONNECTED,
-    FOLLOWER_DIVERGED, /* waits for an operator, or for the log that it followed */
-    FOLLOWER_STOPPED,  /* too many dead letters; waits for an operator */
+    FOLLOWER_DIVERGED, /* waiting for an operator, or for the log that it followed */
+    FOLLOWER_STOPPED,  /* too many dead letters; waiting for an operator */
 };
 
-/* For a live follower. Both run on the follower's thread. */
+/* The callbacks of a live follower. Both run on the follower's thread. */
 struct event_follower_live {
-    /* The follower starts after `head_seq`. Called again when the log was replaced, or lost events that were
-     * taken. */
+    /*
+     * Reports that the follower starts after `head_seq`. Is called again when the log was replaced, or lost
+     * events that were taken.
+     */
     void (*begun)(void *context, uint64_t head_seq);
     void (*take)(void *context, Screening__V1__Event *const *events, size_t count);
     void *context;
@@ -94,22 +102,27 @@ struct event_follower_live {
 
 /* The texts must outlive the follower. */
 struct event_follower_options {
-    const char *log;            /* "booking" or "hospital": topic and name of the cursor */
+    const char *log;            /* "booking" or "hospital", the topic and the name of the cursor */
     const char *subscriber;     /* this service, "history-svc" */
-    const char *events_address; /* the publisher's pub/sub */
+    const char *events_address; /* the publisher's address for pub/sub */
     struct rpc_channel
         *channel; /* to the publisher's EventLogService; owned by the caller, must outlive the follower */
-    struct writer *writer; /* must outlive the follower; NULL: only `live`, the channel and the times count */
+    /* Must outlive the follower; if NULL, only `live`, the channel and the times count. */
+    struct writer *writer;
     struct event_follower_live live;
-    /* True if the service reacts to the event; NULL = it reacts to all. Chunks without effects are not
-     * urgent. */
+    /*
+     * Returns whether the service reacts to the event. NULL = it reacts to all. Chunks without effects are
+     * not urgent.
+     */
     bool (*has_effect)(const Screening__V1__Event *event);
     const char *database_url; /* to read the cursor at start */
-    const char *schema;       /* PostgreSQL: as for the writer's connection; NULL = default */
-    uint32_t silence_ms;      /* fetch after this long without a message; 0 = 3000 */
-    uint32_t gap_wait_ms;     /* wait before fetching a gap; 0 = 10 */
-    /* Minimum time between the starts of two transactions; events that arrive in between accumulate. The
-     * first event after a pause does not wait. 0 = none. */
+    const char *schema;       /* the schema on PostgreSQL, as for the writer's connection; NULL = default */
+    uint32_t silence_ms;      /* time without a message after which to fetch; 0 = 3000 */
+    uint32_t gap_wait_ms;     /* time to wait before fetching a gap; 0 = 10 */
+    /*
+     * The minimum time between the starts of two transactions. Events that arrive in between accumulate. The
+     * first event after a pause does not wait. 0 = none.
+     */
     uint32_t interval_ms;
     size_t chunk_max; /* events per transaction; 0 = EVENT_CHUNK_MAX; at most 1000, the limit of Fetch */
 };
@@ -117,62 +130,66 @@ struct event_follower_options {
 struct event_follower_status {
     enum follower_state state;
     uint64_t applied_seq;
-    uint64_t head_seq; /* the highest reported */
+    uint64_t head_seq; /* the highest seq that the publisher has reported */
     uint64_t dead_letters;
     int64_t oldest_unapplied_us; /* occurred_at of the oldest event being applied, otherwise when the head was
                                     first reported; 0 = none */
     char log_id[UUID_TEXT_SIZE]; /* empty before the first contact */
 };
 
-/* Starts the thread. Fails as db_open does; INVALID_ARGUMENT for a malformed address. */
+/* Starts the thread. Fails like db_open, and with INVALID_ARGUMENT for a malformed address. */
 MUST_CHECK enum status event_follower_open(const struct event_follower_options *options,
                                            struct event_follower **out, struct error *error);
 
-/* Stops the thread after the chunk in flight. Before writer_close. NULL is allowed. */
+/* Stops the thread after the chunk in flight. Call it before writer_close. NULL is allowed. */
 void event_follower_close(struct event_follower *follower);
 
-/* Call this after something other than the follower may have moved the cursor, or after the publisher's
- * database was replaced: the follower reads the cursor again and fetches what follows it, even if the log
- * had diverged. Not for a live follower. Any thread. */
+/*
+ * Makes the follower read the cursor again and fetch the events after it, even if the log had diverged. Call
+ * it after something other than the follower may have moved the cursor, or after the publisher's database was
+ * replaced. Not for a live follower. Any thread.
+ */
 void event_follower_reread(struct event_follower *follower);
 
 void event_follower_status(struct event_follower *follower, struct event_follower_status *out);
 const char *follower_state_name(enum follower_state state);
 
-/* Writes why the log is degraded ("hospital log diverged", "3 dead letters of the hospital log"). False if it
- * is not. */
+/*
+ * Writes why the log is degraded ("hospital log diverged", "3 dead letters of the hospital log"). Returns
+ * false if it is not.
+ */
 bool event_follower_degraded(struct event_follower *follower, char *out, size_t size);
 
 /* ---- the operator's tools ---- */
 
-/* Forgets what the service itself has stored about the log, inside the caller's transaction. */
+/* Forgets everything that the service itself has stored about the log, inside the caller's transaction. */
 typedef enum status (*event_forget_fn)(struct db *db, struct error *error);
 
 /*
- * Gives `log` up, in one transaction: deletes its cursor, its dead letters and the paired era, and calls
+ * Gives `log` up, in one transaction. Deletes its cursor, its dead letters and the paired era, and calls
  * `forget` (may be NULL) for the service's own data. The next start then follows the log from its beginning,
- * with the log_id that it finds there. For --follow-log-from-start. Statuses are those of db.h and of
+ * with the log_id that it finds there. For --follow-log-from-start. Returns the statuses of db.h and of
  * `forget`.
  */
 MUST_CHECK enum status event_log_give_up(struct db *db, const char *log, event_forget_fn forget,
                                          struct error *error);
 
-/* The same inside the caller's transaction. The follower notices on its own. */
+/* Gives `log` up inside the caller's transaction. The follower notices on its own. */
 MUST_CHECK enum status event_log_forget(struct db *db, const char *log, event_forget_fn forget,
                                         struct error *error);
 
 /*
  * Sets the cursor of `log` back to an earlier event, inside the caller's transaction, and forgets the dead
- * letters after it: an event that the log still has becomes a dead letter again, and one that the log has
- * lost must not be replayed. seq 0 sets the cursor before the first event. The follower notices on its own,
- * sooner after event_follower_reread.
+ * letters after it. An event that the log still has becomes a dead letter again, and one that the log has
+ * lost must not be replayed. A seq of 0 sets the cursor before the first event. The follower notices on its
+ * own, sooner after event_follower_reread.
  */
 MUST_CHECK enum status event_log_rewind(struct db *db, const char *log, uint64_t seq,
                                         const struct uuid *event_id, struct error *error);
 
 /*
- * Applies every dead letter again through `writer`, one per transaction, in order of log and seq. *applied
- * and *left are counts. A letter that fails again stays. For --replay-dead-letters.
+ * Applies every dead letter again through `writer`, one per transaction, in order of log and seq. Sets
+ * *applied and *left to the numbers of letters. A letter that fails again stays. For --replay-dead-letters.
  */
 MUST_CHECK enum status dead_letters_replay(struct writer *writer, const char *database_url,
                                            const char *schema, size_t *applied, size_t *left,

@@ -4,7 +4,7 @@
  *
  * The socket is never closed: nng may block for good when a connection is closed on which a message is
  * arriving (nng/stuck_reaper.h). Messages arrive here all the time, so this does happen (6 % of closes under
- * load). Leaving the socket open is harmless: a follower closes only when the process ends.
+ * load). Leaving the socket open is harmless, because a follower closes only when the process ends.
  */
 #include "events/inbox.h"
 
@@ -28,14 +28,14 @@ static struct metric reconnects_total =
 static struct metric dropped_total =
     METRIC("events_messages_dropped_total", "Pub/sub messages left to Fetch because too many waited");
 
-/* Returns false if there is no room: the caller then still owns the message. */
+/* Keeps a message. Returns false if there is no room; the caller then still owns the message. */
 static bool keep(struct inbox *inbox, nng_msg *message)
 {
     size_t size = nng_msg_len(message);
     monitor_lock(inbox->monitor);
     inbox->heard_ns = clock_monotonic_ns();
     bool kept = !inbox->muted && inbox->count < INBOX_MESSAGES_MAX && inbox->bytes + size <= INBOX_BYTES_MAX;
-    bool first = inbox->count == 0; /* only the first message is news: a wake-up is a system call */
+    bool first = inbox->count == 0; /* only the first message is news, because a wake-up is a system call */
     if (kept) {
         inbox->messages[(inbox->first + inbox->count) % INBOX_MESSAGES_MAX] = message;
         inbox->count++;
@@ -208,7 +208,7 @@ void inbox_close(struct inbox *inbox)
     pthread_mutex_lock(&inbox->link->mutex);
     inbox->link->inbox = NULL;
     pthread_mutex_unlock(&inbox->link->mutex);
-    /* Drop later messages unread. If this fails they are kept, which costs only memory. */
+    /* Drop later messages unread. If this fails they are kept, which only costs memory. */
     (void)nng_socket_set(inbox->socket, NNG_OPT_SUB_UNSUBSCRIBE, inbox->topic, inbox->topic_size);
     inbox_mute(inbox);
     free(inbox->address);

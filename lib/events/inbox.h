@@ -23,23 +23,26 @@ struct inbox {
     struct inbox_link *link;
     char *address;
     struct redial redial;        /* owned by the follower's thread */
-    char topic[INBOX_TOPIC_MAX]; /* with its line feed */
+    char topic[INBOX_TOPIC_MAX]; /* the topic with its line feed */
     size_t topic_size;
-    /* guarded by the monitor */
+    /* The following members are guarded by the monitor. */
     nng_msg *messages[INBOX_MESSAGES_MAX]; /* a ring */
     size_t first;
     size_t count;
     size_t bytes;
     int connections;
     bool was_connected;
-    bool fetch_wanted; /* a new connection: only Fetch knows what was missed */
-    bool dropped;      /* messages were dropped: the same, but not urgent while Fetch fails */
-    bool muted;        /* the follower takes no messages */
-    int64_t heard_ns;  /* when the last message arrived; monotonic */
+    bool fetch_wanted; /* set by a new connection, because only Fetch knows the missed events */
+    /* Whether messages were dropped; like fetch_wanted, but not urgent while Fetch fails. */
+    bool dropped;
+    bool muted;       /* whether the follower takes no messages */
+    int64_t heard_ns; /* when the last message arrived; monotonic */
 };
 
-/* INVALID_ARGUMENT for a malformed address; RESOURCE_EXHAUSTED. It is no failure if the publisher is not
- * running yet. */
+/*
+ * Opens the socket. Returns INVALID_ARGUMENT for a malformed address, or RESOURCE_EXHAUSTED. Succeeds if the
+ * publisher is not running yet.
+ */
 MUST_CHECK enum status inbox_open(struct inbox *inbox, const char *topic, const char *address,
                                   struct monitor *monitor, struct error *error);
 
@@ -47,12 +50,16 @@ MUST_CHECK enum status inbox_open(struct inbox *inbox, const char *topic, const 
  * The caller must not hold the monitor's lock. */
 void inbox_close(struct inbox *inbox);
 
-/* Redials if necessary (redial.h). Call it about every second while disconnected, on the follower's thread,
- * without the monitor's lock. */
+/*
+ * Redials if necessary (redial.h). Call it about once a second while disconnected, on the follower's thread,
+ * without the monitor's lock.
+ */
 void inbox_look_after(struct inbox *inbox);
 
-/* Takes the oldest message, which then belongs to the caller; NULL if there is none. With the monitor's lock
- * held. */
+/*
+ * Returns the oldest message, which then belongs to the caller, or NULL if there is none. With the monitor's
+ * lock held.
+ */
 nng_msg *inbox_take(struct inbox *inbox);
 
 /* Frees the queued messages and drops new ones until inbox_unmute. The caller must not hold the monitor's

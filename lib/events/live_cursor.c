@@ -6,7 +6,9 @@
 #include "events/follower_internal.h"
 #include "events/sequence.h"
 
-/* Fetches the event after `after_seq`: *next is that event, or has the seq `after_seq` if there is none. */
+/*
+ * Fetches the event after `after_seq`. Sets *next to that event, or to the seq `after_seq` if there is none.
+ */
 static enum status look(struct event_follower *follower, uint64_t after_seq, struct event_cursor *next,
                         uint64_t *head_seq, struct error *error)
 {
@@ -26,7 +28,7 @@ static enum status look(struct event_follower *follower, uint64_t after_seq, str
     return status;
 }
 
-/* The id of the event at the head is needed too: the next message names it. */
+/* Begins at the head. Also needs the id of the event there, because the next message names it. */
 static enum status load(struct event_follower *follower, struct error *error)
 {
     struct event_cursor first = {0}, head;

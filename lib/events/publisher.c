@@ -16,10 +16,13 @@
 enum {
     HEARTBEAT_MS_DEFAULT = 500,
     BATCH_MAX_BYTES_DEFAULT = 256 * 1024,
-    /* 1 MiB less the envelope and the response's other fields. */
+    /* That is 1 MiB less the envelope and the response's other fields. */
     FETCH_MAX_BYTES_DEFAULT = 1024 * 1024 - 4096,
     LONG_POLLS_MAX_DEFAULT = 64,
-    /* Messages queued for a slow subscriber. Bounds memory; the subscriber fetches dropped ones. */
+    /*
+     * The number of messages queued for a slow subscriber. It bounds the memory. The subscriber fetches
+     * dropped messages.
+     */
     SEND_QUEUE_MESSAGES = 128,
     /* Subscribers never send anything. */
     RECEIVE_MAX_BYTES = 4096,
@@ -42,13 +45,15 @@ static void serve_fetch(Screening__V1__EventLogService_Service *service,
                         const Screening__V1__FetchRequest *request,
                         Screening__V1__FetchResponse_Closure closure, void *closure_data)
 {
-    (void)closure; /* replied to with rpc_call_reply, which is equivalent */
+    (void)closure; /* the reply is given by rpc_call_reply, which is equivalent */
     struct event_publisher *publisher = container_of(service, struct event_publisher, service);
     fetch_server_submit(publisher->fetches, closure_data, request);
 }
 
-/* Sends topic, line feed and `size` bytes. A message that cannot be sent is lost: pub/sub may lose any
- * message. */
+/*
+ * Sends the topic, a line feed and `size` bytes. A message that cannot be sent is lost, because pub/sub may
+ * lose any message.
+ */
 static void send_message(struct event_publisher *publisher, const uint8_t *bytes, size_t size)
 {
     nng_msg *message;

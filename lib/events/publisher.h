@@ -1,6 +1,7 @@
 /*
- * Publishes a log: pub/sub messages and heartbeats on one address, EventLogService.Fetch (with long poll) on
- * the service's RPC server. A separate thread with its own database connection serves all fetches.
+ * Publishes a log. It sends pub/sub messages and heartbeats on one address, and serves EventLogService.Fetch
+ * (with long poll) on the service's RPC server. A separate thread with its own database connection serves all
+ * fetches.
  */
 #ifndef SCREENING_EVENTS_PUBLISHER_H
 #define SCREENING_EVENTS_PUBLISHER_H
@@ -15,37 +16,45 @@ struct event_publisher;
 
 struct event_publisher_options {
     const char *topic;      /* "booking" or "hospital" */
-    const char *address;    /* pub/sub */
-    uint32_t heartbeat_ms;  /* 0 = 500 */
-    size_t batch_max_bytes; /* larger batches are not published; 0 = 256 KiB */
-    size_t fetch_max_bytes; /* 0 = 1 MiB less the envelope */
-    size_t long_polls_max;  /* 0 = 64 */
+    const char *address;    /* the address for pub/sub */
+    uint32_t heartbeat_ms;  /* time between heartbeats; 0 = 500 */
+    size_t batch_max_bytes; /* a larger batch is not published; 0 = 256 KiB */
+    size_t fetch_max_bytes; /* largest reply to a Fetch; 0 = 1 MiB less the envelope */
+    size_t long_polls_max;  /* largest number of waiting fetches; 0 = 64 */
 };
 
-/* Binds the address. INVALID_ARGUMENT "events-listen: ..." if it is malformed or taken. */
+/* Binds the address. Returns INVALID_ARGUMENT "events-listen: ..." if it is malformed or taken. */
 MUST_CHECK enum status event_publisher_open(const struct event_publisher_options *options,
                                             struct event_publisher **out, struct error *error);
 
 /* Returns the EventLogService, for the caller to add to the RPC server. It lives as long as the publisher. */
 ProtobufCService *event_publisher_service(struct event_publisher *publisher);
 
-/* Opens the publisher's database connection and starts heartbeats and fetches. After events_migrate. Fails as
- * db_open does. */
+/*
+ * Opens the publisher's database connection and starts heartbeats and fetches. Call it after events_migrate.
+ * Fails like db_open.
+ */
 MUST_CHECK enum status event_publisher_start(struct event_publisher *publisher, const char *database_url,
                                              struct error *error);
 
-/* Ends all long polls at once with the events they have. Later polls are answered at once too. Before
- * rpc_server_drain. */
+/*
+ * Answers all long polls immediately with the events they have, and later ones too. Call it before
+ * rpc_server_drain.
+ */
 void event_publisher_drain(struct event_publisher *publisher);
 
-/* Stops the thread and closes the socket. After rpc_server_close. NULL is allowed, and so is a publisher that
- * was never started. */
+/*
+ * Stops the thread and closes the socket. Call it after rpc_server_close. NULL is allowed, and so is a
+ * publisher that was never started.
+ */
 void event_publisher_close(struct event_publisher *publisher);
 
 /* ---- for event_log ---- */
 
-/* Sends one packed EventBatch under the topic unless it is too large, and wakes the long polls. Writer
- * thread. */
+/*
+ * Sends one packed EventBatch under the topic unless it is too large, and wakes the long polls. Runs on the
+ * writer thread.
+ */
 void event_publisher_publish(struct event_publisher *publisher, const uint8_t *batch, size_t size);
 
 #endif

@@ -55,7 +55,7 @@ static void wait_for_polls(int64_t count)
     wait_until(polls_wait, &count, "polls waiting");
 }
 
-/* ---- fetching at once ---- */
+/* ---- fetching without waiting ---- */
 
 struct fetched {
     enum status status;

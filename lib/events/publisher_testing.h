@@ -11,7 +11,7 @@ struct play {
     struct origin origin;
     struct service service;
     nng_socket publisher; /* sends the messages sent by hand */
-    atomic_int followers; /* connected to `publisher` */
+    atomic_int followers; /* number of followers connected to `publisher` */
     struct rpc_channel *channel;
     struct event_follower *follower;
 };
@@ -26,10 +26,13 @@ void play_close(struct play *play);
 /* Opens `publisher`. play_open calls this; call it again after closing `publisher`. */
 void play_publish(struct play *play);
 
-/* Opens the follower. Fills in names, addresses and the like, and the database unless `live` is wished. */
+/* Opens the follower. Fills in names, addresses and the like, and the database unless `live` is set. */
 void play_follow(struct play *play, const struct event_follower_options *wished);
 
-/* Follows, and waits until both ends of the pub/sub connection are up and Fetch has reached the head. */
+/*
+ * Opens the follower, and waits until both ends of the pub/sub connection are up and Fetch has reached the
+ * head.
+ */
 void play_follow_to_head(struct play *play, const struct event_follower_options *wished);
 
 struct event_follower_status play_status(struct play *play);
@@ -38,7 +41,10 @@ void play_wait_state(struct play *play, enum follower_state state);
 /* Commits events without publishing them. */
 void play_commit(struct play *play, size_t count);
 
-/* Publishes `message`, or the committed events from `first` on; count 0: a heartbeat at `first`. */
+/*
+ * Publish `message`, or the committed events from `first` on. If `count` is 0, they publish a heartbeat at
+ * `first`.
+ */
 void play_send(struct play *play, nng_msg *message);
 void play_send_events(struct play *play, uint64_t first, size_t count);
 

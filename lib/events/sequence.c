@@ -23,8 +23,9 @@ static enum batch_place place_heartbeat(const struct event_cursor *end,
 {
     if (batch->head_seq > end->seq)
         return BATCH_LATER;
-    /* A heartbeat at our own seq carries the id of the last event; it must be the one that we took in
-     * last. */
+    /*
+     * A heartbeat at our own seq carries the id of the last event. It must be the last one that we received.
+     */
     if (batch->head_seq == end->seq && !is_id(batch->prev_event_id, &end->event_id))
         return BATCH_DOUBT;
     return BATCH_OLD;

@@ -1,4 +1,4 @@
-/* The position of a batch relative to the events already taken in. Pure; any thread. */
+/* Compares the position of a batch with the events already received. Pure; any thread. */
 #ifndef SCREENING_EVENTS_SEQUENCE_H
 #define SCREENING_EVENTS_SEQUENCE_H
 
@@ -10,15 +10,15 @@
 #include "screening/v1/event.pb-c.h"
 
 enum batch_place {
-    BATCH_OLD,   /* all taken in already, or a heartbeat with no news */
-    BATCH_NEXT,  /* continues the log; its first events may be taken in already */
+    BATCH_OLD,   /* all received already, or a heartbeat with no news */
+    BATCH_NEXT,  /* continues the log; its first events may have been received already */
     BATCH_LATER, /* events before it are missing */
-    BATCH_DOUBT, /* of another log or another past, or malformed: only Fetch can resolve it */
+    BATCH_DOUBT, /* of another log or another past, or malformed, so that only Fetch can resolve it */
 };
 
 /*
- * `end` is the last event taken in; its log_id is zero before the first contact. For BATCH_NEXT, *skip is the
- * number of leading events in the batch that were taken in already.
+ * Returns the place of a batch. `end` is the last event received; its log_id is zero before the first
+ * contact. For BATCH_NEXT, sets *skip to the number of leading events that were received already.
  */
 enum batch_place sequence_place(const struct event_cursor *end, const Screening__V1__EventBatch *batch,
                                 size_t *skip);

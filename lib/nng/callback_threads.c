@@ -1,5 +1,5 @@
 /*
- * Limits nng's callback threads to two, on any machine, by an option of nng 1.7.0 and later; one_processor.c
+ * Limits nng's callback threads to two, on any machine, by an option of nng 1.7.0 and later. one_processor.c
  * does the same for earlier versions.
  *
  * A message is handed to one of these threads four times on its way. Handing it to an idle thread costs a
@@ -16,5 +16,5 @@ const char nng_callback_threads = 0;
 __attribute__((constructor)) static void limit_threads(void)
 {
     nng_init_set_parameter(NNG_INIT_NUM_TASK_THREADS, 2);
-    nng_init_set_parameter(NNG_INIT_NUM_EXPIRE_THREADS, 1); /* for timeouts */
+    nng_init_set_parameter(NNG_INIT_NUM_EXPIRE_THREADS, 1); /* for the expiry of timeouts */
 }

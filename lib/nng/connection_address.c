@@ -23,7 +23,10 @@ static void take_ipv6(struct connection_address *out, const struct in6_addr *add
     memcpy(out->bytes, address->s6_addr, sizeof out->bytes);
 }
 
-/* A process in another container has no pid here (0), so its user stands for it. */
+/*
+ * Takes the process of the peer. A process in another container has no pid here (0), so its user stands for
+ * it.
+ */
 static void take_process(struct connection_address *out, int fd)
 {
     struct ucred peer = {0};

@@ -1,4 +1,4 @@
-/* The owner of a connection, by which connections.h counts. Pure, except that ipc asks the kernel. */
+/* The owner of a connection, by which connections.h counts. Pure, except that it asks the kernel for ipc. */
 #ifndef SCREENING_NNG_CONNECTION_ADDRESS_H
 #define SCREENING_NNG_CONNECTION_ADDRESS_H
 
@@ -10,10 +10,10 @@ enum { CONNECTION_ADDRESS_BYTES = 8, CONNECTION_ADDRESS_TEXT_SIZE = 64 };
 struct connection_address {
     /* AF_INET, AF_INET6 (64-bit network), AF_UNIX (process or user), or 0 for any other */
     uint8_t family;
-    uint8_t bytes[CONNECTION_ADDRESS_BYTES]; /* zero-padded */
+    uint8_t bytes[CONNECTION_ADDRESS_BYTES]; /* the address, padded with zeros */
 };
 
-/* Gets the owner of the connection `fd`; `peer` is the address that accept returned. */
+/* Gets the owner of the connection `fd`. `peer` is the address that accept returned. */
 void connection_address_get(int fd, const struct sockaddr_storage *peer, struct connection_address *out);
 
 /* Formats the address for the log. Returns `text`. */

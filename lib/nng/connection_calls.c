@@ -1,9 +1,9 @@
 /*
- * The accept, readv, shutdown and close that nng calls in our programs: they report to connections.h what nng
- * accepts and reads. As in handshake_epipe.c, a function defined in the program takes precedence over the C
- * library's, for calls from nng's library too.
+ * The accept, readv, shutdown and close that nng calls in our programs. They report to connections.h which
+ * connections nng accepts and what it reads. As in handshake_epipe.c, a function defined in the program takes
+ * precedence over the C library's, for calls from nng's library too.
  *
- * Only nng calls accept and readv: libmicrohttpd calls accept4 and recv, and libpq and SQLite call neither.
+ * Only nng calls accept and readv. libmicrohttpd calls accept4 and recv, and libpq and SQLite call neither.
  * Other libraries do call shutdown and close, but connections.h ignores their descriptors.
  */
 #include <errno.h>
@@ -51,7 +51,7 @@ ssize_t readv(int fd, const struct iovec *pieces, int count)
 
 int shutdown(int fd, int how)
 {
-    connections_leave(fd); /* nng no longer waits for the client; it calls close later */
+    connections_leave(fd); /* nng no longer waits for the client, and calls close later */
     return (int)syscall(SYS_shutdown, fd, how);
 }
 

@@ -18,11 +18,11 @@ static struct metric totals[CONNECTION_NOTES] = {
     METRIC("rpc_connections_without_file_total", "attempts to accept that failed for want of a descriptor"),
 };
 
-/* Counts since the last log line. */
+/* The counts since the last log line. */
 static struct {
     pthread_mutex_t lock;
     int64_t counts[CONNECTION_NOTES];
-    struct connection_address address; /* of the latest one */
+    struct connection_address address; /* address of the latest connection */
     int64_t next_ns;
 } notes = {.lock = PTHREAD_MUTEX_INITIALIZER};
 

@@ -1,9 +1,9 @@
 /*
  * The table has one entry per descriptor. `tracked` is set while nng has the descriptor open, from
- * connections_admit to connections_forget. Only the reading thread touches `frame` (nng reads a
- * connection on one thread at a time); what that thread reports to the others is atomic. `lock` guards
+ * connections_admit to connections_forget. Only the reading thread touches `frame` (nng reads a connection on
+ * one thread at a time). The members by which that thread reports to the others are atomic. `lock` guards
  * everything else. A tracked descriptor is not closed while `lock` is held, so the holder of the lock may use
- * it. Take `lock` last: nng may hold locks of its own when it calls.
+ * it. Take `lock` last, because nng may hold locks of its own when it calls.
  *
  * Time is counted in ticks, so that a process that was suspended does not find all its connections late.
  */
@@ -25,18 +25,19 @@
 #include "nng/frame.h"
 
 enum {
-    TICKS = 10,           /* per receive_timeout_ms */
-    SILENT_TICKS = 2,     /* a connection that was silent for this long may be ended for a newcomer */
-    COUNTED_BYTES = 4096, /* smaller messages are not counted: a connection has at most one at a time */
-    FILES_SPARE = 4096,   /* entries for descriptors that are not connections */
+    TICKS = 10,       /* ticks in a receive_timeout_ms */
+    SILENT_TICKS = 2, /* a connection that was silent for this long may be ended for a newcomer */
+    /* Smaller messages are not counted, because a connection has at most one at a time. */
+    COUNTED_BYTES = 4096,
+    FILES_SPARE = 4096, /* entries for descriptors that are not connections */
 };
 
 /* All connections of one address. */
 struct holder {
     struct connection_address address;
-    size_t count;   /* connections that have not left */
-    size_t open;    /* those, and the ones that left but whose descriptor is still open */
-    uint64_t bytes; /* sizes of its unfinished messages */
+    size_t count;   /* number of connections that have not left */
+    size_t open;    /* number of those, and of the ones that left but whose descriptor is still open */
+    uint64_t bytes; /* total size of its unfinished messages */
     struct list connections;
     uint64_t all_busy_at; /* the last tick at which no connection was found silent */
 };
@@ -44,43 +45,45 @@ struct holder {
 struct connection {
     _Atomic bool tracked;
     _Atomic bool ended;
-    /* used only by the reading thread */
+    /* Used only by the reading thread. */
     struct frame frame;
     bool counted;
-    /* reported by the reading thread to the ticker */
+    /* Reported by the reading thread to the ticker. */
     _Atomic uint32_t reads;
-    _Atomic uint32_t messages; /* completed messages */
-    _Atomic bool unfinished;   /* the greeting or a message is incomplete */
-    /* guarded by `lock` */
+    _Atomic uint32_t messages; /* number of completed messages */
+    _Atomic bool unfinished;   /* whether the greeting or a message is incomplete */
+    /* Guarded by `lock`. */
     struct holder *holder;
-    bool joined;           /* takes up room: the client is connected, and we have not ended the connection */
-    struct list_node node; /* in the holder's list */
-    uint64_t bytes;        /* counted for its unfinished message */
+    /* Whether it takes up room: the client is connected, and we have not ended the connection. */
+    bool joined;
+    struct list_node node; /* its node in the holder's list */
+    uint64_t bytes;        /* size counted for its unfinished message */
     uint64_t begun;        /* sequence number of the message being counted */
     uint32_t seen_reads, seen_messages;
     unsigned silent_ticks, unfinished_ticks;
 };
 
-/* One per process: the interposed functions have no context argument. */
+/* One per process, because the interposed functions have no context argument. */
 static struct {
     _Atomic bool limited;
-    _Atomic bool has_table; /* once allocated, the table is never freed: a read may be in progress */
+    /* Whether there is a table; it is never freed, because a read may be in progress. */
+    _Atomic bool has_table;
     struct connection *table;
     size_t table_size;
     struct connection_limits limits;
     pthread_mutex_t lock; /* guards the fields below */
     size_t highest;       /* highest entry ever used */
     struct map holders;   /* address -> struct holder */
-    size_t live;          /* connections that have not left */
-    size_t open;          /* those, and the ones that left but whose descriptor is still open */
-    uint64_t bytes;       /* sizes of all unfinished messages */
+    size_t live;          /* number of connections that have not left */
+    size_t open;          /* number of those, and of the ones that left but whose descriptor is still open */
+    uint64_t bytes;       /* total size of all unfinished messages */
     uint64_t begun;
     uint64_t ticks;
     uint64_t all_busy_at;
     struct ticker *ticker;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* Returns NULL if the descriptor is not a connection that nng accepted. */
+/* Returns the connection, or NULL if nng did not accept the descriptor. */
 static struct connection *find(int fd)
 {
     if (!atomic_load_explicit(&all.has_table, memory_order_acquire) || fd < 0 || (size_t)fd >= all.table_size)
@@ -149,15 +152,15 @@ static void leave(struct connection *connection)
     connection_notes_count(-1);
 }
 
-/* Makes nng see what it would see if the client had closed the connection. */
+/* Ends a connection. nng sees the same as if the client had closed it. */
 static void end(struct connection *connection, enum connection_note why)
 {
     connection_note(why, &connection->holder->address);
     leave(connection);
     atomic_store(&connection->ended, true);
     /*
-     * Wakes a waiting read; may fail because the client has already closed. Our own shutdown would take the
-     * lock again.
+     * Wakes a waiting read. This may fail because the client has already closed. Our own shutdown would take
+     * the lock again.
      */
     (void)syscall(SYS_shutdown, (int)(connection - all.table), SHUT_RD);
 }
@@ -187,7 +190,7 @@ static struct connection *most_silent_of_all(void)
 }
 
 /*
- * Ends a silent connection of the address; returns false if it has none. After a failed search it does not
+ * Ends a silent connection of the address. Returns false if it has none. After a failed search it does not
  * search again until the next tick.
  */
 static bool end_silent_of(struct holder *holder)
@@ -326,7 +329,7 @@ bool connections_ended(int fd)
     return connection != NULL && atomic_load_explicit(&connection->ended, memory_order_relaxed);
 }
 
-/* Lock held. Returns the connection whose counted message began first. */
+/* Returns the connection whose counted message began first. Lock held. */
 static struct connection *first_unfinished_of(const struct holder *holder)
 {
     struct connection *first = NULL;
@@ -336,7 +339,7 @@ static struct connection *first_unfinished_of(const struct holder *holder)
     return first;
 }
 
-/* Lock held. Ends one connection of the address with the most bytes in unfinished messages. */
+/* Ends one connection of the address with the most bytes in unfinished messages. Lock held. */
 static bool end_largest_debtor(void)
 {
     const struct holder *largest = NULL;
@@ -350,7 +353,7 @@ static bool end_largest_debtor(void)
     return found != NULL;
 }
 
-/* Counts a message of `size` bytes that has begun; 0 = no message that counts is in progress. */
+/* Counts a message of `size` bytes that has begun. 0 means that no message that counts is in progress. */
 static void count(struct connection *connection, uint64_t size)
 {
     pthread_mutex_lock(&all.lock);
@@ -401,7 +404,7 @@ static bool has_unread(int fd)
     return ioctl(fd, FIONREAD, &size) == 0 && size > 0;
 }
 
-/* Lock held. */
+/* Checks one connection. Lock held. */
 static void look_at(struct connection *connection)
 {
     uint32_t reads = atomic_load(&connection->reads), messages = atomic_load(&connection->messages);
@@ -434,12 +437,12 @@ static void tick(void *context, struct ticker *ticker)
 
 /* ---- on and off ---- */
 
-/* The first limits determine the size of the table. */
+/* Creates the table. The first limits determine its size. */
 static bool make_table(size_t files_max)
 {
     if (all.table == NULL) {
         all.table_size = files_max + FILES_SPARE;
-        all.table = calloc(all.table_size, sizeof all.table[0]); /* untouched until used */
+        all.table = calloc(all.table_size, sizeof all.table[0]); /* uses no memory until used */
         map_init(&all.holders, sizeof(struct connection_address));
         atomic_store_explicit(&all.has_table, all.table != NULL, memory_order_release);
     }

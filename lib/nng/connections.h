@@ -1,7 +1,7 @@
 /*
- * Limits on the connections that nng accepts in this process, on all its listeners together: how many there
- * are, in all and per address; how long a message may take to arrive; and the total size of all unfinished
- * messages.
+ * Limits on the connections that nng accepts in this process, on all its listeners together. There are limits
+ * on the number of connections, in all and per address, on the time in which a message must arrive, and on
+ * the total size of all unfinished messages.
  *
  * nng has no such limits, and exposes neither a connection before its greeting nor a partly received message.
  * So connection_calls.c interposes on the C library's functions and reports to this module. To end a
@@ -11,7 +11,7 @@
  * An address is an IPv4 address, a 64-bit IPv6 network or, on ipc, the peer process. When there is no room,
  * the address with the most connections loses the one that has been silent longest. If the newcomer's address
  * is at its own limit, or would then have as many connections as any other, only a silent connection makes
- * way: one of that address, if it has any connection. Without a silent one the newcomer is refused.
+ * way. It is one of that address, if that has any connection. Without a silent one the newcomer is refused.
  */
 #ifndef SCREENING_NNG_CONNECTIONS_H
 #define SCREENING_NNG_CONNECTIONS_H
@@ -25,36 +25,36 @@
 #include "base/status.h"
 
 struct connection_limits {
-    size_t connections_max;      /* in all; at least 1 */
-    size_t per_address_max;      /* at least 1 */
-    size_t files_max;            /* descriptors, including those that nng has yet to close; at least twice
-                                    connections_max if the process may have so many; one address may use half */
+    size_t connections_max; /* number of connections in all; at least 1 */
+    size_t per_address_max; /* number of connections per address; at least 1 */
+    size_t files_max; /* number of descriptors, including those that nng has yet to close; at least twice
+                         connections_max if the process may have so many; one address may use half */
     uint32_t receive_timeout_ms; /* for the greeting, and for each message from its first byte to its last */
     size_t receive_bytes_max;    /* total size of all unfinished messages; at least the size of the largest
                                     message */
 };
 
 /*
- * Enforces these limits from now on; before that there are none. Call before the first listener is opened.
- * RESOURCE_EXHAUSTED when out of memory or threads.
+ * Enforces these limits from now on. Before that there are none. Call it before the first listener is opened.
+ * Returns RESOURCE_EXHAUSTED when out of memory or threads.
  */
 MUST_CHECK enum status connections_limit(const struct connection_limits *limits, struct error *error);
 
-/* Lifts the limits. Call after the last listener is closed. No-op without connections_limit. */
+/* Lifts the limits. Call it after the last listener is closed. Does nothing without connections_limit. */
 void connections_unlimit(void);
 
 /*
  * Advances the time by one tick. The thread that connections_limit starts calls this ten times in each
- * receive_timeout_ms; tests may call it too.
+ * receive_timeout_ms. Tests may call it too.
  */
 void connections_tick(void);
 
 /* ---- for connection_calls.c; any thread, any descriptor ---- */
 
-/* Registers an accepted connection. On false the caller must close it at once. */
+/* Registers an accepted connection. If it returns false, the caller must close the connection immediately. */
 bool connections_admit(int fd, const struct sockaddr_storage *peer);
 
-/* accept failed: the process has no descriptor left. */
+/* Reports that accept failed because the process has no descriptor left. */
 void connections_without_file(void);
 
 /* Returns whether the connection was ended. If it was, its reads must return end of file. */
@@ -63,10 +63,13 @@ bool connections_ended(int fd);
 /* Reports the bytes that a read returned. One thread at a time for each descriptor. */
 void connections_read(int fd, const struct iovec *pieces, int count, size_t size);
 
-/* The client has closed the connection, or nng is about to: it no longer takes up room. */
+/*
+ * Reports that the client has closed the connection, or that nng is about to. It then no longer takes up
+ * room.
+ */
 void connections_leave(int fd);
 
-/* The descriptor is about to be closed. */
+/* Reports that the descriptor is about to be closed. */
 void connections_forget(int fd);
 
 #endif

@@ -20,7 +20,7 @@ static size_t smaller(uint64_t left, size_t size)
     return left < size ? (size_t)left : size;
 }
 
-/* Consumes bytes of the greeting. Returns how many. */
+/* Consumes bytes of the greeting. Returns their number. */
 static size_t take_greeting(struct frame *frame, size_t size)
 {
     size_t taken = smaller(FRAME_GREETING_BYTES - (uint64_t)frame->have, size);
@@ -32,7 +32,10 @@ static size_t take_greeting(struct frame *frame, size_t size)
     return taken;
 }
 
-/* Consumes bytes of a length and returns how many. *completed: the message has no body, so it is complete. */
+/*
+ * Consumes bytes of a length. Returns their number. Sets *completed if the message has no body, so that it is
+ * complete.
+ */
 static size_t take_length(struct frame *frame, const uint8_t *bytes, size_t size, bool *completed)
 {
     size_t kind = frame->is_ipc ? 1 : 0;

@@ -21,11 +21,11 @@ enum { FRAME_GREETING_BYTES = 8, FRAME_HEADER_MAX = 9 };
 
 struct frame {
     enum frame_place place;
-    bool is_ipc;  /* each length is preceded by one byte that gives the type of the message */
-    uint8_t have; /* bytes received of the greeting or the length */
+    bool is_ipc;  /* whether each length is preceded by one byte that gives the type of the message */
+    uint8_t have; /* number of bytes received of the greeting or the length */
     uint8_t header[FRAME_HEADER_MAX];
     uint64_t size_bytes; /* size of the message in FRAME_BODY */
-    uint64_t left_bytes; /* bytes of it still to come */
+    uint64_t left_bytes; /* number of its bytes still to come */
 };
 
 void frame_init(struct frame *frame, bool is_ipc);

@@ -1,7 +1,7 @@
 /*
  * The sendmsg that nng calls in our programs.
  *
- * The defect, in nng 1.5.2 (fixed in 1.6.0): if the peer closes the connection before the handshake is
+ * It avoids a defect of nng 1.5.2 (fixed in 1.6.0). If the peer closes the connection before the handshake is
  * written, nng mistakes EPIPE for its own close. The listener never accepts again, and the dialer never dials
  * again, so a client that connects and leaves could shut out all others. If sendmsg reports ECONNRESET
  * instead, nng goes on.
@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* CMakeLists.txt links this file by this symbol: sendmsg alone would be resolved from elsewhere. */
+/* CMakeLists.txt links this file by this symbol, because sendmsg alone would be resolved from elsewhere. */
 extern const char nng_handshake_epipe;
 const char nng_handshake_epipe = 0;
 

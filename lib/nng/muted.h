@@ -1,7 +1,7 @@
 /*
  * The connections whose clients did not take a reply in time. A reply to one of them is dropped unless the
- * client takes it at once, so that a slow client costs the others no slots. The first reply that the client
- * takes unmutes its connection.
+ * client takes it immediately, so that a slow client costs the others no slots. The first reply that the
+ * client takes unmutes its connection.
  *
  * We do not close these connections because of stuck_reaper.h: nng may block for good when a connection is
  * closed on which a message may be arriving.
@@ -26,7 +26,7 @@ struct muted {
 void muted_init(struct muted *muted);
 void muted_fini(struct muted *muted);
 
-/* Any thread. Adding and removing are idempotent. */
+/* Adding and removing are idempotent. Any thread. */
 void muted_add(struct muted *muted, nng_pipe pipe);
 void muted_remove(struct muted *muted, nng_pipe pipe);
 bool muted_has(struct muted *muted, nng_pipe pipe);

@@ -1,7 +1,7 @@
 /*
- * The sysconf that nng calls in our programs: it reports one processor.
+ * The sysconf that nng calls in our programs. It reports one processor.
  *
- * nng 1.5.2 starts two callback threads per processor and has no option to change that; callback_threads.c
+ * nng 1.5.2 starts two callback threads per processor and has no option to change that. callback_threads.c
  * uses the option of later versions, and says why two are enough. As in handshake_epipe.c, a function defined
  * in the program takes precedence over the C library's.
  */

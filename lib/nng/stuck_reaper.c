@@ -17,7 +17,7 @@ enum { TRY_EVERY_MS = 500, CLOSE_WAIT_MS = 1000, LOOK_EVERY_MS = 1 };
 
 /* ---- closing a socket ---- */
 
-/* A reaper that is stuck stays stuck, so later closes get a shorter wait. */
+/* Whether a close has hung. A reaper that is stuck stays stuck, so later closes get a shorter wait. */
 static _Atomic bool hung;
 
 static void *close_socket(void *id)
@@ -30,7 +30,7 @@ bool socket_close(nng_socket socket)
 {
     pthread_t thread;
     if (pthread_create(&thread, NULL, close_socket, (void *)(uintptr_t)socket.id) != 0) {
-        (void)nng_close(socket); /* without a thread: risk blocking */
+        (void)nng_close(socket); /* without a thread, we risk blocking */
         return true;
     }
     int patience_ms = atomic_load(&hung) ? PATIENCE_ONCE_HUNG_MS : PATIENCE_MS;
@@ -51,14 +51,17 @@ bool socket_close(nng_socket socket)
 
 struct transport_watch {
     struct ticker *ticker;
-    _Atomic bool closing;     /* no further attempt */
-    _Atomic uint64_t attempt; /* odd: an attempt is under way */
-    /* Used only by the caller of transport_watch_is_stuck. */
+    _Atomic bool closing;     /* whether to make no further attempt */
+    _Atomic uint64_t attempt; /* odd while an attempt is under way */
+    /* The following members are used only by the caller of transport_watch_is_stuck. */
     uint64_t seen; /* the last attempt seen */
-    int looks;     /* how often it was seen under way in a row */
+    int looks;     /* how often in a row it was seen under way */
 };
 
-/* Hangs if the reaper is stuck. Ignores failures: what cannot be opened need not be closed. */
+/*
+ * Opens, connects and closes a pair of sockets. Hangs if the reaper is stuck. Ignores failures, because a
+ * socket that cannot be opened need not be closed.
+ */
 static void try_transport(void)
 {
     nng_socket listening, dialing;

@@ -23,7 +23,7 @@ void protojson_base64_encode(const uint8_t *bytes, size_t size_bytes, char *out)
     }
 }
 
-/* Returns the six bits of a character in either alphabet, -1 for any other character. */
+/* Returns the six bits of a character in either alphabet, or -1 for any other character. */
 static int sextet(char c)
 {
     if (c >= 'A' && c <= 'Z')
@@ -37,7 +37,7 @@ static int sextet(char c)
     return c == '/' || c == '_' ? 63 : -1;
 }
 
-/* Removes the padding; returns false if the padding does not complete the last group of four. */
+/* Removes the padding. Returns false if the padding does not complete the last group of four. */
 static bool strip_padding(const char *text, size_t *length)
 {
     size_t padding = 0;

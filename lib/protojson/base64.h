@@ -9,13 +9,16 @@
 /* Returns the number of characters that protojson_base64_encode writes for `size_bytes`, without a NUL. */
 size_t protojson_base64_length(size_t size_bytes);
 
-/* Writes the standard alphabet with padding and no NUL. `out` holds protojson_base64_length(size_bytes). */
+/*
+ * Writes base64 in the standard alphabet, with padding and no NUL. `out` holds
+ * protojson_base64_length(size_bytes).
+ */
 void protojson_base64_encode(const uint8_t *bytes, size_t size_bytes, char *out);
 
 /*
- * Reads the standard or the URL alphabet, with or without padding. `out` must hold length / 4 * 3 + 3 bytes;
- * *size_bytes is the decoded size. Returns false for anything else. Leftover bits that are not 0 are refused
- * too, so that no two texts with the same alphabet and padding decode to the same bytes.
+ * Reads the standard or the URL alphabet, with or without padding. `out` must hold length / 4 * 3 + 3 bytes.
+ * Sets *size_bytes to the decoded size. Returns false for anything else. Leftover bits that are not 0 are
+ * refused too, so that no two texts with the same alphabet and padding decode to the same bytes.
  */
 bool protojson_base64_decode(const char *text, size_t length, uint8_t *out, size_t *size_bytes);
 

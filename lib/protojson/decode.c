@@ -21,8 +21,9 @@ static void *slot_of(ProtobufCMessage *message, size_t offset)
     return (char *)message + offset;
 }
 
-/* Returns a message with every field at its default; protobuf_c_message_init makes texts empty, never
- * NULL. */
+/*
+ * Returns a message with every field at its default. protobuf_c_message_init makes texts empty, never NULL.
+ */
 static ProtobufCMessage *new_message(struct arena *arena, const ProtobufCMessageDescriptor *descriptor)
 {
     ProtobufCMessage *message = arena_alloc(arena, descriptor->sizeof_message);
@@ -92,8 +93,7 @@ static enum status choose_member(const struct decoder *decoder, const ProtobufCF
     return STATUS_OK;
 }
 
-/* Finds the value of the field under either of its names, NULL if there is none, and counts the keys
- * found. */
+/* Finds the value of the field under either of its names, or NULL if there is none. Counts the keys found. */
 static enum status find_value(const struct decoder *decoder, const json_t *object,
                               const ProtobufCFieldDescriptor *field, const struct protojson_path *path,
                               json_t **value, size_t *keys_found)

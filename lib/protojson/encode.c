@@ -60,7 +60,7 @@ static enum status encode_bytes(struct encoder *encoder, const ProtobufCBinaryDa
     return STATUS_OK;
 }
 
-/* A C string that was never set may be NULL; protobuf-c also packs it as empty. */
+/* Writes a text. A C string that was never set may be NULL, which protobuf-c also packs as empty. */
 static enum status encode_text(struct encoder *encoder, const char *text, const struct protojson_path *path)
 {
     const char *shown = text != NULL ? text : "";

@@ -11,20 +11,25 @@
 enum { PROTOJSON_NAME_SIZE = 128 };
 
 /*
- * Checks that a message of this type may appear here. UNIMPLEMENTED for well-known types, whose JSON differs
- * from that of an ordinary message (check for Timestamp first); INVALID_ARGUMENT beyond PROTOJSON_DEPTH_MAX.
+ * Checks that a message of this type may appear here. Returns UNIMPLEMENTED for well-known types, whose JSON
+ * differs from that of an ordinary message (check for Timestamp first). Returns INVALID_ARGUMENT beyond
+ * PROTOJSON_DEPTH_MAX.
  */
 MUST_CHECK enum status protojson_message_check(const ProtobufCMessageDescriptor *descriptor,
                                                const struct protojson_path *path, unsigned depth,
                                                struct error *error);
 
-/* UNIMPLEMENTED for a field without a JSON form here: a map, explicit presence, a name of 128 bytes or
- * more. */
+/*
+ * Returns UNIMPLEMENTED for a field without a JSON form here, which is a map, explicit presence, or a name of
+ * 128 bytes or more.
+ */
 MUST_CHECK enum status protojson_field_check(const ProtobufCFieldDescriptor *field,
                                              const struct protojson_path *path, struct error *error);
 
-/* Returns whether messages of this type are google.protobuf.Timestamp; then sets the byte offsets of their
- * two fields. */
+/*
+ * Returns whether messages of this type are google.protobuf.Timestamp. If so, sets the byte offsets of their
+ * two fields.
+ */
 bool protojson_is_timestamp(const ProtobufCMessageDescriptor *descriptor, size_t *seconds_offset,
                             size_t *nanos_offset);
 

@@ -37,8 +37,10 @@ enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned 
     return STATUS_OK;
 }
 
-/* Removes the "near '...'" at the end of jansson's messages: it would put client data, even names, into
- * logs. */
+/*
+ * Reports the parser's error. Removes the "near '...'" at the end of jansson's messages, which would put
+ * client data, even names, into logs.
+ */
 static enum status refuse_text(const json_error_t *parsed, struct error *error)
 {
     if (parsed->text[0] == '\0') /* the parser has a message for every failure but lack of memory */
@@ -49,8 +51,10 @@ static enum status refuse_text(const json_error_t *parsed, struct error *error)
                          parsed->column);
 }
 
-/* Returns the position of the value that exceeds `max`, NULL if there is none. Counts values by the
- * character before each. */
+/*
+ * Returns the position of the value that exceeds `max`, or NULL if there is none. Counts values by the
+ * character before each.
+ */
 static const char *find_excess(const char *text, size_t size, size_t max)
 {
     size_t values = 1;

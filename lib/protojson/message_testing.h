@@ -1,5 +1,4 @@
-/* Test support: random messages of any type, built from the descriptor. The same seed gives the same
- * message. */
+/* Makes random messages of any type for tests, from the descriptor. The same seed gives the same message. */
 #ifndef SCREENING_PROTOJSON_MESSAGE_TESTING_H
 #define SCREENING_PROTOJSON_MESSAGE_TESTING_H
 

@@ -20,13 +20,15 @@ struct output {
     size_t size, capacity;
 };
 
-/* Appends `size_bytes` uninitialised bytes and returns them; NULL when out of memory. */
+/* Appends `size_bytes` uninitialised bytes and returns them, or NULL when out of memory. */
 char *output_extend(struct output *output, size_t size_bytes);
 
 MUST_CHECK enum status output_put(struct output *output, const char *bytes, size_t size_bytes);
 MUST_CHECK enum status output_text(struct output *output, const char *text);
 
-/* Append text in quotes: output_quoted for text that needs no escapes, output_escaped for any UTF-8 text. */
+/*
+ * Append text in quotes. output_quoted is for text that needs no escapes, output_escaped for any UTF-8 text.
+ */
 MUST_CHECK enum status output_quoted(struct output *output, const char *text, size_t size_bytes);
 MUST_CHECK enum status output_escaped(struct output *output, const char *text, size_t size_bytes);
 

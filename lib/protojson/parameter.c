@@ -12,7 +12,7 @@ union value {
     uint64_t number;
 };
 
-/* Returns NULL unless there is a field of that name that holds exactly one value and is not in a oneof. */
+/* Returns the field of that name, or NULL unless it holds exactly one value and is not in a oneof. */
 static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *descriptor,
                                                   const char *name)
 {
@@ -33,7 +33,7 @@ int protojson_field_index(const ProtobufCMessageDescriptor *descriptor, const ch
     return field != NULL ? (int)(field - descriptor->fields) : -1;
 }
 
-/* Every value but a bool can be given as a JSON string. */
+/* Makes the JSON value of a text. Every value but a bool can be given as a JSON string. */
 static json_t *json_of(const ProtobufCFieldDescriptor *field, const char *text)
 {
     if (field->type == PROTOBUF_C_TYPE_BOOL && strcmp(text, "true") == 0)
@@ -43,7 +43,7 @@ static json_t *json_of(const ProtobufCFieldDescriptor *field, const char *text)
     return json_string_nocheck(text);
 }
 
-/* Returns whether the field may take the value: it holds its default or the same value. */
+/* Returns whether the field may take the value, because it holds its default or the same value. */
 static bool agrees(const ProtobufCFieldDescriptor *field, const void *slot, const union value *value)
 {
     static const union value zero;

@@ -1,4 +1,4 @@
-/* A walker's position in a message, for error messages: a chain of steps on the walker's stack. */
+/* The position of a walker in a message, for error messages. It is a chain of steps on the walker's stack. */
 #ifndef SCREENING_PROTOJSON_PATH_H
 #define SCREENING_PROTOJSON_PATH_H
 
@@ -14,9 +14,9 @@ struct protojson_path {
 };
 
 /*
- * Fills `error` with "days[2].capacity: RULE", or with only the rule if `path` is NULL (the whole message),
- * and returns `status`. Steps may contain untrusted text, so each is cut to 64 bytes and its control
- * characters are replaced.
+ * Fills `error` with "days[2].capacity: RULE", or with only the rule if `path` is NULL (the whole message).
+ * Returns `status`. Steps may contain untrusted text, so each is cut to 64 bytes and its control characters
+ * are replaced.
  */
 enum status protojson_refuse(struct error *error, enum status status, const struct protojson_path *path,
                              const char *format, ...) __attribute__((format(printf, 4, 5)));

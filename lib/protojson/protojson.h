@@ -1,6 +1,5 @@
 /*
- * protojson: converts any proto3 message to and from canonical proto3 JSON, using only its descriptor and
- * jansson.
+ * Converts any proto3 message to and from canonical proto3 JSON, using only its descriptor and jansson.
  *
  *     field names               written in lowerCamelCase; also read as in the .proto file
  *     32-bit integers           written 12; also read 12.0, "12"
@@ -19,10 +18,10 @@
  *     null                      read as absent, for every field
  *
  * Integers with a fraction or an exponent are exact up to 2^53 and refused above. jansson has no bare integer
- * above 2^63 - 1: larger uint64 values are read only from strings, the form in which they are written.
+ * above 2^63 - 1. Larger uint64 values are read only from strings, the form in which they are written.
  *
- * Not supported, because none of our .proto files use them: maps, proto2 fields, the other well-known types.
- * Such a message is refused with UNIMPLEMENTED. Unknown wire fields do not appear in JSON.
+ * Maps, proto2 fields and the other well-known types are not supported, because none of our .proto files use
+ * them. Such a message is refused with UNIMPLEMENTED. Unknown wire fields do not appear in JSON.
  *
  * All functions may be called from any thread and share no state. Each may also return RESOURCE_EXHAUSTED
  * when out of memory. On failure the out-parameters are unchanged.
@@ -37,30 +36,34 @@
 #include "base/arena.h"
 #include "base/status.h"
 
-/* Options, combined with |; 0 means canonical JSON, read strictly. Each function ignores options that do not
- * apply to it. */
+/*
+ * Options, combined with |. 0 means canonical JSON, read strictly. Each function ignores options that do not
+ * apply to it.
+ */
 enum {
-    /* Writing: also write fields that hold 0, "", false or [ ], but not absent messages or unset oneof
-     * members. */
+    /*
+     * When writing, also write fields that hold 0, "", false or [ ], but not absent messages or unset oneof
+     * members.
+     */
     PROTOJSON_EMIT_DEFAULTS = 1 << 0,
-    /* Writing text: one value per line, indented by two spaces per level, for people. */
+    /* When writing text, write one value per line, indented by two spaces per level, for people. */
     PROTOJSON_INDENT = 1 << 1,
-    /* Reading: skip fields that the message type does not have. Unknown enum names are still errors. */
+    /* When reading, skip fields that the message type does not have. Unknown enum names are still errors. */
     PROTOJSON_IGNORE_UNKNOWN = 1 << 2,
 };
 
-/* Messages nested deeper are INVALID_ARGUMENT in both directions; the outermost counts as 1. */
+/* Messages that are nested deeper are INVALID_ARGUMENT in both directions. The outermost counts as 1. */
 enum { PROTOJSON_DEPTH_MAX = 32 };
 
-/* Text with more values, of any kind, is INVALID_ARGUMENT before it is parsed. */
+/* Text with more values, of any kind, is refused with INVALID_ARGUMENT before it is parsed. */
 enum { PROTOJSON_VALUES_MAX = 16384 };
 
 /*
- * Writes `message` to `arena` as compact text with a NUL, `*size` bytes without it: an object, or a string
- * for a Timestamp. A failed call also leaves its allocations in the arena.
+ * Writes `message` to `arena` as compact text, an object or, for a Timestamp, a string. The text ends with a
+ * NUL, and `*size` is its size without that. A failed call also leaves its allocations in the arena.
  *
- * INVALID_ARGUMENT "days[2].date: ..." for text that is not UTF-8, a Timestamp outside the years 1 to 9999,
- * or nesting that is too deep; UNIMPLEMENTED as above.
+ * Returns INVALID_ARGUMENT "days[2].date: ..." for text that is not UTF-8, a Timestamp outside the years 1 to
+ * 9999, or nesting that is too deep. Returns UNIMPLEMENTED as above.
  */
 MUST_CHECK enum status protojson_write(const ProtobufCMessage *message, unsigned flags, struct arena *arena,
                                        char **text, size_t *size, struct error *error);
@@ -72,30 +75,31 @@ MUST_CHECK enum status protojson_from_message(const ProtobufCMessage *message, u
 
 /*
  * Creates the message of type `descriptor` that `json` describes. All of it lives in `arena` until that is
- * reset or freed: never call free_unpacked on it. `json` remains the caller's and is not referenced
+ * reset or freed, so never call free_unpacked on it. `json` remains the caller's and is not referenced
  * afterwards. A failed call also leaves its allocations in the arena.
  *
- * INVALID_ARGUMENT with the place and the rule, using the names of the .proto file, such as
- * "days[2].capacity: must be an integer from 0 to 4294967295", for: a value of the wrong kind or out of
- * range, an unknown field or enum name, a field given under both of its names, two members of one oneof, null
- * in an array, text with NUL or invalid UTF-8, nesting that is too deep. UNIMPLEMENTED as above.
+ * Returns INVALID_ARGUMENT with the place and the rule, using the names of the .proto file, such as
+ * "days[2].capacity: must be an integer from 0 to 4294967295". The causes are a value of the wrong kind or
+ * out of range, an unknown field or enum name, a field given under both of its names, two members of one
+ * oneof, null in an array, text with NUL or invalid UTF-8, and nesting that is too deep. Returns
+ * UNIMPLEMENTED as above.
  */
 MUST_CHECK enum status protojson_to_message(const json_t *json, const ProtobufCMessageDescriptor *descriptor,
                                             unsigned flags, struct arena *arena, ProtobufCMessage **out,
                                             struct error *error);
 
 /*
- * Like protojson_write, as text with a NUL: compact, or indented with PROTOJSON_INDENT. The caller frees
- * `*text`.
+ * Like protojson_write, but writes text with a NUL, compact or indented with PROTOJSON_INDENT. The caller
+ * frees `*text`.
  */
 MUST_CHECK enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned flags, char **text,
                                                  struct error *error);
 
 /*
- * Like protojson_to_message, for `size_bytes` of text. INVALID_ARGUMENT "JSON: ..., line 1, column 9" also
- * for text that is not exactly one JSON value in UTF-8, and for an object with a duplicate key. The message
- * never quotes the text. If memory runs out inside jansson's parser, the failure can look like malformed
- * JSON.
+ * Like protojson_to_message, for `size_bytes` of text. Also returns INVALID_ARGUMENT "JSON: ..., line 1,
+ * column 9" for text that is not exactly one JSON value in UTF-8, and for an object with a duplicate key. The
+ * message never quotes the text. If memory runs out inside jansson's parser, the failure can look like
+ * malformed JSON.
  */
 MUST_CHECK enum status protojson_text_to_message(const char *text, size_t size_bytes,
                                                  const ProtobufCMessageDescriptor *descriptor, unsigned flags,
@@ -103,24 +107,26 @@ MUST_CHECK enum status protojson_text_to_message(const char *text, size_t size_b
                                                  struct error *error);
 
 /*
- * INVALID_ARGUMENT "JSON: ..." if the text has more than `max` values, including objects and arrays. The text
- * need not be valid JSON. For callers that need a lower limit than PROTOJSON_VALUES_MAX; costs a fraction of
- * parsing.
+ * Returns INVALID_ARGUMENT "JSON: ..." if the text has more than `max` values, including objects and arrays.
+ * The text need not be valid JSON. For callers that need a lower limit than PROTOJSON_VALUES_MAX. Costs a
+ * fraction of parsing.
  */
 MUST_CHECK enum status protojson_check_values(const char *text, size_t size_bytes, size_t max,
                                               struct error *error);
 
 /*
- * Sets the field `name`, given by either of its names, from `text`: an unquoted value as in a path, a query
- * or a header field. Only for singular fields that are neither messages nor in a oneof. NOT_FOUND "NAME: ..."
- * if the message has no such field. INVALID_ARGUMENT as for protojson_to_message, and if the field already
- * holds a different value that is not its default. Allocations live in `arena`.
+ * Sets the field `name`, given by either of its names, from `text`, an unquoted value as in a path, a query
+ * or a header field. Only for singular fields that are neither messages nor in a oneof. Returns NOT_FOUND
+ * "NAME: ..." if the message has no such field. Returns INVALID_ARGUMENT like protojson_to_message, and if
+ * the field already holds a different value that is not its default. Allocations live in `arena`.
  */
 MUST_CHECK enum status protojson_set_text(ProtobufCMessage *message, const char *name, const char *text,
                                           struct arena *arena, struct error *error);
 
-/* Returns the index, among the descriptor's fields, of the field that protojson_set_text would set; -1 if
- * there is none. */
+/*
+ * Returns the index, among the descriptor's fields, of the field that protojson_set_text would set. Returns
+ * -1 if there is none.
+ */
 int protojson_field_index(const ProtobufCMessageDescriptor *descriptor, const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* Included by every unit test in this folder. */
+/* Tools of the unit tests in this folder. */
 #ifndef SCREENING_PROTOJSON_PROTOJSON_TESTING_H
 #define SCREENING_PROTOJSON_PROTOJSON_TESTING_H
 
@@ -16,7 +16,7 @@
 
 #include "protojson/protojson.h"
 
-/* Reads `text`; if it is refused, fails the test with the reader's message. */
+/* Reads `text`. If it is refused, fails the test with the reader's message. */
 static inline ProtobufCMessage *must_read(const char *text, const ProtobufCMessageDescriptor *descriptor,
                                           unsigned flags, struct arena *arena)
 {

@@ -46,7 +46,10 @@ static struct integer integer_from_int64(int64_t value)
     return (struct integer){value < 0, value < 0 ? 0 - (uint64_t)value : (uint64_t)value};
 }
 
-/* Reads an integer in JSON's grammar: an optional minus and digits without leading zeros, nothing else. */
+/*
+ * Reads an integer in JSON's grammar, which allows an optional minus and digits without leading zeros, and
+ * nothing else.
+ */
 static bool integer_from_text(const char *text, size_t length, struct integer *out)
 {
     struct integer value = {.negative = length > 0 && text[0] == '-'};
@@ -81,7 +84,7 @@ static bool integer_from_json(const json_t *json, struct integer *out)
     return json_is_string(json) && integer_from_text(json_string_value(json), json_string_length(json), out);
 }
 
-/* On success *bits is the value in 64-bit two's complement. */
+/* Reads an integer. On success *bits is its value in 64-bit two's complement. */
 static enum status read_integer(const json_t *json, struct integer_range range,
                                 const struct protojson_path *path, uint64_t *bits, struct error *error)
 {
@@ -117,7 +120,10 @@ static enum status read_enum(const json_t *json, const ProtobufCEnumDescriptor *
                             descriptor->name);
 }
 
-/* A number in a string must follow JSON's own grammar. jansson reads it independently of the locale. */
+/*
+ * Reads a number in a string, which must follow JSON's own grammar. jansson reads it independently of the
+ * locale.
+ */
 static bool double_from_text(const char *text, size_t length, double *out)
 {
     static const struct {
@@ -130,7 +136,7 @@ static bool double_from_text(const char *text, size_t length, double *out)
             return true;
         }
     }
-    /* Refuses what jansson would ignore around a number: white space, and a NUL after it. */
+    /* Refuse everything that jansson would ignore around a number: white space, and a NUL after it. */
     if (length == 0 || isspace((unsigned char)text[0]) || !isdigit((unsigned char)text[length - 1]))
         return false;
     json_t *number = json_loadb(text, length, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);

@@ -34,7 +34,7 @@ bool protojson_timestamp_format(int64_t seconds, int32_t nanos, char out[PROTOJS
     return true;
 }
 
-/* Reads two digits from the text; returns false if their value exceeds `max`. */
+/* Reads two digits from the text. Returns false if their value exceeds `max`. */
 static bool take_pair(const char **text, int max, int *value)
 {
     const char *at = *text;

@@ -57,7 +57,7 @@ static bool too_many_failed(const struct breaker *breaker, int64_t now_ns)
 
 /* ---- states ---- */
 
-/* The arrows of the diagram in breaker.h. */
+/* Returns whether the diagram in breaker.h has this arrow. */
 static bool may_move(enum breaker_state from, enum breaker_state to)
 {
     switch (from) {
@@ -71,7 +71,7 @@ static bool may_move(enum breaker_state from, enum breaker_state to)
     }
 }
 
-/* The only place where the state changes. */
+/* Changes the state. There is no other place that does. */
 static void move(struct breaker *breaker, enum breaker_state state, int64_t now_ns)
 {
     CHECK(may_move(breaker->state, state));

@@ -115,7 +115,7 @@ static const char *method_name(const struct rpc_call *call)
     return call->request != NULL ? call->request->method : "";
 }
 
-/* Returns false if the server has already replied; the call is then freed. */
+/* Claims the reply. Returns false if the server has already replied; the call is then freed. */
 static bool claim(struct rpc_call *call)
 {
     if (rpc_slot_claim(call->slot, call))
@@ -198,7 +198,10 @@ bool rpc_call_has_explicit_presence(const struct rpc_call *call)
     return call->request != NULL && call->request->explicit_presence;
 }
 
-/* Only a gateway is trusted to name the client that it calls for. */
+/*
+ * Returns whether the call came from a gateway. Only a gateway is trusted to name the client that it calls
+ * for.
+ */
 static bool is_from_gateway(const struct rpc_call *call)
 {
     int gateway = nng_listener_id(call->server->gateway_listener);

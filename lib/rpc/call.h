@@ -1,5 +1,5 @@
 /*
- * A call: what a handler holds from the invocation of its method until it replies, even if the server has
+ * A call. A handler holds it from the invocation of its method until it replies, even if the server has
  * replied for it in the meantime. Calls are pooled, each with its arena.
  */
 #ifndef SCREENING_RPC_CALL_H
@@ -21,23 +21,26 @@ struct rpc_service_entry;
 
 struct rpc_call {
     struct rpc_server *server;
-    struct rpc_slot *slot; /* may have moved on to another call */
-    struct rpc_call *next; /* in the pool's list */
-    /* of the method, or of unknown methods; set before the slot holds the call */
+    struct rpc_slot *slot; /* the slot that received the request; it may have moved on to another call */
+    struct rpc_call *next; /* the next call in the pool's list */
+    /* The metrics of the method, or of unknown methods. Set before the slot holds the call. */
     struct rpc_method_metrics *metrics;
     const struct rpc_service_entry *entry; /* set with `method` by rpc_dispatch_decode */
     const ProtobufCMethodDescriptor *method;
-    uint32_t connection; /* id of the nng pipe that the request came from */
+    uint32_t connection; /* id of the nng pipe on which the request came */
     int64_t arrival_ns;
     int64_t deadline_ns;
-    size_t size_bytes;         /* of the packed request */
-    Rpc__V1__Request *request; /* in the arena */
+    size_t size_bytes;         /* size of the packed request */
+    Rpc__V1__Request *request; /* unpacked in the arena */
     const char *request_id;    /* NULL until rpc_call_request_id is first called */
     char request_id_made[UUID_TEXT_SIZE];
     struct arena arena;
 };
 
-/* A larger request's arena is freed, not reused, and its size counts towards RPC_LARGE_REQUESTS. */
+/*
+ * The arena of a larger request is freed, not reused, and the size of such a request counts towards
+ * RPC_LARGE_REQUESTS.
+ */
 enum { RPC_CALL_KEEP_BYTES_MAX = 4096 };
 
 struct rpc_call_pool {
@@ -45,12 +48,12 @@ struct rpc_call_pool {
     pthread_cond_t all_released;
     struct rpc_call *spare;
     size_t spare_count;
-    size_t held; /* calls acquired and not released */
+    size_t held; /* calls acquired and not yet released */
 };
 
 void rpc_call_pool_init(struct rpc_call_pool *pool);
 
-/* No call may be held. */
+/* Frees the pool. No call may be held. */
 void rpc_call_pool_fini(struct rpc_call_pool *pool);
 
 /* Blocks until no call is held. */

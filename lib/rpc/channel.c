@@ -20,12 +20,12 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
     if (event == NNG_PIPE_EV_ADD_POST) {
         atomic_store(&channel->pipe_id, id);
     } else {
-        /* Only the current one: a refused connection is removed too, though it was never added. */
+        /* Only the current one, because a refused connection is removed too, though it was never added. */
         (void)atomic_compare_exchange_strong(&channel->pipe_id, &id, 0);
     }
 }
 
-/* Returns nng's error code, or 0. */
+/* Sets the options of the socket. Returns nng's error code, or 0. */
 static int set_options(struct rpc_channel *channel)
 {
     int rv = nng_socket_set_size(channel->socket, NNG_OPT_RECVMAXSZ,
@@ -164,7 +164,7 @@ const char *rpc_channel_address(const struct rpc_channel *channel)
     return channel->address;
 }
 
-/* Checks whether one more call may be in flight. Lock held. */
+/* Checks whether another call may be in flight. Lock held. */
 static enum status check_room(const struct rpc_channel *channel, struct error *error)
 {
     if (channel->closing)
@@ -178,7 +178,7 @@ static enum status check_room(const struct rpc_channel *channel, struct error *e
     return STATUS_OK;
 }
 
-/* Lock held. */
+/* Changes the number of busy exchanges. Lock held. */
 static void change_busy(struct rpc_channel *channel, int delta)
 {
     CHECK(delta > 0 || channel->busy > 0);

@@ -1,6 +1,6 @@
 /*
- * The client side: a channel to one server, with deadlines and with typed stubs through protobuf-c's service
- * descriptors.
+ * The client side of RPC: a channel to one server, with deadlines and with typed stubs through protobuf-c's
+ * service descriptors.
  *
  * An asynchronous call with a generated stub:
  *
@@ -12,11 +12,11 @@
  * in call.error. It runs on an nng callback thread or, if nothing could be sent, on the caller's thread
  * before the stub returns. It must not block, and the response is valid only until it returns.
  *
- * Options protect a server in trouble; each is off by default: a circuit breaker, a bulkhead (a limit on
- * calls in flight) and a retry budget. The channel retries a request only within that budget and the call's
- * own, and only if nothing was executed or the call is marked idempotent; nng's own resending is off.
- * Regardless of the options, the channel sends nothing to a draining server for as long as the server asks,
- * nor on the connection on which the server said so, until that is closed.
+ * Three options protect a server in trouble: a circuit breaker, a bulkhead (a limit on calls in flight) and a
+ * retry budget. Each is off by default. The channel retries a request only within the retry budget and the
+ * call's own budget, and only if nothing was executed or the call is marked idempotent. nng's own resending
+ * is off. Regardless of the options, the channel sends nothing to a draining server for as long as the server
+ * asks, nor on the connection on which the server said so, until that is closed.
  *
  * The channel refuses a call without sending anything (left = false) with UNAVAILABLE `BREAKER_OPEN` or
  * `DRAINING`, both with retry_after_ms, or RESOURCE_EXHAUSTED `CALLS_MAX`.
@@ -40,43 +40,53 @@ struct rpc_client;
 
 struct rpc_channel_options {
     const char *address;
-    /* 0 = 1 MiB; larger requests fail with RESOURCE_EXHAUSTED before they are sent */
+    /* The largest message; 0 = 1 MiB. A larger request fails with RESOURCE_EXHAUSTED before it is sent. */
     size_t message_max_bytes;
-    /* true: fail with UNAVAILABLE if nothing listens now; false: keep trying to connect in the background */
+    /*
+     * Whether rpc_channel_open fails with UNAVAILABLE if nothing listens now. Otherwise the channel keeps
+     * trying to connect in the background.
+     */
     bool connect_now;
-    /* the server's name in metrics and log, NULL = neither; must outlive the channel */
+    /*
+     * The server's name in metrics and log. It must outlive the channel. NULL: no metrics, and no name in the
+     * log.
+     */
     const char *peer;
     struct breaker_options breaker;
     struct retry_options retry;
     size_t calls_max; /* maximum calls in flight; 0 = no limit */
 };
 
-/* Inputs and result of a call. The stubs' closure_data points to it; embed it and use container_of. */
+/*
+ * The inputs and the result of a call. The stubs' closure_data points to it. Embed it and use container_of.
+ */
 struct rpc_client_call {
     /* in */
     uint32_t timeout_ms;        /* the whole budget, sent to the server; 0 = 1000 */
     const char *traceparent;    /* NULL or "" = none; must stay valid until the closure is called */
-    const char *authorization;  /* the same */
-    const char *client_address; /* the same; set by a gateway: the client that it calls for */
-    bool idempotent;            /* may be executed twice, so retry even if the server may have executed it */
-    bool unguarded;     /* the caller itself asks the breaker, records the outcome and retries, if at all */
-    struct arena *into; /* where to unpack the response; NULL = it is valid only during the closure */
+    const char *authorization;  /* like traceparent */
+    const char *client_address; /* like traceparent; set by a gateway to the client that it calls for */
+    /* Whether the call may be executed twice; if so it is retried even if the server may have executed it. */
+    bool idempotent;
+    /* Whether the caller itself asks the breaker, records the outcome and decides about retries. */
+    bool unguarded;
+    struct arena *into; /* the arena for the response; NULL = the response is valid only during the closure */
     /* out */
-    struct error error; /* OK = the response was delivered */
-    bool left; /* false: the message never left, so nothing was executed; true: it left or may have left */
+    struct error error; /* OK if the response was delivered */
+    bool left;          /* whether the message left or may have left; if not, nothing was executed */
 };
 
 /*
- * INVALID_ARGUMENT for a malformed address; UNAVAILABLE: see connect_now. An open channel carries any number
- * of concurrent calls.
+ * Opens a channel, which carries any number of concurrent calls. Returns INVALID_ARGUMENT for a malformed
+ * address, and UNAVAILABLE as connect_now says.
  */
 MUST_CHECK enum status rpc_channel_open(const struct rpc_channel_options *options, struct rpc_channel **out,
                                         struct error *error);
 
 /*
  * Fails the calls in flight with UNAVAILABLE and waits until their closures have returned. Later calls fail
- * likewise at once, on the caller's thread. The channel and its guard may still be queried. Do not call from
- * an nng callback.
+ * in the same way immediately, on the caller's thread. The channel and its guard may still be queried. Do not
+ * call from an nng callback.
  */
 void rpc_channel_stop(struct rpc_channel *channel);
 
@@ -90,12 +100,13 @@ void rpc_channel_close(struct rpc_channel *channel);
 bool rpc_channel_connected(struct rpc_channel *channel);
 
 /*
- * Call about once a second while the channel is not connected, always from the same thread, which must not be
- * one of nng's. Without it, a connection that broke during its setup might never be made again (redial.h).
+ * Repairs a lost connection. Call it about once a second while the channel is not connected, always from the
+ * same thread, which must not be one of nng's. Without it, a connection that broke during its setup might
+ * never be made again (redial.h).
  */
 void rpc_channel_look_after(struct rpc_channel *channel);
 
-/* For callers of unguarded calls. The guard lives as long as the channel. */
+/* Returns the channel's guard, for callers of unguarded calls. It lives as long as the channel. */
 struct rpc_guard *rpc_channel_guard(struct rpc_channel *channel);
 
 /* Returns the address that the channel was opened with. */
@@ -110,8 +121,8 @@ void rpc_client_destroy(struct rpc_client *client);
 ProtobufCService *rpc_client_service(struct rpc_client *client);
 
 /*
- * A blocking call, for threads that may wait. `call` as above; it may be reused. On OK *response is unpacked
- * into `arena`. Do not call from an nng callback.
+ * Makes a call and waits for its reply, for threads that may block. `call` is as above and may be reused.
+ * After OK, *response is in `arena`. Do not call it from an nng callback.
  */
 MUST_CHECK enum status rpc_client_call_wait(struct rpc_client *client, const char *method,
                                             const ProtobufCMessage *request, struct rpc_client_call *call,

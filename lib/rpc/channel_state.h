@@ -18,14 +18,14 @@ struct rpc_channel {
     char *address;
     struct redial redial; /* used only by the thread that calls rpc_channel_look_after */
     size_t message_max_bytes;
-    size_t calls_max;    /* 0 = no bound */
-    _Atomic int pipe_id; /* of the current connection, 0 = none */
+    size_t calls_max;    /* largest number of calls in flight; 0 = no limit */
+    _Atomic int pipe_id; /* id of the current connection; 0 = none */
     struct rpc_guard guard;
     pthread_mutex_t mutex; /* guards the fields below; no other lock is taken while it is held */
     bool closing;
-    bool answers_may_come;     /* calls were in flight when it was stopped */
-    size_t busy;               /* exchanges that are not idle */
-    struct rpc_exchange *idle; /* the most recently used comes first: its memory is warm */
+    bool answers_may_come;     /* whether calls were in flight when the channel was stopped */
+    size_t busy;               /* number of exchanges that are not idle */
+    struct rpc_exchange *idle; /* the most recently used comes first, because its memory is warm */
     struct rpc_exchange *all;
 };
 

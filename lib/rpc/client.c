@@ -1,4 +1,4 @@
-/* The function that the generated stubs call, and a blocking call on top of it. */
+/* The function that the generated stubs call, and a blocking call that uses it. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -13,7 +13,7 @@ struct rpc_client {
     ProtobufCService service;
     struct rpc_channel *channel;
     struct arena names;
-    const char **methods; /* full names, in the descriptor's order */
+    const char **methods; /* full names in the descriptor's order */
 };
 
 static void start(struct rpc_client *client, unsigned method_index, const ProtobufCMessage *input,
@@ -93,7 +93,7 @@ ProtobufCService *rpc_client_service(struct rpc_client *client)
     return &client->service;
 }
 
-/* A thread that waits for its reply. */
+/* A thread that waits for the reply to its call. */
 struct waiter {
     struct rpc_client_call call;
     struct monitor monitor;
@@ -107,7 +107,7 @@ static void on_answer(const ProtobufCMessage *response, void *closure_data)
     monitor_lock(&waiter->monitor);
     waiter->response = response;
     waiter->done = true;
-    monitor_notify(&waiter->monitor); /* with the lock held: the waiter ends right afterwards */
+    monitor_notify(&waiter->monitor); /* with the lock held, because the waiter ends right afterwards */
     monitor_unlock(&waiter->monitor);
 }
 

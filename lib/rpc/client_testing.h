@@ -21,7 +21,7 @@ void test_assert_works(struct rpc_client *client);
 /* A call begun through a generated stub. */
 struct test_pending {
     struct rpc_client_call call; /* must be first */
-    char booking_id[64];         /* of the response */
+    char booking_id[64];         /* the booking id of the response */
     _Atomic int answers;
 };
 

@@ -50,8 +50,8 @@ static enum status find_method(struct rpc_call *call, struct error *error)
 
 /*
  * Limits the memory of large requests. A request keeps its memory until its call is answered, and may be far
- * larger than what it asks for: text that will be refused, or unknown fields. The number of calls limits the
- * small requests.
+ * larger than its useful content, because of text that will be refused, or unknown fields. The number of
+ * calls limits the small requests.
  */
 static enum status check_memory(struct rpc_call *call, struct error *error)
 {
@@ -109,7 +109,7 @@ static enum status check_open(struct rpc_call *call, struct error *error)
     return status;
 }
 
-/* The closure that handlers call with their response. */
+/* Replies with a handler's response. This is the closure that handlers call. */
 static void on_response(const ProtobufCMessage *response, void *closure_data)
 {
     rpc_call_reply(closure_data, response);
@@ -141,7 +141,7 @@ static void dispatch(struct rpc_call *call)
 void rpc_dispatch(struct rpc_call *call)
 {
     struct rpc_server *server = call->server; /* the call may be freed by the time its handler returns */
-    /* Increment before check_open reads the flags: shut() sets them first and reads the count afterwards. */
+    /* Increment before check_open reads the flags. shut() sets them first and reads the count afterwards. */
     atomic_fetch_add(&server->invoking, 1);
     dispatch(call);
     size_t invoking = atomic_fetch_sub(&server->invoking, 1);

@@ -12,12 +12,12 @@ enum { REQUEST_METHOD = 1, REQUEST_PAYLOAD = 2, REQUEST_TIMEOUT_MS = 3, REQUEST_
 enum { REQUEST_EXPLICIT_PRESENCE = 5 };
 enum { RESPONSE_PAYLOAD = 3 };
 
-/* A metadata entry of a request; an entry without a value is omitted. */
+/* A metadata entry of a request. An entry without a value is omitted. */
 struct entry {
     const char *key;
     const char *value;
     size_t key_size, value_size;
-    size_t size; /* of the packed Metadata message; 0 = omitted */
+    size_t size; /* size of the packed Metadata message; 0 = omitted */
 };
 
 static struct entry make_entry(const char *key, const char *value)
@@ -84,7 +84,7 @@ enum status rpc_envelope_request(const struct rpc_request *request, size_t max_b
     at = put_entry(at, &authorization);
     at = put_entry(at, &client);
     at = wire_put_varint_field(at, REQUEST_EXPLICIT_PRESENCE, true);
-    /* Last, where rpc_envelope_shorten finds it. */
+    /* It comes last, where rpc_envelope_shorten finds it. */
     (void)wire_put_varint_field(at, REQUEST_TIMEOUT_MS, request->timeout_ms);
     *out = msg;
     return STATUS_OK;
@@ -94,7 +94,7 @@ void rpc_envelope_shorten(nng_msg *request, uint32_t old_ms, uint32_t timeout_ms
 {
     uint8_t field[WIRE_VARINT_FIELD_MAX];
     uint8_t *end = wire_put_varint_field(field, REQUEST_TIMEOUT_MS, timeout_ms);
-    /* Neither call can fail: the field is present, and its replacement is no longer than the field. */
+    /* Neither call can fail. The field is present, and its replacement is no longer than the field. */
     (void)nng_msg_chop(request, wire_varint_field_size(REQUEST_TIMEOUT_MS, old_ms));
     (void)nng_msg_append(request, field, (size_t)(end - field));
 }
@@ -109,7 +109,7 @@ enum status rpc_envelope_response(const ProtobufCMessage *message, size_t max_by
     if (status != STATUS_OK)
         return status;
     uint8_t *at = wire_put_bytes_header(nng_msg_body(msg), RESPONSE_PAYLOAD, payload_size);
-    (void)protobuf_c_message_pack(message, at); /* writes exactly the size measured above */
+    (void)protobuf_c_message_pack(message, at); /* it writes exactly the size measured above */
     *out = msg;
     return STATUS_OK;
 }

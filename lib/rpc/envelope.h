@@ -9,7 +9,10 @@
 
 #include "base/status.h"
 
-/* RPC_NNG_HEADER_BYTES: NNG_OPT_RECVMAXSZ also counts the request id of REQ/REP before the envelope. */
+/*
+ * NNG_OPT_RECVMAXSZ also counts the request id of REQ/REP before the envelope, which takes
+ * RPC_NNG_HEADER_BYTES.
+ */
 enum { RPC_NNG_HEADER_BYTES = 4, RPC_MESSAGE_MAX_DEFAULT = 1024 * 1024 };
 
 struct rpc_request {
@@ -17,18 +20,18 @@ struct rpc_request {
     const ProtobufCMessage *message;
     uint32_t timeout_ms;
     const char *traceparent;    /* NULL or "" = none */
-    const char *authorization;  /* the same */
-    const char *client_address; /* the same; the client that a gateway calls for */
+    const char *authorization;  /* like traceparent */
+    const char *client_address; /* like traceparent; the client that a gateway calls for */
 };
 
 /*
- * Packs a request. RESOURCE_EXHAUSTED if the envelope would exceed `max_bytes`, or when out of memory. The
- * caller owns *out.
+ * Packs a request. Returns RESOURCE_EXHAUSTED if the envelope would exceed `max_bytes`, or when out of
+ * memory. The caller owns *out.
  */
 MUST_CHECK enum status rpc_envelope_request(const struct rpc_request *request, size_t max_bytes,
                                             nng_msg **out, struct error *error);
 
-/* Replaces the timeout of a packed request, `old_ms`, by a smaller one: each retry has less budget left. */
+/* Replaces the timeout of a packed request, `old_ms`, by a smaller one. Each retry has less budget left. */
 void rpc_envelope_shorten(nng_msg *request, uint32_t old_ms, uint32_t timeout_ms);
 
 /* Packs a successful response. Fails like rpc_envelope_request. */

@@ -13,15 +13,17 @@
 #include "rpc/v1/envelope.pb-c.h"
 #include "screening/v1/words.h"
 
-/* A caller must learn soon that there is no connection, however large its budget. */
+/*
+ * The longest wait for a connection. A caller must learn soon that there is none, however large its budget.
+ */
 enum { SEND_TIMEOUT_MAX_MS = 100 };
 
-/* Bounds of the pause before a retry, unless the server asks for a longer one. */
+/* The bounds of the pause before a retry, unless the server asks for a longer one. */
 enum { PAUSE_FIRST_MS = 20, PAUSE_MAX_MS = 500 };
 
 static void on_event(void *context);
 
-/* Ends the call. `response` NULL: the call's error says why. */
+/* Ends the call. If `response` is NULL, the call's error says why. */
 static void finish(struct rpc_exchange *exchange, const ProtobufCMessage *response)
 {
     exchange->state = RPC_EXCHANGE_IDLE;
@@ -73,7 +75,7 @@ static void record(struct rpc_exchange *exchange, enum breaker_outcome outcome)
     rpc_guard_record(&exchange->channel->guard, exchange->era, &count);
 }
 
-/* Returns the pause in ms before the failed call is sent again; 0 = do not retry. */
+/* Returns the pause in ms before the failed call is sent again, or 0 if it is not retried. */
 static nng_duration next_pause(struct rpc_exchange *exchange)
 {
     const struct rpc_client_call *call = exchange->call;
@@ -87,7 +89,7 @@ static nng_duration next_pause(struct rpc_exchange *exchange)
     return rpc_guard_take_retry(&exchange->channel->guard) ? (nng_duration)pause_ms : 0;
 }
 
-/* Returns false if the exchange was stopped. */
+/* Begins the pause. Returns false if the exchange was stopped. */
 static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
 {
     CHECK(exchange->kept != NULL && pause_ms > 0);
@@ -100,7 +102,9 @@ static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
     return begun;
 }
 
-/* Ends an attempt: retries after a pause, or ends the call. `response` NULL: the call's error says why. */
+/*
+ * Ends an attempt. Retries after a pause, or ends the call. If `response` is NULL, the call's error says why.
+ */
 static void conclude(struct rpc_exchange *exchange, const ProtobufCMessage *response)
 {
     nng_duration pause_ms = response == NULL ? next_pause(exchange) : 0;
@@ -121,7 +125,10 @@ static void fail(struct rpc_exchange *exchange, enum status status, const char *
 
 /* ---- sending and receiving ---- */
 
-/* Remaining budget in ms, at least 1: after a send nng requires a receive, even if it times out at once. */
+/*
+ * Returns the remaining budget in ms, at least 1. After a send nng requires a receive, even one that times
+ * out immediately.
+ */
 static nng_duration remaining(const struct rpc_exchange *exchange)
 {
     int64_t left_ms = (exchange->deadline_ns - clock_monotonic_ns() + NS_PER_MS - 1) / NS_PER_MS;
@@ -148,13 +155,13 @@ static void on_sent(struct rpc_exchange *exchange)
         fail(exchange, STATUS_UNAVAILABLE, "closed the channel to");
 }
 
-/* Returns the status that the server sent. A code that we do not know is the server's fault. */
+/* Returns the status that the server sent. For a code that we do not know, blames the server. */
 static enum status status_of(uint32_t code)
 {
     return code >= STATUS_COUNT || code == STATUS_UNKNOWN ? STATUS_INTERNAL : (enum status)code;
 }
 
-/* Unpacks the reply. Returns NULL on failure; the call's error then says why. */
+/* Unpacks the reply. On failure, returns NULL, and the call's error says why. */
 static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
 {
     struct error *error = &exchange->call->error;
@@ -205,7 +212,7 @@ static void on_received(struct rpc_exchange *exchange)
     }
 }
 
-/* Returns false while the server drains; the call's error then says so. */
+/* Returns false while the server drains. The call's error then says so. */
 static bool may_be_asked(struct rpc_exchange *exchange)
 {
     struct rpc_channel *channel = exchange->channel;
@@ -219,7 +226,7 @@ static bool may_be_asked(struct rpc_exchange *exchange)
     return wait_ms == 0;
 }
 
-/* Returns whether the breaker admits the attempt; if not, the call's error says so. */
+/* Returns whether the breaker admits the attempt. If it does not, the call's error says so. */
 static bool admit(struct rpc_exchange *exchange, bool first)
 {
     struct rpc_channel *channel = exchange->channel;
@@ -238,7 +245,7 @@ static bool admit(struct rpc_exchange *exchange, bool first)
 /* Sends `msg` and takes ownership of it. */
 static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
 {
-    CHECK(!exchange->admitted); /* the result of the attempt before was recorded */
+    CHECK(!exchange->admitted); /* the result of the previous attempt was recorded */
     exchange->left = false;
     exchange->begun_ns = clock_monotonic_ns();
     if (!may_be_asked(exchange)) {
@@ -248,7 +255,8 @@ static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
     }
     if (!admit(exchange, first)) {
         nng_msg_free(msg);
-        finish(exchange, NULL); /* no retry: a caller that meets an open breaker must learn it at once */
+        /* No retry, because a caller that meets an open breaker must learn it immediately. */
+        finish(exchange, NULL);
         return;
     }
     FAULT_POINT("rpc.client.before_send");

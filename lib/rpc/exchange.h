@@ -37,17 +37,17 @@ struct rpc_exchange {
     struct rpc_exchange *next_of_all;
     nng_ctx ctx;
     nng_aio *aio;                /* for sending and pausing */
-    struct expiring_aio receive; /* a separate one: expiring_aio.h says why */
+    struct expiring_aio receive; /* a separate one, as explained in expiring_aio.h */
     pthread_mutex_t mutex; /* held while an operation is started, so that rpc_exchange_stop either cancels it
                               or prevents it */
     bool stopped;
     enum rpc_exchange_state state;
-    /* Of the current attempt. */
-    bool admitted; /* by the breaker, in its `era` */
+    /* The following members belong to the current attempt. */
+    bool admitted; /* whether the breaker admitted it, in its `era` */
     bool left;
     uint64_t era;
     int64_t begun_ns;
-    /* Of the call. */
+    /* The following members belong to the call. */
     struct backoff backoff;
     nng_msg *kept; /* the message to send again; NULL = the call is not retried */
     uint32_t timeout_ms;
@@ -55,20 +55,20 @@ struct rpc_exchange {
     struct rpc_client_call *call;
     const ProtobufCMessageDescriptor *output;
     ProtobufCClosure closure;
-    struct arena *into; /* where the response is unpacked: `arena`, or the caller's arena */
+    struct arena *into; /* the arena for the response: `arena`, or the caller's */
     struct arena arena;
 };
 
 /* Returns NULL when out of memory. */
 struct rpc_exchange *rpc_exchange_create(struct rpc_channel *channel);
 
-/* Call after rpc_exchange_stop. */
+/* Frees the exchange. Call it after rpc_exchange_stop. */
 void rpc_exchange_destroy(struct rpc_exchange *exchange);
 
 /*
- * Sends `msg` and takes ownership of it. The caller has set the fields from timeout_ms to `into`. The
- * closure is called exactly once: on a callback thread or, if nothing could be sent, on the calling thread.
- * Then the exchange returns to the channel's pool.
+ * Sends `msg` and takes ownership of it. The caller has set the fields from timeout_ms to `into`. The closure
+ * is called exactly once, on a callback thread or, if nothing could be sent, on the calling thread. Then the
+ * exchange returns to the channel's pool.
  */
 void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg);
 

@@ -4,12 +4,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* No server may keep its clients silent for longer than this. */
+/* The longest time for which a server can keep its clients silent. */
 enum { LEFT_ALONE_MAX_MS = 10000 };
 
 /*
- * A draining server closes the connections on which it said so. If it has not done so after CLOSING_MAX_MS,
- * it is sent requests again.
+ * A draining server closes the connections on which it replied DRAINING. If it has not done so after
+ * CLOSING_MAX_MS, it is sent requests again.
  */
 enum { CLOSING_MAX_MS = 2000, CLOSING_LOOK_MS = 50 };
 

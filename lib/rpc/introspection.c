@@ -70,7 +70,7 @@ static void describe(Rpc__V1__Introspection_Service *service, const Rpc__V1__Des
     closure(&response, closure_data);
 }
 
-/* Returns false when out of memory. */
+/* Adds one metric to the response. Returns false when out of memory. */
 static bool show(struct arena *arena, struct metric *metric, Rpc__V1__Stat *stat)
 {
     rpc__v1__stat__init(stat);
@@ -81,7 +81,7 @@ static bool show(struct arena *arena, struct metric *metric, Rpc__V1__Stat *stat
     return stat->name != NULL;
 }
 
-/* Returns false when out of memory. */
+/* Adds all metrics to the response. Returns false when out of memory. */
 static bool show_all(struct arena *arena, Rpc__V1__StatsResponse *response)
 {
     struct metric *newest = metrics_newest();

@@ -6,7 +6,7 @@
 #include "rpc/metrics.h"
 #include "rpc/server_state.h"
 
-/* Minimum time between two scans of the slots: how late the reply to an expired call may be. */
+/* The minimum time between two scans of the slots, which is how late the reply to an expired call may be. */
 enum { SCAN_GAP_MS = 2 };
 
 static void answer_expired(struct rpc_slot *slot, const struct rpc_expired *expired)
@@ -49,7 +49,7 @@ static void open_slots_if_low(struct rpc_server *server)
     }
 }
 
-/* Does the work that is due. Returns the time of the next scan. */
+/* Does all work that is due. Returns the time of the next scan. */
 static int64_t look(struct rpc_server *server)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -60,7 +60,7 @@ static int64_t look(struct rpc_server *server)
     return next_ns;
 }
 
-/* Lock held. */
+/* Sleeps until the planned time. Lock held. */
 static void sleep_until_planned(struct rpc_janitor *janitor)
 {
     for (;;) {
@@ -82,7 +82,7 @@ static void *run(void *context)
             break;
         janitor->asked = false;
         /*
-         * From here on every new call announces its deadline, even if look() has already passed its slot:
+         * From here on every new call announces its deadline, even if look() has already passed its slot.
          * rpc_janitor_expect reads planned_ns after the slot's deadline was stored, and look() reads the
          * deadlines after planned_ns was reset.
          */

@@ -1,6 +1,6 @@
 /*
- * The server's own thread. It sleeps until there is work: it replies to calls whose budget has ended, and
- * opens more slots when few are receiving.
+ * The server's own thread. It replies to calls whose budget has ended, and opens more slots when few are
+ * receiving. Between these it sleeps.
  */
 #ifndef SCREENING_RPC_JANITOR_H
 #define SCREENING_RPC_JANITOR_H
@@ -20,14 +20,14 @@ struct rpc_janitor {
     bool started;
     struct monitor monitor;
     _Atomic int64_t planned_ns; /* time of the next scan; written with the lock held */
-    bool asked;                 /* a scan was requested */
+    bool asked;                 /* whether a scan was requested */
     bool stop;
 };
 
 void rpc_janitor_init(struct rpc_janitor *janitor);
 void rpc_janitor_fini(struct rpc_janitor *janitor);
 
-/* RESOURCE_EXHAUSTED if the thread cannot be created. */
+/* Starts the thread. Returns RESOURCE_EXHAUSTED if that fails. */
 MUST_CHECK enum status rpc_janitor_start(struct rpc_janitor *janitor, struct rpc_server *server,
                                          struct error *error);
 

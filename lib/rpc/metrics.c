@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 
-enum { FIRST_BOUND_US = 64 }; /* which makes the last bound of a method's histogram 8.4 s */
+enum { FIRST_BOUND_US = 64 }; /* the last bound of a method's histogram is then 8.4 s */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the two lists, not the metrics */
 
@@ -79,7 +79,7 @@ static bool init_methods(struct service *service)
     return true;
 }
 
-/* Lock held. */
+/* Adds the metrics of a service. Lock held. */
 static struct service *add_service(const ProtobufCServiceDescriptor *descriptor)
 {
     const size_t count = descriptor != NULL ? descriptor->n_methods : 1;
@@ -154,7 +154,7 @@ static void register_peer(struct rpc_peer_metrics *metrics, const char *labels)
     }
 }
 
-/* Lock held. */
+/* Adds the metrics of a peer. Lock held. */
 static struct peer *add_peer(const char *name)
 {
     struct peer *peer = calloc(1, sizeof *peer);

@@ -1,7 +1,7 @@
 /*
- * Replies that one thread gives together: a writer thread that has committed for many callers. Every caller
- * waits for the writer thread, and sending is expensive, so it hands the batch over with a single wake-up.
- * The outbox's thread sends the replies while the writer thread writes the next batch.
+ * Sends replies that one thread gives together, such as a writer thread that has committed for many callers.
+ * Every caller waits for the writer thread, and sending is expensive, so that thread hands the batch over
+ * with a single wake-up. The outbox's thread sends the replies while the writer thread writes the next batch.
  */
 #ifndef SCREENING_RPC_OUTBOX_H
 #define SCREENING_RPC_OUTBOX_H
@@ -38,7 +38,7 @@ void rpc_outbox_hold(void);
 /* Returns whether the calling thread holds its replies. If it does, this slot's reply is held too. */
 bool rpc_outbox_take(struct rpc_slot *slot);
 
-/* Sends the held replies and ends the hold: later replies of the calling thread leave at once. */
+/* Sends the held replies and ends the hold. Later replies of the calling thread leave immediately. */
 void rpc_outbox_release(struct rpc_outbox *outbox);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Shared by the unit tests of this folder: cmocka; a server with a BookingService whose replies a test
- * selects by the booking_id that it asks for; and raw clients for messages that no channel would send.
+ * Tools of the unit tests of this folder: cmocka, a server, and raw clients for messages that no channel
+ * would send. The server has a BookingService whose replies a test selects by the booking_id that it asks
+ * for.
  */
 #ifndef SCREENING_RPC_RPC_TESTING_H
 #define SCREENING_RPC_RPC_TESTING_H
@@ -49,22 +50,23 @@ struct test_server {
     char address[96];
     struct rpc_server *server;
     pthread_mutex_t mutex;                /* guards the fields below */
-    struct rpc_call *held[TEST_HELD_MAX]; /* calls of GetBooking "hold" */
+    struct rpc_call *held[TEST_HELD_MAX]; /* calls of GetBooking for the id "hold" */
     size_t held_count;
-    size_t invoked; /* method calls so far */
+    size_t invoked; /* number of method calls so far */
 };
 
 /*
- * GetBooking{booking_id}: "hold" keeps the call in `held`; "sold-out" fails with FAILED_PRECONDITION SOLD_OUT
- * and retry_after_ms 7; "broken" fails with INTERNAL; "huge" returns more than a message holds; "trace"
- * returns the traceparent as customer_name, the request id as status_reason, the metadata "authorization" as
- * date, and the source as customer_id in 16 hexadecimal digits. For any other id the response holds that id.
- * CreateBooking returns a booking with the request's fields.
+ * Initialises the server. The id in GetBooking selects the reply. "hold" keeps the call in `held`. "sold-out"
+ * fails with FAILED_PRECONDITION SOLD_OUT and retry_after_ms 7. "broken" fails with INTERNAL. "huge" returns
+ * more than a message holds. "trace" returns the traceparent as customer_name, the request id as
+ * status_reason, the metadata "authorization" as date, and the source as customer_id in 16 hexadecimal
+ * digits. For any other id the response holds that id. CreateBooking returns a booking with the request's
+ * fields.
  */
 void test_server_init(struct test_server *server);
 
 /*
- * Opens the server at an ipc address in its own folder, or on tcp, and starts it; `options` may be NULL. It
+ * Opens the server at an ipc address in its own folder, or on tcp, and starts it. `options` may be NULL. It
  * does not serve yet.
  */
 void test_server_start(struct test_server *server, const struct rpc_server_options *options, bool tcp);
@@ -90,7 +92,7 @@ nng_socket test_dial(const char *address);
 /* Sends the bytes as a request and returns the unpacked response, which the caller frees. */
 Rpc__V1__Response *test_ask_bytes(nng_socket socket, const void *bytes, size_t size);
 
-/* The same, for an envelope with these fields. */
+/* Like test_ask_bytes, for an envelope with these fields. */
 Rpc__V1__Response *test_ask(nng_socket socket, const char *method, const void *payload, size_t size,
                             uint32_t timeout_ms);
 
@@ -103,7 +105,7 @@ void test_assert_answer(Rpc__V1__Response *response, enum status code, const cha
 /* Checks the status that Health reports for `service`: TEST_SERVING or TEST_NOT_SERVING. */
 void test_assert_health(nng_socket socket, const char *service, int expected);
 
-/* Returns the value of a metric of this process, summed over its labels; 0 if there is no such metric. */
+/* Returns the value of a metric of this process, summed over its labels, or 0 if there is no such metric. */
 int64_t test_metric(const char *name);
 
 #endif

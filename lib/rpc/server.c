@@ -1,5 +1,5 @@
 /*
- * Life cycle of a server: open (bound, silent), start (serves Health and Introspection), serve (serves
+ * The life cycle of a server: open (bound, silent), start (serves Health and Introspection), serve (serves
  * everything), drain, close. slot.h, dispatch.h and call.h describe the life of one request.
  */
 #include "rpc/server.h"
@@ -127,8 +127,8 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
 }
 
 /*
- * Returns nng's error code, or 0. nng also reports REM_POST for a connection that the protocol refused, which
- * never had an ADD_POST, so count with ADD_PRE.
+ * Counts the connections. Returns nng's error code, or 0. nng also reports REM_POST for a connection that the
+ * protocol refused, which never had an ADD_POST, so this counts with ADD_PRE.
  */
 static int watch_pipes(struct rpc_server *server)
 {
@@ -193,7 +193,7 @@ enum status rpc_server_grow(struct rpc_server *server, struct error *error)
     return STATUS_OK;
 }
 
-/* Returns false when out of memory. */
+/* Finds the metrics of all methods. Returns false when out of memory. */
 static bool find_metrics(struct rpc_server *server)
 {
     server->unknown_method = rpc_method_metrics_of(NULL);
@@ -215,7 +215,7 @@ enum status rpc_server_start(struct rpc_server *server, struct error *error)
         status = rpc_server_grow(server, error);
     if (status != STATUS_OK)
         return status;
-    /* Start the janitor last: it opens slots too, as soon as requests arrive. */
+    /* Start the janitor last, because it opens slots too, as soon as requests arrive. */
     return rpc_janitor_start(&server->janitor, server, error);
 }
 
@@ -255,7 +255,8 @@ static bool is_busy(struct rpc_server *server)
 }
 
 /*
- * A client whose reply just left may send another request; restart the quiet period to refuse that one too.
+ * Returns whether the server was quiet long enough. A client whose reply just left may send another request,
+ * so a busy server restarts the quiet period in order to refuse that one too.
  */
 static bool is_quiet(struct rpc_server *server)
 {
@@ -265,7 +266,7 @@ static bool is_quiet(struct rpc_server *server)
     return now_ns - atomic_load(&server->last_heard_ns) >= (int64_t)DRAIN_QUIET_MS * NS_PER_MS;
 }
 
-/* Closes everything: from here on no slot is opened and nothing is received. */
+/* Closes everything. From here on no slot is opened and nothing is received. */
 static void hang_up(struct rpc_server *server)
 {
     rpc_janitor_stop(&server->janitor);
@@ -277,7 +278,8 @@ static void hang_up(struct rpc_server *server)
         rpc_slot_close(&server->slots[i]);
         metric_add(&rpc_server_metrics.slots, -1);
     }
-    /* Without slots a connection reads no further than its next request; wait for that read (stuck_reaper.h).
+    /*
+     * Without slots a connection reads no further than its next request. Wait for that read (stuck_reaper.h).
      */
     nng_msleep(CLOSE_SETTLE_MS);
     server->callbacks_linger = !socket_close(server->socket);
@@ -286,7 +288,7 @@ static void hang_up(struct rpc_server *server)
 
 /*
  * Waits until no handler runs, and prevents new ones. Calls may still be answered. The wait has no time
- * limit: handlers never block, and the caller frees what they use.
+ * limit, because handlers never block and the caller frees everything that they use.
  */
 static void shut(struct rpc_server *server)
 {

@@ -1,15 +1,16 @@
 /*
- * The RPC server: nng REP, one message each way, methods dispatched through protobuf-c's service descriptors.
+ * The RPC server, on nng REP. A call is one message each way, and methods are dispatched through protobuf-c's
+ * service descriptors.
  *
  * A service is a filled-in vtable of generated type (SCREENING__V1__..._SERVICE__INIT). The server calls its
- * methods on nng's callback threads: a method decodes its request into a command, hands it on and returns; it
- * never blocks. The reply follows later, from any thread: the handler either calls the generated closure with
+ * methods on nng's callback threads. A method decodes its request into a command, hands it on and returns. It
+ * never blocks. The reply follows later, from any thread. The handler either calls the generated closure with
  * the response (closure_data is the struct rpc_call) or calls rpc_call_fail.
  *
- * Before it calls a method, the server checks the size, the envelope, that the payload is a valid message and
- * that every string in it is valid UTF-8 without NUL (otherwise INVALID_ARGUMENT "field: rule"). If a call's
- * budget ends before the reply, the server immediately replies DEADLINE_EXCEEDED itself and drops the
- * handler's later reply. The server itself provides grpc.health.v1.Health and rpc.v1.Introspection.
+ * Before it calls a method, the server checks the size and the envelope, and that the payload is a valid
+ * message whose strings are valid UTF-8 without NUL. Otherwise it replies INVALID_ARGUMENT "field: rule". If
+ * a call's budget ends before the reply, the server immediately replies DEADLINE_EXCEEDED itself and drops
+ * the handler's later reply. The server itself provides grpc.health.v1.Health and rpc.v1.Introspection.
  */
 #ifndef SCREENING_RPC_SERVER_H
 #define SCREENING_RPC_SERVER_H
@@ -28,19 +29,20 @@ struct rpc_call;
 struct rpc_server_options {
     const char *address; /* "tcp://127.0.0.1:7101", "ipc:///path" */
     /*
-     * A second address, for gateways that call for many clients; NULL or empty = none. Only calls that arrive
+     * A second address, for gateways that call for many clients. NULL or empty = none. Only calls that arrive
      * here are counted by the client-address in their metadata.
      */
     const char *gateway_address;
-    const char *program; /* name for Introspection and error messages */
+    const char *program; /* its name for Introspection and error messages */
     /*
-     * Requests that the server can hold at once; 0 = 4608. Must exceed the total capacity of the queues that
-     * the handlers fill, so that an excess request is refused instead of waiting in the transport.
+     * The number of requests that the server can hold at a time; 0 = 4608. It must exceed the total capacity
+     * of the queues that the handlers fill, so that an excess request is refused instead of waiting in the
+     * transport.
      */
     size_t contexts;
     size_t message_max_bytes;    /* 0 = 1 MiB; nng closes the connection of a larger message */
     uint32_t default_timeout_ms; /* for calls without timeout_ms; 0 = 1000 */
-    uint32_t max_timeout_ms;     /* 0 = 60000 */
+    uint32_t max_timeout_ms;     /* the longest timeout of a call; 0 = 60000 */
     /*
      * How long a reply waits for the client to take it; 0 = 2000. A reply that times out is dropped, and so
      * are further replies to that client until it takes one.
@@ -51,20 +53,20 @@ struct rpc_server_options {
 enum { RPC_DEGRADED_MAX = 8, RPC_DEGRADED_TEXT_SIZE = 96 };
 
 /*
- * Writes up to RPC_DEGRADED_MAX reasons why the service is degraded; returns their number. Any thread; must
+ * Writes up to RPC_DEGRADED_MAX reasons why the service is degraded. Returns their number. Any thread; must
  * be quick.
  */
 typedef size_t (*rpc_degraded_fn)(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE]);
 
 /*
- * Returns NULL if the service is ready (Health.Check SERVING), otherwise the reason, a string that stays
- * valid. Any thread; must be quick.
+ * Returns NULL if the service is ready (Health.Check SERVING). Otherwise returns the reason, a string that
+ * stays valid. Any thread; must be quick.
  */
 typedef const char *(*rpc_not_ready_fn)(void *context);
 
 /*
- * Binds the addresses; does not reply to anything yet. INVALID_ARGUMENT "rpc-listen: ..." or "gateway-listen:
- * ..." if an address is malformed or taken.
+ * Binds the addresses. Does not reply to anything yet. Returns INVALID_ARGUMENT "rpc-listen: ..." or
+ * "gateway-listen: ..." if an address is malformed or taken.
  */
 MUST_CHECK enum status rpc_server_open(const struct rpc_server_options *options, struct rpc_server **out,
                                        struct error *error);
@@ -80,22 +82,22 @@ void rpc_server_observe(struct rpc_server *server, rpc_not_ready_fn not_ready, r
                         void *context);
 
 /*
- * Starts to reply. Until rpc_server_serve only Health and Introspection are served; every other method gets
+ * Starts to reply. Until rpc_server_serve only Health and Introspection are served. Every other method gets
  * UNAVAILABLE `NOT_READY`.
  */
 MUST_CHECK enum status rpc_server_start(struct rpc_server *server, struct error *error);
 
-/* Serves the services added by rpc_server_add from now on; they must be ready. Any thread. */
+/* Serves the services added by rpc_server_add from now on. They must be ready. Any thread. */
 void rpc_server_serve(struct rpc_server *server);
 
 /*
  * Refuses new requests with UNAVAILABLE `DRAINING` and retry_after_ms 300 (Health: NOT_SERVING) while the
  * calls in flight finish. It keeps refusing until for 200 ms no request has arrived and no call was in
- * flight, but for 2 s at most; then it waits for the remaining calls. All this takes at most `grace_ms`.
+ * flight, but for 2 s at most. Then it waits for the remaining calls. All this takes at most `grace_ms`.
  *
- * Returns whether every call was answered. If so, the listener and all connections are closed at once: a
+ * Returns whether every call was answered. If so, the listener and all connections are closed immediately. A
  * client that was asked to retry in 300 ms then cannot connect, so it knows that its request did not leave.
- * Call from the thread that calls rpc_server_close.
+ * Call it from the thread that calls rpc_server_close.
  *
  * Whatever it returns, no handler, rpc_not_ready_fn or rpc_degraded_fn runs or starts afterwards, so the
  * caller may close what they use. It waits for a running handler even beyond `grace_ms`. Handlers may still
@@ -109,8 +111,8 @@ bool rpc_server_drain(struct rpc_server *server, uint32_t grace_ms);
 void rpc_server_close(struct rpc_server *server);
 
 /*
- * Returns NULL if the server is ready, serving and not draining (Health: SERVING), otherwise the reason. Any
- * thread.
+ * Returns NULL if the server is ready, serving and not draining (Health: SERVING). Otherwise returns the
+ * reason. Any thread.
  */
 const char *rpc_server_not_ready(struct rpc_server *server);
 
@@ -120,38 +122,41 @@ size_t rpc_server_in_flight(struct rpc_server *server);
 /* ---- a call in flight: from the method's invocation until the reply, used by one thread at a time ---- */
 
 /*
- * Replies with an error; `error->status` must not be OK. This frees the call with its request message and its
- * arena; calling the generated closure does so too.
+ * Replies with an error, whose `status` must not be OK. Frees the call with its request message and its
+ * arena, as the generated closure does.
  */
 void rpc_call_fail(struct rpc_call *call, const struct error *error);
 
-/* Same as calling the generated closure: packs and sends `response`, which the caller still owns. */
+/* Packs and sends `response`, which the caller still owns, as the generated closure does. */
 void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *response);
 
-/* Returns the end of the client's budget, counted from the request's arrival; monotonic clock. */
+/*
+ * Returns the end of the client's budget on the monotonic clock. The budget starts with the request's
+ * arrival.
+ */
 int64_t rpc_call_deadline_ns(const struct rpc_call *call);
 
-/* Memory that is freed with the call. The request message is in it; commands may use it too. */
+/* Returns an arena that is freed with the call. The request message is in it. Commands may use it too. */
 struct arena *rpc_call_arena(struct rpc_call *call);
 
 /* Returns the maximum size of a packed response. A larger one is replaced by RESOURCE_EXHAUSTED. */
 size_t rpc_call_response_max_bytes(const struct rpc_call *call);
 
 /*
- * Identifies the sender of the call for base/fair_queue.h: its connection and, from a gateway, the client
- * address that the gateway sent.
+ * Returns the sender of the call for base/fair_queue.h. This is its connection and, from a gateway, the
+ * client address that the gateway sent.
  */
 uint64_t rpc_call_source(const struct rpc_call *call);
 
 /*
- * Between these two calls the calling thread's replies are held. rpc_server_send_answers then sends them
- * together, on a thread of the server if they are many. A thread replies for one server only, and holds
+ * Between these two calls the replies of the calling thread are held. rpc_server_send_answers then sends them
+ * together, on a thread of the server if there are many. A thread replies for one server only, and holds
  * replies no longer than it takes to give those that are ready.
  */
 void rpc_server_hold_answers(struct rpc_server *server);
 void rpc_server_send_answers(struct rpc_server *server);
 
-/* Returns the metadata value for `key`, or NULL. Valid until the call is answered. */
+/* Returns the metadata value for `key`, or NULL if there is none. It is valid until the call is answered. */
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 
 /*
@@ -161,8 +166,8 @@ const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 bool rpc_call_has_explicit_presence(const struct rpc_call *call);
 
 /*
- * Returns the id for logs: the trace id of `traceparent`, otherwise `x-request-id`, otherwise an id generated
- * for this call. Never NULL; valid until the call is answered.
+ * Returns the id for logs. It is the trace id of `traceparent`, otherwise `x-request-id`, otherwise an id
+ * generated for this call. Never NULL. It is valid until the call is answered.
  */
 const char *rpc_call_request_id(struct rpc_call *call);
 

@@ -20,17 +20,18 @@
 
 enum {
     RPC_SERVICES_MAX = 16,
-    RPC_SLOTS_BLOCK = 128, /* slots opened at a time */
+    RPC_SLOTS_BLOCK = 128, /* number of slots opened at a time */
     RPC_SLOTS_LOW = 32,    /* another block is opened when fewer slots than this are receiving */
     RPC_RETRY_AFTER_MS = 300,
-    /* limit on the memory of all large requests together, in multiples of message_max_bytes */
+    /* The limit on the memory of all large requests together, in multiples of message_max_bytes. */
     RPC_LARGE_REQUESTS = 32,
 };
 
 struct rpc_service_entry {
     ProtobufCService *service;
-    struct rpc_method_metrics *metrics; /* by method; set by rpc_server_start */
-    bool always;                        /* served even before rpc_server_serve and while draining */
+    struct rpc_method_metrics *metrics; /* one for each method; set by rpc_server_start */
+    /* Whether it is served even before rpc_server_serve and while draining. */
+    bool always;
 };
 
 struct rpc_server {
@@ -53,11 +54,11 @@ struct rpc_server {
     struct rpc_slot *slots; /* slot_max entries; the first slot_count are open */
     size_t slot_max;
     _Atomic size_t slot_count; /* only grows: in rpc_server_start, then in the janitor */
-    _Atomic size_t receiving;  /* slots in this state; likewise the next two */
+    _Atomic size_t receiving;  /* number of slots in this state; likewise the next two */
     _Atomic size_t in_flight;
     _Atomic size_t sending;
     _Atomic size_t large_bytes; /* total size of the large requests whose calls are held */
-    _Atomic size_t invoking;    /* callbacks that are calling a handler, or may still do so */
+    _Atomic size_t invoking;    /* number of callbacks that are calling a handler, or may still do so */
 
     struct rpc_call_pool calls;
     struct rpc_janitor janitor;
@@ -66,13 +67,15 @@ struct rpc_server {
 
     _Atomic bool serving;
     _Atomic bool draining;
-    _Atomic bool shut;             /* no handler may be called from now on, not even of an `always` service */
-    _Atomic int64_t last_heard_ns; /* while draining: when the server last refused a request or still had a
+    /* Whether no handler may be called from now on, not even of an `always` service. */
+    _Atomic bool shut;
+    _Atomic int64_t last_heard_ns; /* while draining, when the server last refused a request or still had a
                                       call to finish */
 
-    /* Used only by the thread that drains and closes. */
-    bool hung_up;          /* the listener and all connections are closed */
-    bool callbacks_linger; /* closing hung: the server must stay in memory for nng's callbacks */
+    /* The following members are used only by the thread that drains and closes. */
+    bool hung_up; /* whether the listener and all connections are closed */
+    /* Whether closing hung, so that the server must stay in memory for nng's callbacks. */
+    bool callbacks_linger;
 };
 
 /*

@@ -311,7 +311,7 @@ static void test_server_drain_waits_for_answers_held_back(void **state)
     struct test_server server;
     test_server_serve(&server);
     nng_socket holders[COUNT];
-    /* Receive at once: when a connection ends, nng drops a reply that no receive is waiting for. */
+    /* Receive immediately. When a connection ends, nng drops a reply that no receive is waiting for. */
     nng_aio *answers[COUNT];
     for (size_t i = 0; i < COUNT; i++) {
         holders[i] = test_dial(server.address);

@@ -11,7 +11,8 @@
 #include "rpc/server_state.h"
 
 /*
- * While more than half of the slots are sending, slow clients begin to cost the others, so time out sooner.
+ * While more than half of the slots are sending, slow clients begin to cost the others, so replies time out
+ * sooner.
  */
 enum { HURRIED_TIMEOUT_MS = 100 };
 
@@ -67,7 +68,7 @@ static void on_received(struct rpc_slot *slot)
     int rv = nng_aio_result(slot->aio);
     if (rv == NNG_ETIMEDOUT) {
         /*
-         * A receive has no timeout: this is the timeout of the send before it, which nng reports to the next
+         * A receive has no timeout. This is the timeout of the send before it, which nng reports to the next
          * operation (nng/expiring_aio.h). No message was taken from the socket. `receiving` still counts the
          * slot: a lower count, even for a moment, could skip RPC_SLOTS_LOW below.
          */
@@ -75,7 +76,7 @@ static void on_received(struct rpc_slot *slot)
         return;
     }
     if (rv != 0)
-        return; /* the slot is being stopped: a REP receive fails for no other reason */
+        return; /* the slot is being stopped; a REP receive fails for no other reason */
     nng_msg *msg = nng_aio_get_msg(slot->aio);
     nng_aio_set_msg(slot->aio, NULL);
     size_t receiving = atomic_fetch_sub(&server->receiving, 1);
@@ -103,7 +104,10 @@ static void on_received(struct rpc_slot *slot)
 static void on_event(void *context)
 {
     struct rpc_slot *slot = context;
-    /* Safe without the mutex: the state was written before the operation that just ended was started. */
+    /*
+     * This is safe without the mutex, because the state was written before the operation that just ended was
+     * started.
+     */
     if (slot->state == RPC_SLOT_SENDING)
         on_sent(slot);
     else
@@ -137,7 +141,7 @@ void rpc_slot_receive(struct rpc_slot *slot)
     nng_ctx_recv(slot->ctx, slot->aio);
 }
 
-/* Mutex held. */
+/* Takes the call from the slot. Mutex held. */
 static void take(struct rpc_slot *slot)
 {
     CHECK(slot->state == RPC_SLOT_IN_FLIGHT && slot->call != NULL);
@@ -189,7 +193,7 @@ void rpc_slot_send_now(struct rpc_slot *slot)
 {
     struct rpc_server *server = slot->server;
     nng_msg *msg = slot->answer;
-    CHECK(slot->state == RPC_SLOT_SENDING); /* claimed by the thread that replies */
+    CHECK(slot->state == RPC_SLOT_SENDING); /* the thread that replies has claimed it */
     if (msg == NULL) {
         log_plain(LOG_ERROR, "rpc.out_of_memory");
         atomic_fetch_sub(&server->in_flight, 1);

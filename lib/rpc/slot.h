@@ -1,13 +1,13 @@
 /*
- * One nng context of the server's REP socket: it receives a request, holds it while the call is in flight,
- * sends one reply, and receives again.
+ * A slot is one nng context of the server's REP socket. It receives a request, holds it while the call is in
+ * flight, sends one reply, and receives again.
  *
  *   RECEIVING --request--> IN_FLIGHT --claimed--> SENDING --sent, or timed out--> RECEIVING
  *
- * The thread that claims the call sends the reply: the handler's thread, or the janitor when the budget ends.
- * A later reply finds that the slot has moved on, and is dropped. A slot's mutex is never held while nng or a
- * handler runs. A thread must not touch a slot after calling nng_ctx_send or nng_ctx_recv on it: the callback
- * may already be running on another thread.
+ * The thread that claims the call sends the reply. That is the handler's thread, or the janitor when the
+ * budget ends. A later reply finds that the slot has moved on, and is dropped. A slot's mutex is never held
+ * while nng or a handler runs. A thread must not touch a slot after calling nng_ctx_send or nng_ctx_recv on
+ * it, because the callback may already be running on another thread.
  */
 #ifndef SCREENING_RPC_SLOT_H
 #define SCREENING_RPC_SLOT_H
@@ -33,23 +33,27 @@ struct rpc_slot {
     struct rpc_server *server;
     nng_ctx ctx;
     nng_aio *aio;
-    _Atomic int64_t deadline_ns; /* of the call in flight; written with the mutex held, read without */
-    pthread_mutex_t mutex;       /* guards state and call */
+    /* Deadline of the call in flight; written with the mutex held, read without. */
+    _Atomic int64_t deadline_ns;
+    pthread_mutex_t mutex; /* guards state and call */
     enum rpc_slot_state state;
-    struct rpc_call *call; /* in IN_FLIGHT; owned by the handler, the slot only points to it */
-    nng_pipe pipe;         /* the connection that the request came from */
-    /* Owned by the thread that claimed the call, then by the outbox. */
+    struct rpc_call *call; /* the call in IN_FLIGHT, owned by the handler; the slot only points to it */
+    nng_pipe pipe;         /* the connection on which the request came */
+    /* The following members are owned by the thread that claimed the call, then by the outbox. */
     nng_msg *answer;
-    struct queue_node to_send; /* in the outbox */
+    struct queue_node to_send; /* its place in the outbox */
 };
 
-/* Does not receive yet. RESOURCE_EXHAUSTED when out of memory. */
+/* Opens the slot, which does not receive yet. Returns RESOURCE_EXHAUSTED when out of memory. */
 MUST_CHECK enum status rpc_slot_open(struct rpc_slot *slot, struct rpc_server *server, struct error *error);
 
 /* Starts to receive the next request. The callback runs the dispatcher. */
 void rpc_slot_receive(struct rpc_slot *slot);
 
-/* Returns true to exactly one caller per call; that caller must call rpc_slot_send. */
+/*
+ * Claims the call for a reply. Returns true to exactly one caller per call, which must then call
+ * rpc_slot_send.
+ */
 bool rpc_slot_claim(struct rpc_slot *slot, const struct rpc_call *call);
 
 /* The same for the current call if its budget has ended at `now_ns`. The handler still owns the call. */
@@ -61,7 +65,7 @@ bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns, struct rpc_ex
 
 /*
  * Sends the reply or, if the calling thread holds its replies (outbox.h), queues it to be sent with them.
- * Takes ownership of `msg`. NULL (out of memory): the client gets no reply.
+ * Takes ownership of `msg`. If that is NULL (out of memory), the client gets no reply.
  */
 void rpc_slot_send(struct rpc_slot *slot, nng_msg *msg);
 
@@ -71,10 +75,13 @@ void rpc_slot_send_now(struct rpc_slot *slot);
 /* Cancels the slot's current operation and waits for its callback. */
 void rpc_slot_stop(struct rpc_slot *slot);
 
-/* Call after rpc_slot_stop. Handlers may still try to claim calls that the server has already answered. */
+/*
+ * Closes the slot. Call it after rpc_slot_stop. Handlers may still try to claim calls that the server has
+ * already answered.
+ */
 void rpc_slot_close(struct rpc_slot *slot);
 
-/* Call after rpc_slot_close, once no handler holds a call. */
+/* Frees the slot. Call it after rpc_slot_close, once no handler holds a call. */
 void rpc_slot_fini(struct rpc_slot *slot);
 
 #endif

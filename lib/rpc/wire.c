@@ -10,7 +10,7 @@ enum { DEPTH_MAX = 16, PATH_SIZE = 128, VARINT_BYTES_MAX = 10, FIELDS_SEEN_MAX =
 
 enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
-enum verdict { WELL_FORMED, MALFORMED, REFUSED /* `error` gives the reason */ };
+enum verdict { WELL_FORMED, MALFORMED, REFUSED /* `error` has the reason */ };
 
 /* A message on the path from the payload down to the current field. */
 struct frame {
@@ -83,7 +83,10 @@ static enum verdict count_elements(const struct frame *frame, size_t count, stru
     return refuse(frame, rule, scan);
 }
 
-/* Counts the numbers in a packed field. For malformed content the result may be any number up to its size. */
+/*
+ * Returns the number of numbers in a packed field. For malformed content this may be any number up to its
+ * size.
+ */
 static size_t packed_count(ProtobufCType type, struct reader content)
 {
     size_t size = (size_t)(content.end - content.at);
@@ -124,7 +127,7 @@ static enum verdict check_content(const struct frame *frame, struct reader conte
     case PROTOBUF_C_TYPE_BYTES:
         return WELL_FORMED;
     default:
-        /* Packed numbers: only count them; unpack checks each. */
+        /* Packed numbers are only counted. unpack checks each. */
         return count_elements(frame, packed_count(frame->field->type, content), scan);
     }
 }

@@ -1,5 +1,5 @@
 /*
- * Protobuf's wire format: checks packed messages for what protobuf-c's unpack lets through, and writes
+ * Protobuf's wire format. Checks packed messages for errors that protobuf-c's unpack lets through, and writes
  * messages whose submessages are already packed. Pure; any thread.
  *
  * A field of two bytes can make unpack allocate a hundred, so the number of elements is limited in addition
@@ -18,17 +18,18 @@
 #include "base/status.h"
 
 enum {
-    /* A BatchReserve of 1,024 bookings, each with seven fields that this version does not know. */
+    /* Enough for a BatchReserve of 1,024 bookings, each with seven fields that this version does not know. */
     WIRE_REQUEST_ELEMENTS_MAX = 8192,
-    WIRE_ENVELOPE_ELEMENTS_MAX = 128, /* mainly metadata */
-    /* Responses and events of our own services: 1 MiB of registrations with 400 days each has 65,000. */
+    WIRE_ENVELOPE_ELEMENTS_MAX = 128, /* mainly for metadata */
+    /* For responses and events of our own services. 1 MiB of registrations with 400 days each has 65,000. */
     WIRE_ANSWER_ELEMENTS_MAX = 131072,
 };
 
 /*
- * INVALID_ARGUMENT "path.to.field: rule" if a string field holds invalid UTF-8 or NUL, if messages nest
- * deeper than 16 levels, or if the message has more than `elements_max` elements; "payload: not a valid
- * screening.v1.X" if the bytes are not such a message at all.
+ * Checks a packed message. Returns INVALID_ARGUMENT "path.to.field: rule" if a string field holds invalid
+ * UTF-8 or NUL, if messages nest deeper than 16 levels, or if the message has more than `elements_max`
+ * elements. Returns INVALID_ARGUMENT "payload: not a valid screening.v1.X" if the bytes are not such a
+ * message at all.
  */
 MUST_CHECK enum status wire_check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes,
                                   size_t size, size_t elements_max, struct error *error);
@@ -42,8 +43,9 @@ MUST_CHECK ProtobufCMessage *wire_unpack(const ProtobufCMessageDescriptor *descr
                                          struct error *error);
 
 /*
- * The same for a message from one of our own services, with WIRE_ANSWER_ELEMENTS_MAX. A smaller message
- * cannot have that many elements, so it is unpacked without wire_check; its strings are then not checked.
+ * Like wire_unpack, for a message from one of our own services, with WIRE_ANSWER_ELEMENTS_MAX. A smaller
+ * message cannot have that many elements, so it is unpacked without wire_check and its strings are not
+ * checked.
  */
 MUST_CHECK ProtobufCMessage *wire_unpack_answer(const ProtobufCMessageDescriptor *descriptor,
                                                 const uint8_t *bytes, size_t size, struct arena *arena,
@@ -51,24 +53,25 @@ MUST_CHECK ProtobufCMessage *wire_unpack_answer(const ProtobufCMessageDescriptor
 
 /* ---- writing: the caller adds up the sizes first, then writes the bytes ---- */
 
-enum { WIRE_VARINT_FIELD_MAX = 15 }; /* longest tag plus longest value */
+enum { WIRE_VARINT_FIELD_MAX = 15 }; /* the longest tag plus the longest value */
 
-/* Size of `value` as a varint: 1 to 10 bytes. */
+/* Returns the size of `value` as a varint, 1 to 10 bytes. */
 size_t wire_varint_size(uint64_t value);
 
 /*
- * Size of field `field` of type string, bytes or message with `size` bytes of content: tag, length, content.
+ * Returns the size of field `field` of type string, bytes or message with `size` bytes of content. It
+ * includes the tag, the length and the content.
  */
 size_t wire_bytes_size(unsigned field, size_t size);
 
-/* Size of a varint field. Proto3 omits zero values; the caller decides that. */
+/* Returns the size of a varint field. Proto3 omits zero values; the caller decides that. */
 size_t wire_varint_field_size(unsigned field, uint64_t value);
 
-/* Size of a field of type fixed64. */
+/* Returns the size of a field of type fixed64. */
 size_t wire_fixed64_field_size(unsigned field);
 
 /*
- * These functions write at `at`, where the caller has reserved the size that the _size functions
+ * The following functions write at `at`, where the caller has reserved the size that the _size functions
  * return. They return the address just past the bytes that they wrote.
  */
 uint8_t *wire_put_varint(uint8_t *at, uint64_t value);
@@ -76,7 +79,7 @@ uint8_t *wire_put_varint(uint8_t *at, uint64_t value);
 /* `bytes` may be NULL when `size` is 0. */
 uint8_t *wire_put_bytes(uint8_t *at, unsigned field, const void *bytes, size_t size);
 
-/* Writes only the tag and the length; the caller writes the `size` bytes of content after them. */
+/* Writes only the tag and the length. The caller writes the `size` bytes of content after them. */
 uint8_t *wire_put_bytes_header(uint8_t *at, unsigned field, size_t size);
 
 uint8_t *wire_put_varint_field(uint8_t *at, unsigned field, uint64_t value);

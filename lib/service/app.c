@@ -1,4 +1,4 @@
-/* Start, replay and stop; app_listen.c has the listeners and their reports. */
+/* Starts, stops and replays. app_listen.c has the listeners and their reports. */
 #include "service/app.h"
 
 #include <stdio.h>
@@ -67,7 +67,7 @@ static bool open_parts(struct app *app)
     return true;
 }
 
-/* The listeners come first: if a port is taken, the start must not leave a new database behind. */
+/* The listeners come first, so that a start that finds a port taken leaves no new database behind. */
 static bool start(struct app *app)
 {
     app_listen(app);
@@ -110,7 +110,7 @@ static void call(void (*step)(void *service), const struct app *app)
         step(app->options->service);
 }
 
-/* Closes what is open, in reverse order: each producer of work ends before its consumer. */
+/* Closes everything that is open, in reverse order. Each producer of work ends before its consumer. */
 static void stop(struct app *app)
 {
     const struct app_options *options = app->options;

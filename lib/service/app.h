@@ -1,5 +1,5 @@
 /*
- * The frame of a service with a database. A service declares its parts; the frame starts them, reports on
+ * The frame of a service with a database. A service declares its parts. The frame starts them, reports on
  * them, and stops them:
  *
  *     start:  ops, RPC and events listeners -> database -> open_writer -> readers -> publisher
@@ -34,13 +34,16 @@
 
 enum { APP_PARTS_MAX = 8, APP_SERVICES_MAX = 3 };
 
-/* One part of a service. `service` is that of the options. */
+/* One part of a service. `service` is the one of the options. */
 struct app_part {
-    /* Called again after a failure that waiting can fix, so a failure must leave nothing open. */
+    /*
+     * Opens the part. Is called again after a failure that waiting can fix, so a failure must leave nothing
+     * open.
+     */
     enum status (*open)(void *service, struct error *error);
-    /* NULL = nothing to do. Ends the part's work while the writer and the readers still run. */
+    /* Ends the part's work while the writer and the readers still run. NULL = nothing to do. */
     void (*stop)(void *service);
-    /* NULL = nothing to do. Frees the part once no call, no batch and no other thread can reach it. */
+    /* Frees the part once no call, no batch and no other thread can reach it. NULL = nothing to do. */
     void (*close)(void *service);
 };
 
@@ -48,21 +51,23 @@ struct app_options {
     const char *program;
     const struct service_settings *settings;
     const char *topic;         /* of the log that the service publishes; NULL = it publishes none */
-    const char *events_listen; /* unless topic is NULL */
-    size_t queues;             /* the number of queues of queue_max places that the handlers fill */
+    const char *events_listen; /* ignored if topic is NULL */
+    size_t queues;             /* number of queues of queue_max places that the handlers fill */
     ProtobufCService *services[APP_SERVICES_MAX + 1]; /* served besides EventLogService; ends with NULL */
-    const char *schema;         /* PostgreSQL: the schema that names resolve to; NULL = the default */
-    service_prepare_fn prepare; /* of the database; its context is `service` */
-    /* Like app_part.open: sets app.writer and gives it app.db, mostly by app_open_writer. */
+    const char *schema;         /* the schema that names resolve to on PostgreSQL; NULL = the default */
+    service_prepare_fn prepare; /* prepares the database; its context is `service` */
+    /* Sets app.writer and gives it app.db, mostly by app_open_writer. Fails like app_part.open. */
     enum status (*open_writer)(void *service, struct error *error);
-    void (*close_writer)(void *service); /* frees what the writer used; also closes a writer that the frame
-                                          * does not own */
-    const char *log_labels[LOG_METRICS_MAX];  /* of the metrics of app.followed, see log_metrics.h */
+    void (*close_writer)(void *service); /* frees everything that the writer used; also closes a writer that
+                                            the frame does not own */
+    const char *log_labels[LOG_METRICS_MAX];  /* labels of the metrics of app.followed, see log_metrics.h */
     struct app_part parts[APP_PARTS_MAX + 1]; /* in start order; ends with an `open` of NULL */
     void (*connect)(void *service); /* gives the handlers access to the open parts; called before the first
                                      * request */
-    /* Writes up to `max` reasons why the service is degraded, besides damage and the logs it follows; returns
-     * their number. NULL = none. Any thread. */
+    /*
+     * Writes up to `max` reasons why the service is degraded, besides damage and the logs it follows. Returns
+     * their number. NULL = none. Any thread.
+     */
     size_t (*degraded)(void *service, char reasons[][RPC_DEGRADED_TEXT_SIZE], size_t max);
     service_waiting_fn log_waiting; /* for steps after the database is open; NULL = service_log_waiting */
     void *service;
@@ -73,27 +78,27 @@ struct app {
     const struct app_options *options;
     struct ops_server *ops;
     struct rpc_server *server;
-    struct event_publisher *publisher; /* NULL: the service publishes no log */
+    struct event_publisher *publisher; /* NULL if the service publishes no log */
     struct db *db;                     /* until the writer takes it over */
     struct writer *writer;
-    bool owns_writer; /* the writer was started by app_open_writer */
+    bool owns_writer; /* whether app_open_writer started the writer */
     struct reader_pool *readers;
-    struct event_follower *followed[LOG_METRICS_MAX]; /* set by parts; NULL: the log is not followed */
+    struct event_follower *followed[LOG_METRICS_MAX]; /* set by parts; NULL = the log is not followed */
     size_t parts_open;
     struct transport_watch *watch;
-    atomic_bool running; /* everything above is open, so Health, Stats and /metrics may use it */
+    atomic_bool running; /* whether everything above is open, so that Health, Stats and /metrics may use it */
 };
 
-/* Runs the service until it is asked to stop; returns the exit code of main. After service_begin. */
+/* Runs the service until it is asked to stop. Returns the exit code of main. Call it after service_begin. */
 int app_run(struct app *app, const struct app_options *options);
 
 /*
  * Opens the database and the writer only, applies the dead letters again and prints their number. Returns the
- * exit code of main: 0 if none are left, SERVICE_EXIT_FAILED otherwise or if asked to stop.
+ * exit code of main, which is 0 if none are left, and SERVICE_EXIT_FAILED otherwise or if asked to stop.
  */
 int app_replay_dead_letters(struct app *app, const struct app_options *options);
 
-/* For open_writer: starts the writer as configured; the frame closes it. Fails like writer_open. */
+/* Starts the writer as configured, for open_writer. The frame closes it. Fails like writer_open. */
 MUST_CHECK enum status app_open_writer(struct app *app, const struct writer_ops *ops, struct error *error);
 
 #endif

@@ -1,23 +1,26 @@
-/* The listeners of a service, and what it reports there. The callbacks run on threads of the listeners. */
+/* The listeners of a service, and its reports there. The callbacks run on threads of the listeners. */
 #include "service/app_listen.h"
 
 #include "service/connection_limits.h"
 #include "service/database_metric.h"
 
-/* The number of requests in flight beyond those in the queues: requests being refused, and long polls. */
+/*
+ * The number of requests in flight beyond those in the queues, which are requests being refused and long
+ * polls.
+ */
 enum { CONTEXTS_SPARE = 512 };
 enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* everything but the events */ };
 
 /* ---- reports ---- */
 
-/* For Health and Introspection. */
+/* Returns the reason for Health and Introspection. */
 static const char *find_trouble(void *context)
 {
     struct app *app = context;
     return app->running ? writer_database_trouble(app->writer) : SERVICE_STARTING;
 }
 
-/* For /readyz. */
+/* Returns the reason for /readyz. */
 static const char *tell_why_not_ready(void *context)
 {
     struct app *app = context;

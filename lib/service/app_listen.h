@@ -4,8 +4,10 @@
 
 #include "service/app.h"
 
-/* Opens the listeners; they report that the service is not ready until app->running. Any failure ends the
- * process with exit code 2. */
+/*
+ * Opens the listeners, which report that the service is not ready until app->running. Any failure ends the
+ * process with exit code 2.
+ */
 void app_listen(struct app *app);
 
 #endif

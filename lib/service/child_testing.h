@@ -1,4 +1,4 @@
-/* For tests of code that ends the process: runs a function in a child process and captures its output. */
+/* For tests of code that ends the process. Runs a function in a child process and captures its output. */
 #ifndef SCREENING_SERVICE_CHILD_TESTING_H
 #define SCREENING_SERVICE_CHILD_TESTING_H
 
@@ -21,7 +21,7 @@ struct child {
  * thread. */
 void child_start(struct child *child, void (*run)(void *context), void *context);
 
-/* Reads one line of the child's standard output into `line`; an empty line at the end of the output. */
+/* Reads one line of the child's standard output into `line`, or an empty line at the end of the output. */
 void child_read_line(struct child *child, char *line, size_t size);
 
 /* Waits for the child to end, and collects the rest of its output and its exit code. */

@@ -16,7 +16,7 @@ struct command_line {
     const char *summary;
     const struct setting *settings;
     size_t count;
-    const char **given; /* per setting: the flag's value, NULL = not given */
+    const char **given; /* the value of each setting's flag; NULL = not given */
     bool print_config;
 };
 
@@ -103,8 +103,10 @@ static bool name_is(const char *name, size_t length, const char *wanted)
     return strlen(wanted) == length && strncmp(name, wanted, length) == 0;
 }
 
-/* Handles a flag that every program accepts; `name` has `length` characters, without the dashes. Returns
- * whether it is one. */
+/*
+ * Handles a flag that every program accepts. `name` has `length` characters, without the dashes. Returns
+ * whether it is one.
+ */
 static bool take_common_flag(struct command_line *line, const char *name, size_t length)
 {
     if (name_is(name, length, "help"))
@@ -128,8 +130,10 @@ static size_t find_setting(const struct command_line *line, const char *name, si
     return i;
 }
 
-/* Handles the flag at argv[at] and returns the number of words used. A word that looks like a flag is not
- * a value. */
+/*
+ * Handles the flag at argv[at]. Returns the number of words used. A word that looks like a flag is not a
+ * value.
+ */
 static int take_flag(struct command_line *line, int argc, char **argv, int at)
 {
     const char *word = argv[at];

@@ -1,7 +1,7 @@
 /*
  * Each program has one table of its settings. A setting takes its value from the flag `--rpc-listen VALUE` or
  * `--rpc-listen=VALUE`, otherwise from the environment variable SCREENING_RPC_LISTEN, otherwise from its
- * default. If a flag is given more than once, the last one wins; an empty environment variable counts as
+ * default. If a flag is given more than once, the last one wins. An empty environment variable counts as
  * unset. Every program also accepts `--help`, `--version` and `--print-config`.
  */
 #ifndef SCREENING_SERVICE_CONFIG_H
@@ -15,10 +15,10 @@
 
 enum setting_type {
     SETTING_TEXT,     /* const char * */
-    SETTING_NUMBER,   /* int64_t, within min..max */
+    SETTING_NUMBER,   /* int64_t, from min to max */
     SETTING_SWITCH,   /* bool: --name, --name=true|false; environment true|false */
     SETTING_ADDRESS,  /* const char *: tcp://HOST:PORT or ipc://PATH */
-    SETTING_PRIVATE,  /* the same, restricted by private_address.h, or empty */
+    SETTING_PRIVATE,  /* const char *: like SETTING_ADDRESS, restricted by private_address.h, or empty */
     SETTING_DATABASE, /* const char *: checked by db_url_check; shown without its password */
 };
 
@@ -27,9 +27,9 @@ struct setting {
     void *value;               /* receives the value; texts live as long as the process */
     const char *default_value; /* as text; NULL = required */
     int64_t min, max;
-    const char *help; /* one line; units included */
+    const char *help; /* one line, with units */
     enum setting_type type;
-    bool flag_only; /* an action, not a setting: no environment variable, not in --print-config */
+    bool flag_only; /* an action instead of a setting: no environment variable, not in --print-config */
 };
 
 /*
@@ -40,14 +40,16 @@ struct setting {
 void config_load(const char *program, const char *summary, const struct setting *settings, size_t count,
                  int argc, char **argv);
 
-/* Exits like config_load unless the text is empty or the one allowed: "--follow-log-from-start: must be
- * booking". */
+/*
+ * Exits like config_load unless the text is empty or the one that is allowed: "--follow-log-from-start: must
+ * be booking".
+ */
 void config_must_be(const char *program, const char *name, const char *text, const char *allowed);
 
-/* Logs the effective configuration in one line, without secrets. After log_open. */
+/* Logs the effective configuration in one line, without secrets. Call it after log_open. */
 void config_log(const struct setting *settings, size_t count);
 
-/* The settings shared by all services; each service appends them to its own table. */
+/* The settings shared by all services. Each service appends them to its own table. */
 struct service_settings {
     const char *rpc_listen;
     const char *gateway_listen; /* empty = none */

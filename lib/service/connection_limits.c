@@ -8,10 +8,13 @@
 #include "rpc/envelope.h"
 
 enum {
-    /* For databases, followed logs, the ops port with its 64 connections, and files opened by libraries. */
+    /*
+     * The number of descriptors for databases, followed logs, the ops port with its 64 connections, and files
+     * opened by libraries.
+     */
     OTHER_FILES = 256,
-    SMALL_SHARE = 4,   /* if the limit is at most 2 * OTHER_FILES, connections get this fraction of it */
-    CLOSING_SHARE = 4, /* nng closes connections one by one: this many times may be open briefly */
+    SMALL_SHARE = 4,   /* if the limit is at most 2 * OTHER_FILES, the fraction of it for connections */
+    CLOSING_SHARE = 4, /* as nng closes connections one by one, this many times as many may be open briefly */
 };
 
 size_t service_files_for_connections(size_t wanted, size_t open_files_max)

@@ -8,8 +8,8 @@
 /*
  * Bounds the connections of this process as configured, and reserves descriptors for the other files that it
  * opens. If RLIMIT_NOFILE is too low for --connections-max, applies and logs a lower bound. Call it after
- * service_begin and before the first listener; the limits hold until the process ends. RESOURCE_EXHAUSTED
- * when out of memory or threads.
+ * service_begin and before the first listener. The limits hold until the process ends. Returns
+ * RESOURCE_EXHAUSTED when out of memory or threads.
  */
 MUST_CHECK enum status service_limit_connections(const struct service_settings *settings,
                                                  struct error *error);

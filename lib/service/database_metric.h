@@ -5,7 +5,7 @@
 #include "writer/reader.h"
 
 /*
- * Queries the database on one of the pool's threads. Does not wait: the next /metrics shows the result.
+ * Queries the database on one of the pool's threads. Does not wait; the next /metrics shows the result.
  * Clients' reads have priority. Call it before the pool is closed, on one thread at a time.
  */
 void database_metric_refresh(struct reader_pool *readers);

@@ -1,7 +1,7 @@
 /*
- * The methods of a service with a database. A method is one function, its handler: it validates the request
- * and passes the call on, to the writer or to the reader threads. It runs on nng's callback threads and never
- * blocks.
+ * The methods of a service with a database. Each method is one function, its handler. It validates the
+ * request and passes the call on to the writer or to the reader threads. It runs on nng's callback threads
+ * and never blocks.
  */
 #ifndef SCREENING_SERVICE_HANDLER_H
 #define SCREENING_SERVICE_HANDLER_H
@@ -15,8 +15,9 @@
 #include "writer/writer.h"
 
 /*
- * `service` embeds the struct handler_service; `request` is the method's request message, which lives as long
- * as the call. OK: the call has been answered, or will be. Otherwise it is answered with *error.
+ * Handles a call. `service` embeds the struct handler_service. `request` is the method's request message,
+ * which lives as long as the call. OK means that the call has been answered, or will be. Otherwise it is
+ * answered with *error.
  */
 typedef enum status (*handler_fn)(void *service, const void *request, struct rpc_call *call,
                                   struct error *error);
@@ -28,19 +29,19 @@ struct handler {
 
 enum { HANDLERS_MAX = 16 };
 
-/* Embed it as the first member of what the handlers need, and pass `&base` to rpc_server_add. */
+/* Embed it as the first member of the struct that the handlers need, and pass `&base` to rpc_server_add. */
 struct handler_service {
-    ProtobufCService base;             /* first member */
-    handler_fn handlers[HANDLERS_MAX]; /* by the method's index in the descriptor */
+    ProtobufCService base;             /* must be first */
+    handler_fn handlers[HANDLERS_MAX]; /* indexed like the methods in the descriptor */
 };
 
-/* `handlers` has one entry for each of the service's methods. */
+/* Initialises the service. `handlers` has one entry for each of its methods. */
 void handler_service_init(struct handler_service *service, const ProtobufCServiceDescriptor *descriptor,
                           const struct handler *handlers);
 
 /*
  * Submits a command of the class WRITER_REQUEST with the call's source and deadline. Fails like
- * writer_submit_request; the caller keeps the command then.
+ * writer_submit_request. The caller then keeps the command.
  */
 MUST_CHECK enum status handler_write(struct writer *writer, struct writer_command *command,
                                      void (*complete)(struct writer_command *command), struct rpc_call *call,
@@ -51,7 +52,7 @@ struct handler_read {
     struct reader_task task;
     struct rpc_call *call;
     /*
-     * Reads and replies, on a reader thread. On failure the call is answered with the error, as
+     * Reads and replies, on a reader thread. After a failure the call is answered with the error, as
      * reader_task_explain translates it.
      */
     enum status (*run)(struct handler_read *read, struct db *db, struct error *error);

@@ -25,7 +25,7 @@ static bool split_address(char *address, const char **host, const char **port)
         address[length - 1] = '\0';
         *host = address + 1;
     } else if (strchr(address, ':') != NULL) {
-        return false; /* IPv6 without brackets: the start of the port would be ambiguous */
+        return false; /* IPv6 without brackets, where the start of the port would be ambiguous */
     }
     unsigned long number = strtoul(*port, NULL, 10);
     return strspn(*port, "0123456789") == strlen(*port) && number >= 1 && number <= PORT_MAX;

@@ -5,8 +5,8 @@
 #include "base/status.h"
 
 /*
- * Binds "HOST:PORT" or "[HOST]:PORT", non-blocking. INVALID_ARGUMENT "SETTING: ..." if it is malformed or
- * taken. The caller closes *fd.
+ * Binds "HOST:PORT" or "[HOST]:PORT", non-blocking. Returns INVALID_ARGUMENT "SETTING: ..." if it is
+ * malformed or taken. The caller closes *fd.
  */
 MUST_CHECK enum status listen_on(const char *setting, const char *text, int *fd, struct error *error);
 

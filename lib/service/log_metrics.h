@@ -1,4 +1,4 @@
-/* The progress of following another service's log, as metrics labelled with the log's name. */
+/* Metrics of the progress in following another service's log. They are labelled with the log's name. */
 #ifndef SCREENING_SERVICE_LOG_METRICS_H
 #define SCREENING_SERVICE_LOG_METRICS_H
 

@@ -8,8 +8,8 @@
 
 /*
  * Writes all registered metrics and histograms, each family once with its HELP and TYPE. Counters end in
- * _total; other metrics are gauges. RESOURCE_EXHAUSTED when out of memory; the caller checks ferror for write
- * errors. Any thread.
+ * _total. Other metrics are gauges. Returns RESOURCE_EXHAUSTED when out of memory. The caller checks ferror
+ * for write errors. Any thread.
  */
 MUST_CHECK enum status metrics_text_write(FILE *out);
 

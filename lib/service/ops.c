@@ -50,7 +50,7 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned c
                   MHD_create_response_from_buffer((size_t)length, line, MHD_RESPMEM_MUST_COPY));
 }
 
-/* Returns NULL when out of memory. */
+/* Makes the response with all metrics. Returns NULL when out of memory. */
 static struct MHD_Response *metrics_response(void)
 {
     char *text = NULL;
@@ -91,9 +91,9 @@ static enum MHD_Result answer_path(const struct ops_server *ops, struct MHD_Conn
 }
 
 /*
- * libmicrohttpd calls this when the head of a request has arrived, then for each piece of a body, then at its
- * end. An answer right after the head would close the connection, which is acceptable only for methods that
- * are not allowed.
+ * Handles a request. libmicrohttpd calls this when the head of a request has arrived, then for each piece of
+ * a body, then at its end. An answer right after the head would close the connection, which is acceptable
+ * only for methods that are not allowed.
  */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *body,

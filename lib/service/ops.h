@@ -6,9 +6,9 @@
  *     /livez    200 while the process responds
  *     /readyz   200 when the service is ready, otherwise 503 with the reason in the body
  *
- * Any other path is 404; only GET and HEAD are allowed. At most OPS_CONNECTIONS_MAX connections, each closed
- * after OPS_IDLE_S of silence. Any client that reaches the port can read everything; it contains no personal
- * data.
+ * Any other path is 404. Only GET and HEAD are allowed. There are at most OPS_CONNECTIONS_MAX connections,
+ * and each is closed after OPS_IDLE_S of silence. Any client that reaches the port can read everything, which
+ * contains no personal data.
  */
 #ifndef SCREENING_SERVICE_OPS_H
 #define SCREENING_SERVICE_OPS_H
@@ -21,19 +21,24 @@ struct ops_server;
 
 struct ops_options {
     const char *listen; /* "127.0.0.1:7109", "[::1]:7109"; empty = none */
-    /* NULL if the service is ready, otherwise the reason: one line without a newline, which must stay valid.
-     * Called on the server's thread. */
+    /*
+     * Returns NULL if the service is ready. Otherwise returns the reason, one line without a newline, which
+     * must stay valid. Is called on the server's thread.
+     */
     const char *(*not_ready)(void *context);
 
-    /* Called before each /metrics, on the server's thread: sets the metrics that are not counted as they
-     * happen. */
+    /*
+     * Sets the metrics that are not counted as they happen. Is called before each /metrics, on the server's
+     * thread.
+     */
     void (*refresh)(void *context);
     void *context;
 };
 
 /*
- * Binds the address and starts serving; *out is NULL if `listen` is empty. INVALID_ARGUMENT "ops-listen: ..."
- * if the address is malformed or taken. After service_begin: the server's thread inherits the signal mask.
+ * Binds the address and starts serving. Sets *out to NULL if `listen` is empty. Returns INVALID_ARGUMENT
+ * "ops-listen: ..." if the address is malformed or taken. Call it after service_begin, because the server's
+ * thread inherits the signal mask.
  */
 MUST_CHECK enum status ops_open(const struct ops_options *options, struct ops_server **out,
                                 struct error *error);

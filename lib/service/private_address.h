@@ -5,10 +5,10 @@
 #include "base/status.h"
 
 /*
- * OK for tcp:// at a loopback address (127.0.0.0/8 or [::1], numeric only, because a name may later resolve
- * to another machine), and for ipc:// in a folder that belongs to this process's user and that no other user
- * may enter (mode 0700 or stricter). Otherwise INVALID_ARGUMENT with only the rule as the message. `address`
- * must be well-formed.
+ * Returns OK for tcp:// at a loopback address (127.0.0.0/8 or [::1]), and for ipc:// in a folder that belongs
+ * to this process's user and that no other user may enter (mode 0700 or stricter). A name is refused, because
+ * it may later resolve to another machine. Otherwise returns INVALID_ARGUMENT with only the rule as the
+ * message. `address` must be well-formed.
  */
 MUST_CHECK enum status private_address_check(const char *address, struct error *error);
 

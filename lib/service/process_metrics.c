@@ -35,7 +35,7 @@ static void show(struct metric *metric, int64_t value)
     metric_register(metric);
 }
 
-/* Reads the first line of a file in /proc; false if it cannot be read. */
+/* Reads the first line of a file in /proc. Returns false if it cannot be read. */
 static bool read_line(const char *path, char line[LINE])
 {
     FILE *file = fopen(path, "re");

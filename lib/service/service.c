@@ -1,6 +1,6 @@
 /*
- * Signals: service_begin blocks them in every thread, and the main thread takes them with sigtimedwait. Once
- * a stop is requested, SIGTERM and SIGINT are unblocked in the main thread with a handler that ends the
+ * service_begin blocks the signals in every thread, and the main thread takes them with sigtimedwait. Once a
+ * stop is requested, SIGTERM and SIGINT are unblocked in the main thread with a handler that ends the
  * process.
  */
 #include "service/service.h"
@@ -23,7 +23,7 @@
 
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, RETRY_MS = 200, LOOK_MS = 1000 };
 
-/* A stop was requested; never reset. Main thread only. */
+/* Whether a stop was requested; never reset. Main thread only. */
 static bool stop_requested;
 
 /* The addresses at which this process listens. Main thread only. */
@@ -143,7 +143,7 @@ static void note_stop(int signal_number)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* Takes one signal within `timeout_ms`; returns false on timeout. */
+/* Takes one signal within `timeout_ms`. Returns false if none comes. */
 static bool take_signal(int timeout_ms)
 {
     sigset_t set;
@@ -179,7 +179,7 @@ void service_wait(service_stuck_fn is_stuck, void *context)
 
 /* ---- database ---- */
 
-/* Waiting for a database. Main thread only. */
+/* The wait for a database. Main thread only. */
 static struct repeat waiting;
 
 void service_log_waiting(const struct error *error)

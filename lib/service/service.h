@@ -1,5 +1,5 @@
 /*
- * The parts that all programs that serve share: signals, exit codes, a start that waits for its database.
+ * The parts that all serving programs share: signals, exit codes, and a start that waits for its database.
  * app.h builds a whole service on it. Main thread unless noted.
  */
 #ifndef SCREENING_SERVICE_SERVICE_H
@@ -11,7 +11,9 @@
 #include "base/status.h"
 #include "db/db.h"
 
-/* Exit codes: 0 = success, 1 = failure at run time, 2 = invalid configuration, 3 = stuck: start it again. */
+/*
+ * Exit codes: 0 = success, 1 = failure at run time, 2 = invalid configuration, 3 = stuck, so start it again.
+ */
 enum { SERVICE_EXIT_FAILED = 1, SERVICE_EXIT_CONFIG = 2, SERVICE_EXIT_STUCK = 3 };
 
 /*
@@ -24,8 +26,9 @@ enum { SERVICE_EXIT_FAILED = 1, SERVICE_EXIT_CONFIG = 2, SERVICE_EXIT_STUCK = 3 
 void service_begin(const char *program, const char *log_level, const char *time_zone);
 
 /*
- * Records that this process listens at `address`, which must stay valid. If the start then fails with
- * service_config_error, the socket file of an ipc:// address is removed. At most SERVICE_LISTENERS_MAX.
+ * Records that this process listens at `address`, which must stay valid. If the start fails with
+ * service_config_error later, the socket file of an ipc:// address is removed. At most SERVICE_LISTENERS_MAX
+ * addresses.
  */
 enum { SERVICE_LISTENERS_MAX = 4 };
 void service_listens_at(const char *address);
@@ -39,54 +42,58 @@ void service_warn_if_open(const char *address);
 /* Prints one line "PROGRAM: message" on stderr and exits with 2. */
 _Noreturn void service_config_error(const char *program, const struct error *error);
 
-/* Prepares a database that was just opened: mainly, runs its migrations. */
+/* Prepares a database that was just opened, mainly by running its migrations. */
 typedef enum status (*service_prepare_fn)(void *context, struct db *db, struct error *error);
 
-/* The not-ready reason of a service that is still waiting for its database. */
+/* The reason why a service that still waits for its database is not ready. */
 #define SERVICE_STARTING "starting: the database is not there yet, or is being prepared"
 
 /*
  * Opens and prepares the database (`prepare` may be NULL). Retries both with backoff (100 ms to 2 s) while
- * waiting can fix the failure, and logs it at once and then once a minute. Any other failure, including a
+ * waiting can fix the failure, and logs it immediately and then once a minute. Any other failure, including a
  * damaged database, ends in service_config_error. Returns NULL if a signal requests a stop in the meantime.
  */
 struct db *service_open_database(const char *program, const char *url, service_prepare_fn prepare,
                                  void *context);
 
-/* Returns whether the database has been found damaged since the start; then writes why the service is
- * degraded. Any thread. */
+/*
+ * Returns whether the database has been found damaged since the start. If so, also writes why the service is
+ * degraded. Any thread.
+ */
 bool service_damage_degrades(char *reason, size_t size);
 
 /*
- * Logs that a start waits, and why, at once and then once a minute; NULL: it no longer waits.
+ * Logs that a start waits, and why, immediately and then once a minute. NULL: it no longer waits.
  * service_log_waiting logs database.waiting and database.there.
  */
 typedef void (*service_waiting_fn)(const struct error *error);
 void service_log_waiting(const struct error *error);
 
-/* A step of the start. Leaves nothing open when it fails. */
+/* Performs a step of the start. Leaves nothing open when it fails. */
 typedef enum status (*service_step_fn)(void *context, struct error *error);
 
 /*
- * Does the step, and repeats it every 200 ms while waiting can fix its failure. Any other failure ends in
+ * Performs the step, and repeats it every 200 ms while waiting can fix its failure. Any other failure ends in
  * service_config_error. Returns false if a signal requests a stop in the meantime.
  */
 bool service_do_step(const char *program, service_step_fn step, void *context,
                      service_waiting_fn log_waiting);
 
-/* True if this process cannot continue. Called on the main thread, about once a second. */
+/* Returns true if this process cannot continue. Is called on the main thread, about once a second. */
 typedef bool (*service_stuck_fn)(void *context);
 
 /*
  * Waits for SIGTERM or SIGINT (SIGHUP is ignored with a log line), then returns. From then on a second signal
- * ends the process at once with exit code 1. If `is_stuck` (may be NULL) returns true while waiting, the
- * process ends at once with SERVICE_EXIT_STUCK, and its supervisor starts it again. Requests in flight are
- * lost as in a crash, and recovered in the same way.
+ * ends the process immediately with exit code 1. If `is_stuck` (may be NULL) returns true while waiting, the
+ * process ends immediately with SERVICE_EXIT_STUCK, and its supervisor starts it again. Requests in flight
+ * are lost as in a crash, and recovered in the same way.
  */
 void service_wait(service_stuck_fn is_stuck, void *context);
 
-/* Waits like service_wait, at most `timeout_ms`; returns whether a stop was requested. For loops during
- * the start. */
+/*
+ * Waits like service_wait, for at most `timeout_ms`. Returns whether a stop was requested. For loops during
+ * the start.
+ */
 bool service_stop_requested(int timeout_ms);
 
 #endif

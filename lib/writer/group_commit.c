@@ -1,6 +1,6 @@
 /*
- * A batch ends in one of three ways: it is committed; it fails for a transient reason, after the retries that
- * this reason warrants; or it is poisoned, and then its commands run one by one.
+ * A batch ends in one of three ways. It is committed. It fails for a transient reason, after the retries that
+ * this reason warrants. Or it is poisoned, and then its commands run one by one.
  *
  * After each commit, the commands of that transaction are completed and `committed` is called before the next
  * transaction begins. So the data that `apply` leaves for `committed` (events to publish) is never
@@ -19,8 +19,9 @@
 #include "writer/trouble.h"
 #include "writer/writer_metrics.h"
 
-/* A serialisation failure ends when the other transaction does; several of them in a row have another
- * cause. */
+/*
+ * A serialisation failure ends when the other transaction does. Several of them in a row have another cause.
+ */
 enum { ABORT_RETRIES = 5 };
 
 /*
@@ -34,7 +35,7 @@ enum { RETRY_AFTER_MS = 200 };
 static void pause_ms(int64_t ms)
 {
     struct timespec pause = {.tv_sec = 0, .tv_nsec = (long)(ms * NS_PER_MS)};
-    nanosleep(&pause, NULL); /* may end early: the caller checks the clock */
+    nanosleep(&pause, NULL); /* may end early; the caller checks the clock */
 }
 
 /* ---- one transaction ---- */
@@ -109,7 +110,7 @@ static void finish_all(struct group_commit *commit, struct writer_command **comm
 }
 
 /*
- * Logs each change, and a lasting outage once a minute: while the database is unavailable, batches fail as
+ * Logs each change, and a lasting outage once a minute. While the database is unavailable, batches fail as
  * fast as they arrive.
  */
 static void note_database(struct group_commit *commit, bool up, const struct error *error)
@@ -155,7 +156,7 @@ static void fail_poisoned(struct group_commit *commit, struct writer_command *co
     metric_add(&writer_metrics.poisoned, 1);
     log_event(LOG_ERROR, "writer.poisoned", LOG_TEXT("status", status_name(status)),
               LOG_TEXT("message", error->message), LOG_INT("class", command->class));
-    /* Events are internal: the dead letter stores the cause. Clients never see it. */
+    /* Events are internal, so the dead letter stores the cause. Clients never see it. */
     error_set(&command->outcome, STATUS_INTERNAL, NULL, "%s",
               command->class == WRITER_EVENT ? error->message
                                              : "a fault of the service, which has logged it");
@@ -176,8 +177,8 @@ static void succeed(struct group_commit *commit, struct writer_command **command
 
 /*
  * Runs the commands of a batch that is poisoned or that touched a damaged page. If the database becomes
- * unreachable, all remaining commands fail at once: trying each of 512 would make every client wait for 512
- * timeouts.
+ * unreachable, all remaining commands fail immediately. Trying each of 512 would make every client wait for
+ * 512 timeouts.
  */
 static void run_alone(struct group_commit *commit, struct writer_command **commands, size_t count)
 {

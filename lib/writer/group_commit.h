@@ -22,12 +22,12 @@ struct group_commit {
     /* Completes a command whose outcome is set. It may free the command. */
     void (*finish)(void *owner, struct writer_command *command);
     void *owner;
-    struct repeat outage;          /* writer thread only */
-    _Atomic(const char *) trouble; /* with the database: a static line; starts as NULL = none */
+    struct repeat outage;          /* used by the writer thread only */
+    _Atomic(const char *) trouble; /* the trouble with the database as a static line; NULL = none */
 };
 
 /*
- * Completes the commands whose deadline has passed; nothing was written for them. Moves the others to the
+ * Completes the commands whose deadline has passed, for which nothing was written. Moves the others to the
  * front in their order and returns their number.
  */
 size_t group_commit_drop_expired(struct group_commit *commit, struct writer_command **commands, size_t count);

@@ -14,7 +14,7 @@ struct test_command {
     struct writer_command head;
     bool poison;
     bool damage;     /* apply touches a damaged page */
-    bool refused;    /* apply refuses it by a business rule */
+    bool refused;    /* apply refuses it because of a business rule */
     bool staged;     /* applied in the open transaction */
     int in_database; /* how often it was applied and committed */
     int finished;
@@ -29,7 +29,10 @@ struct fake {
     struct answers begin, apply, commit; /* OK when used up */
     enum status commit_always;           /* result of every commit, unless OK */
     bool lost_commit_lands;              /* whether a COMMIT that returned UNKNOWN took effect */
-    /* B begin, A apply, C commit, R rollback, f finish, P committed, L read probe, W write probe */
+    /*
+     * One letter per step: B begin, A apply, C commit, R rollback, f finish, P committed, L read probe, W
+     * write probe.
+     */
     char trace[TRACE_SIZE];
     size_t steps;
     struct test_command commands[COMMANDS_MAX];
@@ -41,7 +44,7 @@ struct fake {
 
 extern struct fake fake;
 
-/* Setup of each test. */
+/* Sets up each test. */
 int set_up(void **state);
 
 /* Runs the first `count` commands with a fresh trace. */

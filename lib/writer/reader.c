@@ -1,7 +1,7 @@
 /*
  * One queue for threads that each own a database connection.
  *
- * `lock` guards the queue, `idle` and `closing`; it is never held while a task runs. `readers` does not
+ * `lock` guards the queue, `idle` and `closing`. It is never held while a task runs. `readers` does not
  * change between open and close.
  */
 #include "writer/reader.h"
@@ -25,8 +25,8 @@ struct reader {
     struct reader_pool *pool;
     struct db *db;
     bool started;
-    bool database_lost; /* used by its own thread only: the last read that used the database failed */
-    bool failed;        /* used by its own thread only: the current read failed */
+    bool database_lost; /* whether the last read that used the database failed; used by its own thread only */
+    bool failed;        /* whether the current read failed; used by its own thread only */
 };
 
 struct reader_pool {
@@ -41,7 +41,7 @@ struct reader_pool {
 
 /* ---- the threads ---- */
 
-/* Waits for a task; NULL = closing, and the queue is empty. */
+/* Waits for a task. Returns NULL when closing with an empty queue. */
 static struct reader_task *next_task(struct reader_pool *pool)
 {
     struct reader_task *task;
@@ -63,7 +63,7 @@ void reader_task_explain(struct reader_task *task, const struct error *cause, co
                          struct error *told)
 {
     struct reader *reader = task->reader;
-    CHECK(reader != NULL); /* called within run */
+    CHECK(reader != NULL); /* is called within `run` */
     CHECK(cause->status != STATUS_OK);
     if (cause->status == STATUS_INTERNAL) {
         log_event(LOG_ERROR, "reader.failed", LOG_TEXT("request_id", request_id),

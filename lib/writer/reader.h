@@ -1,7 +1,7 @@
 /*
- * Reads bypass the writer: a few threads serve them, each with its own database connection. Sources take
- * turns, and reads are refused like the writer's requests (base/admission.h): when no place is free (a task
- * holds its place until it has run), or when half of the task's time would pass before it begins.
+ * Reads bypass the writer. A few threads serve them, each with its own database connection. Sources take
+ * turns, and reads are refused like the writer's requests (base/admission.h). A read is refused when no place
+ * is free (a task holds its place until it has run), or when half of its time would pass before it begins.
  */
 #ifndef SCREENING_WRITER_READER_H
 #define SCREENING_WRITER_READER_H
@@ -19,9 +19,9 @@ struct reader;
 /* Embed it in your task. The pool owns it from a successful submit until `run` or `refuse` is called. */
 struct reader_task {
     struct fair_item item; /* its `source` identifies the client */
-    struct reader *reader; /* owned by the pool: the thread that runs it */
+    struct reader *reader; /* the thread that runs the task; owned by the pool */
     int64_t deadline_ns;   /* monotonic; 0 = none */
-    /* Performs the read, on a reader thread. Owns the task again. */
+    /* Performs the read, on a reader thread. The callee owns the task again. */
     void (*run)(struct reader_task *task, struct db *db);
     /* Called instead of run, on the same thread, when the deadline has passed (DEADLINE_EXCEEDED). */
     void (*refuse)(struct reader_task *task, const struct error *error);
@@ -31,16 +31,16 @@ struct reader_task {
  * Translates a failed read for the client; call it within `run`. A refusal (NOT_FOUND, RESOURCE_EXHAUSTED) is
  * passed on. A database error may name hosts and paths, so the client only learns that the database is
  * unreachable (UNAVAILABLE with retry_after_ms) or that the service has failed (INTERNAL). The cause is
- * logged: INTERNAL each time, with `request_id`; a lost database once, until a read on the same thread
- * succeeds.
+ * logged. INTERNAL is logged each time, with `request_id`. A lost database is logged once, until a read on
+ * the same thread succeeds.
  */
 void reader_task_explain(struct reader_task *task, const struct error *cause, const char *request_id,
                          struct error *told);
 
 struct reader_options {
-    size_t threads;     /* 0 = 2 */
-    size_t queue_max;   /* 0 = 4096 */
-    const char *schema; /* PostgreSQL: the schema that names resolve to; NULL = the default */
+    size_t threads;     /* number of threads; 0 = 2 */
+    size_t queue_max;   /* number of places for tasks; 0 = 4096 */
+    const char *schema; /* for PostgreSQL, the schema that names resolve to; NULL = the default */
 };
 
 /* Opens the connections and starts the threads. Fails like db_open. */
@@ -51,8 +51,8 @@ MUST_CHECK enum status reader_pool_open(const char *database_url, const struct r
 void reader_pool_close(struct reader_pool *pool);
 
 /*
- * RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms if the read is refused; the caller then keeps the task.
- * Any thread.
+ * Submits a read. If it is refused, returns RESOURCE_EXHAUSTED `OVERLOADED` with retry_after_ms, and the
+ * caller keeps the task. Any thread.
  */
 MUST_CHECK enum status reader_pool_submit(struct reader_pool *pool, struct reader_task *task,
                                           struct error *error);

@@ -10,8 +10,8 @@
 const char *trouble_line(const struct error *cause);
 
 /*
- * Fills `told` with UNAVAILABLE and the reason if waiting cannot fix the failure. Otherwise returns false,
- * and the caller decides what to report.
+ * Returns whether waiting cannot fix the failure, and then fills `told` with UNAVAILABLE and the reason.
+ * Otherwise the caller decides what to report.
  */
 bool trouble_tell(const struct error *cause, struct error *told);
 

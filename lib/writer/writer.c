@@ -22,10 +22,10 @@ enum { BATCH_MAX_DEFAULT = 512, QUEUE_MAX_DEFAULT = 4096, COMMIT_RETRY_DEFAULT_M
 /* One command in BACKGROUND_SHARE of a batch may be a background command, and requests leave room for it. */
 enum { BACKGROUND_SHARE = 8 };
 
-/* Roughly the time in which a full queue drains. */
+/* About the time in which a full queue drains. */
 enum { OVERLOADED_RETRY_AFTER_MS = 200 };
 
-/* How often an idle writer probes its database: after a failure, and otherwise. */
+/* How often an idle writer probes its database, after a failure and otherwise. */
 enum { PROBE_AWAY_MS = 500, PROBE_IDLE_MS = 2000 };
 
 struct writer {
@@ -34,11 +34,11 @@ struct writer {
     struct monitor monitor;
     struct queue queues[WRITER_REQUEST]; /* one per class except requests */
     struct admission *requests;
-    size_t waiting;    /* commands in all queues */
-    size_t background; /* background commands among them */
-    size_t patient;    /* events among them that start no batch */
-    bool hurried;      /* let the patient events start a batch */
-    bool sleeping;     /* the thread waits and was not notified yet */
+    size_t waiting;    /* number of commands in all queues */
+    size_t background; /* number of background commands among them */
+    size_t patient;    /* number of events among them that start no batch */
+    bool hurried;      /* whether the patient events start a batch */
+    bool sleeping;     /* whether the thread waits and was not notified yet */
     bool closing;
     size_t batch_max;
     struct group_commit commit;
@@ -67,7 +67,7 @@ static struct writer_command *pop(struct writer *writer, enum writer_class class
     return container_of(queue_take(&writer->queues[class]), struct writer_command, item.node);
 }
 
-/* Fills the batch from `count` up to `end` with commands of one class; returns the new count. */
+/* Fills the batch from `count` up to `end` with commands of one class. Returns the new count. */
 static size_t take(struct writer *writer, enum writer_class class, size_t count, size_t end)
 {
     size_t before = count;
@@ -117,9 +117,9 @@ static void unlock_and_wake(struct writer *writer)
 /* ---- the thread ---- */
 
 /*
- * Waits for commands. Meanwhile the writer probes the database: even without traffic, a service must report
- * when it is not ready, and when it is ready again. Called with the lock held; releases it during the wait
- * and the probe.
+ * Waits for commands. Meanwhile the writer probes the database, because even without traffic a service must
+ * report when it is not ready, and when it is ready again. The lock is held by the caller, and released
+ * during the wait and the probe.
  */
 static void wait_or_probe(struct writer *writer)
 {
@@ -138,7 +138,7 @@ static bool is_due(const struct writer *writer)
     return writer->waiting > (writer->hurried ? 0 : writer->patient);
 }
 
-/* Waits for commands; returns 0 when closing with empty queues. */
+/* Waits for commands. Returns 0 when closing with empty queues. */
 static size_t next_batch(struct writer *writer)
 {
     size_t count;
@@ -154,8 +154,8 @@ static size_t next_batch(struct writer *writer)
 }
 
 /*
- * Completes the expired ones of the `count` commands taken, and gives their room in the batch to requests.
- * Returns the new count.
+ * Completes those of the `count` commands taken that have expired, and gives their room in the batch to
+ * requests. Returns the new count.
  */
 static size_t replace_expired(struct writer *writer, size_t count)
 {
@@ -302,7 +302,7 @@ void writer_hurry(struct writer *writer)
     unlock_and_wake(writer);
 }
 
-/* A thread in writer_submit_and_wait. */
+/* A thread that waits in writer_submit_and_wait. */
 struct waiter {
     struct monitor monitor;
     bool done;
@@ -314,7 +314,7 @@ static void wake_waiter(struct writer_command *command)
     monitor_lock(&waiter->monitor);
     CHECK(!waiter->done);
     waiter->done = true;
-    monitor_notify(&waiter->monitor); /* with the lock held: the waiter ends right afterwards */
+    monitor_notify(&waiter->monitor); /* with the lock held, because the waiter ends right afterwards */
     monitor_unlock(&waiter->monitor);
 }
 

@@ -39,8 +39,8 @@ def screenctl_rows(text):
 
 
 def tables(build):
-    """Returns {name: rows}. Settings shared by the services with a database have their own table; the gateway's
-    table is complete."""
+    """Returns {name: rows}. Settings shared by the services with a database have their own table; the gateway's table
+    is complete."""
     rows = {name: service_rows(_help(build, name, name)) for name in SERVICES}
     common = [row for row in rows[WITH_DATABASE[0]] if all(row in rows[name] for name in WITH_DATABASE)]
     found = {name: [row for row in rows[name] if row not in common] for name in WITH_DATABASE}

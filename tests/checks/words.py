@@ -1,5 +1,6 @@
-"""The words of the contract: proto/screening/v1/words.h and the .proto files against docs/wire-protocol.md, openapi.json and the
-literals of the product. `texts` maps each path to its content, so that a test can change one (words_test.py)."""
+"""The words of the contract: proto/screening/v1/words.h and the .proto files against docs/wire-protocol.md,
+openapi.json and the literals of the product. `texts` maps each path to its content, so that a test can change one
+(words_test.py)."""
 import json
 import re
 
@@ -10,7 +11,8 @@ COMMENT_OR_LITERAL = re.compile(r"/\*.*?\*/|'(?:\\.|[^'\\\n])'|(?:\bN_\()?\"((?:
 
 
 def header(text):
-    """{"REASON": {...}, "EVENT": ..., "LOG": ..., "LOG_STATE": ...}, and the macros whose name is not that of their word."""
+    """{"REASON": {...}, "EVENT": ..., "LOG": ..., "LOG_STATE": ...}, and the macros whose name is not that of their
+    word."""
     words = {"REASON": set(), "EVENT": set(), "LOG": set(), "LOG_STATE": set()}
     wrong = []
     for kind, name, word in re.findall(r'^#define SCREENING_(REASON|EVENT|LOG_STATE|LOG)_(\w+) +"(.*)"$', text, re.M):
@@ -85,7 +87,7 @@ def states_wrong(texts, words):
     sentence = re.search(r"^LogStatus: .*, state: (.*)$", methods, re.M)[1]
     wrong = differ(DOCUMENT + ", LogStatus", set(re.findall(r"[A-Z_]{3,}", sentence)), words["LOG_STATE"], HEADER)
     types = "proto/screening/v1/types.proto"
-    for name, sentence in (("BookingStatus", r"^Statuses: (.*?);"), ("HospitalStatus", r"^Hospital: .*status \((.*?)\)")):
+    for name, sentence in (("BookingStatus", r"^Statuses: (.*?)[;.]"), ("HospitalStatus", r"^Hospital: .*status \((.*?)\)")):
         told = {"%s %s" % pair for pair in re.findall(r"(\d+) ([A-Z_]+)", re.search(sentence, methods, re.M)[1])}
         wrong += differ("%s, %s" % (DOCUMENT, name), told, {"%d %s" % (number, value) for value, number in
                                                             enum_values(texts, types, name).items()}, types)

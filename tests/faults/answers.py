@@ -98,8 +98,8 @@ class Fates:
                 self._object(booking_id, "lives again: %s, later %s", self.facts.text(final), self.facts.text(one))
 
     def _check_stored(self, booking_id, told):
-        """Checks that the final state neither lacks nor contradicts anything that was answered. Of several such
-        answers, reports the last."""
+        """Checks that the final state neither lacks nor contradicts any answer. Of several such answers, reports the
+        last."""
         stored = self.bookings.get(booking_id)
         for one in sorted(told, key=lambda one: -(one.version or 0)):
             if not one.statuses:
@@ -167,5 +167,6 @@ class Fates:
 
 
 def check(facts, snapshot, bookings_lost=False):
-    """bookings_lost: booking-svc's database went back, and the places of the lost bookings were released."""
+    """Returns the problems. bookings_lost: whether booking-svc's database went back, so that the places of lost
+    bookings were released."""
     return Fates(facts, snapshot, bookings_lost).check()

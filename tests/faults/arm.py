@@ -5,7 +5,7 @@ from kit.stack import wait_for
 
 
 def armed(service, faults):
-    """Gives these entries of SCREENING_FAULTS to the next starts of the service; "" = none."""
+    """Gives these entries of SCREENING_FAULTS to the next starts of the service. "" = none."""
     service.environment = {"SCREENING_FAULTS": faults}
     return service
 
@@ -28,7 +28,7 @@ def wait_crashed(service, point):
 
 def crash_at_each(service, points):
     """Kills the service, lets it crash at one point after the other (each start arms the next point), and finally
-    starts it with none. `points`: names and the passes at which to crash."""
+    starts it with none. `points` has names and the passes at which to crash."""
     service.kill()
     for point, number in points:
         armed(service, "%s:crash@%d" % (point, number)).spawn()

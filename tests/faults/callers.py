@@ -1,5 +1,5 @@
-"""Client programs that book, cancel and look up, and retry as the contract requires: each call has a budget,
-and while it lasts, the program repeats the request after every answer for which the contract allows a retry."""
+"""Client programs that book, cancel and look up, and retry as the contract requires. Each call has a budget. While it
+lasts, the program repeats the request after every answer for which the contract allows a retry."""
 import random
 import threading
 import time
@@ -40,7 +40,7 @@ class Line:
             time.sleep(max(0, min(pause_s, end - time.monotonic())))
 
     def _attempt(self, name, left_s, request):
-        """Returns the answer, or a text that says how the connection failed."""
+        """Returns the answer, or a text that describes how the connection failed."""
         try:
             if self.client is None:
                 self.client = rpc.Client(self.addresses[0], timeout=left_s)
@@ -58,11 +58,10 @@ class Line:
 
 
 class Callers(Workers):
-    """`with Callers(stack, hospital_id) as callers: ...` has four programs book (and cancel every fourth booking) and
-    two
-    look up, at hospital-svc and at history-svc, continuously. `callers.failed` lists the calls whose budgets did not
-    suffice,
-    `callers.refused` the refusals among them, each with the time at which its call began."""
+    """Programs that book and look up continuously: `with Callers(stack, hospital_id) as callers: ...`. Four programs
+    book (and cancel every fourth booking) and two look up, at hospital-svc and at history-svc. `callers.failed` lists
+    the calls whose budgets did not suffice, `callers.refused` the refusals among them, each with the time at which its
+    call began."""
 
     def __init__(self, stack, hospital_id, budget_s=5, bookers=4, readers=("hospital", "history"), pause_s=0.002):
         self.stack, self.hospital_id, self.budget_s, self.pause_s = stack, hospital_id, budget_s, pause_s
@@ -89,7 +88,7 @@ class Callers(Workers):
             self.attempts += line.attempts
 
     def _ask(self, line, name, **request):
-        """Returns the message of a successful answer, None after any other."""
+        """Returns the message of a successful answer, or None after any other answer."""
         begun = time.monotonic()
         reply = line.call(name, **request)
         with self.lock:
@@ -123,12 +122,13 @@ class Callers(Workers):
         self._ask(line, "ListCustomerHistory", customer_id="c-%d" % randoms.randrange(1000))
 
     def check(self):
-        """Checks that no call failed and that booking-svc stores what it answered. Call it after the load has ended."""
+        """Checks that no call failed and that booking-svc stores the answers that it gave. Call it after the load has
+        ended."""
         assert not self.failed, "%d of %d calls failed, for example %s" % (len(self.failed), self.calls, self.failed[:3])
         self.check_stored()
 
     def check_stored(self):
-        """Checks that booking-svc stores what it answered, whether or not calls failed."""
+        """Checks that booking-svc stores the answers that it gave, whether or not calls failed."""
         for ids, status in ((self.confirmed, CONFIRMED), (self.cancelled, CANCELLED)):
             for booking_id in sorted(ids)[:200]:
                 assert status_of(self.stack, booking_id) == status, (booking_id, status)

@@ -1,6 +1,5 @@
-"""The checker on the real services: it reports nothing after a run of several clients, and it reports every later
-change
-made directly in the databases."""
+"""Tests the checker on the real services. It reports nothing after a run of several clients, and it reports every later
+change made directly in the databases."""
 import random
 import re
 import threading
@@ -16,7 +15,7 @@ CLIENTS, CALLS = 6, 60
 
 
 class Customer:
-    """One client of all three services: it books, repeats, cancels and looks up, and occasionally manages hospitals."""
+    """A client of all three services. It books, repeats, cancels and looks up, and occasionally manages hospitals."""
 
     def __init__(self, stack, history, name, hospitals, seed, hospital_svc="hospital"):
         self.history, self.name, self.hospitals = history, name, hospitals
@@ -58,8 +57,7 @@ class Customer:
 
 def _run(stack, hospital_svcs=("hospital",)):
     """Returns the history and the snapshot of a run in which one of three hospitals is deleted. The customers are
-    spread over these
-    hospital-svcs."""
+    spread over these hospital-svcs."""
     history, hospitals = History(), [rpc.new_id() for _ in range(3)]
     customers = [Customer(stack, history, "c%d" % index, hospitals, index, hospital_svcs[index % len(hospital_svcs)])
                  for index in range(CLIENTS)]

@@ -1,6 +1,5 @@
-"""The checker on correct histories (it reports nothing) and on histories with one false answer (it reports each). Pure:
-no
-service runs."""
+"""Tests the checker on correct histories, where it reports nothing, and on histories with one false answer, which it
+reports. Pure: no service runs."""
 import os
 import random
 import tempfile
@@ -54,7 +53,7 @@ def test_an_answer_under_way_may_show_what_was_before(_):
 
 
 def test_what_an_older_database_held_is_fine(_):
-    """hospital-svc began to number commits midway: commit 0 stands for everything before, and explains anything."""
+    """hospital-svc began to number commits midway. Commit 0 stands for everything before, and explains anything."""
     def migrate(story):
         story.model.migrate()
         story.more = story.model.book(story.clinic, D1)

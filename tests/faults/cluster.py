@@ -1,4 +1,4 @@
-"""A PostgreSQL for the fault tests alone, which they kill and restart at will."""
+"""Runs a PostgreSQL for the fault tests alone, which they kill and restart at will."""
 import os
 import shutil
 import signal
@@ -68,8 +68,8 @@ class Cluster:
 
     def start(self):
         """Starts the server if it is not running, and waits until it answers. A killed server may be in the way for a
-        moment: until its
-        parent has reaped it, it seems to be running, and its processes keep its memory a little longer."""
+        moment. Until its parent has reaped it, it seems to be running, and its processes keep its memory a little
+        longer."""
         end = time.monotonic() + START_S
         while True:
             try:
@@ -83,7 +83,7 @@ class Cluster:
                 time.sleep(0.02)
 
     def kill(self, number=signal.SIGKILL):
-        """Ends the server without a chance to write anything: SIGKILL to the postmaster, or SIGQUIT, its immediate
+        """Ends the server without a chance to write anything, by SIGKILL to the postmaster or by SIGQUIT, its immediate
         shutdown."""
         postmaster = self.postmaster()
         os.kill(postmaster, number)
@@ -94,7 +94,7 @@ class Cluster:
             time.sleep(0.005)
 
     def limit_files(self, size):
-        """Limits the size of every file of the server from now on, like a full disk; "unlimited" lifts the limit."""
+        """Limits the size of every file of the server from now on, like a full disk. "unlimited" lifts the limit."""
         postmaster = self.postmaster()
         with open("/proc/%d/task/%d/children" % (postmaster, postmaster), encoding="utf-8") as file:
             pids = [str(postmaster)] + file.read().split()

@@ -1,5 +1,5 @@
-"""Each service crashes at each of its fault points while customers book and cancel: nothing acknowledged is lost, nothing
-is sold twice, and in the end all services agree (G1, G2, G4)."""
+"""Each service crashes at each of its fault points while customers book and cancel. Nothing acknowledged is lost,
+nothing is sold twice, and in the end all services agree (G1, G2, G4)."""
 from faults.arm import crash_at_each
 from faults.traffic import Traffic
 from kit.marks import once

@@ -20,8 +20,8 @@ def state_text(status, version, reason=""):
 
 
 class Told:
-    """The content of one answer about one booking. `statuses` are those that match the answer; empty: no such
-    booking."""
+    """The content of one answer about one booking. `statuses` are those that match the answer. It is empty if there is
+    no such booking."""
 
     def __init__(self, record, statuses, version=None, reason=None, booking=None, source="booking"):
         self.record, self.statuses, self.version, self.reason = record, statuses, version, reason
@@ -30,7 +30,7 @@ class Told:
 
     @property
     def status(self):
-        """Returns the status, if the answer leaves only one possibility."""
+        """Returns the status if the answer leaves only one possibility."""
         return self.statuses[0] if len(self.statuses) == 1 else None
 
     @property
@@ -43,7 +43,7 @@ def _booking_told(record, booking, source="booking"):
 
 
 def _read_booking_answer(record):
-    """Yields pairs of booking id and Told: CreateBooking, CancelBooking, GetBooking."""
+    """Yields pairs of booking id and Told for CreateBooking, CancelBooking and GetBooking."""
     answer, booking_id = record["answer"], record["id"].lower()
     code, reason = answer["code"], answer["reason"]
     if code == OK:
@@ -88,7 +88,8 @@ def _read_answer(record):
 
 
 class Facts:
-    """told: booking id -> its Tolds; attempts: op -> id -> records; origin: the instant from which texts count."""
+    """The facts of a history. told: booking id -> its Tolds; attempts: op -> id -> records; origin: the instant from
+    which texts count."""
 
     def __init__(self, records):
         self.records = list(records)
@@ -104,14 +105,14 @@ class Facts:
         return "%.4f-%.4f s" % ((begin - self.origin) / 1e9, (end - self.origin) / 1e9)
 
     def text(self, told):
-        """"CONFIRMED version 2 (c3 CreateBooking 1.2000-1.2100 s)"."""
+        """Returns a text such as "CONFIRMED version 2 (c3 CreateBooking 1.2000-1.2100 s)"."""
         said = "NOT_FOUND" if not told.statuses else "/".join(NAMES.get(s, str(s)) for s in told.statuses)
         said += " version %d" % told.version if told.version else ""
         said += " " + told.reason if told.reason else ""
         return "%s (%s %s %s)" % (said, told.record["client"], told.record["op"], self.when(told.begin, told.end))
 
     def first_begin(self, booking_id):
-        """Returns when the booking was first requested; None: never."""
+        """Returns when the booking was first requested, or None if it never was."""
         return min((record["begin_ns"] for record in self.attempts["CreateBooking"].get(booking_id, ())), default=None)
 
     def answered(self, op, entity_id, code=OK):

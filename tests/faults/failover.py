@@ -21,7 +21,7 @@ UNPAIRED_MAX_US = 2000000
 
 
 def paired_us(stack):
-    """Returns how long each era of hospital-svc was unpaired: from its first batch on the database to the grants."""
+    """Returns how long each era of hospital-svc was unpaired, from its first batch on the database to the grants."""
     return [line["unpaired_us"] for line in stack.hospital_svc.log_lines() if line.get("event") == "pairing.paired"]
 
 

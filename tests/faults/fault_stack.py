@@ -1,6 +1,5 @@
-"""The real services on their own loopback address, with a proxy in each connection that the plan disturbs, and a watch
-thread
-that restarts services ended by a fault point."""
+"""Runs the real services on their own loopback address, with a proxy in each connection that the plan disturbs, and a
+watch thread that restarts services ended by a fault point."""
 import os
 import random
 import shutil
@@ -31,14 +30,15 @@ def database_links(driver):
 
 
 def loopback():
-    """Returns an address of this machine that probably nothing else uses: every port is free there."""
+    """Returns an address of this machine that probably nothing else uses, so that every port is free there."""
     return "127.%d.%d.%d" % tuple(random.SystemRandom().randint(1, 254) for _ in range(3))
 
 
 class FaultStack(Stack):
-    """`links`: where proxies are wanted. `points`: {service: [SCREENING_FAULTS of its first start, of its second, ...]}.
-    `clock`: whether the services' wall clocks can be stepped. `replicas`: hospital-svc and booking-svc run twice, each pair
-    on one PostgreSQL database; the second replicas call and follow each other, history-svc follows the first ones."""
+    """Runs the services under faults. `links`: where proxies are wanted. `points`: {service: [SCREENING_FAULTS of its
+    first start, of its second, ...]}. `clock`: whether the services' wall clocks can be stepped. `replicas`: whether
+    hospital-svc and booking-svc run twice, each pair on one PostgreSQL database; the second replicas call and follow
+    each other, and history-svc follows the first ones."""
 
     def __init__(self, driver, cluster_url, flags=None, links=(), points=None, clock=False, replicas=False):
         self.host, self.links = loopback(), links
@@ -123,14 +123,14 @@ class FaultStack(Stack):
     # ---- processes
 
     def spawn(self, name, **more):
-        """Starts the process with its next fault points; `more`: additional flags for this start."""
+        """Starts the process with its next fault points. `more`: additional flags for this start."""
         service = self.services[name]
         entries = self.points.get(name)
         service.environment["SCREENING_FAULTS"] = entries.pop(0) if entries else ""
         service.spawn(**more)
 
     def kill(self, names):
-        """Kills all of these at once with SIGKILL; they stay down until `revive`."""
+        """Kills all of these at the same moment with SIGKILL. They stay down until `revive`."""
         with self.lock:
             self.down.update(names)
             processes = [self.services[name].process for name in names]
@@ -148,7 +148,7 @@ class FaultStack(Stack):
                 self.down.discard(name)
 
     def begin_stop(self, name):
-        """Sends SIGTERM; the service stays down until `revive`."""
+        """Sends SIGTERM. The service stays down until `revive`."""
         with self.lock:
             self.down.add(name)
             self._ask_to_stop(self.services[name].process)
@@ -165,14 +165,14 @@ class FaultStack(Stack):
         self.revive(name)
 
     def stop(self, names):
-        """Sends SIGTERM to all of these and expects exit code 0; they stay down until `revive`."""
+        """Stops all of these with SIGTERM and expects exit code 0. They stay down until `revive`."""
         for name in names:
             self.begin_stop(name)
         for name in names:
             self.end(name)
 
     def end(self, name):
-        """Sends SIGTERM; anything but exit code 0 in time is a problem, unless a fault point ended the process."""
+        """Sends SIGTERM. Anything but exit code 0 in time is a problem, unless a fault point ended the process."""
         with self.lock:
             process = self.services[name].process
             self._ask_to_stop(process)
@@ -194,7 +194,8 @@ class FaultStack(Stack):
             for line in self.services[name].log_lines()[-5:]))
 
     def watch(self):
-        """Restarts services that end by themselves, until `unwatch`: only a fault point or a stuck transport may end one."""
+        """Restarts services that end by themselves, until `unwatch`. Only a fault point or a stuck transport may end
+        one."""
         self._watching.set()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -264,7 +265,7 @@ class FaultStack(Stack):
         self.problems += self._sanitizer_reports()
 
     def keep(self, folder):
-        """Moves everything to this folder instead of deleting it; call it before the end of `with`."""
+        """Moves everything to this folder instead of deleting it. Call it before the end of `with`."""
         self.kept = folder
 
     def close(self, failed=False):

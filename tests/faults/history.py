@@ -29,7 +29,8 @@ def plain(message):
 
 
 class History:
-    """Records of attempts. Any number of threads may append; an iteration covers the records present at its start."""
+    """Keeps the records of attempts. Any number of threads may append. An iteration covers the records present at its
+    start."""
 
     def __init__(self, records=()):
         self._records = list(records)
@@ -47,8 +48,8 @@ class History:
         return len(self._records)
 
     def call(self, who, client, op, /, timeout_ms=50000, **request):
-        """Makes and records one attempt over an rpc.Client. Returns its Reply, or None if none came: the connection
-        is then unusable."""
+        """Makes and records one attempt over an rpc.Client. Returns its Reply, or None if none came. The connection is
+        then unusable."""
         record = {"client": who, "op": op, "id": request.get("booking_id") or request.get("hospital_id", ""),
                   "request": request, "begin_ns": time.monotonic_ns(), "end_ns": 0, "answer": None}
         reply = None

@@ -1,5 +1,5 @@
-"""G5: history-svc and its PostgreSQL are away for a while under load. No booking fails; when they are back, the lag vanishes
-by itself, and everything agrees.
+"""G5: history-svc and its PostgreSQL are away for a while under load. No booking fails. When they are back, the lag
+vanishes by itself, and everything agrees.
 
 Lasts 10 s; with SCREENING_FULL=1, a minute. By hand: tests/kit/run tests/faults/history_away.py"""
 import os
@@ -22,7 +22,7 @@ SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/
 
 
 class OwnCluster:
-    """A PostgreSQL for history-svc alone, which can be stopped without disturbing other tests."""
+    """Runs a PostgreSQL for history-svc alone, which can be stopped without disturbing other tests."""
 
     def __init__(self):
         self.parent = tempfile.mkdtemp(prefix="screening-away-", dir="/var/tmp")
@@ -42,7 +42,7 @@ class OwnCluster:
 
 
 def lag(client):
-    """Returns (longest lag in ms, events not yet applied) as history-svc reports them; None if it cannot answer."""
+    """Returns (longest lag in ms, events not yet applied) as history-svc reports them, or None if it cannot answer."""
     try:
         reply = client().GetProjectionStatus(timeout_ms=2000)
     except OSError:

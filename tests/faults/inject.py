@@ -1,6 +1,5 @@
-"""The faults themselves: each function applies one to a running stack, as its part of the plan says, and returns when
-it is
-over. A Strike is the moment of a fault."""
+"""Applies the faults. Each function applies one to a running stack, as its part of the plan says, and returns when it
+is over. A Strike is the moment of a fault."""
 import os
 import resource
 import signal
@@ -17,9 +16,8 @@ WAIT_FOR_CALLS_S = 2.0  # a stack under many faults may accept no calls: the nex
 
 
 class Strike:
-    """At this moment (monotonic ns) a fault of this kind hit calls through one of these services. until_ns: the time of
-    the next event
-    for these services."""
+    """The moment (monotonic ns) at which a fault of this kind hit calls through one of these services. until_ns: the
+    time of the next event for these services."""
 
     def __init__(self, kind, services, at_ns, sure=False):
         self.kind, self.services, self.at_ns, self.sure = kind, tuple(services), at_ns, sure
@@ -32,7 +30,7 @@ class Injector:
         self.strikes, self.begun = [], time.monotonic()
 
     def run(self, faults):
-        """Applies all faults in order; one marked `overlaps` continues during the next ones."""
+        """Applies all faults in order. One that is marked `overlaps` continues during the next ones."""
         threads = []
         for fault in faults:
             self._wait_for_calls(fault["after_calls"])
@@ -55,11 +53,11 @@ class Injector:
             time.sleep(0.005)
 
     def load_on(self, seconds):
-        """Returns when the load has lasted this long in total: fault points fire by themselves."""
+        """Returns when the load has lasted this long in total. Fault points fire by themselves."""
         time.sleep(max(0.0, self.begun + seconds - time.monotonic()))
 
     def _strike(self, kind, services, sure=False):
-        """Waits for a moment at which calls that the fault can hit are in flight; call it right before the fault."""
+        """Waits for a moment at which calls that the fault can hit are in flight. Call it right before the fault."""
         end, at_ns = time.monotonic() + (0 if sure else WAIT_FOR_CALLS_S), None
         while at_ns is None and time.monotonic() < end:
             at_ns = self.load.met_ns(lambda op: concerns(services, op))
@@ -200,8 +198,8 @@ class Injector:
             pass  # another fault has ended it in the meantime
 
     def _disk_of_postgresql(self, fault):
-        """PostgreSQL may fail statements or end itself, which it does if it cannot write its log; then it is
-        restarted."""
+        """Limits PostgreSQL's files. It may fail statements or, if it cannot write its log, end itself. Then this
+        restarts it."""
         with self.cluster.lock:
             self._strike("disk", self._users())
             self.cluster.limit_files(fault["room_bytes"])
@@ -236,9 +234,8 @@ def concerns(services, op):
 
 
 def calls_met(strike, records):
-    """Returns how many calls through the services of this strike were in flight at its moment; for history-svc also
-    counts those
-    whose events were in flight."""
+    """Returns how many calls through the services of this strike were in flight at its moment. For history-svc also
+    counts those whose events were in flight."""
     met = 0
     for record in records:
         late_ns = ON_ITS_WAY_NS if "history" in strike.services and record["op"] in CHANGING else 0

@@ -1,5 +1,5 @@
-"""Many concurrent clients, each with its own connections, that book, cancel, look up, repeat requests and change hospitals;
-every attempt and its answer is recorded."""
+"""Runs many concurrent clients, each with its own connections, that book, cancel, look up, repeat requests and change
+hospitals. Every attempt and its answer is recorded."""
 import collections
 import random
 import threading
@@ -31,9 +31,8 @@ class World:
 
 
 class Client:
-    """A client. Only `run` belongs to its own thread; other threads read the rest. With several replicas it calls one,
-    and its twin
-    calls another."""
+    """A client. Only `run` belongs to its own thread; other threads read the other members. With several replicas it
+    calls one, and its twin calls another."""
 
     def __init__(self, load, index):
         self.load, self.name, self.index = load, "c%d" % index, index
@@ -56,7 +55,7 @@ class Client:
             client.close()
 
     def begin(self, service, op, ident, request, twin=False):
-        """Sends a request; returns the argument for `finish`."""
+        """Sends a request. Returns the argument for `finish`."""
         record = {"client": self.name + ("b" if twin else ""), "op": op, "id": ident, "request": request,
                   "begin_ns": time.monotonic_ns(), "end_ns": 0, "answer": None}
         self.load.begun(record)
@@ -69,7 +68,7 @@ class Client:
         return service, twin, record, client, sent
 
     def finish(self, begun):
-        """Waits for the answer, records it and returns it; None if none came."""
+        """Waits for the answer, records it and returns it, or returns None if none came."""
         service, twin, record, client, sent = begun
         reply = None
         if sent is not None:
@@ -102,7 +101,7 @@ class Client:
             time.sleep(min(reply.retry_after_ms if reply else 0, 200) / 1000 + self.random.uniform(0.01, 0.05))
 
     def may_give_up(self, service, op, ident, **request):
-        """Returns whether this client gives up: like people, most ask again until they know, and some give up."""
+        """Returns whether this client gives up. Like people, most ask again until they know, and some give up."""
         once = self.random.random() < 0.25
         return (self.attempt if once else self.ask)(service, op, ident, **request)
 
@@ -132,7 +131,7 @@ class Client:
         self.may_give_up("booking", "CreateBooking", request["booking_id"], **request)
 
     def burst(self):
-        """Makes many bookings at once on one connection, for one hospital."""
+        """Makes many bookings in one burst on one connection, for one hospital."""
         hospital = self.pick_hospital()
         requests = [self.new_booking(hospital) for _ in range(self.random.randint(5, 40))]
         begun = [self.begin("booking", "CreateBooking", r["booking_id"], r) for r in requests]
@@ -144,7 +143,7 @@ class Client:
         self.attempt("booking", "CreateBooking", request["booking_id"], **request)
 
     def twins(self):
-        """Sends the same new booking over two connections at once."""
+        """Sends the same new booking over two connections at the same time."""
         request = self.new_booking()
         begun = [self.begin("booking", "CreateBooking", request["booking_id"], request, twin) for twin in (False, True)]
         for one in begun:
@@ -190,7 +189,7 @@ class Client:
                          capacity=self.random.randint(low // 2, high), expected_version=expected_version)
 
     def register(self, capacity=None, in_world=True):
-        """Registers a hospital; `in_world`: whether all clients may use it."""
+        """Registers a hospital. `in_world`: whether all clients may use it."""
         low, high = self.load.plan["capacity"]
         dates = [day(offset) for offset in self.load.plan["days"]]
         request = {"hospital_id": new_id(), "name": "한빛검진센터", "address": "서울",
@@ -239,7 +238,8 @@ class Client:
 
 
 class Load:
-    """The clients of a round. addresses: {service: [address of each replica]}; history: where every attempt is recorded."""
+    """Runs the clients of a round. addresses: {service: [address of each replica]}; history: where every attempt is
+    recorded."""
 
     def __init__(self, plan, addresses, history):
         self.plan, self.addresses, self.history = plan, addresses, history
@@ -261,8 +261,8 @@ class Load:
             self._under_way[record["op"]] -= 1
 
     def met_ns(self, concerns):
-        """Returns the current time, by the clock of the records, if a call of a method with concerns(op) is in
-        flight, otherwise None."""
+        """Returns the current time, by the clock of the records, if a call of a method with concerns(op) is in flight.
+        Otherwise returns None."""
         with self._lock:
             return time.monotonic_ns() if any(concerns(op) for op, count in self._under_way.items() if count) else None
 

@@ -1,6 +1,5 @@
 """For the tests of the checker: correct services, in one thread and in memory. The model runs calls one after the
-other, and
-stores what the clients would see and what the databases would contain."""
+other, and stores the answers that the clients would see and the rows that the databases would contain."""
 import random
 from collections import defaultdict
 
@@ -147,7 +146,7 @@ class Model:
         return ""
 
     def release(self):
-        """hospital-svc receives the events of the bookings that have ended."""
+        """Lets hospital-svc receive the events of the bookings that have ended."""
         for booking in self.unreleased:
             place = self.reservations.get(booking["booking_id"])
             if place is None:
@@ -183,7 +182,7 @@ class Model:
         self._move(booking, REJECTED if reason else CONFIRMED, reason)
 
     def settle(self):
-        """The settler processes the queued bookings."""
+        """Lets the settler process the queued bookings."""
         for booking in self.requested:
             if booking["status"] == REQUESTED:
                 self._settle(booking)
@@ -254,7 +253,7 @@ class Model:
                    "reserved": day["capacity"] - day["remaining"]}
 
     def finish(self):
-        """Completes all pending work; returns the snapshot."""
+        """Completes all pending work. Returns the snapshot."""
         self.settle()
         self.work_off_deletions()
         self.release()

@@ -1,4 +1,4 @@
-"""One round: the stack is started and loaded, the planned faults happen and end, the services agree, all are
+"""Plays one round. The stack is started and loaded, the planned faults happen and end, the services agree, all are
 stopped, and the checker runs."""
 import collections
 import json
@@ -20,8 +20,7 @@ AGREE_S = 60  # G4 promises 10 s on an otherwise idle machine; the round reports
 
 class Result:
     """The report of a round. struck and met: by kind of fault, how often it occurred, and how often it hit calls in
-    flight;
-    fired: how often each fault point fired, with its action."""
+    flight; fired: how often each fault point fired, with its action."""
 
     def __init__(self, plan):
         self.plan = plan

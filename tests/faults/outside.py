@@ -1,6 +1,5 @@
 """External faults that belong to one guarantee each, without randomness: PostgreSQL killed under load, lost, duplicated
-and
-reordered pub/sub messages, clocks that jump, and databases that go back."""
+and reordered pub/sub messages, clocks that jump, and databases that go back."""
 import tempfile
 
 from faults import plan as plans
@@ -14,8 +13,8 @@ from kit.world import book, booking_request, check_refused, register
 
 
 def play(driver, faults, **more):
-    """Plays a round with exactly these faults, each after a number of calls; returns the round after all of its
-    checks have passed."""
+    """Plays a round with exactly these faults, each after a number of calls. Returns the round after all of its checks
+    have passed."""
     plan = plans.make(seed=1, driver=driver, kinds=(), points=())
     plan.update({"clients": 8, "think_ms": 2, "capacity": [20, 200], "budget_ms": 1500, **more})
     plan["faults"] = [{"after_calls": 200, "overlaps": False, **fault} for fault in faults]
@@ -45,7 +44,8 @@ def test_pubsub_lost_doubled_and_out_of_order_costs_no_event(driver):
 
 
 def test_clock_steps_stop_no_booking_and_break_no_order(driver):
-    """Versions and seqs advance by one, nothing is lost, and bookings are confirmed after each step, back and forward."""
+    """Versions and seqs advance by one, nothing is lost, and bookings are confirmed after each step, back and
+    forward."""
     steps_s = [3600, -3600, -86400 * 20, 72000, 0.5, -0.5]
     player = play(driver, [{"kind": "clock", "victims": ["hospital", "booking", "history"], "steps_s": steps_s,
                             "calls": 50, "gap_s": 0.7}], capacity=[5000, 9000])
@@ -62,7 +62,8 @@ def restored(victim, **more):
 
 
 def test_a_booking_database_restored_under_load_loses_its_tail_and_nothing_else(driver):
-    """G1, G2: once while booking-svc is killed, once under its session; an operator does what the services ask for."""
+    """G1, G2: the database goes back once while booking-svc is killed, once under its session. An operator does
+    everything that the services ask for."""
     player = play(driver, [restored("booking"), restored("booking", live=True)], went_back=True, clients=5)
     assert player.result.met["restore"] == 2
     assert player.result.ways_out["follow"] and player.result.ways_out["rebuild"], player.result.ways_out
@@ -70,8 +71,8 @@ def test_a_booking_database_restored_under_load_loses_its_tail_and_nothing_else(
 
 @once
 def test_databases_of_two_replicas_each_restored_under_load_sell_nothing_twice(driver):
-    """Both databases go back under one of their two services while the other one is killed, then under both, and
-    under none."""
+    """Both databases go back under one of their two services while the other one is killed, then under both, and under
+    none."""
     del driver
     player = play("postgresql", [restored("hospital", half=True), restored("booking", half=True),
                                  restored("hospital", live=True), restored("booking")], went_back=True, clients=5, replicas=True)
@@ -81,8 +82,7 @@ def test_databases_of_two_replicas_each_restored_under_load_sell_nothing_twice(d
 
 def test_clock_set_back_leaves_a_fresh_booking_to_its_caller(driver):
     """The settler must not mistake the booking for one from before the start, which it would leave REQUESTED for
-    another
-    attempt: the stall keeps the booking where the settler sees it while no thread works on it."""
+    another attempt. The stall keeps the booking where the settler sees it while no thread works on it."""
     with FaultStack(driver, CLUSTER_URL, flags={"booking": {"reserve-timeout-ms": 3000}}, clock=True,
                     points={"booking": ["writer.after_commit:stall=1500@1+"]}) as stack:
         wait_for("all services are ready", stack.ready)

@@ -1,12 +1,11 @@
 """G7: three times as many bookings as booking-svc can process, offered at a fixed rate. A stall before each commit
-limits its
-capacity to about 1,500 bookings a second, so that the test does not measure the load generator.
+limits its capacity to about 1,500 bookings a second, so that the test does not measure the load generator.
 
-Rates are asserted only in builds without a sanitizer: there the load generator may be the slow part. The bounds are
-deliberately loose, so that a busy machine does not exceed them; bench/ measures the rates.
+Rates are asserted only in builds without a sanitizer, because with one the load generator may be the slow part. The
+bounds are deliberately loose, so that a busy machine does not exceed them; bench/ measures the rates.
 
-Lasts 4 s; with SCREENING_FULL=1, 30 s. By hand, in a build with fault points:
-SCREENING_BUILD=$PWD/build/faults tests/kit/run tests/faults/overload.py"""
+Lasts 4 s; with SCREENING_FULL=1, 30 s. By hand, in a build with fault points: SCREENING_BUILD=$PWD/build/faults
+tests/kit/run tests/faults/overload.py"""
 import json
 import os
 import subprocess
@@ -36,7 +35,7 @@ def rss_kib(process):
 
 
 class RssWatch:
-    """Reads a process's RSS during a load: after its warm-up, and the maximum from then on."""
+    """Reads a process's RSS during a load, after its warm-up and the maximum from then on."""
 
     def __init__(self, process, warm_up_s):
         self.process, self.from_s = process, time.monotonic() + warm_up_s
@@ -61,7 +60,7 @@ class RssWatch:
 
 
 def bench(stack, *options):
-    """Runs screening-bench against the stack; returns its figures."""
+    """Runs screening-bench against the stack. Returns its figures."""
     path = os.path.join(stack.folder, "bench.json")
     done = subprocess.run([os.path.join(BUILD, "bench/screening-bench"), "--json", path, "--budget-ms", str(BUDGET_MS),
                            "--connections", "4", *options, stack.hospital_svc.rpc, stack.booking_svc.rpc],

@@ -1,4 +1,4 @@
-"""The plan of a round, derived only from its seed: the load, the settings, the faults and their times."""
+"""Makes the plan of a round, derived only from its seed: the load, the settings, the faults and their times."""
 import itertools
 import random
 
@@ -71,9 +71,8 @@ def _stop(randoms, driver):
 
 
 def _pause(randoms, driver):
-    """A pause that is longer than the budgets of the callers and every timeout between services; sometimes longer than
-    the silence after
-    which a log is fetched."""
+    """Returns a pause that is longer than the budgets of the callers and every timeout between services. Sometimes it
+    is also longer than the silence after which a log is fetched."""
     del driver
     return {"victims": list(randoms.choice(ORDERS[:9])), "for_s": randoms.choice((1.5, 1.5, 2.0, 3.5))}
 
@@ -126,8 +125,8 @@ def _clock(randoms, driver):
 
 
 def _restore(randoms, driver):
-    """Restores a database, after a number of further calls; sometimes under the running service, or under one of its
-    two replicas."""
+    """Restores a database, after a number of further calls. Sometimes this happens under the running service, or under
+    one of its two replicas."""
     del driver
     return {"victim": randoms.choice(LOGS), "calls": randoms.choice((0, 20, 150, 400)), "live": randoms.random() < 0.3,
             "half": randoms.random() < 0.3, "down_s": round(randoms.choice((0, randoms.uniform(0.05, 0.8))), 3)}
@@ -138,7 +137,7 @@ MAKERS = {RESTORE: _restore, "kill": _kill, "stop": _stop, "pause": _pause, "dat
 
 
 def make(seed, driver, kinds, points):
-    """Returns the plan of a round. driver: sqlite, postgresql or both (drawn at random); kinds: to draw from;
+    """Returns the plan of a round. driver: sqlite, postgresql or both (drawn at random); kinds: those to draw from;
     points: those of the build."""
     randoms = random.Random(seed)
     driver = randoms.choice(("sqlite", "postgresql")) if driver == "both" else driver

@@ -19,7 +19,8 @@ LIVE, RELEASED = 1, 2  # states of a reservation; the third is a tombstone
 
 
 def survive(driver, faults, points):
-    """Runs traffic while hospital-svc and booking-svc have these faults, until each point has fired as often as given."""
+    """Runs traffic while hospital-svc and booking-svc have these faults, until each point has fired as often as
+    given."""
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=PLACES)
         with Traffic(stack, hospital_id, PLACES) as traffic:
@@ -63,8 +64,8 @@ def test_a_commit_whose_answer_is_lost_is_done_once(driver):
 
 
 def test_capacities_set_in_a_lost_commit_are_not_refused(driver):
-    """Two capacities in a row, the second expecting the version of the first, mostly in one batch: the stalls gather
-    them."""
+    """Two capacities are set in a row, the second expecting the version of the first, mostly in one batch, because the
+    stalls gather them."""
     with Stack(driver, without=("booking", "history")) as stack:
         hospital_id = register(stack, capacity=1)
         stack.hospital_svc.kill()
@@ -102,8 +103,8 @@ def test_a_statement_that_fails_in_itself_is_internal_and_changes_nothing(driver
         hospital_id = register(stack)
 
         def hit():
-            """Makes the fault fire. It may have hit a statement of the settler or of a subscriber: then repeats with
-            another booking."""
+            """Makes the fault fire. It may have hit a statement of the settler or of a subscriber. In that case this
+            repeats with another booking."""
             before, failed = len(fired(stack.booking_svc, "db.run")), []
             stack.booking_svc.kill()
             armed(stack.booking_svc, "db.run:fail=INTERNAL@60").start()
@@ -138,8 +139,7 @@ def test_batches_that_are_never_published_are_fetched(driver):
 
 def check_dead_letter(driver, name):
     """Checks that an event that fails in this service's transaction, first with its batch and then alone, becomes a
-    dead letter,
-    however often it is fetched."""
+    dead letter, however often it is fetched."""
     with Stack(driver) as stack:
         service = stack.services[name]
         hospital_id = register(stack)
@@ -188,7 +188,8 @@ def test_a_caller_is_answered_in_time_while_the_writer_stands(driver):
 
 @once
 def test_an_answer_that_comes_too_late_takes_no_place(driver):
-    """hospital-svc has taken the place, but its answer comes after booking-svc gave up: the place becomes free again."""
+    """hospital-svc has taken the place, but its answer comes after booking-svc gave up. The place becomes free
+    again."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 200}}) as stack:
         hospital_id = register(stack)
         stack.hospital_svc.kill()

@@ -1,6 +1,5 @@
-"""A proxy between two ends of a connection, TCP or Unix socket: it delays, blocks, cuts and refuses connections, loses
-the
-answer to a given text, and drops, duplicates and reorders the messages of a publisher."""
+"""A proxy between two ends of a connection, over TCP or a Unix socket. It delays, blocks, cuts and refuses connections,
+loses the answer to a given text, and drops, duplicates and reorders the messages of a publisher."""
 import random
 import socket
 import struct
@@ -10,8 +9,8 @@ import time
 from kit import sp
 
 class Mangler:
-    """Decides what happens to each message on its way to a subscriber: drawn at random with these shares, from its
-    own seed."""
+    """Decides the fate of each message on its way to a subscriber. Draws at random with these shares, from its own
+    seed."""
 
     def __init__(self, seed, drop=0.0, double=0.0, reorder=0.0):
         self.drop, self.double, self.reorder = drop, double, reorder
@@ -20,7 +19,7 @@ class Mangler:
         self.passed = self.dropped = self.doubled = self.reordered = 0
 
     def route(self, message, held):
-        """Returns (messages to send now, message held back until the next); `held` is the message that the last call
+        """Returns (messages to send now, message held back until the next). `held` is the message that the last call
         held back."""
         with self.lock:
             drawn = self.random.random()
@@ -87,7 +86,7 @@ class Connection:
             self.near.sendall(piece)
 
     def _messages(self):
-        """Yields the SP handshake, then whole messages: 8 bytes of length, big-endian, and the body."""
+        """Yields the SP handshake, then whole messages with 8 bytes of length, big-endian, and the body."""
         self.near.sendall(sp.read_exactly(self.far, 8))
         held = []
         while True:
@@ -100,7 +99,7 @@ class Connection:
                 self.near.sendall(b"".join(now))
 
     def cut(self):
-        """Ends both halves now; data in flight is lost."""
+        """Ends both halves now. Data in flight is lost."""
         with self.lock:
             if self.ended:
                 return
@@ -115,7 +114,8 @@ class Connection:
 
 
 class Proxy:
-    """Listens at `address` and connects each caller to `target`. `framed`: the target is a publisher (SP over TCP).
+    """Listens at `address` and connects each caller to `target`. `framed`: whether the target is a publisher (SP over
+    TCP).
 
     delay_s: how long each piece is delayed, in both directions. mangler: a Mangler, or None. Set from any thread."""
 
@@ -180,13 +180,13 @@ class Proxy:
     # ---- the interface for tests
 
     def lose_answers(self, after, count):
-        """Cuts the connection after a piece with the bytes `after` has gone to the target; does so the next `count`
+        """Cuts the connection after a piece with the bytes `after` has gone to the target. Does so the next `count`
         times."""
         with self._lock:
             self._lose_after, self._lose_count = after, count
 
     def cut(self):
-        """Cuts every connection; returns how many there were."""
+        """Cuts every connection. Returns how many there were."""
         connections = self.connections()
         for connection in connections:
             connection.cut()
@@ -194,11 +194,11 @@ class Proxy:
         return len(connections)
 
     def refuse(self, on=True):
-        """While on, closes new connections at once."""
+        """Closes new connections immediately while on."""
         self._refusing = on
 
     def hold(self, on=True):
-        """While on, no data passes, and the ends notice nothing else."""
+        """Lets no data pass while on. The ends notice nothing else."""
         if on:
             self._passing.clear()
         else:

@@ -14,7 +14,7 @@ from kit.stack import DEADLINE_S, wait_for
 
 
 class Echo:
-    """Sends back what it receives; `got` contains all of it."""
+    """Sends back everything that it receives. `got` contains all of it."""
 
     def __init__(self, address):
         self.got = bytearray()
@@ -171,7 +171,8 @@ class Numbers:
         pipe.receive()
 
     def run(self, count):
-        """Sends 0..count-1 and a final message through the mangler; returns what arrived before the final message."""
+        """Sends 0..count-1 and a final message through the mangler. Returns the messages that arrived before the final
+        one."""
         assert self.ready.wait(DEADLINE_S)
         (pipe,) = self.publisher.connections()
         for number in range(count):

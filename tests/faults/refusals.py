@@ -1,9 +1,7 @@
-"""Compares hospital-svc's answers with the replay of its days: every answer must be possible at some
-moment.
+"""Compares hospital-svc's answers with the replay of its days. Every answer must be possible at some moment.
 
-No clock is needed: commits are numbered. An answer that ended before a call began is a lower bound for the commits that
-the call saw, and a call that began after an answer had come is an upper bound for the commits before it.
-"""
+No clock is needed, because commits are numbered. An answer that ended before a call began is a lower bound for the
+commits that the call saw. A call that began after an answer had come is an upper bound for the commits before it."""
 from bisect import bisect_left, bisect_right
 
 from .facts import CONFIRMED, OK, REJECTED
@@ -37,7 +35,7 @@ class Bounds:
         return found
 
     def _known(self, facts):
-        """(end of an answer, a commit that had been made by then)."""
+        """Yields pairs of the end of an answer and a commit that had been made by then."""
         for booking_id, told in facts.told.items():
             if booking_id in self.taken:
                 for one in told:
@@ -99,8 +97,8 @@ class Answers:
                     booking_id, self.facts.when(begin, begin), taken, self.bounds.low(begin))
 
     def _refusal(self, booking_id):
-        """Returns (reason, when it was first reported or NEVER) of a booking that is rejected, or was reported to
-        be."""
+        """Returns (reason, when it was first reported or NEVER, text of that answer or row) of a booking that is
+        rejected, or was reported to be."""
         told = [one for one in self.facts.told.get(booking_id, ()) if one.status == REJECTED and one.reason]
         if told:
             first = min(told, key=lambda one: one.end)
@@ -121,7 +119,7 @@ class Answers:
             yield "booking %s: %s, %s (commits %s to %s)" % (booking_id, text, why, low, high)
 
     def _objection(self, reason, creates, low, high, begin, end):
-        """Returns why that reason cannot have been true at any moment; None if it can."""
+        """Returns why that reason cannot have been true at any moment, or None if it can."""
         request = creates[0]["request"]
         hospital_id = request["hospital_id"].lower()
         day = self._day(hospital_id, request["date"])
@@ -164,7 +162,7 @@ class Answers:
                     self.facts.when(record["begin_ns"], record["end_ns"]))
 
     def _capacity(self, hospital_id, told):
-        """Returns the capacity of that version; a day that was never opened has version 0."""
+        """Returns the capacity of that version. A day that was never opened has version 0."""
         return self.capacity_of.get((hospital_id, told["date"], told["version"]), None if told["version"] else 0)
 
     def _check_hospitals(self):

@@ -1,9 +1,9 @@
-"""Replays each screening day, commit by commit: what each commit took, freed and set, and the resulting state.
+"""Replays each screening day, commit by commit, with the places that each commit took and freed, the capacity that it
+set, and the resulting state.
 
-Commit 0 stands for everything before the numbering began: its result is known, but not its steps. For days from which
-reservations may have been purged, the replay shows less than happened, but nothing wrong: only their state at a given
-moment is unknown.
-"""
+Commit 0 stands for everything before the numbering began. Its result is known, but not its steps. For days from which
+reservations may have been purged, the replay shows less than happened, but nothing wrong. Only their state at a given
+moment is unknown."""
 from bisect import bisect_right
 from collections import defaultdict
 
@@ -11,7 +11,7 @@ from .stored import RESERVATION_RELEASED, RESERVATION_TOMBSTONE, is_purged
 
 
 class Commit:
-    """The changes of one commit to a day: headcounts, and the capacities that it set, in order."""
+    """The changes of one commit to a day, which are headcounts and the capacities that it set, in order."""
 
     def __init__(self):
         self.taken = self.released = self.taken_and_released = 0
@@ -20,7 +20,7 @@ class Commit:
 
 
 class Day:
-    """The states of a day: after commits[i] and until the next, it had states[i] = (capacity, reserved, version)."""
+    """The states of a day. After commits[i] and until the next, it had states[i] = (capacity, reserved, version)."""
 
     def __init__(self, hospital_id, date, commits, purged=False):
         self.hospital_id, self.date = hospital_id, date
@@ -45,11 +45,12 @@ class Day:
         return "day %s of hospital %s" % (self.date, self.hospital_id)
 
     def is_unknown(self, low):
-        """Returns whether nothing is known about moments since that commit: some may be from before the numbering."""
+        """Returns whether nothing is known about moments since that commit, because some may be from before the
+        numbering."""
         return self.purged or (self.seeded and low == 0)
 
     def _at(self, number):
-        """Returns the index of the state after that commit; -1: before the day's first."""
+        """Returns the index of the state after that commit, or -1 before the day's first."""
         return bisect_right(self.numbers, number) - 1
 
     @staticmethod
@@ -97,8 +98,8 @@ def days_of(snapshot):
 
 
 def check_days(days, snapshot, excess):
-    """G1: checks that after each commit 0 <= reserved <= capacity, or what `excess` allows; and that the replay ends
-    in the stored state."""
+    """G1: checks that after each commit 0 <= reserved <= capacity, or that `excess` allows more, and that the replay
+    ends in the stored state."""
     stored = {(day["hospital_id"], day["date"]): day for day in snapshot["days"]}
     for key in sorted(set(days) | set(stored)):
         story = days.get(key) or Day(*key, {})
@@ -125,8 +126,7 @@ def check_days(days, snapshot, excess):
 
 def check_counter(snapshot, bookings_lost):
     """Checks that every commit number is used, as long as nothing was purged, and that none exceeds the counter. A
-    released place
-    that is taken again because the cancellation was lost forgets its earlier numbers."""
+    released place that is taken again because the cancellation was lost forgets its earlier numbers."""
     if len(snapshot["commit_counter"]) != 1:
         yield "hospital-svc: has %d commit counters" % len(snapshot["commit_counter"])
         return
@@ -178,7 +178,7 @@ def check_capacity_events(snapshot):
 
 
 def check(days, snapshot, excess=None):
-    """excess: restores.Excess, if booking-svc's database went back."""
+    """Returns the problems. excess: restores.Excess, if booking-svc's database went back."""
     yield from check_days(days, snapshot, excess)
     yield from check_counter(snapshot, excess is not None)
     yield from check_capacity_events(snapshot)

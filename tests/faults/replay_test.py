@@ -1,5 +1,5 @@
-"""The checker on days that cannot have come about, and on refusals that cannot have been true: it reports each. Pure: no
-service runs."""
+"""Tests the checker on days that cannot have come about, and on refusals that cannot have been true. It reports each.
+Pure: no service runs."""
 from faults.story import D1, D2, Story, lied, refuse
 
 
@@ -37,7 +37,7 @@ def test_a_commit_of_which_nothing_is_left(_):
 
 
 def test_what_was_purged_is_not_missed(_):
-    """A clock was ahead: reservations that ended are purged 7 days after their date."""
+    """A clock was ahead. Reservations that ended are purged 7 days after their date."""
     story = Story()
     story.snapshot["today"] = "2026-12-20"
     for booking_id in (story.cancelled, story.sold_out, story.early):
@@ -75,7 +75,7 @@ def test_sold_out_while_places_were_left(_):
 
 
 def test_sold_out_where_a_smaller_booking_would_have_fitted_is_fine(_):
-    """Three of four places are taken: two more are too many, one is not."""
+    """Three of four places are taken. Two more are too many, one is not."""
     lied("SOLD_OUT", headcount=2).is_fine()
 
 

@@ -14,9 +14,8 @@ HISTORY = ("GetBookingHistory", "ListCustomerHistory")
 
 
 def _is_void(record, restores):
-    """Returns whether the answer may be about lost state: it came after the backup began, to a call that was sent
-    before the backup
-    was in place."""
+    """Returns whether the answer may be about lost state, because it came after the backup began, to a call that was
+    sent before the backup was in place."""
     for restore in restores:
         ended_ns = restore.history_ns if record["op"] in HISTORY else restore.ended_ns
         if record["end_ns"] > restore.begun_ns and (ended_ns is None or record["begin_ns"] < ended_ns):
@@ -25,9 +24,8 @@ def _is_void(record, restores):
 
 
 def binding(records, restores):
-    """Returns the records, without the answers that G2 allows booking-svc to lose: each of these becomes an attempt
-    with an
-    unknown outcome. All answers from before the start of the backup, or after the restore, bind."""
+    """Returns the records without the answers that G2 allows booking-svc to lose. Each of these becomes an attempt with
+    an unknown outcome. All answers from before the start of the backup, or after the restore, bind."""
     lost = bookings_lost(restores)
     return [{**record, "answer": None} if _is_void(record, lost) else record for record in records]
 
@@ -35,8 +33,8 @@ def binding(records, restores):
 class Excess:
     """How far days may exceed their capacities after booking-svc's database went back (G1). `lost`: bookings_lost().
 
-    A booking whose cancellation is lost is CONFIRMED again and takes its place again, which may have been sold meanwhile.
-    Following the log from its start does the same for a moment to every booking that was ever CONFIRMED."""
+    A booking whose cancellation is lost is CONFIRMED again and takes its place again, which may have been sold
+    meanwhile. Following the log from its start does the same for a moment to every booking that was ever CONFIRMED."""
 
     def __init__(self, facts, snapshot, lost):
         self.facts, self.ended_ns = facts, max(restore.ended_ns for restore in lost)
@@ -49,8 +47,8 @@ class Excess:
 
     def allows(self, day, too_many, taken_by):
         """Returns whether a commit that took places for these bookings may have left `too_many` places taken on that
-        day (hospital
-        id, date). A booking first requested after the last restore is never granted a place that does not exist."""
+        day (hospital id, date). A booking first requested after the last restore is never granted a place that does not
+        exist."""
         return too_many <= self.ended[day] and not any(
             (self.facts.first_begin(booking_id) or 0) >= self.ended_ns for booking_id in taken_by)
 

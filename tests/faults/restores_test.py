@@ -1,5 +1,5 @@
-"""The checker after booking-svc's database went back: it accepts the losses that G2 allows and reports all others.
-Pure."""
+"""Tests the checker after booking-svc's database went back. It accepts the losses that G2 allows and reports all
+others. Pure."""
 from faults import checker
 from faults.facts import Facts
 from faults.restores import Excess, Restore, bookings_lost
@@ -68,7 +68,8 @@ def test_only_a_live_place_of_a_lost_booking_is_a_problem(_):
 
 
 def excess(cancel_ns):
-    """Booking b was cancelled at that time; the database went back at 20 to a backup begun at 10."""
+    """Returns the excess when booking b was cancelled at that time and the database went back at 20 to a backup begun
+    at 10."""
     def record(op, ident, at_ns):
         return {"client": "c", "op": op, "id": ident, "request": {}, "begin_ns": at_ns, "end_ns": at_ns + 1, "answer": None}
     facts = Facts([record("CreateBooking", "b", 1), record("CancelBooking", "b", cancel_ns), record("CreateBooking", "new", 30)])

@@ -1,6 +1,5 @@
-"""G9 on one machine: each service is restarted repeatedly under load; clients with a budget of 5 s that retry as the
-answers
-ask see no call fail.
+"""G9 on one machine: each service is restarted repeatedly under load. Clients with a budget of 5 s that retry as the
+answers ask see no call fail.
 
 Restarts each service twice; with SCREENING_FULL=1, 20 times. By hand: tests/kit/run tests/faults/rolling.py"""
 import os
@@ -19,7 +18,7 @@ CALLS_BETWEEN = 40  # all callers are served again before the next service stops
 
 
 def restart(service):
-    """Restarts with SIGTERM; returns how long the service was away, in seconds."""
+    """Restarts with SIGTERM. Returns how long the service was away, in seconds."""
     begun = time.monotonic()
     service.stop()
     service.start()

@@ -1,4 +1,4 @@
-"""Rounds one after another, and their report."""
+"""Plays rounds one after another, and reports them."""
 import collections
 import json
 import os
@@ -20,7 +20,7 @@ SHORT = (("kill", "sqlite"), ("point", "postgresql"), ("database", "postgresql")
 
 
 def fault_points():
-    """Returns the names of all points in this build; none if it has none."""
+    """Returns the names of all points in this build, or none if it has none."""
     done = subprocess.run([program("booking-svc"), "--version"], env={**os.environ, "SCREENING_FAULTS": "list"},
                           capture_output=True, text=True, check=True)
     lines = done.stdout.split("\n")
@@ -28,7 +28,7 @@ def fault_points():
 
 
 class Series:
-    """options: the arguments of `tests/faults/run`."""
+    """Plays the rounds. options: the arguments of `tests/faults/run`."""
 
     def __init__(self, options, seed, cluster):
         self.options, self.seed, self.cluster = options, seed, cluster
@@ -83,7 +83,7 @@ class Series:
         print("kept in:", result.folder, flush=True)
 
     def print_summary(self):
-        """Prints the last lines of the run; returns whether it failed."""
+        """Prints the last lines of the run. Returns whether it failed."""
         results = self.results
         kinds, struck, met, fired = (collections.Counter() for _ in range(4))
         for result in results:

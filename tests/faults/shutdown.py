@@ -1,6 +1,5 @@
 """A stop frees nothing that a handler may still use, neither without a grace period nor after a suspension longer than
-the grace
-period."""
+the grace period."""
 import signal
 import time
 
@@ -68,7 +67,7 @@ def test_history_svc_stops_only_when_its_handlers_have_returned(driver):
 
 
 def test_a_stop_without_grace_waits_for_what_the_handlers_began(driver):
-    """A late reply, an answer, a commit: each runs on a thread for which the stop must wait."""
+    """A late reply, an answer and a commit each run on a thread for which the stop must wait."""
     with Stack(driver, flags={"booking": {"drain-grace-ms": 0}}) as stack:
         hospital_id = register(stack, capacity=1000)
         calls = {"reserve.before_call": "CreateBooking", "rpc.client.after_send": "CreateBooking",

@@ -1,6 +1,5 @@
-"""The contents of the three databases, as plain lists of dicts. Read them after the traffic has stopped and the
-services have
-completed their work, because the three databases are not read at one instant."""
+"""Reads the contents of the three databases, as plain lists of dicts. Read them after the traffic has stopped and the
+services have completed their work, because the three databases are not read at one instant."""
 import datetime
 import json
 import uuid
@@ -61,7 +60,7 @@ def _rows(stack, service):
 
 
 def _tidy(row):
-    """Makes the values of both drivers alike: ids as text, an event as its fields."""
+    """Makes the values of both drivers alike, with ids as text and an event as its fields."""
     for column, value in row.items():
         if column == "event":
             packed = bytes.fromhex(value[2:]) if isinstance(value, str) else value
@@ -72,9 +71,8 @@ def _tidy(row):
 
 
 def read(stack, zone="Asia/Seoul"):
-    """Returns the contents of the databases of a kit Stack. "today" is the clinic's date: if clocks were changed, set
-    it to the latest date that any
-    service saw."""
+    """Returns the contents of the databases of a kit Stack. "today" is the clinic's date. If clocks were changed, set
+    it to the latest date that any service saw."""
     found = {name: [] for name, *_ in TABLES}
     for service in ("hospital", "booking", "history"):
         for name, row in _rows(stack, service):

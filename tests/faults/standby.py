@@ -1,4 +1,5 @@
-"""Two PostgreSQL servers for one test: a primary and a synchronous standby, which takes over when the primary is killed."""
+"""Runs two PostgreSQL servers for one test: a primary and a synchronous standby, which takes over when the primary is
+killed."""
 import os
 import shutil
 import subprocess
@@ -9,14 +10,14 @@ from kit.stack import psql, wait_for
 
 
 class Node(Cluster):
-    """One of the two."""
+    """One of the two servers."""
 
     def __init__(self, name):
         super().__init__()
         self.name = name  # the name by which a primary identifies its standby
 
     def _run_as_server(self, *words):
-        """Runs a command as the owner of the folder: the server does not run as root."""
+        """Runs a command as the owner of the folder, because the server does not run as root."""
         owner = os.stat(os.path.dirname(self.data))
         as_user = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}
         done = subprocess.run(words, capture_output=True, text=True, check=False, cwd="/", **as_user)
@@ -31,7 +32,8 @@ class Node(Cluster):
         return os.path.realpath(self.folder)
 
     def follow(self, primary):
-        """Discards its data and becomes the standby of `primary`, which from then on commits only what both have."""
+        """Discards its data and becomes the standby of `primary`, which from then on commits only transactions that
+        both have."""
         programs = os.path.dirname(os.readlink("/proc/%d/exe" % primary.postmaster()))
         self._take_folder(primary)
         self._run_as_server(os.path.join(programs, "pg_basebackup"), "-D", self.data, "-R", "-c", "fast", "-d",
@@ -59,7 +61,7 @@ class Node(Cluster):
 
 
 class Replicated:
-    """Runs both servers: `with Replicated() as servers:`; servers.url leads to the current primary."""
+    """Runs both servers: `with Replicated() as servers:`. servers.url leads to the current primary."""
 
     def __init__(self):
         self.primary, self.standby = Node("one"), Node("two")
@@ -85,7 +87,7 @@ class Replicated:
             node.remove()
 
     def fail_over(self):
-        """Kills the primary, and its standby takes over; no standby exists then. Returns the times of both."""
+        """Kills the primary, and its standby takes over. Then there is no standby. Returns the times of both."""
         self.primary.kill()
         killed = time.monotonic()
         self.standby.promote()

@@ -21,7 +21,7 @@ def by_id(rows, name="booking_id"):
 
 
 def is_purged(snapshot, date):
-    """Returns whether hospital-svc may have purged reservations that ended on that day: it does so 7 days later."""
+    """Returns whether hospital-svc may have purged reservations that ended on that day, which it does 7 days later."""
     return date < (datetime.date.fromisoformat(snapshot["today"]) - datetime.timedelta(days=7)).isoformat()
 
 
@@ -242,7 +242,7 @@ def check_deletions(snapshot):
 
 
 def check(snapshot, bookings_lost=False):
-    """bookings_lost: booking-svc's database went back."""
+    """Returns the problems. bookings_lost: whether booking-svc's database went back."""
     for part in (check_logs, check_bookings, check_deletions):
         yield from part(snapshot)
     yield from check_places(snapshot, bookings_lost)

@@ -1,4 +1,4 @@
-"""The checker on databases that do not match each other: it reports each mismatch. Pure: no service runs."""
+"""Tests the checker on databases that do not match each other. It reports each mismatch. Pure: no service runs."""
 from faults.story import D1, D2, Story
 
 

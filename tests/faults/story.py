@@ -65,7 +65,7 @@ class Story:
 
 
 def refuse(model, reason):
-    """hospital-svc refuses the next booking with that reason, whether true or not."""
+    """Makes hospital-svc refuse the next booking with that reason, whether true or not."""
     reserve = model.reserve
 
     def refuse_once(_):

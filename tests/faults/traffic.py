@@ -1,5 +1,5 @@
-"""Customers that book and cancel until stopped, repeat each call until its answer is definite, and remember the answers; and
-a hospital that opens days in the meantime."""
+"""Customers that book and cancel until stopped, repeat each call until its answer is definite, and remember the
+answers. A hospital opens days in the meantime."""
 import random
 import time
 
@@ -11,9 +11,8 @@ PAUSE_S = 0.02  # the pause between two days that are opened
 
 
 class Traffic(Workers):
-    """`with Traffic(stack, hospital_id, places) as traffic: ...`; the answers are checked at the end, after the
-    services
-    agree."""
+    """Runs the customers: `with Traffic(stack, hospital_id, places) as traffic: ...`. The answers are checked at the
+    end, after the services agree."""
 
     def __init__(self, stack, hospital_id, places, workers=4):
         self.stack, self.hospital_id, self.places = stack, hospital_id, places

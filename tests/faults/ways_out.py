@@ -1,4 +1,4 @@
-"""Does what docs/operations.md tells an operator to do after a restore, and only when the services ask for it."""
+"""Acts as docs/operations.md tells an operator to do after a restore, and only when the services ask for it."""
 import collections
 import threading
 import time
@@ -22,14 +22,13 @@ class Operator:
         self.day = None
 
     def prepare(self):
-        """Prepares the operator; call it before the first backup."""
+        """Prepares the operator. Call it before the first backup."""
         self.client = self.load.client()
         self.day = self.client.register(PLACES, in_world=False)
 
     def restored(self, restore):
-        """Handles a database that has just gone back: returns when places are granted again through every replica, and
-        history-svc
-        follows the log."""
+        """Handles a database that has just gone back. Returns when places are granted again through every replica, and
+        history-svc follows the log."""
         self.restores.append(restore)
         for name in self.stack.replicas_of("booking"):
             self._wait_granted(name)
@@ -46,7 +45,7 @@ class Operator:
                 name, {one: self.reasons(one) for one in self.stack.names})
 
     def attend(self):
-        """Does what the reasons of the services ask for."""
+        """Acts on the reasons that the services give."""
         if any("diverged" in reason.lower() for name in self.stack.replicas_of("hospital") for reason in self.reasons(name)):
             self.taken["follow"] += 1
             self._follow_from_start()
@@ -55,8 +54,8 @@ class Operator:
             self._rebuild()
 
     def _is_history_lost(self):
-        """Returns whether the log no longer contains what history-svc has applied. history-svc must report it within
-        a moment."""
+        """Returns whether the log no longer contains events that history-svc has applied. history-svc must report it
+        within a moment."""
         def settled():
             if any("diverged" in reason.lower() for reason in self.reasons("history")):
                 return "lost"
@@ -69,7 +68,7 @@ class Operator:
         return wait_for("history-svc follows the booking log or says that it diverged", settled) == "lost"
 
     def reasons(self, name):
-        """Returns why this service is degraded, as it reports; nothing while it does not answer."""
+        """Returns the reasons that this service gives for being degraded, or nothing while it does not answer."""
         try:
             client = rpc.Client(self.stack.services[name].rpc, timeout=5)
         except OSError:
@@ -99,7 +98,7 @@ class Operator:
             restore.history_ns = time.monotonic_ns()
 
     def finish(self):
-        """Does what restores still ask for, and releases the places of the lost bookings; call it when no client
+        """Acts on what restores still ask for, and releases the places of the lost bookings. Call it when no client
         books any more."""
         def followed():
             self.attend()
@@ -109,8 +108,7 @@ class Operator:
 
     def check_reasons(self):
         """Checks that in the end services report nothing but overcommitted days, if any (they are counted every 3 s),
-        and
-        a recovery of hospital-svc that an operator must acknowledge."""
+        and a recovery of hospital-svc that an operator must acknowledge."""
         days = self.stack.value("hospital", "SELECT COUNT(*) FROM screening_day WHERE reserved > capacity")
         told = ["%d day%s overcommitted" % (days, "" if days == 1 else "s")] if days else []
         for name in self.stack.names:

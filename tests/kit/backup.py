@@ -1,4 +1,4 @@
-"""Backups and restores with the commands of docs/operations.md."""
+"""Makes backups and restores with the commands of docs/operations.md."""
 import os
 import sqlite3
 import subprocess
@@ -14,7 +14,8 @@ def command(*words):
 
 
 def in_one_transaction(*words):
-    """Retries while another transaction blocks it: one of the service, or of a service that was just killed."""
+    """Retries while another transaction blocks it. That may belong to the service, or to a service that was just
+    killed."""
     end = time.monotonic() + DEADLINE_S
     while True:
         try:
@@ -36,7 +37,7 @@ def back_up(stack, name):
 
 
 def restore(stack, name, path):
-    """Restores a backup while the service is stopped; on PostgreSQL also under a running service."""
+    """Restores a backup while the service is stopped, on PostgreSQL also under a running service."""
     url = stack.url(name)
     if url.startswith("sqlite:"):
         file = url[len("sqlite:"):]

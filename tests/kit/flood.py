@@ -1,4 +1,4 @@
-"""A greedy caller beside a normal one; the normal one's calls are measured with and without the greedy one."""
+"""Runs a greedy caller beside a normal one. The normal one's calls are measured with and without the greedy one."""
 
 import itertools
 import multiprocessing
@@ -14,7 +14,7 @@ ROUNDS = 3  # other activity on the machine can spoil one round, but a defect sp
 
 
 class _Process:
-    """A separate process that repeats an operation endlessly and counts its answers in `answered`. Used in a `with`
+    """Repeats an operation endlessly in a separate process and counts its answers in `answered`. Used in a `with`
     statement."""
 
     def __init__(self):
@@ -59,8 +59,7 @@ class Flood(_Process):
 
 class HttpFlood(_Process):
     """Sends the same request again and again on each of the given number of HTTP connections, always after the answer.
-    `source`: the
-    local address of the connections; all of 127.0.0.0/8 is this machine."""
+    `source`: the local address of the connections; all of 127.0.0.0/8 is this machine."""
 
     def __init__(self, address, request, connections, source):
         super().__init__()
@@ -78,8 +77,8 @@ class HttpFlood(_Process):
                 self._read(selector, key)
 
     def _read(self, selector, key):
-        """Reads from a connection. `key.data` is the number of missing bytes of a partly read answer; the head
-        arrives in one piece."""
+        """Reads from a connection. `key.data` is the number of missing bytes of a partly read answer. The head arrives
+        in one piece."""
         data, missing = key.fileobj.recv(1 << 20), key.data
         if not data:
             raise ConnectionError("the gateway has closed the connection")
@@ -94,7 +93,7 @@ class HttpFlood(_Process):
 
 
 class Figures:
-    """Consecutive calls: how many succeeded, and the 99th percentile of their durations."""
+    """The figures of consecutive calls: how many succeeded, and the 99th percentile of their durations."""
 
     def __init__(self, call, seconds):
         self.calls = self.good = 0
@@ -113,8 +112,7 @@ class Figures:
 
 def check_unharmed(call, attack, ratio, seconds=1.0):
     """Checks that call() keeps succeeding during attack() and takes at most `ratio` times as long as without it, in at
-    least
-    one round of three. A sanitizer build checks success only."""
+    least one round of three. A sanitizer build checks success only."""
     wrong = []
     for _ in range(ROUNDS):
         control = Figures(call, seconds)

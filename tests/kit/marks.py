@@ -2,6 +2,6 @@
 
 
 def once(test):
-    """Marks a test that does not depend on the database of hospital-svc and booking-svc: it runs with one driver
-    only."""
+    """Marks a test that does not depend on the database of hospital-svc and booking-svc, so that it runs with one
+    driver only."""
     return test

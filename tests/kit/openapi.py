@@ -12,7 +12,7 @@ DESCRIBED_HEADERS = ("ETag", "Link", "Location", "Retry-After")
 
 
 class Undocumented(AssertionError):
-    """The document does not describe something that was received."""
+    """Raised if the document does not describe something that was received."""
 
 
 class Document:
@@ -33,7 +33,7 @@ class Document:
         return {(method.upper(), path) for path, item in self.document["paths"].items() for method in item}
 
     def find(self, method, path):
-        """Returns the template of a real path and its operation; (None, None) if the document does not describe the
+        """Returns the template of a real path and its operation, or (None, None) if the document does not describe the
         path."""
         for template, item in self.document["paths"].items():
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
@@ -43,7 +43,7 @@ class Document:
     # ---- schemas
 
     def faults(self, value, schema, where="$"):
-        """Describes how the value violates the schema, as text."""
+        """Returns texts that describe how the value violates the schema."""
         schema = self.resolve(schema)
         unknown = set(schema) - KEYWORDS
         assert not unknown, "keywords that are not checked here: %s" % unknown

@@ -1,4 +1,4 @@
-"""A real pgbouncer in front of the tests' PostgreSQL."""
+"""Runs a real pgbouncer in front of the tests' PostgreSQL."""
 import os
 import signal
 import subprocess
@@ -20,7 +20,7 @@ pool_mode = %(mode)s
 
 
 class Pooler:
-    """Runs pgbouncer: `with Pooler(folder, "session") as pooler:`; `pooler.url(database_url)` is the URL through the
+    """Runs pgbouncer: `with Pooler(folder, "session") as pooler:`. `pooler.url(database_url)` is the URL through the
     pooler."""
 
     def __init__(self, folder, mode, more=""):

@@ -1,4 +1,4 @@
-"""HTTP byte by byte: requests that no client library would send, and the exact bytes of the answers."""
+"""Speaks HTTP byte by byte, with requests that no client library would send and the exact bytes of the answers."""
 
 import re
 import socket
@@ -8,7 +8,7 @@ from .stack import DEADLINE_S
 
 
 class Reply:
-    """One answer: code, fields by lower-case name, body."""
+    """One answer, with code, fields by lower-case name, and body."""
 
     def __init__(self, code, fields, body):
         self.code, self.fields, self.body = code, fields, body
@@ -58,7 +58,7 @@ class Connection:
             return False
 
     def receive(self):
-        """Reads more of the answer; returns False at the end."""
+        """Reads more of the answer. Returns False at the end."""
         try:
             chunk = self.socket.recv(65536)
         except ConnectionResetError:
@@ -79,7 +79,7 @@ class Connection:
             self.socket.settimeout(DEADLINE_S)
 
     def reply(self, to_head=False):
-        """Returns the next answer; None if the connection ended before the answer was complete."""
+        """Returns the next answer, or None if the connection ended before the answer was complete."""
         while True:
             found = re.match(rb"HTTP/1\.[01] (\d{3}) [^\r]*\r\n(.*?)\r\n\r\n", self.unread, re.S)
             if found:

@@ -1,4 +1,4 @@
-"""RPC calls: the envelope of rpc.v1 around the messages of screening.v1."""
+"""Makes RPC calls, with the envelope of rpc.v1 around the messages of screening.v1."""
 
 import threading
 
@@ -32,7 +32,7 @@ def message_class(descriptor):
 
 
 class Reply:
-    """One answer: the envelope's fields, and the response message if the code is 0."""
+    """One answer, with the envelope's fields, and the response message if the code is 0."""
 
     def __init__(self, envelope, response):
         self.code, self.reason, self.text = envelope.code, envelope.reason, envelope.message
@@ -68,7 +68,7 @@ class Client:
         self.requester = sp.Requester(address, timeout)
 
     def send(self, name, /, timeout_ms=50000, metadata=None, **fields):
-        """Sends without waiting; returns the argument for `receive`."""
+        """Sends without waiting. Returns the argument for `receive`."""
         full, method = METHODS[name]
         payload = message_class(method.input_type)(**fields).SerializeToString()
         return self.requester.send(pack(full, payload, timeout_ms, metadata)), method
@@ -81,12 +81,12 @@ class Client:
         return self.receive(self.send(name, **arguments))
 
     def call_all(self, name, requests, /, **arguments):
-        """Sends all calls at once on this connection; returns the replies in order."""
+        """Sends all calls together on this connection. Returns the replies in order."""
         sent = [self.send(name, **arguments, **request) for request in requests]
         return [self.receive(one) for one in sent]
 
     def raw(self, body):
-        """Sends any bytes as a request; returns the envelope of the answer."""
+        """Sends any bytes as a request. Returns the envelope of the answer."""
         return unpack(self.requester.request(body), None)
 
     def __getattr__(self, name):
@@ -99,8 +99,8 @@ class Client:
 
 
 class FakeService:
-    """Plays a service: handler(method name, request message) -> response message,
-    an envelope Response, or None for no answer at all."""
+    """Plays a service: handler(method name, request message) -> response message, an envelope Response, or None for no
+    answer at all."""
 
     def __init__(self, address, handler):
         self.address, self.handler = address, handler
@@ -138,7 +138,7 @@ class FakeService:
 
 
 class FakePublisher:
-    """The pub/sub side of a log: sends each given message to every connected subscriber."""
+    """The pub/sub side of a log. Sends each given message to every connected subscriber."""
 
     def __init__(self, address, topic):
         self.topic = topic.encode() + b"\n"

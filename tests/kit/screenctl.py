@@ -22,7 +22,7 @@ def screenctl(stack, *words, services=PROGRAMS, **locale):
 
 
 def done(stack, *words):
-    """Runs screenctl, which must exit with 0 and print nothing on stderr; returns its JSON output."""
+    """Runs screenctl, which must exit with 0 and print nothing on stderr. Returns its JSON output."""
     result = screenctl(stack, "--json", *words)
     assert result.returncode == 0 and result.stderr == "", result
     return json.loads(result.stdout)

@@ -29,7 +29,7 @@ def connect_plain(address, timeout=5.0):
 
 
 def listen_plain(address, backlog=64):
-    """Returns a socket that listens at the address, and its actual address; port 0 selects any free port."""
+    """Returns a socket that listens at the address, and its actual address. Port 0 selects any free port."""
     kind, where = split(address)
     sock = socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
     if kind == "tcp":
@@ -52,7 +52,7 @@ def read_exactly(sock, size):
 
 
 class Pipe:
-    """A connection after the handshake: whole messages in both directions."""
+    """A connection after the handshake, with whole messages in both directions."""
 
     def __init__(self, sock, kind, ours, theirs):
         self.sock, self.kind = sock, kind
@@ -80,7 +80,7 @@ class Pipe:
 
 
 class Requester:
-    """A connection to a REP server; any number of requests may be in flight, and answers may come in any order."""
+    """A connection to a REP server. Any number of requests may be in flight, and answers may come in any order."""
 
     _ids = itertools.count(1)
 
@@ -90,7 +90,7 @@ class Requester:
         self.early = {}
 
     def send(self, body):
-        """Sends a request; returns the id for receiving the answer."""
+        """Sends a request. Returns the id for receiving the answer."""
         request_id = next(self._ids) & 0x7FFFFFFF
         with self.lock:
             self.pipe.send(struct.pack(">I", request_id | 0x80000000) + body)

@@ -9,7 +9,7 @@ from .stack import DEADLINE_S
 
 
 class Message:
-    """One event: its name, the listener's last id after it, and its data as JSON."""
+    """One event, with its name, the listener's last id after it, and its data as JSON."""
 
     def __init__(self, event, position, data):
         self.event, self.position = event, position
@@ -91,7 +91,7 @@ class Listener:
             self.messages.append(Message(event, self.position, data))
 
     def pump(self):
-        """Reads the available data; waits for at least one byte."""
+        """Reads the available data. Waits for at least one byte."""
         self._receive()
         self._take_chunks()
 
@@ -122,13 +122,13 @@ class Listener:
             self.messages[:0] = others
 
     def wait_position(self):
-        """Waits until the listener knows its position; from then on it misses no event."""
+        """Waits until the listener knows its position. From then on it misses no event."""
         while self.position is None:
             self.pump()
         return self.position
 
     def wait_end(self):
-        """Reads to the end of the body; returns True if it ended properly, False if the connection broke."""
+        """Reads to the end of the body. Returns True if it ended properly, False if the connection broke."""
         try:
             while not self.ended:
                 self.pump()

@@ -1,4 +1,4 @@
-"""The real services on their own addresses and databases, in their own folder."""
+"""Runs the real services on their own addresses and databases, in their own folder."""
 
 import functools
 import json
@@ -34,7 +34,7 @@ def is_sanitized():
 
 
 def wait_for(what, condition, deadline_s=DEADLINE_S, interval_s=0.02):
-    """Waits until condition() is true and returns it; fails with the name of the condition."""
+    """Waits until condition() is true and returns it. Fails with the name of the condition."""
     end = time.monotonic() + deadline_s
     while True:
         result = condition()
@@ -58,18 +58,18 @@ def free_port():
 
 
 def program(name):
-    """Returns the path of a program in the build: hospital-svc, booking-svc, history-svc, screenctl."""
+    """Returns the path of a program in the build, such as hospital-svc or screenctl."""
     return os.path.join(BUILD, "cli" if name == "screenctl" else name, name)
 
 
 @functools.lru_cache(maxsize=None)
 def knows(name, flag):
-    """Returns whether the service in this build has the flag: tests also run against older builds."""
+    """Returns whether the service in this build has the flag, because tests also run against older builds."""
     return flag in subprocess.run([program(name + "-svc"), "--help"], capture_output=True, text=True, check=True).stdout
 
 
 def psql(url, sql):
-    """Runs a query on PostgreSQL; returns rows of text."""
+    """Runs a query on PostgreSQL. Returns rows of text."""
     done = subprocess.run(["psql", url, "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", sql],
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -111,7 +111,7 @@ class Service:
         return self
 
     def _supervise(self, process, more):
-        """Starts it again if it ends because it is stuck, as Compose does."""
+        """Starts the service again if it ends because it is stuck, as Compose does."""
         try:
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # blocks no other thread that waits for it
         except ChildProcessError:
@@ -140,7 +140,7 @@ class Service:
         wait_for(self.name + "-svc is ready", self.serving)
 
     def run_once(self, **more):
-        """Runs the service to its end with these additional flags; returns the finished process with its output."""
+        """Runs the service to its end with these additional flags. Returns the finished process with its output."""
         return subprocess.run(self.arguments(**more), capture_output=True, text=True, timeout=DEADLINE_S, check=False,
                               cwd=self.stack.folder, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment})
 
@@ -154,7 +154,8 @@ class Service:
         self.process.wait(timeout=DEADLINE_S)
 
     def pause(self):
-        """Sends SIGSTOP and waits until all threads have stopped: on a busy machine they keep serving for a while."""
+        """Sends SIGSTOP and waits until all threads have stopped, because on a busy machine they keep serving for a
+        while."""
         self.process.send_signal(signal.SIGSTOP)
         wait_for(self.name + "-svc stands", lambda: os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOHANG))
 
@@ -162,7 +163,7 @@ class Service:
         self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
-        """Sends SIGTERM; the process must exit with 0."""
+        """Sends SIGTERM. The process must exit with 0."""
         self.kill(signal.SIGTERM)
         if self.process is not None and self.process.returncode not in (0, STUCK):
             raise AssertionError("%s ended with %d\n%s" % (self.name, self.process.returncode, self.log_tail()))
@@ -172,7 +173,7 @@ class Service:
         return self.start(**more)
 
     def log_lines(self):
-        """Returns the log as dicts; a line that is not JSON becomes {"line": text}."""
+        """Returns the log as dicts. A line that is not JSON becomes {"line": text}."""
         result = []
         if os.path.exists(self.log_path):
             with open(self.log_path, encoding="utf-8", errors="replace") as log:
@@ -189,7 +190,7 @@ class Service:
 
 
 class Gateway(Service):
-    """gateway-svc speaks HTTP only: `http` and `ops` are its HOST:PORT."""
+    """gateway-svc, which speaks HTTP only. `http` and `ops` are its HOST:PORT."""
 
     def __init__(self, stack, flags):
         super().__init__(stack, "gateway", flags)
@@ -211,9 +212,8 @@ class Gateway(Service):
 
 class Stack:
     """Runs hospital-svc, booking-svc and history-svc: `with Stack(driver) as stack:`. `without`: services that the test
-    itself
-    plays at their addresses, or starts later. `gateway`: whether gateway-svc runs in front of them. `cluster_url`: the
-    PostgreSQL for the databases."""
+    itself plays at their addresses, or starts later. `gateway`: whether gateway-svc runs in front of them.
+    `cluster_url`: the PostgreSQL for the databases."""
 
     def __init__(self, driver="sqlite", without=(), flags=None, cluster_url=CLUSTER_URL, gateway=False):
         self.driver, self.cluster_url = driver, cluster_url
@@ -346,7 +346,7 @@ class Stack:
         return self._cached("gateway")
 
     def _cached(self, name):
-        """Returns a client of the running service: a new connection after each start."""
+        """Returns a client of the running service, with a new connection after each start."""
         cache = self.__dict__.setdefault("_cache", {})
         process = self.services[name].process
         if name not in cache or cache[name][0] is not process:
@@ -354,12 +354,12 @@ class Stack:
         return cache[name][1]
 
     def stat(self, name, metric):
-        """Returns the current value of a service's metric; None if the service has no such metric."""
+        """Returns the current value of a service's metric, or None if the service has no such metric."""
         found = [stat.value for stat in getattr(self, name).Stats().message.stats if stat.name == metric]
         return found[0] if found else None
 
     def wait_paired(self):
-        """Waits until hospital-svc grants places; a build without pairing always grants them."""
+        """Waits until hospital-svc grants places, which a build without pairing always does."""
         wait_for("hospital-svc is paired with booking-svc", lambda: self.stat("hospital", "hospital_paired") != 0)
 
     # ---- reading the databases

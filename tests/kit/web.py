@@ -1,4 +1,4 @@
-"""HTTP requests to gateway-svc."""
+"""Sends HTTP requests to gateway-svc."""
 
 import http.client
 import json
@@ -6,7 +6,7 @@ import urllib.parse
 
 
 class Answer:
-    """One answer: code, headers (any case), body as bytes and as JSON."""
+    """One answer, with code, headers (any case), and the body as bytes and as JSON."""
 
     def __init__(self, code, headers, body):
         self.code, self.headers, self.body = code, headers, body
@@ -17,7 +17,7 @@ class Answer:
 
     @property
     def place(self):
-        """Returns the path of the created object: Location is relative to a path of one segment."""
+        """Returns the path of the created object. Location is relative to a path of one segment."""
         return "/" + self.headers["Location"]
 
     def __repr__(self):

@@ -11,8 +11,7 @@ INDEFINITE = (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED, rpc.RESOURCE_EXHAUSTED)
 
 class Workers:
     """Runs each job, (function, its arguments), on its own thread, from `start` on or during a `with` block. A job that
-    loops checks
-    `stopping`. `died` collects the exceptions of jobs; the code that stops the workers checks it."""
+    loops checks `stopping`. `died` collects the exceptions of jobs, and the code that stops the workers checks it."""
 
     def __init__(self, jobs):
         self.stopping = threading.Event()
@@ -53,7 +52,7 @@ class Connection:
         self.address, self.client = address, None
 
     def ask(self, name, **request):
-        """Returns the first definite answer. Repeating the request is safe because of its id."""
+        """Returns the first definite answer. The id makes repeating the request safe."""
         end = time.monotonic() + ANSWER_DEADLINE_S
         while time.monotonic() < end:
             try:

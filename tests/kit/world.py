@@ -1,4 +1,4 @@
-"""Shorthands for what most tests do, and the agreement check of all services at the end."""
+"""Shorthands for steps that most tests take, and the agreement check of all services at the end."""
 
 import datetime
 import json
@@ -21,7 +21,7 @@ def day(offset=0, zone="Asia/Seoul"):
 
 
 def register(stack, capacity=10, days=(1,), name="한빛검진센터", **more):
-    """Registers a hospital with these days; returns its id."""
+    """Registers a hospital with these days. Returns its id."""
     hospital_id = more.pop("hospital_id", None) or rpc.new_id()
     reply = stack.hospital.RegisterHospital(
         hospital_id=hospital_id, name=name, address="서울",
@@ -45,9 +45,8 @@ def book(stack, hospital_id, offset=1, **more):
 
 
 def queue(stack, request):
-    """Books while hospital-svc does not answer, until an answer says that the booking waits: on a slow machine the
-    budget
-    may end before the booking is committed."""
+    """Books while hospital-svc does not answer, until an answer says that the booking waits. On a slow machine the
+    budget may end before the booking is committed."""
     def waits():
         reply = stack.booking.CreateBooking(timeout_ms=1000, **request)
         if reply.code == rpc.DEADLINE_EXCEEDED:
@@ -108,7 +107,7 @@ def check_refused(reply, code, reason="", field=""):
 
 
 def repair(stack, *words, booking=None):
-    """Parses the output of `screenctl repair`: booking_id -> (state of the booking, outcome)."""
+    """Parses the output of `screenctl repair` into booking_id -> (state of the booking, outcome)."""
     done = subprocess.run([program("screenctl"), "--json", "--timeout", "50000", "--hospital", stack.hospital_svc.rpc,
                            "--booking", booking or stack.booking_svc.rpc, "repair", *words], capture_output=True, text=True,
                           timeout=2 * DEADLINE_S, check=False, stdin=subprocess.DEVNULL)
@@ -128,9 +127,8 @@ def _plain(rows):
 
 
 def disagreements(stack, with_history=True, overcommitted=False):
-    """Returns the mismatches between the databases, as text; empty when all services agree (G1, G4). overcommitted:
-    days
-    may have more reserved places than capacity."""
+    """Returns the mismatches between the databases, as text, or nothing when all services agree (G1, G4).
+    overcommitted: whether days may have more reserved places than capacity."""
     problems = []
     for row in stack.rows("hospital", """
             SELECT d.capacity, d.reserved, COALESCE((SELECT SUM(r.headcount) FROM reservation r

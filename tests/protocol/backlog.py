@@ -32,7 +32,7 @@ def insert(stack, hospital_id, offset, count):
 
 
 class Customers(Workers):
-    """Customers that keep booking; records failures and the duration of each call."""
+    """Customers that keep booking. Records failures and the duration of each call."""
 
     def __init__(self, stack, hospital_id):
         self.stack, self.hospital_id = stack, hospital_id

@@ -197,7 +197,7 @@ def test_a_message_over_the_limit_closes_only_its_connection(driver):
 
 
 def all_pages(call, field, **filters):
-    """Returns the pages of a list; each page ends early enough to fit into a message."""
+    """Returns the pages of a list. Each page ends early enough to fit into a message."""
     pages, token = [], ""
     while True:
         reply = call(page_size=500, page_token=token, **filters)
@@ -236,7 +236,7 @@ def test_pages_end_before_the_answer_is_too_large(driver):
 
 @once
 def test_an_answer_too_large_is_refused(driver):
-    """A single object cannot be split: here a hospital with more days than fit into a message."""
+    """A single object cannot be split. Here it is a hospital with more days than fit into a message."""
     with Stack(driver, without=("booking", "history"), flags={"hospital": {"message-max-bytes": SMALLEST}}) as stack:
         hospital_id = register(stack)
         stack.execute("hospital", """

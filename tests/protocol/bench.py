@@ -12,7 +12,7 @@ from kit.world import CANCELLED, CONFIRMED, wait_agreement
 
 
 def bench(stack, *options):
-    """Runs screening-bench; returns its exit code, its output, and the saved figures."""
+    """Runs screening-bench. Returns its exit code, its output, and the saved figures."""
     path = os.path.join(stack.folder, "bench.json")
     command = [os.path.join(BUILD, "bench/screening-bench"), "--json", path, "--budget-ms", PATIENT_MS, *options,
                stack.address("hospital.rpc"), stack.address("booking.rpc")]
@@ -99,7 +99,7 @@ def test_bench_watch_tells_what_the_others_used(driver):
 
 
 class Liar:
-    """Plays both services: counts bookings, and answers falsely where `lie` says so."""
+    """Plays both services. Counts bookings, and answers falsely where `lie` says so."""
 
     def __init__(self, lie):
         self.lie, self.booked, self.places = lie, {}, {}

@@ -73,7 +73,7 @@ PER_S = 20  # enough to occupy both decoding threads, if the messages are unpack
 
 
 class Paced(Flood):
-    """Sends a fixed number of requests per second: their number is harmless, their size is not."""
+    """Sends a fixed number of requests per second. Their number is harmless, but their size is not."""
 
     def _run(self):
         requester = sp.Requester(self.address)

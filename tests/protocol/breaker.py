@@ -1,6 +1,5 @@
-"""A hospital-svc in trouble (late, silent, draining, restarted): the answers to its callers, and the behaviour of the
-circuit
-breaker (G6, G9)."""
+"""A hospital-svc in trouble (late, silent, draining, restarted), the answers to its callers, and the behaviour of the
+circuit breaker (G6, G9)."""
 import contextlib
 import random
 import signal
@@ -21,9 +20,8 @@ SLACK_S = 5  # a margin for a loaded machine
 
 
 class LateHospital(FakeService):
-    """Forwards to the real hospital-svc and makes Reserves take `late_ms`, each on its own thread: half of them are
-    executed at
-    once and answered late, the other half reach hospital-svc late."""
+    """Forwards to the real hospital-svc and makes Reserves take `late_ms`, each on its own thread. Half of them are
+    executed immediately and answered late, the other half reach hospital-svc late."""
 
     def __init__(self, stack):
         self.real, self.late_ms = stack.hospital_svc.rpc, None
@@ -46,8 +44,7 @@ class LateHospital(FakeService):
 @contextlib.contextmanager
 def late_hospital(late_ms, **flags):
     """Yields a stack whose booking-svc reaches hospital-svc only through a LateHospital, that LateHospital, and a
-    hospital with
-    many places."""
+    hospital with many places."""
     stack = Stack("sqlite", without=("history",), flags={"booking": {**DEFAULTS, **flags}})
     stack.booking_svc.flags["hospital-rpc"] = stack.address("late.rpc")
     late = LateHospital(stack)
@@ -59,7 +56,7 @@ def late_hospital(late_ms, **flags):
 
 
 def stat(stack, name):
-    """Returns a metric of booking-svc; if the metric has peers, that of its only peer."""
+    """Returns a metric of booking-svc, or, if the metric has peers, that of its only peer."""
     stats = {s.name: s.value for s in stack.booking.Stats().message.stats}
     return stats[name] if name in stats else stats[name + '{peer="hospital-svc"}']
 
@@ -69,7 +66,7 @@ def lines(stack, event):
 
 
 class Customers(Workers):
-    """Several customers in parallel, each of which keeps booking until stopped; records answers and durations."""
+    """Several customers in parallel, each of which keeps booking until stopped. Records answers and durations."""
 
     def __init__(self, stack, hospital_id, count, budget_ms):
         super().__init__([(self._book, ())] * count)
@@ -86,7 +83,7 @@ class Customers(Workers):
         client.close()
 
     def end(self):
-        """Stops the customers; returns their answers once each has received its last one."""
+        """Stops the customers. Returns their answers once each has received its last one."""
         self.stop()
         assert not self.died, self.died[:3]
         return self.answers
@@ -116,7 +113,7 @@ def fail_until_open(stack, hospital_id):
 
 @once
 def test_a_late_hospital_svc_answers_callers_within_their_budget_and_in_the_end_all_agree(driver):
-    """hospital-svc is 400 to 620 ms late, with budgets of 610 ms: the fault that the specification names."""
+    """hospital-svc is 400 to 620 ms late, with budgets of 610 ms. This is the fault that the specification names."""
     del driver
     with late_hospital((400, 620)) as (stack, late, hospital_id):
         customers = Customers(stack, hospital_id, 20, 610)
@@ -294,8 +291,7 @@ def test_calls_that_hang_do_not_hold_up_the_next(driver):
 @once
 def test_booking_svc_stops_cleanly_with_a_booking_that_waits_behind_a_call_that_hangs(driver):
     """The booking is settled after the calls have ended, and settling still consults the breaker (ASan detects a
-    breaker that was
-    freed)."""
+    breaker that was freed)."""
     flags = {"booking": {"reserve-timeout-ms": 60000, "reserve-calls-max": 1}}
     with Stack(driver, without=("hospital", "history"), flags=flags) as stack:
         fake = FakeService(stack.address("hospital.rpc"), lambda name, request: None)
@@ -304,7 +300,7 @@ def test_booking_svc_stops_cleanly_with_a_booking_that_waits_behind_a_call_that_
         wait_for("its call hangs", lambda: fake.count("BatchReserve") == 1)
 
         def given_up():
-            """Returns whether the booking was given up: its intent may not have been committed in time."""
+            """Returns whether the booking was given up, because its intent may not have been committed in time."""
             assert stack.booking.CreateBooking(timeout_ms=300, **waiting).code == rpc.DEADLINE_EXCEEDED
             return stack.booking.GetBooking(booking_id=waiting["booking_id"]).code == rpc.OK
         wait_for("a booking waits whose caller has given up", given_up)
@@ -317,7 +313,7 @@ def test_booking_svc_stops_cleanly_with_a_booking_that_waits_behind_a_call_that_
 
 
 def test_hospital_svc_restarted_under_load_rejects_no_booking(driver):
-    """Callers with enough time notice nothing: no answer is HOSPITAL_UNAVAILABLE."""
+    """Callers with enough time notice nothing, because no answer is HOSPITAL_UNAVAILABLE."""
     flags = {"reserve-timeout-ms": PATIENT_MS} if is_sanitized() else DEFAULTS
     with Stack(driver, without=("history",), flags={"booking": flags}) as stack:
         hospital_id = register(stack, capacity=100000)
@@ -338,7 +334,7 @@ def test_hospital_svc_restarted_under_load_rejects_no_booking(driver):
 
 @once
 def test_hospital_svc_killed_and_away_opens_the_breaker_only_for_those_who_waited(driver):
-    """With no listener, calls never leave and callers wait; once enough have waited in vain, the breaker spares the
+    """With no listener, calls never leave and callers wait. Once enough have waited in vain, the breaker spares the
     others the wait."""
     with Stack(driver, without=("history",), flags={"booking": DEFAULTS}) as stack:
         hospital_id = register(stack, capacity=10000)

@@ -55,7 +55,7 @@ def is_closed(sock):
 
 
 class Holding:
-    """An attacker that opens many connections and keeps those that the server leaves open; each first sends `begin`."""
+    """An attacker that opens many connections and keeps those that the server leaves open. Each first sends `begin`."""
 
     def __init__(self, address, count, begin=b"", source=ATTACKER):
         self.address, self.count, self.begin, self.source = address, count, begin, source
@@ -83,7 +83,7 @@ class Holding:
 
 
 class Opening(Flood):
-    """An attacker that keeps opening connections, and holds the given number of them."""
+    """An attacker that keeps opening connections, and holds KEPT of them."""
 
     KEPT = 4 * MAX
 

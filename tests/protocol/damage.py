@@ -17,7 +17,7 @@ def file_of(stack, name):
 
 
 def damage(stack, name, table):
-    """Damages a table; call it while the service is stopped. The table then cannot be read, or (PostgreSQL) written."""
+    """Damages a table. Call it while the service is stopped. The table then cannot be read, or (PostgreSQL) written."""
     if stack.driver == "sqlite" and name != "history":
         page = stack.value(name, "SELECT rootpage FROM sqlite_master WHERE name = '%s'" % table)
         with open(file_of(stack, name), "r+b") as file:
@@ -101,7 +101,7 @@ def test_callers_are_told_that_the_database_is_damaged(driver):
 
 @once
 def test_a_service_whose_disk_is_full_stays_out_of_rotation(driver):
-    """This also holds without traffic: once a write has failed, only a successful write makes the service ready."""
+    """This also holds without traffic. Once a write has failed, only a successful write makes the service ready."""
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=100000)
         service = stack.booking_svc

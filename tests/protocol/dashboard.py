@@ -24,7 +24,7 @@ def read(*path):
 
 
 class Query:
-    """The names in a PromQL expression: metrics with their matchers, and the labels by which it groups."""
+    """The names in a PromQL expression, which are metrics with their matchers and the labels by which it groups."""
 
     def __init__(self, expression):
         self.expression = expression
@@ -40,7 +40,7 @@ class Query:
 
 
 def panels():
-    """Yields the panels that have queries; rows have none."""
+    """Yields the panels that have queries, which rows have not."""
     return [panel for panel in json.loads(read("deploy", "grafana", "screening.json"))["panels"] if panel["type"] != "row"]
 
 
@@ -65,7 +65,7 @@ def scrape(stack, name):
 
 
 def missing(samples):
-    """Returns what the dashboard queries but no service provides, as text."""
+    """Returns texts about everything that the dashboard queries but no service provides."""
     found = []
     for query in queries():
         for name, matchers in query.selectors:

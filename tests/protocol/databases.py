@@ -116,7 +116,7 @@ GONE = ("removed", "replaced", "log removed")
 
 
 def take_away(file, how):
-    """Moves the file aside; returns a function that moves it back."""
+    """Moves the file aside. Returns a function that moves it back."""
     if how == "log removed":
         file += "-wal"
     os.rename(file, file + ".aside")

@@ -82,7 +82,8 @@ def test_pub_sub_carries_events_and_heartbeats(driver):
 
 @once
 def test_an_event_whose_commit_fails_is_told_to_nobody(driver):
-    """Only COMMIT refuses this cancellation: a subscriber that received its event would free a place that is still taken."""
+    """Only COMMIT refuses this cancellation. A subscriber that received its event would free a place that is still
+    taken."""
     del driver
     with Stack("postgresql", without=("history",)) as stack:
         hospital_id = register(stack)
@@ -115,7 +116,7 @@ def applied(stack, log="booking"):
 
 @contextlib.contextmanager
 def history_behind():
-    """Runs history-svc alone; it follows a booking log that the test plays."""
+    """Runs history-svc alone. It follows a booking log that the test plays."""
     with Stack("sqlite", without=("hospital", "booking")) as stack:
         log = Log(stack, "booking")
         try:
@@ -202,7 +203,7 @@ def test_a_changed_tail_is_divergence(driver):
 
 
 def test_a_diverged_log_and_the_way_on(driver):
-    """hospital-svc's subscriber finds a different booking log; --follow-log-from-start makes it follow that log from
+    """hospital-svc's subscriber finds a different booking log. --follow-log-from-start makes it follow that log from
     its start."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack)
@@ -228,7 +229,7 @@ def test_a_diverged_log_and_the_way_on(driver):
 # ---- poison
 
 def poison(stack, name, table, condition):
-    """Makes the database refuse rows of `table` for which `condition` holds; returns a function that removes this
+    """Makes the database refuse rows of `table` for which `condition` holds. Returns a function that removes this
     rule."""
     if stack.url(name).startswith("sqlite:"):
         for event in ("INSERT", "UPDATE"):
@@ -302,7 +303,7 @@ def test_a_deletion_that_was_a_dead_letter_is_worked_off_after_its_replay(driver
 
 
 def test_a_dead_letter_of_a_lost_event_is_not_replayed(driver):
-    """booking-svc could not apply the deletion; then hospital-svc's database goes back to an earlier state."""
+    """booking-svc could not apply the deletion. Then hospital-svc's database goes back to an earlier state."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=5)
         booked = book(stack, hospital_id)

@@ -23,7 +23,7 @@ def packed(name, timeout_ms=60000, metadata=None, **fields):
 
 
 def book_many(stack, hospital_id, count=BOOKINGS):
-    """Makes bookings of one customer, all CONFIRMED; returns the ids."""
+    """Makes bookings of one customer, all CONFIRMED. Returns the ids."""
     client = stack.client("booking")
     requests = [booking_request(hospital_id) for _ in range(count)]
     for reply in client.call_all("CreateBooking", requests):
@@ -77,8 +77,8 @@ def test_a_flood_of_fetches_leaves_the_log_to_subscribers(driver):
 
 
 def check_invented_addresses(stack, flooded, called):
-    """Checks that a connection that declares 10,000 addresses at a listener of booking-svc gains nothing over
-    another connection."""
+    """Checks that a connection that declares 10,000 addresses at a listener of booking-svc gains nothing over another
+    connection."""
     ids = book_many(stack, register(stack, capacity=BOOKINGS))
     lists = [packed("ListBookings", customer_id="c-1", page_size=500, metadata={"client-address": "10.1.%d.%d" % divmod(i, 250)})
              for i in range(10000)]
@@ -107,7 +107,7 @@ def test_ten_thousand_invented_addresses_gain_nothing_against_another_gateway(dr
 
 @once
 def test_the_gateway_names_its_clients(driver):
-    """Checked over REST and over Connect, from any address."""
+    """This is checked over REST and over Connect, from any address."""
     with Stack(driver, without=PROGRAMS, gateway=True) as stack:
         fake = FakeService(stack.address("booking.rpc"), lambda name, request: booking_pb2.ListBookingsResponse())
         wait_for("the gateway connects", fake.listener.connections)
@@ -128,7 +128,7 @@ def http_post(path, body):
 
 @once
 def test_bodies_full_of_values_leave_the_gateway_to_others(driver):
-    """None of these bodies is a valid request: their only cost is parsing."""
+    """None of these bodies is a valid request, so their only cost is parsing."""
     with Stack(driver, without=("history",), gateway=True) as stack:
         hospital_id = register(stack)
         body = (b'{"days": [' + 20000 * b"[]," + b"[]]}").ljust(65536)
@@ -152,7 +152,7 @@ def test_a_flood_of_lists_over_http_leaves_the_reads_of_other_addresses(driver):
 
 @once
 def test_calls_that_hang_leave_places_for_other_addresses(driver):
-    """A service answers some calls only: a client whose calls hang delays only itself."""
+    """A service answers only some calls. A client whose calls hang delays only itself."""
     hanging, known = rpc.new_id(), rpc.new_id()
 
     def answer(name, request):

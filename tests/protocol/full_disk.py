@@ -1,6 +1,5 @@
 """A genuinely full disk: failed writes are answered UNAVAILABLE, nothing acknowledged is lost, and the service
-continues by
-itself once there is room again (G2)."""
+continues by itself once there is room again (G2)."""
 import contextlib
 import os
 import resource
@@ -23,7 +22,7 @@ def file_of(stack, name):
 
 @contextlib.contextmanager
 def limited(stack, name):
-    """Limits the size of the service's files (RLIMIT_FSIZE): its writes fail as on a full disk."""
+    """Limits the size of the service's files (RLIMIT_FSIZE). Its writes then fail as on a full disk."""
     service = stack.services[name]
     before = resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE)
     size = os.path.getsize(file_of(stack, name) + "-wal") + ROOM
@@ -45,7 +44,7 @@ def filled(stack, name):
 
 @contextlib.contextmanager
 def small_disk(stack, name):
-    """A separate file system for the database; yields whether this machine permits it."""
+    """Makes a separate file system for the database. Yields whether this machine permits it."""
     folder = os.path.join(stack.folder, name + "-disk")
     os.mkdir(folder)
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%d" % DISK, "tmpfs", folder], capture_output=True, text=True,
@@ -63,7 +62,7 @@ def small_disk(stack, name):
 
 
 def traffic(stack, hospital_id, was_refused, **more):
-    """Keeps booking until enough calls were refused; returns the answers by id."""
+    """Keeps booking until enough calls were refused. Returns the answers by id."""
     answers, refused = {}, 0
     while refused < REFUSALS:
         assert len(answers) < CALLS_MAX, "the disk did not get full"
@@ -75,7 +74,7 @@ def traffic(stack, hospital_id, was_refused, **more):
 
 
 def check_booking_svc(stack, hospital_id, full):
-    """Fills the disk of booking-svc: callers get UNAVAILABLE and may retry with the same id."""
+    """Fills the disk of booking-svc. Callers get UNAVAILABLE and may retry with the same id."""
     with full(stack, "booking"):
         answers = traffic(stack, hospital_id, lambda reply: reply.code == rpc.UNAVAILABLE)
         assert stack.booking_svc.process.poll() is None
@@ -93,7 +92,7 @@ def closed(reply):
 
 
 def check_hospital_svc(stack, hospital_id, full):
-    """Fills the disk of hospital-svc: booking-svc fails closed, or queues the bookings that asked for it."""
+    """Fills the disk of hospital-svc. booking-svc fails closed, or queues the bookings that asked for it."""
     with full(stack, "hospital"):
         answers = traffic(stack, hospital_id, closed)
         queued = traffic(stack, hospital_id, lambda reply: reply.code == rpc.OK and reply.message.status == REQUESTED,

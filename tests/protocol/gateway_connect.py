@@ -1,5 +1,5 @@
-"""The Connect protocol through gateway-svc: requests that the official client never sends (tests/connect/run covers
-the others)."""
+"""The Connect protocol through gateway-svc: requests that the official client never sends (tests/connect/run covers the
+others)."""
 import base64
 import json
 import time
@@ -25,7 +25,7 @@ def call(stack, path, body=b"{}", media_type=JSON, **headers):
 
 
 def check_error(answer, http_code, code, said=""):
-    """Checks an error of the protocol, which must have no other fields than those of the protocol; returns its
+    """Checks an error of the protocol, which must have no other fields than those of the protocol. Returns its
     message."""
     assert answer.code == http_code and answer.headers["Content-Type"] == JSON, answer
     assert answer.json["code"] == code and said in answer.json["message"], answer
@@ -251,7 +251,7 @@ def test_connect_answers_a_body_that_is_too_large_at_its_end(driver):
 
 @once
 def test_connect_answers_heads_of_any_length(driver):
-    """Includes a head that leaves hardly any room beside it."""
+    """This includes a head that leaves hardly any room beside it."""
     with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack:
         codes = []
         for length in range(14000, 18000, 100):

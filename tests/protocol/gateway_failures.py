@@ -1,6 +1,5 @@
 """REST when something behind the gateway fails: the form of each failure, budgets, waiting bookings; and pages of
-another
-origin."""
+another origin."""
 from kit import rpc
 from kit.marks import once
 from kit.rest import RestStack, booking_of, check_problem, id_of

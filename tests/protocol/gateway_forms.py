@@ -1,6 +1,5 @@
 """The form of REST requests (repeated and empty values, encodings, numbers of an enum), the texts of refusals, and
-references
-that work behind a proxy."""
+references that work behind a proxy."""
 import gzip
 import json
 import urllib.parse

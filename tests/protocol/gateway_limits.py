@@ -152,7 +152,7 @@ CREATE_BOOKING, REGISTER_HOSPITAL = "/screening.v1.BookingService/CreateBooking"
 
 @once
 def test_gateway_bounds_bodies_by_the_method_that_they_call(driver):
-    """Checked in every encoding; 400 days fit, whatever the indentation."""
+    """This is checked in every encoding. 400 days fit, whatever the indentation."""
     with Stack(driver, without=("history",), gateway=True) as stack:
         web, hospital_id = stack.gateway, register(stack, capacity=100)
         connect_json, connect_proto = {"Content-Type": "application/json"}, {"Content-Type": "application/proto"}
@@ -210,7 +210,7 @@ def test_gateway_holds_a_thousand_idle_connections_and_others_book(driver):
 
 @once
 def test_gateway_answers_any_number_of_requests_that_come_at_once(driver):
-    """libmicrohttpd takes 128 events from the system at a time; if it gets exactly that many, it first waits for
+    """libmicrohttpd takes 128 events from the system at a time. If it gets exactly that many, it first waits for
     another."""
     with Stack(driver, without=("history",), gateway=True) as stack:
         for count in (127, 128, 129, 256):
@@ -349,7 +349,7 @@ def test_gateway_tells_no_internals_and_every_answer_has_its_security_fields(dri
 
 
 def paused_booking(stack, connection, hospital_id):
-    """Sends a booking that booking-svc does not answer for now; returns its id."""
+    """Sends a booking that booking-svc does not answer for now. Returns its id."""
     booking_id = rpc.new_id()
     stack.booking_svc.pause()
     connection.send(request("POST", "/bookings", json.dumps(booking_body(hospital_id, bookingId=booking_id)).encode(), TYPE))

@@ -30,7 +30,7 @@ class LiveStack(Stack):
 
 
 def metric(address, name, labels=""):
-    """Returns a metric of the process with that ops address: the sum of the samples whose labels contain the given
+    """Returns a metric of the process with that ops address, as the sum of the samples whose labels contain the given
     text."""
     client = web.Client(address)
     try:
@@ -48,7 +48,7 @@ def places(listener, left, offset=1):
 
 
 def told(listener, booking_id, status):
-    """Waits until the listener receives that state; everything before it must be about other bookings or be earlier."""
+    """Waits until the listener receives that state. Everything before it must be about other bookings or be earlier."""
     return listener.wait("booking", lambda data: (data["bookingId"], data["status"]) == (booking_id, status))
 
 

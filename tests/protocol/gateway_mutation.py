@@ -1,4 +1,5 @@
-"""Good requests with reproducible damage: gateway-svc answers each or closes its connection, and keeps serving."""
+"""Sends good requests with reproducible damage. gateway-svc answers each or closes its connection, and keeps
+serving."""
 import collections
 import json
 import random
@@ -87,7 +88,7 @@ def codes(answered):
 
 
 def play(address, requests):
-    """Sends each request over a separate connection; returns the answers until the server closed the connection, or
+    """Sends each request over a separate connection. Returns the answers until the server closed the connection, or
     fell silent."""
     connections = [Connection(address) for _ in requests]
     try:

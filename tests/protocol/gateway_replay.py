@@ -105,7 +105,7 @@ def test_a_customer_who_comes_back_too_often_is_told_to_begin_anew(driver):
 # ---- a new day
 
 class Clock:
-    """The wall clock of gateway-svc, which can be stepped; that of hospital-svc stays correct."""
+    """The wall clock of gateway-svc, which can be stepped. That of hospital-svc stays correct."""
 
     def __init__(self, stack):
         self.path = os.path.join(stack.folder, "clock")

@@ -1,5 +1,5 @@
-"""Requests that two servers may split differently: gateway-svc refuses them and never executes a part of one as
-another request."""
+"""Requests that two servers may split differently: gateway-svc refuses them and never executes a part of one as another
+request."""
 import json
 
 from kit import rpc
@@ -47,7 +47,7 @@ class Smuggler:
 
 
 def ambiguous_heads(hidden, hex_size):
-    """Yields header fields that give a request body two possible ends, by name; the body is one chunk."""
+    """Yields header fields that give a request body two possible ends, by name. The body is one chunk."""
     chunk = b"%s\r\n" % hex_size
     length, chunked = "Content-Length: %d" % len(hidden), "Transfer-Encoding: chunked"
     zero = "Content-Length: 0"

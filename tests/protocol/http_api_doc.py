@@ -11,7 +11,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 def blocks():
-    """Returns the code blocks for a shell: they begin by setting DAY."""
+    """Returns the code blocks for a shell, which begin by setting DAY."""
     with open(os.path.join(ROOT, "docs/http-api.md"), encoding="utf-8") as file:
         return [block for block in re.findall(r"^```\n(.*?)^```$", file.read(), re.M | re.S) if block.startswith("DAY=")]
 

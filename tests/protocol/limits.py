@@ -53,7 +53,7 @@ def test_a_booking_keeps_its_place_from_intent_to_reply(driver):
 
 @once
 def test_with_both_queues_full_everything_else_is_refused_at_once(driver):
-    """Bookings wait for hospital-svc, and reads wait for a locked table: the next read still gets an answer."""
+    """Bookings wait for hospital-svc, and reads wait for a locked table. The next read still gets an answer."""
     del driver
     places = 600
     flags = {"booking": {"queue-max": places, "reserve-timeout-ms": 60000}}
@@ -113,7 +113,7 @@ def test_a_budget_that_ends_before_the_reserve_is_sent_is_spent(driver):
         wait_for("the only call is under way", lambda: fake.count("BatchReserve") == 1)
 
         def given_up():
-            """Returns whether the booking was given up: its intent may not have been committed in time."""
+            """Returns whether the booking was given up, because its intent may not have been committed in time."""
             check_refused(stack.booking.CreateBooking(timeout_ms=200, **late), rpc.DEADLINE_EXCEEDED)
             return stack.booking.GetBooking(booking_id=late["booking_id"]).code == rpc.OK
         wait_for("a booking waits whose caller has given up", given_up)
@@ -179,7 +179,7 @@ def test_hospital_events_carry_the_trace(driver):
 
 @once
 def test_a_long_poll_beyond_the_bound_is_answered_at_once(driver):
-    """One connection may use 56 of the 64 places; the last eighth is reserved for connections that have fewer."""
+    """One connection may use 56 of the 64 places. The last eighth is reserved for connections that have fewer."""
     with Stack(driver, without=("booking", "history")) as stack:
         poll = {"wait_ms": 10000, "subscriber": "t", "timeout_ms": 30000}
 
@@ -222,7 +222,7 @@ def test_a_long_poll_ends_before_its_callers_budget_and_at_drain(driver):
 
 @once
 def test_provisional_force_cancellation_follows_the_filters(driver):
-    """booking-svc is down when the hospital is deleted: the history already knows the future state of its bookings."""
+    """booking-svc is down when the hospital is deleted. The history already knows the future state of its bookings."""
     with Stack(driver) as stack:
         hospital_id = register(stack)
         kept, gone = book(stack, hospital_id), book(stack, hospital_id)
@@ -248,7 +248,7 @@ def test_provisional_force_cancellation_follows_the_filters(driver):
 
 @once
 def test_reads_without_a_database_say_so_and_no_more(driver):
-    """libpq's messages name hosts and paths: they belong only in the log."""
+    """libpq's messages name hosts and paths, so they belong only in the log."""
     del driver
     real_folder = CLUSTER_URL.split("host=")[1].split("&")[0]
     stack = Stack("postgresql", without=PROGRAMS)

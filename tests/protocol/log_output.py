@@ -1,4 +1,4 @@
-"""A log that is not read, and callers that try to fill it: neither makes a service unavailable to others."""
+"""A log that is not read, and callers that try to fill it. Neither makes a service unavailable to others."""
 import os
 import pty
 import signal
@@ -111,7 +111,7 @@ def test_every_service_goes_on_and_ends_while_its_log_is_full(driver):
 
 
 class Calls(Workers):
-    """A normal client; records failures and the duration of each call."""
+    """A normal client. Records failures and the duration of each call."""
 
     def __init__(self, stack, *more):
         self.stack, self.failed, self.took_s = stack, [], []

@@ -1,6 +1,5 @@
-"""Events of an interval that a database has lost, still in flight when it is back: their seqs follow the applied ones,
-but they
-belong to a lost branch of the log. A place that they free, or a cursor that they move, would stay wrong."""
+"""Events of an interval that a database has lost, still in flight when it is back. Their seqs follow the applied ones,
+but they belong to a lost branch of the log. A place that they free, or a cursor that they move, would stay wrong."""
 import threading
 import time
 import uuid
@@ -17,7 +16,7 @@ IN_TIME_S, ATTEMPTS = 1.7, 8
 
 
 class Between(FakeService):
-    """Stands in front of a service: holds back requests or answers that a test selects, until it releases them."""
+    """Stands in front of a service. Holds back requests or answers that a test selects, until it releases them."""
 
     def __init__(self, address, real):
         self.real, self.gate = real, None
@@ -86,8 +85,8 @@ def halted(stack, name):
 
 
 def refused(stack, name):
-    """Returns whether the service has refused events of a log that is no longer the one at its cursor, according to
-    its log."""
+    """Returns whether the service has refused events of a log that is no longer the one at its cursor, according to its
+    log."""
     return any(line.get("event") == "events.apply_failed" and line["status"] == "ABORTED"
                for line in stack.services[name].log_lines())
 
@@ -110,9 +109,8 @@ def sold_out(stack):
 
 
 def test_a_booking_database_that_goes_back_while_pair_is_under_way_sells_nothing_twice(driver):
-    """hospital-svc sends its position and then applies one more event, which frees a place; then booking-svc's database
-    goes
-    back to before this event, and booking-svc answers that it knows the position of hospital-svc."""
+    """hospital-svc sends its position and then applies one more event, which frees a place. Then booking-svc's database
+    goes back to before this event, and booking-svc answers that it knows the position of hospital-svc."""
     stack, between = stack_with(driver, "hospital", "booking")
     with stack:
         stack.hospital_id = register(stack, capacity=1)
@@ -141,8 +139,8 @@ def test_a_booking_database_that_goes_back_while_pair_is_under_way_sells_nothing
 
 
 def test_a_place_that_only_lost_events_free_is_not_sold_again(driver):
-    """hospital-svc has fetched the cancellation, but it stays in flight until booking-svc's database has gone back to before
-    it, and both services have agreed on that."""
+    """hospital-svc has fetched the cancellation, but it stays in flight until booking-svc's database has gone back to
+    before it, and both services have agreed on that."""
     def attempt():
         stack, between = stack_with(driver, "hospital", "booking", by_fetch_only=True)
         with stack:
@@ -172,8 +170,8 @@ def test_a_place_that_only_lost_events_free_is_not_sold_again(driver):
 
 
 def test_lost_events_of_the_hospital_log_do_not_stop_those_that_follow(driver):
-    """booking-svc has fetched an event, which stays in flight until hospital-svc's database has gone back to before it, and
-    both have agreed on that: the cursor need not be set back. A later deletion is received."""
+    """booking-svc has fetched an event, which stays in flight until hospital-svc's database has gone back to before it,
+    and both have agreed on that. The cursor need not be set back. A later deletion is received."""
     def attempt():
         stack, between = stack_with(driver, "booking", "hospital", by_fetch_only=True)
         with stack:
@@ -206,8 +204,8 @@ def log_of(stack, name):
 
 
 def test_a_lost_deletion_that_a_late_pair_lets_in_is_repeated(driver):
-    """booking-svc has fetched the deletion, which stays in flight until hospital-svc's database has gone back to before it
-    and both have agreed on that; then a Pair of the previous era is executed, and the deletion is applied."""
+    """booking-svc has fetched the deletion, which stays in flight until hospital-svc's database has gone back to before
+    it and both have agreed on that. Then a Pair of the previous era is executed, and the deletion is applied."""
     def attempt():
         stack, between = stack_with(driver, "booking", "hospital", by_fetch_only=True)
         with stack:
@@ -238,9 +236,8 @@ def test_a_lost_deletion_that_a_late_pair_lets_in_is_repeated(driver):
 
 
 def test_a_hospital_database_that_goes_back_and_forth_is_followed_from_its_start(driver):
-    """The database is restored to an early backup, continues, and is restored to a late one: what booking-svc applied
-    in
-    between is in neither, although the late one is longer."""
+    """The database is restored to an early backup, continues, and is restored to a late one. The events that
+    booking-svc applied in between are in neither, although the late one is longer."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=5)
         booked = book(stack, hospital_id)
@@ -280,8 +277,8 @@ class OldCopy(Between):
 
 
 def test_one_answer_of_an_old_copy_ends_no_following(driver):
-    """The answer comes from the old primary after a failover. hospital-svc stays paired: it must receive the events
-    that free places."""
+    """The answer comes from the old primary after a failover. hospital-svc stays paired, because it must receive the
+    events that free places."""
     stack = Stack(driver)
     between = OldCopy(stack.address("between.rpc"), stack.booking_svc.rpc)
     for name in ("hospital", "history"):

@@ -1,4 +1,4 @@
-"""Prometheus's own checks accept the pages of all four services, the configuration and the alerts."""
+"""Runs Prometheus's own checks on the pages of all four services, the configuration and the alerts."""
 import os
 import re
 import time

@@ -37,8 +37,8 @@ class OpsStack(Stack):
 
 
 def parse(text):
-    """Returns {(name, labels): value} of a page, on which every line must be valid for Prometheus and families must
-    not be split."""
+    """Returns {(name, labels): value} of a page, on which every line must be valid for Prometheus and families must not
+    be split."""
     samples, kinds, family, done = {}, {}, None, set()
     assert text.endswith("\n")
     for line in text.splitlines():

@@ -45,7 +45,7 @@ def test_an_overcommitted_day_grants_nothing_until_it_fits(driver):
 
 
 def test_places_of_a_day_never_opened_count_once_it_is(driver):
-    """No call shows a day on which places were reserved before it was opened; it keeps these places when it is
+    """No call shows a day on which places were reserved before it was opened. It keeps these places when it is
     opened."""
     with Stack(driver, without=("booking", "history")) as stack:
         hospital_id = register(stack, capacity=4)

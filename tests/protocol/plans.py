@@ -30,9 +30,8 @@ def statements(name):
 
 def expand(sql, catalog):
     """Returns the statement as the drivers prepare it, but with all columns of the table in the database: a plan does
-    not depend
-    on the selected columns. catalog: of each table, the names of its columns, their types, and whether they are in
-    the key."""
+    not depend on the selected columns. catalog: of each table, the names of its columns, their types, and whether they
+    are in the key."""
     apart = re.match(r"INSERT INTO \w+ \(\{\w+\}, ([\w, ]+)\)", sql)  # columns that the statement fills itself
     apart = apart[1].split(", ") if apart else []
 
@@ -111,7 +110,7 @@ def raises(check, *arguments):
 
 
 def ask(url, name, lines):
-    """Runs a psql that continues after errors, with the settings of lib/db's sessions; returns its output."""
+    """Runs a psql that continues after errors, with the settings of lib/db's sessions. Returns its output."""
     prelude = "SET search_path = %s; SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan;" % (
         "history" if name == "history" else "public")
     return subprocess.run(["psql", url, "-X", "-q", "-A", "-t"], input="\n".join([prelude, *lines]), text=True,

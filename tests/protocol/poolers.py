@@ -25,7 +25,7 @@ def not_started():
 
 
 def reach_through(stack, pooler):
-    """Makes the services reach their databases through the pooler; returns their own URLs."""
+    """Makes the services reach their databases through the pooler. Returns their own URLs."""
     urls = {name: stack.url(name) for name in PROGRAMS}
     for name, url in urls.items():
         stack.services[name].flags["database"] = pooler.url(url)
@@ -78,7 +78,7 @@ def test_a_pooler_that_changes_sessions_is_exit_2(driver):
 
 
 def try_to_book(stack, hospital_id):
-    """Books after a read, whatever the outcome: the two get different sessions."""
+    """Books after a read, whatever the outcome. The two get different sessions."""
     stack.hospital.GetAvailability(hospital_id=hospital_id, from_date=day(1), to_date=day(1))
     return stack.booking.CreateBooking(booking_id=rpc.new_id(), customer_id="c", customer_name="n", hospital_id=hospital_id,
                                        date=day(1), headcount=1, timeout_ms=5000)
@@ -104,7 +104,7 @@ def test_a_pooler_that_begins_to_change_sessions_is_not_used(driver):
 
 @once
 def test_options_reach_the_server_by_every_way(driver):
-    """Long options pass, even through a pooler that drops them; a pooler that refuses them is reported."""
+    """Long options pass, even through a pooler that drops them. A pooler that refuses them is reported."""
     del driver
     filler = " ".join("-c application_name=%s" % ("x" * 60) for _ in range(12))
     with not_started() as stack:
@@ -174,7 +174,7 @@ def test_a_database_of_another_encoding_is_exit_2(driver):
 
 @once
 def test_a_lock_is_waited_for_briefly_through_a_pooler(driver):
-    """lock_timeout used to be a startup option: a pooler dropped it, and calls waited as long as the lock lasted."""
+    """lock_timeout used to be a startup option. A pooler dropped it, and calls waited as long as the lock lasted."""
     del driver
     with not_started() as stack, Pooler(stack.folder, "session", IGNORE) as pooler:
         urls = reach_through(stack, pooler)

@@ -1,4 +1,5 @@
-"""An omitted capacity is refused: 0 would close the day. Callers of earlier versions, which sent no 0, can still do so."""
+"""An omitted capacity is refused, because 0 would close the day. Callers of earlier versions, which sent no 0, can
+still do so."""
 import json
 import subprocess
 
@@ -20,7 +21,7 @@ def capacity_of(stack, hospital_id):
 
 
 def earlier(stack, method, message):
-    """Packs the message like a caller of an earlier version: zeros are omitted, and explicit_presence is not set."""
+    """Packs the message like a caller of an earlier version. Zeros are omitted, and explicit_presence is not set."""
     return stack.hospital.raw(rpc.pack(method, message.SerializeToString(), explicit_presence=False))
 
 

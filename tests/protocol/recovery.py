@@ -1,5 +1,5 @@
-"""kill -9 of each service at a random moment of a rush: nothing acknowledged is lost, nothing is sold twice (G1, G2, G4,
-G5)."""
+"""kill -9 of each service at a random moment of a rush: nothing acknowledged is lost, nothing is sold twice (G1, G2,
+G4, G5)."""
 import os
 import random
 
@@ -14,7 +14,7 @@ CALLS, WORKERS, PLACES = 2000, 8, 1500
 
 
 class Rush(Workers):
-    """2,000 concurrent calls of the programs of eight customers; each repeats a call until it gets a definite
+    """2,000 concurrent calls of the programs of eight customers. Each repeats a call until it gets a definite
     answer."""
 
     def __init__(self, stack, hospital_id, seed):
@@ -113,7 +113,7 @@ def test_kill_in_the_middle_of_a_forced_cancellation(driver):
 
 
 def test_a_crash_between_intent_and_settle_is_settled(driver):
-    """The intent is committed, but hospital-svc's answer is never received: the settler determines the outcome."""
+    """The intent is committed, but hospital-svc's answer is never received. The settler determines the outcome."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 30000}}) as stack:
         hospital_id = register(stack)
         stack.hospital_svc.pause()
@@ -196,7 +196,7 @@ def test_old_tombstones_and_released_reservations_are_purged(driver):
 
 @once
 def test_a_database_that_was_away_is_found_again_without_traffic(driver):
-    """The database is reached through a link to its socket folder; the link is removed."""
+    """The database is reached through a link to its socket folder. The link is removed."""
     del driver
     real_folder = CLUSTER_URL.split("host=")[1].split("&")[0]
     stack = Stack("postgresql", without=PROGRAMS)

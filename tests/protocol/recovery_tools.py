@@ -25,7 +25,8 @@ def _letters(stack, name):
 
 
 def test_following_the_hospital_log_from_its_start_forgets_what_the_lost_one_told(driver):
-    """A deletion that was only in the lost log, once recorded and once as a dead letter; a real one is recorded again."""
+    """A deletion that was only in the lost log is forgotten, once recorded and once as a dead letter. A real one is
+    recorded again."""
     with Stack(driver) as stack:
         active, deleted = register(stack), register(stack)
         kept, ended = book(stack, active), book(stack, deleted)

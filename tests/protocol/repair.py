@@ -9,14 +9,14 @@ from kit.world import (CANCELLED, CONFIRMED, REJECTED, book, booking_request, ch
 
 
 def reserve(stack, hospital_id, **more):
-    """Reserves a place for a booking that booking-svc has lost; returns its id."""
+    """Reserves a place for a booking that booking-svc has lost. Returns its id."""
     place = {"booking_id": rpc.new_id(), "hospital_id": hospital_id, "date": day(1), "headcount": 1, **more}
     assert stack.hospital.Reserve(**place).code == rpc.OK
     return place["booking_id"]
 
 
 class Between:
-    """Stands between screenctl and booking-svc: forwards calls, and runs something before or after a method is
+    """Stands between screenctl and booking-svc. Forwards calls, and runs something before or after a method is
     served."""
 
     def __init__(self, stack, before=None, after=None):
@@ -60,7 +60,7 @@ def test_repair_lists_places_without_bookings_and_releases_them(driver):
 
 
 def test_repair_keeps_the_place_of_a_booking_that_came_back_meanwhile(driver):
-    """The customer repeats CreateBooking between the look-up and the release: the new row wins."""
+    """The customer repeats CreateBooking between the look-up and the release. The new row wins."""
     with Stack(driver) as stack:
         hospital_id = register(stack)
         lost = reserve(stack, hospital_id)

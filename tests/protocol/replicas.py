@@ -11,7 +11,8 @@ from kit.world import (CONFIRMED, FORCE_CANCELLED, book, booking_request, check_
 
 
 def patient_stack(without):
-    """A stack whose services wait for the other replica's lock as long as the test takes, not their usual 2 s."""
+    """Runs a stack whose services wait for the other replica's lock as long as the test takes, instead of their usual 2
+    s."""
     stack = Stack("postgresql", without=without)
     patience = quote("-c lock_timeout=60000 -c statement_timeout=60000")
     for service in stack.services.values():
@@ -20,7 +21,7 @@ def patient_stack(without):
 
 
 class Other:
-    """A session that acts like a batch of another replica: takes the log head, changes rows, commits."""
+    """A session that acts like a batch of another replica. It takes the log head, changes rows, and commits."""
 
     def __init__(self, url):
         self.url = url
@@ -50,7 +51,7 @@ class Other:
 
 @once
 def test_hospital_svc_loads_nothing_before_it_holds_the_log_head(driver):
-    """The other replica closes places while a Reserve waits: the Reserve must be decided on the resulting state."""
+    """The other replica closes places while a Reserve waits. The Reserve must be decided on the resulting state."""
     del driver
     with patient_stack(without=("history",)) as stack:
         hospital_id = register(stack, capacity=5)

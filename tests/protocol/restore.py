@@ -1,4 +1,5 @@
-"""Backup and restore as described in docs/operations.md, with its commands, and the recovery when a log has diverged."""
+"""Backup and restore as described in docs/operations.md, with its commands, and the recovery when a log has
+diverged."""
 from kit import rpc
 from kit.backup import back_up, restore
 from kit.stack import PROGRAMS, Stack, wait_for
@@ -75,8 +76,8 @@ def bring(stack, name, path):
 
 
 def test_the_right_booking_database_after_an_old_copy_needs_no_restart(driver):
-    """An operator starts the old copy by mistake. The right database is ahead of hospital-svc, which follows it
-    before it grants."""
+    """An operator starts the old copy by mistake. The right database is ahead of hospital-svc, which follows it before
+    it grants."""
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=2)
         kept = book(stack, hospital_id)

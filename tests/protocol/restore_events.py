@@ -1,12 +1,10 @@
 """Either database is restored to before and after every kind of event while the other one stays: nothing is sold twice,
-and
-anything that is not repaired automatically is reported.
+and anything that is not repaired automatically is reported.
 
 One story has an event of each kind; both databases are backed up at each point between two events. A case is the pair
 of points from which the two services continue. Each test restores one database to points of the story while the other
 stays at its end, in part under the running service. On SQLite it uses all points; on PostgreSQL one test uses every
-other
-point, and the other test the rest. SCREENING_FULL=1: every pair of points, in both directions."""
+other point, and the other test the rest. SCREENING_FULL=1: every pair of points, in both directions."""
 import os
 import re
 
@@ -30,7 +28,7 @@ def ids(stack, name, sql):
 
 
 def statuses(stack):
-    """booking id -> status."""
+    """Returns booking id -> status."""
     return {plain(row[0]): int(row[1]) for row in stack.rows("booking", "SELECT booking_id, status FROM booking")}
 
 
@@ -155,7 +153,7 @@ class Case:
                 self.h, self.b, "live" if self.is_live else "stopped", problem)) from problem
 
     def _go_back(self):
-        """With `live`, both begin at the later point, and then one of them goes back under its service."""
+        """Goes back. With `live`, both begin at the later point, and then one of them goes back under its service."""
         begin = max(self.h, self.b)
         for name, point in (("hospital", self.h), ("booking", self.b)):
             self.stack.services[name].kill()
@@ -172,7 +170,7 @@ class Case:
                 restore_live(self.stack, name, self.story.points[point].backups[name])
 
     def _heal(self):
-        """Until a place is granted, follows docs/operations.md for the reasons that hospital-svc reports."""
+        """Follows docs/operations.md for the reasons that hospital-svc reports, until a place is granted."""
         def granted():
             reply = self.stack.booking.CreateBooking(timeout_ms=PROBE_MS, **booking_request(self.story.probe))
             if reply.code == rpc.OK:
@@ -202,8 +200,8 @@ class Case:
         return self.h >= self.story.after["deleted"] or self.b >= self.story.after["force_cancelled"]
 
     def _check_bookings(self):
-        """Checks that every service agrees with the booking database, and that a deletion known to either database
-        is known everywhere."""
+        """Checks that every service agrees with the booking database, and that a deletion known to either database is
+        known everywhere."""
         forced = plain(self.story.forced.booking_id)
         now = statuses(self.stack)
         for booking_id, status in self.booking.status.items():
@@ -247,7 +245,7 @@ class Case:
 
 
 def play(driver, cases):
-    """cases(story): (h, b, is_live) of each."""
+    """Plays the cases of `cases(story)`, each of which is (h, b, is_live)."""
     with Stack(driver, without=("history",)) as stack:
         story = Story(stack)
         for h, b, is_live in cases(story):
@@ -256,8 +254,7 @@ def play(driver, cases):
 
 def pairs(driver, story, first):
     """Yields (older, newer, is_live): all pairs, or the short form, on PostgreSQL from point `first` on. No service
-    runs at a point
-    at which one of them was down: it would continue from there before the other one goes back."""
+    runs at a point at which one of them was down: it would continue from there before the other one goes back."""
     last = len(story.points) - 1
     if FULL:
         down = (story.after["requested"], story.after["deleted"])

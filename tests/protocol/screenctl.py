@@ -183,9 +183,8 @@ def test_screenctl_repeats_a_booking_with_its_own_id(driver):
 
 
 def on_terminal(words, cwd, keys=b"", until=()):
-    """Runs screenctl with a terminal for stdout and stderr; types `keys` once all of `until` has appeared. Returns
-    (exit code,
-    output, whether the terminal is restored)."""
+    """Runs screenctl with a terminal for stdout and stderr. Types `keys` once all of `until` has appeared. Returns
+    (exit code, output, whether the terminal is restored)."""
     leader, follower = pty.openpty()
     before = termios.tcgetattr(follower)
     process = subprocess.Popen(words, stdin=follower, stdout=follower, stderr=follower, cwd=cwd, start_new_session=True,

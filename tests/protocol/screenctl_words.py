@@ -21,8 +21,7 @@ KOREAN = {"LC_ALL": "", "LANG": "ko_KR.UTF-8"}
 
 def on_screen(words, columns, answer=None, keys=()):
     """Returns the output on a terminal of this many columns, and the exit code. Types `answer` once screenctl asks, and
-    each key once
-    the text before it has appeared. A key may be a function to call. Returns (exit code, text)."""
+    each key once the text before it has appeared. A key may be a function to call. Returns (exit code, text)."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))} \

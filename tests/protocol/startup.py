@@ -57,7 +57,7 @@ def test_wrong_flags_are_one_line_and_exit_2(driver):
 
 @once
 def test_where_gateways_call_is_private_or_exit_2(driver):
-    """That listener trusts the addresses that callers declare, so only gateways may reach it."""
+    """That listener trusts the addresses that callers declare. So only gateways may reach it."""
     with no_services(driver) as stack:
         for folder, mode in (("open", 0o755), ("grouped", 0o710)):
             os.mkdir(os.path.join(stack.folder, folder))

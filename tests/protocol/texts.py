@@ -1,6 +1,5 @@
 """Texts that look the same are treated as the same: names, addresses, reasons and searches, even beside text that
-earlier versions
-stored as it was sent."""
+earlier versions stored as it was sent."""
 import hashlib
 import os
 import subprocess
@@ -32,7 +31,7 @@ def literal(driver, content):
 
 
 def keep_booking_as_sent(stack, driver, request):
-    """Stores a booking like the version before normalisation: texts and digest as they were sent."""
+    """Stores a booking like the version before normalisation, with texts and digest as they were sent."""
     stack.execute("booking", "UPDATE booking SET customer_id = '%s', customer_name = '%s', content_hash = %s;" % (
         request["customer_id"], request["customer_name"], literal(driver, digest(booking_pb2.CreateBookingRequest(**request)))))
 

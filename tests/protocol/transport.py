@@ -20,7 +20,7 @@ SLACK_S = 5  # a margin for a loaded machine
 
 @once
 def test_req_never_resends(driver):
-    """The connection dies while the request is in flight: the server must not receive it a second time."""
+    """The connection dies while the request is in flight. The server must not receive it a second time."""
     with Stack(driver, without=("hospital", "history")) as stack:
         seen = []
 
@@ -72,8 +72,8 @@ def test_a_silent_hospital_svc_is_answered_within_the_budget(driver):
 
 
 def break_handshakes(path):
-    """Closes several connections at once: one of them breaks before the handshake is written. Without our workaround,
-    nng 1.5.2 interprets that as its own close."""
+    """Closes several connections at the same moment, so that one of them breaks before the handshake is written.
+    Without our workaround, nng 1.5.2 interprets that as its own close."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
@@ -181,7 +181,7 @@ def test_queued_booking_is_confirmed_when_hospital_svc_is_back(driver):
 
 @once
 def test_a_place_granted_to_a_rejected_booking_is_given_back(driver):
-    """hospital-svc takes the place but its answer comes too late: the booking is rejected and the place is freed."""
+    """hospital-svc takes the place but its answer comes too late. The booking is rejected and the place is freed."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 2000}}) as stack:
         hospital_id = register(stack)
         book(stack, hospital_id)
@@ -267,7 +267,7 @@ def test_bad_peers_do_not_disturb(driver):
 
 
 def connect_and_leave(address, count):
-    """Opens connections that end before the service completes the handshake: closed, reset, and reset after a
+    """Opens connections that end before the service completes the handshake. They are closed, reset, or reset after a
     half-close."""
     kind, where = sp.split(address)
     for index in range(count):

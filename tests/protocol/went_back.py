@@ -1,6 +1,5 @@
-"""A database that went back: restored from a backup, or a standby that lacked the tail. The services do not detect
-this, but
-they recover: no place is sold twice, and every promise is kept."""
+"""A database that went back, because it was restored from a backup, or is a standby that lacked the tail. The services
+do not detect this, but they recover. No place is sold twice, and every promise is kept."""
 import threading
 
 from kit import rpc, sp
@@ -50,7 +49,7 @@ def wait_same(stack):
 
 
 def test_places_lost_with_a_restored_database_are_not_sold_again(driver):
-    """Ten of ten places are taken and then lost: the hospital log has no event about them."""
+    """Ten of ten places are taken and then lost. The hospital log has no event about them."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=10)
         backup = back_up(stack, "hospital")
@@ -100,7 +99,7 @@ def test_a_restart_is_paired_without_a_trace(driver):
 
 
 class Between(FakeService):
-    """Stands in front of hospital-svc: holds back the Reserve of a booking, before or after its execution."""
+    """Stands in front of hospital-svc. Holds back the Reserve of a booking, before or after its execution."""
 
     def __init__(self, stack):
         self.real, self.before, self.after, self.held = stack.hospital_svc.rpc, {}, {}, set()
@@ -136,8 +135,8 @@ class Between(FakeService):
 
 
 def test_a_grant_whose_answer_comes_after_the_restore_is_asked_for_again(driver):
-    """One place. Two bookings are in progress: one was granted, and its answer is in flight; the other was not executed.
-    After the restore the place goes to the latter; the earlier answer must not confirm the former too."""
+    """There is one place. Two bookings are in progress. One was granted, and its answer is in flight; the other was not
+    executed. After the restore the place goes to the latter, and the earlier answer must not confirm the former too."""
     stack = Stack(driver, without=("history",))
     between = Between(stack)
     with stack:
@@ -178,7 +177,7 @@ def test_a_database_replaced_under_a_live_session_is_paired_again(driver):
 
 
 def test_what_the_lost_time_held_beside_bookings_is_healed_or_named(driver):
-    """A registration, a capacity and a deletion are lost; booking-svc knows about the deletion."""
+    """A registration, a capacity and a deletion are lost. booking-svc knows about the deletion."""
     with Stack(driver, without=("history",)) as stack:
         kept, deleted = register(stack, capacity=2), register(stack, capacity=3)
         ended = book(stack, deleted)
@@ -314,9 +313,8 @@ def replica_of(stack, name):
 
 @once
 def test_two_hospital_svcs_on_a_database_that_went_back_sell_nothing_twice(driver):
-    """booking-svc calls the first one; the second one is started earlier and also pairs; then its database is replaced
-    under its
-    session."""
+    """booking-svc calls the first one. The second one is started earlier and also pairs. Then its database is replaced
+    under its session."""
     del driver
     with Stack("postgresql", without=("history",)) as stack:
         replica = replica_of(stack, "hospital")
@@ -345,7 +343,7 @@ def test_two_hospital_svcs_on_a_database_that_went_back_sell_nothing_twice(drive
 
 @once
 def test_two_booking_svcs_on_one_database_are_both_served(driver):
-    """Each start of a replica begins an era of the database; the calls of the other replica carry it from its next
+    """Each start of a replica begins an era of the database. The calls of the other replica carry it from its next
     batch on."""
     del driver
     with Stack("postgresql", without=("history",)) as stack:
@@ -365,8 +363,8 @@ def test_two_booking_svcs_on_one_database_are_both_served(driver):
 
 
 def test_a_restart_costs_grants_little(driver):
-    """Uses the services' own counters: how long each era was unpaired while booking-svc was up. The bound is far above the
-    measured values, because the machine may be busy; docs/guarantees.md has the figures."""
+    """Uses the services' own counters of how long each era was unpaired while booking-svc was up. The bound is far
+    above the measured values, because the machine may be busy. docs/guarantees.md has the figures."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=1000)
         for number in range(10):
