@@ -112,7 +112,7 @@ enum status live_wish_parse(const struct live_query *query, int32_t today, struc
     if (!wish.has_hospital && wish.customer_id == NULL)
         return error_invalid(error, "hospitalId, customerId: one must be given");
     if (!wish.has_hospital && (query->from != NULL || query->to != NULL))
-        return error_invalid(error, "%s: goes with hospitalId only", query->from != NULL ? "from" : "to");
+        return error_invalid(error, "%s: requires hospitalId", query->from != NULL ? "from" : "to");
     enum status status = STATUS_OK;
     if (wish.customer_id != NULL)
         status = text_check_opaque("customerId", wish.customer_id, 1, LIVE_CUSTOMER_MAX, error);

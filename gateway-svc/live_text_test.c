@@ -180,8 +180,8 @@ static void test_wish_that_cannot_be_fulfilled_names_the_parameter(void **state)
         {{.hospital_id = HOSPITAL, .from = "2026-12-02", .to = "2026-12-01"}, "to: must not be before from"},
         {{.hospital_id = HOSPITAL, .from = "2026-01-01", .to = "2027-01-02"},
          "to: must be at most 365 days after from"},
-        {{.customer_id = "c", .from = "2026-12-01"}, "from: goes with hospitalId only"},
-        {{.customer_id = "c", .to = "2026-12-01"}, "to: goes with hospitalId only"},
+        {{.customer_id = "c", .from = "2026-12-01"}, "from: requires hospitalId"},
+        {{.customer_id = "c", .to = "2026-12-01"}, "to: requires hospitalId"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         struct live_wish wish;
